@@ -1,0 +1,5 @@
+"""`liuyan demo`."""
+
+
+def demo() -> None:
+    """See it work."""

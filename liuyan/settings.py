@@ -1,0 +1,156 @@
+"""Every setting of Liuyan, read from the environment (prefix ``LIUYAN_``) and from ``.env`` in the current folder.
+
+A new setting is one field here and one line in ``.env.example``; a test holds the two together.
+"""
+
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from liuyan.errors import SettingsError
+
+PREFIX = "LIUYAN_"
+TEST_PREFIX = "LIUYAN_TEST_"
+ANY_PLATFORM: frozenset[str] = frozenset()
+
+
+class Settings(BaseSettings):
+    """All settings; a frozen value that is passed to whoever needs it, never a global."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore")
+
+    kafka: str = Field("127.0.0.1:9092", min_length=1, description="Kafka's bootstrap servers, separated by commas.")
+    topics: Annotated[dict[str, frozenset[str]], NoDecode] = Field(
+        {"comments": ANY_PLATFORM},
+        description="Topics to consume, separated by commas; `topic=platform|platform` binds one to the platforms "
+        "that may publish to it.",
+    )
+    group: str = Field("liuyan", min_length=1, max_length=128, description="Name of the consumer group.")
+
+    database_url: SecretStr | None = Field(
+        None,
+        description="Where rows are stored: mysql+aiomysql://user:password@host:port/database, or sqlite+aiosqlite:///file.",
+    )
+    erasure_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Secret for the digests of erased comments, 16 characters or more; it has no default and never changes.",
+    )
+    lock_wait_seconds: int = Field(
+        10, ge=1, le=300, description="Seconds after which a stopped writer's locks are given up for the others."
+    )
+
+    models_dir: Path | None = Field(
+        None, description="Folder with more model artifacts; the shipped one is always found."
+    )
+    cache_dir: Path = Field(
+        Path("~/.cache/liuyan"),
+        description="Folder for downloads and for results that are dear to compute.",
+    )
+    data_dir: Path | None = Field(None, description="Folder with labelled comments for training.")
+    answer_cache_size: int = Field(
+        20_000, ge=0, description="How many texts' answers are kept, the most frequent ones; 0 computes each text anew."
+    )
+
+    batch_records: int = Field(512, ge=1, le=10_000, description="A batch closes at this many records.")
+    batch_padded_tokens: int = Field(
+        131_072, ge=1_024, description="A batch closes when its records times its longest text, in tokens, reach this."
+    )
+    batch_bytes: int = Field(4_194_304, ge=1_024, description="A batch closes at this many bytes of keys and values.")
+    batch_age_milliseconds: int = Field(
+        200, ge=1, le=60_000, description="A batch closes this long after its first record."
+    )
+
+    poison_share: float = Field(
+        0.5, gt=0, le=1, description="A partition is paused when more than this share of its recent records is poison."
+    )
+    poison_window: int = Field(
+        1_000, ge=10, description="How many of a partition's latest records the share of poison is measured on."
+    )
+
+    consumer_address: str = Field(
+        "127.0.0.1:9101", description="Where the consumer serves /livez, /readyz and /metrics, as host:port."
+    )
+    api_address: str = Field("127.0.0.1:9102", description="Where the API serves /livez, /readyz and /metrics.")
+    log_format: Literal["console", "json"] = Field("console", description="How log lines are written.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe lines to write."
+    )
+
+    @field_validator("topics", mode="before")
+    @classmethod
+    def _read_topics(cls, value: object) -> object:
+        return parse_topics(value) if isinstance(value, str) else value
+
+    @field_validator("consumer_address", "api_address")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        split_address(value)
+        return value
+
+    @field_validator("cache_dir", "models_dir", "data_dir")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return value.expanduser() if value is not None else None
+
+    def required_database_url(self) -> str:
+        """The database's URL. Raises SettingsError when it is not set."""
+        if self.database_url is None:
+            raise SettingsError("LIUYAN_DATABASE_URL is not set: say where rows are stored, see .env.example.")
+        return self.database_url.get_secret_value()
+
+    def required_erasure_key(self) -> bytes:
+        """The key of the erasures' digests. Raises SettingsError when it is not set."""
+        if self.erasure_key is None:
+            raise SettingsError(
+                "LIUYAN_ERASURE_KEY is not set: make a secret with `openssl rand -hex 32` and keep it for good."
+            )
+        return self.erasure_key.get_secret_value().encode()
+
+
+def parse_topics(text: str) -> dict[str, frozenset[str]]:
+    """Read ``comments,support=zendesk|desk`` as topic -> platforms; an empty set stands for all platforms."""
+    topics: dict[str, frozenset[str]] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        topic, binds, platforms = part.partition("=")
+        names = frozenset(filter(None, platforms.split("|")))
+        if not topic or topic in topics or (binds and not names):
+            raise ValueError(f"{part!r} is not `topic` or `topic=platform|platform`, each topic once")
+        topics[topic] = names
+    if not topics:
+        raise ValueError("name at least one topic")
+    return topics
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Split ``host:port``. Raises ValueError."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ValueError("write it as host:port, for example 127.0.0.1:9101")
+    return host.strip("[]"), int(port)
+
+
+def load_settings() -> Settings:
+    """Read the settings. Raises SettingsError with one sentence that names the variable that is wrong."""
+    _refuse_unknown(os.environ)
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = PREFIX + str(first["loc"][0]).upper().removeprefix(PREFIX)
+        raise SettingsError(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}.") from None
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    """A misspelt setting would be ignored in silence and its default used: refuse it."""
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    for name in names:
+        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "the known ones are in .env.example."
+            raise SettingsError(f"{name} is not a setting: {hint}")

@@ -1,0 +1,138 @@
+"""What the consumer hands to the store: one micro-batch, as plain data.
+
+The store decides under lock what each change means; nothing here knows Kafka or the model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Label(StrEnum):
+    """What a model or a person says of a comment."""
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionKey:
+    """A partition of a topic, as the group named ``group`` reads it."""
+
+    group: str
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Moves one partition from the offset at which the batch began to the one at which the next begins.
+
+    ``expected`` is compared with the stored offset before ``next_offset`` is set (compare-and-set). ``records_lost`` is
+    added to the partition's count; ``pause_reason`` pauses the partition in the same transaction.
+    """
+
+    partition: PartitionKey
+    expected: int
+    next_offset: int
+    records_lost: int = 0
+    pause_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A comment event, labelled. ``version`` is in microseconds since 1970 (UTC); times carry UTC."""
+
+    platform: str
+    id: str
+    text: str
+    version: int
+    created_at: datetime
+    edited_at: datetime | None
+    author: str | None
+    thread: str | None
+    label: Label
+    probability: float
+    uncertain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """An order to erase a comment; ``timestamp`` is the record's, in microseconds since 1970."""
+
+    platform: str
+    id: str
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that cannot become a comment, kept whole with the reason.
+
+    ``reason`` is one of a few words (for counting), ``detail`` the sentence that a person reads; ``timestamp`` is the
+    record's in milliseconds since 1970, as Kafka gives it.
+    """
+
+    partition: PartitionKey
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+    timestamp: int
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One micro-batch: everything in it is stored together with its offsets, or nothing is.
+
+    ``changes`` are in the order of arrival; ``model`` is the ``models.number`` whose predictions the arrivals carry.
+    """
+
+    model: int
+    advances: Sequence[Advance]
+    changes: Sequence[Arrival | Tombstone] = ()
+    dead_letters: Sequence[DeadLetter] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """What a stored batch changed, counted in events; ``same`` are redeliveries, ``late`` older than what stands,
+    ``erased_before`` not newer than a tombstone that was seen, ``touched`` changed only author, thread or times."""
+
+    new: int = 0
+    edited: int = 0
+    touched: int = 0
+    same: int = 0
+    late: int = 0
+    erased: int = 0
+    erased_before: int = 0
+    dead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """A row of ``partitions``: the position that the database holds. ``paused_reason`` None means that it runs."""
+
+    partition: PartitionKey
+    next_offset: int
+    topic_id: str | None
+    records_lost: int
+    paused_reason: str | None
+    paused_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A row of ``models``; probabilities within ``uncertain_low`` .. ``uncertain_high`` are uncertain."""
+
+    number: int
+    sha256: str
+    name: str
+    uncertain_low: float
+    uncertain_high: float
+    active: bool
+    registered_at: datetime = field(compare=False)
