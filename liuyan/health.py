@@ -1,0 +1,123 @@
+"""/livez, /readyz and /metrics of a process, on an address of their own, inside the process's event loop.
+
+The consumer and the API serve the same three; each hands in what it knows about itself as checks.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from liuyan.errors import LiuyanError
+from liuyan.settings import split_address
+
+# Long enough for an answer under way, short enough that it never holds up the end of a process.
+GRACE_SECONDS = 2
+
+
+class AddressError(LiuyanError):
+    """An address cannot be listened on: it is in use, not of this machine, or not allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must be true; ``detail`` is the sentence that a person reads, in either case."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+Probe = Callable[[], Awaitable[Sequence[Check]]]
+
+
+async def running() -> Sequence[Check]:
+    """The least that /livez can say: the event loop answers, else nobody would read this."""
+    return [Check("event_loop", True, "The event loop answers.")]
+
+
+@contextlib.asynccontextmanager
+async def serve_health(
+    address: str, *, ready: Probe, registry: CollectorRegistry, alive: Probe = running
+) -> AsyncIterator[str]:
+    """Serve the three paths at ``address`` (``host:port``, port 0 takes a free one) while the block runs.
+
+    /livez answers from ``alive`` and /readyz from ``ready``: status 200 when every check is ok, else 503, with the
+    checks as JSON. A probe answers soon, since it is asked at every request. Yields the address that was bound.
+    Raises AddressError.
+    """
+    listener = listen(address)
+    host, port = listener.getsockname()[:2]
+    server = quiet_server(_application(alive, ready, registry), grace_seconds=GRACE_SECONDS)
+    # The socket listens already: a request that comes before uvicorn is up waits in its backlog.
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="health")
+    try:
+        yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+def listen(address: str) -> socket.socket:
+    """A socket that listens on ``address`` (``host:port``). Raises AddressError with one sentence."""
+    try:
+        host, port = split_address(address)
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=512)
+    except ValueError as error:
+        raise AddressError(f"{address!r} is not an address: {error}.") from None
+    except OSError as error:
+        why = error.strerror if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)
+        raise AddressError(f"Cannot listen on {address} ({why}): choose another address or end what uses it.") from None
+
+
+def quiet_server(application: ASGIApp, *, grace_seconds: int) -> uvicorn.Server:
+    """A uvicorn server that leaves signals and logging to its process; end it with ``should_exit = True``."""
+    return _Server(
+        uvicorn.Config(
+            application,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=grace_seconds,
+        )
+    )
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take no signal: the process that this server is a part of decides what one means."""
+        yield
+
+
+def _application(alive: Probe, ready: Probe, registry: CollectorRegistry) -> Starlette:
+    async def livez(_: Request) -> Response:
+        return _answer(await alive())
+
+    async def readyz(_: Request) -> Response:
+        return _answer(await ready())
+
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"content-type": content_type})
+
+    return Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)])
+
+
+def _answer(checks: Sequence[Check]) -> Response:
+    ok = all(check.ok for check in checks)
+    body = {"ok": ok, "checks": [asdict(check) for check in checks]}
+    return JSONResponse(body, status_code=200 if ok else 503)

@@ -1,0 +1,97 @@
+"""What a supervisor and Prometheus see of a process."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Sequence
+
+import httpx2 as httpx
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from liuyan.health import AddressError, Check, serve_health
+
+pytestmark = pytest.mark.timeout(20)
+
+
+class Process:
+    """A process whose readiness the test decides."""
+
+    def __init__(self) -> None:
+        self.ready = True
+        self.registry = CollectorRegistry()
+        Counter("comments", "Comments seen.", registry=self.registry).inc(3)
+
+    async def is_ready(self) -> Sequence[Check]:
+        return [
+            Check("model", True, "The model is loaded."),
+            Check("database", self.ready, "The database answers." if self.ready else "The database does not answer."),
+        ]
+
+
+@pytest.fixture
+def process() -> Process:
+    return Process()
+
+
+@pytest.fixture
+async def client(process: Process) -> AsyncIterator[httpx.AsyncClient]:
+    async with (
+        serve_health("127.0.0.1:0", ready=process.is_ready, registry=process.registry) as address,
+        httpx.AsyncClient(base_url=f"http://{address}") as client,
+    ):
+        yield client
+
+
+async def test_ready_says_each_check(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "ok": True,
+        "checks": [
+            {"name": "model", "ok": True, "detail": "The model is loaded."},
+            {"name": "database", "ok": True, "detail": "The database answers."},
+        ],
+    }
+
+
+async def test_not_ready_is_still_alive(process: Process, client: httpx.AsyncClient) -> None:
+    process.ready = False
+    answer = await client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"][1]["detail"] == "The database does not answer."
+    assert (await client.get("/livez")).status_code == 200
+
+
+async def test_metrics_are_those_of_the_registry_alone(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert "comments_total 3.0" in answer.text
+    assert "python_info" not in answer.text
+
+
+async def test_a_port_in_use_is_one_sentence(process: Process) -> None:
+    async with serve_health("127.0.0.1:0", ready=process.is_ready, registry=process.registry) as address:
+        with pytest.raises(AddressError, match=rf"Cannot listen on {address} \(Address already in use\)"):
+            async with serve_health(address, ready=process.is_ready, registry=process.registry):
+                pass
+
+
+async def test_the_port_is_free_again_afterwards(process: Process) -> None:
+    async with serve_health("127.0.0.1:0", ready=process.is_ready, registry=process.registry) as address:
+        pass
+    async with serve_health(address, ready=process.is_ready, registry=process.registry) as again:
+        assert again == address
+
+
+async def test_signals_stay_with_the_process(process: Process) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    async with serve_health("127.0.0.1:0", ready=process.is_ready, registry=process.registry):
+        await asyncio.sleep(0.05)
+        assert signal.getsignal(signal.SIGTERM) is before
+
+
+async def test_an_unused_address_that_is_not_ours() -> None:
+    process = Process()
+    with pytest.raises(AddressError, match=r"Cannot listen on 192\.0\.2\.1:9000"):
+        async with serve_health("192.0.2.1:9000", ready=process.is_ready, registry=process.registry):
+            pass

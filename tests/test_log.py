@@ -1,0 +1,62 @@
+"""Log lines, as people and programs read them."""
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import structlog
+
+from liuyan.log import configure_logging
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_json_is_one_object_a_line_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("json", "info")
+    structlog.get_logger("liuyan.consumer").info("batch stored", records=512, platform="论坛")
+    line = json.loads(capsys.readouterr().err)
+    assert line["event"] == "batch stored"
+    assert (line["records"], line["platform"], line["level"]) == (512, "论坛", "info")
+    assert line["time"].endswith("Z")
+    assert abs((datetime.fromisoformat(line["time"]) - datetime.now(UTC)).total_seconds()) < 60
+
+
+def test_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("json", "info")
+    logging.getLogger("aiokafka.consumer").warning("heartbeat failed for %s", "liuyan")
+    logging.getLogger("aiokafka.consumer").info("joined")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line["logger"]) for line in lines] == [("heartbeat failed for liuyan", "aiokafka.consumer")]
+
+
+def test_less_severe_lines_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("console", "warning")
+    log = structlog.get_logger("liuyan")
+    log.info("quiet")
+    log.warning("loud")
+    written = capsys.readouterr().err
+    assert "loud" in written
+    assert "quiet" not in written
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_tracebacks_do_not_print_local_variables(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("json" if log_format == "json" else "console", "info")
+    text_of_a_comment = "".join(["这家店", "太差了"])
+    try:
+        raise RuntimeError("went wrong with " + str(len(text_of_a_comment)))
+    except RuntimeError:
+        structlog.get_logger("liuyan").exception("failed")
+    written = capsys.readouterr().err
+    assert "RuntimeError: went wrong with 6" in written
+    assert "太差了" not in written
