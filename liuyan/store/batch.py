@@ -88,19 +88,22 @@ class DeadLetter:
 class Batch:
     """One micro-batch: everything in it is stored together with its offsets, or nothing is.
 
-    ``changes`` are in the order of arrival; ``model`` is the ``models.number`` whose predictions the arrivals carry.
+    ``records`` are in the order of arrival, dead letters among them, since a tombstone erases the dead letters of its key
+    that came before it and not those behind it. ``model`` is the ``models.number`` whose predictions the arrivals carry.
     """
 
     model: int
     advances: Sequence[Advance]
-    changes: Sequence[Arrival | Tombstone] = ()
-    dead_letters: Sequence[DeadLetter] = ()
+    records: Sequence[Arrival | Tombstone | DeadLetter] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What a stored batch changed, counted in events; ``same`` are redeliveries, ``late`` older than what stands,
-    ``erased_before`` not newer than a tombstone that was seen, ``touched`` changed only author, thread or times."""
+    """What a stored batch changed, counted in records; ``same`` are redeliveries, ``late`` older than what stands,
+    ``erased_before`` not newer than a tombstone that was seen, ``touched`` changed only author, thread or times.
+
+    ``erased`` are tombstones, of comments never seen too; ``dead`` are dead letters.
+    """
 
     new: int = 0
     edited: int = 0

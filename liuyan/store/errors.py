@@ -1,0 +1,35 @@
+"""What can go wrong between us and the database, sorted by what the caller should do about it."""
+
+from liuyan.errors import LiuyanError
+
+
+class StoreError(LiuyanError):
+    """The store cannot do what it was asked; nothing was changed."""
+
+
+class DatabaseUnavailableError(StoreError):
+    """At start: the database does not answer, or does not let us in."""
+
+
+class MigrationsPendingError(StoreError):
+    """The tables are not those that this program was written for."""
+
+
+class ErasureKeyError(StoreError):
+    """The erasure key is not the one with which this database's digests were made."""
+
+
+class FencedError(StoreError):
+    """A compare-and-set of a stored offset failed: another consumer, or an earlier try, moved it. Rolled back."""
+
+
+class CommitUnknownError(StoreError):
+    """The answer to COMMIT was lost: the stored offsets tell whether the batch was stored."""
+
+
+class TransientStoreError(StoreError):
+    """Server away, deadlock, lock wait: rolled back, the same again may work."""
+
+
+class PermanentStoreError(StoreError):
+    """The database will never take this content (too large, not representable): rolled back, trying again is no use."""
