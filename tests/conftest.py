@@ -1,0 +1,112 @@
+"""The servers that tests run against: genuine ones, one of each for the whole run, started when first asked for.
+
+``LIUYAN_TEST_KAFKA`` and ``LIUYAN_TEST_DATABASE_URL`` name servers to use instead; ``LIUYAN_TEST_DATABASE`` says which kind the
+main one is: mysql (the default) or mariadb. Databases are cheap: each test that asks gets an empty one of its own.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pymysql
+import pytest
+from sqlalchemy import URL, make_url
+
+from liuyan.local_stack.database import DatabaseServer
+from liuyan.local_stack.kafka import Kafka
+from liuyan.local_stack.mariadb import MariaDB
+from liuyan.local_stack.mysql import MySQL
+from liuyan.settings import PREFIX, TEST_PREFIX
+
+KINDS: dict[str, type[DatabaseServer]] = {"mysql": MySQL, "mariadb": MariaDB}
+MAIN = os.environ.get("LIUYAN_TEST_DATABASE", "mysql")
+# Durable against a killed server, as tests kill them, but not against a power failure: creating tables is quicker so.
+QUICK = ("--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0")
+
+NewDatabase = Callable[[str], str]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test sees the settings that it sets, not those of whoever runs it; downloads stay where they are."""
+    for name in list(os.environ):
+        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name != "LIUYAN_CACHE_DIR":
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """Bootstrap servers of a genuine Apache Kafka; topics are not created by themselves."""
+    given = os.environ.get("LIUYAN_TEST_KAFKA")
+    if given:
+        yield given
+        return
+    with Kafka() as broker:
+        yield broker.bootstrap
+
+
+@pytest.fixture
+def topic() -> str:
+    """A topic's name that nobody else uses; the topic is not created."""
+    return f"comments-{secrets.token_hex(6)}"
+
+
+@pytest.fixture(scope="session")
+def _database_server() -> Iterator[Callable[[str], URL]]:
+    """Kind -> address of a server of that kind, which starts when it is first asked for."""
+    given = os.environ.get("LIUYAN_TEST_DATABASE_URL")
+    addresses = {MAIN: make_url(given)} if given else {}
+    with ExitStack() as stack:
+
+        def address(kind: str) -> URL:
+            if kind not in addresses:
+                server = stack.enter_context(KINDS[kind](QUICK))
+                addresses[kind] = make_url(server.url("mysql"))
+            return addresses[kind]
+
+        yield address
+
+
+@pytest.fixture
+def _new_database(_database_server: Callable[[str], URL], tmp_path: Path) -> Iterator[NewDatabase]:
+    """Kind -> URL of a fresh empty database, dropped after the test."""
+    with ExitStack() as drops:
+
+        def create(kind: str) -> str:
+            name = f"liuyan_test_{secrets.token_hex(6)}"
+            if kind == "sqlite":
+                return f"sqlite+aiosqlite:///{tmp_path / name}.db"
+            server = _database_server(kind)
+            _execute(server, f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+            drops.callback(_execute, server, f"DROP DATABASE IF EXISTS `{name}`")
+            return server.set(database=name, query={"charset": "utf8mb4"}).render_as_string(hide_password=False)
+
+        yield create
+
+
+@pytest.fixture
+def database_url(_new_database: NewDatabase) -> str:
+    """SQLAlchemy URL (asynchronous driver) of a fresh empty database on the run's main server."""
+    return _new_database(MAIN)
+
+
+@pytest.fixture(params=["mysql", "mariadb", "sqlite"])
+def every_database_url(request: pytest.FixtureRequest, _new_database: NewDatabase) -> str:
+    """As ``database_url``, once on each kind of database that Liuyan runs on."""
+    return _new_database(request.param)
+
+
+def _execute(server: URL, statement: str) -> None:
+    """Run one statement; a transaction that a test left open makes dropping its database fail instead of hang."""
+    connection = pymysql.connect(
+        host=server.host or "127.0.0.1",
+        port=server.port or 3306,
+        user=server.username,
+        password=server.password or "",
+        autocommit=True,
+        init_command="SET SESSION lock_wait_timeout = 10",
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute(statement)
