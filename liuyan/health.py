@@ -58,12 +58,11 @@ async def serve_health(
     Raises AddressError.
     """
     listener = listen(address)
-    host, port = listener.getsockname()[:2]
     server = quiet_server(_application(alive, ready, registry), grace_seconds=GRACE_SECONDS)
     # The socket listens already: a request that comes before uvicorn is up waits in its backlog.
     task = asyncio.create_task(server.serve(sockets=[listener]), name="health")
     try:
-        yield f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        yield address_of(listener)
     finally:
         server.should_exit = True
         await task
@@ -80,6 +79,12 @@ def listen(address: str) -> socket.socket:
     except OSError as error:
         why = error.strerror if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)
         raise AddressError(f"Cannot listen on {address} ({why}): choose another address or end what uses it.") from None
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address that a socket is bound to, as ``host:port``."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def quiet_server(application: ASGIApp, *, grace_seconds: int) -> uvicorn.Server:

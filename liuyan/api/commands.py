@@ -1,10 +1,54 @@
-"""`liuyan api`."""
+"""`liuyan api`: serves the REST API."""
+
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="...", no_args_is_help=True)
+app = typer.Typer(help="Serve what is stored, and the model, over HTTP.", no_args_is_help=True)
 
 
 @app.callback()
 def group() -> None:
-    """Placeholder until the first command stands."""
+    """Serve what is stored, and the model, over HTTP."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    allow_remote: Annotated[
+        bool,
+        typer.Option(
+            "--allow-remote",
+            help="Listen on other addresses than loopback. There is no sign-in yet: everyone who reaches the port "
+            "reads all comments. Meant for a container whose port is published on loopback alone.",
+        ),
+    ] = False,
+) -> None:
+    """Serve the REST API until Ctrl-C or SIGTERM.
+
+    The database must have been migrated (`liuyan store migrate`). Its address is LIUYAN_DATABASE_URL; /livez, /readyz
+    and /metrics are served apart from the API, at LIUYAN_API_ADDRESS.
+
+    Examples:
+
+        liuyan api serve
+
+        liuyan api serve --port 8080
+
+        curl 'http://127.0.0.1:8000/api/v1/comments?label=negative&limit=5'
+
+        curl -H 'Content-Type: application/json' -d '{"texts": ["物流很快"]}' http://127.0.0.1:8000/api/v1/predict
+    """
+    import asyncio
+
+    from liuyan.api.serve import refuse_remote
+    from liuyan.api.serve import serve as serve_api
+    from liuyan.log import configure_logging
+    from liuyan.settings import load_settings
+
+    settings = load_settings()
+    if not allow_remote:
+        refuse_remote(host)
+    configure_logging(settings.log_format, settings.log_level)
+    asyncio.run(serve_api(settings, host, port))

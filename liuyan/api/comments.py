@@ -1,0 +1,104 @@
+"""GET /api/v1/comments and /api/v1/comments/{platform}/{id}: what is stored."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette.convertors import Convertor, register_url_convertor
+
+from liuyan.api.problems import ProblemError, documented
+from liuyan.api.schemas import (
+    Comment,
+    CommentHistory,
+    CommentPage,
+    CommentQuery,
+    Platform,
+    decode_cursor,
+    encode_cursor,
+)
+from liuyan.api.services import QUERY_SECONDS, TheServices
+from liuyan.store.comments import CommentFilter, Keyset, comment_history, list_comments
+
+router = APIRouter(prefix="/api/v1/comments", tags=["comments"])
+
+
+class _AnythingConvertor(Convertor[str]):
+    """The rest of the path, whatever is in it: ids hold slashes, and even line breaks, which `path` does not match."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", _AnythingConvertor())
+
+
+@router.get(
+    "",
+    summary="List comments",
+    response_description="A page of comments.",
+    responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+async def get_comments(services: TheServices, query: Annotated[CommentQuery, Query()]) -> CommentPage:
+    """List comments with their labels, newest first, a page at a time.
+
+    For the next page pass `next` as `after` and keep the filters as they are. A page costs the same however far back
+    it lies, and comments that arrive meanwhile do not shift it.
+    """
+    wanted = CommentFilter(query.platform, query.label, query.created_from, query.created_to, query.uncertain)
+    async with asyncio.timeout(QUERY_SECONDS):
+        page = await list_comments(services.store, wanted, _keyset(query.after), query.limit)
+    return CommentPage(
+        items=[Comment.model_validate(comment) for comment in page.items],
+        next=encode_cursor(page.next) if page.next else None,
+    )
+
+
+@router.get(
+    "/{platform}/{id:anything}",
+    summary="What became of an event",
+    response_description="The comment with its history.",
+    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+async def get_comment(
+    services: TheServices,
+    platform: Annotated[Platform, Path()],
+    id: Annotated[
+        str,
+        Path(
+            min_length=1,
+            max_length=128,
+            description="The platform's own id of the comment, percent-encoded; it may hold slashes.",
+            examples=["post-1817"],
+        ),
+    ],
+) -> CommentHistory:
+    """Tell everything that is known of one comment.
+
+    That is the comment as it stands, with the label that is shown, what each model thinks of it, the texts that edits
+    replaced, and the records with its key that broke the contract. A comment that was erased is not known.
+    """
+    async with asyncio.timeout(QUERY_SECONDS):
+        history = await comment_history(services.store, platform, id)
+    if history is None:
+        detail = (
+            f"No comment and no dead letter of platform {platform} has the id {id!r}: "
+            "it was never consumed, or it was erased."
+        )
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no_comment", detail)
+    return CommentHistory.model_validate(history)
+
+
+def _keyset(cursor: str | None) -> Keyset | None:
+    if cursor is None:
+        return None
+    try:
+        return decode_cursor(cursor)
+    except ValueError:
+        detail = "query.after: this is not the `next` of a page; leave it out to begin with the newest comments."
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_cursor", detail) from None

@@ -1,0 +1,115 @@
+"""What a stranger reads: the front page, /docs and the words of OpenAPI. No page loads anything from elsewhere."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import Response
+
+from liuyan.api.problems import Problem
+
+TITLE = "Liuyan"
+SUMMARY = "Labels of the comments that platforms publish, and of any text."
+DESCRIPTION = """\
+Liuyan labels comments as **positive** or **negative** while they arrive, and keeps every label reviewable.
+
+- *comments* are read here and published through Kafka (the project's producer examples show how).
+- *predictions* label texts that are stored nowhere.
+
+Times are RFC 3339; answers give them in UTC. Errors are RFC 9457 problem details (`application/problem+json`):
+`code` is for programs, `detail` one sentence for people.
+"""
+TAGS = [
+    {"name": "comments", "description": "What is stored: comments, their labels and their history."},
+    {"name": "predictions", "description": "What the model says of a text."},
+]
+# Swagger UI sets styles on its elements; scripts are files of this server alone.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
+)
+FRONT_PAGE = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{TITLE}</title>
+<style>body {{ font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem }}</style>
+<h1>留言 Liuyan</h1>
+<p>{SUMMARY}</p>
+<ul>
+<li><a href="docs">Try the API</a></li>
+<li><a href="openapi.json">Its OpenAPI description</a></li>
+<li><a href="api/v1/comments?limit=10">The ten newest comments</a></li>
+</ul>
+</html>
+"""
+DOCS_PAGE = f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{TITLE}: API</title>
+<link rel="stylesheet" href="docs/assets/swagger-ui.css">
+<link rel="icon" href="docs/assets/favicon.png">
+<div id="documentation"></div>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script src="docs/start.js"></script>
+</html>
+"""
+# validatorUrl null: Swagger UI would otherwise send the document's address to a public validator.
+START_SCRIPT = """SwaggerUIBundle({
+  url: "openapi.json",
+  dom_id: "#documentation",
+  deepLinking: true,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+});
+"""
+
+
+def install(app: FastAPI) -> None:
+    """Add the front page, /docs and /openapi.json to ``app``."""
+    app.mount("/docs/assets", StaticFiles(directory=_assets()), name="docs-assets")
+
+    @app.get("/", include_in_schema=False)
+    async def front_page() -> Response:
+        return HTMLResponse(FRONT_PAGE, headers={"Content-Security-Policy": POLICY})
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return HTMLResponse(DOCS_PAGE, headers={"Content-Security-Policy": POLICY})
+
+    @app.get("/docs/start.js", include_in_schema=False)
+    async def start_script() -> Response:
+        return Response(START_SCRIPT, media_type="text/javascript")
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _describe(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend the document
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+        tags=TAGS,
+        servers=[{"url": "/", "description": "This server."}],
+        license_info=None,
+    )
+    # Problems are declared by reference (see problems.documented), so FastAPI does not see their schemas.
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    document["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
+    return document
+
+
+def _assets() -> Path:
+    """The files of Swagger UI, which fastapi-offline carries."""
+    return Path(str(files("fastapi_offline") / "static"))

@@ -1,0 +1,88 @@
+"""The model behind an asyncio door: one worker thread, a bounded line before it, long requests cut into slices."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+from liuyan.api.metrics import Metrics
+from liuyan.model.labeller import CacheStatistics, Labeller, Prediction
+
+# Requests that may wait at once. Each is at most a body of MAXIMUM_BODY, which bounds the memory that waits.
+MAXIMUM_WAITING = 32
+# Texts in one turn of the worker: a large request lets others go between its slices, and is still a good batch.
+SLICE = 128
+
+
+class BusyError(Exception):
+    """As many requests wait as may."""
+
+
+class Predictor:
+    """Labels texts without ever blocking the event loop; requests take turns, slice by slice."""
+
+    def __init__(self, labeller: Labeller, metrics: Metrics, *, maximum_waiting: int = MAXIMUM_WAITING) -> None:
+        self._labeller = labeller
+        self._metrics = metrics
+        self._maximum_waiting = maximum_waiting
+        self._waiting = 0
+        # The labeller belongs to one thread, and PyTorch to one core: the rest of the machine is not ours.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict", initializer=_use_one_core)
+        self._seen = CacheStatistics(0, 0, 0)
+
+    @property
+    def model(self) -> str:
+        """SHA-256 of the artifact that answers."""
+        return self._labeller.sha256
+
+    async def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        """The model's answer to each text, in order. Raises BusyError."""
+        if self._waiting >= self._maximum_waiting:
+            raise BusyError
+        self._waiting += 1
+        self._metrics.predictions_waiting.set(self._waiting)
+        try:
+            loop = asyncio.get_running_loop()
+            predictions: list[Prediction] = []
+            for part in _slices(texts):
+                answered, cache = await loop.run_in_executor(self._worker, self._label, part)
+                self._count(answered, cache)
+                predictions += answered
+            return predictions
+        finally:
+            self._waiting -= 1
+            self._metrics.predictions_waiting.set(self._waiting)
+
+    def close(self) -> None:
+        """End the worker; a slice in hand is finished, waiting ones are dropped."""
+        self._worker.shutdown(cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _label(self, texts: Sequence[str]) -> tuple[list[Prediction], CacheStatistics]:
+        with self._metrics.prediction_seconds.time():
+            return self._labeller.predict(texts), self._labeller.cache_statistics()
+
+    def _count(self, predictions: Sequence[Prediction], cache: CacheStatistics) -> None:
+        for prediction in predictions:
+            self._metrics.predictions.labels(prediction.label).inc()
+        self._metrics.answers_cached.inc(cache.hits - self._seen.hits)
+        self._seen = cache
+
+
+def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(texts), SLICE):
+        yield texts[start : start + SLICE]
+
+
+def _use_one_core() -> None:
+    import torch
+
+    torch.set_num_threads(1)

@@ -1,0 +1,143 @@
+"""Everything that goes wrong, as RFC 9457 problem details: a code for programs, one clear sentence for people."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from liuyan.store.errors import StoreError
+
+WITHOUT_NUL = r"^[^\x00]*$"
+MEDIA_TYPE = "application/problem+json"
+# A client that waits this long lets a restarted database come back.
+RETRY_SECONDS = 5
+log = structlog.get_logger(__name__)
+
+
+class FieldProblem(BaseModel):
+    """One thing that is wrong with a request."""
+
+    field: str = Field(description="What is wrong: the parameter, or the place in the body.", examples=["query.limit"])
+    detail: str = Field(description="Why, and what is right.", examples=["Input should be less than or equal to 200"])
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(json_schema_extra={"description": "RFC 9457 problem details."})
+
+    type: str = Field("about:blank", description="Always about:blank: `code` tells problems apart.")
+    title: str = Field(description="The status in words.", examples=["Not Found"])
+    status: int = Field(description="The HTTP status.", examples=[404])
+    code: str = Field(description="The kind of problem, for programs; it does not change.", examples=["no_comment"])
+    detail: str = Field(
+        description="One sentence for people: what is wrong and what to do.",
+        examples=["No comment and no dead letter of platform forum has the id post-1817."],
+    )
+    errors: list[FieldProblem] | None = Field(None, description="Everything that is wrong with the request.")
+
+
+class ProblemError(Exception):
+    """Raised by an endpoint; answered as a problem."""
+
+    def __init__(self, status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.headers = status, code, detail, headers
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The problems that an endpoint may answer with, for OpenAPI."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {int(status): {"description": _MEANINGS[status], "content": content} for status in statuses}
+
+
+_MEANINGS = {
+    HTTPStatus.BAD_REQUEST: "The body is not JSON in UTF-8.",
+    HTTPStatus.NOT_FOUND: "Nothing is known under that name.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large: send fewer texts at once.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The request breaks a rule; `errors` says which.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not now: try again after the seconds in `Retry-After`.",
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app`` as a problem, those of routing and the ones that nobody expected too."""
+
+    @app.exception_handler(ProblemError)
+    async def _problem(_: Request, error: ProblemError) -> Response:
+        return _answer(error.status, error.code, error.detail, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        errors = _field_problems(error.errors())
+        detail = f"{errors[0].field}: {errors[0].detail}."
+        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=errors)
+
+    @app.exception_handler(StoreError)
+    @app.exception_handler(TimeoutError)
+    async def _unavailable(_: Request, error: Exception) -> Response:
+        log.warning("database unavailable", reason=str(error) or "no answer in time")
+        detail = f"The database does not answer: try again in {RETRY_SECONDS} seconds."
+        headers = {"Retry-After": str(RETRY_SECONDS)}
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, headers=headers)
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        code, detail = _explain(request, status, error.detail)
+        return _answer(status, code, detail, headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_: Request, error: Exception) -> Response:
+        # The server logs the error with its traceback; the answer tells nothing of the inside.
+        detail = "Something went wrong on this side; the log of the API says what."
+        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", detail)
+
+
+def _explain(request: Request, status: HTTPStatus, detail: str) -> tuple[str, str]:
+    """Code and sentence for what routing and the reading of the body raise."""
+    path = request.url.path
+    return {
+        HTTPStatus.BAD_REQUEST: ("bad_request", "The body is not JSON in UTF-8: see /docs for what is expected."),
+        HTTPStatus.NOT_FOUND: ("not_found", f"There is nothing at {path}: /docs lists what there is."),
+        HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", f"{path} does not answer to {request.method}."),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body_too_large", "The body is too large: send fewer texts at once."),
+    }.get(status, (f"http_{status}", detail))
+
+
+def _field_problems(errors: Sequence[Any]) -> list[FieldProblem]:
+    """Pydantic's errors, without the input: it is the client's own, and may be a comment or not even Unicode."""
+    return [
+        FieldProblem(field=".".join(str(part) for part in error["loc"]), detail=_sentence(error)) for error in errors
+    ]
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return "This is not JSON"
+    if error["type"] in ("model_attributes_type", "dict_type") and isinstance(error["input"], bytes):
+        return "Send JSON, with the header Content-Type: application/json"
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == WITHOUT_NUL:
+        return "String should not hold NUL"
+    message: str = error["msg"]
+    return message.removeprefix("Value error, ")
+
+
+def _answer(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    errors: list[FieldProblem] | None = None,
+) -> Response:
+    problem = Problem(title=status.phrase, status=status, code=code, detail=detail, errors=errors)
+    return JSONResponse(
+        problem.model_dump(exclude_none=True), status, headers=dict(headers or {}), media_type=MEDIA_TYPE
+    )

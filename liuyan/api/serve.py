@@ -1,0 +1,98 @@
+"""The API as a process: everything opened in order, one clear line when something is missing, a graceful end."""
+
+import asyncio
+import contextlib
+import ipaddress
+import signal
+from collections.abc import AsyncIterator, Sequence
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from liuyan.api.app import create_app
+from liuyan.api.metrics import Metrics
+from liuyan.api.predictor import Predictor
+from liuyan.errors import UsageError
+from liuyan.health import Check, address_of, listen, quiet_server, serve_health
+from liuyan.model.labeller import Labeller, load_labeller
+from liuyan.settings import Settings
+from liuyan.store.errors import StoreError
+from liuyan.store.store import Store
+
+# Answers under way may end; clients that keep their connection open without asking are cut off.
+GRACE_SECONDS = 10
+# A readiness probe that waits longer than its asker is worth nothing; supervisors commonly wait for a few seconds.
+READY_SECONDS = 2
+log = structlog.get_logger(__name__)
+
+
+async def serve(settings: Settings, host: str, port: int) -> None:
+    """Run the API at ``host``:``port`` until SIGTERM or SIGINT.
+
+    Raises LiuyanError, one sentence each: an address in use, no database, a wrong password, migrations not run, an
+    artifact missing or damaged.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running_api(settings, host, port):
+        await stop.wait()
+        log.info("stopping", grace_seconds=GRACE_SECONDS)
+
+
+@contextlib.asynccontextmanager
+async def running_api(settings: Settings, host: str, port: int) -> AsyncIterator[str]:
+    """The API and its health paths while the block runs; yields its URL, in which port 0 has become a real one.
+
+    Raises LiuyanError as ``serve`` does.
+    """
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    with contextlib.closing(listen(f"{host}:{port}")) as listener:
+        async with Store.open(settings.required_database_url()) as store:
+            await store.check_ready()
+            labeller = await asyncio.to_thread(load_labeller, answer_cache_size=settings.answer_cache_size)
+            await _compare_with_active(store, labeller)
+
+            async def ready() -> Sequence[Check]:
+                return [await _check_database(store), Check("model", True, f"The model {labeller.name} is loaded.")]
+
+            with Predictor(labeller, metrics) as predictor:
+                server = quiet_server(create_app(store, predictor, metrics), grace_seconds=GRACE_SECONDS)
+                async with serve_health(settings.api_address, ready=ready, registry=registry) as health:
+                    task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
+                    url = f"http://{address_of(listener)}"
+                    log.info("serving", url=url, health=f"http://{health}", model=labeller.sha256)
+                    try:
+                        yield url
+                    finally:
+                        server.should_exit = True
+                        await task
+
+
+def refuse_remote(host: str) -> None:
+    """Raise UsageError unless ``host`` is loopback: whoever reaches the API reads every comment."""
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(host).is_loopback:
+            return
+    if host != "localhost":
+        raise UsageError(
+            f"--host {host} would let everyone who reaches this machine read all comments, since there is no sign-in "
+            "yet: use 127.0.0.1, or --allow-remote where something else decides who gets through."
+        )
+
+
+async def _check_database(store: Store) -> Check:
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await store.active_model()
+    except (StoreError, TimeoutError) as error:
+        log.warning("not ready", reason=str(error) or "no answer in time")
+        return Check("database", False, "The database does not answer.")
+    return Check("database", True, "The database answers.")
+
+
+async def _compare_with_active(store: Store, labeller: Labeller) -> None:
+    active = await store.active_model()
+    if active is not None and active.sha256 != labeller.sha256:
+        log.warning("predictions come from another model than the active one", active=active.sha256)
