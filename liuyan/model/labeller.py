@@ -2,8 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp
 from pathlib import Path
 from typing import Literal
+
+from liuyan.model.artifact import SHIPPED, Artifact, read_artifact
+from liuyan.model.cache import AnswerCache, CacheStatistics
+from liuyan.model.folded import FoldedNetwork
+from liuyan.model.normalise import character_table, normalise
+from liuyan.model.segment import segment
+from liuyan.model.vocabulary import Vocabulary
+
+__all__ = ["CacheStatistics", "Labeller", "Prediction", "PreparedText", "load_labeller"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,35 +27,62 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class PreparedText:
-    """A text on its way into the network. ``tokens`` is 0 when the answer is known already."""
+    """A text on its way into the network: its word numbers, or the ``answer`` when that is known already."""
 
-    tokens: int
+    text: str
+    words: tuple[int, ...]
+    answer: float | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class CacheStatistics:
-    """Counts since the labeller was loaded; ``size`` is the number of answers kept now."""
-
-    hits: int
-    misses: int
-    size: int
+    @property
+    def tokens(self) -> int:
+        """Steps that the network takes for it; 0 when the answer is known."""
+        return len(self.words)
 
 
 class Labeller:
-    """Labels texts with one artifact. Not thread-safe: use it from one worker thread."""
+    """Labels texts with one artifact. Not thread-safe: use it from one worker thread.
 
-    sha256: str
-    name: str
-    uncertain_low: float
-    uncertain_high: float
+    ``sha256`` is the artifact's identity; a probability within ``uncertain_low .. uncertain_high`` is uncertain.
+    """
+
+    def __init__(self, artifact: Artifact, answer_cache_size: int) -> None:
+        configuration = artifact.configuration
+        self.sha256 = artifact.sha256
+        self.name = configuration.name
+        self.uncertain_low = configuration.uncertain_low
+        self.uncertain_high = configuration.uncertain_high
+        self._scale, self._shift = configuration.scale, configuration.shift
+        self._table = character_table(artifact.simplified)
+        self._vocabulary = Vocabulary(artifact.words, configuration.maximum_tokens)
+        self._network = FoldedNetwork(artifact.weights)
+        self._cache = AnswerCache(answer_cache_size)
 
     def prepare(self, texts: Sequence[str]) -> list[PreparedText]:
         """Normalise, segment and look up each text, or find its answer in the cache."""
-        raise NotImplementedError
+        seen: dict[str, PreparedText] = {}
+        for text in texts:
+            if text not in seen:
+                seen[text] = self._prepare(text)
+        return [seen[text] for text in texts]
+
+    def _prepare(self, text: str) -> PreparedText:
+        answer = self._cache.get(text)
+        if answer is not None:
+            return PreparedText(text, (), answer)
+        return PreparedText(text, self._vocabulary.look_up(segment(normalise(text, self._table))))
 
     def label(self, prepared: Sequence[PreparedText]) -> list[Prediction]:
-        """Run the network over what ``prepare`` gave, in the same order."""
-        raise NotImplementedError
+        """Run the network over what ``prepare`` gave, in the same order; equal texts are computed once."""
+        unknown = list(dict.fromkeys(one.words for one in prepared if one.answer is None))
+        computed = dict(zip(unknown, self._probabilities(unknown), strict=True))
+        predictions = []
+        for one in prepared:
+            probability = one.answer
+            if probability is None:
+                probability = computed[one.words]
+                self._cache.put(one.text, probability)
+            predictions.append(self._predict(probability))
+        return predictions
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """``label(prepare(texts))``."""
@@ -53,9 +90,20 @@ class Labeller:
 
     def cache_statistics(self) -> CacheStatistics:
         """Hits and misses of the answer cache, and how many answers it keeps."""
-        raise NotImplementedError
+        return self._cache.statistics()
+
+    def _probabilities(self, texts: Sequence[tuple[int, ...]]) -> list[float]:
+        logits = self._network.logits(texts).tolist()
+        return [1 / (1 + exp(-self._scale * logit - self._shift)) for logit in logits]
+
+    def _predict(self, probability: float) -> Prediction:
+        label: Literal["positive", "negative"] = "positive" if probability >= 0.5 else "negative"
+        return Prediction(label, probability, self.uncertain_low <= probability <= self.uncertain_high)
 
 
 def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000) -> Labeller:
-    """Load the artifact in ``path`` (None: the shipped one). Raises ArtifactError with one sentence."""
-    raise NotImplementedError
+    """Load the artifact in ``path`` (None: the shipped one). Raises ArtifactError with one sentence.
+
+    The number of threads is the caller's to set (``torch.set_num_threads``); one is enough for one consumer.
+    """
+    return Labeller(read_artifact(path or SHIPPED), answer_cache_size)

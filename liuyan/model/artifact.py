@@ -1,0 +1,142 @@
+"""An artifact: the folder that holds a trained model. Never pickle.
+
+``weights.safetensors`` (float16), ``vocabulary.txt`` (a word a line), ``simplified.txt`` (traditional character, tab,
+simplified one), ``configuration.json``, ``metrics.json`` and ``SHA256SUMS`` over all of these. The SHA-256 of that
+last file names the model. The model card ``README.md`` beside them may be corrected without making another model.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from liuyan.model.errors import ArtifactError
+
+SHIPPED = Path(__file__).parent / "artifact"
+FORMAT = 1
+FILES = ("configuration.json", "metrics.json", "simplified.txt", "vocabulary.txt", "weights.safetensors")
+SUMS = "SHA256SUMS"
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What the weights alone do not say.
+
+    The probability is ``sigmoid(scale * logit + shift)``; it is uncertain within ``uncertain_low .. uncertain_high``.
+    """
+
+    name: str
+    embedding: int
+    hidden: int
+    maximum_tokens: int
+    scale: float
+    shift: float
+    uncertain_low: float
+    uncertain_high: float
+    format: int = FORMAT
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A model in memory. ``weights``: tensors by their names in ``Network``, float32; ``sha256`` its identity."""
+
+    configuration: Configuration
+    words: Sequence[str]
+    simplified: Mapping[str, str]
+    metrics: Mapping[str, Any]
+    weights: Mapping[str, Any]
+    sha256: str
+
+
+def write_artifact(
+    folder: Path,
+    configuration: Configuration,
+    words: Sequence[str],
+    simplified: Mapping[str, str],
+    metrics: Mapping[str, Any],
+    weights: Mapping[str, Any],
+) -> str:
+    """Write a model into ``folder`` (made if needed); gives its identity, 64 hex digits."""
+    import torch
+    from safetensors.torch import save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    halves = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in weights.items()}
+    contents = {
+        "configuration.json": _json(asdict(configuration)),
+        "metrics.json": _json(metrics),
+        "simplified.txt": "".join(f"{old}\t{new}\n" for old, new in sorted(simplified.items())).encode(),
+        "vocabulary.txt": "".join(f"{word}\n" for word in words).encode(),
+        "weights.safetensors": save(halves),
+    }
+    sums = "".join(f"{_digest(contents[name])}  {name}\n" for name in FILES).encode()
+    for name, content in [*contents.items(), (SUMS, sums)]:
+        (folder / name).write_bytes(content)
+    return _digest(sums)
+
+
+def read_artifact(folder: Path) -> Artifact:
+    """Read the model in ``folder`` and check every file against its sum. Raises ArtifactError with one sentence."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    if not folder.is_dir():
+        raise ArtifactError(
+            f"There is no model in {folder}: the folder does not exist; make one with `liuyan model train`."
+        )
+    sums = _read(folder, SUMS)
+    contents = {name: _read(folder, name) for name in FILES}
+    expected = "".join(f"{_digest(content)}  {name}\n" for name, content in contents.items()).encode()
+    if sums != expected:
+        changed = [line for line in expected.split(b"\n") if line not in sums.split(b"\n")]
+        name = changed[0].split()[-1].decode() if changed else SUMS
+        raise ArtifactError(f"The model in {folder} is damaged: {name} does not match {SUMS}; get it anew.")
+    try:
+        configuration = _read_configuration(contents["configuration.json"])
+        metrics = json.loads(contents["metrics.json"])
+        pairs = [line.split("\t") for line in contents["simplified.txt"].decode().splitlines()]
+        simplified = {old: new for old, new in pairs}
+        words = contents["vocabulary.txt"].decode().removesuffix("\n").split("\n")
+        weights = {name: tensor.to(torch.float32) for name, tensor in load(contents["weights.safetensors"]).items()}
+        _check_shapes(configuration, words, weights)
+    except (ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise ArtifactError(f"The model in {folder} cannot be used ({error}): train it anew or get another.") from error
+    return Artifact(configuration, words, simplified, metrics, weights, _digest(sums))
+
+
+def _read_configuration(content: bytes) -> Configuration:
+    fields = json.loads(content)
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise ValueError(f"configuration.json is not of format {FORMAT}")
+    configuration = Configuration(**fields)
+    for field in ("embedding", "hidden", "maximum_tokens", "scale", "shift", "uncertain_low", "uncertain_high"):
+        if isinstance(getattr(configuration, field), bool | str | None):
+            raise ValueError(f"configuration.json has no number as {field}")
+    return configuration
+
+
+def _check_shapes(configuration: Configuration, words: Sequence[str], weights: Mapping[str, Any]) -> None:
+    from liuyan.model.network import Network, Shape
+
+    shape = Shape(len(words), configuration.embedding, configuration.hidden)
+    wanted = {name: tuple(tensor.shape) for name, tensor in Network(shape).state_dict().items()}
+    if wanted != {name: tuple(tensor.shape) for name, tensor in weights.items()}:
+        raise ValueError("weights.safetensors does not fit the configuration and the vocabulary")
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"The model in {folder} is incomplete: {name} cannot be read; get it anew.") from error
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

