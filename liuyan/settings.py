@@ -73,6 +73,10 @@ class Settings(BaseSettings):
         1_000, ge=10, description="How many of a partition's latest records the share of poison is measured on."
     )
 
+    stuck_seconds: int = Field(
+        300, ge=10, description="The consumer's /livez turns red when there is lag and nothing was stored for so long."
+    )
+
     consumer_address: str = Field(
         "127.0.0.1:9101", description="Where the consumer serves /livez, /readyz and /metrics, as host:port."
     )

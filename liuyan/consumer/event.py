@@ -1,6 +1,7 @@
 """The contract, version 1: what a platform publishes, and how one Kafka record is read.
 
-A record is a comment event, a tombstone, or a rejection with its reason; nothing in it raises out of here. The published schema is generated from ``CommentEvent``.
+A record is a comment event, a tombstone, or a rejection with its reason; nothing in it raises out of here. The
+published schema is generated from ``CommentEvent``.
 """
 
 import json

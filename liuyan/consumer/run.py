@@ -1,0 +1,207 @@
+"""`liuyan consumer run`: starts everything in order, waits for a signal or a fault, ends everything in order."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from liuyan.consumer.batcher import Batcher, Limits
+from liuyan.consumer.brake import PoisonBrake
+from liuyan.consumer.metrics import ConsumerMetrics
+from liuyan.consumer.pipeline import Pipeline
+from liuyan.consumer.positions import Positions
+from liuyan.consumer.source import Source
+from liuyan.consumer.topics import Topics
+from liuyan.consumer.watch import ModelChangedError, Watch
+from liuyan.consumer.worker import PreparedRecord, Worker
+from liuyan.consumer.writer import Writer
+from liuyan.health import serve_health
+from liuyan.model.labeller import Labeller, load_labeller
+from liuyan.settings import Settings
+from liuyan.store.batch import ModelRow
+from liuyan.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+SETTLE_SECONDS = 10.0
+DRAIN_SECONDS = 10.0
+LEAVE_SECONDS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which model this consumer runs, and in which group: a shadow reads everything again, in a group of its own."""
+
+    model: ModelRow
+    group: str
+    shadow: bool
+
+
+async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: bool) -> None:
+    """Consume until SIGTERM or SIGINT.
+
+    Raises LiuyanError with one sentence when something is not there at the start, or will not come back.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    metrics = ConsumerMetrics()
+    topics = Topics(settings.kafka)
+    url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
+    async with Store.open(url, lock_wait_seconds=settings.lock_wait_seconds) as store:
+        loading = asyncio.to_thread(load_labeller, model_path, answer_cache_size=settings.answer_cache_size)
+        checks = [store.check_ready(erasure_key), _check_topics(topics, settings.topics)]
+        labeller, _ = await asyncio.gather(loading, asyncio.gather(*checks))
+        identity = await identify(store, labeller, settings.group, shadow=shadow)
+        worker = Worker(
+            labeller,
+            model=identity.model.number,
+            group=identity.group,
+            topics=settings.topics,
+            brake=PoisonBrake(settings.poison_share, settings.poison_window),
+            metrics=metrics,
+        )
+        with worker:
+            await _Running(settings, store, topics, worker, metrics, identity).run(stop)
+
+
+async def identify(store: Store, labeller: Labeller, group: str, *, shadow: bool) -> Identity:
+    """Find our model's row, registering it when no model is there yet. Raises ModelChangedError."""
+    row = await store.register_model(
+        labeller.sha256, labeller.name, labeller.uncertain_low, labeller.uncertain_high, activate_if_first=not shadow
+    )
+    if shadow:
+        return Identity(row, f"{group}-shadow-{row.sha256[:8]}", shadow=True)
+    if not row.active:
+        raise ModelChangedError(
+            f"Model {row.sha256[:12]} ({row.name}) is not the active one: start with `--model` of the active artifact, "
+            "or with `--shadow` to label beside it."
+        )
+    return Identity(row, group, shadow=False)
+
+
+async def _check_topics(topics: Topics, names: Iterable[str]) -> None:
+    for name in names:
+        await topics.partitions(name)
+
+
+class _Running:
+    """The parts of one running consumer, and the order in which they begin and end."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        topics: Topics,
+        worker: Worker,
+        metrics: ConsumerMetrics,
+        identity: Identity,
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._names = list(settings.topics)
+        self._source = Source(
+            settings.kafka, identity.group, settle=self._settle, count_rebalance=metrics.rebalances.inc
+        )
+        positions = Positions(
+            store, self._source, topics, group=identity.group, model=identity.model.number, metrics=metrics
+        )
+        batcher = Batcher[PreparedRecord](
+            Limits(
+                settings.batch_records,
+                settings.batch_padded_tokens,
+                settings.batch_bytes,
+                settings.batch_age_milliseconds / 1000,
+            )
+        )
+        self._pipeline = Pipeline(
+            self._source,
+            worker,
+            positions,
+            batcher,
+            metrics,
+            lambda wanted: Writer(store, metrics, wanted, patience_seconds=settings.lock_wait_seconds + 20),
+        )
+        self._watch = Watch(
+            self._pipeline,
+            self._source,
+            positions,
+            store,
+            metrics,
+            group=identity.group,
+            topics=self._names,
+            active_sha256=None if identity.shadow else identity.model.sha256,
+            stuck_seconds=settings.stuck_seconds,
+        )
+        self._identity = identity
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set or something cannot go on, whose error is raised."""
+        async with serve_health(
+            self._settings.consumer_address,
+            alive=self._watch.alive,
+            ready=self._watch.ready,
+            registry=self._metrics.registry,
+        ) as address:
+            await self._source.start(self._names)
+            log.info(
+                "consuming",
+                topics=self._names,
+                group=self._identity.group,
+                model=self._identity.model.sha256[:12],
+                health=address,
+            )
+            try:
+                await self._work(stop)
+            finally:
+                await self._leave()
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        reader = asyncio.create_task(self._pipeline.read(), name="reader")
+        others = [
+            asyncio.create_task(work, name=name)
+            for name, work in {
+                "labeller": self._pipeline.label(),
+                "writer": self._pipeline.write(),
+                "report": self._watch.report(),
+                "rows": self._watch.follow_rows(),
+                "topics": self._watch.follow_topics(),
+            }.items()
+        ]
+        stopped = asyncio.create_task(stop.wait(), name="stop")
+        tasks = [reader, *others, stopped]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if done == {stopped}:
+                await self._finish(reader)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in done:
+            task.result()
+
+    async def _finish(self, reader: "asyncio.Task[None]") -> None:
+        """Take nothing new, and give the batches in hand time to be stored; what is not by then is rolled back."""
+        log.info("stopping: the batch in hand is finished")
+        reader.cancel()
+        await asyncio.wait([reader])
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._pipeline.drained(), DRAIN_SECONDS)
+
+    async def _settle(self) -> None:
+        """Before partitions are given up: let the batch that is being written end."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._pipeline.idle.wait(), SETTLE_SECONDS)
+
+    async def _leave(self) -> None:
+        """Commit for lag tools, leave the group. aiokafka's stop may be cancelled from within: it has left then too."""
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(self._watch.commit(), LEAVE_SECONDS)
+        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(self._source.stop(), LEAVE_SECONDS)
+        log.info("stopped")

@@ -1,0 +1,95 @@
+"""Topics as their broker knows them: do they exist, their ids (KIP-516), and making one.
+
+aiokafka shows no topic ids, so confluent-kafka's administration client asks, in a thread.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from liuyan.errors import LiuyanError, UsageError
+
+
+class BrokerError(LiuyanError):
+    """The broker does not answer, or refuses."""
+
+
+class TopicError(LiuyanError):
+    """A topic is missing, or cannot be made."""
+
+
+class Topics:
+    """Questions to the broker at ``bootstrap`` about topics; every answer takes ``timeout`` seconds at most."""
+
+    def __init__(self, bootstrap: str, *, timeout: float = 5.0) -> None:
+        self._bootstrap = bootstrap
+        self._timeout = timeout
+        self._admin = AdminClient(
+            {"bootstrap.servers": bootstrap, "socket.timeout.ms": int(timeout * 1000), "log_level": 2},
+            logger=_silent_logger(),
+        )
+
+    async def partitions(self, topic: str) -> int:
+        """Number of partitions. Raises BrokerError, and TopicError where there is no such topic."""
+        return await asyncio.to_thread(self._partitions, topic)
+
+    async def ids(self, topics: Sequence[str]) -> dict[str, str]:
+        """Topic -> topic id, without those whose id the broker does not tell."""
+        return await asyncio.to_thread(self._ids, topics)
+
+    async def create(self, topic: str, *, partitions: int, replication: int, settings: dict[str, str]) -> None:
+        """Make a topic. Raises BrokerError, TopicError (also when it exists) and UsageError."""
+        await asyncio.to_thread(self._create, topic, partitions, replication, settings)
+
+    def _partitions(self, topic: str) -> int:
+        try:
+            found = self._admin.list_topics(topic, timeout=self._timeout).topics[topic]
+        except KafkaException as error:
+            raise BrokerError(self._unreachable(error.args[0])) from None
+        if found.error is None and found.partitions:
+            return len(found.partitions)
+        if found.error is not None and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise BrokerError(f"Kafka refuses to describe topic {topic!r}: {found.error.str()}.")
+        raise TopicError(f"Topic {topic!r} does not exist: make it with `liuyan consumer create-topic {topic}`.")
+
+    def _ids(self, topics: Sequence[str]) -> dict[str, str]:
+        ids: dict[str, str] = {}
+        futures = self._admin.describe_topics(TopicCollection(list(topics)), request_timeout=self._timeout)
+        for topic, future in futures.items():
+            with suppress(KafkaException, TimeoutError):
+                ids[topic] = str(future.result(timeout=self._timeout).topic_id)
+        return ids
+
+    def _create(self, topic: str, partitions: int, replication: int, settings: dict[str, str]) -> None:
+        order = NewTopic(topic, num_partitions=partitions, replication_factor=replication, config=settings)
+        try:
+            self._admin.create_topics([order], request_timeout=self._timeout)[topic].result(timeout=self._timeout * 2)
+        except KafkaException as error:
+            raise self._refusal(topic, error.args[0]) from None
+        except TimeoutError:
+            raise BrokerError(
+                f"Kafka at {self._bootstrap} does not answer: is it running, and the address right?"
+            ) from None
+
+    def _refusal(self, topic: str, error: KafkaError) -> LiuyanError:
+        if error.code() == KafkaError.TOPIC_ALREADY_EXISTS:
+            return TopicError(f"Topic {topic!r} exists already: nothing was changed.")
+        if error.code() in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN):
+            return BrokerError(self._unreachable(error))
+        return UsageError(f"Kafka refuses topic {topic!r}: {error.str()}.")
+
+    def _unreachable(self, error: KafkaError) -> str:
+        return f"Kafka at {self._bootstrap} does not answer ({error.str()}): is it running, and LIUYAN_KAFKA right?"
+
+
+def _silent_logger() -> logging.Logger:
+    """librdkafka prints connection errors to standard error by itself; ours say it in one line."""
+    logger = logging.getLogger("librdkafka")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    return logger

@@ -1,0 +1,151 @@
+"""Beside the batches: tell Kafka and the metrics how far we are, and act on rows that people change.
+
+A command never speaks to a consumer: it changes a row (pause, resume, seek, promote), and this finds it.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+from aiokafka import TopicPartition
+
+from liuyan.consumer.metrics import ConsumerMetrics
+from liuyan.consumer.pipeline import Pipeline
+from liuyan.consumer.positions import Positions
+from liuyan.consumer.source import Source
+from liuyan.errors import LiuyanError
+from liuyan.health import Check
+from liuyan.store.batch import PartitionState
+from liuyan.store.errors import TransientStoreError
+from liuyan.store.store import Store
+
+log = structlog.get_logger(__name__)
+
+REPORT_SECONDS = 1.0
+ROWS_SECONDS = 2.0
+TOPIC_IDS_SECONDS = 10.0
+
+
+class ModelChangedError(LiuyanError):
+    """Another model than the consumer's is active."""
+
+
+class Watch:
+    """The tasks beside the pipeline, and what /livez and /readyz answer."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        source: Source,
+        positions: Positions,
+        store: Store,
+        metrics: ConsumerMetrics,
+        *,
+        group: str,
+        topics: Sequence[str],
+        active_sha256: str | None,
+        stuck_seconds: float,
+    ) -> None:
+        self._pipeline = pipeline
+        self._source = source
+        self._positions = positions
+        self._store = store
+        self._metrics = metrics
+        self._group = group
+        self._topics = topics
+        self._active_sha256 = active_sha256
+        self._stuck_seconds = stuck_seconds
+        self._committed: dict[TopicPartition, int] = {}
+        self._database_answers = True
+
+    async def report(self) -> None:
+        """Every second: lag, the event loop's delay, and our offsets to Kafka. Runs until it is cancelled."""
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(REPORT_SECONDS)
+            self._metrics.event_loop_delay.set(max(0.0, time.monotonic() - before - REPORT_SECONDS))
+            self._metrics.assigned.set(len(self._source.assigned))
+            for partition, lag in self.lags().items():
+                self._metrics.lag.labels(partition.topic, str(partition.partition)).set(lag)
+            await self.commit()
+
+    async def commit(self) -> None:
+        """Commit the stored offsets to Kafka, for lag tools only."""
+        stored = dict(self._pipeline.stored)
+        moved = {partition: offset for partition, offset in stored.items() if self._committed.get(partition) != offset}
+        if moved and await self._source.commit(moved):
+            self._committed |= moved
+
+    async def follow_rows(self) -> None:
+        """Find pauses, resumes, seeks and promotions in the database. Runs until it is cancelled.
+
+        Raises ModelChangedError when the active model is not ours any more.
+        """
+        while True:
+            await asyncio.sleep(ROWS_SECONDS)
+            try:
+                await self._follow_partitions()
+                await self._follow_model()
+            except TransientStoreError as error:
+                self._database_answers = False
+                log.debug("the database does not answer now", error=str(error))
+            else:
+                self._database_answers = True
+
+    async def follow_topics(self) -> None:
+        """Find topics that were deleted and made anew. Runs until it is cancelled."""
+        while True:
+            await asyncio.sleep(TOPIC_IDS_SECONDS)
+            if await self._positions.changed_ids(self._topics):
+                self._pipeline.reset("topic_made_anew")
+
+    def lags(self) -> dict[TopicPartition, int]:
+        """Records behind the stored offset, of each partition that is read, as of the last fetch."""
+        ends = {partition: self._source.end(partition) for partition in self._pipeline.stored}
+        return {tp: max(0, end - self._pipeline.stored[tp]) for tp, end in ends.items() if end is not None}
+
+    async def alive(self) -> Sequence[Check]:
+        """/livez: there is progress, or nothing to do."""
+        lag = sum(self.lags().values())
+        silent = time.monotonic() - self._pipeline.last_progress
+        stuck = lag > 0 and silent > self._stuck_seconds
+        return [Check("progress", not stuck, f"{lag} records behind, the last batch was stored {silent:.0f} s ago.")]
+
+    async def ready(self) -> Sequence[Check]:
+        """/readyz: the database answers, and every assigned partition is read."""
+        assigned, waiting = self._source.assigned, self._source.assigned - self._source.sought
+        stopped = sorted(f"{tp.topic} {tp.partition}" for tp in self._source.stopped)
+        return [
+            Check(
+                "database", self._database_answers, "The database answers." if self._database_answers else "It is away."
+            ),
+            Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions taken up."),
+            Check("partitions", not stopped, f"Paused: {', '.join(stopped)}." if stopped else "None is paused."),
+        ]
+
+    async def _follow_partitions(self) -> None:
+        writes, idle = self._pipeline.writes, self._pipeline.idle.is_set()
+        known, stopped = dict(self._pipeline.stored), self._source.stopped
+        states = await self._store.positions(self._group, self._topics)
+        settled = idle and self._pipeline.idle.is_set() and writes == self._pipeline.writes
+        for partition in self._source.sought:
+            state = states.get((partition.topic, partition.partition))
+            if state is None:
+                continue
+            if (state.paused_reason is not None) != (partition in stopped):
+                return self._pipeline.reset("row_paused" if state.paused_reason is not None else "row_resumed")
+            if settled and self._moved(partition, state, known):
+                return self._pipeline.reset("row_sought")
+        return None
+
+    def _moved(self, partition: TopicPartition, state: PartitionState, known: dict[TopicPartition, int]) -> bool:
+        return partition in known and state.next_offset != known[partition]
+
+    async def _follow_model(self) -> None:
+        active = await self._store.active_model()
+        if self._active_sha256 is not None and active is not None and active.sha256 != self._active_sha256:
+            raise ModelChangedError(
+                f"Model {active.sha256[:12]} ({active.name}) is active now and this consumer runs another: "
+                "start it again with `--model` of that artifact, or with `--shadow`."
+            )
