@@ -84,9 +84,7 @@ def read_artifact(folder: Path) -> Artifact:
     from safetensors.torch import load
 
     if not folder.is_dir():
-        raise ArtifactError(
-            f"There is no model in {folder}: the folder does not exist; make one with `liuyan model train`."
-        )
+        raise ArtifactError(f"There is no model folder {folder}: make one with `liuyan model train`.")
     sums = _read(folder, SUMS)
     contents = {name: _read(folder, name) for name in FILES}
     expected = "".join(f"{_digest(content)}  {name}\n" for name, content in contents.items()).encode()
@@ -97,8 +95,7 @@ def read_artifact(folder: Path) -> Artifact:
     try:
         configuration = _read_configuration(contents["configuration.json"])
         metrics = json.loads(contents["metrics.json"])
-        pairs = [line.split("\t") for line in contents["simplified.txt"].decode().splitlines()]
-        simplified = {old: new for old, new in pairs}
+        simplified = dict(line.split("\t") for line in contents["simplified.txt"].decode().splitlines())
         words = contents["vocabulary.txt"].decode().removesuffix("\n").split("\n")
         weights = {name: tensor.to(torch.float32) for name, tensor in load(contents["weights.safetensors"]).items()}
         _check_shapes(configuration, words, weights)

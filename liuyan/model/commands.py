@@ -1,5 +1,6 @@
 """`liuyan model`: train, evaluate, predict."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -23,9 +24,7 @@ def train(
         typer.Option(help="Folder with *.csv files, columns label,text. Default: LIUYAN_DATA_DIR."),
     ] = None,
     rated: Annotated[bool, typer.Option(help="Read the folder's `rated/` too, comments labelled by stars.")] = False,
-    heldout: Annotated[
-        Path | None, typer.Option(help="Digests never to train on. Default: the project's list.")
-    ] = None,
+    heldout: Annotated[Path | None, typer.Option(help="Digests never to train on; by default the project's.")] = None,
     name: Annotated[str, typer.Option(help="What the model is called.")] = "liuyan-gru",
     epochs: Annotated[int, typer.Option(min=1, help="At most this many passes over the data.")] = 6,
     patience: Annotated[int, typer.Option(min=1, help="Stop after this many passes without a better one.")] = 2,
@@ -122,7 +121,7 @@ def evaluate(
 @app.command()
 def predict(
     file: Annotated[
-        str, typer.Argument(help="CSV with the column text; - reads one comment a line from standard input.")
+        str, typer.Argument(help="CSV with the column text; - reads a comment a line from standard input.")
     ],
     model: ModelPath = None,
 ) -> None:
@@ -140,10 +139,12 @@ def predict(
     from liuyan.model.labeller import load_labeller
     from liuyan.model.progress import progress_bar
 
-    if file == "-":
-        texts = read_lines(standard_input())
-    else:
-        texts = (row["text"] for row in read_rows(Path(file), ("text",)))
+    def read() -> Iterator[str]:
+        if file == "-":
+            yield from read_lines(standard_input())
+        else:
+            yield from (row["text"] for row in read_rows(Path(file), ("text",)))
+
     labeller = load_labeller(model)
     with progress_bar() as progress:
-        write_predictions((labeller.predict(chunk) for chunk in in_chunks(texts)), progress)
+        write_predictions((labeller.predict(chunk) for chunk in in_chunks(read())), progress)

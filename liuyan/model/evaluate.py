@@ -43,7 +43,7 @@ def score(probabilities: Sequence[float] | Floats, positive: Sequence[bool] | Tr
 
 
 def calibration_error(probabilities: Floats, truth: Truth, bins: int = 15) -> float:
-    """Expected calibration error: the mean distance of probability and truth over equal bins, weighted by their rows."""
+    """Expected calibration error: the distance of probability and truth, mean over equal bins by their rows."""
     places = numpy.minimum((probabilities * bins).astype(int), bins - 1)
     distance = 0.0
     for place in numpy.unique(places):

@@ -29,7 +29,7 @@ class Network(nn.Module):
         nn.init.normal_(self.embedding.weight, std=0.1)
 
     def forward(self, numbers: Tensor, lengths: Tensor) -> Tensor:
-        """``numbers`` int64 (texts, steps), padded behind each text's end; ``lengths`` int64 (texts); logits (texts)."""
+        """``numbers`` int64 (texts, steps), padded behind a text's end; ``lengths`` int64 (texts); logits (texts)."""
         packed = pack_padded_sequence(self.embedding(numbers), lengths, batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=numbers.shape[1])
         valid = (torch.arange(numbers.shape[1]) < lengths[:, None])[:, :, None]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A labelled set: what it holds, the public repositories or the package it is from, and the licence stated there."""
+    """A labelled set: what it holds, the public repositories or package it is from, the licence stated there."""
 
     what: str
     origin: str

@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 class Options:
     """What a training is told; with the data it decides the artifact. ``rated_weight`` is what a comment labelled by
     its stars counts against one labelled by a person; ``uncertain_share`` is that of the uncertain band. Training reads
-    ``longest_trained`` words of a comment, which costs nothing measurable and much less time; serving ``maximum_tokens``."""
+    the head and the tail of ``longest_trained`` words, serving of ``maximum_tokens``."""
 
     name: str = "liuyan-gru"
     seed: int = 1
@@ -161,7 +161,7 @@ def _epochs(
             optimiser.zero_grad()
             logits = network.forward_equal(torch.tensor([examples.texts[row] for row in rows]))
             loss = _loss(logits, examples, rows, options.smoothing)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()

@@ -48,7 +48,7 @@ class Vocabulary:
 
 
 def choose_words(segmented: Iterable[Sequence[str]], size: int, at_least: int = 2) -> list[str]:
-    """The ``size`` words worth a number: special ones, the most frequent words and the characters that spell the rest."""
+    """The ``size`` words worth a number: special ones, characters that spell the rest, and the most frequent words."""
     words: Counter[str] = Counter()
     for text in segmented:
         words.update(text)
