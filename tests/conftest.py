@@ -1,7 +1,7 @@
 """The servers that tests run against: genuine ones, one of each for the whole run, started when first asked for.
 
-``LIUYAN_TEST_KAFKA`` and ``LIUYAN_TEST_DATABASE_URL`` name servers to use instead; ``LIUYAN_TEST_DATABASE`` says which kind the
-main one is: mysql (the default) or mariadb. Databases are cheap: each test that asks gets an empty one of its own.
+``LIUYAN_TEST_KAFKA`` and ``LIUYAN_TEST_DATABASE_URL`` name servers to use instead; ``LIUYAN_TEST_DATABASE`` says which
+kind the main one is: mysql (the default) or mariadb. Databases are cheap: each test gets an empty one of its own.
 """
 
 import os
@@ -18,12 +18,15 @@ from liuyan.local_stack.database import DatabaseServer
 from liuyan.local_stack.kafka import Kafka
 from liuyan.local_stack.mariadb import MariaDB
 from liuyan.local_stack.mysql import MySQL
-from liuyan.settings import PREFIX, TEST_PREFIX
+from liuyan.settings import PREFIX, TEST_PREFIX, Settings
 
 KINDS: dict[str, type[DatabaseServer]] = {"mysql": MySQL, "mariadb": MariaDB}
 MAIN = os.environ.get("LIUYAN_TEST_DATABASE", "mysql")
 # Durable against a killed server, as tests kill them, but not against a power failure: creating tables is quicker so.
 QUICK = ("--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0")
+
+if MAIN not in KINDS:
+    raise pytest.UsageError(f"LIUYAN_TEST_DATABASE is {MAIN!r}: set it to mysql or mariadb.")
 
 NewDatabase = Callable[[str], str]
 
@@ -34,6 +37,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name != "LIUYAN_CACHE_DIR":
             monkeypatch.delenv(name)
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +85,8 @@ def _new_database(_database_server: Callable[[str], URL], tmp_path: Path) -> Ite
             server = _database_server(kind)
             _execute(server, f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
             drops.callback(_execute, server, f"DROP DATABASE IF EXISTS `{name}`")
-            return server.set(database=name, query={"charset": "utf8mb4"}).render_as_string(hide_password=False)
+            url = server.set(database=name).update_query_dict({"charset": "utf8mb4"})
+            return url.render_as_string(hide_password=False)
 
         yield create
 

@@ -1,4 +1,4 @@
-"""Debian's packages: unpacked into a private folder without a change to the system, or installed where that is allowed."""
+"""Debian's packages: unpacked into a private folder, without a change to the system, or installed where allowed."""
 
 import os
 import shutil
@@ -14,8 +14,8 @@ INSTEAD = "start the server yourself and set LIUYAN_TEST_KAFKA or LIUYAN_TEST_DA
 def unpack(package: str, folder: Path, *, suite: str | None = None) -> None:
     """Download ``package`` with all that it needs and unpack it into ``folder``.
 
-    ``suite`` is one of Debian's (for example "unstable"); None takes what the system's own sources offer. apt works on lists,
-    caches and a status of its own, so the system's packages neither count nor change. Raises LocalStackError.
+    ``suite`` is one of Debian's (for example "unstable"); None takes what the system's own sources offer. apt works on
+    lists, caches and a status of its own, so the system's packages neither count nor change. Raises LocalStackError.
     """
     state = folder / "apt"
     options = _private_state(state, suite)

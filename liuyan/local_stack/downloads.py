@@ -18,8 +18,8 @@ SECONDS = 900
 def kept(name: str, what: str, fill: Callable[[Path], None]) -> Path:
     """The folder ``name`` of the cache; when it is not there, ``fill`` makes it in a folder that is then renamed.
 
-    ``what`` is shown while that lasts. Two processes that want the same wait for each other. Whatever ``fill`` raises is
-    passed on, and nothing is kept.
+    ``what`` is shown while that lasts. Two processes that want the same wait for each other. Whatever ``fill`` raises
+    is passed on, and nothing is kept.
     """
     cache = load_settings().cache_dir / "local_stack"
     target = cache / name
@@ -45,7 +45,7 @@ def kept(name: str, what: str, fill: Callable[[Path], None]) -> Path:
 
 
 def run(command: Sequence[str], failure: str, *, folder: Path | None = None) -> str:
-    """Run a program to its end and return its standard output. Raises LocalStackError: ``failure`` and its last words."""
+    """Run a program to its end; returns its standard output. Raises LocalStackError: ``failure`` and its last words."""
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS, cwd=folder, check=False

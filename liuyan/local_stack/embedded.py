@@ -1,7 +1,7 @@
 """librdkafka's in-process broker: speaks Kafka's protocol over real TCP and needs nothing but Python.
 
-Good for a first look. It has no controller (topics come into being when they are first used, with four partitions), knows no
-consumer group of two and keeps about 5 MB a partition: judge nothing by it.
+Good for a first look. It has no controller (topics come into being when they are first used, with four partitions),
+knows no consumer group of two and keeps about 5 MB a partition: judge nothing by it.
 """
 
 from types import TracebackType

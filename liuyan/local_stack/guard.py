@@ -1,8 +1,8 @@
 """Runs one program and ends it when the process that asked for it is gone; started as a script by process.py.
 
-Arguments: the log file, the folder to remove when the parent died (or an empty string), the command. Standard input is a pipe
-that the parent holds open and never writes to: its end is the sign that the parent died, by whatever signal. The parent
-thread's own death would be the wrong sign, which is why this process stands between (PR_SET_PDEATHSIG looks at threads).
+Arguments: the log file, the folder to remove when the parent died (or an empty string), the command. Standard input is
+a pipe that the parent holds open and never writes to: its end is the sign that the parent died, by whatever signal. The
+death of the thread that started it, which PR_SET_PDEATHSIG looks at, would be the wrong sign: so this stands between.
 """
 
 import ctypes
@@ -33,8 +33,11 @@ def main() -> int:
             return 127
     os.write(1, f"{child.pid}\n".encode())
     os.close(1)
-    threading.Thread(target=_end_with_parent, args=(child, folder), daemon=True).start()
+    orphaned = threading.Event()
+    threading.Thread(target=_end_with_parent, args=(child, orphaned), daemon=True).start()
     status = child.wait()
+    if orphaned.is_set() and folder:
+        shutil.rmtree(folder, ignore_errors=True)
     return status if status >= 0 else 128 - status
 
 
@@ -44,15 +47,11 @@ def _die_with_guard() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _end_with_parent(child: "subprocess.Popen[bytes]", folder: str) -> None:
+def _end_with_parent(child: "subprocess.Popen[bytes]", orphaned: threading.Event) -> None:
     while os.read(0, 4096):
         pass
+    orphaned.set()
     child.kill()
-    if folder:
-        # The main thread's wait() reaps the child; its files can go once it is dead.
-        child.wait()
-        shutil.rmtree(folder, ignore_errors=True)
-    os._exit(1)
 
 
 if __name__ == "__main__":

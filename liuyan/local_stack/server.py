@@ -124,9 +124,13 @@ class Server(ABC):
         return Process(command, self.log, remove_if_orphaned=self.folder)
 
     def _run_to_end(self, command: list[str], what: str) -> None:
-        if self._run(command).wait(self.start_seconds) != 0:
+        process = self._run(command)
+        if process.wait(self.start_seconds) != 0:
+            process.kill()
             raise LocalStackError(f"{self.name}: {what} failed{self._last_words()}")
 
     def _last_words(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        text = self.log.read_text(errors="replace") if self.log.exists() else ""
+        # Java's stack frames hide what happened.
+        lines = [line for line in text.splitlines() if not line.startswith("\tat ")]
         return "; the end of its log:\n" + "\n".join(lines[-LOG_LINES:]) if lines else "; its log is empty."

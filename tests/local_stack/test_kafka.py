@@ -1,0 +1,73 @@
+"""The genuine broker: starts, keeps its data over a kill, stands still and goes on, says why it does not start."""
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from liuyan.local_stack import kafka as kafka_module
+from liuyan.local_stack.embedded import EmbeddedBroker
+from liuyan.local_stack.errors import LocalStackError
+from liuyan.local_stack.kafka import Kafka
+
+
+def end_offset(bootstrap: str, topic: str) -> int:
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "looks", "log_level": 0})
+    try:
+        end: int = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=20)[1]
+    finally:
+        consumer.close()
+    return end
+
+
+def publish(bootstrap: str, topic: str) -> None:
+    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
+    producer.produce(topic, b"value", partition=0)
+    assert producer.flush(20) == 0
+
+
+def test_kafka_keeps_its_data_and_its_port_over_kill_and_restart() -> None:
+    with Kafka() as broker:
+        address = broker.bootstrap
+        client = AdminClient({"bootstrap.servers": address, "log_level": 0})
+        client.create_topics([NewTopic("kept", 1)])["kept"].result(20)
+        publish(address, "kept")
+
+        broker.kill()
+        assert not broker.running
+        broker.start()
+        assert broker.bootstrap == address
+        assert end_offset(address, "kept") == 1
+
+        broker.restart()
+        publish(address, "kept")
+        assert end_offset(address, "kept") == 2
+
+        broker.pause()
+        with pytest.raises(KafkaException):
+            client.list_topics(timeout=1)
+        broker.resume()
+        assert "kept" in client.list_topics(timeout=20).topics
+        folder = broker.folder
+    assert not broker.running
+    assert not folder.exists()
+
+
+def test_a_broker_that_does_not_start_says_why() -> None:
+    broker = Kafka({"listeners": "NONSENSE"})
+    with pytest.raises(LocalStackError, match=r"(?s)Kafka.* log:.*NONSENSE"), broker:
+        pass
+    assert not broker.folder.exists()
+
+
+def test_java_that_is_missing_and_cannot_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_module, "_java_version", lambda: 11)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(LocalStackError, match="default-jre-headless"):
+        kafka_module.require_java()
+
+
+def test_embedded_broker_takes_and_gives_records() -> None:
+    with EmbeddedBroker() as broker:
+        publish(broker.bootstrap, "first-use-makes-it")
+        assert end_offset(broker.bootstrap, "first-use-makes-it") == 1

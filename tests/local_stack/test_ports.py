@@ -1,0 +1,37 @@
+"""Reserved ports: never the same one twice, free for the server that they are meant for."""
+
+import socket
+
+import pytest
+
+from liuyan.local_stack import ports
+from liuyan.local_stack.errors import LocalStackError
+from liuyan.local_stack.ports import ReservedPort
+
+
+def test_a_reserved_port_is_not_given_again_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "FIRST", 19_000)
+    monkeypatch.setattr(ports, "LAST", 19_000)
+    with ReservedPort() as first:
+        assert first.number == 19_000
+        with pytest.raises(LocalStackError, match="No free port"):
+            ReservedPort()
+    with ReservedPort() as again:
+        assert again.number == 19_000
+
+
+def test_a_port_that_somebody_listens_on_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        taken = listener.getsockname()[1]
+        monkeypatch.setattr(ports, "FIRST", taken)
+        monkeypatch.setattr(ports, "LAST", taken)
+        assert ports.answers(taken)
+        with pytest.raises(LocalStackError, match="No free port"):
+            ReservedPort()
+
+
+def test_nobody_answers_on_a_port_that_is_only_reserved() -> None:
+    with ReservedPort() as port:
+        assert not ports.answers(port.number)
+        with socket.create_server(("127.0.0.1", port.number)):
+            assert ports.answers(port.number)
