@@ -1,0 +1,5 @@
+"""`python -m liuyan` is `liuyan`."""
+
+from liuyan.cli import main
+
+main()

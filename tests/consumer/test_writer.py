@@ -1,0 +1,141 @@
+"""Faults that a real database cannot be made to show at will are scripted; the rest is tested on real servers."""
+
+from collections.abc import Callable, Sequence, Set
+from datetime import UTC, datetime
+from typing import cast
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from liuyan.consumer.event import Erasure
+from liuyan.consumer.metrics import ConsumerMetrics
+from liuyan.consumer.worker import Entry, LabelledBatch, PreparedRecord
+from liuyan.consumer.writer import Writer, Written, halves
+from liuyan.store.batch import (
+    Advance,
+    Batch,
+    BatchOutcome,
+    DeadLetter,
+    PartitionKey,
+    PartitionState,
+    Tombstone,
+)
+from liuyan.store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
+from liuyan.store.store import Store
+
+KEYS = [PartitionKey("group", "comments", number) for number in range(3)]
+
+
+def entry(partition: int, offset: int) -> Entry:
+    record = ConsumerRecord("comments", partition, offset, 0, 0, b"forum:1", None, 0, 7, 0, ())
+    return Entry(PreparedRecord(record, Erasure("forum", str(offset)), None), Tombstone("forum", str(offset), 0))
+
+
+def labelled(entries: Sequence[Entry], advances: Sequence[Advance]) -> LabelledBatch:
+    return LabelledBatch(epoch=1, model=1, entries=entries, advances=advances)
+
+
+class ScriptedStore:
+    """Follows the compare-and-set rule, refuses what it is told to, and fails as the script says."""
+
+    def __init__(self, offsets: dict[int, int], refused: Set[str] = frozenset(), script: Sequence[object] = ()) -> None:
+        self.offsets = offsets
+        self.refused = refused
+        self.script = list(script)
+        self.stored: list[Tombstone | DeadLetter] = []
+        self.truncated: list[bool] = []
+
+    async def write_batch(self, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
+        step = self.script.pop(0) if self.script else None
+        if isinstance(step, Exception) and not isinstance(step, CommitUnknownError):
+            raise step
+        for change in batch.records:
+            if isinstance(change, Tombstone) and change.id in self.refused:
+                raise PermanentStoreError("Data too long")
+            if (
+                isinstance(change, DeadLetter)
+                and f"letter {change.offset}" in self.refused
+                and not truncate_dead_letters
+            ):
+                raise PermanentStoreError("Packet too large")
+        for advance in batch.advances:
+            if self.offsets[advance.partition.partition] != advance.expected:
+                raise FencedError("moved")
+        if step != "not stored":
+            self.offsets |= {advance.partition.partition: advance.next_offset for advance in batch.advances}
+            self.stored += [cast(Tombstone | DeadLetter, change) for change in batch.records]
+            self.truncated.append(truncate_dead_letters)
+        if isinstance(step, CommitUnknownError) or step == "not stored":
+            raise CommitUnknownError("the answer was lost")
+        return BatchOutcome(erased=len(batch.records))
+
+    async def positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
+        now = datetime.now(UTC)
+        return {
+            ("comments", number): PartitionState(KEYS[number], offset, None, 0, None, None, now)
+            for number, offset in self.offsets.items()
+        }
+
+
+def writer(store: ScriptedStore, wanted: Callable[[int], bool] = lambda epoch: True) -> Writer:
+    return Writer(cast(Store, store), ConsumerMetrics(), wanted, patience_seconds=1)
+
+
+async def test_a_refused_record_becomes_a_dead_letter_and_the_others_are_stored_in_order() -> None:
+    store = ScriptedStore({0: 0, 1: 0}, refused={"3"})
+    entries = [entry(0, 0), entry(1, 1), entry(0, 3), entry(0, 4), entry(1, 5)]
+    batch = labelled(entries, [Advance(KEYS[0], 0, 6), Advance(KEYS[1], 0, 8)])
+    assert await writer(store).write(batch) is Written.STORED
+    names = [change.id if isinstance(change, Tombstone) else f"dead {change.offset}" for change in store.stored]
+    assert names == ["0", "1", "dead 3", "4", "5"]
+    assert store.offsets == {0: 6, 1: 8}
+
+
+async def test_a_dead_letter_that_is_too_large_is_cut() -> None:
+    store = ScriptedStore({0: 0}, refused={"0", "letter 0"})
+    assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is Written.STORED
+    assert store.truncated == [True]
+    assert isinstance(store.stored[0], DeadLetter)
+    assert store.stored[0].reason == "refused_by_database"
+
+
+async def test_a_transient_fault_is_tried_again() -> None:
+    store = ScriptedStore({0: 0}, script=[TransientStoreError("1213"), TransientStoreError("1205")])
+    assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is Written.STORED
+    assert len(store.stored) == 1
+
+
+async def test_a_transient_fault_of_a_batch_that_is_not_wanted_any_more_ends_it() -> None:
+    store = ScriptedStore({0: 0}, script=[TransientStoreError("2006")] * 2)
+    answers = iter([True, False])
+    batch = labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])
+    assert await writer(store, lambda epoch: next(answers)).write(batch) is Written.ABANDONED
+    assert store.stored == []
+
+
+@pytest.mark.parametrize(
+    ("script", "written"),
+    [(CommitUnknownError("lost"), Written.STORED), ("not stored", Written.COMMIT_UNKNOWN)],
+)
+async def test_after_a_lost_answer_the_stored_offsets_decide(script: object, written: Written) -> None:
+    store = ScriptedStore({0: 0}, script=[script])
+    assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is written
+    assert len(store.stored) == (1 if written is Written.STORED else 0)
+
+
+async def test_a_failed_compare_is_told() -> None:
+    store = ScriptedStore({0: 5})
+    assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is Written.FENCED
+
+
+def test_halves_chain_at_the_first_record_of_the_second_one() -> None:
+    entries = [entry(0, 10), entry(1, 20), entry(0, 14), entry(2, 30)]
+    advances = [
+        Advance(KEYS[0], 10, 18, pause_reason="poison"),
+        Advance(KEYS[1], 20, 25),
+        Advance(KEYS[2], 30, 31),
+    ]
+    first, second = halves(labelled(entries, advances))
+    assert first.advances == [Advance(KEYS[0], 10, 14), Advance(KEYS[1], 20, 25)]
+    assert second.advances == [Advance(KEYS[0], 14, 18, pause_reason="poison"), Advance(KEYS[2], 30, 31)]
+    assert (first.entries, second.entries) == (entries[:2], entries[2:])
