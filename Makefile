@@ -1,13 +1,15 @@
 # Targets for people; each installs what it needs, and a second installation costs nothing.
 SHELL := bash
 PYTHON ?= python3
-SECONDS ?=
 STACK ?= embedded
-DATABASE ?= mysql
+DATABASE ?= $(or $(LIUYAN_TEST_DATABASE),mysql)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Progress bars where somebody watches, silence in a log.
+QUIET := $(shell test -t 2 || echo --quiet)
 
+.DEFAULT_GOAL := help
 .PHONY: help install constraints demo lint types test test-long bench format clean
 
 help:  ## What can be made here
@@ -16,13 +18,42 @@ help:  ## What can be made here
 install: $(INSTALLED)  ## Make .venv with everything in it
 
 $(INSTALLED): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@test -x $(BIN)/python || $(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "make: $(PYTHON) must be Python 3.11 or newer with venv: on Debian run \`apt-get install python3-venv\`," \
+		"or name another one: \`make PYTHON=python3.13 ...\`" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (PyTorch is large: 5 GB the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@$(BIN)/uv pip install $(QUIET) --python $(BIN)/python --require-hashes -r constraints.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 constraints: install  ## Pin the newest versions again
 	$(BIN)/uv pip compile --upgrade --generate-hashes --universal --python-version 3.11 --group dev --no-header --no-annotate --no-emit-index-url --quiet pyproject.toml -o constraints.txt
 	grep -A 1000 '^uv==' constraints.txt | awk 'NR==1 || /^ / {print; next} {exit}' > requirements-uv.txt
 
+demo: install  ## See it work; SECONDS=20 ends by itself, STACK=real uses Apache Kafka and MySQL
+	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS))
+
+test: lint types  ## Lint, types and tests on genuine servers; DATABASE=mariadb for the other database
+	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m "not long"
+
+test-long: install  ## The tests that take longer than the suite's budget
+	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m long
+
+bench: install  ## Measure the consumer against what the model alone can do
+	@$(BIN)/python -m benchmarks
+
+lint: install  ## Style and mistakes that a linter finds
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install  ## Static types
+	$(BIN)/mypy
+
+format: install  ## Write the code as the linter wants it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove the environment and what tools left; downloads in ~/.cache/liuyan stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
