@@ -88,8 +88,8 @@ class DeadLetter:
 class Batch:
     """One micro-batch: everything in it is stored together with its offsets, or nothing is.
 
-    ``records`` are in the order of arrival, dead letters among them, since a tombstone erases the dead letters of its key
-    that came before it and not those behind it. ``model`` is the ``models.number`` whose predictions the arrivals carry.
+    ``records`` are in the order of arrival, dead letters among them, since a tombstone erases the dead letters of its
+    key that came before it and not those behind it. ``model`` is the ``models.number`` whose predictions they carry.
     """
 
     model: int

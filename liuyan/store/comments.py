@@ -128,6 +128,6 @@ async def list_comments(store: Store, wanted: CommentFilter, after: Keyset | Non
     raise NotImplementedError
 
 
-async def comment_history(store: Store, platform: str, id: str) -> CommentHistory | None:  # noqa: A002
+async def comment_history(store: Store, platform: str, id: str) -> CommentHistory | None:
     """What is known of a comment, or None."""
     raise NotImplementedError

@@ -1,0 +1,134 @@
+"""Makes the keys of a batch its own until COMMIT, reads what stands under them, and decides what shall stand.
+
+The claim inserts each key as if nothing stood there, with the content that the events would then give; most keys are
+new, and for them nothing more is to be written. A random number in the row tells which ones these are.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from liuyan.store.batch import Arrival, Label, Tombstone
+from liuyan.store.dead_letters import comment_key
+from liuyan.store.decide import ABSENT, Content, Outcome, Prediction, Standing, apply, by_key
+from liuyan.store.session import WriteSession
+from liuyan.store.types import time_text
+
+Key = tuple[str, str]
+Events = Sequence[Arrival | Tombstone]
+
+# Holds the place of a key that has tombstones alone, until the end of its own transaction.
+PLACEHOLDER = Content("", 0, datetime(1970, 1, 1, tzinfo=UTC), None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One key, decided under lock. ``claimed`` is what the claim wrote, None where a row stood before; ``number`` is
+    the row's, ``review_number`` its newest review's."""
+
+    platform: str
+    id: str
+    digest: str
+    number: int
+    before: Standing
+    after: Outcome
+    claimed: Content | None = None
+    review_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row that stood before the batch."""
+
+    number: int
+    review_number: int | None
+    content: Content
+
+
+async def decide_under_lock(
+    session: WriteSession, changes: Events, model: int, token: int, erasure_key: bytes
+) -> list[Decided]:
+    """Claim the keys of ``changes``, sorted, and decide each; the keys stay locked until the transaction ends."""
+    events = by_key(changes)
+    keys = list(events)
+    digests = [erasure_digest(erasure_key, *key) for key in keys]
+    as_absent = [apply(ABSENT, events[key], model) for key in keys]
+    claims = [outcome.content or PLACEHOLDER for outcome in as_absent]
+    await session.run(
+        session.statements.claim,
+        [comment_row(*key, content, session.now, token) for key, content in zip(keys, claims, strict=True)],
+    )
+
+    own = await _own(session, keys, token)
+    found = await _found(session, keys, token) if len(own) < len(keys) else {}
+    predictions = await _predictions(session, [row.number for row in found.values()])
+    erased = await _erased(session, digests)
+
+    decided = []
+    for at, key in enumerate(keys):
+        if at in own:
+            before = Standing(erased_up_to=erased.get(at))
+            after = apply(before, events[key], model) if at in erased else as_absent[at]
+            decided.append(Decided(*key, digests[at], own[at], before, after, claims[at]))
+        else:
+            row = found[at]
+            before = Standing(row.content, predictions.get(row.number, {}), erased.get(at))
+            after = apply(before, events[key], model)
+            decided.append(Decided(*key, digests[at], row.number, before, after, None, row.review_number))
+    return decided
+
+
+def new_token() -> int:
+    """A batch's random number."""
+    return secrets.randbits(63)
+
+
+def erasure_digest(erasure_key: bytes, platform: str, id: str) -> str:
+    """By this an erased comment is known again, in base64: without the key nobody can try names against it."""
+    return base64.b64encode(hmac.digest(erasure_key, comment_key(platform, id), hashlib.sha256)).decode()
+
+
+def comment_row(platform: str, id: str, content: Content, now: str, token: int) -> list[object]:
+    """The fields of bulk.COMMENT_COLUMNS in their order."""
+    return [platform, id, *content_fields(content), now, now, token]
+
+
+def content_fields(content: Content) -> list[object]:
+    """The fields of bulk.CONTENT_COLUMNS in their order."""
+    edited_at = None if content.edited_at is None else time_text(content.edited_at)
+    return [content.text, content.version, time_text(content.created_at), edited_at, content.author, content.thread]
+
+
+async def _own(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, int]:
+    """The rows that this batch inserted: position among the keys -> number."""
+    rows = await session.read(session.statements.own, keys, token=token)
+    return {position - 1: number for position, number in rows}
+
+
+async def _found(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, Found]:
+    """The rows that stood before, by their position among the keys."""
+    rows = await session.read(session.statements.standing, keys, token=token)
+    return {
+        position - 1: Found(number, review_number, Content(*fields))
+        for position, number, review_number, *fields in rows
+    }
+
+
+async def _predictions(session: WriteSession, numbers: Sequence[int]) -> dict[int, dict[int, Prediction]]:
+    """The predictions of all models for these comments: comment -> model -> prediction."""
+    predictions: dict[int, dict[int, Prediction]] = {}
+    if numbers:
+        rows = await session.read(session.statements.predictions_of, [[number] for number in numbers])
+        for _, comment, model, label, probability, uncertain in rows:
+            predictions.setdefault(comment, {})[model] = Prediction(Label(label), probability, uncertain)
+    return predictions
+
+
+async def _erased(session: WriteSession, digests: Sequence[str]) -> dict[int, int]:
+    """Up to which version keys were erased before, by their position."""
+    rows = await session.read(session.statements.erasures_of, [[digest] for digest in digests])
+    return {position - 1: erased_up_to for position, erased_up_to in rows}

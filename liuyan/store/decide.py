@@ -1,0 +1,138 @@
+"""The contract's rules, as pure functions: what stands and what arrived give what shall stand.
+
+Nothing here reads or writes: write.py calls it with what it has read under lock.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from liuyan.store.batch import Arrival, Label, Tombstone
+from liuyan.store.types import in_utc
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a platform says of a comment, in one version (microseconds since 1970)."""
+
+    text: str
+    version: int
+    created_at: datetime
+    edited_at: datetime | None
+    author: str | None
+    thread: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one model thinks of a text."""
+
+    label: Label
+    probability: float
+    uncertain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the database holds of one key: the comment, each model's prediction by its number, and up to which version
+    it was erased before."""
+
+    content: Content | None = None
+    predictions: Mapping[int, Prediction] = field(default_factory=dict)
+    erased_up_to: int | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What shall stand once the events were applied in order, and what the way there leaves behind.
+
+    ``replaced`` are contents whose text an edit replaced; ``text_changed`` says that predictions and the review of the
+    text that stood are void; ``wiped`` that everything that hung on the comment was erased on the way. ``became`` says
+    of each event what it was, in BatchOutcome's words.
+    """
+
+    content: Content | None
+    predictions: dict[int, Prediction]
+    erased_up_to: int | None
+    replaced: list[Content] = field(default_factory=list)
+    became: list[str] = field(default_factory=list)
+    text_changed: bool = False
+    wiped: bool = False
+
+
+ABSENT = Standing()
+
+# model, platform, hour of created_at, label, uncertain
+HourlyCount = tuple[int, str, datetime, str, bool]
+
+
+def apply(standing: Standing, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
+    """Fold the events of one key, in order of arrival, into what stands; ``model`` is whose predictions they carry."""
+    outcome = Outcome(standing.content, dict(standing.predictions), standing.erased_up_to)
+    for event in events:
+        if isinstance(event, Tombstone):
+            _erase(outcome, event)
+            outcome.became.append("erased")
+        else:
+            outcome.became.append(_arrive(outcome, event, model))
+    return outcome
+
+
+def _arrive(outcome: Outcome, event: Arrival, model: int) -> str:
+    """Apply one comment event; say what it was, in BatchOutcome's words."""
+    stands = outcome.content
+    if outcome.erased_up_to is not None and event.version <= outcome.erased_up_to:
+        return "erased_before"
+    if stands is not None and event.version < stands.version:
+        return "late"
+    prediction = Prediction(event.label, event.probability, event.uncertain)
+    arrived = Content(event.text, event.version, event.created_at, event.edited_at, event.author, event.thread)
+    if stands is None:
+        outcome.content, outcome.predictions = arrived, {model: prediction}
+        return "new"
+    if stands.text != arrived.text:
+        outcome.replaced.append(stands)
+        outcome.content, outcome.predictions, outcome.text_changed = arrived, {model: prediction}, True
+        return "edited"
+    outcome.predictions.setdefault(model, prediction)
+    if stands == arrived:
+        return "same"
+    outcome.content = arrived
+    return "touched"
+
+
+def _erase(outcome: Outcome, event: Tombstone) -> None:
+    """Apply a tombstone: the later of its time, the stored version and an earlier erasure is remembered."""
+    known = [event.timestamp]
+    if outcome.content is not None:
+        known.append(outcome.content.version)
+    if outcome.erased_up_to is not None:
+        known.append(outcome.erased_up_to)
+    outcome.content, outcome.predictions, outcome.replaced = None, {}, []
+    outcome.erased_up_to, outcome.wiped = max(known), True
+
+
+def count_changes(platform: str, before: Standing, after: Outcome, changes: Counter[HourlyCount]) -> None:
+    """Add to ``changes`` by how much each hourly count moves."""
+    if before.content is not None:
+        hour = hour_of(before.content.created_at)
+        for model, prediction in before.predictions.items():
+            changes[model, platform, hour, prediction.label, prediction.uncertain] -= 1
+    if after.content is not None:
+        hour = hour_of(after.content.created_at)
+        for model, prediction in after.predictions.items():
+            changes[model, platform, hour, prediction.label, prediction.uncertain] += 1
+
+
+def hour_of(time: datetime) -> datetime:
+    """The hour, in UTC, that ``time`` lies in."""
+    return in_utc(time).replace(minute=0, second=0, microsecond=0)
+
+
+def by_key(events: Sequence[Arrival | Tombstone]) -> dict[tuple[str, str], list[Arrival | Tombstone]]:
+    """Events by (platform, id), sorted: everybody locks in the same order; each key's events stay in theirs."""
+    grouped: dict[tuple[str, str], list[Arrival | Tombstone]] = {}
+    for event in events:
+        grouped.setdefault((event.platform, event.id), []).append(event)
+    return dict(sorted(grouped.items()))

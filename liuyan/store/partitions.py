@@ -1,0 +1,96 @@
+"""Where each consumer group stands in each partition: the position that the database holds."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from liuyan.store.batch import PartitionKey, PartitionState
+from liuyan.store.dead_letters import DETAIL_CHARACTERS
+from liuyan.store.errors import StoreError
+from liuyan.store.session import WriteSession
+from liuyan.store.tables import partitions
+
+COLUMNS = select(
+    partitions.c.consumer_group,
+    partitions.c.topic,
+    partitions.c.partition,
+    partitions.c.next_offset,
+    partitions.c.topic_id,
+    partitions.c.records_lost,
+    partitions.c.paused_reason,
+    partitions.c.paused_at,
+    partitions.c.updated_at,
+)
+
+
+def _state(row: Sequence[Any]) -> PartitionState:
+    group, topic, partition, *rest = row
+    return PartitionState(PartitionKey(group, topic, partition), *rest)
+
+
+async def read_positions(
+    connection: AsyncConnection, group: str, topics: Sequence[str]
+) -> dict[tuple[str, int], PartitionState]:
+    """The group's rows in these topics, by (topic, partition)."""
+    query = COLUMNS.where(partitions.c.consumer_group == group, partitions.c.topic.in_(topics))
+    states = [_state(row) for row in await connection.execute(query)]
+    return {(state.partition.topic, state.partition.partition): state for state in states}
+
+
+async def read_state(connection: AsyncConnection, key: PartitionKey) -> PartitionState:
+    """One partition's row. Raises StoreError when there is none."""
+    row = (await connection.execute(COLUMNS.where(*_is(key)))).one_or_none()
+    if row is None:
+        raise StoreError(
+            f"Nothing is stored of partition {key.partition} of topic {key.topic} for group {key.group}: "
+            "the consumer has not read it yet."
+        )
+    return _state(row)
+
+
+async def begin(session: WriteSession, key: PartitionKey, start: int, topic_id: str | None) -> PartitionState:
+    """Insert the row if there is none; what stands wins."""
+    row = [key.group, key.topic, key.partition, start, topic_id, 0, session.now]
+    await session.run(session.statements.begin_partition, [row])
+    return await read_state(session.connection, key)
+
+
+async def seek(session: WriteSession, key: PartitionKey, offset: int, topic_id: str | None) -> PartitionState:
+    """Set offset and topic id, whatever stands."""
+    row = [key.group, key.topic, key.partition, offset, topic_id, 0, session.now]
+    await session.run(session.statements.seek_partition, [row])
+    return await read_state(session.connection, key)
+
+
+async def pause(session: WriteSession, key: PartitionKey, reason: str) -> None:
+    """Pause; an earlier pause keeps its reason and time. Raises StoreError without a row."""
+    now = datetime.now(UTC)
+    await read_state(session.connection, key)
+    await session.connection.execute(
+        update(partitions)
+        .where(*_is(key))
+        .values(
+            paused_reason=func.coalesce(partitions.c.paused_reason, reason[:DETAIL_CHARACTERS]),
+            paused_at=func.coalesce(partitions.c.paused_at, now),
+            updated_at=now,
+        )
+    )
+
+
+async def resume(session: WriteSession, key: PartitionKey) -> None:
+    """Release a pause. Raises StoreError without a row."""
+    await read_state(session.connection, key)
+    await session.connection.execute(
+        update(partitions).where(*_is(key)).values(paused_reason=None, paused_at=None, updated_at=datetime.now(UTC))
+    )
+
+
+def _is(key: PartitionKey) -> tuple[ColumnElement[bool], ...]:
+    return (
+        partitions.c.consumer_group == key.group,
+        partitions.c.topic == key.topic,
+        partitions.c.partition == key.partition,
+    )

@@ -1,0 +1,162 @@
+"""Every table. A new column is one line here and one migration; a test holds the two together."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
+
+from liuyan.store.types import Bytes, Digest, ExactString, RowNumber, UtcDateTime
+
+metadata = MetaData()
+
+
+def on_comment() -> ForeignKey:
+    """A reference to the comment that a row hangs on: the database itself deletes the row with it, so that an erasure
+    cannot forget a table that is added later."""
+    return ForeignKey("comments.number", ondelete="CASCADE")
+
+
+comments = Table(
+    "comments",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("platform", ExactString(32), nullable=False),
+    Column("id", ExactString(128), nullable=False),
+    Column("text", ExactString(), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("edited_at", UtcDateTime),
+    Column("author", ExactString(128)),
+    Column("thread", ExactString(256)),
+    Column("stored_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    # The newest review of the text that stands; an edit of the text takes it away.
+    Column("review_number", BigInteger),
+    # The batch that inserted the row, as a random number: a batch knows its own rows by it.
+    Column("claimed_by", BigInteger, nullable=False),
+    UniqueConstraint("platform", "id", name="comments_identity"),
+    Index("comments_by_time", "created_at", "number"),
+    Index("comments_by_platform_and_time", "platform", "created_at", "number"),
+)
+
+comment_versions = Table(
+    "comment_versions",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("comment_number", RowNumber, on_comment(), nullable=False, index=True),
+    Column("version", BigInteger, nullable=False),
+    Column("text", ExactString(), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("edited_at", UtcDateTime),
+    Column("replaced_at", UtcDateTime, nullable=False),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("sha256", ExactString(64), nullable=False, unique=True),
+    Column("name", ExactString(128), nullable=False),
+    Column("uncertain_low", Double, nullable=False),
+    Column("uncertain_high", Double, nullable=False),
+    Column("registered_at", UtcDateTime, nullable=False),
+    # True or NULL, and unique: at most one model is active.
+    Column("active", Boolean, unique=True),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
+    Column("model_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("label", ExactString(8), nullable=False),
+    Column("probability", Double, nullable=False),
+    Column("uncertain", Boolean, nullable=False),
+    Column("predicted_at", UtcDateTime, nullable=False),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("comment_number", RowNumber, on_comment(), nullable=False, index=True),
+    Column("comment_version", BigInteger, nullable=False),
+    Column("text", ExactString(), nullable=False),
+    Column("label", ExactString(8), nullable=False),
+    Column("reviewer", ExactString(128), nullable=False),
+    Column("reason", ExactString(1000)),
+    Column("reviewed_at", UtcDateTime, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("consumer_group", ExactString(128), nullable=False),
+    Column("topic", ExactString(249), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("key", Bytes),
+    # SHA-256 of the whole key: a tombstone finds the letters of its key by it.
+    Column("key_digest", Digest, index=True),
+    Column("value", Bytes),
+    Column("value_bytes", BigInteger),
+    # JSON: [[name, base64 of the value or null], ...]
+    Column("headers", ExactString(), nullable=False),
+    Column("truncated", Boolean, nullable=False),
+    Column("record_timestamp", BigInteger, nullable=False),
+    Column("reason", ExactString(64), nullable=False),
+    Column("detail", ExactString(1000), nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False),
+    UniqueConstraint("consumer_group", "topic", "partition", "offset", name="dead_letters_record"),
+)
+
+hourly_counts = Table(
+    "hourly_counts",
+    metadata,
+    Column("model_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("platform", ExactString(32), primary_key=True),
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("label", ExactString(8), primary_key=True),
+    Column("uncertain", Boolean, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("consumer_group", ExactString(128), primary_key=True),
+    Column("topic", ExactString(249), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("topic_id", ExactString(64)),
+    Column("records_lost", BigInteger, nullable=False),
+    Column("paused_reason", ExactString(1000)),
+    Column("paused_at", UtcDateTime),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    # HMAC-SHA256 of `platform:id` under the erasure key: nothing of an erased comment can be read from it.
+    Column("digest", Digest, primary_key=True),
+    Column("erased_up_to", BigInteger, nullable=False),
+    Column("erased_at", UtcDateTime, nullable=False),
+)
+
+key_checks = Table(
+    "key_checks",
+    metadata,
+    Column("name", ExactString(32), primary_key=True),
+    Column("check_value", ExactString(64), nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False),
+)

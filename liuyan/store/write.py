@@ -1,0 +1,128 @@
+"""One micro-batch in one transaction, from the fence to the counts: read ``write_rows`` from top to bottom."""
+
+import base64
+from collections import Counter
+from collections.abc import Sequence
+
+from liuyan.store.batch import Advance, Batch, BatchOutcome, DeadLetter
+from liuyan.store.claim import Decided, comment_row, content_fields, decide_under_lock, new_token
+from liuyan.store.dead_letters import DETAIL_CHARACTERS, comment_key, key_digest, letter_row, surviving
+from liuyan.store.decide import HourlyCount, count_changes
+from liuyan.store.errors import FencedError
+from liuyan.store.session import WriteSession
+from liuyan.store.types import time_text
+
+
+async def write_rows(session: WriteSession, batch: Batch, erasure_key: bytes, truncate: bool) -> BatchOutcome:
+    """Write a batch in the session's transaction. What has nothing to do costs no statement."""
+    changes = [record for record in batch.records if not isinstance(record, DeadLetter)]
+    letters = surviving(batch.records)
+    became = Counter(dead=len(batch.records) - len(changes))
+
+    await _advance(session, batch.advances)
+    if changes:
+        token = new_token()
+        decided = await decide_under_lock(session, changes, batch.model, token, erasure_key)
+        became.update(name for key in decided for name in key.after.became)
+        await _erase(session, decided, changes_erase=became["erased"] > 0)
+        await _write_comments(session, decided, token)
+        await _write_predictions(session, decided)
+    if letters:
+        await session.run(
+            session.statements.write_letters, [letter_row(letter, session.now, truncate) for letter in letters]
+        )
+    if changes:
+        await _count(session, decided)
+    return BatchOutcome(**became)
+
+
+async def _advance(session: WriteSession, advances: Sequence[Advance]) -> None:
+    """Move every partition from the offset at which the batch began. Raises FencedError unless all stood there."""
+    if not advances:
+        return
+    rows = [
+        [
+            advance.partition.group,
+            advance.partition.topic,
+            advance.partition.partition,
+            advance.expected,
+            advance.next_offset,
+            advance.records_lost,
+            None if advance.pause_reason is None else advance.pause_reason[:DETAIL_CHARACTERS],
+            session.now,
+        ]
+        for advance in advances
+    ]
+    rows.sort(key=lambda row: row[:3])
+    moved = (await session.run(session.statements.advance, rows)).rowcount
+    if moved != len(rows):
+        raise FencedError(f"Only {moved} of {len(rows)} partitions stand where this batch began.")
+
+
+async def _erase(session: WriteSession, decided: Sequence[Decided], changes_erase: bool) -> None:
+    """Delete comments that tombstones erased, with all that hangs on them, and claims that must not stay."""
+    gone = [[key.number] for key in decided if (key.after.wiped if key.claimed is None else key.after.content is None)]
+    if gone:
+        await session.run(session.statements.delete_comments, gone)
+    if changes_erase:
+        wiped = [key for key in decided if key.after.wiped]
+        letters = [[base64.b64encode(key_digest(comment_key(key.platform, key.id))).decode()] for key in wiped]
+        await session.run(session.statements.delete_letters, letters)
+        await session.run(
+            session.statements.write_erasures, [[key.digest, key.after.erased_up_to, session.now] for key in wiped]
+        )
+
+
+async def _write_comments(session: WriteSession, decided: Sequence[Decided], token: int) -> None:
+    """Write the comments that are not as they stand, or as the claim wrote them, and keep the texts they replace."""
+    rows, versions = [], []
+    for key in decided:
+        content, stands = key.after.content, key.claimed or key.before.content
+        if content is None:
+            continue
+        if content != stands or (key.after.wiped and key.claimed is None):
+            review = None if key.after.text_changed or key.after.wiped else key.review_number
+            rows.append([key.number, review, *comment_row(key.platform, key.id, content, session.now, token)])
+        for old in key.after.replaced:
+            text, version, created_at, edited_at, *_ = content_fields(old)
+            versions.append([key.number, version, text, created_at, edited_at, session.now])
+    if rows:
+        await session.run(session.statements.write_comments, rows)
+    if versions:
+        await session.run(session.statements.add_versions, versions)
+
+
+async def _write_predictions(session: WriteSession, decided: Sequence[Decided]) -> None:
+    """Add what this model thinks; every model's prediction of a text that was replaced goes."""
+    gone, rows = [], []
+    for key in decided:
+        before, after = key.before.predictions, key.after.predictions
+        if not key.after.wiped:
+            gone += [[key.number, model] for model in before if model not in after]
+        rows += [
+            [key.number, model, prediction.label, prediction.probability, int(prediction.uncertain), session.now]
+            for model, prediction in after.items()
+            if before.get(model) is not prediction
+        ]
+    if gone:
+        await session.run(session.statements.delete_predictions, gone)
+    if rows:
+        await session.run(session.statements.write_predictions, rows)
+
+
+async def _count(session: WriteSession, decided: Sequence[Decided]) -> None:
+    """Move the hourly counts, last and sorted: all writers share these rows. A count of zero is deleted."""
+    changes: Counter[HourlyCount] = Counter()
+    for key in decided:
+        count_changes(key.platform, key.before, key.after, changes)
+    moved = sorted((count, n) for count, n in changes.items() if n != 0)
+    if not moved:
+        return
+    rows = [
+        [model, platform, time_text(hour), label, int(uncertain), n]
+        for (model, platform, hour, label, uncertain), n in moved
+    ]
+    await session.run(session.statements.add_counts, rows)
+    lowered = [row[:-1] for row, (_, n) in zip(rows, moved, strict=True) if n < 0]
+    if lowered:
+        await session.run(session.statements.delete_zero_counts, lowered)
