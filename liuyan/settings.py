@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -39,7 +40,8 @@ class Settings(BaseSettings):
     erasure_key: SecretStr | None = Field(
         None,
         min_length=16,
-        description="Secret for the digests of erased comments, 16 characters or more; it has no default and never changes.",
+        description="Secret for the digests of erased comments, 16 characters or more; it has no default and never "
+        "changes.",
     )
     lock_wait_seconds: int = Field(
         10, ge=1, le=300, description="Seconds after which a stopped writer's locks are given up for the others."
@@ -141,7 +143,8 @@ def split_address(address: str) -> tuple[str, int]:
 
 def load_settings() -> Settings:
     """Read the settings. Raises SettingsError with one sentence that names the variable that is wrong."""
-    _refuse_unknown(os.environ)
+    env_file = Settings.model_config.get("env_file")
+    _refuse_unknown([*os.environ, *(dotenv_values(str(env_file)) if env_file else ())])
     try:
         return Settings()
     except ValidationError as error:

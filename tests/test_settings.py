@@ -1,0 +1,129 @@
+"""Settings: each is in .env.example with its sentence, and a wrong one stops the program with one line."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from liuyan.errors import SettingsError
+from liuyan.settings import ANY_PLATFORM, PREFIX, Settings, load_settings, parse_topics, split_address
+
+EXAMPLE = Path(__file__).parent.parent / ".env.example"
+
+WRONG = [
+    ("LIUYAN_BATCH_RECORDS", "many", "LIUYAN_BATCH_RECORDS is wrong: "),
+    ("LIUYAN_BATCH_RECORDS", "0", "LIUYAN_BATCH_RECORDS is wrong: "),
+    ("LIUYAN_POISON_SHARE", "1.5", "LIUYAN_POISON_SHARE is wrong: "),
+    ("LIUYAN_KAFKA", "", "LIUYAN_KAFKA is wrong: "),
+    ("LIUYAN_LOG_LEVEL", "loud", "LIUYAN_LOG_LEVEL is wrong: "),
+    ("LIUYAN_TOPICS", "comments,comments", "LIUYAN_TOPICS is wrong: 'comments' is not `topic`"),
+    ("LIUYAN_TOPICS", "comments=", "LIUYAN_TOPICS is wrong: 'comments=' is not `topic`"),
+    ("LIUYAN_TOPICS", " , ", "LIUYAN_TOPICS is wrong: name at least one topic"),
+    ("LIUYAN_ERASURE_KEY", "short", "LIUYAN_ERASURE_KEY is wrong: "),
+    ("LIUYAN_API_ADDRESS", "9102", "LIUYAN_API_ADDRESS is wrong: write it as host:port"),
+    ("LIUYAN_API_ADDRESS", "host:99999", "LIUYAN_API_ADDRESS is wrong: write it as host:port"),
+    ("LIUYAN_KAFAK", "host:9092", "LIUYAN_KAFAK is not a setting: did you mean LIUYAN_KAFKA?"),
+    ("LIUYAN_ZZZZZZZZZZ", "1", "LIUYAN_ZZZZZZZZZZ is not a setting: the known ones are in .env.example."),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), WRONG)
+def test_a_wrong_setting_is_named_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    message = str(raised.value)
+    assert message.startswith(sentence)
+    assert "\n" not in message
+    assert raised.value.exit_status == 2
+
+
+def test_a_secret_does_not_show_in_the_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIUYAN_ERASURE_KEY", "tooshortsecret")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert "tooshortsecret" not in str(raised.value)
+
+
+def test_what_must_be_set_is_asked_for_by_name() -> None:
+    settings = load_settings()
+    with pytest.raises(SettingsError, match="LIUYAN_DATABASE_URL is not set"):
+        settings.required_database_url()
+    with pytest.raises(SettingsError, match="LIUYAN_ERASURE_KEY is not set"):
+        settings.required_erasure_key()
+
+
+def test_an_env_file_is_read_and_a_misspelt_name_in_it_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(Settings.model_config, "env_file", ".env")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("LIUYAN_GROUP=night\nOTHER=1\n")
+    assert load_settings().group == "night"
+    (tmp_path / ".env").write_text("LIUYAN_GRUOP=night\n")
+    with pytest.raises(SettingsError, match="LIUYAN_GRUOP is not a setting: did you mean LIUYAN_GROUP"):
+        load_settings()
+
+
+def test_topics_are_bound_to_platforms() -> None:
+    assert parse_topics("comments, support=zendesk|desk") == {
+        "comments": ANY_PLATFORM,
+        "support": frozenset({"zendesk", "desk"}),
+    }
+
+
+def test_addresses_are_split_at_the_last_colon() -> None:
+    assert split_address("127.0.0.1:9101") == ("127.0.0.1", 9101)
+    assert split_address("[::1]:9101") == ("::1", 9101)
+
+
+def test_every_setting_stands_in_the_example_with_its_sentence() -> None:
+    paragraphs = EXAMPLE.read_text().strip().split("\n\n")[1:]
+    described: dict[str, str] = {}
+    for paragraph in paragraphs:
+        *comment, assignment = paragraph.splitlines()
+        name = re.fullmatch(rf"(?:# )?{PREFIX}([A-Z_]+)=.*", assignment)
+        assert name, f"{assignment!r} is no setting"
+        described[name[1].lower()] = " ".join(line.removeprefix("# ") for line in comment)
+    assert described == {name: field.description for name, field in Settings.model_fields.items()}
+
+
+def test_the_example_is_loaded_and_holds_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(Settings.model_config, "env_file", str(EXAMPLE))
+    loaded = load_settings()
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    assert loaded == load_settings()
+
+
+def test_settings_without_a_default_are_right_when_filled_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    filled = re.sub(r"^# LIUYAN_", "LIUYAN_", EXAMPLE.read_text(), flags=re.MULTILINE)
+    filled = filled.replace("LIUYAN_ERASURE_KEY=", "LIUYAN_ERASURE_KEY=0123456789abcdef")
+    (tmp_path / "env").write_text(filled)
+    monkeypatch.setitem(Settings.model_config, "env_file", str(tmp_path / "env"))
+    settings = load_settings()
+    assert settings.erasure_key == SecretStr("0123456789abcdef")
+    assert settings.required_database_url().startswith("mysql+aiomysql://")
+
+
+@pytest.mark.parametrize(
+    "command", [["store", "migrate"], ["consumer", "run"], ["consumer", "status"], ["api", "serve"]], ids=" ".join
+)
+def test_a_command_ends_with_one_line_and_status_2(tmp_path: Path, command: list[str]) -> None:
+    program = Path(sys.executable).with_name("liuyan")
+    done = subprocess.run(
+        [program, *command],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LIUYAN_DATABASE_ULR": "sqlite+aiosqlite:///x.db"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == "liuyan: LIUYAN_DATABASE_ULR is not a setting: did you mean LIUYAN_DATABASE_URL?\n"
+    assert done.stdout == ""
+    assert done.returncode == 2
