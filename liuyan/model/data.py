@@ -93,7 +93,7 @@ def clean(comments: Iterable[Comment], held_out: frozenset[str]) -> dict[str, Co
         if key in held_out:
             continue
         first = kept.setdefault(key, comment)
-        if first.positive != comment.positive and not comment.rated:
+        if first.positive != comment.positive and (first.rated or not comment.rated):
             conflicting.add(key)
     for key in conflicting:
         del kept[key]

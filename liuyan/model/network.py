@@ -1,5 +1,6 @@
 """The network as it is trained: embedding, bidirectional GRU, pooling over the valid steps, one logit."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,17 +17,43 @@ class Shape:
     hidden: int
 
 
-class Network(nn.Module):
-    """Logit of positive for a batch of texts."""
+class ComposedEmbedding(nn.Module):
+    """A word's vector in training: its own plus the mean of its characters', so that rare words learn from others."""
 
-    def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
+    LONGEST = 4
+
+    def __init__(self, words: Sequence[str], width: int) -> None:
+        super().__init__()
+        characters = sorted({character for word in words for character in word})
+        places = {character: place for place, character in enumerate(characters, start=1)}
+        spelling = torch.zeros(len(words), self.LONGEST, dtype=torch.int64)
+        for row, word in zip(spelling, words, strict=True):
+            spelled = [places[character] for character in word[: self.LONGEST]]
+            row[: len(spelled)] = torch.tensor(spelled)
+        self.spelling: Tensor
+        self.register_buffer("spelling", spelling, persistent=False)
+        self.own = nn.Embedding(len(words), width)
+        self.characters = nn.EmbeddingBag(len(characters) + 1, width, mode="mean", padding_idx=0)
+        nn.init.normal_(self.own.weight, std=0.1)
+        nn.init.normal_(self.characters.weight, std=0.1)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """Vectors (..., width) of word numbers (...)."""
+        composed: Tensor = self.characters(self.spelling[numbers].view(-1, self.LONGEST))
+        vectors: Tensor = self.own(numbers) + composed.view(*numbers.shape, -1)
+        return vectors
+
+
+class Network(nn.Module):
+    """Logit of positive for a batch of texts. Trained with ``ComposedEmbedding``, kept and served with a plain one."""
+
+    def __init__(self, shape: Shape, dropout: float = 0.0, embedding: nn.Module | None = None) -> None:
         super().__init__()
         self.shape = shape
-        self.embedding = nn.Embedding(shape.words, shape.embedding)
+        self.embedding = embedding or nn.Embedding(shape.words, shape.embedding)
         self.gru = nn.GRU(shape.embedding, shape.hidden, batch_first=True, bidirectional=True)
         self.output = nn.Linear(4 * shape.hidden, 1)
         self.dropout = nn.Dropout(dropout)
-        nn.init.normal_(self.embedding.weight, std=0.1)
 
     def forward(self, numbers: Tensor, lengths: Tensor) -> Tensor:
         """``numbers`` int64 (texts, steps), padded behind a text's end; ``lengths`` int64 (texts); logits (texts)."""
@@ -40,6 +67,12 @@ class Network(nn.Module):
         """Logits of texts that are all of one length: nothing to pack, which makes training several times as fast."""
         states, _ = self.gru(self.dropout(self.embedding(numbers)))
         return self._pool(states.amax(1), states.mean(1))
+
+    @torch.no_grad()
+    def plain_weights(self) -> dict[str, Tensor]:
+        """The weights of the same network with a plain embedding: one vector a word."""
+        weights = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("embedding.")}
+        return {"embedding.weight": self.embedding(torch.arange(self.shape.words)), **weights}
 
     def _pool(self, maximum: Tensor, mean: Tensor) -> Tensor:
         logits: Tensor = self.output(self.dropout(torch.cat([maximum, mean], 1)))

@@ -23,5 +23,8 @@ def segment(text: str) -> list[str]:
 
 def cut(text: str) -> list[str]:
     """What ``jieba.lcut(text, HMM=False)`` gives."""
-    words: list[str] = rjieba.cut(text, False)
+    try:
+        words: list[str] = rjieba.cut(text, False)
+    except UnicodeEncodeError:  # half of a surrogate pair is a string in Python and in JSON, but not in Rust
+        words = rjieba.cut(text.encode("utf-8", "replace").decode(), False)
     return words

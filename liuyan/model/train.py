@@ -17,7 +17,7 @@ from liuyan.model.artifact import Configuration, write_artifact
 from liuyan.model.data import Comment, Part, part_of, simplified_characters
 from liuyan.model.evaluate import Floats, Truth, score, score_band, uncertain_band
 from liuyan.model.folded import FoldedNetwork
-from liuyan.model.network import Network, Shape
+from liuyan.model.network import ComposedEmbedding, Network, Shape
 from liuyan.model.normalise import character_table, normalise
 from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary, choose_words
@@ -82,7 +82,8 @@ def train(
     torch.manual_seed(options.seed)
     simplified = simplified_characters()
     parts, words = _prepare(comments, options, simplified, progress)
-    network = Network(Shape(len(words), options.embedding, options.hidden), options.dropout)
+    shape = Shape(len(words), options.embedding, options.hidden)
+    network = Network(shape, options.dropout, ComposedEmbedding(words, options.embedding))
     best = -1.0
     waited = 0
     curve: list[Epoch] = []
@@ -96,7 +97,7 @@ def train(
             configuration = _calibrate(averaged, parts["validation"], options)
             metrics = _measure(averaged, configuration, parts)
             metrics |= {"options": asdict(options), "curve": [asdict(one) for one in curve], "rows": _count(parts)}
-            write_artifact(output, configuration, words, simplified, metrics, averaged.state_dict())
+            write_artifact(output, configuration, words, simplified, metrics, averaged.plain_weights())
         _write_curve(output / "curve.csv", curve)
         if waited >= options.patience:
             break
@@ -208,7 +209,7 @@ def _loss(logits: Tensor, examples: Examples, rows: Iterable[int], smoothing: fl
 
 def _validate(network: Network, validation: Examples) -> tuple[float, float]:
     """Weighted cross-entropy and weighted accuracy."""
-    logits = FoldedNetwork(network.state_dict()).logits(validation.texts)
+    logits = FoldedNetwork(network.plain_weights()).logits(validation.texts)
     right = (logits >= 0).numpy() == validation.positive
     accuracy = float(numpy.average(right, weights=validation.weights.numpy()))
     return float(_loss(logits, validation, range(len(logits)))), accuracy
@@ -216,7 +217,7 @@ def _validate(network: Network, validation: Examples) -> tuple[float, float]:
 
 def _calibrate(network: Network, validation: Examples, options: Options) -> Configuration:
     """Platt scaling of the logits on validation, then the uncertain band on the probabilities that this gives."""
-    logits = FoldedNetwork(network.state_dict()).logits(validation.texts).clone()
+    logits = FoldedNetwork(network.plain_weights()).logits(validation.texts).clone()
     line = torch.tensor([1.0, 0.0], requires_grad=True)
     optimiser = torch.optim.LBFGS([line], max_iter=100)
 
@@ -236,7 +237,7 @@ def _calibrate(network: Network, validation: Examples, options: Options) -> Conf
 
 def _measure(network: Network, configuration: Configuration, parts: dict[Part, Examples]) -> dict[str, object]:
     """Scores on validation and test: pooled, and of each source; the weights as they are stored, in float16."""
-    stored = {name: tensor.to(torch.float16).to(torch.float32) for name, tensor in network.state_dict().items()}
+    stored = {name: tensor.to(torch.float16).to(torch.float32) for name, tensor in network.plain_weights().items()}
     folded = FoldedNetwork(stored)
     metrics: dict[str, object] = {}
     held: tuple[Part, ...] = ("validation", "test")

@@ -1,0 +1,116 @@
+"""What is written is what is read; whatever is missing or damaged is said in one sentence."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from liuyan.model.artifact import FILES, SHIPPED, SUMS, Configuration, read_artifact, write_artifact
+from liuyan.model.errors import ArtifactError
+from liuyan.model.labeller import load_labeller
+from liuyan.model.network import Network, Shape
+
+
+@pytest.fixture
+def copy(tiny_artifact: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_artifact, tmp_path / "copy"))
+
+
+def write(folder: Path, words: list[str]) -> str:
+    torch.manual_seed(1)
+    configuration = Configuration("test", 4, 3, 50, 1.5, -0.25, 0.4, 0.6)
+    weights = Network(Shape(5, 4, 3)).state_dict()
+    return write_artifact(folder, configuration, words, {"壞": "坏"}, {"note": "测"}, weights)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    words = ["<unknown>", "<number>", "好", "😂", "\u2028"]
+    sha256 = write(tmp_path / "a", words)
+    artifact = read_artifact(tmp_path / "a")
+    assert artifact.sha256 == sha256 == write(tmp_path / "b", words)
+    assert list(artifact.words) == words
+    assert artifact.simplified == {"壞": "坏"}
+    assert artifact.metrics == {"note": "测"}
+    assert artifact.configuration == Configuration("test", 4, 3, 50, 1.5, -0.25, 0.4, 0.6)
+    assert {tensor.dtype for tensor in artifact.weights.values()} == {torch.float32}
+
+
+def test_another_word_is_another_model(tmp_path: Path) -> None:
+    words = ["<unknown>", "<number>", "好", "坏"]
+    assert write(tmp_path / "a", [*words, "很"]) != write(tmp_path / "b", [*words, "太"])
+
+
+def test_the_shipped_model_is_small_and_holds_no_pickle() -> None:
+    files = [path for path in SHIPPED.rglob("*") if path.is_file()]
+    assert {*FILES, SUMS, "README.md"} <= {path.name for path in files}
+    assert sum(path.stat().st_size for path in files) <= 12_000_000
+    assert {path.suffix for path in files} <= {".json", ".txt", ".safetensors", ".md", ".csv", ""}
+
+
+def test_the_shipped_card_is_of_the_shipped_model() -> None:
+    card = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    assert read_artifact(SHIPPED).sha256 in card
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="no model folder"):
+        load_labeller(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", [*FILES, SUMS])
+def test_missing_file(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(ArtifactError, match=f"incomplete: {name}"):
+        load_labeller(copy)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_flipped_byte(copy: Path, name: str) -> None:
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(ArtifactError, match=f"damaged: {name}"):
+        load_labeller(copy)
+
+
+def test_damaged_sums(copy: Path) -> None:
+    (copy / SUMS).write_bytes(b"")
+    with pytest.raises(ArtifactError, match="damaged"):
+        load_labeller(copy)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("configuration.json", "[]"),
+        ("configuration.json", "{"),
+        ("configuration.json", '{"format": 99}'),
+        ("configuration.json", '{"format": 1}'),
+        ("simplified.txt", "坏\n"),
+        ("vocabulary.txt", "好\n"),
+        ("weights.safetensors", "nothing"),
+    ],
+)
+def test_wrong_content_with_right_sums(copy: Path, name: str, content: str) -> None:
+    (copy / name).write_text(content, encoding="utf-8")
+    sum_again(copy)
+    with pytest.raises(ArtifactError, match="cannot be used") as caught:
+        load_labeller(copy)
+    assert "\n" not in str(caught.value)
+
+
+def test_text_where_a_number_belongs(copy: Path) -> None:
+    configuration = json.loads((copy / "configuration.json").read_text())
+    (copy / "configuration.json").write_text(json.dumps(configuration | {"scale": "1"}))
+    sum_again(copy)
+    with pytest.raises(ArtifactError, match="no number as scale"):
+        load_labeller(copy)
+
+
+def sum_again(folder: Path) -> None:
+    import hashlib
+
+    lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in FILES]
+    (folder / SUMS).write_text("".join(lines))

@@ -1,0 +1,34 @@
+"""The figures, by hand."""
+
+import numpy
+import pytest
+
+from liuyan.model.evaluate import score, score_band, uncertain_band
+
+
+def test_score() -> None:
+    scores = score([0.9, 0.8, 0.4, 0.2, 0.6], [True, True, True, False, False])
+    assert scores.n == 5
+    assert scores.accuracy == pytest.approx(0.6)
+    assert scores.recall_positive == pytest.approx(2 / 3)
+    assert scores.recall_negative == pytest.approx(1 / 2)
+    assert scores.macro_f1 == pytest.approx((2 * 2 / 6 + 2 * 1 / 4) / 2)
+
+
+def test_one_class_alone() -> None:
+    assert score([0.9], [True]).macro_f1 == 0.5
+
+
+def test_calibration_error() -> None:
+    assert score([0.75] * 4, [True, True, True, False]).calibration_error == pytest.approx(0)
+    assert score([1.0] * 4, [True, True, True, False]).calibration_error == pytest.approx(0.25)
+
+
+def test_band_holds_the_share_that_was_asked_for() -> None:
+    guess = numpy.linspace(0, 1, 1_001)
+    low, high = uncertain_band(guess, 0.2)
+    band = score_band(guess, guess > 0.45, low, high)
+    assert (low, high) == (0.4, 0.6)
+    assert band.share == pytest.approx(0.2, abs=0.01)
+    assert band.accuracy_outside == 1.0
+    assert band.accuracy_inside < 0.8
