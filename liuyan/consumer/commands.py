@@ -100,6 +100,14 @@ def check_event(
     raise typer.Exit(1 if invalid else 0)
 
 
+@app.command(epilog="Example: liuyan consumer contract > contract.asyncapi.json")
+def contract() -> None:
+    """Print the contract that platforms publish by, as AsyncAPI 3 with JSON Schema."""
+    from liuyan.consumer.contract import contract_json
+
+    typer.echo(contract_json(), nl=False)
+
+
 @app.command(epilog="Example: liuyan consumer status")
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a partition and line.")] = False,

@@ -124,6 +124,7 @@ class Pipeline:
             self._note(partition, offset)
         if running:
             self.last_progress = time.monotonic()
+            log.info("positions are taken up", partitions=len(running))
         if self._source.assigned != self._source.sought:
             self._take_up_at = time.monotonic() + TAKE_UP_AGAIN_SECONDS
 

@@ -124,7 +124,7 @@ class _Running:
             positions,
             batcher,
             metrics,
-            lambda wanted: Writer(store, metrics, wanted, patience_seconds=settings.lock_wait_seconds + 20),
+            lambda wanted: Writer(store, metrics, wanted),
         )
         self._watch = Watch(
             self._pipeline,

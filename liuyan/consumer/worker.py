@@ -89,7 +89,7 @@ class Worker:
         self._topics = topics
         self._brake = brake
         self._metrics = metrics
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker", initializer=_use_one_core)
 
     def __enter__(self) -> Self:
         return self
@@ -161,6 +161,13 @@ class Worker:
             )
             for partition, span in closed.spans.items()
         ]
+
+
+def _use_one_core() -> None:
+    """PyTorch would start a thread for each core; more cores are used by more consumers."""
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def dead_letter(record: ConsumerRecord, group: str, rejection: Rejection) -> DeadLetter:

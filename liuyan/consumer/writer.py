@@ -32,19 +32,12 @@ class Written(StrEnum):
 
 
 class Writer:
-    """Writes batches one after the other.
+    """Writes batches one after the other. ``wanted(epoch)`` tells whether batches of an epoch are still worth it."""
 
-    ``wanted(epoch)`` tells whether batches of an epoch are still worth it. An answer that does not come within
-    ``patience_seconds`` is a lost one: a half-open connection would be waited for without end.
-    """
-
-    def __init__(
-        self, store: Store, metrics: ConsumerMetrics, wanted: Callable[[int], bool], *, patience_seconds: float
-    ) -> None:
+    def __init__(self, store: Store, metrics: ConsumerMetrics, wanted: Callable[[int], bool]) -> None:
         self._store = store
         self._metrics = metrics
         self._wanted = wanted
-        self._patience_seconds = patience_seconds
 
     async def write(self, labelled: LabelledBatch) -> Written:
         """Store a batch with its offsets, or tell why it was not."""
@@ -60,9 +53,9 @@ class Writer:
         batch = labelled.batch
         try:
             outcome = await self._retry(
-                lambda: self._answered(self._store.write_batch(batch, truncate_dead_letters=truncate)), labelled.epoch
+                lambda: self._store.write_batch(batch, truncate_dead_letters=truncate), labelled.epoch
             )
-        except (CommitUnknownError, TimeoutError):
+        except CommitUnknownError:
             return await self._ask(labelled)
         except PermanentStoreError as error:
             return await self._halve(labelled, error, truncated=truncate)
@@ -75,10 +68,7 @@ class Writer:
         """COMMIT's answer was lost: a stored offset equal to the batch's own next one says that it was stored."""
         topics = sorted({advance.partition.topic for advance in labelled.advances})
         group = labelled.advances[0].partition.group
-        try:
-            stored = await self._retry(lambda: self._answered(self._store.positions(group, topics)), labelled.epoch)
-        except TimeoutError:
-            return Written.COMMIT_UNKNOWN
+        stored = await self._retry(lambda: self._store.positions(group, topics), labelled.epoch)
         if stored is None:
             return Written.ABANDONED
         for advance in labelled.advances:
@@ -108,9 +98,6 @@ class Writer:
             "the database refuses a record", topic=record.topic, partition=record.partition, offset=record.offset
         )
         return await self._write(replace(labelled, entries=(Entry(entry.item, letter),)))
-
-    async def _answered(self, action: Awaitable[Result]) -> Result:
-        return await asyncio.wait_for(action, self._patience_seconds)
 
     async def _retry(self, action: Callable[[], Awaitable[Result]], epoch: int) -> Result | None:
         """Try until it works; None when the batch is not wanted any more, since then it will be polled again."""

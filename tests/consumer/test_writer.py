@@ -78,7 +78,7 @@ class ScriptedStore:
 
 
 def writer(store: ScriptedStore, wanted: Callable[[int], bool] = lambda epoch: True) -> Writer:
-    return Writer(cast(Store, store), ConsumerMetrics(), wanted, patience_seconds=1)
+    return Writer(cast(Store, store), ConsumerMetrics(), wanted)
 
 
 async def test_a_refused_record_becomes_a_dead_letter_and_the_others_are_stored_in_order() -> None:

