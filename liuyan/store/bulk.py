@@ -1,7 +1,7 @@
 """The statements that move many rows at once, in two forms: JSON_TABLE for MySQL and MariaDB, json_each for SQLite.
 
-Each takes one parameter, ``rows``: a JSON array of arrays. So a batch costs the same number of statements whatever its
-size, and nothing is compiled anew. In the statement the rows are the derived table ``new``. Bytes travel as base64.
+Each takes its rows as one parameter: a JSON array of arrays. So a batch costs the same number of statements whatever
+its size, and nothing is compiled anew. In a statement the rows are the derived table ``new``. Bytes travel as base64.
 """
 
 # ruff: noqa: S608  (the statements are built from the tables' definitions alone, once; every value is a parameter)
@@ -18,6 +18,10 @@ from liuyan.store import tables
 from liuyan.store.types import ExactString, exact_collation, is_mariadb
 
 Fields = Mapping[str, TypeEngine[Any]]
+
+# Columns whose value is one for all rows of a statement: the time of writing, and the batch's random number.
+TIMES = ("stored_at", "changed_at", "predicted_at", "replaced_at", "erased_at", "updated_at", "registered_at")
+SHARED = {**dict.fromkeys(TIMES, ":now"), "claimed_by": ":token"}
 
 
 class Form:
@@ -58,7 +62,9 @@ class Form:
         return kind.compile(dialect=self._dialect)
 
     def given(self, column: Column[Any]) -> str:
-        """The value that a row gives for a column."""
+        """The value that a row, or the statement for all rows, gives for a column."""
+        if column.name in SHARED:
+            return SHARED[column.name]
         value = f"new.{self.quote(column.name)}"
         return f"from_base64({value})" if isinstance(column.type, LargeBinary) else value
 
@@ -71,7 +77,7 @@ class Form:
         value that the row gives."""
         names = ", ".join(self.quote(name) for name in columns)
         values = ", ".join(self.given(table.c[name]) for name in columns)
-        source = self.source({name: table.c[name].type for name in columns})
+        source = self.source({name: table.c[name].type for name in columns if name not in SHARED})
         head = f"INSERT INTO {table.name} ({names}) SELECT {values} FROM {source}"
         if conflict is None:
             return head
@@ -145,13 +151,14 @@ MODEL_COLUMNS = ("sha256", "name", "uncertain_low", "uncertain_high", "registere
 ADVANCE_FIELDS: Fields = {
     **{name: tables.partitions.c[name].type for name in PARTITION_KEY},
     "expected": BigInteger(),
-    **{name: tables.partitions.c[name].type for name in ("next_offset", "records_lost", "paused_reason", "updated_at")},
+    **{name: tables.partitions.c[name].type for name in ("next_offset", "records_lost", "paused_reason")},
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """Every statement that is written here, a batch's first and in their order; rows have the fields named behind."""
+    """Every statement that is written here, a batch's first and in their order. Behind each: the fields of its rows
+    (without the shared ones), and what it answers."""
 
     advance: TextClause  # ADVANCE_FIELDS
     claim: TextClause  # COMMENT_COLUMNS
@@ -187,8 +194,8 @@ def write_statements(dialect: Dialect) -> Statements:
             "next_offset": "new.next_offset",
             "records_lost": "old.records_lost + new.records_lost",
             "paused_reason": "COALESCE(old.paused_reason, new.paused_reason)",
-            "paused_at": "COALESCE(old.paused_at, CASE WHEN new.paused_reason IS NOT NULL THEN new.updated_at END)",
-            "updated_at": "new.updated_at",
+            "paused_at": "COALESCE(old.paused_at, CASE WHEN new.paused_reason IS NOT NULL THEN :now END)",
+            "updated_at": ":now",
         },
         "old.next_offset = new.expected",
     )

@@ -60,7 +60,8 @@ async def decide_under_lock(
     claims = [outcome.content or PLACEHOLDER for outcome in as_absent]
     await session.run(
         session.statements.claim,
-        [comment_row(*key, content, session.now, token) for key, content in zip(keys, claims, strict=True)],
+        [[*key, *content_fields(content)] for key, content in zip(keys, claims, strict=True)],
+        token=token,
     )
 
     own = await _own(session, keys, token)
@@ -90,11 +91,6 @@ def new_token() -> int:
 def erasure_digest(erasure_key: bytes, platform: str, id: str) -> str:
     """By this an erased comment is known again, in base64: without the key nobody can try names against it."""
     return base64.b64encode(hmac.digest(erasure_key, comment_key(platform, id), hashlib.sha256)).decode()
-
-
-def comment_row(platform: str, id: str, content: Content, now: str, token: int) -> list[object]:
-    """The fields of bulk.COMMENT_COLUMNS in their order."""
-    return [platform, id, *content_fields(content), now, now, token]
 
 
 def content_fields(content: Content) -> list[object]:

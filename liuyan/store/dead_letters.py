@@ -37,7 +37,7 @@ def surviving(records: Iterable[Arrival | Tombstone | DeadLetter]) -> list[DeadL
     return kept
 
 
-def letter_row(letter: DeadLetter, stored_at: str, truncate: bool) -> list[object]:
+def letter_row(letter: DeadLetter, truncate: bool) -> list[object]:
     """The letter's row, with the fields of bulk.LETTER_COLUMNS in their order."""
     headers = write_headers(letter.headers)
     cut = TRUNCATED_BYTES if truncate else None
@@ -57,7 +57,6 @@ def letter_row(letter: DeadLetter, stored_at: str, truncate: bool) -> list[objec
         letter.timestamp,
         letter.reason[:REASON_CHARACTERS],
         letter.detail[:DETAIL_CHARACTERS],
-        stored_at,
     ]
 
 

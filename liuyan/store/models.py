@@ -35,7 +35,7 @@ async def register(
     Two that activate at once both find no active one; the second to write then breaks the unique key, and its
     transaction, tried again, finds the first one's.
     """
-    row = [sha256, name[:128], uncertain_low, uncertain_high, session.now]
+    row = [sha256, name[:128], uncertain_low, uncertain_high]
     await session.run(session.statements.add_model, [row])
     if activate_if_first and await read_active(session.connection) is None:
         await session.connection.execute(update(models).where(models.c.sha256 == sha256).values(active=True))

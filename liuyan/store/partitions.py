@@ -53,14 +53,14 @@ async def read_state(connection: AsyncConnection, key: PartitionKey) -> Partitio
 
 async def begin(session: WriteSession, key: PartitionKey, start: int, topic_id: str | None) -> PartitionState:
     """Insert the row if there is none; what stands wins."""
-    row = [key.group, key.topic, key.partition, start, topic_id, 0, session.now]
+    row = [key.group, key.topic, key.partition, start, topic_id, 0]
     await session.run(session.statements.begin_partition, [row])
     return await read_state(session.connection, key)
 
 
 async def seek(session: WriteSession, key: PartitionKey, offset: int, topic_id: str | None) -> PartitionState:
     """Set offset and topic id, whatever stands."""
-    row = [key.group, key.topic, key.partition, offset, topic_id, 0, session.now]
+    row = [key.group, key.topic, key.partition, offset, topic_id, 0]
     await session.run(session.statements.seek_partition, [row])
     return await read_state(session.connection, key)
 

@@ -33,7 +33,7 @@ class WriteSession:
         answer by closing the connection, which looks like a server that went away."""
         document = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
         self._check_size(document)
-        return await self.connection.execute(statement, {"rows": document, **parameters})
+        return await self.connection.execute(statement, {"rows": document, "now": self.now, **parameters})
 
     async def read(
         self, statement: TextualSelect, rows: Sequence[Sequence[object]], **parameters: object

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from liuyan.store.batch import Advance, Batch, BatchOutcome, DeadLetter
-from liuyan.store.claim import Decided, comment_row, content_fields, decide_under_lock, new_token
+from liuyan.store.claim import Decided, content_fields, decide_under_lock, new_token
 from liuyan.store.dead_letters import DETAIL_CHARACTERS, comment_key, key_digest, letter_row, surviving
 from liuyan.store.decide import HourlyCount, count_changes
 from liuyan.store.errors import FencedError
@@ -28,9 +28,7 @@ async def write_rows(session: WriteSession, batch: Batch, erasure_key: bytes, tr
         await _write_comments(session, decided, token)
         await _write_predictions(session, decided)
     if letters:
-        await session.run(
-            session.statements.write_letters, [letter_row(letter, session.now, truncate) for letter in letters]
-        )
+        await session.run(session.statements.write_letters, [letter_row(letter, truncate) for letter in letters])
     if changes:
         await _count(session, decided)
     return BatchOutcome(**became)
@@ -49,7 +47,6 @@ async def _advance(session: WriteSession, advances: Sequence[Advance]) -> None:
             advance.next_offset,
             advance.records_lost,
             None if advance.pause_reason is None else advance.pause_reason[:DETAIL_CHARACTERS],
-            session.now,
         ]
         for advance in advances
     ]
@@ -68,9 +65,7 @@ async def _erase(session: WriteSession, decided: Sequence[Decided], changes_eras
         wiped = [key for key in decided if key.after.wiped]
         letters = [[base64.b64encode(key_digest(comment_key(key.platform, key.id))).decode()] for key in wiped]
         await session.run(session.statements.delete_letters, letters)
-        await session.run(
-            session.statements.write_erasures, [[key.digest, key.after.erased_up_to, session.now] for key in wiped]
-        )
+        await session.run(session.statements.write_erasures, [[key.digest, key.after.erased_up_to] for key in wiped])
 
 
 async def _write_comments(session: WriteSession, decided: Sequence[Decided], token: int) -> None:
@@ -82,12 +77,12 @@ async def _write_comments(session: WriteSession, decided: Sequence[Decided], tok
             continue
         if content != stands or (key.after.wiped and key.claimed is None):
             review = None if key.after.text_changed or key.after.wiped else key.review_number
-            rows.append([key.number, review, *comment_row(key.platform, key.id, content, session.now, token)])
+            rows.append([key.number, review, key.platform, key.id, *content_fields(content)])
         for old in key.after.replaced:
             text, version, created_at, edited_at, *_ = content_fields(old)
-            versions.append([key.number, version, text, created_at, edited_at, session.now])
+            versions.append([key.number, version, text, created_at, edited_at])
     if rows:
-        await session.run(session.statements.write_comments, rows)
+        await session.run(session.statements.write_comments, rows, token=token)
     if versions:
         await session.run(session.statements.add_versions, versions)
 
@@ -100,7 +95,7 @@ async def _write_predictions(session: WriteSession, decided: Sequence[Decided]) 
         if not key.after.wiped:
             gone += [[key.number, model] for model in before if model not in after]
         rows += [
-            [key.number, model, prediction.label, prediction.probability, int(prediction.uncertain), session.now]
+            [key.number, model, prediction.label, prediction.probability, int(prediction.uncertain)]
             for model, prediction in after.items()
             if before.get(model) is not prediction
         ]
