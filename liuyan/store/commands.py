@@ -1,10 +1,77 @@
 """`liuyan store`."""
 
+import asyncio
+
 import typer
 
-app = typer.Typer(help="...", no_args_is_help=True)
+app = typer.Typer(help="Make, check and describe the database.", no_args_is_help=True)
 
 
-@app.callback()
-def group() -> None:
-    """Placeholder until the first command stands."""
+@app.command(epilog="Example: LIUYAN_DATABASE_URL=mysql+aiomysql://liuyan:secret@127.0.0.1/liuyan liuyan store migrate")
+def migrate() -> None:
+    """Make the tables, or bring them up to date.
+
+    Safe to run again and from several places: one runs, the others wait for it. The database itself must exist; an
+    SQLite file is made, its folder must exist. The database is the one that LIUYAN_DATABASE_URL names.
+    """
+    asyncio.run(_migrate())
+
+
+@app.command(epilog="Example: liuyan store status")
+def status() -> None:
+    """Say at which revision the tables are, which model is active and how many partitions are followed."""
+    asyncio.run(_status())
+
+
+@app.command(epilog="Example: liuyan store check && echo the counts are right")
+def check() -> None:
+    """Count every labelled comment anew and compare with the hourly counts; the exit status is 1 if any differs.
+
+    Consumers may go on meanwhile. It reads all comments: seconds for a million.
+    """
+    raise typer.Exit(asyncio.run(_check()))
+
+
+async def _migrate() -> None:
+    from liuyan.settings import load_settings
+    from liuyan.store.migrate import LOCK_SECONDS, migrate
+    from liuyan.store.store import Store
+
+    async with Store.open(load_settings().required_database_url(), lock_wait_seconds=LOCK_SECONDS) as store:
+        steps = await migrate(store.engine, lambda step: typer.echo(f"applied {step}"))
+    typer.echo("The tables are up to date." if steps else "The tables were up to date already.")
+
+
+async def _status() -> None:
+    from liuyan.settings import load_settings
+    from liuyan.store.migrate import newest_revision
+    from liuyan.store.store import Store
+
+    async with Store.open(load_settings().required_database_url()) as store:
+        await store.check_ready()
+        model = await store.active_model()
+        followed, paused = await store.count_partitions()
+        typer.echo(f"database    {store.engine.url.render_as_string(hide_password=True)}")
+        typer.echo(f"revision    {newest_revision()} (up to date)")
+        typer.echo(f"model       {f'{model.name} {model.sha256}' if model else 'none is active yet'}")
+        typer.echo(f"partitions  {followed} followed, {paused} paused")
+
+
+async def _check() -> int:
+    from rich.console import Console
+
+    from liuyan.settings import load_settings
+    from liuyan.store.check import recount
+    from liuyan.store.store import Store
+
+    async with Store.open(load_settings().required_database_url()) as store:
+        await store.check_ready()
+        with Console(stderr=True).status("counting every labelled comment"):
+            differences = await recount(store)
+    for found in differences:
+        typer.echo(
+            f"model {found.model_number} {found.platform} {found.hour}:00 {found.label} "
+            f"{'uncertain' if found.uncertain else 'certain'}: {found.stored} stored, {found.counted} counted"
+        )
+    typer.echo(f"{len(differences)} hourly counts differ from the rows." if differences else "The counts are right.")
+    return 1 if differences else 0

@@ -93,7 +93,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine, seconds: float, *, writes: bool) -> AsyncIterator[AsyncConnection]:
+async def transaction(engine: AsyncEngine, seconds: float | None, *, writes: bool) -> AsyncIterator[AsyncConnection]:
     """One transaction, committed at the end, given up whole on any error, when it is cancelled, and after ``seconds``,
     since a connection that is cut without a word would be waited for for ever.
 
@@ -111,7 +111,7 @@ async def transaction(engine: AsyncEngine, seconds: float, *, writes: bool) -> A
             await connection.commit()
     except (SQLAlchemyError, sqlite3.Error, OSError, TimeoutError, EOFError) as error:
         await _give_up(connection)
-        if committing:
+        if committing and writes:
             raise CommitUnknownError("The answer to COMMIT was lost: nobody knows whether it was stored.") from error
         raise sort_fault(error) from error
     except BaseException:

@@ -51,6 +51,13 @@ async def read_state(connection: AsyncConnection, key: PartitionKey) -> Partitio
     return _state(row)
 
 
+async def count(connection: AsyncConnection) -> tuple[int, int]:
+    """How many rows there are, and how many of them are paused."""
+    query = select(func.count(), func.count(partitions.c.paused_at)).select_from(partitions)
+    followed, paused = (await connection.execute(query)).one()
+    return followed, paused
+
+
 async def begin(session: WriteSession, key: PartitionKey, start: int, topic_id: str | None) -> PartitionState:
     """Insert the row if there is none; what stands wins."""
     row = [key.group, key.topic, key.partition, start, topic_id, 0]

@@ -57,9 +57,10 @@ class Store:
         await self.close()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read with, for queries that have a module of their own."""
-        async with transaction(self.engine, self._answer_seconds, writes=False) as connection:
+    async def reading(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with, for queries that have a module of their own; a ``patient`` one has no limit of time."""
+        seconds = None if patient else self._answer_seconds
+        async with transaction(self.engine, seconds, writes=False) as connection:
             yield connection
 
     @asynccontextmanager
@@ -127,6 +128,11 @@ class Store:
         """Release a paused partition. Raises StoreError without a row."""
         async with self.writing() as session:
             await partitions.resume(session, partition)
+
+    async def count_partitions(self) -> tuple[int, int]:
+        """How many partitions have a row, of all groups, and how many of them are paused."""
+        async with self.reading() as connection:
+            return await partitions.count(connection)
 
     async def active_model(self) -> ModelRow | None:
         """The model whose predictions are shown."""
