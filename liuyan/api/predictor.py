@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from liuyan.api.metrics import Metrics
-from liuyan.model.labeller import CacheStatistics, Labeller, Prediction
+from liuyan.model.labeller import CacheStatistics, Labeller, Prediction, use_one_core
 
 # Requests that may wait at once. Each is at most a body of MAXIMUM_BODY, which bounds the memory that waits.
 MAXIMUM_WAITING = 32
@@ -28,7 +28,7 @@ class Predictor:
         self._maximum_waiting = maximum_waiting
         self._waiting = 0
         # The labeller belongs to one thread, and PyTorch to one core: the rest of the machine is not ours.
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict", initializer=_use_one_core)
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict", initializer=use_one_core)
         self._seen = CacheStatistics(0, 0, 0)
 
     @property
@@ -80,9 +80,3 @@ class Predictor:
 def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(texts), SLICE):
         yield texts[start : start + SLICE]
-
-
-def _use_one_core() -> None:
-    import torch
-
-    torch.set_num_threads(1)

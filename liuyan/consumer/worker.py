@@ -16,7 +16,7 @@ from liuyan.consumer.batcher import ClosedBatch
 from liuyan.consumer.brake import PoisonBrake
 from liuyan.consumer.event import CommentEvent, Erasure, Parsed, Rejection, parse
 from liuyan.consumer.metrics import ConsumerMetrics
-from liuyan.model.labeller import Labeller, Prediction, PreparedText
+from liuyan.model.labeller import Labeller, Prediction, PreparedText, use_one_core
 from liuyan.store.batch import Advance, Arrival, Batch, DeadLetter, Label, PartitionKey, Tombstone
 
 Result = TypeVar("Result")
@@ -89,7 +89,7 @@ class Worker:
         self._topics = topics
         self._brake = brake
         self._metrics = metrics
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker", initializer=_use_one_core)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker", initializer=use_one_core)
 
     def __enter__(self) -> Self:
         return self
@@ -161,13 +161,6 @@ class Worker:
             )
             for partition, span in closed.spans.items()
         ]
-
-
-def _use_one_core() -> None:
-    """PyTorch would start a thread for each core; more cores are used by more consumers."""
-    import torch
-
-    torch.set_num_threads(1)
 
 
 def dead_letter(record: ConsumerRecord, group: str, rejection: Rejection) -> DeadLetter:

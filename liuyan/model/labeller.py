@@ -104,6 +104,13 @@ class Labeller:
 def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000) -> Labeller:
     """Load the artifact in ``path`` (None: the shipped one). Raises ArtifactError with one sentence.
 
-    The number of threads is the caller's to set (``torch.set_num_threads``); one is enough for one consumer.
+    Call ``use_one_core`` in the thread that labels, or leave PyTorch its threads.
     """
     return Labeller(read_artifact(path or SHIPPED), answer_cache_size)
+
+
+def use_one_core() -> None:
+    """Keep PyTorch to the calling thread; it would start a thread for each core, and others need those."""
+    import torch
+
+    torch.set_num_threads(1)
