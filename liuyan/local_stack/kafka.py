@@ -42,9 +42,12 @@ class Kafka(Server):
         super().close()
         self._controller_port.close()
 
-    def _prepare(self) -> None:
+    def get(self) -> None:
+        """Find Java, or install it where that is allowed, and get Kafka's jars."""
         self._java = require_java()
         self._jars = kept(f"kafka-{_pom_digest()}", "Getting Apache Kafka from Maven Central (43 MB) ...", _get_jars)
+
+    def _prepare(self) -> None:
         self._settings = self.folder / "server.properties"
         self._settings.write_text("".join(f"{name}={value}\n" for name, value in self._all_properties().items()))
         tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._settings)]

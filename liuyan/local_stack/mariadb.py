@@ -24,6 +24,10 @@ class MariaDB(DatabaseServer):
 
     name: ClassVar[str] = "MariaDB"
 
+    def get(self) -> None:
+        """Get the server's packages and unpack them into the cache."""
+        self._root = kept("mariadb", "Getting MariaDB from Debian's packages ...", _get)
+
     @property
     def _program(self) -> list[str]:
         root = self._root
@@ -35,10 +39,6 @@ class MariaDB(DatabaseServer):
             f"--lc-messages-dir={root / 'usr' / 'share' / 'mysql'}",
             f"--plugin-dir={root / 'usr' / 'lib' / 'mysql' / 'plugin'}",
         ]
-
-    @property
-    def _root(self) -> Path:
-        return kept("mariadb", "Getting MariaDB from Debian's packages ...", _get)
 
     def _prepare(self) -> None:
         self._data.mkdir()

@@ -13,9 +13,13 @@ class MySQL(DatabaseServer):
 
     name: ClassVar[str] = "MySQL"
 
+    def get(self) -> None:
+        """Get the server's packages and unpack them into the cache."""
+        self._root = kept("mysql", "Getting MySQL from Debian's packages (66 MB) ...", _get)
+
     @property
     def _program(self) -> list[str]:
-        root = kept("mysql", "Getting MySQL from Debian's packages (66 MB) ...", _get)
+        root = self._root
         share = root / "usr" / "share" / "mysql"
         return [
             *through_own_loader(root, "usr/sbin/mysqld"),

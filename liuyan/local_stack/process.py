@@ -14,8 +14,9 @@ GUARD = Path(__file__).with_name("guard.py")
 class Process:
     """A running program, watched by a guard process. Its output goes to ``log``; it reads nothing.
 
-    ``remove_if_orphaned`` is a folder that the guard removes when it had to end the program because the parent died.
-    The program is in a session of its own: Ctrl-C reaches the parent alone, who then decides.
+    It works in ``folder``, by default where its parent does. ``remove_if_orphaned`` is a folder that the guard removes
+    when it had to end the program because the parent died. The program is in a session of its own: Ctrl-C reaches the
+    parent alone, who then decides.
     """
 
     def __init__(
@@ -25,13 +26,15 @@ class Process:
         *,
         remove_if_orphaned: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
-        folder = str(remove_if_orphaned) if remove_if_orphaned else ""
+        remove = str(remove_if_orphaned) if remove_if_orphaned else ""
         self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(GUARD), str(log), folder, *command],
+            [sys.executable, "-I", "-S", str(GUARD), str(log), remove, *command],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
+            cwd=folder,
             start_new_session=True,
         )
         assert self._guard.stdout is not None  # noqa: S101 - given by PIPE

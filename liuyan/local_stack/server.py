@@ -50,6 +50,10 @@ class Server(ABC):
         return self._process is not None and self._process.running
 
     @abstractmethod
+    def get(self) -> None:
+        """Download the server's files, unless they are in the cache; start() does so too. Raises LocalStackError."""
+
+    @abstractmethod
     def _prepare(self) -> None:
         """Make the data folder ready, once. Raises LocalStackError."""
 
@@ -66,6 +70,7 @@ class Server(ABC):
         if self.running:
             return
         if not self._prepared:
+            self.get()
             self._prepare()
             self._prepared = True
         self._process = self._run(self._command())
