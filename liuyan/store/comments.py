@@ -1,18 +1,20 @@
 """Reading comments with the label that everything shows: the newest review's, else a model's."""
 
-from collections.abc import Sequence
+import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, Row, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from liuyan.store.batch import ModelRow
 from liuyan.store.dead_letters import comment_key, key_digest
-from liuyan.store.models import read_active
+from liuyan.store.models import read_models
 from liuyan.store.store import Store
-from liuyan.store.tables import comment_versions, comments, dead_letters, models, predictions, reviews
+from liuyan.store.tables import comment_versions, comments, dead_letters, predictions, reviews
 
 # How many earlier versions and dead letters of one key are read, the newest: a runaway producer makes thousands.
 HISTORY_ROWS = 200
@@ -136,95 +138,88 @@ class CommentHistory:
 async def list_comments(store: Store, wanted: CommentFilter, after: Keyset | None, limit: int) -> Page:
     """A page of at most ``limit`` comments, newest first, behind ``after``. Raises TransientStoreError."""
     async with store.reading() as connection:
-        query = await _labelled(connection)
-        query = query.where(*_conditions(wanted)).order_by(comments.c.created_at.desc(), comments.c.number.desc())
+        known = await read_models(connection)
+        query = COMMENTS.where(*_conditions(wanted, known)).order_by(
+            comments.c.created_at.desc(), comments.c.number.desc()
+        )
         if after is not None:
-            # The first half alone lets the index begin at the right place.
+            # The first condition alone lets the index begin at the right place.
             behind = or_(comments.c.created_at < after.created_at, comments.c.number < after.number)
             query = query.where(comments.c.created_at <= after.created_at, behind)
         rows = (await connection.execute(query.limit(limit + 1))).all()
+        items = await _with_labels(connection, rows[:limit], known)
     last = rows[limit - 1] if len(rows) > limit else None
-    return Page(
-        items=[_labelled_comment(row) for row in rows[:limit]],
-        next=None if last is None else Keyset(last.created_at, last.number),
-    )
+    return Page(items, None if last is None else Keyset(last.created_at, last.number))
 
 
 async def comment_history(store: Store, platform: str, id: str) -> CommentHistory | None:
     """What is known of a comment; None when nothing is. Raises TransientStoreError."""
     async with store.reading() as connection:
-        query = (await _labelled(connection)).where(comments.c.platform == platform, comments.c.id == id)
-        row = (await connection.execute(query)).one_or_none()
+        known = await read_models(connection)
+        query = COMMENTS.where(comments.c.platform == platform, comments.c.id == id)
+        rows = (await connection.execute(query)).all()
         letters = await _dead_letters(connection, platform, id)
-        if row is None:
+        if not rows:
             return CommentHistory(None, [], [], letters) if letters else None
+        number = rows[0].number
         return CommentHistory(
-            comment=_labelled_comment(row),
-            predictions=await _predictions(connection, row.number),
-            earlier_versions=await _earlier_versions(connection, row.number),
+            comment=(await _with_labels(connection, rows, known))[0],
+            predictions=(await _predictions(connection, [number], known)).get(number, []),
+            earlier_versions=await _earlier_versions(connection, number),
             dead_letters=letters,
         )
 
 
-# The active model's prediction, and where it has none that of the newest other model.
-_active = predictions.alias("active")
-_other = predictions.alias("other")
-_any = predictions.alias("any_model")
-_LABEL: ColumnElement[str] = func.coalesce(reviews.c.label, _active.c.label, _other.c.label)
-_UNCERTAIN: ColumnElement[bool] = func.coalesce(_active.c.uncertain, _other.c.uncertain)
+COMMENTS = select(
+    *(comments.c[name] for name in ("number", "platform", "id", "text", "version", "created_at", "edited_at")),
+    *(comments.c[name] for name in ("author", "thread", "stored_at", "review_number")),
+)
+
+Models = Mapping[int, ModelRow]
 
 
-async def _labelled(connection: AsyncConnection) -> Select[Any]:
-    """All comments with the label that is shown of each."""
-    model = await read_active(connection)
-    newest = select(func.max(_any.c.model_number)).where(_any.c.comment_number == comments.c.number).scalar_subquery()
-    with_active = and_(
-        _active.c.comment_number == comments.c.number, _active.c.model_number == (model.number if model else None)
-    )
-    with_other = and_(
-        _active.c.comment_number.is_(None),
-        _other.c.comment_number == comments.c.number,
-        _other.c.model_number == newest,
-    )
-    joined = (
-        comments.outerjoin(_active, with_active)
-        .outerjoin(_other, with_other)
-        .outerjoin(reviews, reviews.c.number == comments.c.review_number)
-        .outerjoin(models, models.c.number == func.coalesce(_active.c.model_number, _other.c.model_number))
-    )
-    return select(
-        *(comments.c[name] for name in ("number", "platform", "id", "text", "version", "created_at", "edited_at")),
-        *(comments.c[name] for name in ("author", "thread", "stored_at")),
-        _LABEL.label("label"),
-        reviews.c.label.label("reviewed"),
-        _active.c.model_number.label("active"),
-        func.coalesce(_active.c.probability, _other.c.probability).label("probability"),
-        _UNCERTAIN.label("uncertain"),
-        models.c.sha256.label("model"),
-    ).select_from(joined)
-
-
-def _conditions(wanted: CommentFilter) -> list[ColumnElement[bool]]:
+def _conditions(wanted: CommentFilter, known: Models) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.platform is not None:
         conditions.append(comments.c.platform == wanted.platform)
-    if wanted.label is not None:
-        conditions.append(wanted.label == _LABEL)
     if wanted.created_from is not None:
         conditions.append(comments.c.created_at >= wanted.created_from)
     if wanted.created_to is not None:
         conditions.append(comments.c.created_at < wanted.created_to)
+    if wanted.label is not None:
+        reviewed = select(reviews.c.label).where(reviews.c.number == comments.c.review_number).scalar_subquery()
+        label = func.coalesce(reviewed, *_predicted(predictions.c.label, known))
+        conditions.append(label.is_not_distinct_from(wanted.label))
     if wanted.uncertain is not None:
-        conditions.append(wanted.uncertain == _UNCERTAIN)
+        uncertain = func.coalesce(*_predicted(predictions.c.uncertain, known))
+        conditions.append(uncertain.is_not_distinct_from(wanted.uncertain))
     return conditions
 
 
-def _labelled_comment(row: Row[Any]) -> LabelledComment:
-    source = None
-    if row.reviewed is not None:
-        source = LabelSource.REVIEW
-    elif row.label is not None:
-        source = LabelSource.OTHER_MODEL if row.active is None else LabelSource.ACTIVE_MODEL
+def _predicted(column: Column[Any], known: Models) -> list[ColumnElement[Any]]:
+    """The active model's value and the newest other model's, to take the first that there is. Not joins: the rows must
+    be read in the order of the index, and no further than the page is long."""
+    of_comment = select(column).where(predictions.c.comment_number == comments.c.number)
+    active = [model.number for model in known.values() if model.active]
+    newest = of_comment.order_by(predictions.c.model_number.desc()).limit(1)
+    chosen = [of_comment.where(predictions.c.model_number == number) for number in active]
+    return [query.scalar_subquery() for query in (*chosen, newest)]
+
+
+async def _with_labels(connection: AsyncConnection, rows: Sequence[Row[Any]], known: Models) -> list[LabelledComment]:
+    predicted = await _predictions(connection, [row.number for row in rows], known)
+    reviewed = await _reviewed(connection, [row.review_number for row in rows if row.review_number is not None])
+    return [_labelled(row, predicted.get(row.number, []), reviewed.get(row.review_number)) for row in rows]
+
+
+def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction], review: ShownLabel | None) -> LabelledComment:
+    """The label that is shown: the review's, else the active model's, else that of the newest other model."""
+    shown = next((prediction for prediction in predicted if prediction.active), predicted[0] if predicted else None)
+    label = source = None
+    if review is not None:
+        label, source = review, LabelSource.REVIEW
+    elif shown is not None:
+        label, source = shown.label, LabelSource.ACTIVE_MODEL if shown.active else LabelSource.OTHER_MODEL
     return LabelledComment(
         platform=row.platform,
         id=row.id,
@@ -235,33 +230,48 @@ def _labelled_comment(row: Row[Any]) -> LabelledComment:
         author=row.author,
         thread=row.thread,
         stored_at=row.stored_at,
-        label=None if row.label is None else ShownLabel(row.label),
-        probability=row.probability,
-        uncertain=None if row.uncertain is None else bool(row.uncertain),
+        label=label,
+        probability=None if shown is None else shown.probability,
+        uncertain=None if shown is None else shown.uncertain,
         label_source=source,
-        model=row.model,
+        model=None if shown is None else shown.model,
     )
 
 
-async def _predictions(connection: AsyncConnection, number: int) -> list[StoredPrediction]:
+async def _reviewed(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, ShownLabel]:
+    """The labels of these reviews."""
+    if not numbers:
+        return {}
+    query = select(reviews.c.number, reviews.c.label).where(reviews.c.number.in_(numbers))
+    return {number: ShownLabel(label) for number, label in await connection.execute(query)}
+
+
+async def _predictions(
+    connection: AsyncConnection, numbers: Sequence[int], known: Models
+) -> dict[int, list[StoredPrediction]]:
+    """What each model thinks of these comments, by comment, the newest model first."""
+    found: dict[int, list[StoredPrediction]] = {}
     query = (
-        select(models.c.sha256, models.c.name, models.c.active, *predictions.c)
-        .join_from(predictions, models, models.c.number == predictions.c.model_number)
-        .where(predictions.c.comment_number == number)
-        .order_by(models.c.number.desc())
+        select(predictions)
+        .where(predictions.c.comment_number.in_(numbers))
+        .order_by(predictions.c.comment_number, predictions.c.model_number.desc())
     )
-    return [
-        StoredPrediction(
-            row.sha256,
-            row.name,
-            bool(row.active),
-            ShownLabel(row.label),
-            row.probability,
-            row.uncertain,
-            row.predicted_at,
+    for row in await connection.execute(query) if numbers else ():
+        model = known.get(row.model_number)
+        if model is None:  # It was registered since the models were read.
+            continue
+        found.setdefault(row.comment_number, []).append(
+            StoredPrediction(
+                model=model.sha256,
+                model_name=model.name,
+                active=model.active,
+                label=ShownLabel(row.label),
+                probability=row.probability,
+                uncertain=row.uncertain,
+                predicted_at=row.predicted_at,
+            )
         )
-        for row in await connection.execute(query)
-    ]
+    return found
 
 
 async def _earlier_versions(connection: AsyncConnection, number: int) -> list[EarlierVersion]:
@@ -277,6 +287,7 @@ async def _earlier_versions(connection: AsyncConnection, number: int) -> list[Ea
 
 async def _dead_letters(connection: AsyncConnection, platform: str, id: str) -> list[StoredDeadLetter]:
     columns = dead_letters.c
+    digest = base64.b64encode(key_digest(comment_key(platform, id))).decode()
     query = (
         select(
             columns.number,
@@ -289,7 +300,7 @@ async def _dead_letters(connection: AsyncConnection, platform: str, id: str) -> 
             columns.detail,
             columns.stored_at,
         )
-        .where(columns.key_digest == key_digest(comment_key(platform, id)))
+        .where(columns.key_digest == func.from_base64(digest))  # aiomysql cannot pass bytes since PyMySQL 1.2.
         .order_by(columns.number.desc())
         .limit(HISTORY_ROWS)
     )

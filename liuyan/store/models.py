@@ -27,6 +27,12 @@ async def read_active(connection: AsyncConnection) -> ModelRow | None:
     return None if row is None else _model(row)
 
 
+async def read_models(connection: AsyncConnection) -> dict[int, ModelRow]:
+    """All models by their number, the oldest first: a handful."""
+    rows = await connection.execute(COLUMNS.order_by(models.c.number))
+    return {model.number: model for model in map(_model, rows)}
+
+
 async def register(
     session: WriteSession, sha256: str, name: str, uncertain_low: float, uncertain_high: float, activate_if_first: bool
 ) -> ModelRow:

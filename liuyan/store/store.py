@@ -58,7 +58,7 @@ class Store:
 
     @asynccontextmanager
     async def reading(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
-        """A connection to read with, for queries that have a module of their own; a ``patient`` one has no limit of time."""
+        """A connection to read with, for queries that have a module of their own; ``patient`` sets no limit of time."""
         seconds = None if patient else self._answer_seconds
         async with transaction(self.engine, seconds, writes=False) as connection:
             yield connection
