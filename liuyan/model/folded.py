@@ -2,10 +2,11 @@
 
 An input can only be a word of the vocabulary, so embedding and input projection fold into one table per direction.
 Three more things are folded: every fixed bias; tanh(x) = 2 sigmoid(2x) - 1, as PyTorch's tanh is slow; and the
-affine part of that, by keeping the state as (h + 1) / 2. A step is then a look-up, a product and two sigmoids.
+affine part of that, by keeping the state as (h + 1) / 2. A step is then a look-up, a product, two sigmoids and the mix
+of old and new.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
 import torch
@@ -13,6 +14,33 @@ from torch import Tensor
 
 # Rows that go through the network together: enough to keep the product busy, few enough to stay in the core's cache.
 ROWS = 512
+
+
+# oneDNN prepares a kernel for every number of rows that it meets: let it meet few. Rows up to the next multiple are
+# computed for nothing.
+ROW_MULTIPLE = 16
+
+Product = Callable[[Tensor], Tensor]
+
+
+def packed_product(weight: Tensor, bias: Tensor) -> Product:
+    """``state @ weight + bias`` with the weight packed for oneDNN once.
+
+    Twice as fast as ``torch.addmm``, which asks MKL, where MKL does not favour the processor (measured on an AMD EPYC:
+    230 against 108 GFLOP/s). PyTorch has no public door to it yet: where this one is not there, ``addmm`` it is.
+    """
+    operators = torch.ops.mkldnn
+    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not (available and hasattr(operators, "_reorder_linear_weight")):
+        return lambda state: torch.addmm(bias, state, weight)
+    packed = operators._reorder_linear_weight(weight.T.contiguous(), ROWS)
+    multiply = operators._linear_pointwise
+
+    def product(state: Tensor) -> Tensor:
+        result: Tensor = multiply(state, packed, bias, "none", [], "")
+        return result
+
+    return product
 
 
 class Direction:
@@ -33,10 +61,10 @@ class Direction:
         # The candidate's recurrent bias stands inside of the reset gate's product; the other two do not.
         table[:, : 2 * hidden] += bias[: 2 * hidden]
         bias[: 2 * hidden] = 0
-        self.table, self.recurrent, self.bias = table, recurrent, bias
         self._hidden = hidden
+        self._table = table
+        self._product = packed_product(recurrent, bias)
         self._inputs = torch.empty(ROWS, 3 * hidden)
-        self._gates = torch.empty(ROWS, 3 * hidden)
 
     def run(self, steps: Iterable[Tensor], rows: int) -> tuple[Tensor, Tensor]:
         """``steps``: word numbers int64 of each step, (rows still running), never more than the step before.
@@ -44,20 +72,25 @@ class Direction:
         Gives maximum and sum over the steps of the states (rows, hidden), a state kept as (h + 1) / 2.
         """
         hidden = self._hidden
-        state = torch.full((rows, hidden), 0.5)
+        state = torch.full((_round_up(rows), hidden), 0.5)
         maximum = torch.zeros(rows, hidden)
         total = torch.zeros(rows, hidden)
         for words in steps:
             running = len(words)
-            inputs, gates, now = self._inputs[:running], self._gates[:running], state[:running]
-            torch.index_select(self.table, 0, words, out=inputs)
-            torch.addmm(self.bias, now, self.recurrent, out=gates)
+            inputs, now = self._inputs[:running], state[:running]
+            torch.index_select(self._table, 0, words, out=inputs)
+            gates = self._product(state[: _round_up(running)])[:running]
             switches = gates[:, : 2 * hidden].add_(inputs[:, : 2 * hidden]).sigmoid_()
-            candidate = gates[:, 2 * hidden :].mul_(switches[:, :hidden]).add_(inputs[:, 2 * hidden :]).sigmoid_()
-            torch.lerp(candidate, now, switches[:, hidden:], out=now)
+            reset, update = switches[:, :hidden], switches[:, hidden:]
+            candidate = inputs[:, 2 * hidden :].addcmul_(reset, gates[:, 2 * hidden :]).sigmoid_()
+            torch.lerp(candidate, now, update, out=now)
             torch.maximum(maximum[:running], now, out=maximum[:running])
             total[:running] += now
         return maximum, total
+
+
+def _round_up(rows: int) -> int:
+    return -(-rows // ROW_MULTIPLE) * ROW_MULTIPLE
 
 
 class FoldedNetwork:

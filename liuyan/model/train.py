@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Configuration, write_artifact
+from liuyan.model.card import write_card
 from liuyan.model.data import Comment, Part, part_of, simplified_characters
 from liuyan.model.evaluate import Floats, Truth, score, score_band, uncertain_band
 from liuyan.model.folded import FoldedNetwork
@@ -77,8 +78,10 @@ def train(
 ) -> dict[str, object]:
     """Train on ``comments`` (by digest) and write the artifact to ``output``, anew whenever validation got better.
 
-    Gives the metrics that are stored with it. Raises UsageError when there are too few comments.
+    Gives the metrics that are stored with it. Raises UsageError when there are too few comments, or when ``output``
+    cannot be a folder.
     """
+    _make_folder(output)
     torch.manual_seed(options.seed)
     simplified = simplified_characters()
     parts, words = _prepare(comments, options, simplified, progress)
@@ -98,10 +101,18 @@ def train(
             metrics = _measure(averaged, configuration, parts)
             metrics |= {"options": asdict(options), "curve": [asdict(one) for one in curve], "rows": _count(parts)}
             write_artifact(output, configuration, words, simplified, metrics, averaged.plain_weights())
+            write_card(output)
         _write_curve(output / "curve.csv", curve)
         if waited >= options.patience:
             break
     return metrics
+
+
+def _make_folder(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"The folder {output} cannot be made: {error.strerror}; name another as --output.") from error
 
 
 def _prepare(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 import torch
 
 from liuyan.model import folded
@@ -40,3 +41,12 @@ def test_any_sizes_and_any_mixture_of_lengths() -> None:
     torch.testing.assert_close(served.logits(texts), trained, rtol=0, atol=1e-5)
     torch.testing.assert_close(alone, trained, rtol=0, atol=1e-5)
     assert served.logits([]).tolist() == []
+
+
+def test_without_onednn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(4)
+    weights = Network(Shape(50, 6, 5)).state_dict()
+    texts = [tuple(torch.randint(50, (length,)).tolist()) for length in range(1, 40)]
+    packed = FoldedNetwork(weights).logits(texts)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    torch.testing.assert_close(FoldedNetwork(weights).logits(texts), packed, rtol=0, atol=1e-5)

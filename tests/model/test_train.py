@@ -53,6 +53,12 @@ def test_it_stops_when_validation_gets_no_better(few_comments: dict[str, Comment
     assert len(epochs) == 3
 
 
+def test_a_file_where_the_folder_should_be(few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LiuyanError, match="cannot be made"):
+        train(few_comments, Options(), tmp_path / "file", lambda what, done, total: None, lambda epoch: None)
+
+
 def test_too_few_comments(tmp_path: Path) -> None:
     comments = {"0" * 16: Comment("好", True, "a", 1.0)}
     with pytest.raises(LiuyanError, match="too few"):
