@@ -1,0 +1,52 @@
+# syntax=docker/dockerfile:1
+# The image that runs the consumer, the API and every other command: the installed wheel, nothing of the sources.
+#
+#   docker build -t liuyan .
+#   docker build -t liuyan --build-arg TORCH_INDEX=https://my-mirror.example/torch-cpu .
+
+FROM python:3.11-slim-bookworm AS build
+
+# What the package index holds is PyTorch's CUDA build, 5 GB of which a CPU uses nothing. This index holds the CPU's.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+WORKDIR /build
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+
+COPY requirements-uv.txt constraints.txt ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-uv.txt
+# The CPU build has the pinned version and other hashes than the CUDA build: its line leaves the constraints, and it is
+# installed first and alone, so that nothing else is taken from its index. uv checks the hashes of all other packages.
+RUN version=$(sed -n 's/^torch==\([^ ]*\).*/\1/p' constraints.txt) \
+    && awk '/^[a-z]/ { keep = !/^torch==/ } keep' constraints.txt > image.txt \
+    && uv venv /opt/liuyan \
+    && uv pip install --no-cache --python /opt/liuyan --no-deps --default-index "$TORCH_INDEX" "torch==$version" \
+    && uv pip install --no-cache --system --constraint image.txt hatchling
+
+COPY pyproject.toml README.md ./
+COPY liuyan liuyan
+RUN python -m hatchling build -t wheel \
+    && uv pip install --no-cache --python /opt/liuyan --compile-bytecode --constraint image.txt dist/liuyan-*.whl
+
+
+FROM python:3.11-slim-bookworm
+
+COPY --from=build /opt/liuyan /opt/liuyan
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin liuyan
+
+# Both processes serve health and metrics on one port here, so that one check below suits both.
+ENV PATH=/opt/liuyan/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    LIUYAN_LOG_FORMAT=json \
+    LIUYAN_CONSUMER_ADDRESS=0.0.0.0:9100 \
+    LIUYAN_API_ADDRESS=0.0.0.0:9100
+
+USER 10001
+WORKDIR /tmp
+EXPOSE 8000 9100
+
+# Alive, not ready: a container is not to be replaced because its database is away.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9100/livez', timeout=4)"]
+
+ENTRYPOINT ["liuyan"]
+CMD ["consumer", "run"]

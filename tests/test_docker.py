@@ -1,0 +1,155 @@
+"""Dockerfile and docker-compose.yml, read by the genuine compose binary and by hadolint; no engine is needed."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liuyan.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parent.parent
+SECRETS = {"MYSQL_PASSWORD": "0123456789abcdef", "LIUYAN_ERASURE_KEY": "fedcba9876543210"}
+OURS = ("setup", "consumer", "api")
+
+pytestmark = pytest.mark.timeout(30)
+
+
+def compose(*arguments: str, without: str | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run docker-compose with the secrets set, but one; a `.env` of whoever runs the tests plays no part."""
+    secrets = {name: value for name, value in SECRETS.items() if name != without}
+    return subprocess.run(
+        [program("docker-compose"), "--env-file", os.devnull, *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **secrets},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def program(name: str) -> str:
+    return str(Path(sys.executable).parent / name)
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    """The services as compose sees them, references and defaults filled in."""
+    done = compose("config", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)["services"]
+    return found
+
+
+def test_compose_accepts_the_file() -> None:
+    done = compose("config", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_missing_secret_is_named(name: str) -> None:
+    done = compose("config", "--quiet", without=name)
+    assert done.returncode != 0
+    assert f"required variable {name} is missing a value" in done.stderr
+
+
+def test_all_that_the_main_job_needs_is_there(services: dict[str, Any]) -> None:
+    assert set(services) == {"kafka", "mysql", *OURS}
+    assert services["mysql"]["image"] == "mysql:9.7"
+
+
+def test_kafka_is_the_version_that_the_tests_run_on(services: dict[str, Any]) -> None:
+    pom = (ROOT / "liuyan" / "local_stack" / "pom.xml").read_text()
+    version = re.search(r"<artifactId>kafka_2.13</artifactId>\s*<version>([0-9.]+)</version>", pom)
+    assert version is not None
+    assert services["kafka"]["image"] == f"apache/kafka:{version[1]}"
+
+
+def test_the_consumer_can_be_scaled(services: dict[str, Any]) -> None:
+    assert "container_name" not in services["consumer"]
+    assert "ports" not in services["consumer"]
+
+
+def test_ports_are_published_on_loopback_alone(services: dict[str, Any]) -> None:
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(published) == 2
+    assert {port["host_ip"] for port in published} == {"127.0.0.1"}
+
+
+def test_every_service_has_its_bounds(services: dict[str, Any]) -> None:
+    for name, service in services.items():
+        assert int(service["mem_limit"]) <= 1536 * 1024**2, name
+        assert service["restart"] == ("on-failure:5" if name == "setup" else "unless-stopped"), name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service.get("read_only", False) == (name != "kafka"), name
+
+
+def test_ours_run_without_any_capability(services: dict[str, Any]) -> None:
+    assert all(services[name]["cap_drop"] == ["ALL"] for name in OURS)
+
+
+def test_each_waits_for_what_it_needs(services: dict[str, Any]) -> None:
+    def needs(name: str) -> dict[str, str]:
+        return {other: need["condition"] for other, need in services[name]["depends_on"].items()}
+
+    assert needs("setup") == {"kafka": "service_healthy", "mysql": "service_healthy"}
+    assert needs("consumer") == needs("api") == {"setup": "service_completed_successfully"}
+    assert "healthcheck" in services["kafka"]
+    assert "healthcheck" in services["mysql"]
+
+
+def test_only_the_consumer_knows_the_erasure_key(services: dict[str, Any]) -> None:
+    knowing = {name for name, service in services.items() if "LIUYAN_ERASURE_KEY" in service["environment"]}
+    assert knowing == {"consumer"}
+
+
+def test_the_data_is_kept_in_named_volumes(services: dict[str, Any]) -> None:
+    kept = {name: services[name]["volumes"][0]["type"] for name in ("kafka", "mysql")}
+    assert kept == {"kafka": "volume", "mysql": "volume"}
+
+
+def test_only_known_settings_are_set(services: dict[str, Any]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    in_image = set(re.findall(r"\b(LIUYAN_[A-Z_]+)=", _dockerfile()))
+    in_compose = {name for service in OURS for name in services[service]["environment"]}
+    assert len(in_image | in_compose) >= 6
+    assert in_image | in_compose <= known
+
+
+def test_hadolint_finds_nothing() -> None:
+    done = subprocess.run([program("hadolint"), "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_image_is_built_in_stages_and_runs_as_nobody() -> None:
+    stages = _dockerfile().split("\nFROM ")[1:]
+    assert len(stages) == 2
+    assert re.search(r"^USER 10001$", stages[1], re.MULTILINE)
+    assert re.search(r"^HEALTHCHECK ", stages[1], re.MULTILINE)
+    assert "COPY --from=build /opt/liuyan /opt/liuyan" in stages[1]
+    assert "ARG TORCH_INDEX=https://" in stages[0]
+
+
+def test_the_constraints_hold_one_torch_for_the_image_to_replace() -> None:
+    commands = re.search(r"^RUN version=\$\((sed .*)\) \\\n    && (awk .*) > image.txt", _dockerfile(), re.MULTILINE)
+    assert commands is not None
+    version = _shell(commands[1])
+    assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+\n", version)
+    left = _shell(commands[2])
+    whole = (ROOT / "constraints.txt").read_text()
+    assert "torch==" not in left
+    assert whole.count("==") == left.count("==") + 1
+    assert set(left.splitlines()) < set(whole.splitlines())
+
+
+def _dockerfile() -> str:
+    return (ROOT / "Dockerfile").read_text()
+
+
+def _shell(command: str) -> str:
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout
