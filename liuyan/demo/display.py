@@ -1,0 +1,173 @@
+"""Shows scenes: a live screen where standard output is a terminal, plain lines of progress where it is not."""
+
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.align import Align
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from liuyan.demo.figures import LabelledText
+from liuyan.demo.scene import Scene
+from liuyan.store.batch import Label
+
+LINE_SECONDS = 2.0
+FIXED_LINES = 11
+COLOURS = {Label.POSITIVE: "green", Label.NEGATIVE: "red"}
+
+
+class Display(Protocol):
+    """Somewhere to show scenes, for the time of a with block."""
+
+    def show(self, scene: Scene) -> None:
+        """Show the scene."""
+
+
+def open_display() -> AbstractContextManager[Display]:
+    """The display that suits standard output."""
+    console = Console(highlight=False)
+    return LiveDisplay(console) if console.is_terminal else LineDisplay(console)
+
+
+class LiveDisplay:
+    """A screen of its own, which stays behind as a last picture."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, screen=True, auto_refresh=False)
+        self._last: Scene | None = None
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._live.stop()
+        if self._last is not None and error is None:
+            self._console.print(picture(self._last, lines=5))
+
+    def show(self, scene: Scene) -> None:
+        """Show the scene in as many lines as the terminal has."""
+        self._last = scene
+        self._live.update(picture(scene, lines=max(0, self._console.height - FIXED_LINES)), refresh=True)
+
+
+class LineDisplay:
+    """A line every two seconds, one for the first labelled comment, one for the API."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._next = 0.0
+        self._said_first = False
+        self._said_api = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        pass
+
+    def show(self, scene: Scene) -> None:
+        """Print what is new."""
+        if scene.samples and not self._said_first:
+            self._said_first = True
+            first = scene.samples[0]
+            self._say(scene, f"first labelled comment: {first.label} {first.probability:.2f} {first.text[:60]}")
+        if scene.api and not self._said_api:
+            self._said_api = True
+            self._say(scene, f"API at {scene.api}, documented at {scene.api}/docs")
+        if scene.seconds >= self._next:
+            self._next = scene.seconds + LINE_SECONDS
+            share = f", {scene.figures.positive / scene.figures.stored:.0%} positive" if scene.figures.stored else ""
+            counts = f"published {scene.published:,} stored {scene.figures.stored:,} lag {scene.lag:,}"
+            self._say(scene, f"{scene.state}: {counts}, {scene.rate:,.0f} comments/s{share}")
+
+    def _say(self, scene: Scene, text: str) -> None:
+        self._console.print(f"{scene.seconds:5.1f} s  {text}", soft_wrap=True, markup=False)
+
+
+def picture(scene: Scene, lines: int) -> RenderableType:
+    """The screen: figures, label mix, ``lines`` comments, and where to look further."""
+    return Group(
+        _title(scene),
+        "",
+        _figures(scene),
+        "",
+        _mix(scene),
+        "",
+        Rule("some of the latest comments, probability of positive", style="dim", align="left"),
+        _comments(scene, lines),
+        Rule(style="dim"),
+        _footer(scene),
+    )
+
+
+def _title(scene: Scene) -> RenderableType:
+    minutes, seconds = divmod(int(scene.seconds), 60)
+    grid = Table.grid(expand=True)
+    grid.add_column()
+    grid.add_column(justify="right")
+    left = Text.assemble(("Liuyan 留言", "bold cyan"), "  ", (scene.stack, "dim"))
+    grid.add_row(left, Text.assemble((scene.state, "yellow"), f"  {minutes}:{seconds:02}"))
+    return grid
+
+
+def _figures(scene: Scene) -> RenderableType:
+    grid = Table.grid(expand=True)
+    names = ("published", "stored", "lag", "comments/s")
+    values = (scene.published, scene.figures.stored, scene.lag, round(scene.rate))
+    for _ in names:
+        grid.add_column(ratio=1)
+    grid.add_row(*(Text(name, "dim") for name in names))
+    grid.add_row(*(Text(f"{value:,}", "bold") for value in values))
+    return grid
+
+
+def _mix(scene: Scene) -> RenderableType:
+    figures = scene.figures
+    if not figures.stored:
+        return Text("no comment is labelled yet", "dim")
+    share = figures.positive / figures.stored
+    grid = Table.grid(expand=True, padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(ratio=1)
+    grid.add_column(no_wrap=True)
+    bar = ProgressBar(total=figures.stored, completed=figures.positive, style="red", complete_style="green")
+    bar.finished_style = "green"
+    grid.add_row(Text(f"positive {share:6.1%}", "green"), bar, Text(f"{1 - share:6.1%} negative", "red"))
+    return grid
+
+
+def _comments(scene: Scene, lines: int) -> RenderableType:
+    grid = Table.grid(expand=True, padding=(0, 1))
+    grid.add_column(width=8, no_wrap=True)
+    grid.add_column(width=8, no_wrap=True)
+    grid.add_column(width=4, no_wrap=True)
+    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    for sample in scene.samples[:lines]:
+        grid.add_row(*_row(sample))
+    return Align.left(grid, height=lines)
+
+
+def _row(sample: LabelledText) -> tuple[Text, Text, Text, Text]:
+    colour = "yellow" if sample.uncertain else COLOURS[sample.label]
+    return (
+        Text(sample.platform, "dim"),
+        Text(sample.label, colour),
+        Text(f"{sample.probability:.2f}", colour),
+        Text(" ".join(sample.text.split())),
+    )
+
+
+def _footer(scene: Scene) -> RenderableType:
+    api = Text.assemble("API ", (f"{scene.api}/docs", "underline cyan")) if scene.api else Text("API starts ...", "dim")
+    grid = Table.grid(expand=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_row(api, Text("yellow: uncertain   Ctrl-C ends", "dim"))
+    return grid

@@ -1,0 +1,96 @@
+"""What the database holds: the figures that the screen shows, and the comparison at the end."""
+
+from collections import Counter
+from collections.abc import Set
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from liuyan.store.batch import Label
+from liuyan.store.store import Store
+from liuyan.store.tables import comments, dead_letters, hourly_counts, partitions, predictions
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledText:
+    """A stored comment, as the screen shows it; ``probability`` is that of positive."""
+
+    platform: str
+    text: str
+    label: Label
+    probability: float
+    uncertain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The database at one moment; ``taken`` counts records, poison included, ``newest`` is the comment stored last."""
+
+    positive: int = 0
+    negative: int = 0
+    taken: int = 0
+    dead: int = 0
+    newest: LabelledText | None = None
+
+    @property
+    def stored(self) -> int:
+        """Comments with their label."""
+        return self.positive + self.negative
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was published against what is stored; duplicated are rows beyond one for each comment."""
+
+    published: int
+    stored: int
+    missing: int
+    duplicated: int
+    dead: int
+
+    @property
+    def right(self) -> bool:
+        """Whether each published comment was stored exactly once, and nothing else was."""
+        return self.published == self.stored and not (self.missing or self.duplicated or self.dead)
+
+    def __str__(self) -> str:
+        return (
+            f"published {self.published} stored {self.stored} missing {self.missing} "
+            f"duplicated {self.duplicated} dead {self.dead}"
+        )
+
+
+async def read_figures(store: Store) -> Figures:
+    """The figures now. Raises TransientStoreError."""
+    mix = select(hourly_counts.c.label, func.sum(hourly_counts.c.n)).group_by(hourly_counts.c.label)
+    said = predictions.c
+    newest = (
+        select(comments.c.platform, comments.c.text, said.label, said.probability, said.uncertain)
+        .join(predictions, said.comment_number == comments.c.number)
+        .order_by(comments.c.number.desc())
+        .limit(1)
+    )
+    async with store.reading() as connection:
+        counts = {label: int(n) for label, n in await connection.execute(mix)}
+        taken = (await connection.execute(select(func.sum(partitions.c.next_offset)))).scalar()
+        dead = (await connection.execute(select(func.count()).select_from(dead_letters))).scalar_one()
+        row = (await connection.execute(newest)).first()
+    text = LabelledText(row[0], row[1], Label(row[2]), row[3], bool(row[4])) if row else None
+    return Figures(counts.get(Label.POSITIVE, 0), counts.get(Label.NEGATIVE, 0), int(taken or 0), dead, text)
+
+
+async def compare(store: Store, published: Set[tuple[str, str]]) -> Verdict:
+    """Look each published (platform, id) up among the labelled rows. Raises TransientStoreError."""
+    labelled = select(comments.c.platform, comments.c.id).join(
+        predictions, predictions.c.comment_number == comments.c.number
+    )
+    async with store.reading() as connection:
+        rows = Counter((platform, identifier) for platform, identifier in await connection.execute(labelled))
+        dead = (await connection.execute(select(func.count()).select_from(dead_letters))).scalar_one()
+    return Verdict(
+        published=len(published),
+        stored=len(rows),
+        missing=len(published - rows.keys()),
+        duplicated=rows.total() - len(rows),
+        dead=dead,
+    )

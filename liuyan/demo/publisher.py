@@ -1,0 +1,50 @@
+"""Publishes at a steady rate, and waits while the consumer is too far behind."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from aiokafka import AIOKafkaProducer
+
+from liuyan.demo.corpus import Event
+
+TICK_SECONDS = 0.1
+# The embedded broker forgets what exceeds some megabytes: nothing may wait in it for long.
+MOST_LAG = 2_000
+
+
+class Publisher:
+    """Publishes ``rate`` events a second to ``topic``; ``published`` holds the (platform, id) that the broker took."""
+
+    def __init__(
+        self, bootstrap: str, topic: str, events: Iterator[Event], rate: float, lag: Callable[[], int]
+    ) -> None:
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._events = events
+        self._rate = rate
+        self._lag = lag
+        self.published: set[tuple[str, str]] = set()
+        self.waiting = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Publish until ``stop`` is set; on return the broker has taken everything."""
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, enable_idempotence=True)
+        await producer.start()
+        try:
+            due = 0.0
+            while not stop.is_set():
+                began = asyncio.get_running_loop().time()
+                self.waiting = self._lag() >= MOST_LAG
+                if not self.waiting:
+                    due += self._rate * TICK_SECONDS
+                    await self._publish(producer, int(due))
+                    due -= int(due)
+                await asyncio.sleep(max(0.0, began + TICK_SECONDS - asyncio.get_running_loop().time()))
+        finally:
+            await producer.stop()
+
+    async def _publish(self, producer: AIOKafkaProducer, count: int) -> None:
+        events = [next(self._events) for _ in range(count)]
+        taken = [await producer.send(self._topic, key=event.key, value=event.value) for event in events]
+        await asyncio.gather(*taken)
+        self.published.update((event.platform, event.id) for event in events)

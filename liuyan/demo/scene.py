@@ -1,0 +1,60 @@
+"""What there is to show at one moment, gathered from publisher and database, whatever shows it."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from liuyan.demo.figures import Figures, LabelledText
+
+RATE_SECONDS = 3.0
+# A person can read about two comments a second: more would only flicker.
+SAMPLE_SECONDS = 0.5
+SAMPLES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One moment. ``samples`` are some of the comments stored last, newest first; ``rate`` is stored comments/s."""
+
+    stack: str
+    state: str
+    seconds: float
+    published: int
+    lag: int
+    rate: float
+    figures: Figures
+    samples: tuple[LabelledText, ...]
+    api: str | None
+
+
+class Samples:
+    """Picks, from all that is stored, as many comments as a person can read."""
+
+    def __init__(self) -> None:
+        self._texts: deque[LabelledText] = deque(maxlen=SAMPLES)
+        self._last = float("-inf")
+
+    def add(self, now: float, text: LabelledText | None) -> None:
+        """Take the comment stored last, unless one was taken a moment ago. ``now`` is in seconds, of any clock."""
+        if text is None or now - self._last < SAMPLE_SECONDS or (self._texts and self._texts[0] == text):
+            return
+        self._texts.appendleft(text)
+        self._last = now
+
+    def newest_first(self) -> tuple[LabelledText, ...]:
+        """What was picked."""
+        return tuple(self._texts)
+
+
+class Rate:
+    """Comments a second over the last few seconds, from a count that grows."""
+
+    def __init__(self) -> None:
+        self._counts: deque[tuple[float, int]] = deque()
+
+    def measure(self, now: float, count: int) -> float:
+        """Note the count at ``now`` (seconds) and return the rate."""
+        self._counts.append((now, count))
+        while now - self._counts[0][0] > RATE_SECONDS:
+            self._counts.popleft()
+        began, first = self._counts[0]
+        return (count - first) / (now - began) if now > began else 0.0

@@ -1,0 +1,60 @@
+"""Where the demo runs: embedded broker and SQLite, or a genuine Apache Kafka and MySQL, for the time of a with block."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from liuyan.local_stack.embedded import EmbeddedBroker
+from liuyan.local_stack.kafka import Kafka
+from liuyan.local_stack.mysql import MySQL
+
+
+class StackName(StrEnum):
+    """What the demo runs on."""
+
+    EMBEDDED = "embedded"
+    REAL = "real"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A broker and an empty database that answer; ``creates_topics`` says that the broker makes topics by itself."""
+
+    title: str
+    bootstrap: str
+    database_url: str
+    creates_topics: bool
+
+
+@contextmanager
+def started_stack(name: StackName, folder: Path) -> Iterator[Stack]:
+    """Start broker and database. Raises LocalStackError."""
+    with embedded_stack(folder) if name is StackName.EMBEDDED else real_stack() as stack:
+        yield stack
+
+
+@contextmanager
+def embedded_stack(folder: Path) -> Iterator[Stack]:
+    """librdkafka's broker in this process, and an SQLite file in ``folder``."""
+    with EmbeddedBroker() as broker:
+        url = f"sqlite+aiosqlite:///{folder / 'liuyan.db'}"
+        yield Stack("embedded broker, SQLite", broker.bootstrap, url, creates_topics=True)
+
+
+@contextmanager
+def real_stack() -> Iterator[Stack]:
+    """Apache Kafka and MySQL, downloaded when needed and started at the same time."""
+    broker, database = Kafka(), MySQL()
+    try:
+        for server in (broker, database):
+            server.get()
+        with ThreadPoolExecutor(2) as both:
+            list(both.map(lambda server: server.start(), (broker, database)))
+        url = database.create_database("liuyan")
+        yield Stack("Apache Kafka, MySQL", broker.bootstrap, url, creates_topics=False)
+    finally:
+        broker.close()
+        database.close()
