@@ -1,0 +1,90 @@
+"""Events as short as a test wants them, and a feed that hands them to a store as a consumer does."""
+
+from datetime import UTC, datetime, timedelta
+
+from liuyan.store.batch import (
+    Advance,
+    Arrival,
+    Batch,
+    BatchOutcome,
+    DeadLetter,
+    Label,
+    ModelRow,
+    PartitionKey,
+    Tombstone,
+)
+from liuyan.store.store import Store
+
+ERASURE_KEY = b"a key for tests alone"
+START = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)
+PARTITION = PartitionKey("liuyan", "comments", 0)
+
+
+def minutes(count: float) -> datetime:
+    """So many minutes after START."""
+    return START + timedelta(minutes=count)
+
+
+def microseconds(time: datetime) -> int:
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def arrival(
+    id: str = "1",
+    text: str = "味道不错",
+    edited: float | None = None,
+    created: float = 0,
+    platform: str = "forum",
+    author: str | None = "小王",
+    thread: str | None = None,
+    label: Label = Label.POSITIVE,
+    probability: float = 0.9,
+    uncertain: bool = False,
+) -> Arrival:
+    """A comment event; ``created`` and ``edited`` are in minutes after START."""
+    edited_at = None if edited is None else minutes(edited)
+    version = microseconds(edited_at or minutes(created))
+    return Arrival(
+        platform, id, text, version, minutes(created), edited_at, author, thread, label, probability, uncertain
+    )
+
+
+def tombstone(id: str = "1", at: float = 0, platform: str = "forum") -> Tombstone:
+    """A tombstone whose record is of ``at`` minutes after START."""
+    return Tombstone(platform, id, microseconds(minutes(at)))
+
+
+def dead_letter(
+    offset: int = 0,
+    key: bytes | None = b"forum:1",
+    value: bytes | None = b"{",
+    headers: tuple[tuple[str, bytes | None], ...] = (),
+    partition: PartitionKey = PARTITION,
+) -> DeadLetter:
+    return DeadLetter(partition, offset, key, value, headers, 1_769_898_600_000, "json", "It is not JSON.")
+
+
+class Feed:
+    """Sends records to a store, each batch from the offset at which the one before ended."""
+
+    def __init__(self, store: Store, model: ModelRow, partition: PartitionKey = PARTITION) -> None:
+        self.store = store
+        self.model = model
+        self.partition = partition
+        self.offset = 0
+
+    async def send(self, *records: Arrival | Tombstone | DeadLetter, truncate: bool = False) -> BatchOutcome:
+        advance = Advance(self.partition, self.offset, self.offset + len(records))
+        batch = Batch(self.model.number, [advance], records)
+        outcome = await self.store.write_batch(batch, truncate_dead_letters=truncate)
+        self.offset += len(records)
+        return outcome
+
+
+async def feed_of(store: Store, sha256: str = "a" * 64, partition: PartitionKey = PARTITION) -> Feed:
+    """A feed at the start of ``partition``, labelled by the model ``sha256``."""
+    model = await store.register_model(sha256, f"model {sha256[0]}", 0.3, 0.7)
+    state = await store.begin_partition(partition, 0, None)
+    feed = Feed(store, model, partition)
+    feed.offset = state.next_offset
+    return feed
