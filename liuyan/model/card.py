@@ -55,6 +55,7 @@ out. Only the model is published, none of the comments. Licences as stated by th
 
 Comments labelled by stars count {metrics["options"]["rated_weight"]} of one labelled by a person; four stars are a
 target of 0.9; the more frequent label of such a set is sampled down to 1.5 times the other.
+{_taught(metrics["options"])}
 
 ## Limits
 
@@ -65,6 +66,16 @@ target of 0.9; the more frequent label of such a set is sampled down to 1.5 time
 - Of a text longer than {configuration.maximum_tokens} words it reads the first and the last
   {configuration.maximum_tokens // 2}.
 """
+
+
+def _taught(options: dict[str, Any]) -> str:
+    if not options.get("teachers"):
+        return ""
+    named = ", ".join(f"`{sha256[:12]}`" for sha256 in options["teachers"])
+    return (
+        f"\nDistilled: {options['teachers_share']:.0%} of a comment's target is what earlier models said ({named}), "
+        "all of it where\nthere is no label.\n"
+    )
 
 
 def _parameters(artifact: Artifact) -> int:

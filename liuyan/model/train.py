@@ -20,18 +20,17 @@ from liuyan.model.evaluate import Floats, Truth, score, score_band, uncertain_ba
 from liuyan.model.folded import FoldedNetwork
 from liuyan.model.network import ComposedEmbedding, Network, Shape
 from liuyan.model.normalise import character_table, normalise
+from liuyan.model.progress import Report
 from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary, choose_words
-
-# A step of the progress bar: what is counted now, how much is done, of how much.
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a training is told; with the data it decides the artifact. ``rated_weight`` is what a comment labelled by
-    its stars counts against one labelled by a person; ``uncertain_share`` is that of the uncertain band. Training reads
-    the head and the tail of ``longest_trained`` words, serving of ``maximum_tokens``."""
+    its stars counts against one labelled by a person; ``uncertain_share`` is that of the uncertain band; ``teachers``
+    are the models (SHA-256) whose answers make ``teachers_share`` of the targets (distil.py). Training reads the head
+    and the tail of ``longest_trained`` words, serving of ``maximum_tokens``."""
 
     name: str = "liuyan-gru"
     seed: int = 1
@@ -49,6 +48,8 @@ class Options:
     maximum_tokens: int = 400
     longest_trained: int = 128
     uncertain_share: float = 0.22
+    teachers: tuple[str, ...] = ()
+    teachers_share: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Epoch:
 
 
 def train(
-    comments: dict[str, Comment], options: Options, output: Path, progress: Progress, report: Callable[[Epoch], None]
+    comments: dict[str, Comment], options: Options, output: Path, progress: Report, report: Callable[[Epoch], None]
 ) -> dict[str, object]:
     """Train on ``comments`` (by digest) and write the artifact to ``output``, anew whenever validation got better.
 
@@ -116,7 +117,7 @@ def _make_folder(output: Path) -> None:
 
 
 def _prepare(
-    comments: dict[str, Comment], options: Options, simplified: dict[str, str], progress: Progress
+    comments: dict[str, Comment], options: Options, simplified: dict[str, str], progress: Report
 ) -> tuple[dict[Part, Examples], list[str]]:
     """Segment all comments, choose the words by the training part alone, and look all of them up."""
     table = character_table(simplified)
@@ -156,7 +157,7 @@ def _examples(
 
 
 def _epochs(
-    network: Network, examples: Examples, validation: Examples, options: Options, progress: Progress
+    network: Network, examples: Examples, validation: Examples, options: Options, progress: Report
 ) -> Iterator[tuple[Epoch, Network]]:
     """Train epoch after epoch; gives the curve's row and the averaged network, which is better than the last one."""
     batches = sum(1 for _ in _shuffle(examples, options))
