@@ -14,6 +14,8 @@ from confluent_kafka.cimpl import NewTopic
 
 from liuyan.errors import LiuyanError, UsageError
 
+EMBEDDED_CLUSTER = "mockCluster"
+
 
 class BrokerError(LiuyanError):
     """The broker does not answer, or refuses."""
@@ -59,11 +61,19 @@ class Topics:
 
     def _ids(self, topics: Sequence[str]) -> dict[str, str]:
         ids: dict[str, str] = {}
+        if self._is_embedded():
+            return ids
         futures = self._admin.describe_topics(TopicCollection(list(topics)), request_timeout=self._timeout)
         for topic, future in futures.items():
             with suppress(KafkaException, TimeoutError):
                 ids[topic] = str(future.result(timeout=self._timeout).topic_id)
         return ids
+
+    def _is_embedded(self) -> bool:
+        """librdkafka's in-process broker tells no ids: it has no controller, for whom the question would wait."""
+        with suppress(KafkaException):
+            return str(self._admin.list_topics(timeout=self._timeout).cluster_id).startswith(EMBEDDED_CLUSTER)
+        return False
 
     def _create(self, topic: str, partitions: int, replication: int, settings: dict[str, str]) -> None:
         order = NewTopic(topic, num_partitions=partitions, replication_factor=replication, config=settings)
