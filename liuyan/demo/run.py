@@ -48,7 +48,8 @@ class Options:
 def run_demo(options: Options, began: float) -> Verdict:
     """Run the demo and return how what was published compares with what was stored.
 
-    ``began`` is when the command was given, by the monotonic clock. Raises LocalStackError when a server cannot be had, DemoError when a part of the demo ends by itself.
+    ``began`` is when the command was given, by the monotonic clock. Raises LocalStackError when a server cannot be had,
+    DemoError when a part of the demo ends by itself.
     """
     with TemporaryDirectory(prefix="liuyan-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -93,11 +94,15 @@ class Demo:
             asyncio.get_running_loop().add_signal_handler(number, ending.ask)
         async with Store.open(self._stack.database_url) as store:
             with ExitStack() as at_end:
-                at_end.callback(lambda: [program.kill() for program in self._programs])
+                at_end.callback(self._kill_programs)
                 with open_display() as display:
                     await self._show_work(store, display, ending)
                     await asyncio.gather(*(asyncio.to_thread(program.stop) for program in self._programs))
             return await compare(store, self._publisher.published)
+
+    def _kill_programs(self) -> None:
+        for program in self._programs:
+            program.kill()
 
     async def _show_work(self, store: Store, display: Display, ending: Ending) -> None:
         """Publish and show until the end; on return everything is stored, or the wait for that is over."""
@@ -156,8 +161,10 @@ class Demo:
     async def _drain(self, following: "asyncio.Task[None]", ending: Ending) -> None:
         """Wait until all that was published is stored; not for ever, and not after a second signal."""
         deadline = time.monotonic() + DRAIN_AT_MOST_SECONDS
-        while self._lag() > 0 and not (following.done() or ending.hurry.is_set() or time.monotonic() > deadline):
-            await asyncio.sleep(LOOK_SECONDS / 2)
+        while self._lag() > 0 and not following.done() and time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ending.hurry.wait(), LOOK_SECONDS)
+                return
 
     async def _follow(self, store: Store, display: Display) -> None:
         """Look at the database and show what is there, until cancelled. Raises DemoError when a program has ended."""

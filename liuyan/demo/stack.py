@@ -1,4 +1,4 @@
-"""Where the demo runs: embedded broker and SQLite, or a genuine Apache Kafka and MySQL, for the time of a with block."""
+"""Where the demo runs, for the time of a with block: embedded broker and SQLite, or genuine Apache Kafka and MySQL."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
