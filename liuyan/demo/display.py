@@ -151,7 +151,7 @@ def _comments(scene: Scene, lines: int) -> RenderableType:
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for sample in scene.samples[:lines]:
         grid.add_row(*_row(sample))
-    return Align.left(grid, height=lines)
+    return Align.left(grid, vertical="top", height=lines)
 
 
 def _row(sample: LabelledText) -> tuple[Text, Text, Text, Text]:

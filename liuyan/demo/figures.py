@@ -3,12 +3,17 @@
 from collections import Counter
 from collections.abc import Set
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select
 
+from liuyan.demo.corpus import PLATFORMS
 from liuyan.store.batch import Label
 from liuyan.store.store import Store
 from liuyan.store.tables import comments, dead_letters, hourly_counts, partitions, predictions
+
+# So many of the latest comments of each platform are read; a batch is stored sorted by platform.
+LATEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +29,12 @@ class LabelledText:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The database at one moment; ``taken`` counts records, poison included, ``newest`` is the comment stored last."""
+    """The database at one moment; ``taken`` counts records, poison included; ``latest`` were stored last."""
 
     positive: int = 0
     negative: int = 0
     taken: int = 0
-    dead: int = 0
-    newest: LabelledText | None = None
+    latest: tuple[LabelledText, ...] = ()
 
     @property
     def stored(self) -> int:
@@ -68,15 +72,16 @@ async def read_figures(store: Store) -> Figures:
         select(comments.c.platform, comments.c.text, said.label, said.probability, said.uncertain)
         .join(predictions, said.comment_number == comments.c.number)
         .order_by(comments.c.number.desc())
-        .limit(1)
+        .limit(LATEST)
     )
+    rows: list[Any] = []
     async with store.reading() as connection:
         counts = {label: int(n) for label, n in await connection.execute(mix)}
         taken = (await connection.execute(select(func.sum(partitions.c.next_offset)))).scalar()
-        dead = (await connection.execute(select(func.count()).select_from(dead_letters))).scalar_one()
-        row = (await connection.execute(newest)).first()
-    text = LabelledText(row[0], row[1], Label(row[2]), row[3], bool(row[4])) if row else None
-    return Figures(counts.get(Label.POSITIVE, 0), counts.get(Label.NEGATIVE, 0), int(taken or 0), dead, text)
+        for platform in PLATFORMS:
+            rows += await connection.execute(newest.where(comments.c.platform == platform))
+    latest = tuple(LabelledText(row[0], row[1], Label(row[2]), row[3], bool(row[4])) for row in rows)
+    return Figures(counts.get(Label.POSITIVE, 0), counts.get(Label.NEGATIVE, 0), int(taken or 0), latest)
 
 
 async def compare(store: Store, published: Set[tuple[str, str]]) -> Verdict:

@@ -81,7 +81,7 @@ class Demo:
         self._state = "starting"
         self._figures = Figures()
         self._rate = Rate()
-        self._samples = Samples()
+        self._samples = Samples(options.seed)
         self._api_url: str | None = None
         self._programs: list[Program] = []
         feed = events(options.seed, datetime.now(UTC))
@@ -179,7 +179,7 @@ class Demo:
             await asyncio.sleep(LOOK_SECONDS)
 
     def _scene(self, now: float) -> Scene:
-        self._samples.add(now, self._figures.newest)
+        self._samples.add(now, self._figures.latest)
         rate = self._rate.measure(now, self._figures.stored)
         return Scene(
             stack=self._stack.title,

@@ -1,6 +1,8 @@
 """What there is to show at one moment, gathered from publisher and database, whatever shows it."""
 
+import random
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from liuyan.demo.figures import Figures, LabelledText
@@ -29,16 +31,17 @@ class Scene:
 class Samples:
     """Picks, from all that is stored, as many comments as a person can read."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int) -> None:
+        self._chance = random.Random(seed)  # noqa: S311 - not a secret
         self._texts: deque[LabelledText] = deque(maxlen=SAMPLES)
         self._last = float("-inf")
 
-    def add(self, now: float, text: LabelledText | None) -> None:
-        """Take the comment stored last, unless one was taken a moment ago. ``now`` is in seconds, of any clock."""
-        if text is None or now - self._last < SAMPLE_SECONDS or (self._texts and self._texts[0] == text):
-            return
-        self._texts.appendleft(text)
-        self._last = now
+    def add(self, now: float, latest: Sequence[LabelledText]) -> None:
+        """Pick one of those, unless one was picked a moment ago. ``now`` is in seconds, of any clock."""
+        fresh = [text for text in latest if text not in self._texts]
+        if fresh and now - self._last >= SAMPLE_SECONDS:
+            self._texts.appendleft(self._chance.choice(fresh))
+            self._last = now
 
     def newest_first(self) -> tuple[LabelledText, ...]:
         """What was picked."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from rich.console import Console
+
 from liuyan.local_stack.embedded import EmbeddedBroker
 from liuyan.local_stack.kafka import Kafka
 from liuyan.local_stack.mysql import MySQL
@@ -51,7 +53,8 @@ def real_stack() -> Iterator[Stack]:
     try:
         for server in (broker, database):
             server.get()
-        with ThreadPoolExecutor(2) as both:
+        starting = Console(stderr=True).status("Starting Apache Kafka and MySQL ...")
+        with starting, ThreadPoolExecutor(2) as both:
             list(both.map(lambda server: server.start(), (broker, database)))
         url = database.create_database("liuyan")
         yield Stack("Apache Kafka, MySQL", broker.bootstrap, url, creates_topics=False)
