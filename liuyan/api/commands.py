@@ -1,5 +1,6 @@
 """`liuyan api`: serves the REST API."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +17,9 @@ def group() -> None:
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder of the model artifact; the shipped one by default.")
+    ] = None,
     allow_remote: Annotated[
         bool,
         typer.Option(
@@ -51,4 +55,4 @@ def serve(
     if not allow_remote:
         refuse_remote(host)
     configure_logging(settings.log_format, settings.log_level)
-    asyncio.run(serve_api(settings, host, port))
+    asyncio.run(serve_api(settings, host, port, model_path=model))

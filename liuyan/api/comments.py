@@ -73,7 +73,7 @@ async def get_comment(
         Path(
             min_length=1,
             max_length=128,
-            description="The platform's own id of the comment, percent-encoded; it may hold slashes.",
+            description="The platform's own id of the comment, percent-encoded (.. as %2E%2E); it may hold slashes.",
             examples=["post-1817"],
         ),
     ],

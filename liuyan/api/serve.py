@@ -5,6 +5,7 @@ import contextlib
 import ipaddress
 import signal
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -26,7 +27,7 @@ READY_SECONDS = 2
 log = structlog.get_logger(__name__)
 
 
-async def serve(settings: Settings, host: str, port: int) -> None:
+async def serve(settings: Settings, host: str, port: int, *, model_path: Path | None = None) -> None:
     """Run the API at ``host``:``port`` until SIGTERM or SIGINT.
 
     Raises LiuyanError, one sentence each: an address in use, no database, a wrong password, migrations not run, an
@@ -35,13 +36,15 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running_api(settings, host, port):
+    async with running_api(settings, host, port, model_path=model_path):
         await stop.wait()
         log.info("stopping", grace_seconds=GRACE_SECONDS)
 
 
 @contextlib.asynccontextmanager
-async def running_api(settings: Settings, host: str, port: int) -> AsyncIterator[str]:
+async def running_api(
+    settings: Settings, host: str, port: int, *, model_path: Path | None = None
+) -> AsyncIterator[str]:
     """The API and its health paths while the block runs; yields its URL, in which port 0 has become a real one.
 
     Raises LiuyanError as ``serve`` does.
@@ -51,7 +54,7 @@ async def running_api(settings: Settings, host: str, port: int) -> AsyncIterator
     with contextlib.closing(listen(f"{host}:{port}")) as listener:
         async with Store.open(settings.required_database_url()) as store:
             await store.check_ready()
-            labeller = await asyncio.to_thread(load_labeller, answer_cache_size=settings.answer_cache_size)
+            labeller = await asyncio.to_thread(load_labeller, model_path, answer_cache_size=settings.answer_cache_size)
             await _compare_with_active(store, labeller)
 
             async def ready() -> Sequence[Check]:

@@ -1,0 +1,122 @@
+"""What a stranger reads: OpenAPI that is complete, and pages that load nothing from elsewhere."""
+
+import re
+from typing import Any
+from urllib.parse import urljoin
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.api.conftest import Api
+from tests.store.feed import arrival, dead_letter
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@pytest.fixture
+async def document(api: Api) -> dict[str, Any]:
+    answer = await api.client.get("/openapi.json")
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_every_endpoint_is_described(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert set(document["paths"]) == {"/api/v1/comments", "/api/v1/comments/{platform}/{id}", "/api/v1/predict"}
+    tags = {tag["name"] for tag in document["tags"]}
+    for path in document["paths"].values():
+        for operation in path.values():
+            assert operation["summary"]
+            assert len(operation["description"]) > 50
+            assert set(operation["tags"]) <= tags
+            assert re.fullmatch("[a-z_]+", operation["operationId"])
+            assert {"200", "422", "503"} <= set(operation["responses"])
+
+
+async def test_every_problem_is_declared_as_one(document: dict[str, Any]) -> None:
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                if status != "200":
+                    assert list(response["content"]) == ["application/problem+json"]
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+
+
+async def test_every_field_has_a_description_and_an_example(document: dict[str, Any]) -> None:
+    lacking = []
+    for name, schema in document["components"]["schemas"].items():
+        for field, described in schema.get("properties", {}).items():
+            one_of = [described, *described.get("anyOf", [])]
+            # An object that is described field by field needs no example of its own.
+            composed = any("$ref" in part or "$ref" in part.get("items", {}) for part in one_of)
+            if not any("description" in part for part in one_of):
+                lacking.append(f"{name}.{field}: description")
+            if not composed and not any("examples" in part or "const" in part or "default" in part for part in one_of):
+                lacking.append(f"{name}.{field}: example")
+    assert lacking == []
+
+
+async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    references = set(re.findall(r"'\$ref': '#/components/schemas/(\w+)'", str(document)))
+    assert len(references) >= 10
+    assert references <= set(document["components"]["schemas"])
+
+
+async def test_answers_match_their_schemas(api: Api, document: dict[str, Any]) -> None:
+    await api.feed.send(arrival("1"), arrival("1", "改过了", edited=1), dead_letter(2))
+
+    def check(schema: str, answer: object) -> None:
+        Draft202012Validator({"$ref": f"#/components/schemas/{schema}", **document}).validate(answer)
+
+    check("CommentPage", (await api.client.get("/api/v1/comments?limit=1")).json())
+    check("CommentHistory", (await api.client.get("/api/v1/comments/forum/1")).json())
+    check("PredictionAnswer", (await api.client.post("/api/v1/predict", json={"texts": ["好"]})).json())
+    check("Problem", (await api.client.get("/api/v1/comments?limit=0")).json())
+    check("Problem", (await api.client.get("/api/v1/comments/forum/2")).json())
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+async def test_pages_load_from_this_server_alone(api: Api, path: str) -> None:
+    answer = await api.client.get(path)
+    assert answer.status_code == 200
+    assert "script-src 'self';" in answer.headers["content-security-policy"]
+    links = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
+    assert len(links) == 3 if path == "/" else 4
+    for link in links:
+        assert not re.match(r"[a-z]+:|//", link)
+        assert (await api.client.get(urljoin(f"http://liuyan.test{path}", link))).status_code == 200, link
+    assert not re.search(r"<script(?![^>]* src=)", answer.text)
+
+
+async def test_swagger_ui_is_the_version_that_knows_openapi_3_1(api: Api) -> None:
+    script = (await api.client.get("/docs/assets/swagger-ui-bundle.js")).text
+    assert "SwaggerUIBundle" in script
+    assert "OpenAPI31" in script or "isOAS31" in script
+
+
+async def test_metrics_know_routes_and_not_ids(api: Api) -> None:
+    for path in ("/api/v1/comments", "/api/v1/comments/forum/secret-id", "/nothing-here", "/api/v1/comments?limit=0"):
+        await api.client.get(path)
+    await api.client.post("/api/v1/predict", json={"texts": ["好评", "好评", "太差了，不会再来"]})
+
+    def requests(method: str, route: str, status: str) -> float | None:
+        labels = {"method": method, "route": route, "status": status}
+        return api.registry.get_sample_value("liuyan_api_requests_total", labels)
+
+    assert requests("GET", "/api/v1/comments", "200") == 1
+    assert requests("GET", "/api/v1/comments", "422") == 1
+    assert requests("GET", "/api/v1/comments/{platform}/{id}", "404") == 1
+    assert requests("GET", "other", "404") == 1
+    assert requests("POST", "/api/v1/predict", "200") == 1
+    labelled = [
+        api.registry.get_sample_value("liuyan_api_predictions_total", {"label": label})
+        for label in ("positive", "negative")
+    ]
+    assert labelled == [2, 1]
+    assert api.registry.get_sample_value("liuyan_api_requests_in_flight") == 0
+    assert api.registry.get_sample_value("liuyan_api_prediction_requests_waiting") == 0
+    timed = api.registry.get_sample_value(
+        "liuyan_api_request_seconds_count", {"method": "POST", "route": "/api/v1/predict"}
+    )
+    assert timed == 1
+    assert "secret-id" not in str([list(metric.samples) for metric in api.registry.collect()])

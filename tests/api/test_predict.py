@@ -1,0 +1,161 @@
+"""Labelling texts over HTTP: the model's own answers, bounds, and an event loop that stays free."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import httpx2 as httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from liuyan.api.metrics import Metrics
+from liuyan.api.predictor import SLICE, BusyError, Predictor
+from liuyan.model.labeller import CacheStatistics, Labeller, Prediction
+from tests.api.conftest import Api
+from tests.api.test_comments import problem
+
+TEXTS = ["物流很快，包装也好 👍", "客服一直不回复，再也不来了", "一般般"]
+
+pytestmark = pytest.mark.timeout(60)
+
+
+class SlowLabeller(Labeller):
+    """Answers when the test lets it; remembers in which thread and how many texts at once."""
+
+    sha256 = "c" * 64
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.threads: set[str] = set()
+        self.slices: list[int] = []
+
+    def predict(self, texts: Sequence[str]) -> list[Prediction]:
+        assert self.go.wait(10)
+        self.threads.add(threading.current_thread().name)
+        self.slices.append(len(texts))
+        return [Prediction("positive", 0.75, False) for _ in texts]
+
+    def cache_statistics(self) -> CacheStatistics:
+        return CacheStatistics(0, 0, 0)
+
+
+async def post(api: Api, texts: object) -> httpx.Response:
+    return await api.client.post("/api/v1/predict", json={"texts": texts})
+
+
+async def test_the_answers_are_those_of_the_model(api: Api, labeller: Labeller) -> None:
+    answer = await post(api, TEXTS)
+    assert answer.status_code == 200
+    assert answer.json()["model"] == labeller.sha256
+    expected = labeller.predict(TEXTS)
+    assert [one["label"] for one in answer.json()["predictions"]] == [one.label for one in expected]
+    assert [one["uncertain"] for one in answer.json()["predictions"]] == [one.uncertain for one in expected]
+    for one, other in zip(answer.json()["predictions"], expected, strict=True):
+        assert one["probability"] == pytest.approx(other.probability, abs=1e-5)
+    assert [one.label for one in expected[:2]] == ["positive", "negative"]
+
+
+async def test_a_thousand_texts_keep_their_order(api: Api) -> None:
+    answer = await post(api, [TEXTS[number % 2] for number in range(1_000)])
+    assert [one["label"] for one in answer.json()["predictions"]] == ["positive", "negative"] * 500
+
+
+@pytest.mark.parametrize(
+    ("texts", "field"),
+    [
+        ([], "body.texts"),
+        (["好"] * 1_001, "body.texts"),
+        (["好", ""], "body.texts.1"),
+        (["好" * 10_001], "body.texts.0"),
+        (["a\0b"], "body.texts.0"),
+        ([7], "body.texts.0"),
+        ("好", "body.texts"),
+        (None, "body.texts"),
+    ],
+)
+async def test_texts_out_of_bounds_are_named(api: Api, texts: object, field: str) -> None:
+    found = problem(await post(api, texts), 422)
+    assert [error["field"] for error in found["errors"]] == [field]
+
+
+@pytest.mark.parametrize("text", ["好" * 10_000, "👍", " ", "\ufeff", "‮", "\u200d"])
+async def test_odd_texts_are_answered(api: Api, text: str) -> None:
+    answer = await post(api, [text])
+    assert answer.status_code == 200
+    assert 0 <= answer.json()["predictions"][0]["probability"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "sentence"),
+    [
+        (b"{", 422, "This is not JSON"),
+        (b'{"texts": ["\\ud800"]}', 422, "unicode string"),
+        (b'{"texts": ["\xff"]}', 400, "The body is not JSON in UTF-8"),
+        (b"[" * 100_000, 400, "The body is not JSON in UTF-8"),
+        (b'{"texts": ["a"], "model": "b"}', 422, "Extra inputs are not permitted"),
+    ],
+)
+async def test_a_body_that_cannot_be_read(api: Api, body: bytes, status: int, sentence: str) -> None:
+    answer = await api.client.post("/api/v1/predict", content=body, headers={"content-type": "application/json"})
+    assert sentence in problem(answer, status)["detail"]
+
+
+async def test_a_form_is_told_to_send_json(api: Api) -> None:
+    answer = await api.client.post("/api/v1/predict", data={"texts": "好"})
+    assert "Content-Type: application/json" in problem(answer, 422)["detail"]
+
+
+@pytest.mark.parametrize("announced", [True, False])
+async def test_a_body_too_large_is_refused(api: Api, announced: bool) -> None:
+    body = b'{"texts": ["' + b"a" * 8_500_000 + b'"]}'
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 65_536):
+            yield body[start : start + 65_536]
+
+    content = body if announced else pieces()
+    answer = await api.client.post("/api/v1/predict", content=content, headers={"content-type": "application/json"})
+    assert problem(answer, 413)["code"] == "body_too_large"
+
+
+async def test_the_event_loop_stays_free_while_the_model_works(labeller: Labeller) -> None:
+    with Predictor(labeller, Metrics(CollectorRegistry())) as predictor:
+        longest = 0.0
+        working = asyncio.create_task(
+            predictor.predict([f"{text} {number}" for number in range(800) for text in TEXTS])
+        )
+        while not working.done():
+            began = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - began)
+            await asyncio.sleep(0.001)
+        assert len(working.result()) == 2_400
+    assert longest < 0.25
+
+
+async def test_one_thread_does_all_the_work_in_slices() -> None:
+    labeller = SlowLabeller()
+    labeller.go.set()
+    with Predictor(labeller, Metrics(CollectorRegistry())) as predictor:
+        await asyncio.gather(*(predictor.predict(["好"] * (SLICE + 1)) for _ in range(3)))
+    assert len(labeller.threads) == 1
+    assert sorted(labeller.slices) == [1, 1, 1, SLICE, SLICE, SLICE]
+    # Requests take turns: none waits for the whole of another.
+    assert labeller.slices[:3] == [SLICE, SLICE, SLICE]
+
+
+async def test_too_many_at_once_are_told_when_to_come_back(api: Api) -> None:
+    labeller = SlowLabeller()
+    with Predictor(labeller, Metrics(CollectorRegistry()), maximum_waiting=2) as predictor:
+        waiting = [asyncio.create_task(predictor.predict(["好"])) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await predictor.predict(["好"])
+        api.app.state.services = type(api.app.state.services)(api.store, predictor)
+        answer = await post(api, ["好"])
+        assert problem(answer, 503)["code"] == "busy"
+        assert answer.headers["retry-after"] == "2"
+        labeller.go.set()
+        assert len(await asyncio.gather(*waiting)) == 2
+        assert (await post(api, ["好"])).json()["model"] == "c" * 64

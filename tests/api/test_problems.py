@@ -1,0 +1,64 @@
+"""What goes wrong is answered as a problem, and never with a traceback."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+
+import liuyan.api.comments
+from liuyan.store.errors import TransientStoreError
+from tests.api.conftest import Api
+from tests.api.test_comments import problem
+
+pytestmark = pytest.mark.timeout(60)
+
+
+async def test_a_path_that_does_not_exist(api: Api) -> None:
+    found = problem(await api.client.get("/api/v1/coments"), 404)
+    assert found["detail"] == "There is nothing at /api/v1/coments: /docs lists what there is."
+
+
+async def test_a_method_that_does_not_fit(api: Api) -> None:
+    answer = await api.client.delete("/api/v1/comments")
+    assert problem(answer, 405)["code"] == "method_not_allowed"
+    assert answer.headers["allow"] == "GET"
+
+
+async def test_the_database_away(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object) -> None:
+        raise TransientStoreError("the server at 10.0.0.7 has gone away")
+
+    monkeypatch.setattr(liuyan.api.comments, "list_comments", away)
+    answer = await api.client.get("/api/v1/comments")
+    found = problem(answer, 503)
+    assert found["code"] == "database_unavailable"
+    assert answer.headers["retry-after"] == "5"
+    assert "10.0.0.7" not in answer.text
+
+
+async def test_tables_that_are_gone(api: Api) -> None:
+    async with api.store.engine.begin() as connection:
+        for table in ("predictions", "comment_versions", "comments"):
+            await connection.execute(text(f"DROP TABLE {table}"))
+    answer = await api.client.get("/api/v1/comments")
+    problem(answer, 503)
+    assert "Traceback" not in answer.text
+
+
+async def test_a_database_that_does_not_answer(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stuck(*_: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(liuyan.api.comments, "comment_history", stuck)
+    monkeypatch.setattr(liuyan.api.comments, "QUERY_SECONDS", 0.05)
+    assert problem(await api.client.get("/api/v1/comments/forum/1"), 503)["code"] == "database_unavailable"
+
+
+async def test_what_nobody_expected_tells_nothing_of_the_inside(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("secret inside")
+
+    monkeypatch.setattr(liuyan.api.comments, "list_comments", broken)
+    answer = await api.client.get("/api/v1/comments")
+    assert problem(answer, 500)["code"] == "internal_server_error"
+    assert "secret inside" not in answer.text
