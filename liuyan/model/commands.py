@@ -109,9 +109,10 @@ def evaluate(
     from liuyan.errors import UsageError
     from liuyan.model.evaluate import score
     from liuyan.model.files import in_chunks, read_rows
-    from liuyan.model.labeller import load_labeller
+    from liuyan.model.labeller import load_labeller, use_one_thread
     from liuyan.model.progress import progress_bar
 
+    use_one_thread()
     labeller = load_labeller(model)
     positive: list[bool] = []
     probabilities: list[float] = []
@@ -147,8 +148,10 @@ def predict(
         echo 物流很快，好评 | liuyan model predict -
     """
     from liuyan.model.files import in_chunks, read_lines, read_rows, standard_input, write_predictions
-    from liuyan.model.labeller import load_labeller
+    from liuyan.model.labeller import load_labeller, use_one_thread
     from liuyan.model.progress import progress_bar
+
+    use_one_thread()
 
     def read() -> Iterator[str]:
         if file == "-":

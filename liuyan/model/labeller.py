@@ -6,6 +6,8 @@ from math import exp
 from pathlib import Path
 from typing import Literal
 
+import torch
+
 from liuyan.model.artifact import SHIPPED, Artifact, read_artifact
 from liuyan.model.cache import AnswerCache, CacheStatistics
 from liuyan.model.folded import FoldedNetwork
@@ -13,7 +15,7 @@ from liuyan.model.normalise import character_table, normalise
 from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary
 
-__all__ = ["CacheStatistics", "Labeller", "Prediction", "PreparedText", "load_labeller"]
+__all__ = ["CacheStatistics", "Labeller", "Prediction", "PreparedText", "load_labeller", "use_one_thread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,12 @@ class Labeller:
     def _predict(self, probability: float) -> Prediction:
         label: Literal["positive", "negative"] = "positive" if probability >= 0.5 else "negative"
         return Prediction(label, probability, self.uncertain_low <= probability <= self.uncertain_high)
+
+
+def use_one_thread() -> None:
+    """Compute on one core, for the whole process: a step of the network is too small to be shared, and where another
+    process wants the second core, sharing it makes a step many times as long. More consumers use more cores."""
+    torch.set_num_threads(1)
 
 
 def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000) -> Labeller:
