@@ -29,9 +29,14 @@ class Program:
             folder=folder,
         )
 
+    @property
+    def running(self) -> bool:
+        """Whether the program has not ended."""
+        return self._process.running
+
     def check(self) -> None:
         """Raises DemoError when the program has ended."""
-        if not self._process.running:
+        if not self.running:
             last = self._log.read_text(errors="replace").splitlines()[-LAST_LINES:]
             raise DemoError(f"`{self.name}` ended by itself; the end of its log:\n" + "\n".join(last))
 

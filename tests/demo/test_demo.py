@@ -1,0 +1,113 @@
+"""The demo as a process: labels soon, ends by itself or on Ctrl-C, and leaves nothing behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import eventually
+
+PROGRAM = Path(sys.executable).with_name("liuyan")
+LAST_LINE = re.compile(r"published (\d+) stored (\d+) missing 0 duplicated 0 dead 0")
+FIRST_COMMENT = re.compile(r" *([0-9.]+) s  first labelled comment: (positive|negative) [01]\.\d\d \S")
+API = re.compile(r"API at (http://\S+),")
+
+
+@contextmanager
+def running_demo(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """The demo, with its temporary files in ``folder`` and its standard output to read from."""
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    with subprocess.Popen(
+        [PROGRAM, "demo", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder,
+        env=environment,
+    ) as demo:
+        try:
+            yield demo
+        finally:
+            demo.kill()
+
+
+def read_until(demo: "subprocess.Popen[str]", pattern: re.Pattern[str]) -> re.Match[str]:
+    """Read lines up to one in which the pattern is found."""
+    assert demo.stdout is not None
+    lines = []
+    for line in demo.stdout:
+        lines.append(line)
+        found = pattern.search(line)
+        if found:
+            return found
+    raise AssertionError(f"no line matches {pattern.pattern!r}:\n{''.join(lines)}")
+
+
+def programs_in(folder: Path) -> list[str]:
+    """The command lines of the processes that work in ``folder``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            works_in = (process / "cwd").readlink()
+            if works_in.is_relative_to(folder):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+    return found
+
+
+def ask_for_comments(url: str) -> list[object]:
+    """The first page of comments, three at most."""
+    with urllib.request.urlopen(f"{url}/api/v1/comments?limit=3", timeout=10) as answer:  # noqa: S310
+        items: list[object] = json.load(answer)["items"]
+    return items
+
+
+def check_end(demo: "subprocess.Popen[str]", folder: Path) -> int:
+    """The demo ends well, with its line last, and nothing of it stays; the number of comments."""
+    output, _ = demo.communicate(timeout=60)
+    last = LAST_LINE.fullmatch(output.splitlines()[-1])
+    assert last, output
+    assert last[1] == last[2]
+    assert demo.returncode == 0
+    assert programs_in(folder) == []
+    assert list(folder.glob("liuyan-demo-*")) == []
+    return int(last[1])
+
+
+@pytest.mark.timeout(120)
+def test_demo_ends_by_itself(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with running_demo(tmp_path, "--seconds", "8") as demo:
+        first = read_until(demo, FIRST_COMMENT)
+        assert time.monotonic() - began < 15
+        assert float(first[1]) < 15
+        assert check_end(demo, tmp_path) > 1_000
+
+
+@pytest.mark.timeout(120)
+def test_demo_serves_the_api_and_ends_on_ctrl_c(tmp_path: Path) -> None:
+    with running_demo(tmp_path) as demo:
+        url = read_until(demo, API)[1]
+        assert eventually(lambda: len(ask_for_comments(url)) == 3, seconds=20)
+        assert len(programs_in(tmp_path)) >= 2
+        demo.send_signal(signal.SIGINT)
+        assert check_end(demo, tmp_path) > 100
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_demo_on_apache_kafka_and_mysql(tmp_path: Path) -> None:
+    with running_demo(tmp_path, "--stack", "real", "--seconds", "20", "--rate", "1000") as demo:
+        read_until(demo, FIRST_COMMENT)
+        assert check_end(demo, tmp_path) > 5_000
+    assert [path for path in tmp_path.glob("liuyan-*") if not path.name.startswith("liuyan-ports-")] == []

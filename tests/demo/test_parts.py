@@ -1,0 +1,138 @@
+"""The demo's parts: what it publishes, when it waits, what it counts, what it shows."""
+
+import asyncio
+import io
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from liuyan.consumer.event import CommentEvent, parse
+from liuyan.demo.corpus import PLATFORMS, events, read_comments
+from liuyan.demo.display import FIXED_LINES, LineDisplay, picture
+from liuyan.demo.errors import DemoError
+from liuyan.demo.figures import Figures, LabelledText, Verdict, compare, read_figures
+from liuyan.demo.programs import Program
+from liuyan.demo.publisher import MOST_LAG, Publisher
+from liuyan.demo.scene import Rate, Samples, Scene
+from liuyan.local_stack.embedded import EmbeddedBroker
+from liuyan.store.batch import Label
+from liuyan.store.migrate import migrate
+from liuyan.store.store import Store
+from tests.waiting import eventually
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+def test_everything_that_is_published_keeps_the_contract() -> None:
+    corpus = read_comments()
+    published = list(islice(events(1, NOW), len(corpus) + 10))
+    timestamp = int(NOW.timestamp() * 1000)
+    parsed = [parse(event.key, event.value, timestamp) for event in published]
+    comments = [event for event in parsed if isinstance(event, CommentEvent)]
+    assert len(comments) == len(published)
+    assert {comment.text for comment in comments} == set(corpus)
+    assert {comment.platform for comment in comments} == set(PLATFORMS)
+    assert len({(event.platform, event.id) for event in published}) == len(published)
+
+
+def test_a_seed_says_what_is_published() -> None:
+    assert list(islice(events(1, NOW), 50)) == list(islice(events(1, NOW), 50))
+    assert list(islice(events(1, NOW), 50)) != list(islice(events(2, NOW), 50))
+
+
+@pytest.mark.parametrize(("lag", "publishes"), [(0, True), (MOST_LAG, False)])
+async def test_the_publisher_waits_while_the_lag_is_great(lag: int, publishes: bool) -> None:
+    with EmbeddedBroker() as broker:
+        publisher = Publisher(broker.bootstrap, "comments", events(1, NOW), rate=500, lag=lambda: lag)
+        stop = asyncio.Event()
+        publishing = asyncio.create_task(publisher.run(stop))
+        await asyncio.sleep(1)
+        stop.set()
+        await publishing
+    assert bool(publisher.published) is publishes
+    assert publisher.waiting is not publishes
+    assert len(publisher.published) <= 600
+
+
+@pytest.mark.parametrize(
+    ("verdict", "right"),
+    [
+        (Verdict(published=5, stored=5, missing=0, duplicated=0, dead=0), True),
+        (Verdict(published=5, stored=4, missing=1, duplicated=0, dead=0), False),
+        (Verdict(published=5, stored=5, missing=0, duplicated=1, dead=0), False),
+        (Verdict(published=5, stored=5, missing=0, duplicated=0, dead=1), False),
+        (Verdict(published=5, stored=6, missing=0, duplicated=0, dead=0), False),
+    ],
+)
+def test_the_verdict_is_right_only_when_all_is_stored_once(verdict: Verdict, right: bool) -> None:
+    assert verdict.right is right
+
+
+async def test_what_is_not_stored_is_missing(tmp_path: Path) -> None:
+    async with Store.open(f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}") as store:
+        await migrate(store.engine, lambda _: None)
+        verdict = await compare(store, {("forum", "1"), ("forum", "2")})
+        assert await read_figures(store) == Figures()
+    assert str(verdict) == "published 2 stored 0 missing 2 duplicated 0 dead 0"
+    assert not verdict.right
+
+
+def test_a_program_that_ends_by_itself_is_quoted(tmp_path: Path) -> None:
+    program = Program(["consumer", "run"], {}, tmp_path)
+    assert eventually(lambda: not program.running, seconds=30)
+    with pytest.raises(DemoError, match=r"(?s)`liuyan consumer run` ended by itself.*LIUYAN_DATABASE_URL is not set"):
+        program.check()
+    program.stop()
+
+
+def scene(samples: int) -> Scene:
+    text = LabelledText("support", "物流很快，" * 60, Label.POSITIVE, 0.97, False)
+    figures = Figures(positive=620, negative=380, taken=1_000)
+    return Scene("embedded broker, SQLite", "running", 71.4, 1_234, 234, 301.4, figures, (text,) * samples, "http://a")
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (60, 15)])
+@pytest.mark.parametrize("samples", [0, 3, 60])
+def test_the_picture_fills_the_terminal_and_no_more(width: int, height: int, samples: int) -> None:
+    console = Console(width=width, height=height, file=io.StringIO(), force_terminal=True)
+    lines = console.render_lines(picture(scene(samples), height - FIXED_LINES), pad=False)
+    text = ["".join(segment.text for segment in line) for line in lines]
+    assert height - 1 <= len(text) <= height
+    assert "1:11" in text[0]
+    assert text[3].split() == ["1,234", "1,000", "234", "301"]
+    assert "62.0%" in text[5]
+    assert "http://a/docs" in text[-1]
+    assert sum("物流很快" in line for line in text) == min(samples, height - FIXED_LINES)
+
+
+def test_without_a_terminal_there_are_plain_lines() -> None:
+    output = io.StringIO()
+    with LineDisplay(Console(file=output, width=80, highlight=False)) as display:
+        display.show(scene(1))
+        display.show(scene(1))
+    first, api, counts = output.getvalue().splitlines()
+    assert first.startswith(" 71.4 s  first labelled comment: positive 0.97 物流很快，")
+    assert api == " 71.4 s  API at http://a, documented at http://a/docs"
+    assert counts == " 71.4 s  running: published 1,234 stored 1,000 lag 234, 301 comments/s, 62% positive"
+
+
+def test_the_rate_is_that_of_the_last_seconds() -> None:
+    rate = Rate()
+    assert rate.measure(0.0, 0) == 0
+    assert rate.measure(1.0, 100) == 100
+    assert rate.measure(10.0, 1_000) == 0
+    assert rate.measure(11.0, 1_500) == 500
+
+
+def test_samples_come_as_slowly_as_a_person_reads() -> None:
+    texts = [LabelledText("forum", str(number), Label.NEGATIVE, 0.2, True) for number in range(9)]
+    samples = Samples(seed=1)
+    samples.add(0.0, texts)
+    samples.add(0.1, texts)
+    assert len(samples.newest_first()) == 1
+    for second in range(1, 30):
+        samples.add(float(second), texts)
+    assert sorted(text.text for text in samples.newest_first()) == [str(number) for number in range(9)]
