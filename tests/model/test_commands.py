@@ -70,6 +70,16 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         CliRunner().invoke(app, ["predict", str(tmp_path / "none.csv")], catch_exceptions=False)
 
 
+def test_a_file_without_texts_gives_no_output(tmp_path: Path, tiny_artifact: Path) -> None:
+    program = Path(sys.executable).with_name("liuyan")
+    command = [program, "model", "predict", write(tmp_path, "a,b\n1,2\n"), "--model", tiny_artifact]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("liuyan: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_predict_gives_a_row_for_every_row(run: Run, tmp_path: Path) -> None:
     file = write(tmp_path, '\ufeffid,text\r\n1,"很好，\n推荐"\r\n2,\r\n3\r\n4,"说""很差"""\r\n5,a\x00b\r\n6,很差')
     labels = rows(run("predict", file))
