@@ -1,0 +1,287 @@
+"""What happens when servers, locks and tasks do not behave: nothing half written, nothing held for ever."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+import liuyan.store.store
+from liuyan.store.batch import Arrival, BatchOutcome, PartitionKey
+from liuyan.store.check import recount
+from liuyan.store.errors import CommitUnknownError, FencedError, StoreError, TransientStoreError
+from liuyan.store.session import WriteSession
+from liuyan.store.store import Store
+from liuyan.store.tables import hourly_counts, partitions
+from liuyan.store.write import write_rows
+from tests.store.conftest import ready_store
+from tests.store.feed import ERASURE_KEY, PARTITION, Feed, arrival, feed_of, tombstone
+from tests.store.tables_read import read_contents
+
+Hook = Callable[[WriteSession], Awaitable[None]]
+
+
+@asynccontextmanager
+async def holding_locks(store: Store) -> AsyncIterator[AsyncConnection]:
+    """Another session, with every partition's row locked."""
+    async with store.engine.connect() as connection:
+        await connection.execute(text("SET SESSION wait_timeout = 60"))
+        await connection.execute(select(partitions).with_for_update())
+        yield connection
+        await connection.invalidate()
+
+
+def after_writing(monkeypatch: pytest.MonkeyPatch, hook: Hook) -> None:
+    """Run ``hook`` once when the next batch is written and not yet committed."""
+
+    async def write_then_hook(session: WriteSession, *arguments: object) -> BatchOutcome:
+        outcome = await write_rows(session, *arguments)  # type: ignore[arg-type]
+        monkeypatch.undo()
+        await hook(session)
+        return outcome
+
+    monkeypatch.setattr(liuyan.store.store, "write_rows", write_then_hook)
+
+
+async def kill(store: Store, session: WriteSession) -> None:
+    """End the session's connection, as a server that restarts does."""
+    number = (await session.connection.execute(text("SELECT CONNECTION_ID()"))).scalar_one()
+    async with store.engine.connect() as administrator:
+        await administrator.execute(text(f"KILL {number}"))
+    await asyncio.sleep(0.1)
+
+
+async def open_transactions(store: Store) -> int:
+    """How many transactions other sessions have open; the server needs a moment to notice that one has gone."""
+    await asyncio.sleep(0.5)
+    async with store.engine.connect() as connection:
+        query = text("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()")
+        return int((await connection.execute(query)).scalar_one())
+
+
+async def test_a_held_lock_is_a_transient_fault_after_the_set_seconds(server_feed: Feed) -> None:
+    async with holding_locks(server_feed.store):
+        begun = time.monotonic()
+        with pytest.raises(TransientStoreError, match="1205"):
+            await server_feed.send(arrival())
+        assert 1.5 < time.monotonic() - begun < 6
+        assert await open_transactions(server_feed.store) == 1
+    assert (await server_feed.send(arrival())).new == 1
+
+
+async def test_a_writer_that_stands_still_loses_its_locks(server_feed: Feed) -> None:
+    """As a consumer stopped between its first write and COMMIT."""
+    async with server_feed.store.engine.connect() as stopped:
+        await stopped.execute(update(partitions).values(next_offset=99))
+        begun = time.monotonic()
+        outcome = None
+        while outcome is None:
+            try:
+                outcome = await server_feed.send(arrival())
+            except TransientStoreError:
+                assert time.monotonic() - begun < 10
+        assert outcome.new == 1
+        await stopped.invalidate()
+
+
+async def test_a_connection_lost_before_commit_leaves_nothing_and_the_offset_tells(
+    server_feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = server_feed.store
+    after_writing(monkeypatch, lambda session: kill(store, session))
+    with pytest.raises(CommitUnknownError):
+        await server_feed.send(arrival())
+    assert (await store.positions("liuyan", ["comments"]))["comments", 0].next_offset == 0
+    assert (await read_contents(store)).comments == {}
+    assert (await server_feed.send(arrival())).new == 1
+
+
+async def test_an_answer_lost_after_commit_is_unknown_and_the_offset_tells(
+    server_feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = AsyncConnection.commit
+
+    async def commit_and_lose_the_answer(connection: AsyncConnection) -> None:
+        await commit(connection)
+        monkeypatch.undo()
+        raise ConnectionResetError
+
+    monkeypatch.setattr(AsyncConnection, "commit", commit_and_lose_the_answer)
+    with pytest.raises(CommitUnknownError):
+        await server_feed.send(arrival())
+    assert (await server_feed.store.positions("liuyan", ["comments"]))["comments", 0].next_offset == 1
+    with pytest.raises(FencedError):
+        await server_feed.send(arrival())
+    assert len((await read_contents(server_feed.store)).comments) == 1
+
+
+async def test_a_connection_lost_while_writing_is_a_transient_fault(
+    server_feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose(session: WriteSession) -> None:
+        await kill(server_feed.store, session)
+        await session.connection.execute(select(1))
+
+    after_writing(monkeypatch, lose)
+    with pytest.raises(TransientStoreError):
+        await server_feed.send(arrival())
+    assert (await server_feed.send(arrival())).new == 1
+
+
+async def test_connections_killed_in_the_pool_are_not_noticed(server_feed: Feed) -> None:
+    async with server_feed.store.engine.connect() as administrator:
+        await server_feed.send(arrival("1"))
+        query = text("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND db = DATABASE()")
+        for number in (await administrator.execute(query)).scalars().all():
+            await administrator.execute(text(f"KILL {number}"))
+    assert (await server_feed.send(arrival("2"))).new == 1
+
+
+async def test_a_cancelled_batch_leaves_no_transaction_behind(
+    server_feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, written = server_feed.store, asyncio.Event()
+
+    async def stand_still(session: WriteSession) -> None:
+        written.set()
+        await asyncio.sleep(60)
+
+    after_writing(monkeypatch, stand_still)
+    task = asyncio.create_task(server_feed.send(arrival()))
+    await written.wait()
+    assert await open_transactions(store) == 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await open_transactions(store) == 0
+    assert (await server_feed.send(arrival())).new == 1
+
+
+async def test_a_batch_cancelled_in_the_middle_of_a_statement_leaves_no_lock(server_feed: Feed) -> None:
+    async with holding_locks(server_feed.store):
+        task = asyncio.create_task(server_feed.send(arrival()))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert (await server_feed.send(arrival())).new == 1
+    assert await recount(server_feed.store) == []
+
+
+async def test_a_server_that_never_answers_is_given_up(database_url: str) -> None:
+    async with await ready_store(database_url) as patient:
+        feed = await feed_of(patient)
+        impatient = Store(patient.engine, answer_seconds=0.5)
+        await impatient.check_ready(ERASURE_KEY)
+        feed.store = impatient
+        async with holding_locks(patient):
+            with pytest.raises(TransientStoreError, match="does not answer"):
+                await feed.send(arrival())
+        assert (await feed.send(arrival())).new == 1
+
+
+async def test_no_server_is_a_transient_fault(server_store: Store) -> None:
+    away = Store.open(str(server_store.engine.url.set(port=1)))
+    with pytest.raises(TransientStoreError, match="2003"):
+        await away.positions("liuyan", ["comments"])
+    await away.close()
+
+
+async def test_writing_without_the_erasure_key_is_refused(server_feed: Feed) -> None:
+    async with Store.open(server_feed.store.engine.url.render_as_string(hide_password=False)) as store:
+        server_feed.store = store
+        with pytest.raises(StoreError, match="check_ready"):
+            await server_feed.send(arrival())
+
+
+async def test_writers_of_the_same_keys_agree(store: Store) -> None:
+    """Two topics that carry the same keys, in any order: no lock error may lose or repeat anything."""
+    keys = [str(number) for number in range(60)]
+    chance = random.Random(5)
+    feeds = [await feed_of(store, partition=PartitionKey("liuyan", topic, 0)) for topic in ("one", "two", "three")]
+    faults = 0
+
+    async def write(feed: Feed) -> None:
+        nonlocal faults
+        for version in range(8):
+            order = chance.sample(keys, len(keys))
+            records = [arrival(id, f"{version}", created=0, edited=version + chance.random()) for id in order]
+            erased = [tombstone(id, version) for id in order[:3]]
+            while True:
+                try:
+                    await feed.send(*records, *erased)
+                    break
+                except TransientStoreError:
+                    faults += 1
+
+    await asyncio.gather(*map(write, feeds))
+    held = await read_contents(store)
+    assert faults < 24
+    assert await recount(store) == []
+    assert sum(held.counts.values()) == len(held.comments) == len(held.predictions)
+    async with store.reading() as connection:
+        assert min((await connection.execute(select(hourly_counts.c.n))).scalars()) > 0
+    positions = await store.positions("liuyan", ["one", "two", "three"])
+    assert {state.next_offset for state in positions.values()} == {8 * 63}
+
+
+async def test_a_deadlock_is_a_transient_fault(server_store: Store) -> None:
+    feed = await feed_of(server_store)
+    other = PartitionKey("liuyan", "comments", 1)
+    await server_store.begin_partition(other, 0, None)
+
+    async def lock(connection: AsyncConnection, partition: int) -> None:
+        await connection.execute(update(partitions).where(partitions.c.partition == partition).values(records_lost=1))
+
+    async with server_store.writing() as first:
+        await lock(first.connection, 0)
+
+        async def second() -> None:
+            async with server_store.writing() as session:
+                await lock(session.connection, 1)
+                await lock(session.connection, 0)
+
+        waiting = asyncio.create_task(second())
+        await asyncio.sleep(0.3)
+        results = await asyncio.gather(lock(first.connection, 1), waiting, return_exceptions=True)
+    failed = [result for result in results if result is not None]
+    assert len(failed) == 1
+    assert "1213" in str(failed[0])
+    assert isinstance(failed[0], TransientStoreError) or failed[0] is results[0]
+    assert (await feed.send(arrival())).new == 1
+
+
+async def test_sqlite_writers_wait_for_each_other(tmp_path: object) -> None:
+    async with await ready_store(f"sqlite+aiosqlite:///{tmp_path}/liuyan.db", lock_wait_seconds=1) as store:
+        feed = await feed_of(store)
+        async with store.writing() as session:
+            await session.connection.execute(select(partitions))
+            with pytest.raises(TransientStoreError, match="locked"):
+                await feed.send(arrival())
+        assert (await feed.send(arrival())).new == 1
+        many = [await feed_of(store, partition=PartitionKey("liuyan", f"t{n}", 0)) for n in range(5)]
+        await asyncio.gather(*(feed.send(_own(n)) for n, feed in enumerate(many)))
+        assert len((await read_contents(store)).comments) == 6
+
+
+def _own(number: int) -> Arrival:
+    return arrival(f"own {number}")
+
+
+async def test_readers_are_not_kept_waiting_by_a_writer(store: Store) -> None:
+    feed = await feed_of(store)
+    await feed.send(arrival())
+    async with store.writing() as session:
+        await session.connection.execute(update(partitions).values(next_offset=7))
+        began = time.monotonic()
+        assert (await store.positions(*_whole(PARTITION)))["comments", 0].next_offset == 1
+        assert len((await read_contents(store)).comments) == 1
+        assert time.monotonic() - began < 1
+
+
+def _whole(partition: PartitionKey) -> tuple[str, list[str]]:
+    return partition.group, [partition.topic]

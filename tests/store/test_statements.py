@@ -1,0 +1,70 @@
+"""A batch costs the same number of statements whatever its size: counted by the server itself."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest_asyncio
+from sqlalchemy import text
+
+from liuyan.store.batch import Arrival, DeadLetter, Tombstone
+from liuyan.store.store import Store
+from tests.store.conftest import ready_store
+from tests.store.feed import Feed, arrival, dead_letter, feed_of, tombstone
+
+COUNTED = ("insert", "insert_select", "select", "update", "update_multi", "delete", "delete_multi", "replace", "commit")
+Records = Sequence[Arrival | Tombstone | DeadLetter]
+
+
+async def statements_run(store: Store) -> dict[str, int]:
+    """How many statements of each kind the server has run, for all sessions."""
+    async with store.engine.connect() as connection:
+        rows = await connection.execute(text("SHOW GLOBAL STATUS LIKE 'Com\\_%'"))
+        counts = {name.removeprefix("Com_"): int(count) for name, count in rows.all()}
+    return {name: counts.get(name, 0) for name in COUNTED}
+
+
+async def cost(feed: Feed, records: Records) -> dict[str, int]:
+    """What the server ran to store these records."""
+    before = await statements_run(feed.store)
+    await feed.send(*records)
+    after = await statements_run(feed.store)
+    return {name: after[name] - before[name] for name in COUNTED if after[name] != before[name]}
+
+
+def kinds(first: int, count: int) -> dict[str, Records]:
+    """Batches of every kind on ``count`` keys, each kind on what the kinds before left."""
+    ids = [str(n) for n in range(first, first + count)]
+    return {
+        "new": [arrival(id) for id in ids],
+        "redelivered": [arrival(id) for id in ids],
+        "edited": [arrival(id, "改了", edited=999) for id in ids],
+        "touched": [arrival(id, "改了", created=99, edited=999, author="乙") for id in ids],
+        "dead": [dead_letter(first + n, f"forum:{id}".encode()) for n, id in enumerate(ids)],
+        "erased": [tombstone(id, 1000) for id in ids],
+        "resent": [arrival(id, edited=1001) for id in ids],
+        "mixed": [
+            record
+            for id in ids
+            for record in (arrival(id, "又改", edited=1002), tombstone(id, 1003), arrival(id, edited=1004))
+        ],
+    }
+
+
+@pytest_asyncio.fixture
+async def server_feed(database_url: str) -> AsyncIterator[Feed]:
+    """A feed whose connection is not renewed within the test: that would be counted too."""
+    async with await ready_store(database_url, lock_wait_seconds=120) as store:
+        yield await feed_of(store)
+
+
+async def test_the_number_of_statements_does_not_grow_with_the_batch(server_feed: Feed) -> None:
+    await server_feed.send(arrival("warm-up"))
+    small = {name: await cost(server_feed, records) for name, records in kinds(0, 2).items()}
+    large = {name: await cost(server_feed, records) for name, records in kinds(1000, 700).items()}
+    assert large == small
+    assert small["new"] == {"insert_select": 3, "select": 2, "update_multi": 1, "commit": 1}
+    assert max(sum(counts.values()) for counts in small.values()) <= 16
+
+
+async def test_an_empty_batch_moves_the_offset_alone(server_feed: Feed) -> None:
+    await server_feed.send(arrival("warm-up"))
+    assert await cost(server_feed, []) == {"update_multi": 1, "commit": 1}
