@@ -114,6 +114,6 @@ def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000) 
 def use_one_core() -> None:
     """Keep PyTorch to the calling thread; it would start a thread for each core, and others need those.
 
-    A step of the network is too small to be shared: where another process wants the second core, each step waits for it.
+    A step of the network is too small to be shared: where another process wants a second core, steps wait for it.
     """
     torch.set_num_threads(1)

@@ -72,7 +72,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_a_file_without_texts_gives_no_output(tmp_path: Path, tiny_artifact: Path) -> None:
     program = Path(sys.executable).with_name("liuyan")
-    command = [program, "model", "predict", write(tmp_path, "a,b\n1,2\n"), "--model", tiny_artifact]
+    command = [str(program), "model", "predict", write(tmp_path, "a,b\n1,2\n"), "--model", str(tiny_artifact)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert done.stdout == ""
