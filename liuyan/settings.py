@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     )
     group: str = Field("liuyan", min_length=1, max_length=128, description="Name of the consumer group.")
 
+    session_timeout_seconds: int = Field(
+        10, ge=6, le=300, description="Seconds after which Kafka gives a dead consumer's partitions to the others."
+    )
+
     database_url: SecretStr | None = Field(
         None,
         description="Where rows are stored: mysql+aiomysql://user:password@host:port/database, or sqlite+aiosqlite:///file.",

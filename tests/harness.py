@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -53,6 +54,7 @@ class Installation:
             "LIUYAN_DATABASE_URL": self.database_url,
             "LIUYAN_ERASURE_KEY": ERASURE_KEY,
             "LIUYAN_CONSUMER_ADDRESS": "127.0.0.1:0",
+            "LIUYAN_SESSION_TIMEOUT_SECONDS": "6",
             "LIUYAN_API_ADDRESS": "127.0.0.1:0",
         }
         foreign = {name: value for name, value in os.environ.items() if not name.startswith("LIUYAN_")}
@@ -106,6 +108,15 @@ class Installation:
         try:
             with engine.connect() as connection:
                 return [tuple(row) for row in connection.execute(text(statement), parameters)]
+        finally:
+            engine.dispose()
+
+    def execute(self, statement: str) -> None:
+        """Run a statement that gives no rows."""
+        engine = self._engine()
+        try:
+            with engine.begin() as connection:
+                connection.execute(text(statement))
         finally:
             engine.dispose()
 
@@ -187,6 +198,11 @@ class Process:
 
     def output(self) -> str:
         return self._log.read_text(errors="replace")
+
+    def health(self) -> str | None:
+        """Where it serves /livez, /readyz and /metrics, as it logged it; None while it starts."""
+        match = re.search(r'"?health"?[=:] ?"?([0-9.]+:[0-9]+)', self.output())
+        return f"http://{match[1]}" if match else None
 
     def check(self) -> None:
         assert self.popen.poll() is None, f"ended with {self.popen.returncode}:\n{self.output()}"

@@ -10,7 +10,7 @@ from liuyan.store.store import Store
 
 
 async def seek_partition(settings: Settings, topic: str, partition: int, to: str) -> int:
-    """Set the stored offset to ``to`` (an offset, ``start`` or ``end``); the offset that was set.
+    """Set the stored offset to ``to`` (an offset, ``start`` or ``end``) and release the partition; the offset set.
 
     Raises UsageError when the offset is not within the log, and the broker's and the store's errors.
     """
@@ -22,6 +22,7 @@ async def seek_partition(settings: Settings, topic: str, partition: int, to: str
         key = PartitionKey(settings.group, topic, partition)
         await store.begin_partition(key, offset, ids.get(topic))
         await store.seek(key, offset, ids.get(topic))
+        await store.resume(key)
         return offset
 
 

@@ -53,9 +53,9 @@ async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: b
     topics = Topics(settings.kafka)
     url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
     async with Store.open(url, lock_wait_seconds=settings.lock_wait_seconds) as store:
-        loading = asyncio.to_thread(load_labeller, model_path, answer_cache_size=settings.answer_cache_size)
-        checks = [store.check_ready(erasure_key), _check_topics(topics, settings.topics)]
-        labeller, _ = await asyncio.gather(loading, asyncio.gather(*checks))
+        # What takes no time to find wrong is looked at before the model is loaded, which takes seconds.
+        await asyncio.gather(store.check_ready(erasure_key), _check_topics(topics, settings.topics))
+        labeller = await asyncio.to_thread(load_labeller, model_path, answer_cache_size=settings.answer_cache_size)
         identity = await identify(store, labeller, settings.group, shadow=shadow)
         worker = Worker(
             labeller,
@@ -67,6 +67,7 @@ async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: b
         )
         with worker:
             await _Running(settings, store, topics, worker, metrics, identity).run(stop)
+        log.info("stopped")
 
 
 async def identify(store: Store, labeller: Labeller, group: str, *, shadow: bool) -> Identity:
@@ -105,7 +106,11 @@ class _Running:
         self._metrics = metrics
         self._names = list(settings.topics)
         self._source = Source(
-            settings.kafka, identity.group, settle=self._settle, count_rebalance=metrics.rebalances.inc
+            settings.kafka,
+            identity.group,
+            settle=self._settle,
+            count_rebalance=metrics.rebalances.inc,
+            session_timeout_seconds=settings.session_timeout_seconds,
         )
         positions = Positions(
             store, self._source, topics, group=identity.group, model=identity.model.number, metrics=metrics
@@ -141,24 +146,20 @@ class _Running:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set or something cannot go on, whose error is raised."""
-        async with serve_health(
+        health = serve_health(
             self._settings.consumer_address,
             alive=self._watch.alive,
             ready=self._watch.ready,
             registry=self._metrics.registry,
-        ) as address:
-            await self._source.start(self._names)
-            log.info(
-                "consuming",
-                topics=self._names,
-                group=self._identity.group,
-                model=self._identity.model.sha256[:12],
-                health=address,
-            )
-            try:
+        )
+        try:
+            async with health as address:
+                await self._source.start(self._names)
+                model = self._identity.model.sha256[:12]
+                log.info("consuming", topics=self._names, group=self._identity.group, model=model, health=address)
                 await self._work(stop)
-            finally:
-                await self._leave()
+        finally:
+            await self._leave()
 
     async def _work(self, stop: asyncio.Event) -> None:
         reader = asyncio.create_task(self._pipeline.read(), name="reader")
@@ -204,4 +205,3 @@ class _Running:
             await asyncio.wait_for(self._watch.commit(), LEAVE_SECONDS)
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(self._source.stop(), LEAVE_SECONDS)
-        log.info("stopped")

@@ -56,6 +56,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         *,
         settle: Callable[[], Awaitable[None]],
         count_rebalance: Callable[[], None],
+        session_timeout_seconds: int,
     ) -> None:
         self.epoch = 0
         self._count_rebalance = count_rebalance
@@ -71,6 +72,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             isolation_level="read_committed",
             auto_offset_reset="none",
             enable_auto_commit=False,
+            session_timeout_ms=session_timeout_seconds * 1000,
+            heartbeat_interval_ms=session_timeout_seconds * 1000 // 4,
             # Time for the batch in hand before the group goes on without us.
             rebalance_timeout_ms=30_000,
         )
@@ -81,16 +84,14 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await self._consumer.start()
         except AuthenticationFailedError as error:
-            await self._consumer.stop()
             raise BrokerError(f"Kafka at {self._bootstrap} refuses our credentials: {error}.") from None
         except (KafkaConnectionError, OSError):
-            await self._consumer.stop()
             raise BrokerError(
                 f"Kafka at {self._bootstrap} does not answer: is it running, and LIUYAN_KAFKA right?"
             ) from None
 
     async def stop(self) -> None:
-        """Leave the group."""
+        """Leave the group; also after a start that failed."""
         await self._consumer.stop()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from liuyan.consumer.topics import BrokerError, TopicError
+from liuyan.consumer.topics import BrokerError, Topics
 from liuyan.store.batch import PartitionState
 from liuyan.store.store import Store
 
@@ -35,12 +35,14 @@ class PartitionStatus:
 async def read_status(store: Store, bootstrap: str, group: str, topics: Sequence[str]) -> list[PartitionStatus]:
     """The state of every partition of the topics. Raises BrokerError, TopicError and the store's errors."""
     stored = await store.positions(group, topics)
+    counts = {topic: await Topics(bootstrap).partitions(topic) for topic in topics}
+    partitions = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest", group_id=None
     )
     try:
         await consumer.start()
-        return await _read(consumer, topics, stored)
+        return await _read(consumer, partitions, stored)
     except KafkaError as error:
         raise BrokerError(f"Kafka at {bootstrap} does not answer ({error}): is it running?") from None
     finally:
@@ -48,14 +50,10 @@ async def read_status(store: Store, bootstrap: str, group: str, topics: Sequence
 
 
 async def _read(
-    consumer: AIOKafkaConsumer, topics: Sequence[str], stored: Mapping[tuple[str, int], PartitionState]
+    consumer: AIOKafkaConsumer,
+    partitions: Sequence[TopicPartition],
+    stored: Mapping[tuple[str, int], PartitionState],
 ) -> list[PartitionStatus]:
-    partitions = []
-    existing = await consumer.topics()
-    for topic in topics:
-        if topic not in existing:
-            raise TopicError(f"Topic {topic!r} does not exist: make it with `liuyan consumer create-topic {topic}`.")
-        partitions += [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
     starts = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
     states = {tp: stored.get((tp.topic, tp.partition)) for tp in partitions}

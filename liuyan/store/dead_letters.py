@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from liuyan.store.batch import Arrival, DeadLetter, Tombstone
 
 # What is kept of a key, of a value and of the headers when a letter is truncated: enough to see what it was.
-TRUNCATED_BYTES = 65_536
+TRUNCATED_BYTES = 4_096
 DETAIL_CHARACTERS = 1_000
 REASON_CHARACTERS = 64
 

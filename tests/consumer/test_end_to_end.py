@@ -14,6 +14,7 @@ from tests.consumer.test_event import EVENT, nested
 from tests.harness import START, Installation, Process, Record, comment, get, real_comments, tombstone
 
 SMALL_BATCHES = {"LIUYAN_BATCH_RECORDS": "100"}
+ASSIGNED = "liuyan_consumer_assigned_partitions "
 
 
 @pytest.fixture
@@ -86,22 +87,21 @@ async def test_of_two_consumers_one_is_killed(installation: Installation) -> Non
 
 
 def both_consume(ours: Installation, *processes: Process) -> None:
-    ours.wait_for(lambda: all(ours_assigned(process) == 2 for process in processes), seconds=30)
+    ours.wait_for(lambda: all(assigned(process) == 2 for process in processes), seconds=30)
 
 
-def ours_assigned(process: Process) -> float:
-    for line in get(health(process) + "/metrics")[1].splitlines():
-        if line.startswith("liuyan_consumer_assigned_partitions "):
-            return float(line.split()[1])
-    return 0
+def assigned(process: Process) -> float:
+    """Partitions that a consumer has; 0 while it starts."""
+    address = process.health()
+    answer = get(f"{address}/metrics")[1] if address is not None else ""
+    numbers = [float(line.split()[1]) for line in answer.splitlines() if line.startswith(ASSIGNED)]
+    return sum(numbers)
 
 
-def health(process: Process) -> str:
-    """Address that the consumer logged for /livez, /readyz and /metrics."""
-    for line in process.output().splitlines():
-        if "health=" in line:
-            return "http://" + line.split("health=")[1].split()[0]
-    return "http://127.0.0.1:1"
+def readiness(process: Process) -> str:
+    """What /readyz says; nothing while the consumer starts."""
+    address = process.health()
+    return get(f"{address}/readyz")[1] if address is not None else ""
 
 
 def bad(value: object, key: bytes | None = b"forum:bad") -> Record:
@@ -144,13 +144,13 @@ async def test_a_record_too_large_for_the_database_is_a_dead_letter(installation
     [(packet,)] = installation.query("SELECT @@GLOBAL.max_allowed_packet")
     large = comment("large", "𠮷" * 10_000)
     records = [*(comment(number, "很好") for number in range(20)), large, *(comment(n, "差") for n in range(20, 40))]
-    installation.query("SET GLOBAL max_allowed_packet = 32768")
+    installation.execute("SET GLOBAL max_allowed_packet = 32768")
     try:
         await installation.publish(records)
         with installation.consumer() as consumer:
             installation.wait_for(lambda: installation.stored() == 41, seconds=60, process=consumer)
     finally:
-        installation.query(f"SET GLOBAL max_allowed_packet = {packet}")
+        installation.execute(f"SET GLOBAL max_allowed_packet = {packet}")
     assert installation.comments() == 40
     [(reason, truncated, size)] = installation.query("SELECT reason, truncated, value_bytes FROM dead_letters")
     assert (reason, truncated, size) == ("refused_by_database", 1, len(large.value or b""))
@@ -211,7 +211,7 @@ async def test_a_partition_is_paused_resumed_and_sought_by_its_row(installation:
         installation.wait_for(lambda: installation.comments() == 20, seconds=60, process=consumer)
         done = installation.run("consumer", "pause", installation.topic, "0", "--reason", "test")
         assert done.returncode == 0, done.stderr
-        installation.wait_for(lambda: "Paused" in get(health(consumer) + "/readyz")[1], seconds=15, process=consumer)
+        installation.wait_for(lambda: "Paused" in readiness(consumer), seconds=15, process=consumer)
         await installation.publish(keyed[20:])
         await asyncio.sleep(1)
         assert installation.comments() == 20
@@ -223,8 +223,8 @@ async def test_a_partition_is_paused_resumed_and_sought_by_its_row(installation:
         assert installation.comments() == 39
         assert installation.run("consumer", "seek", installation.topic, "0", "--to", "0").returncode == 0
         installation.wait_for(lambda: installation.comments() == 60, seconds=15, process=consumer)
-        assert get(health(consumer) + "/readyz")[0] == 200
-        assert get(health(consumer) + "/livez")[0] == 200
+        assert get(f"{consumer.health()}/readyz")[0] == 200
+        assert get(f"{consumer.health()}/livez")[0] == 200
 
 
 async def test_the_poison_brake_holds_over_a_restart_and_resume_releases_it(installation: Installation) -> None:
@@ -238,7 +238,7 @@ async def test_the_poison_brake_holds_over_a_restart_and_resume_releases_it(inst
     letters = installation.number("SELECT COUNT(*) FROM dead_letters")
     assert 20 <= letters < 60
     with installation.consumer(**settings) as consumer:
-        installation.wait_for(lambda: "Paused" in get(health(consumer) + "/readyz")[1], seconds=30, process=consumer)
+        installation.wait_for(lambda: "Paused" in readiness(consumer), seconds=30, process=consumer)
         assert installation.number("SELECT COUNT(*) FROM dead_letters") == letters
         assert installation.run("consumer", "resume", installation.topic, "1").returncode == 0
         installation.wait_for(
