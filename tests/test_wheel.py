@@ -1,0 +1,93 @@
+"""The wheel carries all that the program needs, and runs from any folder, far from the checkout."""
+
+import csv
+import io
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CARRIED = [
+    "liuyan/migrations/env.py",
+    "liuyan/model/heldout_digests.txt",
+    "liuyan/local_stack/pom.xml",
+    "liuyan/local_stack/guard.py",
+]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this checkout without the network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (built,) = folder.glob("liuyan-*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an environment that has the wheel, and the libraries of this one, but not the checkout.
+
+    A .pth file adds this environment's libraries; the .pth file among these, which leads to the checkout, is not read.
+    """
+    folder = tmp_path_factory.mktemp("installed")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    uv, python = Path(sys.executable).with_name("uv"), folder / "bin" / "python"
+    install = f"{uv} pip install --quiet --offline --no-deps --python {python} {wheel}"
+    subprocess.run(install.split(), check=True, timeout=60)
+    return folder
+
+
+def run(installed: Path, *arguments: str, typed: str = "", **settings: str) -> str:
+    """Run the installed ``liuyan`` in its own folder; what it printed."""
+    done = subprocess.run(
+        [installed / "bin" / "liuyan", *arguments],
+        input=typed,
+        capture_output=True,
+        text=True,
+        cwd=installed,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(installed), **settings},
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_wheel_carries_what_the_program_needs_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert [name for name in CARRIED if name not in names] == []
+    assert any(name.startswith("liuyan/migrations/versions/") and name.endswith(".py") for name in names)
+    artifact = {name.rpartition("/")[2] for name in names if name.startswith("liuyan/model/artifact/")}
+    assert artifact == {path.name for path in (ROOT / "liuyan" / "model" / "artifact").iterdir()}
+    assert any(name.endswith(".safetensors") for name in artifact)
+    assert [name for name in names if not name.startswith(("liuyan/", "liuyan-"))] == []
+    assert [name for name in names if "__pycache__" in name or "/test" in name] == []
+    assert sum(entry.file_size for entry in zipfile.ZipFile(wheel).infolist()) < 20_000_000
+
+
+def test_installed_program_is_not_the_checkout(installed: Path) -> None:
+    where = [str(installed / "bin" / "python"), "-c", "import liuyan.cli; print(liuyan.cli.__file__)"]
+    told = subprocess.run(where, capture_output=True, text=True, cwd=installed, check=True, timeout=30).stdout
+    assert Path(told.strip()).is_relative_to(installed)
+    assert "consumer" in run(installed, "--help")
+
+
+def test_installed_program_migrates(installed: Path) -> None:
+    database = {"LIUYAN_DATABASE_URL": f"sqlite+aiosqlite:///{installed / 'liuyan.db'}"}
+    run(installed, "store", "migrate", **database)
+    assert (installed / "liuyan.db").stat().st_size > 0
+
+
+def test_installed_program_labels(installed: Path) -> None:
+    output = run(installed, "model", "predict", "-", typed="质量很好，非常满意\n太差了，再也不买了\n")
+    rows = list(csv.DictReader(io.StringIO(output)))
+    assert [row["label"] for row in rows] == ["positive", "negative"]
+    assert float(rows[0]["probability"]) > 0.5 > float(rows[1]["probability"])
