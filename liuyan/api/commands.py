@@ -1,9 +1,13 @@
 """`liuyan api`: serves the REST API."""
 
+import contextlib
+import ipaddress
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from liuyan.errors import UsageError
 
 app = typer.Typer(help="Serve what is stored, and the model, over HTTP.", no_args_is_help=True)
 
@@ -46,13 +50,25 @@ def serve(
     """
     import asyncio
 
-    from liuyan.api.serve import refuse_remote
+    if not allow_remote:
+        refuse_remote(host)
+
     from liuyan.api.serve import serve as serve_api
     from liuyan.log import configure_logging
     from liuyan.settings import load_settings
 
     settings = load_settings()
-    if not allow_remote:
-        refuse_remote(host)
     configure_logging(settings.log_format, settings.log_level)
     asyncio.run(serve_api(settings, host, port, model_path=model))
+
+
+def refuse_remote(host: str) -> None:
+    """Raise UsageError unless ``host`` is loopback: whoever reaches the API reads every comment."""
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(host).is_loopback:
+            return
+    if host != "localhost":
+        raise UsageError(
+            f"--host {host} would let everyone who reaches this machine read all comments, since there is no sign-in "
+            "yet: use 127.0.0.1, or --allow-remote where something else decides who gets through."
+        )

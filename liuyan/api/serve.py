@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ipaddress
 import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -13,7 +12,6 @@ from prometheus_client import CollectorRegistry
 from liuyan.api.app import create_app
 from liuyan.api.metrics import Metrics
 from liuyan.api.predictor import Predictor
-from liuyan.errors import UsageError
 from liuyan.health import Check, address_of, listen, quiet_server, serve_health
 from liuyan.model.labeller import Labeller, load_labeller
 from liuyan.settings import Settings
@@ -71,18 +69,6 @@ async def running_api(
                     finally:
                         server.should_exit = True
                         await task
-
-
-def refuse_remote(host: str) -> None:
-    """Raise UsageError unless ``host`` is loopback: whoever reaches the API reads every comment."""
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return
-    if host != "localhost":
-        raise UsageError(
-            f"--host {host} would let everyone who reaches this machine read all comments, since there is no sign-in "
-            "yet: use 127.0.0.1, or --allow-remote where something else decides who gets through."
-        )
 
 
 async def _check_database(store: Store) -> Check:

@@ -1,0 +1,203 @@
+"""The API as a process: it answers over TCP, outlives its database, and says in one line what is missing."""
+
+import asyncio
+import json
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import make_url
+
+import liuyan.api.comments
+import liuyan.model
+from liuyan.api.commands import refuse_remote
+from liuyan.api.serve import running_api
+from liuyan.errors import LiuyanError, UsageError
+from liuyan.health import AddressError
+from liuyan.local_stack.mariadb import MariaDB
+from liuyan.model.errors import ArtifactError
+from liuyan.settings import Settings
+from liuyan.store.errors import DatabaseUnavailableError, MigrationsPendingError
+from liuyan.store.migrate import migrate
+from liuyan.store.store import Store
+from tests.api.test_comments import problem
+from tests.harness import Installation, Process, free_port, get
+
+ARTIFACT = Path(liuyan.model.__file__).parent / "artifact"
+SECRET_TEXT = "这句话不该出现在日志里"
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def settings(database_url: str | None, health: str = "127.0.0.1:0") -> Settings:
+    return Settings(database_url=SecretStr(database_url) if database_url else None, api_address=health)
+
+
+async def migrated(url: str) -> str:
+    async with Store.open(url) as store:
+        await migrate(store.engine, lambda step: None)
+    return url
+
+
+@asynccontextmanager
+async def serving(url: str) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
+    """A running API over TCP; clients of it and of its health paths."""
+    health = f"127.0.0.1:{free_port()}"
+    async with (
+        running_api(settings(url, health), "127.0.0.1", 0) as address,
+        httpx.AsyncClient(base_url=address, timeout=30) as api,
+        httpx.AsyncClient(base_url=f"http://{health}", timeout=30) as probe,
+    ):
+        yield api, probe
+
+
+def test_the_command_serves_until_sigterm_and_logs_no_texts(tmp_path: Path, sqlite_url: str) -> None:
+    asyncio.run(migrated(sqlite_url))
+    installation = Installation("127.0.0.1:9", "comments", sqlite_url, tmp_path)
+    port = free_port()
+    environment = installation.environment(LIUYAN_LOG_FORMAT="json")
+    with Process(["api", "serve", "--port", str(port)], environment, tmp_path) as process:
+        installation.wait_for(lambda: _answers(port), seconds=40, process=process)
+        url = f"http://127.0.0.1:{port}"
+        assert get(f"{url}/api/v1/comments") == (200, '{"items":[],"next":null}')
+        assert httpx.post(f"{url}/api/v1/predict", json={"texts": [SECRET_TEXT]}).status_code == 200
+        assert httpx.get(f"{url}/api/v1/comments/forum/{SECRET_TEXT}").status_code == 404
+        assert get(f"{url}/metrics")[0] == 404
+        process.send(signal.SIGTERM)
+        assert process.wait(15) == 0
+        lines = [json.loads(line) for line in process.output().splitlines()]
+    assert [line["event"] for line in lines] == ["serving", "stopping"]
+    assert lines[0]["url"] == url
+    assert SECRET_TEXT not in str(lines)
+
+
+async def test_it_says_how_it_is(sqlite_url: str) -> None:
+    async with serving(await migrated(sqlite_url)) as (api, probe):
+        await api.post("/api/v1/predict", json={"texts": ["好"]})
+        ready = await probe.get("/readyz")
+        assert ready.status_code == 200
+        assert [(check["name"], check["ok"]) for check in ready.json()["checks"]] == [
+            ("database", True),
+            ("model", True),
+        ]
+        assert (await probe.get("/livez")).status_code == 200
+        metrics = (await probe.get("/metrics")).text
+        assert 'liuyan_api_requests_total{method="POST",route="/api/v1/predict",status="200"} 1.0' in metrics
+
+
+async def test_an_answer_under_way_is_finished(sqlite_url: str) -> None:
+    texts = [f"{number} " + "包装很好，下次还会再来，就是送得有点慢。" * 20 for number in range(1_000)]
+    async with httpx.AsyncClient(timeout=30) as client:
+        async with running_api(settings(await migrated(sqlite_url)), "127.0.0.1", 0) as url:
+            working = asyncio.create_task(client.post(f"{url}/api/v1/predict", json={"texts": texts}))
+            await asyncio.sleep(0.1)
+            assert not working.done()
+        answer = await working
+    assert len(answer.json()["predictions"]) == 1_000
+
+
+async def test_it_outlives_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(liuyan.api.comments, "QUERY_SECONDS", 1)
+    with MariaDB() as server:
+        async with serving(await migrated(server.create_database("liuyan"))) as (api, probe):
+            assert (await api.get("/api/v1/comments")).status_code == 200
+            await asyncio.to_thread(server.pause)
+            assert problem(await api.get("/api/v1/comments"), 503)["code"] == "database_unavailable"
+            await asyncio.to_thread(server.resume)
+            await asyncio.to_thread(server.kill)
+            ready = await probe.get("/readyz")
+            assert ready.status_code == 503
+            assert ready.json()["checks"][0]["detail"] == "The database does not answer."
+            assert (await probe.get("/livez")).status_code == 200
+            assert problem(await api.get("/api/v1/comments"), 503)["code"] == "database_unavailable"
+            assert problem(await api.get("/api/v1/comments/forum/1"), 503)["code"] == "database_unavailable"
+            assert (await api.post("/api/v1/predict", json={"texts": ["好"]})).status_code == 200
+            await asyncio.to_thread(server.restart)
+            assert (await api.get("/api/v1/comments")).json() == {"items": [], "next": None}
+            assert (await probe.get("/readyz")).status_code == 200
+
+
+def test_what_is_missing_is_one_line(tmp_path: Path) -> None:
+    done = Installation("127.0.0.1:9", "comments", f"sqlite+aiosqlite:///{tmp_path / 'new.db'}", tmp_path).run(
+        "api", "serve", "--port", "0"
+    )
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith("liuyan: ")
+    assert "`liuyan store migrate`" in line
+
+
+async def refusal(kind: type[LiuyanError], wrong: Settings, port: int = 0, model_path: Path | None = None) -> str:
+    """The sentence with which the API does not start."""
+    with pytest.raises(kind) as caught:
+        async with running_api(wrong, "127.0.0.1", port, model_path=model_path):
+            pass
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+async def test_no_database_url() -> None:
+    assert "LIUYAN_DATABASE_URL is not set" in await refusal(LiuyanError, settings(None))
+
+
+async def test_no_database_server() -> None:
+    port = free_port()
+    url = f"mysql+aiomysql://liuyan:wrong-password@127.0.0.1:{port}/liuyan"
+    line = await refusal(DatabaseUnavailableError, settings(url))
+    assert f"127.0.0.1:{port}" in line
+    assert "wrong-password" not in line
+
+
+async def test_a_wrong_password(database_url: str) -> None:
+    url = make_url(database_url).set(username="nobody", password="wrong-password")
+    line = await refusal(DatabaseUnavailableError, settings(url.render_as_string(hide_password=False)))
+    assert "nobody" in line
+    assert "wrong-password" not in line
+
+
+async def test_migrations_not_run(database_url: str) -> None:
+    assert "`liuyan store migrate`" in await refusal(MigrationsPendingError, settings(database_url))
+
+
+async def test_an_artifact_that_is_missing_or_damaged(sqlite_url: str, tmp_path: Path) -> None:
+    good = settings(await migrated(sqlite_url))
+    assert str(tmp_path / "nothing") in await refusal(ArtifactError, good, model_path=tmp_path / "nothing")
+    damaged = tmp_path / "damaged"
+    shutil.copytree(ARTIFACT, damaged)
+    with (damaged / "weights.safetensors").open("r+b") as weights:
+        weights.seek(1_000)
+        weights.write(b"\0\1\2\3")
+    assert str(damaged) in await refusal(ArtifactError, good, model_path=damaged)
+
+
+async def test_a_port_in_use(sqlite_url: str) -> None:
+    url = await migrated(sqlite_url)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        sentence = f"Cannot listen on 127.0.0.1:{port} (Address already in use)"
+        assert sentence in await refusal(AddressError, settings(url), port=port)
+        assert sentence in await refusal(AddressError, settings(url, health=f"127.0.0.1:{port}"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.com", "::", ""])
+def test_other_addresses_than_loopback_are_refused(host: str) -> None:
+    with pytest.raises(UsageError, match="--allow-remote"):
+        refuse_remote(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_loopback_is_allowed(host: str) -> None:
+    refuse_remote(host)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        if client.connect_ex(("127.0.0.1", port)) != 0:
+            return False
+    return get(f"http://127.0.0.1:{port}/")[0] == 200
