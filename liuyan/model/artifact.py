@@ -77,6 +77,20 @@ def write_artifact(
     return _digest(sums)
 
 
+def find_artifact(sha256: str, models_dir: Path | None) -> Path:
+    """The folder of the model known by ``sha256``: the shipped one, or one of the folders in ``models_dir``.
+
+    Raises ArtifactError when it is in neither place.
+    """
+    folders = [SHIPPED, *sorted(models_dir.iterdir())] if models_dir and models_dir.is_dir() else [SHIPPED]
+    for folder in folders:
+        sums = folder / SUMS
+        if sums.is_file() and _digest(sums.read_bytes()) == sha256:
+            return folder
+    place = models_dir or "LIUYAN_MODELS_DIR, which is not set"
+    raise ArtifactError(f"The model {sha256[:12]} is neither the shipped one nor in {place}: copy its folder there.")
+
+
 def read_artifact(folder: Path) -> Artifact:
     """Read the model in ``folder`` and check every file against its sum. Raises ArtifactError with one sentence."""
     import torch

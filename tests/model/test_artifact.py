@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from liuyan.model.artifact import FILES, SHIPPED, SUMS, Configuration, read_artifact, write_artifact
+from liuyan.model.artifact import FILES, SHIPPED, SUMS, Configuration, find_artifact, read_artifact, write_artifact
 from liuyan.model.errors import ArtifactError
 from liuyan.model.labeller import load_labeller
 from liuyan.model.network import Network, Shape
@@ -52,6 +52,19 @@ def test_the_shipped_model_is_small_and_holds_no_pickle() -> None:
 def test_the_shipped_card_is_of_the_shipped_model() -> None:
     card = (SHIPPED / "README.md").read_text(encoding="utf-8")
     assert read_artifact(SHIPPED).sha256 in card
+
+
+def test_found_by_its_sha256(copy: Path) -> None:
+    (copy.parent / "a file").write_text("")
+    assert find_artifact(read_artifact(copy).sha256, copy.parent) == copy
+    assert find_artifact(read_artifact(SHIPPED).sha256, copy.parent) == SHIPPED
+    assert find_artifact(read_artifact(SHIPPED).sha256, None) == SHIPPED
+
+
+@pytest.mark.parametrize("folder", [None, Path("nowhere")])
+def test_found_nowhere(folder: Path | None) -> None:
+    with pytest.raises(ArtifactError, match="neither the shipped one nor in"):
+        find_artifact("0" * 64, folder)
 
 
 def test_no_folder(tmp_path: Path) -> None:
