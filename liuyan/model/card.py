@@ -53,9 +53,13 @@ out. Only the model is published, none of the comments. Licences as stated by th
 | --- | --- | --- | --- | --- | --- | --- |
 {_data(metrics["rows"])}
 
-Comments labelled by stars count {metrics["options"]["rated_weight"]} of one labelled by a person; four stars are a
-target of 0.9; the more frequent label of such a set is sampled down to 1.5 times the other.
+Comments out of the folder `rated/`, most of them labelled by their stars, count {metrics["options"]["rated_weight"]}
+of the others; four stars are a target of 0.9; the more frequent label of such a set is sampled down to 1.5 times the
+other.
 {_taught(metrics["options"])}
+Made by `liuyan model train` with the options below; `curve.csv` tells how each pass went.
+
+{_options(metrics["options"])}
 
 ## Limits
 
@@ -76,6 +80,11 @@ def _taught(options: dict[str, Any]) -> str:
         f"\nDistilled: {options['teachers_share']:.0%} of a comment's target is what earlier models said ({named}), "
         "all of it where\nthere is no label.\n"
     )
+
+
+def _options(options: dict[str, Any]) -> str:
+    told = {name: value for name, value in options.items() if name not in ("name", "teachers")}
+    return "\n".join(f"- {name} {value}" for name, value in told.items())
 
 
 def _parameters(artifact: Artifact) -> int:

@@ -28,7 +28,7 @@ RATED = "rated"
 @dataclass(frozen=True, slots=True)
 class Comment:
     """A labelled comment. ``target`` is the probability of positive that the label stands for, ``rated`` says that it
-    comes from stars and not from a person who judged the text."""
+    is out of the folder of rated comments, most of which bear the stars given and not a judgement of the text."""
 
     text: str
     positive: bool
