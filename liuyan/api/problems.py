@@ -17,6 +17,9 @@ WITHOUT_NUL = r"^[^\x00]*$"
 MEDIA_TYPE = "application/problem+json"
 # A client that waits this long lets a restarted database come back.
 RETRY_SECONDS = 5
+DATABASE_AWAY = f"The database does not answer: try again in {RETRY_SECONDS} seconds."
+NOT_JSON = "The body is not JSON in UTF-8: see /docs for what is expected."
+TOO_LARGE = "The body is too large: send fewer texts at once."
 log = structlog.get_logger(__name__)
 
 
@@ -53,16 +56,37 @@ class ProblemError(Exception):
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     """The problems that an endpoint may answer with, for OpenAPI."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {int(status): {"description": _MEANINGS[status], "content": content} for status in statuses}
+    return {int(status): _describe(status) for status in statuses}
 
 
+def _describe(status: HTTPStatus) -> dict[str, Any]:
+    meaning, code, detail = _MEANINGS[status]
+    example = Problem(title=status.phrase, status=status, code=code, detail=detail, errors=None)
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {MEDIA_TYPE: {"schema": schema, "example": example.model_dump(exclude_none=True)}}
+    return {"description": meaning, "content": content}
+
+
+# What each status means, with a code and a sentence as an example.
 _MEANINGS = {
-    HTTPStatus.BAD_REQUEST: "The body is not JSON in UTF-8.",
-    HTTPStatus.NOT_FOUND: "Nothing is known under that name.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large: send fewer texts at once.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "The request breaks a rule; `errors` says which.",
-    HTTPStatus.SERVICE_UNAVAILABLE: "Not now: try again after the seconds in `Retry-After`.",
+    HTTPStatus.BAD_REQUEST: ("The body cannot be read.", "bad_request", NOT_JSON),
+    HTTPStatus.NOT_FOUND: (
+        "Nothing is known under that name.",
+        "no_comment",
+        "No comment and no dead letter of platform forum has the id 'post-1817': "
+        "it was never consumed, or it was erased.",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The body is too large.", "body_too_large", TOO_LARGE),
+    HTTPStatus.UNPROCESSABLE_ENTITY: (
+        "The request breaks a rule; `errors` says which.",
+        "invalid_request",
+        "query.limit: Input should be less than or equal to 200.",
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "Not now: try again after the seconds in `Retry-After`.",
+        "database_unavailable",
+        DATABASE_AWAY,
+    ),
 }
 
 
@@ -83,9 +107,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(TimeoutError)
     async def _unavailable(_: Request, error: Exception) -> Response:
         log.warning("database unavailable", reason=str(error) or "no answer in time")
-        detail = f"The database does not answer: try again in {RETRY_SECONDS} seconds."
         headers = {"Retry-After": str(RETRY_SECONDS)}
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, headers=headers)
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", DATABASE_AWAY, headers=headers)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
@@ -104,10 +127,10 @@ def _explain(request: Request, status: HTTPStatus, detail: str) -> tuple[str, st
     """Code and sentence for what routing and the reading of the body raise."""
     path = request.url.path
     return {
-        HTTPStatus.BAD_REQUEST: ("bad_request", "The body is not JSON in UTF-8: see /docs for what is expected."),
+        HTTPStatus.BAD_REQUEST: ("bad_request", NOT_JSON),
         HTTPStatus.NOT_FOUND: ("not_found", f"There is nothing at {path}: /docs lists what there is."),
         HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", f"{path} does not answer to {request.method}."),
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body_too_large", "The body is too large: send fewer texts at once."),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body_too_large", TOO_LARGE),
     }.get(status, (f"http_{status}", detail))
 
 
