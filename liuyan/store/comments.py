@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, func, or_, select
+from sqlalchemy import Column, ColumnElement, Row, func, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.store.batch import ModelRow
@@ -203,7 +203,7 @@ def _predicted(column: Column[Any], known: Models) -> list[ColumnElement[Any]]:
     active = [model.number for model in known.values() if model.active]
     newest = of_comment.order_by(predictions.c.model_number.desc()).limit(1)
     chosen = [of_comment.where(predictions.c.model_number == number) for number in active]
-    return [query.scalar_subquery() for query in (*chosen, newest)]
+    return [*(query.scalar_subquery() for query in (*chosen, newest)), null()]
 
 
 async def _with_labels(connection: AsyncConnection, rows: Sequence[Row[Any]], known: Models) -> list[LabelledComment]:

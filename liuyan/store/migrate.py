@@ -79,6 +79,8 @@ def _migrate(connection: Connection, report: Report) -> int:
     server = connection.dialect.name != "sqlite"
     if server:
         _lock(connection)
+    else:
+        connection.begin()
     steps = 0
 
     def applied(step: Any, **_: object) -> None:

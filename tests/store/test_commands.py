@@ -1,0 +1,112 @@
+"""`liuyan store`: what an operator sees, and one clear line for each thing that can be wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url, text, update
+
+from liuyan.store.check import CountDifference, recount
+from liuyan.store.store import Store
+from liuyan.store.tables import hourly_counts
+from tests.store.conftest import ready_store
+from tests.store.feed import arrival, dead_letter, feed_of, tombstone
+
+
+def liuyan(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from liuyan.cli import main; main()", "store", *arguments],
+        env={"LIUYAN_DATABASE_URL": url, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def one_line(result: subprocess.CompletedProcess[str]) -> str:
+    """The line on standard error of a command that failed as it should."""
+    assert result.returncode == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def test_migrate_then_status_then_check(every_database_url: str) -> None:
+    assert "run `liuyan store migrate`" in one_line(liuyan(every_database_url, "status"))
+    migrated = liuyan(every_database_url, "migrate")
+    assert migrated.stdout == "applied 0001: The first tables.\nThe tables are up to date.\n"
+    assert liuyan(every_database_url, "migrate").stdout == "The tables were up to date already.\n"
+    status = liuyan(every_database_url, "status").stdout
+    assert "revision    0001 (up to date)" in status
+    assert "none is active yet" in status
+    checked = liuyan(every_database_url, "check")
+    assert (checked.returncode, checked.stdout) == (0, "The counts are right.\n")
+
+
+async def test_check_finds_counts_that_are_wrong(every_database_url: str) -> None:
+    async with await ready_store(every_database_url) as store:
+        feed = await feed_of(store)
+        await feed.send(arrival("1"), arrival("2", uncertain=True), tombstone("3"), dead_letter(3))
+        assert await recount(store) == []
+        async with store.writing() as session:
+            certain = hourly_counts.c.uncertain.is_(False)
+            await session.connection.execute(update(hourly_counts).where(certain).values(n=5))
+            await session.connection.execute(
+                hourly_counts.insert().values(
+                    model_number=99, platform="ghost", hour=feed.model.registered_at, label="negative", uncertain=0, n=0
+                )
+            )
+        differences = await recount(store)
+    assert differences[0] == CountDifference(feed.model.number, "forum", "2026-01-31 22", "positive", False, 5, 1)
+    assert [(found.platform, found.stored, found.counted) for found in differences[1:]] == [("ghost", 0, 0)]
+    result = liuyan(every_database_url, "check")
+    assert result.returncode == 1
+    assert "forum 2026-01-31 22:00 positive certain: 5 stored, 1 counted" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["migrate", "status", "check"])
+def test_a_server_that_is_away_is_one_line(command: str) -> None:
+    line = one_line(liuyan("mysql+aiomysql://root:secret@127.0.0.1:1/liuyan", command))
+    assert "No database answers at 127.0.0.1:1" in line
+    assert "secret" not in line
+
+
+async def test_wrong_password_database_and_rights_are_one_line_each(database_url: str) -> None:
+    url = make_url(database_url)
+    async with Store.open(database_url) as store, store.engine.begin() as connection:
+        user = f"u{str(url.database)[-8:]}"
+        await connection.execute(text(f"CREATE USER '{user}'@'%' IDENTIFIED BY 'right'"))
+        await connection.execute(text(f"GRANT SELECT ON `{url.database}`.* TO '{user}'@'%'"))
+    known = url.set(username=user, password="right")
+    cases = {
+        "refuses the user": known.set(password="wrong"),
+        "There is no database absent": url.set(database="absent"),
+        "may not use the database mysql": known.set(database="mysql"),
+        "lacks a right": known,
+    }
+    try:
+        for sentence, wrong in cases.items():
+            line = one_line(liuyan(wrong.render_as_string(hide_password=False), "migrate"))
+            assert sentence in line
+            assert "right@" not in line
+    finally:
+        async with Store.open(database_url) as store, store.engine.begin() as connection:
+            await connection.execute(text(f"DROP USER '{user}'@'%'"))
+
+
+def test_a_folder_that_is_missing_and_a_file_that_is_no_database(tmp_path: Path) -> None:
+    assert "folder must exist" in one_line(liuyan(f"sqlite+aiosqlite:///{tmp_path}/absent/liuyan.db", "migrate"))
+    (tmp_path / "text.db").write_text("not a database, " * 100)
+    assert "is not an SQLite database" in one_line(liuyan(f"sqlite+aiosqlite:///{tmp_path}/text.db", "migrate"))
+
+
+@pytest.mark.parametrize("url", ["postgresql://localhost/liuyan", "not a url", "mysql+pymysql://h/d"])
+def test_an_unknown_kind_of_database_is_one_line(url: str) -> None:
+    assert "mend LIUYAN_DATABASE_URL" in one_line(liuyan(url, "status"))
+
+
+def test_help_says_what_each_command_does() -> None:
+    result = liuyan("", "--help")
+    assert all(command in result.stdout for command in ("migrate", "status", "check"))

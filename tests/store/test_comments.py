@@ -1,0 +1,188 @@
+"""Pages of comments, filtered and in order, and what is known of one comment."""
+
+from collections.abc import Sequence
+
+import pytest_asyncio
+from sqlalchemy import insert, select, update
+
+from liuyan.store.batch import Label
+from liuyan.store.comments import (
+    CommentFilter,
+    Keyset,
+    LabelledComment,
+    LabelSource,
+    ShownLabel,
+    comment_history,
+    list_comments,
+)
+from liuyan.store.store import Store
+from liuyan.store.tables import comments, models, reviews
+from tests.store.feed import Feed, arrival, dead_letter, feed_of, microseconds, minutes
+
+NOTHING = CommentFilter()
+
+
+@pytest_asyncio.fixture
+async def feed(feed: Feed) -> Feed:
+    """Twelve comments, minutes 0 to 5 twice, of two platforms; every third is negative, every fourth uncertain."""
+    await feed.send(
+        *(
+            arrival(
+                str(number),
+                f"评论 {number}",
+                created=number % 6,
+                platform="desk" if number % 2 else "forum",
+                label=Label.NEGATIVE if number % 3 == 0 else Label.POSITIVE,
+                probability=number / 12,
+                uncertain=number % 4 == 0,
+            )
+            for number in range(12)
+        )
+    )
+    return feed
+
+
+async def review(store: Store, id: str, label: str) -> None:
+    async with store.writing() as session:
+        number = (await session.connection.execute(select(comments.c.number).where(comments.c.id == id))).scalar_one()
+        values = {"comment_version": 0, "text": "", "label": label, "reviewer": "a", "reviewed_at": minutes(0)}
+        written = await session.connection.execute(insert(reviews).values(comment_number=number, **values))
+        assert written.inserted_primary_key is not None
+        changed = update(comments).where(comments.c.number == number)
+        await session.connection.execute(changed.values(review_number=written.inserted_primary_key[0]))
+
+
+def ids(items: Sequence[LabelledComment]) -> list[int]:
+    return [int(item.id) for item in items]
+
+
+async def listed(store: Store, **wanted: object) -> list[int]:
+    return ids((await list_comments(store, CommentFilter(**wanted), None, 100)).items)  # type: ignore[arg-type]
+
+
+async def test_pages_follow_each_other_newest_first(feed: Feed) -> None:
+    pages, after = [], None
+    while True:
+        page = await list_comments(feed.store, NOTHING, after, 5)
+        pages.append(ids(page.items))
+        after = page.next
+        if after is None:
+            break
+    assert [len(page) for page in pages] == [5, 5, 2]
+    together = [number for page in pages for number in page]
+    assert sorted(together) == list(range(12))
+    assert [number % 6 for number in together] == [5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0]
+
+
+async def test_a_page_that_is_just_full_is_the_last(feed: Feed) -> None:
+    page = await list_comments(feed.store, NOTHING, None, 12)
+    assert (len(page.items), page.next) == (12, None)
+    assert (await list_comments(feed.store, NOTHING, Keyset(minutes(-1), 1), 12)).items == []
+
+
+async def test_filters(feed: Feed) -> None:
+    everything = range(12)
+    store = feed.store
+    assert sorted(await listed(store, platform="desk")) == [n for n in everything if n % 2]
+    assert await listed(store, platform="Desk") == []
+    assert sorted(await listed(store, label=ShownLabel.NEGATIVE)) == [0, 3, 6, 9]
+    assert sorted(await listed(store, uncertain=True)) == [0, 4, 8]
+    assert sorted(await listed(store, uncertain=False, label=ShownLabel.NEGATIVE, platform="forum")) == [6]
+    assert sorted(await listed(store, created_from=minutes(1), created_to=minutes(3))) == [1, 2, 7, 8]
+    assert await listed(store, label=ShownLabel.SPAM) == []
+
+
+async def test_a_comment_is_shown_with_all_that_is_known(feed: Feed) -> None:
+    await feed.send(arrival("whole", "全部", created=30, edited=40, author="甲", thread="t", probability=0.75))
+    comment = (await list_comments(feed.store, NOTHING, None, 1)).items[0]
+    assert comment == LabelledComment(
+        platform="forum",
+        id="whole",
+        text="全部",
+        version=microseconds(minutes(40)),
+        created_at=minutes(30),
+        edited_at=minutes(40),
+        author="甲",
+        thread="t",
+        stored_at=comment.stored_at,
+        label=ShownLabel.POSITIVE,
+        probability=0.75,
+        uncertain=False,
+        label_source=LabelSource.ACTIVE_MODEL,
+        model="a" * 64,
+    )
+
+
+async def test_a_review_is_shown_before_any_model(feed: Feed) -> None:
+    await review(feed.store, "1", "spam")
+    history = await comment_history(feed.store, "desk", "1")
+    assert history is not None
+    assert history.comment is not None
+    assert (history.comment.label, history.comment.label_source) == (ShownLabel.SPAM, LabelSource.REVIEW)
+    assert history.comment.probability == 1 / 12
+    assert await listed(feed.store, label=ShownLabel.SPAM) == [1]
+    assert 1 not in await listed(feed.store, label=ShownLabel.POSITIVE)
+
+
+async def test_where_the_active_model_is_silent_the_newest_other_speaks(feed: Feed) -> None:
+    second = await feed_of(feed.store, "b" * 64)
+    third = await feed_of(feed.store, "c" * 64)
+    shadowed = [
+        arrival("x", created=50, label=Label.NEGATIVE, probability=0.1),
+        arrival("x", created=50, label=Label.POSITIVE, probability=0.6, uncertain=True),
+    ]
+    await second.send(shadowed[0])
+    third.offset = second.offset
+    await third.send(shadowed[1])
+    comment = (await list_comments(feed.store, NOTHING, None, 1)).items[0]
+    assert (comment.label, comment.label_source, comment.model) == (
+        ShownLabel.POSITIVE,
+        LabelSource.OTHER_MODEL,
+        "c" * 64,
+    )
+    assert (comment.probability, comment.uncertain) == (0.6, True)
+    uncertain = (await list_comments(feed.store, CommentFilter(uncertain=True), None, 1)).items
+    assert [found.id for found in uncertain] == ["x"]
+
+
+async def test_the_label_follows_the_active_model(feed: Feed) -> None:
+    second = await feed_of(feed.store, "b" * 64)
+    await second.send(arrival("0", "评论 0", platform="forum", label=Label.POSITIVE, probability=0.8))
+    async with feed.store.writing() as session:
+        for number, active in ((feed.model.number, None), (second.model.number, True)):
+            await session.connection.execute(update(models).where(models.c.number == number).values(active=active))
+    history = await comment_history(feed.store, "forum", "0")
+    assert history is not None
+    assert history.comment is not None
+    assert (history.comment.label, history.comment.model) == (ShownLabel.POSITIVE, "b" * 64)
+    assert [(found.model, found.label, found.active) for found in history.predictions] == [
+        ("b" * 64, ShownLabel.POSITIVE, True),
+        ("a" * 64, ShownLabel.NEGATIVE, False),
+    ]
+    assert 0 in await listed(feed.store, label=ShownLabel.POSITIVE)
+
+
+async def test_history_tells_versions_and_dead_letters(feed: Feed) -> None:
+    await feed.send(arrival("2", "二", created=2, edited=60))
+    await feed.send(arrival("2", "三", created=2, edited=70), dead_letter(14, b"forum:2"), dead_letter(15, b"forum:22"))
+    history = await comment_history(feed.store, "forum", "2")
+    assert history is not None
+    assert history.comment is not None
+    assert history.comment.text == "三"
+    assert [(old.text, old.edited_at) for old in history.earlier_versions] == [("二", minutes(60)), ("评论 2", None)]
+    assert [(letter.topic, letter.offset, letter.reason) for letter in history.dead_letters] == [
+        ("comments", 14, "json")
+    ]
+
+
+async def test_dead_letters_alone_are_a_history_too(feed: Feed) -> None:
+    await feed.send(dead_letter(12, "forum:坏".encode()))
+    history = await comment_history(feed.store, "forum", "坏")
+    assert history is not None
+    assert (history.comment, len(history.dead_letters)) == (None, 1)
+    assert await comment_history(feed.store, "forum", "unknown") is None
+
+
+async def test_an_empty_database_has_an_empty_page(store: Store) -> None:
+    page = await list_comments(store, CommentFilter(label=ShownLabel.POSITIVE, uncertain=True), None, 10)
+    assert (page.items, page.next) == ([], None)
