@@ -1,6 +1,8 @@
 """The producer examples against a genuine Kafka: what they publish is read back as the consumer reads it."""
 
 import asyncio
+import csv
+import json
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from liuyan.consumer.event import CommentEvent, Erasure, Parsed, parse
+from liuyan.consumer.event import CommentEvent, Erasure, Parsed, parse, parse_value
 from liuyan.consumer.topics import Topics
 
 ROOT = Path(__file__).parents[2]
@@ -161,6 +163,16 @@ async def test_no_kafka_is_one_sentence(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "Kafka failed after 0 events" in errors.decode()
     assert "Traceback" not in errors.decode()
+
+
+def test_the_lines_of_the_readme_are_valid() -> None:
+    lines = [line.strip() for line in (ROOT / "producer_examples" / "README.md").read_text().splitlines()]
+    records = [line.split("\t") for line in lines if "\t" in line]
+    parsed = [parse(key.encode(), None if value == "NULL" else value.encode(), -1) for key, value in records]
+    assert [type(one) for one in parsed] == [CommentEvent, CommentEvent, CommentEvent, Erasure]
+    [row] = csv.DictReader([line for line in lines if line.startswith((HEADER, "shop,"))])
+    fields = {name: cell for name, cell in row.items() if cell}
+    assert isinstance(parse_value(json.dumps(fields).encode()), CommentEvent)
 
 
 def test_each_example_stays_under_80_lines() -> None:
