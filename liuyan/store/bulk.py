@@ -115,14 +115,22 @@ class Form:
 
     def select(self, table: Table, keys: Sequence[str], columns: Sequence[str], when: str, lock: bool) -> TextualSelect:
         """Read ``position`` and ``columns`` of the rows whose ``keys`` equal those given, where ``when`` holds."""
+        names = ", ".join(f"old.{self.quote(name)}" for name in columns)
+        lock_clause = self.for_update if lock and not self._sqlite else ""
+        statement = f"SELECT new.position, {names} FROM {self._joined(table, keys)} WHERE {when} {lock_clause}"
+        return text(statement).columns(position=Integer(), **{name: table.c[name].type for name in columns})
+
+    def collect(self, table: Table, keys: Sequence[str], column: str, when: str) -> TextClause:
+        """As ``select``, the whole answer as one JSON array of [position, value]: reading hundreds of rows costs the
+        driver, which is written in Python, ten times as much as reading one."""
+        pair = f"JSON_ARRAY(new.position, old.{self.quote(column)})"
+        gather = "json_group_array" if self._sqlite else "JSON_ARRAYAGG"
+        return text(f"SELECT {gather}({pair}) FROM {self._joined(table, keys)} WHERE {when}")
+
+    def _joined(self, table: Table, keys: Sequence[str]) -> str:
         matched = [table.c[name] for name in keys]
         source = self.source({column.name: column.type for column in matched})
-        names = ", ".join(f"old.{self.quote(name)}" for name in columns)
-        statement = (
-            f"SELECT new.position, {names} FROM {source} {self.join} {table.name} AS old "
-            f"ON {self.matching('old', matched)} WHERE {when} {self.for_update if lock and not self._sqlite else ''}"
-        )
-        return text(statement).columns(position=Integer(), **{name: table.c[name].type for name in columns})
+        return f"{source} {self.join} {table.name} AS old ON {self.matching('old', matched)}"
 
 
 COMMENT_COLUMNS = (
@@ -162,7 +170,7 @@ class Statements:
 
     advance: TextClause  # ADVANCE_FIELDS
     claim: TextClause  # COMMENT_COLUMNS
-    own: TextualSelect  # platform, id -> position, number
+    own: TextClause  # platform, id -> one JSON array of [position, number]
     standing: TextualSelect  # platform, id -> position, number, review_number, CONTENT_COLUMNS
     predictions_of: TextualSelect  # comment_number -> position, PREDICTION_COLUMNS
     erasures_of: TextualSelect  # digest -> position, erased_up_to
@@ -233,7 +241,7 @@ def write_statements(dialect: Dialect) -> Statements:
     }
     identity = ("platform", "id")
     return Statements(
-        own=form.select(tables.comments, identity, ["number"], "old.claimed_by = :token", lock=False),
+        own=form.collect(tables.comments, identity, "number", "old.claimed_by = :token"),
         standing=form.select(
             tables.comments,
             identity,

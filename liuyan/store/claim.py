@@ -7,6 +7,7 @@ new, and for them nothing more is to be written. A random number in the row tell
 import base64
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,8 +102,8 @@ def content_fields(content: Content) -> list[object]:
 
 async def _own(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, int]:
     """The rows that this batch inserted: position among the keys -> number."""
-    rows = await session.read(session.statements.own, keys, token=token)
-    return {position - 1: number for position, number in rows}
+    gathered = (await session.run(session.statements.own, keys, token=token)).scalar_one()
+    return {position - 1: number for position, number in json.loads(gathered or "[]")}
 
 
 async def _found(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, Found]:
