@@ -22,7 +22,7 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
     model: Annotated[
-        Path | None, typer.Option(help="Folder of the model artifact; the shipped one by default.")
+        Path | None, typer.Option(help="Folder of the model artifact; the active model's by default.")
     ] = None,
     allow_remote: Annotated[
         bool,

@@ -13,6 +13,7 @@ from liuyan.api.app import create_app
 from liuyan.api.metrics import Metrics
 from liuyan.api.predictor import Predictor
 from liuyan.health import Check, address_of, listen, quiet_server, serve_health
+from liuyan.model.artifact import find_artifact
 from liuyan.model.labeller import Labeller, load_labeller
 from liuyan.settings import Settings
 from liuyan.store.errors import StoreError
@@ -52,8 +53,7 @@ async def running_api(
     with contextlib.closing(listen(f"{host}:{port}")) as listener:
         async with Store.open(settings.required_database_url()) as store:
             await store.check_ready()
-            labeller = await asyncio.to_thread(load_labeller, model_path, answer_cache_size=settings.answer_cache_size)
-            await _compare_with_active(store, labeller)
+            labeller = await _load(store, settings, model_path)
 
             async def ready() -> Sequence[Check]:
                 return [await _check_database(store), Check("model", True, f"The model {labeller.name} is loaded.")]
@@ -81,7 +81,12 @@ async def _check_database(store: Store) -> Check:
     return Check("database", True, "The database answers.")
 
 
-async def _compare_with_active(store: Store, labeller: Labeller) -> None:
+async def _load(store: Store, settings: Settings, path: Path | None) -> Labeller:
+    """The model in ``path``, else the active one, else, where none is active yet, the shipped one."""
     active = await store.active_model()
+    if path is None and active is not None:
+        path = find_artifact(active.sha256, settings.models_dir)
+    labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
     if active is not None and active.sha256 != labeller.sha256:
         log.warning("predictions come from another model than the active one", active=active.sha256)
+    return labeller

@@ -1,6 +1,7 @@
 """The API as a process: it answers over TCP, outlives its database, and says in one line what is missing."""
 
 import asyncio
+import hashlib
 import json
 import shutil
 import signal
@@ -174,6 +175,24 @@ async def test_an_artifact_that_is_missing_or_damaged(sqlite_url: str, tmp_path:
         weights.seek(1_000)
         weights.write(b"\0\1\2\3")
     assert str(damaged) in await refusal(ArtifactError, good, model_path=damaged)
+
+
+async def test_the_active_model_answers_and_must_be_found(sqlite_url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "models" / "another"
+    shutil.copytree(ARTIFACT, folder)
+    changed, sums = folder / "metrics.json", folder / "SHA256SUMS"
+    before = hashlib.sha256(changed.read_bytes()).hexdigest()
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    sums.write_text(sums.read_text().replace(before, hashlib.sha256(changed.read_bytes()).hexdigest()))
+    sha256 = hashlib.sha256(sums.read_bytes()).hexdigest()
+    async with Store.open(await migrated(sqlite_url)) as store:
+        await store.register_model(sha256, "another", 0.3, 0.7)
+    missing = await refusal(ArtifactError, settings(sqlite_url))
+    assert sha256[:12] in missing
+    found = settings(sqlite_url).model_copy(update={"models_dir": tmp_path / "models"})
+    async with running_api(found, "127.0.0.1", 0) as url, httpx.AsyncClient() as client:
+        answer = await client.post(f"{url}/api/v1/predict", json={"texts": ["好"]})
+    assert answer.json()["model"] == sha256
 
 
 async def test_a_port_in_use(sqlite_url: str) -> None:
