@@ -43,7 +43,7 @@ def embedded_stack(folder: Path) -> Iterator[Stack]:
     """librdkafka's broker in this process, and an SQLite file in ``folder``."""
     with EmbeddedBroker() as broker:
         url = f"sqlite+aiosqlite:///{folder / 'liuyan.db'}"
-        yield Stack("embedded broker, SQLite", broker.bootstrap, url, creates_topics=True)
+        yield Stack(f"Kafka at {broker.bootstrap} (embedded), SQLite", broker.bootstrap, url, creates_topics=True)
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def real_stack() -> Iterator[Stack]:
         with starting, ThreadPoolExecutor(2) as both:
             list(both.map(lambda server: server.start(), (broker, database)))
         url = database.create_database("liuyan")
-        yield Stack("Apache Kafka, MySQL", broker.bootstrap, url, creates_topics=False)
+        yield Stack(f"Apache Kafka at {broker.bootstrap}, MySQL", broker.bootstrap, url, creates_topics=False)
     finally:
         broker.close()
         database.close()
