@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo lint types test test-long bench format clean
+.PHONY: help install constraints demo servers lint types test test-long bench format clean
 
 help:  ## What can be made here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,10 +35,13 @@ constraints: install  ## Pin the newest versions again
 demo: install  ## See it work; SECONDS=20 ends by itself, STACK=real uses Apache Kafka and MySQL
 	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS))
 
-test: lint types  ## Lint, types and tests on genuine servers; DATABASE=mariadb for the other database
+servers: install  ## Download Apache Kafka, MySQL and MariaDB for the tests, once
+	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m liuyan.local_stack
+
+test: lint types servers  ## Lint, types and tests on genuine servers; DATABASE=mariadb for the other database
 	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m "not long"
 
-test-long: install  ## The tests that take longer than the suite's budget
+test-long: servers  ## The tests that take longer than the suite's budget
 	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m long
 
 bench: install  ## Measure the consumer against what the model alone can do

@@ -1,4 +1,4 @@
-"""A genuine MariaDB from the packages of the system's own Debian suite."""
+"""A genuine MariaDB from Debian's packages of the release that this system is."""
 
 import subprocess
 from pathlib import Path
