@@ -5,6 +5,7 @@ Within pytest nobody would see the progress, and a slow network would count agai
 
 import os
 import sys
+from collections.abc import Callable
 
 from liuyan.errors import LiuyanError
 from liuyan.local_stack.kafka import Kafka
@@ -15,16 +16,16 @@ from liuyan.local_stack.server import Server
 
 def main() -> int:
     """Get every server that is needed; what cannot be had is said in one line."""
-    given = {
-        Kafka: os.environ.get("LIUYAN_TEST_KAFKA"),
-        MySQL: os.environ.get("LIUYAN_TEST_DATABASE", "mysql") == "mysql"
-        and os.environ.get("LIUYAN_TEST_DATABASE_URL"),
-        MariaDB: os.environ.get("LIUYAN_TEST_DATABASE") == "mariadb" and os.environ.get("LIUYAN_TEST_DATABASE_URL"),
-    }
-    needed: list[type[Server]] = [kind for kind, address in given.items() if not address]
+    database, database_url = os.environ.get("LIUYAN_TEST_DATABASE", "mysql"), os.environ.get("LIUYAN_TEST_DATABASE_URL")
+    needed: list[Callable[[], Server]] = []
+    if not os.environ.get("LIUYAN_TEST_KAFKA"):
+        needed.append(Kafka)
+    for name, kind in {"mysql": MySQL, "mariadb": MariaDB}.items():
+        if name != database or not database_url:
+            needed.append(kind)
     try:
-        for kind in needed:
-            server = kind()
+        for make in needed:
+            server = make()
             try:
                 server.get()
             finally:
