@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Consume comment events, and look after the consumer's state.", no_args_is_help=True)
 
-Model = Annotated[Path | None, typer.Option(help="Folder of the model artifact; the shipped one by default.")]
+Model = Annotated[Path | None, typer.Option(help="Folder of the model artifact; the active model's by default.")]
 Topic = Annotated[str, typer.Argument(help="The topic.")]
 Partition = Annotated[int, typer.Argument(min=0, help="Number of the partition.")]
 
@@ -31,9 +31,12 @@ def run(
     import asyncio
 
     from liuyan.consumer.run import run_consumer
+    from liuyan.errors import UsageError
     from liuyan.log import configure_logging
     from liuyan.settings import load_settings
 
+    if shadow and model is None:
+        raise UsageError("--shadow labels with another model than the active one: name its artifact with --model.")
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     asyncio.run(run_consumer(settings, model_path=model, shadow=shadow))

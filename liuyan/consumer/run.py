@@ -20,6 +20,7 @@ from liuyan.consumer.watch import ModelChangedError, Watch
 from liuyan.consumer.worker import PreparedRecord, Worker
 from liuyan.consumer.writer import Writer
 from liuyan.health import serve_health
+from liuyan.model.artifact import find_artifact
 from liuyan.model.labeller import Labeller, load_labeller
 from liuyan.settings import Settings
 from liuyan.store.batch import ModelRow
@@ -55,7 +56,8 @@ async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: b
     async with Store.open(url, lock_wait_seconds=settings.lock_wait_seconds) as store:
         # What takes no time to find wrong is looked at before the model is loaded, which takes seconds.
         await asyncio.gather(store.check_ready(erasure_key), _check_topics(topics, settings.topics))
-        labeller = await asyncio.to_thread(load_labeller, model_path, answer_cache_size=settings.answer_cache_size)
+        path = model_path or await _find_model(store, settings)
+        labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
         identity = await identify(store, labeller, settings.group, shadow=shadow)
         worker = Worker(
             labeller,
@@ -68,6 +70,12 @@ async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: b
         with worker:
             await _Running(settings, store, topics, worker, metrics, identity).run(stop)
         log.info("stopped")
+
+
+async def _find_model(store: Store, settings: Settings) -> Path | None:
+    """The folder of the active model's artifact; None, the shipped one, when no model is active yet."""
+    active = await store.active_model()
+    return None if active is None else find_artifact(active.sha256, settings.models_dir)
 
 
 async def identify(store: Store, labeller: Labeller, group: str, *, shadow: bool) -> Identity:

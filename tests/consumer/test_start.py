@@ -1,12 +1,13 @@
 """What is not there at the start is one clear line and a non-zero exit."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from sqlalchemy import make_url
 
-from liuyan.model.artifact import SHIPPED
+from liuyan.model.artifact import SHIPPED, read_artifact, write_artifact
 from tests.harness import Installation, free_port
 
 
@@ -80,6 +81,26 @@ def test_a_damaged_artifact(installation: Installation, tmp_path: Path) -> None:
     content[len(content) // 2] ^= 1
     weights.write_bytes(content)
     assert "weights.safetensors" in one_line(installation, "--model", str(damaged))
+
+
+def another_artifact(folder: Path) -> Path:
+    """The shipped artifact under another name, and so with another SHA-256."""
+    shipped = read_artifact(SHIPPED)
+    configuration = replace(shipped.configuration, name="another")
+    write_artifact(folder, configuration, shipped.words, shipped.simplified, shipped.metrics, shipped.weights)
+    return folder
+
+
+def test_a_model_that_is_not_the_active_one(installation: Installation, tmp_path: Path) -> None:
+    other = another_artifact(tmp_path / "models" / "another")
+    installation.execute(
+        "INSERT INTO models (sha256, name, uncertain_low, uncertain_high, registered_at, active) "
+        f"VALUES ('{read_artifact(other).sha256}', 'another', 0.4, 0.6, '2026-01-01 00:00:00.000000', 1)"
+    )
+    assert "--shadow" in one_line(installation, "--model", str(SHIPPED))
+    assert "LIUYAN_MODELS_DIR" in one_line(installation)
+    with installation.consumer(LIUYAN_MODELS_DIR=str(tmp_path / "models")) as consumer:
+        installation.wait_for(lambda: "consuming" in consumer.output(), seconds=30, process=consumer)
 
 
 def test_a_port_in_use(installation: Installation) -> None:
