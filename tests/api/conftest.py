@@ -1,5 +1,7 @@
 """An application in memory, over a store of its own and the shipped model."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +42,18 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}"
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with all tables, made once and copied for each test."""
+    file = tmp_path_factory.mktemp("api") / "migrated.db"
+    asyncio.run(_migrate(f"sqlite+aiosqlite:///{file}"))
+    return file
+
+
 @pytest_asyncio.fixture
-async def api(sqlite_url: str, labeller: Labeller) -> AsyncIterator[Api]:
+async def api(sqlite_url: str, migrated_file: Path, labeller: Labeller) -> AsyncIterator[Api]:
     """The application over SQLite."""
+    shutil.copy(migrated_file, sqlite_url.removeprefix("sqlite+aiosqlite:///"))
     async for api in _api(sqlite_url, labeller):
         yield api
 
@@ -50,15 +61,20 @@ async def api(sqlite_url: str, labeller: Labeller) -> AsyncIterator[Api]:
 @pytest_asyncio.fixture
 async def server_api(database_url: str, labeller: Labeller) -> AsyncIterator[Api]:
     """The application over the run's main database server."""
+    await _migrate(database_url)
     async for api in _api(database_url, labeller):
         yield api
+
+
+async def _migrate(url: str) -> None:
+    async with Store.open(url) as store:
+        await migrate(store.engine, lambda step: None)
 
 
 async def _api(url: str, labeller: Labeller) -> AsyncIterator[Api]:
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     async with Store.open(url) as store:
-        await migrate(store.engine, lambda step: None)
         await store.check_ready(ERASURE_KEY)
         with Predictor(labeller, metrics) as predictor:
             app = create_app(store, predictor, metrics)
