@@ -58,11 +58,12 @@ class LiveDisplay:
 
 
 class LineDisplay:
-    """A line every two seconds, one for the first labelled comment, one for the API."""
+    """A line every two seconds, and one each for where it runs, the first labelled comment and the API."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._next = 0.0
+        self._said_stack = False
         self._said_first = False
         self._said_api = False
 
@@ -74,6 +75,9 @@ class LineDisplay:
 
     def show(self, scene: Scene) -> None:
         """Print what is new."""
+        if not self._said_stack:
+            self._said_stack = True
+            self._say(scene, scene.stack)
         if scene.samples and not self._said_first:
             self._said_first = True
             first = scene.samples[0]

@@ -13,7 +13,10 @@ MOST_LAG = 2_000
 
 
 class Publisher:
-    """Publishes ``rate`` events a second to ``topic``; ``published`` holds the (platform, id) that the broker took."""
+    """Publishes ``rate`` events a second to ``topic``.
+
+    ``published`` holds the (platform, id) that the broker took, ``ends`` the offset behind the last one by partition.
+    """
 
     def __init__(
         self, bootstrap: str, topic: str, events: Iterator[Event], rate: float, lag: Callable[[], int]
@@ -24,6 +27,7 @@ class Publisher:
         self._rate = rate
         self._lag = lag
         self.published: set[tuple[str, str]] = set()
+        self.ends: dict[int, int] = {}
         self.waiting = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -46,5 +50,6 @@ class Publisher:
     async def _publish(self, producer: AIOKafkaProducer, count: int) -> None:
         events = [next(self._events) for _ in range(count)]
         taken = [await producer.send(self._topic, key=event.key, value=event.value) for event in events]
-        await asyncio.gather(*taken)
+        for record in await asyncio.gather(*taken):
+            self.ends[record.partition] = max(self.ends.get(record.partition, 0), record.offset + 1)
         self.published.update((event.platform, event.id) for event in events)

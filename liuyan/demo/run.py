@@ -199,4 +199,6 @@ class Demo:
         return "publisher waits" if self._publisher.waiting else "running"
 
     def _lag(self) -> int:
-        return len(self._publisher.published) - self._figures.taken
+        """Records up to the last one of ours that are not stored yet; others may publish to the topic as well."""
+        stands = self._figures.positions
+        return sum(max(0, end - stands.get(partition, 0)) for partition, end in self._publisher.ends.items())

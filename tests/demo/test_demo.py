@@ -7,18 +7,21 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Producer
 
 from tests.waiting import eventually
 
 PROGRAM = Path(sys.executable).with_name("liuyan")
 LAST_LINE = re.compile(r"published (\d+) stored (\d+) missing 0 duplicated 0 dead 0")
 FIRST_COMMENT = re.compile(r" *([0-9.]+) s  first labelled comment: (positive|negative) [01]\.\d\d \S")
+BROKER = re.compile(r"Kafka at ([0-9.:]+)")
 API = re.compile(r"API at (http://\S+),")
 
 
@@ -65,9 +68,18 @@ def programs_in(folder: Path) -> list[str]:
     return found
 
 
-def ask_for_comments(url: str) -> list[object]:
+def publish_something_else(broker: str) -> None:
+    """A comment that the demo does not know of."""
+    event = {"platform": "elsewhere", "id": "1", "text": "物流很快", "created_at": "2026-01-31T08:15:00+08:00"}
+    producer = Producer({"bootstrap.servers": broker, "log_level": 0})
+    producer.produce("comments", json.dumps(event).encode(), key=b"elsewhere:1")
+    assert producer.flush(20) == 0
+
+
+def ask_for_comments(url: str, **filters: str) -> list[object]:
     """The first page of comments, three at most."""
-    with urllib.request.urlopen(f"{url}/api/v1/comments?limit=3", timeout=10) as answer:  # noqa: S310
+    query = urllib.parse.urlencode({"limit": 3, **filters})
+    with urllib.request.urlopen(f"{url}/api/v1/comments?{query}", timeout=10) as answer:  # noqa: S310
         items: list[object] = json.load(answer)["items"]
     return items
 
@@ -97,9 +109,12 @@ def test_demo_ends_by_itself(tmp_path: Path) -> None:
 @pytest.mark.timeout(120)
 def test_demo_serves_the_api_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     with running_demo(tmp_path) as demo:
+        broker = read_until(demo, BROKER)[1]
         url = read_until(demo, API)[1]
         assert eventually(lambda: len(ask_for_comments(url)) == 3, seconds=20)
         assert len(programs_in(tmp_path)) >= 2
+        publish_something_else(broker)
+        assert eventually(lambda: len(ask_for_comments(url, platform="elsewhere")) == 1, seconds=20)
         demo.send_signal(signal.SIGINT)
         assert check_end(demo, tmp_path) > 100
 

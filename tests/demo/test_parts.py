@@ -90,7 +90,7 @@ def test_a_program_that_ends_by_itself_is_quoted(tmp_path: Path) -> None:
 
 def scene(samples: int) -> Scene:
     text = LabelledText("support", "物流很快，" * 60, Label.POSITIVE, 0.97, False)
-    figures = Figures(positive=620, negative=380, taken=1_000)
+    figures = Figures(positive=620, negative=380)
     return Scene("embedded broker, SQLite", "running", 71.4, 1_234, 234, 301.4, figures, (text,) * samples, "http://a")
 
 
@@ -113,7 +113,8 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
     with LineDisplay(Console(file=output, width=80, highlight=False)) as display:
         display.show(scene(1))
         display.show(scene(1))
-    first, api, counts = output.getvalue().splitlines()
+    stack, first, api, counts = output.getvalue().splitlines()
+    assert stack == " 71.4 s  embedded broker, SQLite"
     assert first.startswith(" 71.4 s  first labelled comment: positive 0.97 物流很快，")
     assert api == " 71.4 s  API at http://a, documented at http://a/docs"
     assert counts == " 71.4 s  running: published 1,234 stored 1,000 lag 234, 301 comments/s, 62% positive"
