@@ -33,7 +33,7 @@ def train(
     words: Annotated[int, typer.Option(min=100, help="Size of the vocabulary.")] = 40_000,
     embedding: Annotated[int, typer.Option(min=1, help="Width of a word's vector.")] = 128,
     hidden: Annotated[int, typer.Option(min=1, help="Width of the GRU, each direction.")] = 128,
-    dropout: Annotated[float, typer.Option(min=0, max=0.9)] = 0.4,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Share of units left out while training.")] = 0.4,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 2e-3,
     rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
     teacher: Annotated[
