@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import statistics
+import time
 from collections.abc import AsyncIterator, Sequence
 
 import httpx2 as httpx
@@ -67,6 +69,15 @@ async def test_metrics_are_those_of_the_registry_alone(client: httpx.AsyncClient
     assert answer.headers["content-type"].startswith("text/plain")
     assert "comments_total 3.0" in answer.text
     assert "python_info" not in answer.text
+
+
+async def test_no_answer_waits_for_an_acknowledgement(client: httpx.AsyncClient) -> None:
+    seconds = []
+    for _ in range(50):
+        began = time.perf_counter()
+        await client.get("/livez")
+        seconds.append(time.perf_counter() - began)
+    assert statistics.median(seconds) < 0.03  # A delayed acknowledgement takes 0.04.
 
 
 async def test_a_port_in_use_is_one_sentence(process: Process) -> None:
