@@ -50,7 +50,7 @@ class Options:
     longest_trained: int = 128
     uncertain_share: float = 0.22
     teachers: tuple[str, ...] = ()
-    teachers_share: float = 0.5
+    teachers_share: float = 0.7
 
 
 @dataclass(frozen=True, slots=True)

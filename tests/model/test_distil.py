@@ -53,4 +53,4 @@ def test_a_student_by_command(tiny_artifact: Path, tmp_path: Path) -> None:
     metrics = read_artifact(output).metrics
     assert metrics["options"]["teachers"] == [load_labeller(tiny_artifact).sha256]
     assert metrics["rows"]["train"]["unlabelled"] > 20
-    assert "Distilled: 50% of" in (output / "README.md").read_text(encoding="utf-8")
+    assert "Distilled: 70% of" in (output / "README.md").read_text(encoding="utf-8")
