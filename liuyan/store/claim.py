@@ -73,7 +73,7 @@ async def decide_under_lock(
     decided = []
     for at, key in enumerate(keys):
         if at in own:
-            before = Standing(erased_up_to=erased.get(at))
+            before = Standing(erased_up_to=erased[at]) if at in erased else ABSENT
             after = apply(before, events[key], model) if at in erased else as_absent[at]
             decided.append(Decided(*key, digests[at], own[at], before, after, claims[at]))
         else:

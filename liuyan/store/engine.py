@@ -57,6 +57,7 @@ def _open_mysql(url: URL, seconds: int) -> AsyncEngine:
     return create_async_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
+        hide_parameters=True,  # Comments do not belong into logs.
         pool_pre_ping=True,
         pool_recycle=max(1, seconds // 2),
         pool_reset_on_return=None,  # Each transaction ends by COMMIT or with its session: nothing is left to roll back.
@@ -68,7 +69,7 @@ def _open_mysql(url: URL, seconds: int) -> AsyncEngine:
 
 
 def _open_sqlite(url: URL, seconds: int) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": seconds})
+    engine = create_async_engine(url, connect_args={"timeout": seconds}, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -129,5 +130,9 @@ async def _give_up(connection: AsyncConnection | None) -> None:
 
 
 async def _end_session(connection: AsyncConnection) -> None:
-    await connection.invalidate()
+    if not connection.invalidated:
+        driver = (await connection.get_raw_connection()).driver_connection
+        if driver is not None and connection.dialect.name != "sqlite":
+            driver.close()  # At once: a polite goodbye waits until it is sent, on a dead connection for ever.
+        await connection.invalidate()
     await connection.close()

@@ -2,6 +2,7 @@
 
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from liuyan.store.errors import DatabaseUnavailableError, PermanentStoreError, StoreError, TransientStoreError
 
@@ -18,14 +19,17 @@ SQLITE_PERMANENT = frozenset({18, 20})  # too big, mismatch
 
 def sort_fault(error: BaseException) -> StoreError:
     """The error to raise in place of a driver's. An unknown one is a StoreError, which stops: better than guessing."""
-    if not isinstance(error, DBAPIError):
+    if isinstance(error, OSError | TimeoutError | EOFError | PoolTimeoutError):
         return TransientStoreError(f"The database does not answer ({type(error).__name__}).")
+    if not isinstance(error, DBAPIError):
+        return StoreError(f"The database cannot be asked this: {' '.join(str(error).split())}.")
     number, message = describe(error)
     sqlite_number = getattr(error.orig, "sqlite_errorcode", None)
     if sqlite_number is not None:
         transient, permanent = sqlite_number & 0xFF in SQLITE_TRANSIENT, sqlite_number & 0xFF in SQLITE_PERMANENT
     else:
-        transient, permanent = number in TRANSIENT, number in PERMANENT
+        # The driver gives no number where the session has ended without a word of the server's.
+        transient, permanent = number is None or number in TRANSIENT, number in PERMANENT
     if permanent or isinstance(error, DataError):
         return PermanentStoreError(f"The database cannot store this: {message}.")
     if transient or error.connection_invalidated:

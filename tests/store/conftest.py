@@ -1,32 +1,110 @@
-"""Stores to test with: migrated, empty, and ready to write."""
+"""Stores to test with: migrated, empty, and ready to write.
 
-from collections.abc import AsyncIterator
+Making a dozen tables takes a server half a second, so one database of each kind is kept for the run and emptied for
+each test; tests of migrations and commands take fresh ones.
+"""
 
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
 import pytest_asyncio
+from sqlalchemy import URL, delete, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from liuyan.store.migrate import migrate
 from liuyan.store.store import Store
+from liuyan.store.tables import metadata
+from tests.conftest import MAIN
 from tests.store.feed import ERASURE_KEY, Feed, feed_of
 
 
 async def ready_store(url: str, lock_wait_seconds: int = 10) -> Store:
+    """A store on ``url``, migrated."""
     store = Store.open(url, lock_wait_seconds=lock_wait_seconds)
     await migrate(store.engine, lambda step: None)
     await store.check_ready(ERASURE_KEY)
     return store
 
 
+async def empty_store(url: str, lock_wait_seconds: int = 10) -> Store:
+    """A store on ``url``, whose tables are there already, emptied."""
+    store = Store.open(url, lock_wait_seconds=lock_wait_seconds)
+    async with store.writing() as session:
+        for table in reversed(metadata.sorted_tables):
+            await session.connection.execute(delete(table))
+    await store.check_ready(ERASURE_KEY)
+    return store
+
+
+@pytest.fixture(scope="session")
+def kept_database(
+    _database_server: Callable[[str], URL], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], str]]:
+    """Kind -> URL of a migrated database, the same for the whole run."""
+    urls: dict[str, str] = {}
+    with ExitStack() as drops:
+
+        def url_of(kind: str) -> str:
+            if kind not in urls:
+                urls[kind] = _create(kind)
+                asyncio.run(_migrate(urls[kind]))
+            return urls[kind]
+
+        def _create(kind: str) -> str:
+            if kind == "sqlite":
+                return f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('store') / 'liuyan.db'}"
+            name = f"liuyan_store_{secrets.token_hex(6)}"
+            server = _database_server(kind)
+            asyncio.run(_execute(server, f"CREATE DATABASE {name} CHARACTER SET utf8mb4"))
+            drops.callback(lambda: asyncio.run(_execute(server, f"DROP DATABASE {name}")))
+            return server.set(database=name).render_as_string(hide_password=False)
+
+        yield url_of
+
+
+async def _migrate(url: str) -> None:
+    await (await ready_store(url)).close()
+
+
+async def _execute(server: URL, statement: str) -> None:
+    engine = create_async_engine(server, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        await connection.execute(text(statement))
+    await engine.dispose()
+
+
+@pytest.fixture(params=["mysql", "mariadb", "sqlite"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of database in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def store_url(store_kind: str, kept_database: Callable[[str], str]) -> str:
+    """The kept database of each kind in turn."""
+    return kept_database(store_kind)
+
+
+@pytest.fixture
+def server_url(kept_database: Callable[[str], str]) -> str:
+    """The kept database on the run's main server."""
+    return kept_database(MAIN)
+
+
 @pytest_asyncio.fixture
-async def store(every_database_url: str) -> AsyncIterator[Store]:
+async def store(store_url: str) -> AsyncIterator[Store]:
     """A store on MySQL, MariaDB and SQLite in turn."""
-    async with await ready_store(every_database_url) as store:
+    async with await empty_store(store_url) as store:
         yield store
 
 
 @pytest_asyncio.fixture
-async def server_store(database_url: str) -> AsyncIterator[Store]:
+async def server_store(server_url: str) -> AsyncIterator[Store]:
     """A store on the run's main server, whose sessions wait two seconds for a lock."""
-    async with await ready_store(database_url, lock_wait_seconds=2) as store:
+    async with await empty_store(server_url, lock_wait_seconds=2) as store:
         yield store
 
 

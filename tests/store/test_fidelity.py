@@ -81,7 +81,7 @@ async def test_probabilities_keep_every_digit(feed: Feed) -> None:
     assert [probability for _, probability, _ in (await read_contents(feed.store)).predictions.values()] == [exact]
 
 
-@pytest.mark.parametrize("every_database_url", ["mysql", "mariadb"], indirect=True)  # SQLite knows no lengths.
+@pytest.mark.parametrize("store_kind", ["mysql", "mariadb"], indirect=True)  # SQLite knows no lengths.
 async def test_a_string_too_long_for_its_column_is_refused_and_never_cut(feed: Feed) -> None:
     for wrong in (arrival(id="i" * 129), arrival(author="a" * 129), arrival(thread="t" * 1000)):
         with pytest.raises(PermanentStoreError):
