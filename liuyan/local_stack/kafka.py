@@ -22,14 +22,18 @@ CLUSTER_ID = "bGl1eWFuLWxvY2FsLWthZg"
 class Kafka(Server):
     """An Apache Kafka of one node. ``properties`` are added to the broker's own, or stand in their place.
 
-    Topics are not created by themselves. Raises LocalStackError from start() when Java or Kafka cannot be got.
+    With ``proxy_port`` it has a second listener, at ``proxied_port``, whose clients are told to come back through a
+    proxy at ``proxy_port``: what such a proxy cuts is cut for all they do. Topics are not created by themselves. Raises
+    LocalStackError from start() when Java or Kafka cannot be got.
     """
 
     name: ClassVar[str] = "Kafka"
 
-    def __init__(self, properties: Mapping[str, str] | None = None) -> None:
+    def __init__(self, properties: Mapping[str, str] | None = None, *, proxy_port: int | None = None) -> None:
         super().__init__()
         self._controller_port = ReservedPort()
+        self._proxied = ReservedPort()
+        self._proxy_port = proxy_port
         self._properties = dict(properties or {})
 
     @property
@@ -37,10 +41,16 @@ class Kafka(Server):
         """What clients take as bootstrap servers, as host:port."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def proxied_port(self) -> int:
+        """Where a proxy at ``proxy_port`` sends its clients' bytes."""
+        return self._proxied.number
+
     def close(self) -> None:
         """End the broker at once and remove its data."""
         super().close()
         self._controller_port.close()
+        self._proxied.close()
 
     def get(self) -> None:
         """Find Java, or install it where that is allowed, and get Kafka's jars."""
@@ -70,6 +80,7 @@ class Kafka(Server):
             "controller.quorum.voters": f"1@{controller}",
             "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
             "controller.listener.names": "CONTROLLER",
+            **self._proxy_properties(controller),
             "log.dirs": str(self.folder / "data"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
@@ -85,6 +96,17 @@ class Kafka(Server):
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
             **self._properties,
+        }
+
+    def _proxy_properties(self, controller: str) -> dict[str, str]:
+        if self._proxy_port is None:
+            return {}
+        proxied = f"PROXIED://127.0.0.1:{self.proxied_port}"
+        return {
+            "listeners": f"PLAINTEXT://{self.bootstrap},{proxied},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap},PROXIED://127.0.0.1:{self._proxy_port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "PLAINTEXT",
         }
 
     def _answers(self) -> bool:

@@ -1,0 +1,96 @@
+"""The contract as a plain model, written from the design page: what the tables should hold after these records.
+
+It works on the records that Kafka holds, partition by partition, one by one, without batches, locks or a database.
+"""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+Identity = tuple[str, str]
+Place = tuple[str, int, int]
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A comment as it should stand; ``version`` in microseconds."""
+
+    text: str
+    version: int
+    created_at: datetime
+    edited_at: datetime | None
+    author: str | None
+    thread: str | None
+
+
+@dataclass
+class Expected:
+    """What every table should hold; predictions follow from the comments' texts."""
+
+    comments: dict[Identity, Comment] = field(default_factory=dict)
+    replaced: dict[Identity, Counter[tuple[int, str]]] = field(default_factory=dict)
+    erased_up_to: dict[Identity, int] = field(default_factory=dict)
+    dead_letters: dict[Place, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
+
+
+def apply(expected: Expected, place: Place, timestamp: int, key: bytes | None, value: bytes | None) -> None:
+    """One record at ``place`` (topic, partition, offset), in order within its partition; ``timestamp`` in ms."""
+    if value is None:
+        identity = _split(key)
+        if identity is None:
+            expected.dead_letters[place] = (key, value)
+        else:
+            _erase(expected, identity, key, timestamp * 1000)
+        return
+    event = _event(key, value)
+    if event is None:
+        expected.dead_letters[place] = (key, value)
+    else:
+        _arrive(expected, *event)
+
+
+def _arrive(expected: Expected, identity: Identity, arrived: Comment) -> None:
+    if arrived.version <= expected.erased_up_to.get(identity, -(1 << 62)):
+        return
+    stands = expected.comments.get(identity)
+    if stands is not None and arrived.version < stands.version:
+        return
+    if stands is not None and stands.text != arrived.text:
+        expected.replaced.setdefault(identity, Counter())[stands.version, stands.text] += 1
+    expected.comments[identity] = arrived
+
+
+def _erase(expected: Expected, identity: Identity, key: bytes | None, timestamp: int) -> None:
+    stands = expected.comments.pop(identity, None)
+    known = [timestamp, expected.erased_up_to.get(identity, timestamp)]
+    expected.erased_up_to[identity] = max(known if stands is None else [*known, stands.version])
+    expected.replaced.pop(identity, None)
+    for place in [place for place, (dead, _) in expected.dead_letters.items() if dead == key]:
+        del expected.dead_letters[place]
+
+
+def _split(key: bytes | None) -> Identity | None:
+    if not key or b":" not in key:
+        return None
+    platform, _, identifier = key.decode().partition(":")
+    return (platform, identifier) if identifier else None
+
+
+def _event(key: bytes | None, value: bytes) -> tuple[Identity, Comment] | None:
+    """The load's own events, recognised the simple way: its poison is marked by what it lacks."""
+    try:
+        fields: Any = json.loads(value)
+        identity = (fields["platform"], fields["id"])
+        created = datetime.fromisoformat(fields["created_at"]).astimezone(UTC)
+        edited = datetime.fromisoformat(fields["edited_at"]).astimezone(UTC) if fields.get("edited_at") else None
+        text = fields["text"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    good = key == f"{identity[0]}:{identity[1]}".encode() and 1 <= len(text) <= 10_000 and created.year < 2900
+    if not good or (edited is not None and edited < created):
+        return None
+    version = ((edited or created) - EPOCH) // timedelta(microseconds=1)
+    return identity, Comment(text, version, created, edited, fields.get("author"), fields.get("thread"))

@@ -1,0 +1,112 @@
+"""A TCP proxy that cuts, delays and half-opens connections, and loses the answer to a COMMIT."""
+
+import asyncio
+from collections.abc import Callable
+
+CHUNK = 65_536
+QUERY = 0x03
+
+
+class Proxy:
+    """Listens at ``port`` for clients of the server at ``upstream``; its faults are switched on and off by methods."""
+
+    def __init__(self, port: int, upstream: int) -> None:
+        self.port = port
+        self.upstream = upstream
+        self.delay = 0.0
+        self.lost_commits = 0
+        self._open = asyncio.Event()
+        self._open.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._lose_commits = 0
+        self._on_statement: tuple[bytes, Callable[[], None]] | None = None
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def stop(self) -> None:
+        self.heal()
+        self.cut()
+        if self._server is not None:
+            self._server.close()
+
+    def cut(self) -> None:
+        """Close every connection without a word."""
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    def half_open(self) -> None:
+        """Let connections stand, forward nothing: neither side hears of it."""
+        self._open.clear()
+
+    def heal(self) -> None:
+        """Forward again, at once."""
+        self.delay = 0.0
+        self._open.set()
+
+    def lose_next_commit(self) -> None:
+        """Let the next COMMIT reach the server, and cut the connection before its answer comes back."""
+        self._lose_commits += 1
+
+    def on_statement(self, prefix: bytes, act: Callable[[], None]) -> None:
+        """Call ``act`` once, right after a statement that begins with ``prefix`` was forwarded."""
+        self._on_statement = (prefix, act)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+        except OSError:
+            writer.transport.abort()
+            return
+        pair = {writer, up_writer}
+        self._writers |= pair
+        lost = asyncio.Event()
+        try:
+            await asyncio.wait(
+                [
+                    asyncio.create_task(self._forward(reader, up_writer, lost, from_client=True)),
+                    asyncio.create_task(self._forward(up_reader, writer, lost, from_client=False)),
+                ],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            for one in pair:
+                one.transport.abort()
+            self._writers -= pair
+
+    async def _forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event, *, from_client: bool
+    ) -> None:
+        try:
+            while data := await reader.read(CHUNK):
+                await self._open.wait()
+                if self.delay:
+                    await asyncio.sleep(self.delay)
+                if not from_client and lost.is_set():
+                    self.lost_commits += 1
+                    return
+                if from_client:
+                    self._look(data, lost)
+                writer.write(data)
+                await writer.drain()
+                if from_client:
+                    self._act(data)
+        except OSError:
+            return
+
+    def _look(self, data: bytes, lost: asyncio.Event) -> None:
+        if self._lose_commits and _statement(data).upper().startswith(b"COMMIT"):
+            self._lose_commits -= 1
+            lost.set()
+
+    def _act(self, data: bytes) -> None:
+        if self._on_statement is not None and _statement(data).startswith(self._on_statement[0]):
+            act = self._on_statement[1]
+            self._on_statement = None
+            act()
+
+
+def _statement(data: bytes) -> bytes:
+    """The statement that a MySQL client's packet begins with; empty when it is none."""
+    return data[5:] if len(data) > 5 and data[4] == QUERY else b""
