@@ -75,7 +75,7 @@ async def _write_comments(session: WriteSession, decided: Sequence[Decided], tok
         content, stands = key.after.content, key.claimed or key.before.content
         if content is None:
             continue
-        if content != stands or (key.after.wiped and key.claimed is None):
+        if content != stands:
             review = None if key.after.text_changed or key.after.wiped else key.review_number
             rows.append([key.number, review, key.platform, key.id, *content_fields(content)])
         for old in key.after.replaced:

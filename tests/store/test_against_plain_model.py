@@ -17,7 +17,7 @@ from tests.store.feed import Feed, arrival, dead_letter, feed_of, tombstone
 from tests.store.plain_model import PlainModel
 from tests.store.tables_read import read_contents
 
-IDS = st.sampled_from(["1", "2", "a", "A"])
+IDS = st.sampled_from(["1", "1", "1", "a", "A"])
 MINUTES = st.integers(0, 4).map(lambda step: step * 45.0)
 
 arrivals = st.builds(
@@ -42,7 +42,7 @@ arrivals = st.builds(
 tombstones = st.builds(tombstone, IDS, MINUTES)
 letters = st.builds(lambda id: dead_letter(key=f"forum:{id}".encode()), IDS)
 batches = st.lists(
-    st.tuples(st.sampled_from([0, 1]), st.lists(arrivals | arrivals | arrivals | tombstones | letters, max_size=8)),
+    st.tuples(st.sampled_from([0, 1]), st.lists(arrivals | arrivals | arrivals | tombstones | letters, max_size=16)),
     max_size=6,
 )
 Records = list[Arrival | Tombstone | DeadLetter]

@@ -157,6 +157,7 @@ async def test_what_was_erased_comes_back_only_with_a_newer_version(feed: Feed) 
     assert await text_of(feed.store) is None
     assert await feed.send(arrival(edited=21, text="又来")) == BatchOutcome(new=1)
     assert await text_of(feed.store) == "又来"
+    assert await feed.send(arrival(edited=5), arrival(edited=20.5)) == BatchOutcome(erased_before=1, late=1)
     # An older tombstone still erases, and remembers the newest of all versions.
     assert await feed.send(tombstone(at=1)) == BatchOutcome(erased=1)
     held = await read_contents(feed.store)
