@@ -9,10 +9,11 @@ app = typer.Typer(help="Make, check and describe the database.", no_args_is_help
 
 @app.command(epilog="Example: LIUYAN_DATABASE_URL=mysql+aiomysql://liuyan:secret@127.0.0.1/liuyan liuyan store migrate")
 def migrate() -> None:
-    """Make the tables, or bring them up to date.
+    """Make the tables of the database that LIUYAN_DATABASE_URL names, or bring them up to date.
 
-    Safe to run again and from several places: one runs, the others wait for it. The database itself must exist; an
-    SQLite file is made, its folder must exist. The database is the one that LIUYAN_DATABASE_URL names.
+    The database itself must exist, or the folder of an SQLite file.
+
+    Safe to run again and from several places: one works, the others wait.
     """
     asyncio.run(_migrate())
 
@@ -27,7 +28,7 @@ def status() -> None:
 def check() -> None:
     """Count every labelled comment anew and compare with the hourly counts; the exit status is 1 if any differs.
 
-    Consumers may go on meanwhile. It reads all comments: seconds for a million.
+    It reads all comments; consumers may go on meanwhile.
     """
     raise typer.Exit(asyncio.run(_check()))
 
