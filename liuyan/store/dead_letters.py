@@ -56,8 +56,13 @@ def letter_row(letter: DeadLetter, truncate: bool) -> list[object]:
         int(truncate),
         letter.timestamp,
         letter.reason[:REASON_CHARACTERS],
-        letter.detail[:DETAIL_CHARACTERS],
+        sentence(letter.detail),
     ]
+
+
+def sentence(text: str) -> str:
+    """A sentence as it is stored: not too long, and without the half surrogates that a bad record may put into it."""
+    return text[:DETAIL_CHARACTERS].encode("utf-8", "replace").decode()
 
 
 def _base64(content: bytes | None, cut: int | None) -> str | None:

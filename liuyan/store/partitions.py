@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.store.batch import PartitionKey, PartitionState
-from liuyan.store.dead_letters import DETAIL_CHARACTERS
+from liuyan.store.dead_letters import sentence
 from liuyan.store.errors import StoreError
 from liuyan.store.session import WriteSession
 from liuyan.store.tables import partitions
@@ -80,7 +80,7 @@ async def pause(session: WriteSession, key: PartitionKey, reason: str) -> None:
         update(partitions)
         .where(*_is(key))
         .values(
-            paused_reason=func.coalesce(partitions.c.paused_reason, reason[:DETAIL_CHARACTERS]),
+            paused_reason=func.coalesce(partitions.c.paused_reason, sentence(reason)),
             paused_at=func.coalesce(partitions.c.paused_at, now),
             updated_at=now,
         )

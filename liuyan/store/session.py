@@ -29,8 +29,11 @@ class WriteSession:
     async def run(
         self, statement: TextClause | TextualSelect, rows: Sequence[Sequence[object]], **parameters: object
     ) -> CursorResult[Any]:
-        """Run a bulk statement on rows. Raises PermanentStoreError where they exceed the server's packet: it would
-        answer by closing the connection, which looks like a server that went away."""
+        """Run a bulk statement on rows.
+
+        Raises PermanentStoreError where they hold what UTF-8 cannot say, or exceed the server's packet: it would answer
+        by closing the connection, which looks like a server that went away.
+        """
         document = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
         self._check_size(document)
         return await self.connection.execute(statement, {"rows": document, "now": self.now, **parameters})
@@ -42,9 +45,13 @@ class WriteSession:
         return (await self.run(statement, rows, **parameters)).all()
 
     def _check_size(self, document: str) -> None:
-        if self.packet_bytes is None or 8 * len(document) < self.packet_bytes - STATEMENT_BYTES:
-            return  # At most four bytes a character, each at most doubled by escaping.
-        escaped = len(document.encode()) + sum(document.count(character) for character in "\"'\\")
+        try:
+            size = len(document.encode())
+        except UnicodeEncodeError:
+            raise PermanentStoreError("A string holds half of a surrogate pair, which no database stores.") from None
+        if self.packet_bytes is None or 2 * size < self.packet_bytes - STATEMENT_BYTES:
+            return
+        escaped = size + sum(document.count(character) for character in "\"'\\")
         if escaped > self.packet_bytes - STATEMENT_BYTES:
             raise PermanentStoreError(
                 f"A statement of {escaped} bytes exceeds the database's max_allowed_packet of {self.packet_bytes}."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from liuyan.store.batch import Advance, Batch, BatchOutcome, DeadLetter
 from liuyan.store.claim import Decided, content_fields, decide_under_lock, new_token
-from liuyan.store.dead_letters import DETAIL_CHARACTERS, comment_key, key_digest, letter_row, surviving
+from liuyan.store.dead_letters import comment_key, key_digest, letter_row, sentence, surviving
 from liuyan.store.decide import HourlyCount, count_changes
 from liuyan.store.errors import FencedError
 from liuyan.store.session import WriteSession
@@ -46,7 +46,7 @@ async def _advance(session: WriteSession, advances: Sequence[Advance]) -> None:
             advance.expected,
             advance.next_offset,
             advance.records_lost,
-            None if advance.pause_reason is None else advance.pause_reason[:DETAIL_CHARACTERS],
+            None if advance.pause_reason is None else sentence(advance.pause_reason),
         ]
         for advance in advances
     ]

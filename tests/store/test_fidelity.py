@@ -75,6 +75,12 @@ async def test_times_keep_their_microsecond_and_their_year(feed: Feed) -> None:
         assert (await connection.execute(query)).scalar_one() == "1"
 
 
+async def test_half_a_surrogate_pair_is_refused(feed: Feed) -> None:
+    with pytest.raises(PermanentStoreError, match="surrogate"):
+        await feed.send(arrival(author="\ud83d"))
+    assert (await feed.send(arrival())).new == 1
+
+
 async def test_probabilities_keep_every_digit(feed: Feed) -> None:
     exact = 0.1 + 0.2
     await feed.send(arrival(probability=exact))
