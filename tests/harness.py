@@ -156,6 +156,11 @@ class Installation:
         }
         return sorted(set(rows.items()) ^ set(stored.items()), key=str)
 
+    def address(self) -> dict[str, Any]:
+        """What pymysql takes to connect to the database."""
+        url = make_url(self.database_url)
+        return {"host": url.host, "port": url.port, "user": url.username, "password": url.password, "db": url.database}
+
     def _engine(self) -> Engine:
         url = make_url(self.database_url)
         drivers = {"mysql+aiomysql": "mysql+pymysql", "sqlite+aiosqlite": "sqlite"}

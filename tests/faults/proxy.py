@@ -27,9 +27,11 @@ class Proxy:
 
     async def stop(self) -> None:
         self.heal()
-        self.cut()
         if self._server is not None:
             self._server.close()
+        while self._writers:
+            self.cut()
+            await asyncio.sleep(0.01)
 
     def cut(self) -> None:
         """Close every connection without a word."""

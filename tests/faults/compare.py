@@ -1,0 +1,139 @@
+"""Compares every table with what the model of the contract expects of the records that Kafka holds."""
+
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from liuyan.model.labeller import Labeller
+from tests.faults.contract import Expected, apply
+from tests.harness import ERASURE_KEY, Installation
+
+EXAMPLES = 5
+
+
+@dataclass
+class Differences:
+    """Rows that are missing, that are too many, and that are there but wrong, with a few examples of each."""
+
+    lost: int = 0
+    duplicated: int = 0
+    wrong: int = 0
+    examples: list[str] = field(default_factory=list)
+
+    def compare(self, table: str, expected: Mapping[Any, Hashable], found: Mapping[Any, Hashable]) -> None:
+        """Count by key: expected and absent is lost, there and not expected is too much, the rest must be equal."""
+        lost = [key for key in expected if key not in found]
+        more = [key for key in found if key not in expected]
+        wrong = [key for key in expected if key in found and expected[key] != found[key]]
+        self.lost += len(lost)
+        self.duplicated += len(more)
+        self.wrong += len(wrong)
+        for name, keys in (("lost", lost), ("too many", more), ("wrong", wrong)):
+            for key in keys[:EXAMPLES]:
+                self.examples.append(f"{table} {name}: {key} expected {expected.get(key)} found {found.get(key)}"[:400])
+
+
+async def read_expected(kafka: str, topics: list[str]) -> tuple[Expected, int, dict[tuple[str, int], int]]:
+    """What the tables should hold by the records in Kafka, how many records these are, and each partition's end."""
+    expected, count = Expected(), 0
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest", group_id=None
+    )
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic, number) for topic, number in await _partitions(kafka, topics)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        while any([await consumer.position(tp) < ends[tp] for tp in partitions]):
+            for tp, records in (await consumer.getmany(timeout_ms=500)).items():
+                for record in records:
+                    count += 1
+                    apply(expected, (tp.topic, tp.partition, record.offset), record.timestamp, record.key, record.value)
+    finally:
+        await consumer.stop()
+    return expected, count, {(tp.topic, tp.partition): end for tp, end in ends.items()}
+
+
+async def _partitions(kafka: str, topics: list[str]) -> list[tuple[str, int]]:
+    from liuyan.consumer.topics import Topics
+
+    asked = Topics(kafka)
+    return [(topic, number) for topic in topics for number in range(await asked.partitions(topic))]
+
+
+def compare(installation: Installation, expected: Expected, archive: str, labeller: Labeller) -> Differences:
+    """Every table against the model. ``archive`` is compacted: which of its old texts were seen is not determined."""
+    differences = Differences()
+    identities = dict(installation.query("SELECT number, CONCAT(platform, ':', id) FROM comments"))
+    _compare_comments(installation, expected, differences)
+    _compare_predictions(installation, expected, labeller, differences)
+    replaced = Counter(
+        (tuple(identities[number].split(":", 1)), version, content)
+        for number, version, content in installation.query("SELECT comment_number, version, text FROM comment_versions")
+        if not identities[number].startswith(f"{archive}:")
+    )
+    differences.compare(
+        "comment_versions",
+        {
+            (identity, version, content): times
+            for identity, texts in expected.replaced.items()
+            if identity[0] != archive
+            for (version, content), times in texts.items()
+        },
+        replaced,
+    )
+    letters = installation.query("SELECT topic, `partition`, `offset`, `key`, value FROM dead_letters")
+    differences.compare("dead_letters", expected.dead_letters, {tuple(row[:3]): tuple(row[3:]) for row in letters})
+    differences.duplicated += len(letters) - len({tuple(row[:3]) for row in letters})
+    digests = {_digest(identity): up_to for identity, up_to in expected.erased_up_to.items()}
+    differences.compare("erasures", digests, dict(installation.query("SELECT digest, erased_up_to FROM erasures")))
+    counts = installation.counts_that_differ()
+    differences.wrong += len(counts)
+    differences.examples += [f"hourly_counts: {count}" for count in counts[:EXAMPLES]]
+    return differences
+
+
+def _compare_comments(installation: Installation, expected: Expected, differences: Differences) -> None:
+    rows = installation.query("SELECT platform, id, text, version, created_at, edited_at, author, thread FROM comments")
+    found = {(row[0], row[1]): (*row[2:4], _utc(row[4]), _utc(row[5]), *row[6:]) for row in rows}
+    differences.duplicated += len(rows) - len(found)
+    wanted = {
+        identity: (one.text, one.version, one.created_at, one.edited_at, one.author, one.thread)
+        for identity, one in expected.comments.items()
+    }
+    differences.compare("comments", wanted, found)
+
+
+def _compare_predictions(
+    installation: Installation, expected: Expected, labeller: Labeller, differences: Differences
+) -> None:
+    identities = list(expected.comments)
+    texts = [expected.comments[identity].text for identity in identities]
+    predictions = [one for first in range(0, len(texts), 512) for one in labeller.predict(texts[first : first + 512])]
+    rows = installation.query(
+        "SELECT c.platform, c.id, p.label, p.probability FROM predictions p "
+        "JOIN comments c ON c.number = p.comment_number"
+    )
+    found = {(platform, identifier): (label, probability) for platform, identifier, label, probability in rows}
+    differences.duplicated += len(rows) - len(found)
+    for identity, prediction in zip(identities, predictions, strict=True):
+        label, probability = found.get(identity, (None, -1.0))
+        near = abs(probability - prediction.probability) <= 1e-5
+        if not near or label != ("positive" if probability >= 0.5 else "negative"):
+            differences.wrong += 1
+            differences.examples.append(f"predictions: {identity} {label} {probability} not {prediction}"[:400])
+    differences.examples = differences.examples[: 10 * EXAMPLES]
+
+
+def _digest(identity: tuple[str, str]) -> bytes:
+    return hmac.digest(ERASURE_KEY.encode(), f"{identity[0]}:{identity[1]}".encode(), hashlib.sha256)
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return None if time is None else time.replace(tzinfo=UTC)

@@ -1,0 +1,150 @@
+"""`make faults`: the load, the schedule, the comparison, and one last line."""
+
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from liuyan.consumer.topics import Topics
+from liuyan.local_stack.kafka import Kafka
+from liuyan.local_stack.mysql import MySQL
+from liuyan.local_stack.ports import ReservedPort
+from liuyan.model.labeller import load_labeller
+from tests.faults.compare import Differences, compare, read_expected
+from tests.faults.fleet import Fleet
+from tests.faults.load import Load, Publisher
+from tests.faults.proxy import Proxy
+from tests.faults.schedule import Stage, run_schedule
+from tests.harness import Installation
+
+TOPIC, ARCHIVE = "comments", "archive"
+CONSUMERS, PARTITIONS = 3, 8
+CATCH_UP_SECONDS = 180
+COMPACTED = {
+    "cleanup.policy": "compact",
+    "segment.ms": "5000",
+    "min.cleanable.dirty.ratio": "0.01",
+    "max.compaction.lag.ms": "10000",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a run ended; ``faults`` is how many were injected."""
+
+    events: int
+    differences: Differences
+    faults: int
+    failures: tuple[str, ...]
+
+    @property
+    def clean(self) -> bool:
+        found = self.differences
+        return not (found.lost or found.duplicated or found.wrong or self.failures)
+
+    def __str__(self) -> str:
+        found = self.differences
+        return (
+            f"events {self.events} lost {found.lost} duplicated {found.duplicated} "
+            f"wrong {found.wrong + len(self.failures)} faults {self.faults}"
+        )
+
+
+def say(what: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")
+
+
+async def run(events: int, seed: int, outage: float, rounds: int) -> Verdict:
+    """Publish ``events`` records while every fault comes ``rounds`` times, then compare every table."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        ReservedPort() as port,
+        Kafka(proxy_port=port.number) as kafka,
+        MySQL() as mysql,
+    ):
+        kafka_proxy = Proxy(port.number, kafka.proxied_port)
+        await kafka_proxy.start()
+        installation = Installation(
+            kafka.bootstrap,
+            TOPIC,
+            mysql.create_database("faults"),
+            Path(name),
+            {"LIUYAN_TOPICS": f"{TOPIC}=forum|desk,{ARCHIVE}=archive", "LIUYAN_LOCK_WAIT_SECONDS": "5"},
+        )
+        installation.migrate()
+        topics = Topics(kafka.bootstrap)
+        forever = {"retention.ms": "-1"}
+        await topics.create(TOPIC, partitions=PARTITIONS, replication=1, settings=forever)
+        await topics.create(ARCHIVE, partitions=2, replication=1, settings=COMPACTED)
+        fleet = Fleet(installation, kafka_proxy, mysql.port)
+        randomly = random.Random(seed)
+        stage = Stage(installation, kafka, mysql, kafka_proxy, fleet, randomly, outage)
+        try:
+            return await _run(stage, events, seed, rounds)
+        finally:
+            await fleet.close()
+            await kafka_proxy.stop()
+
+
+async def _run(stage: Stage, events: int, seed: int, rounds: int) -> Verdict:
+    # The load lasts about as long as the faults: each one takes some eight seconds, and the outages.
+    seconds = rounds * (8 * 21 + 3 * stage.outage)
+    publisher = Publisher(stage.kafka.bootstrap, list(Load(seed, events, TOPIC, ARCHIVE).plan()), seconds)
+    for _ in range(CONSUMERS):
+        await stage.fleet.join()
+    supervisor = asyncio.create_task(stage.fleet.supervise())
+    publishing = asyncio.create_task(publisher.run())
+    try:
+        await asyncio.to_thread(_begun, stage.installation)
+        await run_schedule(stage, rounds, say)
+        await publishing
+        say(f"published {publisher.published}, catching up")
+        expected, count, ends = await read_expected(stage.kafka.bootstrap, [TOPIC, ARCHIVE])
+        await _catch_up(stage, ends)
+    finally:
+        for task in (supervisor, publishing):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+    labeller = load_labeller()
+    differences = await asyncio.to_thread(compare, stage.installation, expected, ARCHIVE, labeller)
+    _report(stage, publisher, differences, count)
+    return Verdict(count, differences, sum(stage.injected.values()), tuple(stage.failures))
+
+
+def _begun(installation: Installation) -> None:
+    installation.wait_for(lambda: installation.stored() > 0, seconds=60)
+
+
+async def _catch_up(stage: Stage, ends: Mapping[tuple[str, int], int]) -> None:
+    deadline = time.monotonic() + CATCH_UP_SECONDS
+    while True:
+        rows = await asyncio.to_thread(
+            stage.installation.query, "SELECT topic, `partition`, next_offset FROM partitions"
+        )
+        behind = sum(ends.values()) - sum(offset for *_, offset in rows)
+        if behind <= 0 and len(rows) == len(ends):
+            return
+        if time.monotonic() > deadline:
+            stage.failures.append(f"{behind} records behind after {CATCH_UP_SECONDS} s without faults")
+            return
+        await asyncio.sleep(0.5)
+
+
+def _report(stage: Stage, publisher: Publisher, differences: Differences, count: int) -> None:
+    for fault, times in sorted(stage.injected.items()):
+        sys.stdout.write(f"{times:4} {fault}\n")
+    lost = sum(member.proxy.lost_commits for member in stage.fleet.members)
+    sys.stdout.write(f"{lost:4} answers to COMMIT lost\n")
+    sys.stdout.write(f"{publisher.transactions[True]:4} transactions committed\n")
+    sys.stdout.write(f"{publisher.transactions[False]:4} transactions aborted\n")
+    sys.stdout.write(f"{count} records in Kafka of {publisher.published} acknowledged\n")
+    for reason, times in stage.fleet.ended.most_common():
+        sys.stdout.write(f"{times:4} consumers started again: {reason}\n")
+    for line in [*stage.failures, *differences.examples]:
+        sys.stdout.write(f"! {line}\n")

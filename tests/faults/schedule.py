@@ -1,0 +1,278 @@
+"""What breaks, and when: each fault is one coroutine that breaks something, waits, and mends it again."""
+
+import asyncio
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import pymysql
+
+from liuyan.local_stack.kafka import Kafka
+from liuyan.local_stack.mysql import MySQL
+from tests.faults.fleet import Fleet, Member
+from tests.faults.proxy import Proxy
+from tests.harness import Installation
+
+SESSION_TIMEOUT_SECONDS = 6
+OTHERS_GO_ON_SECONDS = 30
+CLAIM = b"INSERT INTO comments"
+
+
+@dataclass
+class Stage:
+    """Everything that can be broken. ``outage`` is how long servers are away, in seconds."""
+
+    installation: Installation
+    kafka: Kafka
+    mysql: MySQL
+    kafka_proxy: Proxy
+    fleet: Fleet
+    randomly: random.Random
+    outage: float
+    injected: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    def member(self) -> Member:
+        return self.randomly.choice([member for member in self.fleet.members if member.wanted])
+
+    async def pause(self, low: float, high: float) -> None:
+        await asyncio.sleep(self.randomly.uniform(low, high))
+
+
+Fault = Callable[[Stage], Awaitable[None]]
+
+
+async def kill_consumer(stage: Stage) -> None:
+    member = stage.member()
+    await stage.fleet.leave(member, signal.SIGKILL)
+    await stage.pause(0, 2)
+    stage.fleet.restart(member)
+
+
+async def terminate_consumer(stage: Stage) -> None:
+    member = stage.member()
+    began = time.monotonic()
+    status = await stage.fleet.leave(member, signal.SIGTERM)
+    if status != 0 or time.monotonic() - began > 20:
+        stage.failures.append(f"SIGTERM: status {status} after {time.monotonic() - began:.1f} s")
+    stage.fleet.restart(member)
+
+
+async def zombie(stage: Stage) -> None:
+    """Stopped past the session's end, with whatever is in hand, and awake again when others have its partitions."""
+    member = stage.member()
+    member.process.send(signal.SIGSTOP)
+    await asyncio.sleep(SESSION_TIMEOUT_SECONDS + 5)
+    member.process.send(signal.SIGCONT)
+
+
+async def stop_in_transaction(stage: Stage) -> None:
+    """Stopped between the first write and COMMIT, with locks held: the others go on within 30 s."""
+    member = stage.member()
+    stopped = asyncio.Event()
+
+    def stop() -> None:
+        member.process.send(signal.SIGSTOP)
+        stopped.set()
+
+    member.proxy.on_statement(CLAIM, stop)
+    try:
+        await asyncio.wait_for(stopped.wait(), 20)
+    except TimeoutError:
+        member.proxy.on_statement(b"\0never", stop)
+        stage.failures.append("no transaction came to be stopped")
+        return
+    stored = stage.installation.stored()
+    try:
+        await asyncio.to_thread(
+            stage.installation.wait_for, lambda: stage.installation.stored() > stored, seconds=OTHERS_GO_ON_SECONDS
+        )
+    except AssertionError:
+        stage.failures.append("the others did not go on within 30 s of a stop in mid-transaction")
+    await asyncio.sleep(SESSION_TIMEOUT_SECONDS)
+    member.process.send(signal.SIGCONT)
+
+
+async def join_and_leave(stage: Stage) -> None:
+    member = await stage.fleet.join()
+    await stage.pause(6, 9)
+    await stage.fleet.leave(member, signal.SIGTERM)
+    await stage.pause(1, 2)
+
+
+async def reassigned_in_mid_batch(stage: Stage) -> None:
+    """Batches take long while a consumer joins: partitions change hands with batches in flight."""
+    for member in stage.fleet.members:
+        member.proxy.delay = 0.15
+    await join_and_leave(stage)
+    for member in stage.fleet.members:
+        member.proxy.heal()
+
+
+async def rebalance_while_database_is_away(stage: Stage) -> None:
+    stage.mysql.kill()
+    joined = stage.member()
+    await stage.fleet.leave(joined, signal.SIGKILL)
+    stage.fleet.restart(joined)
+    await asyncio.sleep(stage.outage)
+    await asyncio.to_thread(stage.mysql.start)
+
+
+async def restart_broker(stage: Stage) -> None:
+    await asyncio.to_thread(stage.kafka.restart)
+
+
+async def kill_broker(stage: Stage) -> None:
+    stage.kafka.kill()
+    await stage.pause(0, 2)
+    await asyncio.to_thread(stage.kafka.start)
+
+
+async def restart_database(stage: Stage) -> None:
+    await asyncio.to_thread(stage.mysql.restart)
+
+
+async def kill_database(stage: Stage) -> None:
+    stage.mysql.kill()
+    await stage.pause(0, 2)
+    await asyncio.to_thread(stage.mysql.start)
+
+
+async def database_away(stage: Stage) -> None:
+    """Partitions pause and polling goes on: no rebalance comes of it, and nobody needs a restart."""
+    stage.mysql.pause()
+    await asyncio.sleep(stage.outage)
+    stage.mysql.resume()
+
+
+async def cut_database(stage: Stage) -> None:
+    for _ in range(5):
+        stage.member().proxy.cut()
+        await stage.pause(0.1, 0.6)
+
+
+async def delay_database(stage: Stage) -> None:
+    proxy = stage.member().proxy
+    proxy.delay = 0.3
+    await asyncio.sleep(5)
+    proxy.heal()
+
+
+async def half_open_database(stage: Stage) -> None:
+    proxy = stage.member().proxy
+    proxy.half_open()
+    await asyncio.sleep(stage.outage)
+    proxy.cut()
+    proxy.heal()
+
+
+async def lose_commits(stage: Stage) -> None:
+    """COMMIT reaches the server and its answer is lost: stored once, not twice and not never."""
+    for _ in range(5):
+        proxy = stage.member().proxy
+        lost = proxy.lost_commits
+        proxy.lose_next_commit()
+        for _ in range(50):
+            if proxy.lost_commits > lost:
+                break
+            await asyncio.sleep(0.1)
+
+
+async def cut_kafka(stage: Stage) -> None:
+    for _ in range(3):
+        stage.kafka_proxy.cut()
+        await stage.pause(0.2, 1)
+
+
+async def delay_kafka(stage: Stage) -> None:
+    stage.kafka_proxy.delay = 0.3
+    await asyncio.sleep(5)
+    stage.kafka_proxy.heal()
+
+
+async def half_open_kafka(stage: Stage) -> None:
+    stage.kafka_proxy.half_open()
+    await asyncio.sleep(SESSION_TIMEOUT_SECONDS + 4)
+    stage.kafka_proxy.cut()
+    stage.kafka_proxy.heal()
+
+
+async def second_writer(stage: Stage) -> None:
+    """Somebody else locks comments and counts, in no order: lock waits and deadlocks."""
+    await asyncio.to_thread(_lock_rows, stage.installation, stage.randomly.random(), 8.0)
+
+
+async def add_partitions(stage: Stage) -> None:
+    from confluent_kafka.admin import AdminClient
+    from confluent_kafka.cimpl import NewPartitions
+
+    def add() -> None:
+        admin = AdminClient({"bootstrap.servers": stage.kafka.bootstrap})
+        count = len(admin.list_topics(stage.installation.topic, timeout=10).topics[stage.installation.topic].partitions)
+        admin.create_partitions([NewPartitions(stage.installation.topic, count + 2)])[stage.installation.topic].result(
+            10
+        )
+
+    await asyncio.to_thread(add)
+
+
+FAULTS: Sequence[Fault] = (
+    kill_consumer,
+    terminate_consumer,
+    zombie,
+    stop_in_transaction,
+    join_and_leave,
+    reassigned_in_mid_batch,
+    rebalance_while_database_is_away,
+    restart_broker,
+    kill_broker,
+    restart_database,
+    kill_database,
+    database_away,
+    cut_database,
+    delay_database,
+    half_open_database,
+    lose_commits,
+    cut_kafka,
+    delay_kafka,
+    half_open_kafka,
+    second_writer,
+    add_partitions,
+)
+
+
+async def run_schedule(stage: Stage, rounds: int, report: Callable[[str], None]) -> None:
+    """Every fault once a round, in an order of the seed's; between two of them the system may breathe."""
+    for number in range(rounds):
+        faults = list(FAULTS)
+        stage.randomly.shuffle(faults)
+        for fault in faults:
+            if fault is add_partitions and number > 0:
+                continue
+            report(fault.__name__)
+            await fault(stage)
+            stage.injected[fault.__name__] += 1
+            await stage.pause(0.5, 2)
+
+
+def _lock_rows(installation: Installation, seed: float, seconds: float) -> None:
+    randomly = random.Random(seed)
+    connection = pymysql.connect(**installation.address(), autocommit=False)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 2")
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            try:
+                cursor.execute("SELECT MAX(number) FROM comments")
+                newest = (cursor.fetchone() or (0,))[0] or 1
+                for _ in range(5):
+                    number = max(1, newest - randomly.randrange(500))
+                    cursor.execute("SELECT number FROM comments WHERE number = %s FOR UPDATE", (number,))
+                    cursor.execute("SELECT n FROM hourly_counts ORDER BY RAND() LIMIT 3 FOR UPDATE")
+                    time.sleep(randomly.uniform(0, 0.2))
+                connection.rollback()
+            except pymysql.MySQLError:
+                connection.rollback()
