@@ -14,17 +14,28 @@ from liuyan.store.tables import metadata
 from tests.store.feed import ERASURE_KEY
 
 
-def definitions(connection: Connection) -> dict[str, str]:
-    """Each table as the database itself writes it down, without indexes' and constraints' order."""
-    found = {}
-    for name in inspect(connection).get_table_names():
-        if connection.dialect.name == "sqlite":
-            query = text("SELECT group_concat(sql, char(10)) FROM sqlite_master WHERE tbl_name = :name")
-            written = connection.execute(query, {"name": name}).scalar_one()
-        else:
-            written = connection.execute(text(f"SHOW CREATE TABLE `{name}`")).one()[1]
-        found[name] = "\n".join(sorted(line.strip().rstrip(",") for line in written.splitlines()))
-    return found
+def definitions(connection: Connection) -> dict[str, list[str]]:
+    """Each table as the database itself describes it; columns, indexes and constraints in no order."""
+    describe = _sqlite_lines if connection.dialect.name == "sqlite" else _server_lines
+    return {name: sorted(describe(connection, name)) for name in inspect(connection).get_table_names()}
+
+
+def _server_lines(connection: Connection, table: str) -> list[str]:
+    written = connection.execute(text(f"SHOW CREATE TABLE `{table}`")).one()[1]
+    return [line.strip().rstrip(",") for line in written.splitlines()]
+
+
+def _sqlite_lines(connection: Connection, table: str) -> list[str]:
+    described = inspect(connection)
+    columns = connection.execute(
+        text('SELECT name, type, "notnull", dflt_value, pk FROM pragma_table_info(:table)'), {"table": table}
+    )
+    constraints = [
+        *described.get_indexes(table),
+        *described.get_unique_constraints(table),
+        *described.get_foreign_keys(table),
+    ]
+    return [str(tuple(column)) for column in columns] + [str(sorted(found.items(), key=str)) for found in constraints]
 
 
 async def test_migrations_make_the_tables_of_the_program(every_database_url: str) -> None:
