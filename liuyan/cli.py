@@ -1,5 +1,6 @@
 """`liuyan`: mounts the command groups. Nothing heavy is imported here, so that `--help` answers at once."""
 
+import os
 import sys
 
 import typer
@@ -25,6 +26,9 @@ app.add_typer(store, name="store")
 app.add_typer(api, name="api")
 app.command()(demo)
 
+# As sysexits.h has it: an internal software error.
+INTERNAL_ERROR = 70
+
 
 def main() -> None:
     """Run the command line; an error that a person can mend is one line on standard error."""
@@ -33,3 +37,11 @@ def main() -> None:
     except LiuyanError as error:
         sys.stderr.write(f"liuyan: {error}\n")
         sys.exit(error.exit_status)
+    except Exception as error:
+        if os.environ.get("LIUYAN_LOG_LEVEL") == "debug":
+            raise
+        sys.stderr.write(
+            f"liuyan: a mistake in Liuyan itself, please report it ({type(error).__name__}: {error}); "
+            "LIUYAN_LOG_LEVEL=debug shows where.\n"
+        )
+        sys.exit(INTERNAL_ERROR)

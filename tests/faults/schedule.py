@@ -13,6 +13,7 @@ import pymysql
 from liuyan.local_stack.kafka import Kafka
 from liuyan.local_stack.mysql import MySQL
 from tests.faults.fleet import Fleet, Member
+from tests.faults.load import METADATA_SECONDS, PARTITIONS, Publisher
 from tests.faults.proxy import Proxy
 from tests.harness import Installation
 
@@ -30,6 +31,7 @@ class Stage:
     mysql: MySQL
     kafka_proxy: Proxy
     fleet: Fleet
+    publisher: Publisher
     randomly: random.Random
     outage: float
     injected: Counter[str] = field(default_factory=Counter)
@@ -206,17 +208,19 @@ async def second_writer(stage: Stage) -> None:
 
 
 async def add_partitions(stage: Stage) -> None:
+    """More partitions while it runs; they begin at their start."""
     from confluent_kafka.admin import AdminClient
     from confluent_kafka.cimpl import NewPartitions
 
+    topic = stage.installation.topic
+
     def add() -> None:
         admin = AdminClient({"bootstrap.servers": stage.kafka.bootstrap})
-        count = len(admin.list_topics(stage.installation.topic, timeout=10).topics[stage.installation.topic].partitions)
-        admin.create_partitions([NewPartitions(stage.installation.topic, count + 2)])[stage.installation.topic].result(
-            10
-        )
+        admin.create_partitions([NewPartitions(topic, PARTITIONS + 2)])[topic].result(10)
 
     await asyncio.to_thread(add)
+    await asyncio.sleep(2 * METADATA_SECONDS)
+    stage.publisher.partitions = PARTITIONS + 2
 
 
 FAULTS: Sequence[Fault] = (
