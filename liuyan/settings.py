@@ -33,6 +33,22 @@ class Settings(BaseSettings):
     )
     group: str = Field("liuyan", min_length=1, max_length=128, description="Name of the consumer group.")
 
+    kafka_security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="How Kafka is spoken to: with TLS or without, with user and password or without."
+    )
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="How user and password are shown to Kafka; PLAIN sends the password itself."
+    )
+    kafka_sasl_username: str | None = Field(None, min_length=1, description="Our user at Kafka.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="Our password at Kafka.")
+    kafka_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities that Kafka's certificate may come from; the system's by default."
+    )
+    kafka_certificate_file: Path | None = Field(
+        None, description="PEM file of our own certificate, for a Kafka that wants one."
+    )
+    kafka_key_file: Path | None = Field(None, description="PEM file of our certificate's key.")
+
     session_timeout_seconds: int = Field(
         10, ge=6, le=300, description="Seconds after which Kafka gives a dead consumer's partitions to the others."
     )
@@ -103,7 +119,7 @@ class Settings(BaseSettings):
         split_address(value)
         return value
 
-    @field_validator("cache_dir", "models_dir", "data_dir")
+    @field_validator("cache_dir", "models_dir", "data_dir", "kafka_ca_file", "kafka_certificate_file", "kafka_key_file")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
         return value.expanduser() if value is not None else None

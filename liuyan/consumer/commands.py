@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from liuyan.consumer.dead_letters_commands import app as dead_letters
+
 if TYPE_CHECKING:
     from liuyan.consumer.status import PartitionStatus
 
 app = typer.Typer(help="Consume comment events, and look after the consumer's state.", no_args_is_help=True)
+app.add_typer(dead_letters, name="deadletters")
 
 Model = Annotated[Path | None, typer.Option(help="Folder of the model artifact; the active model's by default.")]
 Topic = Annotated[str, typer.Argument(help="The topic.")]
@@ -55,6 +58,7 @@ def create_topic(
     """Make the topic that platforms publish to. Records up to 1 MiB are taken."""
     import asyncio
 
+    from liuyan.consumer.connection import Connection
     from liuyan.consumer.topics import TopicError, Topics
     from liuyan.settings import load_settings
 
@@ -63,7 +67,7 @@ def create_topic(
     for name in [topic] if topic is not None else list(settings.topics):
         try:
             asyncio.run(
-                Topics(settings.kafka).create(
+                Topics(Connection.of(settings)).create(
                     name, partitions=partitions, replication=replication, settings={"retention.ms": retention}
                 )
             )
@@ -120,6 +124,7 @@ def status(
     import json
     from dataclasses import asdict
 
+    from liuyan.consumer.connection import Connection
     from liuyan.consumer.status import read_status, total_lag
     from liuyan.settings import load_settings
     from liuyan.store.store import Store
@@ -129,7 +134,7 @@ def status(
     async def read() -> "list[PartitionStatus]":
         async with Store.open(settings.required_database_url()) as store:
             await store.check_ready()
-            return await read_status(store, settings.kafka, settings.group, list(settings.topics))
+            return await read_status(store, Connection.of(settings), settings.group, list(settings.topics))
 
     statuses = asyncio.run(read())
     if as_json:

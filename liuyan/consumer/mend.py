@@ -1,5 +1,6 @@
 """Orders to running consumers, given as rows: seek, pause and resume a partition."""
 
+from liuyan.consumer.connection import Connection
 from liuyan.consumer.source import LogEdges
 from liuyan.consumer.status import read_status
 from liuyan.consumer.topics import Topics
@@ -18,7 +19,7 @@ async def seek_partition(settings: Settings, topic: str, partition: int, to: str
         await store.check_ready()
         edges = await _edges(store, settings, topic, partition)
         offset = _offset(to, edges)
-        ids = await Topics(settings.kafka).ids([topic])
+        ids = await Topics(Connection.of(settings)).ids([topic])
         key = PartitionKey(settings.group, topic, partition)
         await store.begin_partition(key, offset, ids.get(topic))
         await store.seek(key, offset, ids.get(topic))
@@ -45,7 +46,7 @@ def _open(settings: Settings) -> Store:
 
 
 async def _edges(store: Store, settings: Settings, topic: str, partition: int) -> LogEdges:
-    for status in await read_status(store, settings.kafka, settings.group, [topic]):
+    for status in await read_status(store, Connection.of(settings), settings.group, [topic]):
         if status.partition == partition:
             return LogEdges(status.start, status.end)
     raise UsageError(f"Topic {topic!r} has no partition {partition}.")

@@ -23,6 +23,18 @@ class ConsumerMetrics:
         self.dead_letters = Counter(
             "liuyan_consumer_dead_letters", "Records stored as dead letters, by reason.", ["reason"], registry=registry
         )
+        self.letters = Gauge(
+            "liuyan_consumer_letters",
+            "Dead letters of all groups in the database, by state: open, requeued, resolved, discarded.",
+            ["state"],
+            registry=registry,
+        )
+        self.orders = Counter(
+            "liuyan_consumer_orders",
+            "Orders of the outbox that this consumer carried out: published, or refused by Kafka for good.",
+            ["outcome"],
+            registry=registry,
+        )
         self.batch_records = Histogram(
             "liuyan_consumer_batch_records",
             "Records in a stored batch.",

@@ -11,7 +11,9 @@ import structlog
 
 from liuyan.consumer.batcher import Batcher, Limits
 from liuyan.consumer.brake import PoisonBrake
+from liuyan.consumer.connection import Connection
 from liuyan.consumer.metrics import ConsumerMetrics
+from liuyan.consumer.outbox import Outbox
 from liuyan.consumer.pipeline import Pipeline
 from liuyan.consumer.positions import Positions
 from liuyan.consumer.source import Source
@@ -51,7 +53,7 @@ async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: b
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics = ConsumerMetrics()
-    topics = Topics(settings.kafka)
+    topics = Topics(Connection.of(settings))
     url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
     async with Store.open(url, lock_wait_seconds=settings.lock_wait_seconds) as store:
         # What takes no time to find wrong is looked at before the model is loaded, which takes seconds.
@@ -114,7 +116,7 @@ class _Running:
         self._metrics = metrics
         self._names = list(settings.topics)
         self._source = Source(
-            settings.kafka,
+            Connection.of(settings),
             identity.group,
             settle=self._settle,
             count_rebalance=metrics.rebalances.inc,
@@ -150,6 +152,7 @@ class _Running:
             active_sha256=None if identity.shadow else identity.model.sha256,
             stuck_seconds=settings.stuck_seconds,
         )
+        self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_key(), metrics)
         self._identity = identity
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -171,16 +174,17 @@ class _Running:
 
     async def _work(self, stop: asyncio.Event) -> None:
         reader = asyncio.create_task(self._pipeline.read(), name="reader")
-        others = [
-            asyncio.create_task(work, name=name)
-            for name, work in {
-                "labeller": self._pipeline.label(),
-                "writer": self._pipeline.write(),
-                "report": self._watch.report(),
-                "rows": self._watch.follow_rows(),
-                "topics": self._watch.follow_topics(),
-            }.items()
-        ]
+        works = {
+            "labeller": self._pipeline.label(),
+            "writer": self._pipeline.write(),
+            "report": self._watch.report(),
+            "rows": self._watch.follow_rows(),
+            "topics": self._watch.follow_topics(),
+            "letters": self._watch.follow_letters(),
+        }
+        if not self._identity.shadow:  # A shadow reads only.
+            works["outbox"] = self._outbox.carry_out()
+        others = [asyncio.create_task(work, name=name) for name, work in works.items()]
         stopped = asyncio.create_task(stop.wait(), name="stop")
         tasks = [reader, *others, stopped]
         try:

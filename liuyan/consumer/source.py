@@ -21,6 +21,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
+from liuyan.consumer.connection import Connection
 from liuyan.consumer.topics import BrokerError
 
 log = structlog.get_logger(__name__)
@@ -51,7 +52,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def __init__(
         self,
-        bootstrap: str,
+        connection: Connection,
         group: str,
         *,
         settle: Callable[[], Awaitable[None]],
@@ -60,13 +61,13 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         self.epoch = 0
         self._count_rebalance = count_rebalance
-        self._bootstrap = bootstrap
+        self._bootstrap = connection.bootstrap
         self._settle = settle
         self._sought: set[TopicPartition] = set()
         self._stopped: set[TopicPartition] = set()
         self._held = False
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
+            **connection.aiokafka(),
             group_id=group,
             client_id="liuyan",
             isolation_level="read_committed",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from liuyan.consumer.connection import Connection
 from liuyan.consumer.topics import BrokerError, Topics
 from liuyan.store.batch import PartitionState
 from liuyan.store.store import Store
@@ -32,19 +33,19 @@ class PartitionStatus:
     paused: str | None
 
 
-async def read_status(store: Store, bootstrap: str, group: str, topics: Sequence[str]) -> list[PartitionStatus]:
+async def read_status(store: Store, connection: Connection, group: str, topics: Sequence[str]) -> list[PartitionStatus]:
     """The state of every partition of the topics. Raises BrokerError, TopicError and the store's errors."""
     stored = await store.positions(group, topics)
-    counts = {topic: await Topics(bootstrap).partitions(topic) for topic in topics}
+    counts = {topic: await Topics(connection).partitions(topic) for topic in topics}
     partitions = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest", group_id=None
+        **connection.aiokafka(), isolation_level="read_committed", auto_offset_reset="earliest", group_id=None
     )
     try:
         await consumer.start()
         return await _read(consumer, partitions, stored)
     except KafkaError as error:
-        raise BrokerError(f"Kafka at {bootstrap} does not answer ({error}): is it running?") from None
+        raise BrokerError(f"Kafka at {connection.bootstrap} does not answer ({error}): is it running?") from None
     finally:
         await consumer.stop()
 

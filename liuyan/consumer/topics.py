@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from liuyan.consumer.connection import Connection
 from liuyan.errors import LiuyanError, UsageError
 
 EMBEDDED_CLUSTER = "mockCluster"
@@ -26,13 +27,17 @@ class TopicError(LiuyanError):
 
 
 class Topics:
-    """Questions to the broker at ``bootstrap`` about topics; every answer takes ``timeout`` seconds at most."""
+    """Questions to the broker about topics; every answer takes ``timeout`` seconds at most.
 
-    def __init__(self, bootstrap: str, *, timeout: float = 5.0) -> None:
-        self._bootstrap = bootstrap
+    A plain address stands for a connection without TLS or password. Raises SettingsError.
+    """
+
+    def __init__(self, connection: Connection | str, *, timeout: float = 5.0) -> None:
+        connection = Connection(connection) if isinstance(connection, str) else connection
+        self._bootstrap = connection.bootstrap
         self._timeout = timeout
         self._admin = AdminClient(
-            {"bootstrap.servers": bootstrap, "socket.timeout.ms": int(timeout * 1000), "log_level": 2},
+            {**connection.confluent(), "socket.timeout.ms": int(timeout * 1000), "log_level": 2},
             logger=_silent_logger(),
         )
 

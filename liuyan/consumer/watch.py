@@ -4,6 +4,7 @@ A command never speaks to a consumer: it changes a row (pause, resume, seek, pro
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from liuyan.errors import LiuyanError
 from liuyan.health import Check
 from liuyan.store.batch import PartitionState
 from liuyan.store.errors import TransientStoreError
+from liuyan.store.letters import LetterFilter, count_letters
 from liuyan.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -25,6 +27,7 @@ log = structlog.get_logger(__name__)
 REPORT_SECONDS = 1.0
 ROWS_SECONDS = 2.0
 TOPIC_IDS_SECONDS = 10.0
+LETTERS_SECONDS = 15.0
 
 
 class ModelChangedError(LiuyanError):
@@ -99,6 +102,14 @@ class Watch:
             await asyncio.sleep(TOPIC_IDS_SECONDS)
             if await self._positions.changed_ids(self._topics):
                 self._pipeline.reset("topic_made_anew")
+
+    async def follow_letters(self) -> None:
+        """Count the dead letters by state. Runs until it is cancelled."""
+        while True:
+            with contextlib.suppress(TransientStoreError):
+                for state, count in (await count_letters(self._store, LetterFilter(states=frozenset()))).items():
+                    self._metrics.letters.labels(state).set(count)
+            await asyncio.sleep(LETTERS_SECONDS)
 
     def lags(self) -> dict[TopicPartition, int]:
         """Records behind the stored offset, of each partition that is read, as of the last fetch."""

@@ -4,7 +4,7 @@ Both run in one worker thread, since the event loop must stay free for Kafka's h
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
@@ -17,7 +17,8 @@ from liuyan.consumer.brake import PoisonBrake
 from liuyan.consumer.event import CommentEvent, Erasure, Parsed, Rejection, parse
 from liuyan.consumer.metrics import ConsumerMetrics
 from liuyan.model.labeller import Labeller, Prediction, PreparedText, use_one_core
-from liuyan.store.batch import Advance, Arrival, Batch, DeadLetter, Label, PartitionKey, Tombstone
+from liuyan.store.batch import Advance, Arrival, Batch, Copy, DeadLetter, Label, PartitionKey, Tombstone
+from liuyan.store.copies import LETTER_HEADER
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -67,7 +68,9 @@ class LabelledBatch:
     @property
     def batch(self) -> Batch:
         """What the store is given."""
-        return Batch(self.model, self.advances, [entry.change for entry in self.entries])
+        changes = [entry.change for entry in self.entries]
+        group = self.advances[0].partition.group if self.advances else ""
+        return Batch(self.model, self.advances, changes, list(_copies(group, self.entries)))
 
 
 class Worker:
@@ -175,6 +178,15 @@ def dead_letter(record: ConsumerRecord, group: str, rejection: Rejection) -> Dea
         reason=rejection.reason,
         detail=rejection.detail,
     )
+
+
+def _copies(group: str, entries: Sequence[Entry]) -> Iterator[Copy]:
+    """The records that say that they are a dead letter published again."""
+    for record in (entry.item.record for entry in entries):
+        for name, value in record.headers:
+            if name == LETTER_HEADER and value is not None:
+                key = PartitionKey(group, record.topic, record.partition)
+                yield Copy(key, record.offset, record.key, record.value, value)
 
 
 def _arrival(event: CommentEvent, prediction: Prediction) -> Arrival:

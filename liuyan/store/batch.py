@@ -85,16 +85,29 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A record that says by ``header``, the value of copies.LETTER_HEADER, that it is a dead letter published again."""
+
+    partition: PartitionKey
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    header: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One micro-batch: everything in it is stored together with its offsets, or nothing is.
 
     ``records`` are in the order of arrival, dead letters among them, since a tombstone erases the dead letters of its
-    key that came before it and not those behind it. ``model`` is the ``models.number`` whose predictions they carry.
+    key that came before it and not those behind it. ``model`` is the ``models.number`` whose predictions they carry;
+    ``copies`` are those of the records, dead letters among them, that say they are one.
     """
 
     model: int
     advances: Sequence[Advance]
     records: Sequence[Arrival | Tombstone | DeadLetter] = ()
+    copies: Sequence[Copy] = ()
 
 
 @dataclass(frozen=True, slots=True)

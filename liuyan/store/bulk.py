@@ -153,7 +153,25 @@ PREDICTION_COLUMNS = ("comment_number", "model_number", "label", "probability", 
 VERSION_COLUMNS = ("comment_number", "version", "text", "created_at", "edited_at", "replaced_at")
 COUNT_KEY = ("model_number", "platform", "hour", "label", "uncertain")
 PARTITION_KEY = ("consumer_group", "topic", "partition")
-LETTER_COLUMNS = tuple(column.name for column in tables.dead_letters.c if column.name != "number")
+LETTER_PLACE = ("consumer_group", "topic", "partition", "offset")
+# What people and copies do to a letter stays when its record is read again.
+LETTER_CONTENT = (
+    "key",
+    "key_digest",
+    "value",
+    "value_bytes",
+    "headers",
+    "truncated",
+    "record_timestamp",
+    "reason",
+    "detail",
+    "stored_at",
+)
+LETTER_COLUMNS = (*LETTER_PLACE, *LETTER_CONTENT)
+COPY_FIELDS: Fields = {
+    name: tables.dead_letters.c[name].type
+    for name in ("number", "state", "latest_partition", "latest_offset", "reason", "detail")
+}
 PARTITION_COLUMNS = (*PARTITION_KEY, "next_offset", "topic_id", "records_lost", "updated_at")
 MODEL_COLUMNS = ("sha256", "name", "uncertain_low", "uncertain_high", "registered_at")
 ADVANCE_FIELDS: Fields = {
@@ -181,6 +199,8 @@ class Statements:
     write_predictions: TextClause  # PREDICTION_COLUMNS
     delete_letters: TextClause  # key_digest
     write_letters: TextClause  # LETTER_COLUMNS
+    letters_of: TextualSelect  # number -> position, consumer_group, topic
+    settle_letters: TextClause  # COPY_FIELDS
     write_erasures: TextClause  # digest, erased_up_to, erased_at
     add_counts: TextClause  # COUNT_KEY, n
     delete_zero_counts: TextClause  # COUNT_KEY
@@ -222,7 +242,23 @@ def write_statements(dialect: Dialect) -> Statements:
             tables.predictions, PREDICTION_COLUMNS, dict.fromkeys(PREDICTION_COLUMNS[2:], given)
         ),
         "delete_letters": form.delete(tables.dead_letters, ["key_digest"]),
-        "write_letters": form.insert(tables.dead_letters, LETTER_COLUMNS, dict.fromkeys(LETTER_COLUMNS[4:], given)),
+        "write_letters": form.insert(tables.dead_letters, LETTER_COLUMNS, dict.fromkeys(LETTER_CONTENT, given)),
+        "settle_letters": form.update(
+            tables.dead_letters,
+            ["number"],
+            COPY_FIELDS,
+            {
+                # A copy that fails gives the letter back to people, unless they or another copy have settled it.
+                "state": "CASE WHEN new.state = 'resolved' THEN new.state "
+                "WHEN old.state = 'requeued' THEN new.state ELSE old.state END",
+                "settled_at": "CASE WHEN new.state = 'resolved' THEN :now ELSE old.settled_at END",
+                "latest_partition": "new.latest_partition",
+                "latest_offset": "new.latest_offset",
+                "reason": "COALESCE(new.reason, old.reason)",
+                "detail": "COALESCE(new.detail, old.detail)",
+            },
+            "true",
+        ),
         "write_erasures": form.insert(
             tables.erasures,
             ("digest", "erased_up_to", "erased_at"),
@@ -250,6 +286,7 @@ def write_statements(dialect: Dialect) -> Statements:
             lock=True,
         ),
         predictions_of=form.select(tables.predictions, ["comment_number"], PREDICTION_COLUMNS[:5], "true", lock=False),
+        letters_of=form.select(tables.dead_letters, ["number"], ["consumer_group", "topic"], "true", lock=False),
         erasures_of=form.select(tables.erasures, ["digest"], ["erased_up_to"], "true", lock=False),
         **{name: text(statement) for name, statement in statements.items()},
     )

@@ -116,7 +116,40 @@ dead_letters = Table(
     Column("reason", ExactString(64), nullable=False),
     Column("detail", ExactString(1000), nullable=False),
     Column("stored_at", UtcDateTime, nullable=False),
+    # open, requeued, resolved or discarded
+    Column("state", ExactString(16), nullable=False, server_default="open"),
+    # How often it was requeued, and where its latest copy lay; partition and offset above stay the original's.
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("latest_partition", Integer),
+    Column("latest_offset", BigInteger),
+    Column("settled_by", ExactString(128)),
+    Column("settled_at", UtcDateTime),
     UniqueConstraint("consumer_group", "topic", "partition", "offset", name="dead_letters_record"),
+    Index("dead_letters_by_state", "state", "number"),
+)
+
+# What running consumers are to publish. A letter's orders go with the letter when it is erased.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("topic", ExactString(249), nullable=False),
+    # Key, value and headers are emptied once the order is done.
+    Column("key", Bytes),
+    Column("value", Bytes),
+    Column("headers", ExactString(), nullable=False),
+    Column("dead_letter_number", RowNumber, ForeignKey("dead_letters.number", ondelete="CASCADE"), index=True),
+    Column("ordered_by", ExactString(128), nullable=False),
+    Column("ordered_at", UtcDateTime, nullable=False),
+    # The consumer that carries it out, as a random number, and until when nobody else does.
+    Column("claimed_by", BigInteger),
+    Column("claimed_until", UtcDateTime),
+    Column("done_at", UtcDateTime),
+    Column("published_partition", Integer),
+    Column("published_offset", BigInteger),
+    # Why Kafka will never take it.
+    Column("refused", ExactString(1000)),
+    Index("outbox_to_do", "done_at", "number"),
 )
 
 hourly_counts = Table(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from liuyan.store.batch import Advance, Batch, BatchOutcome, DeadLetter
 from liuyan.store.claim import Decided, content_fields, decide_under_lock, new_token
+from liuyan.store.copies import settle_copies
 from liuyan.store.dead_letters import comment_key, key_digest, letter_row, sentence, surviving
 from liuyan.store.decide import HourlyCount, count_changes
 from liuyan.store.errors import FencedError
@@ -27,6 +28,8 @@ async def write_rows(session: WriteSession, batch: Batch, erasure_key: bytes, tr
         await _erase(session, decided, changes_erase=became["erased"] > 0)
         await _write_comments(session, decided, token)
         await _write_predictions(session, decided)
+    if batch.copies:
+        letters = await settle_copies(session, batch.copies, letters, erasure_key)
     if letters:
         await session.run(session.statements.write_letters, [letter_row(letter, truncate) for letter in letters])
     if changes:

@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 import pytest_asyncio
 from sqlalchemy import text
 
-from liuyan.store.batch import Arrival, DeadLetter, Tombstone
+from liuyan.store.batch import Arrival, Batch, Copy, DeadLetter, Tombstone
+from liuyan.store.copies import seal
+from liuyan.store.letters import LetterFilter, list_letters
 from liuyan.store.store import Store
 from tests.store.conftest import ready_store
-from tests.store.feed import Feed, arrival, dead_letter, feed_of, tombstone
+from tests.store.feed import ERASURE_KEY, PARTITION, Feed, arrival, dead_letter, feed_of, tombstone
 
 COUNTED = ("insert", "insert_select", "select", "update", "update_multi", "delete", "delete_multi", "replace", "commit")
 Records = Sequence[Arrival | Tombstone | DeadLetter]
@@ -63,6 +65,28 @@ async def test_the_number_of_statements_does_not_grow_with_the_batch(server_feed
     assert large == small
     assert small["new"] == {"insert_select": 3, "select": 2, "update_multi": 1, "commit": 1}
     assert max(sum(counts.values()) for counts in small.values()) <= 16
+
+
+async def copies_cost(feed: Feed, offsets: range) -> dict[str, int]:
+    """What it costs that copies of so many letters fail again; the letters' numbers are read before."""
+    letters = [dead_letter(offset, b"copied:%d" % offset) for offset in offsets]
+    await feed.send(*letters)
+    stored = await list_letters(feed.store, LetterFilter(), len(letters))
+    copies = [
+        Copy(PARTITION, -letter.number, letter.key, b"{", seal(ERASURE_KEY, letter.number, letter.key, b"{"))
+        for letter in stored
+    ]
+    failed = [dead_letter(copy.offset, copy.key) for copy in copies]
+    before = await statements_run(feed.store)
+    await feed.store.write_batch(Batch(feed.model.number, [], failed, copies))
+    after = await statements_run(feed.store)
+    return {name: after[name] - before[name] for name in COUNTED if after[name] != before[name]}
+
+
+async def test_copies_of_letters_cost_two_statements_however_many_they_are(server_feed: Feed) -> None:
+    await server_feed.send(arrival("warm-up"))
+    assert await copies_cost(server_feed, range(10, 12)) == {"select": 1, "update_multi": 1, "commit": 1}
+    assert await copies_cost(server_feed, range(1000, 1700)) == {"select": 1, "update_multi": 1, "commit": 1}
 
 
 async def test_an_empty_batch_moves_the_offset_alone(server_feed: Feed) -> None:

@@ -1,0 +1,288 @@
+"""`liuyan consumer deadletters`: look at records that broke the contract, publish them again, or put them aside."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from liuyan.store.letters import Letter, LetterFilter
+    from liuyan.store.store import Store
+
+app = typer.Typer(help="Look at dead letters, publish them again, or put them aside.", no_args_is_help=True)
+
+Reason = Annotated[str | None, typer.Option(help="Only letters of this reason, for example invalid_field.")]
+Topic = Annotated[str | None, typer.Option(help="Only letters of this topic.")]
+State = Annotated[str | None, typer.Option(help="Only letters of this state: open, requeued, resolved or discarded.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+        help="Only letters stored since this time, in UTC where it names no offset.",
+    ),
+]
+Numbers = Annotated[list[int] | None, typer.Argument(min=1, help="Numbers, as `list` shows them.")]
+EveryLetter = Annotated[bool, typer.Option("--all", help="Every open letter that the filters leave.")]
+By = Annotated[str | None, typer.Option(help="Who decides this; by default the name of your account.")]
+
+
+@app.command("list", epilog="Example: liuyan consumer deadletters list --reason invalid_field --since 2026-01-31")
+def list_(
+    reason: Reason = None,
+    topic: Topic = None,
+    state: State = None,
+    since: Since = None,
+    every: Annotated[bool, typer.Option("--all", help="Also those that are resolved or discarded.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a letter and line.")] = False,
+) -> None:
+    """List dead letters that nobody has settled yet, the newest first."""
+    from liuyan.store.letters import list_letters
+
+    wanted = _filter(reason, topic, state, since, every=every)
+    letters = _with_store(lambda store: list_letters(store, wanted, limit))
+    if as_json:
+        for letter in letters:
+            typer.echo(_json(_fields(letter)))
+    else:
+        _show_table(letters)
+
+
+@app.command(epilog="Example: liuyan consumer deadletters show 17")
+def show(
+    number: Annotated[int, typer.Argument(min=1, help="Number, as `list` shows it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Show one letter: what the record held, why it was refused, and what was done about it."""
+    from dataclasses import asdict
+
+    from liuyan.store.letters import read_letter
+
+    letter, content, orders = _with_store(lambda store: read_letter(store, number))
+    fields = {**_fields(letter), **_content(content.value, content.headers)}
+    if as_json:
+        typer.echo(_json({**fields, "orders": [asdict(order) for order in orders]}))
+        return
+    for name, value in fields.items():
+        if name not in ("headers", "value", "value_base64"):
+            typer.echo(f"{name:<16} {'-' if value is None else value}")
+    for header, value in content.headers:
+        typer.echo(f"{'header':<16} {header}: {_readable(value)}")
+    typer.echo(f"{'history':<16} {letter.stored_at:%Y-%m-%d %H:%M:%S} stored")
+    for order in orders:
+        typer.echo(f"{'':<16} {order.ordered_at:%Y-%m-%d %H:%M:%S} requeued by {order.ordered_by}")
+        if order.refused is not None:
+            typer.echo(f"{'':<16} {order.done_at:%Y-%m-%d %H:%M:%S} {order.refused}")
+        elif order.done_at is not None:
+            place = f"partition {order.published_partition}, offset {order.published_offset}"
+            typer.echo(f"{'':<16} {order.done_at:%Y-%m-%d %H:%M:%S} published at {place}")
+    if letter.settled_at is not None:
+        by = f" by {letter.settled_by}" if letter.settled_by else ""
+        typer.echo(f"{'':<16} {letter.settled_at:%Y-%m-%d %H:%M:%S} {letter.state}{by}")
+    typer.echo(f"value\n{_readable(content.value)}")
+
+
+@app.command(epilog="Example: liuyan consumer deadletters export letters.jsonl --all")
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to write; - is standard output.")] = Path("-"),
+    reason: Reason = None,
+    topic: Topic = None,
+    state: State = None,
+    since: Since = None,
+    every: Annotated[bool, typer.Option("--all", help="Also those that are resolved or discarded.")] = False,
+) -> None:
+    """Write letters with all they hold as JSON lines, the oldest first; what is not UTF-8 is base64."""
+    from liuyan.errors import UsageError
+
+    wanted = _filter(reason, topic, state, since, every=every)
+    try:
+        count = _with_store(lambda store: _export(store, wanted, file))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from None
+    typer.echo(f"Exported {count} dead letters.", err=True)
+
+
+@app.command(
+    epilog="Examples: liuyan consumer deadletters requeue 17 18; "
+    "liuyan consumer deadletters requeue --reason platform_not_allowed --all"
+)
+def requeue(
+    numbers: Numbers = None,
+    reason: Reason = None,
+    topic: Topic = None,
+    since: Since = None,
+    every: EveryLetter = False,
+    by: By = None,
+) -> None:
+    """Order letters to be published again to their topic, as they were; a running consumer does it within seconds.
+
+    A copy that is stored resolves its letter; one that fails again says in the letter why. Ordering twice is safe.
+    """
+    from liuyan.store.letters import requeue as requeue_numbers
+    from liuyan.store.letters import requeue_all
+
+    who = by or _account()
+    if _are_named(numbers, (reason, topic, since), every=every):
+        count = _with_store(lambda store: requeue_numbers(store, numbers or [], who))
+    else:
+        wanted = _filter(reason, topic, "open", since, every=False)
+        count = _with_store(lambda store: requeue_all(store, wanted, who))
+    typer.echo(f"Ordered {count} dead letters to be published again.")
+
+
+@app.command(epilog="Example: liuyan consumer deadletters discard 17 --by wang")
+def discard(
+    numbers: Numbers = None,
+    reason: Reason = None,
+    topic: Topic = None,
+    since: Since = None,
+    every: EveryLetter = False,
+    by: By = None,
+) -> None:
+    """Put letters aside as dealt with; `list --all` still shows them, with who did it and when."""
+    from liuyan.store.letters import discard as discard_numbers
+    from liuyan.store.letters import discard_all
+
+    who = by or _account()
+    if _are_named(numbers, (reason, topic, since), every=every):
+        count = _with_store(lambda store: discard_numbers(store, numbers or [], who))
+    else:
+        wanted = _filter(reason, topic, "open", since, every=False)
+        count = _with_store(lambda store: discard_all(store, wanted, who))
+    typer.echo(f"Discarded {count} dead letters.")
+
+
+def _are_named(numbers: list[int] | None, filters: tuple[object, ...], *, every: bool) -> bool:
+    """Whether letters are chosen by number. Raises UsageError unless it is either numbers or --all."""
+    from liuyan.errors import UsageError
+
+    filtered = any(one is not None for one in filters)
+    if bool(numbers) == every or (numbers and filtered):
+        raise UsageError("Name the numbers of letters, or say --all with or without --reason, --topic and --since.")
+    return bool(numbers)
+
+
+def _filter(
+    reason: str | None, topic: str | None, state: str | None, since: datetime | None, *, every: bool
+) -> "LetterFilter":
+    from datetime import UTC
+
+    from liuyan.errors import UsageError
+    from liuyan.store.letters import UNSETTLED, LetterFilter, LetterState
+
+    states = frozenset() if every else UNSETTLED
+    if state is not None:
+        try:
+            states = frozenset({LetterState(state)})
+        except ValueError:
+            raise UsageError(f"{state!r} is not a state: say {', '.join(LetterState)}.") from None
+    if since is not None and since.tzinfo is None:
+        since = since.replace(tzinfo=UTC)
+    return LetterFilter(reason, topic, states, since)
+
+
+def _with_store(read: Any) -> Any:
+    """Run something that awaits the store, once it is known to be ready."""
+    import asyncio
+
+    from liuyan.settings import load_settings
+    from liuyan.store.store import Store
+
+    async def run() -> Any:
+        settings = load_settings()
+        async with Store.open(settings.required_database_url(), lock_wait_seconds=settings.lock_wait_seconds) as store:
+            await store.check_ready()
+            return await read(store)
+
+    return asyncio.run(run())
+
+
+async def _export(store: "Store", wanted: "LetterFilter", file: Path) -> int:
+    from rich.console import Console
+
+    from liuyan.store.letters import export_letters
+
+    count = 0
+    status = Console(stderr=True).status("exporting dead letters")
+    with status, sys.stdout if str(file) == "-" else file.open("w", encoding="utf-8") as lines:
+        async for letter, content in export_letters(store, wanted):
+            lines.write(_json({**_fields(letter), **_content(content.value, content.headers)}) + "\n")
+            count += 1
+            status.update(f"exporting dead letters: {count}")
+    return count
+
+
+def _fields(letter: "Letter") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    fields = asdict(letter)
+    return {**fields, **_bytes("key", fields.pop("key"))}
+
+
+def _content(value: bytes | None, headers: Any) -> dict[str, Any]:
+    return {
+        "headers": [{"name": name, **_bytes("value", content)} for name, content in headers],
+        **_bytes("value", value),
+    }
+
+
+def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
+    """A field of text, or NAME_base64 where the bytes are not UTF-8."""
+    import base64
+
+    if content is None:
+        return {name: None}
+    try:
+        return {name: content.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(content).decode()}
+
+
+def _readable(content: bytes | None) -> str:
+    """Bytes for a person to read: what is not UTF-8, and what a terminal would obey, is escaped."""
+    if content is None:
+        return "(none)"
+    text = content.decode(errors="backslashreplace")
+    return "".join(one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode() for one in text)
+
+
+def _json(fields: dict[str, Any]) -> str:
+    import json
+
+    return json.dumps(fields, ensure_ascii=False, default=str)
+
+
+def _show_table(letters: "list[Letter]") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for heading in ("number", "stored", "topic", "partition", "offset", "key", "state", "tries", "reason", "detail"):
+        table.add_column(heading, justify="right" if heading in ("number", "partition", "offset", "tries") else "left")
+    for one in letters:
+        table.add_row(
+            str(one.number),
+            f"{one.stored_at:%Y-%m-%d %H:%M:%S}",
+            one.topic,
+            str(one.partition),
+            str(one.offset),
+            Text(_readable(one.key)[:40]),
+            one.state,
+            str(one.attempts),
+            one.reason,
+            Text(_readable(one.detail.encode())[:120]),
+        )
+    Console().print(table)
+    typer.echo(f"{len(letters)} dead letters")
+
+
+def _account() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # A container's user may have no name.
+        return "unknown"

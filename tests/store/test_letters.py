@@ -1,0 +1,265 @@
+"""Dead letters are ordered, published by one, settled by their copies, and put aside: on every database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import text, update
+
+from liuyan.errors import UsageError
+from liuyan.store.batch import Advance, Arrival, Batch, BatchOutcome, Copy, DeadLetter, PartitionKey, Tombstone
+from liuyan.store.copies import LETTER_HEADER, seal
+from liuyan.store.letters import (
+    Letter,
+    LetterFilter,
+    LetterState,
+    count_letters,
+    discard,
+    discard_all,
+    export_letters,
+    list_letters,
+    read_letter,
+    requeue,
+    requeue_all,
+)
+from liuyan.store.outbox import Order, Published, any_orders, claim_orders, mark_published, mark_refused
+from liuyan.store.store import Store
+from liuyan.store.tables import outbox
+from tests.store.feed import ERASURE_KEY, PARTITION, Feed, arrival, dead_letter, feed_of, tombstone
+
+EVERYTHING = LetterFilter(states=frozenset())
+NOT_UTF8 = b"\xff\x00{"
+HEADERS = (("trace", b"\xfe"), ("empty", None))
+TOPICS = ["comments"]
+
+
+async def claimed(store: Store, topics: list[str] = TOPICS, lease_seconds: float = 60) -> list[Order]:
+    return await claim_orders(store, topics, ERASURE_KEY, limit=10, lease_seconds=lease_seconds)
+
+
+async def all_letters(store: Store) -> list[Letter]:
+    return await list_letters(store, EVERYTHING, 100)
+
+
+async def only_letter(store: Store) -> Letter:
+    [letter] = await all_letters(store)
+    return letter
+
+
+async def deliver(feed: Feed, order: Order, became: Arrival | Tombstone | DeadLetter) -> BatchOutcome:
+    """Send the copy that an order published, as a consumer does that reads it at its next offset."""
+    header = dict(order.headers)[LETTER_HEADER]
+    assert header is not None
+    copy = Copy(feed.partition, feed.offset, order.key, order.value, header)
+    if isinstance(became, DeadLetter):
+        became = replace(became, offset=feed.offset, partition=feed.partition, key=order.key, value=order.value)
+    advance = Advance(feed.partition, feed.offset, feed.offset + 1)
+    feed.offset += 1
+    return await feed.store.write_batch(Batch(feed.model.number, [advance], [became], [copy]))
+
+
+async def requeued(feed: Feed) -> Order:
+    """One letter, ordered and claimed."""
+    await feed.send(dead_letter(feed.offset, value=NOT_UTF8, headers=HEADERS))
+    letter = (await all_letters(feed.store))[0]
+    assert await requeue(feed.store, [letter.number], "wang") == 1
+    [order] = await claimed(feed.store)
+    return order
+
+
+async def test_an_order_holds_the_record_as_it_was_and_the_letters_header(feed: Feed) -> None:
+    order = await requeued(feed)
+    assert (order.topic, order.key, order.value) == ("comments", b"forum:1", NOT_UTF8)
+    assert tuple(order.headers[:2]) == HEADERS
+    assert order.headers[2] == (LETTER_HEADER, seal(ERASURE_KEY, order.letter or 0, b"forum:1", NOT_UTF8))
+    assert (await only_letter(feed.store)).state is LetterState.REQUEUED
+
+
+async def test_ordering_twice_is_one_order(feed: Feed) -> None:
+    await feed.send(dead_letter(0))
+    number = (await only_letter(feed.store)).number
+    assert await requeue(feed.store, [number], "wang") == 1
+    assert await requeue(feed.store, [number], "li") == 0
+    assert await requeue_all(feed.store, LetterFilter(), "li") == 0
+    assert len(await claimed(feed.store)) == 1
+    assert (await only_letter(feed.store)).attempts == 1
+
+
+async def test_of_two_consumers_one_carries_an_order_out_until_its_lease_ends(feed: Feed) -> None:
+    order = await requeued(feed)
+    assert await claimed(feed.store) == []
+    assert await any_orders(feed.store, TOPICS)
+    async with feed.store.writing() as session:
+        ended = datetime.now(UTC) - timedelta(seconds=1)
+        await session.connection.execute(update(outbox).values(claimed_until=ended))
+    [again] = await claimed(feed.store)
+    assert (again.number, again.claim != order.claim) == (order.number, True)
+    await mark_published(feed.store, [Published(order, 1, 5)])  # Too late: it is another's now.
+    assert await any_orders(feed.store, TOPICS)
+    await mark_published(feed.store, [Published(again, 2, 7)])
+    assert not await any_orders(feed.store, TOPICS)
+    [done] = (await read_letter(feed.store, order.letter or 0))[2]
+    assert (done.published_partition, done.published_offset, done.ordered_by) == (2, 7, "wang")
+    async with feed.store.reading() as connection:
+        assert (await connection.execute(text("SELECT value FROM outbox"))).scalar_one() is None
+
+
+async def test_orders_of_topics_that_we_do_not_read_are_left(feed: Feed) -> None:
+    await feed.send(dead_letter(0))
+    await requeue_all(feed.store, LetterFilter(), "wang")
+    assert await claimed(feed.store, ["other"]) == []
+    assert len(await claimed(feed.store)) == 1
+
+
+async def test_a_copy_that_is_stored_resolves_its_letter_twice_too(feed: Feed) -> None:
+    order = await requeued(feed)
+    assert await deliver(feed, order, arrival()) == BatchOutcome(new=1)
+    assert await deliver(feed, order, arrival()) == BatchOutcome(same=1)
+    letter = await only_letter(feed.store)
+    assert (letter.state, letter.latest_offset, letter.offset) == (LetterState.RESOLVED, 2, 0)
+    assert letter.settled_at is not None
+    with pytest.raises(UsageError, match="is resolved already"):
+        await requeue(feed.store, [letter.number], "wang")
+    with pytest.raises(UsageError, match="is resolved already"):
+        await discard(feed.store, [letter.number], "wang")
+
+
+async def test_a_copy_that_fails_again_updates_its_letter_twice_too(feed: Feed) -> None:
+    order = await requeued(feed)
+    failure = replace(dead_letter(), reason="invalid_field", detail="Text is missing.")
+    for at in (1, 2):
+        assert await deliver(feed, order, failure) == BatchOutcome(dead=1)
+        letter = await only_letter(feed.store)
+        assert (letter.state, letter.attempts, letter.reason, letter.detail) == (
+            LetterState.OPEN,
+            1,
+            "invalid_field",
+            "Text is missing.",
+        )
+        assert (letter.offset, letter.latest_offset, letter.latest_partition) == (0, at, 0)
+    assert await requeue(feed.store, [letter.number], "wang") == 1
+    assert (await only_letter(feed.store)).attempts == 2
+
+
+async def test_two_copies_in_one_batch_settle_one_letter(feed: Feed) -> None:
+    order = await requeued(feed)
+    header = dict(order.headers)[LETTER_HEADER] or b""
+    letters = [replace(dead_letter(at), key=order.key, value=order.value) for at in (1, 2)]
+    copies = [Copy(PARTITION, letter.offset, order.key, order.value, header) for letter in letters]
+    await feed.store.write_batch(Batch(feed.model.number, [Advance(PARTITION, 1, 3)], letters, copies))
+    letter = await only_letter(feed.store)
+    assert (letter.state, letter.latest_offset) == (LetterState.OPEN, 2)
+
+
+async def test_reading_the_original_record_again_keeps_what_was_decided(feed: Feed) -> None:
+    order = await requeued(feed)
+    await deliver(feed, order, arrival())
+    await feed.store.seek(PARTITION, 0, None)
+    feed.offset = 0
+    await feed.send(dead_letter(0, value=NOT_UTF8, headers=HEADERS))
+    assert (await only_letter(feed.store)).state is LetterState.RESOLVED
+
+
+async def test_a_header_that_we_did_not_seal_settles_nothing(feed: Feed) -> None:
+    order = await requeued(feed)
+    genuine = dict(order.headers)[LETTER_HEADER] or b""
+    forged = [b"%d" % (order.letter or 0), genuine[:-1] + b"x", b"", b"-1 x", b"9" * 30, "１ x".encode()]
+    copies = [Copy(PARTITION, feed.offset + at, order.key, order.value, header) for at, header in enumerate(forged)]
+    copies.append(Copy(PARTITION, feed.offset + len(forged), order.key, b"other", genuine))
+    letters = [dead_letter(copy.offset, copy.key, copy.value) for copy in copies]
+    advance = Advance(PARTITION, feed.offset, feed.offset + len(letters))
+    await feed.store.write_batch(Batch(feed.model.number, [advance], letters, copies))
+    stored = await all_letters(feed.store)
+    assert len(stored) == 1 + len(copies)
+    assert stored[-1].state is LetterState.REQUEUED
+
+
+async def test_another_groups_copy_is_a_record_like_any_other(feed: Feed) -> None:
+    order = await requeued(feed)
+    other = await feed_of(feed.store, partition=PartitionKey("other", "comments", 0))
+    await deliver(other, order, dead_letter())
+    assert [(letter.group, letter.state) for letter in await all_letters(feed.store)] == [
+        ("other", LetterState.OPEN),
+        ("liuyan", LetterState.REQUEUED),
+    ]
+
+
+async def test_a_tombstone_takes_letter_and_orders_with_it_and_a_late_copy_does_not_bring_it_back(feed: Feed) -> None:
+    order = await requeued(feed)
+    await feed.send(tombstone("1", at=60))
+    assert await all_letters(feed.store) == []
+    assert not await any_orders(feed.store, TOPICS)
+    await mark_published(feed.store, [Published(order, 0, 2)])
+    assert await deliver(feed, order, dead_letter()) == BatchOutcome(dead=1)
+    assert await all_letters(feed.store) == []
+
+
+async def test_a_truncated_letter_cannot_be_published_again(feed: Feed) -> None:
+    await feed.send(dead_letter(0), truncate=True)
+    await feed.send(dead_letter(1, b"forum:2"))
+    whole, truncated = await all_letters(feed.store)
+    with pytest.raises(UsageError, match=f"Dead letter {truncated.number} was too large"):
+        await requeue(feed.store, [whole.number, truncated.number], "wang")
+    assert not await any_orders(feed.store, TOPICS)
+    assert await requeue_all(feed.store, LetterFilter(), "wang") == 1
+
+
+async def test_a_discarded_letter_leaves_the_list_and_its_order_is_withdrawn(feed: Feed) -> None:
+    await feed.send(dead_letter(0), dead_letter(1, b"forum:2"))
+    second, first = await all_letters(feed.store)
+    await requeue(feed.store, [first.number], "wang")
+    assert await discard(feed.store, [first.number], "li") == 1
+    assert await discard(feed.store, [first.number], "li") == 0
+    assert not await any_orders(feed.store, TOPICS)
+    assert [letter.number for letter in await list_letters(feed.store, LetterFilter(), 10)] == [second.number]
+    letter, _, [order] = await read_letter(feed.store, first.number)
+    assert (letter.state, letter.settled_by) == (LetterState.DISCARDED, "li")
+    assert order.refused == "withdrawn: li discarded the letter"
+    assert await discard_all(feed.store, LetterFilter(), "li") == 1
+    assert await requeue(feed.store, [first.number], "wang") == 1  # Somebody thought again.
+
+
+async def test_what_kafka_refuses_is_open_again_and_says_why(feed: Feed) -> None:
+    order = await requeued(feed)
+    await mark_refused(feed.store, order, "Kafka refuses it: too large")
+    letter, _, [stored] = await read_letter(feed.store, order.letter or 0)
+    assert (letter.state, stored.refused) == (LetterState.OPEN, "Kafka refuses it: too large")
+    assert await requeue(feed.store, [letter.number], "wang") == 1
+
+
+async def test_letters_are_filtered_counted_and_exported_whole(feed: Feed) -> None:
+    other = replace(dead_letter(2, None, None), reason="missing_key")
+    await feed.send(dead_letter(0, value=NOT_UTF8, headers=HEADERS), dead_letter(1, b"\xff"), other)
+    store = feed.store
+    assert [letter.offset for letter in await list_letters(store, LetterFilter(), 2)] == [2, 1]
+    assert [letter.offset for letter in await list_letters(store, LetterFilter(reason="missing_key"), 9)] == [2]
+    assert await list_letters(store, LetterFilter(topic="other"), 9) == []
+    future = datetime.now(UTC) + timedelta(hours=1)
+    assert await list_letters(store, LetterFilter(since=future), 9) == []
+    assert len(await list_letters(store, LetterFilter(since=future - timedelta(hours=2)), 9)) == 3
+    exported = [
+        (letter.key, content.value, content.headers) async for letter, content in export_letters(store, EVERYTHING)
+    ]
+    assert exported == [(b"forum:1", NOT_UTF8, list(HEADERS)), (b"\xff", b"{", []), (None, None, [])]
+    await requeue_all(store, LetterFilter(reason="missing_key"), "wang")
+    assert await count_letters(store, EVERYTHING) == {
+        LetterState.OPEN: 2,
+        LetterState.REQUEUED: 1,
+        LetterState.RESOLVED: 0,
+        LetterState.DISCARDED: 0,
+    }
+
+
+async def test_more_letters_than_one_transaction_takes(feed: Feed) -> None:
+    await feed.send(*(dead_letter(at, b"forum:%d" % at) for at in range(450)))
+    assert await requeue_all(feed.store, LetterFilter(), "wang") == 450
+    assert len([letter async for letter in export_letters(feed.store, LetterFilter())]) == 450
+    assert len(await claimed(feed.store)) == 10
+
+
+async def test_a_letter_that_is_not_there_is_named(feed: Feed) -> None:
+    for act in (requeue, discard):
+        with pytest.raises(UsageError, match="There is no dead letter 999999"):
+            await act(feed.store, [999_999], "wang")
+    with pytest.raises(UsageError, match="There is no dead letter 999999"):
+        await read_letter(feed.store, 999_999)
