@@ -31,8 +31,11 @@ from liuyan.store.store import Store
 log = structlog.get_logger(__name__)
 
 SETTLE_SECONDS = 10.0
-DRAIN_SECONDS = 10.0
-LEAVE_SECONDS = 4.0
+# An end takes 20 s at most: the batch in hand, telling Kafka, leaving the group, and a question to the broker that runs
+# in a thread and cannot be taken back.
+DRAIN_SECONDS = 8.0
+LEAVE_SECONDS = 3.0
+ADMINISTRATION_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,29 @@ async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: b
 
     Raises LiuyanError with one sentence when something is not there at the start, or will not come back.
     """
-    stop = asyncio.Event()
+    stop, begun = asyncio.Event(), asyncio.Event()
+    consuming = asyncio.create_task(_consume(settings, model_path, shadow=shadow, stop=stop, begun=begun))
+
+    def end() -> None:
+        stop.set()
+        if not begun.is_set():
+            # Nothing is in hand yet, and a server that is away may keep the start waiting for long.
+            consuming.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    await asyncio.wait([consuming])
+    if not (consuming.cancelled() and stop.is_set()):
+        consuming.result()
+    log.info("stopped")
+
+
+async def _consume(
+    settings: Settings, model_path: Path | None, *, shadow: bool, stop: asyncio.Event, begun: asyncio.Event
+) -> None:
+    """Open everything in order and work until ``stop``; ``begun`` is set when there is work that must be finished."""
     metrics = ConsumerMetrics()
-    topics = Topics(Connection.of(settings))
+    topics = Topics(Connection.of(settings), timeout=ADMINISTRATION_SECONDS)
     url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
     async with Store.open(url, lock_wait_seconds=settings.lock_wait_seconds) as store:
         # What takes no time to find wrong is looked at before the model is loaded, which takes seconds.
@@ -70,8 +91,7 @@ async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: b
             metrics=metrics,
         )
         with worker:
-            await _Running(settings, store, topics, worker, metrics, identity).run(stop)
-        log.info("stopped")
+            await _Running(settings, store, topics, worker, metrics, identity).run(stop, begun)
 
 
 async def _find_model(store: Store, settings: Settings) -> Path | None:
@@ -155,7 +175,7 @@ class _Running:
         self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_key(), metrics)
         self._identity = identity
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, begun: asyncio.Event) -> None:
         """Work until ``stop`` is set or something cannot go on, whose error is raised."""
         health = serve_health(
             self._settings.consumer_address,
@@ -168,6 +188,7 @@ class _Running:
                 await self._source.start(self._names)
                 model = self._identity.model.sha256[:12]
                 log.info("consuming", topics=self._names, group=self._identity.group, model=model, health=address)
+                begun.set()
                 await self._work(stop)
         finally:
             await self._leave()
