@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ async def _consume(
         path = model_path or await _find_model(store, settings)
         labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
         identity = await identify(store, labeller, settings.group, shadow=shadow)
+        # The vocabulary and PyTorch live as long as we do: the garbage collector need not look at them again and again.
+        gc.freeze()
         worker = Worker(
             labeller,
             model=identity.model.number,
