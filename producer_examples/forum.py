@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 
+from liuyan.consumer.connection import client_settings
+
 PLATFORM = "forum"
 POSTS = [
     ("post-1", "u-7", "t-cameras", "夜景模式真的惊艳，推荐 👍"),
@@ -53,7 +55,7 @@ class Forum:
 
 async def run(kafka: str, topic: str) -> None:
     """Publish four posts, edit the second and erase the fourth."""
-    async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all") as producer:
+    async with AIOKafkaProducer(**client_settings(kafka), enable_idempotence=True, acks="all") as producer:
         forum = Forum(producer, topic)
         posts = [
             {"id": post_id, "author": author, "thread": thread, "text": text, "created_at": now()}

@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
+from liuyan.consumer.connection import client_settings
 from liuyan.consumer.event import CommentEvent, Rejection, parse_value
 
 
@@ -45,8 +46,7 @@ def read_csv(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
 def check(path: Path) -> None:
     """See that every line is a valid event; end the program with the bad ones when there are any."""
     bad, count = [], 0
-    for number, _, event in read_events(path, "Checking"):
-        count += 1
+    for count, (number, _, event) in enumerate(read_events(path, "Checking"), start=1):  # noqa: B007
         bad += [f"line {number}: {event.detail}"] if isinstance(event, Rejection) else []
     if bad:
         sys.exit("\n".join([*bad[:20], f"{len(bad)} of {count} lines are bad: nothing was published."]))
@@ -56,7 +56,7 @@ async def publish(path: Path, kafka: str, topic: str) -> None:
     """Publish every event and see it acknowledged."""
     acknowledged, waiting = 0, []
     try:
-        async with AIOKafkaProducer(bootstrap_servers=kafka, enable_idempotence=True, acks="all") as producer:
+        async with AIOKafkaProducer(**client_settings(kafka), enable_idempotence=True, acks="all") as producer:
             for _, value, event in read_events(path, "Publishing"):
                 if isinstance(event, Rejection):
                     sys.exit("The file changed while it was published: check it and run this again.")

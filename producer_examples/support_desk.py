@@ -15,6 +15,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
+from liuyan.consumer.connection import client_settings
+
 PLATFORM = "support-desk"
 TICKETS = {
     "T-1001": ("customer-12", ["发票一直没有收到", "收到了，处理得很快，谢谢！"]),
@@ -47,7 +49,7 @@ def events() -> list[tuple[bytes, dict[str, str]]]:
 async def run(kafka: str, topic: str) -> None:
     """Publish all messages, then erase those of the customer who wants to be forgotten."""
     async with AIOKafkaProducer(
-        bootstrap_servers=kafka, enable_idempotence=True, acks="all", linger_ms=20, compression_type="gzip"
+        **client_settings(kafka), enable_idempotence=True, acks="all", linger_ms=20, compression_type="gzip"
     ) as producer:
         waiting: list[Awaitable[Any]] = []
         for key, event in events():

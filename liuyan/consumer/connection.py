@@ -1,12 +1,12 @@
 """How every client of ours connects to Kafka: one description, written for aiokafka and for confluent-kafka alike."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from liuyan.errors import SettingsError
-from liuyan.settings import Settings
+from liuyan.settings import Settings, load_settings
 
 Protocol = Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -117,6 +117,14 @@ class Connection:
                 f"cannot be used: {_why(error)}; name PEM files that belong together."
             ) from None
         return context
+
+
+def client_settings(bootstrap: str) -> dict[str, Any]:
+    """What aiokafka's clients take to reach ``bootstrap`` as the settings LIUYAN_KAFKA_... say, for a publisher.
+
+    Raises SettingsError.
+    """
+    return replace(Connection.of(load_settings()), bootstrap=bootstrap).aiokafka()
 
 
 def _why(error: OSError) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
     InvalidTopicError,
     KafkaError,
     MessageSizeTooLargeError,
@@ -30,6 +31,7 @@ LEASE_SECONDS = 90.0
 # Ours is not the limit: the broker says what is too large.
 LARGEST_REQUEST_BYTES = 64 * 1024 * 1024
 NEVER = (
+    ClusterAuthorizationFailedError,
     InvalidTopicError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,

@@ -5,6 +5,7 @@ aiokafka shows no topic ids, so confluent-kafka's administration client asks, in
 
 import asyncio
 import logging
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -34,12 +35,14 @@ class Topics:
 
     def __init__(self, connection: Connection | str, *, timeout: float = 5.0) -> None:
         connection = Connection(connection) if isinstance(connection, str) else connection
+        self._connection = connection
         self._bootstrap = connection.bootstrap
+        # Why a connection was not made: librdkafka tells it here, and its answers only that there is none.
+        self._told: KafkaError | None = None
         self._timeout = timeout
-        self._admin = AdminClient(
-            {**connection.confluent(), "socket.timeout.ms": int(timeout * 1000), "log_level": 2},
-            logger=_silent_logger(),
-        )
+        settings = connection.confluent()
+        settings |= {"socket.timeout.ms": int(timeout * 1000), "log_level": 2, "error_cb": self._note}
+        self._admin = AdminClient(settings, logger=_silent_logger())
 
     async def partitions(self, topic: str) -> int:
         """Number of partitions. Raises BrokerError, and TopicError where there is no such topic."""
@@ -54,6 +57,7 @@ class Topics:
         await asyncio.to_thread(self._create, topic, partitions, replication, settings)
 
     def _partitions(self, topic: str) -> int:
+        self._told = None
         try:
             found = self._admin.list_topics(topic, timeout=self._timeout).topics[topic]
         except KafkaException as error:
@@ -98,8 +102,33 @@ class Topics:
             return BrokerError(self._unreachable(error))
         return UsageError(f"Kafka refuses topic {topic!r}: {error.str()}.")
 
+    def _note(self, error: KafkaError) -> None:
+        if error.code() != KafkaError._ALL_BROKERS_DOWN:
+            self._told = error
+
     def _unreachable(self, error: KafkaError) -> str:
-        return f"Kafka at {self._bootstrap} does not answer ({error.str()}): is it running, and LIUYAN_KAFKA right?"
+        self._admin.poll(0)  # What it has to tell, it tells now.
+        told = self._told
+        if told is not None and told.code() == KafkaError._AUTHENTICATION:
+            return (
+                f"Kafka at {self._bootstrap} does not let user {self._connection.username!r} in: mend "
+                "LIUYAN_KAFKA_SASL_USERNAME, LIUYAN_KAFKA_SASL_PASSWORD or LIUYAN_KAFKA_SASL_MECHANISM."
+            )
+        if told is not None and self._connection.encrypted and "SSL" in told.str():
+            return (
+                f"Kafka at {self._bootstrap} and we cannot agree on TLS ({_tls_fault(told.str())}): mend "
+                "LIUYAN_KAFKA_CA_FILE, LIUYAN_KAFKA_CERTIFICATE_FILE or LIUYAN_KAFKA_SECURITY_PROTOCOL."
+            )
+        return (
+            f"Kafka at {self._bootstrap} does not answer ({error.str()}): is it running, and are LIUYAN_KAFKA and "
+            "LIUYAN_KAFKA_SECURITY_PROTOCOL right?"
+        )
+
+
+def _tls_fault(told: str) -> str:
+    """The few words in librdkafka's long sentence that say what was wrong."""
+    found = re.search(r"SSL routines::([^:]+)", told) or re.search(r"(SSL [^:(]+)", told)
+    return found[1].strip() if found else told
 
 
 def _silent_logger() -> logging.Logger:

@@ -61,6 +61,7 @@ class Kafka(Server):
         self._settings = self.folder / "server.properties"
         self._settings.write_text("".join(f"{name}={value}\n" for name, value in self._all_properties().items()))
         tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._settings)]
+        tool += self._format_options()
         self._run_to_end(self._with_java(*tool), "making its data folder")
 
     def _command(self) -> list[str]:
@@ -80,7 +81,7 @@ class Kafka(Server):
             "controller.quorum.voters": f"1@{controller}",
             "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
             "controller.listener.names": "CONTROLLER",
-            **self._proxy_properties(controller),
+            **self._listener_properties(controller),
             "log.dirs": str(self.folder / "data"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
@@ -98,7 +99,12 @@ class Kafka(Server):
             **self._properties,
         }
 
-    def _proxy_properties(self, controller: str) -> dict[str, str]:
+    def _format_options(self) -> list[str]:
+        """What is added to the command that formats the data folder."""
+        return []
+
+    def _listener_properties(self, controller: str) -> dict[str, str]:
+        """What stands in place of the one plain listener."""
         if self._proxy_port is None:
             return {}
         proxied = f"PROXIED://127.0.0.1:{self.proxied_port}"

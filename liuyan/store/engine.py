@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from liuyan.store.errors import CommitUnknownError, StoreError
 from liuyan.store.faults import sort_fault
+from liuyan.store.tls import refuse_plain, take_tls
 
 DRIVERS = {
     "mysql": "mysql+aiomysql",
@@ -54,7 +55,8 @@ def _open_mysql(url: URL, seconds: int) -> AsyncEngine:
         "sql_mode": "'TRADITIONAL,ONLY_FULL_GROUP_BY'",
         "time_zone": "'+00:00'",
     }
-    return create_async_engine(
+    url, tls = take_tls(url)
+    engine = create_async_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
         hide_parameters=True,  # Comments do not belong into logs.
@@ -64,8 +66,12 @@ def _open_mysql(url: URL, seconds: int) -> AsyncEngine:
         connect_args={
             "connect_timeout": seconds,
             "init_command": "SET SESSION " + ", ".join(f"{name} = {value}" for name, value in settings.items()),
+            **({} if tls is None else {"ssl": tls}),
         },
     )
+    if tls is not None:
+        event.listen(engine.sync_engine, "connect", refuse_plain)
+    return engine
 
 
 def _open_sqlite(url: URL, seconds: int) -> AsyncEngine:

@@ -1,5 +1,7 @@
 """Sorts what a database driver raises into the errors that a caller can act on."""
 
+import ssl
+
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -53,6 +55,7 @@ def unavailable(error: BaseException, url: URL) -> DatabaseUnavailableError:
         place = str(url.database)
     number, message = describe(cause) if isinstance(cause, DBAPIError) else (None, type(cause).__name__)
     sentences = {
+        1043: f"The database at {place} ends the handshake: LIUYAN_DATABASE_URL may ask for TLS and it offer none.",
         1044: f"The user {url.username} may not use the database {url.database} at {place}: grant it the rights.",
         1045: f"The database at {place} refuses the user {url.username}: mend user or password in LIUYAN_DATABASE_URL.",
         1049: f"There is no database {url.database} at {place}: create it, or mend LIUYAN_DATABASE_URL.",
@@ -60,6 +63,12 @@ def unavailable(error: BaseException, url: URL) -> DatabaseUnavailableError:
         1698: f"The database at {place} refuses the user {url.username}: mend user or password in LIUYAN_DATABASE_URL.",
         2003: f"No database answers at {place}: start it, or mend LIUYAN_DATABASE_URL.",
     }
+    tls = _tls_fault(cause)
+    if tls is not None:
+        return DatabaseUnavailableError(
+            f"The database at {place} and we cannot agree on TLS ({tls}): mend ssl_ca, or another ssl_ parameter, in "
+            "LIUYAN_DATABASE_URL."
+        )
     if number in sentences:
         return DatabaseUnavailableError(sentences[number])
     if "unable to open database file" in message:
@@ -67,3 +76,13 @@ def unavailable(error: BaseException, url: URL) -> DatabaseUnavailableError:
     if "not a database" in message:
         return DatabaseUnavailableError(f"The file {place} is not an SQLite database: mend LIUYAN_DATABASE_URL.")
     return DatabaseUnavailableError(f"The database at {place} cannot be used: {message}.")
+
+
+def _tls_fault(error: BaseException) -> str | None:
+    """What was wrong with TLS, when a connection failed for that."""
+    below: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    while below is not None:
+        if isinstance(below, ssl.SSLError):
+            return str(getattr(below, "verify_message", "") or below.reason)
+        below = below.__cause__ or below.__context__
+    return None

@@ -1,0 +1,179 @@
+"""A Kafka with TLS, users and access control lists: everything works over it, and what is wrong is one line."""
+
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+
+from liuyan.consumer.connection import Connection
+from liuyan.errors import SettingsError
+from liuyan.local_stack.certificates import Authority
+from liuyan.local_stack.secured_kafka import SecuredKafka
+from tests.harness import Installation, Process, comment, get
+
+PASSWORDS = {name: secrets.token_hex(8) for name in ("consumer", "forum", "desk", "stranger")}
+CLIENT = "User:CN=client"
+# Who may write nowhere does not even get a producer's number.
+REFUSED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
+
+
+@dataclass(frozen=True)
+class Secured:
+    """The broker, and the certificate of a client that it knows."""
+
+    broker: SecuredKafka
+    certificate: Path
+    key: Path
+
+    def user(self, name: str) -> Connection:
+        broker = self.broker
+        return Connection(broker.sasl_ssl, "sasl_ssl", "SCRAM-SHA-512", name, PASSWORDS[name], broker.authority.file)
+
+    def allow(self, principal: str, kind: ResourceType, name: str, *operations: AclOperation) -> None:
+        administrator = AdminClient({"bootstrap.servers": self.broker.bootstrap})
+        bindings = [
+            AclBinding(kind, name, ResourcePatternType.LITERAL, principal, "*", operation, AclPermissionType.ALLOW)
+            for operation in operations
+        ]
+        for future in administrator.create_acls(bindings).values():
+            future.result(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def secured() -> Iterator[Secured]:
+    """One broker for the module."""
+    with SecuredKafka(PASSWORDS) as broker:
+        yield Secured(broker, *broker.authority.issue("client"))
+
+
+@pytest.fixture
+async def installation(secured: Secured, topic: str, tmp_path: Path) -> Installation:
+    """A topic of the forum's and one of the desk's, bound by access control lists, and a consumer that reads both."""
+    broker = secured.broker
+    settings = {
+        "LIUYAN_TOPICS": f"{topic}=forum,{topic}-desk=desk",
+        "LIUYAN_KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
+        "LIUYAN_KAFKA_SASL_USERNAME": "consumer",
+        "LIUYAN_KAFKA_SASL_PASSWORD": PASSWORDS["consumer"],
+        "LIUYAN_KAFKA_CA_FILE": str(broker.authority.file),
+    }
+    database = f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}"
+    ours = Installation(broker.sasl_ssl, topic, database, tmp_path, settings)
+    ours.migrate()
+    for name, platform in ((topic, "forum"), (f"{topic}-desk", "desk")):
+        await Installation(broker.bootstrap, name, database, tmp_path).create_topic(partitions=1)
+        secured.allow(f"User:{platform}", ResourceType.TOPIC, name, AclOperation.WRITE)
+        for reader in ("User:consumer", CLIENT):
+            secured.allow(reader, ResourceType.TOPIC, name, AclOperation.READ, AclOperation.WRITE)
+    secured.allow("User:consumer", ResourceType.GROUP, "liuyan", AclOperation.READ)
+    return ours
+
+
+async def publish(connection: Connection, topic: str, platform: str) -> None:
+    record = comment("1", "很好", platform=platform)
+    async with AIOKafkaProducer(**connection.aiokafka(), enable_idempotence=True) as producer:
+        await producer.send_and_wait(topic, record.value, key=record.key)
+
+
+def stored(ours: Installation, count: int, consumer: Process) -> None:
+    ours.wait_for(lambda: ours.comments() == count, seconds=60, process=consumer)
+
+
+async def test_a_platform_writes_to_its_own_topic_alone_and_is_read_over_tls(
+    installation: Installation, secured: Secured
+) -> None:
+    ours = installation
+    with ours.consumer() as consumer:
+        await publish(secured.user("forum"), ours.topic, "forum")
+        await publish(secured.user("desk"), f"{ours.topic}-desk", "desk")
+        for stranger, topic in (("forum", f"{ours.topic}-desk"), ("desk", ours.topic), ("stranger", ours.topic)):
+            with pytest.raises(REFUSED):
+                await publish(secured.user(stranger), topic, stranger)
+        stored(ours, 2, consumer)
+        # What another platform's user was let through would be a dead letter all the same.
+        await publish(secured.user("forum"), ours.topic, "desk")
+        ours.wait_for(lambda: ours.stored() == 3, seconds=30, process=consumer)
+        assert ours.number("SELECT COUNT(*) FROM dead_letters WHERE reason = 'platform_not_allowed'") == 1
+        assert ours.run("consumer", "deadletters", "requeue", "--all").returncode == 0
+        ours.wait_for(lambda: ours.stored() == 4, seconds=30, process=consumer)
+        assert get(f"{consumer.health()}/readyz")[0] == 200
+    done = ours.run("consumer", "status")
+    assert done.stdout.splitlines()[-1] == "lag 0"
+
+
+def test_the_forum_example_publishes_over_tls(installation: Installation, secured: Secured) -> None:
+    ours = installation
+    environment = ours.environment(LIUYAN_KAFKA_SASL_USERNAME="forum", LIUYAN_KAFKA_SASL_PASSWORD=PASSWORDS["forum"])
+    program = Path(__file__).parents[2] / "producer_examples" / "forum.py"
+    command = [sys.executable, str(program), "--kafka", secured.broker.sasl_ssl, "--topic", ours.topic]
+    done = subprocess.run(command, env=environment, cwd=ours.folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "erased post-4" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("listener", "mechanism"),
+    [("sasl_ssl", "SCRAM-SHA-256"), ("sasl_ssl", "PLAIN"), ("sasl_plaintext", "SCRAM-SHA-512"), ("ssl", "PLAIN")],
+)
+async def test_every_way_in(installation: Installation, secured: Secured, listener: str, mechanism: str) -> None:
+    settings = {
+        "LIUYAN_KAFKA": str(getattr(secured.broker, listener)),
+        "LIUYAN_KAFKA_SECURITY_PROTOCOL": listener,
+        "LIUYAN_KAFKA_SASL_MECHANISM": mechanism,
+        "LIUYAN_KAFKA_CERTIFICATE_FILE": str(secured.certificate),
+        "LIUYAN_KAFKA_KEY_FILE": str(secured.key),
+    }
+    done = installation.run("consumer", "status", **settings)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "lag 0"
+
+
+def one_line(ours: Installation, **settings: str) -> str:
+    done = ours.run("consumer", "run", **settings)
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1, done.stderr
+    line = done.stderr
+    assert line.startswith("liuyan: ")
+    assert PASSWORDS["consumer"] not in line
+    return line
+
+
+async def test_what_is_wrong_is_one_line(installation: Installation, secured: Secured, tmp_path: Path) -> None:
+    foreign = Authority(tmp_path / "foreign")
+    certificate, _ = foreign.issue("client")
+    cases: list[tuple[str, dict[str, str]]] = [
+        ("SASL_PASSWORD", {"SASL_PASSWORD": "wrong"}),
+        ("SASL_USERNAME", {"SASL_USERNAME": "nobody"}),
+        ("certificate verify failed", {"CA_FILE": str(foreign.file)}),
+        ("No such file", {"CA_FILE": str(tmp_path / "absent.pem")}),
+        ("cannot be used", {"CA_FILE": str(secured.key)}),
+        ("that belong together", {"CERTIFICATE_FILE": str(certificate), "KEY_FILE": str(secured.key)}),
+        ("SECURITY_PROTOCOL", {"SECURITY_PROTOCOL": "plaintext"}),
+        ("authorization failed", {"SASL_USERNAME": "stranger", "SASL_PASSWORD": PASSWORDS["stranger"]}),
+    ]
+    settings = [{f"LIUYAN_KAFKA_{name}": value for name, value in case.items()} for _, case in cases]
+    settings.append({"LIUYAN_KAFKA": secured.broker.ssl, "LIUYAN_KAFKA_SECURITY_PROTOCOL": "ssl"})
+    settings.append({"LIUYAN_GROUP": "not-ours"})
+    with ThreadPoolExecutor(4) as several:
+        lines = list(several.map(lambda case: one_line(installation, **case), settings))
+    for line, expected in zip(
+        lines, [*(expected for expected, _ in cases), "CERTIFICATE_FILE", "GroupAuthorizationFailed"], strict=True
+    ):
+        assert expected in line
+
+
+def test_a_connection_keeps_its_password_to_itself() -> None:
+    connection = Connection("host:1", "sasl_ssl", username="u", password="secret")
+    assert "secret" not in repr(connection)
+    with pytest.raises(SettingsError, match="set LIUYAN_KAFKA_SASL_USERNAME and"):
+        Connection("host:1", "sasl_plaintext", username="u").aiokafka()
