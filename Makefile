@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo servers lint types test test-long bench format clean
+.PHONY: help install constraints demo servers lint types test test-long faults bench format clean
 
 help:  ## What can be made here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,9 @@ test: lint types servers  ## Lint, types and tests on genuine servers; DATABASE=
 
 test-long: servers  ## The tests that take longer than the suite's budget
 	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m long
+
+faults: install  ## Break everything under a load and compare every table; EVENTS=200000 SEED=1
+	@$(BIN)/python -m tests.faults --events $(EVENTS) --seed $(SEED)
 
 bench: install  ## Measure the consumer against what the model alone can do
 	@$(BIN)/python -m benchmarks

@@ -1,0 +1,26 @@
+"""The short run that every change must pass; `make faults` is the long one."""
+
+import pytest
+
+from tests.faults.run import Verdict, run
+from tests.faults.schedule import FAULTS
+
+
+def judge(verdict: Verdict) -> None:
+    assert verdict.failures == ()
+    assert str(verdict) == f"events {verdict.events} lost 0 duplicated 0 wrong 0 faults {verdict.faults}"
+
+
+@pytest.mark.timeout(600)
+async def test_every_fault_once_and_every_table_as_the_contract_says() -> None:
+    verdict = await run(events=10_000, seed=7, outage=10, rounds=1)
+    judge(verdict)
+    assert verdict.faults == len(FAULTS)
+    assert verdict.events > 9_000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(2_400)
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_a_long_load(seed: int) -> None:
+    judge(await run(events=200_000, seed=seed, outage=60, rounds=1))
