@@ -29,7 +29,7 @@ def alive(pid: int) -> bool:
     """Whether the process runs; one that ended and was not reaped yet does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
     return state != "Z"
 
