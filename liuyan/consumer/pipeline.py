@@ -87,8 +87,18 @@ class Pipeline:
         """The labeller: run the GRU over closed batches. Runs until it is cancelled."""
         while True:
             async with _taken(self._closed) as closed:
-                if closed.epoch == self._source.epoch:
-                    await self._labelled.put(await self._worker.label(closed))
+                if closed.epoch != self._source.epoch:
+                    continue
+                # Asked after the last poll of the batch: a topic that was made anew between two fetches, under the
+                # same name, goes unnoticed by the client, and would be read on as if nothing had happened.
+                names = sorted({partition.topic for partition in closed.spans})
+                labelled, made_anew = await asyncio.gather(
+                    self._worker.label(closed), self._positions.changed_ids(names)
+                )
+                if not made_anew:
+                    await self._labelled.put(labelled)
+                elif closed.epoch == self._source.epoch:
+                    self.reset("topic_made_anew")
 
     async def write(self) -> None:
         """The writer: store labelled batches, in order. Runs until it is cancelled."""

@@ -39,6 +39,7 @@ class Topics:
         self._bootstrap = connection.bootstrap
         # Why a connection was not made: librdkafka tells it here, and its answers only that there is none.
         self._told: KafkaError | None = None
+        self._embedded: bool | None = None
         self._timeout = timeout
         settings = connection.confluent()
         settings |= {"socket.timeout.ms": int(timeout * 1000), "log_level": 2, "error_cb": self._note}
@@ -70,7 +71,7 @@ class Topics:
 
     def _ids(self, topics: Sequence[str]) -> dict[str, str]:
         ids: dict[str, str] = {}
-        if self._is_embedded():
+        if not topics or self._is_embedded():
             return ids
         futures = self._admin.describe_topics(TopicCollection(list(topics)), request_timeout=self._timeout)
         for topic, future in futures.items():
@@ -80,9 +81,11 @@ class Topics:
 
     def _is_embedded(self) -> bool:
         """librdkafka's in-process broker tells no ids: it has no controller, for whom the question would wait."""
-        with suppress(KafkaException):
-            return str(self._admin.list_topics(timeout=self._timeout).cluster_id).startswith(EMBEDDED_CLUSTER)
-        return False
+        if self._embedded is None:
+            with suppress(KafkaException):
+                cluster = str(self._admin.list_topics(timeout=self._timeout).cluster_id)
+                self._embedded = cluster.startswith(EMBEDDED_CLUSTER)
+        return bool(self._embedded)
 
     def _create(self, topic: str, partitions: int, replication: int, settings: dict[str, str]) -> None:
         order = NewTopic(topic, num_partitions=partitions, replication_factor=replication, config=settings)
