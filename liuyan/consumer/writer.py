@@ -1,4 +1,4 @@
-"""Step 5: write a labelled batch, come what may: retry what passes, halve what never will, ask when nobody knows."""
+"""Step 5: write a labelled batch, come what may: retry what passes, halve what never will, tell what nobody knows."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -46,6 +46,9 @@ class Writer:
                 return await self._write(labelled)
         except FencedError:
             return Written.FENCED
+        except CommitUnknownError:
+            # The stored offsets know: they are read again, and the batch is polled again from wherever they stand.
+            return Written.COMMIT_UNKNOWN
 
     async def _write(self, labelled: LabelledBatch, *, truncate: bool = False) -> Written:
         if not self._wanted(labelled.epoch):
@@ -55,27 +58,11 @@ class Writer:
             outcome = await self._retry(
                 lambda: self._store.write_batch(batch, truncate_dead_letters=truncate), labelled.epoch
             )
-        except CommitUnknownError:
-            return await self._ask(labelled)
         except PermanentStoreError as error:
             return await self._halve(labelled, error, truncated=truncate)
         if outcome is None:
             return Written.ABANDONED
         self._count(labelled, outcome)
-        return Written.STORED
-
-    async def _ask(self, labelled: LabelledBatch) -> Written:
-        """COMMIT's answer was lost: a stored offset equal to the batch's own next one says that it was stored."""
-        topics = sorted({advance.partition.topic for advance in labelled.advances})
-        group = labelled.advances[0].partition.group
-        stored = await self._retry(lambda: self._store.positions(group, topics), labelled.epoch)
-        if stored is None:
-            return Written.ABANDONED
-        for advance in labelled.advances:
-            state = stored.get((advance.partition.topic, advance.partition.partition))
-            if state is None or state.next_offset != advance.next_offset:
-                return Written.COMMIT_UNKNOWN
-        log.warning("a commit whose answer was lost had been stored", records=len(labelled.entries))
         return Written.STORED
 
     async def _halve(self, labelled: LabelledBatch, error: PermanentStoreError, *, truncated: bool) -> Written:
