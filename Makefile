@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo servers lint types test test-long faults bench format clean
+.PHONY: help install constraints demo servers lint types test test-long faults mutations bench format clean
 
 help:  ## What can be made here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ test-long: servers  ## The tests that take longer than the suite's budget
 
 faults: install  ## Break everything under a load and compare every table; EVENTS=200000 SEED=1
 	@$(BIN)/python -m tests.faults --events $(EVENTS) --seed $(SEED)
+
+mutations: install  ## Show that the faults catch defects: each one turns a run red
+	@$(BIN)/python -m tests.faults.mutations
 
 bench: install  ## Measure the consumer against what the model alone can do
 	@$(BIN)/python -m benchmarks

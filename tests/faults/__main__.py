@@ -5,13 +5,19 @@ import asyncio
 import sys
 
 from tests.faults.run import run
+from tests.faults.schedule import FAULTS
 
 parser = argparse.ArgumentParser(prog="make faults")
 parser.add_argument("--events", type=int, default=10_000)
 parser.add_argument("--seed", type=int, default=1)
 parser.add_argument("--outage", type=float, default=60, help="seconds that servers are away")
 parser.add_argument("--rounds", type=int, default=1, help="how often every fault comes")
+parser.add_argument("--only", default="", help="names of faults, separated by commas; all of them by default")
 arguments = parser.parse_args()
-verdict = asyncio.run(run(arguments.events, arguments.seed, arguments.outage, arguments.rounds))
+names = set(filter(None, arguments.only.split(",")))
+if names - {fault.__name__ for fault in FAULTS}:
+    parser.error(f"--only takes {', '.join(fault.__name__ for fault in FAULTS)}")
+faults = [fault for fault in FAULTS if not names or fault.__name__ in names]
+verdict = asyncio.run(run(arguments.events, arguments.seed, arguments.outage, arguments.rounds, faults))
 sys.stdout.write(f"{verdict}\n")
 sys.exit(0 if verdict.clean else 1)

@@ -5,7 +5,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from tests.faults.compare import Differences, compare, read_expected
 from tests.faults.fleet import Fleet
 from tests.faults.load import PARTITIONS, Load, Publisher
 from tests.faults.proxy import Proxy
-from tests.faults.schedule import FAULTS, Stage, run_schedule
+from tests.faults.schedule import FAULTS, Fault, Stage, run_schedule
 from tests.harness import Installation
 
 TOPIC, ARCHIVE = "comments", "archive"
@@ -59,8 +59,8 @@ def say(what: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")
 
 
-async def run(events: int, seed: int, outage: float, rounds: int) -> Verdict:
-    """Publish ``events`` records while every fault comes ``rounds`` times, then compare every table."""
+async def run(events: int, seed: int, outage: float, rounds: int, faults: Sequence[Fault] = FAULTS) -> Verdict:
+    """Publish ``events`` records while each of ``faults`` comes ``rounds`` times, then compare every table."""
     with (
         tempfile.TemporaryDirectory() as name,
         ReservedPort() as port,
@@ -84,18 +84,18 @@ async def run(events: int, seed: int, outage: float, rounds: int) -> Verdict:
         fleet = Fleet(installation, kafka_proxy, mysql.port)
         randomly = random.Random(seed)
         # The load lasts about as long as the faults: each one takes some eight seconds, and the outages.
-        seconds = rounds * (8 * len(FAULTS) + 3 * outage)
+        seconds = rounds * (8 * len(faults) + 3 * outage * len(faults) / len(FAULTS))
         plan = list(Load(seed, events, TOPIC, ARCHIVE).plan())
         publisher = Publisher(kafka.bootstrap, TOPIC, plan, seconds)
         stage = Stage(installation, kafka, mysql, kafka_proxy, fleet, publisher, randomly, outage)
         try:
-            return await _run(stage, rounds)
+            return await _run(stage, rounds, faults)
         finally:
             await fleet.close()
             await kafka_proxy.stop()
 
 
-async def _run(stage: Stage, rounds: int) -> Verdict:
+async def _run(stage: Stage, rounds: int, faults: Sequence[Fault]) -> Verdict:
     publisher = stage.publisher
     for _ in range(CONSUMERS):
         await stage.fleet.join()
@@ -103,7 +103,7 @@ async def _run(stage: Stage, rounds: int) -> Verdict:
     publishing = asyncio.create_task(publisher.run())
     try:
         await asyncio.to_thread(_begun, stage.installation)
-        await run_schedule(stage, rounds, say)
+        await run_schedule(stage, faults, rounds, say)
         await publishing
         say(f"published {publisher.published}, catching up")
         expected, count, ends = await read_expected(stage.kafka.bootstrap, [TOPIC, ARCHIVE])

@@ -248,12 +248,12 @@ FAULTS: Sequence[Fault] = (
 )
 
 
-async def run_schedule(stage: Stage, rounds: int, report: Callable[[str], None]) -> None:
-    """Every fault once a round, in an order of the seed's; between two of them the system may breathe."""
+async def run_schedule(stage: Stage, faults: Sequence[Fault], rounds: int, report: Callable[[str], None]) -> None:
+    """Each of the faults once a round, in an order of the seed's; between two of them the system may breathe."""
     for number in range(rounds):
-        faults = list(FAULTS)
-        stage.randomly.shuffle(faults)
-        for fault in faults:
+        shuffled = list(faults)
+        stage.randomly.shuffle(shuffled)
+        for fault in shuffled:
             if fault is add_partitions and number > 0:
                 continue
             report(fault.__name__)

@@ -1,0 +1,88 @@
+"""`python -m tests.faults.mutations [NAME ...]`: the exit status is 0 only if every defect turned a run red."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+PATCHES = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A defect: the patch's name, what it does, and the faults that are to show it."""
+
+    name: str
+    defect: str
+    faults: str
+
+
+MUTATIONS = (
+    Mutation(
+        "offset_ahead",
+        "the offset is stored ahead of the rows, in a transaction of its own",
+        "cut_database,kill_database",
+    ),
+    Mutation("no_compare", "the compare-and-set of the offset is left out", "zombie,reassigned_in_mid_batch"),
+    Mutation(
+        "decided_early",
+        "what is new or an edit is decided while labelling, not under lock",
+        "database_away,kill_consumer",
+    ),
+    Mutation(
+        "no_reset", "after a lost commit the positions are not read again and the batch is stored again", "lose_commits"
+    ),
+    Mutation("no_erasure_check", "what was erased is not looked at when an event arrives", "kill_consumer"),
+    Mutation("counts_not_corrected", "an edit adds to the counts and takes nothing away", "kill_consumer"),
+)
+
+
+def run(mutation: Mutation, events: int) -> tuple[bool, str]:
+    """Apply a defect to a copy and run the faults on it: whether the run was red, and its last line."""
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name)
+        for folder in ("liuyan", "tests"):
+            shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        apply(mutation, copy)
+        command = [sys.executable, "-m", "tests.faults", "--seed", "5", "--outage", "10"]
+        done = subprocess.run(
+            [*command, "--events", str(events), "--only", mutation.faults],
+            cwd=copy,
+            env={**os.environ, "PYTHONPATH": str(copy)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = done.stdout.splitlines()
+        judged = bool(lines) and lines[-1].startswith("events ")
+        return judged and done.returncode == 1, lines[-1] if lines else done.stderr[-500:]
+
+
+def apply(mutation: Mutation, root: Path, *, only_check: bool = False) -> None:
+    """Apply a patch below ``root``. Raises CalledProcessError when it does not fit the code any more."""
+    patch = PATCHES / f"{mutation.name}.patch"
+    check = ["--check"] if only_check else []
+    subprocess.run(
+        ["git", "apply", *check, str(patch)], cwd=root, check=True, env={**os.environ, "GIT_DIR": "/dev/null"}
+    )
+
+
+def main(names: list[str]) -> int:
+    """Run the defects named, or all of them."""
+    missed = 0
+    for mutation in MUTATIONS:
+        if names and mutation.name not in names:
+            continue
+        caught, line = run(mutation, events=6_000)
+        missed += not caught
+        sys.stdout.write(f"{'caught' if caught else 'MISSED'}  {mutation.name}: {mutation.defect}\n        {line}\n")
+        sys.stdout.flush()
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
