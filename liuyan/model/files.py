@@ -97,5 +97,9 @@ def write_predictions(chunks: Iterator[Sequence[Prediction]], progress: Report) 
             progress("labelling", done, 0)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes standard output once more at exit: let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        forget_output()
+
+
+def forget_output() -> None:
+    """After a broken pipe: Python flushes standard output once more at exit, let that go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

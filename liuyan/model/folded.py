@@ -61,8 +61,10 @@ class Direction:
         # The candidate's recurrent bias stands inside of the reset gate's product; the other two do not.
         table[:, : 2 * hidden] += bias[: 2 * hidden]
         bias[: 2 * hidden] = 0
-        self._hidden = hidden
-        self._table = table
+        self.hidden = hidden
+        self.table = table
+        self.recurrent = recurrent
+        self.bias = bias
         self._product = packed_product(recurrent, bias)
         self._inputs = torch.empty(ROWS, 3 * hidden)
 
@@ -71,14 +73,14 @@ class Direction:
 
         Gives maximum and sum over the steps of the states (rows, hidden), a state kept as (h + 1) / 2.
         """
-        hidden = self._hidden
+        hidden = self.hidden
         state = torch.full((_round_up(rows), hidden), 0.5)
         maximum = torch.zeros(rows, hidden)
         total = torch.zeros(rows, hidden)
         for words in steps:
             running = len(words)
             inputs, now = self._inputs[:running], state[:running]
-            torch.index_select(self._table, 0, words, out=inputs)
+            torch.index_select(self.table, 0, words, out=inputs)
             gates = self._product(state[: _round_up(running)])[:running]
             switches = gates[:, : 2 * hidden].add_(inputs[:, : 2 * hidden]).sigmoid_()
             reset, update = switches[:, :hidden], switches[:, hidden:]
@@ -100,10 +102,10 @@ class FoldedNetwork:
         """``weights`` are those of ``Network``, as float32."""
         hidden = weights["gru.weight_hh_l0"].shape[1]
         with torch.inference_mode():
-            self._forward = Direction(weights, "", hidden)
-            self._backward = Direction(weights, "_reverse", hidden)
-            self._output = weights["output.weight"][0]
-            self._output_bias = weights["output.bias"][0]
+            self.forward = Direction(weights, "", hidden)
+            self.backward = Direction(weights, "_reverse", hidden)
+            self.output = weights["output.weight"][0]
+            self.output_bias = weights["output.bias"][0]
 
     @torch.inference_mode()
     def logits(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
@@ -121,11 +123,11 @@ class FoldedNetwork:
         words = torch.tensor(list(chain.from_iterable(texts)))
         ends = lengths.cumsum(0)
         running = torch.bincount(lengths).flip(0).cumsum(0).flip(0)[1:].tolist()
-        forward = self._forward.run(_walk(words, ends - lengths, 1, running), len(texts))
-        backward = self._backward.run(_walk(words, ends - 1, -1, running), len(texts))
+        forward = self.forward.run(_walk(words, ends - lengths, 1, running), len(texts))
+        backward = self.backward.run(_walk(words, ends - 1, -1, running), len(texts))
         means = [total / lengths[:, None] for _, total in (forward, backward)]
         states = torch.cat([forward[0], backward[0], *means], 1)
-        return torch.addmv(self._output_bias, states.mul_(2).sub_(1), self._output)
+        return torch.addmv(self.output_bias, states.mul_(2).sub_(1), self.output)
 
 
 def _walk(words: Tensor, first: Tensor, stride: int, running: Sequence[int]) -> Iterator[Tensor]:

@@ -10,12 +10,22 @@ import torch
 
 from liuyan.model.artifact import SHIPPED, Artifact, read_artifact
 from liuyan.model.cache import AnswerCache, CacheStatistics
+from liuyan.model.explain import Word, contributions, cut_pieces
 from liuyan.model.folded import FoldedNetwork
 from liuyan.model.normalise import character_table, normalise
 from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary
 
-__all__ = ["CacheStatistics", "Labeller", "Prediction", "PreparedText", "load_labeller", "use_one_core"]
+__all__ = [
+    "CacheStatistics",
+    "Explanation",
+    "Labeller",
+    "Prediction",
+    "PreparedText",
+    "Word",
+    "load_labeller",
+    "use_one_core",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,14 @@ class Prediction:
     label: Literal["positive", "negative"]
     probability: float
     uncertain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A prediction, and the words of the text in order with what each contributed to it."""
+
+    prediction: Prediction
+    words: tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +108,28 @@ class Labeller:
         """``label(prepare(texts))``."""
         return self.label(self.prepare(texts))
 
+    def explain(self, text: str) -> Explanation:
+        """What each word contributed, in five forward passes at most. The words are pieces of ``text`` as it stands.
+
+        The probability is that of ``predict`` to six digits. Of a text that is too long the middle is left out.
+        """
+        pieces = cut_pieces(text, self._table, self._vocabulary)
+        logit, fall = contributions(self._network, pieces)
+        words = tuple(
+            Word(text[slice(*piece.span)], *piece.span, self._scale * value)
+            for piece, value in zip(pieces, fall, strict=True)
+        )
+        return Explanation(self._predict(self._calibrate(logit)), words)
+
     def cache_statistics(self) -> CacheStatistics:
         """Hits and misses of the answer cache, and how many answers it keeps."""
         return self._cache.statistics()
 
     def _probabilities(self, texts: Sequence[tuple[int, ...]]) -> list[float]:
-        logits = self._network.logits(texts).tolist()
-        return [1 / (1 + exp(-self._scale * logit - self._shift)) for logit in logits]
+        return [self._calibrate(logit) for logit in self._network.logits(texts).tolist()]
+
+    def _calibrate(self, logit: float) -> float:
+        return 1 / (1 + exp(-self._scale * logit - self._shift))
 
     def _predict(self, probability: float) -> Prediction:
         label: Literal["positive", "negative"] = "positive" if probability >= 0.5 else "negative"

@@ -19,6 +19,10 @@ _MENTION = re.compile(r"@[\w\-]{2,30}(?=[\s:,。!?@/]|$)")
 _WEIBO_MARK = re.compile(r"\{%|%\}")
 # Three of a kind say "many"; digits stay, since 10000 is not 1000.
 _RUN = re.compile(r"([^\d\s])\1{3,}")
+_MANY = r"\1\1\1"
+
+# In the order in which they are made.
+SUBSTITUTIONS = ((_WEIBO_MARK, " "), (_URL, URL), (_MENTION, MENTION), (_RUN, _MANY))
 
 
 def character_table(simplified: Mapping[str, str]) -> dict[int, str | None]:
@@ -38,4 +42,4 @@ def normalise(text: str, table: Mapping[int, str | None]) -> str:
         text = _URL.sub(URL, text)
     if "@" in text:
         text = _MENTION.sub(MENTION, text)
-    return _RUN.sub(r"\1\1\1", text)
+    return _RUN.sub(_MANY, text)

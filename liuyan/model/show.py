@@ -1,10 +1,16 @@
 """What the commands print for people: tables and coloured words in the terminal."""
 
-from collections.abc import Sequence
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
+from liuyan.model.files import forget_output
+from liuyan.model.labeller import Explanation, Labeller
 from liuyan.model.sources import SOURCES, Found, Presence
 
 MARKS: dict[Presence, str] = {
@@ -12,6 +18,11 @@ MARKS: dict[Presence, str] = {
     "other": "[yellow]another file[/]",
     "missing": "[red]missing[/]",
 }
+
+# How far the calibrated logit falls without a word, for the word to be coloured, and to be coloured strongly.
+FAINT, STRONG = 0.3, 1.0
+# A comment must not command the terminal: control characters are shown as one character that stands for them.
+HARMLESS = {code: "\ufffd" for code in [*range(32), *range(127, 160)] if code != ord("\n")}
 
 
 def show_data(found: Sequence[Found], console: Console) -> None:
@@ -43,3 +54,37 @@ def show_data(found: Sequence[Found], console: Console) -> None:
             "comment a line) into the folder that LIUYAN_DATA_DIR or --data-dir names, under the file's name above.",
             soft_wrap=True,
         )
+
+
+def show_explanation(text: str, explanation: Explanation, console: Console) -> None:
+    """A comment with its label, its words coloured by what they contributed: green for positive, red for negative.
+
+    Below it stand the words that matter most with their figures, so that it can be read without colours too.
+    """
+    prediction = explanation.prediction
+    uncertain = ", uncertain" if prediction.uncertain else ""
+    coloured = Text(text.translate(HARMLESS))
+    for word in explanation.words:
+        if abs(word.contribution) >= FAINT:
+            colour = "green" if word.contribution > 0 else "red"
+            strength = "bold " if abs(word.contribution) >= STRONG else ""
+            coloured.stylize(strength + colour, word.start, word.end)
+    console.print(Text(f"{prediction.label} {prediction.probability:.3f}{uncertain}", "bold"), coloured)
+    top = sorted(explanation.words, key=lambda word: -abs(word.contribution))[:5]
+    console.print(Text("  ".join(f"{word.text.translate(HARMLESS)} {word.contribution:+.2f}" for word in top), "dim"))
+
+
+def write_explanations(texts: Iterable[str], labeller: Labeller, as_json: bool) -> None:
+    """Each comment's explanation on standard output, for people or as a JSON object a line."""
+    console = Console()
+    try:
+        for text in texts:
+            explanation = labeller.explain(text)
+            if as_json:
+                said = {"text": text, **asdict(explanation.prediction), "words": list(map(asdict, explanation.words))}
+                sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
+            else:
+                show_explanation(text, explanation, console)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget_output()

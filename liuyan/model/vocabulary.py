@@ -38,6 +38,11 @@ class Vocabulary:
             numbers = numbers[:head] + numbers[head - self.maximum_tokens :]
         return tuple(numbers) or (0,)
 
+    def numbers(self, word: str) -> list[int]:
+        """The numbers of one word: its own, or those of its characters; none for white space."""
+        number = self._numbers.get(word)
+        return self._spell(word) if number is None else [number]
+
     def _spell(self, word: str) -> list[int]:
         """A word that is not known: its known characters; letters and digits alone would say nothing."""
         if word.isspace():

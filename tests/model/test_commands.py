@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
@@ -140,3 +141,30 @@ def test_train_and_use_what_it_made(tmp_path: Path, run: Run) -> None:
 
 def rated() -> str:
     return "".join(f"a_4,1,房{number}不错\na_1,0,房{number}糟糕\n" for number in range(40))
+
+
+def test_explain_for_people() -> None:
+    result = CliRunner().invoke(
+        app, ["predict", "-", "--explain"], input="不好吃\x1b[2J\n".encode(), catch_exceptions=False
+    )
+    assert result.exit_code == 0
+    first, second = result.stdout.splitlines()
+    assert first.startswith("negative 0.")
+    assert "不好吃" in first
+    assert second.startswith("不 -")
+    assert "\x1b[2J" not in result.stdout
+
+
+def test_explain_for_machines(run: Run, tmp_path: Path) -> None:
+    lines = run("predict", write(tmp_path, "text\n手机很好\n手机很差\n"), "--explain", "--json").splitlines()
+    first, second = map(json.loads, lines)
+    assert (first["label"], second["label"]) == ("positive", "negative")
+    assert "".join(word["text"] for word in first["words"]) == first["text"] == "手机很好"
+    top = max(first["words"], key=lambda word: abs(word["contribution"]))
+    assert top["text"] in "很好"
+    assert top["contribution"] > 0
+
+
+def test_json_without_explain(tiny_artifact: Path) -> None:
+    with pytest.raises(LiuyanError, match="give --explain too"):
+        CliRunner().invoke(app, ["predict", "-", "--json"], catch_exceptions=False)

@@ -68,7 +68,7 @@ def test_for_machines(tmp_path: Path) -> None:
 
 
 def test_for_people() -> None:
-    result = CliRunner().invoke(app, ["data"], catch_exceptions=False, env={"COLUMNS": "250", "LIUYAN_DATA_DIR": ""})
+    result = CliRunner().invoke(app, ["data"], catch_exceptions=False, env={"COLUMNS": "250"})
     assert result.exit_code == 0
     assert "online_shopping" in result.stdout
     assert "SophonPlus/ChineseNlpCorpus" in result.stdout

@@ -1,0 +1,114 @@
+"""Explanations are faithful: leaving out a word moves the probability as they say."""
+
+from collections.abc import Callable
+from itertools import pairwise
+from math import log
+
+import numpy
+import pytest
+
+from liuyan.model.artifact import SHIPPED, read_artifact
+from liuyan.model.explain import LEFT_OUT, Word, contributions, cut_pieces
+from liuyan.model.folded import FoldedNetwork
+from liuyan.model.labeller import Labeller
+from liuyan.model.normalise import character_table, normalise
+from liuyan.model.segment import segment
+from liuyan.model.vocabulary import Vocabulary
+
+
+def logit(probability: float) -> float:
+    return log(probability / (1 - probability))
+
+
+def rank_correlation(first: list[float], second: list[float]) -> float:
+    ranks = numpy.array([first, second]).argsort(1).argsort(1)
+    return float(numpy.corrcoef(ranks[0], ranks[1])[0, 1])
+
+
+def leave_out(labeller: Labeller, text: str, words: tuple[Word, ...]) -> list[float]:
+    """By how much the logit falls without each word, its characters cut out of the text itself."""
+    whole, *without = labeller.predict([text, *(text[: word.start] + text[word.end :] for word in words)])
+    return [logit(whole.probability) - logit(one.probability) for one in without]
+
+
+def test_faithful_on_real_comments(shipped: Labeller, real_comments: Callable[[int], list[str]]) -> None:
+    agree, right, correlations = [], [], []
+    for text in real_comments(200):
+        words = shipped.explain(text).words
+        if len(words) < 5:
+            continue
+        said, truth = [word.contribution for word in words], leave_out(shipped, text, words)
+        top = max(range(len(said)), key=lambda place: abs(said[place]))
+        agree.append(said[top] * truth[top] > 0)
+        right.append(abs(said[top] - truth[top]) < 0.1)
+        correlations.append(rank_correlation(said, truth))
+    assert len(agree) > 150
+    assert numpy.mean(agree) > 0.97
+    assert numpy.mean(right) > 0.93
+    assert numpy.mean(correlations) > 0.85
+
+
+def test_five_passes_and_the_probability_of_predict(
+    shipped: Labeller, real_comments: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = real_comments(50)
+    expected = [one.probability for one in shipped.predict(texts)]
+    passes = 0
+    logits = FoldedNetwork.logits
+
+    def count(self: FoldedNetwork, texts: list[tuple[int, ...]]) -> object:
+        nonlocal passes
+        passes += len(texts)
+        return logits(self, texts)
+
+    monkeypatch.setattr(FoldedNetwork, "logits", count)
+    for text, probability in zip(texts, expected, strict=True):
+        passes = 1  # the one with the gradient
+        assert shipped.explain(text).prediction.probability == pytest.approx(probability, abs=1e-5)
+        assert passes <= 1 + LEFT_OUT == 5
+
+
+def test_pieces_are_what_is_looked_up(real_comments: Callable[[int], list[str]]) -> None:
+    artifact = read_artifact(SHIPPED)
+    table = character_table(artifact.simplified)
+    for maximum_tokens in (400, 31):
+        vocabulary = Vocabulary(artifact.words, maximum_tokens)
+        for text in ["㍿和㍻", "好 吃\n吗", *real_comments(300)]:
+            numbers = tuple(number for piece in cut_pieces(text, table, vocabulary) for number in piece.numbers)
+            assert (numbers or (0,)) == vocabulary.look_up(segment(normalise(text, table)))
+
+
+def test_words_are_pieces_of_the_original(shipped: Labeller) -> None:
+    text = "房間不錯，ＷＩＦＩ很快！！！！但是服務員太差了😡 https://example.org/a"
+    words = shipped.explain(text).words
+    assert all(text[word.start : word.end] == word.text for word in words)
+    assert all(before.end <= after.start for before, after in pairwise(words))
+    said = {word.text: word.contribution for word in words}
+    assert {"房間", "不錯", "ＷＩＦＩ", "但是", "😡", "https://example.org/a"} <= set(said)
+    assert said["不錯"] > 0 > said["差"]
+
+
+@pytest.mark.parametrize("text", ["", " \n", "\u200b"])
+def test_nothing_to_explain(shipped: Labeller, text: str) -> None:
+    explanation = shipped.explain(text)
+    assert explanation.words == ()
+    assert explanation.prediction.probability == pytest.approx(shipped.predict([text])[0].probability)
+
+
+def test_one_word(shipped: Labeller) -> None:
+    (word,) = shipped.explain("好评").words
+    expected = logit(shipped.predict(["好评"])[0].probability) - logit(shipped.predict([""])[0].probability)
+    assert word.text == "好评"
+    assert word.contribution == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_long_text(shipped: Labeller) -> None:
+    words = shipped.explain("很好" * 1_000).words
+    assert words[0].start == 0
+    assert words[-1].end == 2_000
+    assert len(words) <= 400
+
+
+def test_contributions_of_nothing() -> None:
+    _, fall = contributions(FoldedNetwork(read_artifact(SHIPPED).weights), [])
+    assert fall == []
