@@ -21,7 +21,7 @@ from liuyan.consumer.source import Poll, Source
 from liuyan.consumer.topics import BrokerError
 from liuyan.consumer.worker import LabelledBatch, PreparedRecord, Worker
 from liuyan.consumer.writer import Writer, Written
-from liuyan.store.errors import FencedError, TransientStoreError
+from liuyan.store.errors import CommitUnknownError, FencedError, TransientStoreError
 
 log = structlog.get_logger(__name__)
 
@@ -123,8 +123,8 @@ class Pipeline:
         """Seek what is assigned; after a failure polling goes on, paused, and this is tried again."""
         await self.idle.wait()
         try:
-            running = await self._positions.take_up()
-        except (TransientStoreError, FencedError, KafkaError) as error:
+            running = await self._positions.take_up(self._epoch)
+        except (TransientStoreError, CommitUnknownError, FencedError, KafkaError) as error:
             log.warning("positions cannot be read now, trying again", error=str(error))
             running = {}
         if self._epoch != self._source.epoch:

@@ -76,12 +76,14 @@ class Positions:
         self._ids: dict[str, str] = {}
         self._beyond_end: dict[TopicPartition, int] = {}
 
-    async def take_up(self) -> Mapping[TopicPartition, int]:
+    async def take_up(self, epoch: int) -> Mapping[TopicPartition, int]:
         """Seek the partitions that wait for it; partition -> offset of those that run. One try: the caller repeats.
+
+        Nothing is sought once another than the caller's ``epoch`` has begun, since the caller would not know of it.
 
         Raises TransientStoreError, FencedError (another consumer is ahead of us) and KafkaError.
         """
-        epoch, partitions = self._source.epoch, self._source.assigned - self._source.sought
+        partitions = self._source.assigned - self._source.sought
         names = sorted({partition.topic for partition in partitions})
         self._ids |= await self._topics.ids(names)
         edges = await self._source.edges(partitions)

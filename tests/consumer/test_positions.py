@@ -1,13 +1,19 @@
 """Where a partition begins: by the stored row and the log's edges, never by Kafka's committed offset."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
+from aiokafka import TopicPartition
 
-from liuyan.consumer.positions import Jump, Run, Stop, where_to_begin
-from liuyan.consumer.source import LogEdges
+from liuyan.consumer.metrics import ConsumerMetrics
+from liuyan.consumer.positions import Jump, Positions, Run, Stop, where_to_begin
+from liuyan.consumer.source import LogEdges, Source
+from liuyan.consumer.topics import Topics
 from liuyan.store.batch import PartitionKey, PartitionState
+from liuyan.store.store import Store
 
 STATE = PartitionState(PartitionKey("group", "comments", 3), 50, "id-1", 0, None, None, datetime.now(UTC))
 
@@ -36,3 +42,45 @@ def test_a_topic_made_anew_stops_with_the_command_that_mends_it(edges: LogEdges,
 def test_a_stored_pause_stands_whatever_the_log_says() -> None:
     paused = replace(STATE, paused_reason="poison brake")
     assert where_to_begin(paused, LogEdges(0, 100), "id-1") == Stop("poison brake", stored=True)
+
+
+class Rebalancing:
+    """Source, topics and store in one, where a rebalance may come while the rows are read: no server does so on order."""
+
+    def __init__(self, *, rebalance: bool) -> None:
+        self.epoch = 7
+        self.assigned = frozenset({TopicPartition("comments", 3)})
+        self.sought: frozenset[TopicPartition] = frozenset()
+        self.seeks: list[int] = []
+        self._rebalance = rebalance
+
+    async def ids(self, topics: Sequence[str]) -> dict[str, str]:
+        return {"comments": "id-1"}
+
+    async def edges(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, LogEdges]:
+        return dict.fromkeys(partitions, LogEdges(0, 100))
+
+    async def positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
+        self.epoch += self._rebalance
+        return {("comments", 3): STATE}
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.seeks.append(offset)
+
+
+@pytest.mark.parametrize(("rebalance", "caller", "seeks"), [(False, 7, [50]), (True, 7, []), (False, 6, [])])
+async def test_nothing_is_sought_in_an_epoch_that_the_caller_does_not_know(
+    rebalance: bool, caller: int, seeks: list[int]
+) -> None:
+    scripted = Rebalancing(rebalance=rebalance)
+    positions = Positions(
+        cast(Store, scripted),
+        cast(Source, scripted),
+        cast(Topics, scripted),
+        group="group",
+        model=1,
+        metrics=ConsumerMetrics(),
+    )
+    running = await positions.take_up(caller)
+    assert scripted.seeks == seeks
+    assert list(running.values()) == seeks
