@@ -45,7 +45,7 @@ def test_a_stored_pause_stands_whatever_the_log_says() -> None:
 
 
 class Rebalancing:
-    """Source, topics and store in one, where a rebalance may come while the rows are read: no server does so on order."""
+    """Source, topics and store in one; a rebalance may come while the rows are read, which no server does on order."""
 
     def __init__(self, *, rebalance: bool) -> None:
         self.epoch = 7
