@@ -86,7 +86,8 @@ def linear(train: Sequence[Comment], validation: Sequence[Comment], report: Repo
 def _snownlp() -> Answer:
     from snownlp import SnowNLP
 
-    return lambda texts: [float(SnowNLP(text).sentiments) for text in texts]
+    # Of an empty text snownlp cannot say anything: it divides by nought.
+    return lambda texts: [float(SnowNLP(text).sentiments) if text else 0.5 for text in texts]
 
 
 def _pysenti() -> Answer:

@@ -11,6 +11,7 @@ from liuyan.model.commands import app
 from liuyan.model.data import Comment, part_of
 from liuyan.model.evaluate import score
 from liuyan.model.labeller import load_labeller
+from liuyan.model.rivals import find_rivals
 
 
 def nothing(what: str, done: int, total: int) -> None:
@@ -33,6 +34,15 @@ def test_every_rival_on_every_test_part(few_comments: dict[str, Comment], tiny_a
     assert all(one.scores.accuracy == 1 for one in lines if one.rival in rivals[:2])
     assert all(one.speed > 0 for one in lines)
     assert {one.rival for one in lines if not one.calibrated} == {"pysenti"}
+
+
+def test_rivals_that_are_not_installed_are_left_out(
+    few_comments: dict[str, Comment], tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liuyan.model.rivals.find_spec", lambda name: None)
+    comments = list(few_comments.values())
+    rivals = find_rivals(load_labeller(tiny_artifact), comments, comments, nothing)
+    assert [rival.name for rival in rivals] == ["liuyan-gru", "snownlp"]
 
 
 def test_too_few(tiny_artifact: Path) -> None:
