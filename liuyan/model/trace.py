@@ -77,5 +77,7 @@ def _align(text: str, normalised: str) -> Traced:
         if end - start == new_end - new_start:
             spans += [(place, place + 1) for place in range(start, end)]
         else:
-            spans += [(start, end)] * (new_end - new_start)
+            # What seems to come from nowhere stands for the character before it, or for the first one.
+            some = (start, end) if start < end else (max(start - 1, 0), max(start, 1))
+            spans += [some] * (new_end - new_start)
     return Traced(normalised, tuple(spans))

@@ -6,6 +6,8 @@ from math import log
 
 import numpy
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from liuyan.model.artifact import SHIPPED, read_artifact
 from liuyan.model.explain import LEFT_OUT, Word, contributions, cut_pieces
@@ -86,6 +88,16 @@ def test_words_are_pieces_of_the_original(shipped: Labeller) -> None:
     said = {word.text: word.contribution for word in words}
     assert {"房間", "不錯", "ＷＩＦＩ", "但是", "😡", "https://example.org/a"} <= set(said)
     assert said["不錯"] > 0 > said["差"]
+
+
+@settings(max_examples=150, deadline=None)
+@example("\u0300\uff9e")
+@given(st.one_of(st.text(), st.text(alphabet="好吃！aＡﬁ㍿①é\u0300各👍🏽@张 :http://{%}壞\u200b\x00\nｶﾞ[哈]\ud800")))
+def test_any_text(shipped: Labeller, text: str) -> None:
+    explanation = shipped.explain(text)
+    assert all(word.text and text[word.start : word.end] == word.text for word in explanation.words)
+    assert all(before.end <= after.start for before, after in pairwise(explanation.words))
+    assert explanation.prediction.probability == pytest.approx(shipped.predict([text])[0].probability, abs=1e-5)
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\u200b"])
