@@ -2,6 +2,7 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -198,22 +199,22 @@ async def test_letters_are_listed_exported_and_discarded(installation: Installat
     assert say(ours, "discard", "--all") == "Discarded 2 dead letters.\n"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["requeue"], "Name the numbers of letters, or say --all"),
-        (["requeue", "1", "--all"], "Name the numbers of letters, or say --all"),
-        (["requeue", "--reason", "nan"], "Name the numbers of letters, or say --all"),
-        (["requeue", "9"], "There is no dead letter 9"),
-        (["show", "9"], "There is no dead letter 9"),
-        (["list", "--state", "lost"], "'lost' is not a state: say open, requeued, resolved, discarded."),
-        (["export", "no/such/folder/file"], "no/such/folder/file cannot be written: No such file or directory."),
-    ],
-)
-def test_what_cannot_be_done_is_one_line(tmp_path: Path, arguments: list[str], sentence: str) -> None:
+def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
     ours = Installation("127.0.0.1:1", "comments", f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
     ours.migrate()
-    done = ours.run("consumer", "deadletters", *arguments)
-    [line] = done.stderr.splitlines()
-    assert line.startswith(f"liuyan: {sentence}")
-    assert done.returncode == 2
+    which = "Name the numbers of letters, or say --all"
+    sentences = {
+        ("requeue",): which,
+        ("requeue", "1", "--all"): which,
+        ("requeue", "--reason", "nan"): which,
+        ("requeue", "9"): "There is no dead letter 9",
+        ("show", "9"): "There is no dead letter 9",
+        ("list", "--state", "lost"): "'lost' is not a state: say open, requeued, resolved, discarded.",
+        ("export", "no/such/file"): "no/such/file cannot be written: No such file or directory.",
+    }
+    with ThreadPoolExecutor(4) as several:
+        answers = several.map(lambda arguments: ours.run("consumer", "deadletters", *arguments), sentences)
+        for done, sentence in zip(answers, sentences.values(), strict=True):
+            assert done.stderr.startswith(f"liuyan: {sentence}")
+            assert done.stderr.count("\n") == 1
+            assert done.returncode == 2
