@@ -27,14 +27,14 @@ MUTATIONS = (
         "the offset is stored ahead of the rows, in a transaction of its own",
         "cut_database,kill_database",
     ),
-    Mutation("no_compare", "the compare-and-set of the offset is left out", "zombie,reassigned_in_mid_batch"),
+    Mutation("no_compare", "the compare-and-set of the offset is left out", "stop_in_transaction,zombie"),
     Mutation(
         "decided_early",
         "what is new or an edit is decided while labelling, not under lock",
         "database_away,kill_consumer",
     ),
     Mutation(
-        "no_reset", "after a lost commit the positions are not read again and the batch is stored again", "lose_commits"
+        "last_record", "the next offset is the last record's + 1, not the position behind the poll", "kill_consumer"
     ),
     Mutation("no_erasure_check", "what was erased is not looked at when an event arrives", "kill_consumer"),
     Mutation("counts_not_corrected", "an edit adds to the counts and takes nothing away", "kill_consumer"),
