@@ -20,5 +20,5 @@ def test_a_patch_fits_the_code(mutation: Mutation) -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_defect_turns_a_run_red(mutation: Mutation) -> None:
-    caught, line = run(mutation, events=6_000)
+    caught, line = run(mutation)
     assert caught, line

@@ -19,6 +19,8 @@ class Mutation:
     name: str
     defect: str
     faults: str
+    events: int = 6_000
+    rounds: int = 1
 
 
 MUTATIONS = (
@@ -27,7 +29,7 @@ MUTATIONS = (
         "the offset is stored ahead of the rows, in a transaction of its own",
         "cut_database,kill_database",
     ),
-    Mutation("no_compare", "the compare-and-set of the offset is left out", "stop_in_transaction,zombie"),
+    Mutation("no_compare", "the compare-and-set of the offset is left out", "stop_in_transaction", 20_000, 5),
     Mutation(
         "decided_early",
         "what is new or an edit is decided while labelling, not under lock",
@@ -41,7 +43,7 @@ MUTATIONS = (
 )
 
 
-def run(mutation: Mutation, events: int) -> tuple[bool, str]:
+def run(mutation: Mutation) -> tuple[bool, str]:
     """Apply a defect to a copy and run the faults on it: whether the run was red, and its last line."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
@@ -50,7 +52,7 @@ def run(mutation: Mutation, events: int) -> tuple[bool, str]:
         apply(mutation, copy)
         command = [sys.executable, "-m", "tests.faults", "--seed", "5", "--outage", "10"]
         done = subprocess.run(
-            [*command, "--events", str(events), "--only", mutation.faults],
+            [*command, "--events", str(mutation.events), "--rounds", str(mutation.rounds), "--only", mutation.faults],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy)},
             capture_output=True,
@@ -77,7 +79,7 @@ def main(names: list[str]) -> int:
     for mutation in MUTATIONS:
         if names and mutation.name not in names:
             continue
-        caught, line = run(mutation, events=6_000)
+        caught, line = run(mutation)
         missed += not caught
         sys.stdout.write(f"{'caught' if caught else 'MISSED'}  {mutation.name}: {mutation.defect}\n        {line}\n")
         sys.stdout.flush()
