@@ -159,7 +159,13 @@ class Installation:
     def address(self) -> dict[str, Any]:
         """What pymysql takes to connect to the database."""
         url = make_url(self.database_url)
-        return {"host": url.host, "port": url.port, "user": url.username, "password": url.password, "database": url.database}
+        return {
+            "host": url.host,
+            "port": url.port,
+            "user": url.username,
+            "password": url.password,
+            "database": url.database,
+        }
 
     def _engine(self) -> Engine:
         url = make_url(self.database_url)
