@@ -63,6 +63,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         self._count_rebalance = count_rebalance
         self._bootstrap = connection.bootstrap
         self._settle = settle
+        self._assigned: frozenset[TopicPartition] = frozenset()
         self._sought: set[TopicPartition] = set()
         self._stopped: set[TopicPartition] = set()
         self._held = False
@@ -99,12 +100,16 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Called by aiokafka before it gives partitions up: what is open is dropped, what is being written may end."""
+        # aiokafka goes on naming them until it has others. Read and committed meanwhile they would do no harm to the
+        # rows, but such a commit is refused, and aiokafka answers a refusal by joining anew: nobody would ever finish.
+        self._assigned = frozenset()
         if revoked:
             self.reset()
             await self._settle()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called by aiokafka: pause flags do not survive an assignment, so pause again before anything is fetched."""
+        self._assigned = frozenset(assigned)
         self._consumer.pause(*assigned)
         self._count_rebalance()
         self.reset()
@@ -118,8 +123,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
-        """The partitions that the group gave us."""
-        return frozenset(self._consumer.assignment())
+        """The partitions that the group gave us and has not asked back."""
+        return self._assigned & frozenset(self._consumer.assignment())
 
     @property
     def sought(self) -> frozenset[TopicPartition]:
