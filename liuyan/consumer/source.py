@@ -13,7 +13,6 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import (
     AuthenticationFailedError,
     GroupAuthorizationFailedError,
-    IllegalStateError,
     KafkaConnectionError,
     KafkaError,
     NoOffsetForPartitionError,
@@ -200,7 +199,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             if ours:
                 await self._consumer.commit(ours)
-        except (KafkaError, IllegalStateError) as error:
+        except KafkaError as error:
             log.debug("offsets not committed to Kafka", error=str(error))
             return False
         return True

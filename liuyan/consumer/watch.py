@@ -17,7 +17,6 @@ from liuyan.consumer.positions import Positions
 from liuyan.consumer.source import Source
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
-from liuyan.store.batch import PartitionState
 from liuyan.store.errors import TransientStoreError
 from liuyan.store.letters import LetterFilter, count_letters
 from liuyan.store.store import Store
@@ -146,12 +145,9 @@ class Watch:
                 continue
             if (state.paused_reason is not None) != (partition in stopped):
                 return self._pipeline.reset("row_paused" if state.paused_reason is not None else "row_resumed")
-            if settled and self._moved(partition, state, known):
+            if settled and state.next_offset != known.get(partition, state.next_offset):
                 return self._pipeline.reset("row_sought")
         return None
-
-    def _moved(self, partition: TopicPartition, state: PartitionState, known: dict[TopicPartition, int]) -> bool:
-        return partition in known and state.next_offset != known[partition]
 
     async def _follow_model(self) -> None:
         active = await self._store.active_model()
