@@ -1,12 +1,14 @@
-"""/livez, /readyz and /metrics of a process, on an address of their own, inside the process's event loop.
+"""/livez, /readyz and /metrics of a process, on an address of their own, from a thread of their own.
 
-The consumer and the API serve the same three; each hands in what it knows about itself as checks.
+The consumer and the API serve the same three; each hands in what it knows about itself as checks, which its own event
+loop answers. A loop that stands still answers nothing, and the thread says so.
 """
 
 import asyncio
 import contextlib
 import os
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
@@ -24,6 +26,8 @@ from liuyan.settings import split_address
 
 # Long enough for an answer under way, short enough that it never holds up the end of a process.
 GRACE_SECONDS = 2
+# Kafka gives a member up after ten seconds without a heartbeat, which comes from the same event loop.
+STALLED_SECONDS = 5.0
 
 
 class AddressError(LiuyanError):
@@ -43,29 +47,58 @@ Probe = Callable[[], Awaitable[Sequence[Check]]]
 
 
 async def running() -> Sequence[Check]:
-    """The least that /livez can say: the event loop answers, else nobody would read this."""
-    return [Check("event_loop", True, "The event loop answers.")]
+    """Nothing of its own: that the event loop answers is always a check of /livez."""
+    return []
 
 
 @contextlib.asynccontextmanager
 async def serve_health(
-    address: str, *, ready: Probe, registry: CollectorRegistry, alive: Probe = running
+    address: str,
+    *,
+    ready: Probe,
+    registry: CollectorRegistry,
+    alive: Probe = running,
+    stalled_seconds: float = STALLED_SECONDS,
 ) -> AsyncIterator[str]:
     """Serve the three paths at ``address`` (``host:port``, port 0 takes a free one) while the block runs.
 
     /livez answers from ``alive`` and /readyz from ``ready``: status 200 when every check is ok, else 503, with the
-    checks as JSON. A probe answers soon, since it is asked at every request. Yields the address that was bound.
+    checks as JSON. Both run in the caller's event loop, and when it has not answered for ``stalled_seconds`` that is
+    the check that fails. A probe answers soon, since it is asked at every request. Yields the address that was bound.
     Raises AddressError.
     """
     listener = listen(address)
-    server = quiet_server(_application(alive, ready, registry), grace_seconds=GRACE_SECONDS)
+    loop = _WatchedLoop(stalled_seconds)
+    server = quiet_server(_application(loop, alive, ready, registry), grace_seconds=GRACE_SECONDS)
     # The socket listens already: a request that comes before uvicorn is up waits in its backlog.
-    task = asyncio.create_task(server.serve(sockets=[listener]), name="health")
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), name="health", daemon=True)
+    thread.start()
     try:
         yield address_of(listener)
     finally:
         server.should_exit = True
-        await task
+        await asyncio.to_thread(thread.join)
+
+
+class _WatchedLoop:
+    """The event loop that a process works in, asked from another thread. Made within that loop."""
+
+    def __init__(self, stalled_seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stalled_seconds = stalled_seconds
+
+    async def ask(self, probe: Probe) -> Sequence[Check]:
+        """The probe's checks and one that says that the loop answers; that one alone when it does not in time."""
+        asked = asyncio.run_coroutine_threadsafe(_awaited(probe), self._loop)
+        try:
+            checks = await asyncio.wait_for(asyncio.wrap_future(asked), self._stalled_seconds)
+        except TimeoutError:
+            return [Check("event_loop", False, f"The event loop has not answered for {self._stalled_seconds:g} s.")]
+        return [*checks, Check("event_loop", True, "The event loop answers.")]
+
+
+async def _awaited(probe: Probe) -> Sequence[Check]:
+    return await probe()
 
 
 def listen(address: str) -> socket.socket:
@@ -112,12 +145,12 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _application(alive: Probe, ready: Probe, registry: CollectorRegistry) -> Starlette:
+def _application(loop: _WatchedLoop, alive: Probe, ready: Probe, registry: CollectorRegistry) -> Starlette:
     async def livez(_: Request) -> Response:
-        return _answer(await alive())
+        return _answer(await loop.ask(alive))
 
     async def readyz(_: Request) -> Response:
-        return _answer(await ready())
+        return _answer(await loop.ask(ready))
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from liuyan.health import AddressError, Check, serve_health
+from tests.harness import get
 
 pytestmark = pytest.mark.timeout(20)
 
@@ -52,6 +53,7 @@ async def test_ready_says_each_check(client: httpx.AsyncClient) -> None:
         "checks": [
             {"name": "model", "ok": True, "detail": "The model is loaded."},
             {"name": "database", "ok": True, "detail": "The database answers."},
+            {"name": "event_loop", "ok": True, "detail": "The event loop answers."},
         ],
     }
 
@@ -106,3 +108,28 @@ async def test_an_unused_address_that_is_not_ours() -> None:
     with pytest.raises(AddressError, match=r"Cannot listen on 192\.0\.2\.1:9000"):
         async with serve_health("192.0.2.1:9000", ready=process.is_ready, registry=process.registry):
             pass
+
+
+async def test_a_loop_that_stands_still_is_told_by_the_thread_that_serves(process: Process) -> None:
+    async with serve_health(
+        "127.0.0.1:0", ready=process.is_ready, registry=process.registry, stalled_seconds=0.3
+    ) as address:
+        assert await asyncio.to_thread(get, f"http://{address}/livez") == (
+            200,
+            '{"ok":true,"checks":[{"name":"event_loop","ok":true,"detail":"The event loop answers."}]}',
+        )
+        asked = asyncio.get_running_loop().run_in_executor(None, get, f"http://{address}/livez")
+        time.sleep(1)  # noqa: ASYNC251 - the stall that is to be noticed
+        status, answer = await asked
+        assert (status, "has not answered for 0.3 s" in answer) == (503, True)
+        assert (await asyncio.to_thread(get, f"http://{address}/livez"))[0] == 200
+
+
+async def test_a_probe_that_hangs_is_a_failed_check(process: Process) -> None:
+    async def hangs() -> Sequence[Check]:
+        await asyncio.sleep(60)
+        return []
+
+    async with serve_health("127.0.0.1:0", ready=hangs, registry=process.registry, stalled_seconds=0.2) as address:
+        status, answer = await asyncio.to_thread(get, f"http://{address}/readyz")
+    assert (status, "event_loop" in answer) == (503, True)

@@ -86,6 +86,7 @@ async def test_it_says_how_it_is(sqlite_url: str) -> None:
         assert [(check["name"], check["ok"]) for check in ready.json()["checks"]] == [
             ("database", True),
             ("model", True),
+            ("event_loop", True),
         ]
         assert (await probe.get("/livez")).status_code == 200
         metrics = (await probe.get("/metrics")).text
