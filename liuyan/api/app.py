@@ -4,10 +4,11 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from liuyan.api import comments, documentation, predict, problems
+from liuyan.api import documentation, problems
 from liuyan.api.limits import LimitBody
 from liuyan.api.metrics import MeasureRequests, Metrics
 from liuyan.api.predictor import Predictor
+from liuyan.api.rest import comments, predict
 from liuyan.api.services import Services
 from liuyan.store.store import Store
 

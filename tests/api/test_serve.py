@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-import liuyan.api.comments
+import liuyan.api.rest.comments
 import liuyan.model
 from liuyan.api.commands import refuse_remote
 from liuyan.api.serve import running_api
@@ -105,7 +105,7 @@ async def test_an_answer_under_way_is_finished(sqlite_url: str) -> None:
 
 
 async def test_it_outlives_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(liuyan.api.comments, "QUERY_SECONDS", 1)
+    monkeypatch.setattr(liuyan.api.rest.comments, "QUERY_SECONDS", 1)
     with MariaDB() as server:
         async with serving(await migrated(server.create_database("liuyan"))) as (api, probe):
             assert (await api.get("/api/v1/comments")).status_code == 200

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from liuyan.api.predictor import BusyError
 from liuyan.api.problems import ProblemError, documented
-from liuyan.api.schemas import PredictionAnswer, PredictionRequest, TextPrediction
+from liuyan.api.rest.predict_schemas import PredictionAnswer, PredictionRequest, TextPrediction
 from liuyan.api.services import TheServices
 
 # A full line of requests is worked off in a few seconds.

@@ -1,57 +1,12 @@
-"""The shapes of requests and answers, with the words that a stranger reads in OpenAPI."""
+"""The shapes of requests for comments and of their answers, with the words that a stranger reads in OpenAPI."""
 
-import base64
-import binascii
-import re
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, Self
+from datetime import datetime
+from typing import Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from liuyan.api.problems import WITHOUT_NUL
-from liuyan.store.comments import Keyset, LabelSource, ShownLabel
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-MAXIMUM_TEXTS = 1_000
-MAXIMUM_TEXT = 10_000
-RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
-
-
-def _parse_time(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        if RFC3339.fullmatch(value):
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError(
-        "write the time as RFC 3339 with its offset, like 2026-01-31T08:15:00Z (in a URL a + is written as %2B)"
-    )
-
-
-Time = Annotated[datetime, BeforeValidator(_parse_time)]
-Platform = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=32,
-        pattern="^[a-z0-9_-]+$",
-        description="The platform that published the comment: small letters, digits, _ and -.",
-        examples=["forum"],
-    ),
-]
-Probability = Annotated[
-    float,
-    Field(ge=0, le=1, description="Calibrated probability that the text is positive.", examples=[0.9731]),
-]
-Uncertain = Annotated[
-    bool, Field(description="Whether the probability lies in the model's uncertain band.", examples=[False])
-]
-Sha256 = Annotated[
-    str, Field(description="SHA-256 of the model's artifact, which names the model.", examples=["9f" * 32])
-]
+from liuyan.api.rest.fields import Platform, Probability, Sha256, Time, Uncertain
+from liuyan.store.comments import LabelSource, ShownLabel
 
 
 class CommentQuery(BaseModel):
@@ -177,53 +132,3 @@ class CommentHistory(BaseModel):
     predictions: list[ModelPrediction] = Field(description="What each model thinks of the text that stands.")
     earlier_versions: list[Version] = Field(description="Texts that edits replaced.")
     dead_letters: list[DeadLetter] = Field(description="Records with this key that broke the contract.")
-
-
-class PredictionRequest(BaseModel):
-    """Texts to label; nothing of them is stored."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    texts: list[Annotated[str, Field(min_length=1, max_length=MAXIMUM_TEXT, pattern=WITHOUT_NUL)]] = Field(
-        min_length=1,
-        max_length=MAXIMUM_TEXTS,
-        description=f"1 to {MAXIMUM_TEXTS} texts of 1 to {MAXIMUM_TEXT} code points each, any Unicode but NUL.",
-        examples=[["物流很快，包装也好 👍", "客服一直不回复，再也不来了"]],
-    )
-
-
-class TextPrediction(BaseModel):
-    """What the model says of one text."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    label: Literal["positive", "negative"] = Field(
-        description="Positive from a probability of 0.5 on.", examples=["positive"]
-    )
-    probability: Probability
-    uncertain: Uncertain
-
-
-class PredictionAnswer(BaseModel):
-    """The model's answer to each text, in their order."""
-
-    model: Sha256
-    predictions: list[TextPrediction] = Field(description="One for each text, in the same order.")
-
-
-def encode_cursor(keyset: Keyset) -> str:
-    """A keyset as the opaque text that clients hand back."""
-    microseconds = (keyset.created_at - EPOCH) // MICROSECOND
-    return base64.urlsafe_b64encode(f"{microseconds}.{keyset.number}".encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str) -> Keyset:
-    """What ``encode_cursor`` made. Raises ValueError."""
-    try:
-        plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
-        match = re.fullmatch(r"(-?\d{1,18})\.(\d{1,18})", plain, re.ASCII)
-        if match is None:
-            raise ValueError(cursor)
-        return Keyset(EPOCH + int(match[1]) * MICROSECOND, int(match[2]))
-    except (binascii.Error, UnicodeError, OverflowError) as error:
-        raise ValueError(cursor) from error

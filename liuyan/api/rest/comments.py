@@ -8,15 +8,9 @@ from fastapi import APIRouter, Path, Query
 from starlette.convertors import Convertor, register_url_convertor
 
 from liuyan.api.problems import ProblemError, documented
-from liuyan.api.schemas import (
-    Comment,
-    CommentHistory,
-    CommentPage,
-    CommentQuery,
-    Platform,
-    decode_cursor,
-    encode_cursor,
-)
+from liuyan.api.rest.comment_schemas import Comment, CommentHistory, CommentPage, CommentQuery
+from liuyan.api.rest.cursor import decode_cursor, encode_cursor
+from liuyan.api.rest.fields import Platform
 from liuyan.api.services import QUERY_SECONDS, TheServices
 from liuyan.store.comments import CommentFilter, Keyset, comment_history, list_comments
 

@@ -1,0 +1,45 @@
+"""Fields that several requests and answers share, with the words that a stranger reads in OpenAPI."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def _parse_time(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        if RFC3339.fullmatch(value):
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(
+        "write the time as RFC 3339 with its offset, like 2026-01-31T08:15:00Z (in a URL a + is written as %2B)"
+    )
+
+
+Time = Annotated[datetime, BeforeValidator(_parse_time)]
+Platform = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=32,
+        pattern="^[a-z0-9_-]+$",
+        description="The platform that published the comment: small letters, digits, _ and -.",
+        examples=["forum"],
+    ),
+]
+Probability = Annotated[
+    float,
+    Field(ge=0, le=1, description="Calibrated probability that the text is positive.", examples=[0.9731]),
+]
+Uncertain = Annotated[
+    bool, Field(description="Whether the probability lies in the model's uncertain band.", examples=[False])
+]
+Sha256 = Annotated[
+    str, Field(description="SHA-256 of the model's artifact, which names the model.", examples=["9f" * 32])
+]
