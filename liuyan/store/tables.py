@@ -1,4 +1,7 @@
-"""Every table. A new column is one line here and one migration; a test holds the two together."""
+"""The tables of comments and of what hangs on them; those of the admin app's people stand in admin_tables.py.
+
+A new column is one line here and one migration; a test holds the two together.
+"""
 
 from sqlalchemy import (
     BigInteger,
@@ -11,6 +14,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    text,
 )
 
 from liuyan.store.types import Bytes, Digest, ExactString, RowNumber, UtcDateTime
@@ -38,13 +42,20 @@ comments = Table(
     Column("thread", ExactString(256)),
     Column("stored_at", UtcDateTime, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
-    # The newest review of the text that stands; an edit of the text takes it away.
+    # The newest review of the text that stands and its label; an edit of the text takes both away.
     Column("review_number", BigInteger),
+    Column("review_label", ExactString(8)),
+    # Where the comment stands in the random order in which the audit sample is reviewed; NULL outside of the sample.
+    Column("audit_rank", BigInteger),
     # The batch that inserted the row, as a random number: a batch knows its own rows by it.
     Column("claimed_by", BigInteger, nullable=False),
     UniqueConstraint("platform", "id", name="comments_identity"),
     Index("comments_by_time", "created_at", "number"),
     Index("comments_by_platform_and_time", "platform", "created_at", "number"),
+    Index("comments_by_author", "author", "created_at", "number"),
+    Index("comments_by_thread", "thread", "created_at", "number"),
+    Index("comments_by_review", "review_label", "created_at", "number"),
+    Index("comments_to_audit", "review_label", "audit_rank", "number"),
 )
 
 comment_versions = Table(
@@ -81,8 +92,13 @@ predictions = Table(
     Column("probability", Double, nullable=False),
     Column("uncertain", Boolean, nullable=False),
     Column("predicted_at", UtcDateTime, nullable=False),
+    # Whether the text has a review, and how far the probability is from 0.5: the order of the review queue.
+    Column("reviewed", Boolean, nullable=False, server_default=text("0")),
+    Column("distance", Double, nullable=False, server_default=text("0")),
+    Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number"),
 )
 
+# Append only: a decision is never changed, and taking one back is a row of its own.
 reviews = Table(
     "reviews",
     metadata,
@@ -90,10 +106,68 @@ reviews = Table(
     Column("comment_number", RowNumber, on_comment(), nullable=False, index=True),
     Column("comment_version", BigInteger, nullable=False),
     Column("text", ExactString(), nullable=False),
+    # positive, negative, unclear or spam
     Column("label", ExactString(8), nullable=False),
+    # Who decided: the name as it was then, and the account's number; a command has none.
     Column("reviewer", ExactString(128), nullable=False),
+    Column("reviewer_number", BigInteger),
     Column("reason", ExactString(1000)),
     Column("reviewed_at", UtcDateTime, nullable=False),
+    # What was shown when it was decided.
+    Column("from_label", ExactString(8)),
+    Column("from_source", ExactString(16)),
+    Column("from_model_number", BigInteger),
+    Column("from_probability", Double),
+    # The review of the same text that stood before this one, and the one that this row takes back.
+    Column("replaces", BigInteger),
+    Column("withdraws", BigInteger),
+)
+
+# What the standing reviews change of the hourly counts: so many comments that the model counted under `label` have
+# been reviewed as `reviewed_label`, the same one included.
+review_changes = Table(
+    "review_changes",
+    metadata,
+    Column("model_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("platform", ExactString(32), primary_key=True),
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("label", ExactString(8), primary_key=True),
+    Column("uncertain", Boolean, primary_key=True),
+    Column("reviewed_label", ExactString(8), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+# What reviewers did, by the hour in which they did it; what they took back is taken out. `model_number` and `label`
+# say what was shown to them; 0 stands for no reviewer's account or no model, an empty label for none.
+reviewer_counts = Table(
+    "reviewer_counts",
+    metadata,
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("reviewer_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("model_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("platform", ExactString(32), primary_key=True),
+    Column("label", ExactString(8), primary_key=True),
+    Column("reviewed_label", ExactString(8), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+# Who has which comment before them, and until when nobody else gets it.
+review_claims = Table(
+    "review_claims",
+    metadata,
+    Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
+    Column("reviewer_number", BigInteger, nullable=False),
+    Column("claimed_until", UtcDateTime, nullable=False),
+    Index("review_claims_by_reviewer", "reviewer_number", "claimed_until"),
+)
+
+# Which comments a reviewer does not want to see again before `until`.
+review_skips = Table(
+    "review_skips",
+    metadata,
+    Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
+    Column("reviewer_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", UtcDateTime, nullable=False),
 )
 
 dead_letters = Table(

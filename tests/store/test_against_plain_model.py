@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
+from liuyan.store.admin_tables import metadata
 from liuyan.store.batch import Arrival, DeadLetter, Label, Tombstone
 from liuyan.store.check import recount
 from liuyan.store.store import Store
-from liuyan.store.tables import metadata
 from tests.store.conftest import ready_store
 from tests.store.feed import Feed, arrival, dead_letter, feed_of, tombstone
 from tests.store.plain_model import PlainModel

@@ -7,10 +7,10 @@ from asyncio.subprocess import PIPE
 import pytest
 from sqlalchemy import Connection, inspect, text
 
+from liuyan.store.admin_tables import metadata
 from liuyan.store.errors import ErasureKeyError, MigrationsPendingError
 from liuyan.store.migrate import migrate, newest_revision
 from liuyan.store.store import Store
-from liuyan.store.tables import metadata
 from tests.store.feed import ERASURE_KEY
 
 
