@@ -26,8 +26,9 @@ from liuyan.settings import split_address
 
 # Long enough for an answer under way, short enough that it never holds up the end of a process.
 GRACE_SECONDS = 2
-# Kafka gives a member up after ten seconds without a heartbeat, which comes from the same event loop.
-STALLED_SECONDS = 5.0
+# Kafka gives up a member after ten seconds without a heartbeat, which the same event loop sends, and a probe that waits
+# longer than its asker is worth nothing.
+STALLED_SECONDS = 3.0
 
 
 class AddressError(LiuyanError):

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 from liuyan.consumer.batcher import Batcher, ClosedBatch
 from liuyan.consumer.metrics import ConsumerMetrics
 from liuyan.consumer.positions import Positions
+from liuyan.consumer.progress import Progress
 from liuyan.consumer.source import Poll, Source
 from liuyan.consumer.topics import BrokerError
 from liuyan.consumer.worker import LabelledBatch, PreparedRecord, Worker
@@ -45,7 +46,7 @@ class Pipeline:
         make_writer: Callable[[Callable[[int], bool]], Writer],
     ) -> None:
         self.stored: dict[TopicPartition, int] = {}
-        self.last_progress = time.monotonic()
+        self.progress = Progress(time.monotonic())
         self.idle = asyncio.Event()
         self.idle.set()
         self.writes = 0
@@ -133,7 +134,6 @@ class Pipeline:
             self._batcher.begin(partition, offset)
             self._note(partition, offset)
         if running:
-            self.last_progress = time.monotonic()
             log.info("positions are taken up", partitions=len(running))
         if self._source.assigned != self._source.sought:
             self._take_up_at = time.monotonic() + TAKE_UP_AGAIN_SECONDS
@@ -186,7 +186,7 @@ class Pipeline:
             self.reset(written)
 
     def _after(self, labelled: LabelledBatch) -> None:
-        self.last_progress = time.monotonic()
+        self.progress.stored(time.monotonic())
         self._metrics.last_stored.set_to_current_time()
         timestamps = [entry.item.record.timestamp for entry in labelled.entries if entry.item.record.timestamp >= 0]
         if timestamps:

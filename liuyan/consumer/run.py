@@ -169,6 +169,7 @@ class _Running:
             self._source,
             positions,
             store,
+            topics,
             metrics,
             group=identity.group,
             topics=self._names,

@@ -6,11 +6,14 @@ aiokafka shows no topic ids, so confluent-kafka's administration client asks, in
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from aiokafka import TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection
+from confluent_kafka import TopicPartition as Partition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewTopic
 
 from liuyan.consumer.connection import Connection
@@ -53,6 +56,11 @@ class Topics:
         """Topic -> topic id, without those whose id the broker does not tell."""
         return await asyncio.to_thread(self._ids, topics)
 
+    async def ends(self, topics: Sequence[str]) -> dict[TopicPartition, int]:
+        """The offset behind the last stable record of every partition. Raises BrokerError and TopicError."""
+        counts = {topic: await self.partitions(topic) for topic in topics}
+        return await asyncio.to_thread(self._ends, counts)
+
     async def create(self, topic: str, *, partitions: int, replication: int, settings: dict[str, str]) -> None:
         """Make a topic. Raises BrokerError, TopicError (also when it exists) and UsageError."""
         await asyncio.to_thread(self._create, topic, partitions, replication, settings)
@@ -78,6 +86,20 @@ class Topics:
             with suppress(KafkaException, TimeoutError):
                 ids[topic] = str(future.result(timeout=self._timeout).topic_id)
         return ids
+
+    def _ends(self, counts: Mapping[str, int]) -> dict[TopicPartition, int]:
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = {Partition(topic, number): latest for topic, count in counts.items() for number in range(count)}
+        futures = self._admin.list_offsets(
+            asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=self._timeout
+        )
+        try:
+            return {
+                TopicPartition(partition.topic, partition.partition): future.result(timeout=self._timeout).offset
+                for partition, future in futures.items()
+            }
+        except (KafkaException, TimeoutError) as error:
+            raise BrokerError(f"Kafka at {self._bootstrap} does not tell the ends of logs: {error}.") from None
 
     def _is_embedded(self) -> bool:
         """librdkafka's in-process broker tells no ids: it has no controller, for whom the question would wait."""

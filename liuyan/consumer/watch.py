@@ -15,6 +15,7 @@ from liuyan.consumer.metrics import ConsumerMetrics
 from liuyan.consumer.pipeline import Pipeline
 from liuyan.consumer.positions import Positions
 from liuyan.consumer.source import Source
+from liuyan.consumer.topics import Topics
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
 from liuyan.store.errors import TransientStoreError
@@ -25,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 REPORT_SECONDS = 1.0
 ROWS_SECONDS = 2.0
-TOPIC_IDS_SECONDS = 10.0
+TOPICS_SECONDS = 5.0
 LETTERS_SECONDS = 15.0
 
 
@@ -42,6 +43,7 @@ class Watch:
         source: Source,
         positions: Positions,
         store: Store,
+        broker: Topics,
         metrics: ConsumerMetrics,
         *,
         group: str,
@@ -53,13 +55,14 @@ class Watch:
         self._source = source
         self._positions = positions
         self._store = store
+        self._broker = broker
         self._metrics = metrics
         self._group = group
         self._topics = topics
         self._active_sha256 = active_sha256
         self._stuck_seconds = stuck_seconds
         self._committed: dict[TopicPartition, int] = {}
-        self._database_answers = True
+        self._database_answers = self._broker_answers = True
 
     async def report(self) -> None:
         """Every second: lag, the event loop's delay, and our offsets to Kafka. Runs until it is cancelled."""
@@ -96,11 +99,18 @@ class Watch:
                 self._database_answers = True
 
     async def follow_topics(self) -> None:
-        """Find topics that were deleted and made anew. Runs until it is cancelled."""
+        """Find topics that were deleted and made anew, and where their logs end. Runs until it is cancelled."""
         while True:
-            await asyncio.sleep(TOPIC_IDS_SECONDS)
+            await asyncio.sleep(TOPICS_SECONDS)
             if await self._positions.changed_ids(self._topics):
                 self._pipeline.reset("topic_made_anew")
+            try:
+                self._pipeline.progress.ends_are(await self._broker.ends(self._topics))
+            except LiuyanError as error:
+                self._broker_answers = False
+                log.debug("Kafka does not answer now", error=str(error))
+            else:
+                self._broker_answers = True
 
     async def follow_letters(self) -> None:
         """Count the dead letters by state. Runs until it is cancelled."""
@@ -111,25 +121,30 @@ class Watch:
             await asyncio.sleep(LETTERS_SECONDS)
 
     def lags(self) -> dict[TopicPartition, int]:
-        """Records behind the stored offset, of each partition that is read, as of the last fetch."""
-        ends = {partition: self._source.end(partition) for partition in self._pipeline.stored}
-        return {tp: max(0, end - self._pipeline.stored[tp]) for tp, end in ends.items() if end is not None}
+        """Records behind the stored offset, of each partition that is read, by the latest end that we know."""
+        lags = {}
+        for partition, stored in self._pipeline.stored.items():
+            ends = (self._source.end(partition), self._pipeline.progress.end(partition))
+            lags[partition] = max(0, *(end - stored for end in ends if end is not None))
+        return lags
 
     async def alive(self) -> Sequence[Check]:
         """/livez: there is progress, or nothing to do."""
-        lag = sum(self.lags().values())
-        silent = time.monotonic() - self._pipeline.last_progress
+        progress, now = self._pipeline.progress, time.monotonic()
+        lag, silent = progress.lag(self._source.assigned), progress.silent(now)
         stuck = lag > 0 and silent > self._stuck_seconds
-        return [Check("progress", not stuck, f"{lag} records behind, the last batch was stored {silent:.0f} s ago.")]
+        told = f"nothing was stored for {silent:.0f} s" if lag else "nothing is to be stored"
+        return [Check("progress", not stuck, f"{lag} records behind, {told}.")]
 
     async def ready(self) -> Sequence[Check]:
-        """/readyz: the database answers, and every assigned partition is read."""
+        """/readyz: database and Kafka answer, and every assigned partition is read."""
         assigned, waiting = self._source.assigned, self._source.assigned - self._source.sought
         stopped = sorted(f"{tp.topic} {tp.partition}" for tp in self._source.stopped)
         return [
             Check(
                 "database", self._database_answers, "The database answers." if self._database_answers else "It is away."
             ),
+            Check("kafka", self._broker_answers, "Kafka answers." if self._broker_answers else "It is away."),
             Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions taken up."),
             Check("partitions", not stopped, f"Paused: {', '.join(stopped)}." if stopped else "None is paused."),
         ]
@@ -138,6 +153,7 @@ class Watch:
         writes, idle = self._pipeline.writes, self._pipeline.idle.is_set()
         known, stopped = dict(self._pipeline.stored), self._source.stopped
         states = await self._store.positions(self._group, self._topics)
+        self._pipeline.progress.rows_are(states, self._source.assigned, time.monotonic())
         settled = idle and self._pipeline.idle.is_set() and writes == self._pipeline.writes
         for partition in self._source.sought:
             state = states.get((partition.topic, partition.partition))

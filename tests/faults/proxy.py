@@ -1,10 +1,12 @@
-"""A TCP proxy that cuts, delays and half-opens connections, and loses the answer to a COMMIT."""
+"""TCP proxies that cut, delay and half-open connections, lose the answer to a COMMIT, and swallow Kafka requests."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from enum import IntEnum
 
 CHUNK = 65_536
 QUERY = 0x03
+Sieve = Callable[[bytes], bytes]
 
 
 class Proxy:
@@ -80,6 +82,7 @@ class Proxy:
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event, *, from_client: bool
     ) -> None:
+        sieve = self._sieve()
         try:
             while data := await reader.read(CHUNK):
                 await self._open.wait()
@@ -90,12 +93,17 @@ class Proxy:
                     return
                 if from_client:
                     self._look(data, lost)
+                    data = sieve(data)
                 writer.write(data)
                 await writer.drain()
                 if from_client:
                     self._act(data)
         except OSError:
             return
+
+    def _sieve(self) -> Sieve:
+        """What lets through, of one connection's bytes to the server, those that are to reach it."""
+        return lambda data: data
 
     def _look(self, data: bytes, lost: asyncio.Event) -> None:
         if self._lose_commits and _statement(data).upper().startswith(b"COMMIT"):
@@ -107,6 +115,45 @@ class Proxy:
             act = self._on_statement[1]
             self._on_statement = None
             act()
+
+
+class Request(IntEnum):
+    """Kafka's numbers of requests."""
+
+    FETCH = 1
+    JOIN_GROUP = 11
+
+
+class KafkaProxy(Proxy):
+    """A proxy before Kafka: requests of the kinds in ``swallowed`` never reach the broker, all others do.
+
+    Only those of the client that calls itself ``client`` are meant.
+    """
+
+    def __init__(self, port: int, upstream: int, client: str) -> None:
+        super().__init__(port, upstream)
+        self.swallowed: frozenset[Request] = frozenset()
+        self._client = client.encode()
+
+    def _sieve(self) -> Sieve:
+        rest = bytearray()
+
+        def sieve(data: bytes) -> bytes:
+            rest.extend(data)
+            return b"".join(request for request in _requests(rest) if not self._swallows(request))
+
+        return sieve
+
+    def _swallows(self, request: bytes) -> bool:
+        length = int.from_bytes(request[12:14])
+        return int.from_bytes(request[4:6]) in self.swallowed and request[14 : 14 + length] == self._client
+
+
+def _requests(rest: bytearray) -> Iterator[bytes]:
+    """Take every whole request from the beginning of ``rest``: its size in four bytes, and as many."""
+    while len(rest) >= 4 and len(rest) >= (size := 4 + int.from_bytes(rest[:4])):
+        yield bytes(rest[:size])
+        del rest[:size]
 
 
 def _statement(data: bytes) -> bytes:

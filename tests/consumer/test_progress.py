@@ -1,0 +1,86 @@
+"""When a consumer counts as stuck: lag, and nothing stored of the partitions that it answers for."""
+
+from datetime import UTC, datetime
+
+import pytest
+from aiokafka import TopicPartition
+
+from liuyan.consumer.progress import Progress
+from liuyan.store.batch import PartitionKey, PartitionState
+
+FIRST, SECOND = TopicPartition("comments", 0), TopicPartition("comments", 1)
+BOTH = frozenset({FIRST, SECOND})
+NONE: frozenset[TopicPartition] = frozenset()
+
+
+def rows(first: int, second: int, *, paused: int | None = None) -> dict[tuple[str, int], PartitionState]:
+    return {
+        ("comments", number): PartitionState(
+            PartitionKey("group", "comments", number),
+            offset,
+            "id",
+            0,
+            "by hand" if number == paused else None,
+            None,
+            datetime.now(UTC),
+        )
+        for number, offset in enumerate((first, second))
+    }
+
+
+@pytest.fixture
+def progress() -> Progress:
+    """Both logs end at 10, and everything is stored at second 0."""
+    progress = Progress(0)
+    progress.ends_are({FIRST: 10, SECOND: 10})
+    progress.rows_are(rows(10, 10), BOTH, 0)
+    return progress
+
+
+def test_silence_counts_from_when_there_was_something_to_store(progress: Progress) -> None:
+    progress.rows_are(rows(10, 10), BOTH, 500)
+    progress.ends_are({FIRST: 11})
+    assert (progress.lag(BOTH), progress.silent(501)) == (1, 1)
+    progress.rows_are(rows(10, 10), BOTH, 600)
+    assert progress.silent(600) == 100
+
+
+def test_what_is_stored_ends_the_silence_though_lag_remains(progress: Progress) -> None:
+    progress.ends_are({FIRST: 20})
+    progress.rows_are(rows(15, 10), BOTH, 100)
+    assert (progress.lag(BOTH), progress.silent(101)) == (5, 1)
+    progress.stored(150)
+    assert progress.silent(151) == 1
+
+
+def test_others_that_get_on_do_not_excuse_ours(progress: Progress) -> None:
+    progress.ends_are({FIRST: 20, SECOND: 20})
+    progress.rows_are(rows(10, 15), {FIRST}, 100)
+    assert (progress.lag({FIRST}), progress.silent(100)) == (10, 100)
+
+
+def test_a_consumer_without_partitions_answers_for_all(progress: Progress) -> None:
+    progress.ends_are({FIRST: 20})
+    progress.rows_are(rows(10, 10), NONE, 100)
+    assert (progress.lag(NONE), progress.silent(100)) == (10, 100)
+    progress.rows_are(rows(12, 10), NONE, 110)
+    assert progress.silent(110) == 0
+
+
+def test_a_paused_partition_is_nothing_to_store(progress: Progress) -> None:
+    progress.ends_are({FIRST: 20})
+    progress.rows_are(rows(10, 10, paused=0), BOTH, 100)
+    assert (progress.lag(BOTH), progress.silent(100)) == (0, 0)
+
+
+def test_a_partition_that_nobody_began_counts_whole() -> None:
+    progress = Progress(0)
+    progress.ends_are({FIRST: 7})
+    progress.rows_are({}, {FIRST}, 50)
+    assert (progress.lag({FIRST}), progress.silent(50)) == (7, 50)
+
+
+def test_a_topic_made_anew_is_shorter(progress: Progress) -> None:
+    progress.ends_are({FIRST: 3})
+    assert progress.end(FIRST) == 3
+    assert progress.lag(BOTH) == 0
