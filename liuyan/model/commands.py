@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from liuyan.model.teachers.commands import app as teachers
+
 app = typer.Typer(help="Train, evaluate and use the model that labels comments.", no_args_is_help=True)
+app.add_typer(teachers, name="teacher")
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder with *.csv files, columns label,text. Default: LIUYAN_DATA_DIR.")

@@ -7,15 +7,13 @@ left out of the benchmark.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import pairwise
 
 import numpy
 
-from liuyan.model.data import Comment, simplified_characters
+from liuyan.model.data import Comment
+from liuyan.model.features import words_and_pairs
 from liuyan.model.labeller import Labeller
-from liuyan.model.normalise import character_table, normalise
 from liuyan.model.progress import Report
-from liuyan.model.segment import segment
 
 # Regularisation of the linear model, chosen on validation.
 COSTS = (0.1, 0.3, 1.0)
@@ -54,13 +52,7 @@ def linear(train: Sequence[Comment], validation: Sequence[Comment], report: Repo
     from sklearn.svm import LinearSVC
 
     what = "learning the linear model"
-    table = character_table(simplified_characters())
-
-    def words_and_pairs(text: str) -> list[str]:
-        words = [word for word in segment(normalise(text, table)) if not word.isspace()]
-        return words + [" ".join(pair) for pair in pairwise(words)]
-
-    vectorizer = TfidfVectorizer(analyzer=words_and_pairs, min_df=2, sublinear_tf=True, dtype=numpy.float32)
+    vectorizer = TfidfVectorizer(analyzer=words_and_pairs(), min_df=2, sublinear_tf=True, dtype=numpy.float32)
     report(what, 0, 1 + len(COSTS))
     features = vectorizer.fit_transform([one.text for one in train])
     labels = [one.positive for one in train]

@@ -1,0 +1,242 @@
+"""Fine-tuning the encoder on labelled comments: an hour or two at a time, on a processor, resumed where it stood.
+
+Comments come in chunks, each drawn anew under the seed and its own number, so that a position is a number of chunks and
+batches. What is used in the end is the running mean of the weights, which may be taken at any time.
+"""
+
+import csv
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from liuyan.errors import UsageError
+from liuyan.model.data import Comment
+from liuyan.model.progress import Report
+from liuyan.model.teachers.encoder import Encoder
+
+# A text as its pieces, the probability that it is to be given, and how often it is drawn.
+Pieces = Sequence[tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderOptions:
+    """``rate`` is that of the last layer, each one below learns ``decay`` times as fast; ``averaging`` is the share of
+    the running mean that a step keeps. ``rated_share`` is how often a set labelled by stars is drawn against others.
+    """
+
+    seed: int = 1
+    longest: int = 96
+    pieces_in_batch: int = 2_048
+    chunk: int = 8_192
+    rate: float = 1e-4
+    output_rate: float = 1e-3
+    decay: float = 0.9
+    warmup: int = 200
+    averaging: float = 0.998
+    smoothing: float = 0.02
+    rated_share: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a training is: steps of descent, comments seen, and where in the order of chunks it goes on."""
+
+    steps: int = 0
+    comments: int = 0
+    chunk: int = 0
+    batch: int = 0
+
+
+class EncoderTraining:
+    """An encoder, its optimiser and its running mean, which can be written to a file and read again."""
+
+    def __init__(self, encoder: Encoder, options: EncoderOptions) -> None:
+        self.encoder = encoder
+        self.options = options
+        self.position = Position()
+        self._optimiser = torch.optim.AdamW(_groups(encoder, options), weight_decay=0.01, fused=True)
+        self._rates = [group["lr"] for group in self._optimiser.param_groups]
+        self._parameters = list(encoder.parameters())
+        self._mean = [parameter.detach().clone() for parameter in self._parameters]
+
+    def step(self, numbers: Tensor, targets: Tensor) -> float:
+        """One step of descent on texts of one length (texts, pieces) and their targets (texts); gives the loss."""
+        warm = min(1.0, (1 + self.position.steps) / self.options.warmup)
+        for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
+            group["lr"] = warm * rate
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.encoder(numbers)
+        smoothed = targets * (1 - 2 * self.options.smoothing) + self.options.smoothing
+        loss = binary_cross_entropy_with_logits(logits.float(), smoothed)
+        self._optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        self._optimiser.step()
+        keep = min(self.options.averaging, (1 + self.position.steps) / (10 + self.position.steps))
+        torch._foreach_lerp_(self._mean, [one.detach() for one in self._parameters], 1 - keep)
+        return loss.item()
+
+    def mean_state(self) -> dict[str, Tensor]:
+        """The weights to use: the running mean, by their names in the encoder."""
+        names = [name for name, _ in self.encoder.named_parameters()]
+        return dict(zip(names, self._mean, strict=True)) | {"positions": self.encoder.positions}
+
+    def save(self, path: Path) -> None:
+        """Write all of it, so that a kill at any time leaves a whole file."""
+        state = {
+            "options": asdict(self.options),
+            "position": asdict(self.position),
+            "encoder": self.encoder.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "mean": self._mean,
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".unfinished")
+        torch.save(state, unfinished)
+        unfinished.replace(path)
+
+    def load(self, path: Path) -> None:
+        """Go on where the file stood. Raises UsageError when it was trained in another way."""
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+        if state["options"] != asdict(self.options):
+            raise UsageError(f"{path} was begun with other options, {state['options']}: move it away to begin anew.")
+        self.position = Position(**state["position"])
+        self.encoder.load_state_dict(state["encoder"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        for mean, saved in zip(self._mean, state["mean"], strict=True):
+            mean.copy_(saved)
+
+
+def _groups(encoder: Encoder, options: EncoderOptions) -> list[dict[str, Any]]:
+    """Lower layers know language and learn slowly, the output knows nothing and learns fast."""
+    groups: list[dict[str, Any]] = [{"params": list(encoder.output.parameters()), "lr": options.output_rate}]
+    rate = options.rate
+    for layer in reversed(encoder.layers):
+        groups.append({"params": list(layer.parameters()), "lr": rate})
+        rate *= options.decay
+    groups.append({"params": list(encoder.norm.parameters()), "lr": rate})
+    return groups
+
+
+def draw_weights(comments: Sequence[Comment], rated_share: float) -> Tensor:
+    """How often each comment is drawn: a set as often as the root of its size, so that small ones are heard."""
+    sizes: dict[str, int] = {}
+    for comment in comments:
+        sizes[comment.source] = sizes.get(comment.source, 0) + 1
+    return torch.tensor([(rated_share if one.rated else 1.0) * sizes[one.source] ** -0.5 for one in comments])
+
+
+def batches(
+    pieces: Pieces, weights: Tensor, options: EncoderOptions, position: Position
+) -> Iterator[tuple[Position, list[int]]]:
+    """Rows of texts of one length without end, from ``position`` on, each with the position behind it.
+
+    ``steps`` and ``comments`` of the positions count on.
+    """
+    while True:
+        plan = _plan(pieces, weights, options, position.chunk)
+        for rows in plan[position.batch :]:
+            done, seen = position.batch + 1, position.comments + len(rows)
+            position = Position(position.steps + 1, seen, position.chunk, done)
+            yield position, rows
+        position = Position(position.steps, position.comments, position.chunk + 1, 0)
+
+
+def _plan(pieces: Pieces, weights: Tensor, options: EncoderOptions, chunk: int) -> list[list[int]]:
+    generator = torch.Generator().manual_seed(1_000_003 * options.seed + chunk)
+    drawn = torch.multinomial(weights, min(options.chunk, len(weights)), generator=generator).tolist()
+    by_length: dict[int, list[int]] = {}
+    for row in drawn:
+        by_length.setdefault(len(pieces[row]), []).append(row)
+    plan = []
+    for length, rows in sorted(by_length.items()):
+        size = max(1, options.pieces_in_batch // length)
+        plan += [rows[start : start + size] for start in range(0, len(rows), size)]
+    return [plan[place] for place in torch.randperm(len(plan), generator=generator).tolist()]
+
+
+@torch.inference_mode()
+def answer(encoder: Encoder, pieces: Pieces, together: int, report: Callable[[int], None]) -> Tensor:
+    """Logits of texts given as pieces, in their order; ``together`` pieces are computed at once."""
+    by_length: dict[int, list[int]] = {}
+    for row, text in enumerate(pieces):
+        by_length.setdefault(len(text), []).append(row)
+    answers = torch.empty(len(pieces))
+    done = 0
+    for length, rows in by_length.items():
+        size = max(1, together // length)
+        for start in range(0, len(rows), size):
+            some = rows[start : start + size]
+            with torch.autocast("cpu", torch.bfloat16):
+                answers[some] = encoder(torch.tensor([pieces[row] for row in some])).float()
+            done += len(some)
+            report(done)
+    return answers
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderCheck:
+    """A row of the encoder's curve: accuracy on validation over all sets alike, and loss since the last row."""
+
+    comments: int
+    train_loss: float
+    accuracy: float
+    seconds: float
+    sources: Mapping[str, float]
+
+
+def fine_tune(
+    training: EncoderTraining,
+    pieces: Pieces,
+    comments: Sequence[Comment],
+    until: int,
+    path: Path,
+    check: Callable[[], Mapping[str, float]],
+    report: Report,
+    every_seconds: float = 240.0,
+    checks_every: int = 16_384,
+) -> Iterator[EncoderCheck]:
+    """Train until ``until`` comments were seen in all; write ``path`` every few minutes, check every so many comments.
+
+    Gives a row a check; ``path`` holds all of the training when this ends.
+    """
+    targets = torch.tensor([one.target for one in comments])
+    weights = draw_weights(comments, training.options.rated_share)
+    began = saved = time.monotonic()
+    losses: list[float] = []
+    order = batches(pieces, weights, training.options, training.position)
+    while training.position.comments < until:
+        position, rows = next(order)
+        training.encoder.train()
+        losses.append(training.step(torch.tensor([pieces[row] for row in rows]), targets[rows]))
+        checked = position.comments // checks_every > training.position.comments // checks_every
+        training.position = position
+        report("training the encoder", position.comments, until)
+        if time.monotonic() - saved > every_seconds or checked:
+            training.save(path)
+            saved = time.monotonic()
+        if checked or position.comments >= until:
+            sources = dict(check())
+            mean = sum(sources.values()) / len(sources)
+            seconds = time.monotonic() - began
+            row = EncoderCheck(position.comments, sum(losses) / len(losses), mean, seconds, sources)
+            _append(path.with_suffix(".csv"), row)
+            losses.clear()
+            yield row
+    training.save(path)
+
+
+def _append(path: Path, row: EncoderCheck) -> None:
+    values = {name: value for name, value in asdict(row).items() if name != "sources"} | dict(row.sources)
+    new = not path.exists()
+    with path.open("a", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(values))
+        if new:
+            writer.writeheader()
+        writer.writerow(values)

@@ -1,0 +1,26 @@
+"""A trained artifact as a teacher."""
+
+from collections.abc import Mapping
+from math import log
+from pathlib import Path
+
+from liuyan.model.labeller import load_labeller
+
+# A probability in float64 can be 1; its logit cannot.
+CLOSEST = 1e-7
+
+
+class GruTeacher:
+    """The artifact in a folder; its digest is the artifact's."""
+
+    def __init__(self, path: Path | None) -> None:
+        """``path`` None is the shipped artifact. Raises ArtifactError."""
+        self._labeller = load_labeller(path, answer_cache_size=0)
+        self.digest = self._labeller.sha256
+        self.name = f"gru {self.digest[:8]}"
+
+    def answer(self, comments: Mapping[str, str]) -> list[float]:
+        """Calibrated logits for texts by their digests."""
+        probabilities = (one.probability for one in self._labeller.predict(list(comments.values())))
+        bounded = (min(max(one, CLOSEST), 1 - CLOSEST) for one in probabilities)
+        return [log(one / (1 - one)) for one in bounded]
