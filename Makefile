@@ -3,6 +3,8 @@ SHELL := bash
 PYTHON ?= python3
 STACK ?= embedded
 DATABASE ?= $(or $(LIUYAN_TEST_DATABASE),mysql)
+# Tests wait for servers more than they compute, so two files at a time take half as long on two cores.
+PROCESSES ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -39,7 +41,7 @@ servers: install  ## Download Apache Kafka, MySQL and MariaDB for the tests, onc
 	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m liuyan.local_stack
 
 test: lint types servers  ## Lint, types and tests on genuine servers; DATABASE=mariadb for the other database
-	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m "not long"
+	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m "not long" --numprocesses $(PROCESSES) --dist loadfile
 
 test-long: servers  ## The tests that take longer than the suite's budget
 	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m long
