@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 from liuyan.errors import LiuyanError
+from liuyan.local_stack.chromium import get_chromium
 from liuyan.local_stack.kafka import Kafka
 from liuyan.local_stack.mariadb import MariaDB
 from liuyan.local_stack.mysql import MySQL
@@ -15,7 +16,7 @@ from liuyan.local_stack.server import Server
 
 
 def main() -> int:
-    """Get every server that is needed; what cannot be had is said in one line."""
+    """Get every server that is needed, and the browser; what cannot be had is said in one line."""
     database, database_url = os.environ.get("LIUYAN_TEST_DATABASE", "mysql"), os.environ.get("LIUYAN_TEST_DATABASE_URL")
     needed: list[Callable[[], Server]] = []
     if not os.environ.get("LIUYAN_TEST_KAFKA"):
@@ -24,6 +25,7 @@ def main() -> int:
         if name != database or not database_url:
             needed.append(kind)
     try:
+        get_chromium()
         for make in needed:
             server = make()
             try:

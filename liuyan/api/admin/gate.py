@@ -1,0 +1,77 @@
+"""Who may come in: asks identity/ who is there, and sends whoever is not signed in to the sign-in page."""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlencode
+
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette_admin.auth import AdminUser, BaseAuthProvider
+
+from liuyan.api.identity.identity import Identity
+
+Identify = Callable[[HTTPConnection], Awaitable[Identity | None]]
+# What the sign-in page itself needs.
+PUBLIC_ROUTES = frozenset({"static", "plotly"})
+
+
+class Gate(BaseAuthProvider):
+    """Puts the Identity of a request into ``request.state.identity``: None for whoever is not signed in."""
+
+    def __init__(self, identify: Identify) -> None:
+        super().__init__()
+        self.identify = identify
+
+    async def authenticate(self, request: Request) -> AdminUser | None:
+        """What starlette-admin's own layout shows of a person."""
+        identity = await self.identify(request)
+        request.state.identity = identity
+        return None if identity is None else AdminUser(username=identity.name)
+
+    def get_middleware(self) -> Middleware:
+        """Our own: the library's passes on the whole address, in which the host is whatever the client said."""
+        return Middleware(KeepOut, gate=self)
+
+
+class KeepOut:
+    """Answers 303 to the sign-in page where nobody is signed in and the page is not for everybody."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self.app = app
+        self.gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        route = _matched(request)
+        if getattr(route, "name", None) in PUBLIC_ROUTES:
+            await self.app(scope, receive, send)
+            return
+        user = await self.gate.authenticate(request)
+        request.state.is_anonymous = user is None
+        if user is not None:
+            request.state.admin_user = user
+        if user is None and not getattr(getattr(route, "endpoint", None), "_login_not_required", False):
+            await self._send_to_sign_in(request)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _send_to_sign_in(self, request: Request) -> RedirectResponse:
+        sign_in = request.url_for(f"{request.app.state.ROUTE_NAME}:login").path
+        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        # A form that was sent cannot be sent again by going there.
+        asked = f"?{urlencode({'next': wanted})}" if request.method in ("GET", "HEAD") else ""
+        return RedirectResponse(sign_in + asked, status_code=303)
+
+
+def _matched(request: Request) -> BaseRoute | None:
+    for route in request.app.routes:
+        match, _ = route.matches(request.scope)
+        if match is Match.FULL:
+            found: BaseRoute = route
+            return found
+    return None
