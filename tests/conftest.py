@@ -7,7 +7,7 @@ kind the main one is: mysql (the default) or mariadb. Databases are cheap: each 
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pymysql
@@ -73,22 +73,38 @@ def _database_server() -> Iterator[Callable[[str], URL]]:
         yield address
 
 
-@pytest.fixture
-def _new_database(_database_server: Callable[[str], URL], tmp_path: Path) -> Iterator[NewDatabase]:
-    """Kind -> URL of a fresh empty database, dropped after the test."""
+@contextmanager
+def _new_databases(server_of: Callable[[str], URL], folder: Path) -> Iterator[NewDatabase]:
+    """Kind -> URL of a fresh empty database, dropped at the end."""
     with ExitStack() as drops:
 
         def create(kind: str) -> str:
             name = f"liuyan_test_{secrets.token_hex(6)}"
             if kind == "sqlite":
-                return f"sqlite+aiosqlite:///{tmp_path / name}.db"
-            server = _database_server(kind)
+                return f"sqlite+aiosqlite:///{folder / name}.db"
+            server = server_of(kind)
             _execute(server, f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
             drops.callback(_execute, server, f"DROP DATABASE IF EXISTS `{name}`")
             url = server.set(database=name).update_query_dict({"charset": "utf8mb4"})
             return url.render_as_string(hide_password=False)
 
         yield create
+
+
+@pytest.fixture
+def _new_database(_database_server: Callable[[str], URL], tmp_path: Path) -> Iterator[NewDatabase]:
+    """Kind -> URL of a fresh empty database, dropped after the test."""
+    with _new_databases(_database_server, tmp_path) as create:
+        yield create
+
+
+@pytest.fixture(scope="module")
+def module_database_url(
+    _database_server: Callable[[str], URL], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """As ``database_url``, one for all tests of a module: for those whose start takes longer than they do."""
+    with _new_databases(_database_server, tmp_path_factory.mktemp("databases")) as create:
+        yield create(MAIN)
 
 
 @pytest.fixture

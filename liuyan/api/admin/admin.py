@@ -1,7 +1,6 @@
 """The site: starlette-admin with our pages, languages, templates and policy, mounted into the API's application."""
 
 import hashlib
-from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +15,6 @@ from starlette.routing import Route
 from starlette_admin import BaseAdmin, I18nConfig, TimezoneConfig
 from starlette_admin.helpers import static_url
 from starlette_admin.i18n import gettext
-from starlette_admin.views import BaseView
 
 from liuyan.api.admin.gate import Gate
 from liuyan.api.admin.home import HomePage
@@ -28,7 +26,9 @@ from liuyan.api.admin.language import (
     install_translations,
     show_time,
 )
+from liuyan.api.admin.menu import pages
 from liuyan.api.admin.security import SafeTemplates
+from liuyan.api.identity.identity import identify
 from liuyan.api.services import Services
 from liuyan.store.errors import StoreError
 
@@ -57,11 +57,10 @@ class Site(BaseAdmin):
         return self._template_response(request, "error.html", context, status_code=status)
 
 
-def mount_admin(app: FastAPI, services: Services, views: Sequence[BaseView], gate: Gate, secret_key: str) -> None:
+def mount_admin(app: FastAPI, services: Services) -> None:
     """Put the admin app at /admin of ``app``, and send whoever opens the front page there.
 
-    ``views`` stand in the menu in their order, behind the home page. ``secret_key`` signs the CSRF tokens and the
-    messages that the next page shows.
+    Raises SettingsError when the settings lack the secret that signs CSRF tokens and messages.
     """
     install_translations()
     site = Site(
@@ -72,15 +71,15 @@ def mount_admin(app: FastAPI, services: Services, views: Sequence[BaseView], gat
         logo_url=lambda request: asset_url(request, "logo.svg"),
         favicon_url=lambda request: asset_url(request, "favicon.svg"),
         index_view=HomePage(),
-        auth_provider=gate,
-        secret_key=secret_key,
+        auth_provider=Gate(identify),
+        secret_key=services.settings.required_secret_key(),
         # The library's own knows no weights in Accept-Language and trusts the time zone's cookie: ours comes behind it.
         middlewares=[Middleware(ChooseLanguage, default=LANGUAGES[0])],
         i18n_config=I18nConfig(LANGUAGES[0], LANGUAGE_COOKIE, None, list(LANGUAGES)),
         timezone_config=TimezoneConfig(DEFAULT_TIMEZONE, timezone_cookie_name=None),
     )
-    for view in views:
-        site.add_view(view)
+    for page in pages():
+        site.add_view(page)
     site.routes.insert(0, Route("/static/plotly.min.js", _plotly, name="plotly"))
     site.mount_to(app)
     site.app.state.services = services

@@ -1,0 +1,196 @@
+"""The real app on a fresh database, one for each module of tests, and a browser in which nothing may go wrong."""
+
+import asyncio
+import contextlib
+import re
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize, async_playwright
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from liuyan.api.app import create_app
+from liuyan.api.identity import cookies
+from liuyan.api.identity.roles import Role
+from liuyan.api.identity.secrets import digest_of, new_secret
+from liuyan.api.metrics import Metrics
+from liuyan.api.predictor import Predictor
+from liuyan.api.services import Services
+from liuyan.health import address_of, listen, quiet_server
+from liuyan.local_stack.chromium import get_chromium
+from liuyan.model.labeller import Labeller, load_labeller
+from liuyan.settings import Settings
+from liuyan.store.accounts import NewUser, add_user
+from liuyan.store.migrate import migrate
+from liuyan.store.sessions import Session, add_session
+from liuyan.store.store import Store
+from tests.admin.looking import WIDE
+from tests.admin.seed import seed
+from tests.store.feed import ERASURE_KEY, Feed, feed_of
+
+PASSWORD = "a password for tests alone"
+# A page that does not come in this time will not come at all.
+WAIT_MILLISECONDS = 15_000
+NAMES = {Role.USER: "小用", Role.REVIEWER: "小审", Role.ADMIN: "小管"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """App, browser and tests share one event loop: what a test awaits, the app serves."""
+    for item in items:
+        if "tests/admin/" in item.nodeid and isinstance(item, pytest.Function) and _is_async(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def _is_async(item: pytest.Function) -> bool:
+    return asyncio.iscoroutinefunction(item.function)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The app at work: its address, and what a test fills and looks at behind its back. ``users`` has each role's
+    account number, whose password is PASSWORD."""
+
+    url: str
+    services: Services
+    feed: Feed
+    users: dict[Role, int]
+
+    @property
+    def store(self) -> Store:
+        """The store that the app works on."""
+        return self.services.store
+
+    async def add_user(self, name: str, role: Role, **changes: str | bool) -> int:
+        """One more account that is active, with the password PASSWORD; its number."""
+        values = {"state": "active", **changes}
+        new = NewUser(name, await self.services.passwords.hash(PASSWORD), role, **values)  # type: ignore[arg-type]
+        async with self.store.writing() as session:
+            return await add_user(session, new, self.services.now())
+
+    async def sign_in(self, user_number: int) -> str:
+        """A session of this account: the value of its cookie."""
+        secret, now = new_secret(), self.services.now()
+        added = Session(digest_of(secret), user_number, now, now, now + timedelta(days=1), "127.0.0.1", "tests")
+        async with self.store.writing() as session:
+            await add_session(session, added)
+        return secret
+
+
+@dataclass
+class Visits:
+    """Pages that a test opens, each in a browser of its own, and what went wrong on them."""
+
+    site: Site
+    browser: Browser
+    faults: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+    _allowed: list[str] = field(default_factory=list)
+
+    async def open(
+        self,
+        role: Role | int | None,
+        path: str = "/admin/",
+        *,
+        size: ViewportSize = WIDE,
+        language: str = "zh-CN",
+    ) -> Page:
+        """The page at ``path`` as somebody of ``role`` sees it, or the account of a number; None is not signed in."""
+        context = await self.browser.new_context(
+            base_url=self.site.url, viewport=size, locale=language, timezone_id="Asia/Shanghai"
+        )
+        self.contexts.append(context)
+        context.set_default_timeout(WAIT_MILLISECONDS)
+        if role is not None:
+            number = self.site.users[role] if isinstance(role, Role) else role
+            secret = await self.site.sign_in(number)
+            await context.add_cookies([{"name": cookies.SESSION, "value": secret, "url": self.site.url}])
+        page = await context.new_page()
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.faults.append(f"error on the page: {error}"))
+        page.on("request", self._see)
+        await page.goto(path)
+        return page
+
+    def allow(self, pattern: str) -> None:
+        """A fault that the test provokes: a regular expression for what the browser says of it."""
+        self._allowed.append(pattern)
+
+    def unexpected(self) -> list[str]:
+        """Everything that went wrong and was not allowed."""
+        return [fault for fault in self.faults if not any(re.search(one, fault) for one in self._allowed)]
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # Chromium reports what the policy forbids as an error too.
+        if message.type in ("error", "warning"):
+            self.faults.append(f"{message.type} in the console: {message.text} ({message.location.get('url')})")
+
+    def _see(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme not in ("data", "blob") and address.netloc != urlsplit(self.site.url).netloc:
+            self.faults.append(f"a request to another host: {request.url}")
+
+
+@pytest.fixture(scope="session")
+def labeller() -> Labeller:
+    """The shipped model."""
+    return load_labeller()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium, without a window."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=get_chromium(), args=["--no-sandbox"])
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def site(module_database_url: str, labeller: Labeller) -> AsyncIterator[Site]:
+    """The app over a database with comments of our own and an account of each role."""
+    async with Store.open(module_database_url) as store:
+        await migrate(store.engine, lambda step: None)
+        await store.check_ready(ERASURE_KEY)
+        metrics = Metrics(CollectorRegistry())
+        with Predictor(labeller, metrics) as predictor:
+            settings = Settings(
+                _env_file=None,  # type: ignore[call-arg] # the keyword is pydantic-settings' own
+                secret_key=SecretStr(secrets.token_hex(32)),
+                contact_key=SecretStr(secrets.token_hex(32)),
+            )
+            services = Services(store, predictor, settings)
+            feed = await feed_of(store, labeller.sha256)
+            await seed(feed)
+            async with _serving(services, metrics) as url:
+                site = Site(url, services, feed, {})
+                for role, name in NAMES.items():
+                    site.users[role] = await site.add_user(name, role)
+                yield site
+
+
+@contextlib.asynccontextmanager
+async def _serving(services: Services, metrics: Metrics) -> AsyncIterator[str]:
+    with contextlib.closing(listen("127.0.0.1:0")) as listener:
+        server = quiet_server(create_app(services, metrics), grace_seconds=1)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield f"http://{address_of(listener)}"
+        finally:
+            server.should_exit = True
+            await task
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visits(site: Site, browser: Browser) -> AsyncIterator[Visits]:
+    """Opens pages; fails the test at its end when anything went wrong on them that the test did not allow."""
+    visits = Visits(site, browser)
+    yield visits
+    for context in visits.contexts:
+        await context.close()
+    assert visits.unexpected() == []
