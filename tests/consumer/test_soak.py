@@ -1,0 +1,88 @@
+"""Half an hour of steady load: what the consumer holds in memory stays what it was after the first five minutes.
+
+LIUYAN_TEST_SOAK_MINUTES makes it shorter or longer.
+"""
+
+import asyncio
+import os
+import re
+import signal
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.load import PARTITIONS, Load, Publisher
+from tests.harness import Installation, Process, get
+
+MINUTES = float(os.environ.get("LIUYAN_TEST_SOAK_MINUTES", "30"))
+WARM_UP_SHARE = 1 / 6
+EVENTS_A_SECOND = 200
+SAMPLE_SECONDS = 2.0
+GROWTH = 0.05
+
+
+def resident(process: Process) -> int:
+    """Resident memory in bytes."""
+    status = Path(f"/proc/{process.popen.pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found is not None, status
+    return int(found[1]) * 1024
+
+
+def metric(process: Process, name: str) -> float:
+    answer = get(f"{process.health()}/metrics")[1]
+    return sum(float(line.split()[-1]) for line in answer.splitlines() if line.startswith(name))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(60 * MINUTES + 300)
+async def test_memory_does_not_grow_under_steady_load(
+    kafka: str, topic: str, database_url: str, tmp_path: Path
+) -> None:
+    """The load has all that there is: comments, edits, redeliveries, poison, tombstones, transactions of both ends."""
+    archive = f"{topic}-archive"
+    ours = Installation(kafka, topic, database_url, tmp_path, {"LIUYAN_TOPICS": f"{topic}=forum|desk,{archive}"})
+    ours.migrate()
+    await ours.create_topic(PARTITIONS)
+    await Installation(kafka, archive, database_url, tmp_path).create_topic(2)
+    seconds = 60 * MINUTES
+    plan = list(Load(1, int(EVENTS_A_SECOND * seconds), topic, archive).plan())
+    publisher = Publisher(kafka, topic, plan, seconds)
+    with ours.consumer() as consumer:
+        ours.wait_for(lambda: "taken up" in consumer.output(), seconds=60, process=consumer)
+        began = time.monotonic()
+        publishing = asyncio.create_task(publisher.run())
+        samples: list[tuple[float, int]] = []
+        while not publishing.done():
+            await asyncio.sleep(SAMPLE_SECONDS)
+            consumer.check()
+            samples.append((time.monotonic() - began, resident(consumer)))
+        await publishing
+        report(ours, consumer, samples, publisher.published, warm_up=seconds * WARM_UP_SHARE)
+        consumer.send(signal.SIGTERM)
+        assert await asyncio.to_thread(consumer.wait, 20) == 0
+
+
+def report(
+    ours: Installation, consumer: Process, samples: list[tuple[float, int]], published: int, warm_up: float
+) -> None:
+    """Say the figures and judge them."""
+    minutes = [(at / 60, size / 2**20) for at, size in samples]
+    settled = statistics.median(size for at, size in minutes if warm_up * 0.6 <= at * 60 <= warm_up)
+    after = [size for at, size in minutes if at * 60 > warm_up]
+    last = statistics.median(after[-15:])
+    sys.stdout.write(
+        f"\n{published} published in {minutes[-1][0]:.1f} minutes, {ours.comments()} comments stored, "
+        f"{metric(consumer, 'liuyan_consumer_answer_cache_size'):.0f} answers cached\n"
+        f"resident: {minutes[0][1]:.1f} MiB at first, {settled:.1f} after {warm_up / 60:.1f} minutes, "
+        f"{last:.1f} at the end, {max(after):.1f} at most: {last / settled - 1:+.2%}, at most "
+        f"{max(after) / settled - 1:+.2%}\n"
+    )
+    for minute in range(0, int(minutes[-1][0]) + 1, 5):
+        sizes = [size for at, size in minutes if minute <= at < minute + 1]
+        sys.stdout.write(f"  minute {minute:3}: {statistics.median(sizes or [0]):.1f} MiB\n")
+    assert metric(consumer, "liuyan_consumer_lag{") < 10 * EVENTS_A_SECOND, "the load was more than steady"
+    assert max(after) < settled * (1 + GROWTH)
