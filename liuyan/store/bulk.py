@@ -143,16 +143,28 @@ COMMENT_COLUMNS = (
     "author",
     "thread",
     "stored_at",
+    "audit_rank",
     "changed_at",
     "claimed_by",
 )
+REVIEW_COLUMNS = ("review_number", "review_label")
 # What an event changes of a comment that stands; a new text takes the review away.
-CHANGED_COLUMNS = ("text", "version", "created_at", "edited_at", "author", "thread", "changed_at", "review_number")
+CHANGED_COLUMNS = ("text", "version", "created_at", "edited_at", "author", "thread", "changed_at", *REVIEW_COLUMNS)
 CONTENT_COLUMNS = ("text", "version", "created_at", "edited_at", "author", "thread")
-PREDICTION_COLUMNS = ("comment_number", "model_number", "label", "probability", "uncertain", "predicted_at")
+PREDICTION_COLUMNS = (
+    "comment_number",
+    "model_number",
+    "label",
+    "probability",
+    "uncertain",
+    "distance",
+    "reviewed",
+    "predicted_at",
+)
 VERSION_COLUMNS = ("comment_number", "version", "text", "created_at", "edited_at", "replaced_at")
 COUNT_KEY = ("model_number", "platform", "hour", "label", "uncertain")
 PARTITION_KEY = ("consumer_group", "topic", "partition")
+REVIEW_CHANGE_KEY = (*COUNT_KEY, "reviewed_label")
 LETTER_PLACE = ("consumer_group", "topic", "partition", "offset")
 # What people and copies do to a letter stays when its record is read again.
 LETTER_CONTENT = (
@@ -189,11 +201,11 @@ class Statements:
     advance: TextClause  # ADVANCE_FIELDS
     claim: TextClause  # COMMENT_COLUMNS
     own: TextClause  # platform, id -> one JSON array of [position, number]
-    standing: TextualSelect  # platform, id -> position, number, review_number, CONTENT_COLUMNS
+    standing: TextualSelect  # platform, id -> position, number, REVIEW_COLUMNS, CONTENT_COLUMNS
     predictions_of: TextualSelect  # comment_number -> position, PREDICTION_COLUMNS
     erasures_of: TextualSelect  # digest -> position, erased_up_to
     delete_comments: TextClause  # number
-    write_comments: TextClause  # number, review_number, COMMENT_COLUMNS
+    write_comments: TextClause  # number, REVIEW_COLUMNS, COMMENT_COLUMNS
     add_versions: TextClause  # VERSION_COLUMNS
     delete_predictions: TextClause  # comment_number, model_number
     write_predictions: TextClause  # PREDICTION_COLUMNS
@@ -204,6 +216,8 @@ class Statements:
     write_erasures: TextClause  # digest, erased_up_to, erased_at
     add_counts: TextClause  # COUNT_KEY, n
     delete_zero_counts: TextClause  # COUNT_KEY
+    add_review_changes: TextClause  # REVIEW_CHANGE_KEY, n
+    delete_zero_review_changes: TextClause  # REVIEW_CHANGE_KEY
     begin_partition: TextClause  # PARTITION_COLUMNS
     seek_partition: TextClause  # PARTITION_COLUMNS
     add_model: TextClause  # MODEL_COLUMNS
@@ -233,7 +247,7 @@ def write_statements(dialect: Dialect) -> Statements:
         "delete_comments": form.delete(tables.comments, ["number"]),
         "write_comments": form.insert(
             tables.comments,
-            ("number", "review_number", *COMMENT_COLUMNS),
+            ("number", *REVIEW_COLUMNS, *COMMENT_COLUMNS),
             dict.fromkeys(CHANGED_COLUMNS, given),
         ),
         "add_versions": form.insert(tables.comment_versions, VERSION_COLUMNS),
@@ -266,6 +280,10 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
         "add_counts": form.insert(tables.hourly_counts, (*COUNT_KEY, "n"), {"n": f"hourly_counts.n + {given}"}),
         "delete_zero_counts": form.delete(tables.hourly_counts, COUNT_KEY, "n = 0"),
+        "add_review_changes": form.insert(
+            tables.review_changes, (*REVIEW_CHANGE_KEY, "n"), {"n": f"review_changes.n + {given}"}
+        ),
+        "delete_zero_review_changes": form.delete(tables.review_changes, REVIEW_CHANGE_KEY, "n = 0"),
         "begin_partition": form.insert(tables.partitions, PARTITION_COLUMNS, {"updated_at": "partitions.updated_at"}),
         "seek_partition": form.insert(
             tables.partitions, PARTITION_COLUMNS, dict.fromkeys(("next_offset", "topic_id", "updated_at"), given)
@@ -281,7 +299,7 @@ def write_statements(dialect: Dialect) -> Statements:
         standing=form.select(
             tables.comments,
             identity,
-            ["number", "review_number", *CONTENT_COLUMNS],
+            ["number", *REVIEW_COLUMNS, *CONTENT_COLUMNS],
             "old.claimed_by <> :token",
             lock=True,
         ),

@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 
 from liuyan.store.batch import Arrival, Label, Tombstone
 from liuyan.store.dead_letters import comment_key
-from liuyan.store.decide import ABSENT, Content, Outcome, Prediction, Standing, apply, by_key
+from liuyan.store.decide import ABSENT, Content, Outcome, Prediction, Standing, StandingReview, apply, by_key
+from liuyan.store.sample import AuditSample
 from liuyan.store.session import WriteSession
 from liuyan.store.types import time_text
 
@@ -29,16 +30,16 @@ PLACEHOLDER = Content("", 0, datetime(1970, 1, 1, tzinfo=UTC), None, None, None)
 @dataclass(frozen=True, slots=True)
 class Decided:
     """One key, decided under lock. ``claimed`` is what the claim wrote, None where a row stood before; ``number`` is
-    the row's, ``review_number`` its newest review's."""
+    the row's, ``audit_rank`` its place in the audit sample."""
 
     platform: str
     id: str
     digest: str
+    audit_rank: int | None
     number: int
     before: Standing
     after: Outcome
     claimed: Content | None = None
-    review_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +47,23 @@ class Found:
     """A row that stood before the batch."""
 
     number: int
-    review_number: int | None
+    review: StandingReview | None
     content: Content
 
 
 async def decide_under_lock(
-    session: WriteSession, changes: Events, model: int, token: int, erasure_key: bytes
+    session: WriteSession, changes: Events, model: int, token: int, erasure_key: bytes, sample: AuditSample
 ) -> list[Decided]:
     """Claim the keys of ``changes``, sorted, and decide each; the keys stay locked until the transaction ends."""
     events = by_key(changes)
     keys = list(events)
     digests = [erasure_digest(erasure_key, *key) for key in keys]
+    ranks = [sample.rank(*key) for key in keys]
     as_absent = [apply(ABSENT, events[key], model) for key in keys]
     claims = [outcome.content or PLACEHOLDER for outcome in as_absent]
     await session.run(
         session.statements.claim,
-        [[*key, *content_fields(content)] for key, content in zip(keys, claims, strict=True)],
+        [[*key, *content_fields(content), rank] for key, content, rank in zip(keys, claims, ranks, strict=True)],
         token=token,
     )
 
@@ -75,12 +77,12 @@ async def decide_under_lock(
         if at in own:
             before = Standing(erased_up_to=erased[at]) if at in erased else ABSENT
             after = apply(before, events[key], model) if at in erased else as_absent[at]
-            decided.append(Decided(*key, digests[at], own[at], before, after, claims[at]))
+            decided.append(Decided(*key, digests[at], ranks[at], own[at], before, after, claims[at]))
         else:
             row = found[at]
-            before = Standing(row.content, predictions.get(row.number, {}), erased.get(at))
+            before = Standing(row.content, predictions.get(row.number, {}), erased.get(at), row.review)
             after = apply(before, events[key], model)
-            decided.append(Decided(*key, digests[at], row.number, before, after, None, row.review_number))
+            decided.append(Decided(*key, digests[at], ranks[at], row.number, before, after))
     return decided
 
 
@@ -110,8 +112,8 @@ async def _found(session: WriteSession, keys: Sequence[Key], token: int) -> dict
     """The rows that stood before, by their position among the keys."""
     rows = await session.read(session.statements.standing, keys, token=token)
     return {
-        position - 1: Found(number, review_number, Content(*fields))
-        for position, number, review_number, *fields in rows
+        position - 1: Found(number, None if review is None else StandingReview(review, label), Content(*fields))
+        for position, number, review, label, *fields in rows
     }
 
 

@@ -4,7 +4,7 @@ Nothing here reads or writes: write.py calls it with what it has read under lock
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -34,30 +34,39 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingReview:
+    """The newest review of the text that stands."""
+
+    number: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
-    """What the database holds of one key: the comment, each model's prediction by its number, and up to which version
-    it was erased before."""
+    """What the database holds of one key: the comment, each model's prediction by its number, up to which version it
+    was erased before, and what a person decided."""
 
     content: Content | None = None
     predictions: Mapping[int, Prediction] = field(default_factory=dict)
     erased_up_to: int | None = None
+    review: StandingReview | None = None
 
 
 @dataclass(slots=True)
 class Outcome:
     """What shall stand once the events were applied in order, and what the way there leaves behind.
 
-    ``replaced`` are contents whose text an edit replaced; ``text_changed`` says that predictions and the review of the
-    text that stood are void; ``wiped`` that everything that hung on the comment was erased on the way. ``became`` says
-    of each event what it was, in BatchOutcome's words.
+    ``replaced`` are contents whose text an edit replaced, and with it go predictions and review; ``wiped`` says that
+    everything that hung on the comment was erased on the way. ``became`` says of each event what it was, in
+    BatchOutcome's words.
     """
 
     content: Content | None
     predictions: dict[int, Prediction]
     erased_up_to: int | None
+    review: StandingReview | None = None
     replaced: list[Content] = field(default_factory=list)
     became: list[str] = field(default_factory=list)
-    text_changed: bool = False
     wiped: bool = False
 
 
@@ -65,11 +74,13 @@ ABSENT = Standing()
 
 # model, platform, hour of created_at, label, uncertain
 HourlyCount = tuple[int, str, datetime, str, bool]
+# The same, and the label of the review that stands
+ReviewChange = tuple[int, str, datetime, str, bool, str]
 
 
 def apply(standing: Standing, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
     """Fold the events of one key, in order of arrival, into what stands; ``model`` is whose predictions they carry."""
-    outcome = Outcome(standing.content, dict(standing.predictions), standing.erased_up_to)
+    outcome = Outcome(standing.content, dict(standing.predictions), standing.erased_up_to, standing.review)
     for event in events:
         if isinstance(event, Tombstone):
             _erase(outcome, event)
@@ -93,7 +104,7 @@ def _arrive(outcome: Outcome, event: Arrival, model: int) -> str:
         return "new"
     if stands.text != arrived.text:
         outcome.replaced.append(stands)
-        outcome.content, outcome.predictions, outcome.text_changed = arrived, {model: prediction}, True
+        outcome.content, outcome.predictions, outcome.review = arrived, {model: prediction}, None
         return "edited"
     outcome.predictions.setdefault(model, prediction)
     if stands == arrived:
@@ -109,7 +120,7 @@ def _erase(outcome: Outcome, event: Tombstone) -> None:
         known.append(outcome.content.version)
     if outcome.erased_up_to is not None:
         known.append(outcome.erased_up_to)
-    outcome.content, outcome.predictions, outcome.replaced = None, {}, []
+    outcome.content, outcome.predictions, outcome.review, outcome.replaced = None, {}, None, []
     outcome.erased_up_to, outcome.wiped = max(known), True
 
 
@@ -123,6 +134,24 @@ def count_changes(platform: str, before: Standing, after: Outcome, changes: Coun
         hour = hour_of(after.content.created_at)
         for model, prediction in after.predictions.items():
             changes[model, platform, hour, prediction.label, prediction.uncertain] += 1
+
+
+def review_changes(platform: str, before: Standing, after: Outcome, changes: Counter[ReviewChange]) -> None:
+    """Add to ``changes`` by how much each count of reviewed comments moves."""
+    for standing, by in ((before, -1), (after, 1)):
+        if standing.content is not None and standing.review is not None:
+            created_at, label = standing.content.created_at, standing.review.label
+            for change in reviewed_as(platform, created_at, standing.predictions, label):
+                changes[change] += by
+
+
+def reviewed_as(
+    platform: str, created_at: datetime, predictions: Mapping[int, Prediction], label: str
+) -> Iterator[ReviewChange]:
+    """The counts of reviewed comments that one comment is in: one of each model that labelled it."""
+    hour = hour_of(created_at)
+    for model, prediction in predictions.items():
+        yield model, platform, hour, prediction.label, prediction.uncertain, label
 
 
 def hour_of(time: datetime) -> datetime:

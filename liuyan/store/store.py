@@ -16,6 +16,7 @@ from liuyan.store.bulk import Statements, write_statements
 from liuyan.store.engine import open_engine, transaction
 from liuyan.store.errors import StoreError
 from liuyan.store.faults import unavailable
+from liuyan.store.sample import AUDIT_SHARE, AuditSample
 from liuyan.store.session import WriteSession
 from liuyan.store.types import time_text
 from liuyan.store.write import write_rows
@@ -27,22 +28,24 @@ class Store:
     Every method may raise TransientStoreError (server away; try again) beside the errors that it names.
     """
 
-    def __init__(self, engine: AsyncEngine, answer_seconds: float) -> None:
+    def __init__(self, engine: AsyncEngine, answer_seconds: float, audit_share: float = AUDIT_SHARE) -> None:
         self.engine = engine
         self._answer_seconds = answer_seconds
+        self._audit_share = audit_share
         self._erasure_key: bytes | None = None
         self._statements: Statements | None = None
         self._packet_bytes: int | None = None
 
     @classmethod
-    def open(cls, url: str, *, lock_wait_seconds: int = 10) -> Self:
+    def open(cls, url: str, *, lock_wait_seconds: int = 10, audit_share: float = AUDIT_SHARE) -> Self:
         """Prepare connections to ``url``, without making one yet.
 
-        ``lock_wait_seconds`` bounds how long a stopped writer may hold its locks, and how long others wait for them.
+        ``lock_wait_seconds`` bounds how long a stopped writer may hold its locks, and how long others wait for them;
+        ``audit_share`` (0..1) is how much of the comments that ``write_batch`` stores goes into the audit sample.
         Raises StoreError when the URL is not of a database that we know.
         """
         # A transaction may wait for locks twice, and the server may be busy; after that it is held to be cut off.
-        return cls(open_engine(url, lock_wait_seconds), answer_seconds=20 + 2 * lock_wait_seconds)
+        return cls(open_engine(url, lock_wait_seconds), 20 + 2 * lock_wait_seconds, audit_share)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -101,8 +104,9 @@ class Store:
         """
         if self._erasure_key is None:
             raise StoreError("The erasure key is not known: call check_ready with it before write_batch.")
+        sample = AuditSample.of(self._erasure_key, self._audit_share)
         async with self.writing() as session:
-            return await write_rows(session, batch, self._erasure_key, truncate_dead_letters)
+            return await write_rows(session, batch, self._erasure_key, sample, truncate_dead_letters)
 
     async def positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
         """The stored state of the group's partitions in these topics, by (topic, partition)."""

@@ -2,19 +2,28 @@
 
 import base64
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import TextClause
 
 from liuyan.store.batch import Advance, Batch, BatchOutcome, DeadLetter
 from liuyan.store.claim import Decided, content_fields, decide_under_lock, new_token
 from liuyan.store.copies import settle_copies
 from liuyan.store.dead_letters import comment_key, key_digest, letter_row, sentence, surviving
-from liuyan.store.decide import HourlyCount, count_changes
+from liuyan.store.decide import HourlyCount, Prediction, ReviewChange, count_changes, review_changes
 from liuyan.store.errors import FencedError
+from liuyan.store.sample import AuditSample
 from liuyan.store.session import WriteSession
 from liuyan.store.types import time_text
 
+_Key = TypeVar("_Key", bound=tuple[Any, ...])
 
-async def write_rows(session: WriteSession, batch: Batch, erasure_key: bytes, truncate: bool) -> BatchOutcome:
+
+async def write_rows(
+    session: WriteSession, batch: Batch, erasure_key: bytes, sample: AuditSample, truncate: bool
+) -> BatchOutcome:
     """Write a batch in the session's transaction. What has nothing to do costs no statement."""
     changes = [record for record in batch.records if not isinstance(record, DeadLetter)]
     letters = surviving(batch.records)
@@ -23,7 +32,7 @@ async def write_rows(session: WriteSession, batch: Batch, erasure_key: bytes, tr
     await _advance(session, batch.advances)
     if changes:
         token = new_token()
-        decided = await decide_under_lock(session, changes, batch.model, token, erasure_key)
+        decided = await decide_under_lock(session, changes, batch.model, token, erasure_key, sample)
         became.update(name for key in decided for name in key.after.became)
         await _erase(session, decided, changes_erase=became["erased"] > 0)
         await _write_comments(session, decided, token)
@@ -34,6 +43,7 @@ async def write_rows(session: WriteSession, batch: Batch, erasure_key: bytes, tr
         await session.run(session.statements.write_letters, [letter_row(letter, truncate) for letter in letters])
     if changes:
         await _count(session, decided)
+        await _count_reviews(session, decided)
     return BatchOutcome(**became)
 
 
@@ -79,8 +89,8 @@ async def _write_comments(session: WriteSession, decided: Sequence[Decided], tok
         if content is None:
             continue
         if content != stands:
-            review = None if key.after.text_changed or key.after.wiped else key.review_number
-            rows.append([key.number, review, key.platform, key.id, *content_fields(content)])
+            review = (None, None) if key.after.review is None else (key.after.review.number, key.after.review.label)
+            rows.append([key.number, *review, key.platform, key.id, *content_fields(content), key.audit_rank])
         for old in key.after.replaced:
             text, version, created_at, edited_at, *_ = content_fields(old)
             versions.append([key.number, version, text, created_at, edited_at])
@@ -97,8 +107,9 @@ async def _write_predictions(session: WriteSession, decided: Sequence[Decided]) 
         before, after = key.before.predictions, key.after.predictions
         if not key.after.wiped:
             gone += [[key.number, model] for model in before if model not in after]
+        reviewed = int(key.after.review is not None)
         rows += [
-            [key.number, model, prediction.label, prediction.probability, int(prediction.uncertain)]
+            [key.number, model, *prediction_fields(prediction), reviewed]
             for model, prediction in after.items()
             if before.get(model) is not prediction
         ]
@@ -108,19 +119,49 @@ async def _write_predictions(session: WriteSession, decided: Sequence[Decided]) 
         await session.run(session.statements.write_predictions, rows)
 
 
+def prediction_fields(prediction: Prediction) -> list[object]:
+    """The fields of bulk.PREDICTION_COLUMNS from the label on; the distance is that of the probability from 0.5."""
+    probability = prediction.probability
+    return [prediction.label, probability, int(prediction.uncertain), abs(probability - 0.5)]
+
+
 async def _count(session: WriteSession, decided: Sequence[Decided]) -> None:
     """Move the hourly counts, last and sorted: all writers share these rows. A count of zero is deleted."""
     changes: Counter[HourlyCount] = Counter()
     for key in decided:
         count_changes(key.platform, key.before, key.after, changes)
-    moved = sorted((count, n) for count, n in changes.items() if n != 0)
+    await move_counts(session, changes, session.statements.add_counts, session.statements.delete_zero_counts)
+
+
+async def _count_reviews(session: WriteSession, decided: Sequence[Decided]) -> None:
+    """Move the counts of reviewed comments; few batches have one."""
+    changes: Counter[ReviewChange] = Counter()
+    for key in decided:
+        review_changes(key.platform, key.before, key.after, changes)
+    await move_review_changes(session, changes)
+
+
+async def move_review_changes(session: WriteSession, changes: Counter[ReviewChange]) -> None:
+    """Add to the counts of reviewed comments, sorted."""
+    statements = session.statements
+    await move_counts(session, changes, statements.add_review_changes, statements.delete_zero_review_changes)
+
+
+async def move_counts(
+    session: WriteSession, changes: Mapping[_Key, int], add: TextClause, delete_zero: TextClause
+) -> None:
+    """Add to counts, sorted by their key, and delete those that become zero."""
+    moved = [([_stored(part) for part in key], n) for key, n in sorted(changes.items()) if n != 0]
     if not moved:
         return
-    rows = [
-        [model, platform, time_text(hour), label, int(uncertain), n]
-        for (model, platform, hour, label, uncertain), n in moved
-    ]
-    await session.run(session.statements.add_counts, rows)
-    lowered = [row[:-1] for row, (_, n) in zip(rows, moved, strict=True) if n < 0]
+    await session.run(add, [[*key, n] for key, n in moved])
+    lowered = [key for key, n in moved if n < 0]
     if lowered:
-        await session.run(session.statements.delete_zero_counts, lowered)
+        await session.run(delete_zero, lowered)
+
+
+def _stored(part: object) -> object:
+    """A part of a count's key as the database takes it."""
+    if isinstance(part, datetime):
+        return time_text(part)
+    return int(part) if isinstance(part, bool) else part

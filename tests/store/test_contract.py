@@ -70,7 +70,7 @@ async def test_within_one_version_the_last_arrival_wins(feed: Feed) -> None:
 async def test_changed_author_and_thread_keep_prediction_and_review(feed: Feed) -> None:
     await feed.send(arrival())
     async with feed.store.writing() as session:
-        await session.connection.execute(update(comments).values(review_number=7))
+        await session.connection.execute(update(comments).values(review_number=7, review_label="spam"))
     changed = arrival(author=None, thread="t/2", label=Label.NEGATIVE, probability=0.1)
     assert await feed.send(changed) == BatchOutcome(touched=1)
     held = await read_contents(feed.store)
@@ -84,7 +84,7 @@ async def test_changed_author_and_thread_keep_prediction_and_review(feed: Feed) 
 async def test_an_edited_text_takes_the_review_away(feed: Feed) -> None:
     await feed.send(arrival())
     async with feed.store.writing() as session:
-        await session.connection.execute(update(comments).values(review_number=7))
+        await session.connection.execute(update(comments).values(review_number=7, review_label="spam"))
     await feed.send(arrival(text="改了", edited=1))
     async with feed.store.reading() as connection:
         assert (await connection.execute(select(comments.c.review_number))).scalar_one() is None
