@@ -226,6 +226,29 @@ outbox = Table(
     Index("outbox_to_do", "done_at", "number"),
 )
 
+# What people said of texts that they gave to the detection: a review that waits for its comment, which is on its way
+# through the outbox. It keeps no text.
+pending_reviews = Table(
+    "pending_reviews",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("platform", ExactString(32), nullable=False),
+    Column("id", ExactString(128), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("label", ExactString(8), nullable=False),
+    Column("reviewer_number", BigInteger, nullable=False),
+    Column("reviewer", ExactString(128), nullable=False),
+    # session or token, and the address that it came from
+    Column("via", ExactString(16), nullable=False),
+    Column("address", ExactString(64)),
+    Column("order_number", BigInteger, nullable=False),
+    Column("ordered_at", UtcDateTime, nullable=False),
+    # When it is given up.
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    UniqueConstraint("platform", "id", name="pending_reviews_comment"),
+    Index("pending_reviews_by_reviewer", "reviewer_number"),
+)
+
 hourly_counts = Table(
     "hourly_counts",
     metadata,
