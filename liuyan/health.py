@@ -134,6 +134,7 @@ def quiet_server(application: ASGIApp, *, grace_seconds: int) -> uvicorn.Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # It would believe whatever anybody on this machine says of where a request is from.
             timeout_graceful_shutdown=grace_seconds,
         )
     )

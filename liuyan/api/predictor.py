@@ -1,13 +1,14 @@
 """The model behind an asyncio door: one worker thread, a bounded line before it, long requests cut into slices."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
 from liuyan.api.metrics import Metrics
-from liuyan.model.labeller import CacheStatistics, Labeller, Prediction, use_one_core
+from liuyan.model.labeller import CacheStatistics, Explanation, Labeller, Prediction, use_one_core
 
 # Requests that may wait at once. Each is at most a body of MAXIMUM_BODY, which bounds the memory that waits.
 MAXIMUM_WAITING = 32
@@ -38,21 +39,27 @@ class Predictor:
 
     async def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """The model's answer to each text, in order. Raises BusyError."""
-        if self._waiting >= self._maximum_waiting:
-            raise BusyError
-        self._waiting += 1
-        self._metrics.predictions_waiting.set(self._waiting)
+        with self._place():
+            return [prediction for part in _slices(texts) for prediction in await self._answer(part)]
+
+    async def predict_in_parts(self, texts: Sequence[str]) -> AsyncIterator[list[Prediction]]:
+        """The same, slice by slice as they are ready. Raises BusyError before the first.
+
+        The model waits for nobody: a reader that takes its time keeps no place in the line.
+        """
+        ready: asyncio.Queue[list[Prediction] | None] = asyncio.Queue()
+        work = asyncio.create_task(self._answer_into(ready, texts))
         try:
-            loop = asyncio.get_running_loop()
-            predictions: list[Prediction] = []
-            for part in _slices(texts):
-                answered, cache = await loop.run_in_executor(self._worker, self._label, part)
-                self._count(answered, cache)
-                predictions += answered
-            return predictions
+            while (answered := await ready.get()) is not None:
+                yield answered
+            await work
         finally:
-            self._waiting -= 1
-            self._metrics.predictions_waiting.set(self._waiting)
+            work.cancel()
+
+    async def explain(self, text: str) -> Explanation:
+        """The model's answer to one text, with what each word contributed to it. Raises BusyError."""
+        with self._place():
+            return await asyncio.get_running_loop().run_in_executor(self._worker, self._labeller.explain, text)
 
     def close(self) -> None:
         """End the worker; a slice in hand is finished, waiting ones are dropped."""
@@ -65,6 +72,32 @@ class Predictor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        if self._waiting >= self._maximum_waiting:
+            raise BusyError
+        self._waiting += 1
+        self._metrics.predictions_waiting.set(self._waiting)
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            self._metrics.predictions_waiting.set(self._waiting)
+
+    async def _answer_into(self, ready: "asyncio.Queue[list[Prediction] | None]", texts: Sequence[str]) -> None:
+        try:
+            with self._place():
+                for part in _slices(texts):
+                    ready.put_nowait(await self._answer(part))
+        finally:
+            ready.put_nowait(None)
+
+    async def _answer(self, part: Sequence[str]) -> list[Prediction]:
+        loop = asyncio.get_running_loop()
+        answered, cache = await loop.run_in_executor(self._worker, self._label, part)
+        self._count(answered, cache)
+        return answered
 
     def _label(self, texts: Sequence[str]) -> tuple[list[Prediction], CacheStatistics]:
         with self._metrics.prediction_seconds.time():

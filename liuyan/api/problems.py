@@ -67,9 +67,21 @@ def _describe(status: HTTPStatus) -> dict[str, Any]:
     return {"description": meaning, "content": content}
 
 
+# Whom every endpoint under /api/v1 may refuse.
+REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # What each status means, with a code and a sentence as an example.
 _MEANINGS = {
     HTTPStatus.BAD_REQUEST: ("The body cannot be read.", "bad_request", NOT_JSON),
+    HTTPStatus.UNAUTHORIZED: (
+        "Nobody is signed in, or the token is not good.",
+        "not_signed_in",
+        "Sign in at /admin, or send a valid token in the header Authorization: Bearer ….",
+    ),
+    HTTPStatus.FORBIDDEN: (
+        "Who asks may not do this.",
+        "role_too_low",
+        "This needs the role reviewer; yours is user.",
+    ),
     HTTPStatus.NOT_FOUND: (
         "Nothing is known under that name.",
         "no_comment",
@@ -77,6 +89,11 @@ _MEANINGS = {
         "it was never consumed, or it was erased.",
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The body is too large.", "body_too_large", TOO_LARGE),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
+        "The body is of another kind than it may be.",
+        "unsupported_media_type",
+        "Send the file itself, with the header Content-Type: text/csv or text/plain.",
+    ),
     HTTPStatus.UNPROCESSABLE_ENTITY: (
         "The request breaks a rule; `errors` says which.",
         "invalid_request",

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from liuyan.api.app import create_app
 from liuyan.api.metrics import Metrics
 from liuyan.api.predictor import Predictor
+from liuyan.api.services import Services
 from liuyan.health import Check, address_of, listen, quiet_server, serve_health
 from liuyan.model.artifact import find_artifact
 from liuyan.model.labeller import Labeller, load_labeller
@@ -48,6 +49,7 @@ async def running_api(
 
     Raises LiuyanError as ``serve`` does.
     """
+    settings.required_secret_key()
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     with contextlib.closing(listen(f"{host}:{port}")) as listener:
@@ -59,7 +61,9 @@ async def running_api(
                 return [await _check_database(store), Check("model", True, f"The model {labeller.name} is loaded.")]
 
             with Predictor(labeller, metrics) as predictor:
-                server = quiet_server(create_app(store, predictor, metrics), grace_seconds=GRACE_SECONDS)
+                server = quiet_server(
+                    create_app(Services(store, predictor, settings), metrics), grace_seconds=GRACE_SECONDS
+                )
                 async with serve_health(settings.api_address, ready=ready, registry=registry) as health:
                     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
                     url = f"http://{address_of(listener)}"

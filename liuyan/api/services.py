@@ -1,27 +1,39 @@
-"""What the endpoints work with, and how they get it."""
+"""What the endpoints and pages work with, and how they get it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
+from liuyan.api.identity.passwords import Passwords
 from liuyan.api.predictor import Predictor
+from liuyan.settings import Settings
 from liuyan.store.store import Store
 
 # A query takes milliseconds; a database that is stopped or cut off must not hold requests for minutes.
 QUERY_SECONDS = 10
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The store and the model of one app."""
+    """The store and the model of one app, its settings, and the clock by which sessions and tokens end."""
 
     store: Store
     predictor: Predictor
+    settings: Settings
+    passwords: Passwords = field(default_factory=Passwords)
+    now: Callable[[], datetime] = _now
 
 
-def _services(request: Request) -> Services:
-    services: Services = request.app.state.services
+def _services(connection: HTTPConnection) -> Services:
+    services: Services = connection.app.state.services
     return services
 
 

@@ -1,9 +1,10 @@
 """Column types that keep what they are given on every database: strings byte for byte, times to the microsecond."""
 
+import base64
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Integer, LargeBinary, String, Text, TypeDecorator, func
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
@@ -62,6 +63,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """What is stored is UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
+
+
+def as_binary(value: bytes) -> ColumnElement[bytes]:
+    """Bytes within a statement: aiomysql cannot pass them as a parameter since PyMySQL 1.2."""
+    return func.from_base64(base64.b64encode(value).decode())
 
 
 def in_utc(value: datetime) -> datetime:

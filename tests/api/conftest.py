@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2 as httpx
@@ -13,23 +14,40 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from liuyan.api.app import create_app
+from liuyan.api.identity.roles import Role
 from liuyan.api.metrics import Metrics
 from liuyan.api.predictor import Predictor
+from liuyan.api.services import Services
 from liuyan.model.labeller import Labeller, load_labeller
 from liuyan.store.migrate import migrate
 from liuyan.store.store import Store
+from tests.api.people import QUICK_PASSWORDS, Person, add_person, settings_for_tests
 from tests.store.feed import ERASURE_KEY, Feed, feed_of
+
+
+class Clock:
+    """The time by which sessions and tokens end: the real one, until a test moves it."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
 
 
 @dataclass(frozen=True)
 class Api:
-    """What a test asks, fills and looks at."""
+    """What a test asks, fills and looks at. ``client`` has an admin's token, ``anonymous`` nothing."""
 
     client: httpx.AsyncClient
+    anonymous: httpx.AsyncClient
     app: FastAPI
+    services: Services
     store: Store
     feed: Feed
     registry: CollectorRegistry
+    clock: Clock
+    admin: Person
 
 
 @pytest.fixture(scope="session")
@@ -74,10 +92,16 @@ async def _migrate(url: str) -> None:
 async def _api(url: str, labeller: Labeller) -> AsyncIterator[Api]:
     registry = CollectorRegistry()
     metrics = Metrics(registry)
+    clock = Clock()
     async with Store.open(url) as store:
         await store.check_ready(ERASURE_KEY)
         with Predictor(labeller, metrics) as predictor:
-            app = create_app(store, predictor, metrics)
+            services = Services(store, predictor, settings_for_tests(), QUICK_PASSWORDS, clock)
+            app = create_app(services, metrics)
+            admin = await add_person(store, "admin", Role.ADMIN, now=clock())
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=transport, base_url="http://liuyan.test") as client:
-                yield Api(client, app, store, await feed_of(store), registry)
+            async with (
+                httpx.AsyncClient(transport=transport, base_url="http://liuyan.test", headers=admin.bearer) as client,
+                httpx.AsyncClient(transport=transport, base_url="http://liuyan.test") as anonymous,
+            ):
+                yield Api(client, anonymous, app, services, store, await feed_of(store), registry, clock, admin)

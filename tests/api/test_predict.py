@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import httpx2 as httpx
 import pytest
@@ -10,7 +11,6 @@ from prometheus_client import CollectorRegistry
 
 from liuyan.api.metrics import Metrics
 from liuyan.api.predictor import SLICE, BusyError, Predictor
-from liuyan.api.services import Services
 from liuyan.model.labeller import CacheStatistics, Labeller, Prediction
 from tests.api.conftest import Api
 from tests.api.test_comments import problem
@@ -122,7 +122,7 @@ async def test_a_body_too_large_is_refused(api: Api, announced: bool) -> None:
 async def test_other_requests_are_answered_while_the_model_works(api: Api) -> None:
     labeller = SlowLabeller()
     with Predictor(labeller, Metrics(CollectorRegistry())) as predictor:
-        api.app.state.services = Services(api.store, predictor)
+        api.app.state.services = replace(api.services, predictor=predictor)
         working = asyncio.create_task(post(api, ["好"]))
         await asyncio.sleep(0.05)
         for _ in range(5):
@@ -150,7 +150,7 @@ async def test_too_many_at_once_are_told_when_to_come_back(api: Api) -> None:
         await asyncio.sleep(0)
         with pytest.raises(BusyError):
             await predictor.predict(["好"])
-        api.app.state.services = Services(api.store, predictor)
+        api.app.state.services = replace(api.services, predictor=predictor)
         answer = await post(api, ["好"])
         assert problem(answer, 503)["code"] == "busy"
         assert answer.headers["retry-after"] == "2"

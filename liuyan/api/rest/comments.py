@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.convertors import Convertor, register_url_convertor
 
-from liuyan.api.problems import ProblemError, documented
+from liuyan.api.identity.identity import AsReviewer
+from liuyan.api.problems import REFUSALS, ProblemError, documented
 from liuyan.api.rest.comment_schemas import Comment, CommentHistory, CommentPage, CommentQuery
 from liuyan.api.rest.cursor import decode_cursor, encode_cursor
 from liuyan.api.rest.fields import Platform
@@ -36,9 +37,9 @@ register_url_convertor("anything", _AnythingConvertor())
     "",
     summary="List comments",
     response_description="A page of comments.",
-    responses=documented(HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-async def get_comments(services: TheServices, query: Annotated[CommentQuery, Query()]) -> CommentPage:
+async def get_comments(services: TheServices, _: AsReviewer, query: Annotated[CommentQuery, Query()]) -> CommentPage:
     """List comments with their labels, newest first, a page at a time.
 
     For the next page pass `next` as `after` and keep the filters as they are. A page costs the same however far back
@@ -57,10 +58,13 @@ async def get_comments(services: TheServices, query: Annotated[CommentQuery, Que
     "/{platform}/{id:anything}",
     summary="What became of an event",
     response_description="The comment with its history.",
-    responses=documented(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+    responses=documented(
+        *REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
+    ),
 )
 async def get_comment(
     services: TheServices,
+    _: AsReviewer,
     platform: Annotated[Platform, Path()],
     id: Annotated[
         str,

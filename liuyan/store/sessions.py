@@ -1,0 +1,102 @@
+"""Sessions of people who signed in: known by the digest of what their cookie holds, and gone when they are revoked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from liuyan.store.accounts import COLUMNS, User, user_of
+from liuyan.store.admin_tables import sessions, users
+from liuyan.store.session import WriteSession
+from liuyan.store.types import as_binary
+
+# Writing at every request would make each a transaction that writes.
+SEEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One browser that is signed in. It ends at ``expires_at``, and earlier when nobody was seen for too long."""
+
+    digest: bytes
+    user_number: int
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    address: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session with the account that it is of."""
+
+    session: Session
+    user: User
+
+    @property
+    def digest(self) -> bytes:
+        """What the session is known by."""
+        return self.session.digest
+
+
+SESSION_COLUMNS = [sessions.c[name] for name in Session.__dataclass_fields__]
+
+
+async def add_session(session: WriteSession, added: Session) -> None:
+    """Insert a session, and forget those whose time is over."""
+    values = {name: getattr(added, name) for name in Session.__dataclass_fields__}
+    values["digest"] = as_binary(added.digest)
+    await session.connection.execute(delete(sessions).where(sessions.c.expires_at <= added.created_at))
+    await session.connection.execute(insert(sessions).values(**values))
+
+
+async def find_session(connection: AsyncConnection, digest: bytes, now: datetime, idle: timedelta) -> SignedIn | None:
+    """The session, if its time is not over, somebody was seen within ``idle``, and its account is active."""
+    own = [column.label(f"session_{column.name}") for column in SESSION_COLUMNS]
+    query = (
+        select(*own, *COLUMNS)
+        .join_from(sessions, users, sessions.c.user_number == users.c.number)
+        .where(sessions.c.digest == as_binary(digest), users.c.state == "active")
+        .where(sessions.c.expires_at > now, sessions.c.seen_at > now - idle)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    found = Session(**{name: getattr(row, f"session_{name}") for name in Session.__dataclass_fields__})
+    return SignedIn(found, user_of(row))
+
+
+async def touch_session(session: WriteSession, digest: bytes, now: datetime) -> None:
+    """Note that somebody was seen."""
+    seen = update(sessions).where(sessions.c.digest == as_binary(digest), sessions.c.seen_at < now).values(seen_at=now)
+    await session.connection.execute(seen)
+
+
+async def list_sessions(
+    connection: AsyncConnection, user_number: int, now: datetime, idle: timedelta
+) -> Sequence[Session]:
+    """The sessions of an account that are not over, the one seen last first."""
+    query = (
+        select(*SESSION_COLUMNS)
+        .where(sessions.c.user_number == user_number)
+        .where(sessions.c.expires_at > now, sessions.c.seen_at > now - idle)
+        .order_by(sessions.c.seen_at.desc(), sessions.c.digest)
+    )
+    return [Session(**row._asdict()) for row in await connection.execute(query)]
+
+
+async def delete_session(session: WriteSession, user_number: int, digest: bytes) -> bool:
+    """End one session of an account; False where there is none."""
+    ours = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
+    return bool((await session.connection.execute(delete(sessions).where(ours))).rowcount)
+
+
+async def delete_sessions(session: WriteSession, user_number: int, *, but: bytes | None = None) -> int:
+    """End all sessions of an account, or all ``but`` one, and return how many there were."""
+    query = delete(sessions).where(sessions.c.user_number == user_number)
+    if but is not None:
+        query = query.where(sessions.c.digest != as_binary(but))
+    return int((await session.connection.execute(query)).rowcount)

@@ -1,0 +1,79 @@
+"""People to test with: accounts of every role and state, put into the store, with a token and a session each."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from itsdangerous import URLSafeSerializer
+from pydantic import SecretStr
+from starlette_admin.security import csrf
+
+from liuyan.api.identity.cookies import SESSION
+from liuyan.api.identity.passwords import Passwords
+from liuyan.api.identity.roles import Role
+from liuyan.api.identity.secrets import digest_of, new_secret, new_token
+from liuyan.settings import Settings
+from liuyan.store import sessions, tokens
+from liuyan.store.accounts import NewUser, State, add_user
+from liuyan.store.sessions import Session
+from liuyan.store.store import Store
+
+SECRET_KEY = "a secret that signs forms in tests"
+PASSWORD = "a-password-for-tests-7731"
+# As weak as Argon2 allows: tests hash many passwords, and what they show does not depend on the effort.
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+QUICK_PASSWORDS = Passwords(QUICK)
+HASH = QUICK.hash(PASSWORD)
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account, and what signs it in."""
+
+    number: int
+    name: str
+    role: Role
+    token: str
+    session: str
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header of a request with the token."""
+        return {"Authorization": f"Bearer {self.token}"}
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of a browser that is signed in."""
+        return {SESSION: self.session, csrf.CSRFMiddleware.cookie_name: csrf_token()}
+
+
+def csrf_token() -> str:
+    """What our pages hold: the cookie's value, and the header's of a request that changes something."""
+    token: str = URLSafeSerializer(SECRET_KEY, salt=csrf._CSRF_SALT).dumps("random")
+    return token
+
+
+def settings_for_tests(**changes: object) -> Settings:
+    """Settings with a secret key, for an application that answers as liuyan.test."""
+    hosts = ("liuyan.test", "127.0.0.1", "localhost")
+    return Settings(secret_key=SecretStr(SECRET_KEY), allowed_hosts=hosts).model_copy(update=changes)
+
+
+async def add_person(
+    store: Store,
+    name: str,
+    role: Role = Role.USER,
+    *,
+    now: datetime,
+    state: State = "active",
+    must_change_password: bool = False,
+) -> Person:
+    """An account with the password ``PASSWORD``, a token of its whole role, and a session."""
+    person_token, secret = new_token(), new_secret()
+    async with store.writing() as session:
+        user = NewUser(name, HASH, role, state, must_change_password=must_change_password)
+        number = await add_user(session, user, now)
+        await tokens.add_token(session, number, digest_of(person_token), "for tests", role, now, None)
+        lasting = Session(digest_of(secret), number, now, now, now + timedelta(days=7), "127.0.0.1", "tests")
+        await sessions.add_session(session, lasting)
+    return Person(number, name, role, person_token, secret)
