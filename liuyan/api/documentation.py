@@ -1,4 +1,4 @@
-"""What a stranger reads: the front page, /docs and the words of OpenAPI. No page loads anything from elsewhere."""
+"""What a stranger reads: /docs and the words of OpenAPI. The page loads nothing from elsewhere."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -27,25 +27,6 @@ TAGS = [
     {"name": "comments", "description": "What is stored: comments, their labels and their history."},
     {"name": "predictions", "description": "What the model says of a text."},
 ]
-# Swagger UI sets styles on its elements; scripts are files of this server alone.
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'"
-)
-FRONT_PAGE = f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{TITLE}</title>
-<style>body {{ font: 1rem/1.6 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem }}</style>
-<h1>留言 Liuyan</h1>
-<p>{SUMMARY}</p>
-<ul>
-<li><a href="docs">Try the API</a></li>
-<li><a href="openapi.json">Its OpenAPI description</a></li>
-<li><a href="api/v1/comments?limit=10">The ten newest comments</a></li>
-</ul>
-</html>
-"""
 DOCS_PAGE = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -70,16 +51,12 @@ START_SCRIPT = """SwaggerUIBundle({
 
 
 def install(app: FastAPI) -> None:
-    """Add the front page, /docs and /openapi.json to ``app``."""
+    """Add /docs and /openapi.json to ``app``."""
     app.mount("/docs/assets", StaticFiles(directory=_assets()), name="docs-assets")
-
-    @app.get("/", include_in_schema=False)
-    async def front_page() -> Response:
-        return HTMLResponse(FRONT_PAGE, headers={"Content-Security-Policy": POLICY})
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
-        return HTMLResponse(DOCS_PAGE, headers={"Content-Security-Policy": POLICY})
+        return HTMLResponse(DOCS_PAGE)
 
     @app.get("/docs/start.js", include_in_schema=False)
     async def start_script() -> Response:
