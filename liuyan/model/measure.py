@@ -1,0 +1,78 @@
+"""What a network in training is worth: on validation while it learns, calibrated and on both held parts at its end."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import numpy
+import torch
+from torch import Tensor
+
+from liuyan.model.artifact import Configuration
+from liuyan.model.data import Part
+from liuyan.model.evaluate import Floats, score, score_band, uncertain_band
+from liuyan.model.examples import Examples, weighted_loss
+from liuyan.model.folded import FoldedNetwork
+from liuyan.model.network import Network
+from liuyan.model.options import Options
+
+
+def validate(network: Network, validation: Examples) -> tuple[float, float]:
+    """Weighted cross-entropy and weighted accuracy."""
+    logits = FoldedNetwork(network.plain_weights()).logits(validation.texts)
+    right = (logits >= 0).numpy() == validation.positive
+    accuracy = float(numpy.average(right, weights=validation.weights.numpy()))
+    return float(weighted_loss(logits, validation, range(len(logits)))), accuracy
+
+
+def calibrate(network: Network, validation: Examples, options: Options) -> Configuration:
+    """Platt scaling of the logits on validation, then the uncertain band on the probabilities that this gives."""
+    logits = FoldedNetwork(network.plain_weights()).logits(validation.texts).clone()
+    line = torch.tensor([1.0, 0.0], requires_grad=True)
+    optimiser = torch.optim.LBFGS([line], max_iter=100)
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = weighted_loss(line[0] * logits + line[1], validation, range(len(logits)))
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    scale, shift = line.tolist()
+    low, high = uncertain_band(_sigmoid(scale * logits + shift), options.uncertain_share)
+    return Configuration(
+        options.name, options.embedding, options.hidden, options.maximum_tokens, scale, shift, low, high
+    )
+
+
+def measure(network: Network, configuration: Configuration, parts: Mapping[Part, Examples]) -> dict[str, object]:
+    """Scores on validation and test: pooled, and of each source; the weights as they are stored, in float16."""
+    stored = {name: tensor.to(torch.float16).to(torch.float32) for name, tensor in network.plain_weights().items()}
+    folded = FoldedNetwork(stored)
+    metrics: dict[str, object] = {}
+    held: tuple[Part, ...] = ("validation", "test")
+    for part in held:
+        examples = parts[part]
+        guess = _sigmoid(configuration.scale * folded.logits(examples.texts) + configuration.shift)
+        sources = numpy.array(examples.sources)
+        band = score_band(guess, examples.positive, configuration.uncertain_low, configuration.uncertain_high)
+        metrics[part] = {
+            "pooled": asdict(score(guess, examples.positive)),
+            "band": asdict(band),
+            "sources": {
+                source: asdict(score(guess[sources == source], examples.positive[sources == source]))
+                for source in sorted(set(examples.sources))
+            },
+        }
+    return metrics
+
+
+def count(parts: Mapping[Part, Examples]) -> dict[str, dict[str, int]]:
+    """Rows of each source in each part."""
+    return {
+        part: {source: examples.sources.count(source) for source in sorted(set(examples.sources))}
+        for part, examples in parts.items()
+    }
+
+
+def _sigmoid(logits: Tensor) -> Floats:
+    return logits.double().sigmoid().numpy()

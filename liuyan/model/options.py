@@ -1,0 +1,40 @@
+"""What a training is told."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a training is told; with the data it decides the artifact.
+
+    ``rated_weight`` is what a comment labelled by its stars counts against one labelled by a person, ``reviews_weight``
+    what a reviewed one does; ``uncertain_share`` is that of the uncertain band; ``teachers`` are the models (SHA-256)
+    whose answers make ``teachers_share`` of the targets. ``start`` is the artifact (SHA-256) whose weights and words it
+    begins with. ``composed`` says whether a word's vector is composed of its characters' too. ``sample`` bounds the
+    comments to train on, 0 takes all. Training reads the head and the tail of ``longest_trained`` words, serving of
+    ``maximum_tokens``.
+    """
+
+    name: str = "liuyan-gru"
+    seed: int = 1
+    epochs: int = 6
+    patience: int = 2
+    words: int = 40_000
+    embedding: int = 128
+    hidden: int = 128
+    dropout: float = 0.4
+    batch: int = 128
+    rate: float = 2e-3
+    averaging: float = 0.999
+    smoothing: float = 0.02
+    composed: bool = True
+    rated_weight: float = 0.5
+    reviews_weight: float = 1.0
+    negations: float = 0.0
+    sample: int = 0
+    maximum_tokens: int = 400
+    longest_trained: int = 128
+    uncertain_share: float = 0.22
+    start: str = ""
+    teachers: tuple[str, ...] = ()
+    teachers_share: float = 0.7

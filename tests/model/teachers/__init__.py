@@ -1,0 +1,1 @@
+"""Tests of the teachers: the encoder against the package that packs it, and on tiny sizes; answers and ensembles."""

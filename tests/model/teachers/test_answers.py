@@ -1,0 +1,90 @@
+"""Answers on disk, the linear teacher that never judges what it learnt, and several teachers as one."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from liuyan.model.data import Comment, digest
+from liuyan.model.folds import fold_of
+from liuyan.model.teachers import ensemble
+from liuyan.model.teachers.answers import Answers, ask
+from liuyan.model.teachers.gru import GruTeacher
+from liuyan.model.teachers.linear import FOLDS, LinearTeacher
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """No report of progress."""
+
+
+class Counting:
+    """A teacher that says how long a text is, and remembers what it was asked."""
+
+    name = "counting"
+    digest = "c0ffee" * 8
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def answer(self, comments: Mapping[str, str]) -> list[float]:
+        self.asked += comments.values()
+        return [float(len(text)) for text in comments.values()]
+
+
+def test_nothing_is_asked_twice(tmp_path: Path) -> None:
+    teacher = Counting()
+    texts = {digest(text): text for text in ("一", "一二", "一二三")}
+    ask(teacher, texts, Answers(tmp_path, teacher.digest), quiet)
+    with (tmp_path / f"{teacher.digest[:32]}.answers").open("ab") as stream:
+        stream.write(b"half a")  # a kill in the middle of a record
+    more = texts | {digest("一二三四"): "一二三四"}
+    again = Answers(tmp_path, teacher.digest)
+    ask(teacher, more, again, quiet)
+    assert teacher.asked == ["一", "一二", "一二三", "一二三四"]
+    known = Answers(tmp_path, teacher.digest).known
+    assert known == {key: float(len(text)) for key, text in more.items()}
+    assert again.known == known
+
+
+def test_the_linear_teacher_did_not_see_what_it_is_asked_about(few_comments: dict[str, Comment]) -> None:
+    # A comment with a wrong label and a word that nothing else has: who learnt it would repeat the label.
+    odd = Comment("唯独此句唯独此句，很好很好", False, "made_up", 0.0)
+    comments = few_comments | {digest(odd.text): odd}
+    teacher = LinearTeacher(comments, quiet)
+    assert teacher.answer({digest(odd.text): odd.text})[0] > 0
+    answers = teacher.answer({key: one.text for key, one in few_comments.items()})
+    right = [(answer > 0) == one.positive for answer, one in zip(answers, few_comments.values(), strict=True)]
+    assert sum(right) / len(right) > 0.99
+    assert {fold_of(key, FOLDS) for key in few_comments} == set(range(FOLDS))
+    assert LinearTeacher(few_comments, quiet).digest != teacher.digest
+
+
+def test_an_artifact_as_a_teacher(tiny_artifact: Path) -> None:
+    good, bad = GruTeacher(tiny_artifact).answer({"a": "早餐很好，喜欢", "b": "早餐很差，讨厌"})
+    assert good > 1
+    assert bad < -1
+
+
+def test_an_ensemble_trusts_who_is_right() -> None:
+    validation = {f"{n:016x}": Comment("", n % 2 == 0, "a" if n < 150 else "b", float(n % 2 == 0)) for n in range(200)}
+    signs = {key: 1.0 if one.positive else -1.0 for key, one in validation.items()}
+    good = {key: sign * (1 if n % 7 else -1) for n, (key, sign) in enumerate(signs.items())}
+    noise = {key: (-1.0) ** (n // 2) for n, key in enumerate(signs)}
+    said = {"good": good, "noise": noise}
+    fitted = ensemble.fit(said, ["good", "noise"], validation)
+    assert fitted.weights["good"] > 1
+    assert fitted.weights["noise"] < 0.2
+    # Calibrated: right six times out of seven.
+    assert fitted.probability({"good": 1.0, "noise": 0.0}) == pytest.approx(6 / 7, abs=0.03)
+
+
+def test_those_that_answered_are_taken() -> None:
+    validation = {f"{n:016x}": Comment("", n % 2 == 0, "a", float(n % 2 == 0)) for n in range(40)}
+    said = {
+        "all": {key: 1.0 if one.positive else -1.0 for key, one in validation.items()} | {"f" * 16: 1.0},
+        "some": dict.fromkeys(validation, 0.0),
+    }
+    answers = ensemble.answer(said, [*validation, "f" * 16, "e" * 16], validation)
+    assert answers["f" * 16] > 0.9
+    assert "e" * 16 not in answers
+    assert len(answers) == 41

@@ -1,0 +1,82 @@
+"""Cross-validation, search and the other sources of a training, by command."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from liuyan.errors import LiuyanError
+from liuyan.model.artifact import read_artifact
+from liuyan.model.commands import app
+from liuyan.model.data import part_of
+from liuyan.model.folds import fold_of, part_in_fold
+
+SIZES = ["--words", "300", "--embedding", "4", "--hidden", "4", "--epochs", "1", "--no-snownlp"]
+Train = Callable[..., str]
+
+
+@pytest.fixture
+def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
+    """Runs `liuyan model train` on 240 made-up comments; gives what it printed."""
+    monkeypatch.setenv("LIUYAN_CACHE_DIR", str(tmp_path / "cache"))
+    data = tmp_path / "data"
+    data.mkdir()
+    rows = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(120))
+    (data / "shop.csv").write_text(f"label,text\n{rows}", encoding="utf-8")
+
+    def run(*arguments: object) -> str:
+        told = ["train", "--data-dir", data, "--output", tmp_path / "model", *SIZES, *arguments]
+        result = CliRunner().invoke(app, list(map(str, told)), catch_exceptions=False)
+        assert result.exit_code == 0
+        return result.stdout
+
+    return run
+
+
+def test_folds_share_out_all_but_the_test_part() -> None:
+    keys = [f"{number:016x}" for number in range(500)]
+    parts = [[part_in_fold(number, 5)(key) for key in keys] for number in range(5)]
+    for key, places in zip(keys, zip(*parts, strict=True), strict=True):
+        wanted = ["test"] * 5 if part_of(key) == "test" else ["train"] * 4 + ["validation"]
+        assert sorted(places) == wanted
+    assert {fold_of(key, 5) for key in keys} == set(range(5))
+
+
+def test_cross_validation(train: Train, tmp_path: Path) -> None:
+    lines = train("--folds", "2").splitlines()
+    assert [line.split()[:2] for line in lines[:2]] == [["fold", "1"], ["fold", "2"]]
+    assert re.fullmatch(r"accuracy 0\.\d{4} deviation 0\.\d{4} folds 2", lines[2])
+    validated = [int(line.split()[3]) for line in lines[:2]]
+    rows = read_artifact(tmp_path / "model" / "fold-1").metrics["rows"]
+    assert sum(validated) == rows["train"]["shop"] + rows["validation"]["shop"]
+
+
+def test_a_search_goes_on_where_it_stopped(train: Train, tmp_path: Path) -> None:
+    assert train("--search", "1").startswith("best of 1 trials: validation_accuracy")
+    again = train("--search", "2").splitlines()
+    assert again[0].startswith("best of 2 trials")
+    assert any(line.startswith("--rate ") for line in again)
+    assert train("--search", "2").splitlines() == again
+    assert (tmp_path / "cache" / "searches.db").exists()
+
+
+def test_reviews_negations_and_an_earlier_model(train: Train, tmp_path: Path) -> None:
+    reviews = tmp_path / "reviews.csv"
+    rows = "".join(f"第{number}回不亏,positive\n" for number in range(30))
+    reviews.write_text(f"text,label\n{rows}没说清楚,unclear\n", encoding="utf-8")
+    train("--reviews", reviews, "--reviews-weight", "3", "--negations", "0.1")
+    metrics = read_artifact(tmp_path / "model").metrics
+    assert sum(rows.get("reviews", 0) for rows in metrics["rows"].values()) == 30
+    assert metrics["rows"]["train"]["negations"] > 3_000
+    assert "negations" not in metrics["rows"]["validation"]
+    train("--start", tmp_path / "model", "--output", tmp_path / "next")
+    assert read_artifact(tmp_path / "next").words == read_artifact(tmp_path / "model").words
+
+
+def test_what_cannot_be_asked_for_together(train: Train, tiny_artifact: Path) -> None:
+    with pytest.raises(LiuyanError, match="an earlier model has seen what they validate on"):
+        train("--folds", "2", "--teacher", tiny_artifact)
+    with pytest.raises(LiuyanError, match="leaves nothing to train on"):
+        train("--folds", "1")
