@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from liuyan.store.audit import Actor
     from liuyan.store.letters import Letter, LetterFilter
     from liuyan.store.store import Store
 
@@ -123,7 +124,7 @@ def requeue(
     from liuyan.store.letters import requeue as requeue_numbers
     from liuyan.store.letters import requeue_all
 
-    who = by or _account()
+    who = _actor(by)
     if _are_named(numbers, (reason, topic, since), every=every):
         count = _with_store(lambda store: requeue_numbers(store, numbers or [], who))
     else:
@@ -145,7 +146,7 @@ def discard(
     from liuyan.store.letters import discard as discard_numbers
     from liuyan.store.letters import discard_all
 
-    who = by or _account()
+    who = _actor(by)
     if _are_named(numbers, (reason, topic, since), every=every):
         count = _with_store(lambda store: discard_numbers(store, numbers or [], who))
     else:
@@ -277,6 +278,13 @@ def _show_table(letters: "list[Letter]") -> None:
         )
     Console().print(table)
     typer.echo(f"{len(letters)} dead letters")
+
+
+def _actor(name: str | None) -> "Actor":
+    """Who decides, as the audit log names people."""
+    from liuyan.store.audit import Actor
+
+    return Actor(None, name or _account(), "command", None)
 
 
 def _account() -> str:

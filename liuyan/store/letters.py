@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.errors import UsageError
+from liuyan.store import audit
+from liuyan.store.audit import Actor
 from liuyan.store.dead_letters import Headers, read_headers
 from liuyan.store.session import WriteSession
 from liuyan.store.store import Store
@@ -28,6 +30,14 @@ class LetterState(StrEnum):
     REQUEUED = "requeued"
     RESOLVED = "resolved"
     DISCARDED = "discarded"
+
+
+class LetterError(UsageError):
+    """A decision that letter ``number`` does not allow; ``code`` says why, for programs."""
+
+    def __init__(self, number: int, code: Literal["missing", "truncated", "resolved"], sentence: str) -> None:
+        super().__init__(sentence)
+        self.number, self.code = number, code
 
 
 UNSETTLED = frozenset({LetterState.OPEN, LetterState.REQUEUED})
@@ -111,9 +121,11 @@ _COLUMNS = (
 _LETTERS = select(*(dead_letters.c[name] for name in _COLUMNS))
 
 
-async def list_letters(store: Store, wanted: LetterFilter, limit: int) -> list[Letter]:
-    """At most ``limit`` letters, the newest first. Raises TransientStoreError."""
+async def list_letters(store: Store, wanted: LetterFilter, limit: int, *, before: int | None = None) -> list[Letter]:
+    """At most ``limit`` letters, the newest first, those older than letter ``before``. Raises TransientStoreError."""
     query = _LETTERS.where(*_conditions(wanted)).order_by(dead_letters.c.number.desc()).limit(limit)
+    if before is not None:
+        query = query.where(dead_letters.c.number < before)
     async with store.reading() as connection:
         return [_letter(row) for row in await connection.execute(query)]
 
@@ -127,7 +139,7 @@ async def count_letters(store: Store, wanted: LetterFilter) -> dict[LetterState,
 
 
 async def read_letter(store: Store, number: int) -> tuple[Letter, LetterContent, list[LetterOrder]]:
-    """One letter with its content and the orders that were given for it. Raises UsageError when there is none."""
+    """One letter with its content and the orders that were given for it. Raises LetterError when there is none."""
     orders = (
         select(*(outbox.c[name] for name in LetterOrder.__dataclass_fields__))
         .where(outbox.c.dead_letter_number == number)
@@ -156,10 +168,10 @@ async def export_letters(store: Store, wanted: LetterFilter) -> AsyncIterator[tu
         behind = page[-1][0].number
 
 
-async def requeue(store: Store, numbers: Sequence[int], by: str) -> int:
+async def requeue(store: Store, numbers: Sequence[int], by: Actor) -> int:
     """Order letters to be published again, all of them or none; how many that were not ordered already.
 
-    Raises UsageError with the first letter that cannot be: missing, truncated or resolved.
+    Raises LetterError with the first letter that cannot be: missing, truncated or resolved.
     """
     async with store.writing() as session:
         found = await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))
@@ -169,25 +181,26 @@ async def requeue(store: Store, numbers: Sequence[int], by: str) -> int:
                 raise _missing(number)
             state, truncated = states[number]
             if truncated:
-                raise UsageError(
+                sentence = (
                     f"Dead letter {number} was too large for the database and only its beginning is kept: its "
                     "platform must publish it again."
                 )
+                raise LetterError(number, "truncated", sentence)
             if state is LetterState.RESOLVED:
-                raise UsageError(f"Dead letter {number} is resolved already: its copy was stored.")
+                raise _resolved(number)
         return await _order(session, [n for n, (state, _) in states.items() if state is not LetterState.REQUEUED], by)
 
 
-async def requeue_all(store: Store, wanted: LetterFilter, by: str) -> int:
+async def requeue_all(store: Store, wanted: LetterFilter, by: Actor) -> int:
     """Order every open letter that is kept whole; how many. Raises TransientStoreError."""
     whole = [*_conditions(wanted), dead_letters.c.state == LetterState.OPEN, dead_letters.c.truncated.is_(False)]
     return await _for_all(store, whole, by, _order)
 
 
-async def discard(store: Store, numbers: Sequence[int], by: str) -> int:
+async def discard(store: Store, numbers: Sequence[int], by: Actor) -> int:
     """Put letters aside, all of them or none; how many that were not before. Orders that wait are withdrawn.
 
-    Raises UsageError with the first letter that is missing or resolved.
+    Raises LetterError with the first letter that is missing or resolved.
     """
     async with store.writing() as session:
         found = await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))
@@ -196,11 +209,11 @@ async def discard(store: Store, numbers: Sequence[int], by: str) -> int:
             if number not in states:
                 raise _missing(number)
             if states[number] is LetterState.RESOLVED:
-                raise UsageError(f"Dead letter {number} is resolved already: its copy was stored.")
+                raise _resolved(number)
         return await _put_aside(session, [n for n, state in states.items() if state in UNSETTLED], by)
 
 
-async def discard_all(store: Store, wanted: LetterFilter, by: str) -> int:
+async def discard_all(store: Store, wanted: LetterFilter, by: Actor) -> int:
     """Put every open letter aside; how many. Raises TransientStoreError."""
     conditions = [*_conditions(wanted), dead_letters.c.state == LetterState.OPEN]
     return await _for_all(store, conditions, by, _put_aside)
@@ -209,8 +222,8 @@ async def discard_all(store: Store, wanted: LetterFilter, by: str) -> int:
 async def _for_all(
     store: Store,
     conditions: Sequence[ColumnElement[bool]],
-    by: str,
-    act: Callable[[WriteSession, Sequence[int], str], Awaitable[int]],
+    by: Actor,
+    act: Callable[[WriteSession, Sequence[int], Actor], Awaitable[int]],
 ) -> int:
     """Act on some letters after the other, each once: one that fails again meanwhile is not met a second time."""
     acted = behind = 0
@@ -223,13 +236,13 @@ async def _for_all(
         behind = rows[-1][0]
 
 
-async def _order(session: WriteSession, numbers: Sequence[int], by: str) -> int:
+async def _order(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
     if not numbers:
         return 0
     columns = dead_letters.c
     content = select(
         *(columns.topic, columns.key, columns.value, columns.headers, columns.number),
-        literal(by[:128]),
+        literal(by.name[:128]),
         literal(datetime.now(UTC), outbox.c.ordered_at.type),
     ).where(columns.number.in_(numbers))
     names = ["topic", "key", "value", "headers", "dead_letter_number", "ordered_by", "ordered_at"]
@@ -239,23 +252,32 @@ async def _order(session: WriteSession, numbers: Sequence[int], by: str) -> int:
         .where(columns.number.in_(numbers))
         .values(state=LetterState.REQUEUED, attempts=columns.attempts + 1, settled_by=None, settled_at=None)
     )
-    return len(numbers)
+    return await _record(session, by, "dead_letter.requeue", numbers)
 
 
-async def _put_aside(session: WriteSession, numbers: Sequence[int], by: str) -> int:
+async def _put_aside(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
     if not numbers:
         return 0
     now = datetime.now(UTC)
     await session.connection.execute(
         update(outbox)
         .where(outbox.c.dead_letter_number.in_(numbers), outbox.c.done_at.is_(None))
-        .values(done_at=now, refused=f"withdrawn: {by[:128]} discarded the letter", key=None, value=None, headers="[]")
+        .values(
+            done_at=now, refused=f"withdrawn: {by.name[:128]} discarded the letter", key=None, value=None, headers="[]"
+        )
     )
     await session.connection.execute(
         update(dead_letters)
         .where(dead_letters.c.number.in_(numbers))
-        .values(state=LetterState.DISCARDED, settled_by=by[:128], settled_at=now)
+        .values(state=LetterState.DISCARDED, settled_by=by.name[:128], settled_at=now)
     )
+    return await _record(session, by, "dead_letter.discard", numbers)
+
+
+async def _record(session: WriteSession, by: Actor, action: str, numbers: Sequence[int]) -> int:
+    """Write the decision into the audit log, one record a letter; how many letters it is about."""
+    for number in numbers:
+        await audit.record(session, by, action, "dead_letter", str(number), {})
     return len(numbers)
 
 
@@ -301,5 +323,10 @@ def _conditions(wanted: LetterFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _missing(number: int) -> UsageError:
-    return UsageError(f"There is no dead letter {number}: `liuyan consumer deadletters list` shows them.")
+def _missing(number: int) -> LetterError:
+    sentence = f"There is no dead letter {number}: `liuyan consumer deadletters list` shows them."
+    return LetterError(number, "missing", sentence)
+
+
+def _resolved(number: int) -> LetterError:
+    return LetterError(number, "resolved", f"Dead letter {number} is resolved already: its copy was stored.")

@@ -160,7 +160,7 @@ async def site(module_database_url: str, labeller: Labeller) -> AsyncIterator[Si
         metrics = Metrics(CollectorRegistry())
         with Predictor(labeller, metrics) as predictor:
             settings = Settings(
-                _env_file=None,  # type: ignore[call-arg] # the keyword is pydantic-settings' own
+                _env_file=None,
                 secret_key=SecretStr(secrets.token_hex(32)),
                 contact_key=SecretStr(secrets.token_hex(32)),
             )

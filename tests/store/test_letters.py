@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text, update
 
 from liuyan.errors import UsageError
+from liuyan.store.audit import Actor, AuditFilter, list_records
 from liuyan.store.batch import Advance, Arrival, Batch, BatchOutcome, Copy, DeadLetter, PartitionKey, Tombstone
 from liuyan.store.copies import LETTER_HEADER, seal
 from liuyan.store.letters import (
@@ -31,6 +32,8 @@ EVERYTHING = LetterFilter(states=frozenset())
 NOT_UTF8 = b"\xff\x00{"
 HEADERS = (("trace", b"\xfe"), ("empty", None))
 TOPICS = ["comments"]
+WANG = Actor(None, "wang", "command", None)
+LI = Actor(None, "li", "command", None)
 
 
 async def claimed(store: Store, topics: list[str] = TOPICS, lease_seconds: float = 60) -> list[Order]:
@@ -62,7 +65,7 @@ async def requeued(feed: Feed) -> Order:
     """One letter, ordered and claimed."""
     await feed.send(dead_letter(feed.offset, value=NOT_UTF8, headers=HEADERS))
     letter = (await all_letters(feed.store))[0]
-    assert await requeue(feed.store, [letter.number], "wang") == 1
+    assert await requeue(feed.store, [letter.number], WANG) == 1
     [order] = await claimed(feed.store)
     return order
 
@@ -78,9 +81,9 @@ async def test_an_order_holds_the_record_as_it_was_and_the_letters_header(feed: 
 async def test_ordering_twice_is_one_order(feed: Feed) -> None:
     await feed.send(dead_letter(0))
     number = (await only_letter(feed.store)).number
-    assert await requeue(feed.store, [number], "wang") == 1
-    assert await requeue(feed.store, [number], "li") == 0
-    assert await requeue_all(feed.store, LetterFilter(), "li") == 0
+    assert await requeue(feed.store, [number], WANG) == 1
+    assert await requeue(feed.store, [number], LI) == 0
+    assert await requeue_all(feed.store, LetterFilter(), LI) == 0
     assert len(await claimed(feed.store)) == 1
     assert (await only_letter(feed.store)).attempts == 1
 
@@ -106,7 +109,7 @@ async def test_of_two_consumers_one_carries_an_order_out_until_its_lease_ends(fe
 
 async def test_orders_of_topics_that_we_do_not_read_are_left(feed: Feed) -> None:
     await feed.send(dead_letter(0))
-    await requeue_all(feed.store, LetterFilter(), "wang")
+    await requeue_all(feed.store, LetterFilter(), WANG)
     assert await claimed(feed.store, ["other"]) == []
     assert len(await claimed(feed.store)) == 1
 
@@ -119,9 +122,9 @@ async def test_a_copy_that_is_stored_resolves_its_letter_twice_too(feed: Feed) -
     assert (letter.state, letter.latest_offset, letter.offset) == (LetterState.RESOLVED, 2, 0)
     assert letter.settled_at is not None
     with pytest.raises(UsageError, match="is resolved already"):
-        await requeue(feed.store, [letter.number], "wang")
+        await requeue(feed.store, [letter.number], WANG)
     with pytest.raises(UsageError, match="is resolved already"):
-        await discard(feed.store, [letter.number], "wang")
+        await discard(feed.store, [letter.number], WANG)
 
 
 async def test_a_copy_that_fails_again_updates_its_letter_twice_too(feed: Feed) -> None:
@@ -137,7 +140,7 @@ async def test_a_copy_that_fails_again_updates_its_letter_twice_too(feed: Feed) 
             "Text is missing.",
         )
         assert (letter.offset, letter.latest_offset, letter.latest_partition) == (0, at, 0)
-    assert await requeue(feed.store, [letter.number], "wang") == 1
+    assert await requeue(feed.store, [letter.number], WANG) == 1
     assert (await only_letter(feed.store)).attempts == 2
 
 
@@ -199,24 +202,24 @@ async def test_a_truncated_letter_cannot_be_published_again(feed: Feed) -> None:
     await feed.send(dead_letter(1, b"forum:2"))
     whole, truncated = await all_letters(feed.store)
     with pytest.raises(UsageError, match=f"Dead letter {truncated.number} was too large"):
-        await requeue(feed.store, [whole.number, truncated.number], "wang")
+        await requeue(feed.store, [whole.number, truncated.number], WANG)
     assert not await any_orders(feed.store, TOPICS)
-    assert await requeue_all(feed.store, LetterFilter(), "wang") == 1
+    assert await requeue_all(feed.store, LetterFilter(), WANG) == 1
 
 
 async def test_a_discarded_letter_leaves_the_list_and_its_order_is_withdrawn(feed: Feed) -> None:
     await feed.send(dead_letter(0), dead_letter(1, b"forum:2"))
     second, first = await all_letters(feed.store)
-    await requeue(feed.store, [first.number], "wang")
-    assert await discard(feed.store, [first.number], "li") == 1
-    assert await discard(feed.store, [first.number], "li") == 0
+    await requeue(feed.store, [first.number], WANG)
+    assert await discard(feed.store, [first.number], LI) == 1
+    assert await discard(feed.store, [first.number], LI) == 0
     assert not await any_orders(feed.store, TOPICS)
     assert [letter.number for letter in await list_letters(feed.store, LetterFilter(), 10)] == [second.number]
     letter, _, [order] = await read_letter(feed.store, first.number)
     assert (letter.state, letter.settled_by) == (LetterState.DISCARDED, "li")
     assert order.refused == "withdrawn: li discarded the letter"
-    assert await discard_all(feed.store, LetterFilter(), "li") == 1
-    assert await requeue(feed.store, [first.number], "wang") == 1  # Somebody thought again.
+    assert await discard_all(feed.store, LetterFilter(), LI) == 1
+    assert await requeue(feed.store, [first.number], WANG) == 1  # Somebody thought again.
 
 
 async def test_what_kafka_refuses_is_open_again_and_says_why(feed: Feed) -> None:
@@ -224,7 +227,7 @@ async def test_what_kafka_refuses_is_open_again_and_says_why(feed: Feed) -> None
     await mark_refused(feed.store, order, "Kafka refuses it: too large")
     letter, _, [stored] = await read_letter(feed.store, order.letter or 0)
     assert (letter.state, stored.refused) == (LetterState.OPEN, "Kafka refuses it: too large")
-    assert await requeue(feed.store, [letter.number], "wang") == 1
+    assert await requeue(feed.store, [letter.number], WANG) == 1
 
 
 async def test_letters_are_filtered_counted_and_exported_whole(feed: Feed) -> None:
@@ -241,7 +244,7 @@ async def test_letters_are_filtered_counted_and_exported_whole(feed: Feed) -> No
         (letter.key, content.value, content.headers) async for letter, content in export_letters(store, EVERYTHING)
     ]
     assert exported == [(b"forum:1", NOT_UTF8, list(HEADERS)), (b"\xff", b"{", []), (None, None, [])]
-    await requeue_all(store, LetterFilter(reason="missing_key"), "wang")
+    await requeue_all(store, LetterFilter(reason="missing_key"), WANG)
     assert await count_letters(store, EVERYTHING) == {
         LetterState.OPEN: 2,
         LetterState.REQUEUED: 1,
@@ -252,7 +255,7 @@ async def test_letters_are_filtered_counted_and_exported_whole(feed: Feed) -> No
 
 async def test_more_letters_than_one_transaction_takes(feed: Feed) -> None:
     await feed.send(*(dead_letter(at, b"forum:%d" % at) for at in range(450)))
-    assert await requeue_all(feed.store, LetterFilter(), "wang") == 450
+    assert await requeue_all(feed.store, LetterFilter(), WANG) == 450
     assert len([letter async for letter in export_letters(feed.store, LetterFilter())]) == 450
     assert len(await claimed(feed.store)) == 10
 
@@ -260,6 +263,26 @@ async def test_more_letters_than_one_transaction_takes(feed: Feed) -> None:
 async def test_a_letter_that_is_not_there_is_named(feed: Feed) -> None:
     for act in (requeue, discard):
         with pytest.raises(UsageError, match="There is no dead letter 999999"):
-            await act(feed.store, [999_999], "wang")
+            await act(feed.store, [999_999], WANG)
     with pytest.raises(UsageError, match="There is no dead letter 999999"):
         await read_letter(feed.store, 999_999)
+
+
+async def test_who_decided_about_which_letter_stands_in_the_audit_log(feed: Feed) -> None:
+    await feed.send(dead_letter(0), dead_letter(1))
+    second, first = [letter.number for letter in await all_letters(feed.store)]
+    await requeue(feed.store, [first], Actor(7, "wang", "session", "10.0.0.1"))
+    await discard_all(feed.store, LetterFilter(), LI)
+    async with feed.store.reading() as connection:
+        records = (await list_records(connection, AuditFilter(object_kind="dead_letter"), None, 10)).items
+    assert [(one.action, one.object_id, one.user_number, one.user_name, one.via, one.detail) for one in records] == [
+        ("dead_letter.discard", str(second), None, "li", "command", {}),
+        ("dead_letter.requeue", str(first), 7, "wang", "session", {}),
+    ]
+
+
+async def test_letters_are_listed_in_steps(feed: Feed) -> None:
+    await feed.send(*(dead_letter(offset) for offset in range(5)))
+    numbers = [letter.number for letter in await all_letters(feed.store)]
+    page = await list_letters(feed.store, EVERYTHING, 2, before=numbers[1])
+    assert [letter.number for letter in page] == numbers[2:4]
