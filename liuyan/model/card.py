@@ -75,9 +75,9 @@ Made by `liuyan model train` with the options below; `curve.csv` tells how each 
 def _taught(options: dict[str, Any]) -> str:
     if not options.get("teachers"):
         return ""
-    named = ", ".join(f"`{sha256[:12]}`" for sha256 in options["teachers"])
+    named = ", ".join(f"`{one if ' ' in one else one[:12]}`" for one in options["teachers"])
     return (
-        f"\nDistilled: {options['teachers_share']:.0%} of a comment's target is what earlier models said ({named}), "
+        f"\nDistilled: {options['teachers_share']:.0%} of a comment's target is what teachers said ({named}), "
         "all of it where\nthere is no label.\n"
     )
 

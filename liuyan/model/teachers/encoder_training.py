@@ -240,3 +240,11 @@ def _append(path: Path, row: EncoderCheck) -> None:
         if new:
             writer.writeheader()
         writer.writerow(values)
+
+
+def check_line(row: EncoderCheck) -> str:
+    """A row of the curve for people."""
+    return (
+        f"comments {row.comments} train_loss {row.train_loss:.4f} validation_accuracy {row.accuracy:.4f} "
+        f"seconds {row.seconds:.0f}"
+    )

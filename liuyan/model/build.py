@@ -1,0 +1,153 @@
+"""The shipped artifact, teachers included: each step goes on where it was killed, and none is done twice.
+
+Teachers learn from the labelled comments; all of them answer for all comments; their answers, weighed on validation,
+are the greater part of the student's targets.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from liuyan.model.artifact import Artifact
+from liuyan.model.data import UNLABELLED, Comment
+from liuyan.model.descent import Epoch
+from liuyan.model.negation import negations
+from liuyan.model.options import Options
+from liuyan.model.progress import Report
+from liuyan.model.teachers import ensemble
+from liuyan.model.teachers.answers import Answers, Teacher, ask
+from liuyan.model.teachers.corpus import Corpus
+from liuyan.model.teachers.encoder_teacher import EncoderTeacher, train_encoder
+from liuyan.model.teachers.encoder_training import EncoderCheck, EncoderOptions
+from liuyan.model.teachers.gru import GruTeacher
+from liuyan.model.teachers.grus import GruEnsemble, train_grus
+from liuyan.model.teachers.linear import LinearTeacher
+from liuyan.model.train import train
+
+# Validation comments of each set that teachers are weighed on.
+WEIGHED_ON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is built from what. ``encoder_comments`` 0 and ``grus`` 0 leave these teachers out; ``earlier`` are
+    artifacts that teach too, ``start`` is the one that the student begins with; with ``asking`` False only the answers
+    on disk count."""
+
+    student: Options
+    gru: Options
+    encoder: EncoderOptions
+    encoder_comments: int
+    grus: int
+    earlier: Sequence[Path] = ()
+    start: Artifact | None = None
+    asking: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Whom to tell: of progress, of a pass, of a check of the encoder, and of what else there is to say."""
+
+    progress: Report
+    epoch: Callable[[Epoch], None]
+    check: Callable[[EncoderCheck], None]
+    say: Callable[[str], object]
+
+
+def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Telling) -> Mapping[str, object]:
+    """Train what is not trained, ask what is not answered, train the student into ``output``; gives its metrics."""
+    teachers = _teachers(corpus, recipe, cache, telling)
+    said = _ask(corpus, teachers, cache / "answers", recipe.asking, telling)
+    validation = corpus.parts["validation"]
+    for line in judge(said, validation):
+        telling.say(line)
+    named = tuple(f"{teacher.name} {teacher.digest[:12]}" for teacher in teachers)
+    options = replace(recipe.student, teachers=named)
+    start = recipe.start
+    if start is not None:
+        embedding, hidden = start.configuration.widths
+        options = replace(options, start=start.sha256, words=len(start.words), embedding=embedding, hidden=hidden)
+    comments = _targets(corpus, said, options.teachers_share)
+    if options.negations:
+        comments = negations(options.negations) | comments
+    return train(comments, options, output, telling.progress, telling.epoch, resume=True, start=start)
+
+
+def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> list[Teacher]:
+    teachers: list[Teacher] = [LinearTeacher(corpus.parts["train"], telling.progress)]
+    teachers += [GruTeacher(path) for path in recipe.earlier]
+    if recipe.grus:
+        paths = train_grus(corpus.chosen, recipe.gru, cache, telling.progress, telling.epoch, recipe.grus)
+        learnt = {**corpus.parts["train"], **corpus.parts["validation"]}
+        teachers.append(GruEnsemble(paths, learnt))
+    if recipe.encoder_comments:
+        path = cache / "encoder.pt"
+        for row in train_encoder(corpus, path, recipe.encoder, recipe.encoder_comments, telling.progress):
+            telling.check(row)
+        teachers.append(EncoderTeacher(path))
+    return teachers
+
+
+def _ask(
+    corpus: Corpus, teachers: Sequence[Teacher], folder: Path, asking: bool, telling: Telling
+) -> dict[str, Mapping[str, float]]:
+    """What each teacher said, by its name."""
+    texts = asked_first(corpus)
+    said: dict[str, Mapping[str, float]] = {}
+    for teacher in teachers:
+        answers = Answers(folder, teacher.digest)
+        if asking:
+            ask(teacher, texts, answers, telling.progress)
+        said[teacher.name] = answers.known
+    return said
+
+
+def asked_first(corpus: Corpus) -> dict[str, str]:
+    """All texts by digest, in the order in which a teacher is asked that may not answer all of them in time.
+
+    What its weight is learnt on; then what people labelled, what nobody did, and what bears stars.
+    """
+    counts: dict[str, int] = {}
+    first: dict[str, str] = {}
+    for key, one in corpus.parts["validation"].items():
+        counts[one.source] = counts.get(one.source, 0) + 1
+        if counts[one.source] <= WEIGHED_ON:
+            first[key] = one.text
+    train = corpus.parts["train"]
+    labelled = {key: one.text for key, one in train.items() if not one.rated}
+    rated = {key: one.text for key, one in train.items() if one.rated}
+    return {**first, **labelled, **corpus.unlabelled, **rated}
+
+
+def judge(said: ensemble.Said, validation: Mapping[str, Comment]) -> list[str]:
+    """A line for each teacher and one for all of them together: accuracy on validation, and their weights."""
+    lines = []
+    groups = [(name,) for name in said] + ([tuple(said)] if len(said) > 1 else [])
+    for names in groups:
+        keys = [key for key in validation if all(key in said[name] for name in names)]
+        if not keys:
+            lines.append(f"{names[0]}: no answers")
+            continue
+        fitted = ensemble.fit(said, names, validation)
+        right: dict[str, list[bool]] = {}
+        for key in keys:
+            guess = fitted.probability({name: said[name][key] for name in names})
+            right.setdefault(validation[key].source, []).append((guess >= 0.5) == validation[key].positive)
+        pooled = sum(map(sum, right.values())) / len(keys)
+        mean = sum(sum(one) / len(one) for one in right.values()) / len(right)
+        weights = ", ".join(f"{name} {weight:.2f}" for name, weight in fitted.weights.items())
+        lines.append(f"{weights}: accuracy {pooled:.4f}, mean over sets {mean:.4f}, comments {len(keys)}")
+    return lines
+
+
+def _targets(corpus: Corpus, said: ensemble.Said, share: float) -> dict[str, Comment]:
+    """All comments of the parts and the unlabelled ones that somebody answered; the train part's targets softened."""
+    validation = corpus.parts["validation"]
+    comments = dict(corpus.chosen)
+    taught = ensemble.answer(said, [*corpus.parts["train"], *corpus.unlabelled], validation)
+    for key, answer in taught.items():
+        if key in corpus.unlabelled:
+            comments[key] = Comment(corpus.unlabelled[key], answer >= 0.5, UNLABELLED, answer, rated=True)
+        else:
+            comments[key] = replace(comments[key], target=(1 - share) * comments[key].target + share * answer)
+    return comments

@@ -1,0 +1,74 @@
+"""GRUs as one teacher, cross-fitted: each learns without a fifth of the comments, under a seed of its own.
+
+A GRU that has seen a comment repeats its label (92 % right on Weibo posts that it learnt, 84 % on others). So of a
+comment that they learnt from only the one is asked which did not; of all other comments they give their mean.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from liuyan.model.artifact import SUMS
+from liuyan.model.data import Comment
+from liuyan.model.descent import Epoch
+from liuyan.model.folds import fold_of, part_in_fold
+from liuyan.model.options import Options
+from liuyan.model.progress import Report
+from liuyan.model.teachers.gru import GruTeacher
+from liuyan.model.train import train
+
+FOLDS = 5
+# Written when a training is done; another content means that it was told otherwise or had other comments.
+DONE = "done.json"
+
+
+def train_grus(
+    comments: Mapping[str, Comment],
+    options: Options,
+    folder: Path,
+    progress: Report,
+    report: Callable[[Epoch], None],
+    folds: int = FOLDS,
+) -> list[Path]:
+    """Train those of ``folder/gru-1`` and so on that are not done yet, from where they stand; gives their folders."""
+    fingerprint = hashlib.sha256("".join(f"{key}{comments[key].positive:d}" for key in sorted(comments)).encode())
+    paths = []
+    for number in range(folds):
+        path = folder / f"gru-{number + 1}"
+        told = replace(options, seed=options.seed + number)
+        done = json.dumps({"options": asdict(told), "comments": fingerprint.hexdigest()}, sort_keys=True)
+        if not ((path / DONE).exists() and (path / DONE).read_text(encoding="utf-8") == done):
+            train(comments, told, path, progress, report, resume=True, part=part_in_fold(number, folds))
+            (path / DONE).write_text(done, encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+class GruEnsemble:
+    """The GRUs of ``train_grus``, asked as the linear teacher is."""
+
+    name = "grus"
+
+    def __init__(self, paths: Sequence[Path], learnt: Mapping[str, Comment]) -> None:
+        """``learnt`` by digest are the comments of train and validation parts. Raises ArtifactError."""
+        self._paths = paths
+        self._learnt = learnt
+        sums = b"".join((path / SUMS).read_bytes() for path in paths)
+        self.digest = hashlib.sha256(sums).hexdigest()
+        self._grus: list[GruTeacher] = []
+
+    def answer(self, comments: Mapping[str, str]) -> list[float]:
+        """Logits; of a comment that they learnt from, that of the GRU which did not see it."""
+        self._grus = self._grus or [GruTeacher(path) for path in self._paths]
+        said: dict[str, list[float]] = {key: [] for key in comments}
+        for number, gru in enumerate(self._grus):
+            asked = {
+                key: text
+                for key, text in comments.items()
+                if key not in self._learnt or fold_of(key, len(self._grus)) == number
+            }
+            for key, logit in zip(asked, gru.answer(asked), strict=True):
+                said[key].append(logit)
+        return [sum(logits) / len(logits) for logits in said.values()]

