@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from liuyan.store.audit import Actor
     from liuyan.store.letters import Letter, LetterFilter
     from liuyan.store.store import Store
 
@@ -121,10 +120,11 @@ def requeue(
 
     A copy that is stored resolves its letter; one that fails again says in the letter why. Ordering twice is safe.
     """
+    from liuyan.store.audit import command_actor
     from liuyan.store.letters import requeue as requeue_numbers
     from liuyan.store.letters import requeue_all
 
-    who = _actor(by)
+    who = command_actor(by)
     if _are_named(numbers, (reason, topic, since), every=every):
         count = _with_store(lambda store: requeue_numbers(store, numbers or [], who))
     else:
@@ -143,10 +143,11 @@ def discard(
     by: By = None,
 ) -> None:
     """Put letters aside as dealt with; `list --all` still shows them, with who did it and when."""
+    from liuyan.store.audit import command_actor
     from liuyan.store.letters import discard as discard_numbers
     from liuyan.store.letters import discard_all
 
-    who = _actor(by)
+    who = command_actor(by)
     if _are_named(numbers, (reason, topic, since), every=every):
         count = _with_store(lambda store: discard_numbers(store, numbers or [], who))
     else:
@@ -278,19 +279,3 @@ def _show_table(letters: "list[Letter]") -> None:
         )
     Console().print(table)
     typer.echo(f"{len(letters)} dead letters")
-
-
-def _actor(name: str | None) -> "Actor":
-    """Who decides, as the audit log names people."""
-    from liuyan.store.audit import Actor
-
-    return Actor(None, name or _account(), "command", None)
-
-
-def _account() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # A container's user may have no name.
-        return "unknown"

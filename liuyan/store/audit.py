@@ -1,5 +1,6 @@
 """The audit log: everything that was changed, by whom, written in the transaction of the change itself."""
 
+import getpass
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,16 @@ class Actor:
     name: str
     via: Via
     address: str | None
+
+
+def command_actor(name: str | None) -> Actor:
+    """Whoever gives a command: the name that they say, else that of their account on this machine."""
+    if name is None:
+        try:
+            name = getpass.getuser()
+        except (KeyError, OSError):  # A container's user may have no name.
+            name = "unknown"
+    return Actor(None, name[:128], "command", None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,10 @@ import asyncio
 
 import typer
 
+from liuyan.store.models_commands import app as models
+
 app = typer.Typer(help="Make, check and describe the database.", no_args_is_help=True)
+app.add_typer(models, name="models")
 
 
 @app.command(epilog="Example: LIUYAN_DATABASE_URL=mysql+aiomysql://liuyan:secret@127.0.0.1/liuyan liuyan store migrate")

@@ -111,3 +111,16 @@ def test_an_unknown_kind_of_database_is_one_line(url: str) -> None:
 def test_help_says_what_each_command_does() -> None:
     result = liuyan("", "--help")
     assert all(command in result.stdout for command in ("migrate", "status", "check"))
+
+
+async def test_models_are_listed_and_activated(every_database_url: str) -> None:
+    async with await ready_store(every_database_url) as store:
+        await store.register_model("a" * 64, "first", 0.3, 0.7)
+        second = await store.register_model("b" * 64, "second", 0.3, 0.7)
+    done = liuyan(every_database_url, "models", "activate", "b" * 12, "--by", "wang")
+    assert done.stdout == f"Model {second.number} (second, {'b' * 12}) is active.\n"
+    active = [line for line in liuyan(every_database_url, "models", "list").stdout.splitlines() if " active " in line]
+    assert ["second" in line for line in active] == [False, True]
+    refused = liuyan(every_database_url, "models", "activate", "c" * 12)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "is not one model" in refused.stderr

@@ -1,8 +1,17 @@
 """Models are registered once, and one of them is active."""
 
 import asyncio
+from datetime import UTC, datetime
 
+import pytest
+
+from liuyan.store.audit import Actor, AuditFilter, list_records
+from liuyan.store.batch import Label
+from liuyan.store.promotion import LabelCounts, NoModelError, activate_model, find_model, list_models, recent_counts
 from liuyan.store.store import Store
+from tests.store.feed import arrival, feed_of, minutes
+
+WANG = Actor(7, "wang", "session", None)
 
 
 async def test_no_model_is_active_in_an_empty_database(store: Store) -> None:
@@ -36,3 +45,49 @@ async def test_two_different_models_starting_at_once_agree_on_the_active_one(sto
     active = [row for row in rows if row.active]
     assert len({row.number for row in rows}) == 6
     assert active == [await store.active_model()]
+
+
+async def test_activating_a_model_moves_the_pointer_and_is_written_down_once(store: Store) -> None:
+    first = await store.register_model("a" * 64, "first", 0.4, 0.6)
+    second = await store.register_model("b" * 64, "second", 0.3, 0.7)
+    assert (await activate_model(store, WANG, second.number)).active
+    assert (await activate_model(store, WANG, second.number)).active
+    assert [model.active for model in await list_models(store)] == [True, False]
+    await activate_model(store, WANG, first.number)
+    assert await store.active_model() == await find_model(store, "a" * 12)
+    async with store.reading() as connection:
+        records = (await list_records(connection, AuditFilter(action="model.activate"), None, 10)).items
+    assert [(one.object_id, one.detail) for one in records] == [
+        (str(first.number), {"before": second.number}),
+        (str(second.number), {"before": first.number}),
+    ]
+
+
+async def test_two_activations_at_once_leave_one_active(store: Store) -> None:
+    numbers = [(await store.register_model(name * 64, name, 0.4, 0.6)).number for name in "abcd"]
+    await asyncio.gather(*(activate_model(store, WANG, number) for number in numbers))
+    assert len([model for model in await list_models(store) if model.active]) == 1
+
+
+async def test_a_model_that_is_not_there_cannot_be_activated(store: Store) -> None:
+    active = await store.register_model("a" * 64, "first", 0.4, 0.6)
+    with pytest.raises(NoModelError, match="There is no model 99"):
+        await activate_model(store, WANG, 99)
+    for name in ("99", "aaa", "b" * 12, ""):
+        with pytest.raises(NoModelError, match="is not one model"):
+            await find_model(store, name)
+    assert await store.active_model() == active
+
+
+async def test_recent_counts_are_those_of_the_hours_since_then(store: Store) -> None:
+    feed = await feed_of(store)
+    await feed.send(
+        arrival("1", created=-120),
+        arrival("2"),
+        arrival("3", platform="shop", label=Label.NEGATIVE, uncertain=True),
+        arrival("4", platform="shop", created=60),
+    )
+    counts = await recent_counts(store, minutes(0))
+    assert counts == {feed.model.number: LabelCounts(positive=2, negative=1, uncertain=1)}
+    assert counts[feed.model.number].all == 3
+    assert await recent_counts(store, datetime(2030, 1, 1, tzinfo=UTC)) == {feed.model.number: LabelCounts()}
