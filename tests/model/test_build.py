@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from liuyan.model.artifact import read_artifact
 from liuyan.model.build import Recipe, Telling, asked_first, build
 from liuyan.model.commands import app
-from liuyan.model.data import UNLABELLED, Comment, digest, part_of
+from liuyan.model.data import UNLABELLED, Comment, Part, digest, part_of
 from liuyan.model.descent import Epoch
 from liuyan.model.options import Options
 from liuyan.model.teachers.corpus import Corpus
@@ -23,10 +23,10 @@ Build = Callable[[Recipe, str], tuple[list[Epoch], list[str]]]
 
 @pytest.fixture
 def corpus(few_comments: dict[str, Comment]) -> Corpus:
-    parts = {part: {k: one for k, one in sorted(few_comments.items()) if part_of(k) == part} for part in PARTS}
-    texts = [
-        f"{thing}和服务，{word}" for thing in ("菜", "茶", "面", "粥") for word in ("很好", "很差", "喜欢", "失望")
-    ]
+    parts: dict[Part, dict[str, Comment]] = {"train": {}, "validation": {}, "test": {}}
+    for key in sorted(few_comments):
+        parts[part_of(key)][key] = few_comments[key]
+    texts = [f"{thing}和服务，{word}" for thing in "菜茶面粥" for word in ("很好", "很差", "喜欢", "失望")]
     return Corpus(parts, {digest(text): text for text in texts if part_of(digest(text)) == "train"})
 
 
