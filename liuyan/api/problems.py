@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from liuyan.errors import LiuyanError
 from liuyan.store.errors import StoreError
 
 WITHOUT_NUL = r"^[^\x00]*$"
@@ -46,12 +47,23 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = Field(None, description="Everything that is wrong with the request.")
 
 
-class ProblemError(Exception):
-    """Raised by an endpoint; answered as a problem."""
+class ProblemError(LiuyanError):
+    """A rule that the request breaks: answered as a problem, shown in a form, or said by a command.
 
-    def __init__(self, status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+    ``field`` is the one that is wrong, where it is one; ``detail`` is in the language of the request.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        field: str | None = None,
+    ) -> None:
         super().__init__(detail)
-        self.status, self.code, self.detail, self.headers = status, code, detail, headers
+        self.status, self.code, self.detail, self.headers, self.field = status, code, detail, headers, field
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
@@ -112,7 +124,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def _problem(_: Request, error: ProblemError) -> Response:
-        return _answer(error.status, error.code, error.detail, headers=error.headers)
+        errors = [FieldProblem(field=f"body.{error.field}", detail=error.detail)] if error.field else None
+        return _answer(error.status, error.code, error.detail, headers=error.headers, errors=errors)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:

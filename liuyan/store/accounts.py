@@ -25,9 +25,9 @@ class NameTakenError(LiuyanError):
 class NoAccountError(LiuyanError):
     """There is no account with this number."""
 
-
-class LastAdminError(LiuyanError):
-    """The change would leave nobody who may manage accounts."""
+    def __init__(self, number: int) -> None:
+        super().__init__(f"There is no account {number}.")
+        self.number = number
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ async def lock_user(session: WriteSession, number: int) -> User:
     """The account as it stands, held until the end of the transaction. Raises NoAccountError."""
     row = (await session.connection.execute(select(*COLUMNS).where(users.c.number == number).with_for_update())).first()
     if row is None:
-        raise NoAccountError(f"There is no account {number}.")
+        raise NoAccountError(number)
     return user_of(row)
 
 

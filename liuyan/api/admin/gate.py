@@ -15,6 +15,8 @@ from liuyan.api.identity.identity import Identity
 Identify = Callable[[HTTPConnection], Awaitable[Identity | None]]
 # What the sign-in page itself needs.
 PUBLIC_ROUTES = frozenset({"static", "plotly"})
+# All that is open to whoever has a password for one use.
+PASSWORD_ROUTES = frozenset({"password", "password-change", "logout"})
 
 
 class Gate(BaseAuthProvider):
@@ -48,7 +50,7 @@ class KeepOut:
             return
         request = Request(scope, receive)
         route = _matched(request)
-        if getattr(route, "name", None) in PUBLIC_ROUTES:
+        if _name_of(route) in PUBLIC_ROUTES:
             await self.app(scope, receive, send)
             return
         user = await self.gate.authenticate(request)
@@ -56,16 +58,28 @@ class KeepOut:
         if user is not None:
             request.state.admin_user = user
         if user is None and not getattr(getattr(route, "endpoint", None), "_login_not_required", False):
-            await self._send_to_sign_in(request)(scope, receive, send)
+            await self._send_to(request, "login")(scope, receive, send)
+            return
+        if user is not None and _must_change_password(request) and _name_of(route) not in PASSWORD_ROUTES:
+            await self._send_to(request, "password")(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
-    def _send_to_sign_in(self, request: Request) -> RedirectResponse:
-        sign_in = request.url_for(f"{request.app.state.ROUTE_NAME}:login").path
+    def _send_to(self, request: Request, page: str) -> RedirectResponse:
+        path = request.url_for(f"{request.app.state.ROUTE_NAME}:{page}").path
         wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         # A form that was sent cannot be sent again by going there.
         asked = f"?{urlencode({'next': wanted})}" if request.method in ("GET", "HEAD") else ""
-        return RedirectResponse(sign_in + asked, status_code=303)
+        return RedirectResponse(path + asked, status_code=303)
+
+
+def _must_change_password(request: Request) -> bool:
+    identity: Identity | None = request.state.identity
+    return identity is not None and identity.must_change_password
+
+
+def _name_of(route: BaseRoute | None) -> str | None:
+    return getattr(route, "name", None)
 
 
 def _matched(request: Request) -> BaseRoute | None:

@@ -2,7 +2,9 @@
 
 from starlette_admin.views import BaseView
 
+from liuyan.api.admin.sign_in import PasswordPage, SignInPage, SignOutPage, SignUpPage
+
 
 def pages() -> list[BaseView]:
     """The pages behind the home page; each leaves itself out of the menu of whoever lacks its role."""
-    return []
+    return [SignInPage(), SignUpPage(), PasswordPage(), SignOutPage()]

@@ -1,0 +1,12 @@
+// What the forms with passwords need: a look at what was typed, and the focus on what went wrong.
+for (const button of document.querySelectorAll("[data-show-password]")) {
+  const input = document.getElementById(button.dataset.showPassword);
+  button.addEventListener("click", () => {
+    const shown = input.type === "password";
+    input.type = shown ? "text" : "password";
+    button.setAttribute("aria-pressed", String(shown));
+  });
+}
+
+const problem = document.getElementById("problem");
+if (problem) (document.querySelector("[aria-invalid]") ?? problem).focus();
