@@ -20,7 +20,16 @@ from liuyan.store.types import ExactString, exact_collation, is_mariadb
 Fields = Mapping[str, TypeEngine[Any]]
 
 # Columns whose value is one for all rows of a statement: the time of writing, and the batch's random number.
-TIMES = ("stored_at", "changed_at", "predicted_at", "replaced_at", "erased_at", "updated_at", "registered_at")
+TIMES = (
+    "stored_at",
+    "changed_at",
+    "predicted_at",
+    "replaced_at",
+    "erased_at",
+    "updated_at",
+    "registered_at",
+    "reviewed_at",
+)
 SHARED = {**dict.fromkeys(TIMES, ":now"), "claimed_by": ":token"}
 
 
@@ -165,6 +174,24 @@ VERSION_COLUMNS = ("comment_number", "version", "text", "created_at", "edited_at
 COUNT_KEY = ("model_number", "platform", "hour", "label", "uncertain")
 PARTITION_KEY = ("consumer_group", "topic", "partition")
 REVIEW_CHANGE_KEY = (*COUNT_KEY, "reviewed_label")
+REVIEWER_COUNT_KEY = ("hour", "reviewer_number", "model_number", "platform", "label", "reviewed_label")
+GIVEN_REVIEW_COLUMNS = (
+    "comment_number",
+    "comment_version",
+    "text",
+    "label",
+    "reviewer",
+    "reviewer_number",
+    "reason",
+    "reviewed_at",
+    "from_label",
+    "from_source",
+    "from_model_number",
+    "from_probability",
+    "replaces",
+    "withdraws",
+)
+CLAIM_COLUMNS = ("comment_number", "reviewer_number", "claimed_until")
 LETTER_PLACE = ("consumer_group", "topic", "partition", "offset")
 # What people and copies do to a letter stays when its record is read again.
 LETTER_CONTENT = (
@@ -218,6 +245,11 @@ class Statements:
     delete_zero_counts: TextClause  # COUNT_KEY
     add_review_changes: TextClause  # REVIEW_CHANGE_KEY, n
     delete_zero_review_changes: TextClause  # REVIEW_CHANGE_KEY
+    add_reviews: TextClause  # GIVEN_REVIEW_COLUMNS
+    set_review: TextClause  # number, REVIEW_COLUMNS
+    add_reviewer_counts: TextClause  # REVIEWER_COUNT_KEY, n
+    delete_zero_reviewer_counts: TextClause  # REVIEWER_COUNT_KEY
+    add_claims: TextClause  # CLAIM_COLUMNS
     begin_partition: TextClause  # PARTITION_COLUMNS
     seek_partition: TextClause  # PARTITION_COLUMNS
     add_model: TextClause  # MODEL_COLUMNS
@@ -284,6 +316,21 @@ def write_statements(dialect: Dialect) -> Statements:
             tables.review_changes, (*REVIEW_CHANGE_KEY, "n"), {"n": f"review_changes.n + {given}"}
         ),
         "delete_zero_review_changes": form.delete(tables.review_changes, REVIEW_CHANGE_KEY, "n = 0"),
+        "add_reviews": form.insert(tables.reviews, GIVEN_REVIEW_COLUMNS),
+        "set_review": form.update(
+            tables.comments,
+            ["number"],
+            {name: tables.comments.c[name].type for name in ("number", *REVIEW_COLUMNS)},
+            {name: f"new.{name}" for name in REVIEW_COLUMNS},
+            "true",
+        ),
+        "add_reviewer_counts": form.insert(
+            tables.reviewer_counts, (*REVIEWER_COUNT_KEY, "n"), {"n": f"reviewer_counts.n + {given}"}
+        ),
+        "delete_zero_reviewer_counts": form.delete(tables.reviewer_counts, REVIEWER_COUNT_KEY, "n = 0"),
+        "add_claims": form.insert(
+            tables.review_claims, CLAIM_COLUMNS, {"claimed_until": "review_claims.claimed_until"}
+        ),
         "begin_partition": form.insert(tables.partitions, PARTITION_COLUMNS, {"updated_at": "partitions.updated_at"}),
         "seek_partition": form.insert(
             tables.partitions, PARTITION_COLUMNS, dict.fromkeys(("next_offset", "topic_id", "updated_at"), given)

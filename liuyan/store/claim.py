@@ -23,6 +23,8 @@ from liuyan.store.types import time_text
 Key = tuple[str, str]
 Events = Sequence[Arrival | Tombstone]
 
+# No batch has this random number.
+NO_TOKEN = -1
 # Holds the place of a key that has tombstones alone, until the end of its own transaction.
 PLACEHOLDER = Content("", 0, datetime(1970, 1, 1, tzinfo=UTC), None, None, None)
 
@@ -100,6 +102,16 @@ def content_fields(content: Content) -> list[object]:
     """The fields of bulk.CONTENT_COLUMNS in their order."""
     edited_at = None if content.edited_at is None else time_text(content.edited_at)
     return [content.text, content.version, time_text(content.created_at), edited_at, content.author, content.thread]
+
+
+async def lock_standing(
+    session: WriteSession, keys: Sequence[Key]
+) -> dict[Key, tuple[Found, dict[int, Prediction]]]:
+    """What stands of ``keys``, which are sorted: each comment with its predictions, locked until the transaction ends;
+    a key without a comment is left out."""
+    found = await _found(session, keys, NO_TOKEN)
+    predictions = await _predictions(session, [row.number for row in found.values()])
+    return {keys[at]: (row, predictions.get(row.number, {})) for at, row in found.items()}
 
 
 async def _own(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, int]:

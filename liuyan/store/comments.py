@@ -1,13 +1,17 @@
-"""Reading comments with the label that everything shows: the newest review's, else a model's."""
+"""Comments with the label that everything shows, the newest review's, else a model's; and what became of one comment.
+
+Lists are in search.py.
+"""
 
 import base64
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, func, null, or_, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.store.batch import ModelRow
@@ -16,7 +20,8 @@ from liuyan.store.models import read_models
 from liuyan.store.store import Store
 from liuyan.store.tables import comment_versions, comments, dead_letters, predictions, reviews
 
-# How many earlier versions and dead letters of one key are read, the newest: a runaway producer makes thousands.
+# How many earlier versions, reviews and dead letters of one key are read, the newest: a runaway producer makes
+# thousands.
 HISTORY_ROWS = 200
 
 
@@ -35,17 +40,6 @@ class ShownLabel(StrEnum):
     NEGATIVE = "negative"
     UNCLEAR = "unclear"
     SPAM = "spam"
-
-
-@dataclass(frozen=True, slots=True)
-class CommentFilter:
-    """Which comments to list; None does not filter. ``created_from`` is included, ``created_to`` is not."""
-
-    platform: str | None = None
-    label: ShownLabel | None = None
-    created_from: datetime | None = None
-    created_to: datetime | None = None
-    uncertain: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +71,10 @@ class LabelledComment:
     label_source: LabelSource | None
     model: str | None
 
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page of comments, newest first; ``next`` is None on the last page."""
-
-    items: Sequence[LabelledComment]
-    next: Keyset | None
+    @property
+    def text_digest(self) -> str:
+        """By this a review can say which text it saw."""
+        return text_digest(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +102,31 @@ class EarlierVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredReview:
+    """What a person decided of a text that the comment has or had. ``from_...`` say what was shown before, the model by
+    its SHA-256.
+
+    ``stands`` says that its label is the one that is shown, ``withdrawn`` that it was taken back; a row with
+    ``withdraws`` is no review itself but takes the one of that number back.
+    """
+
+    number: int
+    version: int
+    text: str
+    label: ShownLabel
+    reviewer: str
+    reason: str | None
+    reviewed_at: datetime
+    from_label: ShownLabel | None
+    from_source: LabelSource | None
+    from_model: str | None
+    from_probability: float | None
+    stands: bool
+    withdrawn: bool
+    withdraws: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredDeadLetter:
     """A record of this key that could not become a comment. ``record_timestamp`` is in milliseconds since 1970."""
 
@@ -132,24 +148,8 @@ class CommentHistory:
     comment: LabelledComment | None
     predictions: Sequence[StoredPrediction]
     earlier_versions: Sequence[EarlierVersion]
+    reviews: Sequence[StoredReview]
     dead_letters: Sequence[StoredDeadLetter]
-
-
-async def list_comments(store: Store, wanted: CommentFilter, after: Keyset | None, limit: int) -> Page:
-    """A page of at most ``limit`` comments, newest first, behind ``after``. Raises TransientStoreError."""
-    async with store.reading() as connection:
-        known = await read_models(connection)
-        query = COMMENTS.where(*_conditions(wanted, known)).order_by(
-            comments.c.created_at.desc(), comments.c.number.desc()
-        )
-        if after is not None:
-            # The first condition alone lets the index begin at the right place.
-            behind = or_(comments.c.created_at < after.created_at, comments.c.number < after.number)
-            query = query.where(comments.c.created_at <= after.created_at, behind)
-        rows = (await connection.execute(query.limit(limit + 1))).all()
-        items = await _with_labels(connection, rows[:limit], known)
-    last = rows[limit - 1] if len(rows) > limit else None
-    return Page(items, None if last is None else Keyset(last.created_at, last.number))
 
 
 async def comment_history(store: Store, platform: str, id: str) -> CommentHistory | None:
@@ -160,60 +160,45 @@ async def comment_history(store: Store, platform: str, id: str) -> CommentHistor
         rows = (await connection.execute(query)).all()
         letters = await _dead_letters(connection, platform, id)
         if not rows:
-            return CommentHistory(None, [], [], letters) if letters else None
+            return CommentHistory(None, [], [], [], letters) if letters else None
         number = rows[0].number
         return CommentHistory(
-            comment=(await _with_labels(connection, rows, known))[0],
+            comment=(await with_labels(connection, rows, known))[0],
             predictions=(await _predictions(connection, [number], known)).get(number, []),
-            earlier_versions=await _earlier_versions(connection, number),
+            earlier_versions=await earlier_versions(connection, number, HISTORY_ROWS),
+            reviews=await _reviews(connection, number, rows[0].review_number, known),
             dead_letters=letters,
         )
 
 
 COMMENTS = select(
     *(comments.c[name] for name in ("number", "platform", "id", "text", "version", "created_at", "edited_at")),
-    *(comments.c[name] for name in ("author", "thread", "stored_at", "review_number")),
+    *(comments.c[name] for name in ("author", "thread", "stored_at", "review_number", "review_label")),
 )
 
 Models = Mapping[int, ModelRow]
 
 
-def _conditions(wanted: CommentFilter, known: Models) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if wanted.platform is not None:
-        conditions.append(comments.c.platform == wanted.platform)
-    if wanted.created_from is not None:
-        conditions.append(comments.c.created_at >= wanted.created_from)
-    if wanted.created_to is not None:
-        conditions.append(comments.c.created_at < wanted.created_to)
-    if wanted.label is not None:
-        reviewed = select(reviews.c.label).where(reviews.c.number == comments.c.review_number).scalar_subquery()
-        label = func.coalesce(reviewed, *_predicted(predictions.c.label, known))
-        conditions.append(label.is_not_distinct_from(wanted.label))
-    if wanted.uncertain is not None:
-        uncertain = func.coalesce(*_predicted(predictions.c.uncertain, known))
-        conditions.append(uncertain.is_not_distinct_from(wanted.uncertain))
-    return conditions
-
-
-def _predicted(column: Column[Any], known: Models) -> list[ColumnElement[Any]]:
-    """The active model's value and the newest other model's, to take the first that there is. Not joins: the rows must
-    be read in the order of the index, and no further than the page is long."""
-    of_comment = select(column).where(predictions.c.comment_number == comments.c.number)
-    active = [model.number for model in known.values() if model.active]
-    newest = of_comment.order_by(predictions.c.model_number.desc()).limit(1)
-    chosen = [of_comment.where(predictions.c.model_number == number) for number in active]
-    return [*(query.scalar_subquery() for query in (*chosen, newest)), null()]
-
-
-async def _with_labels(connection: AsyncConnection, rows: Sequence[Row[Any]], known: Models) -> list[LabelledComment]:
+async def with_labels(connection: AsyncConnection, rows: Sequence[Row[Any]], known: Models) -> list[LabelledComment]:
+    """Rows of COMMENTS with the labels that are shown for them."""
     predicted = await _predictions(connection, [row.number for row in rows], known)
-    reviewed = await _reviewed(connection, [row.review_number for row in rows if row.review_number is not None])
-    return [_labelled(row, predicted.get(row.number, []), reviewed.get(row.review_number)) for row in rows]
+    return [_labelled(row, predicted.get(row.number, [])) for row in rows]
 
 
-def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction], review: ShownLabel | None) -> LabelledComment:
+def shown_model(known: Models, predicted: Collection[int]) -> int | None:
+    """Of the models that labelled a text, the one whose label is shown: the active one, else the newest other one."""
+    active = next((number for number in predicted if number in known and known[number].active), None)
+    return max((number for number in predicted if number in known), default=None) if active is None else active
+
+
+def text_digest(text: str) -> str:
+    """Tells texts apart: 16 hexadecimal digits."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction]) -> LabelledComment:
     """The label that is shown: the review's, else the active model's, else that of the newest other model."""
+    review = None if row.review_label is None else ShownLabel(row.review_label)
     shown = next((prediction for prediction in predicted if prediction.active), predicted[0] if predicted else None)
     label = source = None
     if review is not None:
@@ -236,14 +221,6 @@ def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction], review: Show
         label_source=source,
         model=None if shown is None else shown.model,
     )
-
-
-async def _reviewed(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, ShownLabel]:
-    """The labels of these reviews."""
-    if not numbers:
-        return {}
-    query = select(reviews.c.number, reviews.c.label).where(reviews.c.number.in_(numbers))
-    return {number: ShownLabel(label) for number, label in await connection.execute(query)}
 
 
 async def _predictions(
@@ -274,15 +251,43 @@ async def _predictions(
     return found
 
 
-async def _earlier_versions(connection: AsyncConnection, number: int) -> list[EarlierVersion]:
+async def earlier_versions(connection: AsyncConnection, number: int, limit: int) -> list[EarlierVersion]:
+    """The texts that edits of the comment ``number`` replaced, newest first."""
     columns = comment_versions.c
     query = (
         select(columns.version, columns.text, columns.created_at, columns.edited_at, columns.replaced_at)
         .where(columns.comment_number == number)
         .order_by(columns.number.desc())
-        .limit(HISTORY_ROWS)
+        .limit(limit)
     )
     return [EarlierVersion(*row) for row in await connection.execute(query)]
+
+
+async def _reviews(connection: AsyncConnection, number: int, standing: int | None, known: Models) -> list[StoredReview]:
+    """The reviews of a comment, of all its texts, newest first."""
+    newest = reviews.c.number.desc()
+    query = select(reviews).where(reviews.c.comment_number == number).order_by(newest).limit(HISTORY_ROWS)
+    rows = (await connection.execute(query)).all()
+    withdrawn = {row.withdraws for row in rows}
+    return [
+        StoredReview(
+            number=row.number,
+            version=row.comment_version,
+            text=row.text,
+            label=ShownLabel(row.label),
+            reviewer=row.reviewer,
+            reason=row.reason,
+            reviewed_at=row.reviewed_at,
+            from_label=None if row.from_label is None else ShownLabel(row.from_label),
+            from_source=None if row.from_source is None else LabelSource(row.from_source),
+            from_model=known[row.from_model_number].sha256 if row.from_model_number in known else None,
+            from_probability=row.from_probability,
+            stands=row.number == standing,
+            withdrawn=row.number in withdrawn,
+            withdraws=row.withdraws,
+        )
+        for row in rows
+    ]
 
 
 async def _dead_letters(connection: AsyncConnection, platform: str, id: str) -> list[StoredDeadLetter]:

@@ -33,3 +33,19 @@ class TransientStoreError(StoreError):
 
 class PermanentStoreError(StoreError):
     """The database will never take this content (too large, not representable): rolled back, trying again is no use."""
+
+
+class ReviewError(LiuyanError):
+    """A review cannot be as the reviewer wants it; nothing was changed, and trying the same again is no use."""
+
+
+class NoCommentError(ReviewError):
+    """There is no such comment: it was never stored, or it was erased meanwhile."""
+
+
+class EditedMeanwhileError(ReviewError):
+    """The comment's text is not the one that the reviewer saw."""
+
+
+class NothingToUndoError(ReviewError):
+    """No review of this reviewer belongs to the text that stands."""

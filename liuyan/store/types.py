@@ -79,6 +79,11 @@ def in_utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
+def stored_time(text: str) -> datetime:
+    """What ``time_text`` wrote, as a time again."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
 def time_text(value: datetime) -> str:
     """A time as both servers and SQLite store and read it: ``2026-01-31 23:59:59.000001``, in UTC."""
     return in_utc(value).isoformat(" ", "microseconds")[:26]

@@ -3,20 +3,15 @@
 from collections.abc import Sequence
 
 import pytest_asyncio
-from sqlalchemy import insert, select, update
+from sqlalchemy import update
 
+from liuyan.store.audit import Actor
 from liuyan.store.batch import Label
-from liuyan.store.comments import (
-    CommentFilter,
-    Keyset,
-    LabelledComment,
-    LabelSource,
-    ShownLabel,
-    comment_history,
-    list_comments,
-)
+from liuyan.store.comments import Keyset, LabelledComment, LabelSource, ShownLabel, comment_history
+from liuyan.store.reviews import Opinion, add_review
+from liuyan.store.search import CommentFilter, list_comments
 from liuyan.store.store import Store
-from liuyan.store.tables import comments, models, reviews
+from liuyan.store.tables import models
 from tests.store.feed import Feed, arrival, dead_letter, feed_of, microseconds, minutes
 
 NOTHING = CommentFilter()
@@ -42,14 +37,10 @@ async def feed(feed: Feed) -> Feed:
     return feed
 
 
-async def review(store: Store, id: str, label: str) -> None:
-    async with store.writing() as session:
-        number = (await session.connection.execute(select(comments.c.number).where(comments.c.id == id))).scalar_one()
-        values = {"comment_version": 0, "text": "", "label": label, "reviewer": "a", "reviewed_at": minutes(0)}
-        written = await session.connection.execute(insert(reviews).values(comment_number=number, **values))
-        assert written.inserted_primary_key is not None
-        changed = update(comments).where(comments.c.number == number)
-        await session.connection.execute(changed.values(review_number=written.inserted_primary_key[0]))
+async def review(store: Store, id: str, label: ShownLabel) -> None:
+    platform = "desk" if int(id) % 2 else "forum"
+    opinion = Opinion(platform, id, microseconds(minutes(int(id) % 6)), label)
+    await add_review(store, Actor(7, "小李", "session", None), opinion)
 
 
 def ids(items: Sequence[LabelledComment]) -> list[int]:
@@ -114,7 +105,7 @@ async def test_a_comment_is_shown_with_all_that_is_known(feed: Feed) -> None:
 
 
 async def test_a_review_is_shown_before_any_model(feed: Feed) -> None:
-    await review(feed.store, "1", "spam")
+    await review(feed.store, "1", ShownLabel.SPAM)
     history = await comment_history(feed.store, "desk", "1")
     assert history is not None
     assert history.comment is not None

@@ -1,39 +1,78 @@
 """The shapes of requests for comments and of their answers, with the words that a stranger reads in OpenAPI."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from liuyan.api.problems import WITHOUT_NUL
 from liuyan.api.rest.fields import Platform, Probability, Sha256, Time, Uncertain
 from liuyan.store.comments import LabelSource, ShownLabel
+from liuyan.store.search import CommentFilter
+
+Part = Annotated[str, Field(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
 
 
-class CommentQuery(BaseModel):
-    """Which comments to list, and which page of them."""
+class CommentFields(BaseModel):
+    """Which comments: all that fulfil every filter that is given."""
 
     # A misspelt filter would be ignored in silence and everything be listed: refuse it.
     model_config = ConfigDict(extra="forbid")
 
+    text: Part | None = Field(
+        None, description="Only comments whose text holds this; Latin letters match in either case.", examples=["发票"]
+    )
     platform: Platform | None = Field(None, description="Only comments of this platform.", examples=["forum"])
     label: ShownLabel | None = Field(None, description="Only comments with this label.", examples=["negative"])
+    uncertain: bool | None = Field(
+        None, description="Only comments of which the model is uncertain, or only the others.", examples=[True]
+    )
+    reviewed: bool | None = Field(
+        None, description="Only comments whose text somebody has reviewed, or only the others.", examples=[False]
+    )
+    probability_from: Probability | None = Field(
+        None, description="Only comments whose probability of being positive is at least this.", examples=[0.4]
+    )
+    probability_to: Probability | None = Field(
+        None, description="Only comments whose probability of being positive is at most this.", examples=[0.6]
+    )
     created_from: Time | None = Field(
         None, description="Only comments written at this time or later.", examples=["2026-01-31T08:15:00Z"]
     )
     created_to: Time | None = Field(
         None, description="Only comments written before this time.", examples=["2026-02-01T00:00:00+08:00"]
     )
-    uncertain: bool | None = Field(
-        None, description="Only comments of which the model is uncertain, or only the others.", examples=[True]
+    author: Annotated[Part, Field(max_length=128)] | None = Field(
+        None, description="Only comments of this author, as the platform names people.", examples=["u-42"]
     )
-    after: str | None = Field(None, max_length=100, description="Where to go on: `next` of the page before, as it is.")
-    limit: int = Field(50, ge=1, le=200, description="How many comments a page holds at most.", examples=[50])
+    thread: Annotated[Part, Field(max_length=256)] | None = Field(
+        None, description="Only comments of this topic, ticket or page.", examples=["t-7"]
+    )
+    model: Sha256 | None = Field(
+        None,
+        description="Only comments that this model has labelled, by SHA-256; label and probability are then its.",
+        examples=["9f" * 32],
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.created_from and self.created_to and self.created_from >= self.created_to:
             raise ValueError("created_from must be before created_to")
+        low, high = self.probability_from, self.probability_to
+        if low is not None and high is not None and low > high:
+            raise ValueError("probability_from must not be above probability_to")
         return self
+
+    def wanted(self) -> CommentFilter:
+        """The same filter, as the store takes it."""
+        return CommentFilter(**{name: getattr(self, name) for name in CommentFields.model_fields})
+
+
+class CommentQuery(CommentFields):
+    """Which comments to list, and which page of them."""
+
+    after: str | None = Field(None, max_length=100, description="Where to go on: `next` of the page before, as it is.")
+    limit: int = Field(50, ge=1, le=200, description="How many comments a page holds at most.", examples=[50])
 
 
 class Comment(BaseModel):
@@ -70,6 +109,11 @@ class CommentPage(BaseModel):
     next: str | None = Field(
         description="Pass it as `after`, with the same filters, for the next page; null on the last page.",
         examples=["MTc2OTgxODUwMDAwMDAwMC4xODE3"],
+    )
+    searched_to: datetime | None = Field(
+        None,
+        description="Set when time was up before the page was full: it has looked back to here, and `next` goes on.",
+        examples=[None],
     )
 
 

@@ -13,7 +13,8 @@ from liuyan.api.rest.comment_schemas import Comment, CommentHistory, CommentPage
 from liuyan.api.rest.cursor import decode_cursor, encode_cursor
 from liuyan.api.rest.fields import Platform
 from liuyan.api.services import QUERY_SECONDS, TheServices
-from liuyan.store.comments import CommentFilter, Keyset, comment_history, list_comments
+from liuyan.store.comments import Keyset, comment_history
+from liuyan.store.search import CommentFilter, list_comments
 
 router = APIRouter(prefix="/api/v1/comments", tags=["comments"])
 
@@ -51,6 +52,7 @@ async def get_comments(services: TheServices, _: AsReviewer, query: Annotated[Co
     return CommentPage(
         items=[Comment.model_validate(comment) for comment in page.items],
         next=encode_cursor(page.next) if page.next else None,
+        searched_to=page.searched_to,
     )
 
 
