@@ -14,6 +14,16 @@ class ConsumerMetrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         self.records = Counter("liuyan_consumer_records", "Records taken from Kafka.", ["topic"], registry=registry)
+        self.polls = Counter(
+            "liuyan_consumer_polls",
+            "Polls of Kafka, those that gave nothing among them: they go on while the database is away.",
+            registry=registry,
+        )
+        self.held = Gauge(
+            "liuyan_consumer_held",
+            "1 while nothing is taken from Kafka, because the batches in hand wait for the database.",
+            registry=registry,
+        )
         self.events = Counter(
             "liuyan_consumer_events",
             "Events stored, by what they were: new, edited, touched, same, late, erased, erased_before, dead.",

@@ -145,6 +145,7 @@ class Pipeline:
         except KafkaError as error:
             await self._bear(error)
             return None
+        self._metrics.polls.inc()
         self._broken_since = None
         return poll
 
@@ -173,9 +174,12 @@ class Pipeline:
                 break
             except TimeoutError:
                 self._source.hold()
+                self._metrics.held.set(1)
                 with contextlib.suppress(KafkaError):
                     await self._source.poll(0, 1)
+                    self._metrics.polls.inc()
         self._source.release()
+        self._metrics.held.set(0)
 
     async def _write(self, labelled: LabelledBatch) -> None:
         written = await self._writer.write(labelled)

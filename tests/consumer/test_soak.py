@@ -5,7 +5,6 @@ LIUYAN_TEST_SOAK_MINUTES makes it shorter or longer.
 
 import asyncio
 import os
-import re
 import signal
 import statistics
 import sys
@@ -15,21 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.faults.load import PARTITIONS, Load, Publisher
-from tests.harness import Installation, Process, get
+from tests.harness import Installation, Process, get, resident
 
 MINUTES = float(os.environ.get("LIUYAN_TEST_SOAK_MINUTES", "30"))
 WARM_UP_SHARE = 1 / 6
 EVENTS_A_SECOND = 200
 SAMPLE_SECONDS = 2.0
 GROWTH = 0.05
-
-
-def resident(process: Process) -> int:
-    """Resident memory in bytes."""
-    status = Path(f"/proc/{process.popen.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found is not None, status
-    return int(found[1]) * 1024
 
 
 def metric(process: Process, name: str) -> float:

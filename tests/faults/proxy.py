@@ -53,9 +53,9 @@ class Proxy:
         """Let the next COMMIT reach the server, and cut the connection before its answer comes back."""
         self._lose_commits += 1
 
-    def on_statement(self, prefix: bytes, act: Callable[[], None]) -> None:
-        """Call ``act`` once, right after a statement that begins with ``prefix`` was forwarded."""
-        self._on_statement = (prefix, act)
+    def on_statement(self, prefix: bytes | None, act: Callable[[], None] = lambda: None) -> None:
+        """Call ``act`` once, right after a statement that begins with ``prefix`` was forwarded; None: never mind."""
+        self._on_statement = None if prefix is None else (prefix, act)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

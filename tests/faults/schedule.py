@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import pymysql
 
@@ -72,21 +73,25 @@ async def zombie(stage: Stage) -> None:
 
 
 async def stop_in_transaction(stage: Stage) -> None:
-    """Stopped between the first write and COMMIT, with locks held: the others go on within 30 s."""
-    member = stage.member()
-    stopped = asyncio.Event()
+    """Whoever writes next is stopped between the first write and COMMIT, with locks held: others go on within 30 s."""
+    stopped: asyncio.Future[Member] = asyncio.get_running_loop().create_future()
 
-    def stop() -> None:
-        member.process.send(signal.SIGSTOP)
-        stopped.set()
+    def stop(member: Member) -> None:
+        if not stopped.done():
+            member.process.send(signal.SIGSTOP)
+            stopped.set_result(member)
 
-    member.proxy.on_statement(CLAIM, stop)
+    members = [member for member in stage.fleet.members if member.wanted]
+    for one in members:
+        one.proxy.on_statement(CLAIM, partial(stop, one))
     try:
-        await asyncio.wait_for(stopped.wait(), 20)
+        member = await asyncio.wait_for(stopped, 30)
     except TimeoutError:
-        member.proxy.on_statement(b"\0never", stop)
         stage.failures.append("no transaction came to be stopped")
         return
+    finally:
+        for one in members:
+            one.proxy.on_statement(None)
     stored = stage.installation.stored()
     try:
         await asyncio.to_thread(
