@@ -3,18 +3,17 @@
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from liuyan.api import documentation, problems
 from liuyan.api.admin.admin import mount_admin
 from liuyan.api.admin.language import ChooseLanguage
 from liuyan.api.admin.security import SecureAnswers
-from liuyan.api.limits import LimitBody
+from liuyan.api.limits import MAXIMUM_BODY, LimitBody
 from liuyan.api.metrics import MeasureRequests, Metrics
-from liuyan.api.rest import comments, predict
+from liuyan.api.rest import comments, predict, predict_file
 from liuyan.api.services import Services
-
-# 1,000 comments are a few hundred kilobytes; the event loop should not read much more JSON than this at once.
-MAXIMUM_BODY = 8 * 1024 * 1024
 
 
 def create_app(services: Services, metrics: Metrics) -> FastAPI:
@@ -35,11 +34,15 @@ def create_app(services: Services, metrics: Metrics) -> FastAPI:
     app.state.services = services
     app.include_router(comments.router)
     app.include_router(predict.router)
+    app.include_router(predict_file.router)
     documentation.install(app)
     mount_admin(app, services)
     problems.install(app)
     app.add_middleware(LimitBody, maximum=MAXIMUM_BODY)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(ChooseLanguage, default="en")
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=services.settings.allowed_hosts, www_redirect=False)
     app.add_middleware(SecureAnswers)
+    # Outermost: where a request is from, and whether over TLS, everything inside asks.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(services.settings.trusted_proxies))
     return app

@@ -6,6 +6,9 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# 1,000 comments are a few hundred kilobytes; the event loop should not read much more JSON than this at once.
+MAXIMUM_BODY = 8 * 1024 * 1024
+
 
 class LimitBody:
     """Refuses a body of more than ``maximum`` bytes where it is read, so that the refusal is a problem like any other.

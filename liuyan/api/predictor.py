@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
@@ -42,7 +42,7 @@ class Predictor:
         with self._place():
             return [prediction for part in _slices(texts) for prediction in await self._answer(part)]
 
-    async def predict_in_parts(self, texts: Sequence[str]) -> AsyncIterator[list[Prediction]]:
+    async def predict_in_parts(self, texts: Sequence[str]) -> AsyncGenerator[list[Prediction], None]:
         """The same, slice by slice as they are ready. Raises BusyError before the first.
 
         The model waits for nobody: a reader that takes its time keeps no place in the line.

@@ -157,3 +157,20 @@ async def test_too_many_at_once_are_told_when_to_come_back(api: Api) -> None:
         labeller.go.set()
         assert len(await asyncio.gather(*waiting)) == 2
         assert (await post(api, ["好"])).json()["model"] == "c" * 64
+
+
+async def test_words_are_explained_where_they_stand(api: Api, labeller: Labeller) -> None:
+    text = "👍 物流很快，服务太差"
+    answer = await api.client.post("/api/v1/predict", json={"texts": [text, "好"], "explain": True})
+    explained, other = answer.json()["predictions"]
+    assert [word["text"] for word in explained["words"]] == [word.text for word in labeller.explain(text).words]
+    assert all(text[word["start"] : word["end"]] == word["text"] for word in explained["words"])
+    worst = min(explained["words"], key=lambda word: word["contribution"])
+    assert worst["text"] == "差"
+    assert [word["text"] for word in other["words"]] == ["好"]
+    assert "words" not in (await post(api, ["好"])).json()["predictions"][0]
+
+
+async def test_few_texts_are_explained_at_once(api: Api) -> None:
+    answer = await api.client.post("/api/v1/predict", json={"texts": ["好"] * 21, "explain": True})
+    assert "at most 20 texts are explained at once" in problem(answer, 422)["detail"]

@@ -49,5 +49,7 @@ async def predict(services: TheServices, _: AsUser, request: PredictionRequest) 
 
 def busy() -> ProblemError:
     """The problem of too many who wait for the model."""
-    detail = gettext("Too many predictions wait already: try again in %(seconds)s seconds.") % {"seconds": RETRY_SECONDS}
+    detail = gettext("Too many predictions wait already: try again in %(seconds)s seconds.") % {
+        "seconds": RETRY_SECONDS
+    }
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", detail, {"Retry-After": str(RETRY_SECONDS)})

@@ -12,33 +12,45 @@ export class Problem extends Error {
   }
 }
 
-/** Ask `path` below /api/v1; gives the answer's JSON, null where it has none. Throws Problem. */
-export async function rest(method, path, body = undefined, { signal } = {}) {
+/**
+ * Ask `path` below /api/v1; gives the answer's JSON, null where it has none. Throws Problem.
+ *
+ * With `reload: false` whoever was signed out gets a Problem too: for pages that hold what is not stored yet.
+ * `keepalive` lets a request outlive its page.
+ */
+export async function rest(method, path, body = undefined, options = {}) {
+  const sent = body === undefined ? {} : { body: JSON.stringify(body), type: "application/json" };
+  const answer = await ask(method, path, { ...options, ...sent });
+  if (answer.status === 204) return null;
+  const json = await jsonOf(answer);
+  if (json.code === "not_json") throw new Problem(json);
+  return json;
+}
+
+/** The same with a body of any `type`; gives the answer itself, as soon as it begins. Throws Problem. */
+export async function ask(method, path, { body, type, signal, reload = true, keepalive = false } = {}) {
   const headers = { Accept: "application/json" };
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body !== undefined) headers["Content-Type"] = type;
   if (!["GET", "HEAD"].includes(method)) headers["X-CSRFToken"] = cookie(TOKEN_COOKIE);
   let answer;
   try {
-    answer = await fetch(ROOT + path, {
-      method,
-      headers,
-      signal,
-      body: body === undefined ? undefined : JSON.stringify(body),
-      credentials: "same-origin",
-    });
+    answer = await fetch(ROOT + path, { method, headers, signal, keepalive, body, credentials: "same-origin" });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem({ status: 0, code: "no_answer", detail: words("rest-words").noAnswer });
   }
   // Whoever was signed out meanwhile signs in and comes back to this page.
-  if (answer.status === 401) {
+  if (answer.status === 401 && reload) {
     window.location.reload();
     return new Promise(() => {});
   }
-  if (answer.status === 204) return null;
-  const json = await answer.json();
-  if (!answer.ok) throw new Problem(json);
-  return json;
+  if (!answer.ok) throw new Problem(await jsonOf(answer));
+  return answer;
+}
+
+// What stands between us and the API may answer in its stead, and not in JSON.
+function jsonOf(answer) {
+  return answer.json().catch(() => ({ status: answer.status, code: "not_json", detail: words("rest-words").noAnswer }));
 }
 
 /** The JSON that the template left in the element `id`. */

@@ -1,0 +1,207 @@
+// Many comments: sent as one file, answered line by line while a bar moves; a table and a CSV of the answers.
+import { Problem, ask } from "./rest.js";
+import { fillIn, percent } from "./word-marks.js";
+
+// Rows that are put into the page at once: thousands would make it slow.
+const AT_ONCE = 100;
+const find = (id) => document.getElementById(`many-${id}`);
+const shows = {
+  all: () => true,
+  positive: (one) => one.label === "positive",
+  negative: (one) => one.label === "negative",
+  uncertain: (one) => one.uncertain,
+};
+
+/** Wire the form and the table; `look` shows one text closer. */
+export function detectMany(words, limits, look) {
+  let file = null;
+  let answers = [];
+  let room = AT_ONCE;
+  let running = null;
+
+  function choose(chosen) {
+    file = chosen;
+    find("name").hidden = !file;
+    find("name-words").textContent = file?.name ?? "";
+    find("text").disabled = Boolean(file);
+    if (!file) find("file").value = "";
+  }
+
+  async function detect() {
+    const body = file ?? new Blob([find("text").value], { type: "text/plain" });
+    find("trouble").hidden = true;
+    if (body.size > limits.bytes) return complain(words.tooLarge);
+    running = new AbortController();
+    answers = [];
+    room = AT_ONCE;
+    let total = 0;
+    begin();
+    try {
+      for await (const line of linesOf(body, isCsv(file), running.signal)) {
+        if (total) answers.push(line);
+        else total = line.texts;
+        if (line.last) showProgress(total);
+      }
+      if (answers.length < total) throw new TypeError("cut off");
+      finish(fillIn(words.done, { total }));
+    } catch (error) {
+      const counted = { done: answers.length, total };
+      if (error.name === "AbortError") finish(fillIn(words.cancelled, counted));
+      else if (error instanceof Problem) stop(error.message);
+      else if (error instanceof TypeError) stop(fillIn(words.cutOff, counted));
+      else throw error;
+    } finally {
+      running = null;
+      setBusy(false);
+    }
+  }
+
+  function begin() {
+    setBusy(true);
+    find("progress").hidden = false;
+    find("answer").hidden = true;
+    find("bar").removeAttribute("value");
+    find("done").textContent = words.reading;
+    find("status").textContent = words.reading;
+  }
+
+  function showProgress(total) {
+    find("bar").max = total;
+    find("bar").value = answers.length;
+    find("done").textContent = fillIn(words.working, { done: answers.length, total });
+    showAnswers();
+  }
+
+  function finish(sentence) {
+    find("done").textContent = sentence;
+    find("status").textContent = sentence;
+    showAnswers();
+  }
+
+  function stop(sentence) {
+    find("progress").hidden = answers.length === 0;
+    find("done").textContent = "";
+    complain(sentence);
+    showAnswers();
+  }
+
+  function showAnswers() {
+    const count = (kind) => answers.filter(shows[kind]).length;
+    const wanted = answers.filter(shows[find("filter").value]);
+    find("answer").hidden = answers.length === 0;
+    find("summary").textContent = fillIn(words.summary, {
+      positive: count("positive"),
+      negative: count("negative"),
+      uncertain: count("uncertain"),
+    });
+    const rows = wanted.slice(0, room);
+    find("rows").replaceChildren(...rows.map((one) => answerRow(one, words, look)));
+    find("shown").textContent = fillIn(words.shown, { shown: rows.length, total: wanted.length });
+    find("more").hidden = rows.length === wanted.length;
+  }
+
+  find("form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (!running) detect();
+  });
+  find("cancel").addEventListener("click", () => running?.abort());
+  find("file").addEventListener("change", () => choose(find("file").files[0] ?? null));
+  find("remove").addEventListener("click", () => {
+    choose(null);
+    find("file").focus();
+  });
+  find("filter").addEventListener("change", () => {
+    room = AT_ONCE;
+    showAnswers();
+  });
+  find("more").addEventListener("click", () => {
+    room += AT_ONCE;
+    showAnswers();
+  });
+  find("download").addEventListener("click", () => download(answers, words));
+  takeDrops(choose);
+}
+
+/** The answer's lines as they come; `last` marks the one after which nothing more is here yet. */
+async function* linesOf(body, csv, signal) {
+  const type = csv ? "text/csv" : "text/plain";
+  const answer = await ask("POST", "/predict/file", { body, type, signal });
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    for (const [place, line] of lines.entries()) yield { ...JSON.parse(line), last: place === lines.length - 1 };
+  }
+}
+
+function isCsv(file) {
+  return file !== null && file.name.toLowerCase().endsWith(".csv");
+}
+
+function answerRow(one, words, look) {
+  const row = document.createElement("tr");
+  const text = document.createElement("div");
+  text.className = "written detect-clip";
+  text.textContent = one.text;
+  const label = document.createElement("span");
+  label.textContent = words.labels[one.label] + (one.uncertain ? ` · ${words.uncertain}` : "");
+  const closer = document.createElement("button");
+  closer.type = "button";
+  closer.className = "btn btn-sm";
+  closer.textContent = words.closer;
+  closer.setAttribute("aria-label", fillIn(words.closerAt, { row: one.row }));
+  closer.addEventListener("click", () => look(one.text));
+  row.append(cell(one.row, "text-end number"), cell(text), cell(label), cell(percent(one.probability), "text-end number"), cell(closer));
+  return row;
+}
+
+function cell(content, className = "") {
+  const made = document.createElement("td");
+  made.className = className;
+  made.append(content);
+  return made;
+}
+
+function setBusy(busy) {
+  find("detect").disabled = busy;
+  find("cancel").hidden = !busy;
+}
+
+function complain(sentence) {
+  find("trouble").textContent = sentence;
+  find("trouble").hidden = false;
+}
+
+function takeDrops(choose) {
+  const place = find("drop");
+  for (const name of ["dragenter", "dragover"]) {
+    place.addEventListener(name, (event) => {
+      event.preventDefault();
+      place.classList.add("is-over");
+    });
+  }
+  place.addEventListener("dragleave", () => place.classList.remove("is-over"));
+  place.addEventListener("drop", (event) => {
+    event.preventDefault();
+    place.classList.remove("is-over");
+    if (event.dataTransfer.files.length) choose(event.dataTransfer.files[0]);
+  });
+}
+
+/** Hand the answers out as CSV. Texts stand as they came, in quotes; the mark at the start makes spreadsheets read UTF-8. */
+function download(answers, words) {
+  const names = ["row", "text", "label", "probability", "uncertain"];
+  const lines = answers.map((one) => names.map((name) => quoted(one[name])).join(","));
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(["\ufeff", [names.join(","), ...lines, ""].join("\r\n")], { type: "text/csv" }));
+  link.download = words.fileName;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+function quoted(value) {
+  return typeof value === "string" ? `"${value.replaceAll('"', '""')}"` : String(value);
+}

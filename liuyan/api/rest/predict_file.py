@@ -1,0 +1,116 @@
+"""POST /api/v1/predict/file: what the model says of each line of a file, told as it goes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import StreamingResponse
+from starlette_admin.i18n import gettext
+
+from liuyan.api.identity.identity import AsUser
+from liuyan.api.predictor import BusyError
+from liuyan.api.problems import REFUSALS, ProblemError, documented
+from liuyan.api.rest.predict import busy
+from liuyan.api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT, FileHead, LinePrediction
+from liuyan.api.services import TheServices
+from liuyan.api.text_file import Line, TextFileError, read_lines
+from liuyan.model.labeller import Prediction
+
+CSV = "text/csv"
+PLAIN = "text/plain"
+MEDIA_TYPE = "application/x-ndjson"
+_EXAMPLE = "text\n物流很快，包装也好 👍\n客服一直不回复，再也不来了\n"
+_BODY: dict[str, Any] = {
+    "required": True,
+    "description": f"At most {MAXIMUM_FILE_LINES:,} texts of at most {MAXIMUM_TEXT:,} code points, 8 MiB in all, in "
+    "UTF-8 or GB18030. Of CSV the column `text` is read, else the first one; of plain text each line is a text.",
+    "content": {media: {"schema": {"type": "string"}, "example": _EXAMPLE} for media in (CSV, PLAIN)},
+}
+
+router = APIRouter(prefix="/api/v1/predict/file", tags=["predictions"])
+
+
+@router.post(
+    "",
+    summary="Label the lines of a file",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "JSON lines: first how many texts there are, then one line for each, in order.",
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"type": "string"},
+                    "example": '{"model":"9f…","texts":1}\n{"label":"positive","probability":0.9731,"uncertain":false,'
+                    '"row":2,"text":"物流很快，包装也好 👍"}\n',
+                }
+            },
+        },
+        **documented(
+            *REFUSALS,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    },
+    openapi_extra={"requestBody": _BODY},
+)
+async def predict_file(services: TheServices, _: AsUser, request: Request) -> StreamingResponse:
+    """Label each text of a file with the model that this server has loaded; nothing is stored, not even on disk.
+
+    The body is the file itself. The answer begins before all of it is labelled, so that its reader can show how far
+    it is; an answer with fewer lines than its first one says was cut off.
+    """
+    lines = await _read(request)
+    answers = services.predictor.predict_in_parts([line.text for line in lines])
+    try:
+        first = await anext(answers)
+    except BusyError:
+        raise busy() from None
+    head = FileHead(model=services.predictor.model, texts=len(lines))
+    return StreamingResponse(_json_lines(head, lines, first, answers), media_type=MEDIA_TYPE)
+
+
+async def _read(request: Request) -> list[Line]:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in (CSV, PLAIN):
+        detail = gettext("Send the file itself, with the header Content-Type: text/csv or text/plain.")
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    content = await request.body()
+    try:
+        return await asyncio.to_thread(
+            read_lines,
+            content,
+            is_csv=media_type == CSV,
+            maximum_lines=MAXIMUM_FILE_LINES,
+            maximum_text=MAXIMUM_TEXT,
+        )
+    except TextFileError as error:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_file", str(error)) from None
+
+
+async def _json_lines(
+    head: FileHead, lines: Sequence[Line], first: list[Prediction], others: AsyncIterator[list[Prediction]]
+) -> AsyncIterator[str]:
+    yield head.model_dump_json() + "\n" + _part(lines[: len(first)], first)
+    done = len(first)
+    async for answered in others:
+        yield _part(lines[done : done + len(answered)], answered)
+        done += len(answered)
+
+
+def _part(lines: Sequence[Line], answered: Sequence[Prediction]) -> str:
+    told = (
+        LinePrediction(
+            label=prediction.label,
+            probability=prediction.probability,
+            uncertain=prediction.uncertain,
+            words=None,
+            row=line.row,
+            text=line.text,
+        )
+        for line, prediction in zip(lines, answered, strict=True)
+    )
+    return "".join(one.model_dump_json(exclude_none=True) + "\n" for one in told)

@@ -1,0 +1,129 @@
+"""Labelling a file over HTTP: told as it goes, stored nowhere, and nobody else waits for it."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy import func, select
+
+from liuyan.api.metrics import Metrics
+from liuyan.api.predictor import SLICE, BusyError, Predictor
+from liuyan.model.labeller import Labeller
+from liuyan.store.admin_tables import metadata
+from liuyan.store.store import Store
+from tests.api.conftest import Api
+from tests.api.test_comments import problem
+from tests.api.test_predict import SlowLabeller
+
+TEXTS = ["物流很快，包装也好 👍", "客服一直不回复，再也不来了"]
+SECRET = "这一句谁也不该留下来"
+
+pytestmark = pytest.mark.timeout(60)
+
+
+async def send(api: Api, content: bytes, media_type: str = "text/csv", **headers: str) -> httpx.Response:
+    return await api.client.post(
+        "/api/v1/predict/file", content=content, headers={"content-type": media_type, **headers}
+    )
+
+
+def lines(answer: httpx.Response) -> list[dict[str, Any]]:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    return [json.loads(line) for line in answer.text.split("\n") if line]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+async def test_each_line_is_answered_in_order(api: Api, labeller: Labeller, encoding: str) -> None:
+    content = f'id,text\n1,"{TEXTS[0]}"\n\n2,"{TEXTS[1]}"\n'.encode(encoding)
+    head, *answered = lines(await send(api, content))
+    assert head == {"model": labeller.sha256, "texts": 2}
+    assert [(one["row"], one["text"], one["label"]) for one in answered] == [
+        (2, TEXTS[0], "positive"),
+        (4, TEXTS[1], "negative"),
+    ]
+    for one, prediction in zip(answered, labeller.predict(TEXTS), strict=True):
+        assert one["probability"] == pytest.approx(prediction.probability, abs=1e-5)
+
+
+async def test_five_thousand_lines_of_plain_text(api: Api) -> None:
+    content = "\r\n".join(f"{TEXTS[number % 2]}{number}" for number in range(5_000)).encode()
+    head, *answered = lines(await send(api, content, "text/plain; charset=utf-8"))
+    assert head["texts"] == len(answered) == 5_000
+    assert [one["row"] for one in answered] == list(range(1, 5_001))
+    assert problem(await send(api, content + "\n再一句".encode(), "text/plain"), 422)["detail"] == (
+        "There are more than 5,000 texts: send them in several parts."
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [("en", "The file is in UTF-16: save it as UTF-8."), ("zh-CN", "文件是 UTF-16 编码：请另存为 UTF-8。")],
+)
+async def test_a_file_that_cannot_be_read_says_why_in_the_readers_language(
+    api: Api, language: str, sentence: str
+) -> None:
+    answer = await send(api, "好".encode("utf-16"), **{"accept-language": language})
+    found = problem(answer, 422)
+    assert (found["code"], found["detail"]) == ("unreadable_file", sentence)
+
+
+async def test_another_kind_of_body_is_refused(api: Api) -> None:
+    answer = await api.client.post("/api/v1/predict/file", files={"file": ("a.csv", b"a")})
+    assert "Content-Type: text/csv or text/plain" in problem(answer, 415)["detail"]
+
+
+async def test_nothing_of_what_is_labelled_is_stored_or_logged(
+    server_api: Api, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    api = server_api
+    before = await rows(api.store)
+    with caplog.at_level(logging.DEBUG):
+        assert len(lines(await send(api, f"{SECRET}\n".encode() * 300))) == 301
+        explained = await api.client.post("/api/v1/predict", json={"texts": [SECRET], "explain": True})
+        assert explained.status_code == 200
+    assert await rows(api.store) == before
+    written = caplog.text + "".join(capfd.readouterr())
+    assert SECRET not in written
+
+
+async def rows(store: Store) -> dict[str, int]:
+    """How many rows each table has."""
+    async with store.reading() as connection:
+        return {
+            table.name: (await connection.execute(select(func.count()).select_from(table))).scalar_one()
+            for table in metadata.sorted_tables
+        }
+
+
+async def test_parts_come_as_they_are_ready_and_take_turns_with_others() -> None:
+    labeller = SlowLabeller()
+    with Predictor(labeller, Metrics(CollectorRegistry()), maximum_waiting=2) as predictor:
+        parts = predictor.predict_in_parts(["好"] * (2 * SLICE + 1))
+        reading = asyncio.ensure_future(anext(parts))
+        single = asyncio.create_task(predictor.predict(["好"]))
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await anext(predictor.predict_in_parts(["好"]))
+        labeller.go.set()
+        assert len(await reading) == SLICE
+        await single
+        assert [len(part) async for part in parts] == [SLICE, 1]
+    # The single text did not wait for the whole of the file.
+    assert labeller.slices[:2] == [SLICE, 1]
+
+
+async def test_a_reader_that_goes_away_leaves_no_work_behind() -> None:
+    labeller = SlowLabeller()
+    labeller.go.set()
+    with Predictor(labeller, Metrics(CollectorRegistry()), maximum_waiting=1) as predictor:
+        parts = predictor.predict_in_parts(["好"] * (50 * SLICE))
+        await anext(parts)
+        await parts.aclose()
+        await asyncio.sleep(0)
+        assert len(await predictor.predict(["好"])) == 1
+    assert len(labeller.slices) < 10
