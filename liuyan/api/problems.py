@@ -10,15 +10,16 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette_admin.i18n import gettext
 
+from liuyan.api.sentences import WITHOUT_NUL as WITHOUT_NUL
+from liuyan.api.sentences import sentence_of
 from liuyan.errors import LiuyanError
 from liuyan.store.errors import StoreError
 
-WITHOUT_NUL = r"^[^\x00]*$"
 MEDIA_TYPE = "application/problem+json"
 # A client that waits this long lets a restarted database come back.
 RETRY_SECONDS = 5
-DATABASE_AWAY = f"The database does not answer: try again in {RETRY_SECONDS} seconds."
 NOT_JSON = "The body is not JSON in UTF-8: see /docs for what is expected."
 TOO_LARGE = "The body is too large: send fewer texts at once."
 log = structlog.get_logger(__name__)
@@ -100,6 +101,16 @@ _MEANINGS = {
         "No comment and no dead letter of platform forum has the id 'post-1817': "
         "it was never consumed, or it was erased.",
     ),
+    HTTPStatus.CONFLICT: (
+        "It cannot be done as things stand.",
+        "name_taken",
+        "Another account has this name, or one that looks the same: choose another one.",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: (
+        "Too many tries; `Retry-After` says when to come back.",
+        "too_many_tries",
+        "Too many tries: try again in 15 minutes.",
+    ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The body is too large.", "body_too_large", TOO_LARGE),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
         "The body is of another kind than it may be.",
@@ -114,7 +125,7 @@ _MEANINGS = {
     HTTPStatus.SERVICE_UNAVAILABLE: (
         "Not now: try again after the seconds in `Retry-After`.",
         "database_unavailable",
-        DATABASE_AWAY,
+        f"The database does not answer: try again in {RETRY_SECONDS} seconds.",
     ),
 }
 
@@ -138,7 +149,9 @@ def install(app: FastAPI) -> None:
     async def _unavailable(_: Request, error: Exception) -> Response:
         log.warning("database unavailable", reason=str(error) or "no answer in time")
         headers = {"Retry-After": str(RETRY_SECONDS)}
-        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", DATABASE_AWAY, headers=headers)
+        detail = gettext("The database does not answer: try again in %(seconds)s seconds.")
+        detail %= {"seconds": RETRY_SECONDS}
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, headers=headers)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
@@ -149,37 +162,47 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def _unexpected(_: Request, error: Exception) -> Response:
         # The server logs the error with its traceback; the answer tells nothing of the inside.
-        detail = "Something went wrong on this side; the log of the API says what."
+        detail = gettext("Something went wrong on this side; the log of the API says what.")
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", detail)
 
 
 def _explain(request: Request, status: HTTPStatus, detail: str) -> tuple[str, str]:
     """Code and sentence for what routing and the reading of the body raise."""
-    path = request.url.path
+    asked = {"path": request.url.path, "method": request.method}
+    not_found = gettext("There is nothing at %(path)s: /docs lists what there is.")
     return {
-        HTTPStatus.BAD_REQUEST: ("bad_request", NOT_JSON),
-        HTTPStatus.NOT_FOUND: ("not_found", f"There is nothing at {path}: /docs lists what there is."),
-        HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", f"{path} does not answer to {request.method}."),
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body_too_large", TOO_LARGE),
+        HTTPStatus.BAD_REQUEST: ("bad_request", gettext(NOT_JSON)),
+        HTTPStatus.NOT_FOUND: ("not_found", not_found % asked),
+        HTTPStatus.METHOD_NOT_ALLOWED: (
+            "method_not_allowed",
+            gettext("%(path)s does not answer to %(method)s.") % asked,
+        ),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body_too_large", gettext(TOO_LARGE)),
     }.get(status, (f"http_{status}", detail))
 
 
 def _field_problems(errors: Sequence[Any]) -> list[FieldProblem]:
     """Pydantic's errors, without the input: it is the client's own, and may be a comment or not even Unicode."""
     return [
-        FieldProblem(field=".".join(str(part) for part in error["loc"]), detail=_sentence(error)) for error in errors
+        FieldProblem(field=".".join(str(part) for part in error["loc"]), detail=sentence_of(error)) for error in errors
     ]
 
 
-def _sentence(error: Mapping[str, Any]) -> str:
-    if error["type"] == "json_invalid":
-        return "This is not JSON"
-    if error["type"] in ("model_attributes_type", "dict_type") and isinstance(error["input"], bytes):
-        return "Send JSON, with the header Content-Type: application/json"
-    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == WITHOUT_NUL:
-        return "String should not hold NUL"
-    message: str = error["msg"]
-    return message.removeprefix("Value error, ")
+def _title(status: HTTPStatus) -> str:
+    """The status in words; the phrases of HTTP are English."""
+    return {
+        HTTPStatus.BAD_REQUEST: gettext("Bad Request"),
+        HTTPStatus.UNAUTHORIZED: gettext("Unauthorized"),
+        HTTPStatus.FORBIDDEN: gettext("Forbidden"),
+        HTTPStatus.NOT_FOUND: gettext("Not Found"),
+        HTTPStatus.METHOD_NOT_ALLOWED: gettext("Method Not Allowed"),
+        HTTPStatus.CONFLICT: gettext("Conflict"),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: gettext("Content Too Large"),
+        HTTPStatus.UNPROCESSABLE_ENTITY: gettext("Unprocessable Content"),
+        HTTPStatus.TOO_MANY_REQUESTS: gettext("Too Many Requests"),
+        HTTPStatus.INTERNAL_SERVER_ERROR: gettext("Internal Server Error"),
+        HTTPStatus.SERVICE_UNAVAILABLE: gettext("Service Unavailable"),
+    }.get(status, status.phrase)
 
 
 def _answer(
@@ -190,7 +213,7 @@ def _answer(
     headers: Mapping[str, str] | None = None,
     errors: list[FieldProblem] | None = None,
 ) -> Response:
-    problem = Problem(title=status.phrase, status=status, code=code, detail=detail, errors=errors)
+    problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=errors)
     return JSONResponse(
         problem.model_dump(exclude_none=True), status, headers=dict(headers or {}), media_type=MEDIA_TYPE
     )

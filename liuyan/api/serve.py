@@ -67,7 +67,8 @@ async def running_api(
                 async with serve_health(settings.api_address, ready=ready, registry=registry) as health:
                     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
                     url = f"http://{address_of(listener)}"
-                    log.info("serving", url=url, health=f"http://{health}", model=labeller.sha256)
+                    hosts = ",".join(settings.allowed_hosts)
+                    log.info("serving", url=url, hosts=hosts, health=f"http://{health}", model=labeller.sha256)
                     try:
                         yield url
                     finally:

@@ -1,0 +1,69 @@
+"""What is wrong with a request, in the language of the request: pydantic's own messages are English alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette_admin.i18n import gettext
+
+WITHOUT_NUL = r"^[^\x00]*$"
+VALUE_ERROR = "Value error, "
+
+
+def sentence_of(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors as a sentence without its full stop.
+
+    It never shows the input, which is the client's own, and may be a comment or not even Unicode. What we do not know
+    stays as pydantic says it; what our own validators raise is looked up as it is.
+    """
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in ("model_attributes_type", "dict_type") and isinstance(error["input"], bytes):
+        return gettext("Send JSON, with the header Content-Type: application/json")
+    if kind == "string_pattern_mismatch" and context["pattern"] == WITHOUT_NUL:
+        return gettext("String should not hold NUL")
+    known = _known(kind)
+    if known is not None:
+        return known % {name: _spell(value) for name, value in context.items()}
+    return gettext(str(error["msg"]).removeprefix(VALUE_ERROR))
+
+
+def _spell(value: object) -> object:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(str, value))
+    return value
+
+
+def _known(kind: str) -> str | None:
+    """Pydantic's messages, by the kind of error; what stands in %(...)s is in the error's context."""
+    texts = {
+        "string_type": gettext("Input should be a valid string"),
+        "string_too_short": gettext("String should have %(min_length)s characters or more"),
+        "string_too_long": gettext("String should have at most %(max_length)s characters"),
+        "string_pattern_mismatch": gettext("String should match pattern '%(pattern)s'"),
+    }
+    numbers = {
+        "int_parsing": gettext("Input should be a valid integer"),
+        "int_type": gettext("Input should be a valid integer"),
+        "int_from_float": gettext("Input should be a valid integer"),
+        "float_parsing": gettext("Input should be a valid number"),
+        "float_type": gettext("Input should be a valid number"),
+        "finite_number": gettext("Input should be a finite number"),
+        "greater_than_equal": gettext("Input should be greater than or equal to %(ge)s"),
+        "less_than_equal": gettext("Input should be less than or equal to %(le)s"),
+        "greater_than": gettext("Input should be greater than %(gt)s"),
+        "less_than": gettext("Input should be less than %(lt)s"),
+    }
+    others = {
+        "missing": gettext("Field required"),
+        "extra_forbidden": gettext("Extra inputs are not permitted"),
+        "json_invalid": gettext("This is not JSON"),
+        "bool_parsing": gettext("Input should be true or false"),
+        "bool_type": gettext("Input should be true or false"),
+        "enum": gettext("Input should be %(expected)s"),
+        "literal_error": gettext("Input should be %(expected)s"),
+        "list_type": gettext("Input should be a valid list"),
+        "too_short": gettext("List should have %(min_length)s items or more, not %(actual_length)s"),
+        "too_long": gettext("List should have at most %(max_length)s items, not %(actual_length)s"),
+        "datetime_type": gettext("Input should be a valid time"),
+        "datetime_parsing": gettext("Input should be a valid time"),
+    }
+    return (texts | numbers | others).get(kind)
