@@ -11,9 +11,17 @@ from liuyan.errors import UsageError
 from liuyan.model.data import Comment
 from liuyan.model.progress import Report
 from liuyan.model.teachers.corpus import Corpus, spell
-from liuyan.model.teachers.encoder import Encoder, PieceReader, build_encoder
-from liuyan.model.teachers.encoder_training import EncoderCheck, EncoderOptions, EncoderTraining, answer, fine_tune
-from liuyan.model.teachers.packed import PackedEncoder, find_packed, read_packed
+from liuyan.model.teachers.encoder import PieceReader, build_encoder
+from liuyan.model.teachers.encoder_training import (
+    EncoderCheck,
+    EncoderOptions,
+    EncoderTraining,
+    answer,
+    comments_seen,
+    fine_tune,
+    mean_state,
+)
+from liuyan.model.teachers.packed import find_packed, read_packed
 
 # Validation comments of each set that a check looks at.
 CHECKED = 250
@@ -25,6 +33,8 @@ def train_encoder(
     corpus: Corpus, path: Path, options: EncoderOptions, until: int, report: Report
 ) -> Iterator[EncoderCheck]:
     """Train the encoder in ``path`` until it saw ``until`` comments, from where it stands; gives a row a check."""
+    if path.exists() and comments_seen(path) >= until:
+        return
     packed = read_packed(find_packed())
     training = EncoderTraining(build_encoder(packed), options)
     if path.exists():
@@ -65,15 +75,12 @@ class EncoderTeacher:
         """Raises UsageError when there is no training in ``path``."""
         if not path.exists():
             raise UsageError(f"There is no encoder {path}: train one with `liuyan model teacher encoder`.")
-        packed: PackedEncoder = read_packed(find_packed())
-        options = EncoderOptions(**torch.load(path, weights_only=True, mmap=True)["options"])
-        training = EncoderTraining(build_encoder(packed), options)
-        training.load(path)
-        state = training.mean_state()
-        self.comments = training.position.comments
-        self._encoder: Encoder = training.encoder.eval()
+        packed = read_packed(find_packed())
+        saved = torch.load(path, weights_only=True, mmap=True)
+        self._encoder = build_encoder(packed).eval()
+        state = mean_state(self._encoder, saved["mean"])
         self._encoder.load_state_dict(state)
-        self._reader = PieceReader(packed.pieces, options.longest)
+        self._reader = PieceReader(packed.pieces, EncoderOptions(**saved["options"]).longest)
         self.digest = hashlib.sha256(b"".join(one.numpy().tobytes() for one in state.values())).hexdigest()
 
     def answer(self, comments: Mapping[str, str]) -> list[float]:

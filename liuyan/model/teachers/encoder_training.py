@@ -84,8 +84,7 @@ class EncoderTraining:
 
     def mean_state(self) -> dict[str, Tensor]:
         """The weights to use: the running mean, by their names in the encoder."""
-        names = [name for name, _ in self.encoder.named_parameters()]
-        return dict(zip(names, self._mean, strict=True)) | {"positions": self.encoder.positions}
+        return mean_state(self.encoder, self._mean)
 
     def save(self, path: Path) -> None:
         """Write all of it, so that a kill at any time leaves a whole file."""
@@ -111,6 +110,18 @@ class EncoderTraining:
         self._optimiser.load_state_dict(state["optimiser"])
         for mean, saved in zip(self._mean, state["mean"], strict=True):
             mean.copy_(saved)
+
+
+def mean_state(encoder: Encoder, mean: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The state of ``encoder`` with the running mean of its parameters in their place."""
+    names = [name for name, _ in encoder.named_parameters()]
+    return dict(zip(names, mean, strict=True)) | {"positions": encoder.positions}
+
+
+def comments_seen(path: Path) -> int:
+    """How many comments the training in ``path`` has seen."""
+    seen: int = torch.load(path, weights_only=True, mmap=True)["position"]["comments"]
+    return seen
 
 
 def _groups(encoder: Encoder, options: EncoderOptions) -> list[dict[str, Any]]:

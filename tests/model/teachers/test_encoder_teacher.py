@@ -1,0 +1,48 @@
+"""The real encoder as a teacher, trained for a few steps."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from liuyan.errors import LiuyanError
+from liuyan.model.data import Comment, Part, part_of
+from liuyan.model.teachers.corpus import Corpus
+from liuyan.model.teachers.encoder_teacher import EncoderTeacher, train_encoder
+from liuyan.model.teachers.encoder_training import EncoderOptions
+from liuyan.model.teachers.packed import find_packed
+
+OPTIONS = EncoderOptions(longest=16, pieces_in_batch=128, chunk=32, warmup=2)
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """No report of progress."""
+
+
+@pytest.fixture
+def corpus(few_comments: dict[str, Comment]) -> Corpus:
+    parts: dict[Part, dict[str, Comment]] = {"train": {}, "validation": {}, "test": {}}
+    for key in sorted(few_comments)[:150]:
+        parts[part_of(key)][key] = few_comments[key]
+    return Corpus(parts, {})
+
+
+def test_trained_asked_and_trained_on(corpus: Corpus, tmp_path: Path) -> None:
+    path = tmp_path / "encoder.pt"
+    with pytest.raises(LiuyanError, match="train one with `liuyan model teacher encoder`"):
+        EncoderTeacher(path)
+    rows = list(train_encoder(corpus, path, OPTIONS, 32, quiet))
+    assert [row.comments for row in rows] == [32]
+    assert rows[0].sources.keys() == {"made_up"}
+    assert list(train_encoder(corpus, path, OPTIONS, 32, quiet)) == []
+    teacher = EncoderTeacher(path)
+    texts = {"a": "早餐很好", "b": "早餐很差，再也不来了"}
+    other_way = dict(reversed(texts.items()))
+    assert teacher.answer(texts) == pytest.approx(teacher.answer(other_way)[::-1], abs=0.02)
+    assert EncoderTeacher(path).digest == teacher.digest
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(LiuyanError, match=r"pip install liuyan\[training\]"):
+        find_packed()
