@@ -69,7 +69,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class NoticePage:
-    """Notices, the newest first; ``next`` is the number behind which the next page begins, None on the last one."""
+    """Notices, the newest first; ``next`` is the number before which the next page begins, None on the last one."""
 
     items: Sequence[Notice]
     next: int | None
@@ -91,10 +91,10 @@ async def current_notices(store: Store, now: datetime) -> list[Notice]:
         return await _read(connection, shown, order, SHOWN)
 
 
-async def list_notices(store: Store, *, behind: int | None = None, limit: int = 50) -> NoticePage:
+async def list_notices(store: Store, *, before: int | None = None, limit: int = 50) -> NoticePage:
     """Every notice, the newest first. Raises StoreError."""
     columns = notices.c
-    condition = columns.number < behind if behind is not None else columns.number > 0
+    condition = columns.number < before if before is not None else columns.number > 0
     async with store.reading() as connection:
         found = await _read(connection, condition, (columns.number.desc(),), limit + 1)
     return NoticePage(found[:limit], found[limit - 1].number if len(found) > limit else None)

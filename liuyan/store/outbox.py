@@ -83,6 +83,13 @@ async def any_orders(store: Store, topics: Sequence[str]) -> bool:
         return (await connection.execute(query)).first() is not None
 
 
+async def oldest_order(store: Store) -> datetime | None:
+    """When the oldest order that waits was given; None when none does. Raises TransientStoreError."""
+    query = select(outbox.c.ordered_at).where(outbox.c.done_at.is_(None)).order_by(outbox.c.number).limit(1)
+    async with store.reading() as connection:
+        return (await connection.execute(query)).scalar_one_or_none()
+
+
 async def mark_published(store: Store, published: Sequence[Published]) -> None:
     """Mark orders as done, unless somebody else claimed them meanwhile; what they held is emptied.
 
