@@ -150,7 +150,8 @@ class PasswordPage(Page):
             return self._form(request, problem)
         flash(request, gettext("The password is changed. You were signed out everywhere else."), "success")
         response = RedirectResponse(next_of(request), 303)
-        cookies.write_session(request, response, secret, lifetime_of(services_of(request)))
+        if secret is not None:
+            cookies.write_session(request, response, secret, lifetime_of(services_of(request)))
         return response
 
     def _form(self, request: Request, problem: ProblemError | None = None) -> Response:

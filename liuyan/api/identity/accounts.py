@@ -150,8 +150,10 @@ async def sign_out_everywhere(services: Services, actor: Actor, number: int, *, 
     return ended
 
 
-async def change_password(services: Services, actor: Actor, browser: Browser, current: str, new: str) -> str:
-    """Change one's own password, which ends all sessions, and open one anew, whose secret is returned.
+async def change_password(
+    services: Services, actor: Actor, browser: Browser, current: str, new: str, *, stay: bool = True
+) -> str | None:
+    """Change one's own password, which ends all sessions; to ``stay`` one is opened anew, whose secret is returned.
 
     Raises ProblemError: 429 after too many tries, 422 for a wrong current password or a weak new one.
     """
@@ -174,7 +176,8 @@ async def change_password(services: Services, actor: Actor, browser: Browser, cu
     async with _changing(services.store) as session:
         await accounts.lock_user(session, user.number)
         await accounts.update_user(session, user.number, changes)
-        secret = await renew(services, session, browser, user)
+        await sessions.delete_sessions(session, user.number)
+        secret = await renew(services, session, browser, user) if stay else None
         await audit.record(session, actor, "user.change_password", "user", str(user.number), {})
     return secret
 

@@ -93,9 +93,8 @@ async def _open(
 
 
 async def renew(services: Services, session: WriteSession, browser: Browser, user: User) -> str:
-    """End all sessions of an account and open one anew, as after a changed password; returns the cookie's secret."""
+    """Open a session within a transaction, as after a changed password; returns the cookie's secret."""
     secret = new_secret()
-    await sessions.delete_sessions(session, user.number)
     await sessions.add_session(session, _session(services, browser, user, secret, services.now()))
     return secret
 
