@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from liuyan.api.app import create_app
 from liuyan.api.metrics import Metrics
+from liuyan.api.pending import settle_for_ever
 from liuyan.api.predictor import Predictor
 from liuyan.api.services import Services
 from liuyan.health import Check, address_of, listen, quiet_server, serve_health
@@ -61,17 +62,18 @@ async def running_api(
                 return [await _check_database(store), Check("model", True, f"The model {labeller.name} is loaded.")]
 
             with Predictor(labeller, metrics) as predictor:
-                server = quiet_server(
-                    create_app(Services(store, predictor, settings), metrics), grace_seconds=GRACE_SECONDS
-                )
+                services = Services(store, predictor, settings)
+                server = quiet_server(create_app(services, metrics), grace_seconds=GRACE_SECONDS)
                 async with serve_health(settings.api_address, ready=ready, registry=registry) as health:
                     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
+                    beside = asyncio.create_task(settle_for_ever(services), name="pending reviews")
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)
                     log.info("serving", url=url, hosts=hosts, health=f"http://{health}", model=labeller.sha256)
                     try:
                         yield url
                     finally:
+                        beside.cancel()
                         server.should_exit = True
                         await task
 
