@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.store.claim import Key
 from liuyan.store.comments import COMMENTS, EarlierVersion, LabelledComment, Models, earlier_versions, with_labels
+from liuyan.store.errors import NoCommentError
 from liuyan.store.models import read_models
 from liuyan.store.retry import retried
 from liuyan.store.search import ONLY_REVIEWS, CommentFilter, conditions
@@ -117,6 +118,25 @@ async def next_tasks(
         if len(held) == limit or after is None or not found.rows:
             break
     return Tasks(await _tasks(store, held, until), after is None, after)
+
+
+async def take(store: Store, reviewer: int, key: Key, now: datetime | None = None) -> Task:
+    """One certain comment with its context; claimed, unless it is reviewed already or another one holds it.
+
+    Raises NoCommentError, TransientStoreError, CommitUnknownError.
+    """
+    now = datetime.now(UTC) if now is None else now
+    until = now + CLAIM_TIME
+    of = comments.c
+    async with store.reading() as connection:
+        query = select(of.number).where(of.platform == key[0], of.id == key[1])
+        number = (await connection.execute(query)).scalar_one_or_none()
+    numbers = [] if number is None else [number]
+    await hold_free(store, numbers, reviewer, now, until)
+    tasks = await _tasks(store, numbers, until)
+    if not tasks:
+        raise NoCommentError(f"There is no comment {key[1]!r} of platform {key[0]} any more.")
+    return tasks[0]
 
 
 async def remaining(store: Store, order: QueueOrder, wanted: CommentFilter) -> Remaining:

@@ -136,17 +136,24 @@ async def add_reviews(store: Store, actor: Actor, opinions: Sequence[Opinion]) -
 
 
 async def undo_review(
-    store: Store, actor: Actor, platform: str, id: str, claim_until: datetime | None = None
+    store: Store,
+    actor: Actor,
+    platform: str,
+    id: str,
+    claim_until: datetime | None = None,
+    *,
+    number: int | None = None,
 ) -> Undone:
     """Take back the actor's own latest review of a comment: what stood before it stands again.
 
-    A comment that is then without a review is the actor's to review until ``claim_until``.
+    With ``number`` only that review, so that asking twice takes back one. A comment that is then without a review is
+    the actor's to review until ``claim_until``.
     Raises NothingToUndoError, NoCommentError, TransientStoreError, CommitUnknownError.
     """
 
     async def once() -> Undone:
         async with store.writing() as session:
-            return await _undo(session, actor, (platform, id), claim_until)
+            return await _undo(session, actor, (platform, id), claim_until, number)
 
     return await retried(once)
 
@@ -314,7 +321,9 @@ async def _record_added(session: WriteSession, actor: Actor, added: Sequence[Rev
     await record(session, actor, "review.add_many", "comments", "", {"labels": labels, "reviews": numbers})
 
 
-async def _undo(session: WriteSession, actor: Actor, key: Key, claim_until: datetime | None) -> Undone:
+async def _undo(
+    session: WriteSession, actor: Actor, key: Key, claim_until: datetime | None, number: int | None
+) -> Undone:
     locked = await _lock(session, [key])
     if not locked:
         raise NoCommentError(f"There is no comment {key[1]!r} of platform {key[0]} any more.")
@@ -326,7 +335,7 @@ async def _undo(session: WriteSession, actor: Actor, key: Key, claim_until: date
     )
     decisions = [Decision(*row) for row in await session.connection.execute(query)]
     undone = undo(decisions, None if standing is None else standing.number, actor.user_number)
-    if undone is None:
+    if undone is None or number not in (None, undone[0].number):
         raise NothingToUndoError("No review of yours belongs to the text that stands: there is nothing to undo.")
     taken, left = undone
     after = None if left is None else StandingReview(left.number, left.label)

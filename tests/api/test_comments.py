@@ -57,6 +57,7 @@ async def test_a_comment_shows_all_that_is_known(server_api: Api) -> None:
         "id": "post-1",
         "text": "物流很快 👍 𠮷",
         "version": 1_769_898_915_000_000,
+        "text_digest": "90855c6d3aadd768",
         "created_at": "2026-01-31T22:30:00Z",
         "edited_at": "2026-01-31T22:35:15Z",
         "author": "小王",

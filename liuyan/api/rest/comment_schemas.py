@@ -87,6 +87,10 @@ class Comment(BaseModel):
         description="When this text was written or last edited, in microseconds since 1970 (UTC).",
         examples=[1769818500000000],
     )
+    text_digest: str = Field(
+        description="Tells this text apart from others of the comment; a review names the text that it saw by it.",
+        examples=["9f" * 8],
+    )
     created_at: datetime = Field(description="When the author wrote it.", examples=["2026-01-31T00:15:00Z"])
     edited_at: datetime | None = Field(description="When the author last changed it.", examples=[None])
     author: str | None = Field(description="Who wrote it, as the platform names people.", examples=["u-42"])
@@ -147,6 +151,29 @@ class Version(BaseModel):
     )
 
 
+class CommentReview(BaseModel):
+    """What a person decided of a text that the comment has or had, or that an earlier decision was taken back."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int = Field(description="The review's number.", examples=[42])
+    version: int = Field(description="The version of the text that was seen.", examples=[1769818500000000])
+    text: str = Field(description="The text that was seen.", examples=["物流很快"])
+    label: ShownLabel = Field(description="What was decided.", examples=["negative"])
+    reviewer: str = Field(description="Who decided.", examples=["小王"])
+    reason: str | None = Field(description="Why.", examples=["反话"])
+    reviewed_at: datetime = Field(description="When.", examples=["2026-01-31T00:20:00Z"])
+    from_label: ShownLabel | None = Field(description="The label that was shown before.", examples=["positive"])
+    from_source: LabelSource | None = Field(description="Where that label came from.", examples=["active_model"])
+    from_model: Sha256 | None
+    from_probability: Probability | None
+    stands: bool = Field(description="Whether this label is the one that is shown.", examples=[True])
+    withdrawn: bool = Field(description="Whether it was taken back.", examples=[False])
+    withdraws: int | None = Field(
+        description="Set where this is no decision, but takes back the one of that number.", examples=[None]
+    )
+
+
 class DeadLetter(BaseModel):
     """A record with this comment's key that could not become a comment; its content stays in the database."""
 
@@ -175,4 +202,5 @@ class CommentHistory(BaseModel):
     comment: Comment | None = Field(description="The comment as it stands; null where only dead letters are known.")
     predictions: list[ModelPrediction] = Field(description="What each model thinks of the text that stands.")
     earlier_versions: list[Version] = Field(description="Texts that edits replaced.")
+    reviews: list[CommentReview] = Field(description="What people decided and took back, the newest first.")
     dead_letters: list[DeadLetter] = Field(description="Records with this key that broke the contract.")

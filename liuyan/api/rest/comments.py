@@ -10,11 +10,11 @@ from starlette.convertors import Convertor, register_url_convertor
 from liuyan.api.identity.identity import AsReviewer
 from liuyan.api.problems import REFUSALS, ProblemError, documented
 from liuyan.api.rest.comment_schemas import Comment, CommentHistory, CommentPage, CommentQuery
-from liuyan.api.rest.cursor import decode_cursor, encode_cursor
+from liuyan.api.rest.cursor import encode_cursor, read_cursor
 from liuyan.api.rest.fields import Platform
 from liuyan.api.services import QUERY_SECONDS, TheServices
-from liuyan.store.comments import Keyset, comment_history
-from liuyan.store.search import CommentFilter, list_comments
+from liuyan.store.comments import comment_history
+from liuyan.store.search import list_comments
 
 router = APIRouter(prefix="/api/v1/comments", tags=["comments"])
 
@@ -44,11 +44,11 @@ async def get_comments(services: TheServices, _: AsReviewer, query: Annotated[Co
     """List comments with their labels, newest first, a page at a time.
 
     For the next page pass `next` as `after` and keep the filters as they are. A page costs the same however far back
-    it lies, and comments that arrive meanwhile do not shift it.
+    it lies, and comments that arrive meanwhile do not shift it. A search that finds little stops after half a second:
+    `searched_to` then says how far back it has looked, and `next` goes on from there, even where the page is empty.
     """
-    wanted = CommentFilter(query.platform, query.label, query.created_from, query.created_to, query.uncertain)
     async with asyncio.timeout(QUERY_SECONDS):
-        page = await list_comments(services.store, wanted, _keyset(query.after), query.limit)
+        page = await list_comments(services.store, query.wanted(), read_cursor(query.after), query.limit)
     return CommentPage(
         items=[Comment.model_validate(comment) for comment in page.items],
         next=encode_cursor(page.next) if page.next else None,
@@ -80,8 +80,9 @@ async def get_comment(
 ) -> CommentHistory:
     """Tell everything that is known of one comment.
 
-    That is the comment as it stands, with the label that is shown, what each model thinks of it, the texts that edits
-    replaced, and the records with its key that broke the contract. A comment that was erased is not known.
+    That is the comment as it stands, with the label that is shown, what each model thinks of it, what people decided
+    and took back, the texts that edits replaced, and the records with its key that broke the contract. A comment that
+    was erased is not known.
     """
     async with asyncio.timeout(QUERY_SECONDS):
         history = await comment_history(services.store, platform, id)
@@ -92,13 +93,3 @@ async def get_comment(
         )
         raise ProblemError(HTTPStatus.NOT_FOUND, "no_comment", detail)
     return CommentHistory.model_validate(history)
-
-
-def _keyset(cursor: str | None) -> Keyset | None:
-    if cursor is None:
-        return None
-    try:
-        return decode_cursor(cursor)
-    except ValueError:
-        detail = "query.after: this is not the `next` of a page; leave it out to begin with the newest comments."
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_cursor", detail) from None

@@ -4,7 +4,11 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
+from starlette_admin.i18n import gettext
+
+from liuyan.api.problems import ProblemError
 from liuyan.store.comments import Keyset
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -27,3 +31,14 @@ def decode_cursor(cursor: str) -> Keyset:
         return Keyset(EPOCH + int(match[1]) * MICROSECOND, int(match[2]))
     except (binascii.Error, UnicodeError, OverflowError) as error:
         raise ValueError(cursor) from error
+
+
+def read_cursor(cursor: str | None) -> Keyset | None:
+    """The place that a request's `after` names. Raises ProblemError."""
+    if cursor is None:
+        return None
+    try:
+        return decode_cursor(cursor)
+    except ValueError:
+        detail = gettext("query.after: this is not the `next` of a page; leave it out to begin with the newest ones.")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_cursor", detail) from None
