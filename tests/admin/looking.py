@@ -36,4 +36,4 @@ async def check_accessibility(page: Page) -> None:
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"]
     ]
-    assert grave == []
+    assert not grave, "\n".join(grave)

@@ -105,8 +105,9 @@ async def test_parts_come_as_they_are_ready_and_take_turns_with_others() -> None
     with Predictor(labeller, Metrics(CollectorRegistry()), maximum_waiting=2) as predictor:
         parts = predictor.predict_in_parts(["好"] * (2 * SLICE + 1))
         reading = asyncio.ensure_future(anext(parts))
+        await asyncio.sleep(0.05)
         single = asyncio.create_task(predictor.predict(["好"]))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
         with pytest.raises(BusyError):
             await anext(predictor.predict_in_parts(["好"]))
         labeller.go.set()
