@@ -115,7 +115,9 @@ def train(
 
         liuyan model train --output best --data-dir data --rated --search 20 --sample 60000 --epochs 3
     """
-    import torch
+    from liuyan.model.threads import train_with
+
+    train_with(threads)
 
     from liuyan.model.artifact import read_artifact
     from liuyan.model.data import HELD_OUT
@@ -125,8 +127,6 @@ def train(
     from liuyan.model.training import Request, run
     from liuyan.settings import load_settings
 
-    if threads:
-        torch.set_num_threads(threads)
     settings = load_settings()
     beginning = read_artifact(start) if start else None
     if beginning is not None:
@@ -175,7 +175,9 @@ def build(
 
         liuyan model build --output model --data-dir data --encoder-comments 0 --grus 0 --earlier model-before
     """
-    import torch
+    from liuyan.model.threads import train_with
+
+    train_with(threads)
 
     from liuyan.model.artifact import read_artifact
     from liuyan.model.build import Recipe, Telling
@@ -187,8 +189,6 @@ def build(
     from liuyan.model.training import line
     from liuyan.settings import load_settings
 
-    if threads:
-        torch.set_num_threads(threads)
     settings = load_settings()
     beginning = read_artifact(start) if start else None
     student = Options(seed=2, epochs=epochs, rate=rate, dropout=0.5, negations=negations)

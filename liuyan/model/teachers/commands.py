@@ -35,7 +35,9 @@ def encoder(
 
         nice -n 19 liuyan model teacher encoder --data-dir data --rated --comments 400000 --threads 2
     """
-    import torch
+    from liuyan.model.threads import train_with
+
+    train_with(threads)
 
     from liuyan.model.progress import progress_bar
     from liuyan.model.teachers.corpus import read_corpus
@@ -43,8 +45,6 @@ def encoder(
     from liuyan.model.teachers.encoder_training import EncoderOptions, check_line
     from liuyan.settings import load_settings
 
-    if threads:
-        torch.set_num_threads(threads)
     settings = load_settings()
     corpus = read_corpus(data_dir or settings.data_dir, rated)
     path = settings.cache_dir / "teachers" / "encoder.pt"
