@@ -12,8 +12,35 @@ from liuyan.api.admin.language import ChooseLanguage
 from liuyan.api.admin.security import SecureAnswers
 from liuyan.api.limits import MAXIMUM_BODY, LimitBody
 from liuyan.api.metrics import MeasureRequests, Metrics
-from liuyan.api.rest import comments, predict, predict_file
+from liuyan.api.rest import (
+    account,
+    audit,
+    comments,
+    dead_letters,
+    detections,
+    models,
+    notices,
+    predict,
+    predict_file,
+    reviews,
+    users,
+)
 from liuyan.api.services import Services
+
+# What lies under /api/v1; OpenAPI has them in this order.
+RESOURCES = (
+    comments,
+    reviews,
+    predict,
+    predict_file,
+    detections,
+    notices,
+    dead_letters,
+    models,
+    account,
+    users,
+    audit,
+)
 
 
 def create_app(services: Services, metrics: Metrics) -> FastAPI:
@@ -32,9 +59,8 @@ def create_app(services: Services, metrics: Metrics) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
-    app.include_router(comments.router)
-    app.include_router(predict.router)
-    app.include_router(predict_file.router)
+    for resource in RESOURCES:
+        app.include_router(resource.router)
     documentation.install(app)
     mount_admin(app, services)
     problems.install(app)
