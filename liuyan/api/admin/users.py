@@ -1,0 +1,202 @@
+"""People's accounts, for administrators: find one, make one, change it, let it in, keep it out."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette_admin import route
+from starlette_admin.flash import flash
+from starlette_admin.i18n import gettext, lazy_gettext
+
+from liuyan.api.admin.page import Page, identity_of, number_in_path, number_or_none, services_of
+from liuyan.api.admin.sign_in import answer, not_the_same
+from liuyan.api.identity import accounts
+from liuyan.api.identity.accounts import Form
+from liuyan.api.identity.passwords import MAXIMUM, MINIMUM
+from liuyan.api.identity.roles import Role
+from liuyan.api.problems import ProblemError
+from liuyan.api.services import QUERY_SECONDS
+from liuyan.store.accounts import State, User, UserFilter, list_users
+
+LIST = "/admin/users"
+T = TypeVar("T")
+PAGE = 50
+STATES: tuple[State, ...] = ("waiting", "active", "disabled")
+STATE_WORDS = {
+    "waiting": lazy_gettext("Waits to be let in"),
+    "active": lazy_gettext("Active"),
+    "disabled": lazy_gettext("Disabled"),
+}
+ROLE_WORDS = {
+    Role.USER: lazy_gettext("User"),
+    Role.REVIEWER: lazy_gettext("Reviewer"),
+    Role.ADMIN: lazy_gettext("Administrator"),
+}
+ROLE_ADVICE = {
+    Role.USER: lazy_gettext("labels texts of their own"),
+    Role.REVIEWER: lazy_gettext("also reads comments and corrects their labels"),
+    Role.ADMIN: lazy_gettext("also manages people, notices, models and dead letters"),
+}
+
+
+class UsersPage(Page):
+    """The list of accounts, and a page for each."""
+
+    path = "/users"
+    menu_label = lazy_gettext("People")
+    icon = "fa-solid fa-users"
+    role: ClassVar[Role | None] = Role.ADMIN
+    template = "users.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """A page of accounts."""
+        asked = request.query_params
+        wanted = UserFilter(
+            search=asked.get("search", "").strip()[:64] or None,
+            role=_one_of(asked.get("role"), Role),
+            state=_one_of(asked.get("state"), STATES),
+        )
+        after = number_or_none(asked.get("after"))
+        async with asyncio.timeout(QUERY_SECONDS), services_of(request).store.reading() as connection:
+            found, following = await list_users(connection, wanted, after, PAGE)
+        more = request.url.include_query_params(after=following).query if following else None
+        return {**_words(), "wanted": wanted, "users": found, "more": more, "first": after is None}
+
+    @route("/new", name="user-new")
+    async def new(self, request: Request) -> Response:
+        """An empty form."""
+        return self._new_form(request)
+
+    @route("/new", methods=["POST"], name="user-add")
+    async def add(self, request: Request) -> Response:
+        """Make the account."""
+        typed = await _typed(request)
+        try:
+            if typed.get("password") != typed.get("password_again"):
+                raise not_the_same("password_again")
+            form = Form(typed.get("name", ""), typed.get("password", ""), typed.get("phone"), typed.get("email"))
+            number = await accounts.create_user(
+                services_of(request),
+                identity_of(request).actor,
+                form,
+                _one_of(typed.get("role"), Role) or Role.USER,
+                must_change_password="must_change_password" in typed,
+            )
+        except ProblemError as problem:
+            return self._new_form(request, problem, typed)
+        flash(request, gettext("The account is made. Tell the person its name and password."), "success")
+        return RedirectResponse(f"{LIST}/{number}", 303)
+
+    @route("/{number:int}", name="user-edit")
+    async def edit(self, request: Request) -> Response:
+        """One account."""
+        return await self._one(request)
+
+    @route("/{number:int}", methods=["POST"], name="user-save")
+    async def save(self, request: Request) -> Response:
+        """Change name, role and contacts."""
+        typed = await _typed(request)
+        fields = ("name", "role", "phone", "email")
+        changes: dict[str, str | None] = {field: typed[field] for field in fields if field in typed}
+        try:
+            if "role" in changes and _one_of(changes["role"], Role) is None:
+                raise HTTPException(422)
+            await accounts.edit_user(services_of(request), identity_of(request).actor, number_in_path(request), changes)
+        except ProblemError as problem:
+            return await self._one(request, problem, typed)
+        flash(request, gettext("The account is changed."), "success")
+        return RedirectResponse(request.url.path, 303)
+
+    @route("/{number:int}/{action:str}", methods=["POST"], name="user-act")
+    async def act(self, request: Request) -> Response:
+        """Let in, keep out, give a new password or sign out."""
+        services, actor, number = services_of(request), identity_of(request).actor, number_in_path(request)
+        try:
+            match request.path_params["action"]:
+                case "approve":
+                    await accounts.approve(services, actor, number)
+                    said = gettext("The account is let in.")
+                case "disable":
+                    await accounts.disable(services, actor, number)
+                    said = gettext("The account is disabled; it is signed out everywhere.")
+                case "enable":
+                    await accounts.enable(services, actor, number)
+                    said = gettext("The account can sign in again.")
+                case "sign-out":
+                    await accounts.sign_out_everywhere(services, actor, number)
+                    said = gettext("The account is signed out everywhere.")
+                case "reset-password":
+                    # Shown in this one answer and nowhere else: a message would keep it in a cookie.
+                    password = await accounts.reset_password(services, actor, number)
+                    return await self._one(request, password=password)
+                case _:
+                    raise HTTPException(404)
+        except ProblemError as problem:
+            return await self._one(request, problem)
+        flash(request, said, "success")
+        return RedirectResponse(f"{LIST}/{number}", 303)
+
+    async def _one(
+        self,
+        request: Request,
+        problem: ProblemError | None = None,
+        typed: Mapping[str, str] | None = None,
+        password: str | None = None,
+    ) -> Response:
+        services = services_of(request)
+        try:
+            user = await accounts.read_user(services, number_in_path(request))
+        except ProblemError as missing:
+            raise HTTPException(missing.status) from None
+        shown = {
+            **_words(),
+            "title": user.name,
+            "user": user,
+            "own": user.number == identity_of(request).user_number,
+            "typed": {**_as_typed(request, user), **(typed or {})},
+            "contacts": accounts.contacts_of(services).offered,
+            "problem": problem,
+            "password": password,
+        }
+        return self.render(request, shown, template="user.html", status=problem.status if problem else 200)
+
+    def _new_form(
+        self, request: Request, problem: ProblemError | None = None, typed: Mapping[str, str] | None = None
+    ) -> Response:
+        shown = {
+            **_words(),
+            "title": gettext("New account"),
+            "typed": {name: value for name, value in (typed or {}).items() if not name.startswith("password")},
+            "must_change_password": typed is None or "must_change_password" in typed,
+            "contacts": accounts.contacts_of(services_of(request)).offered,
+            "problem": problem,
+            "minimum": MINIMUM,
+            "maximum": MAXIMUM,
+        }
+        page = self.render(request, shown, template="user_new.html", status=problem.status if problem else 200)
+        return answer(page, problem)
+
+
+def _words() -> dict[str, object]:
+    return {"states": STATE_WORDS, "roles": ROLE_WORDS, "role_advice": ROLE_ADVICE}
+
+
+def _as_typed(request: Request, user: User) -> dict[str, str]:
+    contacts = accounts.contacts_of(services_of(request))
+    return {
+        "name": user.name,
+        "role": user.role,
+        "phone": contacts.decrypt(user.phone_encrypted) or "",
+        "email": contacts.decrypt(user.email_encrypted) or "",
+    }
+
+
+async def _typed(request: Request) -> dict[str, str]:
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+def _one_of(value: str | None, known: Iterable[T]) -> T | None:
+    return next((one for one in known if one == value), None)
