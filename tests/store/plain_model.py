@@ -1,6 +1,7 @@
 """The contract as a plain dictionary, one event at a time, to hold the store against: slow, obvious, no SQL."""
 
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime
 
 from liuyan.store.batch import Arrival, DeadLetter, Tombstone
@@ -9,15 +10,30 @@ from tests.store.feed import ERASURE_KEY
 from tests.store.tables_read import Contents, Key
 
 
+@dataclass
+class PlainReview:
+    """What a reviewer said of one text: ``text_number`` counts the texts that the comment has had."""
+
+    reviewer: int
+    label: str
+    text_number: int
+    shown: tuple[int, str]
+    taken_back: bool = False
+
+
 class PlainModel:
     """What the tables should hold after the records that it was given."""
 
-    def __init__(self) -> None:
+    def __init__(self, active: int = 1) -> None:
+        self.active = active
         self.comments: dict[Key, Arrival] = {}
         self.versions: dict[Key, list[tuple[int, str]]] = {}
         self.predictions: dict[tuple[Key, int], tuple[str, float, bool]] = {}
         self.dead_letters: dict[tuple[str, int, int], DeadLetter] = {}
         self.erased: dict[Key, int] = {}
+        self.text_numbers: Counter[Key] = Counter()
+        self.reviews: dict[Key, list[PlainReview]] = {}
+        self.work: Counter[tuple[int, int, str, str, str]] = Counter()
 
     def take(self, record: Arrival | Tombstone | DeadLetter, model: int) -> None:
         if isinstance(record, DeadLetter):
@@ -31,6 +47,7 @@ class PlainModel:
         key = (order.platform, order.id)
         stands = self.comments.pop(key, None)
         self.versions.pop(key, None)
+        self.reviews.pop(key, None)
         self._forget_predictions(key)
         self.erased[key] = max(
             order.timestamp, self.erased.get(key, order.timestamp), stands.version if stands else order.timestamp
@@ -48,17 +65,63 @@ class PlainModel:
         if stands is not None and stands.text != event.text:
             self.versions.setdefault(key, []).append((stands.version, stands.text))
             self._forget_predictions(key)
+            self.text_numbers[key] += 1
         self.comments[key] = event
         self.predictions.setdefault((key, model), (event.label, event.probability, event.uncertain))
 
     def _forget_predictions(self, key: Key) -> None:
         self.predictions = {at: found for at, found in self.predictions.items() if at[0] != key}
 
+    def review(self, key: Key, version: int, reviewer: int, label: str) -> str:
+        """Review a comment as it was seen in ``version``; what becomes of it in a word."""
+        if key not in self.comments:
+            return "missing"
+        if self.comments[key].version != version:
+            return "edited"
+        standing = self.standing(key)
+        if standing is not None and (standing.reviewer, standing.label) == (reviewer, label):
+            return "reviewed"
+        shown = self._shown(key)
+        self.reviews.setdefault(key, []).append(PlainReview(reviewer, label, self.text_numbers[key], shown))
+        self.work[reviewer, *shown[:1], key[0], shown[1], label] += 1
+        return "reviewed"
+
+    def undo(self, key: Key, reviewer: int) -> str:
+        """Take back the reviewer's newest review of the text that stands; what becomes of it in a word."""
+        if key not in self.comments:
+            return "missing"
+        own = [review for review in self._of_text(key) if review.reviewer == reviewer]
+        if not own:
+            return "nothing"
+        own[-1].taken_back = True
+        model, label = own[-1].shown
+        self.work[reviewer, model, key[0], label, own[-1].label] -= 1
+        return "undone"
+
+    def standing(self, key: Key) -> PlainReview | None:
+        return next(reversed(self._of_text(key)), None)
+
+    def _of_text(self, key: Key) -> list[PlainReview]:
+        number = self.text_numbers[key]
+        return [one for one in self.reviews.get(key, []) if one.text_number == number and not one.taken_back]
+
+    def _shown(self, key: Key) -> tuple[int, str]:
+        models = {model: said[0] for (of, model), said in self.predictions.items() if of == key}
+        model = self.active if self.active in models else max(models)
+        return model, models[model]
+
     def contents(self) -> Contents:
         counts: Counter[tuple[int, str, datetime, str, bool]] = Counter()
-        for (key, model), (label, _, uncertain) in self.predictions.items():
+        changes: Counter[tuple[int, str, datetime, str, bool, str]] = Counter()
+        marks = {}
+        for (key, model), (label, probability, uncertain) in self.predictions.items():
             hour = self.comments[key].created_at.replace(minute=0, second=0, microsecond=0)
             counts[model, key[0], hour, label, uncertain] += 1
+            standing = self.standing(key)
+            marks[key, model] = (standing is not None, abs(probability - 0.5))
+            if standing is not None:
+                changes[model, key[0], hour, label, uncertain, standing.label] += 1
+        labels = {key: self.standing(key) for key in self.comments}
         return Contents(
             comments={
                 key: (event.text, event.version, event.created_at, event.edited_at, event.author, event.thread)
@@ -69,4 +132,8 @@ class PlainModel:
             counts=dict(counts),
             dead_letters={at: letter.value for at, letter in self.dead_letters.items()},
             erasures={erasure_digest(ERASURE_KEY, *key): up_to for key, up_to in self.erased.items()},
+            review_labels={key: review.label for key, review in labels.items() if review is not None},
+            review_marks=marks,
+            review_changes=dict(changes),
+            work={key: n for key, n in self.work.items() if n},
         )

@@ -5,16 +5,26 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.store.store import Store
-from liuyan.store.tables import comment_versions, comments, dead_letters, erasures, hourly_counts, predictions
+from liuyan.store.tables import (
+    comment_versions,
+    comments,
+    dead_letters,
+    erasures,
+    hourly_counts,
+    predictions,
+    review_changes,
+    reviewer_counts,
+)
 
 Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Contents:
-    """Every table of a batch: comments and what hangs on them by (platform, id), erasures by digest."""
+    """Every table of a batch and of reviews: comments and what hangs on them by (platform, id), erasures by digest."""
 
     comments: dict[Key, tuple[str, int, datetime, datetime | None, str | None, str | None]]
     versions: dict[Key, list[tuple[int, str]]]
@@ -22,24 +32,34 @@ class Contents:
     counts: dict[tuple[int, str, datetime, str, bool], int]
     dead_letters: dict[tuple[str, int, int], bytes | None]
     erasures: dict[str, int]
+    review_labels: dict[Key, str]
+    review_marks: dict[tuple[Key, int], tuple[bool, float]]
+    review_changes: dict[tuple[int, str, datetime, str, bool, str], int]
+    # Without the hour, which is that of the test.
+    work: dict[tuple[int, int, str, str, str], int]
 
 
 async def read_contents(store: Store) -> Contents:
     async with store.reading() as connection:
         names = {}
         stored = {}
+        labels = {}
         for row in await connection.execute(select(comments)):
             key = names[row.number] = (row.platform, row.id)
+            assert (row.review_label is None) == (row.review_number is None)
+            if row.review_label is not None:
+                labels[key] = row.review_label
             stored[key] = (row.text, row.version, row.created_at, row.edited_at, row.author, row.thread)
         versions: dict[Key, list[tuple[int, str]]] = {}
         for row in await connection.execute(select(comment_versions).order_by(comment_versions.c.number)):
             versions.setdefault(names[row.comment_number], []).append((row.version, row.text))
+        predicted = (await connection.execute(select(predictions))).all()
         return Contents(
             comments=stored,
             versions=versions,
             predictions={
                 (names[row.comment_number], row.model_number): (row.label, row.probability, row.uncertain)
-                for row in await connection.execute(select(predictions))
+                for row in predicted
             },
             counts={
                 (row.model_number, row.platform, row.hour, row.label, row.uncertain): row.n
@@ -53,4 +73,22 @@ async def read_contents(store: Store) -> Contents:
                 base64.b64encode(row.digest).decode(): row.erased_up_to
                 for row in await connection.execute(select(erasures))
             },
+            review_labels=labels,
+            review_marks={
+                (names[row.comment_number], row.model_number): (row.reviewed, row.distance) for row in predicted
+            },
+            review_changes={
+                (row.model_number, row.platform, row.hour, row.label, row.uncertain, row.reviewed_label): row.n
+                for row in await connection.execute(select(review_changes))
+            },
+            work=await _work(connection),
         )
+
+
+async def _work(connection: AsyncConnection) -> dict[tuple[int, int, str, str, str], int]:
+    work: dict[tuple[int, int, str, str, str], int] = {}
+    for row in await connection.execute(select(reviewer_counts)):
+        assert row.n > 0
+        key = (row.reviewer_number, row.model_number, row.platform, row.label, row.reviewed_label)
+        work[key] = work.get(key, 0) + row.n
+    return work

@@ -2,22 +2,48 @@
 
 import asyncio
 import tempfile
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from liuyan.store.admin_tables import metadata
+from liuyan.store.audit import Actor
 from liuyan.store.batch import Arrival, DeadLetter, Label, Tombstone
 from liuyan.store.check import recount
+from liuyan.store.comments import ShownLabel
+from liuyan.store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
+from liuyan.store.reviews import Opinion, add_review, undo_review
 from liuyan.store.store import Store
 from tests.store.conftest import ready_store
-from tests.store.feed import Feed, arrival, dead_letter, feed_of, tombstone
+from tests.store.feed import Feed, arrival, dead_letter, feed_of, minutes, tombstone
 from tests.store.plain_model import PlainModel
 from tests.store.tables_read import read_contents
 
-IDS = st.sampled_from(["1", "1", "1", "a", "A"])
+
+@dataclass(frozen=True)
+class Review:
+    """A reviewer's decision, of the comment as it stands or of an older one."""
+
+    id: str
+    reviewer: int
+    label: ShownLabel
+    seen: bool
+
+
+@dataclass(frozen=True)
+class Undo:
+    """A reviewer takes back what they said last."""
+
+    id: str
+    reviewer: int
+
+
+IDS = st.sampled_from(["1", "1", "1", "1", "1", "a", "A"])
 MINUTES = st.integers(0, 4).map(lambda step: step * 45.0)
 
 arrivals = st.builds(
@@ -32,30 +58,36 @@ arrivals = st.builds(
         uncertain=uncertain,
     ),
     IDS,
-    st.sampled_from(["好", "不好", "好 "]),
+    st.sampled_from(["好", "好", "不好", "好 "]),
     MINUTES,
     st.none() | MINUTES,
     st.sampled_from([None, "甲"]),
     st.sampled_from(Label),
     st.booleans(),
 )
-tombstones = st.builds(tombstone, IDS, MINUTES)
+tombstones = st.builds(tombstone, IDS, st.sampled_from([-2.0, 0.0, 45.0]))
 letters = st.builds(lambda id: dead_letter(key=f"forum:{id}".encode()), IDS)
-batches = st.lists(
-    st.tuples(st.sampled_from([0, 1]), st.lists(arrivals | arrivals | arrivals | tombstones | letters, max_size=16)),
-    max_size=6,
-)
+events = st.one_of(*[arrivals] * 8, tombstones, letters)
+batches = st.tuples(st.sampled_from([0, 1]), st.lists(events, min_size=1, max_size=6))
+REVIEWERS = st.sampled_from([7, 7, 8])
+reviews = st.builds(Review, IDS, REVIEWERS, st.sampled_from(ShownLabel), st.sampled_from([True, True, True, False]))
+undos = st.builds(Undo, IDS, REVIEWERS)
+steps = st.lists(st.one_of(batches, batches, batches, reviews, reviews, reviews, undos), min_size=6, max_size=14)
 Records = list[Arrival | Tombstone | DeadLetter]
+Step = tuple[int, Records] | Review | Undo
 
 
-def test_any_events_in_any_batches_leave_what_the_contract_says() -> None:
+REFUSED = {"missing": NoCommentError, "edited": EditedMeanwhileError, "nothing": NothingToUndoError}
+
+
+def test_any_events_reviews_and_undos_leave_what_the_contract_says() -> None:
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         store = runner.run(ready_store(f"sqlite+aiosqlite:///{Path(folder) / 'liuyan.db'}"))
 
         @settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
-        @given(batches)
-        def compare(batches: list[tuple[int, Records]]) -> None:
-            runner.run(_compare(store, batches))
+        @given(steps)
+        def compare(steps: list[Step]) -> None:
+            runner.run(_compare(store, steps))
 
         try:
             compare()
@@ -63,18 +95,40 @@ def test_any_events_in_any_batches_leave_what_the_contract_says() -> None:
             runner.run(store.close())
 
 
-async def _compare(store: Store, batches: list[tuple[int, Records]]) -> None:
+async def _compare(store: Store, steps: list[Step]) -> None:
     await _empty(store)
     feeds = [await feed_of(store, sha256) for sha256 in ("a" * 64, "b" * 64)]
-    plain = PlainModel()
+    plain = PlainModel(active=feeds[0].model.number)
     offset = 0
-    for which, records in batches:
+    beginning = [arrival(id, "好", created=-1) for id in ("1", "a")]
+    for step in [(0, beginning), *steps]:
+        if isinstance(step, Review | Undo):
+            await _decide(store, plain, step)
+            continue
+        which, records = step
         placed = [_at(record, offset + at) for at, record in enumerate(records)]
         offset = await _send(feeds[which], offset, placed)
         for record in placed:
             plain.take(record, feeds[which].model.number)
     assert await read_contents(store) == plain.contents()
     assert await recount(store) == []
+
+
+async def _decide(store: Store, plain: PlainModel, step: Review | Undo) -> None:
+    key = ("forum", step.id)
+    actor = Actor(step.reviewer, f"reviewer {step.reviewer}", "session", None)
+    if isinstance(step, Undo):
+        expected = plain.undo(key, step.reviewer)
+        work: Awaitable[object] = undo_review(store, actor, *key, minutes(0))
+    else:
+        version = plain.comments[key].version - (not step.seen) if key in plain.comments else 0
+        expected = plain.review(key, version, step.reviewer, step.label)
+        work = add_review(store, actor, Opinion(*key, version, step.label))
+    if expected in REFUSED:
+        with pytest.raises(REFUSED[expected]):
+            await work
+    else:
+        await work
 
 
 async def _send(feed: Feed, offset: int, records: Records) -> int:
