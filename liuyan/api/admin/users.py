@@ -27,7 +27,7 @@ PAGE = 50
 STATES: tuple[State, ...] = ("waiting", "active", "disabled")
 STATE_WORDS = {
     "waiting": lazy_gettext("Waits to be let in"),
-    "active": lazy_gettext("Active"),
+    "active": lazy_gettext("Can sign in"),
     "disabled": lazy_gettext("Disabled"),
 }
 ROLE_WORDS = {
