@@ -111,7 +111,7 @@ async def add_notice(store: Store, actor: Actor, text: NoticeText) -> Notice:
     async with store.writing() as session:
         now = _now(session)
         row = {**_columns(text), "created_by": actor.name, "created_at": now}
-        number = int((await session.connection.execute(insert(notices).values(row))).inserted_primary_key[0])
+        number = (await session.connection.execute(insert(notices).values(row))).lastrowid
         await audit.record(session, actor, "notice.add", "notice", str(number), _detail(text))
         return await _written(session, number)
 

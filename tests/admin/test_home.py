@@ -1,16 +1,87 @@
-"""The home page: what everybody should know, and what waits to be done."""
+"""The home page and the layout around every page: language, menu, errors, and whoever is not signed in."""
 
 import pytest
 
 from liuyan.api.identity.roles import Role
 from tests.admin.conftest import Visits
-from tests.admin.looking import check_accessibility, shot
+from tests.admin.looking import NARROW, check_accessibility, shot
+from tests.store.feed import dead_letter
 
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_home_greets_whoever_signs_in(visits: Visits) -> None:
+async def test_home_tells_administrators_what_waits(visits: Visits) -> None:
+    await visits.site.feed.send(dead_letter(visits.site.feed.offset))
     page = await visits.open(Role.ADMIN)
     assert await page.title() == "首页 · 留言 Liuyan"
+    work = page.get_by_label("待办事项")
+    assert "4 条模型拿不准的留言等待审核" in " ".join((await work.inner_text()).split())
+    assert "1 条死信待处理" in " ".join((await work.inner_text()).split())
     await shot(page, "home")
     await check_accessibility(page)
+    await work.get_by_role("link", name="去查看").click()
+    await page.wait_for_url("**/admin/dead-letters")
+
+
+async def test_home_tells_users_no_more_than_they_may_know(visits: Visits) -> None:
+    page = await visits.open(Role.USER)
+    assert await page.get_by_label("待办事项").count() == 0
+    menu = await page.get_by_role("navigation").or_(page.locator("#sidebar-menu")).inner_text()
+    assert "死信" not in menu
+    await shot(page, "home-user")
+    await check_accessibility(page)
+
+
+async def test_whoever_is_not_signed_in_is_sent_to_the_sign_in_page_and_back(visits: Visits) -> None:
+    page = await visits.open(None, "/admin/notices?before=7")
+    assert page.url == f"{visits.site.url}/admin/login?next=%2Fadmin%2Fnotices%3Fbefore%3D7"
+    await page.goto("/")
+    assert page.url == f"{visits.site.url}/admin/login?next=%2Fadmin%2F"
+
+
+async def test_language_is_switched_and_stays(visits: Visits) -> None:
+    page = await visits.open(Role.ADMIN, "/admin/models")
+    await page.get_by_role("button", name="中文").click()
+    await page.get_by_role("link", name="English").click()
+    await page.get_by_role("heading", name="Models").wait_for()
+    assert await page.locator("html").get_attribute("lang") == "en"
+    await page.goto("/admin/notices")
+    assert await page.get_by_role("heading", name="Notices").is_visible()
+
+
+async def test_english_browsers_are_answered_in_english_at_first(visits: Visits) -> None:
+    page = await visits.open(Role.USER, language="en-GB")
+    assert await page.get_by_role("heading", name="Home").is_visible()
+
+
+async def test_menu_opens_on_a_phone_with_the_keyboard(visits: Visits) -> None:
+    page = await visits.open(Role.ADMIN, size=NARROW)
+    link = page.get_by_role("link", name="公告", exact=True)
+    assert not await link.is_visible()
+    await page.get_by_role("button", name="打开或收起导航").focus()
+    await page.keyboard.press("Enter")
+    await link.wait_for(state="visible")
+    await shot(page, "menu")
+    await page.set_viewport_size(NARROW)
+    await link.click()
+    await page.wait_for_url("**/admin/notices")
+
+
+async def test_keyboard_reaches_the_content_first(visits: Visits) -> None:
+    page = await visits.open(Role.ADMIN)
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.textContent") == "跳到正文"
+    await page.keyboard.press("Enter")
+    assert await page.evaluate("document.activeElement.id") == "content"
+
+
+async def test_a_page_of_another_role_and_one_that_is_not_there_say_what_to_do(visits: Visits) -> None:
+    visits.allow("status of 40[34]")
+    page = await visits.open(Role.REVIEWER, "/admin/models")
+    assert await page.get_by_role("heading", name="您无权查看此页面").is_visible()
+    await shot(page, "forbidden")
+    await check_accessibility(page)
+    await page.goto("/admin/nothing-here")
+    assert await page.get_by_role("heading", name="这里什么也没有").is_visible()
+    await page.get_by_role("link", name="返回首页").click()
+    await page.wait_for_url("**/admin/")

@@ -24,6 +24,7 @@ from liuyan.api.admin.language import (
     LANGUAGES,
     ChooseLanguage,
     install_translations,
+    show_number,
     show_time,
 )
 from liuyan.api.admin.menu import pages
@@ -46,6 +47,7 @@ class Site(BaseAdmin):
         env = self.templates.env
         env.add_extension(SafeTemplates)
         env.filters["time"] = show_time
+        env.filters["number"] = show_number
         env.globals["asset"] = asset_url
         env.globals["plotly"] = plotly_url
 

@@ -1,12 +1,25 @@
 """The home page: what everybody should know, and what waits to be done."""
 
+import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import ClassVar
 
 from starlette.requests import Request
 from starlette_admin.i18n import lazy_gettext
 
-from liuyan.api.admin.page import Page, identity_of
+from liuyan.api.admin.page import Page, identity_of, services_of
+from liuyan.api.identity.roles import Role
+from liuyan.api.markdown import render_markdown
+from liuyan.api.services import QUERY_SECONDS, Services
+from liuyan.store.letters import LetterFilter, LetterState, count_letters
+from liuyan.store.notices import current_notices
+from liuyan.store.overview import consumer_health
+from liuyan.store.promotion import LabelCounts, recent_counts
+from liuyan.store.queue import QueueOrder, remaining
+from liuyan.store.search import CommentFilter
+
+RECENT = timedelta(hours=24)
 
 
 class HomePage(Page):
@@ -18,5 +31,32 @@ class HomePage(Page):
     template: ClassVar[str] = "home.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """Who asks."""
-        return {"identity": identity_of(request)}
+        """What who asks may know."""
+        services, identity = services_of(request), identity_of(request)
+        async with asyncio.timeout(QUERY_SECONDS):
+            notices = await current_notices(services.store, services.now())
+            shown: dict[str, object] = {
+                "identity": identity,
+                "notices": [(notice, render_markdown(notice.body)) for notice in notices],
+            }
+            if identity.role.includes(Role.REVIEWER):
+                shown |= await _work(services)
+            if identity.role.includes(Role.ADMIN):
+                shown |= await _health(services)
+        return shown
+
+
+async def _work(services: Services) -> Mapping[str, object]:
+    """What waits for reviewers, and what the active model says of the last day."""
+    active = await services.store.active_model()
+    counts = await recent_counts(services.store, services.now() - RECENT)
+    return {
+        "waiting": await remaining(services.store, QueueOrder.UNCERTAIN, CommentFilter(uncertain=True)),
+        "recent": counts.get(active.number, LabelCounts()) if active else None,
+    }
+
+
+async def _health(services: Services) -> Mapping[str, object]:
+    """How the consumers do, and what they could not store."""
+    letters = await count_letters(services.store, LetterFilter(states=frozenset({LetterState.OPEN})))
+    return {"health": await consumer_health(services.store), "open_letters": letters[LetterState.OPEN]}

@@ -15,11 +15,12 @@ from zoneinfo import available_timezones
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from babel.support import Translations
 from markupsafe import Markup
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette_admin.i18n import format_datetime, get_tzinfo, set_locale, set_timezone, translations
+from starlette_admin.i18n import format_datetime, get_locale, get_tzinfo, set_locale, set_timezone, translations
 
 # The first is what pages are written for; the cookie is the one that starlette-admin's switcher sets.
 LANGUAGES = ("zh", "en")
@@ -99,6 +100,11 @@ def catalogs() -> list[Traversable]:
     """Our Chinese catalogs, one for each subject, in the order in which they are merged."""
     folder = files("liuyan.api.admin") / "translations" / "zh"
     return sorted((file for file in folder.iterdir() if file.name.endswith(".po")), key=lambda file: file.name)
+
+
+def show_number(number: float) -> str:
+    """A number as the language of the request writes it: 1,234,567."""
+    return format_decimal(number, locale=get_locale())
 
 
 def show_time(time: datetime | None) -> Markup:

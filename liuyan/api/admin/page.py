@@ -1,5 +1,6 @@
 """What every page of the admin app is made of: a role, a place in the menu, a template and its context."""
 
+import re
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -12,6 +13,9 @@ from starlette_admin.flash import get_flashed_messages
 from liuyan.api.identity.identity import Identity
 from liuyan.api.identity.roles import Role
 from liuyan.api.services import Services
+
+# Databases know no larger one.
+LARGEST_NUMBER = 2**63 - 1
 
 
 class Page(CustomView):
@@ -73,3 +77,19 @@ def identity_of(request: Request) -> Identity:
     if identity is None:
         raise HTTPException(401)
     return identity
+
+
+def number_in_path(request: Request) -> int:
+    """The row's number in the page's path. Raises HTTPException 404 for one that no row can have."""
+    number: int = request.path_params["number"]
+    if number > LARGEST_NUMBER:
+        raise HTTPException(404)
+    return number
+
+
+def number_or_none(text: object) -> int | None:
+    """A row's number that a form or an address holds; None where it holds something else."""
+    if not isinstance(text, str) or not re.fullmatch("[0-9]{1,19}", text):
+        return None
+    number = int(text)
+    return number if number <= LARGEST_NUMBER else None

@@ -1,0 +1,88 @@
+"""Dead letters: found, looked at, published again and put aside, with what they hold shown as it is."""
+
+import pytest
+from playwright.async_api import expect
+
+from liuyan.api.admin.dead_letters import readable
+from liuyan.api.identity.roles import Role
+from liuyan.store.letters import LetterFilter, LetterState, list_letters
+from tests.admin.conftest import Visits
+from tests.admin.looking import check_accessibility, shot
+from tests.store.feed import dead_letter
+
+pytestmark = pytest.mark.timeout(120)
+MARKUP = '{"text": "<img src=x onerror=alert(1)>"}'
+
+
+async def test_letters_from_the_list_to_their_end(visits: Visits) -> None:
+    feed = visits.site.feed
+    page = await visits.open(Role.ADMIN, "/admin/dead-letters")
+    await expect(page.get_by_text("没有等待处理的死信")).to_be_visible()
+    await shot(page, "dead-letters-empty")
+    await feed.send(
+        dead_letter(feed.offset, value=MARKUP.encode(), headers=(("trace", b"\xfe\xff"), ("empty", None))),
+        dead_letter(feed.offset + 1, key=b"\xff\x00", value=bytes(range(256))),
+        dead_letter(feed.offset + 2, key=None, value=None),
+    )
+    await page.reload()
+    assert await page.locator("tbody tr").count() == 3
+    await shot(page, "dead-letters")
+    await check_accessibility(page)
+
+    await page.locator("tbody tr").nth(2).get_by_role("link").click()
+    await expect(page.locator("pre").last).to_have_text(MARKUP)
+    await expect(page.locator("pre").nth(1)).to_contain_text("trace: 000000  fe ff")
+    await shot(page, "dead-letter")
+    await check_accessibility(page)
+    await page.get_by_role("button", name="重新发布").click()
+    await expect(page.get_by_role("alert")).to_contain_text("已要求重新发布 1 条死信")
+    await expect(page.locator("main")).to_contain_text("由 小管 要求重发")
+
+    await page.get_by_role("link", name="全部死信").click()
+    await page.get_by_label("本页全选").check()
+    await page.get_by_role("button", name="搁置所选").click()
+    await expect(page.get_by_role("alert")).to_contain_text("已搁置 3 条死信")
+    await page.get_by_label("状态").select_option("discarded")
+    await page.get_by_role("button", name="筛选").click()
+    assert await page.locator("tbody tr").count() == 3
+    letters = await list_letters(feed.store, LetterFilter(states=frozenset()), 9)
+    assert {letter.state for letter in letters} == {LetterState.DISCARDED}
+
+
+async def test_nothing_chosen_is_said_and_changes_nothing(visits: Visits) -> None:
+    feed = visits.site.feed
+    await feed.send(dead_letter(feed.offset))
+    page = await visits.open(Role.ADMIN, "/admin/dead-letters?reason=json")
+    await page.get_by_role("button", name="重新发布所选").click()
+    await expect(page.get_by_role("alert")).to_contain_text("请先至少选择一条死信")
+    assert page.url.endswith("/admin/dead-letters?reason=json")
+    await page.get_by_label("改为筛选出的全部待处理死信").check()
+    await page.get_by_role("button", name="重新发布所选").click()
+    await expect(page.get_by_role("alert")).to_contain_text("已要求重新发布 1 条死信")
+
+
+async def test_a_filter_that_fits_nothing_says_so_and_its_words_are_data(visits: Visits) -> None:
+    page = await visits.open(Role.ADMIN, "/admin/dead-letters?topic=%25&reason=' OR 1=1 --&state=nonsense")
+    await expect(page.get_by_text("没有符合筛选条件的死信")).to_be_visible()
+    await expect(page.get_by_label("主题")).to_have_value("%")
+    await page.get_by_role("link", name="显示尚未处理完的死信").click()
+    assert page.url.endswith("/admin/dead-letters")
+
+
+@pytest.mark.parametrize("path", ["999999", str(2**63), "0"])
+async def test_a_letter_that_is_not_there_is_a_page_of_its_own(visits: Visits, path: str) -> None:
+    visits.allow("status of 404")
+    page = await visits.open(Role.ADMIN, f"/admin/dead-letters/{path}")
+    await expect(page.get_by_role("heading", name="这里什么也没有")).to_be_visible()
+
+
+def test_what_is_readable_is_text_and_the_rest_is_hexadecimal() -> None:
+    assert readable(None) == ""
+    assert readable("好评 👍\n".encode()) == "好评 👍\n"
+    assert readable(b"a\x00b\x1b[31m") == "a\\x00b\\x1b[31m"
+    assert readable("‮evil".encode()) == "\\u202eevil"
+    assert readable(b"\xff" * 17).splitlines() == [
+        "000000  " + "ff " * 16 + " " + "." * 16,
+        "000010  ff" + " " * 47 + ".",
+    ]
+    assert readable("好".encode() * 9, limit=10) == "好好好"

@@ -1,0 +1,119 @@
+"""Every sentence is there in Chinese and in English, and the right one of them is shown."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po
+from starlette.requests import HTTPConnection
+from starlette_admin.i18n import translations
+
+from liuyan.api.admin.language import catalogs, install_translations, language_of, show_time, timezone_of
+
+API = Path(__file__).parent.parent.parent / "liuyan" / "api"
+KEYWORDS = {"gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "_": None}
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Every msgid of our code and templates, with the file that it stands in."""
+    for pattern, method, options in (
+        ("**/*.py", "python", {}),
+        ("**/*.html", "jinja2.ext:babel_extract", {"newstyle_gettext": "true"}),
+    ):
+        for file in sorted(API.glob(pattern)):
+            with file.open("rb") as source:
+                for _, message, _, _ in extract(method, source, KEYWORDS, (), options):
+                    for one in (message,) if isinstance(message, str) else message:
+                        if one:
+                            yield one, str(file.relative_to(API))
+
+
+def chinese(file: Traversable) -> dict[str, str]:
+    """A catalog's sentences with their Chinese; of plurals the singular, since Chinese has one form."""
+    with file.open("rb") as source:
+        catalog = read_po(source, locale="zh")
+    found = {}
+    for message in catalog:
+        if message.id:
+            ids = (message.id,) if isinstance(message.id, str) else message.id
+            strings = (message.string,) if isinstance(message.string, str) else message.string
+            found |= dict.fromkeys(ids, strings[0])
+    return found
+
+
+def test_every_sentence_has_chinese() -> None:
+    known = {id: string for file in catalogs() for id, string in chinese(file).items()}
+    library = {id for id in translations["zh"]._catalog if isinstance(id, str)}  # type: ignore[attr-defined]
+    lacking = sorted({f"{file}: {one}" for one, file in sentences() if not known.get(one) and one not in library})
+    assert lacking == []
+
+
+def test_no_catalog_says_what_nobody_asks_for_or_another_one_says_differently() -> None:
+    asked = {one for one, _ in sentences()}
+    said: dict[str, str] = {}
+    for file in catalogs():
+        for id, string in chinese(file).items():
+            assert id in asked or _is_of_the_library(id), f"{file.name} translates what nobody says: {id}"
+            assert said.setdefault(id, string) == string, f"{id!r} has two translations"
+
+
+def _is_of_the_library(id: str) -> bool:
+    """What security.py translates in starlette-admin's templates, which forgot to."""
+    return id in {"Toggle navigation", "Open user menu", "Change language", "Search in table", "close"}
+
+
+def test_translations_hold_the_same_placeholders() -> None:
+    for file in catalogs():
+        for id, string in chinese(file).items():
+            fields = re.compile(r"%\(\w+\)[sd]|\{\w*\}")
+            assert Counter(fields.findall(id)) == Counter(fields.findall(string)), id
+
+
+def connection(cookie: str = "", accept: str = "") -> HTTPConnection:
+    headers = [(b"cookie", cookie.encode()), (b"accept-language", accept.encode())]
+    return HTTPConnection({"type": "http", "headers": headers, "path": "/"})
+
+
+@pytest.mark.parametrize(
+    ("cookie", "accept", "language"),
+    [
+        ("", "", "default"),
+        ("", "zh-TW,zh;q=0.9,en;q=0.8", "zh"),
+        ("", "en-GB,en;q=0.9,zh;q=0.8", "en"),
+        ("", "zh;q=0.2, en;q=0.7", "en"),
+        ("", "fr, de;q=0.9, en;q=0.1", "en"),
+        ("", "en;q=0, zh;q=0.1", "zh"),
+        ("", "fr", "default"),
+        ("", "*", "default"),
+        ("", "zh;q=much, en;q=0.5", "en"),
+        ("language=en", "zh", "en"),
+        ("language=zh", "en", "zh"),
+        ("language=de", "en", "en"),
+    ],
+)
+def test_language_is_the_cookies_or_the_most_wanted_of_ours(cookie: str, accept: str, language: str) -> None:
+    assert language_of(connection(cookie, accept), "default") == language
+
+
+@pytest.mark.parametrize(
+    ("cookie", "zone"),
+    [
+        ("", "Asia/Shanghai"),
+        ("timezone=Europe/Berlin", "Europe/Berlin"),
+        ("timezone=Europe%2FBerlin", "Europe/Berlin"),
+        ("timezone=/etc/passwd", "Asia/Shanghai"),
+        ("timezone=../UTC", "Asia/Shanghai"),
+        ("timezone=Nowhere", "Asia/Shanghai"),
+    ],
+)
+def test_time_zone_is_the_browsers_where_it_is_one(cookie: str, zone: str) -> None:
+    assert timezone_of(connection(cookie)) == zone
+
+
+def test_a_time_that_is_not_is_a_dash() -> None:
+    install_translations()
+    assert show_time(None) == "—"

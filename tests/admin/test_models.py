@@ -1,0 +1,40 @@
+"""Models: listed with what they say of the last day, and made active after a question."""
+
+import pytest
+from playwright.async_api import Dialog, expect
+
+from liuyan.api.identity.roles import Role
+from tests.admin.conftest import Visits
+from tests.admin.looking import check_accessibility, shot
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def test_a_model_is_activated_after_a_question(visits: Visits) -> None:
+    store = visits.site.store
+    first = visits.site.feed.model
+    second = await store.register_model("b" * 64, "<b>新模型</b>", 0.2, 0.8)
+    page = await visits.open(Role.ADMIN, "/admin/models")
+    old, new = page.get_by_role("row").filter(has_text=first.name), page.get_by_role("row").filter(has_text="<b>新模型")
+    await expect(old).to_contain_text("已启用")
+    await expect(old).to_contain_text("本服务已加载")
+    await expect(new).to_contain_text("0.200 – 0.800")
+    await shot(page, "models")
+    await check_accessibility(page)
+
+    asked: list[str] = []
+
+    async def answer(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        await (dialog.dismiss() if len(asked) == 1 else dialog.accept())
+
+    page.on("dialog", answer)
+    await new.get_by_role("button", name="启用").click()
+    assert await store.active_model() == first
+    await new.get_by_role("button", name="启用").press("Enter")
+    await expect(page.get_by_role("alert")).to_contain_text("<b>新模型</b> 已启用")
+    assert len(asked) == 2
+    assert asked[0].startswith("从现在起在各处显示 <b>新模型</b> 的标签？")
+    active = await store.active_model()
+    assert active is not None
+    assert active.number == second.number
