@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ OURS = ("setup", "consumer", "api")
 pytestmark = pytest.mark.timeout(30)
 
 
-def compose(*arguments: str, without: str | None = None) -> "subprocess.CompletedProcess[str]":
+def compose(
+    *arguments: str, without: str | None = None, settings: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
     """Run docker-compose with the secrets set, but one; a `.env` of whoever runs the tests plays no part."""
-    secrets = {name: value for name, value in SECRETS.items() if name != without}
+    secrets = {name: value for name, value in SECRETS.items() if name != without} | dict(settings or {})
     return subprocess.run(
         [program("docker-compose"), "--env-file", os.devnull, *arguments],
         cwd=ROOT,
@@ -32,17 +35,21 @@ def compose(*arguments: str, without: str | None = None) -> "subprocess.Complete
     )
 
 
+def configured(settings: Mapping[str, str]) -> dict[str, Any]:
+    """The services as compose sees them with these settings, references and defaults filled in."""
+    done = compose("config", "--format", "json", settings=settings)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)["services"]
+    return found
+
+
 def program(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, Any]:
-    """The services as compose sees them, references and defaults filled in."""
-    done = compose("config", "--format", "json")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)["services"]
-    return found
+    return configured({})
 
 
 def test_compose_accepts_the_file() -> None:
@@ -118,6 +125,42 @@ def test_only_known_settings_are_set(services: dict[str, Any]) -> None:
     in_compose = {name for service in OURS for name in services[service]["environment"]}
     assert len(in_image | in_compose) >= 6
     assert in_image | in_compose <= known
+
+
+SECURED = {
+    "LIUYAN_KAFKA_SECURITY_PROTOCOL": "sasl_ssl",
+    "LIUYAN_KAFKA_SASL_MECHANISM": "PLAIN",
+    "LIUYAN_KAFKA_SASL_USERNAME": "liuyan",
+    "LIUYAN_KAFKA_SASL_PASSWORD": "a secret",
+    "LIUYAN_KAFKA_CA_FILE": "/etc/liuyan/ca.pem",
+    "LIUYAN_KAFKA_CERTIFICATE_FILE": "/etc/liuyan/us.pem",
+    "LIUYAN_KAFKA_KEY_FILE": "/etc/liuyan/us.key",
+}
+
+
+def test_every_security_setting_reaches_ours(services: dict[str, Any]) -> None:
+    assert set(SECURED) == {PREFIX + name.upper() for name in Settings.model_fields if name.startswith("kafka_")}
+    url = "mysql+aiomysql://liuyan:secret@db.example.org/liuyan?charset=utf8mb4&ssl_ca=/etc/liuyan/mysql-ca.pem"
+    given = {**SECURED, "EXTERNAL_KAFKA": "kafka.example.org:9093", "EXTERNAL_DATABASE_URL": url, "TLS_FOLDER": "./tls"}
+    secured = configured(given)
+    expected = {**SECURED, "LIUYAN_KAFKA": "kafka.example.org:9093", "LIUYAN_DATABASE_URL": url}
+    for name in OURS:
+        environment = secured[name]["environment"]
+        assert {key: environment.get(key) for key in expected} == expected, name
+        [folder] = secured[name]["volumes"]
+        assert (folder["type"], folder["source"], folder["target"]) == ("bind", str(ROOT / "tls"), "/etc/liuyan")
+        assert folder["read_only"]
+
+
+def test_what_is_not_set_is_left_to_the_defaults(services: dict[str, Any]) -> None:
+    for name in OURS:
+        environment = {key: value for key, value in services[name]["environment"].items() if value is not None}
+        assert environment["LIUYAN_KAFKA"] == "kafka:19092"
+        assert environment["LIUYAN_DATABASE_URL"].endswith("@mysql:3306/liuyan?charset=utf8mb4")
+        assert {key: environment[key] for key in SECURED if key in environment} == {
+            "LIUYAN_KAFKA_SECURITY_PROTOCOL": Settings.model_fields["kafka_security_protocol"].default,
+            "LIUYAN_KAFKA_SASL_MECHANISM": Settings.model_fields["kafka_sasl_mechanism"].default,
+        }
 
 
 def test_hadolint_finds_nothing() -> None:
