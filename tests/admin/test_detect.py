@@ -1,24 +1,52 @@
 """The detection page, as people use it: one comment, and thousands in a file."""
 
+import asyncio
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
+from sqlalchemy import func, select
 
 from liuyan.api.identity.roles import Role
-from tests.admin.conftest import Visits
-from tests.admin.looking import check_accessibility, shot
+from liuyan.store.admin_tables import metadata
+from liuyan.store.tables import outbox, pending_reviews
+from tests.admin.conftest import Site, Visits
+from tests.admin.looking import NARROW, check_accessibility, shot
 
 pytestmark = pytest.mark.timeout(120)
 PATH = "/admin/detect"
 GOOD = "物流很快，服务也好，下次还来 👍"
 BAD = "太差了，再也不来"
 MARKUP = "<img src=x onerror=alert(1)>很好"
+# What a drop of a file is, seen by the page.
+DROP = """({name, text}) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], name, {type: "text/csv"}));
+    document.getElementById("many-drop").dispatchEvent(
+        new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true}));
+}"""
 
 
-async def test_one_comment_is_labelled_and_explained(visits: Visits) -> None:
+async def counts(site: Site) -> dict[str, int]:
+    """How many rows each table has, but those of signing in."""
+    async with site.store.reading() as connection:
+        return {
+            table.name: (await connection.execute(select(func.count()).select_from(table))).scalar_one()
+            for table in metadata.sorted_tables
+            if table.name != "sessions"
+        }
+
+
+async def ask(page: Page, text: str) -> None:
+    await page.get_by_label("评论", exact=True).fill(text)
+    await page.get_by_role("button", name="检测", exact=True).click()
+
+
+async def test_one_comment_is_labelled_and_explained(visits: Visits, site: Site) -> None:
+    before = await counts(site)
     page = await visits.open(Role.USER, PATH)
     await shot(page, "detect-empty")
     await page.get_by_label("评论", exact=True).fill(GOOD)
@@ -26,7 +54,133 @@ async def test_one_comment_is_labelled_and_explained(visits: Visits) -> None:
     await expect(page.locator("#one-label")).to_have_text("正面")
     await expect(page.locator("#one-probability")).to_contain_text("%")
     assert await page.locator("#one-words").text_content() == GOOD
-    marked = await page.locator("#one-words .word-positive").all_text_contents()
-    assert "很快" in "".join(marked)
+    assert "很快" in "".join(await page.locator("#one-words .word-positive").all_text_contents())
+    await page.get_by_text("以表格查看各个词").click()
+    await expect(page.locator("#one-table")).to_contain_text("👍")
     await shot(page, "detect-one")
     await check_accessibility(page)
+    assert await counts(site) == before
+
+
+async def test_what_is_uncertain_says_so_and_what_is_typed_is_text(visits: Visits) -> None:
+    page = await visits.open(Role.USER, PATH)
+    await ask(page, "还行吧，说不上好也说不上坏")
+    await expect(page.locator("#one-doubt")).to_be_visible()
+    await expect(page.locator("#one-uncertain")).to_have_text("不确定")
+    await ask(page, MARKUP)
+    await expect(page.locator("#one-words")).to_have_text(MARKUP)
+    assert await page.locator("#one-words img").count() == 0
+
+
+async def test_a_wrong_answer_is_kept_with_the_right_label(visits: Visits, site: Site) -> None:
+    page = await visits.open(Role.USER, PATH)
+    await ask(page, BAD)
+    await expect(page.locator("#one-label")).to_have_text("负面")
+    await page.get_by_role("button", name="不对").press("Enter")
+    # The label that the model gave is no choice any more, and the keyboard is at the first that is.
+    await expect(page.get_by_role("group", name="正确的标签是哪个").get_by_role("button")).to_have_text(
+        ["正面", "不明确", "垃圾信息"]
+    )
+    await shot(page, "detect-wrong")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#one-kept")).to_contain_text("“正面”")
+    await expect(page.get_by_role("button", name="不对")).to_be_disabled()
+    await check_accessibility(page)
+    async with site.store.reading() as connection:
+        [pending] = await connection.execute(select(pending_reviews))
+        [order] = await connection.execute(select(outbox))
+    assert (pending.label, pending.reviewer) == ("positive", "小用")
+    assert BAD.encode() in order.value
+
+
+def csv_file(texts: Sequence[str], name: str = "评论.csv") -> FilePayload:
+    """A file to choose, in the encoding of a Chinese spreadsheet."""
+    written = io.StringIO(newline="")
+    writer = csv.writer(written)
+    writer.writerow(["id", "text"])
+    writer.writerows(enumerate(texts))
+    return {"name": name, "mimeType": "text/csv", "buffer": written.getvalue().encode("gb18030")}
+
+
+def read_csv(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as downloaded:
+        return list(csv.DictReader(downloaded))
+
+
+async def test_five_thousand_lines_with_progress_and_download(visits: Visits) -> None:
+    texts = [f'{(GOOD, BAD)[number % 2]}，第{number}"条"' for number in range(4_999)] + [MARKUP]
+    file = csv_file(texts, "<b>评论<b>.csv")
+    page = await visits.open(Role.USER, PATH)
+    await page.set_input_files("#many-file", file)
+    await expect(page.locator("#many-name-words")).to_have_text("<b>评论<b>.csv")
+    await page.evaluate(
+        """() => { window.seen = [];
+        new MutationObserver(() => window.seen.push(document.getElementById("many-bar").value))
+            .observe(document.getElementById("many-bar"), {attributes: true}); }"""
+    )
+    await page.get_by_role("button", name="全部检测").click()
+    await expect(page.locator("#many-done")).to_have_text("5000 条评论已全部检测。", timeout=60_000)
+    seen = await page.evaluate("window.seen")
+    assert len({value for value in seen if 0 < value < 5_000}) > 3
+    await expect(page.locator("#many-summary")).to_contain_text("正面 2501 条 · 负面 2499 条")
+    assert await page.locator("#many-rows tr").count() == 100
+    async with page.expect_download() as started:
+        await page.get_by_role("button", name="下载 CSV").click()
+    rows = read_csv(await (await started.value).path())
+    assert [row["text"] for row in rows] == texts
+    assert [row["label"] for row in rows[:2]] == ["positive", "negative"]
+    assert [row["row"] for row in rows[:2]] == ["2", "3"]
+    await shot(page, "detect-many")
+    await check_accessibility(page)
+
+
+async def test_the_table_shows_what_is_chosen_and_a_text_closer(visits: Visits) -> None:
+    page = await visits.open(Role.USER, PATH, size=NARROW)
+    lines = [GOOD] * 120 + [MARKUP, BAD]
+    await page.get_by_label("每行一条评论").fill("\n".join(lines))
+    await page.get_by_role("button", name="全部检测").click()
+    await expect(page.locator("#many-shown")).to_have_text("已显示 100 / 122 条")
+    await page.get_by_role("button", name="显示更多").click()
+    await expect(page.locator("#many-rows tr")).to_have_count(122)
+    await expect(page.locator("#many-rows tr").nth(120)).to_contain_text(MARKUP)
+    await page.get_by_label("显示", exact=True).select_option("negative")
+    await expect(page.locator("#many-rows tr")).to_have_count(1)
+    await page.get_by_role("button", name="细看第 122 行").click()
+    await expect(page.locator("#one-label")).to_have_text("负面")
+    await expect(page.locator("#one-text")).to_have_value(BAD)
+
+
+async def test_a_file_is_dropped_and_one_that_cannot_be_read_says_why(visits: Visits) -> None:
+    visits.allow("422")
+    page = await visits.open(Role.USER, PATH)
+    await page.evaluate(DROP, {"name": "评论.csv", "text": f"编号,text\n1,{GOOD}\n"})
+    await expect(page.locator("#many-name-words")).to_have_text("评论.csv")
+    await page.get_by_role("button", name="全部检测").click()
+    await expect(page.locator("#many-rows tr")).to_have_count(1)
+    await page.evaluate(DROP, {"name": "坏.csv", "text": 'text\n"没有结尾的引号\n'})
+    await page.get_by_role("button", name="全部检测").click()
+    await expect(page.locator("#many-trouble")).to_contain_text("第 2 行不是合法的 CSV")
+    await check_accessibility(page)
+    await page.get_by_role("button", name="移除").click()
+    await expect(page.locator("#many-name")).to_be_hidden()
+
+
+async def test_a_long_file_is_cancelled_and_others_are_answered_meanwhile(visits: Visits) -> None:
+    page, other = await visits.open(Role.USER, PATH), await visits.open(Role.REVIEWER, PATH)
+    await page.set_input_files("#many-file", csv_file([f"{GOOD * 20}{number}" for number in range(5_000)]))
+    await page.get_by_role("button", name="全部检测").click()
+    await expect(page.get_by_role("button", name="取消")).to_be_visible()
+    async with asyncio.timeout(5):
+        await ask(other, BAD)
+        await expect(other.locator("#one-label")).to_have_text("负面")
+    await page.get_by_role("button", name="取消").click()
+    await expect(page.locator("#many-done")).to_contain_text("已取消")
+    await expect(page.get_by_role("button", name="全部检测")).to_be_enabled()
+
+
+async def test_in_english(visits: Visits) -> None:
+    page = await visits.open(Role.USER, PATH, language="en-US")
+    await page.get_by_label("Comment", exact=True).fill(GOOD)
+    await page.get_by_role("button", name="Detect", exact=True).click()
+    await expect(page.locator("#one-label")).to_have_text("Positive")
+    await shot(page, "detect-english")
