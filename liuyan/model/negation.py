@@ -27,7 +27,7 @@ GOOD = (
     "好吃", "好用", "安静", "干净", "便宜", "快", "舒服", "有趣", "耐心", "清爽", "流畅", "好看", "值", "方便", "热情",
     "大方", "新鲜", "靠谱", "精彩", "实用",
 )  # fmt: skip
-BAD_DEEDS = ("踩雷", "吃亏", "上当", "后悔", "被坑", "生气", "扫兴", "翻车", "遗憾", "心疼钱")
+BAD_DEEDS = ("失望", "踩雷", "吃亏", "上当", "后悔", "被坑", "生气", "扫兴", "翻车", "遗憾", "心疼钱")
 GOOD_DEEDS = ("满意", "惊喜", "开心", "放心", "省心", "感动", "过瘾", "享受")
 
 # Each is filled with a word of its list: (pattern, words, positive).
@@ -61,11 +61,38 @@ PATTERNS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("从没让我{}过", GOOD_DEEDS, False),
     ("没让我们{}", BAD_DEEDS, True),
     ("没让我们{}", GOOD_DEEDS, False),
+    ("并没有让家人{}", BAD_DEEDS, True),
+    ("并没有让家人{}", GOOD_DEEDS, False),
+    ("毫无{}", TROUBLE, True),
+    ("挑不出{}", TROUBLE, True),
+    ("满眼都是{}", TROUBLE, False),
+    ("再也没有{}", TROUBLE, True),
+    ("没那么{}", BAD, True),
+    ("没那么{}", GOOD, False),
+    ("不算{}", BAD, True),
+    ("算不上{}", GOOD, False),
+    ("谈不上{}", GOOD, False),
+    ("不怎么{}", BAD, True),
+    ("不怎么{}", GOOD, False),
+    ("哪里{}了", GOOD, False),
+    ("不得不承认很{}", GOOD, True),
+    ("不得不承认很{}", BAD, False),
+    ("没有一次{}", BAD_DEEDS, True),
+    ("没有一次{}", GOOD_DEEDS, False),
+    ("没有哪次不{}", GOOD_DEEDS, True),
+    ("没有哪次不{}", BAD_DEEDS, False),
     ("真让我{}", BAD_DEEDS, False),
     ("真让我{}", GOOD_DEEDS, True),
 )
 TURNS = ("虽然{}，但是{}", "有点{}，不过{}", "说起来{}，可{}", "别看{}，其实{}")
 DEGREES = ("很", "特别", "非常")
+# What happened says more than the praise before it.
+BAD_EVENTS = (
+    "没几天就裂了", "洗一回就缩水", "半路就没电", "等了两个钟头", "退款拖了半个月", "第二天就罢工", "里面少了零件",
+)  # fmt: skip
+GOOD_EVENTS = (
+    "用了三年还像新的", "当天就给换了新的", "送到家还是热的", "全家抢着吃", "孩子看得不肯走", "一句话就给解决了",
+)  # fmt: skip
 
 
 def negations(weight: float) -> dict[str, Comment]:
@@ -92,3 +119,10 @@ def _turned() -> Iterator[tuple[str, bool]]:
             degree = DEGREES[place % 3]
             yield subject + turn.format(bad, degree + good), True
             yield subject + turn.format(good, degree + bad), False
+    for subject, turn in product(SUBJECTS, TURNS):
+        for place, (good, event) in enumerate(product(GOOD, BAD_EVENTS)):
+            if (place + len(subject)) % 11 == 0:
+                yield subject + turn.format(good, event), False
+        for place, (bad, event) in enumerate(product(BAD, GOOD_EVENTS)):
+            if (place + len(subject)) % 11 == 0:
+                yield subject + turn.format(bad, event), True
