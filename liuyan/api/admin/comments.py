@@ -1,0 +1,133 @@
+"""The list of comments: found by any filter, corrected many at once; and what became of each one."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import ClassVar
+from urllib.parse import quote, urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette_admin import route
+from starlette_admin.i18n import gettext, lazy_gettext
+
+from liuyan.api.admin.comment_filters import TypedFilter, model_choices, typed_filter
+from liuyan.api.admin.history import timeline
+from liuyan.api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
+from liuyan.api.admin.page import Page, services_of
+from liuyan.api.identity.roles import Role
+from liuyan.api.rest.cursor import decode_cursor, encode_cursor
+from liuyan.api.services import QUERY_SECONDS
+from liuyan.store import search
+from liuyan.store.comments import Keyset, comment_history
+
+PAGE_ROWS = 50
+
+
+class CommentsPage(Page):
+    """Filter and place stand in the URL: a page can be bookmarked, and the browser's buttons work."""
+
+    role = Role.REVIEWER
+    path = "/comments"
+    menu_label = lazy_gettext("Comments")
+    icon = "fa-solid fa-comments"
+    template: ClassVar[str] = "comments.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """A page of comments; none while the filter has a fault."""
+        typed = typed_filter(request)
+        after = _after(request)
+        page = await _search(request, typed, after) if typed.fields else search.Page([], None)
+        return {
+            "page_of_comments": page,
+            "next": _next_address(request, page.next),
+            "first": _next_address(request, None),
+            "beginning": after is None,
+            "values": typed.values,
+            "problems": typed.problems,
+            "summary": typed.summary,
+            "models": await model_choices(request),
+            "label_words": LABEL_WORDS,
+            "source_words": SOURCE_WORDS,
+            "history_path": history_path,
+            "script_words": _script_words(),
+        }
+
+    @route("/{platform}")
+    async def history_by_query(self, request: Request) -> Response:
+        """The page of a comment whose id a browser would take for a way up: ``?id=..``."""
+        return await self._history(request, request.path_params["platform"], request.query_params.get("id", ""))
+
+    @route("/{platform}/{id:anything}")
+    async def history(self, request: Request) -> Response:
+        """What became of one comment."""
+        return await self._history(request, request.path_params["platform"], request.path_params["id"])
+
+    async def _history(self, request: Request, platform: str, id: str) -> Response:
+        if not self.is_accessible(request):
+            raise HTTPException(403)
+        async with asyncio.timeout(QUERY_SECONDS):
+            history = await comment_history(services_of(request).store, platform, id)
+        if history is None:
+            raise HTTPException(404)
+        context = {
+            "history": history,
+            "timeline": timeline(history),
+            "platform": platform,
+            "id": id,
+            "title": gettext("Comment %(id)s") % {"id": id},
+            "label_words": LABEL_WORDS,
+            "source_words": SOURCE_WORDS,
+            "history_path": history_path,
+            "script_words": _script_words(),
+        }
+        return self.render(request, context, template="history.html")
+
+
+def history_path(platform: str, id: str) -> str:
+    """The address of a comment's page, below /admin. A browser takes `.` and `..` out of paths: such ids stand in the
+    query."""
+    start = f"/admin/comments/{quote(platform, safe='')}"
+    if {".", ".."} & set(id.split("/")):
+        return f"{start}?{urlencode({'id': id})}"
+    return f"{start}/{quote(id)}"
+
+
+async def _search(request: Request, typed: TypedFilter, after: Keyset | None) -> search.Page:
+    if typed.fields is None:
+        return search.Page([], None)
+    async with asyncio.timeout(QUERY_SECONDS):
+        return await search.list_comments(services_of(request).store, typed.fields.wanted(), after, PAGE_ROWS)
+
+
+def _after(request: Request) -> Keyset | None:
+    """The place in the URL; whoever typed another one begins with the newest."""
+    try:
+        return decode_cursor(request.query_params.get("after", ""))
+    except ValueError:
+        return None
+
+
+def _next_address(request: Request, place: Keyset | None) -> str:
+    """This page's address with another place."""
+    kept = [(name, value) for name, value in request.query_params.items() if name != "after" and value]
+    return "?" + urlencode([*kept, *([("after", encode_cursor(place))] if place else [])])
+
+
+def _script_words() -> dict[str, object]:
+    return {
+        "labels": {label: str(words) for label, words in LABEL_WORDS.items()},
+        "selected": gettext("{n} selected"),
+        "confirm": gettext("Mark {n} comments as “{label}”?"),
+        "stored": gettext("{n} stored as “{label}”."),
+        "edited": gettext("{n} were edited meanwhile and not stored: load the page anew to see their new texts."),
+        "erased": gettext("{n} were erased meanwhile."),
+        "undo": gettext("Undo all {n}"),
+        "undoing": gettext("Undoing: {n} of {all} …"),
+        "undone": gettext("{n} taken back."),
+        "notUndone": gettext("{n} could not be taken back: they were edited, erased or taken back already."),
+        "sources": {source: str(words) for source, words in SOURCE_WORDS.items()},
+        "editedHere": gettext(
+            "The comment was edited meanwhile: load the page anew, look at its new text and decide again."
+        ),
+    }

@@ -1,0 +1,138 @@
+// The list of comments: selecting by mouse and keys, and one label for all that is selected, with an undo.
+import { rest, say, words } from "./rest.js";
+import { element, fill, find, show } from "./review-page.js";
+
+const WORDS = words("comment-words");
+const LABELS = ["positive", "negative", "unclear", "spam"];
+// As many as one request may take back.
+const AT_ONCE = 50;
+const checks = [...document.querySelectorAll(".comment-check")];
+let last = null; // From here a click with Shift selects to.
+
+const selected = () => checks.filter((check) => check.checked);
+const put = (sentence, values) => Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), sentence);
+
+if (checks.length) {
+  find("list").addEventListener("submit", (event) => event.preventDefault());
+  find("list").addEventListener("click", click);
+  find("list").addEventListener("keydown", press);
+  find("select-all").addEventListener("change", (event) => select(checks, event.target.checked));
+  find("clear").addEventListener("click", () => select(checks, false));
+  document.addEventListener("keydown", pressLabel);
+  for (const button of document.querySelectorAll("#bulk [data-label]")) button.addEventListener("click", () => correct(button.dataset.label));
+  select([], true);
+}
+
+function click(event) {
+  const check = event.target.closest(".comment-check");
+  if (!check) return;
+  const [from, to] = [checks.indexOf(last ?? check), checks.indexOf(check)].sort((a, b) => a - b);
+  if (event.shiftKey && last) select(checks.slice(from, to + 1), check.checked);
+  else select([], true);
+  last = check;
+}
+
+function press(event) {
+  const place = checks.indexOf(event.target);
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (place < 0 || !step || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.preventDefault();
+  const next = checks[place + step];
+  if (!next) return;
+  if (event.shiftKey) select([event.target, next], true);
+  last = next;
+  next.focus();
+}
+
+function pressLabel(event) {
+  const typing = event.target.matches("textarea, select, input:not([type=checkbox])");
+  if (typing || event.ctrlKey || event.altKey || event.metaKey || event.repeat || find("confirm").open) return;
+  const label = LABELS[Number(event.key) - 1];
+  if (label && selected().length) correct(label);
+}
+
+function select(which, on) {
+  for (const check of which) check.checked = on;
+  const count = selected().length;
+  show("bulk", count > 0);
+  fill("selected", count ? put(WORDS.selected, { n: count }) : "");
+  find("select-all").checked = count === checks.length;
+  find("select-all").indeterminate = count > 0 && count < checks.length;
+}
+
+/** Ask, then give everything that is selected this label. */
+async function correct(label) {
+  const which = selected();
+  const values = { n: which.length, label: WORDS.labels[label] };
+  const reason = await confirmed(put(WORDS.confirm, values));
+  if (reason === null) return;
+  const comments = which.map(({ dataset }) => ({
+    platform: dataset.platform,
+    id: dataset.id,
+    version: Number(dataset.version),
+    text_digest: dataset.textDigest,
+  }));
+  try {
+    const { results } = await rest("POST", "/reviews/bulk", { label, reason: reason || null, comments });
+    which.forEach((check, place) => results[place].state === "reviewed" && showLabel(check, label, "review"));
+    select(checks, false);
+    tell(label, results, which);
+  } catch (problem) {
+    say(problem.message, "danger");
+  }
+}
+
+/** The reason that was given, empty where none was; null where the question was answered with no. */
+function confirmed(question) {
+  const dialog = find("confirm");
+  fill("confirm-title", question);
+  find("confirm-reason").value = "";
+  dialog.returnValue = "no";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes" ? find("confirm-reason").value.trim() : null), { once: true });
+  });
+}
+
+function tell(label, results, which) {
+  const count = (state) => results.filter((result) => result.state === state).length;
+  const made = results.flatMap((result, place) => (result.review ? [{ ...result, check: which[place] }] : []));
+  const sentences = [put(WORDS.stored, { n: made.length, label: WORDS.labels[label] })];
+  if (count("edited_meanwhile")) sentences.push(put(WORDS.edited, { n: count("edited_meanwhile") }));
+  if (count("no_comment")) sentences.push(put(WORDS.erased, { n: count("no_comment") }));
+  const undo = element("button", "btn btn-sm ms-2", put(WORDS.undo, { n: made.length }));
+  undo.type = "button";
+  undo.addEventListener("click", () => takeBack(made));
+  message(made.length === results.length ? "success" : "warning", sentences.join(" "), ...(made.length ? [undo] : []));
+  find("message").focus();
+}
+
+/** Take back what was just stored, in parts. */
+async function takeBack(made) {
+  const results = [];
+  try {
+    for (let at = 0; at < made.length; at += AT_ONCE) {
+      message("info", put(WORDS.undoing, { n: at, all: made.length }));
+      const reviews = made.slice(at, at + AT_ONCE).map(({ platform, id, review }) => ({ platform, id, number: review.number }));
+      results.push(...(await rest("POST", "/reviews/withdraw", { reviews })).results);
+    }
+  } catch (problem) {
+    message("danger", problem.message);
+  }
+  const done = results.filter((result) => result.state === "withdrawn").length;
+  results.forEach((result, place) => result.state === "withdrawn" && showLabel(made[place].check, result.label, result.label_source));
+  if (results.length < made.length) return;
+  const left = made.length - done;
+  message(left ? "warning" : "success", put(WORDS.undone, { n: done }) + (left ? ` ${put(WORDS.notUndone, { n: left })}` : ""));
+}
+
+function showLabel(check, label, source) {
+  const verdict = check.closest(".comment-row").querySelector(".comment-verdict");
+  const badge = label ? element("span", `badge comment-label comment-label-${label}`, WORDS.labels[label]) : "";
+  verdict.replaceChildren(badge, element("span", "text-secondary small comment-source", WORDS.sources[source] ?? ""));
+}
+
+function message(kind, sentence, ...more) {
+  const alert = element("div", `alert alert-${kind}`, sentence, ...more);
+  find("message").replaceChildren(alert);
+}

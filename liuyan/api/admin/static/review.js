@@ -1,0 +1,228 @@
+// The review page: one comment at a time, decided by a key. What is decided is sent in the background.
+import { rest, words } from "./rest.js";
+import { fill, find, show } from "./review-page.js";
+import { explain, showTask } from "./review-task.js";
+import { Queue } from "./review-queue.js";
+import { Sender } from "./review-sender.js";
+
+const WORDS = words("review-words");
+const LABELS = ["positive", "negative", "unclear", "spam"];
+// Words are coloured for who stops to read: whoever decides at once does not keep the model busy.
+const EXPLAIN_AFTER = 250;
+const UNDO_AT_MOST = 100;
+
+const form = find("decision");
+const made = []; // What was decided here, the newest last: { task, label, order }; label null is a skip.
+let current = null;
+let turn = 0; // Counts what was asked to be shown: an answer that comes too late is not shown over a newer one.
+let done = 0;
+let remaining = null;
+let explaining = null;
+
+const sender = new Sender(showSending);
+const queue = new Queue(words("review-wanted"), count, showFetching);
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  accept();
+});
+form.addEventListener("change", () => fill("accept-words", acceptWords()));
+find("skip").addEventListener("click", skip);
+find("undo").addEventListener("click", undo);
+find("retry").addEventListener("click", () => sender.retry());
+find("look-again").addEventListener("click", advance);
+find("show-keys").addEventListener("click", () => find("keys").showModal());
+document.addEventListener("keydown", press);
+window.addEventListener("beforeunload", (event) => sender.unsent && event.preventDefault());
+window.addEventListener("pageshow", (event) => event.persisted && window.location.reload());
+advance();
+
+/** Show the next comment; at once where it was fetched ahead. */
+async function advance() {
+  const mine = ++turn;
+  current = null;
+  const waiting = queue.ready ? null : setTimeout(() => showOnly("loading"), 150);
+  const task = await queue.next();
+  clearTimeout(waiting);
+  if (mine === turn) present(task);
+  else if (task) queue.putFirst(task);
+}
+
+function present(task, label = null) {
+  current = task;
+  showOnly(task ? "task" : "nothing");
+  if (!task) return announce(find("nothing").querySelector(".empty-title").textContent);
+  form.reset();
+  if (label) find(`label-${label}`).checked = true;
+  showTask(task, WORDS);
+  fill("accept-words", acceptWords());
+  window.scrollTo({ top: 0, behavior: "instant" });
+  announce(`${WORDS.next} ${task.comment.text}`);
+  clearTimeout(explaining);
+  explaining = setTimeout(() => explain(task, () => current === task), EXPLAIN_AFTER);
+}
+
+function press(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
+  if (typing(event.target) || find("keys").open) return;
+  const key = event.key.toLowerCase();
+  if (key === "?") find("keys").showModal();
+  else if (key === "z") undo();
+  else if (!current) return;
+  else if (LABELS[key - 1]) choose(LABELS[key - 1]);
+  else if (key === "s") skip();
+  else if (key === "enter" && !event.target.closest("a, button, summary")) accept();
+  else return;
+  event.preventDefault();
+}
+
+const typing = (target) => target.matches("textarea, select, input:not([type=radio]), [contenteditable]");
+
+function choose(label) {
+  const choice = find(`label-${label}`);
+  choice.checked = true;
+  fill("accept-words", acceptWords());
+  announce(WORDS.chosen[label]);
+}
+
+/** Store what was chosen, else what the model says, and go on. */
+function accept() {
+  if (!current) return;
+  const label = chosen() ?? current.modelLabel;
+  if (!label) return say(WORDS.chooseFirst);
+  const task = current;
+  const { platform, id, version, text_digest } = task.comment;
+  const reason = find("reason").value.trim() || null;
+  const order = sender.send(() => rest("POST", "/reviews", { platform, id, version, text_digest, label, reason }, { reload: false }));
+  const decision = { task, label, order };
+  order.answer.then(() => queue.forget(task.comment), (problem) => refused(decision, problem));
+  goOn(decision);
+}
+
+function skip() {
+  if (!current) return;
+  const { comment } = current;
+  const named = { platform: comment.platform, id: comment.id };
+  const order = sender.send(() => rest("POST", "/reviews/skip", named, { reload: false }));
+  order.answer.then(() => queue.forget(comment), () => {});
+  goOn({ task: current, label: null, order });
+}
+
+function goOn(decision) {
+  made.push(decision);
+  if (made.length > UNDO_AT_MOST) made.shift();
+  if (decision.label) countDecision(1);
+  say(null);
+  find("undo").disabled = false;
+  announce(decision.label ? WORDS.stored[decision.label] : WORDS.skipped);
+  advance();
+}
+
+/** Take the latest decision back and show its comment again, with the label that was chosen. */
+function undo() {
+  const decision = made.pop();
+  if (!decision) return say(WORDS.nothingToUndo);
+  find("undo").disabled = !made.length;
+  if (current) queue.putFirst(current);
+  if (decision.label) countDecision(-1);
+  if (!sender.cancel(decision.order)) takeBack(decision);
+  turn += 1;
+  queue.hold(decision.task);
+  present(decision.task, decision.label);
+  announce(WORDS.undone);
+}
+
+function takeBack({ task, label, order }) {
+  const { comment } = task;
+  if (label === null) {
+    sender.send(() => queue.claim(comment));
+    return;
+  }
+  const taken = sender.send(async () => {
+    const { number } = await order.answer;
+    const reviews = [{ platform: comment.platform, id: comment.id, number }];
+    return (await rest("POST", "/reviews/withdraw", { reviews }, { reload: false })).results[0];
+  });
+  taken.answer.then(
+    ({ state }) => state === "withdrawn" || say(WORDS.notUndone),
+    (problem) => say(problem.message),
+  );
+}
+
+/** A decision that was not stored: its comment comes next, as it stands now, and a sentence says why. */
+async function refused(decision, problem) {
+  const place = made.indexOf(decision);
+  if (place < 0) return; // It was undone meanwhile.
+  made.splice(place, 1);
+  find("undo").disabled = !made.length;
+  countDecision(-1);
+  queue.forget(decision.task.comment);
+  if (problem.code === "no_comment") return say(WORDS.erased);
+  const edited = problem.code === "edited_meanwhile";
+  say(edited ? WORDS.editedNext : `${problem.message} ${WORDS.comesNext}`);
+  const again = sender.send(() => queue.claim(decision.task.comment));
+  try {
+    queue.putFirst({ ...(await again.answer), edited });
+    if (!current) advance();
+  } catch (other) {
+    say(other.message);
+  }
+}
+
+function acceptWords() {
+  const label = chosen();
+  if (label) return WORDS.accept[label];
+  return current?.modelLabel ? WORDS.acceptModel[current.modelLabel] : WORDS.chooseFirst;
+}
+
+function chosen() {
+  return new FormData(form).get("label");
+}
+
+/** Take the server's numbers, but for the decisions that it did not know of when it counted. */
+function count(answer, asked) {
+  const possible = made.filter(({ label, order }) => label && (!order.settled || order.settled > asked)).length;
+  const unknown = Math.min(Math.max(done - answer.done_today, 0), possible);
+  done = answer.done_today + unknown;
+  remaining = { ...answer.remaining, count: Math.max(0, answer.remaining.count - unknown) };
+  showCounts();
+}
+
+function countDecision(change) {
+  done += change;
+  if (remaining && !remaining.more) remaining.count = Math.max(0, remaining.count - change);
+  showCounts();
+}
+
+function showCounts() {
+  fill("done-today", String(done));
+  fill("remaining", remaining ? `${remaining.count}${remaining.more ? "+" : ""}` : "–");
+}
+
+function showSending({ unsent, trouble }) {
+  find("sending").classList.toggle("is-sending", unsent > 0);
+  fill("sending", unsent ? WORDS.sending.replace("{n}", unsent) : WORDS.allStored);
+  const signedOut = trouble?.status === 401;
+  show("trouble", trouble !== null);
+  show("sign-in", signedOut);
+  if (trouble) fill("trouble-words", WORDS[signedOut ? "signedOut" : "notSent"].replace("{n}", unsent));
+}
+
+function showFetching(problem) {
+  if (problem) say(problem.status === 401 ? WORDS.signedOutEmpty : `${problem.message} ${WORDS.fetchAgain}`, "fetching");
+  else if (find("message").dataset.about === "fetching") say(null);
+}
+
+function say(sentence, about = "") {
+  show("message", sentence !== null);
+  fill("message", sentence ?? "");
+  find("message").dataset.about = about;
+}
+
+function announce(sentence) {
+  fill("announce", sentence);
+}
+
+function showOnly(name) {
+  for (const part of ["loading", "nothing", "task"]) show(part, part === name);
+}

@@ -1,0 +1,367 @@
+"""The review page, as people use it for hours: by keys, with a network that is not always there."""
+
+import statistics
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from liuyan.api.identity.roles import Role
+from liuyan.store.batch import Label
+from liuyan.store.comments import CommentHistory, comment_history
+from tests.admin.conftest import Site, Visits
+from tests.admin.looking import check_accessibility, shot
+from tests.admin.seed import MARKUP
+from tests.store.feed import arrival
+
+pytestmark = pytest.mark.timeout(120)
+# From a key pressed to the next frame after the comment has changed.
+MEASURE = """() => {
+    window.waits = [];
+    document.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter") return;
+        const pressed = performance.now();
+        const text = document.getElementById("text");
+        new MutationObserver((_, observer) => {
+            observer.disconnect();
+            requestAnimationFrame(() => setTimeout(() => window.waits.push(performance.now() - pressed)));
+        }).observe(text, { childList: true, characterData: true, subtree: true });
+    }, { capture: true });
+}"""
+
+
+async def fill(site: Site, platform: str, count: int, **changes: object) -> None:
+    """So many comments that wait, the first of them the most uncertain; each its own text."""
+    await site.feed.send(
+        *(
+            arrival(
+                f"{n}",
+                f"{platform} 的第 {n} 条：还行吧，说不上好也说不上坏",
+                created=n,
+                platform=platform,
+                probability=0.5 + (n + 1) / 1000,
+                uncertain=True,
+                **changes,  # type: ignore[arg-type]
+            )
+            for n in range(count)
+        )
+    )
+
+
+async def history(site: Site, platform: str, id: str) -> CommentHistory:
+    found = await comment_history(site.store, platform, id)
+    assert found is not None
+    return found
+
+
+async def label(site: Site, platform: str, id: str) -> tuple[str | None, str | None]:
+    """The label that is shown, and whose it is."""
+    comment = (await history(site, platform, id)).comment
+    assert comment is not None
+    return comment.label, comment.label_source
+
+
+async def shows(page: Page, text: str) -> None:
+    await expect(page.locator("#text")).to_contain_text(text)
+
+
+async def stored(page: Page) -> None:
+    await expect(page.locator("#sending")).to_have_text("已全部保存")
+
+
+async def test_twenty_comments_are_reviewed_by_keys_alone(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "keys", 21)
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=keys")
+    await shows(page, "keys 的第 0 条")
+    await expect(page.locator("#remaining")).to_have_text("21")
+    await page.evaluate(MEASURE)
+    keys = ["1", "2", "3", "4", ""]
+    for n in range(20):
+        await shows(page, f"keys 的第 {n} 条")
+        if keys[n % 5]:
+            await page.keyboard.press(keys[n % 5])
+        await page.keyboard.press("Enter")
+    await shows(page, "keys 的第 20 条")
+    await stored(page)
+    await expect(page.locator("#done-today")).to_have_text("20")
+    await expect(page.locator("#remaining")).to_have_text("1")
+    expected = ["positive", "negative", "unclear", "spam", "positive"]
+    for n in range(20):
+        assert await label(site, "keys", str(n)) == (expected[n % 5], "review")
+    waits = await page.evaluate("window.waits")
+    print(f"from Enter to the next comment: median {statistics.median(waits):.0f} ms, longest {max(waits):.0f} ms")
+    assert len(waits) == 20
+    assert statistics.median(waits) < 100
+
+
+async def test_a_comment_is_shown_with_its_context(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "context", 3, thread="售后")
+    await site.feed.send(
+        arrival(
+            "0",
+            "改过一次：客服态度一般，东西还可以",
+            created=0,
+            edited=30,
+            platform="context",
+            thread="售后",
+            probability=0.5,
+            uncertain=True,
+        )
+    )
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=context")
+    await shows(page, "改过一次")
+    await expect(page.locator("#model")).to_contain_text("正面")
+    await expect(page.locator("#versions")).to_contain_text("context 的第 0 条")
+    await expect(page.locator("#thread li")).to_have_count(2)
+    await expect(page.locator("#meta")).to_contain_text("售后")
+    await expect(page.locator("#legend")).to_be_visible()
+    assert await page.locator("#text").text_content() == "改过一次：客服态度一般，东西还可以"
+    await shot(page, "review")
+    await check_accessibility(page)
+
+
+async def test_undo_brings_the_comment_back_with_its_label(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "undo", 2)
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=undo")
+    await shows(page, "undo 的第 0 条")
+    await page.keyboard.press("4")
+    await page.keyboard.press("Enter")
+    await shows(page, "undo 的第 1 条")
+    await stored(page)
+    await page.keyboard.press("z")
+    await shows(page, "undo 的第 0 条")
+    await expect(page.locator("#label-spam")).to_be_checked()
+    await stored(page)
+    assert await label(site, "undo", "0") == ("positive", "active_model")
+    await page.keyboard.press("2")
+    await page.keyboard.press("Enter")
+    await shows(page, "undo 的第 1 条")
+    await stored(page)
+    assert await label(site, "undo", "0") == ("negative", "review")
+    rows = (await history(site, "undo", "0")).reviews
+    assert [(row.label, row.withdrawn, row.withdraws is not None) for row in rows] == [
+        ("negative", False, False),
+        ("spam", False, True),
+        ("spam", True, False),
+    ]
+
+
+async def test_a_skipped_comment_goes_to_somebody_else_and_can_be_brought_back(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "skip", 2)
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=skip")
+    await shows(page, "skip 的第 0 条")
+    await page.keyboard.press("s")
+    await shows(page, "skip 的第 1 条")
+    await stored(page)
+    other = await visits.open(Role.ADMIN, "/admin/review?platform=skip")
+    await shows(other, "skip 的第 0 条")
+    await other.close()
+    await page.keyboard.press("z")
+    await shows(page, "skip 的第 0 条")
+
+
+async def test_two_reviewers_get_different_comments(visits: Visits) -> None:
+    await fill(visits.site, "both", 12)
+    first = await visits.open(Role.REVIEWER, "/admin/review?platform=both")
+    await shows(first, "both 的第 0 条")
+    second = await visits.open(Role.ADMIN, "/admin/review?platform=both")
+    await shows(second, "both 的第 4 条")
+
+
+async def test_what_is_not_reviewed_is_let_go_on_leaving(visits: Visits) -> None:
+    await fill(visits.site, "leave", 1)
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=leave")
+    await shows(page, "leave 的第 0 条")
+    await page.goto("/admin/")
+    other = await visits.open(Role.ADMIN, "/admin/review?platform=leave")
+    await shows(other, "leave 的第 0 条")
+
+
+async def test_keys_are_shown_and_are_letters_while_typing(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "typing", 2)
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=typing")
+    await shows(page, "typing 的第 0 条")
+    await page.keyboard.press("?")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_be_visible()
+    await page.keyboard.press("2")
+    await shot(page, "review-keys")
+    await check_accessibility(page)
+    await page.keyboard.press("Escape")
+    await expect(dialog).not_to_be_visible()
+    await expect(page.locator("#label-negative")).not_to_be_checked()
+    await page.get_by_label("理由").fill("")
+    await page.get_by_label("理由").press_sequentially("1sz? 反话")
+    await shows(page, "typing 的第 0 条")
+    await page.locator("label[for=label-negative]").click()
+    await page.get_by_role("button", name="保存：负面").click()
+    await shows(page, "typing 的第 1 条")
+    await expect(page.get_by_label("理由")).to_have_value("")
+    await stored(page)
+    [review] = (await history(site, "typing", "0")).reviews
+    assert (review.label, review.reason, review.reviewer) == ("negative", "1sz? 反话", "小审")
+
+
+async def test_a_comment_that_was_edited_meanwhile_comes_again_with_its_new_text(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "edited", 3)
+    visits.allow("409")
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=edited")
+    await shows(page, "edited 的第 0 条")
+    await site.feed.send(
+        arrival("0", "完全改过的话", created=0, edited=50, platform="edited", label=Label.NEGATIVE, probability=0.4)
+    )
+    await page.keyboard.press("1")
+    await page.keyboard.press("Enter")
+    await shows(page, "edited 的第 1 条")
+    await expect(page.locator("#message")).to_contain_text("判断没有保存")
+    await shot(page, "review-edited")
+    await page.keyboard.press("Enter")
+    await shows(page, "完全改过的话")
+    await expect(page.locator("#edited")).to_be_visible()
+    assert await label(site, "edited", "0") == ("negative", "active_model")
+    await page.keyboard.press("3")
+    await page.keyboard.press("Enter")
+    await shows(page, "edited 的第 2 条")
+    await stored(page)
+    assert await label(site, "edited", "0") == ("unclear", "review")
+    await expect(page.locator("#done-today")).to_have_text(str(await done(page)))
+
+
+async def done(page: Page) -> int:
+    """How many reviews the server counts today."""
+    answer = await page.evaluate(
+        """async () => {
+            const { rest } = await import("/admin/static/rest.js");
+            return (await rest("POST", "/reviews/next", { filter: { platform: "nothing" } })).done_today;
+        }"""
+    )
+    assert isinstance(answer, int)
+    return answer
+
+
+async def test_nothing_is_lost_while_the_server_is_away(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "away", 3)
+    visits.allow("Failed to load resource")
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=away")
+    await shows(page, "away 的第 0 条")
+
+    async def cut(route: Route) -> None:
+        await route.abort()
+
+    await page.route("**/api/v1/reviews", cut)
+    for n, key in enumerate("24"):
+        await shows(page, f"away 的第 {n} 条")
+        await page.keyboard.press(key)
+        await page.keyboard.press("Enter")
+    await shows(page, "away 的第 2 条")
+    await expect(page.locator("#trouble")).to_contain_text("2 条尚未保存")
+    await shot(page, "review-away")
+    await check_accessibility(page)
+    assert await label(site, "away", "0") == ("positive", "active_model")
+    async with page.expect_event("dialog") as asked:
+        await page.evaluate("() => { setTimeout(() => window.location.reload()); }")
+    dialog = await asked.value
+    assert dialog.type == "beforeunload"
+    await dialog.dismiss()
+    await page.unroute("**/api/v1/reviews")
+    await page.get_by_role("button", name="立即重试").click()
+    await stored(page)
+    await expect(page.locator("#trouble")).not_to_be_visible()
+    assert await label(site, "away", "0") == ("negative", "review")
+    assert await label(site, "away", "1") == ("spam", "review")
+
+
+async def test_an_answer_that_was_lost_does_not_store_twice(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "lost", 2)
+    visits.allow("Failed to load resource")
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=lost")
+    await shows(page, "lost 的第 0 条")
+    answers: list[int] = []
+
+    async def lose(route: Route) -> None:
+        answer = await route.fetch()
+        answers.append(answer.status)
+        if len(answers) == 1:
+            await route.abort()
+        else:
+            await route.fulfill(response=answer)
+
+    await page.route("**/api/v1/reviews", lose)
+    await page.keyboard.press("Enter")
+    await shows(page, "lost 的第 1 条")
+    await stored(page)
+    assert answers == [201, 201]
+    assert len((await history(site, "lost", "0")).reviews) == 1
+
+
+async def test_who_was_signed_out_signs_in_elsewhere_and_goes_on(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "signed", 2)
+    visits.allow("401")
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=signed")
+    await shows(page, "signed 的第 0 条")
+    kept = await page.context.cookies()
+    await page.context.clear_cookies(name="liuyan_session")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#trouble")).to_contain_text("已退出登录")
+    await expect(page.get_by_role("link", name="在另一个标签页登录")).to_be_visible()
+    await page.context.add_cookies(kept)  # type: ignore[arg-type]
+    await page.get_by_role("button", name="立即重试").click()
+    await stored(page)
+    assert await label(site, "signed", "0") == ("positive", "review")
+
+
+async def test_an_empty_queue_says_what_to_do(visits: Visits) -> None:
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=empty")
+    await expect(page.locator("#nothing").get_by_text("没有符合筛选条件的待审核评论")).to_be_visible()
+    await shot(page, "review-empty")
+    await check_accessibility(page)
+    await fill(visits.site, "empty", 1)
+    await page.get_by_role("button", name="再看一次").click()
+    await shows(page, "empty 的第 0 条")
+
+
+async def test_a_wrong_filter_is_explained(visits: Visits) -> None:
+    page = await visits.open(Role.REVIEWER, "/admin/review?probability_from=2&platform=GROSS")
+    await expect(page.get_by_text("请填写 0 到 1 之间的数。")).to_be_visible()
+    await expect(page.get_by_text("平台名只含小写字母、数字、_ 和 -。")).to_be_visible()
+
+
+async def test_markup_is_text(visits: Visits) -> None:
+    site = visits.site
+    text = f"{MARKUP} <script>alert(2)</script>"
+    await site.feed.send(
+        arrival(
+            "<b>1</b>/../x",
+            text,
+            platform="markup",
+            author="<i>李</i>",
+            thread="<u>帖</u>",
+            uncertain=True,
+            probability=0.5,
+        ),
+        arrival("2", text, created=1, platform="markup", author="<i>李</i>", thread="<u>帖</u>"),
+    )
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=markup&text=%3Cscript")
+    await shows(page, text)
+    await expect(page.locator("#meta")).to_contain_text("<i>李</i>")
+    await expect(page.locator("#meta")).to_contain_text("<u>帖</u>")
+    await expect(page.locator("#thread")).to_contain_text(text)
+    await expect(page.locator("#legend")).to_be_visible()
+    assert await page.locator("#text").text_content() == text
+    assert await page.locator("#task img, #task b, #task i, #task u, #task script").count() == 0
+
+
+async def test_the_page_speaks_english(visits: Visits) -> None:
+    await fill(visits.site, "english", 1)
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=english", language="en-GB")
+    await shows(page, "english 的第 0 条")
+    await expect(page.get_by_role("button", name="Accept the model's: Positive")).to_be_visible()
+    await shot(page, "review-english")
