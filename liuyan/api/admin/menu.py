@@ -4,10 +4,12 @@ from starlette_admin.views import BaseView
 
 from liuyan.api.admin.account import AccountPage
 from liuyan.api.admin.audit import AuditPage
+from liuyan.api.admin.comments import CommentsPage
 from liuyan.api.admin.dead_letters import DeadLettersPage
 from liuyan.api.admin.detect import DetectPage
 from liuyan.api.admin.models import ModelsPage
 from liuyan.api.admin.notices import NoticesPage
+from liuyan.api.admin.review import ReviewPage
 from liuyan.api.admin.sign_in import PasswordPage, SignInPage, SignOutPage, SignUpPage
 from liuyan.api.admin.users import UsersPage
 
@@ -15,6 +17,8 @@ from liuyan.api.admin.users import UsersPage
 def pages() -> list[BaseView]:
     """The pages behind the home page; each leaves itself out of the menu of whoever lacks its role."""
     return [
+        ReviewPage(),
+        CommentsPage(),
         DetectPage(),
         NoticesPage(),
         DeadLettersPage(),
