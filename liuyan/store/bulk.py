@@ -187,6 +187,7 @@ GIVEN_REVIEW_COLUMNS = (
     "from_label",
     "from_source",
     "from_model_number",
+    "from_model_label",
     "from_probability",
     "replaces",
     "withdraws",

@@ -58,22 +58,22 @@ def check_revision(connection: Connection) -> None:
     )
 
 
-async def migrate(engine: AsyncEngine, report: Report) -> int:
-    """Apply what is missing; ``report`` gets a sentence for each step. Gives the number of steps.
+async def migrate(engine: AsyncEngine, report: Report, to: str = "head") -> int:
+    """Apply what is missing up to the revision ``to``; ``report`` gets a sentence for each step. Gives their number.
 
     Raises DatabaseUnavailableError, and StoreError when another process holds the lock for too long.
     """
     try:
         async with engine.connect() as connection:
             writer = await connection.execution_options(**{WRITES: True})
-            steps = await writer.run_sync(_migrate, report)
+            steps = await writer.run_sync(_migrate, report, to)
             await writer.commit()
     except (SQLAlchemyError, OSError) as error:
         raise unavailable(error, engine.url) from error
     return steps
 
 
-def _migrate(connection: Connection, report: Report) -> int:
+def _migrate(connection: Connection, report: Report, to: str) -> int:
     """On SQLite the whole upgrade is one transaction that holds the writer's place; servers commit at each table
     definition, so there a named lock of the session keeps others out."""
     server = connection.dialect.name != "sqlite"
@@ -92,7 +92,7 @@ def _migrate(connection: Connection, report: Report) -> int:
     config = _configuration()
     config.attributes["connection"] = connection
     config.attributes["on_version_apply"] = applied
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
     if server:
         connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _lock_name(connection)})
     return steps

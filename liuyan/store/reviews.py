@@ -248,6 +248,7 @@ def _row(
         from_label,
         from_source,
         comment.model,
+        None if prediction is None else prediction.label,
         None if prediction is None else prediction.probability,
         None if replaces is None else replaces.number,
         withdraws,
@@ -278,15 +279,9 @@ async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, Standi
 
 def _work(session: WriteSession, actor: Actor, comment: _Locked, opinion: Opinion) -> ReviewerCount:
     """The count of a reviewer's work that this review is in."""
-    return _counted(stored_time(session.now), actor.user_number, comment.key[0], comment.model, comment, opinion.label)
-
-
-def _counted(
-    reviewed_at: datetime, reviewer: int | None, platform: str, model: int | None, comment: _Locked, label: str
-) -> ReviewerCount:
-    prediction = None if model is None else comment.predictions.get(model)
-    model_label = "" if prediction is None else prediction.label
-    return hour_of(reviewed_at), reviewer or NOBODY, model or NOBODY, platform, model_label, label
+    said = None if comment.prediction is None else comment.prediction.label
+    hour = hour_of(stored_time(session.now))
+    return hour, actor.user_number or NOBODY, comment.model or NOBODY, comment.key[0], said or "", opinion.label
 
 
 async def _count(session: WriteSession, changes: Mapping[ReviewerCount, int]) -> None:
@@ -352,7 +347,9 @@ async def _undo(
 
 async def _uncount(session: WriteSession, comment: _Locked, taken: Decision) -> None:
     """Take a review out of the reviewer's work, from the hour in which it was counted."""
-    query = select(reviews.c.reviewed_at, reviews.c.from_model_number).where(reviews.c.number == taken.number)
-    reviewed_at, model = (await session.connection.execute(query)).one()
-    counted = _counted(reviewed_at, taken.reviewer_number, comment.key[0], model, comment, taken.label)
+    columns = reviews.c
+    query = select(columns.reviewed_at, columns.from_model_number, columns.from_model_label)
+    reviewed_at, model, said = (await session.connection.execute(query.where(columns.number == taken.number))).one()
+    reviewer = taken.reviewer_number or NOBODY
+    counted = (hour_of(reviewed_at), reviewer, model or NOBODY, comment.key[0], said or "", taken.label)
     await _count(session, {counted: -1})

@@ -175,3 +175,14 @@ def _predicted(column: Column[Any], known: Models, models: Sequence[int]) -> lis
     newest = of_comment.order_by(predictions.c.model_number.desc()).limit(1)
     chosen = [of_comment.where(predictions.c.model_number == number) for number in active]
     return [*(query.scalar_subquery() for query in (*chosen, newest)), null()]
+
+
+async def sample_texts(store: Store, wanted: CommentFilter, limit: int) -> list[str]:
+    """At most ``limit`` texts of the newest comments that ``wanted`` finds, for what needs the words themselves; fewer
+    when time is up. Raises TransientStoreError."""
+    async with store.reading() as connection:
+        known = await read_models(connection)
+        if _impossible(wanted, known):
+            return []
+        rows, _ = await _search(connection, wanted, known, None, limit)
+    return [row.text for row in rows]

@@ -117,6 +117,7 @@ reviews = Table(
     Column("from_label", ExactString(8)),
     Column("from_source", ExactString(16)),
     Column("from_model_number", BigInteger),
+    Column("from_model_label", ExactString(8)),
     Column("from_probability", Double),
     # The review of the same text that stood before this one, and the one that this row takes back.
     Column("replaces", BigInteger),

@@ -5,13 +5,22 @@ import sys
 from asyncio.subprocess import PIPE
 
 import pytest
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
 from liuyan.store.admin_tables import metadata
 from liuyan.store.errors import ErasureKeyError, MigrationsPendingError
 from liuyan.store.migrate import migrate, newest_revision
 from liuyan.store.store import Store
+from liuyan.store.tables import comments, predictions
 from tests.store.feed import ERASURE_KEY
+
+TIME = "'2026-01-31 22:30:00.000000'"
+BEFORE_REVIEWS = (
+    "INSERT INTO comments (number, platform, id, text, version, created_at, stored_at, changed_at, claimed_by) "
+    f"VALUES (1, 'forum', '1', 'x', 1, {TIME}, {TIME}, {TIME}, 1)",
+    "INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at) "
+    f"VALUES (1, 1, 'positive', 0.9, 0, {TIME}), (1, 2, 'negative', 0.35, 1, {TIME})",
+)
 
 
 def definitions(connection: Connection) -> dict[str, list[str]]:
@@ -50,6 +59,20 @@ async def test_migrations_make_the_tables_of_the_program(every_database_url: str
     assert migrated.pop("alembic_version")
     assert migrated == described
     assert len(described) == len(metadata.tables)
+
+
+async def test_comments_that_are_there_get_right_values(every_database_url: str) -> None:
+    async with Store.open(every_database_url) as store:
+        await migrate(store.engine, lambda step: None, to="0002")
+        async with store.engine.begin() as connection:
+            for statement in BEFORE_REVIEWS:
+                await connection.execute(text(statement))
+        await migrate(store.engine, lambda step: None)
+        async with store.reading() as connection:
+            rows = (await connection.execute(select(predictions).order_by(predictions.c.model_number))).all()
+            comment = (await connection.execute(select(comments))).one()
+    assert [(row.reviewed, row.distance) for row in rows] == [(False, pytest.approx(0.4)), (False, pytest.approx(0.15))]
+    assert (comment.review_label, comment.audit_rank) == (None, None)
 
 
 async def test_steps_are_reported_once(every_database_url: str) -> None:

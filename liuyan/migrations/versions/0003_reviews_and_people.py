@@ -51,6 +51,7 @@ def _reviews() -> None:
         sa.Column("from_label", ExactString(8)),
         sa.Column("from_source", ExactString(16)),
         sa.Column("from_model_number", sa.BigInteger),
+        sa.Column("from_model_label", ExactString(8)),
         sa.Column("from_probability", sa.Double),
         sa.Column("replaces", sa.BigInteger),
         sa.Column("withdraws", sa.BigInteger),

@@ -1,0 +1,228 @@
+"""What the labels say over time, by platform and by hour of the week, and what reviewers change of it.
+
+All but the audit sample comes from counts: those that each batch keeps by the hour, and what standing reviews change of
+them. So it costs the same however many comments there are. Counted is what one model has labelled, the active one
+unless another is asked for, under the label that is shown.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, FromClause, distinct, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import BigInteger
+
+from liuyan.store.models import read_models
+from liuyan.store.store import Store
+from liuyan.store.tables import hourly_counts, review_changes
+
+HOURS_OF_WEEK = 168
+# A Monday, so that weeks begin on one.
+BEGINNING = datetime(1970, 1, 5, tzinfo=UTC)
+
+# Gives the hours of one group the same number.
+Numbered = Callable[[ColumnElement[Any]], ColumnElement[Any]]
+
+
+class Bucket(Enum):
+    """How long a point on the line of time is, in minutes."""
+
+    HOUR = 60
+    DAY = 24 * 60
+    WEEK = 7 * 24 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class CountFilter:
+    """Which comments are counted, by when they were written and where; None does not filter. ``created_from`` is
+    included, ``created_to`` is not, and both count from the full hour; ``model`` (SHA-256) None is the active one."""
+
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    platform: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """How many comments are shown under each label, of how many the model was uncertain, how many were reviewed, and
+    of how many of these the review says something else than the model."""
+
+    positive: int = 0
+    negative: int = 0
+    unclear: int = 0
+    spam: int = 0
+    uncertain: int = 0
+    reviewed: int = 0
+    corrected: int = 0
+
+    @property
+    def comments(self) -> int:
+        """All of them."""
+        return self.positive + self.negative + self.unclear + self.spam
+
+
+@dataclass(frozen=True, slots=True)
+class TimeMix:
+    """What was written from ``start`` on, until the next bucket begins."""
+
+    start: datetime
+    mix: Mix
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformMix:
+    """What was written on one platform."""
+
+    platform: str
+    mix: Mix
+
+
+@dataclass(frozen=True, slots=True)
+class HourOfWeekMix:
+    """What was written in one hour of the week; ``weekday`` 0 is Monday, ``hour`` 0..23."""
+
+    weekday: int
+    hour: int
+    mix: Mix
+
+
+async def mix_over_time(store: Store, wanted: CountFilter, bucket: Bucket, offset: timedelta) -> list[TimeMix]:
+    """The labels over time, oldest first, in buckets of the time zone that is ``offset`` from UTC; a bucket in which
+    nothing was written is left out. Raises TransientStoreError."""
+
+    def numbered(hour: ColumnElement[Any]) -> ColumnElement[Any]:
+        return (minutes_since(hour) + _minutes(offset)) // bucket.value
+
+    counted = await _count(store, wanted, numbered)
+    length = timedelta(minutes=bucket.value)
+    return [TimeMix(BEGINNING + int(number) * length - offset, mix) for number, mix in sorted(counted)]
+
+
+async def mix_by_platform(store: Store, wanted: CountFilter) -> list[PlatformMix]:
+    """The labels of each platform, the largest first. Raises TransientStoreError."""
+    counted = [PlatformMix(platform, mix) for platform, mix in await _count(store, wanted, None)]
+    return sorted(counted, key=lambda one: (-one.mix.comments, one.platform))
+
+
+async def mix_by_hour_of_week(store: Store, wanted: CountFilter, offset: timedelta) -> list[HourOfWeekMix]:
+    """The labels of each hour of the week in the time zone that is ``offset`` from UTC. Raises TransientStoreError."""
+
+    def numbered(hour: ColumnElement[Any]) -> ColumnElement[Any]:
+        return ((minutes_since(hour) + _minutes(offset)) // Bucket.HOUR.value) % HOURS_OF_WEEK
+
+    counted = sorted(await _count(store, wanted, numbered))
+    return [HourOfWeekMix(*divmod(int(number), 24), mix) for number, mix in counted]
+
+
+async def mix_of_all(store: Store, wanted: CountFilter) -> Mix:
+    """All comments together. Raises TransientStoreError."""
+    return _sum(mix for _, mix in await _count(store, wanted, None))
+
+
+def _sum(mixes: Iterable[Mix]) -> Mix:
+    names = Mix.__dataclass_fields__
+    listed = list(mixes)
+    return Mix(**{name: sum(getattr(mix, name) for mix in listed) for name in names})
+
+
+async def _count(store: Store, wanted: CountFilter, numbered: Numbered | None) -> list[tuple[Any, Mix]]:
+    """The mix of each group: by what ``numbered`` makes of the hour, else by platform."""
+    async with store.reading() as connection:
+        model = await read_model_number(connection, wanted)
+        if model is None:
+            return []
+        platforms = await _platforms(connection, model) if wanted.platform is None else [wanted.platform]
+        counted = await _rows(connection, hourly_counts.c.uncertain, wanted, model, platforms, numbered)
+        changed = await _rows(connection, review_changes.c.reviewed_label, wanted, model, platforms, numbered)
+    mixes: dict[Any, Mix] = {}
+    for group, label, uncertain, n in counted:
+        mixes[group] = _added(mixes.get(group, Mix()), label, bool(uncertain), n)
+    for group, label, reviewed, n in changed:
+        mixes[group] = _changed(mixes.get(group, Mix()), label, reviewed, n)
+    return list(mixes.items())
+
+
+def _added(mix: Mix, label: str, uncertain: bool, n: int) -> Mix:
+    """The mix with ``n`` more comments of the model's ``label``."""
+    more = {label: getattr(mix, label) + n}
+    return replace(mix, uncertain=mix.uncertain + n if uncertain else mix.uncertain, **more)
+
+
+def _changed(mix: Mix, label: str, reviewed: str, n: int) -> Mix:
+    """The mix with ``n`` comments of the model's ``label`` that reviewers label ``reviewed``."""
+    mix = replace(mix, reviewed=mix.reviewed + n)
+    if label == reviewed:
+        return mix
+    moved = {label: getattr(mix, label) - n, reviewed: getattr(mix, reviewed) + n}
+    return replace(mix, corrected=mix.corrected + n, **moved)
+
+
+async def read_model_number(connection: AsyncConnection, wanted: CountFilter) -> int | None:
+    """The number of the model that is counted; None when there is none."""
+    for model in (await read_models(connection)).values():
+        if model.active if wanted.model is None else model.sha256 == wanted.model:
+            return model.number
+    return None
+
+
+async def _platforms(connection: AsyncConnection, model: int) -> Sequence[str]:
+    """The platforms that have comments: with their names the hours of each are one range of the primary key."""
+    query = select(distinct(hourly_counts.c.platform)).where(hourly_counts.c.model_number == model)
+    return (await connection.execute(query)).scalars().all()
+
+
+async def _rows(
+    connection: AsyncConnection,
+    other: Column[Any],
+    wanted: CountFilter,
+    model: int,
+    platforms: Sequence[str],
+    numbered: Numbered | None,
+) -> list[tuple[Any, str, Any, int]]:
+    """Group, label, the column ``other`` of a table of counts, and the sum of n."""
+    table = other.table
+    group = table.c.platform if numbered is None else numbered(table.c.hour)
+    columns = [group.label("grouped"), table.c.label, other]
+    query = (
+        select(*columns, func.sum(table.c.n))
+        .where(table.c.model_number == model, table.c.platform.in_(platforms), *_written_within(table, wanted))
+        .group_by(*columns)
+    )
+    return [(row[0], row[1], row[2], int(row[3])) for row in await connection.execute(query)]
+
+
+def _written_within(table: FromClause, wanted: CountFilter) -> list[ColumnElement[bool]]:
+    """The condition on a table of counts by ``hour``."""
+    return [
+        *([] if wanted.created_from is None else [table.c.hour >= wanted.created_from]),
+        *([] if wanted.created_to is None else [table.c.hour < wanted.created_to]),
+    ]
+
+
+def _minutes(offset: timedelta) -> int:
+    return offset // timedelta(minutes=1)
+
+
+class minutes_since(FunctionElement[int]):  # noqa: N801 (a function of SQL)
+    """Minutes from BEGINNING to a time."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(minutes_since)
+def _on_servers(element: minutes_since, compiler: SQLCompiler, **how: Any) -> str:
+    return f"TIMESTAMPDIFF(MINUTE, '1970-01-05 00:00:00', {compiler.process(element.clauses, **how)})"
+
+
+@compiles(minutes_since, "sqlite")
+def _on_sqlite(element: minutes_since, compiler: SQLCompiler, **how: Any) -> str:
+    hour = compiler.process(element.clauses, **how)
+    return f"((CAST(strftime('%s', {hour}) AS INTEGER) - {int(BEGINNING.timestamp())}) / 60)"
