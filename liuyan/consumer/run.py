@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import gc
 import signal
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -27,6 +28,8 @@ from liuyan.model.artifact import find_artifact
 from liuyan.model.labeller import Labeller, load_labeller
 from liuyan.settings import Settings
 from liuyan.store.batch import ModelRow
+from liuyan.store.errors import StoreError
+from liuyan.store.faults import broke_off
 from liuyan.store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -37,6 +40,8 @@ SETTLE_SECONDS = 10.0
 DRAIN_SECONDS = 8.0
 LEAVE_SECONDS = 3.0
 ADMINISTRATION_SECONDS = 5.0
+START_WAITS_SECONDS = (0.1, 0.5, 1.0, 2.0, 4.0)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +84,10 @@ async def _consume(
     url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
     async with Store.open(url, lock_wait_seconds=settings.lock_wait_seconds) as store:
         # What takes no time to find wrong is looked at before the model is loaded, which takes seconds.
-        await asyncio.gather(store.check_ready(erasure_key), _check_topics(topics, settings.topics))
-        path = model_path or await _find_model(store, settings)
+        await asyncio.gather(_patiently(lambda: store.check_ready(erasure_key)), _check_topics(topics, settings.topics))
+        path = model_path or await _patiently(lambda: _find_model(store, settings))
         labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
-        identity = await identify(store, labeller, settings.group, shadow=shadow)
+        identity = await _patiently(lambda: identify(store, labeller, settings.group, shadow=shadow))
         # The vocabulary and PyTorch live as long as we do: the garbage collector need not look at them again and again.
         gc.freeze()
         worker = Worker(
@@ -95,6 +100,19 @@ async def _consume(
         )
         with worker:
             await _Running(settings, store, topics, worker, metrics, identity).run(stop, begun)
+
+
+async def _patiently(question: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Ask a database again that ended the session in the middle; one that is not there is told at once."""
+    for seconds in START_WAITS_SECONDS:
+        try:
+            return await question()
+        except StoreError as error:
+            if not broke_off(error):
+                raise
+            log.warning("the database broke off, trying again", error=str(error), seconds=seconds)
+        await asyncio.sleep(seconds)
+    return await question()
 
 
 async def _find_model(store: Store, settings: Settings) -> Path | None:

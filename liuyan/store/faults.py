@@ -15,6 +15,7 @@ TRANSIENT = frozenset(
 )
 # Content that no row can hold: too large, out of range, not representable.
 PERMANENT = frozenset({1048, 1118, 1153, 1264, 1265, 1292, 1300, 1366, 1406, 1416, 1958, 3140, 3141, 3144, 3903})
+NOBODY_LISTENS = 2003
 SQLITE_TRANSIENT = frozenset({5, 6, 9, 10, 13, 14})  # busy, locked, interrupted, input/output, full, cannot open
 SQLITE_PERMANENT = frozenset({18, 20})  # too big, mismatch
 
@@ -39,6 +40,17 @@ def sort_fault(error: BaseException) -> StoreError:
     return StoreError(f"The database refused: {message}.")
 
 
+def broke_off(error: StoreError) -> bool:
+    """Whether the database was there and ended the session in the middle, or was busy: the same again may work soon.
+
+    One that is not there at all, or does not answer for long, is not meant.
+    """
+    cause = error.__cause__
+    if not isinstance(cause, DBAPIError) or describe(cause)[0] == NOBODY_LISTENS:
+        return False
+    return isinstance(sort_fault(cause), TransientStoreError)
+
+
 def describe(error: DBAPIError) -> tuple[int | None, str]:
     """The server's number, where it has one, and its message in one line."""
     arguments = error.orig.args if error.orig is not None else ()
@@ -61,7 +73,7 @@ def unavailable(error: BaseException, url: URL) -> DatabaseUnavailableError:
         1049: f"There is no database {url.database} at {place}: create it, or mend LIUYAN_DATABASE_URL.",
         1142: f"The user {url.username} lacks a right in the database {url.database} at {place}: {message}.",
         1698: f"The database at {place} refuses the user {url.username}: mend user or password in LIUYAN_DATABASE_URL.",
-        2003: f"No database answers at {place}: start it, or mend LIUYAN_DATABASE_URL.",
+        NOBODY_LISTENS: f"No database answers at {place}: start it, or mend LIUYAN_DATABASE_URL.",
     }
     tls = _tls_fault(cause)
     if tls is not None:
