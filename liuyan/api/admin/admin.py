@@ -51,6 +51,10 @@ class Site(BaseAdmin):
         env.globals["asset"] = asset_url
         env.globals["plotly"] = plotly_url
 
+    def _collect_core_routes(self) -> list[Route]:
+        """None of the library's routes for lists and forms of its own: every page is ours, with a role of its own."""
+        return []
+
     async def _render_error(self, request: Request, exc: Exception = HTTPException(500)) -> Response:
         """A page in the layout; nothing of the inside is told."""
         status = exc.status_code if isinstance(exc, HTTPException) else _status_of(exc)

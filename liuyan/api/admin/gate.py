@@ -57,10 +57,11 @@ class KeepOut:
         request.state.is_anonymous = user is None
         if user is not None:
             request.state.admin_user = user
-        if user is None and not getattr(getattr(route, "endpoint", None), "_login_not_required", False):
+        for_everybody = getattr(getattr(route, "endpoint", None), "_login_not_required", False)
+        if user is None and not for_everybody:
             await self._send_to(request, "login")(scope, receive, send)
             return
-        if user is not None and _must_change_password(request) and _name_of(route) not in PASSWORD_ROUTES:
+        if _must_change_password(request) and not for_everybody and _name_of(route) not in PASSWORD_ROUTES:
             await self._send_to(request, "password")(scope, receive, send)
             return
         await self.app(scope, receive, send)

@@ -1,0 +1,250 @@
+"""Every route and every role: allowed, or 401, 403 or the way to the sign-in page. A new route is one line in ROUTES.
+
+It fails when a route is missing here, when one here is gone, and when one answers another than the table says.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import httpx2 as httpx
+import pytest
+from starlette.routing import BaseRoute, Mount
+from starlette_admin.security import csrf
+
+from liuyan.api.identity.cookies import SESSION
+from liuyan.api.identity.roles import Role
+from liuyan.api.identity.secrets import digest_of, new_secret
+from liuyan.store.sessions import Session, add_session
+from tests.api.conftest import Api
+from tests.api.people import Person, add_person, csrf_token
+
+pytestmark = pytest.mark.timeout(180)
+
+EVERYBODY = "everybody"
+SIGNED_IN = "signed in"  # Even with a password that must be changed first.
+USER, REVIEWER, ADMIN = Role.USER, Role.REVIEWER, Role.ADMIN
+
+ROUTES: dict[str, str] = {
+    "GET /": EVERYBODY,
+    "GET /admin": EVERYBODY,  # Both only lead to the home page.
+    "GET /docs": EVERYBODY,
+    "GET /docs/start.js": EVERYBODY,
+    "GET /docs/assets/{path}": EVERYBODY,
+    "GET /openapi.json": EVERYBODY,
+    # The REST API.
+    "GET /api/v1/comments": REVIEWER,
+    "GET /api/v1/comments/{platform}/{id:anything}": REVIEWER,
+    "GET /api/v1/reviews": REVIEWER,
+    "POST /api/v1/reviews": REVIEWER,
+    "POST /api/v1/reviews/next": REVIEWER,
+    "POST /api/v1/reviews/claim": REVIEWER,
+    "POST /api/v1/reviews/renew": REVIEWER,
+    "POST /api/v1/reviews/release": REVIEWER,
+    "POST /api/v1/reviews/skip": REVIEWER,
+    "POST /api/v1/reviews/bulk": REVIEWER,
+    "POST /api/v1/reviews/withdraw": REVIEWER,
+    "POST /api/v1/predict": USER,
+    "POST /api/v1/predict/file": USER,
+    "POST /api/v1/detections": USER,
+    "GET /api/v1/notices": USER,
+    "GET /api/v1/notices/{number}": ADMIN,
+    "POST /api/v1/notices": ADMIN,
+    "PUT /api/v1/notices/{number}": ADMIN,
+    "POST /api/v1/notices/{number}/withdraw": ADMIN,
+    "POST /api/v1/notices/{number}/restore": ADMIN,
+    "DELETE /api/v1/notices/{number}": ADMIN,
+    "GET /api/v1/dead-letters": ADMIN,
+    "GET /api/v1/dead-letters/{number}": ADMIN,
+    "POST /api/v1/dead-letters/requeue": ADMIN,
+    "POST /api/v1/dead-letters/discard": ADMIN,
+    "GET /api/v1/models": ADMIN,
+    "POST /api/v1/models/{number}/activate": ADMIN,
+    "GET /api/v1/account": SIGNED_IN,
+    "PATCH /api/v1/account": USER,
+    "POST /api/v1/account/password": SIGNED_IN,
+    "GET /api/v1/account/sessions": USER,
+    "DELETE /api/v1/account/sessions": USER,
+    "DELETE /api/v1/account/sessions/{id}": USER,
+    "GET /api/v1/account/tokens": USER,
+    "POST /api/v1/account/tokens": USER,
+    "DELETE /api/v1/account/tokens/{number}": USER,
+    "GET /api/v1/users": ADMIN,
+    "POST /api/v1/users": ADMIN,
+    "GET /api/v1/users/{number}": ADMIN,
+    "PATCH /api/v1/users/{number}": ADMIN,
+    "POST /api/v1/users/{number}/approve": ADMIN,
+    "POST /api/v1/users/{number}/disable": ADMIN,
+    "POST /api/v1/users/{number}/enable": ADMIN,
+    "POST /api/v1/users/{number}/reset-password": ADMIN,
+    "POST /api/v1/users/{number}/sign-out": ADMIN,
+    "GET /api/v1/audit": ADMIN,
+    # The pages.
+    "GET /admin/static/{path}": EVERYBODY,
+    "GET /admin/static/plotly.min.js": EVERYBODY,
+    "GET /admin/login": EVERYBODY,
+    "POST /admin/login": EVERYBODY,
+    "GET /admin/sign-up": EVERYBODY,
+    "POST /admin/sign-up": EVERYBODY,
+    "POST /admin/logout": EVERYBODY,  # It leads to the sign-in page, whoever asks.
+    "GET /admin/password": SIGNED_IN,
+    "POST /admin/password": SIGNED_IN,
+    "GET /admin/": USER,
+    "GET /admin/detect": USER,
+    "GET /admin/review": REVIEWER,
+    "GET /admin/comments": REVIEWER,
+    "GET /admin/comments/{platform}": REVIEWER,
+    "GET /admin/comments/{platform}/{id:anything}": REVIEWER,
+    "GET /admin/notices": ADMIN,
+    "GET /admin/notices/new": ADMIN,
+    "POST /admin/notices/new": ADMIN,
+    "GET /admin/notices/{number:int}": ADMIN,
+    "POST /admin/notices/{number:int}": ADMIN,
+    "POST /admin/notices/{number:int}/{action:str}": ADMIN,
+    "GET /admin/dead-letters": ADMIN,
+    "POST /admin/dead-letters": ADMIN,
+    "GET /admin/dead-letters/{number:int}": ADMIN,
+    "GET /admin/models": ADMIN,
+    "POST /admin/models/{number:int}/activate": ADMIN,
+    "GET /admin/account": USER,
+    "POST /admin/account/details": USER,
+    "POST /admin/account/sessions/end": USER,
+    "POST /admin/account/tokens": USER,
+    "POST /admin/account/tokens/{number:int}/revoke": USER,
+    "GET /admin/users": ADMIN,
+    "GET /admin/users/new": ADMIN,
+    "POST /admin/users/new": ADMIN,
+    "GET /admin/users/{number:int}": ADMIN,
+    "POST /admin/users/{number:int}": ADMIN,
+    "POST /admin/users/{number:int}/{action:str}": ADMIN,
+    "GET /admin/audit": ADMIN,
+    "GET /admin/audit/export.csv": ADMIN,
+}
+# What stands for the parts of a path: nothing that there is, so that nothing is changed.
+SAMPLES = {"number": "999999", "id": "0" * 64, "platform": "forum", "action": "nothing", "path": "nothing.txt"}
+
+
+class Kind(StrEnum):
+    """Who asks."""
+
+    NOBODY = "nobody"
+    WAITING = "waiting"
+    DISABLED = "disabled"
+    ONE_USE = "with a password for one use"
+    USER = "user"
+    REVIEWER = "reviewer"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Somebody of a kind, and what signs them in; nobody has no person."""
+
+    kind: Kind
+    person: Person | None
+
+
+def test_every_route_stands_in_the_table(api: Api) -> None:
+    there = set(routes_of(api.app.routes))
+    assert there - set(ROUTES) == set(), "add a line to ROUTES for each"
+    assert set(ROUTES) - there == set(), "these are gone"
+
+
+def routes_of(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[str]:
+    """Every route, within routers and mounted applications too, as `METHOD path`."""
+    for route in routes:
+        router = getattr(route, "original_router", None)
+        path = prefix + getattr(route, "path", "")
+        inner: Any = router.routes if router is not None else getattr(route, "routes", None)
+        if isinstance(route, Mount) and not inner:
+            yield f"GET {path}/{{path}}"
+        elif inner:
+            yield from routes_of(inner, prefix if router is not None else path)
+        else:
+            methods = set(getattr(route, "methods", None) or {"GET"})
+            yield from (f"{method} {path}" for method in methods - {"HEAD", "OPTIONS"})
+
+
+@pytest.mark.parametrize("kind", Kind)
+async def test_the_answer_is_as_the_table_says(api: Api, kind: Kind) -> None:
+    asker = Asker(kind, await _person(api, kind))
+    wrong = []
+    transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://liuyan.test") as client:
+        for route, access in ROUTES.items():
+            method, path = route.split(" ")
+            answer = await _ask(api, client, asker, method, re.sub(r"\{(\w+)[^}]*\}", lambda m: SAMPLES[m[1]], path))
+            if fault := _fault(answer, asker, access, is_page=not path.startswith("/api/")):
+                wrong.append(f"{route}: {fault}")
+    assert wrong == []
+
+
+async def _person(api: Api, kind: Kind) -> Person | None:
+    now = api.clock()
+    match kind:
+        case Kind.NOBODY:
+            return None
+        case Kind.WAITING:
+            return await add_person(api.store, kind, Role.ADMIN, now=now, state="waiting")
+        case Kind.DISABLED:
+            return await add_person(api.store, kind, Role.ADMIN, now=now, state="disabled")
+        case Kind.ONE_USE:
+            return await add_person(api.store, kind, Role.ADMIN, now=now, must_change_password=True)
+        case _:
+            return await add_person(api.store, f"one {kind}", Role(kind), now=now)
+
+
+async def _ask(api: Api, client: httpx.AsyncClient, asker: Asker, method: str, path: str) -> httpx.Response:
+    """A request with a session of its own, since one of the routes ends it."""
+    headers = {csrf.CSRFMiddleware.header_name: csrf_token()}
+    cookies = {csrf.CSRFMiddleware.cookie_name: csrf_token()}
+    if asker.person is not None:
+        cookies[SESSION] = await _new_session(api, asker.person)
+    headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    client.cookies.clear()
+    return await client.request(method, path, headers=headers)
+
+
+async def _new_session(api: Api, person: Person) -> str:
+    secret, now = new_secret(), api.clock()
+    async with api.store.writing() as session:
+        await add_session(
+            session, Session(digest_of(secret), person.number, now, now, now + timedelta(days=1), None, None)
+        )
+    return secret
+
+
+def _fault(answer: httpx.Response, asker: Asker, access: str, *, is_page: bool) -> str | None:
+    """What is wrong with an answer; None when it is as it should be."""
+    if answer.status_code >= 500:
+        return f"{answer.status_code} {answer.text[:300]}"
+    found = _outcome(answer)
+    wanted = _wanted(asker, access, is_page)
+    return None if found == wanted else f"{found} instead of {wanted}"
+
+
+def _wanted(asker: Asker, access: str, is_page: bool) -> str:
+    if access == EVERYBODY:
+        return "allowed"
+    if asker.kind in (Kind.NOBODY, Kind.WAITING, Kind.DISABLED):
+        return "sign in" if is_page else "401"
+    if access == SIGNED_IN:
+        return "allowed"
+    if asker.kind is Kind.ONE_USE:
+        return "change the password" if is_page else "403"
+    assert asker.person is not None
+    return "allowed" if asker.person.role.includes(Role(access)) else "403"
+
+
+def _outcome(answer: httpx.Response) -> str:
+    if answer.request.url.path == "/admin/login":  # It answers 401 itself, to a wrong name or password.
+        return "allowed"
+    location = answer.headers.get("location", "")
+    if location.startswith("/admin/login") and answer.request.url.path != "/admin/logout":
+        return "sign in"
+    if location.startswith("/admin/password"):
+        return "change the password"
+    return str(answer.status_code) if answer.status_code in (401, 403) else "allowed"
