@@ -120,7 +120,7 @@ async def _run(stage: Stage, rounds: int, faults: Sequence[Fault]) -> Verdict:
 
 
 def _begun(installation: Installation) -> None:
-    installation.wait_for(lambda: installation.stored() > 0, seconds=60)
+    installation.wait_for(lambda: installation.stored() > 0, seconds=180)
 
 
 async def _catch_up(stage: Stage, ends: Mapping[tuple[str, int], int]) -> None:
