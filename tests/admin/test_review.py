@@ -89,7 +89,6 @@ async def test_twenty_comments_are_reviewed_by_keys_alone(visits: Visits) -> Non
     for n in range(20):
         assert await label(site, "keys", str(n)) == (expected[n % 5], "review")
     waits = await page.evaluate("window.waits")
-    print(f"from Enter to the next comment: median {statistics.median(waits):.0f} ms, longest {max(waits):.0f} ms")
     assert len(waits) == 20
     assert statistics.median(waits) < 100
 

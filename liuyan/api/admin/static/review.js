@@ -12,6 +12,7 @@ const EXPLAIN_AFTER = 250;
 const UNDO_AT_MOST = 100;
 
 const form = find("decision");
+const undoButtons = document.querySelectorAll(".undo");
 const made = []; // What was decided here, the newest last: { task, label, order }; label null is a skip.
 let current = null;
 let turn = 0; // Counts what was asked to be shown: an answer that comes too late is not shown over a newer one.
@@ -28,7 +29,7 @@ form.addEventListener("submit", (event) => {
 });
 form.addEventListener("change", () => fill("accept-words", acceptWords()));
 find("skip").addEventListener("click", skip);
-find("undo").addEventListener("click", undo);
+for (const button of undoButtons) button.addEventListener("click", undo);
 find("retry").addEventListener("click", () => sender.retry());
 find("look-again").addEventListener("click", advance);
 find("show-keys").addEventListener("click", () => find("keys").showModal());
@@ -113,7 +114,7 @@ function goOn(decision) {
   if (made.length > UNDO_AT_MOST) made.shift();
   if (decision.label) countDecision(1);
   say(null);
-  find("undo").disabled = false;
+  showUndo();
   announce(decision.label ? WORDS.stored[decision.label] : WORDS.skipped);
   advance();
 }
@@ -122,7 +123,7 @@ function goOn(decision) {
 function undo() {
   const decision = made.pop();
   if (!decision) return say(WORDS.nothingToUndo);
-  find("undo").disabled = !made.length;
+  showUndo();
   if (current) queue.putFirst(current);
   if (decision.label) countDecision(-1);
   if (!sender.cancel(decision.order)) takeBack(decision);
@@ -154,7 +155,7 @@ async function refused(decision, problem) {
   const place = made.indexOf(decision);
   if (place < 0) return; // It was undone meanwhile.
   made.splice(place, 1);
-  find("undo").disabled = !made.length;
+  showUndo();
   countDecision(-1);
   queue.forget(decision.task.comment);
   if (problem.code === "no_comment") return say(WORDS.erased);
@@ -211,6 +212,10 @@ function showSending({ unsent, trouble }) {
 function showFetching(problem) {
   if (problem) say(problem.status === 401 ? WORDS.signedOutEmpty : `${problem.message} ${WORDS.fetchAgain}`, "fetching");
   else if (find("message").dataset.about === "fetching") say(null);
+}
+
+function showUndo() {
+  for (const button of undoButtons) button.disabled = !made.length;
 }
 
 function say(sentence, about = "") {

@@ -1,0 +1,222 @@
+"""The list of comments and the page of one: finding, correcting many at once, and what became of each."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import expect
+
+from liuyan.api.identity.roles import Role
+from liuyan.store import search
+from liuyan.store.batch import Label
+from liuyan.store.comments import comment_history
+from tests.admin.conftest import Visits
+from tests.admin.looking import check_accessibility, shot
+from tests.admin.seed import MARKUP
+from tests.admin.test_review import fill, label
+from tests.store.feed import arrival, dead_letter, minutes
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def test_comments_are_found_by_what_the_form_says(visits: Visits) -> None:
+    page = await visits.open(Role.REVIEWER, "/admin/comments")
+    await expect(page.locator(".comment-row")).to_have_count(12)
+    await shot(page, "comments")
+    await check_accessibility(page)
+    await page.get_by_text("筛选", exact=False).first.click()
+    await page.get_by_label("文本包含").fill("退货")
+    await page.get_by_label("标签").select_option("负面")
+    await shot(page, "comments-filter")
+    await page.get_by_role("button", name="搜索").click()
+    await expect(page.locator(".comment-row")).to_have_count(1)
+    await expect(page.locator(".comment-text")).to_contain_text("退货还要自己出运费")
+    await page.get_by_text("筛选", exact=False).first.click()
+    await page.get_by_label("文本包含").fill("100%_")
+    await page.get_by_role("button", name="搜索").click()
+    await expect(page.get_by_text("没有符合筛选条件的评论")).to_be_visible()
+
+
+async def test_a_selection_is_corrected_and_undone(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "many", 6)
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=many")
+    rows = page.locator(".comment-check")
+    await rows.nth(0).click()
+    await rows.nth(3).click(modifiers=["Shift"])
+    await expect(page.locator("#selected")).to_have_text("已选 4 条")
+    await site.feed.send(arrival("4", "改过的话", created=4, edited=40, platform="many"))
+    await shot(page, "comments-selected")
+    await check_accessibility(page)
+    await page.locator("#bulk").get_by_role("button", name="垃圾").click()
+    await expect(page.get_by_role("heading", name="把这 4 条评论标为")).to_be_visible()
+    await page.get_by_label("理由").fill("同一条广告")
+    await shot(page, "comments-confirm")
+    await check_accessibility(page)
+    await page.get_by_role("button", name="保存", exact=True).click()
+    message = page.locator("#message")
+    await expect(message).to_contain_text("已把 3 条存为")
+    await expect(message).to_contain_text("1 条在此期间被作者修改")
+    await shot(page, "comments-corrected")
+    assert [await label(site, "many", str(n)) for n in (5, 4, 3, 2)] == [
+        ("spam", "review"),
+        ("positive", "active_model"),
+        ("spam", "review"),
+        ("spam", "review"),
+    ]
+    await page.get_by_role("button", name="全部撤销（3 条）").click()
+    await expect(message).to_contain_text("已撤销 3 条")
+    assert await label(site, "many", "5") == ("positive", "active_model")
+
+
+async def test_many_are_corrected_by_keys_alone(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "byhand", 4)
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=byhand")
+    await page.locator(".comment-check").first.focus()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Shift+ArrowDown")
+    await expect(page.locator("#selected")).to_have_text("已选 2 条")
+    await page.keyboard.press("2")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#message")).to_contain_text("已把 2 条存为")
+    assert [await label(site, "byhand", str(n)) for n in (2, 1)] == [("negative", "review")] * 2
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#message")).to_contain_text("已撤销 2 条")
+
+
+async def test_cancelling_changes_nothing(visits: Visits) -> None:
+    await fill(visits.site, "cancel", 1)
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=cancel")
+    await page.get_by_label("选中本页全部").check()
+    await page.keyboard.press("4")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("dialog")).not_to_be_visible()
+    await expect(page.locator("#selected")).to_have_text("已选 1 条")
+    assert await label(visits.site, "cancel", "0") == ("positive", "active_model")
+
+
+async def test_a_search_says_how_far_it_has_looked_and_goes_on(visits: Visits, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = visits.site
+    await fill(site, "deep", 300)
+    await site.feed.send(arrival("first", "只有这条说到运费险", created=-600, platform="deep"))
+    monkeypatch.setattr(search, "TEXT_SECONDS", 0.0)
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=deep&text=运费险")
+    await expect(page.get_by_text("已搜索到")).to_be_visible()
+    await expect(page.locator(".comment-row")).to_have_count(0)
+    await shot(page, "comments-searched")
+    await check_accessibility(page)
+    await page.get_by_role("link", name="继续搜索").click()
+    await expect(page.locator(".comment-text")).to_have_text("只有这条说到运费险")
+    await page.get_by_role("link", name="最新").click()
+    assert "after=" not in page.url
+
+
+async def test_pages_go_back_in_time(visits: Visits) -> None:
+    await fill(visits.site, "pages", 60)
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=pages")
+    await expect(page.locator(".comment-row")).to_have_count(50)
+    await page.get_by_role("link", name="更早的评论").click()
+    await expect(page.locator(".comment-row")).to_have_count(10)
+    await expect(page.get_by_text("到底了")).to_be_visible()
+    await page.go_back()
+    await expect(page.locator(".comment-row")).to_have_count(50)
+
+
+@pytest.mark.parametrize("id", ["a/b c", "..", "x/../y", "%2F?#", "李 👍", "end/", " "])
+async def test_every_id_has_its_page(visits: Visits, id: str) -> None:
+    await visits.site.feed.send(arrival(id, f"编号 {id!r}", platform="ids", created=1000))
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=ids")
+    row = page.locator(".comment-row", has_text=f"编号 {id!r}")
+    await row.get_by_role("link", name="历史").click()
+    await expect(page.locator("#comment .history-text")).to_have_text(f"编号 {id!r}")
+    await expect(page.locator("#comment code")).to_have_text(id)
+
+
+async def test_the_history_tells_what_became_of_a_comment(visits: Visits) -> None:
+    site = visits.site
+    await site.feed.send(
+        arrival("story", "第一次写的话", platform="tale", thread="t", author="u-1"),
+        dead_letter(site.feed.offset + 1, key=b"tale:story"),
+    )
+    page = await visits.open(Role.REVIEWER, "/admin/comments/tale/story")
+    await page.get_by_label("理由").fill("反话")
+    await page.get_by_role("button", name="负面").click()
+    await expect(page.get_by_text("由人判断").first).to_be_visible()
+    await site.feed.send(
+        arrival(
+            "story",
+            "后来改过的话",
+            edited=30,
+            platform="tale",
+            thread="t",
+            author="u-1",
+            label=Label.NEGATIVE,
+            probability=0.2,
+        )
+    )
+    second = await visits.open(Role.ADMIN, "/admin/comments/tale/story")
+    await second.get_by_role("button", name="正面").click()
+    await expect(second.get_by_text("现行")).to_be_visible()
+    await second.get_by_role("button", name="垃圾").click()
+    events = second.locator(".history-events li")
+    await expect(events.filter(has_text="小管")).to_have_count(2)
+    await expect(events.filter(has_text="小审")).to_contain_text("反话")
+    await expect(events.filter(has_text="小审")).to_contain_text("第一次写的话")
+    await expect(events.filter(has_text="作者的修改替换了这段文本")).to_contain_text("第一次写的话")
+    await expect(events.filter(has_text="不符合约定")).to_contain_text("It is not JSON.")
+    await expect(events.filter(has_text="model")).to_have_count(1)
+    await shot(second, "history")
+    await check_accessibility(second)
+    found = await comment_history(site.store, "tale", "story")
+    assert found is not None
+    assert [review.label for review in found.reviews] == ["spam", "positive", "negative"]
+
+
+async def test_a_review_of_a_text_that_was_edited_meanwhile_is_refused(visits: Visits) -> None:
+    site = visits.site
+    visits.allow("409")
+    await site.feed.send(arrival("1", "原来的话", platform="stale"))
+    page = await visits.open(Role.REVIEWER, "/admin/comments/stale/1")
+    await site.feed.send(arrival("1", "新的话", edited=20, platform="stale"))
+    await page.get_by_role("button", name="负面").click()
+    await expect(page.get_by_role("alert")).to_contain_text("在此期间被作者修改")
+
+
+async def test_a_comment_that_is_not_there_is_not_found(visits: Visits) -> None:
+    visits.allow("404")
+    page = await visits.open(Role.REVIEWER, "/admin/comments/forum/nobody")
+    await expect(page.get_by_text("404")).to_be_visible()
+
+
+async def test_markup_is_text_in_list_and_history(visits: Visits) -> None:
+    await visits.site.feed.send(arrival("<b>", MARKUP, platform="text", author="<i>李</i>", thread="<u>帖</u>"))
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=text&author=%3Ci%3E李%3C/i%3E")
+    await expect(page.locator(".comment-text")).to_have_text(MARKUP)
+    await page.get_by_role("link", name="历史").click()
+    await expect(page.locator(".history-text")).to_have_text(MARKUP)
+    await expect(page.locator("#comment")).to_contain_text("<i>李</i>")
+    assert await page.locator("main img, main i:not([class]), main u").count() == 0
+
+
+async def test_users_may_not_see_comments(visits: Visits) -> None:
+    visits.allow("403")
+    await visits.site.feed.send(arrival("secret", "别人看不到", platform="closed"))
+    for path in ("", "/closed/secret", "/closed?id=secret"):
+        page = await visits.open(Role.USER, f"/admin/comments{path}")
+        await expect(page.get_by_text("403")).to_be_visible()
+        assert "别人看不到" not in await page.content()
+
+
+async def test_times_are_those_of_whoever_asks(visits: Visits) -> None:
+    at = minutes(-5000)
+    await visits.site.feed.send(arrival("1", "时区", platform="times", created=-5000))
+    local = at + timedelta(hours=8)
+    page = await visits.open(
+        Role.REVIEWER,
+        f"/admin/comments?platform=times&created_from={local:%Y-%m-%dT%H:%M}&created_to={local:%Y-%m-%d}T23:59",
+    )
+    await expect(page.locator(".comment-row")).to_have_count(1)
+    later = local + timedelta(minutes=1)
+    await page.goto(f"/admin/comments?platform=times&created_from={later:%Y-%m-%dT%H:%M}")
+    await expect(page.locator(".comment-row")).to_have_count(0)
