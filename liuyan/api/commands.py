@@ -1,16 +1,16 @@
-"""`liuyan api`: serves the REST API."""
+"""`liuyan api`: serves the admin app and the REST API, and makes the first admin."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Serve what is stored, and the model, over HTTP.", no_args_is_help=True)
+app = typer.Typer(help="Serve the admin app and the REST API, and make the first admin.", no_args_is_help=True)
 
 
 @app.callback()
 def group() -> None:
-    """Serve what is stored, and the model, over HTTP."""
+    """Serve the admin app and the REST API, and make the first admin."""
 
 
 @app.command()
@@ -21,10 +21,15 @@ def serve(
         Path | None, typer.Option(help="Folder of the model artifact; the active model's by default.")
     ] = None,
 ) -> None:
-    """Serve the REST API until Ctrl-C or SIGTERM.
+    """Serve the admin app (/admin) and the REST API (/api/v1, described at /docs) until Ctrl-C or SIGTERM.
 
-    The database must have been migrated (`liuyan store migrate`). Its address is LIUYAN_DATABASE_URL; /livez, /readyz
-    and /metrics are served apart from the API, at LIUYAN_API_ADDRESS.
+    The database must have been migrated (`liuyan store migrate`), and LIUYAN_SECRET_KEY be set. Nobody can do anything
+    without an account: `liuyan api create-admin` makes the first one. /livez, /readyz and /metrics are served apart, at
+    LIUYAN_API_ADDRESS.
+
+    It answers only under the names of LIUYAN_ALLOWED_HOSTS, this machine's own by default, and speaks plain HTTP, in
+    which passwords can be read on the way: for others put a proxy with TLS in front, and name it in
+    LIUYAN_TRUSTED_PROXIES.
 
     Examples:
 
@@ -32,9 +37,9 @@ def serve(
 
         liuyan api serve --port 8080
 
-        curl 'http://127.0.0.1:8000/api/v1/comments?label=negative&limit=5'
+        LIUYAN_ALLOWED_HOSTS=liuyan.example LIUYAN_TRUSTED_PROXIES=10.0.0.5 liuyan api serve --host 0.0.0.0
 
-        curl -H 'Content-Type: application/json' -d '{"texts": ["物流很快"]}' http://127.0.0.1:8000/api/v1/predict
+        curl -H "Authorization: Bearer $TOKEN" 'http://127.0.0.1:8000/api/v1/comments?label=negative&limit=5'
     """
     import asyncio
 
@@ -45,3 +50,35 @@ def serve(
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     asyncio.run(serve_api(settings, host, port, model_path=model))
+
+
+@app.command()
+def create_admin(
+    name: Annotated[str, typer.Argument(help="The name that the account is known by.")],
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking for it.")
+    ] = False,
+) -> None:
+    """Make an account that may manage all others: the first one, or one more.
+
+    The password has 10 characters or more, does not hold the name and is not among those that are tried first.
+
+    Examples:
+
+        liuyan api create-admin 小管
+
+        openssl rand -base64 18 | tee password.txt | liuyan api create-admin --password-stdin 小管
+    """
+    import asyncio
+    import sys
+
+    from liuyan.api.identity.first_admin import create_first_admin
+    from liuyan.settings import load_settings
+
+    settings = load_settings()
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    kept = asyncio.run(create_first_admin(settings, name, password))
+    typer.echo(f"The admin {kept} is made. Run `liuyan api serve` and sign in at /admin.")

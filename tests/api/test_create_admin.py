@@ -1,0 +1,91 @@
+"""`liuyan api create-admin`: the first account, refused with one sentence where it would be weak or taken."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from liuyan.store.accounts import find_credentials
+from liuyan.store.audit import AuditFilter, list_records
+from liuyan.store.migrate import migrate
+from liuyan.store.store import Store
+
+pytestmark = pytest.mark.timeout(60)
+PASSWORD = "七月 木头 飞机 牛奶糖"
+
+
+def create_admin(url: str, folder: Path, name: str, password: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command as a program does, with the password on its standard input."""
+    foreign = {key: value for key, value in os.environ.items() if not key.startswith("LIUYAN_")}
+    return subprocess.run(
+        [sys.executable, "-m", "liuyan", "api", "create-admin", "--password-stdin", name],
+        env={**foreign, "LIUYAN_DATABASE_URL": url},
+        cwd=folder,
+        input=f"{password}\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def migrated_url(sqlite_url: str) -> str:
+    async def make() -> None:
+        async with Store.open(sqlite_url) as store:
+            await migrate(store.engine, lambda step: None)
+
+    asyncio.run(make())
+    return sqlite_url
+
+
+def test_it_makes_an_admin_and_says_what_to_do_next(migrated_url: str, tmp_path: Path) -> None:
+    done = create_admin(migrated_url, tmp_path, "小管", PASSWORD)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "The admin 小管 is made. Run `liuyan api serve` and sign in at /admin.\n"
+
+    async def look() -> None:
+        async with Store.open(migrated_url) as store, store.reading() as connection:
+            found = await find_credentials(connection, "小管")
+            assert found is not None
+            assert (found[0].role, found[0].state, found[0].must_change_password) == ("admin", "active", False)
+            assert found[1].startswith("$argon2id$")
+            [record] = (await list_records(connection, AuditFilter(), None, 10)).items
+            assert (record.action, record.via, record.detail) == (
+                "user.create",
+                "command",
+                {"name": "小管", "role": "admin"},
+            )
+
+    asyncio.run(look())
+    again = create_admin(migrated_url, tmp_path, "小管", PASSWORD)
+    assert again.returncode == 1
+    assert again.stderr == "liuyan: There is an account named '小管' already: choose another name.\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "sentence"),
+    [
+        ("小管", "kurz", "The password is too short"),
+        ("小管", "password123", "This password is among those that are tried first"),
+        ("xiaoguan", "I am xiaoguan today", "The password holds your name"),
+        ("x", PASSWORD, "A name has 2 to 64"),
+    ],
+)
+def test_what_is_weak_is_refused_in_one_sentence(
+    migrated_url: str, tmp_path: Path, name: str, password: str, sentence: str
+) -> None:
+    done = create_admin(migrated_url, tmp_path, name, password)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"liuyan: {sentence}")
+    assert password not in line
+
+
+def test_tables_that_are_not_there_are_named(sqlite_url: str, tmp_path: Path) -> None:
+    done = create_admin(sqlite_url, tmp_path, "小管", PASSWORD)
+    assert done.returncode == 1
+    assert "`liuyan store migrate`" in done.stderr
