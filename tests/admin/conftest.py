@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize, async_playwright
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -57,6 +58,7 @@ class Site:
     account number, whose password is PASSWORD."""
 
     url: str
+    app: FastAPI
     services: Services
     feed: Feed
     users: dict[Role, int]
@@ -167,17 +169,18 @@ async def site(module_database_url: str, labeller: Labeller) -> AsyncIterator[Si
             services = Services(store, predictor, settings)
             feed = await feed_of(store, labeller.sha256)
             await seed(feed)
-            async with _serving(services, metrics) as url:
-                site = Site(url, services, feed, {})
+            app = create_app(services, metrics)
+            async with _serving(app) as url:
+                site = Site(url, app, services, feed, {})
                 for role, name in NAMES.items():
                     site.users[role] = await site.add_user(name, role)
                 yield site
 
 
 @contextlib.asynccontextmanager
-async def _serving(services: Services, metrics: Metrics) -> AsyncIterator[str]:
+async def _serving(app: FastAPI) -> AsyncIterator[str]:
     with contextlib.closing(listen("127.0.0.1:0")) as listener:
-        server = quiet_server(create_app(services, metrics), grace_seconds=1)
+        server = quiet_server(app, grace_seconds=1)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield f"http://{address_of(listener)}"

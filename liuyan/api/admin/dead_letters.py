@@ -30,6 +30,7 @@ ROWS = 50
 WAITS_TOO_LONG = timedelta(minutes=1)
 SHOWN_BYTES = 65_536
 BYTES_A_LINE = 16
+SHOWN_LINE = 512
 STATE_WORDS = {
     LetterState.OPEN: lazy_gettext("Open"),
     LetterState.REQUEUED: lazy_gettext("Ordered again"),
@@ -93,7 +94,7 @@ class DeadLettersPage(Page):
                 "state_words": STATE_WORDS,
                 "reasons": sorted({letter.reason for letter in found}),
                 "topics": sorted({letter.topic for letter in found}),
-                "readable": readable,
+                "readable_line": readable_line,
                 "waiting_since": await _waiting_since(services),
             }
 
@@ -115,6 +116,7 @@ class DeadLettersPage(Page):
             "states": LetterState,
             "state_words": STATE_WORDS,
             "readable": readable,
+            "readable_line": readable_line,
             "shown_bytes": SHOWN_BYTES,
             "waiting_since": waiting_since,
         }
@@ -179,6 +181,13 @@ def readable(content: bytes | None, limit: int = SHOWN_BYTES) -> str:
     except UnicodeDecodeError:
         return "\n".join(_line(part, at) for at in range(0, len(part), BYTES_A_LINE))
     return "".join(one if one.isprintable() or one in "\n\t" else _escaped(one) for one in text)
+
+
+def readable_line(content: bytes | None) -> str:
+    """The same for a key or a header's value, which stand in one line."""
+    if content is None:
+        return ""
+    return readable(content, SHOWN_LINE) if _is_text(content) else content[:SHOWN_LINE].hex(" ")
 
 
 def _is_text(content: bytes) -> bool:

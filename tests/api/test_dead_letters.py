@@ -1,0 +1,118 @@
+"""Dead letters and models over REST: what the commands do, by the same functions."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from liuyan.store.audit import AuditFilter, list_records
+from tests.api.conftest import Api
+from tests.store.feed import dead_letter
+
+pytestmark = pytest.mark.timeout(60)
+PATH = "/api/v1/dead-letters"
+
+
+async def numbers(api: Api, query: str = "") -> list[int]:
+    answer = await api.client.get(PATH + query)
+    assert answer.status_code == 200, answer.text
+    return [one["number"] for one in answer.json()["items"]]
+
+
+async def act(api: Api, what: str, **choice: object) -> tuple[int, Any]:
+    answer = await api.client.post(f"{PATH}/{what}", json=choice)
+    return answer.status_code, answer.json().get("changed", answer.json().get("code"))
+
+
+async def three(api: Api) -> list[int]:
+    """Three letters, the newest first: plain, binary, and without key and value."""
+    await api.feed.send(
+        dead_letter(0, value="{好".encode()),
+        dead_letter(1, key=b"\xff", value=b"\xfe\x00", headers=(("trace", b"\x80"), ("none", None))),
+        dead_letter(2, key=None, value=None),
+    )
+    return await numbers(api)
+
+
+async def test_letters_are_listed_by_their_filters_and_in_steps(api: Api) -> None:
+    newest, middle, oldest = await three(api)
+    assert await numbers(api, "?reason=json&topic=comments") == [newest, middle, oldest]
+    for query in ("?reason=other", "?topic=%25", "?since=2999-01-01T00:00:00Z", "?state=resolved"):
+        assert await numbers(api, query) == []
+    first = (await api.client.get(f"{PATH}?limit=1")).json()
+    assert (first["items"][0]["number"], first["next"]) == (newest, newest)
+    assert await numbers(api, f"?before={newest}&limit=2") == [middle, oldest]
+    assert await act(api, "discard", numbers=[middle]) == (200, 1)
+    assert await numbers(api) == [newest, oldest]
+    assert await numbers(api, "?state=open&state=discarded") == [newest, middle, oldest]
+
+
+async def test_a_letter_is_read_whole_whatever_it_held(api: Api) -> None:
+    _, binary, plain = await three(api)
+    letter = (await api.client.get(f"{PATH}/{plain}")).json()
+    assert (letter["key"]["text"], letter["value"]["text"]) == ("forum:1", "{好")
+    letter = (await api.client.get(f"{PATH}/{binary}")).json()
+    assert letter["value"] == {"text": None, "base64": base64.b64encode(b"\xfe\x00").decode()}
+    assert letter["headers"] == [
+        {"name": "trace", "value": {"text": None, "base64": "gA=="}},
+        {"name": "none", "value": {"text": None, "base64": None}},
+    ]
+    missing = await api.client.get(f"{PATH}/99")
+    assert (missing.status_code, missing.json()["code"]) == (404, "dead_letter_missing")
+
+
+async def test_requeue_and_discard_are_all_or_none_and_written_down(api: Api) -> None:
+    newest, middle, oldest = await three(api)
+    assert await act(api, "requeue", numbers=[newest, 99]) == (404, "dead_letter_missing")
+    assert await act(api, "requeue", numbers=[newest, newest]) == (200, 1)
+    assert await act(api, "requeue", numbers=[newest]) == (200, 0)
+    assert await act(api, "discard", all=True, reason="other") == (200, 0)
+    assert await act(api, "discard", all=True) == (200, 2)
+    order = (await api.client.get(f"{PATH}/{newest}")).json()["orders"][0]
+    assert (order["ordered_by"], order["done_at"]) == (api.admin.name, None)
+    async with api.store.reading() as connection:
+        records = (await list_records(connection, AuditFilter(object_kind="dead_letter"), None, 10)).items
+    assert {(one.action, one.object_id, one.user_number) for one in records} == {
+        ("dead_letter.requeue", str(newest), api.admin.number),
+        ("dead_letter.discard", str(middle), api.admin.number),
+        ("dead_letter.discard", str(oldest), api.admin.number),
+    }
+
+
+async def test_a_letter_of_which_only_the_beginning_is_kept_cannot_be_requeued(api: Api) -> None:
+    await api.feed.send(dead_letter(0, value=b"x" * 2_000_000), truncate=True)
+    [number] = await numbers(api)
+    assert await act(api, "requeue", numbers=[number]) == (409, "dead_letter_truncated")
+    assert await act(api, "requeue", all=True) == (200, 0)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {},
+        {"numbers": []},
+        {"numbers": [1], "all": True},
+        {"numbers": [1], "reason": "json"},
+        {"numbers": [0]},
+        {"no": 1},
+    ],
+    ids=str,
+)
+async def test_a_choice_is_either_numbers_or_all(api: Api, choice: dict[str, object]) -> None:
+    assert await act(api, "requeue", **choice) == (422, "invalid_request")
+
+
+async def test_models_are_listed_and_activated(api: Api) -> None:
+    second = await api.store.register_model(api.services.predictor.model, "loaded", 0.2, 0.8)
+    answer = (await api.client.get("/api/v1/models")).json()["items"]
+    assert [(one["number"], one["active"], one["loaded"]) for one in answer] == [
+        (second.number, False, True),
+        (api.feed.model.number, True, False),
+    ]
+    activated = await api.client.post(f"/api/v1/models/{second.number}/activate")
+    assert (activated.status_code, activated.json()["active"]) == (200, True)
+    missing = await api.client.post("/api/v1/models/99/activate")
+    assert (missing.status_code, missing.json()["code"]) == (404, "no_model")
+    active = await api.store.active_model()
+    assert active is not None
+    assert active.number == second.number
