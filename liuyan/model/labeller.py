@@ -89,7 +89,7 @@ class Labeller:
         answer = self._cache.get(text)
         if answer is not None:
             return PreparedText(text, (), answer)
-        return PreparedText(text, self._vocabulary.look_up(segment(normalise(text, self._table))))
+        return PreparedText(text, self._vocabulary.look_up(self.words(text)))
 
     def label(self, prepared: Sequence[PreparedText]) -> list[Prediction]:
         """Run the network over what ``prepare`` gave, in the same order; equal texts are computed once."""
@@ -120,6 +120,10 @@ class Labeller:
             for piece, value in zip(pieces, fall, strict=True)
         )
         return Explanation(self._predict(self._calibrate(logit)), words)
+
+    def words(self, text: str) -> list[str]:
+        """The words that ``text`` is read as, in order. Unlike the rest it may be asked from any thread."""
+        return segment(normalise(text, self._table))
 
     def cache_statistics(self) -> CacheStatistics:
         """Hits and misses of the answer cache, and how many answers it keeps."""

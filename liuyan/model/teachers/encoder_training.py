@@ -43,6 +43,10 @@ class EncoderOptions:
     rated_share: float = 0.6
 
 
+# What decides which comments come when; all else may change between two calls.
+ORDER = ("seed", "longest", "pieces_in_batch", "chunk", "rated_share")
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """How far a training is: steps of descent, comments seen, and where in the order of chunks it goes on."""
@@ -103,8 +107,9 @@ class EncoderTraining:
     def load(self, path: Path) -> None:
         """Go on where the file stood. Raises UsageError when it was trained in another way."""
         state: dict[str, Any] = torch.load(path, weights_only=True)
-        if state["options"] != asdict(self.options):
-            raise UsageError(f"{path} was begun with other options, {state['options']}: move it away to begin anew.")
+        told, before = asdict(self.options), state["options"]
+        if any(told[name] != before.get(name) for name in ORDER):
+            raise UsageError(f"{path} was begun with other options, {before}: move it away to begin anew.")
         self.position = Position(**state["position"])
         self.encoder.load_state_dict(state["encoder"])
         self._optimiser.load_state_dict(state["optimiser"])
