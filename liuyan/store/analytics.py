@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, distinct, func, select
+from sqlalchemy import Column, ColumnElement, FromClause, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -174,7 +174,7 @@ async def read_model_number(connection: AsyncConnection, wanted: CountFilter) ->
 
 async def _platforms(connection: AsyncConnection, model: int) -> Sequence[str]:
     """The platforms that have comments: with their names the hours of each are one range of the primary key."""
-    query = select(distinct(hourly_counts.c.platform)).where(hourly_counts.c.model_number == model)
+    query = select(hourly_counts.c.platform).distinct().where(hourly_counts.c.model_number == model)
     return (await connection.execute(query)).scalars().all()
 
 

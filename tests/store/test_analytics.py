@@ -1,0 +1,166 @@
+"""Counts over time, by platform and by hour of the week are those of the comments themselves, reviews included."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from liuyan.store.analytics import (
+    Bucket,
+    CountFilter,
+    Mix,
+    mix_by_hour_of_week,
+    mix_by_platform,
+    mix_of_all,
+    mix_over_time,
+)
+from liuyan.store.audit import Actor
+from liuyan.store.batch import Label
+from liuyan.store.comments import LabelledComment, ShownLabel
+from liuyan.store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
+from liuyan.store.reviews import Opinion, add_review, undo_review
+from liuyan.store.search import CommentFilter, list_comments
+from liuyan.store.store import Store
+from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes
+
+ALL = CountFilter()
+SHANGHAI = timedelta(hours=8)
+LI, WANG = Actor(7, "小李", "session", None), Actor(8, "小王", "session", None)
+
+
+@pytest_asyncio.fixture
+async def feed(feed: Feed) -> Feed:
+    """Ninety comments, one every five hours and ten minutes, on three platforms; some are reviewed."""
+    await feed.send(
+        *(
+            arrival(
+                str(n),
+                created=n * 310,
+                platform=("forum", "desk", "shop")[n % 3],
+                label=Label.POSITIVE if n % 4 else Label.NEGATIVE,
+                uncertain=n % 5 == 0,
+            )
+            for n in range(90)
+        )
+    )
+    for n in range(0, 90, 6):
+        await decide(feed.store, LI, n, list(ShownLabel)[n // 6 % 4])
+    return feed
+
+
+async def decide(store: Store, actor: Actor, n: int, label: ShownLabel) -> None:
+    platform = ("forum", "desk", "shop")[n % 3]
+    await add_review(store, actor, Opinion(platform, str(n), microseconds(minutes(n * 310)), label))
+
+
+async def everything(store: Store) -> list[LabelledComment]:
+    return list((await list_comments(store, CommentFilter(), None, 1000)).items)
+
+
+@pytest.mark.parametrize("offset", [timedelta(0), SHANGHAI, timedelta(hours=-3, minutes=-30)])
+@pytest.mark.parametrize("bucket", list(Bucket))
+async def test_over_time(feed: Feed, bucket: Bucket, offset: timedelta) -> None:
+    def start(comment: LabelledComment) -> datetime:
+        # What is counted by the hour lies in the bucket of its hour's beginning.
+        local = comment.created_at.replace(minute=0) + offset
+        if bucket is Bucket.HOUR:
+            return local.replace(minute=0) - offset
+        day = local.replace(hour=0, minute=0)
+        return (day if bucket is Bucket.DAY else day - timedelta(days=day.weekday())) - offset
+
+    expected = Counter((start(comment), comment.label) for comment in await everything(feed.store))
+    found = await mix_over_time(feed.store, ALL, bucket, offset)
+    assert [one.start for one in found] == sorted({start for start, _ in expected})
+    for one in found:
+        for label in ShownLabel:
+            assert getattr(one.mix, label) == expected[one.start, label]
+
+
+async def test_by_platform_and_all_together(feed: Feed) -> None:
+    comments = await everything(feed.store)
+    found = {one.platform: one.mix for one in await mix_by_platform(feed.store, ALL)}
+    assert set(found) == {"forum", "desk", "shop"}
+    for platform, mix in found.items():
+        own = [comment for comment in comments if comment.platform == platform]
+        assert [getattr(mix, label) for label in ShownLabel] == [
+            sum(comment.label is label for comment in own) for label in ShownLabel
+        ]
+        assert (mix.comments, mix.uncertain) == (30, sum(bool(comment.uncertain) for comment in own))
+    assert (found["forum"].reviewed, found["desk"].reviewed) == (15, 0)
+    assert (await mix_of_all(feed.store, ALL)).comments == 90
+    assert await mix_of_all(feed.store, CountFilter(platform="desk")) == found["desk"]
+    assert await mix_of_all(feed.store, CountFilter(model="c" * 64)) == Mix()
+
+
+async def test_by_hour_of_week(feed: Feed) -> None:
+    local = [comment.created_at + SHANGHAI for comment in await everything(feed.store)]
+    found = await mix_by_hour_of_week(feed.store, ALL, SHANGHAI)
+    expected = Counter((time.weekday(), time.hour) for time in local)
+    assert {(one.weekday, one.hour): one.mix.comments for one in found} == expected
+
+
+async def test_a_range_counts_whole_hours(feed: Feed) -> None:
+    comments = await everything(feed.store)
+    first, last = datetime(2026, 2, 3, 10, tzinfo=UTC), datetime(2026, 2, 9, 22, tzinfo=UTC)
+    within = [one for one in comments if first <= one.created_at.replace(minute=0) < last]
+    wanted = CountFilter(first, last)
+    assert 0 < (await mix_of_all(feed.store, wanted)).comments == len(within) < 90
+    assert sum(one.mix.comments for one in await mix_by_hour_of_week(feed.store, wanted, SHANGHAI)) == len(within)
+
+
+async def test_the_counts_are_of_one_model(feed: Feed) -> None:
+    second = await feed_of(feed.store, "b" * 64)
+    await second.send(*(arrival(str(n), created=n * 310, label=Label.NEGATIVE) for n in range(0, 90, 3)))
+    mix = await mix_of_all(feed.store, CountFilter(model="b" * 64))
+    assert (mix.comments, mix.reviewed) == (30, 15)
+    assert (await mix_of_all(feed.store, ALL)).comments == 90
+
+
+async def test_corrections_are_what_reviewers_did(feed: Feed) -> None:
+    await decide(feed.store, WANG, 1, ShownLabel.POSITIVE)
+    await decide(feed.store, WANG, 6, ShownLabel.SPAM)
+    await undo_review(feed.store, WANG, "forum", "6")
+    li, wang = await corrections_by_reviewer(feed.store, ALL)
+    assert (li.reviewer_number, li.done.reviews, wang.done.reviews) == (7, 15, 1)
+    assert (wang.done.corrections, wang.done.labels[ShownLabel.POSITIVE]) == (0, 1)
+    models = {n: "positive" if n % 4 else "negative" for n in range(0, 90, 6)}
+    wrong = sum(models[n] != list(ShownLabel)[n // 6 % 4] for n in models)
+    assert li.done.corrections == wrong
+    [by_model] = await corrections_by_model(feed.store, ALL)
+    assert (by_model.model, by_model.done.reviews, by_model.done.corrections) == ("a" * 64, 16, wrong)
+    assert await corrections_by_reviewer(feed.store, CountFilter(platform="desk")) == [wang]
+    assert await corrections_by_reviewer(feed.store, CountFilter(created_from=datetime.now(UTC) + SHANGHAI)) == []
+    assert await corrections_by_reviewer(feed.store, CountFilter(model="c" * 64)) == []
+
+
+async def test_accuracy_is_judged_on_the_audit_sample_alone(store: Store) -> None:
+    whole = Store.open(store.engine.url.render_as_string(hide_password=False), audit_share=1)
+    async with whole:
+        await whole.check_ready(ERASURE_KEY)
+        feed = await feed_of(whole)
+        await feed.send(*(arrival(str(n), label=Label.POSITIVE) for n in range(8)))
+    outside = await feed_of(store)
+    none = Store.open(store.engine.url.render_as_string(hide_password=False), audit_share=0)
+    async with none:
+        await none.check_ready(ERASURE_KEY)
+        outside.store = none
+        await outside.send(arrival("outside"))
+    given = ["positive"] * 3 + ["negative", "spam"]
+    for id, label in [*zip(map(str, range(5)), given, strict=True), ("outside", "negative")]:
+        await add_review(store, LI, Opinion("forum", id, microseconds(minutes(0)), ShownLabel(label)))
+    [judged] = await audit_accuracy(store, ALL)
+    assert (judged.judged, judged.right, judged.active) == (4, 3, True)
+    assert judged.confused == {
+        (ShownLabel.POSITIVE, ShownLabel.POSITIVE): 3,
+        (ShownLabel.POSITIVE, ShownLabel.NEGATIVE): 1,
+        (ShownLabel.POSITIVE, ShownLabel.SPAM): 1,
+    }
+    assert await audit_accuracy(store, CountFilter(platform="desk")) == []
+
+
+async def test_an_empty_store_has_no_counts(store: Store) -> None:
+    assert await mix_over_time(store, ALL, Bucket.DAY, SHANGHAI) == []
+    assert await mix_of_all(store, ALL) == Mix()
+    assert await corrections_by_reviewer(store, ALL) == []
+    assert await audit_accuracy(store, ALL) == []

@@ -1,0 +1,216 @@
+"""Who gets which comment to review: the most wanted first, and never two the same."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest_asyncio
+from sqlalchemy import update
+
+from liuyan.store.audit import Actor
+from liuyan.store.batch import Label
+from liuyan.store.comments import ShownLabel
+from liuyan.store.queue import (
+    CLAIM_TIME,
+    SKIP_TIME,
+    QueueOrder,
+    Remaining,
+    Tasks,
+    next_tasks,
+    release,
+    remaining,
+    renew,
+    skip,
+)
+from liuyan.store.reviews import Opinion, add_review, undo_review
+from liuyan.store.sample import AuditSample
+from liuyan.store.search import CommentFilter
+from liuyan.store.store import Store
+from liuyan.store.tables import models
+from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes
+
+ALL = CommentFilter()
+LI, WANG = 7, 8
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+UNCERTAIN = QueueOrder.UNCERTAIN
+
+
+@pytest_asyncio.fixture
+async def feed(feed: Feed) -> Feed:
+    """Twenty comments; number 10 is the most uncertain, then 11, 9, 12, 8 and so on. Odd ones are of the desk."""
+    await feed.send(
+        *(
+            arrival(
+                str(number),
+                f"评论 {number}",
+                created=number,
+                platform="desk" if number % 2 else "forum",
+                label=Label.POSITIVE if number >= 10 else Label.NEGATIVE,
+                probability=0.5 + (number - 10) / 20 + 0.001,
+                uncertain=8 <= number <= 12,
+            )
+            for number in range(20)
+        )
+    )
+    return feed
+
+
+def ids(tasks: Tasks) -> list[str]:
+    return [task.comment.id for task in tasks.items]
+
+
+async def get(
+    store: Store, reviewer: int, limit: int, wanted: CommentFilter = ALL, at: datetime = NOW
+) -> Sequence[str]:
+    return ids(await next_tasks(store, reviewer, UNCERTAIN, wanted, limit, now=at))
+
+
+def key(id: str) -> tuple[str, str]:
+    return ("desk" if int(id) % 2 else "forum", id)
+
+
+async def decide(store: Store, id: str, label: ShownLabel = ShownLabel.SPAM) -> None:
+    await add_review(
+        store, Actor(LI, "小李", "session", None), Opinion(*key(id), microseconds(minutes(int(id))), label)
+    )
+
+
+async def test_the_most_uncertain_come_first_and_nobody_gets_anothers(feed: Feed) -> None:
+    assert await get(feed.store, LI, 3) == ["10", "9", "11"]
+    assert await get(feed.store, WANG, 2) == ["8", "12"]
+    # Asked again, a reviewer gets what is still before them, unless they say that they have it.
+    assert await get(feed.store, LI, 4) == ["10", "9", "11", "7"]
+    tasks = await next_tasks(feed.store, LI, UNCERTAIN, ALL, 2, without=[key("10"), key("9"), key("11")], now=NOW)
+    assert ids(tasks) == ["7", "13"]
+    assert {task.claimed_until for task in tasks.items} == {NOW + CLAIM_TIME}
+
+
+async def test_a_claim_ends_and_is_renewed(feed: Feed) -> None:
+    assert await get(feed.store, LI, 1) == ["10"]
+    later = NOW + CLAIM_TIME - timedelta(seconds=1)
+    assert await get(feed.store, WANG, 1, at=later) == ["9"]
+    assert await renew(feed.store, LI, [key("10"), key("9")], now=later) == [key("10")]
+    assert await get(feed.store, WANG, 2, at=NOW + CLAIM_TIME) == ["9", "11"]
+    assert await get(feed.store, WANG, 1, at=later + CLAIM_TIME) == ["10"]
+    assert await renew(feed.store, LI, [key("10")], now=later + CLAIM_TIME) == []
+
+
+async def test_what_was_let_go_is_there_for_others(feed: Feed) -> None:
+    assert await get(feed.store, LI, 3) == ["10", "9", "11"]
+    await release(feed.store, LI, [key("9")])
+    assert await get(feed.store, WANG, 1) == ["9"]
+    await release(feed.store, LI)
+    assert await get(feed.store, WANG, 3) == ["10", "9", "11"]
+
+
+async def test_what_was_skipped_goes_to_others_and_comes_back_later(feed: Feed) -> None:
+    assert await get(feed.store, LI, 1) == ["10"]
+    await skip(feed.store, LI, key("10"), now=NOW)
+    await skip(feed.store, LI, key("10"), now=NOW)
+    assert await get(feed.store, LI, 1) == ["9"]
+    assert await get(feed.store, WANG, 1) == ["10"]
+    assert await get(feed.store, LI, 1, at=NOW + SKIP_TIME + CLAIM_TIME) == ["10"]
+
+
+async def test_what_was_reviewed_leaves_the_queue_until_it_is_undone_or_edited(feed: Feed) -> None:
+    await decide(feed.store, "10")
+    assert await get(feed.store, WANG, 1) == ["9"]
+    await undo_review(feed.store, Actor(LI, "小李", "session", None), *key("10"))
+    assert await get(feed.store, LI, 1) == ["10"]
+    await decide(feed.store, "10")
+    await feed.send(arrival("10", "改了", created=10, edited=90, probability=0.499))
+    assert await get(feed.store, LI, 1) == ["10"]
+
+
+async def test_filters_leave_the_rest_out(feed: Feed) -> None:
+    store = feed.store
+    for wanted, expected in (
+        (CommentFilter(platform="desk"), ["9", "11", "7", "13"]),
+        (CommentFilter(label=ShownLabel.POSITIVE), ["10", "11", "12", "13"]),
+        (CommentFilter(label=ShownLabel.SPAM), []),
+        (CommentFilter(uncertain=False), ["7", "13", "6", "14"]),
+        (CommentFilter(probability_from=0.7), ["14", "15", "16", "17"]),
+        (CommentFilter(probability_to=0.1), ["1", "0"]),
+        (CommentFilter(created_from=minutes(3), created_to=minutes(5)), ["4", "3"]),
+        (CommentFilter(text="论 1"), ["10", "11", "12", "13"]),
+        (CommentFilter(text="%"), []),
+        (CommentFilter(model="b" * 64), []),
+        (CommentFilter(reviewed=True), []),
+    ):
+        await release(store, LI)
+        assert await get(store, LI, 4, wanted) == expected, wanted
+
+
+async def test_the_queue_is_the_active_models_or_that_of_the_model_asked_for(feed: Feed) -> None:
+    second = await feed_of(feed.store, "b" * 64)
+    await second.send(arrival("3", "评论 3", created=3, platform="desk", probability=0.5))
+    assert await get(feed.store, LI, 1) == ["10"]
+    await release(feed.store, LI)
+    assert await get(feed.store, LI, 2, CommentFilter(model="b" * 64)) == ["3"]
+    async with feed.store.writing() as session:
+        for number, active in ((feed.model.number, None), (second.model.number, True)):
+            await session.connection.execute(update(models).where(models.c.number == number).values(active=active))
+    assert await get(feed.store, LI, 2) == ["3"]
+
+
+async def test_the_audit_sample_comes_in_its_own_order(store: Store) -> None:
+    feed = await feed_of(store)
+    sample = AuditSample.of(ERASURE_KEY, 0.02)
+    ranks = {id: rank for id in map(str, range(2000)) if (rank := sample.rank("forum", id)) is not None}
+    names = sorted(ranks, key=lambda id: ranks[id])
+    await feed.send(*(arrival(id) for id in (*names, "x", "y", "z")))
+    first = await next_tasks(store, LI, QueueOrder.AUDIT, ALL, 4, now=NOW)
+    assert ids(first) == names[:4]
+    assert ids(await next_tasks(store, WANG, QueueOrder.AUDIT, ALL, 4, now=NOW)) == names[4:8]
+    assert await remaining(store, QueueOrder.AUDIT, ALL) == Remaining(len(names), False)
+    await add_review(
+        store, Actor(LI, "小李", "session", None), Opinion("forum", names[0], microseconds(minutes(0)), ShownLabel.SPAM)
+    )
+    assert ids(await next_tasks(store, LI, QueueOrder.AUDIT, ALL, 3, now=NOW)) == names[1:4]
+    assert (await remaining(store, QueueOrder.AUDIT, ALL)).count == len(names) - 1
+
+
+async def test_a_task_shows_what_surrounds_the_comment(feed: Feed) -> None:
+    others = [arrival(f"t{n}", f"同一个帖子 {n}", created=n, author="小陈", thread="t/1") for n in range(8)]
+    await feed.send(*others, arrival("t8", "别处", thread="t/1", platform="desk"))
+    await feed.send(arrival("w", "一", author="小陈", thread="t/2", probability=0.5))
+    await feed.send(arrival("w", "二", edited=50, author="小陈", thread="t/1", probability=0.5))
+    [task] = (await next_tasks(feed.store, LI, UNCERTAIN, ALL, 1, now=NOW)).items
+    assert (task.comment.id, task.comment.text) == ("w", "二")
+    assert [old.text for old in task.earlier_versions] == ["一"]
+    assert [one.id for one in task.thread] == ["t7", "t6", "t5", "t4", "t3"]
+    assert [one.id for one in task.author] == ["t7", "t6", "t5", "t4", "t3"]
+
+
+async def test_how_many_remain_is_counted(feed: Feed) -> None:
+    assert await remaining(feed.store, UNCERTAIN, ALL) == Remaining(20, False)
+    await decide(feed.store, "10")
+    assert await remaining(feed.store, UNCERTAIN, CommentFilter(platform="forum")) == Remaining(9, False)
+    assert await remaining(feed.store, UNCERTAIN, CommentFilter(label=ShownLabel.SPAM)) == Remaining(0, False)
+
+
+async def test_eight_reviewers_at_once_never_get_the_same(feed: Feed) -> None:
+    await feed.send(*(arrival(f"more {n}", created=n / 10, probability=0.5 + n / 1000) for n in range(180)))
+
+    async def work(reviewer: int) -> list[str]:
+        got: list[str] = []
+        while len(got) < 25:
+            tasks = await next_tasks(feed.store, reviewer, UNCERTAIN, ALL, 5, now=NOW, without=[])
+            fresh = [task.comment for task in tasks.items if task.comment.id not in got]
+            if not tasks.items:
+                break
+            for comment in fresh:
+                got.append(comment.id)
+                opinion = Opinion(comment.platform, comment.id, comment.version, ShownLabel.NEGATIVE)
+                await add_review(feed.store, Actor(reviewer, f"{reviewer}", "session", None), opinion)
+        return got
+
+    worked = await asyncio.gather(*(work(reviewer) for reviewer in range(1, 9)))
+    together = [id for got in worked for id in got]
+    assert len(together) == len(set(together)) == 200
+
+
+async def test_an_empty_store_has_an_empty_queue(store: Store) -> None:
+    tasks = await next_tasks(store, LI, UNCERTAIN, ALL, 5)
+    assert (tasks.items, tasks.searched_all) == ([], True)
+    assert await remaining(store, UNCERTAIN, ALL) == Remaining(0, False)

@@ -1,0 +1,149 @@
+"""Comments are found by any filters together, in steps that end in time and go on where they ended."""
+
+import pytest
+import pytest_asyncio
+
+from liuyan.store import search, steps
+from liuyan.store.audit import Actor
+from liuyan.store.batch import Label
+from liuyan.store.comments import Keyset, ShownLabel
+from liuyan.store.reviews import Opinion, add_reviews
+from liuyan.store.search import CommentFilter, list_comments, sample_texts
+from liuyan.store.store import Store
+from tests.store.feed import Feed, arrival, feed_of, microseconds, minutes
+
+LI = Actor(7, "小李", "session", None)
+# Of sixty comments; each label of a review once in fifteen.
+REVIEWED = {n: list(ShownLabel)[n % 15 // 3] for n in range(60) if n % 15 in (0, 3, 6, 9)}
+
+
+@pytest_asyncio.fixture
+async def feed(feed: Feed) -> Feed:
+    """Sixty comments, one a minute, from four authors in three threads of two platforms."""
+    await feed.send(
+        *(
+            arrival(
+                str(n),
+                f"第{n}条 50%_off\\ Good 物流" if n % 7 == 0 else f"第{n}条",
+                created=n,
+                author=f"u{n % 4}",
+                thread=f"t{n % 3}",
+                platform="desk" if n % 2 else "forum",
+                label=Label.POSITIVE if n >= 30 else Label.NEGATIVE,
+                probability=n / 60,
+                uncertain=25 <= n < 35,
+            )
+            for n in range(60)
+        )
+    )
+    opinions = [
+        Opinion("desk" if n % 2 else "forum", str(n), microseconds(minutes(n)), label) for n, label in REVIEWED.items()
+    ]
+    await add_reviews(feed.store, LI, opinions)
+    return feed
+
+
+async def found(store: Store, limit: int = 100, **wanted: object) -> list[int]:
+    page = await list_comments(store, CommentFilter(**wanted), None, limit)  # type: ignore[arg-type]
+    assert page.searched_to is None
+    return [int(item.id) for item in page.items]
+
+
+def newest_first(numbers: object) -> list[int]:
+    return sorted(numbers, reverse=True)  # type: ignore[call-overload, no-any-return]
+
+
+async def test_every_filter_alone(feed: Feed) -> None:
+    of, store = range(60), feed.store
+    assert await found(store, author="u1") == newest_first(n for n in of if n % 4 == 1)
+    assert await found(store, thread="t2") == newest_first(n for n in of if n % 3 == 2)
+    assert await found(store, probability_from=0.5, probability_to=0.6) == newest_first(range(30, 37))
+    assert await found(store, reviewed=True) == newest_first(REVIEWED)
+    assert await found(store, reviewed=False) == newest_first(set(of) - set(REVIEWED))
+    assert await found(store, created_to=minutes(3)) == [2, 1, 0]
+    assert await found(store, author="U1") == []
+    assert await found(store, thread="t2%") == []
+
+
+async def test_labels_are_the_reviews_before_the_models(feed: Feed) -> None:
+    for label in ShownLabel:
+        own = {n for n, given in REVIEWED.items() if given is label}
+        said = {n for n in range(60) if n not in REVIEWED and label == ("positive" if n >= 30 else "negative")}
+        assert await found(feed.store, label=label) == newest_first(own | said)
+        assert await found(feed.store, label=label, reviewed=True) == newest_first(own)
+        assert await found(feed.store, label=label, reviewed=False) == newest_first(said)
+
+
+async def test_filters_together(feed: Feed) -> None:
+    thread_of_author = await found(feed.store, author="u1", thread="t1", platform="desk", probability_from=0.4)
+    assert thread_of_author == newest_first(n for n in range(24, 60) if n % 12 == 1)
+    assert await found(feed.store, reviewed=True, platform="desk", uncertain=True) == [33]
+    assert await found(feed.store, text="物流", reviewed=True, label=ShownLabel.NEGATIVE) == newest_first(
+        n for n, label in REVIEWED.items() if n % 7 == 0 and label == "negative"
+    )
+
+
+async def test_text_is_data_and_latin_letters_match_in_either_case(feed: Feed) -> None:
+    sevens = newest_first(range(0, 60, 7))
+    for part in ("物流", "50%_off\\", "goOD", "% %", "条 5"):
+        assert await found(feed.store, text=part) == (sevens if part != "% %" else []), part
+    assert await found(feed.store, text="第1条") == [1]
+    assert await found(feed.store, text="' OR 1=1 --") == []
+    await feed.send(arrival("99", "É 👍 全角Ａ", created=99))
+    assert await found(feed.store, text="É 👍") == [99]
+    assert await found(feed.store, text="全角A") == []
+
+
+async def test_a_models_own_words(feed: Feed) -> None:
+    second = await feed_of(feed.store, "b" * 64)
+    await second.send(arrival("1", "第1条", created=1, platform="desk", author="u1", thread="t1", probability=0.99))
+    assert await found(feed.store, model="b" * 64) == [1]
+    assert await found(feed.store, model="b" * 64, label=ShownLabel.POSITIVE) == [1]
+    assert await found(feed.store, model="b" * 64, probability_to=0.5) == []
+    assert await found(feed.store, model="c" * 64) == []
+    assert 1 not in await found(feed.store, label=ShownLabel.POSITIVE)
+
+
+async def pages(store: Store, wanted: CommentFilter, limit: int) -> tuple[list[int], int]:
+    """All pages together, and how many of them ended because time was up."""
+    together: list[int] = []
+    after: Keyset | None = None
+    stopped = 0
+    while True:
+        page = await list_comments(store, wanted, after, limit)
+        together += [int(item.id) for item in page.items]
+        stopped += page.searched_to is not None
+        assert (page.searched_to is None) or (page.next is not None and page.next.created_at == page.searched_to)
+        if page.next is None:
+            return together, stopped
+        after = page.next
+
+
+@pytest.mark.parametrize("limit", [1, 3, 50])
+async def test_a_search_that_runs_out_of_time_goes_on_where_it_ended(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    monkeypatch.setattr(steps, "FIRST_STEP", 7)
+    monkeypatch.setattr(search, "OTHER_SECONDS", 0.0)
+    monkeypatch.setattr(search, "TEXT_SECONDS", 0.0)
+    for wanted, expected in (
+        (CommentFilter(reviewed=True), REVIEWED),
+        (CommentFilter(text="物流"), range(0, 60, 7)),
+        (CommentFilter(text="没有"), ()),
+        (CommentFilter(probability_to=0.05), range(4)),
+        (CommentFilter(created_from=minutes(10), created_to=minutes(40), platform="desk"), range(11, 40, 2)),
+    ):
+        everything, stopped = await pages(feed.store, wanted, limit)
+        assert everything == newest_first(expected)
+        assert stopped > 0 or len(expected) >= 10
+
+
+async def test_longer_steps_find_the_same(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "FIRST_STEP", 2)
+    assert await found(feed.store, text="物流") == newest_first(range(0, 60, 7))
+    assert await found(feed.store, 4, reviewed=True) == newest_first(REVIEWED)[:4]
+
+
+async def test_a_sample_of_texts_is_the_newest(feed: Feed) -> None:
+    assert await sample_texts(feed.store, CommentFilter(label=ShownLabel.POSITIVE), 2) == ["第59条", "第58条"]
+    assert await sample_texts(feed.store, CommentFilter(model="c" * 64), 2) == []
