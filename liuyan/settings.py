@@ -68,6 +68,13 @@ class Settings(BaseSettings):
     lock_wait_seconds: int = Field(
         10, ge=1, le=300, description="Seconds after which a stopped writer's locks are given up for the others."
     )
+    audit_share: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Share of all new comments that goes into the audit sample, on which accuracy is measured without "
+        "bias; a larger one adds to the sample and keeps what is in it.",
+    )
 
     secret_key: SecretStr | None = Field(
         None,

@@ -82,7 +82,8 @@ async def _consume(
     metrics = ConsumerMetrics()
     topics = Topics(Connection.of(settings), timeout=ADMINISTRATION_SECONDS)
     url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
-    async with Store.open(url, lock_wait_seconds=settings.lock_wait_seconds) as store:
+    waits, share = settings.lock_wait_seconds, settings.audit_share
+    async with Store.open(url, lock_wait_seconds=waits, audit_share=share) as store:
         # What takes no time to find wrong is looked at before the model is loaded, which takes seconds.
         await asyncio.gather(_patiently(lambda: store.check_ready(erasure_key)), _check_topics(topics, settings.topics))
         path = model_path or await _patiently(lambda: _find_model(store, settings))
