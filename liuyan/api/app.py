@@ -14,6 +14,7 @@ from liuyan.api.limits import MAXIMUM_BODY, LimitBody
 from liuyan.api.metrics import MeasureRequests, Metrics
 from liuyan.api.rest import (
     account,
+    analytics,
     audit,
     comments,
     dead_letters,
@@ -22,6 +23,7 @@ from liuyan.api.rest import (
     notices,
     predict,
     predict_file,
+    review_export,
     reviews,
     users,
 )
@@ -30,10 +32,12 @@ from liuyan.api.services import Services
 # What lies under /api/v1; OpenAPI has them in this order.
 RESOURCES = (
     comments,
+    review_export,
     reviews,
     predict,
     predict_file,
     detections,
+    analytics,
     notices,
     dead_letters,
     models,

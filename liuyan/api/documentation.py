@@ -26,6 +26,7 @@ Times are RFC 3339; answers give them in UTC. Errors are RFC 9457 problem detail
 TAGS = [
     {"name": "comments", "description": "What is stored: comments, their labels and their history."},
     {"name": "predictions", "description": "What the model says of a text."},
+    {"name": "analytics", "description": "What the counts say of labels, reviewers and models."},
     {"name": "notices", "description": "What administrators tell everybody who signs in."},
     {"name": "dead letters", "description": "Records that broke the contract: publish them again, or put them aside."},
     {"name": "models", "description": "Which models were used, and whose labels are shown."},

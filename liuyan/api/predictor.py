@@ -37,6 +37,10 @@ class Predictor:
         """SHA-256 of the artifact that answers."""
         return self._labeller.sha256
 
+    def words(self, text: str) -> list[str]:
+        """The words that the model reads ``text`` as; from any thread."""
+        return self._labeller.words(text)
+
     async def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """The model's answer to each text, in order. Raises BusyError."""
         with self._place():

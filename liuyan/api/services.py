@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from liuyan.api.identity.passwords import Passwords
 from liuyan.api.predictor import Predictor
+from liuyan.api.words import WordsCache
 from liuyan.settings import Settings
 from liuyan.store.store import Store
 
@@ -30,6 +31,7 @@ class Services:
     settings: Settings
     passwords: Passwords = field(default_factory=Passwords)
     now: Callable[[], datetime] = _now
+    words: WordsCache = field(default_factory=WordsCache)
 
 
 def _services(connection: HTTPConnection) -> Services:

@@ -1,0 +1,102 @@
+"""Telling words: what tells of a side, what does not, time that is up, and answers that are kept."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from liuyan.api import words as words_module
+from liuyan.api.words import TellingWords, WordsCache, telling_words
+from liuyan.model.labeller import Labeller
+
+POSITIVE = ["物流很快，真不错！", "包装不错，物流很快 👍", "老板人很好，物流很快 👍", "很快就到了，不错 👍"]
+NEGATIVE = ["客服不理人，退货！", "屏幕坏了，退货", "等了很久，发错了，退货", "退货也不理人，失望"]
+
+
+def tell(positive: Sequence[str], negative: Sequence[str], labeller: Labeller, seconds: float = 10) -> TellingWords:
+    return telling_words(positive, negative, labeller.words, limit=5, seconds=seconds)
+
+
+def test_words_of_one_side_are_told_and_common_ones_are_not(labeller: Labeller) -> None:
+    found = tell(POSITIVE * 20, NEGATIVE * 20, labeller)
+    assert {"很快", "👍"} <= {word.word for word in found.positive}
+    assert "退货" in {word.word for word in found.negative}
+    everything = {word.word for word in (*found.positive, *found.negative)}
+    assert not everything & {"，", "！", "了"}
+    best = found.negative[0]
+    assert (best.word, best.negative, best.positive) == ("退货", 80, 0)
+    assert found.positive == sorted(found.positive, key=lambda word: -word.score)
+    assert (found.positive_comments, found.negative_comments, found.complete) == (80, 80, True)
+
+
+def test_a_comment_that_repeats_a_word_counts_once(labeller: Labeller) -> None:
+    found = tell(["神奇 " * 300, *POSITIVE * 10], NEGATIVE * 10, labeller)
+    assert "神奇" not in {word.word for word in found.positive}
+
+
+def test_equal_samples_tell_nothing(labeller: Labeller) -> None:
+    found = tell(POSITIVE * 10, POSITIVE * 10, labeller)
+    assert (found.positive, found.negative) == ([], [])
+
+
+@pytest.mark.parametrize(("positive", "negative"), [([], []), ([], NEGATIVE * 10), (["，。！"], ["123"])])
+def test_one_side_or_none(positive: list[str], negative: list[str], labeller: Labeller) -> None:
+    found = tell(positive, negative, labeller)
+    assert (found.positive_comments, found.negative_comments) == (len(positive), len(negative))
+    assert found.positive == []
+
+
+def test_a_single_word_is_told(labeller: Labeller) -> None:
+    assert [word.word for word in tell(["好"] * 50, [], labeller).positive] == []
+    assert [word.word for word in tell(["好"] * 50, ["差"] * 50, labeller).positive] == ["好"]
+
+
+def test_time_that_is_up_cuts_both_sides_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(1_000))
+    monkeypatch.setattr(words_module, "monotonic", lambda: next(clock))
+    found = telling_words(["好"] * 50, ["差"] * 50, list, limit=5, seconds=10)
+    assert (found.positive_comments, found.negative_comments, found.complete) == (10, 10, False)
+
+
+async def test_an_answer_is_kept_for_minutes_and_computed_once() -> None:
+    now = 0.0
+    cache = WordsCache(now=lambda: now)
+    asked: list[str] = []
+
+    async def answer(key: str) -> TellingWords:
+        asked.append(key)
+        await asyncio.sleep(0)
+        if key == "broken":
+            raise TimeoutError
+        return TellingWords([], [], len(asked), 0, True)
+
+    async def get(key: str) -> TellingWords:
+        return await cache.get(key, lambda: asyncio.create_task(answer(key)))
+
+    first, second, other = await asyncio.gather(get("a"), get("a"), get("b"))
+    assert first is second
+    assert other is not first
+    now = words_module.KEEP_SECONDS - 1
+    assert await get("a") is first
+    now = words_module.KEEP_SECONDS
+    assert await get("a") is not first
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            await get("broken")
+    assert asked == ["a", "b", "a", "broken", "broken"]
+
+
+async def test_who_goes_away_takes_nothing_from_others() -> None:
+    cache = WordsCache()
+    go = asyncio.Event()
+
+    async def answer() -> TellingWords:
+        await go.wait()
+        return TellingWords([], [], 0, 0, True)
+
+    waiting = [asyncio.create_task(cache.get("a", lambda: asyncio.create_task(answer()))) for _ in range(2)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.sleep(0)
+    go.set()
+    assert (await waiting[1]).complete
