@@ -1,8 +1,13 @@
 """The home page and the layout around every page: language, menu, errors, and whoever is not signed in."""
 
+import contextlib
+from collections.abc import AsyncIterator
+
 import pytest
 
 from liuyan.api.identity.roles import Role
+from liuyan.store.errors import TransientStoreError
+from liuyan.store.store import Store
 from tests.admin.conftest import Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
 from tests.store.feed import dead_letter
@@ -85,3 +90,19 @@ async def test_a_page_of_another_role_and_one_that_is_not_there_say_what_to_do(v
     assert await page.get_by_role("heading", name="这里什么也没有").is_visible()
     await page.get_by_role("link", name="返回首页").click()
     await page.wait_for_url("**/admin/")
+
+
+async def test_a_database_that_is_away_is_said_on_a_page(visits: Visits, monkeypatch: pytest.MonkeyPatch) -> None:
+    visits.allow("status of 503")
+
+    @contextlib.asynccontextmanager
+    async def away(*_: object, **__: object) -> AsyncIterator[None]:
+        raise TransientStoreError("the server is away")
+        yield
+
+    page = await visits.open(Role.ADMIN)
+    monkeypatch.setattr(Store, "reading", away)
+    answer = await page.goto("/admin/notices")
+    assert answer is not None
+    assert answer.status == 503
+    assert await page.get_by_role("heading", name="数据库没有响应").is_visible()

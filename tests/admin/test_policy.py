@@ -9,6 +9,7 @@ from starlette_admin import BaseAdmin
 
 from liuyan.api.admin.security import POLICY, SafeTemplates
 from liuyan.api.identity.roles import Role
+from liuyan.store.notices import list_notices
 from tests.admin.conftest import Site, Visits
 
 pytestmark = pytest.mark.timeout(180)
@@ -21,7 +22,9 @@ def pages(site: Site) -> list[str]:
     for route in site.app.routes:
         if isinstance(route, Mount) and route.name == "admin":
             found += [f"/admin{one.path}" for one in route.routes if isinstance(one, Route) and "GET" in one.methods]
-    return sorted({path for path in found if "{" not in path and "/_api" not in path and not path.endswith((".js", ".csv"))})
+    return sorted(
+        {path for path in found if "{" not in path and "/_api" not in path and not path.endswith((".js", ".csv"))}
+    )
 
 
 async def test_every_page_has_the_policy_with_a_nonce_of_its_own_and_loads_from_here_alone(visits: Visits) -> None:
@@ -119,3 +122,13 @@ def test_no_template_holds_what_the_policy_forbids() -> None:
 def test_handlers_of_the_library_are_those_that_our_script_knows() -> None:
     handlers = {one for _, source in sources() for one in re.findall(r'data-on-\w+="([^"]*)"', source)}
     assert handlers == {"applyColumnVisibility()", "window.location = this.value"}
+
+
+async def test_a_form_from_elsewhere_is_refused_with_a_page_that_says_what_to_do(visits: Visits) -> None:
+    visits.allow("status of 403")
+    page = await visits.open(Role.ADMIN, "/admin/notices/new")
+    await page.locator("input[name=csrftoken]").last.evaluate("token => token.value = 'forged'")
+    await page.get_by_label("标题").fill("不该写下的")
+    await page.get_by_role("button", name="保存").click()
+    await page.get_by_role("heading", name="这个表单已过期").wait_for()
+    assert (await list_notices(visits.site.store)).items == []

@@ -16,6 +16,7 @@ from starlette_admin import BaseAdmin, I18nConfig, TimezoneConfig
 from starlette_admin.helpers import static_url
 from starlette_admin.i18n import gettext
 
+from liuyan.api.admin.forms import CheckForms, OldFormError, too_old
 from liuyan.api.admin.gate import Gate
 from liuyan.api.admin.home import HomePage
 from liuyan.api.admin.language import (
@@ -55,10 +56,13 @@ class Site(BaseAdmin):
         """None of the library's routes for lists and forms of its own: every page is ours, with a role of its own."""
         return []
 
+    def _init_csrf(self) -> None:
+        self.middlewares.append(Middleware(CheckForms, secret_key=str(self.secret_key), refuse=self._render_error))
+
     async def _render_error(self, request: Request, exc: Exception = HTTPException(500)) -> Response:
         """A page in the layout; nothing of the inside is told."""
         status = exc.status_code if isinstance(exc, HTTPException) else _status_of(exc)
-        title, advice = _explain(status)
+        title, advice = too_old() if isinstance(exc, OldFormError) else _explain(status)
         context = {"title": title, "status": status, "advice": advice}
         return self._template_response(request, "error.html", context, status_code=status)
 

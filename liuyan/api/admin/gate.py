@@ -5,12 +5,13 @@ from urllib.parse import urlencode
 
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import RedirectResponse
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette_admin.auth import AdminUser, BaseAuthProvider
 
 from liuyan.api.identity.identity import Identity
+from liuyan.store.errors import StoreError
 
 Identify = Callable[[HTTPConnection], Awaitable[Identity | None]]
 # What the sign-in page itself needs.
@@ -53,7 +54,13 @@ class KeepOut:
         if _name_of(route) in PUBLIC_ROUTES:
             await self.app(scope, receive, send)
             return
-        user = await self.gate.authenticate(request)
+        try:
+            user = await self.gate.authenticate(request)
+        except (StoreError, TimeoutError) as error:
+            # Nothing outside of here would answer this with a page and call it settled.
+            response: Response = await request.app.exception_handlers[Exception](request, error)
+            await response(scope, receive, send)
+            return
         request.state.is_anonymous = user is None
         if user is not None:
             request.state.admin_user = user
