@@ -72,13 +72,19 @@ def create_admin(
     import asyncio
     import sys
 
-    from liuyan.api.identity.first_admin import create_first_admin
-    from liuyan.settings import load_settings
-
-    settings = load_settings()
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    kept = asyncio.run(create_first_admin(settings, name, password))
+    kept = asyncio.run(_create_admin(name, password))
     typer.echo(f"The admin {kept} is made. Run `liuyan api serve` and sign in at /admin.")
+
+
+async def _create_admin(name: str, password: str) -> str:
+    from liuyan.api.identity.first_admin import create_first_admin
+    from liuyan.settings import load_settings
+    from liuyan.store.store import Store
+
+    async with Store.open(load_settings().required_database_url()) as store:
+        await store.check_ready()
+        return await create_first_admin(store, name, password)

@@ -17,7 +17,7 @@ from liuyan.demo.scene import Scene
 from liuyan.store.batch import Label
 
 LINE_SECONDS = 2.0
-FIXED_LINES = 11
+FIXED_LINES = 12
 COLOURS = {Label.POSITIVE: "green", Label.NEGATIVE: "red"}
 
 
@@ -65,7 +65,7 @@ class LineDisplay:
         self._next = 0.0
         self._said_stack = False
         self._said_first = False
-        self._said_api = False
+        self._said_site = False
 
     def __enter__(self) -> Self:
         return self
@@ -82,9 +82,10 @@ class LineDisplay:
             self._said_first = True
             first = scene.samples[0]
             self._say(scene, f"first labelled comment: {first.label} {first.probability:.2f} {first.text[:60]}")
-        if scene.api and not self._said_api:
-            self._said_api = True
-            self._say(scene, f"API at {scene.api}, documented at {scene.api}/docs")
+        if scene.site and not self._said_site:
+            self._said_site = True
+            self._say(scene, f"admin app at {scene.site}/admin (name demo, password {scene.password})")
+            self._say(scene, f"API at {scene.site}, documented at {scene.site}/docs")
         if scene.seconds >= self._next:
             self._next = scene.seconds + LINE_SECONDS
             share = f", {scene.figures.positive / scene.figures.stored:.0%} positive" if scene.figures.stored else ""
@@ -104,7 +105,7 @@ def picture(scene: Scene, lines: int) -> RenderableType:
         "",
         _mix(scene),
         "",
-        Rule("some of the latest comments, probability of positive", style="dim", align="left"),
+        Rule("some of the latest comments, probability of positive, yellow: uncertain", style="dim", align="left"),
         _comments(scene, lines),
         Rule(style="dim"),
         _footer(scene),
@@ -169,9 +170,12 @@ def _row(sample: LabelledText) -> tuple[Text, Text, Text, Text]:
 
 
 def _footer(scene: Scene) -> RenderableType:
-    api = Text.assemble("API ", (f"{scene.api}/docs", "underline cyan")) if scene.api else Text("API starts ...", "dim")
+    place, account = Text("admin app and API start ...", "dim"), Text("")
+    if scene.site:
+        place = Text.assemble((f"{scene.site}/admin", "underline cyan"), "  ", (f"{scene.site}/docs", "underline cyan"))
+        account = Text.assemble(("name ", "dim"), "demo", ("  password ", "dim"), scene.password)
     grid = Table.grid(expand=True)
     grid.add_column(no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
-    grid.add_row(api, Text("yellow: uncertain   Ctrl-C ends", "dim"))
-    return grid
+    grid.add_row(account, Text("Ctrl-C ends", "dim"))
+    return Group(place, grid)

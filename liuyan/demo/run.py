@@ -28,6 +28,7 @@ from liuyan.store.migrate import migrate
 from liuyan.store.store import Store
 
 TOPIC = "comments"
+ACCOUNT = "demo"
 PARTITIONS = 4
 LOOK_SECONDS = 0.25
 # Of the time given, so much is kept for what was published to be labelled and stored.
@@ -82,7 +83,8 @@ class Demo:
         self._figures = Figures()
         self._rate = Rate()
         self._samples = Samples(options.seed)
-        self._api_url: str | None = None
+        self._site: str | None = None
+        self._password = secrets.token_hex(8)
         self._programs: list[Program] = []
         feed = events(options.seed, datetime.now(UTC))
         self._publisher = Publisher(stack.bootstrap, TOPIC, feed, options.rate, self._lag)
@@ -138,10 +140,16 @@ class Demo:
             "LIUYAN_TOPICS": TOPIC,
             "LIUYAN_DATABASE_URL": self._stack.database_url,
             "LIUYAN_ERASURE_KEY": secrets.token_hex(32),
+            "LIUYAN_SECRET_KEY": secrets.token_hex(32),
+            "LIUYAN_CONTACT_KEY": secrets.token_hex(32),
             "LIUYAN_CONSUMER_ADDRESS": "127.0.0.1:0",
             "LIUYAN_API_ADDRESS": "127.0.0.1:0",
         }
         self._programs.append(Program(["consumer", "run"], settings, self._folder))
+        # Imported once the consumer is on its way: it brings the web framework along.
+        from liuyan.api.identity.first_admin import create_first_admin
+
+        await create_first_admin(store, ACCOUNT, self._password)
         self._programs.append(Program(["api", "serve", "--port", str(self._api_port)], settings, self._folder))
 
     async def _publish(self, stop: asyncio.Event) -> None:
@@ -173,8 +181,8 @@ class Demo:
                 program.check()
             if self._programs:
                 self._figures = await read_figures(store)
-            if self._api_url is None and ports.answers(self._api_port):
-                self._api_url = f"http://127.0.0.1:{self._api_port}"
+            if self._site is None and ports.answers(self._api_port):
+                self._site = f"http://127.0.0.1:{self._api_port}"
             display.show(self._scene(time.monotonic()))
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -190,7 +198,8 @@ class Demo:
             rate=rate,
             figures=self._figures,
             samples=self._samples.newest_first(),
-            api=self._api_url,
+            site=self._site,
+            password=self._password,
         )
 
     def _tell_state(self) -> str:

@@ -15,7 +15,10 @@ SAMPLES = 60
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One moment. ``samples`` are some of the comments stored last, newest first; ``rate`` is stored comments/s."""
+    """One moment. ``samples`` are some of the comments stored last, newest first; ``rate`` is stored comments/s.
+
+    ``site`` is the address of the admin app and the API, once they answer; ``password`` that of the account ``demo``.
+    """
 
     stack: str
     state: str
@@ -25,7 +28,8 @@ class Scene:
     rate: float
     figures: Figures
     samples: tuple[LabelledText, ...]
-    api: str | None
+    site: str | None
+    password: str
 
 
 class Samples:

@@ -7,12 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 from confluent_kafka import Producer
 
@@ -22,7 +21,7 @@ PROGRAM = Path(sys.executable).with_name("liuyan")
 LAST_LINE = re.compile(r"published (\d+) stored (\d+) missing 0 duplicated 0 dead 0")
 FIRST_COMMENT = re.compile(r" *([0-9.]+) s  first labelled comment: (positive|negative) [01]\.\d\d \S")
 BROKER = re.compile(r"Kafka at ([0-9.:]+)")
-API = re.compile(r"API at (http://\S+),")
+ADMIN = re.compile(r"admin app at (http://\S+)/admin \(name demo, password (\S+)\)")
 
 
 @contextmanager
@@ -76,11 +75,20 @@ def publish_something_else(broker: str) -> None:
     assert producer.flush(20) == 0
 
 
-def ask_for_comments(url: str, **filters: str) -> list[object]:
+def sign_in(url: str, password: str) -> httpx.Client:
+    """A browser in which the demo's account is signed in."""
+    client = httpx.Client(base_url=url, timeout=10)
+    page = client.get("/admin/login")
+    token = re.search(r'name="csrftoken" value="([^"]+)"', page.text)
+    assert token, page.text
+    form = {"csrftoken": token[1], "name": "demo", "password": password}
+    assert client.post("/admin/login", data=form).status_code == 303
+    return client
+
+
+def ask_for_comments(client: httpx.Client, **filters: str) -> list[object]:
     """The first page of comments, three at most."""
-    query = urllib.parse.urlencode({"limit": 3, **filters})
-    with urllib.request.urlopen(f"{url}/api/v1/comments?{query}", timeout=10) as answer:  # noqa: S310
-        items: list[object] = json.load(answer)["items"]
+    items: list[object] = client.get("/api/v1/comments", params={"limit": "3", **filters}).json()["items"]
     return items
 
 
@@ -110,11 +118,12 @@ def test_demo_ends_by_itself(tmp_path: Path) -> None:
 def test_demo_serves_the_api_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     with running_demo(tmp_path) as demo:
         broker = read_until(demo, BROKER)[1]
-        url = read_until(demo, API)[1]
-        assert eventually(lambda: len(ask_for_comments(url)) == 3, seconds=20)
+        said = read_until(demo, ADMIN)
+        client = sign_in(said[1], said[2])
+        assert eventually(lambda: len(ask_for_comments(client)) == 3, seconds=20)
         assert len(programs_in(tmp_path)) >= 2
         publish_something_else(broker)
-        assert eventually(lambda: len(ask_for_comments(url, platform="elsewhere")) == 1, seconds=20)
+        assert eventually(lambda: len(ask_for_comments(client, platform="elsewhere")) == 1, seconds=20)
         demo.send_signal(signal.SIGINT)
         assert check_end(demo, tmp_path) > 100
 

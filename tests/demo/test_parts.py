@@ -91,7 +91,18 @@ def test_a_program_that_ends_by_itself_is_quoted(tmp_path: Path) -> None:
 def scene(samples: int) -> Scene:
     text = LabelledText("support", "物流很快，" * 60, Label.POSITIVE, 0.97, False)
     figures = Figures(positive=620, negative=380)
-    return Scene("embedded broker, SQLite", "running", 71.4, 1_234, 234, 301.4, figures, (text,) * samples, "http://a")
+    return Scene(
+        "embedded broker, SQLite",
+        "running",
+        71.4,
+        1_234,
+        234,
+        301.4,
+        figures,
+        (text,) * samples,
+        "http://a",
+        "abcd-efgh",
+    )
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (60, 15)])
@@ -104,7 +115,8 @@ def test_the_picture_fills_the_terminal_and_no_more(width: int, height: int, sam
     assert "1:11" in text[0]
     assert text[3].split() == ["1,234", "1,000", "234", "301"]
     assert "62.0%" in text[5]
-    assert "http://a/docs" in text[-1]
+    assert "http://a/docs" in text[-2]
+    assert text[-1].split() == ["name", "demo", "password", "abcd-efgh", "Ctrl-C", "ends"]
     assert sum("物流很快" in line for line in text) == min(samples, height - FIXED_LINES)
 
 
@@ -113,9 +125,10 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
     with LineDisplay(Console(file=output, width=80, highlight=False)) as display:
         display.show(scene(1))
         display.show(scene(1))
-    stack, first, api, counts = output.getvalue().splitlines()
+    stack, first, admin, api, counts = output.getvalue().splitlines()
     assert stack == " 71.4 s  embedded broker, SQLite"
     assert first.startswith(" 71.4 s  first labelled comment: positive 0.97 物流很快，")
+    assert admin == " 71.4 s  admin app at http://a/admin (name demo, password abcd-efgh)"
     assert api == " 71.4 s  API at http://a, documented at http://a/docs"
     assert counts == " 71.4 s  running: published 1,234 stored 1,000 lag 234, 301 comments/s, 62% positive"
 

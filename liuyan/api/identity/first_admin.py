@@ -6,26 +6,23 @@ from datetime import UTC, datetime
 from liuyan.api.identity.accounts import check_name
 from liuyan.api.identity.passwords import Passwords, check_password
 from liuyan.api.identity.roles import Role
-from liuyan.settings import Settings
 from liuyan.store import accounts, audit
 from liuyan.store.store import Store
 
 
-async def create_first_admin(settings: Settings, name: str, password: str) -> str:
+async def create_first_admin(store: Store, name: str, password: str) -> str:
     """Make an admin, who is let in at once, and return the name as it is kept.
 
-    Raises LiuyanError: no database, migrations not run, a name that is taken or not valid, a weak password.
+    Raises LiuyanError: a name that is taken or not valid, a weak password.
     """
     name = check_name(name)
     check_password(password, name)
-    async with Store.open(settings.required_database_url()) as store:
-        await store.check_ready()
-        hashed = await Passwords().hash(password)
-        actor = audit.Actor(None, _user_of_the_machine(), "command", None)
-        async with store.writing() as session:
-            new = accounts.NewUser(name, hashed, Role.ADMIN, "active")
-            number = await accounts.add_user(session, new, datetime.now(UTC))
-            await audit.record(session, actor, "user.create", "user", str(number), {"name": name, "role": Role.ADMIN})
+    hashed = await Passwords().hash(password)
+    actor = audit.Actor(None, _user_of_the_machine(), "command", None)
+    async with store.writing() as session:
+        new = accounts.NewUser(name, hashed, Role.ADMIN, "active")
+        number = await accounts.add_user(session, new, datetime.now(UTC))
+        await audit.record(session, actor, "user.create", "user", str(number), {"name": name, "role": Role.ADMIN})
     return name
 
 
