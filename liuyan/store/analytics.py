@@ -126,6 +126,13 @@ async def mix_of_all(store: Store, wanted: CountFilter) -> Mix:
     return _sum(mix for _, mix in await _count(store, wanted, None))
 
 
+async def counted_platforms(store: Store, wanted: CountFilter) -> list[str]:
+    """The platforms whose comments the model of ``wanted`` has labelled, by name. Raises TransientStoreError."""
+    async with store.reading() as connection:
+        model = await read_model_number(connection, wanted)
+        return [] if model is None else sorted(await _platforms(connection, model))
+
+
 def _sum(mixes: Iterable[Mix]) -> Mix:
     names = Mix.__dataclass_fields__
     listed = list(mixes)
