@@ -14,7 +14,11 @@ import pytest
 from liuyan.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parent.parent
-SECRETS = {"MYSQL_PASSWORD": "0123456789abcdef", "LIUYAN_ERASURE_KEY": "fedcba9876543210"}
+SECRETS = {
+    "MYSQL_PASSWORD": "0123456789abcdef",
+    "LIUYAN_ERASURE_KEY": "fedcba9876543210",
+    "LIUYAN_SECRET_KEY": "0123456789abcdef" * 2,
+}
 OURS = ("setup", "consumer", "api")
 
 pytestmark = pytest.mark.timeout(30)
