@@ -11,12 +11,14 @@ from starlette.responses import Response
 from starlette_admin import route
 from starlette_admin.i18n import gettext, lazy_gettext
 
-from liuyan.api.admin.comment_filters import TypedFilter, model_choices, typed_filter
+from liuyan.api.admin.comment_filters import filter_form
 from liuyan.api.admin.history import timeline
 from liuyan.api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
 from liuyan.api.admin.page import Page, services_of
+from liuyan.api.admin.paging import address_at, place_in
+from liuyan.api.admin.typed_filter import TypedFilter, typed_filter
 from liuyan.api.identity.roles import Role
-from liuyan.api.rest.cursor import decode_cursor, encode_cursor
+from liuyan.api.rest.comment_schemas import CommentFields
 from liuyan.api.services import QUERY_SECONDS
 from liuyan.store import search
 from liuyan.store.comments import Keyset, comment_history
@@ -35,19 +37,15 @@ class CommentsPage(Page):
 
     async def context(self, request: Request) -> Mapping[str, object]:
         """A page of comments; none while the filter has a fault."""
-        typed = typed_filter(request)
-        after = _after(request)
+        typed = typed_filter(request, CommentFields)
+        after = place_in(request)
         page = await _search(request, typed, after) if typed.fields else search.Page([], None)
         return {
             "page_of_comments": page,
-            "next": _next_address(request, page.next),
-            "first": _next_address(request, None),
+            "next": address_at(request, page.next),
+            "first": address_at(request, None),
             "beginning": after is None,
-            "values": typed.values,
-            "problems": typed.problems,
-            "summary": typed.summary,
-            "models": await model_choices(request),
-            "label_words": LABEL_WORDS,
+            **await filter_form(request, typed),
             "source_words": SOURCE_WORDS,
             "history_path": history_path,
             "script_words": _script_words(),
@@ -93,25 +91,11 @@ def history_path(platform: str, id: str) -> str:
     return f"{start}/{quote(id)}"
 
 
-async def _search(request: Request, typed: TypedFilter, after: Keyset | None) -> search.Page:
+async def _search(request: Request, typed: TypedFilter[CommentFields], after: Keyset | None) -> search.Page:
     if typed.fields is None:
         return search.Page([], None)
     async with asyncio.timeout(QUERY_SECONDS):
         return await search.list_comments(services_of(request).store, typed.fields.wanted(), after, PAGE_ROWS)
-
-
-def _after(request: Request) -> Keyset | None:
-    """The place in the URL; whoever typed another one begins with the newest."""
-    try:
-        return decode_cursor(request.query_params.get("after", ""))
-    except ValueError:
-        return None
-
-
-def _next_address(request: Request, place: Keyset | None) -> str:
-    """This page's address with another place."""
-    kept = [(name, value) for name, value in request.query_params.items() if name != "after" and value]
-    return "?" + urlencode([*kept, *([("after", encode_cursor(place))] if place else [])])
 
 
 def _script_words() -> dict[str, object]:

@@ -3,6 +3,7 @@
 from starlette_admin.views import BaseView
 
 from liuyan.api.admin.account import AccountPage
+from liuyan.api.admin.analytics import AnalyticsPage
 from liuyan.api.admin.audit import AuditPage
 from liuyan.api.admin.comments import CommentsPage
 from liuyan.api.admin.dead_letters import DeadLettersPage
@@ -10,6 +11,7 @@ from liuyan.api.admin.detect import DetectPage
 from liuyan.api.admin.models import ModelsPage
 from liuyan.api.admin.notices import NoticesPage
 from liuyan.api.admin.review import ReviewPage
+from liuyan.api.admin.reviews import ReviewsPage
 from liuyan.api.admin.sign_in import PasswordPage, SignInPage, SignOutPage, SignUpPage
 from liuyan.api.admin.users import UsersPage
 
@@ -19,7 +21,9 @@ def pages() -> list[BaseView]:
     return [
         ReviewPage(),
         CommentsPage(),
+        ReviewsPage(),
         DetectPage(),
+        AnalyticsPage(),
         NoticesPage(),
         DeadLettersPage(),
         ModelsPage(),

@@ -7,10 +7,12 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette_admin.i18n import gettext, lazy_gettext
 
-from liuyan.api.admin.comment_filters import TypedFilter, model_choices, typed_filter
+from liuyan.api.admin.comment_filters import filter_form
 from liuyan.api.admin.label_words import LABEL_WORDS
 from liuyan.api.admin.page import Page
+from liuyan.api.admin.typed_filter import TypedFilter, typed_filter
 from liuyan.api.identity.roles import Role
+from liuyan.api.rest.comment_schemas import CommentFields
 from liuyan.api.rest.review_schemas import QueueName
 
 QUEUE_WORDS = {
@@ -31,19 +33,15 @@ class ReviewPage(Page):
     async def context(self, request: Request) -> Mapping[str, object]:
         """The queue that was chosen, and every word that the script shows."""
         queue = _queue(request)
-        typed = typed_filter(request)
+        typed = typed_filter(request, CommentFields)
         return {
             "queue": queue,
             "explanation": _explanation(queue),
             "nothing": _nothing(bool(typed.values)),
-            "label_words": LABEL_WORDS,
+            **await filter_form(request, typed),
             "queue_words": QUEUE_WORDS,
             "kept": urlencode(typed.values),
             "keys": _keys(),
-            "values": typed.values,
-            "problems": typed.problems,
-            "summary": typed.summary,
-            "models": await model_choices(request),
             "wanted": _wanted(queue, typed),
             "script_words": _script_words(),
         }
@@ -54,7 +52,7 @@ def _queue(request: Request) -> QueueName:
     return QueueName(asked) if asked in list(QueueName) else QueueName.UNCERTAIN
 
 
-def _wanted(queue: QueueName, typed: TypedFilter) -> dict[str, object] | None:
+def _wanted(queue: QueueName, typed: TypedFilter[CommentFields]) -> dict[str, object] | None:
     """What the script asks for; None where the filter must be mended first."""
     if typed.problems:
         return None

@@ -10,6 +10,7 @@ from liuyan.api.problems import WITHOUT_NUL
 from liuyan.api.rest.comment_schemas import Comment, CommentFields, CommentReview, Version
 from liuyan.api.rest.fields import Platform, Probability, Time
 from liuyan.store.comments import LabelSource, ShownLabel
+from liuyan.store.export import ExportFilter
 from liuyan.store.review_list import ReviewFilter
 
 MAXIMUM_AHEAD = 5
@@ -235,20 +236,17 @@ class WithdrawAnswer(BaseModel):
     results: list[WithdrawResult] = Field(description="One for each review, in the order of the request.")
 
 
-class ReviewQuery(BaseModel):
-    """Which reviews to list, and which page of them."""
+class ReviewFields(BaseModel):
+    """Which reviews: all that fulfil every filter that is given."""
 
     model_config = ConfigDict(extra="forbid")
 
-    mine: bool = Field(False, description="Only your own.")
     platform: Platform | None = Field(None, description="Only of comments of this platform.", examples=["forum"])
     label: ShownLabel | None = Field(None, description="Only with this label.", examples=["negative"])
     reviewed_from: Time | None = Field(None, description="Only from this time on.", examples=["2026-01-31T08:15:00Z"])
     reviewed_to: Time | None = Field(
         None, description="Only from before this time.", examples=["2026-02-01T00:00:00+08:00"]
     )
-    after: str | None = Field(None, max_length=100, description="Where to go on: `next` of the page before, as it is.")
-    limit: int = Field(50, ge=1, le=200, description="How many reviews a page holds at most.", examples=[50])
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -256,10 +254,63 @@ class ReviewQuery(BaseModel):
             raise ValueError("reviewed_from must be before reviewed_to")
         return self
 
+
+class ListFields(ReviewFields):
+    """Which reviews to list."""
+
+    mine: bool = Field(False, description="Only your own.")
+
     def wanted(self, own_number: int) -> ReviewFilter:
         """The same filter, as the store takes it; ``own_number`` is the account of whoever asks."""
         reviewer = own_number if self.mine else None
         return ReviewFilter(reviewer, self.platform, self.label, self.reviewed_from, self.reviewed_to)
+
+
+class ReviewQuery(ListFields):
+    """Which reviews to list, and which page of them."""
+
+    after: str | None = Field(None, max_length=100, description="Where to go on: `next` of the page before, as it is.")
+    limit: int = Field(50, ge=1, le=200, description="How many reviews a page holds at most.", examples=[50])
+
+
+class ExportFormat(StrEnum):
+    """How reviewed texts are written."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+
+
+class ExportQuery(ReviewFields):
+    """Which reviewed texts to export, and how."""
+
+    audit: bool | None = Field(
+        None, description="Only comments of the audit sample, or only the others.", examples=[True]
+    )
+    format: ExportFormat = Field(
+        ExportFormat.JSON_LINES, description="`csv` with a header, or `jsonl`: one JSON object a line."
+    )
+
+    def wanted(self) -> ExportFilter:
+        """The same filter, as the store takes it."""
+        labels = frozenset([self.label]) if self.label else None
+        return ExportFilter(self.platform, labels, self.reviewed_from, self.reviewed_to, self.audit)
+
+
+class ExportedReview(BaseModel):
+    """A reviewed text: the label belongs to the very text that the reviewer saw. The CSV has the same columns."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    platform: str = Field(examples=["forum"])
+    id: str = Field(examples=["post-1817"])
+    version: int = Field(examples=[1769818500000000])
+    text: str = Field(examples=["物流很快"])
+    label: ShownLabel = Field(examples=["negative"])
+    reviewer: str = Field(examples=["小王"])
+    reviewed_at: datetime = Field(examples=["2026-01-31T00:20:00Z"])
+    model_label: ShownLabel | None = Field(description="What a model had said then.", examples=["positive"])
+    probability: float | None = Field(description="How probable it held positive.", examples=[0.52])
+    audit: bool = Field(description="Whether the comment is in the audit sample.", examples=[False])
 
 
 class ListedReview(BaseModel):

@@ -1,0 +1,104 @@
+"""Reviewed texts as files: what a training reads."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest_asyncio
+
+from liuyan.api.identity.roles import Role
+from liuyan.api.rest.review_export import AT_ONCE, COLUMNS
+from liuyan.store.audit import Actor
+from liuyan.store.comments import ShownLabel
+from liuyan.store.reviews import Opinion, add_reviews
+from tests.api.conftest import Api
+from tests.api.people import Person, add_person
+from tests.store.feed import arrival, microseconds, minutes, tombstone
+
+EXPORT = "/api/v1/reviews/export"
+AWKWARD = '=1+1,"引号"\n第二行\t😀 '
+
+
+@pytest_asyncio.fixture
+async def reviewer(api: Api) -> Person:
+    return await add_person(api.store, "审一", Role.REVIEWER, now=api.clock())
+
+
+async def review(api: Api, person: Person, label: str, *ids: str, version: float = 0, platform: str = "forum") -> None:
+    actor = Actor(person.number, person.name, "token", None)
+    number = microseconds(minutes(version))
+    outcome = await add_reviews(
+        api.store, actor, [Opinion(platform, id, number, ShownLabel(label), None) for id in ids]
+    )
+    assert len(outcome.reviewed) == len(ids)
+
+
+async def export(api: Api, person: Person, **parameters: str) -> str:
+    answer = await api.anonymous.get(EXPORT, params=parameters, headers=person.bearer)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+async def test_texts_come_as_they_are_stored(api: Api, reviewer: Person) -> None:
+    await api.feed.send(arrival("1", AWKWARD, probability=0.6))
+    await review(api, reviewer, "negative", "1")
+    [row] = csv.DictReader(io.StringIO(await export(api, reviewer, format="csv"), newline=""))
+    assert tuple(row) == COLUMNS
+    assert (row["text"], row["label"], row["model_label"], row["probability"]) == (
+        AWKWARD,
+        "negative",
+        "positive",
+        "0.6",
+    )
+    assert row["reviewer"] == "审一"
+    [line] = (await export(api, reviewer)).splitlines()
+    told = json.loads(line)
+    assert tuple(told) == COLUMNS
+    assert (told["text"], told["label"], told["audit"]) == (AWKWARD, "negative", row["audit"] == "True")
+
+
+async def test_a_label_stands_beside_the_text_that_was_seen(api: Api, reviewer: Person) -> None:
+    await api.feed.send(arrival("1", "原来的话"))
+    await review(api, reviewer, "negative", "1")
+    await api.feed.send(arrival("1", "新的话", edited=5))
+    await review(api, reviewer, "positive", "1", version=5)
+    told = [json.loads(line) for line in (await export(api, reviewer)).splitlines()]
+    assert [(one["text"], one["label"]) for one in told] == [("原来的话", "negative"), ("新的话", "positive")]
+
+
+async def test_an_export_is_filtered(api: Api, reviewer: Person) -> None:
+    await api.feed.send(arrival("1"), arrival("2", platform="shop"), arrival("3"))
+    await review(api, reviewer, "negative", "1")
+    await review(api, reviewer, "spam", "3")
+    await review(api, reviewer, "negative", "2", platform="shop")
+
+    async def ids(**parameters: str) -> list[str]:
+        return sorted(json.loads(line)["id"] for line in (await export(api, reviewer, **parameters)).splitlines())
+
+    now = datetime.now(UTC)
+    assert await ids(platform="shop") == ["2"]
+    assert await ids(label="spam") == ["3"]
+    assert await ids(reviewed_from=(now + timedelta(hours=1)).isoformat()) == []
+    assert await ids(reviewed_to=(now + timedelta(hours=1)).isoformat()) == ["1", "2", "3"]
+
+
+async def test_many_are_streamed_and_erased_ones_are_gone(api: Api, reviewer: Person) -> None:
+    ids = [str(n) for n in range(AT_ONCE + 50)]
+    await api.feed.send(*(arrival(id, f"第 {id} 条") for id in ids))
+    await review(api, reviewer, "positive", *ids)
+    await api.feed.send(tombstone("7", at=10))
+    lines = (await export(api, reviewer)).splitlines()
+    assert sorted(json.loads(line)["id"] for line in lines) == sorted(id for id in ids if id != "7")
+
+
+async def test_nothing_reviewed_is_a_header_alone(api: Api, reviewer: Person) -> None:
+    assert await export(api, reviewer, format="csv") == ",".join(COLUMNS) + "\r\n"
+    assert await export(api, reviewer, format="jsonl") == ""
+
+
+async def test_a_file_has_a_name_and_is_no_page(api: Api, reviewer: Person) -> None:
+    answer = await api.anonymous.get(EXPORT, params={"format": "csv"}, headers=reviewer.bearer)
+    assert answer.headers["content-disposition"] == 'attachment; filename="liuyan-reviews.csv"'
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["x-content-type-options"] == "nosniff"
