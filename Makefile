@@ -2,6 +2,8 @@
 SHELL := bash
 PYTHON ?= python3
 STACK ?= embedded
+EVENTS ?= 10000
+SEED ?= 1
 DATABASE ?= $(or $(LIUYAN_TEST_DATABASE),mysql)
 # Tests wait for servers more than they compute, so two files at a time take half as long on two cores.
 PROCESSES ?= 2
@@ -12,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo servers lint types test test-long faults mutations bench format clean
+.PHONY: help install constraints demo servers lint types test test-long faults mutations bench bench-admin format clean
 
 help:  ## What can be made here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,7 +39,7 @@ constraints: install  ## Pin the newest versions again
 demo: install  ## See it work; SECONDS=20 ends by itself, STACK=real uses Apache Kafka and MySQL
 	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS))
 
-servers: install  ## Download Apache Kafka, MySQL and MariaDB for the tests, once
+servers: install  ## Get Apache Kafka, MySQL, MariaDB and Chromium for the tests, once
 	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m liuyan.local_stack
 
 test: lint types servers  ## Lint, types and tests on genuine servers; DATABASE=mariadb for the other database
@@ -54,6 +56,9 @@ mutations: install  ## Show that the faults catch defects: each one turns a run 
 
 bench: install  ## Measure the consumer against what the model alone can do
 	@$(BIN)/python -m benchmarks
+
+bench-admin: install  ## Measure what the admin app asks of MySQL, at 100,000 and at a million comments
+	@$(BIN)/python -m benchmarks.admin
 
 lint: install  ## Style and mistakes that a linter finds
 	$(BIN)/ruff check .

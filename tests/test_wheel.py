@@ -16,6 +16,9 @@ CARRIED = [
     "liuyan/model/heldout_digests.txt",
     "liuyan/local_stack/pom.xml",
     "liuyan/local_stack/guard.py",
+    "liuyan/api/admin/templates/home.html",
+    "liuyan/api/admin/static/liuyan.css",
+    "liuyan/api/admin/translations/zh/pages.po",
 ]
 
 
