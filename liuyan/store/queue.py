@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, exists, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, delete, exists, false, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.store.claim import Key
@@ -214,7 +214,8 @@ def _route(order: QueueOrder, wanted: CommentFilter, known: Models) -> _Route | 
         path = Path("comments_to_audit", sampled, comments.c.audit_rank, comments.c.number)
         return _Route(path, COMMENTS.add_columns(comments.c.audit_rank).where(*conditions(wanted, known)))
     model = models[0]
-    waiting = (predictions.c.model_number == model.number, predictions.c.reviewed.is_(False))
+    # Not `IS false`: for that MySQL does not use the index.
+    waiting = (predictions.c.model_number == model.number, predictions.c.reviewed == false())
     path = Path("predictions_to_review", waiting, predictions.c.distance, predictions.c.comment_number)
     query = COMMENTS.add_columns(predictions.c.distance, predictions.c.comment_number).join_from(
         predictions, comments, comments.c.number == predictions.c.comment_number

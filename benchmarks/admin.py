@@ -1,0 +1,163 @@
+"""`make bench-admin`: what the admin app asks of the database, at 100,000 and at 1,000,000 comments in MySQL.
+
+Each question is asked many times with other values; the 95th percentile counts.
+"""
+
+import asyncio
+import random
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.made_up import DAYS, NEWEST, PLATFORMS, fill
+from liuyan.local_stack.mysql import MySQL
+from liuyan.store.analytics import Bucket, CountFilter, mix_by_hour_of_week, mix_by_platform, mix_over_time
+from liuyan.store.audit import Actor
+from liuyan.store.comments import ShownLabel
+from liuyan.store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
+from liuyan.store.migrate import migrate
+from liuyan.store.queue import QueueOrder, next_tasks, release, remaining
+from liuyan.store.reviews import Opinion, add_review
+from liuyan.store.search import CommentFilter, list_comments
+from liuyan.store.store import Store
+
+SIZES = (100_000, 1_000_000)
+WANTED_SECONDS, WANTED_RATIO = 0.15, 1.5
+ASKED = 60
+SHANGHAI = timedelta(hours=8)
+
+Ask = Callable[[Store, random.Random], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked, once for each call with other values."""
+
+    name: str
+    ask: Ask
+
+
+def run() -> bool:
+    """Measure, print, and say whether everything was quick enough and grew little enough."""
+    took: list[dict[str, float]] = []
+    with MySQL(["--innodb-buffer-pool-size=1G", "--innodb-flush-log-at-trx-commit=2", "--disable-log-bin"]) as mysql:
+        for size in SIZES:
+            url = mysql.create_database(f"admin_{size}")
+            took.append(asyncio.run(_measure(url, size)))
+    return _report(took)
+
+
+async def _measure(url: str, size: int) -> dict[str, float]:
+    async with Store.open(url) as store:
+        await migrate(store.engine, lambda step: None)
+        await fill(store, size)
+        return {question.name: await _percentile(store, question) for question in QUESTIONS}
+
+
+async def _percentile(store: Store, question: Question) -> float:
+    """Seconds that 95 of 100 answers take at most, with what was asked before warm."""
+    chance = random.Random(7)
+    seconds = []
+    for _ in range(ASKED + 5):
+        began = time.perf_counter()
+        await question.ask(store, chance)
+        seconds.append(time.perf_counter() - began)
+    return statistics.quantiles(seconds[5:], n=20)[-1]
+
+
+def _days(chance: random.Random) -> CountFilter:
+    """Thirty days somewhere."""
+    end = NEWEST - timedelta(days=chance.randrange(DAYS - 40))
+    return CountFilter(end - timedelta(days=30), end)
+
+
+async def _list(store: Store, wanted: CommentFilter) -> object:
+    return await list_comments(store, wanted, None, 50)
+
+
+async def _second_page(store: Store, wanted: CommentFilter) -> object:
+    first = await list_comments(store, wanted, None, 50)
+    return await list_comments(store, wanted, first.next, 50)
+
+
+async def _review(store: Store, chance: random.Random, wanted: CommentFilter, order: QueueOrder) -> None:
+    reviewer = chance.randrange(1, 9)
+    tasks = await next_tasks(store, reviewer, order, wanted, 2)
+    if tasks.items:
+        one = tasks.items[0].comment
+        opinion = Opinion(one.platform, one.id, one.version, ShownLabel.POSITIVE)
+        await add_review(store, Actor(reviewer, f"r{reviewer}", "session", None), opinion)
+    await release(store, reviewer)
+
+
+async def _next(store: Store, chance: random.Random, wanted: CommentFilter, order: QueueOrder) -> None:
+    await next_tasks(store, chance.randrange(1, 9), order, wanted, 2)
+
+
+def _platform(chance: random.Random) -> str:
+    return chance.choice(PLATFORMS)
+
+
+ALL = CommentFilter()
+UNCERTAIN, AUDIT = QueueOrder.UNCERTAIN, QueueOrder.AUDIT
+QUESTIONS: Sequence[Question] = (
+    Question("list, newest", lambda store, _: _list(store, ALL)),
+    Question("list, second page of a platform", lambda s, c: _second_page(s, CommentFilter(platform=_platform(c)))),
+    Question("filter: label", lambda s, c: _list(s, CommentFilter(label=c.choice(list(ShownLabel))))),
+    Question(
+        "filter: platform, label, uncertain",
+        lambda s, c: _list(s, CommentFilter(platform=_platform(c), label=ShownLabel.NEGATIVE, uncertain=True)),
+    ),
+    Question(
+        "filter: probability 0.49 to 0.51",
+        lambda s, _: _list(s, CommentFilter(probability_from=0.49, probability_to=0.51)),
+    ),
+    Question("filter: reviewed", lambda s, _: _list(s, CommentFilter(reviewed=True))),
+    Question("filter: thread", lambda s, c: _list(s, CommentFilter(thread=f"t{c.randrange(2000)}"))),
+    Question("filter: author", lambda s, c: _list(s, CommentFilter(author=f"u{c.randrange(5000)}"))),
+    Question("filter: text that many have", lambda s, _: _list(s, CommentFilter(text="物流"))),
+    Question("review: next, uncertain", lambda s, c: _next(s, c, ALL, UNCERTAIN)),
+    Question("review: next of a platform", lambda s, c: _next(s, c, CommentFilter(platform=_platform(c)), UNCERTAIN)),
+    Question("review: next, audit", lambda s, c: _next(s, c, ALL, AUDIT)),
+    Question("review: next, decide, let go", lambda s, c: _review(s, c, ALL, UNCERTAIN)),
+    Question("review: remaining", lambda s, _: remaining(s, UNCERTAIN, ALL)),
+    Question("analytics: 30 days by day", lambda s, c: mix_over_time(s, _days(c), Bucket.DAY, SHANGHAI)),
+    Question("analytics: 30 days by hour of week", lambda s, c: mix_by_hour_of_week(s, _days(c), SHANGHAI)),
+    Question("analytics: 30 days by platform", lambda s, c: mix_by_platform(s, _days(c))),
+    Question("analytics: 2 years by week", lambda s, _: mix_over_time(s, CountFilter(), Bucket.WEEK, SHANGHAI)),
+    Question("analytics: 2 years by hour of week", lambda s, _: mix_by_hour_of_week(s, CountFilter(), SHANGHAI)),
+    Question("analytics: 2 years by platform", lambda s, _: mix_by_platform(s, CountFilter())),
+    Question("analytics: corrections, 30 days", lambda s, c: corrections_by_reviewer(s, _days(c))),
+    Question("analytics: corrections, 2 years", lambda s, _: corrections_by_model(s, CountFilter())),
+    Question("analytics: accuracy on the audit sample", lambda s, _: audit_accuracy(s, CountFilter())),
+)
+
+
+def _report(took: Sequence[dict[str, float]]) -> bool:
+    table = Table(box=None)
+    for column in ("95th percentile of", *(f"{size:,}" for size in SIZES), "ratio", ""):
+        table.add_column(column, justify="left" if column == "95th percentile of" else "right")
+    held = True
+    for question in QUESTIONS:
+        small, large = (one[question.name] for one in took)
+        # Below a few milliseconds the ratio is that of the machine's noise.
+        good = large < WANTED_SECONDS and (large <= WANTED_RATIO * small or large < 0.02)
+        held = held and good
+        times = (f"{1000 * seconds:.1f} ms" for seconds in (small, large))
+        table.add_row(question.name, *times, f"{large / small:.2f}", "" if good else "too slow")
+    console = Console()
+    console.print(table)
+    console.print(
+        f"wanted: {1000 * WANTED_SECONDS:.0f} ms at {SIZES[-1]:,}, and at most {WANTED_RATIO} times {SIZES[0]:,}"
+    )
+    return held
+
+
+if __name__ == "__main__":
+    sys.exit(0 if run() else 1)

@@ -1,0 +1,103 @@
+"""Fills a MySQL with made-up comments by the million, as batches and reviews would leave them.
+
+The proportions are those of a busy place: twenty platforms of very different size, two years, 22 % uncertain, 3 %
+reviewed, 2 % in the audit sample. Every value is picked by a digest of the comment's number, so always the same.
+"""
+
+# ruff: noqa: S608  (nothing in the statements comes from outside)
+
+import random
+from datetime import UTC, datetime
+
+from rich.console import Console
+from rich.progress import track
+from sqlalchemy import text
+
+from liuyan.store.store import Store
+
+NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
+DAYS = 730
+PLATFORMS = [f"platform-{n:02}" for n in range(20)]
+AUTHORS, THREADS = 20_000, 50_000
+AT_ONCE = 20_000
+WORDS = "这家店 的 物流 很快 包装 也好 客服 一直 不 回复 再也 不来 了 味道 不错 价格 有点 贵 推荐 大家 试试"
+
+
+def _pick(what: str) -> str:
+    """SQL for a number from 0 to 1, spread evenly over the comments `n`."""
+    return f"(CONV(LEFT(SHA2(CONCAT('{what}', n), 256), 8), 16, 10) / 4294967296)"
+
+
+# A platform's share falls quickly with its number. Comments arrive about in the order in which they are written.
+COMMENTS = f"""
+INSERT INTO comments (number, platform, id, text, version, created_at, author, thread, stored_at, changed_at,
+    review_number, review_label, audit_rank, claimed_by)
+SELECT n, CONCAT('platform-', LPAD(FLOOR(20 * POW({_pick("platform")}, 3)), 2, '0')), n, made_up_texts.text, 0,
+    :newest - INTERVAL FLOOR((1 - n / :size) * {DAYS * 86400}) SECOND,
+    CONCAT('u', FLOOR({_pick("author")} * {AUTHORS})), CONCAT('t', FLOOR({_pick("thread")} * {THREADS})),
+    :newest, :newest, IF({_pick("reviewed")} < 0.03, n, NULL), CASE WHEN {_pick("reviewed")} < 0.03
+    THEN ELT(1 + FLOOR(4 * {_pick("label")}), 'positive', 'negative', 'unclear', 'spam') END,
+    IF({_pick("audit")} < 0.02, FLOOR({_pick("audit")} * 9e18), NULL), 1
+FROM (SELECT n + :first AS n FROM made_up_numbers) AS step JOIN made_up_texts ON made_up_texts.number = step.n * 7 % :texts
+"""
+PREDICTIONS = f"""
+INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, reviewed, distance)
+SELECT n, 1, IF(p >= 0.5, 'positive', 'negative'), p, p BETWEEN 0.3 AND 0.7, :newest, {_pick("reviewed")} < 0.03,
+    ABS(p - 0.5)
+FROM (
+    SELECT n, CASE WHEN {_pick("sure")} < 0.22 THEN 0.3 + 0.4 * {_pick("where")}
+        WHEN {_pick("side")} < 0.5 THEN 0.3 * {_pick("where")} ELSE 1 - 0.3 * {_pick("where")} END AS p
+    FROM (SELECT n + :first AS n FROM made_up_numbers) AS step
+) AS said
+"""
+PREPARE = (
+    "CREATE TABLE made_up_numbers (n INT PRIMARY KEY)",
+    "CREATE TABLE made_up_texts (number INT PRIMARY KEY, text TEXT NOT NULL)",
+    "SET SESSION cte_max_recursion_depth = 1000000",
+    "INSERT INTO made_up_numbers WITH RECURSIVE up (n) AS "
+    f"(SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {AT_ONCE}) SELECT n FROM up",
+)
+_HOUR = "DATE_FORMAT({}, '%Y-%m-%d %H:00:00')"
+FINISH = (
+    f"""INSERT INTO hourly_counts SELECT 1, platform, {_HOUR.format("created_at")} AS hour, label, uncertain, COUNT(*)
+    FROM comments JOIN predictions ON comment_number = number GROUP BY platform, hour, label, uncertain""",
+    f"""INSERT INTO review_changes SELECT 1, platform, {_HOUR.format("created_at")} AS hour, label, uncertain,
+    review_label, COUNT(*) FROM comments JOIN predictions ON comment_number = number WHERE review_label IS NOT NULL
+    GROUP BY platform, hour, label, uncertain, review_label""",
+    """INSERT INTO reviews (number, comment_number, comment_version, text, label, reviewer, reviewer_number,
+    reviewed_at, from_model_number) SELECT number, number, version, text, review_label, CONCAT('r', number % 8),
+    number % 8, created_at + INTERVAL 1 DAY, 1 FROM comments WHERE review_label IS NOT NULL""",
+    f"""INSERT INTO reviewer_counts SELECT {_HOUR.format("reviewed_at")} AS hour, reviewer_number, 1, platform,
+    predictions.label, reviews.label, COUNT(*) FROM reviews JOIN comments ON comments.number = reviews.comment_number
+    JOIN predictions ON predictions.comment_number = comments.number
+    GROUP BY hour, reviewer_number, platform, predictions.label, reviews.label""",
+    "ANALYZE TABLE comments, predictions, reviews, hourly_counts, review_changes, reviewer_counts",
+)
+
+
+async def fill(store: Store, size: int) -> None:
+    """Make ``size`` comments in an empty, migrated MySQL; a million takes minutes."""
+    values = {"size": size, "newest": NEWEST.replace(tzinfo=None)}
+    texts = _texts(2_000)
+    async with store.writing() as session:
+        run = session.connection.execute
+        model = "INSERT INTO models VALUES (1, REPEAT('a', 64), 'made up', 0.3, 0.7, :newest, 1)"
+        await run(text(model), values)
+        for statement in PREPARE:
+            await run(text(statement))
+        await run(
+            text("INSERT INTO made_up_texts VALUES (:n, :text)"), [{"n": n, "text": t} for n, t in enumerate(texts)]
+        )
+    for first in track(range(0, size, AT_ONCE), f"making {size:,} comments", console=Console(stderr=True)):
+        async with store.writing() as session:
+            for statement in (COMMENTS, PREDICTIONS):
+                await session.connection.execute(text(statement), {**values, "first": first, "texts": len(texts)})
+    async with store.reading(patient=True) as connection:
+        for statement in FINISH:
+            await connection.execute(text(statement))
+        await connection.commit()
+
+
+def _texts(count: int) -> list[str]:
+    chance = random.Random(3)
+    return ["".join(chance.choices(WORDS.split(), k=chance.randint(4, 40))) for _ in range(count)]
