@@ -202,7 +202,7 @@ def _show(statuses: "list[PartitionStatus]") -> None:
         table.add_column(heading, justify="right")
     table.add_column("state")
     for one in statuses:
-        state = f"paused: {one.paused}" if one.paused else "not begun" if one.stored is None else "runs"
+        state = "paused" if one.paused else "not begun" if one.stored is None else "runs"
         seconds = "-" if one.lag_seconds is None else f"{one.lag_seconds:.0f}"
         cells = (
             one.partition,
@@ -212,3 +212,6 @@ def _show(statuses: "list[PartitionStatus]") -> None:
         )
         table.add_row(one.topic, *map(str, cells), seconds, str(one.records_lost), state)
     Console().print(table)
+    for one in statuses:
+        if one.paused:  # Whole, since it names the command that mends it.
+            typer.echo(f"{one.topic} {one.partition} paused: {one.paused}")

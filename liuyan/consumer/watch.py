@@ -125,7 +125,7 @@ class Watch:
         lags = {}
         for partition, stored in self._pipeline.stored.items():
             ends = (self._source.end(partition), self._pipeline.progress.end(partition))
-            lags[partition] = max(0, *(end - stored for end in ends if end is not None))
+            lags[partition] = max((end - stored for end in ends if end is not None and end > stored), default=0)
         return lags
 
     async def alive(self) -> Sequence[Check]:

@@ -185,7 +185,7 @@ class Database:
     offsets: dict[int, int] = field(default_factory=dict)
     answers: deque[tuple[Answer, float]] = field(default_factory=deque)
     away: int = 0
-    batches: int = 0
+    stored: list[tuple[int, int]] = field(default_factory=list)
 
     async def write_batch(self, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
         answer, seconds = self.answers.popleft() if self.answers else (Answer.STORED, 0.002)
@@ -204,7 +204,7 @@ class Database:
             raise FencedError("moved")
         self._check(batch)
         self.offsets |= {advance.partition.partition: advance.next_offset for advance in batch.advances}
-        self.batches += 1
+        self.stored += map(_place, batch.records)
         if answer is Answer.LOST_AFTER:
             await asyncio.sleep(seconds)
             raise CommitUnknownError("lost")
@@ -220,6 +220,14 @@ class Database:
     async def begin_partition(self, partition: PartitionKey, start: int, topic_id: str | None) -> PartitionState:
         self.offsets.setdefault(partition.partition, start)
         return self._state(partition.partition)
+
+    def everything_once(self) -> bool:
+        """Whether each record of the log is stored, in order, and the offsets stand at its end."""
+        return all(
+            self.offsets.get(number) == len(log)
+            and [at for where, at in self.stored if where == number] == self.log.given_out(number, 0, len(log))
+            for number, log in self.log.partitions.items()
+        )
 
     def _state(self, number: int) -> PartitionState:
         key = PartitionKey("group", TOPIC, number)

@@ -92,6 +92,7 @@ def both_consume(ours: Installation, *processes: Process) -> None:
 
 def assigned(process: Process) -> float:
     """Partitions that a consumer has; 0 while it starts."""
+    process.check()
     address = process.health()
     answer = get(f"{address}/metrics")[1] if address is not None else ""
     numbers = [float(line.split()[1]) for line in answer.splitlines() if line.startswith(ASSIGNED)]
@@ -227,7 +228,7 @@ async def test_a_partition_is_paused_resumed_and_sought_by_its_row(installation:
         assert get(f"{consumer.health()}/livez")[0] == 200
 
 
-async def test_the_poison_brake_holds_over_a_restart_and_resume_releases_it(installation: Installation) -> None:
+async def test_the_poison_brake_holds_over_a_restart_and_a_rebalance_until_resume(installation: Installation) -> None:
     settings = {"LIUYAN_POISON_WINDOW": "20", "LIUYAN_BATCH_RECORDS": "10"}
     await installation.publish([Record(b"forum:x", b"poison", partition=1) for _ in range(100)])
     with installation.consumer(**settings) as consumer:
@@ -239,8 +240,25 @@ async def test_the_poison_brake_holds_over_a_restart_and_resume_releases_it(inst
     assert 20 <= letters < 60
     with installation.consumer(**settings) as consumer:
         installation.wait_for(lambda: "Paused" in readiness(consumer), seconds=30, process=consumer)
-        assert installation.number("SELECT COUNT(*) FROM dead_letters") == letters
+        brake_is_told(installation, consumer)
+        with installation.consumer(**settings) as another:
+            both_consume(installation, consumer, another)
+            holder = consumer if "Paused" in readiness(consumer) else another
+            installation.wait_for(lambda: "Paused" in readiness(holder), seconds=15, process=holder)
+            brake_is_told(installation, holder)
+            assert installation.number("SELECT COUNT(*) FROM dead_letters") == letters
         assert installation.run("consumer", "resume", installation.topic, "1").returncode == 0
         installation.wait_for(
-            lambda: installation.number("SELECT COUNT(*) FROM dead_letters") > letters, seconds=15, process=consumer
+            lambda: installation.number("SELECT COUNT(*) FROM dead_letters") > letters, seconds=30, process=consumer
         )
+
+
+def brake_is_told(ours: Installation, consumer: Process) -> None:
+    """By /readyz, by a metric and by `status`."""
+    assert f"Paused: {ours.topic} 1." in readiness(consumer)
+    assert get(f"{consumer.health()}/readyz")[0] == 503
+    gauge = f'liuyan_consumer_partition_paused{{partition="1",topic="{ours.topic}"}} 1.0'
+    assert gauge in get(f"{consumer.health()}/metrics")[1]
+    said = ours.run("consumer", "status").stdout
+    assert f"{ours.topic} 1 paused: poison brake: " in said
+    assert f"`liuyan consumer resume {ours.topic} 1`" in said

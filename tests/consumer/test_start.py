@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from liuyan.local_stack.certificates import Authority
 from liuyan.model.artifact import SHIPPED, read_artifact, write_artifact
 from tests.harness import Installation, free_port
 
@@ -52,6 +53,13 @@ def test_a_wrong_password(installation: Installation, database_url: str) -> None
     line = one_line(installation, LIUYAN_DATABASE_URL=url.render_as_string(hide_password=False))
     assert "password" in line
     assert "wrong" not in line
+
+
+def test_a_wrong_certificate(installation: Installation, database_url: str, tmp_path: Path) -> None:
+    url = make_url(database_url).update_query_dict({"ssl_ca": str(Authority(tmp_path / "foreign").file)})
+    line = one_line(installation, LIUYAN_DATABASE_URL=url.render_as_string(hide_password=False))
+    assert "TLS" in line
+    assert str(url.password) not in line
 
 
 def test_migrations_not_run(installation: Installation, tmp_path: Path) -> None:

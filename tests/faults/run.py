@@ -144,6 +144,8 @@ def _report(stage: Stage, differences: Differences, count: int) -> None:
         sys.stdout.write(f"{times:4} {fault}\n")
     lost = sum(member.proxy.lost_commits for member in stage.fleet.members)
     sys.stdout.write(f"{lost:4} answers to COMMIT lost\n")
+    for what, times in sorted(stage.seen.items()):
+        sys.stdout.write(f"{times:4} {what}\n")
     sys.stdout.write(f"{publisher.transactions[True]:4} transactions committed\n")
     sys.stdout.write(f"{publisher.transactions[False]:4} transactions aborted\n")
     sys.stdout.write(f"{count} records in Kafka of {publisher.published} acknowledged\n")

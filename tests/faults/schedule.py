@@ -36,6 +36,7 @@ class Stage:
     randomly: random.Random
     outage: float
     injected: Counter[str] = field(default_factory=Counter)
+    seen: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
     def member(self) -> Member:
@@ -209,7 +210,9 @@ async def half_open_kafka(stage: Stage) -> None:
 
 async def second_writer(stage: Stage) -> None:
     """Somebody else locks comments and counts, in no order: lock waits and deadlocks."""
+    before = _lock_faults(stage.installation)
     await asyncio.to_thread(_lock_rows, stage.installation, stage.randomly.random(), 8.0)
+    stage.seen.update(_lock_faults(stage.installation) - before)
 
 
 async def add_partitions(stage: Stage) -> None:
@@ -267,6 +270,17 @@ async def run_schedule(stage: Stage, faults: Sequence[Fault], rounds: int, repor
             await stage.pause(0.5, 2)
 
 
+def _lock_faults(installation: Installation) -> Counter[str]:
+    """What the server has counted since it was started."""
+    names = {
+        "lock_deadlocks": "deadlocks",
+        "lock_timeouts": "lock waits that timed out",
+        "lock_row_lock_waits": "lock waits",
+    }
+    rows = installation.query("SELECT name, count FROM information_schema.innodb_metrics WHERE name LIKE 'lock%'")
+    return Counter({names[name]: count for name, count in rows if name in names})
+
+
 def _lock_rows(installation: Installation, seed: float, seconds: float) -> None:
     randomly = random.Random(seed)
     connection = pymysql.connect(**installation.address(), autocommit=False)
@@ -278,7 +292,7 @@ def _lock_rows(installation: Installation, seed: float, seconds: float) -> None:
                 cursor.execute("SELECT MAX(number) FROM comments")
                 newest = (cursor.fetchone() or (0,))[0] or 1
                 for _ in range(5):
-                    number = max(1, newest - randomly.randrange(500))
+                    number = max(1, newest + 200 - randomly.randrange(500))  # Some are being written.
                     cursor.execute("SELECT number FROM comments WHERE number = %s FOR UPDATE", (number,))
                     cursor.execute("SELECT n FROM hourly_counts ORDER BY RAND() LIMIT 3 FOR UPDATE")
                     time.sleep(randomly.uniform(0, 0.2))
