@@ -9,7 +9,7 @@ from liuyan.api.identity.roles import Role
 from liuyan.store.batch import Label
 from liuyan.store.comments import CommentHistory, comment_history
 from tests.admin.conftest import Site, Visits
-from tests.admin.looking import check_accessibility, shot
+from tests.admin.looking import NARROW, PICTURES, check_accessibility, shot
 from tests.admin.seed import MARKUP
 from tests.store.feed import arrival
 
@@ -177,6 +177,19 @@ async def test_what_is_not_reviewed_is_let_go_on_leaving(visits: Visits) -> None
     await page.goto("/admin/")
     other = await visits.open(Role.ADMIN, "/admin/review?platform=leave")
     await shows(other, "leave 的第 0 条")
+
+
+async def test_what_is_held_is_renewed_while_the_page_is_open(visits: Visits) -> None:
+    await fill(visits.site, "renew", 2)
+    page = await visits.open(Role.REVIEWER)
+    await page.clock.install()
+    await page.goto("/admin/review?platform=renew")
+    await shows(page, "renew 的第 0 条")
+    async with page.expect_request("**/api/v1/reviews/renew") as asked:
+        await page.clock.fast_forward(150_000)
+    answer = await (await asked.value).response()
+    assert answer is not None
+    assert [comment["id"] for comment in (await answer.json())["comments"]] == ["0", "1"]
 
 
 async def test_keys_are_shown_and_are_letters_while_typing(visits: Visits) -> None:
@@ -365,3 +378,13 @@ async def test_the_page_speaks_english(visits: Visits) -> None:
     await shows(page, "english 的第 0 条")
     await expect(page.get_by_role("button", name="Accept the model's: Positive")).to_be_visible()
     await shot(page, "review-english")
+
+
+async def test_a_long_comment_keeps_the_buttons_in_view(visits: Visits) -> None:
+    await visits.site.feed.send(
+        arrival("1", "这家店我去了三次，每次都不一样。" * 150, platform="long", probability=0.5, uncertain=True)
+    )
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=long", size=NARROW)
+    await shows(page, "这家店我去了三次")
+    await expect(page.locator("#accept")).to_be_in_viewport(ratio=1)
+    await page.screenshot(path=PICTURES / "review-long-narrow.png")

@@ -100,14 +100,19 @@ export class Queue {
     this.#ahead.push(task);
   }
 
+  /** Hold everything for longer; what somebody else got while this computer slept is not shown any more. */
   async #renew() {
     const comments = [...this.#held.values()].map(named);
     if (!comments.length) return;
+    let kept;
     try {
-      await rest("POST", "/reviews/renew", { comments }, { reload: false });
+      kept = new Set((await rest("POST", "/reviews/renew", { comments }, { reload: false })).comments.map(keyOf));
     } catch {
-      // The next time will do: what is held is held for longer than the time between two.
+      return; // The next time will do: what is held is held for longer than the time between two.
     }
+    const lost = this.#ahead.filter((task) => comments.some((one) => keyOf(one) === keyOf(task.comment)) && !kept.has(keyOf(task.comment)));
+    for (const task of lost) this.forget(task.comment);
+    this.#ahead = this.#ahead.filter((task) => !lost.includes(task));
   }
 
   #releaseAll() {

@@ -9,7 +9,7 @@ export function showTask(task, words) {
   task.modelLabel = comment.probability === null ? null : comment.probability >= 0.5 ? "positive" : "negative";
   fill("text", comment.text);
   show("edited", Boolean(task.edited));
-  show("legend", false);
+  showLegend(false);
   find("meta").replaceChildren(...metaOf(comment, words));
   find("model").replaceChildren(...modelOf(comment, task.modelLabel, words));
   for (const label of find("decision").querySelectorAll(".review-label")) {
@@ -31,7 +31,12 @@ export async function explain(task, isCurrent) {
   } catch {
     return; // Colours are a help, not part of the work.
   }
-  if (isCurrent()) show("legend", markWords(find("text"), task.comment.text, task.words ?? []));
+  if (isCurrent()) showLegend(markWords(find("text"), task.comment.text, task.words ?? []));
+}
+
+/** It keeps its place while it is not shown: what is below it must not move when the colours come. */
+function showLegend(shown) {
+  find("legend").style.visibility = shown ? "visible" : "hidden";
 }
 
 function metaOf(comment, words) {
