@@ -1,11 +1,16 @@
 """When a consumer counts as stuck: lag, and nothing stored of the partitions that it answers for."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
 
+from liuyan.consumer.pipeline import Pipeline
 from liuyan.consumer.progress import Progress
+from liuyan.consumer.source import Source
+from liuyan.consumer.watch import Watch
 from liuyan.store.batch import PartitionKey, PartitionState
 
 FIRST, SECOND = TopicPartition("comments", 0), TopicPartition("comments", 1)
@@ -84,3 +89,30 @@ def test_a_topic_made_anew_is_shorter(progress: Progress) -> None:
     progress.ends_are({FIRST: 3})
     assert progress.end(FIRST) == 3
     assert progress.lag(BOTH) == 0
+
+
+def watch(stored: dict[TopicPartition, int], fetched: dict[TopicPartition, int], progress: Progress) -> Watch:
+    """A watch that only tells lags."""
+    nothing = cast(Any, None)
+    pipeline = cast(Pipeline, SimpleNamespace(stored=stored, progress=progress))
+    source = cast(Source, SimpleNamespace(end=fetched.get))
+    return Watch(
+        pipeline,
+        source,
+        nothing,
+        nothing,
+        nothing,
+        nothing,
+        group="group",
+        topics=["comments"],
+        active_sha256=None,
+        stuck_seconds=1,
+    )
+
+
+def test_lag_goes_by_the_latest_end_that_anybody_told() -> None:
+    progress = Progress(0)
+    assert watch({FIRST: 4, SECOND: 4}, {}, progress).lags() == {FIRST: 0, SECOND: 0}
+    assert watch({FIRST: 4, SECOND: 4}, {FIRST: 9}, progress).lags() == {FIRST: 5, SECOND: 0}
+    progress.ends_are({FIRST: 11, SECOND: 3})
+    assert watch({FIRST: 4, SECOND: 4}, {FIRST: 9}, progress).lags() == {FIRST: 7, SECOND: 0}
