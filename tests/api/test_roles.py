@@ -102,6 +102,7 @@ ROUTES: dict[str, str] = {
     "POST /admin/password": SIGNED_IN,
     "GET /admin/": USER,
     "GET /admin/detect": USER,
+    "GET /admin/analytics": REVIEWER,
     "GET /admin/review": REVIEWER,
     "GET /admin/reviews": REVIEWER,
     "GET /admin/comments": REVIEWER,

@@ -1,0 +1,66 @@
+// Each card's table: the same rows, in the page's words.
+import { localTime, nameOf, shareOf } from "./analytics-charts.js";
+
+const MIX = ["comments", "positive", "negative", "unclear", "spam", "uncertain", "reviewed", "corrected"];
+const DONE = ["reviews", "corrections", "positive", "negative", "unclear", "spam"];
+const COLUMNS = {
+  labels: ["start", ...MIX],
+  shares: ["start", "comments", "shareNegative", "shareUncertain", "shareCorrected"],
+  platforms: ["platform", ...MIX],
+  hours: ["weekday", "hour", ...MIX],
+  words: ["side", "word", "score", "positive", "negative"],
+  reviewers: ["reviewer", ...DONE],
+  models: ["model_name", ...DONE],
+  accuracy: ["model_name", "judged", "right", "accuracy", "low", "high"],
+};
+
+/** The table of a card's rows. */
+export function tableOf(card, rows, context) {
+  const table = document.createElement("table");
+  table.className = "table table-sm mb-0";
+  const head = table.createTHead().insertRow();
+  for (const column of COLUMNS[card]) {
+    const cell = document.createElement("th");
+    cell.scope = "col";
+    cell.textContent = context.words.labels[column] ?? context.words.columns[column];
+    head.append(cell);
+  }
+  const body = table.createTBody();
+  for (const row of rows) {
+    const line = body.insertRow();
+    for (const column of COLUMNS[card]) line.insertCell().textContent = shown(column, row, context);
+  }
+  return table;
+}
+
+function shown(column, row, { words, weekdays, numbers, percents }) {
+  const value = row[column];
+  switch (column) {
+    case "start":
+      return localTime(value).replace("T", " ");
+    case "weekday":
+      return weekdays[value];
+    case "hour":
+      return `${value}:00`;
+    case "side":
+      return words.labels[value];
+    case "reviewer":
+      return value ?? words.nobody;
+    case "model_name":
+      return value === null ? words.noModel : nameOf(row, words);
+    case "score":
+      return value.toFixed(1);
+    case "accuracy":
+    case "low":
+    case "high":
+      return value === null ? "–" : percents.format(value);
+    case "shareNegative":
+    case "shareUncertain":
+    case "shareCorrected": {
+      const share = shareOf(row, column);
+      return share === null ? "–" : percents.format(share);
+    }
+    default:
+      return typeof value === "number" ? numbers.format(value) : value;
+  }
+}

@@ -1,0 +1,110 @@
+// The analytics page: asks for each resource once, and fills the cards that show it.
+/* global Plotly */
+import { figures } from "./analytics-charts.js";
+import { pathOf, rangeOf } from "./analytics-range.js";
+import { tableOf } from "./analytics-tables.js";
+import { Problem, rest, words as island } from "./rest.js";
+import { fillIn } from "./word-marks.js";
+
+const words = island("analytics-words");
+const range = rangeOf(island("analytics-wanted"));
+const language = document.documentElement.lang;
+// 2024-01-01 was a Monday.
+const weekdays = [...Array(7).keys()].map((day) =>
+  new Intl.DateTimeFormat(language, { weekday: "short" }).format(new Date(2024, 0, 1 + day)),
+);
+const context = {
+  words,
+  weekdays,
+  bucket: range.bucket,
+  measure: "comments",
+  numbers: new Intl.NumberFormat(language),
+  percents: new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }),
+};
+const answers = new Map();
+
+for (const card of document.querySelectorAll(".analytics-card")) fill(card);
+document.getElementById("measure").addEventListener("change", (event) => {
+  context.measure = event.target.value;
+  fill(document.getElementById("hours"));
+});
+
+async function fill(card) {
+  const part = (name) => card.querySelector(`.analytics-${name}`);
+  part("csv").href = `/api/v1${pathOf(card.dataset.resource, range, "csv")}`;
+  try {
+    const answer = await ask(card.dataset.resource);
+    show(card, part, answer);
+    if (card.id === "labels") showTotals(answer.rows);
+    if (card.id === "words") noteSample(part("note"), answer);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    part("trouble").textContent = error.message;
+    part("trouble").hidden = false;
+    part("chart").hidden = true;
+  } finally {
+    part("loading").hidden = true;
+    card.removeAttribute("aria-busy");
+  }
+}
+
+// Two cards show the same answer: it is asked for once.
+function ask(resource) {
+  if (!answers.has(resource)) answers.set(resource, rest("GET", pathOf(resource, range)));
+  return answers.get(resource);
+}
+
+function show(card, part, { rows }) {
+  part("empty").hidden = rows.length > 0;
+  part("chart").hidden = rows.length === 0;
+  if (rows.length === 0) return;
+  part("table").replaceChildren(tableOf(card.id, rows, context));
+  draw(part("chart"), figures[card.id](rows, context));
+  const toggle = part("toggle");
+  toggle.disabled = false;
+  toggle.onclick = () => {
+    const toTable = part("table").hidden;
+    part("table").hidden = !toTable;
+    part("chart").hidden = toTable;
+    toggle.textContent = toTable ? words.showChart : words.showTable;
+    if (!toTable) Plotly.Plots.resize(part("chart"));
+  };
+}
+
+function draw(place, { data, layout }) {
+  const style = getComputedStyle(document.body);
+  const base = {
+    margin: { t: 10, r: 10, b: 40, l: 50 },
+    height: 290,
+    font: { family: style.fontFamily, color: style.color, size: 12 },
+    paper_bgcolor: "transparent",
+    plot_bgcolor: "transparent",
+    legend: { orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0 },
+  };
+  const options = { displayModeBar: false, responsive: true };
+  Plotly.react(place, data.map(asText), { ...base, ...layout }, options);
+}
+
+// Plotly reads some markup in names; what people wrote is text.
+function asText(trace) {
+  const plain = (value) => (typeof value === "string" ? value.replaceAll("&", "&amp;").replaceAll("<", "&lt;") : value);
+  return { ...trace, name: plain(trace.name), x: trace.x.map(plain), y: trace.y.map(plain) };
+}
+
+function showTotals(rows) {
+  const sum = (name) => rows.reduce((total, row) => total + row[name], 0);
+  const comments = sum("comments");
+  if (!comments) return;
+  const shares = ["positive", "negative", "uncertain", "corrected"].map(
+    (name) => `${words.labels[name] ?? words.columns[name]} ${context.percents.format(sum(name) / comments)}`,
+  );
+  const totals = document.getElementById("totals");
+  totals.textContent = [fillIn(words.total, { comments: context.numbers.format(comments) }), ...shares].join(" · ");
+  totals.hidden = false;
+}
+
+function noteSample(place, answer) {
+  const [positive, negative] = [answer.positive_comments, answer.negative_comments];
+  const sentence = fillIn(words.wordsFrom, { positive: context.numbers.format(positive), negative: context.numbers.format(negative) });
+  place.textContent = answer.complete ? sentence : `${sentence} ${fillIn(words.cutShort, { count: positive + negative })}`;
+}

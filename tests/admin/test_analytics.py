@@ -1,0 +1,149 @@
+"""The analytics page: its charts, their tables, the range in its address, and what it says where there is nothing."""
+
+import csv
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from liuyan.api.identity.roles import Role
+from liuyan.store.audit import Actor
+from liuyan.store.batch import Label
+from liuyan.store.comments import ShownLabel
+from liuyan.store.reviews import Opinion, add_reviews
+from tests.admin.conftest import Site, Visits
+from tests.admin.looking import NARROW, PICTURES, check_accessibility, shot
+from tests.store.feed import START, arrival
+
+pytestmark = pytest.mark.timeout(120)
+PATH = "/admin/analytics"
+CARDS = ["labels", "shares", "platforms", "hours", "words", "reviewers", "models", "accuracy"]
+GOOD, BAD = "物流很快，包装也好，下次还来", "等了两周，客服不理人，只好退货"
+MARKUP = "<b>小审</b>"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def busy(site: Site) -> Site:
+    """Forty days of comments, some of them reviewed by somebody whose name is markup."""
+    now = (datetime.now(UTC) - START) / timedelta(minutes=1)
+    records = []
+    for number in range(1_200):
+        bad = number % 3 == 0
+        records.append(
+            arrival(
+                f"busy-{number}",
+                f"{BAD if bad else GOOD}，{number}",
+                created=now - 1 - number * 47 - (number % 7) * 60,
+                platform=("forum", "shop", "app_store")[number % 3 if number % 5 else 0],
+                label=Label.NEGATIVE if bad else Label.POSITIVE,
+                probability=0.1 if bad else 0.9,
+                uncertain=number % 6 == 0,
+            )
+        )
+    for start in range(0, len(records), 400):
+        await site.feed.send(*records[start : start + 400])
+    number = await site.add_user(MARKUP, Role.REVIEWER)
+    opinions = [
+        Opinion(one.platform, one.id, one.version, (ShownLabel(one.label), ShownLabel.SPAM)[place % 10 == 0])
+        for place, one in enumerate(records)
+        if place % 3
+    ]
+    await add_reviews(site.store, Actor(number, MARKUP, "session", None), opinions[:400])
+    return site
+
+
+async def drawn(page: Page) -> None:
+    """Every card is filled."""
+    await expect(page.locator(".analytics-card[aria-busy]")).to_have_count(0)
+
+
+async def test_every_chart_is_drawn_and_has_its_table(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=all")
+    await drawn(page)
+    await expect(page.locator("#totals")).to_contain_text("条评论 · 正面")
+    for card in CARDS:
+        await expect(page.locator(f"#{card}-chart .main-svg").first).to_be_visible()
+    await shot(page, "analytics")
+    await check_accessibility(page)
+    for card in CARDS:
+        await page.locator(f"#{card} .analytics-toggle").press("Enter")
+        await expect(page.locator(f"#{card}-table tbody tr").first).to_be_visible()
+        await expect(page.locator(f"#{card}-chart")).to_be_hidden()
+    await expect(page.locator("#reviewers-table")).to_contain_text(MARKUP)
+    await expect(page.locator("#platforms-table")).to_contain_text("app_store")
+    await shot(page, "analytics-tables")
+    await check_accessibility(page)
+    await page.locator("#labels .analytics-toggle").click()
+    await expect(page.locator("#labels-chart .main-svg").first).to_be_visible()
+
+
+async def test_charts_fit_a_phone(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=all", size=NARROW)
+    await drawn(page)
+    widths = await page.locator(".analytics-chart .main-svg").evaluate_all("all => all.map(one => one.clientWidth)")
+    assert len(widths) >= len(CARDS)
+    assert 200 < min(widths) <= max(widths) < NARROW["width"]
+    assert await page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    await page.screenshot(path=PICTURES / "analytics-phone.png", full_page=True)
+
+
+async def test_range_and_platform_stand_in_the_address(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, PATH)
+    await drawn(page)
+    await expect(page.get_by_role("link", name="30 天")).to_have_attribute("aria-current", "true")
+    await page.get_by_label("平台", exact=True).select_option("shop")
+    await page.get_by_role("button", name="应用").click()
+    assert "platform=shop" in page.url
+    await drawn(page)
+    await page.locator("#platforms .analytics-toggle").click()
+    await expect(page.locator("#platforms-table tbody tr")).to_have_count(1)
+    await page.get_by_role("link", name="7 天").click()
+    assert "range=7d" in page.url
+    assert "platform=shop" in page.url
+    today = datetime.now(UTC).astimezone().date()
+    await page.get_by_label("第一天").fill((today - timedelta(days=2)).isoformat())
+    await page.get_by_label("最后一天").fill(today.isoformat())
+    await page.get_by_role("button", name="应用").click()
+    await drawn(page)
+    assert f"last={today.isoformat()}" in page.url
+    await expect(page.locator("#totals")).to_contain_text("条评论")
+    await page.get_by_label("颜色表示什么").select_option("negative")
+    await expect(page.locator("#hours-chart")).to_contain_text("%")
+
+
+async def test_a_csv_of_a_chart(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=all&platform=forum")
+    await drawn(page)
+    async with page.expect_download() as started:
+        await page.locator("#platforms .analytics-csv").click()
+    [row] = read_csv(await (await started.value).path())
+    await page.locator("#platforms .analytics-toggle").click()
+    await expect(page.locator("#platforms-table tbody tr td").nth(1)).to_have_text(row["comments"])
+    assert row["platform"] == "forum"
+
+
+def read_csv(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8-sig", newline="") as downloaded:
+        return list(csv.DictReader(downloaded))
+
+
+async def test_where_there_is_nothing_it_says_what_to_do(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?first=1999-01-01&last=1999-02-01")
+    await drawn(page)
+    await expect(page.locator("#labels .analytics-empty")).to_contain_text("请选择更长的时间范围")
+    await expect(page.locator("#reviewers").get_by_role("link", name="审核评论")).to_be_visible()
+    assert await page.locator(".main-svg").count() == 0
+    await shot(page, "analytics-empty")
+    await check_accessibility(page)
+
+
+async def test_in_english_and_with_nonsense_in_the_address(visits: Visits, busy: Site) -> None:
+    page = await visits.open(
+        Role.ADMIN, f"{PATH}?range=%3Cscript%3E&platform=%27+OR+1&first=2026-13-01", language="en-US"
+    )
+    await drawn(page)
+    await expect(page.get_by_role("link", name="30 days")).to_have_attribute("aria-current", "true")
+    await expect(page.get_by_role("heading", name="Labels over time")).to_be_visible()
+    await expect(page.locator("#totals")).to_contain_text("comments · Positive")
