@@ -12,8 +12,7 @@ from contextlib import suppress
 from aiokafka import TopicPartition
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicCollection
 from confluent_kafka import TopicPartition as Partition
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined] # re-exported, but not for mypy
 from confluent_kafka.cimpl import NewTopic
 
 from liuyan.consumer.connection import Connection
