@@ -1,14 +1,18 @@
 """Reviewed texts as files: what a training reads."""
 
+import asyncio
 import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from liuyan.api.identity.roles import Role
 from liuyan.api.rest.review_export import AT_ONCE, COLUMNS
+from liuyan.model.reviews import read_reviews
 from liuyan.store.audit import Actor
 from liuyan.store.comments import ShownLabel
 from liuyan.store.reviews import Opinion, add_reviews
@@ -102,3 +106,14 @@ async def test_a_file_has_a_name_and_is_no_page(api: Api, reviewer: Person) -> N
     assert answer.headers["content-disposition"] == 'attachment; filename="liuyan-reviews.csv"'
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl"])
+async def test_a_training_reads_what_was_exported(api: Api, reviewer: Person, tmp_path: Path, format: str) -> None:
+    await api.feed.send(arrival("1", AWKWARD), arrival("2", "说不清"), arrival("3", "很好"))
+    await review(api, reviewer, "negative", "1")
+    await review(api, reviewer, "unclear", "2")
+    await review(api, reviewer, "positive", "3")
+    file = tmp_path / f"reviews.{format}"
+    await asyncio.to_thread(file.write_bytes, (await export(api, reviewer, format=format)).encode())
+    assert [(one.text, one.positive) for one in read_reviews(file, 1.0)] == [(AWKWARD, False), ("很好", True)]
