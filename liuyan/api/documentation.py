@@ -25,11 +25,15 @@ Times are RFC 3339; answers give them in UTC. Errors are RFC 9457 problem detail
 """
 TAGS = [
     {"name": "comments", "description": "What is stored: comments, their labels and their history."},
+    {"name": "reviews", "description": "What people decide: the queue, reviews one by one and in bulk, their export."},
     {"name": "predictions", "description": "What the model says of a text."},
-    {"name": "analytics", "description": "What the counts say of labels, reviewers and models."},
+    {"name": "analytics", "description": "Labels, corrections and telling words, counted."},
     {"name": "notices", "description": "What administrators tell everybody who signs in."},
     {"name": "dead letters", "description": "Records that broke the contract: publish them again, or put them aside."},
     {"name": "models", "description": "Which models were used, and whose labels are shown."},
+    {"name": "account", "description": "One's own account: password, sessions and tokens."},
+    {"name": "users", "description": "Everybody's accounts, for administrators."},
+    {"name": "audit", "description": "Who changed what, and when."},
 ]
 DOCS_PAGE = f"""<!doctype html>
 <html lang="en">

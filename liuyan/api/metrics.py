@@ -73,6 +73,6 @@ class MeasureRequests:
                 await self.app(scope, receive, measured_send)
             finally:
                 method = scope["method"] if scope["method"] in METHODS else "other"
-                route = getattr(scope.get("route"), "path_format", "other")
+                route = scope.get("template") or getattr(scope.get("route"), "path_format", "other")
                 self.metrics.requests.labels(method, route, status).inc()
                 self.metrics.request_seconds.labels(method, route).observe(perf_counter() - began)

@@ -1,6 +1,7 @@
 """What a stranger reads: OpenAPI that is complete, and pages that load nothing from elsewhere."""
 
 import re
+from collections import Counter
 from typing import Any
 from urllib.parse import urljoin
 
@@ -8,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.api.conftest import Api
+from tests.api.test_roles import ROUTES
 from tests.store.feed import arrival, dead_letter
 
 pytestmark = pytest.mark.timeout(60)
@@ -22,38 +24,49 @@ async def document(api: Api) -> dict[str, Any]:
 
 async def test_every_endpoint_is_described(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["paths"]) == {"/api/v1/comments", "/api/v1/comments/{platform}/{id}", "/api/v1/predict"}
+    served = {re.sub(r":\w+}", "}", route.partition(" ")[2]) for route in ROUTES}
+    assert set(document["paths"]) == {path for path in served if path.startswith("/api/v1")}
     tags = {tag["name"] for tag in document["tags"]}
-    for path in document["paths"].values():
-        for operation in path.values():
-            assert operation["summary"]
-            assert len(operation["description"]) > 50
-            assert set(operation["tags"]) <= tags
+    names = Counter(operation["operationId"] for path in document["paths"].values() for operation in path.values())
+    assert names.most_common(1)[0][1] == 1
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["summary"], (method, path)
+            assert len(operation["description"]) > 30, (method, path)
+            assert operation["tags"], (method, path)
+            assert set(operation["tags"]) <= tags, (method, path)
             assert re.fullmatch("[a-z_]+", operation["operationId"])
-            assert {"200", "422", "503"} <= set(operation["responses"])
+            assert {"401", "403", "503"} <= set(operation["responses"]), (method, path)
+            assert operation["security"], (method, path)
 
 
 async def test_every_problem_is_declared_as_one(document: dict[str, Any]) -> None:
     for path in document["paths"].values():
         for operation in path.values():
             for status, response in operation["responses"].items():
-                if status != "200":
-                    assert list(response["content"]) == ["application/problem+json"]
+                if int(status) >= 400:
+                    assert list(response["content"]) == ["application/problem+json"], operation["operationId"]
     assert "HTTPValidationError" not in document["components"]["schemas"]
 
 
-async def test_every_field_has_a_description_and_an_example(document: dict[str, Any]) -> None:
+async def test_every_field_has_a_description_and_what_needs_one_an_example(document: dict[str, Any]) -> None:
     lacking = []
     for name, schema in document["components"]["schemas"].items():
         for field, described in schema.get("properties", {}).items():
             one_of = [described, *described.get("anyOf", [])]
-            # An object that is described field by field needs no example of its own.
+            # An object that is described field by field needs no words of its own.
             composed = any("$ref" in part or "$ref" in part.get("items", {}) for part in one_of)
-            if not any("description" in part for part in one_of):
+            if "$ref" not in described and not any("description" in part for part in one_of):
                 lacking.append(f"{name}.{field}: description")
-            if not composed and not any("examples" in part or "const" in part or "default" in part for part in one_of):
+            if not composed and not any(says_itself(part) for part in one_of):
                 lacking.append(f"{name}.{field}: example")
     assert lacking == []
+
+
+def says_itself(part: dict[str, Any]) -> bool:
+    """Whether a stranger sees what such a value looks like."""
+    plain = part.get("type") in ("boolean", "object") or part.get("format") == "date-time"
+    return plain or bool({"examples", "const", "default", "enum"} & set(part))
 
 
 async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
@@ -75,17 +88,22 @@ async def test_answers_match_their_schemas(api: Api, document: dict[str, Any]) -
     check("Problem", (await api.client.get("/api/v1/comments/forum/2")).json())
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
-async def test_pages_load_from_this_server_alone(api: Api, path: str) -> None:
-    answer = await api.client.get(path)
+async def test_the_documentation_loads_from_this_server_alone(api: Api) -> None:
+    answer = await api.client.get("/docs")
     assert answer.status_code == 200
-    assert "script-src 'self';" in answer.headers["content-security-policy"]
+    assert "script-src 'self' 'nonce-" in answer.headers["content-security-policy"]
     links = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
-    assert len(links) == 3 if path == "/" else 4
+    assert len(links) == 4
     for link in links:
         assert not re.match(r"[a-z]+:|//", link)
-        assert (await api.client.get(urljoin(f"http://liuyan.test{path}", link))).status_code == 200, link
+        assert (await api.client.get(urljoin("http://liuyan.test/docs", link))).status_code == 200, link
     assert not re.search(r"<script(?![^>]* src=)", answer.text)
+
+
+@pytest.mark.parametrize("path", ["/", "/admin"])
+async def test_the_front_page_leads_to_the_admin_app(api: Api, path: str) -> None:
+    answer = await api.anonymous.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin/")
 
 
 async def test_swagger_ui_is_the_version_that_knows_openapi_3_1(api: Api) -> None:

@@ -51,6 +51,9 @@ class KeepOut:
             return
         request = Request(scope, receive)
         route = _matched(request)
+        if route is not None:
+            # What the metrics name the request by: FastAPI does not look into what is mounted.
+            scope["template"] = scope["root_path"] + getattr(route, "path_format", "")
         if _name_of(route) in PUBLIC_ROUTES:
             await self.app(scope, receive, send)
             return

@@ -43,7 +43,9 @@ NewPassword = Annotated[
         examples=["七月 木头 飞机 牛奶糖"],
     ),
 ]
-Password = Annotated[str, Field(max_length=MAXIMUM, description="The password as it is.")]
+Password = Annotated[
+    str, Field(max_length=MAXIMUM, description="The password as it is.", examples=["seven-quiet-lanterns"])
+]
 RoleField = Annotated[Role, Field(description="What it may do: each role includes those before it.")]
 Language = Annotated[
     Literal["zh", "en"] | None, Field(description="The language of the pages, where the browser has none chosen.")
@@ -95,7 +97,9 @@ class SessionShown(BaseModel):
     seen_at: datetime = Field(description="When a request last came with it, to the minute.")
     expires_at: datetime = Field(description="When it ends at the latest.")
     address: str | None = Field(description="Where it was opened from.", examples=["192.0.2.7"])
-    user_agent: str | None = Field(description="What the browser said of itself.")
+    user_agent: str | None = Field(
+        description="What the browser said of itself.", examples=["Mozilla/5.0 (X11; Linux x86_64)"]
+    )
 
 
 class Sessions(BaseModel):
@@ -208,7 +212,9 @@ class UserChange(BaseModel):
 class TemporaryPassword(BaseModel):
     """A password for one use; the only answer that ever holds it."""
 
-    password: str = Field(description="Tell it to the person: it must be changed at the first sign-in.")
+    password: str = Field(
+        description="Tell it to the person: it must be changed at the first sign-in.", examples=["8fh2-kq7w-z4mn-p3xd"]
+    )
 
 
 class SignedOut(BaseModel):

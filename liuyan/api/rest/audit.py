@@ -78,7 +78,10 @@ class ChangePage(BaseModel):
     """A page of changes, newest first."""
 
     items: list[Change] = Field(description="The changes, newest first.")
-    next: str | None = Field(description="Pass it as `after` for the next page; null on the last page.")
+    next: str | None = Field(
+        description="Pass it as `after` for the next page; null on the last page.",
+        examples=["MTc2OTgxODUwMDAwMDAwMC4xODE3"],
+    )
 
 
 @router.get(
