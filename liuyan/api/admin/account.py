@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette_admin import route
 from starlette_admin.flash import flash
-from starlette_admin.i18n import gettext, lazy_gettext
+from starlette_admin.i18n import gettext, lazy_gettext, set_locale
 
 from liuyan.api.admin.language import LANGUAGE_COOKIE, LANGUAGES
 from liuyan.api.admin.page import Page, identity_of, number_in_path, services_of
@@ -49,11 +49,12 @@ class AccountPage(Page):
             await accounts.edit_user(services_of(request), identity.actor, identity.user_number, changes)
         except ProblemError as problem:
             return await self._show(request, problem, typed=changes)
-        flash(request, gettext("Your account is changed."), "success")
         response = RedirectResponse(HERE, 303)
         if changes.get("language") in LANGUAGES:
+            set_locale(changes["language"])
             secure = cookies.is_secure(request)
             response.set_cookie(LANGUAGE_COOKIE, changes["language"], samesite="lax", secure=secure)
+        flash(request, gettext("Your account is changed."), "success")
         return response
 
     @route("/sessions/end", methods=["POST"], name="account-end-sessions")

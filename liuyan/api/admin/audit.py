@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette_admin import route
 from starlette_admin.i18n import get_tzinfo, lazy_gettext
 
+from liuyan.api.admin.audit_words import ACTION_WORDS, KIND_WORDS, detail_lines
 from liuyan.api.admin.page import Page, number_or_none, services_of
 from liuyan.api.identity.roles import Role
 from liuyan.api.rest.cursor import decode_cursor, encode_cursor
@@ -54,6 +55,9 @@ class AuditPage(Page):
             "records": page.items,
             "asked": asked,
             "via": VIA_WORDS,
+            "actions": ACTION_WORDS,
+            "kinds": KIND_WORDS,
+            "lines": detail_lines,
             "filters": urlencode(asked),
             "more": urlencode({**asked, "after": encode_cursor(page.next)}) if page.next else None,
             "first": after is None,
