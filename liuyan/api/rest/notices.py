@@ -110,7 +110,7 @@ async def restore_notice(services: TheServices, identity: AsAdmin, number: Numbe
     responses=CHANGING,
 )
 async def delete_notice(services: TheServices, identity: AsAdmin, number: Number) -> None:
-    """Remove a notice for good."""
+    """Remove a notice for good; to take it back later, withdraw it instead."""
     async with asyncio.timeout(QUERY_SECONDS):
         if not await notices.delete_notice(services.store, identity.actor, number):
             raise _missing(number)
