@@ -132,6 +132,10 @@ QUESTIONS: Sequence[Question] = (
     Question("analytics: 30 days by platform", lambda s, c: mix_by_platform(s, _days(c))),
     Question("analytics: 2 years by week", lambda s, _: mix_over_time(s, CountFilter(), Bucket.WEEK, SHANGHAI)),
     Question("analytics: 2 years by hour of week", lambda s, _: mix_by_hour_of_week(s, CountFilter(), SHANGHAI)),
+    Question(
+        "analytics: 2 years of the largest platform by week",
+        lambda s, _: mix_over_time(s, CountFilter(platform=PLATFORMS[0]), Bucket.WEEK, SHANGHAI),
+    ),
     Question("analytics: 2 years by platform", lambda s, _: mix_by_platform(s, CountFilter())),
     Question("analytics: corrections, 30 days", lambda s, c: corrections_by_reviewer(s, _days(c))),
     Question("analytics: corrections, 2 years", lambda s, _: corrections_by_model(s, CountFilter())),

@@ -38,7 +38,8 @@ SELECT n, CONCAT('platform-', LPAD(FLOOR(20 * POW({_pick("platform")}, 3)), 2, '
     :newest, :newest, IF({_pick("reviewed")} < 0.03, n, NULL), CASE WHEN {_pick("reviewed")} < 0.03
     THEN ELT(1 + FLOOR(4 * {_pick("label")}), 'positive', 'negative', 'unclear', 'spam') END,
     IF({_pick("audit")} < 0.02, FLOOR({_pick("audit")} * 9e18), NULL), 1
-FROM (SELECT n + :first AS n FROM made_up_numbers) AS step JOIN made_up_texts ON made_up_texts.number = step.n * 7 % :texts
+FROM (SELECT n + :first AS n FROM made_up_numbers) AS step
+JOIN made_up_texts ON made_up_texts.number = step.n * 7 % :texts
 """
 PREDICTIONS = f"""
 INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, reviewed, distance)
@@ -61,6 +62,11 @@ _HOUR = "DATE_FORMAT({}, '%Y-%m-%d %H:00:00')"
 FINISH = (
     f"""INSERT INTO hourly_counts SELECT 1, platform, {_HOUR.format("created_at")} AS hour, label, uncertain, COUNT(*)
     FROM comments JOIN predictions ON comment_number = number GROUP BY platform, hour, label, uncertain""",
+    """INSERT INTO count_sums SELECT model_number, '', hour, SUM(IF(label = 'positive', n, 0)),
+    SUM(IF(label = 'negative', n, 0)), SUM(IF(uncertain, n, 0)) FROM hourly_counts GROUP BY model_number, hour""",
+    """INSERT INTO count_sums SELECT model_number, platform, DATE(hour) AS day, SUM(IF(label = 'positive', n, 0)),
+    SUM(IF(label = 'negative', n, 0)), SUM(IF(uncertain, n, 0)) FROM hourly_counts
+    GROUP BY model_number, platform, day""",
     f"""INSERT INTO review_changes SELECT 1, platform, {_HOUR.format("created_at")} AS hour, label, uncertain,
     review_label, COUNT(*) FROM comments JOIN predictions ON comment_number = number WHERE review_label IS NOT NULL
     GROUP BY platform, hour, label, uncertain, review_label""",
@@ -71,7 +77,7 @@ FINISH = (
     predictions.label, reviews.label, COUNT(*) FROM reviews JOIN comments ON comments.number = reviews.comment_number
     JOIN predictions ON predictions.comment_number = comments.number
     GROUP BY hour, reviewer_number, platform, predictions.label, reviews.label""",
-    "ANALYZE TABLE comments, predictions, reviews, hourly_counts, review_changes, reviewer_counts",
+    "ANALYZE TABLE comments, predictions, reviews, hourly_counts, count_sums, review_changes, reviewer_counts",
 )
 
 

@@ -11,16 +11,18 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, func, select
+from sqlalchemy import Column, ColumnElement, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
+from liuyan.store.decide import ALL_PLATFORMS
 from liuyan.store.models import read_models
 from liuyan.store.store import Store
-from liuyan.store.tables import hourly_counts, review_changes
+from liuyan.store.tables import count_sums, hourly_counts, review_changes
 
 HOURS_OF_WEEK = 168
 # A Monday, so that weeks begin on one.
@@ -145,21 +147,25 @@ async def _count(store: Store, wanted: CountFilter, numbered: Numbered | None) -
         model = await read_model_number(connection, wanted)
         if model is None:
             return []
+        counted = [row for query in _sums(wanted, model, numbered) for row in (await connection.execute(query)).all()]
         platforms = await _platforms(connection, model) if wanted.platform is None else [wanted.platform]
-        counted = await _rows(connection, hourly_counts.c.uncertain, wanted, model, platforms, numbered)
-        changed = await _rows(connection, review_changes.c.reviewed_label, wanted, model, platforms, numbered)
+        changed = (await connection.execute(_changes(wanted, model, platforms, numbered))).all()
     mixes: dict[Any, Mix] = {}
-    for group, label, uncertain, n in counted:
-        mixes[group] = _added(mixes.get(group, Mix()), label, bool(uncertain), n)
+    for group, *more in counted:
+        mixes[group] = _added(mixes.get(group, Mix()), *map(int, more))
     for group, label, reviewed, n in changed:
-        mixes[group] = _changed(mixes.get(group, Mix()), label, reviewed, n)
+        mixes[group] = _changed(mixes.get(group, Mix()), label, reviewed, int(n))
     return list(mixes.items())
 
 
-def _added(mix: Mix, label: str, uncertain: bool, n: int) -> Mix:
-    """The mix with ``n`` more comments of the model's ``label``."""
-    more = {label: getattr(mix, label) + n}
-    return replace(mix, uncertain=mix.uncertain + n if uncertain else mix.uncertain, **more)
+def _added(mix: Mix, positive: int, negative: int, uncertain: int) -> Mix:
+    """The mix with so many more comments."""
+    return replace(
+        mix,
+        positive=mix.positive + positive,
+        negative=mix.negative + negative,
+        uncertain=mix.uncertain + uncertain,
+    )
 
 
 def _changed(mix: Mix, label: str, reviewed: str, n: int) -> Mix:
@@ -181,35 +187,83 @@ async def read_model_number(connection: AsyncConnection, wanted: CountFilter) ->
 
 async def _platforms(connection: AsyncConnection, model: int) -> Sequence[str]:
     """The platforms that have comments: with their names the hours of each are one range of the primary key."""
-    query = select(hourly_counts.c.platform).distinct().where(hourly_counts.c.model_number == model)
+    query = select(count_sums.c.platform).distinct().where(count_sums.c.model_number == model)
     return (await connection.execute(query)).scalars().all()
 
 
-async def _rows(
-    connection: AsyncConnection,
-    other: Column[Any],
-    wanted: CountFilter,
-    model: int,
-    platforms: Sequence[str],
-    numbered: Numbered | None,
-) -> list[tuple[Any, str, Any, int]]:
-    """Group, label, the column ``other`` of a table of counts, and the sum of n."""
-    table = other.table
-    group = table.c.platform if numbered is None else numbered(table.c.hour)
-    columns = [group.label("grouped"), table.c.label, other]
-    query = (
-        select(*columns, func.sum(table.c.n))
-        .where(table.c.model_number == model, table.c.platform.in_(platforms), *_written_within(table, wanted))
-        .group_by(*columns)
+def _sums(wanted: CountFilter, model: int, numbered: Numbered | None) -> list[Select[Any]]:
+    """Queries that together give each group's positive, negative and uncertain comments, from the coarsest table that
+    knows them."""
+    by_day, by_hour = count_sums.c, hourly_counts.c
+    if numbered is None:
+        days, edges = _split(wanted)
+        named = (by_day.model_number == model, by_day.platform != ALL_PLATFORMS)
+        hourly = [_hourly(by_hour.platform, model, edge) for edge in edges]
+        if days is None:
+            return hourly
+        return [
+            _summed(by_day.platform).where(*named, *_on(by_day, days), *_written(by_day.begins, days)),
+            *hourly,
+        ]
+    if wanted.platform is None:
+        of_all = (by_day.model_number == model, by_day.platform == ALL_PLATFORMS)
+        return [_summed(numbered(by_day.begins).label("grouped")).where(*of_all, *_written(by_day.begins, wanted))]
+    return [_hourly(numbered(by_hour.hour).label("grouped"), model, wanted)]
+
+
+def _split(wanted: CountFilter) -> tuple[CountFilter | None, list[CountFilter]]:
+    """The whole days (UTC) of the range, None when there is none, and what is left before and behind them."""
+    first = None if wanted.created_from is None else _midnight(wanted.created_from, up=True)
+    last = None if wanted.created_to is None else _midnight(wanted.created_to, up=False)
+    if first is not None and last is not None and first >= last:
+        return None, [wanted]
+    before = [] if first == wanted.created_from else [replace(wanted, created_to=first)]
+    behind = [] if last == wanted.created_to else [replace(wanted, created_from=last)]
+    return replace(wanted, created_from=first, created_to=last), before + behind
+
+
+def _midnight(time: datetime, *, up: bool) -> datetime:
+    """The midnight of UTC at or before ``time``, or with ``up`` at or behind it."""
+    midnight = time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight + timedelta(days=1) if up and midnight != time else midnight
+
+
+def _summed(group: ColumnElement[Any]) -> Select[Any]:
+    of = count_sums.c
+    return select(group, func.sum(of.positive), func.sum(of.negative), func.sum(of.uncertain)).group_by(group)
+
+
+def _hourly(group: ColumnElement[Any], model: int, wanted: CountFilter) -> Select[Any]:
+    of = hourly_counts.c
+    sums = (
+        func.sum(case((of.label == "positive", of.n), else_=0)),
+        func.sum(case((of.label == "negative", of.n), else_=0)),
+        func.sum(case((of.uncertain, of.n), else_=0)),
     )
-    return [(row[0], row[1], row[2], int(row[3])) for row in await connection.execute(query)]
+    return (
+        select(group, *sums)
+        .where(of.model_number == model, *_on(of, wanted), *_written(of.hour, wanted))
+        .group_by(group)
+    )
 
 
-def _written_within(table: FromClause, wanted: CountFilter) -> list[ColumnElement[bool]]:
-    """The condition on a table of counts by ``hour``."""
+def _changes(wanted: CountFilter, model: int, platforms: Sequence[str], numbered: Numbered | None) -> Select[Any]:
+    """Group, the model's label, the review's label, and how many."""
+    of = review_changes.c
+    group = of.platform if numbered is None else numbered(of.hour)
+    columns = (group.label("grouped"), of.label, of.reviewed_label)
+    of_model = (of.model_number == model, of.platform.in_(platforms))
+    return select(*columns, func.sum(of.n)).where(*of_model, *_written(of.hour, wanted)).group_by(*columns)
+
+
+def _on(columns: ReadOnlyColumnCollection[str, Column[Any]], wanted: CountFilter) -> list[ColumnElement[bool]]:
+    return [] if wanted.platform is None else [columns.platform == wanted.platform]
+
+
+def _written(time: ColumnElement[Any], wanted: CountFilter) -> list[ColumnElement[bool]]:
     return [
-        *([] if wanted.created_from is None else [table.c.hour >= wanted.created_from]),
-        *([] if wanted.created_to is None else [table.c.hour < wanted.created_to]),
+        *([] if wanted.created_from is None else [time >= wanted.created_from]),
+        *([] if wanted.created_to is None else [time < wanted.created_to]),
     ]
 
 

@@ -45,16 +45,16 @@ class Form:
         # MySQL wants to be told that it cannot lock the given rows; MariaDB has no word for that, and needs none.
         self.for_update = "FOR UPDATE" if is_mariadb(dialect) else "FOR UPDATE OF old"
 
-    def source(self, fields: Fields) -> str:
+    def source(self, fields: Fields, rows: str = ":rows") -> str:
         """The derived table ``new``: the fields in their order, and ``position``, which begins at 1."""
         if self._sqlite:
             columns = [f"json_extract(value, '$[{i}]') AS {self.quote(name)}" for i, name in enumerate(fields)]
-            return f"(SELECT key + 1 AS position, {', '.join(columns)} FROM json_each(:rows)) AS new"
+            return f"(SELECT key + 1 AS position, {', '.join(columns)} FROM json_each({rows})) AS new"
         columns = [
             f"{self.quote(name)} {self._json_type(kind)} PATH '$[{i}]' ERROR ON ERROR"
             for i, (name, kind) in enumerate(fields.items())
         ]
-        return f"JSON_TABLE(:rows, '$[*]' COLUMNS (position FOR ORDINALITY, {', '.join(columns)})) AS new"
+        return f"JSON_TABLE({rows}, '$[*]' COLUMNS (position FOR ORDINALITY, {', '.join(columns)})) AS new"
 
     def _json_type(self, kind: TypeEngine[Any]) -> str:
         """The type that a field has within JSON_TABLE. Strings get room for one more character than their column:
@@ -129,16 +129,16 @@ class Form:
         statement = f"SELECT new.position, {names} FROM {self._joined(table, keys)} WHERE {when} {lock_clause}"
         return text(statement).columns(position=Integer(), **{name: table.c[name].type for name in columns})
 
-    def collect(self, table: Table, keys: Sequence[str], column: str, when: str) -> TextClause:
+    def collect(self, table: Table, keys: Sequence[str], column: str, when: str, rows: str = ":rows") -> str:
         """As ``select``, the whole answer as one JSON array of [position, value]: reading hundreds of rows costs the
         driver, which is written in Python, ten times as much as reading one."""
         pair = f"JSON_ARRAY(new.position, old.{self.quote(column)})"
         gather = "json_group_array" if self._sqlite else "JSON_ARRAYAGG"
-        return text(f"SELECT {gather}({pair}) FROM {self._joined(table, keys)} WHERE {when}")
+        return f"SELECT {gather}({pair}) FROM {self._joined(table, keys, rows)} WHERE {when}"
 
-    def _joined(self, table: Table, keys: Sequence[str]) -> str:
+    def _joined(self, table: Table, keys: Sequence[str], rows: str = ":rows") -> str:
         matched = [table.c[name] for name in keys]
-        source = self.source({column.name: column.type for column in matched})
+        source = self.source({column.name: column.type for column in matched}, rows)
         return f"{source} {self.join} {table.name} AS old ON {self.matching('old', matched)}"
 
 
@@ -173,6 +173,8 @@ PREDICTION_COLUMNS = (
 VERSION_COLUMNS = ("comment_number", "version", "text", "created_at", "edited_at", "replaced_at")
 COUNT_KEY = ("model_number", "platform", "hour", "label", "uncertain")
 PARTITION_KEY = ("consumer_group", "topic", "partition")
+SUM_KEY = ("model_number", "platform", "begins")
+SUMMED = ("positive", "negative", "uncertain")
 REVIEW_CHANGE_KEY = (*COUNT_KEY, "reviewed_label")
 REVIEWER_COUNT_KEY = ("hour", "reviewer_number", "model_number", "platform", "label", "reviewed_label")
 GIVEN_REVIEW_COLUMNS = (
@@ -228,10 +230,10 @@ class Statements:
 
     advance: TextClause  # ADVANCE_FIELDS
     claim: TextClause  # COMMENT_COLUMNS
-    own: TextClause  # platform, id -> one JSON array of [position, number]
+    # platform, id, and in :digests digest -> two JSON arrays: [position, number] and [position, erased_up_to]
+    own_and_erased: TextClause
     standing: TextualSelect  # platform, id -> position, number, REVIEW_COLUMNS, CONTENT_COLUMNS
     predictions_of: TextualSelect  # comment_number -> position, PREDICTION_COLUMNS
-    erasures_of: TextualSelect  # digest -> position, erased_up_to
     delete_comments: TextClause  # number
     write_comments: TextClause  # number, REVIEW_COLUMNS, COMMENT_COLUMNS
     add_versions: TextClause  # VERSION_COLUMNS
@@ -244,6 +246,8 @@ class Statements:
     write_erasures: TextClause  # digest, erased_up_to, erased_at
     add_counts: TextClause  # COUNT_KEY, n
     delete_zero_counts: TextClause  # COUNT_KEY
+    add_sums: TextClause  # SUM_KEY, SUMMED
+    delete_zero_sums: TextClause  # SUM_KEY
     add_review_changes: TextClause  # REVIEW_CHANGE_KEY, n
     delete_zero_review_changes: TextClause  # REVIEW_CHANGE_KEY
     add_reviews: TextClause  # GIVEN_REVIEW_COLUMNS
@@ -313,6 +317,10 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
         "add_counts": form.insert(tables.hourly_counts, (*COUNT_KEY, "n"), {"n": f"hourly_counts.n + {given}"}),
         "delete_zero_counts": form.delete(tables.hourly_counts, COUNT_KEY, "n = 0"),
+        "add_sums": form.insert(
+            tables.count_sums, (*SUM_KEY, *SUMMED), {name: f"count_sums.{name} + {given}" for name in SUMMED}
+        ),
+        "delete_zero_sums": form.delete(tables.count_sums, SUM_KEY, "positive = 0 AND negative = 0"),
         "add_review_changes": form.insert(
             tables.review_changes, (*REVIEW_CHANGE_KEY, "n"), {"n": f"review_changes.n + {given}"}
         ),
@@ -342,8 +350,10 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
     }
     identity = ("platform", "id")
+    own = form.collect(tables.comments, identity, "number", "old.claimed_by = :token")
+    erased = form.collect(tables.erasures, ["digest"], "erased_up_to", "true", rows=":digests")
     return Statements(
-        own=form.collect(tables.comments, identity, "number", "old.claimed_by = :token"),
+        own_and_erased=text(f"SELECT ({own}), ({erased})"),
         standing=form.select(
             tables.comments,
             identity,
@@ -353,6 +363,5 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
         predictions_of=form.select(tables.predictions, ["comment_number"], PREDICTION_COLUMNS[:5], "true", lock=False),
         letters_of=form.select(tables.dead_letters, ["number"], ["consumer_group", "topic"], "true", lock=False),
-        erasures_of=form.select(tables.erasures, ["digest"], ["erased_up_to"], "true", lock=False),
         **{name: text(statement) for name, statement in statements.items()},
     )

@@ -69,10 +69,9 @@ async def decide_under_lock(
         token=token,
     )
 
-    own = await _own(session, keys, token)
+    own, erased = await _own_and_erased(session, keys, digests, token)
     found = await _found(session, keys, token) if len(own) < len(keys) else {}
     predictions = await _predictions(session, [row.number for row in found.values()])
-    erased = await _erased(session, digests)
 
     decided = []
     for at, key in enumerate(keys):
@@ -104,9 +103,7 @@ def content_fields(content: Content) -> list[object]:
     return [content.text, content.version, time_text(content.created_at), edited_at, content.author, content.thread]
 
 
-async def lock_standing(
-    session: WriteSession, keys: Sequence[Key]
-) -> dict[Key, tuple[Found, dict[int, Prediction]]]:
+async def lock_standing(session: WriteSession, keys: Sequence[Key]) -> dict[Key, tuple[Found, dict[int, Prediction]]]:
     """What stands of ``keys``, which are sorted: each comment with its predictions, locked until the transaction ends;
     a key without a comment is left out."""
     found = await _found(session, keys, NO_TOKEN)
@@ -114,10 +111,15 @@ async def lock_standing(
     return {keys[at]: (row, predictions.get(row.number, {})) for at, row in found.items()}
 
 
-async def _own(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, int]:
-    """The rows that this batch inserted: position among the keys -> number."""
-    gathered = (await session.run(session.statements.own, keys, token=token)).scalar_one()
-    return {position - 1: number for position, number in json.loads(gathered or "[]")}
+async def _own_and_erased(
+    session: WriteSession, keys: Sequence[Key], digests: Sequence[str], token: int
+) -> tuple[dict[int, int], dict[int, int]]:
+    """By position among the keys: the rows that this batch inserted, and up to which version keys were erased before.
+    One question for both, since every batch asks them."""
+    asked = json.dumps([[digest] for digest in digests], separators=(",", ":"))
+    row = (await session.run(session.statements.own_and_erased, keys, token=token, digests=asked)).one()
+    own, erased = ({position - 1: value for position, value in json.loads(gathered or "[]")} for gathered in row)
+    return own, erased
 
 
 async def _found(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, Found]:
@@ -137,9 +139,3 @@ async def _predictions(session: WriteSession, numbers: Sequence[int]) -> dict[in
         for _, comment, model, label, probability, uncertain in rows:
             predictions.setdefault(comment, {})[model] = Prediction(Label(label), probability, uncertain)
     return predictions
-
-
-async def _erased(session: WriteSession, digests: Sequence[str]) -> dict[int, int]:
-    """Up to which version keys were erased before, by their position."""
-    rows = await session.read(session.statements.erasures_of, [[digest] for digest in digests])
-    return {position - 1: erased_up_to for position, erased_up_to in rows}

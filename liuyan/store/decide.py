@@ -74,7 +74,10 @@ ABSENT = Standing()
 
 # model, platform, hour of created_at, label, uncertain
 HourlyCount = tuple[int, str, datetime, str, bool]
-# The same, and the label of the review that stands
+# model, platform or ALL_PLATFORMS, the day (UTC) of a platform or the hour of all platforms
+CountSum = tuple[int, str, datetime]
+ALL_PLATFORMS = ""
+# model, platform, hour of created_at, label, uncertain, and the label of the review that stands
 ReviewChange = tuple[int, str, datetime, str, bool, str]
 
 
@@ -134,6 +137,17 @@ def count_changes(platform: str, before: Standing, after: Outcome, changes: Coun
         hour = hour_of(after.content.created_at)
         for model, prediction in after.predictions.items():
             changes[model, platform, hour, prediction.label, prediction.uncertain] += 1
+
+
+def sum_changes(changes: Mapping[HourlyCount, int]) -> dict[CountSum, list[int]]:
+    """By how much each sum of hourly counts moves: positive, negative and uncertain ones."""
+    sums: dict[CountSum, list[int]] = {}
+    for (model, platform, hour, label, uncertain), n in changes.items():
+        for key in ((model, ALL_PLATFORMS, hour), (model, platform, hour.replace(hour=0))):
+            moved = sums.setdefault(key, [0, 0, 0])
+            moved[0 if label == Label.POSITIVE else 1] += n
+            moved[2] += n if uncertain else 0
+    return sums
 
 
 def review_changes(platform: str, before: Standing, after: Outcome, changes: Counter[ReviewChange]) -> None:

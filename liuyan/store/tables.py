@@ -261,6 +261,19 @@ hourly_counts = Table(
     Column("n", BigInteger, nullable=False),
 )
 
+# Sums of the hourly counts, so that years are read as quickly as days: by the hour for all platforms together, with the
+# platform left empty, and by the day (UTC) for each platform.
+count_sums = Table(
+    "count_sums",
+    metadata,
+    Column("model_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("platform", ExactString(32), primary_key=True),
+    Column("begins", UtcDateTime, primary_key=True),
+    Column("positive", BigInteger, nullable=False),
+    Column("negative", BigInteger, nullable=False),
+    Column("uncertain", BigInteger, nullable=False),
+)
+
 partitions = Table(
     "partitions",
     metadata,

@@ -12,7 +12,7 @@ from liuyan.store.batch import Advance, Batch, BatchOutcome, DeadLetter
 from liuyan.store.claim import Decided, content_fields, decide_under_lock, new_token
 from liuyan.store.copies import settle_copies
 from liuyan.store.dead_letters import comment_key, key_digest, letter_row, sentence, surviving
-from liuyan.store.decide import HourlyCount, Prediction, ReviewChange, count_changes, review_changes
+from liuyan.store.decide import HourlyCount, Prediction, ReviewChange, count_changes, review_changes, sum_changes
 from liuyan.store.errors import FencedError
 from liuyan.store.sample import AuditSample
 from liuyan.store.session import WriteSession
@@ -131,6 +131,18 @@ async def _count(session: WriteSession, decided: Sequence[Decided]) -> None:
     for key in decided:
         count_changes(key.platform, key.before, key.after, changes)
     await move_counts(session, changes, session.statements.add_counts, session.statements.delete_zero_counts)
+    await _move_sums(session, changes)
+
+
+async def _move_sums(session: WriteSession, changes: Mapping[HourlyCount, int]) -> None:
+    """Move the sums of the hourly counts as these have moved."""
+    moved = [([_stored(part) for part in key], by) for key, by in sorted(sum_changes(changes).items()) if any(by)]
+    if not moved:
+        return
+    await session.run(session.statements.add_sums, [[*key, *by] for key, by in moved])
+    lowered = [key for key, by in moved if min(by) < 0]
+    if lowered:
+        await session.run(session.statements.delete_zero_sums, lowered)
 
 
 async def _count_reviews(session: WriteSession, decided: Sequence[Decided]) -> None:

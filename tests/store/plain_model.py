@@ -132,8 +132,29 @@ class PlainModel:
             counts=dict(counts),
             dead_letters={at: letter.value for at, letter in self.dead_letters.items()},
             erasures={erasure_digest(ERASURE_KEY, *key): up_to for key, up_to in self.erased.items()},
+            sums=_sums(counts),
             review_labels={key: review.label for key, review in labels.items() if review is not None},
             review_marks=marks,
             review_changes=dict(changes),
             work={key: n for key, n in self.work.items() if n},
         )
+
+
+def _sums(
+    counts: Counter[tuple[int, str, datetime, str, bool]],
+) -> dict[tuple[int, str, datetime], tuple[int, int, int]]:
+    """By the hour for all platforms together, by the day for each."""
+    keys = {(model, "", hour) for model, _, hour, *_ in counts}
+    keys |= {(model, platform, hour.replace(hour=0)) for model, platform, hour, *_ in counts}
+    return {key: _summed([(count, n) for count, n in counts.items() if _is_in(count, key)]) for key in keys}
+
+
+def _is_in(count: tuple[int, str, datetime, str, bool], key: tuple[int, str, datetime]) -> bool:
+    model, platform, hour, *_ = count
+    return (model, platform, hour.replace(hour=0)) == key or (model, "", hour) == key
+
+
+def _summed(counts: list[tuple[tuple[int, str, datetime, str, bool], int]]) -> tuple[int, int, int]:
+    positive = sum(n for count, n in counts if count[3] == "positive")
+    negative = sum(n for count, n in counts if count[3] == "negative")
+    return positive, negative, sum(n for count, n in counts if count[4])

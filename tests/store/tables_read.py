@@ -11,6 +11,7 @@ from liuyan.store.store import Store
 from liuyan.store.tables import (
     comment_versions,
     comments,
+    count_sums,
     dead_letters,
     erasures,
     hourly_counts,
@@ -32,6 +33,7 @@ class Contents:
     counts: dict[tuple[int, str, datetime, str, bool], int]
     dead_letters: dict[tuple[str, int, int], bytes | None]
     erasures: dict[str, int]
+    sums: dict[tuple[int, str, datetime], tuple[int, int, int]]
     review_labels: dict[Key, str]
     review_marks: dict[tuple[Key, int], tuple[bool, float]]
     review_changes: dict[tuple[int, str, datetime, str, bool, str], int]
@@ -72,6 +74,10 @@ async def read_contents(store: Store) -> Contents:
             erasures={
                 base64.b64encode(row.digest).decode(): row.erased_up_to
                 for row in await connection.execute(select(erasures))
+            },
+            sums={
+                (row.model_number, row.platform, row.begins): (row.positive, row.negative, row.uncertain)
+                for row in await connection.execute(select(count_sums))
             },
             review_labels=labels,
             review_marks={
