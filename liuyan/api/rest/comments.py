@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from starlette.convertors import Convertor, register_url_convertor
+from starlette_admin.i18n import gettext
 
 from liuyan.api.identity.identity import AsReviewer
 from liuyan.api.problems import REFUSALS, ProblemError, documented
@@ -87,9 +88,10 @@ async def get_comment(
     async with asyncio.timeout(QUERY_SECONDS):
         history = await comment_history(services.store, platform, id)
     if history is None:
-        detail = (
-            f"No comment and no dead letter of platform {platform} has the id {id!r}: "
+        detail = gettext(
+            "No comment and no dead letter of platform %(platform)s has the id %(id)s: "
             "it was never consumed, or it was erased."
         )
+        detail %= {"platform": platform, "id": repr(id)}
         raise ProblemError(HTTPStatus.NOT_FOUND, "no_comment", detail)
     return CommentHistory.model_validate(history)

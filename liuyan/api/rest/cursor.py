@@ -40,5 +40,5 @@ def read_cursor(cursor: str | None) -> Keyset | None:
     try:
         return decode_cursor(cursor)
     except ValueError:
-        detail = gettext("query.after: this is not the `next` of a page; leave it out to begin with the newest ones.")
+        detail = gettext("query.after: this is not the `next` of a page; leave it out to begin with the newest.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_cursor", detail) from None

@@ -22,7 +22,7 @@ export class Queue {
 
   /**
    * `wanted` is the request's queue and filter; `onAnswer` gets each answer and when it was asked for, `onTrouble` a
-   * Problem or null.
+   * Problem, and whether it is tried again, or null.
    */
   constructor(wanted, onAnswer, onTrouble) {
     this.#wanted = wanted;
@@ -87,8 +87,9 @@ export class Queue {
         if (answer.items.length || answer.searched_all) return;
         wait = FIRST_PAUSE;
       } catch (problem) {
-        this.#onTrouble(problem);
-        if (problem.status >= 400 && problem.status < 500 && ![401, 429].includes(problem.status)) return;
+        const passes = problem.status < 400 || problem.status >= 500 || [401, 429].includes(problem.status);
+        this.#onTrouble(problem, passes);
+        if (!passes) return;
         await pause(wait);
       }
     }

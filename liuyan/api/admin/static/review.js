@@ -209,8 +209,9 @@ function showSending({ unsent, trouble }) {
   if (trouble) fill("trouble-words", WORDS[signedOut ? "signedOut" : "notSent"].replace("{n}", unsent));
 }
 
-function showFetching(problem) {
-  if (problem) say(problem.status === 401 ? WORDS.signedOutEmpty : `${problem.message} ${WORDS.fetchAgain}`, "fetching");
+function showFetching(problem, again) {
+  const sentence = problem?.status === 401 ? WORDS.signedOutEmpty : problem?.message;
+  if (problem) say(again && problem.status !== 401 ? `${sentence} ${WORDS.fetchAgain}` : sentence, "fetching");
   else if (find("message").dataset.about === "fetching") say(null);
 }
 
