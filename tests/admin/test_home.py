@@ -20,7 +20,7 @@ async def test_home_tells_administrators_what_waits(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN)
     assert await page.title() == "首页 · 留言 Liuyan"
     work = page.get_by_label("待办事项")
-    assert "4 条模型拿不准的评论等待审核" in " ".join((await work.inner_text()).split())
+    assert "4 条模型不确定的评论等待审核" in " ".join((await work.inner_text()).split())
     assert "1 条死信待处理" in " ".join((await work.inner_text()).split())
     await shot(page, "home")
     await check_accessibility(page)
