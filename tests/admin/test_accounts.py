@@ -7,7 +7,7 @@ from playwright.async_api import Dialog, Page, expect
 
 from liuyan.api.identity.roles import Role
 from tests.admin.conftest import PASSWORD, Visits
-from tests.admin.looking import check_accessibility, shot
+from tests.admin.looking import NARROW, check_accessibility, shot
 
 pytestmark = pytest.mark.timeout(180)
 GOOD = "七月 木头 飞机 牛奶糖"
@@ -54,7 +54,7 @@ async def test_a_password_can_be_looked_at(visits: Visits) -> None:
     password = page.get_by_label("密码", exact=True)
     await password.fill(GOOD)
     assert await password.get_attribute("type") == "password"
-    await page.get_by_role("button", name="显示").click()
+    await page.get_by_role("button", name=re.compile("显示")).click()
     assert await password.get_attribute("type") == "text"
 
 
@@ -222,3 +222,10 @@ async def test_what_admins_see_reviewers_do_not(visits: Visits, path: str) -> No
     visits.allow(REFUSED)
     page = await visits.open(Role.REVIEWER, path)
     await expect(page.get_by_role("heading", name="您无权查看此页面")).to_be_visible()
+
+
+async def test_the_sign_in_page_speaks_both_languages_on_a_phone(visits: Visits) -> None:
+    page = await visits.open(None, "/admin/login", size=NARROW)
+    await page.get_by_role("button", name="English").click()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    await shot(page, "sign-in-english")
