@@ -132,7 +132,8 @@ async def counted_platforms(store: Store, wanted: CountFilter) -> list[str]:
     """The platforms whose comments the model of ``wanted`` has labelled, by name. Raises TransientStoreError."""
     async with store.reading() as connection:
         model = await read_model_number(connection, wanted)
-        return [] if model is None else sorted(await _platforms(connection, model))
+        found = [] if model is None else await _platforms(connection, model)
+    return sorted(platform for platform in found if platform != ALL_PLATFORMS)
 
 
 def _sum(mixes: Iterable[Mix]) -> Mix:

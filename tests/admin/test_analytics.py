@@ -93,6 +93,7 @@ async def test_range_and_platform_stand_in_the_address(visits: Visits, busy: Sit
     page = await visits.open(Role.REVIEWER, PATH)
     await drawn(page)
     await expect(page.get_by_role("link", name="30 天")).to_have_attribute("aria-current", "true")
+    await expect(page.locator("#platform option:checked")).to_have_text("全部")
     await page.get_by_label("平台", exact=True).select_option("shop")
     await page.get_by_role("button", name="应用").click()
     assert "platform=shop" in page.url

@@ -70,7 +70,9 @@ async def predict_file(services: TheServices, _: AsUser, request: Request) -> St
     except BusyError:
         raise busy() from None
     head = FileHead(model=services.predictor.model, texts=len(lines))
-    return StreamingResponse(_json_lines(head, lines, first, answers), media_type=MEDIA_TYPE)
+    # A proxy that gathers the answer first would make a bar of progress stand still.
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingResponse(_json_lines(head, lines, first, answers), headers=headers, media_type=MEDIA_TYPE)
 
 
 async def _read(request: Request) -> list[Line]:
