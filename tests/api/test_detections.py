@@ -1,6 +1,5 @@
 """Texts that people keep: ordered to be published, reviewed once they are stored, and nothing in between is lost."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,7 +18,7 @@ from liuyan.store.admin_tables import audit_log
 from liuyan.store.batch import Arrival, Label
 from liuyan.store.errors import TransientStoreError
 from liuyan.store.pending_reviews import EDITED, LIFE, NEVER_ARRIVED, Settled, settle_pending
-from liuyan.store.tables import comments, outbox, pending_reviews, reviews
+from liuyan.store.tables import outbox, pending_reviews, reviews
 from tests.api.conftest import Api
 from tests.api.people import add_person
 from tests.api.test_comments import problem
@@ -85,18 +84,6 @@ async def test_the_review_follows_the_comment_once(api: Api) -> None:
     shown = (await api.client.get(f"/api/v1/comments/detect/{event.id}")).json()["comment"]
     assert (shown["label"], shown["label_source"]) == ("positive", "review")
     assert await rows(api, pending_reviews) == []
-
-
-async def test_two_processes_review_once(server_api: Api) -> None:
-    api = server_api
-    for _ in range(6):
-        assert (await keep(api)).status_code == 202
-    for order in await rows(api, outbox):
-        await arrive(api, ordered_event(order))
-    settled = await asyncio.gather(*(settle_pending(api.store, api.clock()) for _ in range(4)))
-    assert sum(one.reviewed for one in settled) == 6
-    assert len(await rows(api, reviews)) == 6
-    assert [comment.review_label for comment in await rows(api, comments)] == ["positive"] * 6
 
 
 async def test_a_fault_leaves_everything_as_it_was(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

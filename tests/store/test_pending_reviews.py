@@ -1,0 +1,52 @@
+"""Pending reviews on every database: several processes at once add each review once, and give up each but once."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from liuyan.store.admin_tables import audit_log
+from liuyan.store.audit import Actor
+from liuyan.store.comments import ShownLabel
+from liuyan.store.migrate import migrate
+from liuyan.store.pending_reviews import LIFE, KeptText, count_pending, keep_text, settle_pending
+from liuyan.store.store import Store
+from liuyan.store.tables import outbox, reviews
+from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes
+
+ACTOR = Actor(7, "小王", "session", "192.0.2.7")
+KEPT = 8
+
+pytestmark = pytest.mark.timeout(120)
+
+
+async def test_each_is_reviewed_once_or_given_up_once(every_database_url: str) -> None:
+    async with Store.open(every_database_url) as store:
+        await migrate(store.engine, lambda step: None)
+        await store.check_ready(ERASURE_KEY)
+        feed = await feed_of(store)
+        now = datetime.now(UTC)
+        value = b"\x00\xff value of any bytes"
+        for number in range(KEPT + 2):
+            kept = KeptText(
+                "detect", f"kept-{number}", microseconds(minutes(0)), "comments", b"key", value, ShownLabel.NEGATIVE
+            )
+            async with store.writing() as session:
+                await keep_text(session, ACTOR, kept, now)
+        assert await count_pending(store, 7) == KEPT + 2
+        await feed.send(*(arrival(f"kept-{number}", platform="detect") for number in range(KEPT)))
+
+        settled = await asyncio.gather(*(settle_pending(store, now) for _ in range(4)))
+        assert sum(one.reviewed for one in settled) == KEPT
+        settled = await asyncio.gather(*(settle_pending(store, now + LIFE) for _ in range(4)))
+        assert [sum(one.reviewed for one in settled), sum(one.given_up for one in settled)] == [0, 2]
+        assert await count_pending(store, 7) == 0
+        async with store.reading() as connection:
+            decided = (await connection.execute(select(reviews.c.label, reviews.c.reviewer_number))).all()
+            ordered = (await connection.execute(select(outbox.c.value))).scalars().all()
+            recorded = Counter((await connection.execute(select(audit_log.c.action))).scalars())
+    assert decided == [("negative", 7)] * KEPT
+    assert ordered == [value] * (KEPT + 2)
+    assert recorded == {"detection.keep": KEPT + 2, "review.add": KEPT, "detection.give_up": 2}
