@@ -65,17 +65,27 @@ async def _check() -> int:
     from rich.console import Console
 
     from liuyan.settings import load_settings
-    from liuyan.store.check import recount
+    from liuyan.store.check import recount, recount_sums
     from liuyan.store.store import Store
 
     async with Store.open(load_settings().required_database_url()) as store:
         await store.check_ready()
         with Console(stderr=True).status("counting every labelled comment"):
             differences = await recount(store)
+            sums = await recount_sums(store)
     for found in differences:
         typer.echo(
             f"model {found.model_number} {found.platform} {found.hour}:00 {found.label} "
             f"{'uncertain' if found.uncertain else 'certain'}: {found.stored} stored, {found.counted} counted"
         )
-    typer.echo(f"{len(differences)} hourly counts differ from the rows." if differences else "The counts are right.")
-    return 1 if differences else 0
+    for one in sums:
+        key = " ".join(str(part) for part in one.key if part != "")
+        typer.echo(f"{one.table} {key}: {one.stored} stored, {one.counted} counted")
+    if not differences and not sums:
+        typer.echo("The counts are right.")
+        return 0
+    if differences:
+        typer.echo(f"{len(differences)} hourly counts differ from the rows.")
+    if sums:
+        typer.echo(f"{len(sums)} sums and counts of reviews differ from what they are kept from.")
+    return 1

@@ -30,6 +30,6 @@ class AuditSample:
     def rank(self, platform: str, id: str) -> int | None:
         """Where a comment stands in the sample's random order; None outside of the sample. A larger share keeps the
         ranks, and adds to their end."""
-        digest = hmac.digest(self.key, comment_key(platform, id), hashlib.sha256)
-        rank = int.from_bytes(digest[:8], "big") >> 1
+        digest = hashlib.blake2b(comment_key(platform, id), key=self.key, digest_size=8).digest()
+        rank = int.from_bytes(digest, "big") >> 1
         return rank if rank < self.share * RANKS else None

@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from liuyan.store.admin_tables import metadata
 from liuyan.store.audit import Actor
 from liuyan.store.batch import Arrival, DeadLetter, Label, Tombstone
-from liuyan.store.check import recount
+from liuyan.store.check import recount, recount_sums
 from liuyan.store.comments import ShownLabel
 from liuyan.store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
 from liuyan.store.reviews import Opinion, add_review, undo_review
@@ -112,6 +112,7 @@ async def _compare(store: Store, steps: list[Step]) -> None:
             plain.take(record, feeds[which].model.number)
     assert await read_contents(store) == plain.contents()
     assert await recount(store) == []
+    assert await recount_sums(store) == []
 
 
 async def _decide(store: Store, plain: PlainModel, step: Review | Undo) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url, text, update
 
-from liuyan.store.check import CountDifference, recount
+from liuyan.store.check import CountDifference, SumDifference, recount, recount_sums
 from liuyan.store.migrate import newest_revision
 from liuyan.store.store import Store
-from liuyan.store.tables import hourly_counts
+from liuyan.store.tables import hourly_counts, review_changes
 from tests.store.conftest import ready_store
 from tests.store.feed import arrival, dead_letter, feed_of, tombstone
 
@@ -59,7 +59,23 @@ async def test_check_finds_counts_that_are_wrong(every_database_url: str) -> Non
                     model_number=99, platform="ghost", hour=feed.model.registered_at, label="negative", uncertain=0, n=0
                 )
             )
+            await session.connection.execute(
+                review_changes.insert().values(
+                    model_number=1,
+                    platform="forum",
+                    hour=feed.model.registered_at,
+                    label="negative",
+                    uncertain=0,
+                    reviewed_label="spam",
+                    n=3,
+                )
+            )
         differences = await recount(store)
+        sums = await recount_sums(store)
+    # The sums still say what was: two comments.
+    assert SumDifference("count_sums", (feed.model.number, "", "2026-01-31 22", "positive"), 2, 6) in sums
+    assert SumDifference("count_sums", (feed.model.number, "forum", "2026-01-31", "positive"), 2, 6) in sums
+    assert [(found.table, found.stored, found.counted) for found in sums[2:]] == [("review_changes", 3, 0)]
     assert differences[0] == CountDifference(feed.model.number, "forum", "2026-01-31 22", "positive", False, 5, 1)
     assert [(found.platform, found.stored, found.counted) for found in differences[1:]] == [("ghost", 0, 0)]
     result = liuyan(every_database_url, "check")
