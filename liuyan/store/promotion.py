@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.errors import UsageError
 from liuyan.store import audit
 from liuyan.store.audit import Actor
 from liuyan.store.batch import ModelRow
+from liuyan.store.decide import ALL_PLATFORMS
 from liuyan.store.models import read_models
 from liuyan.store.store import Store
-from liuyan.store.tables import hourly_counts, models
+from liuyan.store.tables import count_sums, models
 
 
 class NoModelError(UsageError):
@@ -71,24 +71,12 @@ async def activate_model(store: Store, actor: Actor, number: int) -> ModelRow:
 
 async def recent_counts(store: Store, since: datetime) -> Mapping[int, LabelCounts]:
     """What each model says of the comments written from the hour of ``since`` on, by its number. Raises StoreError."""
-    async with store.reading() as connection:
-        return {number: await _counts(connection, number, since) for number in await read_models(connection)}
-
-
-async def _counts(connection: AsyncConnection, model_number: int, since: datetime) -> LabelCounts:
-    """By platform: their hours lie together in the table, those of all platforms do not."""
-    columns = hourly_counts.c
-    ours = columns.model_number == model_number
-    platforms = (await connection.execute(select(columns.platform).where(ours).distinct())).scalars().all()
+    of = count_sums.c
     hour = since.replace(minute=0, second=0, microsecond=0)
-    query = (
-        select(columns.label, columns.uncertain, func.sum(columns.n))
-        .where(ours, columns.platform.in_(platforms), columns.hour >= hour)
-        .group_by(columns.label, columns.uncertain)
-    )
-    counted = {(label, bool(uncertain)): int(n) for label, uncertain, n in await connection.execute(query)}
-    return LabelCounts(
-        positive=sum(n for (label, _), n in counted.items() if label == "positive"),
-        negative=sum(n for (label, _), n in counted.items() if label == "negative"),
-        uncertain=sum(n for (_, uncertain), n in counted.items() if uncertain),
-    )
+    sums = (func.sum(of.positive), func.sum(of.negative), func.sum(of.uncertain))
+    async with store.reading() as connection:
+        known = await read_models(connection)
+        ours = (of.model_number.in_(known), of.platform == ALL_PLATFORMS, of.begins >= hour)
+        rows = await connection.execute(select(of.model_number, *sums).where(*ours).group_by(of.model_number))
+        counted = {number: LabelCounts(*map(int, counts)) for number, *counts in rows}
+    return {number: counted.get(number, LabelCounts()) for number in known}

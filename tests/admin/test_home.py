@@ -2,15 +2,17 @@
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from liuyan.api.identity.roles import Role
+from liuyan.store.batch import Label
 from liuyan.store.errors import TransientStoreError
 from liuyan.store.store import Store
 from tests.admin.conftest import Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
-from tests.store.feed import dead_letter
+from tests.store.feed import START, arrival, dead_letter
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -26,6 +28,19 @@ async def test_home_tells_administrators_what_waits(visits: Visits) -> None:
     await check_accessibility(page)
     await work.get_by_role("link", name="去查看").click()
     await page.wait_for_url("**/admin/dead-letters")
+
+
+async def test_home_counts_the_last_day_under_the_labels_that_are_shown(visits: Visits) -> None:
+    ago = (visits.site.services.now() - START) // timedelta(minutes=1)
+    await visits.site.feed.send(
+        arrival("fresh-1", created=ago - 5),
+        arrival("fresh-2", created=ago - 5, label=Label.NEGATIVE, probability=0.4, uncertain=True),
+    )
+    page = await visits.open(Role.REVIEWER)
+    work = " ".join((await page.get_by_label("待办事项").inner_text()).split())
+    assert "2 条评论（最近 24 小时）：正面 1，负面 1，不确定 1" in work
+    assert "死信" not in work
+    await shot(page, "home-reviewer")
 
 
 async def test_home_tells_users_no_more_than_they_may_know(visits: Visits) -> None:

@@ -12,10 +12,10 @@ from liuyan.api.admin.page import Page, identity_of, services_of
 from liuyan.api.identity.roles import Role
 from liuyan.api.markdown import render_markdown
 from liuyan.api.services import QUERY_SECONDS, Services
+from liuyan.store.analytics import CountFilter, mix_of_all
 from liuyan.store.letters import LetterFilter, LetterState, count_letters
 from liuyan.store.notices import current_notices
 from liuyan.store.overview import consumer_health
-from liuyan.store.promotion import LabelCounts, recent_counts
 from liuyan.store.queue import QueueOrder, remaining
 from liuyan.store.search import CommentFilter
 
@@ -47,12 +47,10 @@ class HomePage(Page):
 
 
 async def _work(services: Services) -> Mapping[str, object]:
-    """What waits for reviewers, and what the active model says of the last day."""
-    active = await services.store.active_model()
-    counts = await recent_counts(services.store, services.now() - RECENT)
+    """What waits for reviewers, and what the labels of the last day are."""
     return {
         "waiting": await remaining(services.store, QueueOrder.UNCERTAIN, CommentFilter(uncertain=True)),
-        "recent": counts.get(active.number, LabelCounts()) if active else None,
+        "recent": await mix_of_all(services.store, CountFilter(created_from=services.now() - RECENT)),
     }
 
 
