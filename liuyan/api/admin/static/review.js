@@ -185,7 +185,8 @@ function count(answer, asked) {
   const possible = made.filter(({ label, order }) => label && (!order.settled || order.settled > asked)).length;
   const unknown = Math.min(Math.max(done - answer.done_today, 0), possible);
   done = answer.done_today + unknown;
-  remaining = { ...answer.remaining, count: Math.max(0, answer.remaining.count - unknown) };
+  const { count, more } = answer.remaining;
+  remaining = { count: more ? count : Math.max(0, count - unknown), more };
   showCounts();
 }
 
@@ -196,9 +197,11 @@ function countDecision(change) {
 }
 
 function showCounts() {
-  fill("done-today", String(done));
-  fill("remaining", remaining ? `${remaining.count}${remaining.more ? "+" : ""}` : "–");
+  fill("done-today", number(done));
+  fill("remaining", remaining ? `${number(remaining.count)}${remaining.more ? "+" : ""}` : "–");
 }
+
+const number = (value) => value.toLocaleString(document.documentElement.lang);
 
 function showSending({ unsent, trouble }) {
   find("sending").classList.toggle("is-sending", unsent > 0);
