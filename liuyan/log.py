@@ -11,7 +11,7 @@ import structlog
 from structlog.typing import Processor
 
 # Libraries that tell what only their developers want to read, or, as aiosqlite does, every comment that is written.
-CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "uvicorn")
+CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "starlette_admin", "uvicorn")
 
 
 def configure_logging(log_format: Literal["console", "json"] = "console", level: str = "info") -> None:
