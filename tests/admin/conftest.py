@@ -148,7 +148,9 @@ def labeller() -> Labeller:
 async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium, without a window."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=get_chromium(), args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(
+            executable_path=get_chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         yield browser
         await browser.close()
 

@@ -4,6 +4,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from babel.messages.extract import extract
 from babel.messages.pofile import read_po
 from starlette.requests import HTTPConnection
-from starlette_admin.i18n import translations
+from starlette_admin.i18n import set_timezone, translations
 
 from liuyan.api.admin.language import catalogs, install_translations, language_of, show_time, timezone_of
 
@@ -123,6 +124,10 @@ def test_time_zone_is_the_browsers_where_it_is_one(cookie: str, zone: str) -> No
     assert timezone_of(connection(cookie)) == zone
 
 
-def test_a_time_that_is_not_is_a_dash() -> None:
+def test_every_time_can_be_shown_in_every_zone() -> None:
     install_translations()
     assert show_time(None) == "—"
+    for zone in ("Asia/Shanghai", "America/New_York", "Pacific/Kiritimati"):
+        set_timezone(zone)
+        for time in (datetime(1, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
+            assert f'datetime="{time.isoformat()}"' in show_time(time)

@@ -94,6 +94,8 @@ async def test_all_notices_come_in_steps_and_for_administrators_alone(api: Api) 
         {"body": "NUL\x00"},
         {"starts_at": "2026-02-01T00:00:00Z", "ends_at": "2026-01-01T00:00:00Z"},
         {"starts_at": "tomorrow"},
+        {"ends_at": "9999-12-31T23:59:59Z"},
+        {"starts_at": "0001-01-01T00:00:00Z"},
         {"colour": "red"},
     ],
     ids=lambda wrong: " ".join(f"{name}={value[:12]!r}" for name, value in wrong.items()),

@@ -7,7 +7,7 @@ everywhere: on pages, and in the problems of the REST API.
 import functools
 import io
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from urllib.parse import unquote
@@ -111,5 +111,10 @@ def show_time(time: datetime | None) -> Markup:
     """A ``<time>`` in the language and time zone of the request; an em dash where there is none."""
     if time is None:
         return Markup("—")
-    words = format_datetime(time, "medium", get_tzinfo())
+    zone: tzinfo = get_tzinfo()
+    try:
+        time.astimezone(zone)
+    except OverflowError:  # The first and the last day that there are have no time in some zones.
+        zone = UTC
+    words = format_datetime(time, "medium", zone)
     return Markup('<time datetime="{}">{}</time>').format(time.isoformat(), words)

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from liuyan.api.markdown import render_markdown
 from liuyan.api.problems import WITHOUT_NUL
@@ -13,6 +13,7 @@ from liuyan.store.notices import Notice as StoredNotice
 from liuyan.store.notices import NoticeState, NoticeText
 
 MAXIMUM_BODY = 20_000
+FIRST_YEAR, LAST_YEAR = 1970, 9998
 NoticeNumber = Annotated[int, Field(ge=1, le=2**63 - 1, description="The notice's number.", examples=[3])]
 
 
@@ -49,6 +50,14 @@ class NoticeRequest(BaseModel):
     ends_at: Time | None = Field(
         None, description="Until when it is shown; null is for good.", examples=["2026-02-01T08:00:00+08:00"]
     )
+
+    @field_validator("starts_at", "ends_at")
+    @classmethod
+    def _within_reason(cls, value: datetime | None) -> datetime | None:
+        # Calendars end there, and a time zone would lead past their end.
+        if value is not None and not FIRST_YEAR <= value.year <= LAST_YEAR:
+            raise ValueError(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
+        return value
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
