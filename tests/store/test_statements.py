@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator, Sequence
 import pytest_asyncio
 from sqlalchemy import text
 
+from liuyan.store.audit import Actor
 from liuyan.store.batch import Arrival, Batch, Copy, DeadLetter, Tombstone
+from liuyan.store.comments import ShownLabel
 from liuyan.store.copies import seal
 from liuyan.store.letters import LetterFilter, list_letters
+from liuyan.store.reviews import Opinion, add_reviews
 from liuyan.store.store import Store
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, PARTITION, Feed, arrival, dead_letter, feed_of, tombstone
@@ -92,3 +95,25 @@ async def test_copies_of_letters_cost_two_statements_however_many_they_are(serve
 async def test_an_empty_batch_moves_the_offset_alone(server_feed: Feed) -> None:
     await server_feed.send(arrival("warm-up"))
     assert await cost(server_feed, []) == {"update_multi": 1, "commit": 1}
+
+
+async def reviewed_cost(feed: Feed, ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """What it costs to store another model's labels of reviewed comments, then edits of them."""
+    second = await feed_of(feed.store, "b" * 64)
+    costs = {}
+    for name, texts in (("replayed", "味道不错"), ("edited", "改了")):
+        await feed.send(*(arrival(id) for id in ids))
+        opinions = [Opinion("forum", id, arrival().version, ShownLabel.SPAM) for id in ids]
+        await add_reviews(feed.store, Actor(7, "小李", "session", None), opinions)
+        second.offset = feed.offset
+        edited = None if name == "replayed" else 5.0
+        costs[name] = await cost(second, [arrival(id, texts, edited=edited) for id in ids])
+        feed.offset = second.offset
+    return costs
+
+
+async def test_reviewed_comments_cost_the_same_however_many_they_are(server_feed: Feed) -> None:
+    await server_feed.send(arrival("warm-up"))
+    small = await reviewed_cost(server_feed, ["1", "2"])
+    assert await reviewed_cost(server_feed, [f"more {n}" for n in range(300)]) == small
+    assert max(sum(counts.values()) for counts in small.values()) <= 17
