@@ -170,6 +170,9 @@ async def test_the_history_tells_what_became_of_a_comment(visits: Visits) -> Non
     found = await comment_history(site.store, "tale", "story")
     assert found is not None
     assert [review.label for review in found.reviews] == ["spam", "positive", "negative"]
+    await second.get_by_role("button", name="收回").click()
+    await expect(events.filter(has_text="撤销了")).to_have_count(1)
+    assert await label(site, "tale", "story") == ("positive", "review")
 
 
 async def test_a_review_of_a_text_that_was_edited_meanwhile_is_refused(visits: Visits) -> None:

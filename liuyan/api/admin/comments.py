@@ -14,7 +14,7 @@ from starlette_admin.i18n import gettext, lazy_gettext
 from liuyan.api.admin.comment_filters import filter_form
 from liuyan.api.admin.history import timeline
 from liuyan.api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
-from liuyan.api.admin.page import Page, services_of
+from liuyan.api.admin.page import Page, identity_of, services_of
 from liuyan.api.admin.paging import address_at, place_in
 from liuyan.api.admin.typed_filter import TypedFilter, typed_filter
 from liuyan.api.identity.roles import Role
@@ -73,6 +73,7 @@ class CommentsPage(Page):
             "timeline": timeline(history),
             "platform": platform,
             "id": id,
+            "own_name": identity_of(request).name,
             "title": gettext("Comment %(id)s") % {"id": id},
             "label_words": LABEL_WORDS,
             "source_words": SOURCE_WORDS,

@@ -7,6 +7,9 @@ const comment = document.getElementById("comment");
 for (const button of document.querySelectorAll("#decision button[data-label]")) {
   button.addEventListener("click", () => decide(button.dataset.label));
 }
+for (const button of document.querySelectorAll("[data-take-back]")) {
+  button.addEventListener("click", () => takeBack(button));
+}
 document.getElementById("decision")?.addEventListener("submit", (event) => event.preventDefault());
 
 async function decide(label) {
@@ -20,5 +23,17 @@ async function decide(label) {
   } catch (problem) {
     say(problem.code === "edited_meanwhile" ? WORDS.editedHere : problem.message, "danger");
     buttons.forEach((button) => (button.disabled = false));
+  }
+}
+
+async function takeBack(button) {
+  const { platform, id } = comment.dataset;
+  button.disabled = true;
+  try {
+    await rest("POST", "/reviews/withdraw", { reviews: [{ platform, id, number: Number(button.dataset.takeBack) }] });
+    window.location.reload();
+  } catch (problem) {
+    say(problem.message, "danger");
+    button.disabled = false;
   }
 }
