@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     topics: Annotated[dict[str, frozenset[str]], NoDecode] = Field(
         {"comments": ANY_PLATFORM},
         description="Topics to consume, separated by commas; `topic=platform|platform` binds one to the platforms "
-        "that may publish to it.",
+        "that may publish to it. What people keep in the admin app goes to the first that takes platform `detect`.",
     )
     group: str = Field("liuyan", min_length=1, max_length=128, description="Name of the consumer group.")
 
