@@ -388,3 +388,21 @@ async def test_a_long_comment_keeps_the_buttons_in_view(visits: Visits) -> None:
     await shows(page, "这家店我去了三次")
     await expect(page.locator("#accept")).to_be_in_viewport(ratio=1)
     await page.screenshot(path=PICTURES / "review-long-narrow.png")
+
+
+async def test_a_comment_that_was_brought_back_does_not_come_twice(visits: Visits) -> None:
+    await fill(visits.site, "twice", 6)
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=twice")
+    await shows(page, "twice 的第 0 条")
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("z")
+    await shows(page, "twice 的第 0 条")
+    await stored(page)
+    for n in range(6):
+        await shows(page, f"twice 的第 {n} 条")
+        await page.keyboard.press("3")
+        await page.keyboard.press("Enter")
+    await expect(page.locator("#nothing").get_by_text("没有符合筛选条件的待审核评论")).to_be_visible()
+    await stored(page)
+    for n in range(6):
+        assert await label(visits.site, "twice", str(n)) == ("unclear", "review")

@@ -5,6 +5,8 @@ import { keyOf } from "./review-page.js";
 
 // As many as a reviewer may work through while one answer is on its way.
 const AHEAD = 4;
+// As many as one request may name.
+const NAMED_AT_MOST = 50;
 const RENEW_EVERY = 120_000;
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
@@ -76,7 +78,7 @@ export class Queue {
 
   async #ask() {
     for (let wait = FIRST_PAUSE; ; wait = Math.min(2 * wait, LONGEST_PAUSE)) {
-      const held = [...this.#held.values()].map(named);
+      const held = this.#names();
       const asked = performance.now();
       try {
         const answer = await rest("POST", "/reviews/next", { ...this.#wanted, count: AHEAD, held }, { reload: false });
@@ -95,6 +97,11 @@ export class Queue {
     }
   }
 
+  /** What is held, the newest of it: more than one request may name is only held while decisions cannot be sent. */
+  #names() {
+    return [...this.#held.values()].slice(-NAMED_AT_MOST).map(named);
+  }
+
   #take(task) {
     if (this.#held.has(keyOf(task.comment))) return;
     this.#held.set(keyOf(task.comment), task.comment);
@@ -103,7 +110,7 @@ export class Queue {
 
   /** Hold everything for longer; what somebody else got while this computer slept is not shown any more. */
   async #renew() {
-    const comments = [...this.#held.values()].map(named);
+    const comments = this.#names();
     if (!comments.length) return;
     let kept;
     try {
@@ -117,7 +124,7 @@ export class Queue {
   }
 
   #releaseAll() {
-    const comments = [...this.#held.values()].map(named);
+    const comments = this.#names();
     if (comments.length) rest("POST", "/reviews/release", { comments }, { keepalive: true, reload: false }).catch(() => {});
   }
 }

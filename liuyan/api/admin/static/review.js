@@ -13,7 +13,7 @@ const UNDO_AT_MOST = 100;
 
 const form = find("decision");
 const undoButtons = document.querySelectorAll(".undo");
-const made = []; // What was decided here, the newest last: { task, label, order }; label null is a skip.
+const made = []; // What was decided here, the newest last: { task, label, order, undone }; label null is a skip.
 let current = null;
 let turn = 0; // Counts what was asked to be shown: an answer that comes too late is not shown over a newer one.
 let done = 0;
@@ -67,7 +67,7 @@ function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.isComposing) return;
   if (typing(event.target) || find("keys").open) return;
   const key = event.key.toLowerCase();
-  if (key === "?") find("keys").showModal();
+  if (key === "?" || key === "？") find("keys").showModal();
   else if (key === "z") undo();
   else if (!current) return;
   else if (LABELS[key - 1]) choose(LABELS[key - 1]);
@@ -95,8 +95,8 @@ function accept() {
   const { platform, id, version, text_digest } = task.comment;
   const reason = find("reason").value.trim() || null;
   const order = sender.send(() => rest("POST", "/reviews", { platform, id, version, text_digest, label, reason }, { reload: false }));
-  const decision = { task, label, order };
-  order.answer.then(() => queue.forget(task.comment), (problem) => refused(decision, problem));
+  const decision = { task, label, order, undone: false };
+  order.answer.then(() => settled(decision), (problem) => refused(decision, problem));
   goOn(decision);
 }
 
@@ -105,8 +105,9 @@ function skip() {
   const { comment } = current;
   const named = { platform: comment.platform, id: comment.id };
   const order = sender.send(() => rest("POST", "/reviews/skip", named, { reload: false }));
-  order.answer.then(() => queue.forget(comment), () => {});
-  goOn({ task: current, label: null, order });
+  const decision = { task: current, label: null, order, undone: false };
+  order.answer.then(() => settled(decision), () => {});
+  goOn(decision);
 }
 
 function goOn(decision) {
@@ -123,6 +124,7 @@ function goOn(decision) {
 function undo() {
   const decision = made.pop();
   if (!decision) return say(WORDS.nothingToUndo);
+  decision.undone = true;
   showUndo();
   if (current) queue.putFirst(current);
   if (decision.label) countDecision(-1);
@@ -148,6 +150,11 @@ function takeBack({ task, label, order }) {
     ({ state }) => state === "withdrawn" || say(WORDS.notUndone),
     (problem) => say(problem.message),
   );
+}
+
+/** The server holds a comment no longer that was decided; one that was brought back meanwhile stays before us. */
+function settled(decision) {
+  if (!decision.undone) queue.forget(decision.task.comment);
 }
 
 /** A decision that was not stored: its comment comes next, as it stands now, and a sentence says why. */
