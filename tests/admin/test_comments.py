@@ -30,6 +30,7 @@ async def test_comments_are_found_by_what_the_form_says(visits: Visits) -> None:
     await page.get_by_role("button", name="搜索").click()
     await expect(page.locator(".comment-row")).to_have_count(1)
     await expect(page.locator(".comment-text")).to_contain_text("退货还要自己出运费")
+    await expect(page.locator(".comment-text mark")).to_have_text("退货")
     await page.get_by_label("文本包含").fill("100%_")
     await page.get_by_role("button", name="搜索").click()
     await expect(page.get_by_text("没有符合筛选条件的评论")).to_be_visible()

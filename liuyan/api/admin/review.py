@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette_admin.i18n import gettext, lazy_gettext
 
 from liuyan.api.admin.comment_filters import filter_form
-from liuyan.api.admin.label_words import LABEL_WORDS
+from liuyan.api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
 from liuyan.api.admin.page import Page
 from liuyan.api.admin.typed_filter import TypedFilter, typed_filter
 from liuyan.api.identity.roles import Role
 from liuyan.api.rest.comment_schemas import CommentFields
 from liuyan.api.rest.review_schemas import QueueName
+from liuyan.store.comments import LabelSource
 
 QUEUE_WORDS = {
     QueueName.UNCERTAIN: lazy_gettext("Most uncertain first"),
@@ -123,6 +124,7 @@ def _script_words() -> dict[str, object]:
         "thread": gettext("in"),
         "history": gettext("History"),
         "model": gettext("The model says:"),
+        "otherModel": str(SOURCE_WORDS[LabelSource.OTHER_MODEL]),
         "noModel": gettext("No model has labelled this text yet."),
         "uncertain": gettext("uncertain"),
         "withdrawn": gettext("taken back"),

@@ -12,6 +12,8 @@ let last = null; // From here a click with Shift selects to.
 const selected = () => checks.filter((check) => check.checked);
 const put = (sentence, values) => Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), sentence);
 
+const sought = new URLSearchParams(window.location.search).get("text");
+if (sought) for (const text of document.querySelectorAll(".comment-text")) markFound(text, sought);
 if (checks.length) {
   find("list").addEventListener("submit", (event) => event.preventDefault());
   find("list").addEventListener("click", click);
@@ -21,6 +23,20 @@ if (checks.length) {
   document.addEventListener("keydown", pressLabel);
   for (const button of document.querySelectorAll("#bulk [data-label]")) button.addEventListener("click", () => correct(button.dataset.label));
   select([], true);
+}
+
+/** Mark what was searched for, in either case, as the search finds it. */
+function markFound(target, part) {
+  const text = target.textContent;
+  const [where, what] = [text.toLowerCase(), part.toLowerCase()];
+  if (where.length !== text.length) return; // A letter that grows with its case would shift the marks.
+  const pieces = [];
+  let at = 0;
+  for (let found = where.indexOf(what); found >= 0; found = where.indexOf(what, at)) {
+    pieces.push(text.slice(at, found), element("mark", "", text.slice(found, found + what.length)));
+    at = found + what.length;
+  }
+  target.replaceChildren(...pieces, text.slice(at));
 }
 
 function click(event) {

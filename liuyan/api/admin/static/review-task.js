@@ -63,6 +63,7 @@ function modelOf(comment, label, words) {
   if (!label) return [words.noModel];
   const sure = percent(label === "positive" ? comment.probability : 1 - comment.probability);
   const parts = [`${words.model} `, element("strong", "", words.labels[label]), ` ${sure}`];
+  if (comment.label_source === "other_model") parts.push(` (${words.otherModel})`);
   if (comment.uncertain) parts.push(" ", element("span", "badge comment-label comment-uncertain", words.uncertain));
   return parts;
 }
