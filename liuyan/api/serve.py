@@ -18,6 +18,7 @@ from liuyan.health import Check, address_of, listen, quiet_server, serve_health
 from liuyan.model.artifact import find_artifact
 from liuyan.model.labeller import Labeller, load_labeller
 from liuyan.settings import Settings
+from liuyan.store.accounts import UserFilter, count_users
 from liuyan.store.errors import StoreError
 from liuyan.store.store import Store
 
@@ -70,6 +71,7 @@ async def running_api(
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)
                     log.info("serving", url=url, hosts=hosts, health=f"http://{health}", model=labeller.sha256)
+                    await _look_for_an_admin(store)
                     try:
                         yield url
                     finally:
@@ -86,6 +88,12 @@ async def _check_database(store: Store) -> Check:
         log.warning("not ready", reason=str(error) or "no answer in time")
         return Check("database", False, "The database does not answer.")
     return Check("database", True, "The database answers.")
+
+
+async def _look_for_an_admin(store: Store) -> None:
+    async with store.reading() as connection:
+        if not await count_users(connection, UserFilter(role="admin", state="active")):
+            log.warning("nobody can manage accounts yet", make_one="liuyan api create-admin NAME")
 
 
 async def _load(store: Store, settings: Settings, path: Path | None) -> Labeller:

@@ -94,6 +94,11 @@ async def delete_session(session: WriteSession, user_number: int, digest: bytes)
     return bool((await session.connection.execute(delete(sessions).where(ours))).rowcount)
 
 
+async def forget_session(session: WriteSession, digest: bytes) -> None:
+    """End the session of a browser that signs in anew, whosever it was."""
+    await session.connection.execute(delete(sessions).where(sessions.c.digest == as_binary(digest)))
+
+
 async def delete_sessions(session: WriteSession, user_number: int, *, but: bytes | None = None) -> int:
     """End all sessions of an account, or all ``but`` one, and return how many there were."""
     query = delete(sessions).where(sessions.c.user_number == user_number)

@@ -5,11 +5,13 @@ from urllib.parse import urlencode
 
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette_admin.auth import AdminUser, BaseAuthProvider
+from starlette_admin.i18n import gettext
 
+from liuyan.api.identity import csrf
 from liuyan.api.identity.identity import Identity
 from liuyan.store.errors import StoreError
 
@@ -50,6 +52,10 @@ class KeepOut:
             await self.app(scope, receive, send)
             return
         request = Request(scope, receive)
+        if request.method not in ("GET", "HEAD") and csrf.is_foreign(request):
+            refused = gettext("Another site sent this request: it is not done.")
+            await PlainTextResponse(refused, 403)(scope, receive, send)
+            return
         route = _matched(request)
         if route is not None:
             # What the metrics name the request by: FastAPI does not look into what is mounted.

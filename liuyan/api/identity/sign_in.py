@@ -17,6 +17,7 @@ from liuyan.store.accounts import User
 from liuyan.store.session import WriteSession
 
 USER_AGENT = 256
+LONGEST = 1_024
 log = structlog.get_logger(__name__)
 
 
@@ -55,6 +56,8 @@ async def sign_in(
     Raises ProblemError: 429 after too many tries, 401 for a wrong name or password, which look the same in every way,
     403 for an account that waits or is disabled, said only to whoever knows its password.
     """
+    # Nothing longer is anybody's: what is sent here is compared and hashed before anybody is known.
+    name, password = name[:LONGEST], password[:LONGEST]
     limits = (Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(name)), Limit(SIGN_IN_FROM_ADDRESS, browser.address or ""))
     throttle = Throttle(services)
     await throttle.take(*limits)
@@ -85,7 +88,7 @@ async def _open(
     actor = audit.Actor(user.number, user.name, "session", browser.address)
     async with services.store.writing() as session:
         if old_secret is not None:
-            await sessions.delete_session(session, user.number, digest_of(old_secret))
+            await sessions.forget_session(session, digest_of(old_secret))
         await accounts.update_user(session, user.number, {**changes, "last_sign_in_at": now})
         await sessions.add_session(session, _session(services, browser, user, secret, now))
         await audit.record(session, actor, "session.sign_in", "user", str(user.number), {})

@@ -1,0 +1,164 @@
+"""What identity is made of: passwords, contacts, cookies' neighbours, and requests that other sites send."""
+
+import asyncio
+
+import pytest
+from argon2 import PasswordHasher
+
+from liuyan.api.identity.contacts import Contacts
+from liuyan.api.identity.csrf import COOKIE, HEADER
+from liuyan.api.identity.passwords import Passwords, check_password, temporary_password
+from liuyan.api.identity.roles import Role, lesser
+from liuyan.api.problems import ProblemError
+from tests.api.conftest import Api
+from tests.api.people import QUICK, csrf_token
+from tests.api.test_comments import problem
+from tests.api.test_sign_in import browser, sign_in, token_of
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def test_each_role_includes_those_before_it() -> None:
+    assert [[one.includes(other) for other in Role] for one in Role] == [
+        [True, False, False],
+        [True, True, False],
+        [True, True, True],
+    ]
+    assert lesser(Role.ADMIN, Role.USER) is lesser(Role.USER, Role.ADMIN) is Role.USER
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery",
+        "七月 木头 飞机 牛奶糖",
+        "今天天气不错啊朋友们",
+        "Tr0ub4dor&3x",
+        "ｆｕｌｌ ｗｉｄｔｈ ｗｏｒｄｓ",
+    ],
+)
+def test_a_good_password_is_taken(password: str) -> None:
+    check_password(password, "小王")
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        ("九个字不够长呀真的", "password_too_short"),
+        ("x" * 257, "password_too_long"),
+        ("aaaaaaaaaaaaaaaaaaaaaa", "password_common"),
+        ("abcdefghijklmnop", "password_common"),
+        ("qwertyuiop123", "password_common"),
+        ("19900101199", "password_common"),
+        ("liuyan2026!", "password_common"),
+        ("5201314520", "password_common"),
+        ("Ｐａｓｓｗｏｒｄ１２３", "password_common"),
+        ("hello XIAOWANG good", "password_holds_name"),
+    ],
+)
+def test_a_weak_password_is_refused_with_the_rule_that_it_breaks(password: str, code: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        check_password(password, "xiaowang")
+    assert caught.value.code == code
+
+
+def test_temporary_passwords_are_as_good_as_any() -> None:
+    made = {temporary_password() for _ in range(50)}
+    assert len(made) == 50
+    for password in made:
+        check_password(password, "小王")
+
+
+async def test_a_password_is_right_however_the_keyboard_composes_it() -> None:
+    passwords = Passwords(QUICK)
+    stored = await passwords.hash("Café 木头 飞机")
+    assert (await passwords.verify(stored, "Cafe\u0301 木头 飞机")).right
+    assert not (await passwords.verify(stored, "Cafe 木头 飞机")).right
+    assert not (await passwords.verify("no hash at all", "Café 木头 飞机")).right
+    assert not (await passwords.verify(None, "Café 木头 飞机")).right
+
+
+async def test_hashing_does_not_block_the_event_loop() -> None:
+    passwords = Passwords(PasswordHasher(time_cost=4, memory_cost=65_536, parallelism=1))
+    hashing = asyncio.gather(*(passwords.hash("七月 木头 飞机") for _ in range(3)))
+    turns = 0
+    while not hashing.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    assert turns > 5
+    assert len(set(await hashing)) == 3
+
+
+def test_a_new_key_in_front_reads_what_the_old_one_wrote() -> None:
+    old, new = "o" * 32, "n" * 32
+    written = Contacts([old]).encrypt_phone("13800138000")
+    assert written is not None
+    assert "13800138000" not in written
+    both = Contacts([new, old])
+    assert both.decrypt(written) == "13800138000"
+    rewritten = both.encrypt_phone("13800138000")
+    assert Contacts([new]).decrypt(rewritten) == "13800138000"
+    # A key that is gone takes what it wrote with it, and nothing else.
+    assert Contacts([new]).decrypt(written) is None
+    assert Contacts([]).decrypt(written) is None
+    assert not Contacts([]).offered
+
+
+@pytest.mark.parametrize("phone", ["12", "call me", "1" * 40, "+86<script>", "138\n0013"])
+def test_what_is_no_phone_number_is_refused(phone: str) -> None:
+    with pytest.raises(ProblemError, match="no phone number"):
+        Contacts(["k" * 32]).encrypt_phone(phone)
+
+
+@pytest.mark.parametrize("email", ["a", "a@b", "a b@c.de", "@c.de", "a@c\n.de", "a@@c.de"])
+def test_what_is_no_email_address_is_refused(email: str) -> None:
+    with pytest.raises(ProblemError, match="no e-mail address"):
+        Contacts(["k" * 32]).encrypt_email(email)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://evil.test"},
+        {"Origin": "http://sub.liuyan.test"},
+        {"Origin": "null"},
+    ],
+)
+async def test_what_another_site_sends_is_not_done_even_with_a_token(api: Api, headers: dict[str, str]) -> None:
+    async with browser(api) as client:
+        await sign_in(client, "admin")
+        token = client.cookies[COOKIE]
+        wanted = {"name": "export", "role": "user"}
+        refused = await client.post("/api/v1/account/tokens", json=wanted, headers={**headers, HEADER: token})
+        assert problem(refused, 403)["code"] == "csrf"
+        form = {"csrftoken": await token_of(client, "/admin/password")}
+        assert (await client.post("/admin/logout", data=form, headers=headers)).status_code == 403
+        assert (await client.get("/api/v1/account", headers=headers)).status_code == 200
+        own = {"Sec-Fetch-Site": "same-origin", "Origin": "http://liuyan.test", HEADER: token}
+        assert (await client.post("/api/v1/account/tokens", json=wanted, headers=own)).status_code == 201
+
+
+async def test_a_token_of_a_program_needs_no_cookie_of_ours(api: Api) -> None:
+    wanted = {"name": "export", "role": "user"}
+    headers = {"Origin": "http://elsewhere.test", **api.admin.bearer}
+    assert (await api.anonymous.post("/api/v1/account/tokens", json=wanted, headers=headers)).status_code == 201
+
+
+async def test_only_the_names_in_the_settings_are_answered(api: Api) -> None:
+    for host, status in (("liuyan.test", 200), ("liuyan.test:8443", 200), ("evil.test", 400), ("", 400)):
+        assert (await api.client.get("/docs", headers={"Host": host})).status_code == status
+
+
+async def test_a_browser_that_signs_in_as_somebody_else_leaves_no_session_behind(api: Api) -> None:
+    async with browser(api) as client:
+        await sign_in(client, "admin")
+        first = client.cookies["liuyan_session"]
+        form = {"csrftoken": csrf_token(), "name": "admin", "password": "wrong"}
+        client.cookies.set(COOKIE, csrf_token(), domain="liuyan.test")
+        assert (await client.post("/admin/login", data=form)).status_code == 401
+        assert (await client.get("/api/v1/account")).status_code == 200  # A wrong password ends nothing.
+    async with browser(api) as again:
+        again.cookies.set("liuyan_session", first)
+        assert (await again.get("/api/v1/account")).status_code == 200
