@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import delete, func, insert, or_, select
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from liuyan.store.audit import Actor, Via, record
 from liuyan.store.comments import ShownLabel
+from liuyan.store.outbox import DONE
 from liuyan.store.reviews import Opinion, add_within
 from liuyan.store.session import WriteSession
 from liuyan.store.store import Store
 from liuyan.store.tables import comments, outbox, pending_reviews
-from liuyan.store.types import as_binary
+from liuyan.store.types import as_binary, stored_time
 
 # A topic that nobody reads for so long is read no more.
 LIFE = timedelta(days=7)
@@ -137,9 +138,16 @@ async def _settle(session: WriteSession, pending: Any) -> str | None:
     if outcome.reviewed:
         return None
     why = EDITED if outcome.edited else await _refusal(session, pending.order_number) or NEVER_ARRIVED
+    await _withdraw(session, pending.order_number, why)
     detail = {"label": pending.label, "why": why}
     await record(session, actor, "detection.give_up", "comment", f"{pending.platform}:{pending.id}", detail)
     return why
+
+
+async def _withdraw(session: WriteSession, order: int, why: str) -> None:
+    """An order that nobody carried out is carried out no more: without its review the text is kept for nothing."""
+    waiting = update(outbox).where(outbox.c.number == order, outbox.c.done_at.is_(None))
+    await session.connection.execute(waiting.values(done_at=stored_time(session.now), refused=why, **DONE))
 
 
 async def _refusal(session: WriteSession, order: int) -> str | None:

@@ -17,6 +17,7 @@ from liuyan.store import reviews as reviews_module
 from liuyan.store.admin_tables import audit_log
 from liuyan.store.batch import Arrival, Label
 from liuyan.store.errors import TransientStoreError
+from liuyan.store.outbox import any_orders
 from liuyan.store.pending_reviews import EDITED, LIFE, NEVER_ARRIVED, Settled, settle_pending
 from liuyan.store.tables import outbox, pending_reviews, reviews
 from tests.api.conftest import Api
@@ -117,6 +118,10 @@ async def test_a_comment_that_never_arrives_is_given_up(api: Api) -> None:
     assert await settle_pending(api.store, api.clock() + LIFE - timedelta(minutes=1)) == Settled(0, 0)
     assert await settle_pending(api.store, api.clock() + LIFE) == Settled(0, 1)
     assert NEVER_ARRIVED in await given_up(api)
+    # Nothing of the text is left, and no consumer publishes it any more.
+    [order] = await rows(api, outbox)
+    assert (order.key, order.value, order.refused) == (None, None, NEVER_ARRIVED)
+    assert not await any_orders(api.store, ["comments"])
 
 
 async def test_what_kafka_refuses_is_given_up_with_its_reason(api: Api) -> None:

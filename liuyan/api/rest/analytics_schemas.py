@@ -51,7 +51,8 @@ class ZonedQuery(AnalyticsQuery):
         0,
         ge=-14 * 60,
         le=14 * 60,
-        description="Minutes by which the clock of the reader's time zone is ahead of UTC.",
+        description="Minutes by which the clock of the reader's time zone is ahead of UTC, for the whole range: summer "
+        "time is not followed.",
         examples=[480],
     )
 
