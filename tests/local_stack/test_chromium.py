@@ -11,7 +11,9 @@ from liuyan.local_stack.errors import LocalStackError
 
 
 def test_the_browser_that_is_found_is_one() -> None:
-    said = subprocess.run([chromium.get_chromium(), "--version"], capture_output=True, text=True, timeout=60, check=True)
+    said = subprocess.run(
+        [chromium.get_chromium(), "--version"], capture_output=True, text=True, timeout=60, check=True
+    )
     assert "Chrom" in said.stdout
 
 
