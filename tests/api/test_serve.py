@@ -234,4 +234,4 @@ def _answers(port: int) -> bool:
     with socket.socket() as client:
         if client.connect_ex(("127.0.0.1", port)) != 0:
             return False
-    return get(f"http://127.0.0.1:{port}/openapi.json")[0] == 200
+    return get(f"http://127.0.0.1:{port}/docs/start.js")[0] == 200
