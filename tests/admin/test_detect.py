@@ -157,6 +157,8 @@ async def test_a_file_is_dropped_and_one_that_cannot_be_read_says_why(visits: Vi
     await expect(page.locator("#many-name-words")).to_have_text("评论.csv")
     await page.get_by_role("button", name="全部检测").click()
     await expect(page.locator("#many-rows tr")).to_have_count(1)
+    missed = """() => document.body.dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true}))"""
+    assert not await page.evaluate(missed), "the browser would open the file instead of the page"
     await page.evaluate(DROP, {"name": "坏.csv", "text": 'text\n"没有结尾的引号\n'})
     await page.get_by_role("button", name="全部检测").click()
     await expect(page.locator("#many-trouble")).to_contain_text("第 2 行不是合法的 CSV")

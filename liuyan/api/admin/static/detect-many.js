@@ -183,6 +183,8 @@ function takeDrops(choose) {
       place.classList.add("is-over");
     });
   }
+  // A file that misses the place would else be opened instead of this page, with all that stands on it.
+  for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
   place.addEventListener("dragleave", () => place.classList.remove("is-over"));
   place.addEventListener("drop", (event) => {
     event.preventDefault();
