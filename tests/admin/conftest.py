@@ -12,7 +12,16 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize, async_playwright
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -38,6 +47,7 @@ from tests.store.feed import ERASURE_KEY, Feed, feed_of
 PASSWORD = "a password for tests alone"
 # A page that does not come in this time will not come at all.
 WAIT_MILLISECONDS = 15_000
+expect.set_options(timeout=WAIT_MILLISECONDS)
 NAMES = {Role.USER: "小用", Role.REVIEWER: "小审", Role.ADMIN: "小管"}
 
 
