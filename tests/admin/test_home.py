@@ -19,13 +19,17 @@ pytestmark = pytest.mark.timeout(120)
 
 async def test_home_tells_administrators_what_waits(visits: Visits) -> None:
     await visits.site.feed.send(dead_letter(visits.site.feed.offset))
+    await visits.site.add_user("小候", Role.USER, state="waiting")
     page = await visits.open(Role.ADMIN)
     assert await page.title() == "首页 · 留言 Liuyan"
     work = page.get_by_label("待办事项")
     assert "4 条模型不确定的评论等待审核" in " ".join((await work.inner_text()).split())
     assert "1 条死信待处理" in " ".join((await work.inner_text()).split())
+    assert "1 个账号等待批准" in " ".join((await work.inner_text()).split())
     await shot(page, "home")
     await check_accessibility(page)
+    decide = work.get_by_role("link", name="去处理")
+    assert await decide.get_attribute("href") == f"{visits.site.url}/admin/users?state=waiting"
     await work.get_by_role("link", name="去查看").click()
     await page.wait_for_url("**/admin/dead-letters")
 

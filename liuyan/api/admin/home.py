@@ -12,6 +12,7 @@ from liuyan.api.admin.page import Page, identity_of, services_of
 from liuyan.api.identity.roles import Role
 from liuyan.api.markdown import render_markdown
 from liuyan.api.services import QUERY_SECONDS, Services
+from liuyan.store.accounts import UserFilter, count_users
 from liuyan.store.analytics import CountFilter, mix_of_all
 from liuyan.store.letters import LetterFilter, LetterState, count_letters
 from liuyan.store.notices import current_notices
@@ -55,6 +56,12 @@ async def _work(services: Services) -> Mapping[str, object]:
 
 
 async def _health(services: Services) -> Mapping[str, object]:
-    """How the consumers do, and what they could not store."""
+    """Who waits to be let in, how the consumers do, and what they could not store."""
     letters = await count_letters(services.store, LetterFilter(states=frozenset({LetterState.OPEN})))
-    return {"health": await consumer_health(services.store), "open_letters": letters[LetterState.OPEN]}
+    async with services.store.reading() as connection:
+        waiting = await count_users(connection, UserFilter(state="waiting"))
+    return {
+        "waiting_accounts": waiting,
+        "health": await consumer_health(services.store),
+        "open_letters": letters[LetterState.OPEN],
+    }
