@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Select, func, insert, or_, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -71,14 +71,6 @@ class UserFilter:
 
 
 COLUMNS = [users.c[name] for name in User.__dataclass_fields__]
-ORDERS: dict[str, ColumnElement[Any]] = {
-    "number": users.c.number,
-    "name": users.c.name_folded,
-    "role": users.c.role,
-    "state": users.c.state,
-    "created_at": users.c.created_at,
-    "last_sign_in_at": users.c.last_sign_in_at,
-}
 
 
 def fold(name: str) -> str:
@@ -110,22 +102,9 @@ async def list_users(
     return found[:limit], found[limit - 1].number if len(found) > limit else None
 
 
-async def browse_users(
-    connection: AsyncConnection, wanted: UserFilter, order: str, descending: bool, skip: int, limit: int
-) -> tuple[list[User], int]:
-    """Accounts by their place in an order of ``ORDERS``, and how many there are: people are few enough to count."""
-    column = ORDERS[order]
-    query = _filtered(select(*COLUMNS), wanted)
-    query = query.order_by(column.desc() if descending else column, users.c.number).offset(skip).limit(limit)
-    found = [user_of(row) for row in await connection.execute(query)]
-    count = (await connection.execute(_filtered(select(func.count()).select_from(users), wanted))).scalar_one()
-    return found, count
-
-
 def _filtered(query: Select[Any], wanted: UserFilter) -> Select[Any]:
     if wanted.search:
-        part = fold(wanted.search)
-        query = query.where(or_(users.c.name_folded.contains(part, autoescape=True), users.c.name == wanted.search))
+        query = query.where(users.c.name_folded.contains(fold(wanted.search), autoescape=True))
     if wanted.role:
         query = query.where(users.c.role == wanted.role)
     if wanted.state:
