@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import signal
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -56,6 +57,13 @@ def run_demo(options: Options, began: float) -> Verdict:
         folder = Path(name)
         with started_stack(options.stack, folder) as stack, ReservedPort() as api_port:
             return asyncio.run(Demo(options, stack, folder, api_port.number, began).run())
+
+
+def _import_create_first_admin() -> Callable[[Store, str, str], Awaitable[str]]:
+    """Imported late and in a thread: it brings the web framework along, while comments are published already."""
+    from liuyan.api.identity.first_admin import create_first_admin
+
+    return create_first_admin
 
 
 @dataclass(slots=True)
@@ -146,10 +154,8 @@ class Demo:
             "LIUYAN_API_ADDRESS": "127.0.0.1:0",
         }
         self._programs.append(Program(["consumer", "run"], settings, self._folder))
-        # Imported once the consumer is on its way: it brings the web framework along.
-        from liuyan.api.identity.first_admin import create_first_admin
-
-        await create_first_admin(store, ACCOUNT, self._password)
+        make_admin = await asyncio.to_thread(_import_create_first_admin)
+        await make_admin(store, ACCOUNT, self._password)
         self._programs.append(Program(["api", "serve", "--port", str(self._api_port)], settings, self._folder))
 
     async def _publish(self, stop: asyncio.Event) -> None:

@@ -3,8 +3,6 @@
 The REST API, the pages and the commands call these functions and no others.
 """
 
-import re
-import unicodedata
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from http import HTTPStatus
 from starlette_admin.i18n import gettext
 
 from liuyan.api.identity.contacts import Contacts
+from liuyan.api.identity.names import check_name
 from liuyan.api.identity.passwords import check_password, temporary_password
 from liuyan.api.identity.roles import Role
 from liuyan.api.identity.sign_in import Browser, renew
@@ -25,7 +24,6 @@ from liuyan.store.audit import JSON, Actor
 from liuyan.store.session import WriteSession
 from liuyan.store.store import Store
 
-NAME = re.compile(r"\w[\w .@+-]{0,62}\w")
 LANGUAGES = ("zh", "en")
 
 
@@ -185,15 +183,6 @@ async def change_password(
 def contacts_of(services: Services) -> Contacts:
     """What encrypts phone numbers and e-mail addresses."""
     return Contacts(services.settings.contact_keys())
-
-
-def check_name(name: str) -> str:
-    """The name as it is kept. Raises ProblemError, 422."""
-    name = unicodedata.normalize("NFC", name).strip()
-    if not NAME.fullmatch(name) or "  " in name:
-        detail = gettext("A name has 2 to 64 letters, digits or . _ @ + - between them: choose another one.")
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_name", detail, field="name")
-    return name
 
 
 async def _new_user(services: Services, form: Form, role: Role, state: State, *, must_change_password: bool) -> NewUser:

@@ -3,7 +3,7 @@
 import getpass
 from datetime import UTC, datetime
 
-from liuyan.api.identity.accounts import check_name
+from liuyan.api.identity.names import check_name
 from liuyan.api.identity.passwords import Passwords, check_password
 from liuyan.api.identity.roles import Role
 from liuyan.store import accounts, audit

@@ -1,0 +1,20 @@
+"""Names of accounts: which ones there may be."""
+
+import re
+import unicodedata
+from http import HTTPStatus
+
+from starlette_admin.i18n import gettext
+
+from liuyan.api.problems import ProblemError
+
+NAME = re.compile(r"\w[\w .@+-]{0,62}\w")
+
+
+def check_name(name: str) -> str:
+    """The name as it is kept. Raises ProblemError, 422."""
+    name = unicodedata.normalize("NFC", name).strip()
+    if not NAME.fullmatch(name) or "  " in name:
+        detail = gettext("A name has 2 to 64 letters, digits or . _ @ + - between them: choose another one.")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_name", detail, field="name")
+    return name
