@@ -95,6 +95,7 @@ async def test_without_a_key_contacts_are_refused_and_not_lost_in_silence(api: A
         ({"name": " - "}, "invalid_name"),
         ({"name": "a\nb"}, "invalid_name"),
         ({"name": "<b>bold</b>"}, "invalid_name"),
+        ({"name": "ﷺ" * 20}, "invalid_name"),
         ({"name": "ADMIN"}, "name_taken"),
         ({"name": "ａｄｍｉｎ"}, "name_taken"),
         ({"role": "king"}, "invalid_request"),

@@ -110,7 +110,9 @@ def test_what_is_no_phone_number_is_refused(phone: str) -> None:
         Contacts(["k" * 32]).encrypt_phone(phone)
 
 
-@pytest.mark.parametrize("email", ["a", "a@b", "a b@c.de", "@c.de", "a@c\n.de", "a@@c.de"])
+@pytest.mark.parametrize(
+    "email", ["a", "a@b", "a b@c.de", "@c.de", "a@c\n.de", "a@@c.de", f"{'字' * 60}@{'字' * 60}.de"]
+)
 def test_what_is_no_email_address_is_refused(email: str) -> None:
     with pytest.raises(ProblemError, match="no e-mail address"):
         Contacts(["k" * 32]).encrypt_email(email)

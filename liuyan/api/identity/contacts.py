@@ -13,6 +13,8 @@ from starlette_admin.i18n import gettext
 from liuyan.api.problems import ProblemError
 
 PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,30}[0-9]")
+# In bytes: no mail server takes a longer address.
+LONGEST = 254
 EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,180}\.[^@\s.\x00-\x1f]{2,60}")
 
 
@@ -53,7 +55,7 @@ class Contacts:
         if self._fernet is None:
             detail = gettext("Phone and e-mail are not kept here, since LIUYAN_CONTACT_KEY is not set: leave them out.")
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "no_contact_key", detail, field=field)
-        if not pattern.fullmatch(value):
+        if not pattern.fullmatch(value) or len(value.encode()) > LONGEST:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"invalid_{field}", wrong, field=field)
         return self._fernet.encrypt(value.encode()).decode()
 
