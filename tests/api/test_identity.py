@@ -111,7 +111,7 @@ def test_what_is_no_phone_number_is_refused(phone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "email", ["a", "a@b", "a b@c.de", "@c.de", "a@c\n.de", "a@@c.de", f"{'字' * 60}@{'字' * 60}.de"]
+    "email", ["a", "a@b", "a b@c.de", "@c.de", "a@c\n.de", "a@@c.de", "字" * 60 + "@" + "字" * 60 + ".de"]
 )
 def test_what_is_no_email_address_is_refused(email: str) -> None:
     with pytest.raises(ProblemError, match="no e-mail address"):
