@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from tests.consumer.test_event import EVENT, nested
 from tests.harness import START, Installation, Process, Record, comment, get, real_comments, tombstone
@@ -203,6 +203,18 @@ async def test_aborted_transactions_are_not_stored_and_their_gaps_are_passed(ins
         installation.wait_for(lambda: installation.stored() == 38, seconds=60, process=consumer)
     assert installation.comments() == 15
     assert installation.number("SELECT COUNT(*) FROM comments WHERE id LIKE '%False'") == 0
+
+
+async def test_what_kafka_has_committed_is_never_asked(installation: Installation) -> None:
+    """It is for lag tools; the position is the database's, and without one a partition begins at its log's start."""
+    await installation.publish(Record(record.key, record.value, partition=0) for record in real_comments(40))
+    async with AIOKafkaConsumer(bootstrap_servers=installation.kafka, group_id="liuyan") as elsewhere:
+        partition = TopicPartition(installation.topic, 0)
+        elsewhere.assign([partition])
+        await elsewhere.commit({partition: 30})
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: installation.stored() == 40, seconds=60, process=consumer)
+    assert installation.comments() == 40
 
 
 async def test_a_partition_is_paused_resumed_and_sought_by_its_row(installation: Installation) -> None:
