@@ -1,1 +1,5 @@
-"""Tests of the teachers: the encoder against the package that packs it, and on tiny sizes; answers and ensembles."""
+"""Tests of the teachers.
+
+The encoder is compared with the package that packs it, and runs on tiny sizes. Answers are kept once and ensembles are
+weighed.
+"""
