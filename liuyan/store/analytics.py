@@ -148,8 +148,9 @@ async def _count(store: Store, wanted: CountFilter, numbered: Numbered | None) -
         model = await read_model_number(connection, wanted)
         if model is None:
             return []
-        counted = [row for query in _sums(wanted, model, numbered) for row in (await connection.execute(query)).all()]
         platforms = await _platforms(connection, model) if wanted.platform is None else [wanted.platform]
+        queries = _sums(wanted, model, platforms, numbered)
+        counted = [row for query in queries for row in (await connection.execute(query)).all()]
         changed = (await connection.execute(_changes(wanted, model, platforms, numbered))).all()
     mixes: dict[Any, Mix] = {}
     for group, *more in counted:
@@ -192,14 +193,14 @@ async def _platforms(connection: AsyncConnection, model: int) -> Sequence[str]:
     return (await connection.execute(query)).scalars().all()
 
 
-def _sums(wanted: CountFilter, model: int, numbered: Numbered | None) -> list[Select[Any]]:
+def _sums(wanted: CountFilter, model: int, platforms: Sequence[str], numbered: Numbered | None) -> list[Select[Any]]:
     """Queries that together give each group's positive, negative and uncertain comments, from the coarsest table that
     knows them."""
     by_day, by_hour = count_sums.c, hourly_counts.c
     if numbered is None:
         days, edges = _split(wanted)
         named = (by_day.model_number == model, by_day.platform != ALL_PLATFORMS)
-        hourly = [_hourly(by_hour.platform, model, edge) for edge in edges]
+        hourly = [_hourly(by_hour.platform, model, platforms, edge) for edge in edges]
         if days is None:
             return hourly
         return [
@@ -209,7 +210,7 @@ def _sums(wanted: CountFilter, model: int, numbered: Numbered | None) -> list[Se
     if wanted.platform is None:
         of_all = (by_day.model_number == model, by_day.platform == ALL_PLATFORMS)
         return [_summed(numbered(by_day.begins).label("grouped")).where(*of_all, *_written(by_day.begins, wanted))]
-    return [_hourly(numbered(by_hour.hour).label("grouped"), model, wanted)]
+    return [_hourly(numbered(by_hour.hour).label("grouped"), model, platforms, wanted)]
 
 
 def _split(wanted: CountFilter) -> tuple[CountFilter | None, list[CountFilter]]:
@@ -234,7 +235,7 @@ def _summed(group: ColumnElement[Any]) -> Select[Any]:
     return select(group, func.sum(of.positive), func.sum(of.negative), func.sum(of.uncertain)).group_by(group)
 
 
-def _hourly(group: ColumnElement[Any], model: int, wanted: CountFilter) -> Select[Any]:
+def _hourly(group: ColumnElement[Any], model: int, platforms: Sequence[str], wanted: CountFilter) -> Select[Any]:
     of = hourly_counts.c
     sums = (
         func.sum(case((of.label == "positive", of.n), else_=0)),
@@ -243,7 +244,7 @@ def _hourly(group: ColumnElement[Any], model: int, wanted: CountFilter) -> Selec
     )
     return (
         select(group, *sums)
-        .where(of.model_number == model, *_on(of, wanted), *_written(of.hour, wanted))
+        .where(of.model_number == model, of.platform.in_(platforms), *_written(of.hour, wanted))
         .group_by(group)
     )
 
