@@ -59,17 +59,20 @@ PREPARE = (
     f"(SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {AT_ONCE}) SELECT n FROM up",
 )
 _HOUR = "DATE_FORMAT({}, '%Y-%m-%d %H:00:00')"
+_BUCKETS = (
+    ("''", "hour", _HOUR.format("created_at")),
+    ("platform", "hour", _HOUR.format("created_at")),
+    ("platform", "day", "DATE(created_at)"),
+)
+_SHOWN = "COALESCE(review_label, label)"
+_SUMS = f"""INSERT INTO count_sums SELECT 1, {{platform}} AS platform_or_all, '{{bucket}}', {{begins}} AS begins,
+    SUM(label = 'positive'), SUM(label = 'negative'), SUM(uncertain), SUM({_SHOWN} = 'positive'),
+    SUM({_SHOWN} = 'unclear'), SUM({_SHOWN} = 'spam'), SUM(review_label IS NOT NULL), SUM({_SHOWN} <> label)
+    FROM comments JOIN predictions ON comment_number = number GROUP BY platform_or_all, begins"""
 FINISH = (
     f"""INSERT INTO hourly_counts SELECT 1, platform, {_HOUR.format("created_at")} AS hour, label, uncertain, COUNT(*)
     FROM comments JOIN predictions ON comment_number = number GROUP BY platform, hour, label, uncertain""",
-    """INSERT INTO count_sums SELECT model_number, '', hour, SUM(IF(label = 'positive', n, 0)),
-    SUM(IF(label = 'negative', n, 0)), SUM(IF(uncertain, n, 0)) FROM hourly_counts GROUP BY model_number, hour""",
-    """INSERT INTO count_sums SELECT model_number, platform, DATE(hour) AS day, SUM(IF(label = 'positive', n, 0)),
-    SUM(IF(label = 'negative', n, 0)), SUM(IF(uncertain, n, 0)) FROM hourly_counts
-    GROUP BY model_number, platform, day""",
-    f"""INSERT INTO review_changes SELECT 1, platform, {_HOUR.format("created_at")} AS hour, label, uncertain,
-    review_label, COUNT(*) FROM comments JOIN predictions ON comment_number = number WHERE review_label IS NOT NULL
-    GROUP BY platform, hour, label, uncertain, review_label""",
+    *(_SUMS.format(platform=platform, bucket=bucket, begins=begins) for platform, bucket, begins in _BUCKETS),
     """INSERT INTO reviews (number, comment_number, comment_version, text, label, reviewer, reviewer_number,
     reviewed_at, from_model_number) SELECT number, number, version, text, review_label, CONCAT('r', number % 8),
     number % 8, created_at + INTERVAL 1 DAY, 1 FROM comments WHERE review_label IS NOT NULL""",
@@ -77,7 +80,7 @@ FINISH = (
     predictions.label, reviews.label, COUNT(*) FROM reviews JOIN comments ON comments.number = reviews.comment_number
     JOIN predictions ON predictions.comment_number = comments.number
     GROUP BY hour, reviewer_number, platform, predictions.label, reviews.label""",
-    "ANALYZE TABLE comments, predictions, reviews, hourly_counts, count_sums, review_changes, reviewer_counts",
+    "ANALYZE TABLE comments, predictions, reviews, hourly_counts, count_sums, reviewer_counts",
 )
 
 

@@ -48,10 +48,16 @@ class Installation:
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def group(self) -> str:
+        """Of its own: in a shared one a test would wait for the members that another test killed."""
+        return f"liuyan-{self.topic}"
+
     def environment(self, **settings: str) -> dict[str, str]:
         ours = {
             "LIUYAN_KAFKA": self.kafka,
             "LIUYAN_TOPICS": self.topic,
+            "LIUYAN_GROUP": self.group,
             "LIUYAN_DATABASE_URL": self.database_url,
             "LIUYAN_ERASURE_KEY": ERASURE_KEY,
             "LIUYAN_SECRET_KEY": SECRET_KEY,

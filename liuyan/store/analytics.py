@@ -1,8 +1,8 @@
 """What the labels say over time, by platform and by hour of the week, and what reviewers change of it.
 
-All but the audit sample comes from counts: those that each batch keeps by the hour, and what standing reviews change of
-them. So it costs the same however many comments there are. Counted is what one model has labelled, the active one
-unless another is asked for, under the label that is shown.
+All but the audit sample comes from sums that each batch and each review keep. So it costs the same however many
+comments there are. Counted is what one model has labelled, the active one unless another is asked for, under the label
+that is shown.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,18 +11,18 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, case, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
-from liuyan.store.decide import ALL_PLATFORMS
+from liuyan.store.bulk import SUMMED
+from liuyan.store.decide import ALL_PLATFORMS, DAY, HOUR
 from liuyan.store.models import read_models
 from liuyan.store.store import Store
-from liuyan.store.tables import count_sums, hourly_counts, review_changes
+from liuyan.store.tables import count_sums
 
 HOURS_OF_WEEK = 168
 # A Monday, so that weeks begin on one.
@@ -133,7 +133,7 @@ async def counted_platforms(store: Store, wanted: CountFilter) -> list[str]:
     async with store.reading() as connection:
         model = await read_model_number(connection, wanted)
         found = [] if model is None else await _platforms(connection, model)
-    return sorted(platform for platform in found if platform != ALL_PLATFORMS)
+    return sorted(found)
 
 
 def _sum(mixes: Iterable[Mix]) -> Mix:
@@ -148,35 +148,20 @@ async def _count(store: Store, wanted: CountFilter, numbered: Numbered | None) -
         model = await read_model_number(connection, wanted)
         if model is None:
             return []
-        platforms = await _platforms(connection, model) if wanted.platform is None else [wanted.platform]
-        queries = _sums(wanted, model, platforms, numbered)
-        counted = [row for query in queries for row in (await connection.execute(query)).all()]
-        changed = (await connection.execute(_changes(wanted, model, platforms, numbered))).all()
-    mixes: dict[Any, Mix] = {}
-    for group, *more in counted:
-        mixes[group] = _added(mixes.get(group, Mix()), *map(int, more))
-    for group, label, reviewed, n in changed:
-        mixes[group] = _changed(mixes.get(group, Mix()), label, reviewed, int(n))
-    return list(mixes.items())
+        platforms = [wanted.platform] if wanted.platform else await _platforms(connection, model)
+        rows = [row for query in _sums(wanted, model, platforms, numbered) for row in await connection.execute(query)]
+    mixes: dict[Any, list[Mix]] = {}
+    for group, *sums in rows:
+        mixes.setdefault(group, []).append(_mix(*map(int, sums)))
+    return [(group, _sum(parts)) for group, parts in mixes.items()]
 
 
-def _added(mix: Mix, positive: int, negative: int, uncertain: int) -> Mix:
-    """The mix with so many more comments."""
-    return replace(
-        mix,
-        positive=mix.positive + positive,
-        negative=mix.negative + negative,
-        uncertain=mix.uncertain + uncertain,
-    )
-
-
-def _changed(mix: Mix, label: str, reviewed: str, n: int) -> Mix:
-    """The mix with ``n`` comments of the model's ``label`` that reviewers label ``reviewed``."""
-    mix = replace(mix, reviewed=mix.reviewed + n)
-    if label == reviewed:
-        return mix
-    moved = {label: getattr(mix, label) - n, reviewed: getattr(mix, reviewed) + n}
-    return replace(mix, corrected=mix.corrected + n, **moved)
+def _mix(
+    positive: int, negative: int, uncertain: int, shown_positive: int, unclear: int, spam: int, *reviews: int
+) -> Mix:
+    """A mix from the columns of count_sums in their order: what is shown otherwise than the model's label is told."""
+    shown_negative = positive + negative - shown_positive - unclear - spam
+    return Mix(shown_positive, shown_negative, unclear, spam, uncertain, *reviews)
 
 
 async def read_model_number(connection: AsyncConnection, wanted: CountFilter) -> int | None:
@@ -189,28 +174,19 @@ async def read_model_number(connection: AsyncConnection, wanted: CountFilter) ->
 
 async def _platforms(connection: AsyncConnection, model: int) -> Sequence[str]:
     """The platforms that have comments: with their names the hours of each are one range of the primary key."""
-    query = select(count_sums.c.platform).distinct().where(count_sums.c.model_number == model)
+    of = count_sums.c
+    query = select(of.platform).distinct().where(of.model_number == model, of.platform != ALL_PLATFORMS)
     return (await connection.execute(query)).scalars().all()
 
 
 def _sums(wanted: CountFilter, model: int, platforms: Sequence[str], numbered: Numbered | None) -> list[Select[Any]]:
-    """Queries that together give each group's positive, negative and uncertain comments, from the coarsest table that
-    knows them."""
-    by_day, by_hour = count_sums.c, hourly_counts.c
-    if numbered is None:
-        days, edges = _split(wanted)
-        named = (by_day.model_number == model, by_day.platform != ALL_PLATFORMS)
-        hourly = [_hourly(by_hour.platform, model, platforms, edge) for edge in edges]
-        if days is None:
-            return hourly
-        return [
-            _summed(by_day.platform).where(*named, *_on(by_day, days), *_written(by_day.begins, days)),
-            *hourly,
-        ]
-    if wanted.platform is None:
-        of_all = (by_day.model_number == model, by_day.platform == ALL_PLATFORMS)
-        return [_summed(numbered(by_day.begins).label("grouped")).where(*of_all, *_written(by_day.begins, wanted))]
-    return [_hourly(numbered(by_hour.hour).label("grouped"), model, platforms, wanted)]
+    """Queries that together give each group's sums, from the coarsest rows that know them."""
+    of = count_sums.c
+    if numbered is not None:
+        return [_summed(numbered(of.begins), model, [wanted.platform or ALL_PLATFORMS], HOUR, wanted)]
+    days, edges = _split(wanted)
+    hourly = [_summed(of.platform, model, platforms, HOUR, edge) for edge in edges]
+    return hourly if days is None else [_summed(of.platform, model, platforms, DAY, days), *hourly]
 
 
 def _split(wanted: CountFilter) -> tuple[CountFilter | None, list[CountFilter]]:
@@ -230,36 +206,16 @@ def _midnight(time: datetime, *, up: bool) -> datetime:
     return midnight + timedelta(days=1) if up and midnight != time else midnight
 
 
-def _summed(group: ColumnElement[Any]) -> Select[Any]:
+def _summed(
+    group: ColumnElement[Any], model: int, platforms: Sequence[str], bucket: str, wanted: CountFilter
+) -> Select[Any]:
     of = count_sums.c
-    return select(group, func.sum(of.positive), func.sum(of.negative), func.sum(of.uncertain)).group_by(group)
-
-
-def _hourly(group: ColumnElement[Any], model: int, platforms: Sequence[str], wanted: CountFilter) -> Select[Any]:
-    of = hourly_counts.c
-    sums = (
-        func.sum(case((of.label == "positive", of.n), else_=0)),
-        func.sum(case((of.label == "negative", of.n), else_=0)),
-        func.sum(case((of.uncertain, of.n), else_=0)),
-    )
+    grouped = group.label("grouped")
     return (
-        select(group, *sums)
-        .where(of.model_number == model, of.platform.in_(platforms), *_written(of.hour, wanted))
-        .group_by(group)
+        select(grouped, *(func.sum(of[name]) for name in SUMMED))
+        .where(of.model_number == model, of.platform.in_(platforms), of.bucket == bucket, *_written(of.begins, wanted))
+        .group_by(grouped)
     )
-
-
-def _changes(wanted: CountFilter, model: int, platforms: Sequence[str], numbered: Numbered | None) -> Select[Any]:
-    """Group, the model's label, the review's label, and how many."""
-    of = review_changes.c
-    group = of.platform if numbered is None else numbered(of.hour)
-    columns = (group.label("grouped"), of.label, of.reviewed_label)
-    of_model = (of.model_number == model, of.platform.in_(platforms))
-    return select(*columns, func.sum(of.n)).where(*of_model, *_written(of.hour, wanted)).group_by(*columns)
-
-
-def _on(columns: ReadOnlyColumnCollection[str, Column[Any]], wanted: CountFilter) -> list[ColumnElement[bool]]:
-    return [] if wanted.platform is None else [columns.platform == wanted.platform]
 
 
 def _written(time: ColumnElement[Any], wanted: CountFilter) -> list[ColumnElement[bool]]:

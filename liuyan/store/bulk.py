@@ -173,9 +173,8 @@ PREDICTION_COLUMNS = (
 VERSION_COLUMNS = ("comment_number", "version", "text", "created_at", "edited_at", "replaced_at")
 COUNT_KEY = ("model_number", "platform", "hour", "label", "uncertain")
 PARTITION_KEY = ("consumer_group", "topic", "partition")
-SUM_KEY = ("model_number", "platform", "begins")
-SUMMED = ("positive", "negative", "uncertain")
-REVIEW_CHANGE_KEY = (*COUNT_KEY, "reviewed_label")
+SUM_KEY = ("model_number", "platform", "bucket", "begins")
+SUMMED = ("positive", "negative", "uncertain", "shown_positive", "unclear", "spam", "reviewed", "corrected")
 REVIEWER_COUNT_KEY = ("hour", "reviewer_number", "model_number", "platform", "label", "reviewed_label")
 GIVEN_REVIEW_COLUMNS = (
     "comment_number",
@@ -248,8 +247,6 @@ class Statements:
     delete_zero_counts: TextClause  # COUNT_KEY
     add_sums: TextClause  # SUM_KEY, SUMMED
     delete_zero_sums: TextClause  # SUM_KEY
-    add_review_changes: TextClause  # REVIEW_CHANGE_KEY, n
-    delete_zero_review_changes: TextClause  # REVIEW_CHANGE_KEY
     add_reviews: TextClause  # GIVEN_REVIEW_COLUMNS
     set_review: TextClause  # number, REVIEW_COLUMNS
     add_reviewer_counts: TextClause  # REVIEWER_COUNT_KEY, n
@@ -321,10 +318,6 @@ def write_statements(dialect: Dialect) -> Statements:
             tables.count_sums, (*SUM_KEY, *SUMMED), {name: f"count_sums.{name} + {given}" for name in SUMMED}
         ),
         "delete_zero_sums": form.delete(tables.count_sums, SUM_KEY, "positive = 0 AND negative = 0"),
-        "add_review_changes": form.insert(
-            tables.review_changes, (*REVIEW_CHANGE_KEY, "n"), {"n": f"review_changes.n + {given}"}
-        ),
-        "delete_zero_review_changes": form.delete(tables.review_changes, REVIEW_CHANGE_KEY, "n = 0"),
         "add_reviews": form.insert(tables.reviews, GIVEN_REVIEW_COLUMNS),
         "set_review": form.update(
             tables.comments,

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, or_, select, union_all
 
-from liuyan.store.decide import ALL_PLATFORMS
+from liuyan.store.decide import ALL_PLATFORMS, DAY, HOUR
 from liuyan.store.store import Store
-from liuyan.store.tables import comments, count_sums, hourly_counts, predictions, review_changes
+from liuyan.store.tables import comments, count_sums, hourly_counts, predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,14 @@ class CountDifference:
 
 @dataclass(frozen=True, slots=True)
 class SumDifference:
-    """A sum of counts, or a count of reviewed comments, that is not what it is kept from. ``table`` names where it
-    stands, ``key`` are the values that lead to it."""
+    """A sum that is not what the rows say. ``platform`` is empty for all of them; ``bucket`` is hour or day, and
+    ``begins`` reads ``2026-01-31 23``, in UTC; ``name`` is the column."""
 
-    table: str
-    key: tuple[Any, ...]
+    model_number: int
+    platform: str
+    bucket: str
+    begins: str
+    name: str
     stored: int
     counted: int
 
@@ -52,16 +55,24 @@ async def recount(store: Store) -> list[CountDifference]:
 
 
 async def recount_sums(store: Store) -> list[SumDifference]:
-    """Every sum of hourly counts that differs from them, and every count of reviewed comments that differs from the
-    rows; none is how it should be. Raises TransientStoreError."""
-    sums = await _differences(store, _stored_sums(), _counted_sums(), zeros=True)
-    of = review_changes.c
-    changes = select(of.model_number, of.platform, _hour(of.hour), of.label, of.uncertain, of.reviewed_label, of.n)
-    said, hour = predictions.c, _hour(comments.c.created_at)
-    key = (said.model_number, comments.c.platform, hour, said.label, said.uncertain, comments.c.review_label)
-    reviewed = await _differences(store, changes, _labelled(*key).where(comments.c.review_label.is_not(None)))
-    found = [("count_sums", row) for row in sums] + [("review_changes", row) for row in reviewed]
-    return [SumDifference(table, tuple(row[:-2]), row[-2], row[-1]) for table, row in found]
+    """Every sum that differs from the rows; none is how it should be. Raises TransientStoreError."""
+    of = count_sums.c
+    names = [column.name for column in count_sums.c if not column.primary_key]
+    stored = select(of.model_number, of.platform, of.bucket, _hour(of.begins).label("begins"), *(of[n] for n in names))
+    sides = [_signed(stored, names, 1), *(_signed(counted, names, -1) for counted in _counted_sums())]
+    both = union_all(*sides).subquery("both_sides")
+    key = [both.c[name] for name in ("model_number", "platform", "bucket", "begins")]
+    pairs = [func.sum(both.c[f"{side}_{name}"]) for name in names for side in ("stored", "counted")]
+    differs = or_(*(one != other for one, other in zip(pairs[::2], pairs[1::2], strict=True)))
+    query = select(*key, *pairs).group_by(*key).having(differs).order_by(*key)
+    async with store.reading(patient=True) as connection:
+        rows = (await connection.execute(query)).all()
+    return [
+        SumDifference(row[0], row[1], row[2], row[3], name, int(row[4 + 2 * place]), int(row[5 + 2 * place]))
+        for row in rows
+        for place, name in enumerate(names)
+        if row[4 + 2 * place] != row[5 + 2 * place]
+    ]
 
 
 def _hour(time: ColumnElement[Any], characters: int = 13) -> ColumnElement[str]:
@@ -77,39 +88,52 @@ def _labelled(*key: ColumnElement[Any]) -> Select[Any]:
     return labelled.group_by(*key)
 
 
-def _stored_sums() -> Select[Any]:
-    of = count_sums.c
-    # Of a platform's day the text ends behind the day.
-    begins = case((of.platform == ALL_PLATFORMS, _hour(of.begins)), else_=_hour(of.begins, 10))
-    parts = [
-        select(of.model_number, of.platform, begins, literal(name), of[name])
-        for name in ("positive", "negative", "uncertain")
+def _counted_sums() -> list[Select[Any]]:
+    """What the sums should be: of all platforms by the hour, of each by the hour and by the day."""
+    said, comment = predictions.c, comments.c
+    hour = _hour(comment.created_at)
+    kind = (said.model_number, comment.platform, hour.label("hour"), said.label, said.uncertain, comment.review_label)
+    kinds = _labelled(*kind).add_columns(func.count().label("n")).cte("kinds").c
+    shown = func.coalesce(kinds.review_label, kinds.label)
+    conditions = {
+        "positive": kinds.label == "positive",
+        "negative": kinds.label == "negative",
+        "uncertain": kinds.uncertain,
+        "shown_positive": shown == "positive",
+        "unclear": shown == "unclear",
+        "spam": shown == "spam",
+        "reviewed": kinds.review_label.is_not(None),
+        "corrected": shown != kinds.label,
+    }
+    sums = [func.sum(case((condition, kinds.n), else_=0)).label(name) for name, condition in conditions.items()]
+    day = func.substr(kinds.hour, 1, 10).concat(" 00")
+    keys = (
+        (literal(ALL_PLATFORMS), literal(HOUR), kinds.hour),
+        (kinds.platform, literal(HOUR), kinds.hour),
+        (kinds.platform, literal(DAY), day),
+    )
+    return [
+        select(
+            kinds.model_number, platform.label("platform"), bucket.label("bucket"), begins.label("begins"), *sums
+        ).group_by(kinds.model_number, platform, begins)
+        for platform, bucket, begins in keys
     ]
-    return _all_of(parts)
 
 
-def _counted_sums() -> Select[Any]:
-    of = hourly_counts.c
-    by_hour = (of.model_number, literal(ALL_PLATFORMS), _hour(of.hour))
-    by_day = (of.model_number, of.platform, _hour(of.hour, 10))
-    parts = []
-    for key in (by_hour, by_day):
-        parts += [select(*key, of.label, of.n), select(*key, literal("uncertain"), of.n).where(of.uncertain)]
-    return _all_of(parts)
+def _signed(side: Select[Any], names: Sequence[str], which: int) -> Select[Any]:
+    """One side's sums in columns of their own, with zeros in those of the other."""
+    of = side.subquery().c
+    key = [of[name] for name in ("model_number", "platform", "bucket", "begins")]
+    columns = []
+    for name in names:
+        stored, counted = (of[name], literal(0)) if which > 0 else (literal(0), of[name])
+        columns += [stored.label(f"stored_{name}"), counted.label(f"counted_{name}")]
+    return select(*key, *columns)
 
 
-def _all_of(parts: Sequence[Select[Any]]) -> Select[Any]:
-    # A column that one part gives as a literal has no name of its own.
-    named = [part.subquery(f"part_{at}") for at, part in enumerate(parts)]
-    renamed = [select(*(column.label(f"c{n}") for n, column in enumerate(part.c))) for part in named]
-    return select(union_all(*renamed).subquery("all_parts"))
-
-
-async def _differences(
-    store: Store, stored: Select[Any], counted: Select[Any], *, zeros: bool = False
-) -> list[Sequence[Any]]:
+async def _differences(store: Store, stored: Select[Any], counted: Select[Any]) -> list[Sequence[Any]]:
     """Keys with what is stored and what was counted, where these differ. Of each query the last column is the count;
-    a stored count of zero is a difference too, unless ``zeros`` may be there."""
+    a stored count of zero is a difference too."""
     sides = []
     for at, side in enumerate((stored, counted)):
         columns = list(side.subquery(f"side_{at}").c)
@@ -120,9 +144,7 @@ async def _differences(
     both = union_all(*sides).subquery("both_sides")
     columns = [column for column in both.c if column.name.startswith("k")]
     sums = [func.sum(both.c.stored), func.sum(both.c.counted)]
-    differs = sums[0] != sums[1]
-    if not zeros:
-        differs |= (sums[1] == 0) & (func.sum(both.c.present) > 0)
+    differs = (sums[0] != sums[1]) | ((sums[1] == 0) & (func.sum(both.c.present) > 0))
     query = select(*columns, *sums).group_by(*columns).having(differs).order_by(*columns)
     async with store.reading(patient=True) as connection:
         rows = (await connection.execute(query)).all()

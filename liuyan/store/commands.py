@@ -79,13 +79,15 @@ async def _check() -> int:
             f"{'uncertain' if found.uncertain else 'certain'}: {found.stored} stored, {found.counted} counted"
         )
     for one in sums:
-        key = " ".join(str(part) for part in one.key if part != "")
-        typer.echo(f"{one.table} {key}: {one.stored} stored, {one.counted} counted")
+        typer.echo(
+            f"model {one.model_number} {one.platform or 'all platforms'} {one.bucket} of {one.begins}:00 {one.name}: "
+            f"{one.stored} stored, {one.counted} counted"
+        )
     if not differences and not sums:
         typer.echo("The counts are right.")
         return 0
     if differences:
         typer.echo(f"{len(differences)} hourly counts differ from the rows.")
     if sums:
-        typer.echo(f"{len(sums)} sums and counts of reviews differ from what they are kept from.")
+        typer.echo(f"{len(sums)} sums differ from the rows.")
     return 1

@@ -74,11 +74,12 @@ ABSENT = Standing()
 
 # model, platform, hour of created_at, label, uncertain
 HourlyCount = tuple[int, str, datetime, str, bool]
-# model, platform or ALL_PLATFORMS, the day (UTC) of a platform or the hour of all platforms
-CountSum = tuple[int, str, datetime]
+# The same, and the label of the review that stands
+Labelled = tuple[int, str, datetime, str, bool, str | None]
+# model, platform or ALL_PLATFORMS, HOUR or DAY (UTC), and when it begins
+CountSum = tuple[int, str, str, datetime]
 ALL_PLATFORMS = ""
-# model, platform, hour of created_at, label, uncertain, and the label of the review that stands
-ReviewChange = tuple[int, str, datetime, str, bool, str]
+HOUR, DAY = "hour", "day"
 
 
 def apply(standing: Standing, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
@@ -127,45 +128,54 @@ def _erase(outcome: Outcome, event: Tombstone) -> None:
     outcome.erased_up_to, outcome.wiped = max(known), True
 
 
-def count_changes(platform: str, before: Standing, after: Outcome, changes: Counter[HourlyCount]) -> None:
-    """Add to ``changes`` by how much each hourly count moves."""
-    if before.content is not None:
-        hour = hour_of(before.content.created_at)
-        for model, prediction in before.predictions.items():
-            changes[model, platform, hour, prediction.label, prediction.uncertain] -= 1
-    if after.content is not None:
-        hour = hour_of(after.content.created_at)
-        for model, prediction in after.predictions.items():
-            changes[model, platform, hour, prediction.label, prediction.uncertain] += 1
-
-
-def sum_changes(changes: Mapping[HourlyCount, int]) -> dict[CountSum, list[int]]:
-    """By how much each sum of hourly counts moves: positive, negative and uncertain ones."""
-    sums: dict[CountSum, list[int]] = {}
-    for (model, platform, hour, label, uncertain), n in changes.items():
-        for key in ((model, ALL_PLATFORMS, hour), (model, platform, hour.replace(hour=0))):
-            moved = sums.setdefault(key, [0, 0, 0])
-            moved[0 if label == Label.POSITIVE else 1] += n
-            moved[2] += n if uncertain else 0
-    return sums
-
-
-def review_changes(platform: str, before: Standing, after: Outcome, changes: Counter[ReviewChange]) -> None:
-    """Add to ``changes`` by how much each count of reviewed comments moves."""
+def count_changes(platform: str, before: Standing, after: Outcome, changes: Counter[Labelled]) -> None:
+    """Add to ``changes`` how many labelled comments there are more or fewer of each kind."""
     for standing, by in ((before, -1), (after, 1)):
-        if standing.content is not None and standing.review is not None:
-            created_at, label = standing.content.created_at, standing.review.label
-            for change in reviewed_as(platform, created_at, standing.predictions, label):
-                changes[change] += by
+        if standing.content is not None:
+            review = None if standing.review is None else standing.review.label
+            for kind in labelled_as(platform, standing.content.created_at, standing.predictions, review):
+                changes[kind] += by
 
 
-def reviewed_as(
-    platform: str, created_at: datetime, predictions: Mapping[int, Prediction], label: str
-) -> Iterator[ReviewChange]:
-    """The counts of reviewed comments that one comment is in: one of each model that labelled it."""
+def labelled_as(
+    platform: str, created_at: datetime, predictions: Mapping[int, Prediction], review: str | None
+) -> Iterator[Labelled]:
+    """What one comment is counted as: once for each model that labelled it."""
     hour = hour_of(created_at)
     for model, prediction in predictions.items():
-        yield model, platform, hour, prediction.label, prediction.uncertain, label
+        yield model, platform, hour, prediction.label, prediction.uncertain, review
+
+
+def hourly_changes(changes: Mapping[Labelled, int]) -> dict[HourlyCount, int]:
+    """By how much each hourly count moves, which knows of no review."""
+    hourly: dict[HourlyCount, int] = {}
+    for (*kind, _), n in changes.items():
+        key: HourlyCount = tuple(kind)  # type: ignore[assignment]
+        hourly[key] = hourly.get(key, 0) + n
+    return hourly
+
+
+def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, list[int]]:
+    """By how much each sum moves: a list in the order of bulk.SUMMED."""
+    sums: dict[CountSum, list[int]] = {}
+    for (model, platform, hour, label, uncertain, review), n in changes.items():
+        shown = review or label
+        kinds = (
+            label == Label.POSITIVE,
+            label == Label.NEGATIVE,
+            uncertain,
+            shown == Label.POSITIVE,
+            shown == "unclear",
+            shown == "spam",
+            review is not None,
+            shown != label,
+        )
+        day = hour.replace(hour=0)
+        for key in ((model, ALL_PLATFORMS, HOUR, hour), (model, platform, HOUR, hour), (model, platform, DAY, day)):
+            moved = sums.setdefault(key, [0] * len(kinds))
+            for place, counts in enumerate(kinds):
+                moved[place] += n if counts else 0
+    return sums
 
 
 def hour_of(time: datetime) -> datetime:

@@ -10,7 +10,7 @@ from liuyan.errors import UsageError
 from liuyan.store import audit
 from liuyan.store.audit import Actor
 from liuyan.store.batch import ModelRow
-from liuyan.store.decide import ALL_PLATFORMS
+from liuyan.store.decide import ALL_PLATFORMS, HOUR
 from liuyan.store.models import read_models
 from liuyan.store.store import Store
 from liuyan.store.tables import count_sums, models
@@ -76,7 +76,7 @@ async def recent_counts(store: Store, since: datetime) -> Mapping[int, LabelCoun
     sums = (func.sum(of.positive), func.sum(of.negative), func.sum(of.uncertain))
     async with store.reading() as connection:
         known = await read_models(connection)
-        ours = (of.model_number.in_(known), of.platform == ALL_PLATFORMS, of.begins >= hour)
+        ours = (of.model_number.in_(known), of.platform == ALL_PLATFORMS, of.bucket == HOUR, of.begins >= hour)
         rows = await connection.execute(select(of.model_number, *sums).where(*ours).group_by(of.model_number))
         counted = {number: LabelCounts(*map(int, counts)) for number, *counts in rows}
     return {number: counted.get(number, LabelCounts()) for number in known}

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from liuyan.store.audit import JSON, Actor, record
 from liuyan.store.claim import Found, Key, lock_standing
 from liuyan.store.comments import LabelSource, ShownLabel, shown_model, text_digest
-from liuyan.store.decide import Prediction, ReviewChange, StandingReview, hour_of, reviewed_as
+from liuyan.store.decide import Labelled, Prediction, StandingReview, hour_of, labelled_as
 from liuyan.store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
 from liuyan.store.models import read_models
 from liuyan.store.opinions import Decision, undo
@@ -24,7 +24,7 @@ from liuyan.store.session import WriteSession
 from liuyan.store.store import Store
 from liuyan.store.tables import predictions, reviews
 from liuyan.store.types import stored_time
-from liuyan.store.write import move_counts, move_review_changes
+from liuyan.store.write import move_counts, move_label_counts
 
 # A transaction of so many reviews takes well under a second.
 AT_ONCE = 500
@@ -256,25 +256,25 @@ def _row(
 
 
 async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, StandingReview | None]]) -> None:
-    """Let other reviews stand: on the comments, on their predictions, and in what reviews change of the counts."""
+    """Let other reviews stand: on the comments, on their predictions, and in the sums of what is shown."""
     rows = [
         [comment.row.number, *((None, None) if review is None else (review.number, review.label))]
         for comment, review in moves.values()
     ]
     await session.run(session.statements.set_review, rows)
-    changes: Counter[ReviewChange] = Counter()
+    changes: Counter[Labelled] = Counter()
     for (platform, _), (comment, review) in moves.items():
         for standing, by in ((comment.row.review, -1), (review, 1)):
-            if standing is not None:
-                created_at = comment.row.content.created_at
-                for change in reviewed_as(platform, created_at, comment.predictions, standing.label):
-                    changes[change] += by
+            created_at = comment.row.content.created_at
+            label = None if standing is None else standing.label
+            for kind in labelled_as(platform, created_at, comment.predictions, label):
+                changes[kind] += by
     for reviewed in (True, False):
         numbers = [comment.row.number for comment, review in moves.values() if (review is not None) is reviewed]
         if numbers:
             mark = update(predictions).where(predictions.c.comment_number.in_(numbers))
             await session.connection.execute(mark.values(reviewed=reviewed))
-    await move_review_changes(session, changes)
+    await move_label_counts(session, changes)
 
 
 def _work(session: WriteSession, actor: Actor, comment: _Locked, opinion: Opinion) -> ReviewerCount:

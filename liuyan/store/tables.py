@@ -124,20 +124,6 @@ reviews = Table(
     Column("withdraws", BigInteger),
 )
 
-# What the standing reviews change of the hourly counts: so many comments that the model counted under `label` have
-# been reviewed as `reviewed_label`, the same one included.
-review_changes = Table(
-    "review_changes",
-    metadata,
-    Column("model_number", BigInteger, primary_key=True, autoincrement=False),
-    Column("platform", ExactString(32), primary_key=True),
-    Column("hour", UtcDateTime, primary_key=True),
-    Column("label", ExactString(8), primary_key=True),
-    Column("uncertain", Boolean, primary_key=True),
-    Column("reviewed_label", ExactString(8), primary_key=True),
-    Column("n", BigInteger, nullable=False),
-)
-
 # What reviewers did, by the hour in which they did it; what they took back is taken out. `model_number` and `label`
 # say what was shown to them; 0 stands for no reviewer's account or no model, an empty label for none.
 reviewer_counts = Table(
@@ -261,17 +247,27 @@ hourly_counts = Table(
     Column("n", BigInteger, nullable=False),
 )
 
-# Sums of the hourly counts, so that years are read as quickly as days: by the hour for all platforms together, with the
-# platform left empty, and by the day (UTC) for each platform.
+# Sums of what is labelled, so that years are read as quickly as days: by the hour and by the day (UTC) for each
+# platform, and by the hour for all of them together, with the platform left empty.
 count_sums = Table(
     "count_sums",
     metadata,
     Column("model_number", BigInteger, primary_key=True, autoincrement=False),
     Column("platform", ExactString(32), primary_key=True),
+    # hour or day
+    Column("bucket", ExactString(4), primary_key=True),
     Column("begins", UtcDateTime, primary_key=True),
+    # What the model says.
     Column("positive", BigInteger, nullable=False),
     Column("negative", BigInteger, nullable=False),
     Column("uncertain", BigInteger, nullable=False),
+    # What is shown, which is the review's label where there is one; what is none of these is shown as negative.
+    Column("shown_positive", BigInteger, nullable=False),
+    Column("unclear", BigInteger, nullable=False),
+    Column("spam", BigInteger, nullable=False),
+    # How many of them a person decided, and how many of these otherwise than the model.
+    Column("reviewed", BigInteger, nullable=False),
+    Column("corrected", BigInteger, nullable=False),
 )
 
 partitions = Table(

@@ -12,7 +12,7 @@ from liuyan.store.batch import Advance, Batch, BatchOutcome, DeadLetter
 from liuyan.store.claim import Decided, content_fields, decide_under_lock, new_token
 from liuyan.store.copies import settle_copies
 from liuyan.store.dead_letters import comment_key, key_digest, letter_row, sentence, surviving
-from liuyan.store.decide import HourlyCount, Prediction, ReviewChange, count_changes, review_changes, sum_changes
+from liuyan.store.decide import Labelled, Prediction, count_changes, hourly_changes, sum_changes
 from liuyan.store.errors import FencedError
 from liuyan.store.sample import AuditSample
 from liuyan.store.session import WriteSession
@@ -43,7 +43,6 @@ async def write_rows(
         await session.run(session.statements.write_letters, [letter_row(letter, truncate) for letter in letters])
     if changes:
         await _count(session, decided)
-        await _count_reviews(session, decided)
     return BatchOutcome(**became)
 
 
@@ -126,37 +125,24 @@ def prediction_fields(prediction: Prediction) -> list[object]:
 
 
 async def _count(session: WriteSession, decided: Sequence[Decided]) -> None:
-    """Move the hourly counts, last and sorted: all writers share these rows. A count of zero is deleted."""
-    changes: Counter[HourlyCount] = Counter()
+    changes: Counter[Labelled] = Counter()
     for key in decided:
         count_changes(key.platform, key.before, key.after, changes)
-    await move_counts(session, changes, session.statements.add_counts, session.statements.delete_zero_counts)
-    await _move_sums(session, changes)
+    await move_label_counts(session, changes)
 
 
-async def _move_sums(session: WriteSession, changes: Mapping[HourlyCount, int]) -> None:
-    """Move the sums of the hourly counts as these have moved."""
+async def move_label_counts(session: WriteSession, changes: Mapping[Labelled, int]) -> None:
+    """Move the hourly counts and their sums, last and sorted: all writers share these rows. What becomes zero goes."""
+    statements = session.statements
+    await move_counts(session, hourly_changes(changes), statements.add_counts, statements.delete_zero_counts)
     moved = [([_stored(part) for part in key], by) for key, by in sorted(sum_changes(changes).items()) if any(by)]
     if not moved:
         return
-    await session.run(session.statements.add_sums, [[*key, *by] for key, by in moved])
-    lowered = [key for key, by in moved if min(by) < 0]
+    await session.run(statements.add_sums, [[*key, *by] for key, by in moved])
+    # Positive and negative come first, and without either there is no comment.
+    lowered = [key for key, by in moved if min(by[:2]) < 0]
     if lowered:
-        await session.run(session.statements.delete_zero_sums, lowered)
-
-
-async def _count_reviews(session: WriteSession, decided: Sequence[Decided]) -> None:
-    """Move the counts of reviewed comments; few batches have one."""
-    changes: Counter[ReviewChange] = Counter()
-    for key in decided:
-        review_changes(key.platform, key.before, key.after, changes)
-    await move_review_changes(session, changes)
-
-
-async def move_review_changes(session: WriteSession, changes: Counter[ReviewChange]) -> None:
-    """Add to the counts of reviewed comments, sorted."""
-    statements = session.statements
-    await move_counts(session, changes, statements.add_review_changes, statements.delete_zero_review_changes)
+        await session.run(statements.delete_zero_sums, lowered)
 
 
 async def move_counts(

@@ -208,7 +208,7 @@ async def test_aborted_transactions_are_not_stored_and_their_gaps_are_passed(ins
 async def test_what_kafka_has_committed_is_never_asked(installation: Installation) -> None:
     """It is for lag tools; the position is the database's, and without one a partition begins at its log's start."""
     await installation.publish(Record(record.key, record.value, partition=0) for record in real_comments(40))
-    async with AIOKafkaConsumer(bootstrap_servers=installation.kafka, group_id="liuyan") as elsewhere:
+    async with AIOKafkaConsumer(bootstrap_servers=installation.kafka, group_id=installation.group) as elsewhere:
         partition = TopicPartition(installation.topic, 0)
         elsewhere.assign([partition])
         await elsewhere.commit({partition: 30})

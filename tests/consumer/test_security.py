@@ -75,7 +75,7 @@ async def installation(secured: Secured, topic: str, tmp_path: Path) -> Installa
         secured.allow(f"User:{platform}", ResourceType.TOPIC, name, AclOperation.WRITE)
         for reader in ("User:consumer", CLIENT):
             secured.allow(reader, ResourceType.TOPIC, name, AclOperation.READ, AclOperation.WRITE)
-    secured.allow("User:consumer", ResourceType.GROUP, "liuyan", AclOperation.READ)
+    secured.allow("User:consumer", ResourceType.GROUP, ours.group, AclOperation.READ)
     return ours
 
 

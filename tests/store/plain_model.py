@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from liuyan.store.batch import Arrival, DeadLetter, Tombstone
 from liuyan.store.claim import erasure_digest
@@ -19,6 +20,17 @@ class PlainReview:
     text_number: int
     shown: tuple[int, str]
     taken_back: bool = False
+
+
+class Kind(NamedTuple):
+    """What one comment is counted as under one model."""
+
+    model: int
+    platform: str
+    hour: datetime
+    label: str
+    uncertain: bool
+    review: str | None
 
 
 class PlainModel:
@@ -112,15 +124,14 @@ class PlainModel:
 
     def contents(self) -> Contents:
         counts: Counter[tuple[int, str, datetime, str, bool]] = Counter()
-        changes: Counter[tuple[int, str, datetime, str, bool, str]] = Counter()
+        kinds = []
         marks = {}
         for (key, model), (label, probability, uncertain) in self.predictions.items():
             hour = self.comments[key].created_at.replace(minute=0, second=0, microsecond=0)
             counts[model, key[0], hour, label, uncertain] += 1
             standing = self.standing(key)
             marks[key, model] = (standing is not None, abs(probability - 0.5))
-            if standing is not None:
-                changes[model, key[0], hour, label, uncertain, standing.label] += 1
+            kinds.append(Kind(model, key[0], hour, label, uncertain, None if standing is None else standing.label))
         labels = {key: self.standing(key) for key in self.comments}
         return Contents(
             comments={
@@ -132,29 +143,34 @@ class PlainModel:
             counts=dict(counts),
             dead_letters={at: letter.value for at, letter in self.dead_letters.items()},
             erasures={erasure_digest(ERASURE_KEY, *key): up_to for key, up_to in self.erased.items()},
-            sums=_sums(counts),
+            sums=_sums(kinds),
             review_labels={key: review.label for key, review in labels.items() if review is not None},
             review_marks=marks,
-            review_changes=dict(changes),
             work={key: n for key, n in self.work.items() if n},
         )
 
 
-def _sums(
-    counts: Counter[tuple[int, str, datetime, str, bool]],
-) -> dict[tuple[int, str, datetime], tuple[int, int, int]]:
-    """By the hour for all platforms together, by the day for each."""
-    keys = {(model, "", hour) for model, _, hour, *_ in counts}
-    keys |= {(model, platform, hour.replace(hour=0)) for model, platform, hour, *_ in counts}
-    return {key: _summed([(count, n) for count, n in counts.items() if _is_in(count, key)]) for key in keys}
+def _sums(kinds: list[Kind]) -> dict[tuple[int, str, str, datetime], tuple[int, ...]]:
+    """By the hour for all platforms together and for each, and by the day for each."""
+    sums: dict[tuple[int, str, str, datetime], list[Kind]] = {}
+    for kind in kinds:
+        sums.setdefault((kind.model, "", "hour", kind.hour), []).append(kind)
+        sums.setdefault((kind.model, kind.platform, "hour", kind.hour), []).append(kind)
+        sums.setdefault((kind.model, kind.platform, "day", kind.hour.replace(hour=0)), []).append(kind)
+    return {key: _summed(found) for key, found in sums.items()}
 
 
-def _is_in(count: tuple[int, str, datetime, str, bool], key: tuple[int, str, datetime]) -> bool:
-    model, platform, hour, *_ = count
-    return (model, platform, hour.replace(hour=0)) == key or (model, "", hour) == key
-
-
-def _summed(counts: list[tuple[tuple[int, str, datetime, str, bool], int]]) -> tuple[int, int, int]:
-    positive = sum(n for count, n in counts if count[3] == "positive")
-    negative = sum(n for count, n in counts if count[3] == "negative")
-    return positive, negative, sum(n for count, n in counts if count[4])
+def _summed(kinds: list[Kind]) -> tuple[int, ...]:
+    said = Counter(kind.label for kind in kinds)
+    shown = Counter(kind.review or kind.label for kind in kinds)
+    reviews = [kind for kind in kinds if kind.review is not None]
+    return (
+        said["positive"],
+        said["negative"],
+        sum(kind.uncertain for kind in kinds),
+        shown["positive"],
+        shown["unclear"],
+        shown["spam"],
+        len(reviews),
+        sum(kind.review != kind.label for kind in reviews),
+    )

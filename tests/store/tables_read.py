@@ -16,7 +16,6 @@ from liuyan.store.tables import (
     erasures,
     hourly_counts,
     predictions,
-    review_changes,
     reviewer_counts,
 )
 
@@ -33,10 +32,10 @@ class Contents:
     counts: dict[tuple[int, str, datetime, str, bool], int]
     dead_letters: dict[tuple[str, int, int], bytes | None]
     erasures: dict[str, int]
-    sums: dict[tuple[int, str, datetime], tuple[int, int, int]]
+    # model, platform, bucket, begins -> bulk.SUMMED
+    sums: dict[tuple[int, str, str, datetime], tuple[int, ...]]
     review_labels: dict[Key, str]
     review_marks: dict[tuple[Key, int], tuple[bool, float]]
-    review_changes: dict[tuple[int, str, datetime, str, bool, str], int]
     # Without the hour, which is that of the test.
     work: dict[tuple[int, int, str, str, str], int]
 
@@ -76,16 +75,12 @@ async def read_contents(store: Store) -> Contents:
                 for row in await connection.execute(select(erasures))
             },
             sums={
-                (row.model_number, row.platform, row.begins): (row.positive, row.negative, row.uncertain)
+                (row.model_number, row.platform, row.bucket, row.begins): tuple(row[4:])
                 for row in await connection.execute(select(count_sums))
             },
             review_labels=labels,
             review_marks={
                 (names[row.comment_number], row.model_number): (row.reviewed, row.distance) for row in predicted
-            },
-            review_changes={
-                (row.model_number, row.platform, row.hour, row.label, row.uncertain, row.reviewed_label): row.n
-                for row in await connection.execute(select(review_changes))
             },
             work=await _work(connection),
         )

@@ -61,16 +61,6 @@ def _reviews() -> None:
 
 def _counts() -> None:
     op.create_table(
-        "review_changes",
-        sa.Column("model_number", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("platform", ExactString(32), primary_key=True),
-        sa.Column("hour", UtcDateTime, primary_key=True),
-        sa.Column("label", ExactString(8), primary_key=True),
-        sa.Column("uncertain", sa.Boolean, primary_key=True),
-        sa.Column("reviewed_label", ExactString(8), primary_key=True),
-        sa.Column("n", sa.BigInteger, nullable=False),
-    )
-    op.create_table(
         "reviewer_counts",
         sa.Column("hour", UtcDateTime, primary_key=True),
         sa.Column("reviewer_number", sa.BigInteger, primary_key=True, autoincrement=False),
