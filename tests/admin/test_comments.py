@@ -8,12 +8,13 @@ from playwright.async_api import expect
 from liuyan.api.identity.roles import Role
 from liuyan.store import search
 from liuyan.store.batch import Label
-from liuyan.store.comments import comment_history
+from liuyan.store.comments import ShownLabel, comment_history
+from liuyan.store.review_list import ReviewFilter, list_reviews
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
 from tests.admin.seed import MARKUP
 from tests.admin.test_review import fill, label
-from tests.store.feed import arrival, dead_letter, minutes
+from tests.store.feed import arrival, dead_letter, minutes, tombstone
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -83,6 +84,104 @@ async def test_many_are_corrected_by_keys_alone(visits: Visits) -> None:
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
     await expect(page.locator("#message")).to_contain_text("已撤销 2 条")
+
+
+async def test_all_that_match_are_corrected_in_steps(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "matching", 510)
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=matching")
+    await page.locator(".comment-check").first.check()
+    await expect(page.locator("#wider")).not_to_be_visible()
+    await page.get_by_label("选中本页全部").check()
+    await expect(page.locator("#wider")).to_contain_text("仅为本页")
+    await shot(page, "comments-page-selected")
+    await page.get_by_role("button", name="选中符合筛选条件的全部评论（最多 500 条）").click()
+    await expect(page.locator("#selected")).to_have_text("已选 500 条")
+    await expect(page.locator("#wider")).to_contain_text("还有更多")
+    await shot(page, "comments-all-selected")
+    await check_accessibility(page)
+    await site.feed.send(
+        arrival("100", "后来改过的话", created=100, edited=600, platform="matching"),
+        tombstone("101", platform="matching", at=600),
+    )
+    await page.keyboard.press("4")
+    await expect(page.get_by_role("heading", name="把这 500 条评论标为")).to_be_visible()
+    await expect(page.get_by_label("理由")).to_have_value("")
+    await expect(page.locator("#confirm-more")).to_contain_text("其中 450 条在后面的页上")
+    await shot(page, "comments-all-confirm")
+    await page.get_by_role("button", name="保存", exact=True).click()
+    message = page.locator("#message")
+    await expect(message).to_contain_text("已把 498 条存为")
+    await expect(message).to_contain_text("1 条在此期间被作者修改")
+    await expect(message).to_contain_text("1 条在此期间已被删除")
+    await shot(page, "comments-all-corrected")
+    await page.get_by_role("link", name="继续处理其余的").click()
+    await expect(page.locator(".comment-row")).to_have_count(10)
+    await page.get_by_label("选中本页全部").check()
+    await expect(page.locator("#wider")).to_have_count(0)
+    await page.keyboard.press("4")
+    await page.keyboard.press("Enter")
+    await expect(message).to_contain_text("已把 10 条存为")
+    wanted = ReviewFilter(platform="matching", label=ShownLabel.SPAM)
+    assert len((await list_reviews(site.store, wanted, None, 600)).items) == 508
+    assert await label(site, "matching", "100") == ("positive", "active_model")
+
+
+async def test_all_that_match_are_taken_back(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "takeback", 60)
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=takeback")
+    await page.get_by_label("选中本页全部").check()
+    await page.get_by_role("button", name="选中符合筛选条件的全部评论").click()
+    await expect(page.locator("#wider")).to_contain_text("已全部选中")
+    await expect(page.locator("#selected")).to_have_text("已选 60 条")
+    await page.keyboard.press("2")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#message")).to_contain_text("已把 60 条存为")
+    assert await label(site, "takeback", "0") == ("negative", "review")
+    await page.get_by_role("button", name="全部撤销（60 条）").click()
+    await expect(page.locator("#message")).to_contain_text("已撤销 60 条")
+    assert await label(site, "takeback", "0") == ("positive", "active_model")
+
+
+async def test_what_is_chosen_by_hand_is_on_this_page_alone(visits: Visits) -> None:
+    await fill(visits.site, "byhand2", 60)
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=byhand2")
+    await page.get_by_label("选中本页全部").check()
+    await page.get_by_role("button", name="选中符合筛选条件的全部评论").click()
+    await expect(page.locator("#selected")).to_have_text("已选 60 条")
+    await page.locator(".comment-check").first.uncheck()
+    await expect(page.locator("#selected")).to_have_text("已选 49 条")
+    await expect(page.locator("#wider")).not_to_be_visible()
+
+
+async def test_rows_are_low_and_the_whole_text_is_a_button_away(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "rows", 14)
+    long = "这家店" + "的服务员一直很耐心地等我们慢慢挑，" * 12 + "最后一句。"
+    await site.feed.send(
+        arrival("long", long, platform="rows", created=900, author="一个名字很长很长的作者", thread="t-9")
+    )
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=rows")
+    await shot(page, "comments-rows")
+    rows = page.locator(".comment-row")
+    tops = [await rows.nth(n).bounding_box() for n in range(12)]
+    assert all(box is not None and box["height"] <= 56 for box in tops)
+    last = tops[-1]
+    assert last is not None
+    assert last["y"] + last["height"] <= 900
+    text = page.locator("#text-1")
+    low = await text.bounding_box()
+    whole = rows.first.get_by_role("button", name="展开全文")
+    await expect(rows.nth(1).locator(".comment-open")).not_to_be_visible()
+    await whole.press("Enter")
+    high = await text.bounding_box()
+    assert low is not None
+    assert high is not None
+    assert high["height"] > 2 * low["height"]
+    await expect(rows.first.get_by_role("button", name="收起")).to_have_attribute("aria-expanded", "true")
+    await shot(page, "comments-whole-text")
+    await check_accessibility(page)
 
 
 async def test_cancelling_changes_nothing(visits: Visits) -> None:

@@ -19,6 +19,8 @@ from liuyan.api.admin.paging import address_at, place_in
 from liuyan.api.admin.typed_filter import TypedFilter, typed_filter
 from liuyan.api.identity.roles import Role
 from liuyan.api.rest.comment_schemas import CommentFields
+from liuyan.api.rest.cursor import encode_cursor
+from liuyan.api.rest.review_schemas import MAXIMUM_BULK
 from liuyan.api.services import QUERY_SECONDS
 from liuyan.store import search
 from liuyan.store.comments import Keyset, comment_history
@@ -43,6 +45,7 @@ class CommentsPage(Page):
         return {
             "page_of_comments": page,
             "next": address_at(request, page.next),
+            "all_matching": _all_matching(typed, page.next),
             "first": address_at(request, None),
             "beginning": after is None,
             **await filter_form(request, typed),
@@ -99,11 +102,27 @@ async def _search(request: Request, typed: TypedFilter[CommentFields], after: Ke
         return await search.list_comments(services_of(request).store, typed.fields.wanted(), after, PAGE_ROWS)
 
 
+def _all_matching(typed: TypedFilter[CommentFields], next: Keyset | None) -> dict[str, object]:
+    """What the script asks the REST API for, to select what matches beyond this page; `after` is None on the last."""
+    fields = typed.fields.model_dump(mode="json", exclude_none=True) if typed.fields else {}
+    return {"filter": fields, "after": encode_cursor(next) if next else None, "most": MAXIMUM_BULK}
+
+
 def _script_words() -> dict[str, object]:
     return {
         "labels": {label: str(words) for label, words in LABEL_WORDS.items()},
         "selected": gettext("{n} selected"),
+        "pageAlone": gettext("That is this page alone."),
+        "searching": gettext("Searching for more …"),
+        "allSelected": gettext("That is all that match from this page on."),
+        "moreLeft": gettext("There are more: mark these first, and go on with the rest then."),
         "confirm": gettext("Mark {n} comments as “{label}”?"),
+        "confirmMore": gettext(
+            "{n} of them are on later pages, so you have not seen them. What its author edits meanwhile is left out."
+        ),
+        "goOn": gettext("Go on with the rest"),
+        "wholeText": gettext("Whole text"),
+        "lessText": gettext("Less"),
         "stored": gettext("{n} stored as “{label}”."),
         "edited": gettext("{n} were edited meanwhile and not stored: load the page anew to see their new texts."),
         "erased": gettext("{n} were erased meanwhile."),
