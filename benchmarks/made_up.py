@@ -69,6 +69,16 @@ _SUMS = f"""INSERT INTO count_sums SELECT 1, {{platform}} AS platform_or_all, '{
     SUM(label = 'positive'), SUM(label = 'negative'), SUM(uncertain), SUM({_SHOWN} = 'positive'),
     SUM({_SHOWN} = 'unclear'), SUM({_SHOWN} = 'spam'), SUM(review_label IS NOT NULL), SUM({_SHOWN} <> label)
     FROM comments JOIN predictions ON comment_number = number GROUP BY platform_or_all, begins"""
+_WORK_BUCKETS = [
+    ("platform", "hour", _HOUR.format("reviewed_at")),
+    *((platform, "day", "DATE(reviewed_at)") for platform in ("''", "platform")),
+    *((platform, "month", "DATE_FORMAT(reviewed_at, '%Y-%m-01')") for platform in ("''", "platform")),
+]
+_WORK = """INSERT INTO reviewer_counts SELECT '{bucket}', {begins} AS begins, reviewer_number, 1,
+    {platform} AS platform_or_all, predictions.label, reviews.label, COUNT(*) FROM reviews
+    JOIN comments ON comments.number = reviews.comment_number
+    JOIN predictions ON predictions.comment_number = comments.number
+    GROUP BY begins, reviewer_number, platform_or_all, predictions.label, reviews.label"""
 FINISH = (
     f"""INSERT INTO hourly_counts SELECT 1, platform, {_HOUR.format("created_at")} AS hour, label, uncertain, COUNT(*)
     FROM comments JOIN predictions ON comment_number = number GROUP BY platform, hour, label, uncertain""",
@@ -76,10 +86,7 @@ FINISH = (
     """INSERT INTO reviews (number, comment_number, comment_version, text, label, reviewer, reviewer_number,
     reviewed_at, from_model_number) SELECT number, number, version, text, review_label, CONCAT('r', number % 8),
     number % 8, created_at + INTERVAL 1 DAY, 1 FROM comments WHERE review_label IS NOT NULL""",
-    f"""INSERT INTO reviewer_counts SELECT {_HOUR.format("reviewed_at")} AS hour, reviewer_number, 1, platform,
-    predictions.label, reviews.label, COUNT(*) FROM reviews JOIN comments ON comments.number = reviews.comment_number
-    JOIN predictions ON predictions.comment_number = comments.number
-    GROUP BY hour, reviewer_number, platform, predictions.label, reviews.label""",
+    *(_WORK.format(platform=platform, bucket=bucket, begins=begins) for platform, bucket, begins in _WORK_BUCKETS),
     "ANALYZE TABLE comments, predictions, reviews, hourly_counts, count_sums, reviewer_counts",
 )
 

@@ -164,6 +164,28 @@ class Installation:
         }
         return sorted(set(rows.items()) ^ set(stored.items()), key=str)
 
+    def sums_that_differ(self) -> list[tuple[Any, ...]]:
+        """Sums that are not what the hourly counts say, added up here in plain Python; nothing must be reviewed."""
+        rows: dict[tuple[Any, ...], list[int]] = {}
+        for hour, model, platform, label, uncertain, n in self.query(
+            "SELECT hour, model_number, platform, label, uncertain, n FROM hourly_counts"
+        ):
+            begins = _text(hour)[:13]
+            for key in (("", "hour", begins), (platform, "hour", begins), (platform, "day", f"{begins[:10]} 00")):
+                sums = rows.setdefault((model, *key), [0] * 8)
+                sums[0 if label == "positive" else 1] += n
+                sums[2] += n if uncertain else 0
+                # What is shown as positive, where nobody has reviewed.
+                sums[3] = sums[0]
+        stored = {
+            (*row[:3], _text(row[3])[:13]): tuple(map(int, row[4:]))
+            for row in self.query(
+                "SELECT model_number, platform, bucket, begins, positive, negative, uncertain, shown_positive, "
+                "unclear, spam, reviewed, corrected FROM count_sums"
+            )
+        }
+        return sorted({key: tuple(sums) for key, sums in rows.items()}.items() ^ stored.items(), key=str)
+
     def address(self) -> dict[str, Any]:
         """What pymysql takes to connect to the database."""
         url = make_url(self.database_url)

@@ -19,8 +19,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
 from liuyan.store.bulk import SUMMED
-from liuyan.store.decide import ALL_PLATFORMS, DAY, HOUR
+from liuyan.store.decide import ALL_PLATFORMS
 from liuyan.store.models import read_models
+from liuyan.store.ranges import DAY, HOUR, cover
 from liuyan.store.store import Store
 from liuyan.store.tables import count_sums
 
@@ -148,8 +149,13 @@ async def _count(store: Store, wanted: CountFilter, numbered: Numbered | None) -
         model = await read_model_number(connection, wanted)
         if model is None:
             return []
-        platforms = [wanted.platform] if wanted.platform else await _platforms(connection, model)
-        rows = [row for query in _sums(wanted, model, platforms, numbered) for row in await connection.execute(query)]
+        if numbered is None:
+            platforms = [wanted.platform] if wanted.platform else await _platforms(connection, model)
+            queries = _by_platform(wanted, model, platforms)
+        else:
+            platforms = [wanted.platform or ALL_PLATFORMS]
+            queries = [_summed(numbered(count_sums.c.begins), model, platforms, HOUR, wanted)]
+        rows = [row for query in queries for row in await connection.execute(query)]
     mixes: dict[Any, list[Mix]] = {}
     for group, *sums in rows:
         mixes.setdefault(group, []).append(_mix(*map(int, sums)))
@@ -172,38 +178,20 @@ async def read_model_number(connection: AsyncConnection, wanted: CountFilter) ->
     return None
 
 
-async def _platforms(connection: AsyncConnection, model: int) -> Sequence[str]:
+async def _platforms(connection: AsyncConnection, model: int) -> list[str]:
     """The platforms that have comments: with their names the hours of each are one range of the primary key."""
-    of = count_sums.c
-    query = select(of.platform).distinct().where(of.model_number == model, of.platform != ALL_PLATFORMS)
-    return (await connection.execute(query)).scalars().all()
+    # A condition on the platform too would have MySQL read every row instead of one of each platform.
+    query = select(count_sums.c.platform).distinct().where(count_sums.c.model_number == model)
+    return [platform for platform in (await connection.execute(query)).scalars() if platform != ALL_PLATFORMS]
 
 
-def _sums(wanted: CountFilter, model: int, platforms: Sequence[str], numbered: Numbered | None) -> list[Select[Any]]:
-    """Queries that together give each group's sums, from the coarsest rows that know them."""
-    of = count_sums.c
-    if numbered is not None:
-        return [_summed(numbered(of.begins), model, [wanted.platform or ALL_PLATFORMS], HOUR, wanted)]
-    days, edges = _split(wanted)
-    hourly = [_summed(of.platform, model, platforms, HOUR, edge) for edge in edges]
-    return hourly if days is None else [_summed(of.platform, model, platforms, DAY, days), *hourly]
-
-
-def _split(wanted: CountFilter) -> tuple[CountFilter | None, list[CountFilter]]:
-    """The whole days (UTC) of the range, None when there is none, and what is left before and behind them."""
-    first = None if wanted.created_from is None else _midnight(wanted.created_from, up=True)
-    last = None if wanted.created_to is None else _midnight(wanted.created_to, up=False)
-    if first is not None and last is not None and first >= last:
-        return None, [wanted]
-    before = [] if first == wanted.created_from else [replace(wanted, created_to=first)]
-    behind = [] if last == wanted.created_to else [replace(wanted, created_from=last)]
-    return replace(wanted, created_from=first, created_to=last), before + behind
-
-
-def _midnight(time: datetime, *, up: bool) -> datetime:
-    """The midnight of UTC at or before ``time``, or with ``up`` at or behind it."""
-    midnight = time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight + timedelta(days=1) if up and midnight != time else midnight
+def _by_platform(wanted: CountFilter, model: int, platforms: Sequence[str]) -> list[Select[Any]]:
+    """Queries that together give each platform's sums: of the whole days, and of the hours at the ends."""
+    group = count_sums.c.platform
+    return [
+        _summed(group, model, platforms, one.bucket, replace(wanted, created_from=one.begins, created_to=one.ends))
+        for one in cover(wanted.created_from, wanted.created_to, (DAY, HOUR))
+    ]
 
 
 def _summed(

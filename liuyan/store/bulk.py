@@ -175,7 +175,7 @@ COUNT_KEY = ("model_number", "platform", "hour", "label", "uncertain")
 PARTITION_KEY = ("consumer_group", "topic", "partition")
 SUM_KEY = ("model_number", "platform", "bucket", "begins")
 SUMMED = ("positive", "negative", "uncertain", "shown_positive", "unclear", "spam", "reviewed", "corrected")
-REVIEWER_COUNT_KEY = ("hour", "reviewer_number", "model_number", "platform", "label", "reviewed_label")
+REVIEWER_COUNT_KEY = ("bucket", "begins", "reviewer_number", "model_number", "platform", "label", "reviewed_label")
 GIVEN_REVIEW_COLUMNS = (
     "comment_number",
     "comment_version",

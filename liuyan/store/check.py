@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, or_, select, union_all
 
-from liuyan.store.decide import ALL_PLATFORMS, DAY, HOUR
+from liuyan.store.decide import ALL_PLATFORMS
+from liuyan.store.ranges import DAY, HOUR
 from liuyan.store.store import Store
 from liuyan.store.tables import comments, count_sums, hourly_counts, predictions
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +10,9 @@ from liuyan.store.admin_tables import users
 from liuyan.store.analytics import CountFilter, read_model_number
 from liuyan.store.batch import ModelRow
 from liuyan.store.comments import ShownLabel
+from liuyan.store.decide import ALL_PLATFORMS
 from liuyan.store.models import read_models
+from liuyan.store.ranges import DAY, HOUR, MONTH, Stretch, cover
 from liuyan.store.store import Store
 from liuyan.store.tables import comments, predictions, reviewer_counts
 
@@ -67,7 +68,7 @@ async def corrections_by_reviewer(store: Store, wanted: CountFilter) -> list[Rev
     async with store.reading() as connection:
         model = await read_model_number(connection, wanted) if wanted.model is not None else None
         only = [counts.model_number == (model or -1)] if wanted.model is not None else []
-        found = await _done(connection, counts.reviewer_number, [*_reviewed_within(wanted), *only])
+        found = await _done(connection, counts.reviewer_number, wanted, only)
         names = select(users.c.number, users.c.name).where(users.c.number.in_(found))
         named = {row.number: row.name for row in await connection.execute(names)}
     listed = [ReviewerCorrections(number, named.get(number), done) for number, done in found.items()]
@@ -78,7 +79,7 @@ async def corrections_by_model(store: Store, wanted: CountFilter) -> list[ModelC
     """How often each model's labels were corrected, the newest model first. Raises TransientStoreError."""
     async with store.reading() as connection:
         known = await read_models(connection)
-        found = await _done(connection, reviewer_counts.c.model_number, _reviewed_within(wanted))
+        found = await _done(connection, reviewer_counts.c.model_number, wanted)
     return [
         ModelCorrections(
             known[number].sha256 if number in known else None, known[number].name if number in known else None, done
@@ -136,28 +137,32 @@ async def _judged(
 
 
 async def _done(
-    connection: AsyncConnection, by: ColumnElement[int], conditions: Sequence[ColumnElement[bool]]
+    connection: AsyncConnection, by: ColumnElement[int], wanted: CountFilter, only: Sequence[ColumnElement[bool]] = ()
 ) -> dict[int, Corrections]:
+    """What was done in the range of ``wanted``, by what ``by`` tells apart."""
     counts = reviewer_counts.c
     corrected = and_(counts.label != "", counts.label != counts.reviewed_label)
-    query = (
-        select(by, counts.reviewed_label, func.sum(counts.n), func.sum(case((corrected, counts.n), else_=0)))
-        .where(*conditions)
-        .group_by(by, counts.reviewed_label)
-    )
     found: dict[int, Corrections] = {}
-    for number, label, n, wrong in await connection.execute(query):
-        before = found.get(number, Corrections(0, 0, dict.fromkeys(ShownLabel, 0)))
-        labels = before.labels | {ShownLabel(label): int(n)}
-        found[number] = Corrections(before.reviews + int(n), before.corrections + int(wrong), labels)
+    for stretch in cover(wanted.created_from, wanted.created_to, (MONTH, DAY, HOUR)):
+        query = (
+            select(by, counts.reviewed_label, func.sum(counts.n), func.sum(case((corrected, counts.n), else_=0)))
+            .where(*_within(stretch, wanted.platform), *only)
+            .group_by(by, counts.reviewed_label)
+        )
+        for number, label, n, wrong in await connection.execute(query):
+            before = found.get(number, Corrections(0, 0, dict.fromkeys(ShownLabel, 0)))
+            labels = before.labels | {ShownLabel(label): before.labels[ShownLabel(label)] + int(n)}
+            found[number] = Corrections(before.reviews + int(n), before.corrections + int(wrong), labels)
     return found
 
 
-def _reviewed_within(wanted: CountFilter) -> list[ColumnElement[bool]]:
+def _within(stretch: Stretch, platform: str | None) -> list[ColumnElement[bool]]:
     counts = reviewer_counts.c
-    from_: datetime | None = wanted.created_from
+    # By the hour there are no sums of all platforms.
+    everywhere = [] if stretch.bucket == HOUR else [counts.platform == ALL_PLATFORMS]
     return [
-        *([] if from_ is None else [counts.hour >= from_]),
-        *([] if wanted.created_to is None else [counts.hour < wanted.created_to]),
-        *([] if wanted.platform is None else [counts.platform == wanted.platform]),
+        counts.bucket == stretch.bucket,
+        *([] if stretch.begins is None else [counts.begins >= stretch.begins]),
+        *([] if stretch.ends is None else [counts.begins < stretch.ends]),
+        *(everywhere if platform is None else [counts.platform == platform]),
     ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from liuyan.store.batch import Arrival, Label, Tombstone
-from liuyan.store.types import in_utc
+from liuyan.store.ranges import DAY, HOUR, bucket_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,6 @@ Labelled = tuple[int, str, datetime, str, bool, str | None]
 # model, platform or ALL_PLATFORMS, HOUR or DAY (UTC), and when it begins
 CountSum = tuple[int, str, str, datetime]
 ALL_PLATFORMS = ""
-HOUR, DAY = "hour", "day"
 
 
 def apply(standing: Standing, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
@@ -141,7 +140,7 @@ def labelled_as(
     platform: str, created_at: datetime, predictions: Mapping[int, Prediction], review: str | None
 ) -> Iterator[Labelled]:
     """What one comment is counted as: once for each model that labelled it."""
-    hour = hour_of(created_at)
+    hour = bucket_of(HOUR, created_at)
     for model, prediction in predictions.items():
         yield model, platform, hour, prediction.label, prediction.uncertain, review
 
@@ -170,17 +169,12 @@ def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, list[int]]:
             review is not None,
             shown != label,
         )
-        day = hour.replace(hour=0)
+        day = bucket_of(DAY, hour)
         for key in ((model, ALL_PLATFORMS, HOUR, hour), (model, platform, HOUR, hour), (model, platform, DAY, day)):
             moved = sums.setdefault(key, [0] * len(kinds))
             for place, counts in enumerate(kinds):
                 moved[place] += n if counts else 0
     return sums
-
-
-def hour_of(time: datetime) -> datetime:
-    """The hour, in UTC, that ``time`` lies in."""
-    return in_utc(time).replace(minute=0, second=0, microsecond=0)
 
 
 def by_key(events: Sequence[Arrival | Tombstone]) -> dict[tuple[str, str], list[Arrival | Tombstone]]:

@@ -10,8 +10,9 @@ from liuyan.errors import UsageError
 from liuyan.store import audit
 from liuyan.store.audit import Actor
 from liuyan.store.batch import ModelRow
-from liuyan.store.decide import ALL_PLATFORMS, HOUR
+from liuyan.store.decide import ALL_PLATFORMS
 from liuyan.store.models import read_models
+from liuyan.store.ranges import HOUR
 from liuyan.store.store import Store
 from liuyan.store.tables import count_sums, models
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, select
 
 from liuyan.store.comments import Keyset, LabelSource, ShownLabel
-from liuyan.store.decide import hour_of
+from liuyan.store.ranges import HOUR, bucket_of
 from liuyan.store.store import Store
 from liuyan.store.tables import comments, reviewer_counts, reviews
 
@@ -80,7 +80,9 @@ async def list_reviews(store: Store, wanted: ReviewFilter, after: Keyset | None,
 async def count_done(store: Store, reviewer_number: int, since: datetime) -> int:
     """How many reviews somebody made in the hour of ``since`` and later, without those that were taken back."""
     of = reviewer_counts.c
-    query = select(func.sum(of.n)).where(of.hour >= hour_of(since), of.reviewer_number == reviewer_number)
+    query = select(func.sum(of.n)).where(
+        of.bucket == HOUR, of.begins >= bucket_of(HOUR, since), of.reviewer_number == reviewer_number
+    )
     async with store.reading() as connection:
         return int((await connection.execute(query)).scalar() or 0)
 

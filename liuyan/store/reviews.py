@@ -14,11 +14,12 @@ from sqlalchemy import func, select, update
 from liuyan.store.audit import JSON, Actor, record
 from liuyan.store.claim import Found, Key, lock_standing
 from liuyan.store.comments import LabelSource, ShownLabel, shown_model, text_digest
-from liuyan.store.decide import Labelled, Prediction, StandingReview, hour_of, labelled_as
+from liuyan.store.decide import ALL_PLATFORMS, Labelled, Prediction, StandingReview, labelled_as
 from liuyan.store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
 from liuyan.store.models import read_models
 from liuyan.store.opinions import Decision, undo
 from liuyan.store.queue import hold, let_go
+from liuyan.store.ranges import DAY, HOUR, MONTH, bucket_of
 from liuyan.store.retry import retried
 from liuyan.store.session import WriteSession
 from liuyan.store.store import Store
@@ -31,8 +32,10 @@ AT_ONCE = 500
 # In a count's key: a reviewer without an account, and no model.
 NOBODY = 0
 
-# hour of the review, reviewer, model, platform, label of the model, label of the review
-ReviewerCount = tuple[datetime, int, int, str, str, str]
+# time of the review, reviewer, model, platform, label of the model, label of the review
+Work = tuple[datetime, int, int, str, str, str]
+# bucket, when it begins, and the rest of the work; the platform may be ALL_PLATFORMS
+ReviewerCount = tuple[str, datetime, int, int, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,14 +280,26 @@ async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, Standi
     await move_label_counts(session, changes)
 
 
-def _work(session: WriteSession, actor: Actor, comment: _Locked, opinion: Opinion) -> ReviewerCount:
-    """The count of a reviewer's work that this review is in."""
+def _work(session: WriteSession, actor: Actor, comment: _Locked, opinion: Opinion) -> Work:
+    """What this review is counted as in its reviewer's work."""
     said = None if comment.prediction is None else comment.prediction.label
-    hour = hour_of(stored_time(session.now))
-    return hour, actor.user_number or NOBODY, comment.model or NOBODY, comment.key[0], said or "", opinion.label
+    return (
+        stored_time(session.now),
+        actor.user_number or NOBODY,
+        comment.model or NOBODY,
+        comment.key[0],
+        said or "",
+        opinion.label,
+    )
 
 
-async def _count(session: WriteSession, changes: Mapping[ReviewerCount, int]) -> None:
+async def _count(session: WriteSession, work: Mapping[Work, int]) -> None:
+    """Add to what reviewers did, in each bucket that it lies in."""
+    changes: Counter[ReviewerCount] = Counter()
+    for (at, reviewer, model, platform, *labels), n in work.items():
+        for bucket in (HOUR, DAY, MONTH):
+            for counted_as in (platform,) if bucket == HOUR else (platform, ALL_PLATFORMS):
+                changes[bucket, bucket_of(bucket, at), reviewer, model, counted_as, *labels] += n
     statements = session.statements
     await move_counts(session, changes, statements.add_reviewer_counts, statements.delete_zero_reviewer_counts)
 
@@ -351,5 +366,5 @@ async def _uncount(session: WriteSession, comment: _Locked, taken: Decision) -> 
     query = select(columns.reviewed_at, columns.from_model_number, columns.from_model_label)
     reviewed_at, model, said = (await session.connection.execute(query.where(columns.number == taken.number))).one()
     reviewer = taken.reviewer_number or NOBODY
-    counted = (hour_of(reviewed_at), reviewer, model or NOBODY, comment.key[0], said or "", taken.label)
+    counted = (reviewed_at, reviewer, model or NOBODY, comment.key[0], said or "", taken.label)
     await _count(session, {counted: -1})

@@ -124,12 +124,15 @@ reviews = Table(
     Column("withdraws", BigInteger),
 )
 
-# What reviewers did, by the hour in which they did it; what they took back is taken out. `model_number` and `label`
-# say what was shown to them; 0 stands for no reviewer's account or no model, an empty label for none.
+# What reviewers did, by the hour, day and month (UTC) in which they did it; what they took back is taken out. Days and
+# months stand for all platforms together too, with the platform left empty. `model_number` and `label` say what was
+# shown to them; 0 stands for no reviewer's account or no model, an empty label for none.
 reviewer_counts = Table(
     "reviewer_counts",
     metadata,
-    Column("hour", UtcDateTime, primary_key=True),
+    # hour, day or month
+    Column("bucket", ExactString(5), primary_key=True),
+    Column("begins", UtcDateTime, primary_key=True),
     Column("reviewer_number", BigInteger, primary_key=True, autoincrement=False),
     Column("model_number", BigInteger, primary_key=True, autoincrement=False),
     Column("platform", ExactString(32), primary_key=True),

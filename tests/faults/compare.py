@@ -93,9 +93,12 @@ def compare(installation: Installation, expected: Expected, archive: str, labell
     differences.duplicated += len(letters) - len({tuple(row[:3]) for row in letters})
     digests = {_digest(identity): up_to for identity, up_to in expected.erased_up_to.items()}
     differences.compare("erasures", digests, dict(installation.query("SELECT digest, erased_up_to FROM erasures")))
-    counts = installation.counts_that_differ()
-    differences.wrong += len(counts)
-    differences.examples += [f"hourly_counts: {count}" for count in counts[:EXAMPLES]]
+    for table, counts in (
+        ("hourly_counts", installation.counts_that_differ()),
+        ("count_sums", installation.sums_that_differ()),
+    ):
+        differences.wrong += len(counts)
+        differences.examples += [f"{table}: {count}" for count in counts[:EXAMPLES]]
     return differences
 
 

@@ -88,8 +88,14 @@ async def read_contents(store: Store) -> Contents:
 
 async def _work(connection: AsyncConnection) -> dict[tuple[int, int, str, str, str], int]:
     work: dict[tuple[int, int, str, str, str], int] = {}
+    coarser: dict[tuple[str, bool], int] = {}
     for row in await connection.execute(select(reviewer_counts)):
         assert row.n > 0
+        if row.bucket != "hour":
+            kind = (row.bucket, row.platform == "")
+            coarser[kind] = coarser.get(kind, 0) + row.n
+            continue
         key = (row.reviewer_number, row.model_number, row.platform, row.label, row.reviewed_label)
         work[key] = work.get(key, 0) + row.n
+    assert set(coarser.values()) <= {sum(work.values())} and len(coarser) in (0, 4)
     return work

@@ -62,7 +62,8 @@ def _reviews() -> None:
 def _counts() -> None:
     op.create_table(
         "reviewer_counts",
-        sa.Column("hour", UtcDateTime, primary_key=True),
+        sa.Column("bucket", ExactString(5), primary_key=True),
+        sa.Column("begins", UtcDateTime, primary_key=True),
         sa.Column("reviewer_number", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("model_number", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("platform", ExactString(32), primary_key=True),

@@ -1,0 +1,45 @@
+"""A range is covered once, by the coarsest buckets that fit."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liuyan.store.ranges import DAY, HOUR, MONTH, Stretch, bucket_of, cover
+
+TIMES = st.datetimes(datetime(2023, 11, 1), datetime(2026, 3, 1)).map(lambda time: time.replace(tzinfo=UTC))
+
+
+def test_two_years_are_months_with_days_and_hours_at_their_ends() -> None:
+    begins, ends = datetime(2024, 1, 30, 16, tzinfo=UTC), datetime(2026, 1, 2, 16, tzinfo=UTC)
+    found = [(one.bucket, one.begins, one.ends) for one in cover(begins, ends, (MONTH, DAY, HOUR))]
+    assert found == [
+        ("hour", begins, datetime(2024, 1, 31, tzinfo=UTC)),
+        ("day", datetime(2024, 1, 31, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)),
+        ("month", datetime(2024, 2, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)),
+        ("day", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)),
+        ("hour", datetime(2026, 1, 2, tzinfo=UTC), ends),
+    ]
+
+
+def test_open_ends_are_left_to_the_coarsest() -> None:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    assert cover(None, None, (MONTH, DAY, HOUR)) == [Stretch("month", None, None)]
+    assert cover(since, None, (DAY, HOUR)) == [Stretch("day", since, None)]
+    assert cover(None, since + timedelta(minutes=5), (DAY, HOUR)) == [
+        Stretch("day", None, since),
+        Stretch("hour", since, since + timedelta(minutes=5)),
+    ]
+
+
+@given(TIMES, st.timedeltas(timedelta(0), timedelta(days=400)))
+def test_each_moment_is_covered_once_and_buckets_are_whole(begins: datetime, length: timedelta) -> None:
+    at = begins
+    for stretch in cover(begins, begins + length, (MONTH, DAY, HOUR)):
+        assert stretch.begins == at
+        assert stretch.ends is not None
+        at = stretch.ends
+        if stretch.bucket != HOUR:
+            assert bucket_of(stretch.bucket, stretch.begins) == stretch.begins
+            assert bucket_of(stretch.bucket, stretch.ends) == stretch.ends
+    assert at == begins + length
