@@ -283,23 +283,17 @@ async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, Standi
 def _work(session: WriteSession, actor: Actor, comment: _Locked, opinion: Opinion) -> Work:
     """What this review is counted as in its reviewer's work."""
     said = None if comment.prediction is None else comment.prediction.label
-    return (
-        stored_time(session.now),
-        actor.user_number or NOBODY,
-        comment.model or NOBODY,
-        comment.key[0],
-        said or "",
-        opinion.label,
-    )
+    reviewer, model = actor.user_number or NOBODY, comment.model or NOBODY
+    return stored_time(session.now), reviewer, model, comment.key[0], said or "", opinion.label
 
 
 async def _count(session: WriteSession, work: Mapping[Work, int]) -> None:
     """Add to what reviewers did, in each bucket that it lies in."""
     changes: Counter[ReviewerCount] = Counter()
-    for (at, reviewer, model, platform, *labels), n in work.items():
+    for (at, reviewer, model, platform, said, label), n in work.items():
         for bucket in (HOUR, DAY, MONTH):
             for counted_as in (platform,) if bucket == HOUR else (platform, ALL_PLATFORMS):
-                changes[bucket, bucket_of(bucket, at), reviewer, model, counted_as, *labels] += n
+                changes[bucket, bucket_of(bucket, at), reviewer, model, counted_as, said, label] += n
     statements = session.statements
     await move_counts(session, changes, statements.add_reviewer_counts, statements.delete_zero_reviewer_counts)
 
