@@ -1,10 +1,14 @@
 """Dead letters: found, looked at, published again and put aside, with what they hold shown as it is."""
 
+from dataclasses import replace
+
 import pytest
 from playwright.async_api import expect
 
+from liuyan.api.admin.dead_letter_words import REASON_WORDS
 from liuyan.api.admin.dead_letters import readable, readable_line
 from liuyan.api.identity.roles import Role
+from liuyan.consumer.event import Reason
 from liuyan.store.letters import LetterFilter, LetterState, list_letters
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
@@ -43,7 +47,7 @@ async def test_letters_from_the_list_to_their_end(visits: Visits) -> None:
     await page.get_by_role("button", name="搁置所选").click()
     await expect(page.get_by_role("alert")).to_contain_text("已搁置 3 条死信")
     await page.get_by_label("状态").select_option("discarded")
-    await page.get_by_role("button", name="应用筛选条件").click()
+    await page.get_by_role("button", name="筛选", exact=True).click()
     assert await page.locator("tbody tr").count() == 3
     letters = await list_letters(feed.store, LetterFilter(states=frozenset()), 9)
     assert {letter.state for letter in letters} == {LetterState.DISCARDED}
@@ -88,3 +92,34 @@ def test_what_is_readable_is_text_and_the_rest_is_hexadecimal() -> None:
     assert readable("好".encode() * 9, limit=10) == "好好好"
     assert readable_line(b"\xff\x00") == "ff 00"
     assert readable_line("好".encode() * 999) == "好" * 170
+
+
+async def test_reasons_are_said_in_the_language_of_the_page(visits: Visits) -> None:
+    feed = visits.site.feed
+    refused = dead_letter(feed.offset, key=b"words:1")
+    detail = "field text: String should have at least 1 character"
+    await feed.send(
+        replace(refused, reason=Reason.INVALID_FIELD, detail=detail),
+        replace(dead_letter(feed.offset + 1), reason="of_another_version", detail="something new"),
+    )
+    page = await visits.open(Role.ADMIN, "/admin/dead-letters")
+    row = page.locator("tbody tr").filter(has_text="字段缺失或不符合约定")
+    await expect(row).to_contain_text("invalid_field")
+    await expect(row).to_contain_text(f"记录的说明： {detail}")
+    await expect(page.locator("tbody tr").filter(has_text="of_another_version")).to_have_count(1)
+    await page.get_by_label("原因").select_option("字段缺失或不符合约定")
+    await page.get_by_role("button", name="筛选", exact=True).click()
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await expect(page.get_by_label("原因")).to_have_value("invalid_field")
+    await shot(page, "dead-letters-reasons")
+    await check_accessibility(page)
+    await page.locator("tbody tr").get_by_role("link").click()
+    await expect(page.locator("main")).to_contain_text("字段缺失或不符合约定")
+    await expect(page.locator("main [lang=en]")).to_have_text(detail)
+    await shot(page, "dead-letter-reason")
+    english = await visits.open(Role.ADMIN, "/admin/dead-letters", language="en-US")
+    await expect(english.locator("tbody tr").filter(has_text="A field is missing")).to_have_count(1)
+
+
+def test_every_reason_of_the_contract_has_words() -> None:
+    assert set(REASON_WORDS) == set(Reason)

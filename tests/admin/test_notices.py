@@ -21,7 +21,7 @@ async def write(page: Page, title: str, body: str = "", **times: str) -> None:
     """Fill the form of a new notice and save it."""
     await page.goto("/admin/notices/new")
     await page.get_by_label("标题").fill(title)
-    await page.locator("#body").fill(body)
+    await page.get_by_label("正文").fill(body)
     for label, value in times.items():
         await page.get_by_label(label).fill(value)
     await page.get_by_role("button", name="保存").click()
@@ -34,7 +34,7 @@ async def test_a_notice_from_preview_to_its_end(visits: Visits) -> None:
     await shot(page, "notices-empty")
     await page.get_by_role("link", name="写第一条公告").click()
     await page.get_by_label("标题").fill("维护 <b>通知</b>")
-    await page.locator("#body").fill(BODY)
+    await page.get_by_label("正文").fill(BODY)
     await page.get_by_role("button", name="预览").click()
     preview = page.get_by_role("region", name="预览")
     await expect(preview).to_contain_text("<script>alert(1)</script>")

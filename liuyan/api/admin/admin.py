@@ -43,6 +43,11 @@ log = structlog.get_logger(__name__)
 class Site(BaseAdmin):
     """starlette-admin, with our error pages and what our templates use."""
 
+    def _register_translations(self) -> None:
+        """Ours after the library's own, which it merges for each site anew: where both have a sentence, ours counts."""
+        super()._register_translations()
+        install_translations()
+
     def _setup_templates(self) -> None:
         super()._setup_templates()
         env = self.templates.env
@@ -72,7 +77,6 @@ def mount_admin(app: FastAPI, services: Services) -> None:
 
     Raises SettingsError when the settings lack the secret that signs CSRF tokens and messages.
     """
-    install_translations()
     site = Site(
         title="留言 Liuyan",
         base_url=PATH,

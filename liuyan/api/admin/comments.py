@@ -12,6 +12,7 @@ from starlette_admin import route
 from starlette_admin.i18n import gettext, lazy_gettext
 
 from liuyan.api.admin.comment_filters import filter_form
+from liuyan.api.admin.dead_letter_words import reason_words
 from liuyan.api.admin.history import timeline
 from liuyan.api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
 from liuyan.api.admin.page import Page, identity_of, services_of
@@ -80,6 +81,7 @@ class CommentsPage(Page):
             "title": gettext("Comment %(id)s") % {"id": id},
             "label_words": LABEL_WORDS,
             "source_words": SOURCE_WORDS,
+            "reason_words": reason_words,
             "history_path": history_path,
             "script_words": _script_words(),
         }

@@ -15,6 +15,7 @@ from starlette_admin import route
 from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext, lazy_gettext, ngettext
 
+from liuyan.api.admin.dead_letter_words import REASON_WORDS, reason_words
 from liuyan.api.admin.page import Page, identity_of, number_in_path, number_or_none, services_of
 from liuyan.api.identity.roles import Role
 from liuyan.api.rest.dead_letter_schemas import MAXIMUM_NUMBERS
@@ -92,7 +93,8 @@ class DeadLettersPage(Page):
                 "filters": filters,
                 "states": LetterState,
                 "state_words": STATE_WORDS,
-                "reasons": sorted({letter.reason for letter in found}),
+                "reasons": _reasons({letter.reason for letter in found} | {filters.reason} - {""}),
+                "reason_words": reason_words,
                 "topics": sorted({letter.topic for letter in found}),
                 "readable_line": readable_line,
                 "waiting_since": await _waiting_since(services),
@@ -115,6 +117,7 @@ class DeadLettersPage(Page):
             "orders": orders,
             "states": LetterState,
             "state_words": STATE_WORDS,
+            "reason_words": reason_words,
             "readable": readable,
             "readable_line": readable_line,
             "shown_bytes": SHOWN_BYTES,
@@ -143,6 +146,11 @@ class DeadLettersPage(Page):
             return _back(form, filters)
         flash(request, _done(count, discards=discards), "success")
         return _back(form, filters)
+
+
+def _reasons(others: set[str]) -> list[str]:
+    """Every reason to choose from: the contract's, and those of ``others`` that it does not know."""
+    return [*REASON_WORDS, *sorted(others - set(REASON_WORDS))]
 
 
 def _done(count: int, *, discards: bool) -> str:

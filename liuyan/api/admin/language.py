@@ -82,18 +82,26 @@ def _accepted(header: str) -> Iterator[str]:
     return (tag for _, _, tag in sorted(wanted))
 
 
-@functools.cache
 def install_translations() -> None:
-    """Merge every ``translations/zh/*.po`` into the catalogs that ``gettext`` reads; once a process is enough."""
+    """Merge every ``translations/zh/*.po`` into the catalogs that ``gettext`` reads; the last to be merged wins."""
     target = translations["zh"]
     if not isinstance(target, Translations):
         raise TypeError("starlette-admin carries no Chinese catalog")
+    for catalog in _compiled():
+        target.merge(catalog)
+
+
+@functools.cache
+def _compiled() -> list[Translations]:
+    """Our catalogs as ``gettext`` wants them; compiled once a process."""
+    found = []
     for catalog in catalogs():
         compiled = io.BytesIO()
         with catalog.open("rb") as source:
             write_mo(compiled, read_po(source, locale="zh"))
         compiled.seek(0)
-        target.merge(Translations(compiled, domain="admin"))
+        found.append(Translations(compiled, domain="admin"))
+    return found
 
 
 def catalogs() -> list[Traversable]:

@@ -1,0 +1,27 @@
+"""What the contract's reasons mean to people; a reason that is not here is shown as the word that it is."""
+
+from starlette_admin.i18n import lazy_gettext
+
+# In the order of the contract; consumers of another version may know others.
+REASON_WORDS: dict[str, str] = {
+    "not_utf8": lazy_gettext("The value is not UTF-8"),
+    "not_json": lazy_gettext("The value is not JSON"),
+    "not_an_object": lazy_gettext("The value is no JSON object"),
+    "duplicate_keys": lazy_gettext("An object names a field twice"),
+    "nan": lazy_gettext("A number is NaN or infinite, which JSON does not know"),
+    "too_deep": lazy_gettext("The value is nested too deeply"),
+    "lone_surrogate": lazy_gettext("A text holds half a character"),
+    "invalid_field": lazy_gettext("A field is missing or not as agreed"),
+    "edited_before_created": lazy_gettext("It was edited before it was written"),
+    "from_the_future": lazy_gettext("Its time lies more than a day ahead"),
+    "missing_key": lazy_gettext("The record has no key"),
+    "invalid_key": lazy_gettext("The key is not platform:id"),
+    "key_contradicts_value": lazy_gettext("Key and value name different comments"),
+    "platform_not_allowed": lazy_gettext("The platform may not publish to this topic"),
+    "refused_by_database": lazy_gettext("The database refused it"),
+}
+
+
+def reason_words(reason: str) -> str:
+    """The reason in the language of the request."""
+    return str(REASON_WORDS.get(reason, reason))
