@@ -65,7 +65,7 @@ _BUCKETS = (
     ("platform", "day", "DATE(created_at)"),
 )
 _SHOWN = "COALESCE(review_label, label)"
-_SUMS = f"""INSERT INTO count_sums SELECT 1, {{platform}} AS platform_or_all, '{{bucket}}', {{begins}} AS begins,
+_SUMS = f"""INSERT INTO count_sums SELECT 1, '{{bucket}}', {{platform}} AS platform_or_all, {{begins}} AS begins,
     SUM(label = 'positive'), SUM(label = 'negative'), SUM(uncertain), SUM({_SHOWN} = 'positive'),
     SUM({_SHOWN} = 'unclear'), SUM({_SHOWN} = 'spam'), SUM(review_label IS NOT NULL), SUM({_SHOWN} <> label)
     FROM comments JOIN predictions ON comment_number = number GROUP BY platform_or_all, begins"""

@@ -180,9 +180,9 @@ async def read_model_number(connection: AsyncConnection, wanted: CountFilter) ->
 
 async def _platforms(connection: AsyncConnection, model: int) -> list[str]:
     """The platforms that have comments: with their names the hours of each are one range of the primary key."""
-    # A condition on the platform too would have MySQL read every row instead of one of each platform.
-    query = select(count_sums.c.platform).distinct().where(count_sums.c.model_number == model)
-    return [platform for platform in (await connection.execute(query)).scalars() if platform != ALL_PLATFORMS]
+    of = count_sums.c
+    query = select(of.platform).distinct().where(of.model_number == model, of.bucket == DAY)
+    return list((await connection.execute(query)).scalars())
 
 
 def _by_platform(wanted: CountFilter, model: int, platforms: Sequence[str]) -> list[Select[Any]]:

@@ -76,7 +76,7 @@ ABSENT = Standing()
 HourlyCount = tuple[int, str, datetime, str, bool]
 # The same, and the label of the review that stands
 Labelled = tuple[int, str, datetime, str, bool, str | None]
-# model, platform or ALL_PLATFORMS, HOUR or DAY (UTC), and when it begins
+# model, HOUR or DAY (UTC), platform or ALL_PLATFORMS, and when the bucket begins
 CountSum = tuple[int, str, str, datetime]
 ALL_PLATFORMS = ""
 
@@ -170,7 +170,7 @@ def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, list[int]]:
             shown != label,
         )
         day = bucket_of(DAY, hour)
-        for key in ((model, ALL_PLATFORMS, HOUR, hour), (model, platform, HOUR, hour), (model, platform, DAY, day)):
+        for key in ((model, HOUR, ALL_PLATFORMS, hour), (model, HOUR, platform, hour), (model, DAY, platform, day)):
             moved = sums.setdefault(key, [0] * len(kinds))
             for place, counts in enumerate(kinds):
                 moved[place] += n if counts else 0

@@ -256,9 +256,9 @@ count_sums = Table(
     "count_sums",
     metadata,
     Column("model_number", BigInteger, primary_key=True, autoincrement=False),
-    Column("platform", ExactString(32), primary_key=True),
     # hour or day
     Column("bucket", ExactString(4), primary_key=True),
+    Column("platform", ExactString(32), primary_key=True),
     Column("begins", UtcDateTime, primary_key=True),
     # What the model says.
     Column("positive", BigInteger, nullable=False),

@@ -27,15 +27,15 @@ FROM comments JOIN predictions ON predictions.comment_number = comments.number
 WHERE comments.review_label IS NOT NULL
 """
 SUMS = """
-INSERT INTO count_sums (model_number, platform, bucket, begins, {names})
-SELECT model_number, {platform}, '{bucket}', {begins}, {sums} FROM ({kinds}) AS kinds
+INSERT INTO count_sums (model_number, bucket, platform, begins, {names})
+SELECT model_number, '{bucket}', {platform}, {begins}, {sums} FROM ({kinds}) AS kinds
 GROUP BY model_number, {platform}, {begins}
 """
 
 
 def upgrade() -> None:
     """Add the table and fill it from what is there."""
-    key = ("model_number", sa.BigInteger), ("platform", ExactString(32)), ("bucket", ExactString(4))
+    key = ("model_number", sa.BigInteger), ("bucket", ExactString(4)), ("platform", ExactString(32))
     op.create_table(
         "count_sums",
         *(sa.Column(name, kind, primary_key=True, autoincrement=False) for name, kind in key),
