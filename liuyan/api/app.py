@@ -3,13 +3,13 @@
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from liuyan.api import documentation, problems
 from liuyan.api.admin.admin import mount_admin
 from liuyan.api.admin.language import ChooseLanguage
 from liuyan.api.admin.security import SecureAnswers
+from liuyan.api.hosts import CheckHost
 from liuyan.api.limits import MAXIMUM_BODY, LimitBody
 from liuyan.api.metrics import MeasureRequests, Metrics
 from liuyan.api.rest import (
@@ -71,7 +71,7 @@ def create_app(services: Services, metrics: Metrics) -> FastAPI:
     app.add_middleware(LimitBody, maximum=MAXIMUM_BODY)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(ChooseLanguage, default="en")
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=services.settings.allowed_hosts, www_redirect=False)
+    app.add_middleware(CheckHost, allowed_hosts=services.settings.allowed_hosts)
     app.add_middleware(SecureAnswers)
     # Outermost: where a request is from, and whether over TLS, everything inside asks.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(services.settings.trusted_proxies))

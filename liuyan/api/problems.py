@@ -135,8 +135,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def _problem(_: Request, error: ProblemError) -> Response:
-        errors = [FieldProblem(field=f"body.{error.field}", detail=error.detail)] if error.field else None
-        return _answer(error.status, error.code, error.detail, headers=error.headers, errors=errors)
+        return answer_of(error)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
@@ -164,6 +163,12 @@ def install(app: FastAPI) -> None:
         # The server logs the error with its traceback; the answer tells nothing of the inside.
         detail = gettext("Something went wrong on this side; the log of the API says what.")
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", detail)
+
+
+def answer_of(error: ProblemError) -> Response:
+    """The answer to a request that breaks a rule."""
+    errors = [FieldProblem(field=f"body.{error.field}", detail=error.detail)] if error.field else None
+    return _answer(error.status, error.code, error.detail, headers=error.headers, errors=errors)
 
 
 def _explain(request: Request, status: HTTPStatus, detail: str) -> tuple[str, str]:

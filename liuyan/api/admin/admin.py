@@ -16,7 +16,7 @@ from starlette_admin import BaseAdmin, I18nConfig, TimezoneConfig
 from starlette_admin.helpers import static_url
 from starlette_admin.i18n import gettext
 
-from liuyan.api.admin.forms import CheckForms, OldFormError, too_old
+from liuyan.api.admin.forms import CheckForms, OldFormError
 from liuyan.api.admin.gate import Gate
 from liuyan.api.admin.home import HomePage
 from liuyan.api.admin.language import (
@@ -67,7 +67,7 @@ class Site(BaseAdmin):
     async def _render_error(self, request: Request, exc: Exception = HTTPException(500)) -> Response:
         """A page in the layout; nothing of the inside is told."""
         status = exc.status_code if isinstance(exc, HTTPException) else _status_of(exc)
-        title, advice = too_old() if isinstance(exc, OldFormError) else _explain(status)
+        title, advice = exc.explain() if isinstance(exc, OldFormError) else _explain(status)
         context = {"title": title, "status": status, "advice": advice}
         return self._template_response(request, "error.html", context, status_code=status)
 

@@ -17,6 +17,24 @@ class OldFormError(HTTPException):
     def __init__(self) -> None:
         super().__init__(403)
 
+    def explain(self) -> tuple[str, str]:
+        """What happened, and what to do now."""
+        return (
+            gettext("This form is too old"),
+            gettext("Nothing was changed. Go back, load the page anew and send it again."),
+        )
+
+
+class ForeignFormError(OldFormError):
+    """The browser says that a page of another site sent a form."""
+
+    def explain(self) -> tuple[str, str]:
+        """What happened, and what to do now."""
+        return (
+            gettext("Another site sent this request: it is not done."),
+            gettext("If you meant to do this, open the page here and do it again. If not, all is well."),
+        )
+
 
 class CheckForms(CSRFMiddleware):
     """starlette-admin's check, whose own refusal is a line of plain text in English."""
@@ -32,11 +50,3 @@ class CheckForms(CSRFMiddleware):
         response = await super().dispatch(request, call_next)
         # What the app answers comes as a stream: a plain text is the library's own refusal.
         return await self._refuse(request, OldFormError()) if isinstance(response, PlainTextResponse) else response
-
-
-def too_old() -> tuple[str, str]:
-    """What happened to such a form, and what to do now."""
-    return (
-        gettext("This form is too old"),
-        gettext("Nothing was changed. Go back, load the page anew and send it again."),
-    )

@@ -5,12 +5,12 @@ from urllib.parse import urlencode
 
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette_admin.auth import AdminUser, BaseAuthProvider
-from starlette_admin.i18n import gettext
 
+from liuyan.api.admin.forms import ForeignFormError
 from liuyan.api.identity import csrf
 from liuyan.api.identity.identity import Identity
 from liuyan.store.errors import StoreError
@@ -53,8 +53,7 @@ class KeepOut:
             return
         request = Request(scope, receive)
         if request.method not in ("GET", "HEAD") and csrf.is_foreign(request):
-            refused = gettext("Another site sent this request: it is not done.")
-            await PlainTextResponse(refused, 403)(scope, receive, send)
+            await self._refuse(request, ForeignFormError(), send)
             return
         route = _matched(request)
         if route is not None:
@@ -66,9 +65,7 @@ class KeepOut:
         try:
             user = await self.gate.authenticate(request)
         except (StoreError, TimeoutError) as error:
-            # Nothing outside of here would answer this with a page and call it settled.
-            response: Response = await request.app.exception_handlers[Exception](request, error)
-            await response(scope, receive, send)
+            await self._refuse(request, error, send)
             return
         request.state.is_anonymous = user is None
         if user is not None:
@@ -81,6 +78,12 @@ class KeepOut:
             await self._send_to(request, "password")(scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+    async def _refuse(self, request: Request, error: Exception, send: Send) -> None:
+        """Answer with a page: nothing outside of here would do that and call it settled."""
+        request.state.identity = None
+        response: Response = await request.app.exception_handlers[Exception](request, error)
+        await response(request.scope, request.receive, send)
 
     def _send_to(self, request: Request, page: str) -> RedirectResponse:
         path = request.url_for(f"{request.app.state.ROUTE_NAME}:{page}").path
