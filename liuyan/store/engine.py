@@ -76,9 +76,16 @@ def _open_mysql(url: URL, seconds: int) -> AsyncEngine:
 
 def _open_sqlite(url: URL, seconds: int) -> AsyncEngine:
     engine = create_async_engine(url, connect_args={"timeout": seconds}, hide_parameters=True)
+    event.listen(engine.sync_engine, "do_connect", _open_first)
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _open_first(_dialect: object, _record: object, arguments: list[Any], _named: object) -> None:
+    """A file that cannot be opened fails here: in aiosqlite's thread the failure would outlive the event loop, and the
+    thread would print a traceback behind our sentence."""
+    sqlite3.connect(arguments[0]).close()
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

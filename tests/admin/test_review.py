@@ -406,3 +406,43 @@ async def test_a_comment_that_was_brought_back_does_not_come_twice(visits: Visit
     await stored(page)
     for n in range(6):
         assert await label(visits.site, "twice", str(n)) == ("unclear", "review")
+
+
+async def test_two_tabs_get_other_comments(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "tabs", 12)
+    first = await visits.open(Role.REVIEWER, "/admin/review?platform=tabs")
+    await shows(first, "tabs 的第 0 条")
+    second = await first.context.new_page()
+    await second.goto("/admin/review?platform=tabs")
+    await shows(second, "tabs 的第 4 条")
+    for page in (second, first, second):
+        await page.keyboard.press("2")
+        await page.keyboard.press("Enter")
+    await shows(first, "tabs 的第 1 条")
+    await shows(second, "tabs 的第 6 条")
+    await stored(first)
+    await stored(second)
+    assert [(await label(site, "tabs", str(n)))[1] == "review" for n in range(7)] == [1, 0, 0, 0, 1, 1, 0]
+    # What a tab held that is closed comes to the other one.
+    await second.close(run_before_unload=True)
+    for n in (1, 2, 3):
+        await shows(first, f"tabs 的第 {n} 条")
+        await first.keyboard.press("Enter")
+    await shows(first, "tabs 的第 6 条")
+
+
+async def test_the_same_comment_in_two_browsers_is_decided_once(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "browsers", 2)
+    first = await visits.open(Role.REVIEWER, "/admin/review?platform=browsers")
+    second = await visits.open(Role.REVIEWER, "/admin/review?platform=browsers")
+    for page in (first, second):
+        await shows(page, "browsers 的第 0 条")
+        await page.keyboard.press("2")
+        await page.keyboard.press("Enter")
+        await shows(page, "browsers 的第 1 条")
+        await stored(page)
+        await expect(page.locator("#message")).not_to_be_visible()
+        await expect(page.locator("#trouble")).not_to_be_visible()
+    assert [(one.label, one.stands) for one in (await history(site, "browsers", "0")).reviews] == [("negative", True)]

@@ -2,6 +2,7 @@
 // on the server, so that nobody else gets it; what is held is renewed while the page is open, and let go on leaving.
 import { rest } from "./rest.js";
 import { keyOf } from "./review-page.js";
+import { inTurn, others, tell } from "./review-tabs.js";
 
 // As many as a reviewer may work through while one answer is on its way.
 const AHEAD = 4;
@@ -56,19 +57,25 @@ export class Queue {
 
   /** This comment is before the reviewer: it is renewed, let go on leaving, and not asked for again. */
   hold(task) {
-    this.#held.set(keyOf(task.comment), task.comment);
+    this.#keep(task.comment);
   }
 
   /** The server holds this comment no longer for us: it was decided or skipped. */
   forget(comment) {
     this.#held.delete(keyOf(comment));
+    tell(this.#names());
   }
 
   /** Hold a comment and give it as it stands now, with its context. */
   async claim(comment) {
     const task = await rest("POST", "/reviews/claim", named(comment), { reload: false });
-    this.#held.set(keyOf(comment), task.comment);
+    this.#keep(task.comment);
     return task;
+  }
+
+  #keep(comment) {
+    this.#held.set(keyOf(comment), comment);
+    tell(this.#names());
   }
 
   #fetch() {
@@ -78,13 +85,11 @@ export class Queue {
 
   async #ask() {
     for (let wait = FIRST_PAUSE; ; wait = Math.min(2 * wait, LONGEST_PAUSE)) {
-      const held = this.#names();
       const asked = performance.now();
       try {
-        const answer = await rest("POST", "/reviews/next", { ...this.#wanted, count: AHEAD, held }, { reload: false });
+        const answer = await inTurn(() => this.#askOnce());
         this.#onTrouble(null);
         this.#onAnswer(answer, asked);
-        for (const task of answer.items) this.#take(task);
         // Time was up before one was found: the search goes on.
         if (answer.items.length || answer.searched_all) return;
         wait = FIRST_PAUSE;
@@ -97,6 +102,13 @@ export class Queue {
     }
   }
 
+  async #askOnce() {
+    const held = [...others(), ...this.#names()].slice(-NAMED_AT_MOST);
+    const answer = await rest("POST", "/reviews/next", { ...this.#wanted, count: AHEAD, held }, { reload: false });
+    for (const task of answer.items) this.#take(task);
+    return answer;
+  }
+
   /** What is held, the newest of it: more than one request may name is only held while decisions cannot be sent. */
   #names() {
     return [...this.#held.values()].slice(-NAMED_AT_MOST).map(named);
@@ -104,7 +116,7 @@ export class Queue {
 
   #take(task) {
     if (this.#held.has(keyOf(task.comment))) return;
-    this.#held.set(keyOf(task.comment), task.comment);
+    this.#keep(task.comment);
     this.#ahead.push(task);
   }
 
@@ -112,6 +124,7 @@ export class Queue {
   async #renew() {
     const comments = this.#names();
     if (!comments.length) return;
+    tell(comments);
     let kept;
     try {
       kept = new Set((await rest("POST", "/reviews/renew", { comments }, { reload: false })).comments.map(keyOf));
@@ -125,6 +138,7 @@ export class Queue {
 
   #releaseAll() {
     const comments = this.#names();
+    tell([]);
     if (comments.length) rest("POST", "/reviews/release", { comments }, { keepalive: true, reload: false }).catch(() => {});
   }
 }
