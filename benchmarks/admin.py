@@ -115,7 +115,7 @@ def _platform(chance: random.Random) -> str:
 
 
 ALL = CommentFilter()
-UNCERTAIN, AUDIT = QueueOrder.UNCERTAIN, QueueOrder.AUDIT
+UNCERTAIN, AUDIT, SECOND = QueueOrder.UNCERTAIN, QueueOrder.AUDIT, QueueOrder.SECOND_OPINION
 QUESTIONS: Sequence[Question] = (
     Question("list, newest", lambda store, _: _list(store, ALL)),
     Question("list, second page of a platform", lambda s, c: _second_page(s, CommentFilter(platform=_platform(c)))),
@@ -135,8 +135,14 @@ QUESTIONS: Sequence[Question] = (
     Question("review: next, uncertain", lambda s, c: _next(s, c, ALL, UNCERTAIN)),
     Question("review: next of a platform", lambda s, c: _next(s, c, CommentFilter(platform=_platform(c)), UNCERTAIN)),
     Question("review: next, audit", lambda s, c: _next(s, c, ALL, AUDIT)),
+    Question("review: next, second opinion", lambda s, c: _next(s, c, ALL, SECOND)),
+    Question(
+        "review: next, second opinion of a platform",
+        lambda s, c: _next(s, c, CommentFilter(platform=_platform(c)), SECOND),
+    ),
     Question("review: next, decide, let go", lambda s, c: _review(s, c, ALL, UNCERTAIN)),
     Question("review: remaining", lambda s, _: remaining(s, UNCERTAIN, ALL)),
+    Question("review: remaining, second opinion", lambda s, c: remaining(s, SECOND, ALL, c.randrange(1, 9))),
     Question("analytics: 30 days by day", lambda s, c: mix_over_time(s, _days(c), Bucket.DAY, SHANGHAI)),
     Question("analytics: 30 days by hour of week", lambda s, c: mix_by_hour_of_week(s, _days(c), SHANGHAI)),
     Question("analytics: 30 days by platform", lambda s, c: mix_by_platform(s, _days(c))),

@@ -22,7 +22,7 @@ from liuyan.store.search import ONLY_REVIEWS, CommentFilter, conditions
 from liuyan.store.session import WriteSession
 from liuyan.store.steps import Path, Place, walk
 from liuyan.store.store import Store
-from liuyan.store.tables import comments, predictions, review_claims, review_skips
+from liuyan.store.tables import comments, predictions, review_claims, review_skips, reviews
 from liuyan.store.types import stored_time, time_text
 
 CLAIM_TIME = timedelta(minutes=10)
@@ -38,10 +38,12 @@ COUNTED = 1_000
 
 
 class QueueOrder(StrEnum):
-    """Which comments come first: those of which the model is least certain, or the audit sample in its random order."""
+    """Which comments come first: those of which the model is least certain, the audit sample in its random order, or
+    those that others have reviewed and the reviewer has not, the newest review first."""
 
     UNCERTAIN = "uncertain"
     AUDIT = "audit"
+    SECOND_OPINION = "second_opinion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +100,9 @@ async def next_tasks(
 ) -> Tasks:
     """Claim at most ``limit`` comments for ``reviewer`` and give them, those that are most wanted first.
 
-    Never a comment that another one holds, that was reviewed, that this reviewer skipped lately, or one of ``without``,
-    (platform, id) of what the reviewer has already. Raises TransientStoreError, CommitUnknownError.
+    Never a comment that another one holds, that was reviewed (for a second opinion: by this reviewer), that this
+    reviewer skipped lately, or one of ``without``, (platform, id) of what the reviewer has already.
+    Raises TransientStoreError, CommitUnknownError.
     """
     now = datetime.now(UTC) if now is None else now
     until = now + CLAIM_TIME
@@ -107,14 +110,15 @@ async def next_tasks(
     for _ in range(LOOKS):
         async with store.reading() as connection:
             known = await read_models(connection)
-            route = _route(order, wanted, known)
+            route = _route(order, reviewer, wanted, known)
             if route is None:
                 return Tasks([], True, None)
             query = route.query.where(*_free(reviewer, now), *_not_among(without))
             seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
             found = await walk(connection, query, route.path, after, limit - len(held), seconds)
         after = found.place
-        held += await hold_free(store, [row.number for row in found.rows], reviewer, now, until)
+        numbers = [row.number for row in found.rows]
+        held += await hold_free(store, numbers, reviewer, now, until, reviewed=order is QueueOrder.SECOND_OPINION)
         if len(held) == limit or after is None or not found.rows:
             break
     return Tasks(await _tasks(store, held, until), after is None, after)
@@ -139,11 +143,11 @@ async def take(store: Store, reviewer: int, key: Key, now: datetime | None = Non
     return tasks[0]
 
 
-async def remaining(store: Store, order: QueueOrder, wanted: CommentFilter) -> Remaining:
-    """How many comments wait for a review, counted up to COUNTED and no longer than a search. Raises
-    TransientStoreError."""
+async def remaining(store: Store, order: QueueOrder, wanted: CommentFilter, reviewer: int | None = None) -> Remaining:
+    """How many comments wait for a review, counted up to COUNTED and no longer than a search; for a second opinion
+    those that wait for ``reviewer``'s. Raises TransientStoreError."""
     async with store.reading() as connection:
-        route = _route(order, wanted, await read_models(connection))
+        route = _route(order, reviewer, wanted, await read_models(connection))
         if route is None:
             return Remaining(0, False)
         seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
@@ -200,8 +204,10 @@ class _Route:
     query: Select[Any]
 
 
-def _route(order: QueueOrder, wanted: CommentFilter, known: Models) -> _Route | None:
+def _route(order: QueueOrder, reviewer: int | None, wanted: CommentFilter, known: Models) -> _Route | None:
     """How to go through the comments that wait; None where none can."""
+    if order is QueueOrder.SECOND_OPINION:
+        return _second_opinion_route(reviewer, wanted, known)
     if wanted.reviewed or wanted.label in ONLY_REVIEWS:
         return None
     models = [
@@ -224,6 +230,29 @@ def _route(order: QueueOrder, wanted: CommentFilter, known: Models) -> _Route | 
     said = _said(wanted)
     rest = replace(wanted, model=None, label=None, uncertain=None, probability_from=None, probability_to=None)
     return _Route(path, query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(*said, *conditions(rest, known)))
+
+
+def _second_opinion_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> _Route | None:
+    """Along the reviews, the newest first: those that stand, are another one's, and of a text of which the reviewer
+    has said nothing that was not taken back."""
+    unknown = wanted.model is not None and all(model.sha256 != wanted.model for model in known.values())
+    if unknown or wanted.reviewed is False:
+        return None
+    of, own, withdrawal = reviews.c, reviews.alias("own").c, reviews.alias("withdrawal").c
+    taken_back = exists().where(withdrawal.comment_number == own.comment_number, withdrawal.withdraws == own.number)
+    decided = exists().where(
+        own.comment_number == of.comment_number,
+        own.reviewer_number == reviewer,
+        own.withdraws.is_(None),
+        own.text == of.text,
+        ~taken_back,
+    )
+    # The row's own number is the index: both parts of a place are the same.
+    path = Path("PRIMARY", (), of.number, of.number, descending=True)
+    stands = (comments.c.number == of.comment_number) & (comments.c.review_number == of.number)
+    query = COMMENTS.add_columns(of.number).join_from(reviews, comments, stands)
+    others = (of.reviewer_number.is_distinct_from(reviewer), ~decided)
+    return _Route(path, query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(*others, *conditions(wanted, known)))
 
 
 def _said(wanted: CommentFilter) -> list[ColumnElement[bool]]:
@@ -253,16 +282,20 @@ def _not_among(without: Collection[Key]) -> list[ColumnElement[bool]]:
     return [tuple_(comments.c.platform, comments.c.id).not_in(list(without))] if without else []
 
 
-async def hold_free(store: Store, numbers: Sequence[int], reviewer: int, now: datetime, until: datetime) -> list[int]:
-    """Claim those of the comments that are still free and not being changed at this moment, in their order."""
+async def hold_free(
+    store: Store, numbers: Sequence[int], reviewer: int, now: datetime, until: datetime, *, reviewed: bool = False
+) -> list[int]:
+    """Claim those of the comments that are still free and not being changed at this moment, in their order; free are
+    those without a review, or those with one if ``reviewed``."""
     if not numbers:
         return []
 
     async def once() -> list[int]:
         async with store.writing() as session:
+            label = comments.c.review_label
             free = (
                 select(comments.c.number)
-                .where(comments.c.number.in_(numbers), comments.c.review_label.is_(None))
+                .where(comments.c.number.in_(numbers), label.is_not(None) if reviewed else label.is_(None))
                 .order_by(comments.c.number)
                 .with_for_update(skip_locked=True)
             )

@@ -70,7 +70,7 @@ async def walk(
     limit: int,
     seconds: float,
 ) -> Found:
-    """At most ``limit`` rows of ``query`` behind ``after``; it selects the path's columns under their names.
+    """At most ``limit`` rows of ``query`` behind ``after``; it selects the path's columns.
 
     A step is finished once it was begun: a walk takes somewhat longer than ``seconds`` at worst.
     Raises TransientStoreError.
@@ -90,7 +90,7 @@ async def walk(
         rows += (await connection.execute(within)).all()
         if len(rows) == limit:
             last = rows[-1]._mapping
-            return Found(rows, (last[path.first.name], last[path.second.name]))
+            return Found(rows, (last[path.first], last[path.second]))
         now = time.monotonic()
         if place is None or now - began >= seconds:
             return Found(rows, place)

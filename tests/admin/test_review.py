@@ -6,8 +6,10 @@ import pytest
 from playwright.async_api import Page, Route, expect
 
 from liuyan.api.identity.roles import Role
+from liuyan.store.audit import Actor
 from liuyan.store.batch import Label
-from liuyan.store.comments import CommentHistory, comment_history
+from liuyan.store.comments import CommentHistory, ShownLabel, comment_history
+from liuyan.store.reviews import Opinion, add_review
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import NARROW, PICTURES, check_accessibility, shot
 from tests.admin.seed import MARKUP
@@ -439,6 +441,7 @@ async def test_the_same_comment_in_two_browsers_is_decided_once(visits: Visits) 
     second = await visits.open(Role.REVIEWER, "/admin/review?platform=browsers")
     for page in (first, second):
         await shows(page, "browsers 的第 0 条")
+    for page in (first, second):
         await page.keyboard.press("2")
         await page.keyboard.press("Enter")
         await shows(page, "browsers 的第 1 条")
@@ -446,3 +449,43 @@ async def test_the_same_comment_in_two_browsers_is_decided_once(visits: Visits) 
         await expect(page.locator("#message")).not_to_be_visible()
         await expect(page.locator("#trouble")).not_to_be_visible()
     assert [(one.label, one.stands) for one in (await history(site, "browsers", "0")).reviews] == [("negative", True)]
+
+
+async def test_second_opinions_are_given_without_knowing_the_first(visits: Visits) -> None:
+    site = visits.site
+    await fill(site, "second", 3)
+    first = Actor(site.users[Role.ADMIN], "小管", "session", None)
+    for n, decided in enumerate((ShownLabel.SPAM, ShownLabel.NEGATIVE)):
+        comment = (await history(site, "second", str(n))).comment
+        assert comment is not None
+        await add_review(site.store, first, Opinion("second", str(n), comment.version, decided, "人人都这么说"))
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=second")
+    await shows(page, "second 的第 2 条")
+    await page.get_by_role("link", name="复核他人判断").click()
+    await shows(page, "second 的第 1 条")
+    await expect(page.locator("#remaining")).to_have_text("2")
+    await expect(page.locator("#reviews")).not_to_be_visible()
+    assert "人人都这么说" not in await page.content()
+    await expect(page.locator("#other-opinion")).to_have_text("您判断之后，这里会显示对方的判断。")
+    await shot(page, "review-second")
+    await check_accessibility(page)
+    await page.keyboard.press("2")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#other-opinion")).to_have_text("上一条评论：您与对方判断一致，都是“负面”。")
+    await shows(page, "second 的第 0 条")
+    await page.keyboard.press("1")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#other-opinion")).to_have_text("上一条评论：对方判断为“垃圾信息”，您判断为“正面”。")
+    await expect(page.locator(".empty-title")).to_have_text("没有符合筛选条件的待审核评论")
+    await shot(page, "review-second-done")
+    assert [(one.label, one.reviewer) for one in (await history(site, "second", "0")).reviews] == [
+        ("positive", "小审"),
+        ("spam", "小管"),
+    ]
+    await page.keyboard.press("z")
+    await shows(page, "second 的第 0 条")
+    await stored(page)
+    assert await label(site, "second", "0") == ("spam", "review")
+    await expect(page.locator("#other-opinion")).to_have_text("")
+    other = await visits.open(Role.ADMIN, "/admin/review?queue=second_opinion&platform=second&label=spam")
+    await expect(other.locator(".empty-title")).to_have_text("没有符合筛选条件的待审核评论")

@@ -170,6 +170,24 @@ async def test_a_second_opinion_stands_beside_the_first(api: Api, reviewer: Revi
     ]
 
 
+async def test_a_second_opinion_is_asked_without_telling_the_first(
+    api: Api, reviewer: Reviewer, second: Reviewer
+) -> None:
+    await fill(api, 2)
+    [task] = await reviewer.next()
+    await reviewer.review(task["comment"], "spam", reason="广告")
+    answer = await second.post("/next", {"queue": "second_opinion", "count": 5})
+    assert ids(answer["items"]) == ["0"]
+    assert answer["remaining"] == {"count": 1, "more": False}
+    [blind] = answer["items"]
+    assert (blind["comment"]["label"], blind["comment"]["label_source"], blind["reviews"]) == (None, None, [])
+    assert blind["comment"]["probability"] == 0.51
+    added = await second.review(blind["comment"], "positive")
+    assert (added["second_opinion"], added["from_label"], added["from_source"]) == (True, "spam", "review")
+    assert await second.next(5, queue="second_opinion") == []
+    assert await reviewer.next(5, queue="second_opinion") == []
+
+
 async def test_a_text_that_was_edited_meanwhile_is_not_reviewed(api: Api, reviewer: Reviewer) -> None:
     await fill(api, 1)
     [task] = await reviewer.next()

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import update
 
+from liuyan.store import queue, steps
 from liuyan.store.audit import Actor
 from liuyan.store.batch import Label
 from liuyan.store.comments import ShownLabel
@@ -69,10 +71,17 @@ def key(id: str) -> tuple[str, str]:
     return ("desk" if int(id) % 2 else "forum", id)
 
 
-async def decide(store: Store, id: str, label: ShownLabel = ShownLabel.SPAM) -> None:
+async def decide(store: Store, id: str, label: ShownLabel = ShownLabel.SPAM, *, by: int = LI) -> None:
     await add_review(
-        store, Actor(LI, "小李", "session", None), Opinion(*key(id), microseconds(minutes(int(id))), label)
+        store, Actor(by, f"审{by}", "session", None), Opinion(*key(id), microseconds(minutes(int(id))), label)
     )
+
+
+async def second(store: Store, reviewer: int, limit: int = 9, wanted: CommentFilter = ALL) -> Sequence[str]:
+    """Which comments wait for this reviewer's second opinion; all are let go again."""
+    found = ids(await next_tasks(store, reviewer, QueueOrder.SECOND_OPINION, wanted, limit, now=NOW))
+    await release(store, reviewer)
+    return found
 
 
 async def test_the_most_uncertain_come_first_and_nobody_gets_anothers(feed: Feed) -> None:
@@ -214,3 +223,66 @@ async def test_an_empty_store_has_an_empty_queue(store: Store) -> None:
     tasks = await next_tasks(store, LI, UNCERTAIN, ALL, 5)
     assert (tasks.items, tasks.searched_all) == ([], True)
     assert await remaining(store, UNCERTAIN, ALL) == Remaining(0, False)
+
+
+async def test_second_opinions_are_asked_on_what_others_decided_the_newest_first(feed: Feed) -> None:
+    store = feed.store
+    for id in ("3", "12", "5"):
+        await decide(store, id)
+    await decide(store, "7", by=WANG)
+    assert await second(store, WANG) == ["5", "12", "3"]
+    assert await second(store, WANG, 2) == ["5", "12"]
+    assert await second(store, LI) == ["7"]
+    assert await second(store, 9) == ["7", "5", "12", "3"]
+    assert await remaining(store, QueueOrder.SECOND_OPINION, ALL, WANG) == Remaining(3, False)
+    assert await second(store, WANG, wanted=CommentFilter(platform="forum")) == ["12"]
+    assert await second(store, WANG, wanted=CommentFilter(label=ShownLabel.SPAM)) == ["5", "12", "3"]
+    assert await second(store, WANG, wanted=CommentFilter(reviewed=False)) == []
+    assert await second(store, WANG, wanted=CommentFilter(model="f" * 64)) == []
+
+
+async def test_who_has_said_something_of_a_text_is_not_asked_again(feed: Feed) -> None:
+    store = feed.store
+    await decide(store, "3")
+    await decide(store, "3", by=WANG)
+    assert (await second(store, WANG), await second(store, LI)) == ([], [])
+    await undo_review(store, Actor(WANG, "审8", "session", None), *key("3"))
+    assert (await second(store, WANG), await second(store, LI)) == (["3"], [])
+    await decide(store, "3", by=WANG)
+    # Of a new text nobody has said anything, and then only Wang.
+    await feed.send(arrival("3", "改过的评论", platform="desk", created=3, edited=600))
+    assert (await second(store, WANG), await second(store, LI)) == ([], [])
+    edited = Opinion(*key("3"), microseconds(minutes(600)), ShownLabel.UNCLEAR)
+    await add_review(store, Actor(WANG, "审8", "session", None), edited)
+    assert (await second(store, WANG), await second(store, LI)) == ([], ["3"])
+
+
+async def test_second_opinions_are_held_and_skipped_as_all_are(feed: Feed) -> None:
+    store = feed.store
+    for id in ("3", "12", "5"):
+        await decide(store, id)
+    order = QueueOrder.SECOND_OPINION
+    assert ids(await next_tasks(store, WANG, order, ALL, 2, now=NOW)) == ["5", "12"]
+    assert ids(await next_tasks(store, 9, order, ALL, 2, now=NOW)) == ["3"]
+    assert ids(await next_tasks(store, WANG, order, ALL, 3, now=NOW, without=[key("5")])) == ["12"]
+    await skip(store, WANG, key("5"), now=NOW)
+    assert ids(await next_tasks(store, 9, order, ALL, 3, now=NOW, without=[key("3")])) == ["5"]
+    assert ids(await next_tasks(store, WANG, order, ALL, 3, now=NOW)) == ["12"]
+    assert await get(store, WANG, 1) == ["10"]
+
+
+async def test_long_ways_to_a_second_opinion_are_gone_in_steps(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = feed.store
+    monkeypatch.setattr(steps, "FIRST_STEP", 2)
+    await decide(store, "0", by=WANG)
+    for id in range(1, 20):
+        await decide(store, str(id))
+    monkeypatch.setattr(queue, "SEARCH_SECONDS", 0.0)
+    found, place = [], None
+    for _ in range(20):
+        tasks = await next_tasks(store, LI, QueueOrder.SECOND_OPINION, ALL, 1, after=place, now=NOW)
+        found += ids(tasks)
+        place = tasks.place
+        if tasks.searched_all:
+            break
+    assert found == ["0"]

@@ -19,6 +19,7 @@ from liuyan.store.comments import LabelSource
 QUEUE_WORDS = {
     QueueName.UNCERTAIN: lazy_gettext("Most uncertain first"),
     QueueName.AUDIT: lazy_gettext("Random audit"),
+    QueueName.SECOND_OPINION: lazy_gettext("Second opinion"),
 }
 
 
@@ -38,7 +39,7 @@ class ReviewPage(Page):
         return {
             "queue": queue,
             "explanation": _explanation(queue),
-            "nothing": _nothing(bool(typed.values)),
+            "nothing": _nothing(queue, bool(typed.values)),
             **await filter_form(request, typed),
             "queue_words": QUEUE_WORDS,
             "kept": urlencode(typed.values),
@@ -67,11 +68,18 @@ def _explanation(queue: QueueName) -> str:
         QueueName.AUDIT: gettext(
             "A random share of all comments: what you decide here shows how often the model is right."
         ),
+        QueueName.SECOND_OPINION: gettext(
+            "Others have decided these and you have not. Their labels are shown after yours, so that they do not sway "
+            "you; both are kept."
+        ),
     }[queue]
 
 
-def _nothing(filtered: bool) -> dict[str, str]:
+def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
     """What to do when the queue is empty."""
+    if queue is QueueName.SECOND_OPINION and not filtered:
+        advice = gettext("Look again when others have reviewed more, or go on with another queue.")
+        return {"title": gettext("There is nothing that others have decided and you have not"), "advice": advice}
     if filtered:
         advice = gettext("Widen the filter, or go on with another queue.")
         return {"title": gettext("No comment that waits fulfils this filter"), "advice": advice}
@@ -99,6 +107,11 @@ def _script_words() -> dict[str, object]:
         },
         "chosen": {label: gettext("Chosen: %(label)s") % {"label": words} for label, words in labels.items()},
         "stored": {label: gettext("Stored as %(label)s.") % {"label": words} for label, words in labels.items()},
+        "alsoSaid": {
+            label: gettext("On the comment before, you and the other reviewer agree: %(label)s.") % {"label": words}
+            for label, words in labels.items()
+        },
+        "hadSaid": gettext("On the comment before, the other reviewer had said {theirs}, and you {yours}."),
         "chooseFirst": gettext("Choose a label first"),
         "skipped": gettext("Skipped."),
         "undone": gettext("Undone."),

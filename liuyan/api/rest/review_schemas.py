@@ -34,6 +34,7 @@ class QueueName(StrEnum):
 
     UNCERTAIN = "uncertain"
     AUDIT = "audit"
+    SECOND_OPINION = "second_opinion"
 
 
 class CommentName(BaseModel):
@@ -66,7 +67,9 @@ class NextRequest(BaseModel):
 
     queue: QueueName = Field(
         QueueName.UNCERTAIN,
-        description="`uncertain`: those of which the model is least sure first; `audit`: the random sample.",
+        description="`uncertain`: those of which the model is least sure first; `audit`: the random sample; "
+        "`second_opinion`: what others have reviewed and you have not, the newest review first. Its items do not tell "
+        "what the others decided: `label` and `label_source` are null, and `reviews` is empty.",
     )
     filter: CommentFields = Field(
         CommentFields.model_validate({}), description="Only comments that fulfil this; in any queue."

@@ -69,14 +69,14 @@ async def next_reviews(services: TheServices, identity: AsReviewer, request: Nex
     Nobody else gets a comment while you hold it: ten minutes, longer if you renew it, and until you review, skip or
     release it. Where `searched_all` is false and there are no items, time was up before one was found: ask again.
     """
-    order = QueueOrder.AUDIT if request.queue is QueueName.AUDIT else QueueOrder.UNCERTAIN
+    order, show = QueueOrder(request.queue), _unswayed if request.queue is QueueName.SECOND_OPINION else _task
     wanted = request.filter.wanted()
     without = [(comment.platform, comment.id) for comment in request.held]
     async with asyncio.timeout(QUERY_SECONDS):
         tasks = await _look(services, identity, order, request, without)
-        waiting = await queue.remaining(services.store, order, wanted)
+        waiting = await queue.remaining(services.store, order, wanted, identity.user_number)
         return NextAnswer(
-            items=[await _task(services, task) for task in tasks.items],
+            items=[await show(services, task) for task in tasks.items],
             searched_all=tasks.searched_all,
             remaining=Remaining(count=waiting.count, more=waiting.more),
             done_today=await review_list.count_done(services.store, identity.user_number, _midnight(services)),
@@ -245,6 +245,14 @@ async def _task(services: Services, task: Task) -> ReviewTask:
     if task.earlier_versions or task.comment.label_source == "review":
         history = await comment_history(services.store, task.comment.platform, task.comment.id)
         shown.reviews = [CommentReview.model_validate(review) for review in history.reviews] if history else []
+    return shown
+
+
+async def _unswayed(_: Services, task: Task) -> ReviewTask:
+    """A task without what others decided: whoever knows it agrees more often than they would. It is not hidden by the
+    page but left out here, and the answer to the reviewer's own decision tells it (`from_label`)."""
+    shown = ReviewTask.model_validate(task)
+    shown.comment.label = shown.comment.label_source = None
     return shown
 
 

@@ -96,7 +96,7 @@ function accept() {
   const reason = find("reason").value.trim() || null;
   const order = sender.send(() => rest("POST", "/reviews", { platform, id, version, text_digest, label, reason }, { reload: false }));
   const decision = { task, label, order, undone: false };
-  order.answer.then(() => settled(decision), (problem) => refused(decision, problem));
+  order.answer.then((answer) => settled(decision, answer), (problem) => refused(decision, problem));
   goOn(decision);
 }
 
@@ -126,6 +126,7 @@ function undo() {
   if (!decision) return say(WORDS.nothingToUndo);
   decision.undone = true;
   showUndo();
+  if (find("other-opinion")) fill("other-opinion", "");
   if (current) queue.putFirst(current);
   if (decision.label) countDecision(-1);
   if (!sender.cancel(decision.order)) takeBack(decision);
@@ -153,8 +154,18 @@ function takeBack({ task, label, order }) {
 }
 
 /** The server holds a comment no longer that was decided; one that was brought back meanwhile stays before us. */
-function settled(decision) {
-  if (!decision.undone) queue.forget(decision.task.comment);
+function settled(decision, answer) {
+  if (decision.undone) return;
+  queue.forget(decision.task.comment);
+  if (decision.label && made.at(-1) === decision) showOther(answer);
+}
+
+/** In the queue of second opinions: what the other reviewer had said of the comment before. */
+function showOther({ label, from_label, second_opinion }) {
+  if (!find("other-opinion")) return;
+  if (!second_opinion) fill("other-opinion", "");
+  else if (from_label === label) fill("other-opinion", WORDS.alsoSaid[label]);
+  else fill("other-opinion", WORDS.hadSaid.replace("{theirs}", WORDS.labels[from_label]).replace("{yours}", WORDS.labels[label]));
 }
 
 /** A decision that was not stored: its comment comes next, as it stands now, and a sentence says why. */
