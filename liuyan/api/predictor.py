@@ -37,6 +37,11 @@ class Predictor:
         """SHA-256 of the artifact that answers."""
         return self._labeller.sha256
 
+    @property
+    def name(self) -> str:
+        """What the artifact is called."""
+        return self._labeller.name
+
     def words(self, text: str) -> list[str]:
         """The words that the model reads ``text`` as; from any thread."""
         return self._labeller.words(text)

@@ -2,8 +2,10 @@
 
 import pytest
 from playwright.async_api import Dialog, expect
+from sqlalchemy import update
 
 from liuyan.api.identity.roles import Role
+from liuyan.store.tables import models
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
 
@@ -16,6 +18,7 @@ async def test_a_model_is_activated_after_a_question(visits: Visits) -> None:
     second = await store.register_model("b" * 64, "<b>新模型</b>", 0.2, 0.8)
     page = await visits.open(Role.ADMIN, "/admin/models")
     old, new = page.get_by_role("row").filter(has_text=first.name), page.get_by_role("row").filter(has_text="<b>新模型")
+    await expect(page.locator("#other-model")).to_have_count(0)
     await expect(old).to_contain_text("已启用")
     await expect(old).to_contain_text("本服务已加载")
     await expect(new).to_contain_text("0.200 – 0.800")
@@ -38,3 +41,22 @@ async def test_a_model_is_activated_after_a_question(visits: Visits) -> None:
     active = await store.active_model()
     assert active is not None
     assert active.number == second.number
+    # The server keeps the model that it loaded, and says so until it is started anew.
+    warning = page.locator("#other-model")
+    await expect(warning).to_contain_text(f"本服务启动时加载的模型 {visits.site.services.predictor.name}")
+    await expect(warning).to_contain_text("已启用模型 <b>新模型</b> 的标签")
+    await expect(warning).to_contain_text("liuyan api serve")
+    await expect(warning).to_contain_text("b" * 12)
+    await shot(page, "models-other")
+    await check_accessibility(page)
+    await page.goto("/admin/detect")
+    await expect(warning).to_contain_text("LIUYAN_MODELS_DIR")
+    await shot(page, "detect-other-model")
+    await check_accessibility(page)
+    user = await visits.open(Role.USER, "/admin/detect")
+    await expect(user.locator("#other-model")).to_contain_text("管理员重新启动服务后")
+    await expect(user.locator("#other-model")).not_to_contain_text("LIUYAN_MODELS_DIR")
+    async with store.writing() as session:
+        await session.connection.execute(update(models).values(active=None))
+    await user.reload()
+    await expect(user.locator("#other-model")).to_have_count(0)

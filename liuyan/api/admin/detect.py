@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette_admin.i18n import gettext, lazy_gettext
 
 from liuyan.api.admin.label_words import LABEL_WORDS
+from liuyan.api.admin.loaded_model import other_model
 from liuyan.api.admin.page import Page
 from liuyan.api.limits import MAXIMUM_BODY
 from liuyan.api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT
@@ -23,6 +24,7 @@ class DetectPage(Page):
     async def context(self, request: Request) -> Mapping[str, object]:
         """The limits, and the words that the page's script says."""
         return {
+            "other_model": await other_model(request),
             "maximum_text": MAXIMUM_TEXT,
             "maximum_lines": MAXIMUM_FILE_LINES,
             "maximum_mebibytes": MAXIMUM_BODY // 2**20,

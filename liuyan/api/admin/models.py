@@ -11,6 +11,7 @@ from starlette_admin import route
 from starlette_admin.flash import flash
 from starlette_admin.i18n import gettext, lazy_gettext
 
+from liuyan.api.admin.loaded_model import other_model
 from liuyan.api.admin.page import Page, identity_of, number_in_path, services_of
 from liuyan.api.identity.roles import Role
 from liuyan.api.rest.models import read_models
@@ -29,7 +30,7 @@ class ModelsPage(Page):
 
     async def context(self, request: Request) -> Mapping[str, object]:
         """The models, the newest first."""
-        return {"models": await read_models(services_of(request))}
+        return {"models": await read_models(services_of(request)), "other_model": await other_model(request)}
 
     @route("/{number:int}/activate", methods=["POST"], name="model-activate")
     async def activate(self, request: Request) -> Response:

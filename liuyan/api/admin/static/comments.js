@@ -220,6 +220,6 @@ function showLabel(check, label, source) {
 }
 
 function message(kind, sentence, ...more) {
-  const alert = element("div", `alert alert-${kind}`, sentence, ...more);
+  const alert = element("div", `alert alert-${kind}`, element("div", "", sentence, ...more));
   find("message").replaceChildren(alert);
 }
