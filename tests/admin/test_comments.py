@@ -182,6 +182,11 @@ async def test_rows_are_low_and_the_whole_text_is_a_button_away(visits: Visits) 
     await expect(rows.first.get_by_role("button", name="收起")).to_have_attribute("aria-expanded", "true")
     await shot(page, "comments-whole-text")
     await check_accessibility(page)
+    english = await visits.open(Role.REVIEWER, "/admin/comments?platform=rows", language="en-US")
+    await shot(english, "comments-rows-english")
+    facts = english.locator(".comment-facts")
+    assert max(await english.locator(".comment-row").evaluate_all("rows => rows.map((row) => row.offsetHeight)")) <= 56
+    assert len(set(await facts.evaluate_all("all => all.map((one) => one.offsetLeft)"))) == 1
 
 
 async def test_cancelling_changes_nothing(visits: Visits) -> None:
