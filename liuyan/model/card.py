@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from liuyan.model.artifact import Artifact, read_artifact
-from liuyan.model.sources import SOURCES, UNKNOWN
+from liuyan.model.sources import OWN, SOURCES, UNKNOWN
 
 
 def write_card(folder: Path) -> None:
@@ -103,7 +103,7 @@ def _row(name: str, scores: dict[str, Any]) -> str:
 def _data(rows: dict[str, dict[str, int]]) -> str:
     lines = []
     for name in rows["train"]:
-        source = SOURCES.get(name, UNKNOWN)
+        source = (SOURCES | OWN).get(name, UNKNOWN)
         counts = " | ".join(f"{rows[part].get(name, 0):,}" for part in ("train", "validation", "test"))
         lines.append(f"| {name} | {counts} | {source.what} | {source.origin} | {source.licence} |")
     return "\n".join(lines)
