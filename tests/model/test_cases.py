@@ -25,8 +25,8 @@ FLOORS = {
     "mixed English": 6,
     "url mention topic": 6,
     "kaomoji": 6,
-    "negation": 10,
-    "contrast": 9,
+    "negation": 15,
+    "contrast": 10,
 }
 
 
