@@ -8,11 +8,18 @@ import pytest
 from sqlalchemy import Connection, inspect, select, text
 
 from liuyan.store.admin_tables import metadata
+from liuyan.store.audit import Actor
+from liuyan.store.batch import Label
+from liuyan.store.check import recount_sums
+from liuyan.store.comments import ShownLabel
 from liuyan.store.errors import ErasureKeyError, MigrationsPendingError
 from liuyan.store.migrate import migrate, newest_revision
+from liuyan.store.reviews import Opinion, add_review
 from liuyan.store.store import Store
 from liuyan.store.tables import comments, predictions
-from tests.store.feed import ERASURE_KEY
+from tests.store.conftest import ready_store
+from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes
+from tests.store.tables_read import read_contents
 
 TIME = "'2026-01-31 22:30:00.000000'"
 BEFORE_REVIEWS = (
@@ -73,6 +80,24 @@ async def test_comments_that_are_there_get_right_values(every_database_url: str)
             comment = (await connection.execute(select(comments))).one()
     assert [(row.reviewed, row.distance) for row in rows] == [(False, pytest.approx(0.4)), (False, pytest.approx(0.15))]
     assert (comment.review_label, comment.audit_rank) == (None, None)
+
+
+async def test_sums_are_filled_from_what_is_there(every_database_url: str) -> None:
+    async with await ready_store(every_database_url) as store:
+        feed = await feed_of(store)
+        await feed.send(*(arrival(str(n), uncertain=n == 4) for n in range(6)))
+        await feed.send(arrival("6", label=Label.NEGATIVE, probability=0.1), arrival("7", platform="desk"))
+        version = microseconds(minutes(0))
+        for id, label in (("0", ShownLabel.NEGATIVE), ("1", ShownLabel.POSITIVE), ("6", ShownLabel.SPAM)):
+            await add_review(store, Actor(7, "小李", "session", None), Opinion("forum", id, version, label))
+        kept = (await read_contents(store)).sums
+        async with store.engine.begin() as connection:
+            await connection.execute(text("DROP TABLE count_sums"))
+            await connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
+        await migrate(store.engine, lambda step: None)
+        assert (await read_contents(store)).sums == kept
+        assert await recount_sums(store) == []
+    assert len(kept) == 5
 
 
 async def test_steps_are_reported_once(every_database_url: str) -> None:
