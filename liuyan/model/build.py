@@ -8,41 +8,47 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact
-from liuyan.model.data import UNLABELLED, Comment
+from liuyan.model.data import UNLABELLED, Comment, read_held_out
 from liuyan.model.descent import Epoch
+from liuyan.model.hints import Hints, reduce
 from liuyan.model.negation import negations
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
 from liuyan.model.teachers import ensemble
 from liuyan.model.teachers.answers import Answers, Teacher, ask
 from liuyan.model.teachers.corpus import Corpus
-from liuyan.model.teachers.encoder_teacher import EncoderTeacher, train_encoder
-from liuyan.model.teachers.encoder_training import EncoderCheck, EncoderOptions
+from liuyan.model.teachers.encoder_teacher import OPTIONS, EncoderTeacher, encoder_path, train_encoder
+from liuyan.model.teachers.encoder_training import EncoderCheck
 from liuyan.model.teachers.gru import GruTeacher
 from liuyan.model.teachers.grus import GruEnsemble, train_grus
 from liuyan.model.teachers.linear import LinearTeacher
+from liuyan.model.teachers.variants import make_variants
 from liuyan.model.train import train
 
 # Validation comments of each set that teachers are weighed on.
 WEIGHED_ON = 500
+# Who is not asked about variants: it takes three times as long as the other encoder.
+SPARED = ("encoder e5",)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is built from what. ``encoder_comments`` 0, ``grus`` 0 and no ``linear`` leave these teachers out;
-    ``earlier`` are artifacts that teach too, ``start`` is the one that the student begins with; with ``asking`` False
-    only the answers on disk count."""
+    """What is built from what. ``encoders`` are the comments that each encoder is trained on; ``grus`` 0 and no
+    ``linear`` leave these teachers out; ``earlier`` are artifacts that teach too, ``start`` is the one that the student
+    begins with; with ``asking`` False only the answers on disk count; ``variants`` is the number of comments made out
+    of others."""
 
     student: Options
     gru: Options
-    encoder: EncoderOptions
-    encoder_comments: int
+    encoders: Mapping[str, int]
     grus: int
     earlier: Sequence[Path] = ()
     start: Artifact | None = None
     linear: bool = True
     asking: bool = True
+    variants: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,10 @@ class Telling:
 def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Telling) -> Mapping[str, object]:
     """Train what is not trained, ask what is not answered, train the student into ``output``; gives its metrics."""
     teachers = _teachers(corpus, recipe, cache, telling)
-    said = _ask(corpus, teachers, cache / "answers", recipe.asking, telling)
+    variants = _variants(corpus, recipe, telling.progress)
+    answers = _ask(corpus, variants, teachers, cache / "answers", recipe.asking, telling)
+    said = {name: one.known for name, one in answers.items()}
+    corpus = replace(corpus, unlabelled={**corpus.unlabelled, **variants})
     validation = corpus.parts["validation"]
     for line in judge(said, validation):
         telling.say(line)
@@ -67,11 +76,15 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
     start = recipe.start
     if start is not None:
         embedding, hidden = start.configuration.widths
-        options = replace(options, start=start.sha256, words=len(start.words), embedding=embedding, hidden=hidden)
+        if options.hidden < hidden:
+            raise UsageError(f"--hidden {options.hidden} is less than the {hidden} of --start: give that or more.")
+        options = replace(options, start=start.sha256, words=len(start.words), embedding=embedding)
     comments = _targets(corpus, said, options.teachers_share)
     if options.negations:
         comments = negations(options.negations) | comments
-    return train(comments, options, output, telling.progress, telling.epoch, resume=True, start=start)
+    hints = _hints(teachers, answers) if options.hints else None
+    options = replace(options, hints=options.hints if hints else 0.0)
+    return train(comments, options, output, telling.progress, telling.epoch, resume=True, start=start, hints=hints)
 
 
 def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> list[Teacher]:
@@ -83,26 +96,42 @@ def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> 
         paths = train_grus(corpus.chosen, recipe.gru, cache, telling.progress, telling.epoch, recipe.grus)
         learnt = {**corpus.parts["train"], **corpus.parts["validation"]}
         teachers.append(GruEnsemble(paths, learnt))
-    if recipe.encoder_comments:
-        path = cache / "encoder.pt"
-        for row in train_encoder(corpus, path, recipe.encoder, recipe.encoder_comments, telling.progress):
+    for name, comments in recipe.encoders.items():
+        path = encoder_path(cache, name)
+        for row in train_encoder(corpus, path, OPTIONS[name], comments, telling.progress):
             telling.check(row)
         teachers.append(EncoderTeacher(path))
     return teachers
 
 
+def _variants(corpus: Corpus, recipe: Recipe, report: Report) -> dict[str, str]:
+    texts = {**corpus.unlabelled, **{key: one.text for key, one in corpus.parts["train"].items()}}
+    taken = corpus.chosen.keys() | corpus.unlabelled.keys() | read_held_out()
+    return make_variants(texts, recipe.variants, recipe.student.seed, taken, report)
+
+
 def _ask(
-    corpus: Corpus, teachers: Sequence[Teacher], folder: Path, asking: bool, telling: Telling
-) -> dict[str, Mapping[str, float]]:
+    corpus: Corpus, variants: Mapping[str, str], teachers: Sequence[Teacher], folder: Path, asking: bool,
+    telling: Telling,
+) -> dict[str, Answers]:  # fmt: skip
     """What each teacher said, by its name."""
     texts = asked_first(corpus)
-    said: dict[str, Mapping[str, float]] = {}
+    said: dict[str, Answers] = {}
     for teacher in teachers:
-        answers = Answers(folder, teacher.digest)
+        answers = Answers(folder, teacher.digest, teacher.width)
         if asking:
-            ask(teacher, texts, answers, telling.progress)
-        said[teacher.name] = answers.known
+            asked = texts if teacher.name in SPARED else {**texts, **variants}
+            ask(teacher, asked, answers, telling.progress)
+        said[teacher.name] = answers
     return said
+
+
+def _hints(teachers: Sequence[Teacher], answers: Mapping[str, Answers]) -> Hints | None:
+    """The vectors of the last teacher that has any."""
+    for teacher in reversed(teachers):
+        if teacher.width:
+            return reduce(*answers[teacher.name].vectors())
+    return None
 
 
 def asked_first(corpus: Corpus) -> dict[str, str]:

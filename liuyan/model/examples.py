@@ -20,8 +20,9 @@ from liuyan.model.vocabulary import Vocabulary, choose_words
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Comments of one part: word numbers, target and weight of each, what its label says, and where it is from."""
+    """Comments of one part: digest, word numbers, target and weight of each, what its label says, where it is from."""
 
+    keys: Sequence[str]
     texts: list[tuple[int, ...]]
     targets: Tensor
     weights: Tensor
@@ -73,6 +74,7 @@ def _examples(
 ) -> Examples:
     chosen = [comments[key] for key in keys]
     return Examples(
+        keys=keys,
         texts=[vocabulary.look_up(segmented[key]) for key in keys],
         targets=torch.tensor([one.target for one in chosen]),
         weights=torch.tensor([one.weight * (options.rated_weight if one.rated else 1.0) for one in chosen]),

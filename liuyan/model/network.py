@@ -56,13 +56,15 @@ def embed(words: Sequence[str], width: int, composed: bool) -> nn.Module:
 class Network(nn.Module):
     """Logit of positive for a batch of texts. Trained with ``ComposedEmbedding``, kept and served with a plain one."""
 
-    def __init__(self, shape: Shape, dropout: float = 0.0, embedding: nn.Module | None = None) -> None:
+    def __init__(self, shape: Shape, dropout: float = 0.0, embedding: nn.Module | None = None, hints: int = 0) -> None:
+        """``hints`` is the width of the vectors that it guesses in training beside the logit; 0 guesses none."""
         super().__init__()
         self.shape = shape
         self.embedding = embedding or nn.Embedding(shape.words, shape.embedding)
         self.gru = nn.GRU(shape.embedding, shape.hidden, batch_first=True, bidirectional=True)
         self.output = nn.Linear(4 * shape.hidden, 1)
         self.dropout = nn.Dropout(dropout)
+        self.hint = nn.Linear(4 * shape.hidden, hints) if hints else None
 
     def forward(self, numbers: Tensor, lengths: Tensor) -> Tensor:
         """``numbers`` int64 (texts, steps), padded behind a text's end; ``lengths`` int64 (texts); logits (texts)."""
@@ -70,16 +72,22 @@ class Network(nn.Module):
         states, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=numbers.shape[1])
         valid = (torch.arange(numbers.shape[1]) < lengths[:, None])[:, :, None]
         maximum = states.masked_fill(~valid, -1.0).amax(1)  # a state lies within -1 .. 1
-        return self._pool(maximum, states.sum(1) / lengths[:, None])  # packing leaves zeros behind the end
+        mean = states.sum(1) / lengths[:, None]  # packing leaves zeros behind the end
+        return self._judge(torch.cat([maximum, mean], 1))
 
-    def forward_equal(self, numbers: Tensor) -> Tensor:
-        """Logits of texts that are all of one length: nothing to pack, which makes training several times as fast."""
+    def forward_equal(self, numbers: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Logits of texts that are all of one length, and the vectors (texts, hints) that it guesses for them.
+
+        There is nothing to pack, which makes training several times as fast.
+        """
         states, _ = self.gru(self.dropout(self.embedding(numbers)))
-        return self._pool(states.amax(1), states.mean(1))
+        pooled = self.dropout(torch.cat([states.amax(1), states.mean(1)], 1))
+        return self._judge(pooled), self.hint(pooled) if self.hint else None
 
     @torch.no_grad()
     def begin_with(self, weights: Mapping[str, Tensor]) -> None:
-        """Take the ``plain_weights`` of a network of the same shape; characters add nothing at first."""
+        """Take the ``plain_weights`` of a network as wide or narrower; characters add nothing at first."""
+        weights = widen(weights, self.state_dict())
         plain = weights["embedding.weight"]
         if isinstance(self.embedding, ComposedEmbedding):
             self.embedding.own.weight.copy_(plain)
@@ -91,13 +99,38 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def plain_weights(self) -> dict[str, Tensor]:
-        """The weights of the same network with a plain embedding: one vector a word."""
-        weights = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("embedding.")}
+        """The weights of the same network with a plain embedding, one vector a word, and without guesses of hints."""
+        kept = ("gru.", "output.")
+        weights = {name: tensor for name, tensor in self.state_dict().items() if name.startswith(kept)}
         return {"embedding.weight": self.embedding(torch.arange(self.shape.words)), **weights}
 
-    def _pool(self, maximum: Tensor, mean: Tensor) -> Tensor:
-        logits: Tensor = self.output(self.dropout(torch.cat([maximum, mean], 1)))
+    def _judge(self, pooled: Tensor) -> Tensor:
+        logits: Tensor = self.output(pooled)
         return logits[:, 0]
+
+
+def widen(weights: Mapping[str, Tensor], wider: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``weights`` of a network in the place of the first units of each block of a ``wider`` one, which says the same.
+
+    Old units hear nothing of the new ones, nor does the output, at first: they have to learn what they are good for.
+    """
+    hidden = weights["gru.weight_hh_l0"].shape[1]
+    width = wider["gru.weight_hh_l0"].shape[1]
+    widened = {"embedding.weight": weights["embedding.weight"]}
+    for name, new in wider.items():
+        if name == "output.weight":
+            blocks = torch.zeros(4, width)
+            blocks[:, :hidden] = weights[name].view(4, hidden)
+            widened[name] = blocks.view(1, -1)
+        elif name.startswith("gru."):
+            gates = new.clone().view(3, width, -1)
+            old = weights[name].view(3, hidden, -1)
+            gates[:, :hidden] = 0
+            gates[:, :hidden, : old.shape[2]] = old
+            widened[name] = gates.view_as(new)
+        elif name == "output.bias":
+            widened[name] = weights[name]
+    return widened
 
 
 def pad(texts: list[tuple[int, ...]]) -> tuple[Tensor, Tensor]:

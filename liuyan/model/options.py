@@ -10,9 +10,9 @@ class Options:
     ``rated_weight`` is what a comment labelled by its stars counts against one labelled by a person, ``reviews_weight``
     what a reviewed one does; ``uncertain_share`` is that of the uncertain band; ``teachers`` are the models (SHA-256)
     whose answers make ``teachers_share`` of the targets. ``start`` is the artifact (SHA-256) whose weights and words it
-    begins with. ``composed`` says whether a word's vector is composed of its characters' too. ``sample`` bounds the
-    comments to train on, 0 takes all. Training reads the head and the tail of ``longest_trained`` words, serving of
-    ``maximum_tokens``.
+    begins with, ``hints`` what the guess of a teacher's vector counts beside the logit. ``composed`` says whether a
+    word's vector is composed of its characters' too. ``sample`` bounds the comments to train on, 0 takes all. Training
+    reads the head and the tail of ``longest_trained`` words, serving of ``maximum_tokens``.
     """
 
     name: str = "liuyan-gru"
@@ -38,3 +38,4 @@ class Options:
     start: str = ""
     teachers: tuple[str, ...] = ()
     teachers_share: float = 0.7
+    hints: float = 0.0

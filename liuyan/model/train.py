@@ -14,6 +14,7 @@ from liuyan.model.card import write_card
 from liuyan.model.data import Comment, Part, part_of, simplified_characters
 from liuyan.model.descent import Descent, Epoch
 from liuyan.model.examples import Examples, prepare
+from liuyan.model.hints import Hints
 from liuyan.model.measure import calibrate, count, measure, validate
 from liuyan.model.network import Network, Shape, embed
 from liuyan.model.options import Options
@@ -31,19 +32,20 @@ def train(
     *,
     resume: bool = False,
     start: Artifact | None = None,
+    hints: Hints | None = None,
     part: Callable[[str], Part] = part_of,
 ) -> Mapping[str, Any]:
     """Train on ``comments`` (by digest) and write the artifact to ``output``, anew whenever validation got better.
 
     With ``resume`` it goes on where a training into ``output`` was interrupted, if there is one. ``start`` is an
-    artifact whose words and weights are begun with. Gives the metrics that are stored with the artifact. Raises
-    UsageError when there are too few comments, when ``output`` cannot be a folder, or when what is to be resumed was
-    told otherwise.
+    artifact whose words and weights are begun with, ``hints`` are guessed beside the labels. Gives the metrics that are
+    stored with the artifact. Raises UsageError when there are too few comments, when ``output`` cannot be a folder, or
+    when what is to be resumed was told otherwise.
     """
     _make_folder(output)
     simplified = simplified_characters()
     parts, words = prepare(comments, options, simplified, part, start.words if start else None, progress)
-    descent = _begin(parts["train"], words, options, start)
+    descent = _begin(parts["train"], words, options, start, hints)
     checkpoint = output / CHECKPOINT
     if resume and checkpoint.exists():
         descent.load(checkpoint)
@@ -71,14 +73,17 @@ def _make_folder(output: Path) -> None:
         raise UsageError(f"The folder {output} cannot be made: {error.strerror}; name another as --output.") from error
 
 
-def _begin(examples: Examples, words: Sequence[str], options: Options, start: Artifact | None) -> Descent:
+def _begin(
+    examples: Examples, words: Sequence[str], options: Options, start: Artifact | None, hints: Hints | None
+) -> Descent:
     """A network at its random start under the seed, or at that of ``start``."""
     torch.manual_seed(options.seed)
     shape = Shape(len(words), options.embedding, options.hidden)
-    network = Network(shape, options.dropout, embed(words, options.embedding, options.composed))
+    embedding = embed(words, options.embedding, options.composed)
+    network = Network(shape, options.dropout, embedding, hints.width if hints else 0)
     if start is not None:
         network.begin_with(start.weights)
-    return Descent(network, examples, options)
+    return Descent(network, examples, options, hints)
 
 
 def _write(

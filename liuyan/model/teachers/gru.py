@@ -5,6 +5,7 @@ from math import log
 from pathlib import Path
 
 from liuyan.model.labeller import load_labeller
+from liuyan.model.teachers.answers import Reply
 
 # A probability in float64 can be 1; its logit cannot.
 CLOSEST = 1e-7
@@ -13,14 +14,16 @@ CLOSEST = 1e-7
 class GruTeacher:
     """The artifact in a folder; its digest is the artifact's."""
 
+    width = 0
+
     def __init__(self, path: Path | None) -> None:
         """``path`` None is the shipped artifact. Raises ArtifactError."""
         self._labeller = load_labeller(path, answer_cache_size=0)
         self.digest = self._labeller.sha256
         self.name = f"gru {self.digest[:8]}"
 
-    def answer(self, comments: Mapping[str, str]) -> list[float]:
+    def answer(self, comments: Mapping[str, str]) -> Reply:
         """Calibrated logits for texts by their digests."""
         probabilities = (one.probability for one in self._labeller.predict(list(comments.values())))
         bounded = (min(max(one, CLOSEST), 1 - CLOSEST) for one in probabilities)
-        return [log(one / (1 - one)) for one in bounded]
+        return Reply([log(one / (1 - one)) for one in bounded])

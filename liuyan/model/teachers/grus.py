@@ -16,6 +16,7 @@ from liuyan.model.descent import Epoch
 from liuyan.model.folds import fold_of, part_in_fold
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
+from liuyan.model.teachers.answers import Reply
 from liuyan.model.teachers.gru import GruTeacher
 from liuyan.model.train import train
 
@@ -50,6 +51,7 @@ class GruEnsemble:
     """The GRUs of ``train_grus``, asked as the linear teacher is."""
 
     name = "grus"
+    width = 0
 
     def __init__(self, paths: Sequence[Path], learnt: Mapping[str, Comment]) -> None:
         """``learnt`` by digest are the comments of train and validation parts. Raises ArtifactError."""
@@ -59,7 +61,7 @@ class GruEnsemble:
         self.digest = hashlib.sha256(sums).hexdigest()
         self._grus: list[GruTeacher] = []
 
-    def answer(self, comments: Mapping[str, str]) -> list[float]:
+    def answer(self, comments: Mapping[str, str]) -> Reply:
         """Logits; of a comment that they learnt from, that of the GRU which did not see it."""
         self._grus = self._grus or [GruTeacher(path) for path in self._paths]
         said: dict[str, list[float]] = {key: [] for key in comments}
@@ -69,6 +71,6 @@ class GruEnsemble:
                 for key, text in comments.items()
                 if key not in self._learnt or fold_of(key, len(self._grus)) == number
             }
-            for key, logit in zip(asked, gru.answer(asked), strict=True):
+            for key, logit in zip(asked, gru.answer(asked).logits, strict=True):
                 said[key].append(logit)
-        return [sum(logits) / len(logits) for logits in said.values()]
+        return Reply([sum(logits) / len(logits) for logits in said.values()])

@@ -16,6 +16,7 @@ from liuyan.model.data import Comment
 from liuyan.model.features import words_and_pairs
 from liuyan.model.folds import fold_of
 from liuyan.model.progress import Report
+from liuyan.model.teachers.answers import Reply
 
 FOLDS = 5
 COST = 0.2
@@ -25,6 +26,7 @@ class LinearTeacher:
     """Learns when it is asked for the first time: minutes, so that nothing but its answers is kept."""
 
     name = "linear"
+    width = 0
 
     def __init__(self, comments: Mapping[str, Comment], report: Report) -> None:
         """``comments`` by digest are those to learn from."""
@@ -36,7 +38,7 @@ class LinearTeacher:
         self.digest = content.hexdigest()
         self._decide: Callable[[Sequence[str]], NDArray[numpy.float64]] | None = None
 
-    def answer(self, comments: Mapping[str, str]) -> list[float]:
+    def answer(self, comments: Mapping[str, str]) -> Reply:
         """Margins; of a comment that it learnt from, that of the model which did not see it."""
         if self._decide is None:
             self._decide = self._learn()
@@ -44,8 +46,7 @@ class LinearTeacher:
         seen = [key in self._comments for key in comments]
         folds = [fold_of(key, FOLDS) for key in comments]
         own = margins[numpy.arange(len(folds)), folds]
-        answers: list[float] = numpy.where(seen, own, margins.mean(1)).tolist()
-        return answers
+        return Reply(numpy.where(seen, own, margins.mean(1)).tolist())
 
     def _learn(self) -> Callable[[Sequence[str]], NDArray[numpy.float64]]:
         """Gives a function from texts to margins (texts, folds)."""

@@ -14,24 +14,12 @@ import torch
 from torch import Tensor
 
 from liuyan.errors import UsageError
+from liuyan.model.teachers.pretrained import Sizes
 
 MAGIC = b"E5S1"
 # A block of a matrix in 4 bits: a scale in float16 and 32 weights, the first 16 in the low halves of 16 bytes.
 BLOCK = numpy.dtype([("scale", "<f2"), ("weights", "u1", 16)])
 SPACE = "\u2581"
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """Width of a vector, layers, heads, width between, vocabulary, longest text in pieces, epsilon of the norms."""
-
-    width: int
-    layers: int
-    heads: int
-    inner: int
-    vocabulary: int
-    longest: int
-    epsilon: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy
 import pytest
 
 from liuyan.model.data import Comment, digest
 from liuyan.model.folds import fold_of
 from liuyan.model.teachers import ensemble
-from liuyan.model.teachers.answers import Answers, ask
+from liuyan.model.teachers.answers import Answers, Reply, ask
 from liuyan.model.teachers.gru import GruTeacher
 from liuyan.model.teachers.linear import FOLDS, LinearTeacher
 
@@ -18,32 +19,40 @@ def quiet(what: str, done: int, total: int) -> None:
 
 
 class Counting:
-    """A teacher that says how long a text is, and remembers what it was asked."""
+    """A teacher that says how long a text is, with a vector of so many, and remembers what it was asked."""
 
     name = "counting"
     digest = "c0ffee" * 8
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
+        self.width = width
         self.asked: list[str] = []
 
-    def answer(self, comments: Mapping[str, str]) -> list[float]:
+    def answer(self, comments: Mapping[str, str]) -> Reply:
         self.asked += comments.values()
-        return [float(len(text)) for text in comments.values()]
+        lengths = [len(text) for text in comments.values()]
+        vectors = numpy.array([[length] * self.width for length in lengths], numpy.float16)
+        return Reply(list(map(float, lengths)), vectors if self.width else None)
 
 
-def test_nothing_is_asked_twice(tmp_path: Path) -> None:
-    teacher = Counting()
+@pytest.mark.parametrize("width", [0, 3])
+def test_nothing_is_asked_twice(tmp_path: Path, width: int) -> None:
+    teacher = Counting(width)
     texts = {digest(text): text for text in ("一", "一二", "一二三")}
-    ask(teacher, texts, Answers(tmp_path, teacher.digest), quiet)
+    ask(teacher, texts, Answers(tmp_path, teacher.digest, width), quiet)
     with (tmp_path / f"{teacher.digest[:32]}.answers").open("ab") as stream:
         stream.write(b"half a")  # a kill in the middle of a record
     more = texts | {digest("一二三四"): "一二三四"}
-    again = Answers(tmp_path, teacher.digest)
+    again = Answers(tmp_path, teacher.digest, width)
     ask(teacher, more, again, quiet)
     assert teacher.asked == ["一", "一二", "一二三", "一二三四"]
-    known = Answers(tmp_path, teacher.digest).known
+    known = Answers(tmp_path, teacher.digest, width).known
     assert known == {key: float(len(text)) for key, text in more.items()}
     assert again.known == known
+    keys, vectors = again.vectors()
+    assert {key: vector.tolist() for key, vector in zip(keys, vectors, strict=True)} == {
+        key: [float(len(text))] * width for key, text in more.items()
+    }
 
 
 def test_the_linear_teacher_did_not_see_what_it_is_asked_about(few_comments: dict[str, Comment]) -> None:
@@ -51,8 +60,8 @@ def test_the_linear_teacher_did_not_see_what_it_is_asked_about(few_comments: dic
     odd = Comment("唯独此句唯独此句，很好很好", False, "made_up", 0.0)
     comments = few_comments | {digest(odd.text): odd}
     teacher = LinearTeacher(comments, quiet)
-    assert teacher.answer({digest(odd.text): odd.text})[0] > 0
-    answers = teacher.answer({key: one.text for key, one in few_comments.items()})
+    assert teacher.answer({digest(odd.text): odd.text}).logits[0] > 0
+    answers = teacher.answer({key: one.text for key, one in few_comments.items()}).logits
     right = [(answer > 0) == one.positive for answer, one in zip(answers, few_comments.values(), strict=True)]
     assert sum(right) / len(right) > 0.99
     assert {fold_of(key, FOLDS) for key in few_comments} == set(range(FOLDS))
@@ -60,7 +69,7 @@ def test_the_linear_teacher_did_not_see_what_it_is_asked_about(few_comments: dic
 
 
 def test_an_artifact_as_a_teacher(tiny_artifact: Path) -> None:
-    good, bad = GruTeacher(tiny_artifact).answer({"a": "早餐很好，喜欢", "b": "早餐很差，讨厌"})
+    good, bad = GruTeacher(tiny_artifact).answer({"a": "早餐很好，喜欢", "b": "早餐很差，讨厌"}).logits
     assert good > 1
     assert bad < -1
 

@@ -8,7 +8,7 @@ import pytest
 from liuyan.errors import LiuyanError
 from liuyan.model.data import Comment, Part, part_of
 from liuyan.model.teachers.corpus import Corpus
-from liuyan.model.teachers.encoder_teacher import EncoderTeacher, train_encoder
+from liuyan.model.teachers.encoder_teacher import EncoderTeacher, encoder_path, train_encoder
 from liuyan.model.teachers.encoder_training import EncoderOptions
 from liuyan.model.teachers.packed import find_packed
 
@@ -38,7 +38,10 @@ def test_trained_asked_and_trained_on(corpus: Corpus, tmp_path: Path) -> None:
     teacher = EncoderTeacher(path)
     texts = {"a": "早餐很好", "b": "早餐很差，再也不来了"}
     other_way = dict(reversed(texts.items()))
-    assert teacher.answer(texts) == pytest.approx(teacher.answer(other_way)[::-1], abs=0.02)
+    said, again = teacher.answer(texts), teacher.answer(other_way)
+    assert said.logits == pytest.approx(again.logits[::-1], abs=0.02)
+    assert said.vectors is not None
+    assert said.vectors.shape == (2, teacher.width)
     assert EncoderTeacher(path).digest == teacher.digest
 
 
@@ -46,3 +49,8 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(LiuyanError, match=r"pip install liuyan\[training\]"):
         find_packed()
+
+
+def test_an_encoder_that_nobody_knows(tmp_path: Path) -> None:
+    with pytest.raises(LiuyanError, match="There is no encoder bert: name one of e5, bge"):
+        encoder_path(tmp_path, "bert")

@@ -1,0 +1,57 @@
+"""Hints are a teacher's vectors in few numbers; a network learns to guess them beside the labels."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy
+import torch
+
+from liuyan.model.artifact import read_artifact
+from liuyan.model.data import Comment
+from liuyan.model.hints import COMPONENTS, Hints, missed, reduce
+from liuyan.model.options import Options
+from liuyan.model.train import train
+
+OPTIONS = Options(epochs=6, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
+
+
+def test_the_components_keep_what_the_vectors_tell_apart() -> None:
+    """Vectors of 200 numbers that are made of three: no distance between two of them is lost."""
+    generator = numpy.random.default_rng(1)
+    vectors = (generator.normal(size=(500, 3)) @ generator.normal(size=(3, 200)) + 7).astype(numpy.float16)
+    hints = reduce([str(row) for row in range(500)], vectors)
+    assert hints.width == COMPONENTS
+    kept = hints.vectors.float()
+    assert abs(float(kept.square().sum(1).mean()) - 1) < 0.01
+    wanted = torch.cdist(torch.from_numpy(vectors.astype(numpy.float32)), torch.from_numpy(vectors[:9].astype("f4")))
+    found = torch.cdist(kept, kept[:9])
+    assert torch.allclose(found, wanted * (found.sum() / wanted.sum()), atol=0.02)
+
+
+def test_what_is_missed_is_a_share_of_the_variance() -> None:
+    vectors = torch.nn.functional.normalize(torch.randn(50, 4), dim=1)
+    weights = torch.rand(50)
+    assert float(missed(vectors, vectors, weights)) == 0
+    assert abs(float(missed(torch.zeros(50, 4), vectors, weights)) - 1) < 1e-5
+    half = torch.tensor([1.0] * 25 + [0.0] * 25)
+    assert float(missed(torch.where(half[:, None] > 0, vectors, 0), vectors, half)) == 0
+
+
+def test_a_network_learns_from_hints_alone(few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    """Targets that say nothing, hints that say all: words that hints tell apart come to lie apart."""
+    silent = {key: Comment(one.text, one.positive, one.source, 0.5) for key, one in few_comments.items()}
+    told = torch.tensor([[1.0 if one.positive else -1.0] for one in silent.values()])
+    hints = Hints({key: row for row, key in enumerate(silent)}, told.half())
+
+    def apart(name: str, hints: Hints | None) -> float:
+        options = replace(OPTIONS, hints=1.0)
+        train(silent, options, tmp_path / name, lambda what, done, total: None, lambda epoch: None, hints=hints)
+        made = read_artifact(tmp_path / name)
+        vectors = {
+            word: made.weights["embedding.weight"][made.words.index(word)] for word in ("满意", "漂亮", "失望", "讨厌")
+        }
+        same = torch.dist(vectors["满意"], vectors["漂亮"]) + torch.dist(vectors["失望"], vectors["讨厌"])
+        other = torch.dist(vectors["满意"], vectors["失望"]) + torch.dist(vectors["漂亮"], vectors["讨厌"])
+        return float(other / same)
+
+    assert apart("hinted", hints) > 1.5 * apart("silent", None)
