@@ -6,7 +6,7 @@ that is shown.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -21,7 +21,7 @@ from sqlalchemy.types import BigInteger
 from liuyan.store.bulk import SUMMED
 from liuyan.store.decide import ALL_PLATFORMS
 from liuyan.store.models import read_models
-from liuyan.store.ranges import DAY, HOUR, cover
+from liuyan.store.ranges import DAY, HOUR, Stretch, cover, within
 from liuyan.store.store import Store
 from liuyan.store.tables import count_sums
 
@@ -150,11 +150,14 @@ async def _count(store: Store, wanted: CountFilter, numbered: Numbered | None) -
         if model is None:
             return []
         if numbered is None:
+            group: ColumnElement[Any] = count_sums.c.platform
+            buckets = [DAY, HOUR]
             platforms = [wanted.platform] if wanted.platform else await _platforms(connection, model)
-            queries = _by_platform(wanted, model, platforms)
         else:
+            group, buckets = numbered(count_sums.c.begins), [HOUR]
             platforms = [wanted.platform or ALL_PLATFORMS]
-            queries = [_summed(numbered(count_sums.c.begins), model, platforms, HOUR, wanted)]
+        stretches = cover(wanted.created_from, wanted.created_to, buckets)
+        queries = [_summed(group, model, platforms, stretch) for stretch in stretches]
         rows = [row for query in queries for row in await connection.execute(query)]
     mixes: dict[Any, list[Mix]] = {}
     for group, *sums in rows:
@@ -185,32 +188,14 @@ async def _platforms(connection: AsyncConnection, model: int) -> list[str]:
     return list((await connection.execute(query)).scalars())
 
 
-def _by_platform(wanted: CountFilter, model: int, platforms: Sequence[str]) -> list[Select[Any]]:
-    """Queries that together give each platform's sums: of the whole days, and of the hours at the ends."""
-    group = count_sums.c.platform
-    return [
-        _summed(group, model, platforms, one.bucket, replace(wanted, created_from=one.begins, created_to=one.ends))
-        for one in cover(wanted.created_from, wanted.created_to, (DAY, HOUR))
-    ]
-
-
-def _summed(
-    group: ColumnElement[Any], model: int, platforms: Sequence[str], bucket: str, wanted: CountFilter
-) -> Select[Any]:
+def _summed(group: ColumnElement[Any], model: int, platforms: Sequence[str], stretch: Stretch) -> Select[Any]:
     of = count_sums.c
     grouped = group.label("grouped")
     return (
         select(grouped, *(func.sum(of[name]) for name in SUMMED))
-        .where(of.model_number == model, of.platform.in_(platforms), of.bucket == bucket, *_written(of.begins, wanted))
+        .where(of.model_number == model, of.platform.in_(platforms), *within(count_sums, stretch))
         .group_by(grouped)
     )
-
-
-def _written(time: ColumnElement[Any], wanted: CountFilter) -> list[ColumnElement[bool]]:
-    return [
-        *([] if wanted.created_from is None else [time >= wanted.created_from]),
-        *([] if wanted.created_to is None else [time < wanted.created_to]),
-    ]
 
 
 def _minutes(offset: timedelta) -> int:

@@ -12,7 +12,7 @@ from liuyan.store.batch import ModelRow
 from liuyan.store.comments import ShownLabel
 from liuyan.store.decide import ALL_PLATFORMS
 from liuyan.store.models import read_models
-from liuyan.store.ranges import DAY, HOUR, MONTH, Stretch, cover
+from liuyan.store.ranges import DAY, HOUR, MONTH, Stretch, cover, within
 from liuyan.store.store import Store
 from liuyan.store.tables import comments, predictions, reviewer_counts
 
@@ -146,7 +146,7 @@ async def _done(
     for stretch in cover(wanted.created_from, wanted.created_to, (MONTH, DAY, HOUR)):
         query = (
             select(by, counts.reviewed_label, func.sum(counts.n), func.sum(case((corrected, counts.n), else_=0)))
-            .where(*_within(stretch, wanted.platform), *only)
+            .where(*within(reviewer_counts, stretch), *_of_platform(stretch, wanted.platform), *only)
             .group_by(by, counts.reviewed_label)
         )
         for number, label, n, wrong in await connection.execute(query):
@@ -156,13 +156,8 @@ async def _done(
     return found
 
 
-def _within(stretch: Stretch, platform: str | None) -> list[ColumnElement[bool]]:
-    counts = reviewer_counts.c
+def _of_platform(stretch: Stretch, platform: str | None) -> list[ColumnElement[bool]]:
     # By the hour there are no sums of all platforms.
-    everywhere = [] if stretch.bucket == HOUR else [counts.platform == ALL_PLATFORMS]
-    return [
-        counts.bucket == stretch.bucket,
-        *([] if stretch.begins is None else [counts.begins >= stretch.begins]),
-        *([] if stretch.ends is None else [counts.begins < stretch.ends]),
-        *(everywhere if platform is None else [counts.platform == platform]),
-    ]
+    if platform is None and stretch.bucket == HOUR:
+        return []
+    return [reviewer_counts.c.platform == (platform or ALL_PLATFORMS)]

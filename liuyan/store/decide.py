@@ -148,8 +148,8 @@ def labelled_as(
 def hourly_changes(changes: Mapping[Labelled, int]) -> dict[HourlyCount, int]:
     """By how much each hourly count moves, which knows of no review."""
     hourly: dict[HourlyCount, int] = {}
-    for (*kind, _), n in changes.items():
-        key: HourlyCount = tuple(kind)  # type: ignore[assignment]
+    for (model, platform, hour, label, uncertain, _), n in changes.items():
+        key = (model, platform, hour, label, uncertain)
         hourly[key] = hourly.get(key, 0) + n
     return hourly
 

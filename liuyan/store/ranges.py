@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table
 
 from liuyan.store.types import in_utc
 
@@ -41,6 +44,16 @@ def cover(begins: datetime | None, ends: datetime | None, buckets: Sequence[str]
     before = [] if first == begins else cover(begins, first, finer)
     behind = [] if last == ends else cover(last, ends, finer)
     return [*before, Stretch(bucket, first, last), *behind]
+
+
+def within(sums: Table, stretch: Stretch) -> list[ColumnElement[bool]]:
+    """What holds of the rows of ``sums`` that lie in the stretch; it has the columns bucket and begins."""
+    begins: ColumnElement[Any] = sums.c.begins
+    return [
+        sums.c.bucket == stretch.bucket,
+        *([] if stretch.begins is None else [begins >= stretch.begins]),
+        *([] if stretch.ends is None else [begins < stretch.ends]),
+    ]
 
 
 def _next(bucket: str, time: datetime) -> datetime:
