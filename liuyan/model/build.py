@@ -6,13 +6,14 @@ are the greater part of the student's targets.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact
 from liuyan.model.data import UNLABELLED, Comment, read_held_out
 from liuyan.model.descent import Epoch
-from liuyan.model.hints import Hints, reduce
+from liuyan.model.hints import Hints, Vectors, gather_hints
 from liuyan.model.negation import negations
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
@@ -82,8 +83,9 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
     comments = _targets(corpus, said, options.teachers_share)
     if options.negations:
         comments = negations(options.negations) | comments
-    hints = _hints(teachers, answers) if options.hints else None
-    options = replace(options, hints=options.hints if hints else 0.0)
+    hints = _hints(teachers, answers) if options.hints or options.encoder_words else None
+    if hints is None:
+        options = replace(options, hints=0.0, encoder_words=False)
     return train(comments, options, output, telling.progress, telling.epoch, resume=True, start=start, hints=hints)
 
 
@@ -105,7 +107,8 @@ def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> 
 
 
 def _variants(corpus: Corpus, recipe: Recipe, report: Report) -> dict[str, str]:
-    texts = {**corpus.unlabelled, **{key: one.text for key, one in corpus.parts["train"].items()}}
+    """Of the comments that people labelled: there are fewest of their kinds."""
+    texts = {key: one.text for key, one in corpus.parts["train"].items() if not one.rated}
     taken = corpus.chosen.keys() | corpus.unlabelled.keys() | read_held_out()
     return make_variants(texts, recipe.variants, recipe.student.seed, taken, report)
 
@@ -130,8 +133,14 @@ def _hints(teachers: Sequence[Teacher], answers: Mapping[str, Answers]) -> Hints
     """The vectors of the last teacher that has any."""
     for teacher in reversed(teachers):
         if teacher.width:
-            return reduce(*answers[teacher.name].vectors())
+            return gather_hints(*answers[teacher.name].vectors(), partial(_vectors_of, teacher))
     return None
+
+
+def _vectors_of(teacher: Teacher, words: Sequence[str]) -> Vectors:
+    vectors = teacher.answer({word: word for word in words}).vectors
+    assert vectors is not None  # noqa: S101 - the teacher has a width
+    return vectors
 
 
 def asked_first(corpus: Corpus) -> dict[str, str]:

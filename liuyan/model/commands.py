@@ -177,6 +177,9 @@ def build(
     hints: Annotated[
         float, typer.Option(min=0, help="What the guess of the encoder's vector counts beside the logit.")
     ] = 1.0,
+    encoder_words: Annotated[
+        bool, typer.Option("--encoder-words/--own-words", help="Begin words with the encoder's vectors, or at random.")
+    ] = True,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
     """Build the shipped model, its teachers included: hours on two cores, in steps that are never done twice.
@@ -210,7 +213,7 @@ def build(
     smallest = beginning.configuration.hidden if beginning else Options().hidden
     student = Options(
         seed=2, epochs=epochs, rate=rate, dropout=0.5, hidden=hidden or smallest, negations=negations, sample=sample,
-        teachers_share=teachers_share, hints=hints,
+        teachers_share=teachers_share, hints=hints, encoder_words=encoder_words and beginning is None,
     )  # fmt: skip
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5)
     encoders = {name: comments for name, comments in (("e5", e5_comments), ("bge", bge_comments)) if comments}

@@ -17,6 +17,10 @@ class Shape:
     hidden: int
 
 
+# Standard deviation of the numbers in a word's vector when training begins.
+DEVIATION = 0.1
+
+
 class ComposedEmbedding(nn.Module):
     """A word's vector in training: its own plus the mean of its characters', so that rare words learn from others."""
 
@@ -34,8 +38,8 @@ class ComposedEmbedding(nn.Module):
         self.register_buffer("spelling", spelling, persistent=False)
         self.own = nn.Embedding(len(words), width)
         self.characters = nn.EmbeddingBag(len(characters) + 1, width, mode="mean", padding_idx=0)
-        nn.init.normal_(self.own.weight, std=0.1)
-        nn.init.normal_(self.characters.weight, std=0.1)
+        nn.init.normal_(self.own.weight, std=DEVIATION)
+        nn.init.normal_(self.characters.weight, std=DEVIATION)
 
     def forward(self, numbers: Tensor) -> Tensor:
         """Vectors (..., width) of word numbers (...)."""
@@ -49,7 +53,7 @@ def embed(words: Sequence[str], width: int, composed: bool) -> nn.Module:
     if composed:
         return ComposedEmbedding(words, width)
     plain = nn.Embedding(len(words), width)
-    nn.init.normal_(plain.weight, std=0.1)
+    nn.init.normal_(plain.weight, std=DEVIATION)
     return plain
 
 
@@ -88,14 +92,18 @@ class Network(nn.Module):
     def begin_with(self, weights: Mapping[str, Tensor]) -> None:
         """Take the ``plain_weights`` of a network as wide or narrower; characters add nothing at first."""
         weights = widen(weights, self.state_dict())
-        plain = weights["embedding.weight"]
-        if isinstance(self.embedding, ComposedEmbedding):
-            self.embedding.own.weight.copy_(plain)
-            self.embedding.characters.weight.zero_()
-        else:
-            self.embedding.load_state_dict({"weight": plain})
+        self.begin_with_words(weights["embedding.weight"])
         others = {name: tensor for name, tensor in weights.items() if not name.startswith("embedding.")}
         self.load_state_dict(others, strict=False)
+
+    @torch.no_grad()
+    def begin_with_words(self, vectors: Tensor) -> None:
+        """Take ``vectors`` (words, width) as those of the words; characters add nothing at first."""
+        if isinstance(self.embedding, ComposedEmbedding):
+            self.embedding.own.weight.copy_(vectors)
+            self.embedding.characters.weight.zero_()
+        else:
+            self.embedding.load_state_dict({"weight": vectors})
 
     @torch.no_grad()
     def plain_weights(self) -> dict[str, Tensor]:

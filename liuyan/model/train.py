@@ -14,9 +14,9 @@ from liuyan.model.card import write_card
 from liuyan.model.data import Comment, Part, part_of, simplified_characters
 from liuyan.model.descent import Descent, Epoch
 from liuyan.model.examples import Examples, prepare
-from liuyan.model.hints import Hints
+from liuyan.model.hints import Hints, begin_words
 from liuyan.model.measure import calibrate, count, measure, validate
-from liuyan.model.network import Network, Shape, embed
+from liuyan.model.network import DEVIATION, Network, Shape, embed
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
 
@@ -38,7 +38,8 @@ def train(
     """Train on ``comments`` (by digest) and write the artifact to ``output``, anew whenever validation got better.
 
     With ``resume`` it goes on where a training into ``output`` was interrupted, if there is one. ``start`` is an
-    artifact whose words and weights are begun with, ``hints`` are guessed beside the labels. Gives the metrics that are
+    artifact whose words and weights are begun with, ``hints`` are guessed beside the labels, and words begin with
+    theirs. Gives the metrics that are
     stored with the artifact. Raises UsageError when there are too few comments, when ``output`` cannot be a folder, or
     when what is to be resumed was told otherwise.
     """
@@ -76,13 +77,15 @@ def _make_folder(output: Path) -> None:
 def _begin(
     examples: Examples, words: Sequence[str], options: Options, start: Artifact | None, hints: Hints | None
 ) -> Descent:
-    """A network at its random start under the seed, or at that of ``start``."""
+    """A network at its random start under the seed, with the words of ``hints`` or with all of ``start``."""
     torch.manual_seed(options.seed)
     shape = Shape(len(words), options.embedding, options.hidden)
     embedding = embed(words, options.embedding, options.composed)
-    network = Network(shape, options.dropout, embedding, hints.width if hints else 0)
+    network = Network(shape, options.dropout, embedding, hints.width if hints and options.hints else 0)
     if start is not None:
         network.begin_with(start.weights)
+    elif hints and options.encoder_words:
+        network.begin_with_words(begin_words(hints.of_words(words), options.embedding, DEVIATION))
     return Descent(network, examples, options, hints)
 
 

@@ -1,5 +1,6 @@
 """Hints are a teacher's vectors in few numbers; a network learns to guess them beside the labels."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,24 +9,50 @@ import torch
 
 from liuyan.model.artifact import read_artifact
 from liuyan.model.data import Comment
-from liuyan.model.hints import COMPONENTS, Hints, missed, reduce
+from liuyan.model.hints import COMPONENTS, Hints, Vectors, begin_words, gather_hints, missed
+from liuyan.model.network import DEVIATION
 from liuyan.model.options import Options
 from liuyan.model.train import train
 
 OPTIONS = Options(epochs=6, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
 
 
+def of_words(words: Sequence[str]) -> Vectors:
+    return numpy.array([[len(word), word.count("很"), 1.0] for word in words], numpy.float16)
+
+
 def test_the_components_keep_what_the_vectors_tell_apart() -> None:
     """Vectors of 200 numbers that are made of three: no distance between two of them is lost."""
     generator = numpy.random.default_rng(1)
     vectors = (generator.normal(size=(500, 3)) @ generator.normal(size=(3, 200)) + 7).astype(numpy.float16)
-    hints = reduce([str(row) for row in range(500)], vectors)
+    hints = gather_hints([str(row) for row in range(500)], vectors, of_words)
     assert hints.width == COMPONENTS
     kept = hints.vectors.float()
     assert abs(float(kept.square().sum(1).mean()) - 1) < 0.01
     wanted = torch.cdist(torch.from_numpy(vectors.astype(numpy.float32)), torch.from_numpy(vectors[:9].astype("f4")))
     found = torch.cdist(kept, kept[:9])
     assert torch.allclose(found, wanted * (found.sum() / wanted.sum()), atol=0.02)
+
+
+def test_words_begin_with_the_directions_of_their_vectors() -> None:
+    generator = numpy.random.default_rng(1)
+    vectors = (generator.normal(size=(40, 6)) + 3).astype(numpy.float16)
+    begun = begin_words(vectors, 8, 0.1)
+    assert begun.shape == (40, 8)
+    assert abs(float(begun.std()) - 0.1) < 1e-4
+    about_mean = vectors.astype(numpy.float64) - vectors.astype(numpy.float64).mean(0)
+    cosines = about_mean @ about_mean.T / numpy.outer(*[numpy.linalg.norm(about_mean, axis=1)] * 2)
+    found = begun.double().numpy() / float(begun.norm(dim=1).mean())
+    assert numpy.corrcoef((found @ found.T).ravel(), cosines.ravel())[0, 1] > 0.98
+
+
+def test_a_network_begins_with_the_words_of_an_encoder(few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    hints = Hints({}, torch.zeros(0, 2).half(), of_words)
+    options = replace(OPTIONS, epochs=1, rate=0.0, averaging=0.0, encoder_words=True)
+    train(few_comments, options, tmp_path, lambda what, done, total: None, lambda epoch: None, hints=hints)
+    made = read_artifact(tmp_path)
+    wanted = begin_words(of_words(made.words), options.embedding, DEVIATION)
+    assert torch.allclose(made.weights["embedding.weight"], wanted, atol=1e-3)
 
 
 def test_what_is_missed_is_a_share_of_the_variance() -> None:
@@ -41,7 +68,7 @@ def test_a_network_learns_from_hints_alone(few_comments: dict[str, Comment], tmp
     """Targets that say nothing, hints that say all: words that hints tell apart come to lie apart."""
     silent = {key: Comment(one.text, one.positive, one.source, 0.5) for key, one in few_comments.items()}
     told = torch.tensor([[1.0 if one.positive else -1.0] for one in silent.values()])
-    hints = Hints({key: row for row, key in enumerate(silent)}, told.half())
+    hints = Hints({key: row for row, key in enumerate(silent)}, told.half(), of_words)
 
     def apart(name: str, hints: Hints | None) -> float:
         options = replace(OPTIONS, hints=1.0)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from liuyan.model.progress import Report
 
-TOGETHER = 2_048
+# Comments asked about at once: an encoder computes texts of one length together, and wants many of each.
+TOGETHER = 16_384
 
 
 @dataclass(frozen=True, slots=True)
