@@ -11,7 +11,7 @@ from pathlib import Path
 
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact
-from liuyan.model.data import UNLABELLED, Comment, read_held_out
+from liuyan.model.data import UNLABELLED, VARIANTS, Comment, read_held_out
 from liuyan.model.descent import Epoch
 from liuyan.model.hints import Hints, Vectors, gather_hints
 from liuyan.model.negation import negations
@@ -68,7 +68,6 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
     variants = _variants(corpus, recipe, telling.progress)
     answers = _ask(corpus, variants, teachers, cache / "answers", recipe.asking, telling)
     said = {name: one.known for name, one in answers.items()}
-    corpus = replace(corpus, unlabelled={**corpus.unlabelled, **variants})
     validation = corpus.parts["validation"]
     for line in judge(said, validation):
         telling.say(line)
@@ -80,7 +79,7 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
         if options.hidden < hidden:
             raise UsageError(f"--hidden {options.hidden} is less than the {hidden} of --start: give that or more.")
         options = replace(options, start=start.sha256, words=len(start.words), embedding=embedding)
-    comments = _targets(corpus, said, options.teachers_share)
+    comments = _targets(corpus, variants, said, options.teachers_share)
     if options.negations:
         comments = negations(options.negations) | comments
     hints = _hints(teachers, answers) if options.hints or options.encoder_words else None
@@ -181,14 +180,14 @@ def judge(said: ensemble.Said, validation: Mapping[str, Comment]) -> list[str]:
     return lines
 
 
-def _targets(corpus: Corpus, said: ensemble.Said, share: float) -> dict[str, Comment]:
-    """All comments of the parts and the unlabelled ones that somebody answered; the train part's targets softened."""
-    validation = corpus.parts["validation"]
+def _targets(corpus: Corpus, variants: Mapping[str, str], said: ensemble.Said, share: float) -> dict[str, Comment]:
+    """All comments, and those without a label that somebody answered; targets of the train part softened."""
+    train = corpus.parts["train"]
+    answers = ensemble.answer(said, [*train, *corpus.unlabelled, *variants], corpus.parts["validation"])
     comments = dict(corpus.chosen)
-    taught = ensemble.answer(said, [*corpus.parts["train"], *corpus.unlabelled], validation)
-    for key, answer in taught.items():
-        if key in corpus.unlabelled:
-            comments[key] = Comment(corpus.unlabelled[key], answer >= 0.5, UNLABELLED, answer, rated=True)
-        else:
-            comments[key] = replace(comments[key], target=(1 - share) * comments[key].target + share * answer)
+    for source, texts in ((UNLABELLED, corpus.unlabelled), (VARIANTS, variants)):
+        for key in texts.keys() & answers.keys():
+            comments[key] = Comment(texts[key], answers[key] >= 0.5, source, answers[key], rated=True)
+    for key in train.keys() & answers.keys():
+        comments[key] = replace(train[key], target=(1 - share) * train[key].target + share * answers[key])
     return comments

