@@ -11,7 +11,7 @@ from pathlib import Path
 
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact
-from liuyan.model.data import UNLABELLED, VARIANTS, Comment, read_held_out
+from liuyan.model.data import UNLABELLED, Comment
 from liuyan.model.descent import Epoch
 from liuyan.model.hints import Hints, Vectors, gather_hints
 from liuyan.model.negation import negations
@@ -25,21 +25,17 @@ from liuyan.model.teachers.encoder_training import EncoderCheck
 from liuyan.model.teachers.gru import GruTeacher
 from liuyan.model.teachers.grus import GruEnsemble, train_grus
 from liuyan.model.teachers.linear import LinearTeacher
-from liuyan.model.teachers.variants import make_variants
 from liuyan.model.train import train
 
 # Validation comments of each set that teachers are weighed on.
 WEIGHED_ON = 500
-# Who is not asked about variants: it takes three times as long as the other encoder.
-SPARED = ("encoder e5",)
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What is built from what. ``encoders`` are the comments that each encoder is trained on; ``grus`` 0 and no
     ``linear`` leave these teachers out; ``earlier`` are artifacts that teach too, ``start`` is the one that the student
-    begins with; with ``asking`` False only the answers on disk count; ``variants`` is the number of comments made out
-    of others."""
+    begins with; with ``asking`` False only the answers on disk count."""
 
     student: Options
     gru: Options
@@ -49,7 +45,6 @@ class Recipe:
     start: Artifact | None = None
     linear: bool = True
     asking: bool = True
-    variants: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +60,7 @@ class Telling:
 def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Telling) -> Mapping[str, object]:
     """Train what is not trained, ask what is not answered, train the student into ``output``; gives its metrics."""
     teachers = _teachers(corpus, recipe, cache, telling)
-    variants = _variants(corpus, recipe, telling.progress)
-    answers = _ask(corpus, variants, teachers, cache / "answers", recipe.asking, telling)
+    answers = _ask(corpus, teachers, cache / "answers", recipe.asking, telling)
     said = {name: one.known for name, one in answers.items()}
     validation = corpus.parts["validation"]
     for line in judge(said, validation):
@@ -79,7 +73,7 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
         if options.hidden < hidden:
             raise UsageError(f"--hidden {options.hidden} is less than the {hidden} of --start: give that or more.")
         options = replace(options, start=start.sha256, words=len(start.words), embedding=embedding)
-    comments = _targets(corpus, variants, said, options.teachers_share)
+    comments = _targets(corpus, said, options.teachers_share)
     if options.negations:
         comments = negations(options.negations) | comments
     hints = _hints(teachers, answers) if options.hints or options.encoder_words else None
@@ -105,25 +99,16 @@ def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> 
     return teachers
 
 
-def _variants(corpus: Corpus, recipe: Recipe, report: Report) -> dict[str, str]:
-    """Of the comments that people labelled: there are fewest of their kinds."""
-    texts = {key: one.text for key, one in corpus.parts["train"].items() if not one.rated}
-    taken = corpus.chosen.keys() | corpus.unlabelled.keys() | read_held_out()
-    return make_variants(texts, recipe.variants, recipe.student.seed, taken, report)
-
-
 def _ask(
-    corpus: Corpus, variants: Mapping[str, str], teachers: Sequence[Teacher], folder: Path, asking: bool,
-    telling: Telling,
-) -> dict[str, Answers]:  # fmt: skip
+    corpus: Corpus, teachers: Sequence[Teacher], folder: Path, asking: bool, telling: Telling
+) -> dict[str, Answers]:
     """What each teacher said, by its name."""
     texts = asked_first(corpus)
     said: dict[str, Answers] = {}
     for teacher in teachers:
         answers = Answers(folder, teacher.digest, teacher.width)
         if asking:
-            asked = texts if teacher.name in SPARED else {**texts, **variants}
-            ask(teacher, asked, answers, telling.progress)
+            ask(teacher, texts, answers, telling.progress)
         said[teacher.name] = answers
     return said
 
@@ -180,14 +165,13 @@ def judge(said: ensemble.Said, validation: Mapping[str, Comment]) -> list[str]:
     return lines
 
 
-def _targets(corpus: Corpus, variants: Mapping[str, str], said: ensemble.Said, share: float) -> dict[str, Comment]:
+def _targets(corpus: Corpus, said: ensemble.Said, share: float) -> dict[str, Comment]:
     """All comments, and those without a label that somebody answered; targets of the train part softened."""
-    train = corpus.parts["train"]
-    answers = ensemble.answer(said, [*train, *corpus.unlabelled, *variants], corpus.parts["validation"])
+    train, unlabelled = corpus.parts["train"], corpus.unlabelled
     comments = dict(corpus.chosen)
-    for source, texts in ((UNLABELLED, corpus.unlabelled), (VARIANTS, variants)):
-        for key in texts.keys() & answers.keys():
-            comments[key] = Comment(texts[key], answers[key] >= 0.5, source, answers[key], rated=True)
-    for key in train.keys() & answers.keys():
-        comments[key] = replace(train[key], target=(1 - share) * train[key].target + share * answers[key])
+    for key, answer in ensemble.answer(said, [*train, *unlabelled], corpus.parts["validation"]).items():
+        if key in unlabelled:
+            comments[key] = Comment(unlabelled[key], answer >= 0.5, UNLABELLED, answer, rated=True)
+        else:
+            comments[key] = replace(train[key], target=(1 - share) * train[key].target + share * answer)
     return comments

