@@ -172,10 +172,10 @@ def build(
     ] = None,
     teachers_share: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the teachers in a labelled comment's target.")
-    ] = 0.6,
+    ] = 0.7,
     hints: Annotated[
         float, typer.Option(min=0, help="What the guess of the encoder's vector counts beside the logit.")
-    ] = 1.0,
+    ] = 0.0,
     encoder_words: Annotated[
         bool, typer.Option("--encoder-words/--own-words", help="Begin words with the encoder's vectors, or at random.")
     ] = True,
