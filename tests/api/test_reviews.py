@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from liuyan.api.identity.roles import Role
+from liuyan.store import queue
 from liuyan.store.batch import Label
 from liuyan.store.comments import comment_history
 from tests.api.conftest import Api
@@ -81,6 +82,25 @@ async def shown(api: Api, id: str) -> tuple[str | None, str | None]:
     assert history is not None
     assert history.comment is not None
     return history.comment.label, history.comment.label_source
+
+
+async def test_what_waits_and_what_is_done_are_of_one_moment(
+    api: Api, reviewer: Reviewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decision is stored between the two counts: the page would show one more than waits, and go on showing it."""
+    await fill(api, 3)
+    decided = await reviewer.next()
+    remaining = queue.remaining
+
+    async def decide_behind(*arguments: Any) -> queue.Remaining:
+        found = await remaining(*arguments)
+        while decided:
+            await reviewer.review(decided.pop()["comment"], "negative")
+        return found
+
+    monkeypatch.setattr(queue, "remaining", decide_behind)
+    answer = await reviewer.post("/next", {"count": 1})
+    assert (answer["remaining"]["count"], answer["done_today"]) == (2, 1)
 
 
 async def test_the_most_uncertain_come_first_with_their_context(api: Api, reviewer: Reviewer) -> None:

@@ -43,6 +43,7 @@ from liuyan.store.comments import ShownLabel, comment_history
 from liuyan.store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
 from liuyan.store.queue import CLAIM_TIME, QueueOrder, Task, Tasks
 from liuyan.store.reviews import Opinion
+from liuyan.store.search import CommentFilter
 
 router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"])
 # What every endpoint here may answer with.
@@ -55,6 +56,8 @@ COMMON = (
 )
 # How long one request goes on looking where filters match little; what comes later is asked for again.
 LOOK_SECONDS = 2.0
+# How often it counts what waits, where decisions are stored meanwhile.
+COUNTS = 4
 
 
 @router.post(
@@ -74,13 +77,29 @@ async def next_reviews(services: TheServices, identity: AsReviewer, request: Nex
     without = [(comment.platform, comment.id) for comment in request.held]
     async with asyncio.timeout(QUERY_SECONDS):
         tasks = await _look(services, identity, order, request, without)
-        waiting = await queue.remaining(services.store, order, wanted, identity.user_number)
+        waiting, done = await _count(services, identity.user_number, order, wanted)
         return NextAnswer(
             items=[await show(services, task) for task in tasks.items],
             searched_all=tasks.searched_all,
             remaining=Remaining(count=waiting.count, more=waiting.more),
-            done_today=await review_list.count_done(services.store, identity.user_number, _midnight(services)),
+            done_today=done,
         )
+
+
+async def _count(
+    services: Services, reviewer: int, order: QueueOrder, wanted: CommentFilter
+) -> tuple[queue.Remaining, int]:
+    """How many wait, and how many the reviewer decided today, of one moment: none of theirs was stored in between.
+
+    Somebody quick may store one each time; then the last counts are given, and the next request tells better.
+    """
+    done = await review_list.count_done(services.store, reviewer, _midnight(services))
+    for _ in range(COUNTS):
+        waiting = await queue.remaining(services.store, order, wanted, reviewer)
+        before, done = done, await review_list.count_done(services.store, reviewer, _midnight(services))
+        if before == done:
+            break
+    return waiting, done
 
 
 async def _look(
