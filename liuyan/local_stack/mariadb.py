@@ -38,10 +38,17 @@ class MariaDB(DatabaseServer):
             f"--basedir={root / 'usr'}",
             f"--lc-messages-dir={root / 'usr' / 'share' / 'mysql'}",
             f"--plugin-dir={root / 'usr' / 'lib' / 'mysql' / 'plugin'}",
+            # A server that starts deletes temporary tables that it finds, also those of one that is just being made.
+            f"--tmpdir={self._temporary}",
         ]
+
+    @property
+    def _temporary(self) -> Path:
+        return self.folder / "temporary"
 
     def _prepare(self) -> None:
         self._data.mkdir()
+        self._temporary.mkdir()
         scripts = self._root / "usr" / "share" / "mysql"
         statements = "".join((scripts / name).read_text() for name in SYSTEM_TABLES)
         bootstrap = "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket = 'root';\n" + statements
