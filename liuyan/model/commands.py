@@ -181,11 +181,11 @@ def build(
     ] = True,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
-    """Build the shipped model, its teachers included: hours on two cores, in steps that are never done twice.
+    r"""Build the shipped model, its teachers included: hours on two cores, in steps that are never done twice.
 
     Trains a linear model, GRUs and pretrained encoders on the labelled comments, asks them about all comments, and
     trains the model that is shipped on what they say. Everything is kept under LIUYAN_CACHE_DIR: killed at any time,
-    the same command goes on. Needs the data sets of `liuyan model data`, `pip install liuyan[training]` and Maven.
+    the same command goes on. Needs the data sets of `liuyan model data`, `pip install liuyan\[training]` and Maven.
 
     Examples:
 
