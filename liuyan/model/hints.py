@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 Vectors = NDArray[numpy.float16]
+# Gives the vectors (words, width) of single words.
+OfWords = Callable[[Sequence[str]], Vectors]
 # Principal components that are kept of a comment's vector, and vectors that these are found by.
 COMPONENTS = 128
 FOUND_BY = 50_000
@@ -23,12 +25,10 @@ FOUND_BY = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """``vectors`` (comments, width) float16 and the row of each comment by its digest; ``of_words`` gives the vectors
-    (words, anything) of single words."""
+    """``vectors`` (comments, width) float16, and the row of each comment by its digest."""
 
     rows: Mapping[str, int]
     vectors: Tensor
-    of_words: Callable[[Sequence[str]], Vectors]
 
     @property
     def width(self) -> int:
@@ -40,14 +40,14 @@ class Hints:
         return torch.tensor([self.rows.get(key, -1) for key in keys])
 
 
-def gather_hints(keys: Sequence[str], vectors: Vectors, of_words: Callable[[Sequence[str]], Vectors]) -> Hints:
+def gather_hints(keys: Sequence[str], vectors: Vectors) -> Hints:
     """``vectors`` (comments, width) of the comments ``keys`` in few numbers, whose squares sum to 1 on average."""
     mean, axes, variance = _principal(torch.from_numpy(_spread(vectors).astype(numpy.float32)), COMPONENTS)
     reduced = torch.empty(len(vectors), axes.shape[1], dtype=torch.float16)
     for start in range(0, len(vectors), FOUND_BY):
         chunk = torch.from_numpy(vectors[start : start + FOUND_BY].astype(numpy.float32))
         reduced[start : start + FOUND_BY] = ((chunk - mean) @ axes * variance**-0.5).half()
-    return Hints({key: row for row, key in enumerate(keys)}, reduced, of_words)
+    return Hints({key: row for row, key in enumerate(keys)}, reduced)
 
 
 def begin_words(vectors: Vectors, width: int, deviation: float) -> Tensor:

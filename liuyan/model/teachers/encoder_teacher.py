@@ -1,14 +1,16 @@
 """The encoder as a teacher: trained where its file in the cache stands, and asked about texts."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy
 import torch
+from torch import Tensor
 
 from liuyan.errors import UsageError
 from liuyan.model.data import Comment
+from liuyan.model.hints import Vectors
 from liuyan.model.progress import Report
 from liuyan.model.teachers.answers import Reply
 from liuyan.model.teachers.bge import load_bge
@@ -100,6 +102,13 @@ class EncoderTeacher:
 
     def answer(self, comments: Mapping[str, str]) -> Reply:
         """Logits for texts by their digests, and the means of the last states from which they come."""
-        pieces = self._reader.read(spell(list(comments.values())))
-        logits, means = answer(self._encoder, pieces, TOGETHER)
+        logits, means = self._answer(list(comments.values()))
         return Reply(logits.tolist(), means.numpy())
+
+    def of_words(self, words: Sequence[str]) -> Vectors:
+        """Vectors (words, width) of single words, each read as if it were a text."""
+        vectors: Vectors = self._answer(list(words))[1].numpy()
+        return vectors
+
+    def _answer(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        return answer(self._encoder, self._reader.read(spell(texts)), TOGETHER)

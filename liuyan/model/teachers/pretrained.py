@@ -42,11 +42,3 @@ class Pretrained:
     words: Tensor
     state: Mapping[str, Tensor]
     reader: Callable[[int], Reader]
-
-
-def shorten(numbers: list[int], most: int) -> list[int]:
-    """Head and tail of a text of more than ``most`` pieces: a verdict often stands at the end."""
-    if len(numbers) <= most:
-        return numbers
-    head = most // 2
-    return numbers[:head] + numbers[head - most :]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy
 import pytest
 
+from liuyan.errors import LiuyanError
 from liuyan.model.data import Comment, digest
 from liuyan.model.folds import fold_of
 from liuyan.model.teachers import ensemble
@@ -38,6 +39,8 @@ class Counting:
 @pytest.mark.parametrize("width", [0, 3])
 def test_nothing_is_asked_twice(tmp_path: Path, width: int) -> None:
     teacher = Counting(width)
+    with pytest.raises(LiuyanError, match="it has none yet"):
+        Answers(tmp_path, teacher.digest, width).vectors()
     texts = {digest(text): text for text in ("一", "一二", "一二三")}
     ask(teacher, texts, Answers(tmp_path, teacher.digest, width), quiet)
     with (tmp_path / f"{teacher.digest[:32]}.answers").open("ab") as stream:
