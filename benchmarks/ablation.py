@@ -39,7 +39,7 @@ from liuyan.model.vocabulary import choose_words
 from liuyan.settings import load_settings
 
 CASES = Path(__file__).parents[1] / "tests" / "model" / "cases.csv"
-BASE = Options(sample=40_000, epochs=2)
+BASE = Options(sample=40_000, epochs=2, ngrams=0)
 Comments = dict[str, Comment]
 
 
@@ -87,6 +87,7 @@ ROWS = (
     Row("no rated comments", change=_judged_alone),
     Row("negations made by rule, weight 0.2", change=_with_negations(0.2)),
     Row("negations made by rule, weight 1", change=_with_negations(1.0)),
+    Row("150,000 n-grams of characters beside it", {"ngrams": 150_000}),
     Row("hidden 64", {"hidden": 64}),
     Row("hidden 192", {"hidden": 192}),
 )

@@ -14,6 +14,7 @@ from liuyan.model.data import UNLABELLED, Comment
 from liuyan.model.descent import Epoch
 from liuyan.model.hints import gather_hints
 from liuyan.model.negation import negations
+from liuyan.model.ngrams import NONE
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
 from liuyan.model.teachers import ensemble
@@ -72,6 +73,7 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
         if options.hidden < hidden:
             raise UsageError(f"--hidden {options.hidden} is less than the {hidden} of --start: give that or more.")
         options = replace(options, start=start.sha256, words=len(start.words), embedding=embedding)
+        start = replace(start, ngrams=NONE)  # those of this student learn from these comments
     comments = _targets(corpus, said, options.teachers_share)
     if options.negations:
         comments = negations(options.negations) | comments

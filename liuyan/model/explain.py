@@ -1,17 +1,19 @@
 """What each word of a comment contributed: how far the logit falls when the word is left out.
 
-Leaving out every word would take a forward pass for each. Here every word gets a presence of 1, which says how far its
-step moves the state; at presence 0 the word is as good as left out. One pass with its gradient by presence tells what
-all words are worth at once, and four more passes leave out the four most important ones and correct their figures.
+What the n-grams add to the logit is computed again without each word, which costs little. The network would need a
+forward pass for each. There every word gets a presence of 1, which says how far its step moves the state; at presence 0
+the word is as good as left out. One pass with its gradient by presence tells what all words are worth at once, and four
+more passes leave out the four most important ones and correct their figures.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from liuyan.model.folded import Direction, FoldedNetwork
+from liuyan.model.ngrams import Ngrams, spell_out
 from liuyan.model.segment import segment
 from liuyan.model.trace import Span, trace
 from liuyan.model.vocabulary import Vocabulary
@@ -33,16 +35,20 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of the original, and the numbers of the words that it was read as."""
+    """A piece of the original, the numbers of the words that the network reads it as, and their characters.
+
+    In the middle of a text that is too long there are no numbers.
+    """
 
     span: Span
     numbers: tuple[int, ...]
+    characters: str
 
 
 def cut_pieces(text: str, table: Mapping[int, str | None], vocabulary: Vocabulary) -> list[Piece]:
     """The words of ``text`` in order with their places in it; together they are what ``Vocabulary.look_up`` gives.
 
-    Words out of one character (㍿) are one piece; the middle of a text that is too long is no part of any.
+    Words out of one character (㍿) are one piece.
     """
     traced = trace(text, table)
     pieces: list[Piece] = []
@@ -56,7 +62,8 @@ def cut_pieces(text: str, table: Mapping[int, str | None], vocabulary: Vocabular
         if pieces and span[0] < pieces[-1].span[1]:
             before = pieces.pop()
             span, numbers = (before.span[0], max(span[1], before.span[1])), (*before.numbers, *numbers)
-        pieces.append(Piece(span, numbers))
+            word = before.characters + word
+        pieces.append(Piece(span, numbers, word))
     return _shorten(pieces, vocabulary.maximum_tokens)
 
 
@@ -72,23 +79,40 @@ def _shorten(pieces: list[Piece], maximum_tokens: int) -> list[Piece]:
     for piece in pieces:
         numbers = tuple(n for at, n in enumerate(piece.numbers, place) if at < head or at >= tail)
         place += len(piece.numbers)
-        if numbers:
-            kept.append(Piece(piece.span, numbers))
+        kept.append(replace(piece, numbers=numbers))
     return kept
 
 
-def contributions(network: FoldedNetwork, pieces: Sequence[Piece]) -> tuple[float, list[float]]:
-    """The logit of the whole, and by how much it falls without each of ``pieces``: five forward passes at most."""
+def contributions(
+    network: FoldedNetwork, ngrams: Ngrams, pieces: Sequence[Piece], maximum_tokens: int
+) -> tuple[float, list[float]]:
+    """The logit of the whole, and by how much it falls without each of ``pieces``: five forward passes at most.
+
+    Without a piece that has no numbers it falls by nothing.
+    """
     logit, by_number = _slopes(network, [number for piece in pieces for number in piece.numbers] or [0])
+    added, lost = _ngram_falls(ngrams, pieces, maximum_tokens)
     fall = []
     place = 0
     for piece in pieces:
         fall.append(sum(by_number[place : place + len(piece.numbers)]))
         place += len(piece.numbers)
-    top = sorted(range(len(fall)), key=lambda place: -abs(fall[place]))[:LEFT_OUT]
+    top = sorted(range(len(fall)), key=lambda place: -abs(fall[place] + lost[place]))[:LEFT_OUT]
     for place, without in zip(top, network.logits([_without(pieces, one) for one in top]).tolist(), strict=True):
         fall[place] = logit - without
-    return logit, fall
+    return logit + added, [sum(both) for both in zip(fall, lost, strict=True)]
+
+
+def _ngram_falls(ngrams: Ngrams, pieces: Sequence[Piece], maximum_tokens: int) -> tuple[float, list[float]]:
+    """What the n-grams of the whole add to its logit, and by how much that falls without each of ``pieces``."""
+    words = [piece.characters for piece in pieces]
+    read = [place for place, piece in enumerate(pieces) if piece.numbers]
+    texts = [spell_out(words[:place] + words[place + 1 :], maximum_tokens) for place in read]
+    added, *without = ngrams.logits([spell_out(words, maximum_tokens), *texts]).tolist()
+    lost = [0.0] * len(pieces)
+    for place, one in zip(read, without, strict=True):
+        lost[place] = added - one
+    return added, lost
 
 
 def _without(pieces: Sequence[Piece], left_out: int) -> tuple[int, ...]:

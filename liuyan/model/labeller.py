@@ -12,6 +12,7 @@ from liuyan.model.artifact import SHIPPED, Artifact, read_artifact
 from liuyan.model.cache import AnswerCache, CacheStatistics
 from liuyan.model.explain import Word, contributions, cut_pieces
 from liuyan.model.folded import FoldedNetwork
+from liuyan.model.ngrams import spell_out
 from liuyan.model.normalise import character_table, normalise
 from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary
@@ -47,10 +48,12 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class PreparedText:
-    """A text on its way into the network: its word numbers, or the ``answer`` when that is known already."""
+    """A text on its way into the network: its word numbers and the characters whose n-grams are looked up, or the
+    ``answer`` when that is known already."""
 
     text: str
     words: tuple[int, ...]
+    characters: str
     answer: float | None = None
 
     @property
@@ -75,6 +78,7 @@ class Labeller:
         self._table = character_table(artifact.simplified)
         self._vocabulary = Vocabulary(artifact.words, configuration.maximum_tokens)
         self._network = FoldedNetwork(artifact.weights)
+        self._ngrams = artifact.ngrams
         self._cache = AnswerCache(answer_cache_size)
 
     def prepare(self, texts: Sequence[str]) -> list[PreparedText]:
@@ -88,18 +92,19 @@ class Labeller:
     def _prepare(self, text: str) -> PreparedText:
         answer = self._cache.get(text)
         if answer is not None:
-            return PreparedText(text, (), answer)
-        return PreparedText(text, self._vocabulary.look_up(self.words(text)))
+            return PreparedText(text, (), "", answer)
+        words = self.words(text)
+        return PreparedText(text, self._vocabulary.look_up(words), spell_out(words, self._vocabulary.maximum_tokens))
 
     def label(self, prepared: Sequence[PreparedText]) -> list[Prediction]:
         """Run the network over what ``prepare`` gave, in the same order; equal texts are computed once."""
-        unknown = list(dict.fromkeys(one.words for one in prepared if one.answer is None))
+        unknown = list(dict.fromkeys((one.words, one.characters) for one in prepared if one.answer is None))
         computed = dict(zip(unknown, self._probabilities(unknown), strict=True))
         predictions = []
         for one in prepared:
             probability = one.answer
             if probability is None:
-                probability = computed[one.words]
+                probability = computed[one.words, one.characters]
                 self._cache.put(one.text, probability)
             predictions.append(self._predict(probability))
         return predictions
@@ -114,10 +119,11 @@ class Labeller:
         The probability is that of ``predict`` to six digits. Of a text that is too long the middle is left out.
         """
         pieces = cut_pieces(text, self._table, self._vocabulary)
-        logit, fall = contributions(self._network, pieces)
+        logit, fall = contributions(self._network, self._ngrams, pieces, self._vocabulary.maximum_tokens)
         words = tuple(
             Word(text[slice(*piece.span)], *piece.span, self._scale * value)
             for piece, value in zip(pieces, fall, strict=True)
+            if piece.numbers
         )
         return Explanation(self._predict(self._calibrate(logit)), words)
 
@@ -129,8 +135,11 @@ class Labeller:
         """Hits and misses of the answer cache, and how many answers it keeps."""
         return self._cache.statistics()
 
-    def _probabilities(self, texts: Sequence[tuple[int, ...]]) -> list[float]:
-        return [self._calibrate(logit) for logit in self._network.logits(texts).tolist()]
+    def _probabilities(self, texts: Sequence[tuple[tuple[int, ...], str]]) -> list[float]:
+        """Of texts as word numbers and characters."""
+        network = self._network.logits([words for words, _ in texts]).tolist()
+        ngrams = self._ngrams.logits([characters for _, characters in texts]).tolist()
+        return [self._calibrate(sum(both)) for both in zip(network, ngrams, strict=True)]
 
     def _calibrate(self, logit: float) -> float:
         return 1 / (1 + exp(-self._scale * logit - self._shift))

@@ -13,6 +13,7 @@ from liuyan.model.evaluate import Floats, score, score_band, uncertain_band
 from liuyan.model.examples import Examples, weighted_loss
 from liuyan.model.folded import FoldedNetwork
 from liuyan.model.network import Network
+from liuyan.model.ngrams import Ngrams
 from liuyan.model.options import Options
 
 
@@ -24,35 +25,44 @@ def validate(network: Network, validation: Examples) -> tuple[float, float]:
     return float(weighted_loss(logits, validation, range(len(logits)))), accuracy
 
 
-def calibrate(network: Network, validation: Examples, options: Options) -> Configuration:
-    """Platt scaling of the logits on validation, then the uncertain band on the probabilities that this gives."""
+def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: Options) -> tuple[Configuration, Ngrams]:
+    """Platt scaling of the logits on validation, those of network and n-grams each by their own scale, then the
+    uncertain band on the probabilities that this gives. The n-grams come back in units of the network's logit."""
     logits = FoldedNetwork(network.plain_weights()).logits(validation.texts).clone()
-    line = torch.tensor([1.0, 0.0], requires_grad=True)
+    margins = torch.from_numpy(ngrams.logits(validation.characters))
+    line = torch.tensor([1.0, 1.0, 0.0], requires_grad=True)
     optimiser = torch.optim.LBFGS([line], max_iter=100)
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = weighted_loss(line[0] * logits + line[1], validation, range(len(logits)))
+        guess = line[0] * logits + line[1] * margins + line[2]
+        loss = weighted_loss(guess, validation, range(len(logits)))
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
-    scale, shift = line.tolist()
-    low, high = uncertain_band(_sigmoid(scale * logits + shift), options.uncertain_share)
-    return Configuration(
+    scale, ngrams_scale, shift = line.tolist()
+    guess = _sigmoid(scale * logits + ngrams_scale * margins + shift)
+    low, high = uncertain_band(guess, options.uncertain_share)
+    configuration = Configuration(
         options.name, options.embedding, options.hidden, options.maximum_tokens, scale, shift, low, high
     )
+    return configuration, ngrams.scaled(ngrams_scale / scale)
 
 
-def measure(network: Network, configuration: Configuration, parts: Mapping[Part, Examples]) -> dict[str, object]:
+def measure(
+    network: Network, ngrams: Ngrams, configuration: Configuration, parts: Mapping[Part, Examples]
+) -> dict[str, object]:
     """Scores on validation and test: pooled, and of each source; the weights as they are stored, in float16."""
+    ngrams = Ngrams(ngrams.keys, ngrams.weights.astype(numpy.float16).astype(numpy.float32))
     stored = {name: tensor.to(torch.float16).to(torch.float32) for name, tensor in network.plain_weights().items()}
     folded = FoldedNetwork(stored)
     metrics: dict[str, object] = {}
     held: tuple[Part, ...] = ("validation", "test")
     for part in held:
         examples = parts[part]
-        guess = _sigmoid(configuration.scale * folded.logits(examples.texts) + configuration.shift)
+        logits = folded.logits(examples.texts) + torch.from_numpy(ngrams.logits(examples.characters))
+        guess = _sigmoid(configuration.scale * logits + configuration.shift)
         sources = numpy.array(examples.sources)
         band = score_band(guess, examples.positive, configuration.uncertain_low, configuration.uncertain_high)
         metrics[part] = {

@@ -12,8 +12,9 @@ class Options:
     whose answers make ``teachers_share`` of the targets. ``start`` is the artifact (SHA-256) whose weights and words it
     begins with, ``hints`` what the guess of an encoder's vector counts beside the logit; ``encoder_words`` says that
     words begin with the encoder's vectors, ``composed`` that a word's vector is composed of its characters' too.
-    ``sample`` bounds the comments to train on, 0 takes all. Training reads the head and the tail of
-    ``longest_trained`` words, serving of ``maximum_tokens``.
+    ``ngrams`` is how many n-grams of characters stand beside the network at most. ``sample`` bounds the comments to
+    train on, 0 takes all. Training reads the head and the tail of ``longest_trained`` words, serving of
+    ``maximum_tokens``.
     """
 
     name: str = "liuyan-gru"
@@ -41,3 +42,4 @@ class Options:
     teachers_share: float = 0.7
     hints: float = 0.0
     encoder_words: bool = False
+    ngrams: int = 150_000

@@ -78,7 +78,8 @@ def _try(trial: Any, comments: Mapping[str, Comment], options: Options, progress
             raise optuna.TrialPruned
 
     with tempfile.TemporaryDirectory() as folder:
-        train(comments, told, Path(folder), progress, report)
+        # What is compared is the network: n-grams beside it would be the same in every trial.
+        train(comments, replace(told, ngrams=0), Path(folder), progress, report)
     return best
 
 

@@ -11,12 +11,14 @@ import torch
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact, read_artifact, write_artifact
 from liuyan.model.card import write_card
-from liuyan.model.data import Comment, Part, part_of, simplified_characters
+from liuyan.model.data import NEGATIONS, UNLABELLED, Comment, Part, part_of, simplified_characters
 from liuyan.model.descent import Descent, Epoch
 from liuyan.model.examples import Examples, prepare
 from liuyan.model.hints import Hints, OfWords, begin_words
 from liuyan.model.measure import calibrate, count, measure, validate
 from liuyan.model.network import DEVIATION, Network, Shape, embed
+from liuyan.model.ngram_training import fit_ngrams
+from liuyan.model.ngrams import Ngrams
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
 
@@ -39,14 +41,16 @@ def train(
     """Train on ``comments`` (by digest) and write the artifact to ``output``, anew whenever validation got better.
 
     With ``resume`` it goes on where a training into ``output`` was interrupted, if there is one. ``start`` is an
-    artifact whose words and weights are begun with; without one the words begin with what ``of_words`` gives, if it is
-    there. ``hints`` are guessed beside the labels. Gives the metrics that are stored with the artifact.
+    artifact whose words and weights are begun with, and whose n-grams are taken over; without one the words begin with
+    what ``of_words`` gives, if it is there. ``hints`` are guessed beside the labels. Gives the metrics that are stored
+    with the artifact.
     Raises UsageError when there are too few comments, when ``output`` cannot be a folder, or when what is to be resumed
     was told otherwise.
     """
     _make_folder(output)
     simplified = simplified_characters()
     parts, words = prepare(comments, options, simplified, part, start.words if start else None, progress)
+    ngrams = start.ngrams if start and len(start.ngrams) else _learn_ngrams(parts["train"], options, progress)
     descent = _begin(parts["train"], words, options, start, hints, of_words)
     checkpoint = output / CHECKPOINT
     if resume and checkpoint.exists():
@@ -60,7 +64,7 @@ def train(
         standing.waited += 1
         if accuracy > standing.best:
             standing.best, standing.waited = accuracy, 0
-            _write(output, descent, options, parts, words, simplified)
+            _write(output, descent, ngrams, options, parts, words, simplified)
         report(standing.curve[-1])
         _write_curve(output / "curve.csv", standing.curve)
         descent.save(checkpoint)
@@ -95,19 +99,27 @@ def _begin(
     return Descent(network, examples, options, hints)
 
 
+def _learn_ngrams(examples: Examples, options: Options, progress: Report) -> Ngrams:
+    """N-grams that learn from what people said of real comments, be it by stars."""
+    rows = [row for row, source in enumerate(examples.sources) if source not in (UNLABELLED, NEGATIONS)]
+    texts = [examples.characters[row] for row in rows]
+    return fit_ngrams(texts, examples.positive[rows], options.ngrams, options.seed, progress)
+
+
 def _write(
     output: Path,
     descent: Descent,
+    ngrams: Ngrams,
     options: Options,
     parts: Mapping[Part, Examples],
     words: Sequence[str],
     simplified: Mapping[str, str],
 ) -> None:
-    configuration = calibrate(descent.averaged, parts["validation"], options)
-    metrics = measure(descent.averaged, configuration, parts)
+    configuration, ngrams = calibrate(descent.averaged, ngrams, parts["validation"], options)
+    metrics = measure(descent.averaged, ngrams, configuration, parts)
     curve = [asdict(one) for one in descent.standing.curve]
     metrics |= {"options": asdict(options), "curve": curve, "rows": count(parts)}
-    write_artifact(output, configuration, words, simplified, metrics, descent.averaged.plain_weights())
+    write_artifact(output, configuration, words, simplified, metrics, descent.averaged.plain_weights(), ngrams)
     write_card(output)
 
 

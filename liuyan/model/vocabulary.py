@@ -2,6 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+Text = TypeVar("Text", list[int], str)
 
 UNKNOWN = "<unknown>"
 NUMBER = "<number>"
@@ -48,12 +51,12 @@ class Vocabulary:
         return [self._numbers[character] for character in word if character in self._numbers] or [0]
 
 
-def shorten(numbers: list[int], most: int) -> list[int]:
-    """Head and tail of more than ``most`` numbers: verdicts stand at the beginning and at the end of a long comment."""
-    if len(numbers) <= most:
-        return numbers
+def shorten(text: Text, most: int) -> Text:
+    """Head and tail of more than ``most`` numbers or characters: verdicts stand at both ends of a long comment."""
+    if len(text) <= most:
+        return text
     head = most // 2
-    return numbers[:head] + numbers[head - most :]
+    return text[:head] + text[head - most :]
 
 
 def choose_words(segmented: Iterable[Sequence[str]], size: int, at_least: int = 2) -> list[str]:

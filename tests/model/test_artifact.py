@@ -4,13 +4,26 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
+from safetensors.torch import load, save
 
-from liuyan.model.artifact import FILES, SHIPPED, SUMS, Configuration, find_artifact, read_artifact, write_artifact
+from liuyan.model.artifact import (
+    FILES,
+    NGRAM_KEYS,
+    NGRAM_WEIGHTS,
+    SHIPPED,
+    SUMS,
+    Configuration,
+    find_artifact,
+    read_artifact,
+    write_artifact,
+)
 from liuyan.model.errors import ArtifactError
 from liuyan.model.labeller import load_labeller
 from liuyan.model.network import Network, Shape
+from liuyan.model.ngrams import NONE, Ngrams
 
 
 @pytest.fixture
@@ -35,6 +48,40 @@ def test_round_trip(tmp_path: Path) -> None:
     assert artifact.metrics == {"note": "测"}
     assert artifact.configuration == Configuration("test", 4, 3, 50, 1.5, -0.25, 0.4, 0.6)
     assert {tensor.dtype for tensor in artifact.weights.values()} == {torch.float32}
+
+
+def test_n_grams_round_trip(tmp_path: Path) -> None:
+    shipped = read_artifact(SHIPPED)
+    ngrams = Ngrams(numpy.array([-5, 3, 2**31 - 1], numpy.int32), numpy.array([0.5, -1.25, 3.0], numpy.float32))
+    parts = (shipped.configuration, shipped.words, shipped.simplified, shipped.metrics, shipped.weights)
+    without, beside = (write_artifact(tmp_path / name, *parts, one) for name, one in (("a", NONE), ("b", ngrams)))
+    assert without != beside
+    assert len(read_artifact(tmp_path / "a").ngrams) == 0
+    again = read_artifact(tmp_path / "b").ngrams
+    assert again.keys.tolist() == ngrams.keys.tolist()
+    assert again.weights.tolist() == ngrams.weights.tolist()
+
+
+@pytest.mark.parametrize(
+    ("tensors", "reason"),
+    [
+        ({NGRAM_KEYS: torch.zeros(3, dtype=torch.int32)}, "a key and a weight for each"),
+        ({NGRAM_WEIGHTS: torch.zeros(3)}, "a key and a weight for each"),
+        (
+            {NGRAM_KEYS: torch.arange(3, dtype=torch.int32), NGRAM_WEIGHTS: torch.zeros(2)},
+            "a key and a weight for each",
+        ),
+        ({NGRAM_KEYS: torch.arange(3), NGRAM_WEIGHTS: torch.zeros(3)}, "a key and a weight for each"),
+        ({NGRAM_KEYS: torch.zeros(3, dtype=torch.int32), NGRAM_WEIGHTS: torch.zeros(3)}, "do not ascend"),
+    ],
+)
+def test_n_grams_that_do_not_fit(copy: Path, tensors: dict[str, torch.Tensor], reason: str) -> None:
+    content = load((copy / "weights.safetensors").read_bytes())
+    kept = {name: tensor for name, tensor in content.items() if name not in (NGRAM_KEYS, NGRAM_WEIGHTS)}
+    (copy / "weights.safetensors").write_bytes(save(kept | tensors))
+    sum_again(copy)
+    with pytest.raises(ArtifactError, match=reason):
+        load_labeller(copy)
 
 
 def test_another_word_is_another_model(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_folds_share_out_all_but_the_test_part() -> None:
 def test_cross_validation(train: Train, tmp_path: Path) -> None:
     lines = train("--folds", "2").splitlines()
     assert [line.split()[:2] for line in lines[:2]] == [["fold", "1"], ["fold", "2"]]
-    assert re.fullmatch(r"accuracy 0\.\d{4} deviation 0\.\d{4} folds 2", lines[2])
+    assert re.fullmatch(r"accuracy [01]\.\d{4} deviation 0\.\d{4} folds 2", lines[2])
     validated = [int(line.split()[3]) for line in lines[:2]]
     rows = read_artifact(tmp_path / "model" / "fold-1").metrics["rows"]
     assert sum(validated) == rows["train"]["shop"] + rows["validation"]["shop"]
@@ -72,7 +72,17 @@ def test_reviews_negations_and_an_earlier_model(train: Train, tmp_path: Path) ->
     assert metrics["rows"]["train"]["negations"] > 3_000
     assert "negations" not in metrics["rows"]["validation"]
     train("--start", tmp_path / "model", "--output", tmp_path / "next")
-    assert read_artifact(tmp_path / "next").words == read_artifact(tmp_path / "model").words
+    first, second = (read_artifact(tmp_path / name) for name in ("model", "next"))
+    assert second.words == first.words
+    assert len(first.ngrams) > 0
+    assert second.ngrams.keys.tolist() == first.ngrams.keys.tolist()
+
+
+def test_without_n_grams(train: Train, tmp_path: Path) -> None:
+    train("--ngrams", "0")
+    assert len(read_artifact(tmp_path / "model").ngrams) == 0
+    train("--ngrams", "7", "--output", tmp_path / "few")
+    assert len(read_artifact(tmp_path / "few").ngrams) == 7
 
 
 def test_what_cannot_be_asked_for_together(train: Train, tiny_artifact: Path) -> None:

@@ -1,10 +1,13 @@
 """A trained artifact as a teacher."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
-from liuyan.model.labeller import load_labeller
+from liuyan.model.artifact import SHIPPED, read_artifact
+from liuyan.model.labeller import Labeller
+from liuyan.model.ngrams import NONE
 from liuyan.model.teachers.answers import Reply
 
 # A probability in float64 can be 1; its logit cannot.
@@ -18,7 +21,8 @@ class GruTeacher:
 
     def __init__(self, path: Path | None) -> None:
         """``path`` None is the shipped artifact. Raises ArtifactError."""
-        self._labeller = load_labeller(path, answer_cache_size=0)
+        # Its network alone: its n-grams would repeat the labels of the comments that they learnt from.
+        self._labeller = Labeller(replace(read_artifact(path or SHIPPED), ngrams=NONE), 0)
         self.digest = self._labeller.sha256
         self.name = f"gru {self.digest[:8]}"
 

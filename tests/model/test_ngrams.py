@@ -1,0 +1,116 @@
+"""N-grams of characters: which a text has, what they add to its logit, and how their weights are learnt."""
+
+import math
+import sys
+from collections.abc import Sequence
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liuyan.errors import UsageError
+from liuyan.model.ngram_training import fit_ngrams
+from liuyan.model.ngrams import NONE, SIZES, Ngrams, spell_out, spelled
+
+GOOD = ["很好吃", "真的很好", "好吃又便宜", "很好很好"] * 5
+BAD = ["很难吃", "真的很差", "难吃又昂贵", "很差很差"] * 5
+
+
+def quiet(what: str, done: int, total: int) -> None:
+    """No report of progress."""
+
+
+def ngrams_of(text: str) -> list[str]:
+    return [text[start : start + size] for size in SIZES for start in range(len(text) - size + 1)]
+
+
+def key_of(ngram: str) -> int:
+    keys, inside = spelled([ngram]).keys(len(ngram))
+    assert inside.tolist() == [True]
+    return int(keys[0])
+
+
+def table(weights: dict[str, float]) -> Ngrams:
+    by_key = sorted((key_of(ngram), weight) for ngram, weight in weights.items())
+    keys, values = zip(*by_key, strict=True)
+    return Ngrams(numpy.array(keys, numpy.int32), numpy.array(values, numpy.float32))
+
+
+def fit(texts: Sequence[str], positive: Sequence[bool], most: int = 1_000) -> Ngrams:
+    return fit_ngrams(texts, numpy.array(positive), most, 1, quiet)
+
+
+def test_the_sum_of_the_weights_over_the_root_of_the_count() -> None:
+    ngrams = table({"好吃": 2.0, "不好吃": -5.0})
+    logits = ngrams.logits(["不好吃", "好吃", "好", "", "不好", "吃不好吃"])
+    assert logits.tolist() == pytest.approx([-3 / math.sqrt(3), 2.0, 0, 0, 0, -3 / math.sqrt(5)])
+
+
+def test_an_n_gram_does_not_reach_into_the_next_text() -> None:
+    ngrams = table({"好吃": 2.0, "很好吃": 3.0})
+    assert ngrams.logits(["很好", "吃"]).tolist() == [0, 0]
+    assert ngrams.logits(["很", "好吃"]).tolist() == [0, 2]
+
+
+@given(st.lists(st.text(alphabet="好吃很难a😀\ud800\U0010ffff", max_size=6), max_size=6))
+def test_all_together_as_each_counted_by_hand(texts: list[str]) -> None:
+    weights = {"好吃": 1.5, "很难": -2.5, "a😀": 0.5, "难吃很": 4.0, "\U0010ffff好": 7.0}
+    expected = [
+        sum(weights.get(ngram, 0.0) for ngram in ngrams_of(text)) / math.sqrt(max(len(ngrams_of(text)), 1))
+        for text in texts
+    ]
+    assert table(weights).logits(texts).tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_keys_of_different_n_grams_differ() -> None:
+    ngrams = {first + second + third for first in "好吃很难不a" for second in "好吃很难不b" for third in ["", *"好c"]}
+    assert len({key_of(ngram) for ngram in ngrams}) == len(ngrams)
+
+
+def test_what_is_read() -> None:
+    assert spell_out(["很", " ", "好吃", "\n"], 10) == "很好吃"
+    assert spell_out(["一二三", "四五六"], 4) == "一二五六"
+
+
+def test_no_n_grams_say_nothing() -> None:
+    assert NONE.logits(["很好", ""]).tolist() == [0, 0]
+    assert NONE.logits([]).tolist() == []
+    assert table({"很好": 1.0}).logits([]).tolist() == []
+
+
+def test_scaled() -> None:
+    assert table({"很好": 1.5}).scaled(2.0).logits(["很好"]).tolist() == [3]
+
+
+def test_they_learn() -> None:
+    ngrams = fit([*GOOD, *BAD], [True] * len(GOOD) + [False] * len(BAD))
+    logits = ngrams.logits(["好吃", "难吃", "便宜", "昂贵"])
+    assert (logits > 0).tolist() == [True, False, True, False]
+    assert (numpy.diff(ngrams.keys) > 0).all()
+
+
+def test_the_weightiest_are_kept() -> None:
+    texts, positive = [*GOOD, *BAD], [True] * len(GOOD) + [False] * len(BAD)
+    whole, few = fit(texts, positive), fit(texts, positive, most=4)
+    assert len(few) == 4
+    assert sorted(few.weights.tolist()) == sorted(sorted(whole.weights.tolist(), key=abs)[-4:])
+
+
+def test_what_occurs_once_is_left_out() -> None:
+    assert len(fit(["很好", "难吃"], [True, False])) == 0
+
+
+def test_none_are_wanted() -> None:
+    assert fit(["很好"], [True], most=0) is NONE
+
+
+def test_one_label_alone() -> None:
+    with pytest.raises(UsageError, match="one label: n-grams need both"):
+        fit(GOOD, [True] * len(GOOD))
+
+
+def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.svm", None)
+    with pytest.raises(UsageError, match=r"pip install liuyan\[training\]"):
+        fit([*GOOD, *BAD], [True] * len(GOOD) + [False] * len(BAD))
