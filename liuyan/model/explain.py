@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from liuyan.model.folded import Direction, FoldedNetwork
-from liuyan.model.ngrams import Ngrams, spell_out
+from liuyan.model.ngrams import NgramTable, spell_out
 from liuyan.model.segment import segment
 from liuyan.model.trace import Span, trace
 from liuyan.model.vocabulary import Vocabulary
@@ -84,7 +84,7 @@ def _shorten(pieces: list[Piece], maximum_tokens: int) -> list[Piece]:
 
 
 def contributions(
-    network: FoldedNetwork, ngrams: Ngrams, pieces: Sequence[Piece], maximum_tokens: int
+    network: FoldedNetwork, ngrams: NgramTable, pieces: Sequence[Piece], maximum_tokens: int
 ) -> tuple[float, list[float]]:
     """The logit of the whole, and by how much it falls without each of ``pieces``: five forward passes at most.
 
@@ -103,7 +103,7 @@ def contributions(
     return logit + added, [sum(both) for both in zip(fall, lost, strict=True)]
 
 
-def _ngram_falls(ngrams: Ngrams, pieces: Sequence[Piece], maximum_tokens: int) -> tuple[float, list[float]]:
+def _ngram_falls(ngrams: NgramTable, pieces: Sequence[Piece], maximum_tokens: int) -> tuple[float, list[float]]:
     """What the n-grams of the whole add to its logit, and by how much that falls without each of ``pieces``."""
     words = [piece.characters for piece in pieces]
     read = [place for place, piece in enumerate(pieces) if piece.numbers]

@@ -12,7 +12,7 @@ from liuyan.model.artifact import SHIPPED, Artifact, read_artifact
 from liuyan.model.cache import AnswerCache, CacheStatistics
 from liuyan.model.explain import Word, contributions, cut_pieces
 from liuyan.model.folded import FoldedNetwork
-from liuyan.model.ngrams import spell_out
+from liuyan.model.ngrams import NgramTable, spell_out
 from liuyan.model.normalise import character_table, normalise
 from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary
@@ -78,7 +78,7 @@ class Labeller:
         self._table = character_table(artifact.simplified)
         self._vocabulary = Vocabulary(artifact.words, configuration.maximum_tokens)
         self._network = FoldedNetwork(artifact.weights)
-        self._ngrams = artifact.ngrams
+        self._ngrams = NgramTable(artifact.ngrams)
         self._cache = AnswerCache(answer_cache_size)
 
     def prepare(self, texts: Sequence[str]) -> list[PreparedText]:

@@ -13,7 +13,7 @@ from liuyan.model.evaluate import Floats, score, score_band, uncertain_band
 from liuyan.model.examples import Examples, weighted_loss
 from liuyan.model.folded import FoldedNetwork
 from liuyan.model.network import Network
-from liuyan.model.ngrams import Ngrams
+from liuyan.model.ngrams import Ngrams, NgramTable
 from liuyan.model.options import Options
 
 
@@ -29,7 +29,7 @@ def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: O
     """Platt scaling of the logits on validation, those of network and n-grams each by their own scale, then the
     uncertain band on the probabilities that this gives. The n-grams come back in units of the network's logit."""
     logits = FoldedNetwork(network.plain_weights()).logits(validation.texts).clone()
-    margins = torch.from_numpy(ngrams.logits(validation.characters))
+    margins = torch.from_numpy(NgramTable(ngrams).logits(validation.characters))
     line = torch.tensor([1.0, 1.0, 0.0], requires_grad=True)
     optimiser = torch.optim.LBFGS([line], max_iter=100)
 
@@ -54,14 +54,14 @@ def measure(
     network: Network, ngrams: Ngrams, configuration: Configuration, parts: Mapping[Part, Examples]
 ) -> dict[str, object]:
     """Scores on validation and test: pooled, and of each source; the weights as they are stored, in float16."""
-    ngrams = Ngrams(ngrams.keys, ngrams.weights.astype(numpy.float16).astype(numpy.float32))
+    table = NgramTable(Ngrams(ngrams.keys, ngrams.weights.astype(numpy.float16).astype(numpy.float32)))
     stored = {name: tensor.to(torch.float16).to(torch.float32) for name, tensor in network.plain_weights().items()}
     folded = FoldedNetwork(stored)
     metrics: dict[str, object] = {}
     held: tuple[Part, ...] = ("validation", "test")
     for part in held:
         examples = parts[part]
-        logits = folded.logits(examples.texts) + torch.from_numpy(ngrams.logits(examples.characters))
+        logits = folded.logits(examples.texts) + torch.from_numpy(table.logits(examples.characters))
         guess = _sigmoid(configuration.scale * logits + configuration.shift)
         sources = numpy.array(examples.sources)
         band = score_band(guess, examples.positive, configuration.uncertain_low, configuration.uncertain_high)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from liuyan.errors import UsageError
 from liuyan.model.evaluate import Truth
-from liuyan.model.ngrams import NONE, SIZES, Keys, Ngrams, Spelled, find, spelled
+from liuyan.model.ngrams import NONE, SIZES, KeyIndex, Keys, Ngrams, Spelled, spelled
 from liuyan.model.progress import Report
 
 # Chosen on validation, with the GRU's logit beside it. Frequencies that are rare count more, as in TF-IDF; an eighth
@@ -62,7 +62,7 @@ def _count(texts: Sequence[str]) -> tuple[Keys, Any]:
     found, rows = _occurrences(text)
     keys, times = numpy.unique(found, return_counts=True)
     keys = keys[times >= AT_LEAST]
-    places = find(keys, found).astype(numpy.int32)
+    places = KeyIndex(keys).find(found)
     known = places >= 0
     ones = numpy.ones(int(known.sum()), numpy.float32)
     counted = csr_array((ones, (rows[known], places[known])), shape=(len(texts), len(keys)))

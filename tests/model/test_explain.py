@@ -13,7 +13,7 @@ from liuyan.model.artifact import SHIPPED, read_artifact
 from liuyan.model.explain import LEFT_OUT, Word, contributions, cut_pieces
 from liuyan.model.folded import FoldedNetwork
 from liuyan.model.labeller import Labeller
-from liuyan.model.ngrams import NONE
+from liuyan.model.ngrams import NONE, NgramTable
 from liuyan.model.normalise import character_table, normalise
 from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary
@@ -123,5 +123,5 @@ def test_a_long_text(shipped: Labeller) -> None:
 
 
 def test_contributions_of_nothing() -> None:
-    _, fall = contributions(FoldedNetwork(read_artifact(SHIPPED).weights), NONE, [], 400)
+    _, fall = contributions(FoldedNetwork(read_artifact(SHIPPED).weights), NgramTable(NONE), [], 400)
     assert fall == []

@@ -5,10 +5,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 from torch import Tensor
 
+from liuyan.model.artifact import SHIPPED, read_artifact
 from liuyan.model.folded import FoldedNetwork
 from liuyan.model.labeller import Labeller, load_labeller
+from liuyan.model.ngrams import NgramTable
 
 
 def test_identity_and_band(shipped: Labeller) -> None:
@@ -109,3 +112,14 @@ def test_frequent_texts_come_from_the_cache(tiny_artifact: Path, monkeypatch: py
     assert labeller.prepare(["好评"])[0].tokens == 0
     statistics = labeller.cache_statistics()
     assert (statistics.hits, statistics.misses, statistics.size) == (3, 2, 1)
+
+
+def test_network_and_n_grams_together(shipped: Labeller, real_comments: Callable[[int], list[str]]) -> None:
+    artifact = read_artifact(SHIPPED)
+    configuration = artifact.configuration
+    prepared = shipped.prepare(real_comments(50))
+    network = FoldedNetwork(artifact.weights).logits([one.words for one in prepared])
+    ngrams = torch.from_numpy(NgramTable(artifact.ngrams).logits([one.characters for one in prepared]))
+    assert ngrams.abs().mean() > 0.1
+    expected = torch.sigmoid(configuration.scale * (network + ngrams) + configuration.shift)
+    assert [one.probability for one in shipped.label(prepared)] == pytest.approx(expected.tolist(), abs=1e-5)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from liuyan.errors import UsageError
 from liuyan.model.ngram_training import fit_ngrams
-from liuyan.model.ngrams import NONE, SIZES, Ngrams, spell_out, spelled
+from liuyan.model.ngrams import NONE, SIZES, KeyIndex, Ngrams, NgramTable, spell_out, spelled
 
 GOOD = ["很好吃", "真的很好", "好吃又便宜", "很好很好"] * 5
 BAD = ["很难吃", "真的很差", "难吃又昂贵", "很差很差"] * 5
@@ -31,10 +31,14 @@ def key_of(ngram: str) -> int:
     return int(keys[0])
 
 
-def table(weights: dict[str, float]) -> Ngrams:
+def ngrams_with(weights: dict[str, float]) -> Ngrams:
     by_key = sorted((key_of(ngram), weight) for ngram, weight in weights.items())
     keys, values = zip(*by_key, strict=True)
     return Ngrams(numpy.array(keys, numpy.int32), numpy.array(values, numpy.float32))
+
+
+def table(weights: dict[str, float]) -> NgramTable:
+    return NgramTable(ngrams_with(weights))
 
 
 def fit(texts: Sequence[str], positive: Sequence[bool], most: int = 1_000) -> Ngrams:
@@ -74,18 +78,33 @@ def test_what_is_read() -> None:
 
 
 def test_no_n_grams_say_nothing() -> None:
-    assert NONE.logits(["很好", ""]).tolist() == [0, 0]
-    assert NONE.logits([]).tolist() == []
+    assert NgramTable(NONE).logits(["很好", ""]).tolist() == [0, 0]
+    assert NgramTable(NONE).logits([]).tolist() == []
     assert table({"很好": 1.0}).logits([]).tolist() == []
 
 
 def test_scaled() -> None:
-    assert table({"很好": 1.5}).scaled(2.0).logits(["很好"]).tolist() == [3]
+    assert NgramTable(ngrams_with({"很好": 1.5}).scaled(2.0)).logits(["很好"]).tolist() == [3]
+
+
+def test_keys_are_found_where_they_stand() -> None:
+    generator = numpy.random.default_rng(1)
+    lowest, highest = -(2**31), 2**31 - 1
+    crowded = numpy.arange(-20, 20) * 7  # all in two buckets
+    some = generator.integers(lowest, highest, 5_000, endpoint=True)
+    known = numpy.unique(numpy.concatenate([some, crowded, [lowest, highest]])).astype(numpy.int32)
+    others = generator.integers(lowest, highest, 5_000, endpoint=True).astype(numpy.int32)
+    index = KeyIndex(known)
+    assert index.find(known).tolist() == list(range(len(known)))
+    places = {int(key): place for place, key in enumerate(known)}
+    asked = numpy.concatenate([others, known[::3], crowded.astype(numpy.int32) + 1])
+    assert index.find(asked).tolist() == [places.get(int(key), -1) for key in asked]
+    assert KeyIndex(NONE.keys).find(known).tolist() == [-1] * len(known)
 
 
 def test_they_learn() -> None:
     ngrams = fit([*GOOD, *BAD], [True] * len(GOOD) + [False] * len(BAD))
-    logits = ngrams.logits(["好吃", "难吃", "便宜", "昂贵"])
+    logits = NgramTable(ngrams).logits(["好吃", "难吃", "便宜", "昂贵"])
     assert (logits > 0).tolist() == [True, False, True, False]
     assert (numpy.diff(ngrams.keys) > 0).all()
 
