@@ -30,7 +30,7 @@ SHA-256 `{artifact.sha256}`
 
 Says whether a Chinese comment is positive or negative, with a calibrated probability. {len(artifact.words):,} words
 and characters, vectors of {configuration.embedding}, bidirectional GRU of {configuration.hidden} in each direction,
-maximum and mean over the steps, one logit. Weights in float16, {_parameters(artifact):,} of them.
+maximum and mean over the steps, one logit{_beside(artifact)}. Weights in float16, {_parameters(artifact):,} of them.
 
 ## Intended use
 
@@ -79,6 +79,12 @@ Made by `liuyan model {made_by}` with the options below; `curve.csv` tells how e
 """
 
 
+def _beside(artifact: Artifact) -> str:
+    if not len(artifact.ngrams):
+        return ""
+    return f"; beside it {len(artifact.ngrams):,} pairs and triples of characters, a weight each"
+
+
 def _taught(options: dict[str, Any]) -> str:
     if not options.get("teachers"):
         return ""
@@ -95,7 +101,7 @@ def _options(options: dict[str, Any]) -> str:
 
 
 def _parameters(artifact: Artifact) -> int:
-    return sum(int(tensor.numel()) for tensor in artifact.weights.values())
+    return sum(int(tensor.numel()) for tensor in artifact.weights.values()) + len(artifact.ngrams)
 
 
 def _rows(sources: dict[str, Any]) -> str:

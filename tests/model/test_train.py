@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def test_metrics_curve_and_card(tiny_artifact: Path) -> None:
     assert float(curve[-1]["train_loss"]) < float(curve[0]["train_loss"]) or len(curve) == 1
     assert f"{metrics['test']['pooled']['accuracy']:.3f}" in text
     assert "| made_up |" in text
+    assert re.search(r"beside it \d+ pairs and triples of characters", text)
 
 
 def test_the_same_seed_gives_the_same_model(few_comments: dict[str, Comment], tmp_path: Path) -> None:
