@@ -105,7 +105,7 @@ def _train_grus(
 ) -> GruEnsemble:
     """GRUs that learn from labels, and from what the other teachers said where there are none."""
     paths = train_grus(comments, recipe.gru, cache, telling.progress, telling.epoch, recipe.grus)
-    return GruEnsemble(paths, {key for key in comments if part_of(key) != "test"})
+    return GruEnsemble(paths, {key for key in comments if part_of(key) == "train"})
 
 
 def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> list[Teacher]:

@@ -76,7 +76,9 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a training into --output was killed.")] = False,
     folds: Annotated[int, typer.Option(min=0, help="Cross-validate with this many trainings; 0 trains once.")] = 0,
     search: Annotated[int, typer.Option(min=0, help="Search hyper-parameters with this many trials.")] = 0,
-    epochs: Annotated[int, typer.Option(min=1, help="At most this many passes over the data.")] = 6,
+    epochs: Annotated[
+        int, typer.Option(min=0, help="At most this many passes; 0 keeps the network of --start, and learns n-grams.")
+    ] = 6,
     patience: Annotated[int, typer.Option(min=1, help="Stop after this many passes without a better one.")] = 2,
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 1,
     sample: Annotated[int, typer.Option(min=0, help="Train on so many comments at most; 0 takes all.")] = 0,
@@ -116,6 +118,8 @@ def train(
         liuyan model train --output student --data-dir data --rated --teacher model --seed 2
 
         liuyan model train --output corrected --start model --reviews reviews.csv --reviews-weight 3 --epochs 2
+
+        liuyan model train --output beside --start model --epochs 0 --data-dir data --rated
 
         liuyan model train --output folds --data-dir data --folds 5
 

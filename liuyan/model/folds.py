@@ -41,6 +41,19 @@ def part_in_fold(number: int, folds: int) -> Callable[[str], Part]:
     return part
 
 
+def part_without(number: int, folds: int) -> Callable[[str], Part]:
+    """As ``part_of``, but this fold of the train part is for validation too.
+
+    For teachers: what they validate on must not be learnt from, or their students are validated on what they heard of.
+    """
+
+    def part(key: str) -> Part:
+        own = part_of(key)
+        return "validation" if own == "train" and fold_of(key, folds) == number else own
+
+    return part
+
+
 def cross_validate(
     comments: Mapping[str, Comment],
     options: Options,

@@ -41,17 +41,26 @@ def train(
     """Train on ``comments`` (by digest) and write the artifact to ``output``, anew whenever validation got better.
 
     With ``resume`` it goes on where a training into ``output`` was interrupted, if there is one. ``start`` is an
-    artifact whose words and weights are begun with, and whose n-grams are taken over; without one the words begin with
-    what ``of_words`` gives, if it is there. ``hints`` are guessed beside the labels. Gives the metrics that are stored
-    with the artifact.
-    Raises UsageError when there are too few comments, when ``output`` cannot be a folder, or when what is to be resumed
-    was told otherwise.
+    artifact whose words and weights are begun with, and whose n-grams are taken over if it has any; without one the
+    words begin with what ``of_words`` gives, if it is there. ``hints`` are guessed beside the labels. Gives the metrics
+    that are stored with the artifact. With ``start`` and no epochs the network stays as it is, and n-grams alone are learnt.
+    Raises UsageError when there are no epochs without a start, when there are too few comments, when ``output`` cannot
+    be a folder, or when what is to be resumed was told otherwise.
     """
+    if not start and not options.epochs:
+        raise UsageError("Without a pass there is nothing learnt: give --epochs 1 or more, or --start.")
     _make_folder(output)
     simplified = simplified_characters()
     parts, words = prepare(comments, options, simplified, part, start.words if start else None, progress)
-    ngrams = start.ngrams if start and len(start.ngrams) else _learn_ngrams(parts["train"], options, progress)
-    descent = _begin(parts["train"], words, options, start, hints, of_words)
+    kept = start is not None and options.epochs and len(start.ngrams)
+    ngrams = start.ngrams if start and kept else _learn_ngrams(parts["train"], options, progress)
+    network = _begin(words, options, start, hints, of_words)
+    if start and not options.epochs:
+        told = _told_before(start, ngrams)
+        _write(output, network, ngrams, options, parts, words, simplified, told)
+        _write_curve(output / "curve.csv", [Epoch(**one) for one in told["curve"]])
+        return read_artifact(output).metrics
+    descent = Descent(network, parts["train"], options, hints)
     checkpoint = output / CHECKPOINT
     if resume and checkpoint.exists():
         descent.load(checkpoint)
@@ -64,7 +73,12 @@ def train(
         standing.waited += 1
         if accuracy > standing.best:
             standing.best, standing.waited = accuracy, 0
-            _write(output, descent, ngrams, options, parts, words, simplified)
+            told = {
+                "options": asdict(options),
+                "curve": [asdict(one) for one in standing.curve],
+                "rows": count(parts),
+            }
+            _write(output, descent.averaged, ngrams, options, parts, words, simplified, told)
         report(standing.curve[-1])
         _write_curve(output / "curve.csv", standing.curve)
         descent.save(checkpoint)
@@ -79,14 +93,19 @@ def _make_folder(output: Path) -> None:
         raise UsageError(f"The folder {output} cannot be made: {error.strerror}; name another as --output.") from error
 
 
+def _told_before(start: Artifact, ngrams: Ngrams) -> dict[str, Any]:
+    """What is told of a network that is taken over as it is: how ``start`` came to it."""
+    told = {name: start.metrics[name] for name in ("options", "curve", "rows")}
+    return told | {"options": told["options"] | {"ngrams": len(ngrams), "network": start.sha256}}
+
+
 def _begin(
-    examples: Examples,
     words: Sequence[str],
     options: Options,
     start: Artifact | None,
     hints: Hints | None,
     of_words: OfWords | None,
-) -> Descent:
+) -> Network:
     """A network at its random start under the seed, with words begun by ``of_words`` or with all of ``start``."""
     torch.manual_seed(options.seed)
     shape = Shape(len(words), options.embedding, options.hidden)
@@ -96,7 +115,7 @@ def _begin(
         network.begin_with(start.weights)
     elif of_words:
         network.begin_with_words(begin_words(of_words(words), options.embedding, DEVIATION))
-    return Descent(network, examples, options, hints)
+    return network
 
 
 def _learn_ngrams(examples: Examples, options: Options, progress: Report) -> Ngrams:
@@ -108,18 +127,18 @@ def _learn_ngrams(examples: Examples, options: Options, progress: Report) -> Ngr
 
 def _write(
     output: Path,
-    descent: Descent,
+    network: Network,
     ngrams: Ngrams,
     options: Options,
     parts: Mapping[Part, Examples],
     words: Sequence[str],
     simplified: Mapping[str, str],
+    told: Mapping[str, Any],
 ) -> None:
-    configuration, ngrams = calibrate(descent.averaged, ngrams, parts["validation"], options)
-    metrics = measure(descent.averaged, ngrams, configuration, parts)
-    curve = [asdict(one) for one in descent.standing.curve]
-    metrics |= {"options": asdict(options), "curve": curve, "rows": count(parts)}
-    write_artifact(output, configuration, words, simplified, metrics, descent.averaged.plain_weights(), ngrams)
+    """Calibrate, measure and write; ``told`` is what the metrics hold of the training."""
+    configuration, ngrams = calibrate(network, ngrams, parts["validation"], options)
+    metrics = measure(network, ngrams, configuration, parts) | dict(told)
+    write_artifact(output, configuration, words, simplified, metrics, network.plain_weights(), ngrams)
     write_card(output)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from liuyan.errors import LiuyanError
 from liuyan.model import descent
@@ -113,6 +114,22 @@ def test_going_on_in_another_way(few_comments: dict[str, Comment], tmp_path: Pat
         train(few_comments, options, tmp_path, kill_at("epoch 2", 1), lambda epoch: None)
     with pytest.raises(LiuyanError, match="was begun with another rate: call it as before"):
         train(few_comments, replace(options, rate=0.5), tmp_path, quiet, lambda epoch: None, resume=True)
+
+
+def test_no_pass_at_all(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    start = read_artifact(tiny_artifact)
+    options = Options(epochs=0, words=len(start.words), embedding=8, hidden=8, ngrams=50)
+    train(few_comments, options, tmp_path, quiet, lambda epoch: None, start=start)
+    beside = read_artifact(tmp_path)
+    assert all(torch.equal(beside.weights[name], start.weights[name]) for name in start.weights)
+    assert len(beside.ngrams) == 50
+    told = beside.metrics["options"]
+    assert told == start.metrics["options"] | {"ngrams": 50, "network": start.sha256}
+    assert beside.metrics["curve"] == start.metrics["curve"]
+    assert f"- network {start.sha256}" in (tmp_path / "README.md").read_text()
+    assert len((tmp_path / "curve.csv").read_text().splitlines()) == 1 + len(start.metrics["curve"])
+    with pytest.raises(LiuyanError, match="give --epochs 1 or more, or --start"):
+        train(few_comments, options, tmp_path, quiet, lambda epoch: None)
 
 
 def same_answers(tiny_artifact: Path, comments: dict[str, Comment], folder: Path, hidden: int) -> None:

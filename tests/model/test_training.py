@@ -11,7 +11,7 @@ from liuyan.errors import LiuyanError
 from liuyan.model.artifact import read_artifact
 from liuyan.model.commands import app
 from liuyan.model.data import part_of
-from liuyan.model.folds import fold_of, part_in_fold
+from liuyan.model.folds import fold_of, part_in_fold, part_without
 
 SIZES = ["--words", "300", "--embedding", "4", "--hidden", "4", "--epochs", "1", "--no-snownlp"]
 Train = Callable[..., str]
@@ -42,6 +42,14 @@ def test_folds_share_out_all_but_the_test_part() -> None:
         wanted = ["test"] * 5 if part_of(key) == "test" else ["train"] * 4 + ["validation"]
         assert sorted(places) == wanted
     assert {fold_of(key, 5) for key in keys} == set(range(5))
+
+
+def test_teachers_learn_from_the_train_part_alone() -> None:
+    keys = [f"{number:016x}" for number in range(500)]
+    parts = [[part_without(number, 5)(key) for key in keys] for number in range(5)]
+    for key, places in zip(keys, zip(*parts, strict=True), strict=True):
+        own = part_of(key)
+        assert sorted(places) == (["train"] * 4 + ["validation"] if own == "train" else [own] * 5)
 
 
 def test_cross_validation(train: Train, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from liuyan.model.artifact import SUMS
 from liuyan.model.data import Comment
 from liuyan.model.descent import Epoch
-from liuyan.model.folds import fold_of, part_in_fold
+from liuyan.model.folds import fold_of, part_without
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
 from liuyan.model.teachers.answers import Reply
@@ -41,7 +41,7 @@ def train_grus(
         told = replace(options, seed=options.seed + number)
         done = json.dumps({"options": asdict(told), "comments": fingerprint.hexdigest()}, sort_keys=True)
         if not ((path / DONE).exists() and (path / DONE).read_text(encoding="utf-8") == done):
-            train(comments, told, path, progress, report, resume=True, part=part_in_fold(number, folds))
+            train(comments, told, path, progress, report, resume=True, part=part_without(number, folds))
             (path / DONE).write_text(done, encoding="utf-8")
         paths.append(path)
     return paths
