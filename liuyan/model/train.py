@@ -43,7 +43,8 @@ def train(
     With ``resume`` it goes on where a training into ``output`` was interrupted, if there is one. ``start`` is an
     artifact whose words and weights are begun with, and whose n-grams are taken over if it has any; without one the
     words begin with what ``of_words`` gives, if it is there. ``hints`` are guessed beside the labels. Gives the metrics
-    that are stored with the artifact. With ``start`` and no epochs the network stays as it is, and n-grams alone are learnt.
+    that are stored with the artifact. With ``start`` and no epochs the network stays as it is, and n-grams alone are
+    learnt.
     Raises UsageError when there are no epochs without a start, when there are too few comments, when ``output`` cannot
     be a folder, or when what is to be resumed was told otherwise.
     """
