@@ -11,7 +11,7 @@ import numpy
 from numpy.typing import NDArray
 
 from liuyan.errors import UsageError
-from liuyan.model.evaluate import Truth
+from liuyan.model.evaluate import Floats, Truth
 from liuyan.model.ngrams import NONE, SIZES, KeyIndex, Keys, Ngrams, Spelled, spelled
 from liuyan.model.progress import Report
 
@@ -22,9 +22,10 @@ SCALE = 1 / 8
 AT_LEAST = 2
 
 
-def fit_ngrams(texts: Sequence[str], positive: Truth, most: int, seed: int, report: Report) -> Ngrams:
+def fit_ngrams(texts: Sequence[str], positive: Truth, weights: Floats, most: int, seed: int, report: Report) -> Ngrams:
     """At most ``most`` n-grams that tell positive ``texts`` (as ``spell_out`` gives them) from negative ones.
 
+    ``weights`` (texts) are what each text counts.
     Their logits are margins: not yet weighed against those of anything else. Raises UsageError when all texts are
     positive or none is, or when scikit-learn is missing.
     """
@@ -46,11 +47,11 @@ def fit_ngrams(texts: Sequence[str], positive: Truth, most: int, seed: int, repo
         return NONE
     frequent = numpy.bincount(features.indices, minlength=len(keys))
     rarity = (SCALE * (numpy.log((1 + len(texts)) / (1 + frequent)) + 1)).astype(numpy.float32)
-    model: Any = LinearSVC(C=COST, random_state=seed).fit(features @ diags_array(rarity), positive)
-    weights = (model.coef_[0] * rarity).astype(numpy.float32)
+    model: Any = LinearSVC(C=COST, random_state=seed).fit(features @ diags_array(rarity), positive, weights)
+    learnt = (model.coef_[0] * rarity).astype(numpy.float32)
     report(what, 2, 2)
-    kept = numpy.sort(numpy.argsort(-numpy.abs(weights), kind="stable")[:most])
-    return Ngrams(keys[kept], weights[kept])
+    kept = numpy.sort(numpy.argsort(-numpy.abs(learnt), kind="stable")[:most])
+    return Ngrams(keys[kept], learnt[kept])
 
 
 def _count(texts: Sequence[str]) -> tuple[Keys, Any]:

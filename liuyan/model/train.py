@@ -6,12 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy
 import torch
 
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact, read_artifact, write_artifact
 from liuyan.model.card import write_card
-from liuyan.model.data import NEGATIONS, UNLABELLED, Comment, Part, part_of, simplified_characters
+from liuyan.model.data import NEGATIONS, REVIEWS, UNLABELLED, Comment, Part, part_of, simplified_characters
 from liuyan.model.descent import Descent, Epoch
 from liuyan.model.examples import Examples, prepare
 from liuyan.model.hints import Hints, OfWords, begin_words
@@ -120,10 +121,13 @@ def _begin(
 
 
 def _learn_ngrams(examples: Examples, options: Options, progress: Report) -> Ngrams:
-    """N-grams that learn from what people said of real comments, be it by stars."""
-    rows = [row for row, source in enumerate(examples.sources) if source not in (UNLABELLED, NEGATIONS)]
+    """N-grams that learn from labels alone. What people reviewed and what was made by rule counts as it was told, all
+    else, stars too, counts 1."""
+    rows = [row for row, source in enumerate(examples.sources) if source != UNLABELLED]
+    weighed = [examples.sources[row] in (REVIEWS, NEGATIONS) for row in rows]
+    weights = numpy.where(weighed, examples.weights[rows].numpy(), 1.0)
     texts = [examples.characters[row] for row in rows]
-    return fit_ngrams(texts, examples.positive[rows], options.ngrams, options.seed, progress)
+    return fit_ngrams(texts, examples.positive[rows], weights, options.ngrams, options.seed, progress)
 
 
 def _write(

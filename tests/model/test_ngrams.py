@@ -41,8 +41,10 @@ def table(weights: dict[str, float]) -> NgramTable:
     return NgramTable(ngrams_with(weights))
 
 
-def fit(texts: Sequence[str], positive: Sequence[bool], most: int = 1_000) -> Ngrams:
-    return fit_ngrams(texts, numpy.array(positive), most, 1, quiet)
+def fit(
+    texts: Sequence[str], positive: Sequence[bool], most: int = 1_000, weights: Sequence[float] | None = None
+) -> Ngrams:
+    return fit_ngrams(texts, numpy.array(positive), numpy.array(weights or [1.0] * len(texts)), most, 1, quiet)
 
 
 def test_the_sum_of_the_weights_over_the_root_of_the_count() -> None:
@@ -114,6 +116,13 @@ def test_the_weightiest_are_kept() -> None:
     whole, few = fit(texts, positive), fit(texts, positive, most=4)
     assert len(few) == 4
     assert sorted(few.weights.tolist()) == sorted(sorted(whole.weights.tolist(), key=abs)[-4:])
+
+
+def test_a_text_counts_as_it_is_weighed() -> None:
+    texts, positive = ["很好"] * 5 + ["很好"] * 5, [True] * 5 + [False] * 5
+    for first, second in ((1.0, 0.1), (0.1, 1.0)):
+        (logit,) = NgramTable(fit(texts, positive, weights=[first] * 5 + [second] * 5)).logits(["很好"])
+        assert (logit > 0) == (first > second)
 
 
 def test_what_occurs_once_is_left_out() -> None:
