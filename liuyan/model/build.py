@@ -1,7 +1,7 @@
 """The shipped artifact, teachers included: each step goes on where it was killed, and none is done twice.
 
 Teachers learn from the labelled comments; all of them answer for all comments; their answers, weighed on validation,
-are the greater part of the student's targets, but for answers about comments whose label the teacher remembers.
+are the greater part of the student's targets.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact
-from liuyan.model.data import UNLABELLED, Comment, part_of
+from liuyan.model.data import UNLABELLED, Comment
 from liuyan.model.descent import Epoch
 from liuyan.model.hints import gather_hints
 from liuyan.model.negation import negations
@@ -61,12 +61,9 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
     """Train what is not trained, ask what is not answered, train the student into ``output``; gives its metrics."""
     teachers = _teachers(corpus, recipe, cache, telling)
     answers = _ask(corpus, teachers, cache / "answers", recipe.asking, telling)
-    if recipe.grus:
-        comments = _targets(corpus, unbiased(teachers, answers, corpus), share=0.0)
-        grus = _train_grus(corpus, comments, recipe, cache, telling)
-        teachers.append(grus)
-        answers |= _ask(corpus, [grus], cache / "answers", recipe.asking, telling)
-    for line in judge({name: one.known for name, one in answers.items()}, corpus.parts["validation"]):
+    said = {name: one.known for name, one in answers.items()}
+    validation = corpus.parts["validation"]
+    for line in judge(said, validation):
         telling.say(line)
     named = tuple(f"{teacher.name} {teacher.digest[:12]}" for teacher in teachers)
     options = replace(recipe.student, teachers=named)
@@ -77,7 +74,7 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
             raise UsageError(f"--hidden {options.hidden} is less than the {hidden} of --start: give that or more.")
         options = replace(options, start=start.sha256, words=len(start.words), embedding=embedding)
         start = replace(start, ngrams=NONE)  # those of this student learn from these comments
-    comments = _targets(corpus, unbiased(teachers, answers, corpus), options.teachers_share)
+    comments = _targets(corpus, said, options.teachers_share)
     if options.negations:
         comments = negations(options.negations) | comments
     encoder = next((one for one in reversed(teachers) if isinstance(one, EncoderTeacher)), None)
@@ -90,29 +87,14 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
     )  # fmt: skip
 
 
-def unbiased(teachers: Sequence[Teacher], answers: Mapping[str, Answers], corpus: Corpus) -> ensemble.Said:
-    """What each teacher said of comments whose label it does not remember: it would repeat it, mistakes and all."""
-    said = {}
-    for teacher in teachers:
-        remembered = teacher.remembers(corpus.parts["train"])
-        known = answers[teacher.name].known
-        said[teacher.name] = {key: logit for key, logit in known.items() if key not in remembered}
-    return said
-
-
-def _train_grus(
-    corpus: Corpus, comments: Mapping[str, Comment], recipe: Recipe, cache: Path, telling: Telling
-) -> GruEnsemble:
-    """GRUs that learn from labels, and from what the other teachers said where there are none."""
-    paths = train_grus(comments, recipe.gru, cache, telling.progress, telling.epoch, recipe.grus)
-    return GruEnsemble(paths, {key for key in comments if part_of(key) == "train"})
-
-
 def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> list[Teacher]:
     teachers: list[Teacher] = []
     if recipe.linear:
         teachers.append(LinearTeacher(corpus.parts["train"], telling.progress))
     teachers += [GruTeacher(path) for path in recipe.earlier]
+    if recipe.grus:
+        paths = train_grus(corpus.chosen, recipe.gru, cache, telling.progress, telling.epoch, recipe.grus)
+        teachers.append(GruEnsemble(paths, corpus.parts["train"]))
     for name, comments in recipe.encoders.items():
         path = encoder_path(cache, name)
         for row in train_encoder(corpus, path, OPTIONS[name], comments, telling.progress):

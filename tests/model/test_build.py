@@ -8,15 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from liuyan.model.artifact import Artifact, read_artifact
-from liuyan.model.build import Recipe, Telling, asked_first, build, unbiased
+from liuyan.model.build import Recipe, Telling, asked_first, build
 from liuyan.model.commands import app
 from liuyan.model.data import UNLABELLED, Comment, Part, digest, part_of
 from liuyan.model.descent import Epoch
 from liuyan.model.options import Options
-from liuyan.model.teachers.answers import Answers, Teacher, ask
 from liuyan.model.teachers.corpus import Corpus
-from liuyan.model.teachers.gru import GruTeacher
-from liuyan.model.teachers.linear import LinearTeacher
 
 SMALL = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
 RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, encoders={}, grus=2)
@@ -78,18 +75,6 @@ def test_begun_with_an_earlier_artifact_that_teaches_too(run: Build, tiny_artifa
     built = read_artifact(tmp_path / "next")
     assert built.words == start.words
     assert built.metrics["options"]["start"] == start.sha256
-
-
-def test_what_a_teacher_remembers_is_not_learnt_from_it(corpus: Corpus, tiny_artifact: Path, tmp_path: Path) -> None:
-    train = corpus.parts["train"]
-    teachers: list[Teacher] = [LinearTeacher(train, lambda what, done, total: None), GruTeacher(tiny_artifact)]
-    answers = {}
-    for teacher in teachers:
-        answers[teacher.name] = Answers(tmp_path, teacher.digest)
-        ask(teacher, asked_first(corpus), answers[teacher.name], lambda what, done, total: None)
-    linear, gru = unbiased(teachers, answers, corpus).values()
-    assert linear.keys() == {*corpus.parts["validation"], *train, *corpus.unlabelled}
-    assert gru.keys() == {*corpus.parts["validation"], *corpus.unlabelled}
 
 
 def test_whom_to_ask_first(corpus: Corpus) -> None:

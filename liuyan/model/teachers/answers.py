@@ -4,7 +4,7 @@ A file a teacher, named by its digest; a record is a comment's digest, the logit
 which they computed it, added at the end. A kill in the middle of a record costs that record.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +13,6 @@ import numpy
 from numpy.typing import NDArray
 
 from liuyan.errors import UsageError
-from liuyan.model.data import Comment
 from liuyan.model.progress import Report
 
 # Comments asked about at once: an encoder computes texts of one length together, and wants many of each.
@@ -44,9 +43,6 @@ class Teacher(Protocol):
 
     def answer(self, comments: Mapping[str, str]) -> Reply:
         """What it says of texts by their digests, in their order."""
-
-    def remembers(self, comments: Mapping[str, Comment]) -> Set[str]:
-        """Which of ``comments`` (by digest), those that teachers learn from, it answers with their label in memory."""
 
 
 class Answers:

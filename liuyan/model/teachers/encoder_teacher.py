@@ -1,7 +1,7 @@
 """The encoder as a teacher: trained where its file in the cache stands, and asked about texts."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy
@@ -21,12 +21,10 @@ from liuyan.model.teachers.encoder_training import (
     EncoderCheck,
     EncoderOptions,
     EncoderTraining,
-    Position,
     answer,
     comments_seen,
     fine_tune,
     mean_state,
-    seen,
 )
 from liuyan.model.teachers.pretrained import Pretrained
 
@@ -95,7 +93,6 @@ class EncoderTeacher:
         options = EncoderOptions(**saved["options"])
         pretrained = PRETRAINED[options.pretrained](path.parent)
         self.name = f"encoder {options.pretrained}"
-        self._options, self._position = options, Position(**saved["position"])
         self._encoder = build_encoder(pretrained).eval()
         state = mean_state(self._encoder, saved["mean"])
         self._encoder.load_state_dict(state)
@@ -107,11 +104,6 @@ class EncoderTeacher:
         """Logits for texts by their digests, and the means of the last states from which they come."""
         logits, means = self._answer(list(comments.values()))
         return Reply(logits.tolist(), means.numpy())
-
-    def remembers(self, comments: Mapping[str, Comment]) -> Set[str]:
-        """Those that it was trained on, when these are the comments that it was trained with."""
-        keys = list(comments)
-        return {keys[row] for row in seen(list(comments.values()), self._options, self._position)}
 
     def of_words(self, words: Sequence[str]) -> Vectors:
         """Vectors (words, width) of single words, each read as if it were a text."""

@@ -170,20 +170,9 @@ def batches(
         position = Position(position.steps, position.comments, position.chunk + 1, 0)
 
 
-def seen(comments: Sequence[Comment], options: EncoderOptions, position: Position) -> set[int]:
-    """The rows of ``comments`` that a training has drawn until ``position``, the whole of its last chunk among them."""
-    weights = draw_weights(comments, options.rated_share)
-    return {row for chunk in range(position.chunk + 1) for row in _draw(weights, options, chunk)[0]}
-
-
-def _draw(weights: Tensor, options: EncoderOptions, chunk: int) -> tuple[list[int], torch.Generator]:
-    """Rows of this chunk, and what to draw on with."""
-    generator = torch.Generator().manual_seed(1_000_003 * options.seed + chunk)
-    return torch.multinomial(weights, min(options.chunk, len(weights)), generator=generator).tolist(), generator
-
-
 def _plan(pieces: Pieces, weights: Tensor, options: EncoderOptions, chunk: int) -> list[list[int]]:
-    drawn, generator = _draw(weights, options, chunk)
+    generator = torch.Generator().manual_seed(1_000_003 * options.seed + chunk)
+    drawn = torch.multinomial(weights, min(options.chunk, len(weights)), generator=generator).tolist()
     by_length: dict[int, list[int]] = {}
     for row in drawn:
         by_length.setdefault(len(pieces[row]), []).append(row)

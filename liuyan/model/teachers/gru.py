@@ -1,12 +1,11 @@
 """A trained artifact as a teacher."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import replace
 from math import log
 from pathlib import Path
 
 from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.data import Comment
 from liuyan.model.labeller import Labeller
 from liuyan.model.ngrams import NONE
 from liuyan.model.teachers.answers import Reply
@@ -32,7 +31,3 @@ class GruTeacher:
         probabilities = (one.probability for one in self._labeller.predict(list(comments.values())))
         bounded = (min(max(one, CLOSEST), 1 - CLOSEST) for one in probabilities)
         return Reply([log(one / (1 - one)) for one in bounded])
-
-    def remembers(self, comments: Mapping[str, Comment]) -> Set[str]:
-        """All of them: what an artifact learnt from is not known, and most likely it is these."""
-        return comments.keys()

@@ -6,7 +6,7 @@ comment that they learnt from only the one is asked which did not; of all other 
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -53,8 +53,8 @@ class GruEnsemble:
     name = "grus"
     width = 0
 
-    def __init__(self, paths: Sequence[Path], learnt: Set[str]) -> None:
-        """``learnt`` are the digests of the comments that they learnt from. Raises ArtifactError."""
+    def __init__(self, paths: Sequence[Path], learnt: Mapping[str, Comment]) -> None:
+        """``learnt`` by digest are the comments of the train part. Raises ArtifactError."""
         self._paths = paths
         self._learnt = learnt
         sums = b"".join((path / SUMS).read_bytes() for path in paths)
@@ -74,7 +74,3 @@ class GruEnsemble:
             for key, logit in zip(asked, gru.answer(asked).logits, strict=True):
                 said[key].append(logit)
         return Reply([sum(logits) / len(logits) for logits in said.values()])
-
-    def remembers(self, comments: Mapping[str, Comment]) -> Set[str]:
-        """None: they are cross-fitted."""
-        return frozenset()

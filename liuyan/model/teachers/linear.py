@@ -5,7 +5,7 @@ these only the one that did not see them is asked; of all other comments the fiv
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy
@@ -47,10 +47,6 @@ class LinearTeacher:
         folds = [fold_of(key, FOLDS) for key in comments]
         own = margins[numpy.arange(len(folds)), folds]
         return Reply(numpy.where(seen, own, margins.mean(1)).tolist())
-
-    def remembers(self, comments: Mapping[str, Comment]) -> Set[str]:
-        """None: it is cross-fitted."""
-        return frozenset()
 
     def _learn(self) -> Callable[[Sequence[str]], NDArray[numpy.float64]]:
         """Gives a function from texts to margins (texts, folds)."""

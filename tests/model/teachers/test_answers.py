@@ -1,6 +1,6 @@
 """Answers on disk, the linear teacher that never judges what it learnt, and several teachers as one."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy
@@ -34,9 +34,6 @@ class Counting:
         lengths = [len(text) for text in comments.values()]
         vectors = numpy.array([[length] * self.width for length in lengths], numpy.float16)
         return Reply(list(map(float, lengths)), vectors if self.width else None)
-
-    def remembers(self, comments: Mapping[str, Comment]) -> Set[str]:
-        return frozenset(list(comments)[:2])
 
 
 @pytest.mark.parametrize("width", [0, 3])

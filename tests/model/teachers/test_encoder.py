@@ -9,17 +9,7 @@ import torch
 from liuyan.errors import LiuyanError
 from liuyan.model.data import Comment
 from liuyan.model.teachers.encoder import Encoder
-from liuyan.model.teachers.encoder_training import (
-    EncoderCheck,
-    EncoderOptions,
-    EncoderTraining,
-    Position,
-    answer,
-    batches,
-    draw_weights,
-    fine_tune,
-    seen,
-)
+from liuyan.model.teachers.encoder_training import EncoderCheck, EncoderOptions, EncoderTraining, answer, fine_tune
 from liuyan.model.teachers.pretrained import Sizes
 
 TINY = Sizes(width=16, layers=2, heads=4, inner=32, vocabulary=60, longest=16, epsilon=1e-12)
@@ -74,18 +64,3 @@ def test_other_options(tmp_path: Path) -> None:
     other = EncoderTraining(Encoder(TINY, torch.randn(TINY.vocabulary, TINY.width)), EncoderOptions(seed=2))
     with pytest.raises(LiuyanError, match="was begun with other options"):
         other.load(tmp_path / "a.pt")
-
-
-def test_what_it_has_seen(pieces: list[tuple[int, ...]], comments: list[Comment], tmp_path: Path) -> None:
-    training = tiny()
-    list(run(training, pieces, comments, 250, tmp_path / "some.pt"))
-    order = batches(pieces, draw_weights(comments, OPTIONS.rated_share), OPTIONS, Position())
-    drawn: set[int] = set()
-    for position, rows in order:
-        drawn.update(rows)
-        if position == training.position:
-            break
-    known = seen(comments, OPTIONS, training.position)
-    assert drawn <= known
-    assert len(known) < len(comments)
-    assert len(seen(comments, OPTIONS, Position())) == OPTIONS.chunk
