@@ -65,6 +65,7 @@ of the others; four stars are a target of 0.9; the more frequent label of such a
 other.
 {_taught(metrics["options"])}
 Made by `liuyan model {made_by}` with the options below; `curve.csv` tells how each pass went.
+{_taken_over(metrics["options"])}
 
 {_options(metrics["options"])}
 
@@ -83,6 +84,13 @@ def _beside(artifact: Artifact) -> str:
     if not len(artifact.ngrams):
         return ""
     return f"; beside it {len(artifact.ngrams):,} pairs and triples of characters, a weight each"
+
+
+def _taken_over(options: dict[str, Any]) -> str:
+    if "network" not in options:
+        return ""
+    network = options["network"][:12]
+    return f"That is told of its network, the artifact `{network}`; n-grams were learnt beside it with `--epochs 0`.\n"
 
 
 def _taught(options: dict[str, Any]) -> str:
