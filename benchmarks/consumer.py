@@ -1,7 +1,7 @@
 """The consumer against the model alone: the same texts, the same core, one after the other, several times.
 
 The backlog is published before. The consumer is pinned to one core, broker and database to the other, the answer cache
-is off. The model alone is segmentation and the folded GRU over the same texts, in batches of the consumer's size.
+is off. The model alone is segmentation, GRU and n-grams over the same texts, in batches of the consumer's size.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Segmentation and the folded GRU alone: prints comments/s over the texts that the consumer's benchmark publishes."""
+"""Segmentation, GRU and n-grams alone: prints comments/s over the texts that the consumer's benchmark publishes."""
 
 import sys
 import time
