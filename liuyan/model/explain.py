@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from liuyan.model.folded import Direction, FoldedNetwork
-from liuyan.model.ngrams import NgramTable, spell_out
+from liuyan.model.ngrams import NgramTable
 from liuyan.model.segment import segment
 from liuyan.model.trace import Span, trace
-from liuyan.model.vocabulary import Vocabulary
+from liuyan.model.vocabulary import Vocabulary, shorten
 
 # Words that are left out for certain; with the pass for the gradient this makes five.
 LEFT_OUT = 4
@@ -74,13 +74,13 @@ def _shorten(pieces: list[Piece], maximum_tokens: int) -> list[Piece]:
         return pieces
     head = maximum_tokens // 2
     tail = total - (maximum_tokens - head)
-    kept = []
+    shortened = []
     place = 0
     for piece in pieces:
         numbers = tuple(n for at, n in enumerate(piece.numbers, place) if at < head or at >= tail)
         place += len(piece.numbers)
-        kept.append(replace(piece, numbers=numbers))
-    return kept
+        shortened.append(replace(piece, numbers=numbers))
+    return shortened
 
 
 def contributions(
@@ -105,14 +105,16 @@ def contributions(
 
 def _ngram_falls(ngrams: NgramTable, pieces: Sequence[Piece], maximum_tokens: int) -> tuple[float, list[float]]:
     """What the n-grams of the whole add to its logit, and by how much that falls without each of ``pieces``."""
-    words = [piece.characters for piece in pieces]
-    read = [place for place, piece in enumerate(pieces) if piece.numbers]
-    texts = [spell_out(words[:place] + words[place + 1 :], maximum_tokens) for place in read]
-    added, *without = ngrams.logits([spell_out(words, maximum_tokens), *texts]).tolist()
-    lost = [0.0] * len(pieces)
-    for place, one in zip(read, without, strict=True):
-        lost[place] = added - one
-    return added, lost
+    whole = "".join(piece.characters for piece in pieces)
+    texts = [whole]
+    end = 0
+    for piece in pieces:
+        start, end = end, end + len(piece.characters)
+        if piece.numbers:
+            texts.append(whole[:start] + whole[end:])
+    added, *without = ngrams.logits([shorten(text, maximum_tokens) for text in texts]).tolist()
+    logits = iter(without)
+    return added, [added - next(logits) if piece.numbers else 0.0 for piece in pieces]
 
 
 def _without(pieces: Sequence[Piece], left_out: int) -> tuple[int, ...]:

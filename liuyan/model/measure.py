@@ -33,17 +33,18 @@ def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: O
     line = torch.tensor([1.0, 1.0, 0.0], requires_grad=True)
     optimiser = torch.optim.LBFGS([line], max_iter=100)
 
+    def both() -> Tensor:
+        return line[0] * logits + line[1] * margins + line[2]
+
     def closure() -> Tensor:
         optimiser.zero_grad()
-        guess = line[0] * logits + line[1] * margins + line[2]
-        loss = weighted_loss(guess, validation, range(len(logits)))
+        loss = weighted_loss(both(), validation, range(len(logits)))
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
     scale, ngrams_scale, shift = line.tolist()
-    guess = _sigmoid(scale * logits + ngrams_scale * margins + shift)
-    low, high = uncertain_band(guess, options.uncertain_share)
+    low, high = uncertain_band(_sigmoid(both().detach()), options.uncertain_share)
     configuration = Configuration(
         options.name, options.embedding, options.hidden, options.maximum_tokens, scale, shift, low, high
     )

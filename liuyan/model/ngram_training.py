@@ -25,9 +25,8 @@ AT_LEAST = 2
 def fit_ngrams(texts: Sequence[str], positive: Truth, weights: Floats, most: int, seed: int, report: Report) -> Ngrams:
     """At most ``most`` n-grams that tell positive ``texts`` (as ``spell_out`` gives them) from negative ones.
 
-    ``weights`` (texts) are what each text counts.
-    Their logits are margins: not yet weighed against those of anything else. Raises UsageError when all texts are
-    positive or none is, or when scikit-learn is missing.
+    ``weights`` (texts) are what each text counts. The n-grams' logits are margins: not yet weighed against those of
+    anything else. Raises UsageError when all texts are positive or none is, or when scikit-learn is missing.
     """
     if not most:
         return NONE

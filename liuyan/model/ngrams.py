@@ -122,7 +122,6 @@ class KeyIndex:
         self._deepest = int(numpy.diff(self._first).max())
         # One more than there is, for buckets that begin behind the last key; it is never taken for a key.
         self._keys = numpy.append(ordered, numpy.uint32(0))
-        self._end = len(keys)
 
     def find(self, keys: Keys) -> NDArray[numpy.int32]:
         """The place of each of ``keys``, -1 where it is not among them."""

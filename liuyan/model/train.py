@@ -19,7 +19,7 @@ from liuyan.model.hints import Hints, OfWords, begin_words
 from liuyan.model.measure import calibrate, count, measure, validate
 from liuyan.model.network import DEVIATION, Network, Shape, embed
 from liuyan.model.ngram_training import fit_ngrams
-from liuyan.model.ngrams import Ngrams
+from liuyan.model.ngrams import NONE, Ngrams
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
 
@@ -54,8 +54,8 @@ def train(
     _make_folder(output)
     simplified = simplified_characters()
     parts, words = prepare(comments, options, simplified, part, start.words if start else None, progress)
-    kept = start is not None and options.epochs and len(start.ngrams)
-    ngrams = start.ngrams if start and kept else _learn_ngrams(parts["train"], options, progress)
+    kept = start.ngrams if start and options.epochs else NONE
+    ngrams = kept if len(kept) else _learn_ngrams(parts["train"], options, progress)
     network = _begin(words, options, start, hints, of_words)
     if start and not options.epochs:
         told = _told_before(start, ngrams)
