@@ -54,7 +54,7 @@ def train(
     _make_folder(output)
     simplified = simplified_characters()
     parts, words = prepare(comments, options, simplified, part, start.words if start else None, progress)
-    kept = start.ngrams if start and options.epochs else NONE
+    kept = start.ngrams if start and options.epochs and options.ngrams else NONE
     ngrams = kept if len(kept) else _learn_ngrams(parts["train"], options, progress)
     network = _begin(words, options, start, hints, of_words)
     if start and not options.epochs:

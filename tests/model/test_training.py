@@ -91,6 +91,8 @@ def test_without_n_grams(train: Train, tmp_path: Path) -> None:
     assert len(read_artifact(tmp_path / "model").ngrams) == 0
     train("--ngrams", "7", "--output", tmp_path / "few")
     assert len(read_artifact(tmp_path / "few").ngrams) == 7
+    train("--ngrams", "0", "--start", tmp_path / "few", "--output", tmp_path / "none")
+    assert len(read_artifact(tmp_path / "none").ngrams) == 0
 
 
 def test_what_cannot_be_asked_for_together(train: Train, tiny_artifact: Path) -> None:
