@@ -25,7 +25,7 @@ def read_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) 
 
     A ``label`` is given as "1" or "0". Raises CommentFileError: not there, not UTF-8, column or label wrong.
     """
-    csv.field_size_limit(LONGEST_FIELD)
+    before = csv.field_size_limit(LONGEST_FIELD)  # of the whole process: others read by their own limit
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             yield from _read_rows(stream, path, columns, optional)
@@ -35,6 +35,8 @@ def read_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) 
         raise CommentFileError(f"{path} is not a CSV file that can be read: {error}.") from error
     except OSError as error:
         raise CommentFileError(f"{path} cannot be read: {error.strerror}.") from error
+    finally:
+        csv.field_size_limit(before)
 
 
 def _read_rows(stream: TextIO, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Iterator[dict[str, str]]:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from liuyan.errors import LiuyanError
 from liuyan.model.commands import app
+from liuyan.model.files import read_rows
 
 Run = Callable[..., str]
 
@@ -168,3 +169,11 @@ def test_explain_for_machines(run: Run, tmp_path: Path) -> None:
 def test_json_without_explain(tiny_artifact: Path) -> None:
     with pytest.raises(LiuyanError, match="give --explain too"):
         CliRunner().invoke(app, ["predict", "-", "--json"], catch_exceptions=False)
+
+
+def test_reading_a_file_leaves_the_limit_of_others_alone(tmp_path: Path) -> None:
+    before = csv.field_size_limit()
+    file = tmp_path / "comments.csv"
+    file.write_text("text\n" + "长" * (before + 1) + "\n", encoding="utf-8")
+    assert [len(row["text"]) for row in read_rows(file, ("text",))] == [before + 1]
+    assert csv.field_size_limit() == before
