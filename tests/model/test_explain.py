@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from math import log
 
 import numpy
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.explanations import logit, measure
 from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.explain import LEFT_OUT, Word, contributions, cut_pieces
+from liuyan.model.explain import LEFT_OUT, contributions, cut_pieces
 from liuyan.model.folded import FoldedNetwork
 from liuyan.model.labeller import Labeller
 from liuyan.model.ngrams import NONE, NgramTable
@@ -19,36 +19,12 @@ from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary
 
 
-def logit(probability: float) -> float:
-    return log(probability / (1 - probability))
-
-
-def rank_correlation(first: list[float], second: list[float]) -> float:
-    ranks = numpy.array([first, second]).argsort(1).argsort(1)
-    return float(numpy.corrcoef(ranks[0], ranks[1])[0, 1])
-
-
-def leave_out(labeller: Labeller, text: str, words: tuple[Word, ...]) -> list[float]:
-    """By how much the logit falls without each word, its characters cut out of the text itself."""
-    whole, *without = labeller.predict([text, *(text[: word.start] + text[word.end :] for word in words)])
-    return [logit(whole.probability) - logit(one.probability) for one in without]
-
-
 def test_faithful_on_real_comments(shipped: Labeller, real_comments: Callable[[int], list[str]]) -> None:
-    agree, right, correlations = [], [], []
-    for text in real_comments(200):
-        words = shipped.explain(text).words
-        if len(words) < 5:
-            continue
-        said, truth = [word.contribution for word in words], leave_out(shipped, text, words)
-        top = max(range(len(said)), key=lambda place: abs(said[place]))
-        agree.append(said[top] * truth[top] > 0)
-        right.append(abs(said[top] - truth[top]) < 0.1)
-        correlations.append(rank_correlation(said, truth))
-    assert len(agree) > 150
-    assert numpy.mean(agree) > 0.97
-    assert numpy.mean(right) > 0.93
-    assert numpy.mean(correlations) > 0.85
+    measured = [found for text in real_comments(200) if (found := measure(shipped, text)) is not None]
+    assert len(measured) > 150
+    assert numpy.mean([one.top_agrees for one in measured]) > 0.98
+    assert numpy.mean([one.top_error < 0.1 for one in measured]) > 0.96
+    assert numpy.mean([one.correlation for one in measured]) > 0.92
 
 
 def test_five_passes_and_the_probability_of_predict(
