@@ -6,11 +6,12 @@ are the greater part of the student's targets.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact
-from liuyan.model.data import UNLABELLED, Comment
+from liuyan.model.data import AUGMENTED, UNLABELLED, Comment
 from liuyan.model.descent import Epoch
 from liuyan.model.hints import gather_hints
 from liuyan.model.negation import negations
@@ -19,8 +20,9 @@ from liuyan.model.options import Options
 from liuyan.model.progress import Report
 from liuyan.model.teachers import ensemble
 from liuyan.model.teachers.answers import Answers, Teacher, ask
+from liuyan.model.teachers.augmented import made_of
 from liuyan.model.teachers.corpus import Corpus
-from liuyan.model.teachers.encoder_teacher import OPTIONS, EncoderTeacher, encoder_path, train_encoder
+from liuyan.model.teachers.encoder_teacher import OPTIONS, EncoderTeacher, encoder_path, train_encoder, vectors_before
 from liuyan.model.teachers.encoder_training import EncoderCheck
 from liuyan.model.teachers.gru import GruTeacher
 from liuyan.model.teachers.grus import GruEnsemble, train_grus
@@ -35,7 +37,8 @@ WEIGHED_ON = 500
 class Recipe:
     """What is built from what. ``encoders`` are the comments that each encoder is trained on; ``grus`` 0 and no
     ``linear`` leave these teachers out; ``earlier`` are artifacts that teach too, ``start`` is the one that the student
-    begins with; with ``asking`` False only the answers on disk count."""
+    begins with; with ``asking`` False only the answers on disk count. ``augmented`` texts are made out of the others,
+    with an encoder's neighbours of their words."""
 
     student: Options
     gru: Options
@@ -45,6 +48,7 @@ class Recipe:
     start: Artifact | None = None
     linear: bool = True
     asking: bool = True
+    augmented: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Telling:
 def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Telling) -> Mapping[str, object]:
     """Train what is not trained, ask what is not answered, train the student into ``output``; gives its metrics."""
     teachers = _teachers(corpus, recipe, cache, telling)
+    corpus = _augment(corpus, recipe, cache, telling.progress)
     answers = _ask(corpus, teachers, cache / "answers", recipe.asking, telling)
     said = {name: one.known for name, one in answers.items()}
     validation = corpus.parts["validation"]
@@ -103,6 +108,20 @@ def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> 
     return teachers
 
 
+def _augment(corpus: Corpus, recipe: Recipe, cache: Path, report: Report) -> Corpus:
+    """``corpus`` with augmented texts. Raises UsageError when no encoder is trained."""
+    if not recipe.augmented:
+        return corpus
+    if not recipe.encoders:
+        raise UsageError("Augmented texts need an encoder, which knows words alike: name one, or give --augmented 0.")
+    *_, encoder = recipe.encoders
+    texts = made_of(
+        corpus, recipe.augmented, recipe.student,
+        recipe.start.words if recipe.start else None, partial(vectors_before, encoder, cache), report,
+    )  # fmt: skip
+    return replace(corpus, augmented=texts)
+
+
 def _ask(
     corpus: Corpus, teachers: Sequence[Teacher], folder: Path, asking: bool, telling: Telling
 ) -> dict[str, Answers]:
@@ -120,7 +139,8 @@ def _ask(
 def asked_first(corpus: Corpus) -> dict[str, str]:
     """All texts by digest, in the order in which a teacher is asked that may not answer all of them in time.
 
-    What its weight is learnt on; then what people labelled, what nobody did, and what bears stars.
+    What its weight is learnt on; then what people labelled, what nobody did, what bears stars, and what was made of
+    all these.
     """
     counts: dict[str, int] = {}
     first: dict[str, str] = {}
@@ -131,7 +151,7 @@ def asked_first(corpus: Corpus) -> dict[str, str]:
     train = corpus.parts["train"]
     labelled = {key: one.text for key, one in train.items() if not one.rated}
     rated = {key: one.text for key, one in train.items() if one.rated}
-    return {**first, **labelled, **corpus.unlabelled, **rated}
+    return {**first, **labelled, **corpus.unlabelled, **rated, **corpus.augmented}
 
 
 def judge(said: ensemble.Said, validation: Mapping[str, Comment]) -> list[str]:
@@ -156,12 +176,15 @@ def judge(said: ensemble.Said, validation: Mapping[str, Comment]) -> list[str]:
 
 
 def _targets(corpus: Corpus, said: ensemble.Said, share: float) -> dict[str, Comment]:
-    """All comments, and those without a label that somebody answered; targets of the train part softened."""
-    train, unlabelled = corpus.parts["train"], corpus.unlabelled
+    """All comments, and the texts without a label that somebody answered; targets of the train part softened."""
+    train = corpus.parts["train"]
+    unlabelled = {key: (text, UNLABELLED) for key, text in corpus.unlabelled.items()}
+    unlabelled |= {key: (text, AUGMENTED) for key, text in corpus.augmented.items()}
     comments = dict(corpus.chosen)
     for key, answer in ensemble.answer(said, [*train, *unlabelled], corpus.parts["validation"]).items():
         if key in unlabelled:
-            comments[key] = Comment(unlabelled[key], answer >= 0.5, UNLABELLED, answer, rated=True)
+            text, source = unlabelled[key]
+            comments[key] = Comment(text, answer >= 0.5, source, answer, rated=True)
         else:
             comments[key] = replace(train[key], target=(1 - share) * train[key].target + share * answer)
     return comments

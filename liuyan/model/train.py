@@ -12,7 +12,7 @@ import torch
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact, read_artifact, write_artifact
 from liuyan.model.card import write_card
-from liuyan.model.data import NEGATIONS, REVIEWS, UNLABELLED, Comment, Part, part_of, simplified_characters
+from liuyan.model.data import AUGMENTED, NEGATIONS, REVIEWS, UNLABELLED, Comment, Part, part_of, simplified_characters
 from liuyan.model.descent import Descent, Epoch
 from liuyan.model.examples import Examples, prepare
 from liuyan.model.hints import Hints, OfWords, begin_words
@@ -123,7 +123,7 @@ def _begin(
 def _learn_ngrams(examples: Examples, options: Options, progress: Report) -> Ngrams:
     """N-grams that learn from labels alone. What people reviewed and what was made by rule counts as it was told, all
     else, stars too, counts 1."""
-    rows = [row for row, source in enumerate(examples.sources) if source != UNLABELLED]
+    rows = [row for row, source in enumerate(examples.sources) if source not in (UNLABELLED, AUGMENTED)]
     weighed = [examples.sources[row] in (REVIEWS, NEGATIONS) for row in rows]
     weights = numpy.where(weighed, examples.weights[rows].numpy(), 1.0)
     texts = [examples.characters[row] for row in rows]

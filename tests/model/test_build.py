@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.build import Recipe, Telling, asked_first, build
 from liuyan.model.commands import app
-from liuyan.model.data import UNLABELLED, Comment, Part, digest, part_of
+from liuyan.model.data import AUGMENTED, UNLABELLED, Comment, Part, digest, part_of
 from liuyan.model.descent import Epoch
 from liuyan.model.options import Options
 from liuyan.model.teachers.corpus import Corpus
@@ -20,13 +21,18 @@ RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, encoders={}, grus=2)
 Build = Callable[[Recipe, str], tuple[list[Epoch], list[str]]]
 
 
+# One that belongs to the train part.
+AUGMENTATION = {digest("面和粥都很满意"): "面和粥都很满意"}
+
+
 @pytest.fixture
-def corpus(few_comments: dict[str, Comment]) -> Corpus:
+def corpus(few_comments: dict[str, Comment], request: pytest.FixtureRequest) -> Corpus:
     parts: dict[Part, dict[str, Comment]] = {"train": {}, "validation": {}, "test": {}}
     for key in sorted(few_comments):
         parts[part_of(key)][key] = few_comments[key]
     texts = [f"{thing}和服务，{word}" for thing in "菜茶面粥" for word in ("很好", "很差", "喜欢", "失望")]
-    return Corpus(parts, {digest(text): text for text in texts if part_of(digest(text)) == "train"})
+    unlabelled = {digest(text): text for text in texts if part_of(digest(text)) == "train"}
+    return Corpus(parts, unlabelled, augmented=getattr(request, "param", {}))
 
 
 @pytest.fixture
@@ -78,9 +84,23 @@ def test_begun_with_an_earlier_artifact_that_teaches_too(run: Build, tiny_artifa
 
 
 def test_whom_to_ask_first(corpus: Corpus) -> None:
+    corpus = replace(corpus, augmented=AUGMENTATION)
     texts = asked_first(corpus)
     assert list(texts)[: len(corpus.parts["validation"])] == list(corpus.parts["validation"])
-    assert set(texts) == {*corpus.parts["validation"], *corpus.parts["train"], *corpus.unlabelled}
+    assert list(texts)[-1:] == list(AUGMENTATION)
+    assert set(texts) == {*corpus.parts["validation"], *corpus.parts["train"], *corpus.unlabelled, *AUGMENTATION}
+
+
+@pytest.mark.parametrize("corpus", [AUGMENTATION], indirect=True)
+def test_augmented_texts_are_learnt_from_and_their_rows_told(run: Build, tmp_path: Path) -> None:
+    run(RECIPE, "first")
+    assert read_artifact(tmp_path / "first").metrics["rows"]["train"][AUGMENTED] == len(AUGMENTATION)
+    assert "| augmented | 1 | 0 | 0 | made out of the train parts" in (tmp_path / "first" / "README.md").read_text()
+
+
+def test_augmenting_needs_an_encoder(run: Build) -> None:
+    with pytest.raises(UsageError, match="name one, or give --augmented 0"):
+        run(replace(RECIPE, grus=0, augmented=10), "first")
 
 
 def test_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_artifact: Path) -> None:

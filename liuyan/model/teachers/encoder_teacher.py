@@ -82,6 +82,14 @@ def _first_of_each(comments: Iterable[Comment]) -> list[Comment]:
     return chosen
 
 
+def vectors_before(name: str, folder: Path, words: Sequence[str]) -> Vectors:
+    """Vectors (words, width) of single words from the encoder as it was pretrained, before it learnt what is good."""
+    pretrained = PRETRAINED[name](folder)
+    reader = pretrained.reader(OPTIONS[name].longest)
+    vectors: Vectors = answer(build_encoder(pretrained).eval(), reader.read(spell(list(words))), TOGETHER)[1].numpy()
+    return vectors
+
+
 class EncoderTeacher:
     """Answers with the running mean of a training's weights; ``digest`` names exactly these."""
 
