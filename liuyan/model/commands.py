@@ -225,7 +225,7 @@ def build(
     beginning = read_artifact(start) if start else None
     smallest = beginning.configuration.hidden if beginning else Options().hidden
     student = Options(
-        seed=2, epochs=epochs, rate=rate, dropout=0.5, hidden=hidden or smallest, negations=negations, sample=sample,
+        seed=2, epochs=epochs, rate=rate, hidden=hidden or smallest, negations=negations, sample=sample,
         teachers_share=teachers_share, hints=hints, encoder_words=encoder_words and beginning is None,
         ngrams=ngrams,
     )  # fmt: skip
