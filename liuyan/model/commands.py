@@ -206,6 +206,8 @@ def build(
         nice -n 19 liuyan model build --output model --data-dir data
 
         liuyan model build --output model --data-dir data --grus 0 --earlier model-before
+
+        liuyan model build --output model --data-dir data --grus 0 --augmented 450000 --epochs 3
     """
     from liuyan.model.threads import train_with
 
