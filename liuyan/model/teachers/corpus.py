@@ -28,7 +28,7 @@ class Corpus:
 
     parts: Mapping[Part, Mapping[str, Comment]]
     unlabelled: Mapping[str, str]
-    known: Set[str] = frozenset()
+    known: Set[str]
     augmented: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -16,7 +16,7 @@ from liuyan.model.teachers.answers import Reply
 from liuyan.model.teachers.bge import load_bge
 from liuyan.model.teachers.corpus import Corpus, spell
 from liuyan.model.teachers.e5 import load_e5
-from liuyan.model.teachers.encoder import build_encoder
+from liuyan.model.teachers.encoder import Encoder, build_encoder
 from liuyan.model.teachers.encoder_training import (
     EncoderCheck,
     EncoderOptions,
@@ -26,7 +26,7 @@ from liuyan.model.teachers.encoder_training import (
     fine_tune,
     mean_state,
 )
-from liuyan.model.teachers.pretrained import Pretrained
+from liuyan.model.teachers.pretrained import Pretrained, Reader
 
 # Validation comments of each set that a check looks at.
 CHECKED = 250
@@ -86,8 +86,12 @@ def vectors_before(name: str, folder: Path, words: Sequence[str]) -> Vectors:
     """Vectors (words, width) of single words from the encoder as it was pretrained, before it learnt what is good."""
     pretrained = PRETRAINED[name](folder)
     reader = pretrained.reader(OPTIONS[name].longest)
-    vectors: Vectors = answer(build_encoder(pretrained).eval(), reader.read(spell(list(words))), TOGETHER)[1].numpy()
+    vectors: Vectors = _answer(build_encoder(pretrained).eval(), reader, words)[1].numpy()
     return vectors
+
+
+def _answer(encoder: Encoder, reader: Reader, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    return answer(encoder, reader.read(spell(list(texts))), TOGETHER)
 
 
 class EncoderTeacher:
@@ -110,13 +114,10 @@ class EncoderTeacher:
 
     def answer(self, comments: Mapping[str, str]) -> Reply:
         """Logits for texts by their digests, and the means of the last states from which they come."""
-        logits, means = self._answer(list(comments.values()))
+        logits, means = _answer(self._encoder, self._reader, list(comments.values()))
         return Reply(logits.tolist(), means.numpy())
 
     def of_words(self, words: Sequence[str]) -> Vectors:
         """Vectors (words, width) of single words, each read as if it were a text."""
-        vectors: Vectors = self._answer(list(words))[1].numpy()
+        vectors: Vectors = _answer(self._encoder, self._reader, words)[1].numpy()
         return vectors
-
-    def _answer(self, texts: list[str]) -> tuple[Tensor, Tensor]:
-        return answer(self._encoder, self._reader.read(spell(texts)), TOGETHER)

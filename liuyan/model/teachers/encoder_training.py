@@ -6,6 +6,7 @@ batches. What is used in the end is the running mean of the weights, which may b
 
 import csv
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -146,12 +147,14 @@ def _groups(encoder: Encoder, options: EncoderOptions) -> list[dict[str, Any]]:
     return groups
 
 
-def draw_weights(comments: Sequence[Comment], rated_share: float) -> Tensor:
-    """How often each comment is drawn: a set as often as the root of its size, so that small ones are heard."""
-    sizes: dict[str, int] = {}
-    for comment in comments:
-        sizes[comment.source] = sizes.get(comment.source, 0) + 1
-    return torch.tensor([(rated_share if one.rated else 1.0) * sizes[one.source] ** -0.5 for one in comments])
+def draw_weights(sources: Sequence[str], rated: Sequence[bool], rated_share: float) -> list[float]:
+    """How often each comment is drawn: a set as often as the root of its size, so that small ones are heard.
+
+    ``sources`` and ``rated`` are those of the comments.
+    """
+    sizes = Counter(sources)
+    shares = [rated_share if stars else 1.0 for stars in rated]
+    return [share * sizes[source] ** -0.5 for source, share in zip(sources, shares, strict=True)]
 
 
 def batches(
@@ -232,7 +235,9 @@ def fine_tune(
     Gives a row a check; ``path`` holds all of the training when this ends.
     """
     targets = torch.tensor([one.target for one in comments])
-    weights = draw_weights(comments, training.options.rated_share)
+    weights = torch.tensor(
+        draw_weights([one.source for one in comments], [one.rated for one in comments], training.options.rated_share)
+    )
     began = saved = time.monotonic()
     losses: list[float] = []
     order = batches(pieces, weights, training.options, training.position)

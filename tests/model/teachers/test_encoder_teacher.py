@@ -24,7 +24,7 @@ def corpus(few_comments: dict[str, Comment]) -> Corpus:
     parts: dict[Part, dict[str, Comment]] = {"train": {}, "validation": {}, "test": {}}
     for key in sorted(few_comments)[:150]:
         parts[part_of(key)][key] = few_comments[key]
-    return Corpus(parts, {})
+    return Corpus(parts, {}, few_comments.keys())
 
 
 def test_trained_asked_and_trained_on(corpus: Corpus, tmp_path: Path) -> None:
