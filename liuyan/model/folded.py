@@ -6,41 +6,82 @@ affine part of that, by keeping the state as (h + 1) / 2. A step is then a look-
 of old and new.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Protocol
 
 import torch
 from torch import Tensor
-
-# Rows that go through the network together: enough to keep the product busy, few enough to stay in the core's cache.
-ROWS = 512
-
 
 # oneDNN prepares a kernel for every number of rows that it meets: let it meet few. Rows up to the next multiple are
 # computed for nothing.
 ROW_MULTIPLE = 16
 
-Product = Callable[[Tensor], Tensor]
 
+class Recurrence(Protocol):
+    """What the state adds to a step: ``state @ weight + bias``, without the bias of the switches.
 
-def packed_product(weight: Tensor, bias: Tensor) -> Product:
-    """``state @ weight + bias`` with the weight packed for oneDNN once.
-
-    Twice as fast as ``torch.addmm``, which asks MKL, where MKL does not favour the processor (measured on an AMD EPYC:
-    230 against 108 GFLOP/s). PyTorch has no public door to it yet: where this one is not there, ``addmm`` it is.
+    ``ROWS`` go through the network together at most: enough to keep the product busy, few enough for the core's cache.
     """
-    operators = torch.ops.mkldnn
-    available = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    if not (available and hasattr(operators, "_reorder_linear_weight")):
-        return lambda state: torch.addmm(bias, state, weight)
-    packed = operators._reorder_linear_weight(weight.T.contiguous(), ROWS)
-    multiply = operators._linear_pointwise
 
-    def product(state: Tensor) -> Tensor:
-        result: Tensor = multiply(state, packed, bias, "none", [], "")
-        return result
+    ROWS: int
 
-    return product
+    def __call__(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """Add the switches' part to ``inputs`` (rows, 3 hidden) in place; gives the candidate's part (rows, hidden).
+
+        ``state`` (rows and more, hidden) may have rows behind those of ``inputs``.
+        """
+
+
+class PackedRecurrence:
+    """With the weight packed for oneDNN once.
+
+    Twice as fast as MKL where the processor has AVX-512 and MKL does not favour it (measured on an AMD EPYC: 230
+    against 108 GFLOP/s). PyTorch has no public door to it yet.
+    """
+
+    ROWS = 512
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        self._switches = weight.shape[1] // 3 * 2
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.T.contiguous(), self.ROWS)
+        self._multiply = torch.ops.mkldnn._linear_pointwise
+        self._bias = bias
+
+    def __call__(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """As ``Recurrence`` says."""
+        rows = len(inputs)
+        gates: Tensor = self._multiply(state[: _round_up(rows)], self._packed, self._bias, "none", [], "")
+        inputs[:, : self._switches] += gates[:rows, : self._switches]
+        return gates[:rows, self._switches :]
+
+
+class PlainRecurrence:
+    """With PyTorch's own products, which add to what is there as they go: faster where there is no AVX-512.
+
+    They take longer than what the cache has to fetch again, so more rows pay: fewer steps have few.
+    """
+
+    ROWS = 1_024
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        switches = weight.shape[1] // 3 * 2
+        self._switches, self._candidate = weight[:, :switches].contiguous(), weight[:, switches:].contiguous()
+        self._bias = bias[switches:].contiguous()
+        self._added = torch.empty(self.ROWS, len(self._bias))
+
+    def __call__(self, inputs: Tensor, state: Tensor) -> Tensor:
+        """As ``Recurrence`` says."""
+        rows = len(inputs)
+        inputs[:, : self._switches.shape[1]].addmm_(state[:rows], self._switches)
+        return torch.addmm(self._bias, state[:rows], self._candidate, out=self._added[:rows])
+
+
+def recurrence(weight: Tensor, bias: Tensor) -> Recurrence:
+    """The faster one of the two on this processor; always the same one there, so that probabilities repeat."""
+    wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
+    packs = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")  # type: ignore[no-untyped-call]
+    return PackedRecurrence(weight, bias) if wide and packs else PlainRecurrence(weight, bias)
 
 
 class Direction:
@@ -65,8 +106,9 @@ class Direction:
         self.table = table
         self.recurrent = recurrent
         self.bias = bias
-        self._product = packed_product(recurrent, bias)
-        self._inputs = torch.empty(ROWS, 3 * hidden)
+        self._recurrence = recurrence(recurrent, bias)
+        self.rows = self._recurrence.ROWS
+        self._inputs = torch.empty(self.rows, 3 * hidden)
 
     def run(self, steps: Iterable[Tensor], rows: int) -> tuple[Tensor, Tensor]:
         """``steps``: word numbers int64 of each step, (rows still running), never more than the step before.
@@ -81,10 +123,10 @@ class Direction:
             running = len(words)
             inputs, now = self._inputs[:running], state[:running]
             torch.index_select(self.table, 0, words, out=inputs)
-            gates = self._product(state[: _round_up(running)])[:running]
-            switches = gates[:, : 2 * hidden].add_(inputs[:, : 2 * hidden]).sigmoid_()
+            added = self._recurrence(inputs, state)
+            switches = inputs[:, : 2 * hidden].sigmoid_()
             reset, update = switches[:, :hidden], switches[:, hidden:]
-            candidate = inputs[:, 2 * hidden :].addcmul_(reset, gates[:, 2 * hidden :]).sigmoid_()
+            candidate = inputs[:, 2 * hidden :].addcmul_(reset, added).sigmoid_()
             torch.lerp(candidate, now, update, out=now)
             torch.maximum(maximum[:running], now, out=maximum[:running])
             total[:running] += now
@@ -99,26 +141,27 @@ class FoldedNetwork:
     """Logit of positive for texts given as word numbers. Not thread-safe: its buffers are used again."""
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        """``weights`` are those of ``Network``, as float32."""
+        """``weights`` are those of ``Network``, as float32. ``rows`` texts go through it together at most."""
         hidden = weights["gru.weight_hh_l0"].shape[1]
         with torch.inference_mode():
             self.forward = Direction(weights, "", hidden)
             self.backward = Direction(weights, "_reverse", hidden)
             self.output = weights["output.weight"][0]
             self.output_bias = weights["output.bias"][0]
+        self.rows = self.forward.rows
 
     @torch.inference_mode()
     def logits(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
         """Logits (texts) float32, in the order given; a text is one or more word numbers."""
         order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
         answers = torch.empty(len(texts))
-        for start in range(0, len(order), ROWS):
-            places = order[start : start + ROWS]
+        for start in range(0, len(order), self.rows):
+            places = order[start : start + self.rows]
             answers[torch.tensor(places)] = self._run([texts[place] for place in places])
         return answers
 
     def _run(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
-        """``texts`` sorted, longest first, at most ``ROWS``: rows leave the batch as their text ends."""
+        """``texts`` sorted, longest first, at most ``rows``: rows leave the batch as their text ends."""
         lengths = torch.tensor([len(text) for text in texts])
         words = torch.tensor(list(chain.from_iterable(texts)))
         ends = lengths.cumsum(0)

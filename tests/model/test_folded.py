@@ -5,9 +5,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from liuyan.model import folded
 from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.folded import FoldedNetwork
+from liuyan.model.folded import FoldedNetwork, PackedRecurrence, PlainRecurrence, recurrence
 from liuyan.model.network import Network, Shape, pad
 from liuyan.model.normalise import character_table, normalise
 from liuyan.model.segment import segment
@@ -19,13 +18,14 @@ def test_shipped_model_folded_equals_gru(real_comments: Callable[[int], list[str
     configuration = artifact.configuration
     vocabulary = Vocabulary(artifact.words, configuration.maximum_tokens)
     table = character_table(artifact.simplified)
-    texts = [vocabulary.look_up(segment(normalise(text, table))) for text in ["", "好", *real_comments(1_200)]]
+    texts = [vocabulary.look_up(segment(normalise(text, table))) for text in ["", "好", *real_comments(2_200)]]
     network = Network(Shape(len(artifact.words), configuration.embedding, configuration.hidden)).eval()
     network.load_state_dict(dict(artifact.weights))
     with torch.inference_mode():
         trained = torch.cat([network(*pad(texts[start : start + 64])) for start in range(0, len(texts), 64)])
-    served = FoldedNetwork(artifact.weights).logits(texts)
-    assert len(texts) > folded.ROWS * 2  # more than one pass through the buffers
+    folded = FoldedNetwork(artifact.weights)
+    served = folded.logits(texts)
+    assert len(texts) > folded.rows * 2  # more than one pass through the buffers
     assert torch.std(trained) > 1
     torch.testing.assert_close(served.sigmoid(), trained.sigmoid(), rtol=0, atol=1e-5)
 
@@ -43,10 +43,29 @@ def test_any_sizes_and_any_mixture_of_lengths() -> None:
     assert served.logits([]).tolist() == []
 
 
-def test_without_onednn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rows", [1, 15, 16, 39])
+def test_both_ways_of_adding_the_state_are_the_same(rows: int) -> None:
     torch.manual_seed(4)
-    weights = Network(Shape(50, 6, 5)).state_dict()
-    texts = [tuple(torch.randint(50, (length,)).tolist()) for length in range(1, 40)]
-    packed = FoldedNetwork(weights).logits(texts)
-    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    torch.testing.assert_close(FoldedNetwork(weights).logits(texts), packed, rtol=0, atol=1e-5)
+    hidden = 5
+    weight, bias, state = torch.randn(hidden, 3 * hidden), torch.randn(3 * hidden), torch.randn(48, hidden)
+    bias[: 2 * hidden] = 0
+    inputs = torch.randn(rows, 3 * hidden)
+    added = inputs + state[:rows] @ weight + bias
+    for way in (PackedRecurrence(weight, bias), PlainRecurrence(weight, bias)):
+        given = inputs.clone()
+        candidate = way(given, state)
+        torch.testing.assert_close(given[:, : 2 * hidden], added[:, : 2 * hidden])
+        torch.testing.assert_close(given[:, 2 * hidden :], inputs[:, 2 * hidden :])
+        torch.testing.assert_close(candidate, (added - inputs)[:, 2 * hidden :])
+
+
+@pytest.mark.parametrize(
+    ("capability", "available", "expected"),
+    [("AVX512", True, PackedRecurrence), ("AVX512", False, PlainRecurrence), ("AVX2", True, PlainRecurrence)],
+)
+def test_the_processor_decides_how_the_state_is_added(
+    monkeypatch: pytest.MonkeyPatch, capability: str, available: bool, expected: type
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: available)
+    assert isinstance(recurrence(torch.randn(5, 15), torch.randn(15)), expected)
