@@ -13,6 +13,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from liuyan.model.processor import has_avx512
+
 # oneDNN prepares a kernel for every number of rows that it meets: let it meet few. Rows up to the next multiple are
 # computed for nothing.
 ROW_MULTIPLE = 16
@@ -79,9 +81,8 @@ class PlainRecurrence:
 
 def recurrence(weight: Tensor, bias: Tensor) -> Recurrence:
     """The faster one of the two on this processor; always the same one there, so that probabilities repeat."""
-    wide = torch.backends.cpu.get_cpu_capability() == "AVX512"
     packs = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")  # type: ignore[no-untyped-call]
-    return PackedRecurrence(weight, bias) if wide and packs else PlainRecurrence(weight, bias)
+    return PackedRecurrence(weight, bias) if has_avx512() and packs else PlainRecurrence(weight, bias)
 
 
 class Direction:

@@ -18,6 +18,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from liuyan.errors import UsageError
 from liuyan.model.data import Comment
+from liuyan.model.processor import rough_products
 from liuyan.model.progress import Report
 from liuyan.model.teachers.encoder import Encoder
 
@@ -81,7 +82,7 @@ class EncoderTraining:
         share = left * min(1.0, (1 + self.position.steps) / self.options.warmup)
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
             group["lr"] = share * rate
-        with torch.autocast("cpu", torch.bfloat16):
+        with rough_products():
             logits = self.encoder(numbers)
         smoothed = targets * (1 - 2 * self.options.smoothing) + self.options.smoothing
         loss = binary_cross_entropy_with_logits(logits.float(), smoothed)
@@ -197,7 +198,7 @@ def answer(encoder: Encoder, pieces: Pieces, together: int) -> tuple[Tensor, Ten
         by_length.setdefault(len(text), []).append(row)
     logits = torch.empty(len(pieces))
     means = torch.empty(len(pieces), encoder.sizes.width, dtype=torch.float16)
-    with torch.autocast("cpu", torch.bfloat16):
+    with rough_products():
         for length, rows in by_length.items():
             size = max(1, together // length)
             for start in range(0, len(rows), size):

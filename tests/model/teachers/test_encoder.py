@@ -59,6 +59,20 @@ def test_it_learns_and_goes_on_where_it_was_killed(
     assert sum(right) > 190
 
 
+@pytest.mark.parametrize(("capability", "rough"), [("AVX512", True), ("AVX2", False)])
+def test_it_computes_roughly_where_the_processor_gains_by_it(
+    pieces: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch, capability: str, rough: bool
+) -> None:
+    encoder = tiny().encoder.eval()
+    torch.nn.init.normal_(encoder.output.weight)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    told = answer(encoder, pieces[:1], 64)[0]
+    with torch.inference_mode():
+        exact = encoder(torch.tensor(pieces[:1]))
+    assert torch.equal(told, exact) is not rough
+    assert torch.allclose(told, exact, atol=0.1)
+
+
 def test_other_options(tmp_path: Path) -> None:
     tiny().save(tmp_path / "a.pt")
     other = EncoderTraining(Encoder(TINY, torch.randn(TINY.vocabulary, TINY.width)), EncoderOptions(seed=2))
