@@ -11,7 +11,7 @@ def has_avx512() -> bool:
 def rough_products() -> torch.autocast:
     """A context in which products are computed in bfloat16, where that is quicker.
 
-    Without AVX-512 PyTorch computes them a number at a time: 3 comments/s instead of 160 for a batch of an encoder on an
+    Without AVX-512 PyTorch computes them a number at a time: an encoder learnt from 3 comments/s instead of 160 on an
     AMD EPYC with AVX2.
     """
     return torch.autocast("cpu", torch.bfloat16, enabled=has_avx512())
