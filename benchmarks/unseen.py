@@ -1,0 +1,127 @@
+"""How well comments of unseen platforms are labelled: `python -m benchmarks.unseen --data-dir data`.
+
+A network, its n-grams and LinearSVC learn from the same sample of all sets but those left out, and are asked about the
+test parts of all of them. The table is Markdown.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from liuyan.model.artifact import read_artifact
+from liuyan.model.data import Comment, part_of
+from liuyan.model.gathering import Places, gather_comments
+from liuyan.model.labeller import Labeller
+from liuyan.model.negation import negations
+from liuyan.model.ngrams import NONE
+from liuyan.model.options import Options
+from liuyan.model.progress import Report, progress_bar
+from liuyan.model.rivals import linear
+from liuyan.model.train import train
+
+# Weibo, books and films, restaurants, apps: what is left are shops, hotels, sights, cars and banks.
+LEFT_OUT = ("app_store", "book_review", "douban_film", "meituan_food", "smp_usual", "weibo2018", "weibo_emotion")
+OPTIONS = Options(sample=100_000, epochs=2, negations=0.3)
+
+Comments = dict[str, Comment]
+Positive = Callable[[Sequence[str]], list[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How often each was right (0..1) on the test part of ``source``; ``seen``: they learnt from that set."""
+
+    source: str
+    seen: bool
+    n: int
+    right: dict[str, float]
+
+
+def measure(comments: Comments, left_out: Sequence[str], options: Options, report: Report) -> Iterator[Row]:
+    """Learn from ``comments`` (by digest) without those of ``left_out``, and judge all test parts, set by set."""
+    seen = {key: one for key, one in comments.items() if one.source not in left_out}
+    keys = sorted(key for key in seen if part_of(key) == "train")[: options.sample or None]
+    learnt = {key: seen[key] for key in keys}
+    held = {key: one for key, one in seen.items() if part_of(key) != "train"}
+    made = negations(options.negations) if options.negations else {}
+    validation = [one for key, one in held.items() if part_of(key) == "validation"]
+    candidates = {
+        **_network(made | learnt | held, replace(options, sample=0), report),
+        "LinearSVC": _decided(linear(list(learnt.values()), validation, report)),
+    }
+    test = [one for key, one in sorted(comments.items()) if part_of(key) == "test"]
+    said = {name: positive([one.text for one in test]) for name, positive in candidates.items()}
+    for source in sorted({one.source for one in test}, key=lambda name: (name not in left_out, name)):
+        places = [place for place, one in enumerate(test) if one.source == source]
+        right = {
+            name: sum(answers[place] == test[place].positive for place in places) / len(places)
+            for name, answers in said.items()
+        }
+        yield Row(source, source not in left_out, len(places), right)
+
+
+def _network(comments: Comments, options: Options, report: Report) -> dict[str, Positive]:
+    with tempfile.TemporaryDirectory() as name:
+        train(comments, options, Path(name), report, lambda epoch: None)
+        artifact = read_artifact(Path(name))
+    alone = Labeller(replace(artifact, ngrams=NONE), answer_cache_size=0)
+    both = Labeller(artifact, answer_cache_size=0)
+    return {"network alone": _labelled(alone), "network and n-grams": _labelled(both)}
+
+
+def _labelled(labeller: Labeller) -> Positive:
+    return lambda texts: [one.label == "positive" for one in labeller.predict(texts)]
+
+
+def _decided(answer: Callable[[Sequence[str]], list[float]]) -> Positive:
+    return lambda texts: [probability >= 0.5 for probability in answer(texts)]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Markdown, in per cent: the sets that were left out, all of these, those that were not, all of these."""
+    names = list(rows[0].right)
+    lines = [f"| test part | comments | {' | '.join(names)} |", "| --- | --- |" + " --- |" * len(names)]
+    for seen in (False, True):
+        some = [row for row in rows if row.seen is seen]
+        lines += [_line(row.source, row) for row in some]
+        if some:
+            total = sum(row.n for row in some)
+            pooled = {name: sum(row.right[name] * row.n for row in some) / total for name in names}
+            lines.append(
+                _line("**all that it learnt from**" if seen else "**all never seen**", Row("", seen, total, pooled))
+            )
+    return "\n".join(lines)
+
+
+def _line(name: str, row: Row) -> str:
+    shown = " | ".join(f"{100 * accuracy:.1f}" for accuracy in row.right.values())
+    return f"| {name} | {row.n:,} | {shown} |"
+
+
+def main() -> None:
+    """Learn, measure, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder with the files of `liuyan model data`")
+    parser.add_argument("--leave-out", nargs="+", default=LEFT_OUT, metavar="SET", help="default: %(default)s")
+    parser.add_argument("--comments", type=int, default=OPTIONS.sample, help="to learn from (default: %(default)s)")
+    parser.add_argument("--epochs", type=int, default=OPTIONS.epochs, help="passes (default: %(default)s)")
+    parser.add_argument("--threads", type=int, default=2)
+    told = parser.parse_args()
+    torch.set_num_threads(told.threads)
+    options = replace(OPTIONS, sample=told.comments, epochs=told.epochs)
+    comments = gather_comments(Places(told.data_dir, rated=True), options).comments
+    unknown = set(told.leave_out) - {one.source for one in comments.values()}
+    if unknown:
+        parser.error(f"there is no set {', '.join(sorted(unknown))} in {told.data_dir}: see `liuyan model data`")
+    with progress_bar() as progress:
+        rows = list(measure(comments, told.leave_out, options, progress))
+    sys.stdout.write(table(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()
