@@ -74,8 +74,8 @@ Made by `liuyan model {made_by}` with the options below; `curve.csv` tells how e
 - Two labels: a factual, mixed or ironic comment gets one of them all the same, often an uncertain one.
 - Chinese; of other languages it knows some words that Chinese comments use. Traditional characters are read as
   simplified ones.
-- Shops, hotels, books, films, apps and Weibo are what it saw; elsewhere expect less: `liuyan model evaluate` on labelled
-  comments of your own tells how much, `liuyan model train --reviews` learns from what was reviewed.
+- Shops, hotels, books, films, apps and Weibo are what it saw; elsewhere expect less: `liuyan model evaluate` on
+  labelled comments of your own tells how much, `liuyan model train --reviews` learns from what was reviewed.
 - Of a text longer than {configuration.maximum_tokens} words it reads the first and the last
   {configuration.maximum_tokens // 2}.
 """
