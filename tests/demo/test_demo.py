@@ -109,8 +109,8 @@ def test_demo_ends_by_itself(tmp_path: Path) -> None:
     began = time.monotonic()
     with running_demo(tmp_path, "--seconds", "8") as demo:
         first = read_until(demo, FIRST_COMMENT)
-        assert time.monotonic() - began < 15
-        assert float(first[1]) < 15
+        # What it says is from its start on. How long that is depends on what else the machine does.
+        assert 0 < float(first[1]) <= time.monotonic() - began
         assert check_end(demo, tmp_path) > 1_000
 
 
