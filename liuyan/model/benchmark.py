@@ -38,12 +38,13 @@ def benchmark(comments: dict[str, Comment], labeller: Labeller, report: Report) 
     if any(len({one.positive for one in part}) < 2 for part in parts.values()):
         raise UsageError(f"{len(comments)} comments are too few to train, validate and test on: name more data.")
     rivals = find_rivals(labeller, parts["train"], parts["validation"], report)
-    lines = [line for rival in rivals for line in _measure(rival, parts["test"], report)]
+    lines = [line for rival in rivals for line in measure_rival(rival, parts["test"], report)]
     order = {name: place for place, name in enumerate([*sorted({one.source for one in parts["test"]}), ALL])}
     return sorted(lines, key=lambda line: order[line.source])
 
 
-def _measure(rival: Rival, test: Sequence[Comment], report: Report) -> Iterator[Line]:
+def measure_rival(rival: Rival, test: Sequence[Comment], report: Report) -> Iterator[Line]:
+    """A line for each source among ``test``, at least one comment, and one for all of them."""
     rival.answer([one.text for one in test[:TOGETHER]])  # what is loaded at first use is no part of the speed
     answers: list[float] = []
     began = time.process_time()

@@ -36,13 +36,18 @@ def find_rivals(
     labeller: Labeller, train: Sequence[Comment], validation: Sequence[Comment], report: Report
 ) -> list[Rival]:
     """The labeller first, then every rival that is installed; the linear model learns from ``train``."""
-    rivals = [Rival(labeller.name, lambda texts: [one.probability for one in labeller.predict(texts)])]
+    rivals = [Rival(labeller.name, probabilities(labeller))]
     if find_spec("sklearn"):
         rivals.append(Rival("TF-IDF, LinearSVC", linear(train, validation, report)))
     rivals.append(Rival("snownlp", _snownlp()))
     if find_spec("pysenti"):
         rivals.append(Rival("pysenti", _pysenti(), calibrated=False))
     return rivals
+
+
+def probabilities(labeller: Labeller) -> Answer:
+    """A model of ours as a rival is asked."""
+    return lambda texts: [one.probability for one in labeller.predict(texts)]
 
 
 def linear(train: Sequence[Comment], validation: Sequence[Comment], report: Report) -> Answer:

