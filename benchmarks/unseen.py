@@ -24,8 +24,11 @@ from liuyan.model.progress import Report, progress_bar
 from liuyan.model.rivals import Rival, linear, probabilities
 from liuyan.model.train import train
 
-# Weibo, books and films, restaurants, apps: what is left are shops, hotels, sights, cars and banks.
-LEFT_OUT = ("app_store", "book_review", "douban_film", "meituan_food", "smp_usual", "weibo2018", "weibo_emotion")
+# Weibo, books and films, restaurants, apps, a mixture: what is left are shops, hotels, sights, cars and banks.
+LEFT_OUT = (
+    "app_store", "book_review", "dianping", "douban_crawls", "douban_film", "meituan_food", "senta", "smp_usual",
+    "weibo2018", "weibo_emotion", "weibo_film", "weibo_nlpcc", "weibo_ocemotion",
+)  # fmt: skip
 OPTIONS = Options(sample=100_000, epochs=2, negations=0.3)
 
 Comments = dict[str, Comment]

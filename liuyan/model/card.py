@@ -90,8 +90,12 @@ def _beside(artifact: Artifact) -> str:
 def _taken_over(options: dict[str, Any]) -> str:
     if "network" not in options:
         return ""
-    network = options["network"][:12]
-    return f"That is told of its network, the artifact `{network}`; n-grams were learnt beside it with `--epochs 0`.\n"
+    first, *others = (f"`{one[:12]}`" for one in options["network"].split("+"))
+    if others:
+        network = f"the artifact {first}, which with {' and '.join(others)} makes the mean that it has for weights"
+    else:
+        network = f"the artifact {first}"
+    return f"That is told of its network, {network}; n-grams were learnt beside it with `--epochs 0`.\n"
 
 
 def _taught(options: dict[str, Any]) -> str:

