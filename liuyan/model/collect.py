@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 
 from liuyan.errors import UsageError
 from liuyan.model.data import digest, fold
-from liuyan.model.files import LONGEST_FIELD
+from liuyan.model.files import long_fields
 from liuyan.model.progress import Report
 
 HAN = re.compile("[\u4e00-\u9fff]")
@@ -70,13 +70,10 @@ class Columns:
 
     def read(self, content: bytes) -> Rows:
         """See ``Reader``."""
-        before = csv.field_size_limit(LONGEST_FIELD)
-        try:
+        with long_fields():
             for row in csv.reader(io.StringIO(decode(content), newline="")):
                 if len(row) > max(self.text, self.mark or 0):
                     yield ("" if self.mark is None else row[self.mark].strip()), row[self.text]
-        finally:
-            csv.field_size_limit(before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -25,9 +26,8 @@ def read_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) 
 
     A ``label`` is given as "1" or "0". Raises CommentFileError: not there, not UTF-8, column or label wrong.
     """
-    before = csv.field_size_limit(LONGEST_FIELD)  # of the whole process: others read by their own limit
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with long_fields(), path.open(encoding="utf-8-sig", newline="") as stream:
             yield from _read_rows(stream, path, columns, optional)
     except UnicodeDecodeError as error:
         raise CommentFileError(f"{path} is not UTF-8: convert it, for example with iconv.") from error
@@ -35,6 +35,14 @@ def read_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) 
         raise CommentFileError(f"{path} is not a CSV file that can be read: {error}.") from error
     except OSError as error:
         raise CommentFileError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+@contextmanager
+def long_fields() -> Iterator[None]:
+    """The csv module reads fields as long as a comment may be."""
+    before = csv.field_size_limit(LONGEST_FIELD)  # of the whole process: others read by their own limit
+    try:
+        yield
     finally:
         csv.field_size_limit(before)
 
