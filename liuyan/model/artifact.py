@@ -1,9 +1,9 @@
 """An artifact: the folder that holds a trained model. Never pickle.
 
-``weights.safetensors`` (float16; keys of n-grams are int32), ``vocabulary.txt`` (a word a line), ``simplified.txt``
-(traditional character, tab, simplified one), ``configuration.json``, ``metrics.json`` and ``SHA256SUMS`` over all of
-these. The SHA-256 of that last file names the model. The model card ``README.md`` beside them may be corrected without
-making another model.
+``weights.safetensors`` (as ``rounded`` has it), ``vocabulary.txt`` (a word a line), ``simplified.txt`` (traditional
+character, tab, simplified one), ``configuration.json``, ``metrics.json`` and ``SHA256SUMS`` over all of these. The
+SHA-256 of that last file names the model. The model card ``README.md`` beside them may be corrected without making
+another model.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from liuyan.model.errors import ArtifactError
 from liuyan.model.ngrams import NONE, Ngrams
 
 SHIPPED = Path(__file__).parent / "artifact"
-FORMAT = 1
+# What is written, and all that is read: models of format 1 have the vectors of their words in float16.
+FORMAT = 2
+FORMATS = (1, FORMAT)
 FILES = ("configuration.json", "metrics.json", "simplified.txt", "vocabulary.txt", "weights.safetensors")
 SUMS = "SHA256SUMS"
-# Beside the names of the network's weights.
-NGRAM_KEYS, NGRAM_WEIGHTS = "ngrams.keys", "ngrams.weights"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +71,17 @@ def write_artifact(
     ngrams: Ngrams = NONE,
 ) -> str:
     """Write a model into ``folder`` (made if needed); gives its identity, 64 hex digits."""
-    import torch
     from safetensors.torch import save
 
+    from liuyan.model.rounded import pack
+
     folder.mkdir(parents=True, exist_ok=True)
-    stored = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in weights.items()}
-    if len(ngrams):
-        stored[NGRAM_KEYS] = torch.from_numpy(ngrams.keys)
-        stored[NGRAM_WEIGHTS] = torch.from_numpy(ngrams.weights).to(torch.float16)
     contents = {
         "configuration.json": _json(asdict(configuration)),
         "metrics.json": _json(metrics),
         "simplified.txt": "".join(f"{old}\t{new}\n" for old, new in sorted(simplified.items())).encode(),
         "vocabulary.txt": "".join(f"{word}\n" for word in words).encode(),
-        "weights.safetensors": save(stored),
+        "weights.safetensors": save(pack(weights, ngrams)),
     }
     sums = "".join(f"{_digest(contents[name])}  {name}\n" for name in FILES).encode()
     for name, content in [*contents.items(), (SUMS, sums)]:
@@ -108,9 +105,10 @@ def find_artifact(sha256: str, models_dir: Path | None) -> Path:
 
 def read_artifact(folder: Path) -> Artifact:
     """Read the model in ``folder`` and check every file against its sum. Raises ArtifactError with one sentence."""
-    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load
+
+    from liuyan.model.rounded import unpack
 
     if not folder.is_dir():
         raise ArtifactError(f"There is no model folder {folder}: make one with `liuyan model train`.")
@@ -126,9 +124,7 @@ def read_artifact(folder: Path) -> Artifact:
         metrics = json.loads(contents["metrics.json"])
         simplified = dict(line.split("\t") for line in contents["simplified.txt"].decode().splitlines())
         words = contents["vocabulary.txt"].decode().removesuffix("\n").split("\n")
-        tensors = load(contents["weights.safetensors"])
-        ngrams = _take_ngrams(tensors)
-        weights = {name: tensor.to(torch.float32) for name, tensor in tensors.items()}
+        weights, ngrams = unpack(load(contents["weights.safetensors"]))
         _check_shapes(configuration, words, weights)
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ArtifactError(f"The model in {folder} cannot be used ({error}): train it anew or get another.") from error
@@ -137,8 +133,8 @@ def read_artifact(folder: Path) -> Artifact:
 
 def _read_configuration(content: bytes) -> Configuration:
     fields = json.loads(content)
-    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
-        raise ValueError(f"configuration.json is not of format {FORMAT}")
+    if not isinstance(fields, dict) or fields.get("format") not in FORMATS:
+        raise ValueError(f"configuration.json is of no format that this Liuyan reads ({', '.join(map(str, FORMATS))})")
     configuration = Configuration(**fields)
     for field in ("embedding", "hidden", "maximum_tokens", "scale", "shift", "uncertain_low", "uncertain_high"):
         if isinstance(getattr(configuration, field), bool | str | None):
@@ -153,20 +149,6 @@ def _check_shapes(configuration: Configuration, words: Sequence[str], weights: M
     wanted = {name: tuple(tensor.shape) for name, tensor in Network(shape).state_dict().items()}
     if wanted != {name: tuple(tensor.shape) for name, tensor in weights.items()}:
         raise ValueError("weights.safetensors does not fit the configuration and the vocabulary")
-
-
-def _take_ngrams(tensors: dict[str, Any]) -> Ngrams:
-    """Take the n-grams out of ``tensors``. Models of before have none. Raises ValueError."""
-    import torch
-
-    keys, weights = tensors.pop(NGRAM_KEYS, None), tensors.pop(NGRAM_WEIGHTS, None)
-    if keys is None and weights is None:
-        return NONE
-    if keys is None or weights is None or keys.dtype != torch.int32 or keys.ndim != 1 or keys.shape != weights.shape:
-        raise ValueError("weights.safetensors does not hold a key and a weight for each n-gram")
-    if not bool((keys.diff() > 0).all()):
-        raise ValueError("the keys of the n-grams in weights.safetensors do not ascend")
-    return Ngrams(keys.numpy(), weights.to(torch.float32).numpy())
 
 
 def _read(folder: Path, name: str) -> bytes:

@@ -30,7 +30,8 @@ SHA-256 `{artifact.sha256}`
 
 Says whether a Chinese comment is positive or negative, with a calibrated probability. {len(artifact.words):,} words
 and characters, vectors of {configuration.embedding}, bidirectional GRU of {configuration.hidden} in each direction,
-maximum and mean over the steps, one logit{_beside(artifact)}. Weights in float16, {_parameters(artifact):,} of them.
+maximum and mean over the steps, one logit{_beside(artifact)}. {_parameters(artifact):,} weights, those of words in 8
+bits with a scale each, all others in float16.
 
 ## Intended use
 

@@ -121,7 +121,7 @@ def train(
     smoothing: Annotated[float, typer.Option(min=0, max=0.4, help="How far targets stay from 0 and 1.")] = 0.02,
     rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
     negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule; 0 makes none.")] = 0.0,
-    ngrams: Ngrams = 150_000,
+    ngrams: Ngrams = 900_000,
     teacher: Annotated[
         list[Path] | None, typer.Option(help="Artifact to learn from; may be given again for a mean of several.")
     ] = None,
@@ -211,7 +211,7 @@ def build(
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of the student.")] = 2e-3,
     rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
     negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule.")] = 0.3,
-    ngrams: Ngrams = 150_000,
+    ngrams: Ngrams = 900_000,
     hidden: Annotated[
         int | None,
         typer.Option(min=1, help="Width of the student's GRU, each direction; at least that which it begins with."),

@@ -15,6 +15,7 @@ from liuyan.model.folded import FoldedNetwork
 from liuyan.model.network import Network
 from liuyan.model.ngrams import Ngrams, NgramTable
 from liuyan.model.options import Options
+from liuyan.model.rounded import pack, unpack
 
 
 def validate(network: Network, validation: Examples) -> tuple[float, float]:
@@ -54,10 +55,9 @@ def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: O
 def measure(
     network: Network, ngrams: Ngrams, configuration: Configuration, parts: Mapping[Part, Examples]
 ) -> dict[str, object]:
-    """Scores on validation and test: pooled, and of each source; the weights as they are stored, in float16."""
-    table = NgramTable(Ngrams(ngrams.keys, ngrams.weights.astype(numpy.float16).astype(numpy.float32)))
-    stored = {name: tensor.to(torch.float16).to(torch.float32) for name, tensor in network.plain_weights().items()}
-    folded = FoldedNetwork(stored)
+    """Scores on validation and test: pooled, and of each source; of the numbers as they are stored, rounded."""
+    weights, stored = unpack(pack(network.plain_weights(), ngrams))
+    folded, table = FoldedNetwork(weights), NgramTable(stored)
     metrics: dict[str, object] = {}
     held: tuple[Part, ...] = ("validation", "test")
     for part in held:

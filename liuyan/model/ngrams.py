@@ -19,6 +19,8 @@ Weights = NDArray[numpy.float32]
 SIZES = (2, 3)
 # Code points take 21 bits, so that three fit into 64.
 CODE_POINT_BITS = numpy.uint64(21)
+# Of the first bits of keys, by which they are found; 4 bytes for each of what they can be.
+MOST_BITS = 22
 # Of splitmix64's finaliser: bits of the result depend on all bits of the n-gram.
 FIRST_FACTOR, SECOND_FACTOR = numpy.uint64(0xBF58476D1CE4E5B9), numpy.uint64(0x94D049BB133111EB)
 
@@ -46,7 +48,7 @@ class Spelled:
     def keys(self, size: int) -> tuple[Keys, NDArray[numpy.bool_]]:
         """The key of the n-gram of this ``size`` that begins at each character, and whether it ends in the same text.
 
-        A key is a hash of 32 bits: with 150,000 weights one n-gram in 29,000 that has no weight gets that of another.
+        A key is a hash of 32 bits: with 900,000 weights one n-gram in 4,800 that has no weight gets that of another.
         """
         total = max(len(self.characters) - size + 1, 0)
         codes = self.characters[:total].copy()
@@ -113,11 +115,12 @@ class NgramTable:
 class KeyIndex:
     """Where a key stands among keys that ascend: by its first bits at once, which is six times as fast as bisection."""
 
-    BITS = 18
-
     def __init__(self, keys: Keys) -> None:
         ordered = _unsigned(keys)
-        borders = numpy.arange(2**self.BITS + 1, dtype=numpy.uint64) << numpy.uint64(32 - self.BITS)
+        # Two to four buckets a key: with fewer, keys are looked at in vain; with more, the buckets leave the cache.
+        bits = min(1 + len(keys).bit_length(), MOST_BITS)
+        self._behind = numpy.uint32(32 - bits)
+        borders = numpy.arange(2**bits + 1, dtype=numpy.uint64) << numpy.uint64(32 - bits)
         self._first = numpy.searchsorted(ordered, borders).astype(numpy.int32)
         self._deepest = int(numpy.diff(self._first).max())
         # One more than there is, for buckets that begin behind the last key; it is never taken for a key.
@@ -126,7 +129,7 @@ class KeyIndex:
     def find(self, keys: Keys) -> NDArray[numpy.int32]:
         """The place of each of ``keys``, -1 where it is not among them."""
         wanted = _unsigned(keys)
-        buckets = (wanted >> numpy.uint32(32 - self.BITS)).astype(numpy.int32)
+        buckets = (wanted >> self._behind).astype(numpy.int32)
         places, ends = self._first[buckets], self._first[buckets + 1]
         found = numpy.full(len(keys), -1, numpy.int32)
         left = numpy.arange(len(keys))

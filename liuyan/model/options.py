@@ -42,4 +42,4 @@ class Options:
     teachers_share: float = 0.7
     hints: float = 0.0
     encoder_words: bool = False
-    ngrams: int = 150_000
+    ngrams: int = 900_000

@@ -11,8 +11,6 @@ from safetensors.torch import load, save
 
 from liuyan.model.artifact import (
     FILES,
-    NGRAM_KEYS,
-    NGRAM_WEIGHTS,
     SHIPPED,
     SUMS,
     Configuration,
@@ -24,6 +22,7 @@ from liuyan.model.errors import ArtifactError
 from liuyan.model.labeller import load_labeller
 from liuyan.model.network import Network, Shape
 from liuyan.model.ngrams import NONE, Ngrams
+from liuyan.model.rounded import NGRAM_KEYS, NGRAM_WEIGHTS, SCALE, WORDS
 
 
 @pytest.fixture
@@ -82,6 +81,31 @@ def test_n_grams_that_do_not_fit(copy: Path, tensors: dict[str, torch.Tensor], r
     sum_again(copy)
     with pytest.raises(ArtifactError, match=reason):
         load_labeller(copy)
+
+
+@pytest.mark.parametrize("scale", [torch.ones(3), torch.ones(302, 1), torch.tensor(1.0)])
+def test_scales_that_do_not_fit(copy: Path, scale: torch.Tensor) -> None:
+    content = load((copy / "weights.safetensors").read_bytes())
+    (copy / "weights.safetensors").write_bytes(save(content | {SCALE: scale}))
+    sum_again(copy)
+    with pytest.raises(ArtifactError, match="a scale for each word"):
+        load_labeller(copy)
+
+
+def test_a_model_of_before_is_read(copy: Path) -> None:
+    """Its words are in float16, and its configuration says format 1."""
+    now = read_artifact(copy)
+    content = load((copy / "weights.safetensors").read_bytes())
+    kept = {name: tensor for name, tensor in content.items() if name != SCALE}
+    before = kept | {WORDS: now.weights[WORDS].to(torch.float16)}
+    (copy / "weights.safetensors").write_bytes(save(before))
+    configuration = json.loads((copy / "configuration.json").read_text())
+    assert configuration["format"] == 2
+    (copy / "configuration.json").write_text(json.dumps(configuration | {"format": 1}))
+    sum_again(copy)
+    again = read_artifact(copy)
+    assert torch.equal(again.weights[WORDS], before[WORDS].float())
+    assert load_labeller(copy).predict(["很好"])[0].label == "positive"
 
 
 def test_another_word_is_another_model(tmp_path: Path) -> None:
