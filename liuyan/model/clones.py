@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from liuyan.model.collect import (
     DOUBAN,
     EMOTIONS,
+    HALVES,
     NUMBERS,
     STARS,
     TENS,
     Aspects,
     Clone,
     Columns,
+    JsonArray,
     JsonLines,
     Lines,
     Sheet,
@@ -29,6 +31,17 @@ DICOS_LINES = Lines(r"\s*(?P<mark>\d+)\|\|(?P<text>.*)")
 SIGHTS = "c79f9b7dc0b58c4113821ffee0d57e06069fb3d7"
 FILMS_OF_WEIBO = "0ab0c5845cbeaddbae74ad4e3ab75af21b232aa8"
 JD_FARM = "backend/app/lib/JDComment/data"
+APPS = ("华为智能家居", "小米商城", "海尔U", "海尔智家", "米家", "美居")
+FILMS = ("god father", "huidaozhongguo", "nezha", "shanghaibaolei", "wild tales", "xiaoshidai")
+TEA = "4ad20c9b06e0099b5541cda797908a1fa8c3b242"
+TEA_LINES = Lines("[^,]*,[^,]*,[^,]*,(?P<text>.*)")
+TAIPEI = ("result/restaurant_list12/*.csv", "result/restaurant_list45/*.csv")
+MAOYAN_LINES = Lines(r"\d{4}-\d\d-\d\d,[^,]*,[^,]*,(?P<mark>[\d.]+),(?P<text>.*)")
+# What Google translated is Google's; food that was brought and the virus are what models are judged on.
+NOT_OURS = (
+    r"由 ?Google ?提供|\(原始|Translated by Google|疫情|新冠|肺炎|確診|确诊|病毒|隔離|隔离|[Cc]ovid|COVID|"
+    "外送|外賣|外卖|[Ff]ood ?[Pp]anda|[Uu]ber ?[Ee]ats?|熊貓|熊猫"
+)
 
 CLONES: Mapping[str, tuple[Clone, ...]] = {
     "rated/cotton_shop.csv": (
@@ -129,6 +142,141 @@ CLONES: Mapping[str, tuple[Clone, ...]] = {
         Clone(
             "ZhangYuGe18/Chinese_emotion_multi_classification", "85dc8d03f4d41a9fc54734c04b5fa412f6bea80a",
             ("data/天池比赛情绪分类训练数据集.xlsx",), Sheet(1, 2), labels=EMOTIONS,
+        ),
+    ),
+    "rated/app_reviews.csv": (
+        # Below a line of dashes the maker answers; some reviews were taken down later, which says nothing about them.
+        Clone(
+            "HumanAutomationInteractionLab-HAIL/appstoreCrawl", "5405ab08ecf83189591eb6473fd1dc6431f736f4",
+            tuple(f"CutOnly/Comments/CommentsOf{name}.xlsx" for name in APPS), Sheet(5, 3), stars=STARS,
+            cut="（该条评论已经被删除）|-{10,}.*",
+        ),
+    ),
+    "rated/game_reviews.csv": (
+        Clone(
+            "VincentZJW/steam-reviews-analysis", "393e1378d9a6326310aae0a325a2968c6934704a",
+            ("data/raw/reviews_chn.csv",), Columns(2, 3), labels={"TRUE": True, "FALSE": False},
+        ),
+        Clone(
+            "QJ1234/steam_comments_crawler", "7dc825134e03a69053d4f36d9eca6ca0ed27ddc1", ("reviews.csv",),
+            Columns(8, 1), labels={"推荐": True, "不推荐": False},
+        ),
+        Clone(
+            "Eastr5/steam-reviews-analysis", "57853eaf1902f51f86409469ad8720201d2997c9", ("data/labeled_comments.csv",),
+            Columns(3, 1), labels={"Recommended": True, "Not Recommended": False},
+        ),
+        # Cells that say no are read as empty ones.
+        Clone(
+            "ChenhaoMeng/Sentiment", "afa42884467b2101f594d3a5ed011f3bc519a03d", ("data/raw_reviews.xlsx",),
+            Sheet(2, 3), labels={"True": True, "": False},
+        ),
+        Clone(
+            "wwLia/black-myth-game-ops-dashboard", "5253635ce92a72d279b9de78f653770562d85fb9",
+            ("data/wukong_reviews_sample.json",), JsonArray("content_clean", "recommendation"),
+            labels={"推荐": True, "不推荐": False},
+        ),
+        # Of these the high stars are mostly suggestions and reports of faults, or mixed with three stars.
+        Clone(
+            "sariel-black/taptap_emotion_analyse", "715a6e845c9a812b100e5cafee59afa4f61ae661",
+            ("taptap评论情感分析/data/tap_reviews cleaned.csv",), Columns(6, 5), stars={"1": 1, "2": 2},
+        ),
+        Clone(
+            "anglee0323/Taptap_SentimentAnalysis", "e726d45f4b42751d6692f7372eb4a45b067b80ef",
+            ("dataset/taptap_review.csv",), Columns(0, 1), labels={"0": False},
+        ),
+        Clone(
+            "cosolo622/taptap_analyzer", "b886cbadf4a417308c4aee58948e46d8a605af1b",
+            ("v1.1/backend/scripts/goose_goose_duck_reviews_2026-01-07_20260316_192922.json",),
+            JsonArray("content", "rating"), stars=STARS,
+        ),
+    ),
+    "rated/douban_shorts.csv": (
+        Clone(
+            "swingsultan/DBmoviecomment", "6d6597cccff95425615bb4c02d3c9aaea7388ca2", ("endpro/yansu1052.csv",),
+            Columns(0, 4), stars=DOUBAN,
+        ),
+        Clone(
+            "zoe9698/Mojito_Douban_analysis", "39e50427ad9692c4efd620d9ffddfe1a28c0c7b9",
+            ("1Mojito豆瓣短评数据6.12.csv",), Columns(4, 2),
+            stars={f"user-stars allstar{mark} rating": stars for mark, stars in TENS.items()},
+        ),
+        Clone(
+            "mashukui/douban_short_comment", "21f8105b9f78b871afd777a4956160cb2c4ac474",
+            ("豆瓣短评_35556001_前20页.csv",), Columns(6, 2),
+            stars={f"{mark}星": stars for mark, stars in STARS.items()},
+        ),
+        Clone(
+            "heyueyuan/Movie-Comments-Analytics-based-on-Nezha", "e4d3eadf607c08fe8a2c0a5b1ca4267044df8011",
+            ("duye_comments.csv",), Columns(4, 2), stars=STARS,
+        ),
+        Clone(
+            "JiaxuanCai/Big_data_movie_comments_analysis", "3f1fac54ef41ab736f94cb2d5c339b97af913bb3",
+            ("result/comments.csv", *(f"some results/{name}/comments.csv" for name in FILMS)), Columns(3, 2),
+            stars=STARS,
+        ),
+        Clone(
+            "Uzukidd/Comment-sentiment-analysis", "69a53193b37f388abef80c7e8f0c3a54524bfafc",
+            tuple(f"DataImporter/DataSet/movie_short_comments{name}.csv" for name in ("", "_utf8_v2")), Columns(5, 4),
+            stars=STARS,
+        ),
+        Clone(
+            "Wanxuex/sentiment-classication-pytorch", "a27fea39d8049e7c7a604e3f75b4404e5627662c",
+            tuple(f"data/reviews/reviews_{number}.csv" for number in (25907124, 26985127, 30257787)), Columns(3, 4),
+            stars=STARS,
+        ),
+    ),
+    "rated/maoyan.csv": (
+        Clone(
+            "LWLlasia/Maoyan_comment", "d52a8f5bef31841a00f02d874e4796e127d70f3e", ("Maoyan_comment/data/*.csv",),
+            Columns(3, 6), stars=HALVES,
+        ),
+        Clone(
+            "summerheday/maoyan_direnjie", "7d450b99f57c36d1dd9257d5d6979bdef90848d2", ("狄仁杰.txt",), MAOYAN_LINES,
+            stars=HALVES,
+        ),
+        Clone(
+            "Erikfather/movie_comment_analysis", "f0feb8ed9e8879fb72b7dd895fca50c52660acea", ("yaoshen.txt",),
+            MAOYAN_LINES, stars=HALVES,
+        ),
+        Clone(
+            "Hinsss/maoyan_movie_review", "19db4c0fbee2dd9ebb3d43429023cfa20ce603d7", ("maoyan.csv",), Columns(6, 5),
+            stars=HALVES,
+        ),
+        Clone(
+            "BelliumTang/Maoyan_comment", "ea18d688a229f1305e930094b81c96741edd164c", ("哪吒之魔童降世影评.csv",),
+            Columns(5, 4), stars=HALVES,
+        ),
+    ),
+    "rated/jd_phones.csv": (
+        Clone(
+            "ChaiCunhao/phone_comments", "0237a330a621d2bd1459474f14e02a57a4c324f8",
+            ("train.csv", "dev.csv", "test.csv"), Columns(1, 2), labels=NUMBERS, cut=r"\\n",
+        ),
+    ),
+    "rated/jd_tea_shoes.csv": (
+        Clone("lino546464/jd_comments", TEA, ("jd_cn_hp.csv",), TEA_LINES, positive=True),
+        Clone("lino546464/jd_comments", TEA, ("jd_cn_cp.csv",), TEA_LINES, positive=False),
+        Clone(
+            "xyfJASON/comment-analysis", "3724027a3b6e3cd588f744c0cf4b619c81f92664",
+            ("_nltk/villa/jdComment_DataSet.csv",), Columns(2, 5), labels={"3": True, "1": False},
+        ),
+    ),
+    "rated/taiwan_food.csv": (
+        Clone(
+            "minchenlee/Google-map-review-crawler", "0328e003c8ab09b08d1a16e94029cf4e40f26ee5", TAIPEI, Columns(5, 2),
+            stars=STARS, unwanted=NOT_OURS,
+        ),
+    ),
+    "rated/taiwan_sights.csv": (
+        Clone(
+            "Lin-Wei-Han/google_spotcomment_data", "9a279ca4465d548243a0f8f282ae9d077864978f", ("data/*.csv",),
+            Columns(2, 1), stars=STARS, unwanted=NOT_OURS,
+        ),
+    ),
+    "rated/taiwan_hospitals.csv": (
+        Clone(
+            "spolo0501/LDA_hospital", "d96532e3d767d885582453ba2154038f4785729a", ("data/raw/taiwan/[0-9]*.xlsx",),
+            Sheet(4, 2), stars=STARS, unwanted=NOT_OURS,
         ),
     ),
     "rated/public_unlabelled.txt": (

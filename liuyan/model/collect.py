@@ -28,6 +28,7 @@ Rows = Iterator[tuple[str, str]]
 
 STARS: Mapping[str, int] = {"1": 1, "2": 2, "4": 4, "5": 5}
 TENS: Mapping[str, int] = {"0": 1, "10": 1, "20": 2, "40": 4, "50": 5}
+HALVES: Mapping[str, int] = {"0": 1, "0.5": 1, "1": 1, "1.5": 2, "2": 2, "4": 4, "4.5": 5, "5": 5}
 DOUBAN: Mapping[str, int] = {"很差": 1, "较差": 2, "推荐": 4, "力荐": 5}
 EMOTIONS: Mapping[str, bool] = {
     "happiness": True,
@@ -92,6 +93,19 @@ class JsonLines:
 
 
 @dataclass(frozen=True, slots=True)
+class JsonArray:
+    """An array of JSON objects: the names of the text and of the mark."""
+
+    text: str
+    mark: str
+
+    def read(self, content: bytes) -> Rows:
+        """See ``Reader``."""
+        for row in json.loads(decode(content)):
+            yield str(row.get(self.mark, "")), str(row.get(self.text) or "")
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """The first sheet of an .xlsx: places of the text and of the mark."""
 
@@ -124,11 +138,12 @@ class Aspects:
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """Files of a public repository on GitHub, as they stood at a commit.
+    """Files of a public repository on GitHub, as they stood at a commit; a path with * stands for all that fit it.
 
     ``stars`` or ``labels`` say what a mark means; rows with another mark are left out. Without either all rows have
     the label ``positive``, or none if that is None. ``blanks`` says that blanks stand between words, not only between
-    sentences, and are to go.
+    sentences, and are to go. What the regular expression ``cut`` finds in a text goes; texts in which ``unwanted``
+    finds something are left out.
     """
 
     repository: str
@@ -139,12 +154,42 @@ class Clone:
     labels: Mapping[str, bool] = field(default_factory=dict)
     positive: bool | None = None
     blanks: bool = False
+    cut: str = ""
+    unwanted: str = ""
 
     def command(self, folder: Path) -> str:
         """What makes the clone, in a shell."""
         place = shlex.quote(str(folder / self.repository))
         url = f"https://github.com/{self.repository}"
         return f"git clone {url} {place} && git -C {place} checkout {self.commit}"
+
+    def files(self, folder: Path) -> list[Path]:
+        """The files in ``folder``/OWNER/NAME. Raises UsageError where none fits a path with *."""
+        place = folder / self.repository
+        files: list[Path] = []
+        for path in self.paths:
+            found = sorted(place.glob(path)) if "*" in path else [place / path]
+            if not found:
+                raise UsageError(f"Nothing in {place} is named {path}: {self._wanted()}")
+            files += found
+        return files
+
+    def read(self, path: Path) -> bytes:
+        """The content of a file. Raises UsageError when it cannot be read."""
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}. {self._wanted()}") from error
+
+    def _wanted(self) -> str:
+        return f"It is in https://github.com/{self.repository} at commit {self.commit}: check that out."
+
+    def tidy(self, raw: str) -> str:
+        """A text as it is kept, empty if it is not wanted."""
+        if self.unwanted and re.search(self.unwanted, raw):
+            return ""
+        text = re.sub(self.cut, " ", raw, flags=re.DOTALL) if self.cut else raw
+        return tidy(text.replace(" ", "") if self.blanks else text)
 
     def judge(self, mark: str) -> tuple[bool | None, int]:
         """What ``mark`` says and the stars, 0 where there are none. Raises KeyError for a mark without a meaning."""
@@ -166,10 +211,10 @@ def collect(path: str, clones: Iterable[Clone], folder: Path, output: Path, repo
     """
     kept: dict[str, tuple[str, bool | None, str]] = {}
     conflicting: set[str] = set()
-    files = [(clone, name) for clone in clones for name in clone.paths]
-    for done, (clone, name) in enumerate(files):
+    files = [(clone, file) for clone in clones for file in clone.files(folder)]
+    for done, (clone, file) in enumerate(files):
         report(f"collecting {path}", done, len(files))
-        for positive, stars, text in _read(clone, folder / clone.repository / name):
+        for positive, stars, text in _read(clone, file):
             split = f"{Path(path).stem}_{stars}" if stars else Path(path).stem
             key = digest(text)
             if kept.setdefault(key, (split, positive, text))[1] != positive:
@@ -181,13 +226,7 @@ def collect(path: str, clones: Iterable[Clone], folder: Path, output: Path, repo
 
 
 def _read(clone: Clone, path: Path) -> Iterator[tuple[bool | None, int, str]]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read: {error.strerror}. It is in https://github.com/{clone.repository} at commit "
-            f"{clone.commit}: check that out."
-        ) from error
+    content = clone.read(path)
     try:
         yield from _judged(clone, content)
     except (ValueError, csv.Error, BadZipFile) as error:
@@ -200,7 +239,7 @@ def _judged(clone: Clone, content: bytes) -> Iterator[tuple[bool | None, int, st
             positive, stars = clone.judge(mark)
         except KeyError:
             continue
-        text = tidy(raw.replace(" ", "") if clone.blanks else raw)
+        text = clone.tidy(raw)
         if HAN.search(text) and len(fold(text)) > 1:
             yield positive, stars, text
 

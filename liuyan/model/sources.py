@@ -282,6 +282,73 @@ SOURCES = {
             ),
         ),
     ),
+    "app_reviews": Source(
+        "App Store: apps of shops and household machines, stars",
+        _made_of("rated/app_reviews.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/app_reviews.csv", 12_838, "5ec579b8c3d51a14b8d10c04b5226007b8a8bc2ebe9ab51e416bff3338637177"),),
+    ),
+    "game_reviews": Source(
+        "games: recommended or not, or stars",
+        _made_of("rated/game_reviews.csv"),
+        "none stated; anglee0323 MIT",
+        "rated csv",
+        (File("rated/game_reviews.csv", 20_220, "1af1630b035d642ff68cfac8a16b25dfecc5453fbe1d23e49704bba7f91eae0a"),),
+    ),
+    "douban_shorts": Source(
+        "short comments on films, series and a song, stars",
+        _made_of("rated/douban_shorts.csv"),
+        "none stated; mashukui, Uzukidd, Wanxuex MIT; JiaxuanCai GPL-3",
+        "rated csv",
+        (File("rated/douban_shorts.csv", 18_697, "6ba1cb1f4a8964bd989edbe767a0a8e7fe74dea6e46c221fc2d064f01f4873e5"),),
+    ),
+    "maoyan": Source(
+        "what people say as they leave the cinema, stars",
+        _made_of("rated/maoyan.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/maoyan.csv", 48_268, "6636244faf4efd5783cd769d1e21ff4550b783ea9f6d60bd6469dd1a19cc1024"),),
+    ),
+    "jd_phones": Source(
+        "JD: phones, good or bad",
+        _made_of("rated/jd_phones.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/jd_phones.csv", 27_693, "b5a5f93313c78a486c498071631f1a846c97de1bddfa11a25a1ff7995dd164d4"),),
+    ),
+    "jd_tea_shoes": Source(
+        "JD: tea, good or bad; shoes, labelled by hand",
+        _made_of("rated/jd_tea_shoes.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/jd_tea_shoes.csv", 18_236, "38ed5aa9d33ed19d4b759c47e195257425ea54d4cf68e7e14d33c9f8da160ccd"),),
+    ),
+    "taiwan_food": Source(
+        "restaurants in Taiwan, traditional characters, stars",
+        _made_of("rated/taiwan_food.csv"),
+        "MIT",
+        "rated csv",
+        (File("rated/taiwan_food.csv", 74_942, "62fc71ed710adfb25579066ea2c7688f542438067afbf740401a7c00e2e6e2e1"),),
+    ),
+    "taiwan_sights": Source(
+        "sights in Taiwan, traditional characters, stars",
+        _made_of("rated/taiwan_sights.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/taiwan_sights.csv", 91_115, "d7e038b4604a6201b6f8249d33f86e01935a548a2e24c0668752466c7ba8562f"),),
+    ),
+    "taiwan_hospitals": Source(
+        "hospitals in Taiwan, traditional characters, stars",
+        _made_of("rated/taiwan_hospitals.csv"),
+        "none stated",
+        "rated csv",
+        (
+            File(
+                "rated/taiwan_hospitals.csv", 5_096, "b2d35d8b734652c28df3c13f3f28954c18f4cfa4759e12d041acdb00d95673d9"
+            ),
+        ),
+    ),
 }
 # Comments that no file of a registry holds.
 OWN = {

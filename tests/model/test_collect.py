@@ -17,6 +17,7 @@ from liuyan.model.collect import (
     Aspects,
     Clone,
     Columns,
+    JsonArray,
     JsonLines,
     Lines,
     Reader,
@@ -53,6 +54,13 @@ def test_columns_hold_line_breaks_and_a_row_that_is_too_short_is_left_out() -> N
 
 def test_json_lines_by_name() -> None:
     assert rows('{"star": 4, "body": "不错"}\n\n{"star": 1}\n', JsonLines("body", "star")) == [("4", "不错"), ("1", "")]
+
+
+def test_a_json_array_by_name() -> None:
+    assert rows('[{"star": 4, "body": "不错"}, {"star": 1, "body": null}]', JsonArray("body", "star")) == [
+        ("4", "不错"),
+        ("1", ""),
+    ]
 
 
 def test_a_sheet_by_place(tmp_path: Path) -> None:
@@ -111,6 +119,25 @@ def test_a_set_is_written_from_all_its_clones(tmp_path: Path) -> None:
     assert (output / "rated" / "unlabelled.txt").read_text("utf-8") == "说不清\n太 差 了\n"
 
 
+def test_a_path_with_a_star_stands_for_all_that_fit_it_in_their_order(tmp_path: Path) -> None:
+    shop = tmp_path / "somebody" / "shop"
+    shop.mkdir(parents=True)
+    for name in ("b.txt", "a.txt", "c.csv"):
+        (shop / name).write_text(f"{name[0]} 很好\n", "utf-8")
+    clone = Clone("somebody/shop", COMMIT, ("*.txt",), Lines(), positive=True)
+    assert [path.name for path in clone.files(tmp_path)] == ["a.txt", "b.txt"]
+    assert collect("a.csv", [clone], tmp_path, tmp_path, silent) == 2
+    with pytest.raises(UsageError, match=rf"is named x\*: It is in .*somebody/shop at commit {COMMIT}"):
+        collect("a.csv", [Clone("somebody/shop", COMMIT, ("x*",), Lines())], tmp_path, tmp_path, silent)
+
+
+def test_what_is_cut_and_what_is_not_wanted() -> None:
+    clone = Clone("a/b", COMMIT, (), Lines(), positive=True, cut="（已删除）|-{10,}.*", unwanted="外卖|外賣")
+    assert clone.tidy("（已删除）不好用\n----------\n谢谢您的意见\n再见") == "不好用"
+    assert clone.tidy("叫了外賣，很慢") == ""
+    assert clone.tidy("很好--用") == "很好--用"
+
+
 def test_a_missing_file_is_told_with_its_repository_and_commit(tmp_path: Path) -> None:
     made_of = [Clone("somebody/shop", COMMIT, ("a.txt",), Lines())]
     assert missing(made_of, tmp_path) == made_of
@@ -120,7 +147,7 @@ def test_a_missing_file_is_told_with_its_repository_and_commit(tmp_path: Path) -
         collect("a.csv", made_of, tmp_path, tmp_path, silent)
 
 
-@pytest.mark.parametrize("reader", [JsonLines("a", "b"), Sheet(0, 1)])
+@pytest.mark.parametrize("reader", [JsonLines("a", "b"), JsonArray("a", "b"), Sheet(0, 1)])
 def test_a_file_that_is_another_one_is_told(tmp_path: Path, reader: Reader) -> None:
     (tmp_path / "somebody" / "shop").mkdir(parents=True)
     (tmp_path / "somebody" / "shop" / "a").write_text("[not, json or a sheet", "utf-8")
