@@ -51,7 +51,9 @@ def test_a_network_begins_with_the_words_of_an_encoder(few_comments: dict[str, C
     train(few_comments, options, tmp_path, lambda what, done, total: None, lambda epoch: None, of_words=of_words)
     made = read_artifact(tmp_path)
     wanted = begin_words(of_words(made.words), options.embedding, DEVIATION)
-    assert torch.allclose(made.weights["embedding.weight"], wanted, atol=1e-3)
+    # Vectors are stored in 8 bits: half of a 127th of their largest number is lost at most.
+    lost = (made.weights["embedding.weight"] - wanted).abs()
+    assert bool((lost <= 0.57 * wanted.abs().amax(1, keepdim=True) / 127).all())
 
 
 def test_what_is_missed_is_a_share_of_the_variance() -> None:
