@@ -88,8 +88,7 @@ class JsonLines:
         """See ``Reader``."""
         for line in decode(content).split("\n"):
             if line.strip():
-                row = json.loads(line)
-                yield str(row.get(self.mark, "")), str(row.get(self.text, ""))
+                yield _named(json.loads(line), self.mark, self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,11 @@ class JsonArray:
     def read(self, content: bytes) -> Rows:
         """See ``Reader``."""
         for row in json.loads(decode(content)):
-            yield str(row.get(self.mark, "")), str(row.get(self.text) or "")
+            yield _named(row, self.mark, self.text)
+
+
+def _named(row: Mapping[str, Any], mark: str, text: str) -> tuple[str, str]:
+    return str(row.get(mark, "")), str(row.get(text) or "")
 
 
 @dataclass(frozen=True, slots=True)

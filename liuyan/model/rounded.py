@@ -22,7 +22,8 @@ SMALLEST = 2.0**-14
 
 def pack(weights: Mapping[str, Tensor], ngrams: Ngrams) -> dict[str, Tensor]:
     """Tensors to store for ``weights`` by their names in ``Network``, and for ``ngrams``, which may be none."""
-    stored = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in weights.items()}
+    others = ((name, tensor) for name, tensor in weights.items() if name != WORDS)
+    stored = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in others}
     stored[WORDS], stored[SCALE] = _round(weights[WORDS].detach())
     if len(ngrams):
         stored[NGRAM_KEYS] = torch.from_numpy(ngrams.keys)
