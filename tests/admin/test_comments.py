@@ -1,9 +1,11 @@
 """The list of comments and the page of one: finding, correcting many at once, and what became of each."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Dialog, Route, expect
 
 from liuyan.api.identity.roles import Role
 from liuyan.store import search
@@ -278,6 +280,55 @@ async def test_the_history_tells_what_became_of_a_comment(visits: Visits) -> Non
     await second.get_by_role("button", name="收回").click()
     await expect(events.filter(has_text="撤销了")).to_have_count(1)
     assert await label(site, "tale", "story") == ("positive", "review")
+
+
+def held_until(event: asyncio.Event) -> Callable[[Route], Awaitable[None]]:
+    async def hold(route: Route) -> None:
+        await event.wait()
+        await route.continue_()
+
+    return hold
+
+
+async def test_buttons_wait_for_their_script(visits: Visits) -> None:
+    """A click that comes before the script listens would be lost, or send the form as the browser does."""
+    await visits.site.feed.send(arrival("1", "很慢的网络", platform="slow"))
+    page = await visits.open(Role.REVIEWER, "/admin/comments/slow/1")
+    await page.get_by_role("button", name="负面").click()
+    await expect(page.get_by_text("现行")).to_be_visible()
+    for path, script, buttons in (
+        ("/admin/comments/slow/1", "history.js", ('[data-label="negative"]', "[data-take-back]")),
+        ("/admin/comments?platform=slow", "comments.js", ("#select-all",)),
+        ("/admin/detect", "detect.js", ("#one-detect", "#many-detect")),
+    ):
+        arrived = asyncio.Event()
+        await page.route(f"**/{script}*", held_until(arrived))
+        await page.goto(path, wait_until="commit")
+        for button in buttons:
+            await expect(page.locator(button)).to_be_disabled()
+        arrived.set()
+        for button in buttons:
+            await expect(page.locator(button)).to_be_enabled()
+
+
+async def test_no_button_is_there_before_what_makes_it_ask(visits: Visits) -> None:
+    page = await visits.open(Role.ADMIN, "/admin")
+    arrived = asyncio.Event()
+    await page.route("**/liuyan.js*", held_until(arrived))
+    await page.goto(f"/admin/users/{visits.site.users[Role.REVIEWER]}", wait_until="commit")
+    # As long as a browser that did not wait for the script would need to show the page.
+    await page.wait_for_timeout(1000)
+    await expect(page.get_by_role("button", name="停用")).to_have_count(0)
+    asked: list[str] = []
+
+    async def dismiss(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        await dialog.dismiss()
+
+    page.on("dialog", dismiss)
+    arrived.set()
+    await page.get_by_role("button", name="停用").click()
+    assert len(asked) == 1
 
 
 async def test_a_review_of_a_text_that_was_edited_meanwhile_is_refused(visits: Visits) -> None:

@@ -31,6 +31,7 @@ if (checks.length) {
   new ResizeObserver(offerWholeTexts).observe(find("list"));
   for (const button of document.querySelectorAll("#bulk [data-label]")) button.addEventListener("click", () => correct(button.dataset.label));
   select([], true);
+  find("select-all").disabled = false;
 }
 
 /** Offer the whole text wherever some of it does not fit. */

@@ -120,6 +120,7 @@ export function detectMany(words, limits, look) {
   });
   find("download").addEventListener("click", () => download(answers, words));
   takeDrops(choose);
+  setBusy(false);
 }
 
 /** The answer's lines as they come; `last` marks the one after which nothing more is here yet. */

@@ -57,6 +57,7 @@ export function detectOne(words) {
     const { label } = event.target.dataset;
     if (label) keep(label);
   });
+  find("detect").disabled = false;
 
   return {
     look(text) {
