@@ -12,10 +12,7 @@ from liuyan.model.data import Comment, part_of
 from liuyan.model.evaluate import score
 from liuyan.model.labeller import load_labeller
 from liuyan.model.rivals import find_rivals
-
-
-def nothing(what: str, done: int, total: int) -> None:
-    """No progress bar."""
+from tests.model.reports import silent
 
 
 def line(source: str, rival: str, right: int) -> Line:
@@ -26,7 +23,7 @@ def line(source: str, rival: str, right: int) -> Line:
 
 def test_every_rival_on_every_test_part(few_comments: dict[str, Comment], tiny_artifact: Path) -> None:
     labeller = load_labeller(tiny_artifact, answer_cache_size=0)
-    lines = benchmark(few_comments, labeller, nothing)
+    lines = benchmark(few_comments, labeller, silent)
     rivals = [labeller.name, "TF-IDF, LinearSVC", "snownlp", "pysenti"]
     assert [(one.source, one.rival) for one in lines] == [(s, r) for s in ("made_up", ALL) for r in rivals]
     assert {one.scores.n for one in lines} == {sum(part_of(key) == "test" for key in few_comments)}
@@ -41,13 +38,13 @@ def test_rivals_that_are_not_installed_are_left_out(
 ) -> None:
     monkeypatch.setattr("liuyan.model.rivals.find_spec", lambda name: None)
     comments = list(few_comments.values())
-    rivals = find_rivals(load_labeller(tiny_artifact), comments, comments, nothing)
+    rivals = find_rivals(load_labeller(tiny_artifact), comments, comments, silent)
     assert [rival.name for rival in rivals] == ["liuyan-gru", "snownlp"]
 
 
 def test_too_few(tiny_artifact: Path) -> None:
     with pytest.raises(UsageError, match="too few"):
-        benchmark({"0" * 16: Comment("好", True, "a", 1.0)}, load_labeller(tiny_artifact), nothing)
+        benchmark({"0" * 16: Comment("好", True, "a", 1.0)}, load_labeller(tiny_artifact), silent)
 
 
 def test_compare_says_where_it_loses() -> None:

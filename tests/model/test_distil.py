@@ -10,15 +10,12 @@ from liuyan.model.commands import app
 from liuyan.model.data import UNLABELLED, Comment, digest, part_of
 from liuyan.model.distil import label_unlabelled, teach
 from liuyan.model.labeller import load_labeller
-
-
-def nothing(what: str, done: int, total: int) -> None:
-    """No progress bar."""
+from tests.model.reports import silent
 
 
 def test_targets_of_the_train_part_alone(few_comments: dict[str, Comment], tiny_artifact: Path) -> None:
     teacher = load_labeller(tiny_artifact)
-    taught = teach(few_comments, [teacher, teacher], 0.5, nothing)
+    taught = teach(few_comments, [teacher, teacher], 0.5, silent)
     for key, comment in few_comments.items():
         said = teacher.predict([comment.text])[0].probability
         expected = 0.5 * comment.target + 0.5 * said if part_of(key) == "train" else comment.target
@@ -29,7 +26,7 @@ def test_targets_of_the_train_part_alone(few_comments: dict[str, Comment], tiny_
 def test_unlabelled_comments_that_nobody_knows(tiny_artifact: Path) -> None:
     teacher = load_labeller(tiny_artifact)
     texts = [f"第{number}间酒店很差" for number in range(50)] + ["认识的很好", "第3间酒店，很差！"]
-    labelled = label_unlabelled(texts, [digest("认识的很好")], [teacher], nothing)
+    labelled = label_unlabelled(texts, [digest("认识的很好")], [teacher], silent)
     assert 25 < len(labelled) <= 50
     assert {part_of(key) for key in labelled} == {"train"}
     assert {one.source for one in labelled.values()} == {UNLABELLED}

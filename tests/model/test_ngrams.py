@@ -12,13 +12,10 @@ from hypothesis import strategies as st
 from liuyan.errors import UsageError
 from liuyan.model.ngram_training import fit_ngrams
 from liuyan.model.ngrams import NONE, SIZES, KeyIndex, Ngrams, NgramTable, spell_out, spelled
+from tests.model.reports import silent
 
 GOOD = ["很好吃", "真的很好", "好吃又便宜", "很好很好"] * 5
 BAD = ["很难吃", "真的很差", "难吃又昂贵", "很差很差"] * 5
-
-
-def quiet(what: str, done: int, total: int) -> None:
-    """No report of progress."""
 
 
 def ngrams_of(text: str) -> list[str]:
@@ -44,7 +41,7 @@ def table(weights: dict[str, float]) -> NgramTable:
 def fit(
     texts: Sequence[str], positive: Sequence[bool], most: int = 1_000, weights: Sequence[float] | None = None
 ) -> Ngrams:
-    return fit_ngrams(texts, numpy.array(positive), numpy.array(weights or [1.0] * len(texts)), most, 1, quiet)
+    return fit_ngrams(texts, numpy.array(positive), numpy.array(weights or [1.0] * len(texts)), most, 1, silent)
 
 
 def test_the_sum_of_the_weights_over_the_root_of_the_count() -> None:

@@ -19,10 +19,7 @@ from liuyan.model.labeller import load_labeller
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
 from liuyan.model.train import CHECKPOINT, train
-
-
-def quiet(what: str, done: int, total: int) -> None:
-    """No report of progress."""
+from tests.model.reports import silent
 
 
 def test_it_learns(tiny_artifact: Path, few_comments: dict[str, Comment]) -> None:
@@ -51,7 +48,7 @@ def test_the_same_seed_gives_the_same_model(few_comments: dict[str, Comment], tm
     curves: list[list[tuple[float, float]]] = []
     for name in ("a", "b"):
         epochs: list[Epoch] = []
-        train(few_comments, options, tmp_path / name, quiet, epochs.append)
+        train(few_comments, options, tmp_path / name, silent, epochs.append)
         curves.append([(epoch.train_loss, epoch.validation_accuracy) for epoch in epochs])
     assert curves[0] == curves[1]
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("a", "b")]
@@ -61,20 +58,20 @@ def test_the_same_seed_gives_the_same_model(few_comments: dict[str, Comment], tm
 def test_it_stops_when_validation_gets_no_better(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     epochs: list[Epoch] = []
     options = Options(epochs=30, patience=2, words=200, embedding=4, hidden=4, rate=0.0)
-    train(few_comments, options, tmp_path, quiet, epochs.append)
+    train(few_comments, options, tmp_path, silent, epochs.append)
     assert len(epochs) == 3
 
 
 def test_a_file_where_the_folder_should_be(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LiuyanError, match="cannot be made"):
-        train(few_comments, Options(), tmp_path / "file", quiet, lambda epoch: None)
+        train(few_comments, Options(), tmp_path / "file", silent, lambda epoch: None)
 
 
 def test_too_few_comments(tmp_path: Path) -> None:
     comments = {"0" * 16: Comment("好", True, "a", 1.0)}
     with pytest.raises(LiuyanError, match="too few"):
-        train(comments, Options(), tmp_path, quiet, lambda epoch: None)
+        train(comments, Options(), tmp_path, silent, lambda epoch: None)
 
 
 class KilledError(Exception):
@@ -96,11 +93,11 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
 ) -> None:
     monkeypatch.setattr(descent, "SAVE_EVERY_SECONDS", 0.0)
     options = Options(epochs=3, words=200, embedding=4, hidden=4, batch=32)
-    train(few_comments, options, tmp_path / "whole", quiet, lambda epoch: None)
+    train(few_comments, options, tmp_path / "whole", silent, lambda epoch: None)
     for place in (("epoch 1", 3), ("epoch 2", 5), ("epoch 3", 1)):
         with pytest.raises(KilledError):
             train(few_comments, options, tmp_path / "killed", kill_at(*place), lambda epoch: None, resume=True)
-    train(few_comments, options, tmp_path / "killed", quiet, lambda epoch: None, resume=True)
+    train(few_comments, options, tmp_path / "killed", silent, lambda epoch: None, resume=True)
     whole, killed = (tmp_path / name / "weights.safetensors" for name in ("whole", "killed"))
     assert whole.read_bytes() == killed.read_bytes()
     curves = [read_artifact(tmp_path / name).metrics["curve"] for name in ("whole", "killed")]
@@ -113,13 +110,13 @@ def test_going_on_in_another_way(few_comments: dict[str, Comment], tmp_path: Pat
     with pytest.raises(KilledError):
         train(few_comments, options, tmp_path, kill_at("epoch 2", 1), lambda epoch: None)
     with pytest.raises(LiuyanError, match="was begun with another rate: call it as before"):
-        train(few_comments, replace(options, rate=0.5), tmp_path, quiet, lambda epoch: None, resume=True)
+        train(few_comments, replace(options, rate=0.5), tmp_path, silent, lambda epoch: None, resume=True)
 
 
 def test_no_pass_at_all(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
     start = read_artifact(tiny_artifact)
     options = Options(epochs=0, words=len(start.words), embedding=8, hidden=8, ngrams=50)
-    train(few_comments, options, tmp_path, quiet, lambda epoch: None, start=start)
+    train(few_comments, options, tmp_path, silent, lambda epoch: None, start=start)
     beside = read_artifact(tmp_path)
     assert all(torch.equal(beside.weights[name], start.weights[name]) for name in start.weights)
     assert len(beside.ngrams) == 50
@@ -129,13 +126,13 @@ def test_no_pass_at_all(tiny_artifact: Path, few_comments: dict[str, Comment], t
     assert f"- network {start.sha256}" in (tmp_path / "README.md").read_text()
     assert len((tmp_path / "curve.csv").read_text().splitlines()) == 1 + len(start.metrics["curve"])
     with pytest.raises(LiuyanError, match="give --epochs 1 or more, or --start"):
-        train(few_comments, options, tmp_path, quiet, lambda epoch: None)
+        train(few_comments, options, tmp_path, silent, lambda epoch: None)
 
 
 def same_answers(tiny_artifact: Path, comments: dict[str, Comment], folder: Path, hidden: int) -> None:
     start = read_artifact(tiny_artifact)
     options = Options(epochs=1, words=len(start.words), embedding=8, hidden=hidden, rate=0.0, averaging=0.0)
-    train(comments, options, folder, quiet, lambda epoch: None, start=start)
+    train(comments, options, folder, silent, lambda epoch: None, start=start)
     text = ["早餐和房间，很好"]
     same = [load_labeller(path).predict(text)[0].probability for path in (tiny_artifact, folder)]
     assert same[0] == pytest.approx(same[1], abs=1e-3)

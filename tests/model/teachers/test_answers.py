@@ -13,10 +13,7 @@ from liuyan.model.teachers import ensemble
 from liuyan.model.teachers.answers import Answers, Reply, ask
 from liuyan.model.teachers.gru import GruTeacher
 from liuyan.model.teachers.linear import FOLDS, LinearTeacher
-
-
-def quiet(what: str, done: int, total: int) -> None:
-    """No report of progress."""
+from tests.model.reports import silent
 
 
 class Counting:
@@ -42,12 +39,12 @@ def test_nothing_is_asked_twice(tmp_path: Path, width: int) -> None:
     with pytest.raises(LiuyanError, match="it has none yet"):
         Answers(tmp_path, teacher.digest, width).vectors()
     texts = {digest(text): text for text in ("一", "一二", "一二三")}
-    ask(teacher, texts, Answers(tmp_path, teacher.digest, width), quiet)
+    ask(teacher, texts, Answers(tmp_path, teacher.digest, width), silent)
     with (tmp_path / f"{teacher.digest[:32]}.answers").open("ab") as stream:
         stream.write(b"half a")  # a kill in the middle of a record
     more = texts | {digest("一二三四"): "一二三四"}
     again = Answers(tmp_path, teacher.digest, width)
-    ask(teacher, more, again, quiet)
+    ask(teacher, more, again, silent)
     assert teacher.asked == ["一", "一二", "一二三", "一二三四"]
     known = Answers(tmp_path, teacher.digest, width).known
     assert known == {key: float(len(text)) for key, text in more.items()}
@@ -62,13 +59,13 @@ def test_the_linear_teacher_did_not_see_what_it_is_asked_about(few_comments: dic
     # A comment with a wrong label and a word that nothing else has: who learnt it would repeat the label.
     odd = Comment("唯独此句唯独此句，很好很好", False, "made_up", 0.0)
     comments = few_comments | {digest(odd.text): odd}
-    teacher = LinearTeacher(comments, quiet)
+    teacher = LinearTeacher(comments, silent)
     assert teacher.answer({digest(odd.text): odd.text}).logits[0] > 0
     answers = teacher.answer({key: one.text for key, one in few_comments.items()}).logits
     right = [(answer > 0) == one.positive for answer, one in zip(answers, few_comments.values(), strict=True)]
     assert sum(right) / len(right) > 0.99
     assert {fold_of(key, FOLDS) for key in few_comments} == set(range(FOLDS))
-    assert LinearTeacher(few_comments, quiet).digest != teacher.digest
+    assert LinearTeacher(few_comments, silent).digest != teacher.digest
 
 
 def test_an_artifact_as_a_teacher(tiny_artifact: Path) -> None:

@@ -11,12 +11,9 @@ from liuyan.model.teachers.corpus import Corpus
 from liuyan.model.teachers.encoder_teacher import EncoderTeacher, encoder_path, train_encoder
 from liuyan.model.teachers.encoder_training import EncoderOptions
 from liuyan.model.teachers.packed import find_packed
+from tests.model.reports import silent
 
 OPTIONS = EncoderOptions(longest=16, pieces_in_batch=128, chunk=32, warmup=2)
-
-
-def quiet(what: str, done: int, total: int) -> None:
-    """No report of progress."""
 
 
 @pytest.fixture
@@ -31,10 +28,10 @@ def test_trained_asked_and_trained_on(corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "encoder.pt"
     with pytest.raises(LiuyanError, match="train one with `liuyan model teacher encoder`"):
         EncoderTeacher(path)
-    rows = list(train_encoder(corpus, path, OPTIONS, 32, quiet))
+    rows = list(train_encoder(corpus, path, OPTIONS, 32, silent))
     assert [row.comments for row in rows] == [32]
     assert rows[0].sources.keys() == {"made_up"}
-    assert list(train_encoder(corpus, path, OPTIONS, 32, quiet)) == []
+    assert list(train_encoder(corpus, path, OPTIONS, 32, silent)) == []
     teacher = EncoderTeacher(path)
     texts = {"a": "早餐很好", "b": "早餐很差，再也不来了"}
     other_way = dict(reversed(texts.items()))
