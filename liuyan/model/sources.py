@@ -349,6 +349,41 @@ SOURCES = {
             ),
         ),
     ),
+    "hong_kong": Source(
+        "restaurants and banks' apps in Hong Kong, Cantonese, marks and stars",
+        _made_of("rated/hong_kong.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/hong_kong.csv", 10_781, "39334ccf4f7a2bb52926bb0a2c606a9829db973592313b3bf59e65ffb4caa990"),),
+    ),
+    "taiwan_posts": Source(
+        "Taiwan: PTT, the board Happy against Hate and Sad; YouTube, labelled by hand",
+        _made_of("rated/taiwan_posts.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/taiwan_posts.csv", 15_745, "8e391511742ac355c9360786302704e9a34659a347cadba9b26f34a96f8509fc"),),
+    ),
+    "books_shows": Source(
+        "Douban and Bilibili: books and two shows, stars",
+        _made_of("rated/books_shows.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/books_shows.csv", 5_890, "397093f0f800f996d78595ef51669a24dddc6a5c5bb248ab369a6ab0b4ac24ae"),),
+    ),
+    "tmall_shoes": Source(
+        "Tmall: running shoes, good or bad",
+        _made_of("rated/tmall_shoes.csv"),
+        "none stated",
+        "rated csv",
+        (File("rated/tmall_shoes.csv", 2_988, "bd3465374193dcba3f6d265d0a3e266a13ad4597e7aad42b969affe56799693e"),),
+    ),
+    "jd_devices": Source(
+        "JD: phones, laptops and a water heater, stars",
+        _made_of("rated/jd_devices.csv"),
+        "heater MIT, else none stated",
+        "rated csv",
+        (File("rated/jd_devices.csv", 10_129, "7f75dc894f9fcd99b7380b417dde9c7a82c491740d2b3ceea593c0d6325fb8df"),),
+    ),
 }
 # Comments that no file of a registry holds.
 OWN = {

@@ -79,7 +79,7 @@ def train(
                 "options": asdict(options),
                 "curve": [asdict(one) for one in standing.curve],
                 "rows": count(parts),
-            }
+            } | _told_of(start)
             _write(output, descent.averaged, ngrams, options, parts, words, simplified, told)
         report(standing.curve[-1])
         _write_curve(output / "curve.csv", standing.curve)
@@ -95,9 +95,16 @@ def _make_folder(output: Path) -> None:
         raise UsageError(f"The folder {output} cannot be made: {error.strerror}; name another as --output.") from error
 
 
+def _told_of(start: Artifact | None) -> dict[str, Any]:
+    """What an artifact tells of the one that it began with: that had its comments and teachers too."""
+    if start is None:
+        return {}
+    return {"before": {"sha256": start.sha256, "options": start.metrics["options"], "rows": start.metrics["rows"]}}
+
+
 def _told_before(start: Artifact, ngrams: Ngrams) -> dict[str, Any]:
     """What is told of a network that is taken over as it is: how ``start`` came to it."""
-    told = {name: start.metrics[name] for name in ("options", "curve", "rows")}
+    told = {name: start.metrics[name] for name in ("options", "curve", "rows", "before") if name in start.metrics}
     return told | {"options": told["options"] | {"ngrams": len(ngrams), "network": start.sha256}}
 
 

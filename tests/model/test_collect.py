@@ -27,12 +27,9 @@ from liuyan.model.collect import (
     tidy,
 )
 from liuyan.model.sources import SOURCES
+from tests.model.reports import silent
 
 COMMIT = "0" * 40
-
-
-def silent(_what: str, _done: int, _total: int) -> None:
-    """Tell nobody."""
 
 
 def rows(content: str | bytes, reader: Reader) -> list[tuple[str, str]]:
@@ -61,6 +58,11 @@ def test_a_json_array_by_name() -> None:
         ("4", "不错"),
         ("1", ""),
     ]
+
+
+def test_json_within_the_objects_of_an_array_by_name() -> None:
+    books = '[{"title": "甲", "said": [{"star": 5, "body": "好看"}, {"star": 1, "body": "无聊"}]}, {"title": "乙"}]'
+    assert rows(books, JsonArray("body", "star", within="said")) == [("5", "好看"), ("1", "无聊")]
 
 
 def test_a_sheet_by_place(tmp_path: Path) -> None:
@@ -147,10 +149,13 @@ def test_a_missing_file_is_told_with_its_repository_and_commit(tmp_path: Path) -
         collect("a.csv", made_of, tmp_path, tmp_path, silent)
 
 
-@pytest.mark.parametrize("reader", [JsonLines("a", "b"), JsonArray("a", "b"), Sheet(0, 1)])
-def test_a_file_that_is_another_one_is_told(tmp_path: Path, reader: Reader) -> None:
+@pytest.mark.parametrize("content", ["[not, json or a sheet", '[["no object"]]'])
+@pytest.mark.parametrize(
+    "reader", [JsonLines("a", "b"), JsonArray("a", "b"), JsonArray("a", "b", within="c"), Sheet(0, 1)]
+)
+def test_a_file_that_is_another_one_is_told(tmp_path: Path, reader: Reader, content: str) -> None:
     (tmp_path / "somebody" / "shop").mkdir(parents=True)
-    (tmp_path / "somebody" / "shop" / "a").write_text("[not, json or a sheet", "utf-8")
+    (tmp_path / "somebody" / "shop" / "a").write_text(content, "utf-8")
     made_of = [Clone("somebody/shop", COMMIT, ("a",), reader)]
     with pytest.raises(UsageError, match=f"is not the file of commit {COMMIT}"):
         collect("a.csv", made_of, tmp_path, tmp_path, silent)

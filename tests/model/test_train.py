@@ -129,6 +129,21 @@ def test_no_pass_at_all(tiny_artifact: Path, few_comments: dict[str, Comment], t
         train(few_comments, options, tmp_path, silent, lambda epoch: None)
 
 
+def test_what_it_began_with_is_told(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    begun = read_artifact(tiny_artifact)
+    rows = {**begun.metrics["rows"], "train": {"unlabelled": 77, **begun.metrics["rows"]["train"]}}
+    told = {**begun.metrics["options"], "teachers": ["linear 123456789abc"], "teachers_share": 0.5}
+    start = replace(begun, metrics={**begun.metrics, "rows": rows, "options": told})
+    options = Options(epochs=1, words=len(start.words), embedding=8, hidden=8, ngrams=50)
+    train(few_comments, options, tmp_path, silent, lambda epoch: None, start=start)
+    text = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert f"It began with the artifact `{begun.sha256[:12]}`" in text
+    assert "| unlabelled | 77 | 0 | 0 |" in text
+    assert text.count("| made_up |") == 2
+    assert "Distilled: 50% of a comment's target is what teachers said (`linear 123456789abc`)" in text
+    assert "Made by `liuyan model train`" in text
+
+
 def same_answers(tiny_artifact: Path, comments: dict[str, Comment], folder: Path, hidden: int) -> None:
     start = read_artifact(tiny_artifact)
     options = Options(epochs=1, words=len(start.words), embedding=8, hidden=hidden, rate=0.0, averaging=0.0)
