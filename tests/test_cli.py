@@ -42,9 +42,12 @@ def test_help_imports_nothing_heavy() -> None:
     assert [name for name in HEAVY if name in json.loads(done.stdout)] == []
 
 
-def test_help_answers_in_less_than_half_a_second() -> None:
-    # Processor time, the best of five: the clock on the wall also tells what else this machine is doing.
-    assert min(processor_seconds([PROGRAM, "--help"]) for _ in range(5)) < 0.5
+def test_help_costs_little_more_than_the_libraries_that_show_it() -> None:
+    # Processor time, in turns, the best of five: a slow machine is slow for both.
+    libraries = [sys.executable, "-c", "import typer.rich_utils"]
+    turns = [(processor_seconds([PROGRAM, "--help"]), processor_seconds(libraries)) for _ in range(5)]
+    ours, theirs = (min(seconds) for seconds in zip(*turns, strict=True))
+    assert ours < 2.5 * theirs
 
 
 def processor_seconds(command: list[str | Path]) -> float:
