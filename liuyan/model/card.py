@@ -13,9 +13,6 @@ ENCODERS = {
     "encoder bge": "The encoder bge is bge-small-zh-v1.5 (MIT) out of a jar of LangChain4j (Apache-2.0), fine-tuned.\n",
 }
 
-DATA_HEAD = """| data set | train | validation | test | what | from | licence stated there |
-| --- | --- | --- | --- | --- | --- | --- |"""
-
 
 def write_card(folder: Path) -> None:
     """Write README.md of the artifact in ``folder``. Raises ArtifactError."""
@@ -61,7 +58,6 @@ Within the uncertain band lie {band["share"]:.1%} of the test comments, with an 
 {trained:,} comments; de-duplicated across all sets by folded text, comments with both labels and held-out comments left
 out. Only the model is published, none of the comments. Licences as stated by the sources:
 
-{DATA_HEAD}
 {_data(metrics["rows"])}
 {_before(metrics)}
 Comments out of the folder `rated/`, most of them labelled by their stars, count {metrics["options"]["rated_weight"]}
@@ -98,7 +94,7 @@ def _before(metrics: Mapping[str, Any]) -> str:
     others = {part: {name: n for name, n in rows.items() if name not in known} for part, rows in before["rows"].items()}
     learnt = f"It began with the artifact `{before['sha256'][:12]}`, which learnt from comments of its own"
     if others["train"]:
-        learnt += f", these among them:\n\n{DATA_HEAD}\n{_data(others)}"
+        learnt += f", these among them:\n\n{_data(others)}"
     else:
         learnt += "."
     return f"\n{learnt}\n{_taught(before['options'])}"
@@ -144,7 +140,10 @@ def _row(name: str, scores: dict[str, Any]) -> str:
 
 
 def _data(rows: dict[str, dict[str, int]]) -> str:
-    lines = []
+    lines = [
+        "| data set | train | validation | test | what | from | licence stated there |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
     for name in rows["train"]:
         source = (SOURCES | OWN).get(name, UNKNOWN)
         counts = " | ".join(f"{rows[part].get(name, 0):,}" for part in ("train", "validation", "test"))

@@ -43,9 +43,10 @@ NOT_OURS = (
     r"由 ?Google ?提供|\(原始|Translated by Google|疫情|新冠|肺炎|確診|确诊|病毒|隔離|隔离|[Cc]ovid|COVID|"
     "外送|外賣|外卖|[Ff]ood ?[Pp]anda|[Uu]ber ?[Ee]ats?|熊貓|熊猫"
 )
-NOR_IN_HONG_KONG = f"{NOT_OURS}|快篩|疫苗|[Dd]eliveroo|戶戶送"
+NOR_VACCINES_NOR_COURIERS = f"{NOT_OURS}|快篩|疫苗|[Dd]eliveroo|戶戶送"
 VIRUS = "疫情|新冠|肺炎|病毒|隔离|[Cc]ovid|COVID|武汉|口罩"
 NOBODY_WROTE = "此用户(?:未|没有)(?:及时)?填写评价|^\\s*(?:您没有填写内容|系统默认好评)"
+NOT_GOODS = f"{VIRUS}|{NOBODY_WROTE}"
 LAPTOPS = "2c1859e176088e06975942ea1530655bdce9d8b2"
 # Marks of taste, surroundings, service, cleanliness and value, one to five each: bad or middling all of them, and taste
 # below; or good all of them, and of these a tenth, by the day of the month.
@@ -53,11 +54,13 @@ DINED = Lines(
     r"20(?:1[6-9]|2\d)-\d\d-(?:\d\d(?=,1,[1-3],[1-3],\d,[1-3],|,2,[1-3],[12],\d,[12],)|\d7(?=,[45],[45],[45],\d,[45],)),"
     r'(?P<mark>\d),\d,\d,\d,\d,"?(?P<text>.{2,300}?)"?'
 )
+# Who gives a bank's app four stars mostly says what is wrong with it.
+CLEAR_STARS: Mapping[str, int] = {"1": 1, "2": 2, "5": 5}
 # What invites to open an account, and what is English, mostly.
-NO_REVIEW_OF_A_BANK = r"|[A-Za-z' ]{60}|(?:邀請|邀请|推薦|推荐|優惠|优惠|開戶|开户)[碼码]|[Rr]eferral|[Ii]nvit"
+NO_REVIEW_OF_A_BANK = r"[A-Za-z' ]{60}|(?:邀請|邀请|推薦|推荐|優惠|优惠|開戶|开户)[碼码]|[Rr]eferral|[Ii]nvit"
 NOTES_OF_PTT = r"-{2,}|Sent from [\w ]+|補個[淦幹]|https?://\S+|※ 引述.*?之銘言：?|板工提醒.*?刪除本行\."
 # Who is called names.
-NAMED = "|[羅罗]志祥|周揚青|渣男|陰陽人|阴阳人|太監|太监|婊"
+NAMED = "[羅罗]志祥|周揚青|渣男|陰陽人|阴阳人|太監|太监|婊"
 
 CLONES: Mapping[str, tuple[Clone, ...]] = {
     "rated/cotton_shop.csv": (
@@ -298,17 +301,16 @@ CLONES: Mapping[str, tuple[Clone, ...]] = {
     "rated/hong_kong.csv": (
         Clone(
             "Voilaxuan/Data-analysis-and-visualization-of-Openrice", "bd88c9420fe39fa0d3effb520ae797af43ef7a2c",
-            ("dataset/comments/*.csv",), DINED, stars=STARS, unwanted=NOR_IN_HONG_KONG + "|[A-Za-z]{40}",
+            ("dataset/comments/*.csv",), DINED, stars=STARS, unwanted=f"{NOR_VACCINES_NOR_COURIERS}|[A-Za-z]{{40}}",
         ),
-        # Who gives a bank's app four stars mostly says what is wrong with it.
         Clone(
             "yutsang/review-sentiment", "76f1cc4978c5fa216ca760aa304f90bfd4d7387a", ("output/*_bank_reviews.xlsx",),
-            Sheet(3, 4), stars={"1": 1, "2": 2, "5": 5}, unwanted=NOR_IN_HONG_KONG + NO_REVIEW_OF_A_BANK,
+            Sheet(3, 4), stars=CLEAR_STARS, unwanted=f"{NOR_VACCINES_NOR_COURIERS}|{NO_REVIEW_OF_A_BANK}",
         ),
         Clone(
             "yutsang/review-sentiment", "76f1cc4978c5fa216ca760aa304f90bfd4d7387a",
             ("output/combined_data_20250805_104554/*_bank_combined_reviews.xlsx",), Sheet(2, 3),
-            stars={"1": 1, "2": 2, "5": 5}, unwanted=NOR_IN_HONG_KONG + NO_REVIEW_OF_A_BANK,
+            stars=CLEAR_STARS, unwanted=f"{NOR_VACCINES_NOR_COURIERS}|{NO_REVIEW_OF_A_BANK}",
         ),
     ),
     "rated/taiwan_posts.csv": (
@@ -316,14 +318,14 @@ CLONES: Mapping[str, tuple[Clone, ...]] = {
         Clone(
             "devilhyt/sentiment-analysis-bert", "be958b5686fd20be7f7fccc53015dcc48d9b39e8",
             ("ptt_dataset/train.csv", "ptt_dataset/validation.csv"), Columns(0, 1),
-            labels={"happy": True, "hate": False, "sad": False}, cut=NOTES_OF_PTT, unwanted=NOR_IN_HONG_KONG,
+            labels={"happy": True, "hate": False, "sad": False}, cut=NOTES_OF_PTT, unwanted=NOR_VACCINES_NOR_COURIERS,
         ),
         # By hand: what is felt for the video, and for who made it.
         Clone(
             "tzuchyi/youtubeai", "1718f6ba0a3477eb787217b16713cdae5c358af5",
             tuple(f"model/data/{part}_{of}.txt" for part in ("train", "dev") for of in "VY"),
             Lines(r"(?P<text>.*)\t(?P<mark>[13])"), labels={"3": True, "1": False}, blanks=True, cut=r"@ ?\S+ ",
-            unwanted=NOR_IN_HONG_KONG + NAMED,
+            unwanted=f"{NOR_VACCINES_NOR_COURIERS}|{NAMED}",
         ),
     ),
     "rated/books_shows.csv": (
@@ -356,26 +358,26 @@ CLONES: Mapping[str, tuple[Clone, ...]] = {
         Clone(
             "jinseisan/WebMining", "934831e0b3d9748f8d742311bd9ed2e7c90bde50",
             ("resources/PR1500.csv", "resources/NR1500.csv"), Columns(0, 1), labels={"1": True, "-1": False},
-            unwanted=f"{VIRUS}|{NOBODY_WROTE}",
+            unwanted=NOT_GOODS,
         ),
     ),
     # Praise of a heater, whose faults jd_goods has, and phones; faults of laptops, and praise of four of them.
     "rated/jd_devices.csv": (
         Clone(
             "dyf-2316/Comment_Sentiment_Analysis", "ffdc59142564da24e5292fcbdb44ccccd0a765af",
-            ("data/000_meidi_data_origin.txt",), Columns(4, 3), stars=STARS, unwanted=f"{VIRUS}|{NOBODY_WROTE}",
+            ("data/000_meidi_data_origin.txt",), Columns(4, 3), stars=STARS, unwanted=NOT_GOODS,
         ),
         Clone(
             "weifengchenchen/jd-phone-analysis", "3eac17d8c3c7539990ab104d9e845ae705146c52", ("Data/*.csv",),
-            Columns(1, 0), stars=STARS, unwanted=f"{VIRUS}|{NOBODY_WROTE}",
+            Columns(1, 0), stars=STARS, unwanted=NOT_GOODS,
         ),
         Clone(
             "JRsFly/jd_comment", LAPTOPS, ("基于*的评论分析/product/*评论.csv",), Columns(4, 3), stars={"1": 1, "2": 2},
-            unwanted=f"{VIRUS}|{NOBODY_WROTE}",
+            unwanted=NOT_GOODS,
         ),
         Clone(
             "JRsFly/jd_comment", LAPTOPS, ("基于*的评论分析/product/10032*评论.csv",), Columns(4, 3),
-            stars={"4": 4, "5": 5}, unwanted=f"{VIRUS}|{NOBODY_WROTE}",
+            stars={"4": 4, "5": 5}, unwanted=NOT_GOODS,
         ),
     ),
     "rated/public_unlabelled.txt": (

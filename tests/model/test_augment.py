@@ -10,6 +10,7 @@ from liuyan.model.data import Comment, Part, digest, part_of
 from liuyan.model.options import Options
 from liuyan.model.teachers.augmented import made_of
 from liuyan.model.teachers.corpus import Corpus
+from tests.model.reports import silent
 
 FOOD = ["菜", "很", "好吃", "，", "服务", "也", "周到", "。", "下次", "再", "来"]
 BOOK = ["这", "本书", "印刷", "很", "差", "！"]
@@ -87,7 +88,7 @@ def made(corpus: Corpus, number: int) -> dict[str, str]:
         assert isinstance(words, list)
         return numpy.random.default_rng(1).standard_normal((len(words), 4)).astype(numpy.float16)
 
-    return made_of(corpus, number, Options(words=300), None, vectors, lambda what, done, total: None)
+    return made_of(corpus, number, Options(words=300), None, vectors, silent)
 
 
 def test_nothing_known_and_nothing_out_of_other_parts(corpus: Corpus) -> None:

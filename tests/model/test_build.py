@@ -15,6 +15,7 @@ from liuyan.model.data import AUGMENTED, UNLABELLED, Comment, Part, digest, part
 from liuyan.model.descent import Epoch
 from liuyan.model.options import Options
 from liuyan.model.teachers.corpus import Corpus
+from tests.model.reports import silent
 
 SMALL = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
 RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, encoders={}, grus=2)
@@ -40,7 +41,7 @@ def run(corpus: Corpus, tmp_path: Path) -> Build:
     def run(recipe: Recipe, name: str) -> tuple[list[Epoch], list[str]]:
         epochs: list[Epoch] = []
         said: list[str] = []
-        telling = Telling(lambda what, done, total: None, epochs.append, lambda row: None, said.append)
+        telling = Telling(silent, epochs.append, lambda row: None, said.append)
         build(corpus, recipe, tmp_path / "cache", tmp_path / name, telling)
         return epochs, said
 

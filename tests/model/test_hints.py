@@ -13,6 +13,7 @@ from liuyan.model.hints import COMPONENTS, Hints, Vectors, begin_words, gather_h
 from liuyan.model.network import DEVIATION
 from liuyan.model.options import Options
 from liuyan.model.train import train
+from tests.model.reports import silent
 
 OPTIONS = Options(epochs=6, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
 
@@ -48,7 +49,7 @@ def test_words_begin_with_the_directions_of_their_vectors() -> None:
 
 def test_a_network_begins_with_the_words_of_an_encoder(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     options = replace(OPTIONS, epochs=1, rate=0.0, averaging=0.0, encoder_words=True)
-    train(few_comments, options, tmp_path, lambda what, done, total: None, lambda epoch: None, of_words=of_words)
+    train(few_comments, options, tmp_path, silent, lambda epoch: None, of_words=of_words)
     made = read_artifact(tmp_path)
     wanted = begin_words(of_words(made.words), options.embedding, DEVIATION)
     # Vectors are stored in 8 bits: half of a 127th of their largest number is lost at most.
@@ -67,13 +68,13 @@ def test_what_is_missed_is_a_share_of_the_variance() -> None:
 
 def test_a_network_learns_from_hints_alone(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     """Targets that say nothing, hints that say all: words that hints tell apart come to lie apart."""
-    silent = {key: Comment(one.text, one.positive, one.source, 0.5) for key, one in few_comments.items()}
-    told = torch.tensor([[1.0 if one.positive else -1.0] for one in silent.values()])
-    hints = Hints({key: row for row, key in enumerate(silent)}, told.half())
+    undecided = {key: Comment(one.text, one.positive, one.source, 0.5) for key, one in few_comments.items()}
+    told = torch.tensor([[1.0 if one.positive else -1.0] for one in undecided.values()])
+    hints = Hints({key: row for row, key in enumerate(undecided)}, told.half())
 
     def apart(name: str, hints: Hints | None) -> float:
         options = replace(OPTIONS, hints=1.0)
-        train(silent, options, tmp_path / name, lambda what, done, total: None, lambda epoch: None, hints=hints)
+        train(undecided, options, tmp_path / name, silent, lambda epoch: None, hints=hints)
         made = read_artifact(tmp_path / name)
         vectors = {
             word: made.weights["embedding.weight"][made.words.index(word)] for word in ("满意", "漂亮", "失望", "讨厌")

@@ -11,6 +11,7 @@ from liuyan.model.data import Comment
 from liuyan.model.teachers.encoder import Encoder
 from liuyan.model.teachers.encoder_training import EncoderCheck, EncoderOptions, EncoderTraining, answer, fine_tune
 from liuyan.model.teachers.pretrained import Sizes
+from tests.model.reports import silent
 
 TINY = Sizes(width=16, layers=2, heads=4, inner=32, vocabulary=60, longest=16, epsilon=1e-12)
 OPTIONS = EncoderOptions(longest=16, pieces_in_batch=64, chunk=100, rate=3e-3, output_rate=1e-2, warmup=5)
@@ -36,7 +37,7 @@ def run(
     training: EncoderTraining, pieces: list[tuple[int, ...]], comments: list[Comment], until: int, path: Path
 ) -> Iterator[EncoderCheck]:
     check = {"shop": 0.5}
-    return fine_tune(training, pieces, comments, until, path, lambda: check, lambda *_: None, checks_every=500)
+    return fine_tune(training, pieces, comments, until, path, lambda: check, silent, checks_every=500)
 
 
 def test_it_learns_and_goes_on_where_it_was_killed(
