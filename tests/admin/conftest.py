@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import re
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,6 +19,7 @@ from playwright.async_api import (
     ConsoleMessage,
     Page,
     Request,
+    Route,
     ViewportSize,
     async_playwright,
     expect,
@@ -111,8 +113,13 @@ class Visits:
         *,
         size: ViewportSize = WIDE,
         language: str = "zh-CN",
+        routes: Mapping[str, Callable[[Route], Awaitable[None]]] = MappingProxyType({}),
     ) -> Page:
-        """The page at ``path`` as somebody of ``role`` sees it, or the account of a number; None is not signed in."""
+        """The page at ``path`` as somebody of ``role`` sees it, or the account of a number; None is not signed in.
+
+        ``routes`` are in force before the page is there: a page that is there gets them over another channel than its
+        keys, and the first request after them may be gone before.
+        """
         context = await self.browser.new_context(
             base_url=self.site.url, viewport=size, locale=language, timezone_id="Asia/Shanghai"
         )
@@ -126,6 +133,8 @@ class Visits:
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.faults.append(f"error on the page: {error}"))
         page.on("request", self._see)
+        for pattern, handler in routes.items():
+            await page.route(pattern, handler)
         await page.goto(path)
         return page
 
