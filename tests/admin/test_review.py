@@ -235,6 +235,8 @@ async def test_a_comment_that_was_edited_meanwhile_comes_again_with_its_new_text
     await shows(page, "edited 的第 1 条")
     await expect(page.locator("#message")).to_contain_text("判断没有保存")
     await shot(page, "review-edited")
+    # It comes next as soon as it is held again.
+    await stored(page)
     await page.keyboard.press("Enter")
     await shows(page, "完全改过的话")
     await expect(page.locator("#edited")).to_be_visible()
@@ -426,7 +428,8 @@ async def test_two_tabs_get_other_comments(visits: Visits) -> None:
     await stored(second)
     assert [(await label(site, "tabs", str(n)))[1] == "review" for n in range(7)] == [1, 0, 0, 0, 1, 1, 0]
     # What a tab held that is closed comes to the other one.
-    await second.close(run_before_unload=True)
+    async with second.expect_event("close"):
+        await second.close(run_before_unload=True)
     for n in (1, 2, 3):
         await shows(first, f"tabs 的第 {n} 条")
         await first.keyboard.press("Enter")
