@@ -42,6 +42,11 @@ def test_help_imports_nothing_heavy() -> None:
     assert [name for name in HEAVY if name in json.loads(done.stdout)] == []
 
 
+def test_what_is_wrong_at_a_start_is_found_before_pytorch_is_imported() -> None:
+    asks = "import sys, liuyan.consumer.run, liuyan.api.serve; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", asks], timeout=30, check=True)
+
+
 def test_help_costs_little_more_than_the_libraries_that_show_it() -> None:
     # Processor time, in turns, the best of five: a slow machine is slow for both.
     libraries: list[str | Path] = [sys.executable, "-c", "import typer.rich_utils"]

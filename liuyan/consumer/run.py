@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import gc
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -41,7 +41,6 @@ DRAIN_SECONDS = 8.0
 LEAVE_SECONDS = 3.0
 ADMINISTRATION_SECONDS = 5.0
 START_WAITS_SECONDS = (0.1, 0.5, 1.0, 2.0, 4.0)
-START_SETTLES_SECONDS = 2.0
 Answer = TypeVar("Answer")
 
 
@@ -85,8 +84,10 @@ async def _consume(
     url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
     waits, share = settings.lock_wait_seconds, settings.audit_share
     async with Store.open(url, lock_wait_seconds=waits, audit_share=share) as store:
-        # What takes no time to find wrong is looked at before the model is loaded, which takes seconds.
-        await ask_at_once(_patiently(lambda: store.check_ready(erasure_key)), _check_topics(topics, settings.topics))
+        # What takes no time to find wrong is looked at before the model is loaded, which takes seconds; and the
+        # database, which answers or refuses at once, before Kafka, whose client gives up on a broker after seconds.
+        await _patiently(lambda: store.check_ready(erasure_key))
+        await _check_topics(topics, settings.topics)
         path = model_path or await _patiently(lambda: _find_model(store, settings))
         labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
         identity = await _patiently(lambda: identify(store, labeller, settings.group, shadow=shadow))
@@ -102,18 +103,6 @@ async def _consume(
         )
         with worker:
             await _Running(settings, store, topics, worker, metrics, identity).run(stop, begun)
-
-
-async def ask_at_once(*questions: Coroutine[Any, Any, None]) -> None:
-    """Ask all at once; the first that goes wrong is raised, once the others had a moment to end too.
-
-    Cut off on its way back into the pool, a connection would be told of in a traceback beside our sentence.
-    """
-    asked = [asyncio.create_task(question) for question in questions]
-    try:
-        await asyncio.gather(*asked)
-    finally:
-        await asyncio.wait(asked, timeout=START_SETTLES_SECONDS)
 
 
 async def _patiently(question: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -6,81 +6,18 @@ the word is as good as left out. One pass with its gradient by presence tells wh
 more passes leave out the four most important ones and correct their figures.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from liuyan.model.folded import Direction, FoldedNetwork
 from liuyan.model.ngrams import NgramTable
-from liuyan.model.segment import segment
-from liuyan.model.trace import Span, trace
-from liuyan.model.vocabulary import Vocabulary, shorten
+from liuyan.model.pieces import Piece
+from liuyan.model.vocabulary import shorten
 
 # Words that are left out for certain; with the pass for the gradient this makes five.
 LEFT_OUT = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A piece ``start .. end`` (in code points) of the original text; ``contribution`` is above 0 where it speaks for
-    positive: the calibrated logit falls by about so much when the piece is left out."""
-
-    text: str
-    start: int
-    end: int
-    contribution: float
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of the original, the numbers of the words that the network reads it as, and their characters.
-
-    In the middle of a text that is too long there are no numbers.
-    """
-
-    span: Span
-    numbers: tuple[int, ...]
-    characters: str
-
-
-def cut_pieces(text: str, table: Mapping[int, str | None], vocabulary: Vocabulary) -> list[Piece]:
-    """The words of ``text`` in order with their places in it; together they are what ``Vocabulary.look_up`` gives.
-
-    Words out of one character (㍿) are one piece.
-    """
-    traced = trace(text, table)
-    pieces: list[Piece] = []
-    place = 0
-    for word in segment(traced.text):
-        start, place = place, place + len(word)
-        numbers = tuple(vocabulary.numbers(word))
-        if not numbers:
-            continue
-        span = traced.span(start, place)
-        if pieces and span[0] < pieces[-1].span[1]:
-            before = pieces.pop()
-            span, numbers = (before.span[0], max(span[1], before.span[1])), (*before.numbers, *numbers)
-            word = before.characters + word
-        pieces.append(Piece(span, numbers, word))
-    return _shorten(pieces, vocabulary.maximum_tokens)
-
-
-def _shorten(pieces: list[Piece], maximum_tokens: int) -> list[Piece]:
-    """Head and tail of what is too long, as ``Vocabulary.look_up`` keeps them."""
-    total = sum(len(piece.numbers) for piece in pieces)
-    if total <= maximum_tokens:
-        return pieces
-    head = maximum_tokens // 2
-    tail = total - (maximum_tokens - head)
-    shortened = []
-    place = 0
-    for piece in pieces:
-        numbers = tuple(n for at, n in enumerate(piece.numbers, place) if at < head or at >= tail)
-        place += len(piece.numbers)
-        shortened.append(replace(piece, numbers=numbers))
-    return shortened
 
 
 def contributions(

@@ -1,4 +1,8 @@
-"""The one door to the model: texts in, labels with calibrated probabilities out."""
+"""The one door to the model: texts in, labels with calibrated probabilities out.
+
+PyTorch, which takes seconds to import, is imported when a model is loaded and not before: whoever starts a process
+hears of a wrong setting or a missing server at once.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,14 +10,11 @@ from math import exp
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from liuyan.model.artifact import SHIPPED, Artifact, read_artifact
 from liuyan.model.cache import AnswerCache, CacheStatistics
-from liuyan.model.explain import Word, contributions, cut_pieces
-from liuyan.model.folded import FoldedNetwork
 from liuyan.model.ngrams import NgramTable, spell_out
 from liuyan.model.normalise import character_table, normalise
+from liuyan.model.pieces import cut_pieces
 from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary
 
@@ -36,6 +37,17 @@ class Prediction:
     label: Literal["positive", "negative"]
     probability: float
     uncertain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A piece ``start .. end`` (in code points) of the original text; ``contribution`` is above 0 where it speaks for
+    positive: the calibrated logit falls by about so much when the piece is left out."""
+
+    text: str
+    start: int
+    end: int
+    contribution: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +81,8 @@ class Labeller:
     """
 
     def __init__(self, artifact: Artifact, answer_cache_size: int) -> None:
+        from liuyan.model.folded import FoldedNetwork
+
         configuration = artifact.configuration
         self.sha256 = artifact.sha256
         self.name = configuration.name
@@ -118,6 +132,8 @@ class Labeller:
 
         The probability is that of ``predict`` to six digits. Of a text that is too long the middle is left out.
         """
+        from liuyan.model.explain import contributions
+
         pieces = cut_pieces(text, self._table, self._vocabulary)
         logit, fall = contributions(self._network, self._ngrams, pieces, self._vocabulary.maximum_tokens)
         words = tuple(
@@ -162,4 +178,6 @@ def use_one_core() -> None:
 
     A step of the network is too small to be shared: where another process wants a second core, steps wait for it.
     """
+    import torch
+
     torch.set_num_threads(1)

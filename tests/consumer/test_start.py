@@ -1,6 +1,5 @@
 """What is not there at the start is one clear line and a non-zero exit."""
 
-import asyncio
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from liuyan.consumer.run import ask_at_once
 from liuyan.local_stack.certificates import Authority
 from liuyan.model.artifact import SHIPPED, read_artifact, write_artifact
-from liuyan.store.errors import StoreError
 from tests.harness import Installation, free_port
 
 
@@ -119,18 +116,3 @@ def test_a_port_in_use(installation: Installation) -> None:
         installation.wait_for(lambda: "consuming" in consumer.output(), seconds=30, process=consumer)
         line = one_line(installation, LIUYAN_CONSUMER_ADDRESS=f"127.0.0.1:{port}")
         assert str(port) in line
-
-
-async def test_what_is_asked_at_once_may_end_when_one_goes_wrong() -> None:
-    ended = []
-
-    async def slow() -> None:
-        await asyncio.sleep(0.05)
-        ended.append("slow")
-
-    async def wrong() -> None:
-        raise StoreError("The database cannot be used.")
-
-    with pytest.raises(StoreError, match="cannot be used"):
-        await ask_at_once(slow(), wrong())
-    assert ended == ["slow"]

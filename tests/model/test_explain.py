@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from benchmarks.explanations import logit, measure
 from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.explain import LEFT_OUT, contributions, cut_pieces
+from liuyan.model.explain import LEFT_OUT, contributions
 from liuyan.model.folded import FoldedNetwork
 from liuyan.model.labeller import Labeller
 from liuyan.model.ngrams import NONE, NgramTable
 from liuyan.model.normalise import character_table, normalise
+from liuyan.model.pieces import cut_pieces
 from liuyan.model.segment import segment
 from liuyan.model.vocabulary import Vocabulary
 
