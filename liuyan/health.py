@@ -29,6 +29,8 @@ GRACE_SECONDS = 2
 # Kafka gives up a member after ten seconds without a heartbeat, which the same event loop sends, and a probe that waits
 # longer than its asker is worth nothing.
 STALLED_SECONDS = 3.0
+# Connections that may wait to be taken.
+BACKLOG = 512
 
 
 class AddressError(LiuyanError):
@@ -104,19 +106,51 @@ async def _awaited(probe: Probe) -> Sequence[Check]:
 
 def listen(address: str) -> socket.socket:
     """A socket that listens on ``address`` (``host:port``). Raises AddressError with one sentence."""
+    listener = bind(address)
+    start_listening(listener)
+    return listener
+
+
+def bind(address: str) -> socket.socket:
+    """A socket that has ``address`` (``host:port``) and refuses whoever connects, until ``start_listening``.
+
+    Raises AddressError with one sentence.
+    """
     try:
         host, port = split_address(address)
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=512)
+        listener = socket.socket(family)
     except ValueError as error:
         raise AddressError(f"{address!r} is not an address: {error}.") from None
     except OSError as error:
-        why = error.strerror if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)
-        raise AddressError(f"Cannot listen on {address} ({why}): choose another address or end what uses it.") from None
-    # Connections inherit it. asyncio sets it only on sockets of its own making, and without it each answer waits 40 ms
-    # for the client to acknowledge its header.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        raise _cannot_listen(address, error) from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        # Connections inherit it. asyncio sets it only on sockets of its own making, and without it each answer waits
+        # 40 ms for the client to acknowledge its header.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise _cannot_listen(address, error) from None
     return listener
+
+
+def start_listening(listener: socket.socket) -> None:
+    """Let clients connect to a socket of ``bind``. Raises AddressError; the socket is closed then."""
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        address = address_of(listener)
+        listener.close()
+        raise _cannot_listen(address, error) from None
+
+
+def _cannot_listen(address: str, error: OSError) -> AddressError:
+    why = error.strerror if isinstance(error, socket.gaierror) or not error.errno else os.strerror(error.errno)
+    return AddressError(f"Cannot listen on {address} ({why}): choose another address or end what uses it.")
 
 
 def address_of(listener: socket.socket) -> str:

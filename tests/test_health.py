@@ -1,7 +1,9 @@
 """What a supervisor and Prometheus see of a process."""
 
 import asyncio
+import contextlib
 import signal
+import socket
 import statistics
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -10,7 +12,7 @@ import httpx2 as httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from liuyan.health import AddressError, Check, serve_health
+from liuyan.health import AddressError, Check, address_of, bind, listen, serve_health, start_listening
 from tests.harness import get
 
 pytestmark = pytest.mark.timeout(20)
@@ -87,6 +89,21 @@ async def test_a_port_in_use_is_one_sentence(process: Process) -> None:
         with pytest.raises(AddressError, match=rf"Cannot listen on {address} \(Address already in use\)"):
             async with serve_health(address, ready=process.is_ready, registry=process.registry):
                 pass
+
+
+def test_who_connects_before_anybody_answers_is_refused_and_does_not_wait() -> None:
+    with contextlib.closing(bind("127.0.0.1:0")) as listener:
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(listener.getsockname(), timeout=5)
+        start_listening(listener)
+        socket.create_connection(listener.getsockname(), timeout=5).close()
+
+
+def test_of_two_that_have_a_port_the_one_that_listens_later_is_told() -> None:
+    with contextlib.closing(bind("127.0.0.1:0")) as later:
+        address = address_of(later)
+        with contextlib.closing(listen(address)), pytest.raises(AddressError, match="Address already in use"):
+            start_listening(later)
 
 
 async def test_the_port_is_free_again_afterwards(process: Process) -> None:

@@ -14,7 +14,7 @@ from liuyan.api.metrics import Metrics
 from liuyan.api.pending import settle_for_ever
 from liuyan.api.predictor import Predictor
 from liuyan.api.services import Services
-from liuyan.health import Check, address_of, listen, quiet_server, serve_health
+from liuyan.health import Check, address_of, bind, quiet_server, serve_health, start_listening
 from liuyan.model.artifact import find_artifact
 from liuyan.model.labeller import Labeller, load_labeller
 from liuyan.settings import Settings
@@ -54,7 +54,8 @@ async def running_api(
     settings.required_secret_key()
     registry = CollectorRegistry()
     metrics = Metrics(registry)
-    with contextlib.closing(listen(f"{host}:{port}")) as listener:
+    # An address in use is told at once; who connects is refused, and does not wait, until there is somebody to answer.
+    with contextlib.closing(bind(f"{host}:{port}")) as listener:
         async with Store.open(settings.required_database_url()) as store:
             await store.check_ready()
             labeller = await _load(store, settings, model_path)
@@ -66,6 +67,7 @@ async def running_api(
                 services = Services(store, predictor, settings)
                 server = quiet_server(create_app(services, metrics), grace_seconds=GRACE_SECONDS)
                 async with serve_health(settings.api_address, ready=ready, registry=registry) as health:
+                    start_listening(listener)
                     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
                     beside = asyncio.create_task(settle_for_ever(services), name="pending reviews")
                     url = f"http://{address_of(listener)}"
