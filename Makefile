@@ -43,7 +43,7 @@ servers: install  ## Get Apache Kafka, MySQL, MariaDB and Chromium for the tests
 	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m liuyan.local_stack
 
 test: lint types servers  ## Lint, types and tests on genuine servers; DATABASE=mariadb for the other database
-	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m "not long" --numprocesses $(PROCESSES) --dist loadfile
+	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m "not long" --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-long: servers  ## The tests that take longer than the suite's budget
 	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m long

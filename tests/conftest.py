@@ -6,6 +6,7 @@ kind the main one is: mysql (the default) or mariadb. Databases are cheap: each 
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,6 +30,17 @@ if MAIN not in KINDS:
     raise pytest.UsageError(f"LIUYAN_TEST_DATABASE is {MAIN!r}: set it to mysql or mariadb.")
 
 NewDatabase = Callable[[str], str]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of most tests first, and those that are marked ``minutes`` before them.
+
+    Processes take files in this order (``--no-loadscope-reorder``): a test of minutes that comes last would run alone.
+    """
+    tests = Counter(item.path for item in items)
+    minutes = {item.path for item in items if item.get_closest_marker("minutes")}
+    items.sort(key=lambda item: (item.path not in minutes, -tests[item.path]))
 
 
 @pytest.fixture(autouse=True)

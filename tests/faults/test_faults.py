@@ -11,6 +11,7 @@ def judge(verdict: Verdict) -> None:
     assert str(verdict) == f"events {verdict.events} lost 0 duplicated 0 wrong 0 faults {verdict.faults}"
 
 
+@pytest.mark.minutes
 @pytest.mark.timeout(600)
 async def test_every_fault_once_and_every_table_as_the_contract_says() -> None:
     verdict = await run(events=10_000, seed=7, outage=10, rounds=1)

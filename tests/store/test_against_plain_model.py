@@ -80,6 +80,7 @@ Step = tuple[int, Records] | Review | Undo
 REFUSED = {"missing": NoCommentError, "edited": EditedMeanwhileError, "nothing": NothingToUndoError}
 
 
+@pytest.mark.minutes
 def test_any_events_reviews_and_undos_leave_what_the_contract_says() -> None:
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         store = runner.run(ready_store(f"sqlite+aiosqlite:///{Path(folder) / 'liuyan.db'}"))
