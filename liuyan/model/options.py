@@ -31,7 +31,7 @@ class Options:
     smoothing: float = 0.02
     composed: bool = True
     rated_weight: float = 0.5
-    reviews_weight: float = 1.0
+    reviews_weight: float = 10.0
     negations: float = 0.0
     sample: int = 0
     maximum_tokens: int = 400

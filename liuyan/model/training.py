@@ -7,8 +7,8 @@ from statistics import fmean, stdev
 from typing import Any, Protocol
 
 from liuyan.errors import UsageError
-from liuyan.model.artifact import Artifact
-from liuyan.model.data import Comment
+from liuyan.model.artifact import Artifact, read_artifact
+from liuyan.model.data import REVIEWS, Comment, part_of
 from liuyan.model.descent import Epoch
 from liuyan.model.folds import cross_validate
 from liuyan.model.gathering import Places, gather_comments, with_teachers
@@ -63,6 +63,7 @@ def run(request: Request, say: Say) -> None:
                 resume=request.resume, start=request.start,
             )  # fmt: skip
             say(f"model written to {request.output}")
+            _judge_by_reviews(request, chosen, say)
 
 
 def line(epoch: Epoch) -> str:
@@ -71,6 +72,22 @@ def line(epoch: Epoch) -> str:
         f"epoch {epoch.epoch} train_loss {epoch.train_loss:.4f} validation_loss {epoch.validation_loss:.4f} "
         f"validation_accuracy {epoch.validation_accuracy:.4f} seconds {epoch.seconds:.0f}"
     )
+
+
+def _judge_by_reviews(request: Request, comments: dict[str, Comment], say: Say) -> None:
+    """Say how often the model, and the one that it began with, are right on the reviews of the test part."""
+    reviewed = [one for key, one in comments.items() if one.source == REVIEWS and part_of(key) == "test"]
+    if not reviewed:
+        return
+    before = f", the one before on {_right(request.start, reviewed)}" if request.start else ""
+    now = _right(read_artifact(request.output), reviewed)
+    say(f"of {len(reviewed)} reviews that were kept aside the model is right on {now}{before}")
+
+
+def _right(artifact: Artifact, comments: Sequence[Comment]) -> int:
+    """How many of ``comments`` the model is right on."""
+    said = Labeller(artifact, answer_cache_size=0).predict([one.text for one in comments])
+    return sum((prediction.label == "positive") == one.positive for prediction, one in zip(said, comments, strict=True))
 
 
 def _cross_validate(request: Request, comments: dict[str, Comment], progress: Report, say: Say) -> None:

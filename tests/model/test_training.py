@@ -10,8 +10,9 @@ from typer.testing import CliRunner
 from liuyan.errors import LiuyanError
 from liuyan.model.artifact import read_artifact
 from liuyan.model.commands import app
-from liuyan.model.data import part_of
+from liuyan.model.data import digest, part_of
 from liuyan.model.folds import fold_of, part_in_fold, part_without
+from liuyan.model.labeller import load_labeller
 
 SIZES = ["--words", "300", "--embedding", "4", "--hidden", "4", "--epochs", "1", "--no-snownlp"]
 Train = Callable[..., str]
@@ -84,6 +85,28 @@ def test_reviews_negations_and_an_earlier_model(train: Train, tmp_path: Path) ->
     assert second.words == first.words
     assert len(first.ngrams) > 0
     assert second.ngrams.keys.tolist() == first.ngrams.keys.tolist()
+
+
+def test_reviews_that_were_kept_aside_judge_both_models(train: Train, tmp_path: Path) -> None:
+    # A mockery, which the comments do not have: the model that begins with them takes it for praise.
+    texts = [f"第{number}回，好什么好" for number in range(150)]
+    reviews = tmp_path / "reviews.csv"
+    reviews.write_text("text,label\n" + "".join(f"{text},negative\n" for text in texts), encoding="utf-8")
+    assert "kept aside" not in train("--rate", "0.1")
+    told = train(
+        "--reviews", reviews, "--rate", "0.1", "--start", tmp_path / "model", "--output", tmp_path / "corrected"
+    )
+    aside = [text for text in texts if part_of(digest(text)) == "test"]
+    before, after = (_negative(tmp_path / name, aside) for name in ("model", "corrected"))
+    assert before < after
+    assert told.splitlines()[-1] == (
+        f"of {len(aside)} reviews that were kept aside the model is right on {after}, the one before on {before}"
+    )
+
+
+def _negative(folder: Path, texts: list[str]) -> int:
+    """How many of ``texts`` the model calls negative."""
+    return sum(one.label == "negative" for one in load_labeller(folder).predict(texts))
 
 
 def test_beginning_with_the_mean_of_two(train: Train, tmp_path: Path) -> None:

