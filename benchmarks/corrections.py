@@ -19,6 +19,7 @@ import torch
 
 from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.data import Comment, part_of
+from liuyan.model.distil import ask
 from liuyan.model.errors import ArtifactError
 from liuyan.model.evaluate import BandScores, Truth, score, score_band
 from liuyan.model.gathering import Places, gather_comments
@@ -30,7 +31,6 @@ from liuyan.model.train import train
 OPTIONS = Options(epochs=2)
 PLATFORM = "taiwan_posts"
 SIZES = (200, 1_000, 5_000)
-TOGETHER = 2_048
 
 Comments = dict[str, Comment]
 
@@ -102,13 +102,7 @@ def _judge(
 
 def _ask(artifact: Artifact, comments: Sequence[Comment], report: Report) -> list[float]:
     """The probability of positive of each."""
-    labeller = Labeller(artifact, answer_cache_size=0)
-    said: list[float] = []
-    for place in range(0, len(comments), TOGETHER):
-        texts = [one.text for one in comments[place : place + TOGETHER]]
-        said += [one.probability for one in labeller.predict(texts)]
-        report("asking", len(said), len(comments))
-    return said
+    return ask([Labeller(artifact, answer_cache_size=0)], [one.text for one in comments], report)
 
 
 def table(rows: Sequence[Row], platform: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,11 @@ def _artifact_folder(name: str) -> Path:
     from liuyan.model.artifact import SHIPPED
 
     return SHIPPED if name == "shipped" else Path(name)
+
+
+def _artifact(text: str) -> Any:
+    """An option that takes an artifact, described by ``text``."""
+    return typer.Option(parser=_artifact_folder, metavar="PATH", help=f"{text} `shipped` is the shipped one.")
 
 
 @app.callback()
@@ -131,20 +136,11 @@ def train(
     ngrams: Ngrams = 900_000,
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(
-            parser=_artifact_folder,
-            metavar="PATH",
-            help="Artifact to learn from, `shipped` for the shipped one; may be given again for a mean of several.",
-        ),
+        _artifact("Artifact to learn from; may be given again for a mean of several."),
     ] = None,
     start: Annotated[
         list[Path] | None,
-        typer.Option(
-            parser=_artifact_folder,
-            metavar="PATH",
-            help="Artifact whose words and weights to begin with, and whose n-grams to keep, `shipped` for the shipped "
-            "one; given again: their mean.",
-        ),
+        _artifact("Artifact whose words and weights to begin with, its n-grams to keep; given again: their mean."),
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
@@ -220,20 +216,12 @@ def build(
     linear: Annotated[bool, typer.Option(help="Have a linear model teach too.")] = True,
     earlier: Annotated[
         list[Path] | None,
-        typer.Option(
-            parser=_artifact_folder,
-            metavar="PATH",
-            help="An artifact that teaches too, `shipped` for the shipped one; may be given again for several.",
-        ),
+        _artifact("An artifact that teaches too; may be given again for several."),
     ] = None,
     ask: Annotated[bool, typer.Option(help="Ask teachers; otherwise take the answers that are on disk.")] = True,
     start: Annotated[
         Path | None,
-        typer.Option(
-            parser=_artifact_folder,
-            metavar="PATH",
-            help="Artifact with which the student begins, `shipped` for the shipped one.",
-        ),
+        _artifact("Artifact with which the student begins."),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes of the student.")] = 4,
     sample: Annotated[int, typer.Option(min=0, help="Comments of the student at most; 0 takes all.")] = 0,

@@ -19,7 +19,7 @@ def teach(
 ) -> dict[str, Comment]:
     """``comments`` (by digest) with targets that are for this ``share`` the teachers' mean probability."""
     keys = [key for key in comments if part_of(key) == "train"]
-    answers = _ask(teachers, [comments[key].text for key in keys], report)
+    answers = ask(teachers, [comments[key].text for key in keys], report)
     taught = dict(comments)
     for key, answer in zip(keys, answers, strict=True):
         target = (1 - share) * comments[key].target + share * answer
@@ -36,14 +36,14 @@ def label_unlabelled(
     """Comments by digest out of ``texts`` without a label: none ``known`` (digests), none outside of the train part."""
     left_out = set(known)
     new = {key: text for text in texts if part_of(key := digest(text)) == "train" and key not in left_out}
-    answers = _ask(teachers, list(new.values()), report)
+    answers = ask(teachers, list(new.values()), report)
     return {
         key: Comment(text, answer >= 0.5, UNLABELLED, answer, rated=True)
         for (key, text), answer in zip(new.items(), answers, strict=True)
     }
 
 
-def _ask(teachers: Sequence[Labeller], texts: Sequence[str], report: Report) -> list[float]:
+def ask(teachers: Sequence[Labeller], texts: Sequence[str], report: Report) -> list[float]:
     """The teachers' mean probability of positive for each text."""
     answers: list[float] = []
     for start in range(0, len(texts), TOGETHER):

