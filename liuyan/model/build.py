@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact
 from liuyan.model.data import AUGMENTED, UNLABELLED, Comment
@@ -17,12 +19,19 @@ from liuyan.model.hints import gather_hints
 from liuyan.model.negation import negations
 from liuyan.model.ngrams import NONE
 from liuyan.model.options import Options
+from liuyan.model.processor import CPU
 from liuyan.model.progress import Report
 from liuyan.model.teachers import ensemble
 from liuyan.model.teachers.answers import Answers, Teacher, ask
 from liuyan.model.teachers.augmented import made_of
 from liuyan.model.teachers.corpus import Corpus
-from liuyan.model.teachers.encoder_teacher import OPTIONS, EncoderTeacher, encoder_path, train_encoder, vectors_before
+from liuyan.model.teachers.encoder_teacher import (
+    EncoderTeacher,
+    encoder_path,
+    options_on,
+    train_encoder,
+    vectors_before,
+)
 from liuyan.model.teachers.encoder_training import EncoderCheck
 from liuyan.model.teachers.gru import GruTeacher
 from liuyan.model.teachers.grus import GruEnsemble, train_grus
@@ -38,7 +47,7 @@ class Recipe:
     """What is built from what. ``encoders`` are the comments that each encoder is trained on; ``grus`` 0 and no
     ``linear`` leave these teachers out; ``earlier`` are artifacts that teach too, ``start`` is the one that the student
     begins with; with ``asking`` False only the answers on disk count. ``augmented`` texts are made out of the others,
-    with an encoder's neighbours of their words."""
+    with an encoder's neighbours of their words. ``device`` computes encoders and student."""
 
     student: Options
     gru: Options
@@ -49,6 +58,7 @@ class Recipe:
     linear: bool = True
     asking: bool = True
     augmented: int = 0
+    device: torch.device = CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,7 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
         comments, options, output, telling.progress, telling.epoch, resume=True, start=start,
         hints=gather_hints(*answers[encoder.name].vectors()) if encoder and options.hints else None,
         of_words=encoder.of_words if encoder and options.encoder_words else None,
+        device=recipe.device,
     )  # fmt: skip
 
 
@@ -102,9 +113,10 @@ def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> 
         teachers.append(GruEnsemble(paths, corpus.parts["train"]))
     for name, comments in recipe.encoders.items():
         path = encoder_path(cache, name)
-        for row in train_encoder(corpus, path, OPTIONS[name], comments, telling.progress):
+        options = options_on(recipe.device)[name]
+        for row in train_encoder(corpus, path, options, comments, telling.progress, recipe.device):
             telling.check(row)
-        teachers.append(EncoderTeacher(path))
+        teachers.append(EncoderTeacher(path, recipe.device))
     return teachers
 
 

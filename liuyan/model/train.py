@@ -21,6 +21,7 @@ from liuyan.model.network import DEVIATION, Network, Shape, embed
 from liuyan.model.ngram_training import fit_ngrams
 from liuyan.model.ngrams import NONE, Ngrams
 from liuyan.model.options import Options
+from liuyan.model.processor import CPU
 from liuyan.model.progress import Report
 
 CHECKPOINT = "checkpoint.pt"
@@ -38,6 +39,7 @@ def train(
     hints: Hints | None = None,
     of_words: OfWords | None = None,
     part: Callable[[str], Part] = part_of,
+    device: torch.device = CPU,
 ) -> Mapping[str, Any]:
     """Train on ``comments`` (by digest) and write the artifact to ``output``, anew whenever validation got better.
 
@@ -45,7 +47,7 @@ def train(
     artifact whose words and weights are begun with, and whose n-grams are taken over if it has any; without one the
     words begin with what ``of_words`` gives, if it is there. ``hints`` are guessed beside the labels. Gives the metrics
     that are stored with the artifact. With ``start`` and no epochs the network stays as it is, and n-grams alone are
-    learnt.
+    learnt. ``device`` is what computes the network's gradients.
     Raises UsageError when there are no epochs without a start, when there are too few comments, when ``output`` cannot
     be a folder, or when what is to be resumed was told otherwise.
     """
@@ -62,7 +64,7 @@ def train(
         _write(output, network, ngrams, options, parts, words, simplified, told)
         _write_curve(output / "curve.csv", [Epoch(**one) for one in told["curve"]])
         return read_artifact(output).metrics
-    descent = Descent(network, parts["train"], options, hints)
+    descent = Descent(network, parts["train"], options, hints, device)
     checkpoint = output / CHECKPOINT
     if resume and checkpoint.exists():
         descent.load(checkpoint)

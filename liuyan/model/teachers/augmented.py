@@ -12,8 +12,9 @@ from liuyan.model.teachers.corpus import Corpus, spell
 from liuyan.model.teachers.encoder_training import draw_weights
 from liuyan.model.vocabulary import choose_words
 
-# How often a set labelled by stars, or without labels, is drawn against others.
+# How often a set labelled by stars, or without labels, is drawn against others, and by which power of its size.
 RATED_SHARE = 0.6
+POWER = 0.75
 SEED = 1
 # Texts made for one that is kept, at most: where there is little to make them of, the same ones come again and again.
 TRIES = 20
@@ -52,4 +53,4 @@ def _pool(corpus: Corpus, report: Report) -> Pool:
     for start in range(0, len(texts), SPELLED):
         segmented += map(segment, spell(texts[start : start + SPELLED]))
         report("segmenting", len(segmented), len(texts))
-    return Pool(segmented, sources, draw_weights(sources, rated, RATED_SHARE))
+    return Pool(segmented, sources, draw_weights(sources, rated, RATED_SHARE, POWER))

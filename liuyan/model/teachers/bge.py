@@ -4,6 +4,7 @@ It is the ONNX model in the jar that LangChain4j (Apache-2.0) publishes for Mave
 normalised as for the GRU, in small letters, then by BERT's WordPiece, to which a Chinese character is a word.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -75,7 +76,8 @@ def load_bge(cache: Path) -> Pretrained:
         state[f"norm.{kind}"] = weights[f"embeddings.LayerNorm.{kind}"]
         for place in range(layers):
             state |= _layer(weights, place, kind)
-    sizes = Sizes(width, layers, width // HEAD, inner, vocabulary, len(positions), EPSILON)
+    mask: int = json.loads(tokenizer)["model"]["vocab"]["[MASK]"]
+    sizes = Sizes(width, layers, width // HEAD, inner, vocabulary, len(positions), EPSILON, mask)
     return Pretrained(sizes, words, state, lambda longest: WordPieceReader(tokenizer, longest))
 
 

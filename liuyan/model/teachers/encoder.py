@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu
+from torch.nn.functional import embedding, gelu, scaled_dot_product_attention
 
 from liuyan.model.teachers.pretrained import Pretrained, Sizes
 
@@ -10,8 +10,9 @@ from liuyan.model.teachers.pretrained import Pretrained, Sizes
 class Layer(nn.Module):
     """Attention, then two dense layers, each with what went in added and a norm behind it."""
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, dropout: float) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(dropout)
         self.heads = sizes.heads
         self.epsilon = sizes.epsilon
         self.inputs = nn.Linear(sizes.width, 3 * sizes.width)
@@ -26,33 +27,44 @@ class Layer(nn.Module):
         texts, steps, width = states.shape
         split = self.inputs(states).view(texts, steps, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
-        # Written out: a third less work than scaled_dot_product_attention, whose gradient is slow on a processor.
-        attention = torch.softmax(query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5, -1)
-        mixed = (attention @ value).transpose(1, 2).reshape(texts, steps, width)
-        states = self.norm(states + self.outputs(mixed))
-        result: Tensor = self.last_norm(states + self.outer(gelu(self.inner(states))))
+        mixed = _attend(query, key, value).transpose(1, 2).reshape(texts, steps, width)
+        states = self.norm(states + self.dropout(self.outputs(mixed)))
+        result: Tensor = self.last_norm(states + self.dropout(self.outer(gelu(self.inner(states)))))
         return result
 
 
-class Encoder(nn.Module):
-    """Logit of positive for texts of one length. The word vectors are no parameters: they stay as they are."""
+def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of (texts, heads, pieces, width of a head) each."""
+    if query.is_cuda:
+        return scaled_dot_product_attention(query, key, value)
+    # Written out: a third less work than scaled_dot_product_attention, whose gradient is slow on a processor.
+    return torch.softmax(query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5, -1) @ value
 
-    def __init__(self, sizes: Sizes, words: Tensor) -> None:
-        """``words`` (vocabulary, width) are the vectors of the pieces."""
+
+class Encoder(nn.Module):
+    """Logit of positive for texts of one length."""
+
+    def __init__(self, sizes: Sizes, words: Tensor, learns_words: bool = False, dropout: float = 0.0) -> None:
+        """``words`` (vocabulary, width) are the vectors of the pieces; unless it ``learns_words`` they and those of the
+        places are no parameters, and stay as they are. ``dropout`` is the share of numbers left out in training."""
         super().__init__()
         self.sizes = sizes
         self.words: Tensor
-        self.register_buffer("words", words, persistent=False)
         self.positions: Tensor
-        self.register_buffer("positions", torch.zeros(sizes.longest, sizes.width))
+        positions = torch.zeros(sizes.longest, sizes.width)
+        if learns_words:
+            self.words, self.positions = nn.Parameter(words.clone()), nn.Parameter(positions)
+        else:
+            self.register_buffer("words", words, persistent=False)
+            self.register_buffer("positions", positions)
         self.norm = nn.LayerNorm(sizes.width, sizes.epsilon)
-        self.layers = nn.ModuleList(Layer(sizes) for _ in range(sizes.layers))
+        self.layers = nn.ModuleList(Layer(sizes, dropout) for _ in range(sizes.layers))
         self.output = nn.Linear(sizes.width, 1)
 
     def mean(self, numbers: Tensor) -> Tensor:
         """Mean of the last states (texts, width) for numbers of pieces (texts, pieces)."""
-        states = self.words[numbers] + self.positions[: numbers.shape[1]]
-        states = self.norm(states)
+        # Not self.words[numbers], whose gradient is slow where a piece comes often.
+        states = self.norm(embedding(numbers, self.words) + self.positions[: numbers.shape[1]])
         for layer in self.layers:
             states = layer(states)
         mean: Tensor = states.mean(1)
@@ -64,11 +76,12 @@ class Encoder(nn.Module):
         return logits[:, 0]
 
 
-def build_encoder(pretrained: Pretrained) -> Encoder:
+def build_encoder(pretrained: Pretrained, learns_words: bool = False, dropout: float = 0.0) -> Encoder:
     """The pretrained encoder with an output that knows nothing yet."""
-    encoder = Encoder(pretrained.sizes, pretrained.words)
+    encoder = Encoder(pretrained.sizes, pretrained.words, learns_words, dropout)
     output = {"output.weight": torch.zeros(1, pretrained.sizes.width), "output.bias": torch.zeros(1)}
     shapes = encoder.state_dict()
     state = {name: tensor.view_as(shapes[name]) for name, tensor in pretrained.state.items()}
-    encoder.load_state_dict(state | output)
+    words = {"words": pretrained.words} if learns_words else {}
+    encoder.load_state_dict(state | output | words)
     return encoder

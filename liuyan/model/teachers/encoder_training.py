@@ -29,8 +29,10 @@ Pieces = Sequence[tuple[int, ...]]
 @dataclass(frozen=True, slots=True)
 class EncoderOptions:
     """``rate`` is that of the last layer to begin with, each one below learns ``decay`` times as fast, and all of them
-    fall to nought in a straight line until the last comment; ``averaging`` is the share of
-    the running mean that a step keeps. ``rated_share`` is how often a set labelled by stars is drawn against others.
+    fall to nought in a straight line until the last comment; ``averaging`` is the share of the running mean that a step
+    keeps. ``rated_share`` is how often a set labelled by stars is drawn against others, and a set of n comments is
+    drawn in proportion to n to the power of ``drawn_power``. ``learns_words`` says that the vectors of pieces and
+    places learn too; ``dropout`` is the share of numbers left out and ``masked`` that of pieces that are not shown.
     ``pretrained`` names what was begun with.
     """
 
@@ -46,10 +48,16 @@ class EncoderOptions:
     averaging: float = 0.998
     smoothing: float = 0.02
     rated_share: float = 0.6
+    drawn_power: float = 0.5
+    learns_words: bool = False
+    dropout: float = 0.0
+    masked: float = 0.0
 
 
-# What decides which comments come when; all else may change between two calls.
-ORDER = ("pretrained", "seed", "longest", "pieces_in_batch", "chunk", "rated_share")
+# What decides which comments come when, and what learns; all else may change between two calls.
+ORDER = ("pretrained", "seed", "longest", "pieces_in_batch", "chunk", "rated_share", "drawn_power", "learns_words")
+# What trainings that were begun before there was a choice are of.
+BEFORE = {"pretrained": "e5", "drawn_power": 0.5, "learns_words": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +76,7 @@ class EncoderTraining:
     def __init__(self, encoder: Encoder, options: EncoderOptions) -> None:
         self.encoder = encoder
         self.options = options
+        self._device = encoder.output.weight.device
         self.position = Position()
         self._optimiser = torch.optim.AdamW(_groups(encoder, options), weight_decay=0.01, fused=True)
         self._rates = [group["lr"] for group in self._optimiser.param_groups]
@@ -82,9 +91,9 @@ class EncoderTraining:
         share = left * min(1.0, (1 + self.position.steps) / self.options.warmup)
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
             group["lr"] = share * rate
-        with rough_products():
-            logits = self.encoder(numbers)
-        smoothed = targets * (1 - 2 * self.options.smoothing) + self.options.smoothing
+        with rough_products(self._device):
+            logits = self.encoder(self._mask(numbers.to(self._device)))
+        smoothed = targets.to(self._device) * (1 - 2 * self.options.smoothing) + self.options.smoothing
         loss = binary_cross_entropy_with_logits(logits.float(), smoothed)
         self._optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -93,6 +102,14 @@ class EncoderTraining:
         keep = min(self.options.averaging, (1 + self.position.steps) / (10 + self.position.steps))
         torch._foreach_lerp_(self._mean, [one.detach() for one in self._parameters], 1 - keep)
         return loss.item()
+
+    def _mask(self, numbers: Tensor) -> Tensor:
+        """``numbers`` (texts, pieces) with a share of those between begin and end masked."""
+        if not self.options.masked:
+            return numbers
+        masked = torch.rand(numbers.shape, device=numbers.device) < self.options.masked
+        masked[:, 0] = masked[:, -1] = False
+        return numbers.masked_fill(masked, self.encoder.sizes.mask)
 
     def mean_state(self) -> dict[str, Tensor]:
         """The weights to use: the running mean, by their names in the encoder."""
@@ -114,9 +131,9 @@ class EncoderTraining:
 
     def load(self, path: Path) -> None:
         """Go on where the file stood. Raises UsageError when it was trained in another way."""
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, weights_only=True, map_location=self._device)
         told, before = asdict(self.options), state["options"]
-        if any(told[name] != before.get(name, "e5") for name in ORDER):
+        if any(told[name] != before.get(name, BEFORE.get(name)) for name in ORDER):
             raise UsageError(f"{path} was begun with other options, {before}: move it away to begin anew.")
         self.position = Position(**state["position"])
         self.encoder.load_state_dict(state["encoder"])
@@ -128,12 +145,13 @@ class EncoderTraining:
 def mean_state(encoder: Encoder, mean: Sequence[Tensor]) -> dict[str, Tensor]:
     """The state of ``encoder`` with the running mean of its parameters in their place."""
     names = [name for name, _ in encoder.named_parameters()]
-    return dict(zip(names, mean, strict=True)) | {"positions": encoder.positions}
+    state = dict(zip(names, mean, strict=True))
+    return state | {"positions": state.get("positions", encoder.positions)}
 
 
 def comments_seen(path: Path) -> int:
     """How many comments the training in ``path`` has seen."""
-    seen: int = torch.load(path, weights_only=True, mmap=True)["position"]["comments"]
+    seen: int = torch.load(path, weights_only=True, mmap=True, map_location="cpu")["position"]["comments"]
     return seen
 
 
@@ -144,18 +162,19 @@ def _groups(encoder: Encoder, options: EncoderOptions) -> list[dict[str, Any]]:
     for layer in reversed(encoder.layers):
         groups.append({"params": list(layer.parameters()), "lr": rate})
         rate *= options.decay
-    groups.append({"params": list(encoder.norm.parameters()), "lr": rate})
+    below = [*encoder.norm.parameters(), encoder.words, encoder.positions]
+    groups.append({"params": [one for one in below if one.requires_grad], "lr": rate})
     return groups
 
 
-def draw_weights(sources: Sequence[str], rated: Sequence[bool], rated_share: float) -> list[float]:
-    """How often each comment is drawn: a set as often as the root of its size, so that small ones are heard.
+def draw_weights(sources: Sequence[str], rated: Sequence[bool], rated_share: float, power: float = 0.5) -> list[float]:
+    """How often each comment is drawn: a set as often as a ``power`` of its size, so that small ones are heard.
 
     ``sources`` and ``rated`` are those of the comments.
     """
     sizes = Counter(sources)
     shares = [rated_share if stars else 1.0 for stars in rated]
-    return [share * sizes[source] ** -0.5 for source, share in zip(sources, shares, strict=True)]
+    return [share * sizes[source] ** (power - 1) for source, share in zip(sources, shares, strict=True)]
 
 
 def batches(
@@ -198,14 +217,15 @@ def answer(encoder: Encoder, pieces: Pieces, together: int) -> tuple[Tensor, Ten
         by_length.setdefault(len(text), []).append(row)
     logits = torch.empty(len(pieces))
     means = torch.empty(len(pieces), encoder.sizes.width, dtype=torch.float16)
-    with rough_products():
+    device = encoder.output.weight.device
+    with rough_products(device):
         for length, rows in by_length.items():
             size = max(1, together // length)
             for start in range(0, len(rows), size):
                 some = rows[start : start + size]
-                mean = encoder.mean(torch.tensor([pieces[row] for row in some]))
-                logits[some] = encoder.output(mean)[:, 0].float()
-                means[some] = mean.half()
+                mean = encoder.mean(torch.tensor([pieces[row] for row in some]).to(device))
+                logits[some] = encoder.output(mean)[:, 0].float().cpu()
+                means[some] = mean.half().cpu()
     return logits, means
 
 
@@ -236,12 +256,12 @@ def fine_tune(
     Gives a row a check; ``path`` holds all of the training when this ends.
     """
     targets = torch.tensor([one.target for one in comments])
-    weights = torch.tensor(
-        draw_weights([one.source for one in comments], [one.rated for one in comments], training.options.rated_share)
-    )
+    options = training.options
+    sets, rated = [one.source for one in comments], [one.rated for one in comments]
+    weights = torch.tensor(draw_weights(sets, rated, options.rated_share, options.drawn_power))
     began = saved = time.monotonic()
     losses: list[float] = []
-    order = batches(pieces, weights, training.options, training.position)
+    order = batches(pieces, weights, options, training.position)
     while training.position.comments < until:
         position, rows = next(order)
         training.encoder.train()

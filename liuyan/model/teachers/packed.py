@@ -61,7 +61,8 @@ def read_packed(path: Path) -> PackedEncoder:
     cursor.integers(1)  # weights in a block
     pieces = _read_pieces(cursor)
     tensors = _read_tensors(cursor)
-    return PackedEncoder(Sizes(width, layers, heads, inner, vocabulary, longest, epsilon), pieces, tensors)
+    sizes = Sizes(width, layers, heads, inner, vocabulary, longest, epsilon, pieces.unknown)
+    return PackedEncoder(sizes, pieces, tensors)
 
 
 class _Cursor:

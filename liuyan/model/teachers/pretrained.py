@@ -14,7 +14,8 @@ PLACEHOLDERS = {ord(URL): " http ", ord(MENTION): " @ "}
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Width of a vector, layers, heads, width between, vocabulary, longest text in pieces, epsilon of the norms."""
+    """Width of a vector, layers, heads, width between, vocabulary, longest text in pieces, epsilon of the norms; the
+    number of the piece that stands for one that is not shown."""
 
     width: int
     layers: int
@@ -23,6 +24,7 @@ class Sizes:
     vocabulary: int
     longest: int
     epsilon: float
+    mask: int
 
 
 class Reader(Protocol):

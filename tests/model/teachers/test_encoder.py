@@ -1,19 +1,28 @@
 """An encoder is trained so that a kill costs nothing."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from liuyan.errors import LiuyanError
 from liuyan.model.data import Comment
 from liuyan.model.teachers.encoder import Encoder
-from liuyan.model.teachers.encoder_training import EncoderCheck, EncoderOptions, EncoderTraining, answer, fine_tune
+from liuyan.model.teachers.encoder_training import (
+    EncoderCheck,
+    EncoderOptions,
+    EncoderTraining,
+    answer,
+    draw_weights,
+    fine_tune,
+)
 from liuyan.model.teachers.pretrained import Sizes
 from tests.model.reports import silent
 
-TINY = Sizes(width=16, layers=2, heads=4, inner=32, vocabulary=60, longest=16, epsilon=1e-12)
+TINY = Sizes(width=16, layers=2, heads=4, inner=32, vocabulary=60, longest=16, epsilon=1e-12, mask=1)
 OPTIONS = EncoderOptions(longest=16, pieces_in_batch=64, chunk=100, rate=3e-3, output_rate=1e-2, warmup=5)
 
 
@@ -79,3 +88,37 @@ def test_other_options(tmp_path: Path) -> None:
     other = EncoderTraining(Encoder(TINY, torch.randn(TINY.vocabulary, TINY.width)), EncoderOptions(seed=2))
     with pytest.raises(LiuyanError, match="was begun with other options"):
         other.load(tmp_path / "a.pt")
+
+
+def test_words_learn_too(pieces: list[tuple[int, ...]], comments: list[Comment], tmp_path: Path) -> None:
+    options = replace(OPTIONS, learns_words=True, dropout=0.1, masked=0.2, drawn_power=0.75)
+    torch.manual_seed(0)
+    words = torch.randn(TINY.vocabulary, TINY.width)
+    training = EncoderTraining(Encoder(TINY, words, learns_words=True, dropout=0.1), options)
+    list(run(training, pieces, comments, 1_500, tmp_path / "a.pt"))
+    state = training.mean_state()
+    assert not torch.equal(state["words"][7], words[7])
+    assert state["positions"].any()
+    again = Encoder(TINY, words, learns_words=True).eval()
+    again.load_state_dict(state)
+    right = [
+        bool(logit > 0) == one.positive for logit, one in zip(answer(again, pieces, 256)[0], comments, strict=True)
+    ]
+    assert sum(right) > 190
+    with pytest.raises(LiuyanError, match="was begun with other options"):
+        tiny().load(tmp_path / "a.pt")
+
+
+def test_masked_pieces_are_not_shown() -> None:
+    training = EncoderTraining(Encoder(TINY, torch.zeros(TINY.vocabulary, TINY.width)), replace(OPTIONS, masked=1.0))
+    shown: list[Tensor] = []
+    training.encoder.register_forward_pre_hook(lambda _, numbers: shown.append(*numbers))
+    training.step(torch.tensor([[0, 7, 20, 2]]), torch.ones(1), 1.0)
+    assert shown[0].tolist() == [[0, TINY.mask, TINY.mask, 2]]
+
+
+def test_a_set_is_drawn_by_a_power_of_its_size() -> None:
+    sources, rated = ["large"] * 16 + ["small"], [False] * 17
+    for power, ratio in ((0.5, 4), (0.75, 8), (1.0, 16)):
+        weights = draw_weights(sources, rated, 0.6, power)
+        assert sum(weights[:16]) / weights[16] == pytest.approx(ratio)
