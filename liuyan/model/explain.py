@@ -76,7 +76,7 @@ def _slopes(network: FoldedNetwork, numbers: Sequence[int]) -> tuple[float, list
 def _states(direction: Direction, words: Tensor, presence: Tensor) -> Tensor:
     """The states (steps, hidden) of one text, as ``Direction.run`` computes them where every presence is 1."""
     hidden = direction.hidden
-    inputs, recurrent, bias = direction.table[words].clone(), direction.recurrent.clone(), direction.bias.clone()
+    inputs, recurrent, bias = direction.inputs(words), direction.recurrent.clone(), direction.bias.clone()
     state = torch.full((hidden,), 0.5)
     states = []
     for step, shown in zip(inputs, presence, strict=True):

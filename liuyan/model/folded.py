@@ -6,7 +6,8 @@ affine part of that, by keeping the state as (h + 1) / 2. A step is then a look-
 of old and new.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
@@ -28,10 +29,11 @@ class Recurrence(Protocol):
 
     ROWS: int
 
-    def __call__(self, inputs: Tensor, state: Tensor) -> Tensor:
-        """Add the switches' part to ``inputs`` (rows, 3 hidden) in place; gives the candidate's part (rows, hidden).
+    def over(self, switches: Tensor, state: Tensor) -> Callable[[], Tensor]:
+        """What adds the switches' part to ``switches`` (rows, 2 hidden) in place and gives the candidate's part (rows,
+        hidden), as often as it is called: views are made once for all steps of as many rows.
 
-        ``state`` (rows and more, hidden) may have rows behind those of ``inputs``.
+        ``state`` (rows and more, hidden) may have rows behind those of ``switches``.
         """
 
 
@@ -45,17 +47,21 @@ class PackedRecurrence:
     ROWS = 512
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self._switches = weight.shape[1] // 3 * 2
         self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.T.contiguous(), self.ROWS)
         self._multiply = torch.ops.mkldnn._linear_pointwise
         self._bias = bias
 
-    def __call__(self, inputs: Tensor, state: Tensor) -> Tensor:
+    def over(self, switches: Tensor, state: Tensor) -> Callable[[], Tensor]:
         """As ``Recurrence`` says."""
-        rows = len(inputs)
-        gates: Tensor = self._multiply(state[: _round_up(rows)], self._packed, self._bias, "none", [], "")
-        inputs[:, : self._switches] += gates[:rows, : self._switches]
-        return gates[:rows, self._switches :]
+        rows, width = switches.shape
+        rounded = state[: _round_up(rows)]
+
+        def add() -> Tensor:
+            gates: Tensor = self._multiply(rounded, self._packed, self._bias, "none", [], "")
+            switches.add_(gates[:rows, :width])
+            return gates[:rows, width:]
+
+        return add
 
 
 class PlainRecurrence:
@@ -72,17 +78,46 @@ class PlainRecurrence:
         self._bias = bias[switches:].contiguous()
         self._added = torch.empty(self.ROWS, len(self._bias))
 
-    def __call__(self, inputs: Tensor, state: Tensor) -> Tensor:
+    def over(self, switches: Tensor, state: Tensor) -> Callable[[], Tensor]:
         """As ``Recurrence`` says."""
-        rows = len(inputs)
-        inputs[:, : self._switches.shape[1]].addmm_(state[:rows], self._switches)
-        return torch.addmm(self._bias, state[:rows], self._candidate, out=self._added[:rows])
+        rows = len(switches)
+        now, added = state[:rows], self._added[:rows]
+
+        def add() -> Tensor:
+            switches.addmm_(now, self._switches)
+            return torch.addmm(self._bias, now, self._candidate, out=added)
+
+        return add
 
 
 def recurrence(weight: Tensor, bias: Tensor) -> Recurrence:
     """The faster one of the two on this processor; always the same one there, so that probabilities repeat."""
     packs = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")  # type: ignore[no-untyped-call]
     return PackedRecurrence(weight, bias) if has_avx512() and packs else PlainRecurrence(weight, bias)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """Views of the rows that still run: buffers of switches and candidate, what is kept of them, and their product."""
+
+    rows: int
+    switches: Tensor
+    reset: Tensor
+    update: Tensor
+    candidate: Tensor
+    state: Tensor
+    maximum: Tensor
+    total: Tensor
+    add: Callable[[], Tensor]
+
+    def step(self) -> None:
+        """One step of these rows; the buffers hold what the words give."""
+        added = self.add()
+        self.switches.sigmoid_()
+        self.candidate.addcmul_(self.reset, added).sigmoid_()
+        torch.lerp(self.candidate, self.state, self.update, out=self.state)
+        torch.maximum(self.maximum, self.state, out=self.maximum)
+        self.total.add_(self.state)
 
 
 class Direction:
@@ -104,34 +139,40 @@ class Direction:
         table[:, : 2 * hidden] += bias[: 2 * hidden]
         bias[: 2 * hidden] = 0
         self.hidden = hidden
-        self.table = table
         self.recurrent = recurrent
         self.bias = bias
         self._recurrence = recurrence(recurrent, bias)
         self.rows = self._recurrence.ROWS
-        self._inputs = torch.empty(self.rows, 3 * hidden)
+        # Apart, each in one piece: what is computed on all of one is quicker so than on a part of both.
+        self._switches, self._candidate = table[:, : 2 * hidden].contiguous(), table[:, 2 * hidden :].contiguous()
+        self._buffers = torch.empty(self.rows, 2 * hidden), torch.empty(self.rows, hidden)
+
+    def inputs(self, words: Tensor) -> Tensor:
+        """What words (...) by their numbers bring to their step (..., 3 hidden): switches, then candidate."""
+        return torch.cat([self._switches[words], self._candidate[words]], -1)
 
     def run(self, steps: Iterable[Tensor], rows: int) -> tuple[Tensor, Tensor]:
         """``steps``: word numbers int64 of each step, (rows still running), never more than the step before.
 
         Gives maximum and sum over the steps of the states (rows, hidden), a state kept as (h + 1) / 2.
         """
-        hidden = self.hidden
-        state = torch.full((_round_up(rows), hidden), 0.5)
-        maximum = torch.zeros(rows, hidden)
-        total = torch.zeros(rows, hidden)
+        state = torch.full((_round_up(rows), self.hidden), 0.5)
+        maximum = torch.zeros(rows, self.hidden)
+        total = torch.zeros(rows, self.hidden)
+        running = self._view(rows, state, maximum, total)
         for words in steps:
-            running = len(words)
-            inputs, now = self._inputs[:running], state[:running]
-            torch.index_select(self.table, 0, words, out=inputs)
-            added = self._recurrence(inputs, state)
-            switches = inputs[:, : 2 * hidden].sigmoid_()
-            reset, update = switches[:, :hidden], switches[:, hidden:]
-            candidate = inputs[:, 2 * hidden :].addcmul_(reset, added).sigmoid_()
-            torch.lerp(candidate, now, update, out=now)
-            torch.maximum(maximum[:running], now, out=maximum[:running])
-            total[:running] += now
+            if len(words) != running.rows:
+                running = self._view(len(words), state, maximum, total)
+            torch.index_select(self._switches, 0, words, out=running.switches)
+            torch.index_select(self._candidate, 0, words, out=running.candidate)
+            running.step()
         return maximum, total
+
+    def _view(self, rows: int, state: Tensor, maximum: Tensor, total: Tensor) -> _Running:
+        switches, candidate = (buffer[:rows] for buffer in self._buffers)
+        reset, update = switches[:, : self.hidden], switches[:, self.hidden :]
+        add = self._recurrence.over(switches, state)
+        return _Running(rows, switches, reset, update, candidate, state[:rows], maximum[:rows], total[:rows], add)
 
 
 def _round_up(rows: int) -> int:
