@@ -56,21 +56,23 @@ async def running() -> Sequence[Check]:
 
 @contextlib.asynccontextmanager
 async def serve_health(
-    address: str,
+    address: str | socket.socket,
     *,
     ready: Probe,
     registry: CollectorRegistry,
     alive: Probe = running,
     stalled_seconds: float = STALLED_SECONDS,
 ) -> AsyncIterator[str]:
-    """Serve the three paths at ``address`` (``host:port``, port 0 takes a free one) while the block runs.
+    """Serve the three paths at ``address`` (``host:port``, port 0 takes a free one, or what ``bind`` gave) while the
+    block runs.
 
     /livez answers from ``alive`` and /readyz from ``ready``: status 200 when every check is ok, else 503, with the
     checks as JSON. Both run in the caller's event loop, and when it has not answered for ``stalled_seconds`` that is
     the check that fails. A probe answers soon, since it is asked at every request. Yields the address that was bound.
     Raises AddressError.
     """
-    listener = listen(address)
+    listener = bind(address) if isinstance(address, str) else address
+    start_listening(listener)
     loop = _WatchedLoop(stalled_seconds)
     server = quiet_server(_application(loop, alive, ready, registry), grace_seconds=GRACE_SECONDS)
     # The socket listens already: a request that comes before uvicorn is up waits in its backlog.

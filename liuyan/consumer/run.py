@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from liuyan.consumer.topics import Topics
 from liuyan.consumer.watch import ModelChangedError, Watch
 from liuyan.consumer.worker import PreparedRecord, Worker
 from liuyan.consumer.writer import Writer
-from liuyan.health import serve_health
+from liuyan.health import bind, serve_health
 from liuyan.model.artifact import find_artifact
 from liuyan.model.labeller import Labeller, load_labeller
 from liuyan.settings import Settings
@@ -89,20 +90,22 @@ async def _consume(
         await _patiently(lambda: store.check_ready(erasure_key))
         await _check_topics(topics, settings.topics)
         path = model_path or await _patiently(lambda: _find_model(store, settings))
-        labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
-        identity = await _patiently(lambda: identify(store, labeller, settings.group, shadow=shadow))
-        # The vocabulary and PyTorch live as long as we do: the garbage collector need not look at them again and again.
-        gc.freeze()
-        worker = Worker(
-            labeller,
-            model=identity.model.number,
-            group=identity.group,
-            topics=settings.topics,
-            brake=PoisonBrake(settings.poison_share, settings.poison_window),
-            metrics=metrics,
-        )
-        with worker:
-            await _Running(settings, store, topics, worker, metrics, identity).run(stop, begun)
+        with contextlib.closing(bind(settings.consumer_address)) as listener:
+            labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
+            identity = await _patiently(lambda: identify(store, labeller, settings.group, shadow=shadow))
+            # The vocabulary and PyTorch live as long as we do: the garbage collector need not look at them again and
+            # again.
+            gc.freeze()
+            worker = Worker(
+                labeller,
+                model=identity.model.number,
+                group=identity.group,
+                topics=settings.topics,
+                brake=PoisonBrake(settings.poison_share, settings.poison_window),
+                metrics=metrics,
+            )
+            with worker:
+                await _Running(settings, store, topics, worker, metrics, identity).run(listener, stop, begun)
 
 
 async def _patiently(question: Callable[[], Awaitable[Answer]]) -> Answer:
@@ -156,7 +159,6 @@ class _Running:
         metrics: ConsumerMetrics,
         identity: Identity,
     ) -> None:
-        self._settings = settings
         self._metrics = metrics
         self._names = list(settings.topics)
         self._source = Source(
@@ -200,10 +202,10 @@ class _Running:
         self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_key(), metrics)
         self._identity = identity
 
-    async def run(self, stop: asyncio.Event, begun: asyncio.Event) -> None:
-        """Work until ``stop`` is set or something cannot go on, whose error is raised."""
+    async def run(self, listener: socket.socket, stop: asyncio.Event, begun: asyncio.Event) -> None:
+        """Work until ``stop`` is set or something cannot go on, whose error is raised. ``listener`` is for health."""
         health = serve_health(
-            self._settings.consumer_address,
+            listener,
             alive=self._watch.alive,
             ready=self._watch.ready,
             registry=self._metrics.registry,

@@ -1,7 +1,7 @@
 """What a network in training is worth: on validation while it learns, calibrated and on both held parts at its end."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy
 import torch
@@ -28,9 +28,12 @@ def validate(network: Network, validation: Examples) -> tuple[float, float]:
 
 def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: Options) -> tuple[Configuration, Ngrams]:
     """Platt scaling of the logits on validation, those of network and n-grams each by their own scale, then the
-    uncertain band on the probabilities that this gives. The n-grams come back in units of the network's logit."""
+    uncertain band on the probabilities that this gives. The n-grams come back in units of the network's logit.
+
+    The probability is of the label, so that soft targets (4 stars as 0.9) count as what they are labelled here."""
     logits = FoldedNetwork(network.plain_weights()).logits(validation.texts).clone()
     margins = torch.from_numpy(NgramTable(ngrams).logits(validation.characters))
+    labelled = replace(validation, targets=torch.from_numpy(validation.positive.astype(numpy.float32)))
     line = torch.tensor([1.0, 1.0, 0.0], requires_grad=True)
     optimiser = torch.optim.LBFGS([line], max_iter=100)
 
@@ -39,7 +42,7 @@ def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: O
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        loss = weighted_loss(both(), validation, range(len(logits)))
+        loss = weighted_loss(both(), labelled, range(len(logits)))
         loss.backward()  # type: ignore[no-untyped-call]
         return loss
 
