@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from sys import intern
 
 import numpy
 import torch
@@ -57,7 +58,8 @@ def prepare(
     segmented: dict[str, list[str]] = {}
     total = sum(map(len, keys.values()))
     for key in (key for part_keys in keys.values() for key in part_keys):
-        segmented[key] = segment(normalise(comments[key].text, table))
+        # Each word once in memory: millions of augmented texts would not fit otherwise.
+        segmented[key] = [intern(word) for word in segment(normalise(comments[key].text, table))]
         if len(segmented) % 2_000 == 0:
             progress("segmenting", len(segmented), total)
     known = words or choose_words((segmented[key] for key in keys["train"]), options.words)
