@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from liuyan.model.teachers.commands import Device
 from liuyan.model.teachers.commands import app as teachers
 
 app = typer.Typer(help="Train, evaluate and use the model that labels comments.", no_args_is_help=True)
@@ -17,7 +18,6 @@ DataDir = Annotated[
 Ngrams = Annotated[
     int, typer.Option(min=0, help="N-grams of characters beside the network, at most; 0 leaves them out.")
 ]
-Device = Annotated[str, typer.Option(help="What computes gradients: cpu, or cuda for a graphics card.")]
 ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder; by default the shipped one.")]
 
 

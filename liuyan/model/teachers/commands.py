@@ -10,6 +10,7 @@ app = typer.Typer(help="Train the models that the shipped one learns from; all o
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the data sets. Default: LIUYAN_DATA_DIR.")]
 Rated = Annotated[bool, typer.Option(help="Read the folder's `rated/` too, comments labelled by stars.")]
+Device = Annotated[str, typer.Option(help="What computes: cpu, or cuda for a graphics card.")]
 Threads = Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")]
 
 
@@ -27,7 +28,7 @@ def encoder(
     rate: Annotated[
         float | None, typer.Option(min=0, help="Learning rate of the last layer, falling to nought; each has its own.")
     ] = None,
-    device: Annotated[str, typer.Option(help="What computes: cpu, or cuda for a graphics card.")] = "cpu",
+    device: Device = "cpu",
     threads: Threads = 0,
 ) -> None:
     """Fine-tune a pretrained encoder on the labelled comments.
@@ -59,9 +60,9 @@ def encoder(
     from liuyan.settings import load_settings
 
     settings = load_settings()
-    corpus = read_corpus(data_dir or settings.data_dir, rated)
-    path = encoder_path(settings.cache_dir / "teachers", pretrained)
     computing = find_device(device)
+    path = encoder_path(settings.cache_dir / "teachers", pretrained)
+    corpus = read_corpus(data_dir or settings.data_dir, rated)
     options = options_on(computing)[pretrained]
     if rate is not None:
         options = replace(options, rate=rate)

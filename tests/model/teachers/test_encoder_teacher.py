@@ -1,16 +1,21 @@
 """The real encoder as a teacher, trained for a few steps."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from liuyan.errors import LiuyanError
 from liuyan.model.data import Comment, Part, part_of
+from liuyan.model.teachers.bge import JAR, load_bge
 from liuyan.model.teachers.corpus import Corpus
-from liuyan.model.teachers.encoder_teacher import EncoderTeacher, encoder_path, train_encoder
-from liuyan.model.teachers.encoder_training import EncoderOptions
+from liuyan.model.teachers.encoder import build_encoder
+from liuyan.model.teachers.encoder_teacher import EncoderTeacher, encoder_path, options_on, train_encoder
+from liuyan.model.teachers.encoder_training import EncoderOptions, answer, mean_state
 from liuyan.model.teachers.packed import find_packed
+from liuyan.settings import load_settings
 from tests.model.reports import silent
 
 OPTIONS = EncoderOptions(longest=16, pieces_in_batch=128, chunk=32, warmup=2)
@@ -40,6 +45,27 @@ def test_trained_asked_and_trained_on(corpus: Corpus, tmp_path: Path) -> None:
     assert said.vectors is not None
     assert said.vectors.shape == (2, teacher.width)
     assert EncoderTeacher(path).digest == teacher.digest
+
+
+def test_words_that_learnt_answer_too(corpus: Corpus, tmp_path: Path) -> None:
+    cache = load_settings().cache_dir / "teachers"
+    before = load_bge(cache)
+    (tmp_path / JAR).symlink_to(cache / JAR)
+    path = tmp_path / "encoder.pt"
+    many = options_on(torch.device("cuda"))["bge"]
+    options = replace(many, longest=16, pieces_in_batch=128, chunk=32, warmup=2)
+    list(train_encoder(corpus, path, options, 32, silent))
+    learnt = build_encoder(before, learns_words=True).eval()
+    learnt.load_state_dict(mean_state(learnt, torch.load(path, weights_only=True)["mean"]))
+    assert (learnt.words - before.words).abs().max() > 1e-6
+    texts = ["早餐很好", "早餐很差，再也不来了"]
+    told, _ = answer(learnt, before.reader(16).read(texts), 1_024)
+    said = EncoderTeacher(path).answer(dict(zip("ab", texts, strict=True)))
+    assert said.logits == pytest.approx(told.tolist(), abs=0.02)
+    with torch.no_grad():
+        learnt.words.copy_(before.words)
+        learnt.positions.copy_(build_encoder(before).positions)
+    assert answer(learnt, before.reader(16).read(texts), 1_024)[0].tolist() != told.tolist()
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
