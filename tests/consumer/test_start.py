@@ -111,8 +111,8 @@ def test_a_model_that_is_not_the_active_one(installation: Installation, tmp_path
         installation.wait_for(lambda: "consuming" in consumer.output(), seconds=30, process=consumer)
 
 
-def test_a_port_in_use(installation: Installation) -> None:
+def test_a_port_in_use_is_told_before_the_model_is_loaded(installation: Installation, tmp_path: Path) -> None:
     with installation.consumer(LIUYAN_CONSUMER_ADDRESS=f"127.0.0.1:{(port := free_port())}") as consumer:
         installation.wait_for(lambda: "consuming" in consumer.output(), seconds=30, process=consumer)
-        line = one_line(installation, LIUYAN_CONSUMER_ADDRESS=f"127.0.0.1:{port}")
+        line = one_line(installation, "--model", str(tmp_path / "none"), LIUYAN_CONSUMER_ADDRESS=f"127.0.0.1:{port}")
         assert str(port) in line
