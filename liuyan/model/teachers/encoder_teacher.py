@@ -39,8 +39,10 @@ PRETRAINED: Mapping[str, Callable[[Path], Pretrained]] = {"e5": load_e5, "bge": 
 OPTIONS = {"e5": EncoderOptions(), "bge": EncoderOptions(pretrained="bge", longest=128, rate=1.5e-4)}
 # On a graphics card, which computes many texts at once and sees each comment several times in minutes.
 RATES_ON_CUDA = {"e5": 2e-4, "bge": 3e-4}
-# Pieces computed at once when asking: nothing is kept for a gradient.
-TOGETHER = 8_192
+# Times as many pieces are computed at once when asking as when learning: nothing is kept for a gradient.
+ASKED_TOGETHER = 4
+# Comments between two checks, at least; never less than a chunk.
+CHECKS_EVERY = 16_384
 
 
 def encoder_path(folder: Path, pretrained: str) -> Path:
@@ -88,12 +90,13 @@ def train_encoder(
 
     def check() -> Mapping[str, float]:
         judge.load_state_dict(training.mean_state())
-        logits, _ = answer(judge.eval(), held_pieces, TOGETHER)
+        logits, _ = answer(judge.eval(), held_pieces, ASKED_TOGETHER * options.pieces_in_batch)
         right = (logits >= 0).numpy() == numpy.array([one.positive for one in held])
         sources = numpy.array([one.source for one in held])
         return {str(source): float(right[sources == source].mean()) for source in numpy.unique(sources)}
 
-    yield from fine_tune(training, pieces, comments, until, path, check, report)
+    every = max(CHECKS_EVERY, options.chunk)
+    yield from fine_tune(training, pieces, comments, until, path, check, report, checks_every=every)
 
 
 def _first_of_each(comments: Iterable[Comment]) -> list[Comment]:
@@ -109,13 +112,15 @@ def _first_of_each(comments: Iterable[Comment]) -> list[Comment]:
 def vectors_before(name: str, folder: Path, words: Sequence[str]) -> Vectors:
     """Vectors (words, width) of single words from the encoder as it was pretrained, before it learnt what is good."""
     pretrained = PRETRAINED[name](folder)
-    reader = pretrained.reader(OPTIONS[name].longest)
-    vectors: Vectors = _answer(build_encoder(pretrained).eval(), reader, words)[1].numpy()
+    options = OPTIONS[name]
+    vectors: Vectors = _answer(build_encoder(pretrained).eval(), pretrained.reader(options.longest), options, words)[
+        1
+    ].numpy()
     return vectors
 
 
-def _answer(encoder: Encoder, reader: Reader, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    return answer(encoder, reader.read(spell(list(texts))), TOGETHER)
+def _answer(encoder: Encoder, reader: Reader, options: EncoderOptions, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+    return answer(encoder, reader.read(spell(list(texts))), ASKED_TOGETHER * options.pieces_in_batch)
 
 
 class EncoderTeacher:
@@ -134,15 +139,16 @@ class EncoderTeacher:
         self._encoder.load_state_dict(state)
         self._encoder.to(device)
         self._reader = pretrained.reader(options.longest)
+        self._options = options
         self.width = pretrained.sizes.width
         self.digest = hashlib.sha256(b"".join(one.cpu().numpy().tobytes() for one in state.values())).hexdigest()
 
     def answer(self, comments: Mapping[str, str]) -> Reply:
         """Logits for texts by their digests, and the means of the last states from which they come."""
-        logits, means = _answer(self._encoder, self._reader, list(comments.values()))
+        logits, means = _answer(self._encoder, self._reader, self._options, list(comments.values()))
         return Reply(logits.tolist(), means.numpy())
 
     def of_words(self, words: Sequence[str]) -> Vectors:
         """Vectors (words, width) of single words, each read as if it were a text."""
-        vectors: Vectors = _answer(self._encoder, self._reader, words)[1].numpy()
+        vectors: Vectors = _answer(self._encoder, self._reader, self._options, words)[1].numpy()
         return vectors
