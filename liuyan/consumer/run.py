@@ -93,8 +93,7 @@ async def _consume(
         with contextlib.closing(bind(settings.consumer_address)) as listener:
             labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
             identity = await _patiently(lambda: identify(store, labeller, settings.group, shadow=shadow))
-            # The vocabulary and PyTorch live as long as we do: the garbage collector need not look at them again and
-            # again.
+            # The vocabulary and PyTorch live as long as we do: the garbage collector need not look at them each time.
             gc.freeze()
             worker = Worker(
                 labeller,

@@ -141,7 +141,7 @@ class EncoderTeacher:
         self._reader = pretrained.reader(options.longest)
         self._options = options
         self.width = pretrained.sizes.width
-        self.digest = hashlib.sha256(b"".join(one.cpu().numpy().tobytes() for one in state.values())).hexdigest()
+        self.digest = hashlib.sha256(b"".join(one.numpy().tobytes() for one in state.values())).hexdigest()
 
     def answer(self, comments: Mapping[str, str]) -> Reply:
         """Logits for texts by their digests, and the means of the last states from which they come."""

@@ -18,7 +18,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from liuyan.errors import UsageError
 from liuyan.model.data import Comment
-from liuyan.model.processor import rough_products
+from liuyan.model.processor import CPU, rough_products
 from liuyan.model.progress import Report
 from liuyan.model.teachers.encoder import Encoder
 
@@ -151,7 +151,7 @@ def mean_state(encoder: Encoder, mean: Sequence[Tensor]) -> dict[str, Tensor]:
 
 def comments_seen(path: Path) -> int:
     """How many comments the training in ``path`` has seen."""
-    seen: int = torch.load(path, weights_only=True, mmap=True, map_location="cpu")["position"]["comments"]
+    seen: int = torch.load(path, weights_only=True, mmap=True, map_location=CPU)["position"]["comments"]
     return seen
 
 
@@ -167,7 +167,7 @@ def _groups(encoder: Encoder, options: EncoderOptions) -> list[dict[str, Any]]:
     return groups
 
 
-def draw_weights(sources: Sequence[str], rated: Sequence[bool], rated_share: float, power: float = 0.5) -> list[float]:
+def draw_weights(sources: Sequence[str], rated: Sequence[bool], rated_share: float, power: float) -> list[float]:
     """How often each comment is drawn: a set as often as a ``power`` of its size, so that small ones are heard.
 
     ``sources`` and ``rated`` are those of the comments.
