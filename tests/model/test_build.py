@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact, read_artifact
-from liuyan.model.build import Recipe, Telling, asked_first, build
+from liuyan.model.build import LABELS_NEGATIONS, Recipe, Telling, asked_first, build
 from liuyan.model.commands import app
-from liuyan.model.data import AUGMENTED, UNLABELLED, Comment, Part, digest, part_of
+from liuyan.model.data import AUGMENTED, NEGATIONS, UNLABELLED, Comment, Part, digest, part_of
 from liuyan.model.descent import Epoch
 from liuyan.model.options import Options
 from liuyan.model.teachers.corpus import Corpus
@@ -19,6 +19,7 @@ from tests.model.reports import silent
 
 SMALL = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
 RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, encoders={}, grus=2)
+ALONE = replace(RECIPE, grus=0, labels=replace(SMALL, epochs=1, rate=1e-3, negations=2.0))
 Build = Callable[[Recipe, str], tuple[list[Epoch], list[str]]]
 # One that belongs to the train part.
 AUGMENTATION = {digest("面和粥都很满意"): "面和粥都很满意"}
@@ -68,6 +69,38 @@ def test_nothing_is_done_twice(run: Build, tmp_path: Path) -> None:
     assert weights[0] == weights[1]
 
 
+def test_labels_alone_in_the_end(run: Build, tmp_path: Path) -> None:
+    epochs, _ = run(ALONE, "first")
+    assert [one.epoch for one in epochs] == [1, 2, 1]
+    (taught,) = (tmp_path / "cache").glob("taught-*")
+    before, metrics = read_artifact(taught), read_artifact(tmp_path / "first").metrics
+    assert metrics["before"]["sha256"] == before.sha256
+    assert "teachers" in before.metrics["options"]
+    assert not metrics["options"]["teachers"]
+    assert NEGATIONS in metrics["rows"]["train"]
+    assert UNLABELLED not in metrics["rows"]["train"]
+
+
+def test_what_was_taught_is_not_taught_again(run: Build, corpus: Corpus, tmp_path: Path) -> None:
+    def killed(epoch: Epoch) -> None:
+        if any((tmp_path / "first").glob("*.safetensors")):
+            raise KeyboardInterrupt  # in the last pass
+
+    telling = Telling(silent, killed, lambda row: None, lambda line: None)
+    with pytest.raises(KeyboardInterrupt):
+        build(corpus, ALONE, tmp_path / "cache", tmp_path / "first", telling)
+    epochs, _ = run(ALONE, "first")
+    assert [one.epoch for one in epochs] == [1]
+    assert read_artifact(tmp_path / "first").metrics["test"]["pooled"]["accuracy"] > 0.9
+
+
+def test_another_teaching_is_another_one(run: Build, tmp_path: Path) -> None:
+    run(ALONE, "first")
+    epochs, _ = run(replace(ALONE, student=replace(ALONE.student, teachers_share=0.5)), "second")
+    assert [one.epoch for one in epochs] == [1, 2, 1]
+    assert len(list((tmp_path / "cache").glob("taught-*"))) == 2
+
+
 def test_other_options_train_other_grus(run: Build) -> None:
     run(RECIPE, "first")
     epochs, _ = run(replace(RECIPE, gru=replace(SMALL, dropout=0.1)), "second")
@@ -97,9 +130,17 @@ def test_augmented_texts_are_learnt_from_and_their_rows_told(run: Build, tmp_pat
     assert "| augmented | 1 | 0 | 0 | made out of the train parts" in (tmp_path / "first" / "README.md").read_text()
 
 
-def test_augmenting_needs_an_encoder(run: Build) -> None:
+def test_augmenting_needs_an_encoder(run: Build, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="name one, or give --augmented 0"):
-        run(replace(RECIPE, grus=0, augmented=10), "first")
+        run(replace(RECIPE, augmented=10), "first")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_no_narrower_than_what_it_begins_with(run: Build, tiny_artifact: Path, tmp_path: Path) -> None:
+    narrow = replace(RECIPE, student=replace(SMALL, hidden=4), start=read_artifact(tiny_artifact))
+    with pytest.raises(UsageError, match="--hidden 4 is less than the 8 of --start: give that or more"):
+        run(narrow, "first")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_artifact: Path) -> None:
@@ -121,6 +162,8 @@ def test_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_artifa
     assert begun.configuration.widths == read_artifact(tiny_artifact).configuration.widths
     assert lines[0].startswith("linear ")
     assert lines[-1] == f"model written to {tmp_path / 'model'}"
-    anew, _ = built("narrow", "--hidden", 5, "--teachers-share", 0.9)
+    assert begun.metrics["before"]["rows"]["train"]
+    assert begun.metrics["options"]["negations"] == LABELS_NEGATIONS
+    anew, _ = built("narrow", "--hidden", 5, "--teachers-share", 0.9, "--labels-alone", 0)
     assert anew.configuration.widths == (128, 5)
     assert anew.metrics["options"]["teachers_share"] == 0.9

@@ -1,7 +1,7 @@
 """What teachers said, kept on disk: nobody is asked twice about the same comment.
 
-A file a teacher, named by its digest; a record is a comment's digest, the logit and, of some teachers, the vector from
-which they computed it, added at the end. A kill in the middle of a record costs that record.
+A file a teacher, named by its digest; a record is a comment's digest, the logit and, where it is wanted, the vector
+from which it was computed, added at the end. A kill in the middle of a record costs that record.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,12 +46,14 @@ class Teacher(Protocol):
 
 
 class Answers:
-    """The answers of one teacher that are on disk."""
+    """The answers of one teacher that are on disk, with the vectors behind them or, in a file of their own, without:
+    a vector takes up to a hundred times as much as the rest."""
 
     def __init__(self, folder: Path, teacher: str, width: int = 0) -> None:
-        """``teacher`` is its digest, ``width`` that of its vectors."""
+        """``teacher`` is its digest, ``width`` that of its vectors, 0 for none."""
         folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / f"{teacher[:32]}.answers"
+        self._width = width
+        self._path = folder / f"{teacher[:32]}.{'vectors' if width else 'answers'}"
         self._record = numpy.dtype([("comment", "<u8"), ("logit", "<f4"), ("vector", "<f2", (width,))])
         self.known: dict[str, float] = {}
         if self._path.exists() and (whole := self._path.stat().st_size // self._record.itemsize):
@@ -66,7 +68,7 @@ class Answers:
         records = numpy.empty(len(keys), self._record)
         records["comment"] = [int(key, 16) for key in keys]
         records["logit"] = reply.logits
-        if reply.vectors is not None:
+        if self._width:
             records["vector"] = reply.vectors
         with self._path.open("ab") as stream:
             stream.write(records.tobytes())

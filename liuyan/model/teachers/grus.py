@@ -5,15 +5,16 @@ comment that they learnt from only the one is asked which did not; of all other 
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from liuyan.model.artifact import SUMS
 from liuyan.model.data import Comment
 from liuyan.model.descent import Epoch
 from liuyan.model.folds import fold_of, part_without
+from liuyan.model.once import fingerprint, once
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
 from liuyan.model.teachers.answers import Reply
@@ -21,8 +22,6 @@ from liuyan.model.teachers.gru import GruTeacher
 from liuyan.model.train import train
 
 FOLDS = 5
-# Written when a training is done; another content means that it was told otherwise or had other comments.
-DONE = "done.json"
 
 
 def train_grus(
@@ -33,17 +32,13 @@ def train_grus(
     report: Callable[[Epoch], None],
     folds: int = FOLDS,
 ) -> list[Path]:
-    """Train those of ``folder/gru-1`` and so on that are not done yet, from where they stand; gives their folders."""
-    fingerprint = hashlib.sha256("".join(f"{key}{comments[key].positive:d}" for key in sorted(comments)).encode())
+    """Train those that are not done yet in ``folder``, from where they stand; gives the folders of all."""
     paths = []
     for number in range(folds):
-        path = folder / f"gru-{number + 1}"
         told = replace(options, seed=options.seed + number)
-        done = json.dumps({"options": asdict(told), "comments": fingerprint.hexdigest()}, sort_keys=True)
-        if not ((path / DONE).exists() and (path / DONE).read_text(encoding="utf-8") == done):
-            train(comments, told, path, progress, report, resume=True, part=part_without(number, folds))
-            (path / DONE).write_text(done, encoding="utf-8")
-        paths.append(path)
+        part = part_without(number, folds)
+        training = partial(train, comments, told, progress=progress, report=report, resume=True, part=part)
+        paths.append(once(folder, f"gru-{number + 1}-of-{folds}-{fingerprint(told, comments)}", training))
     return paths
 
 

@@ -40,7 +40,8 @@ def test_nothing_is_asked_twice(tmp_path: Path, width: int) -> None:
         Answers(tmp_path, teacher.digest, width).vectors()
     texts = {digest(text): text for text in ("一", "一二", "一二三")}
     ask(teacher, texts, Answers(tmp_path, teacher.digest, width), silent)
-    with (tmp_path / f"{teacher.digest[:32]}.answers").open("ab") as stream:
+    (path,) = tmp_path.iterdir()
+    with path.open("ab") as stream:
         stream.write(b"half a")  # a kill in the middle of a record
     more = texts | {digest("一二三四"): "一二三四"}
     again = Answers(tmp_path, teacher.digest, width)
@@ -53,6 +54,15 @@ def test_nothing_is_asked_twice(tmp_path: Path, width: int) -> None:
     assert {key: vector.tolist() for key, vector in zip(keys, vectors, strict=True)} == {
         key: [float(len(text))] * width for key, text in more.items()
     }
+
+
+def test_vectors_are_kept_where_they_are_wanted(tmp_path: Path) -> None:
+    texts = {digest(text): text for text in ("一", "一二")}
+    ask(Counting(300), texts, without := Answers(tmp_path, Counting.digest), silent)
+    ask(Counting(300), texts, within := Answers(tmp_path, Counting.digest, 300), silent)
+    assert without.known == within.known == {key: float(len(text)) for key, text in texts.items()}
+    sizes = {path.suffix: path.stat().st_size for path in tmp_path.iterdir()}
+    assert sizes == {".answers": 2 * 12, ".vectors": 2 * 612}
 
 
 def test_the_linear_teacher_did_not_see_what_it_is_asked_about(few_comments: dict[str, Comment]) -> None:
