@@ -124,7 +124,6 @@ class EncoderTraining:
             "optimiser": self._optimiser.state_dict(),
             "mean": self._mean,
         }
-        path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(".unfinished")
         torch.save(state, unfinished)
         unfinished.replace(path)
@@ -259,6 +258,7 @@ def fine_tune(
     options = training.options
     sets, rated = [one.source for one in comments], [one.rated for one in comments]
     weights = torch.tensor(draw_weights(sets, rated, options.rated_share, options.drawn_power))
+    path.parent.mkdir(parents=True, exist_ok=True)
     began = saved = time.monotonic()
     losses: list[float] = []
     order = batches(pieces, weights, options, training.position)

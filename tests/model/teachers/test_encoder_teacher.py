@@ -30,7 +30,7 @@ def corpus(few_comments: dict[str, Comment]) -> Corpus:
 
 
 def test_trained_asked_and_trained_on(corpus: Corpus, tmp_path: Path) -> None:
-    path = tmp_path / "encoder.pt"
+    path = tmp_path / "not there yet" / "encoder.pt"
     with pytest.raises(LiuyanError, match="train one with `liuyan model teacher encoder`"):
         EncoderTeacher(path)
     rows = list(train_encoder(corpus, path, OPTIONS, 32, silent))
