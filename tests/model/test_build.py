@@ -19,7 +19,7 @@ from tests.model.reports import silent
 
 SMALL = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
 RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, encoders={}, grus=2)
-ALONE = replace(RECIPE, grus=0, labels=replace(SMALL, epochs=1, rate=1e-3, negations=2.0))
+ALONE = replace(RECIPE, grus=0, labels=replace(SMALL, epochs=1, rate=1e-3, negations=2.0, batch=512))
 Build = Callable[[Recipe, str], tuple[list[Epoch], list[str]]]
 # One that belongs to the train part.
 AUGMENTATION = {digest("面和粥都很满意"): "面和粥都很满意"}
