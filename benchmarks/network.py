@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks.comments import spread_comments
 from benchmarks.onnx_network import onnx_session
 from liuyan.model.artifact import SHIPPED, Artifact, read_artifact
-from liuyan.model.folded import FoldedNetwork
+from liuyan.model.folded import ROWS, FoldedNetwork
 from liuyan.model.labeller import load_labeller, use_one_core
 from liuyan.model.network import Network, Shape, pad
 
@@ -51,9 +51,9 @@ def _candidates(artifact: Artifact) -> dict[str, Candidate]:
     network = Network(Shape(len(artifact.words), configuration.embedding, configuration.hidden)).eval()
     network.load_state_dict(dict(artifact.weights))
     served = FoldedNetwork(artifact.weights)
-    served.logits([(0,) * (1 + place % 64) for place in range(served.rows)])
+    served.logits([(0,) * (1 + place % 64) for place in range(ROWS)])
     session = onnx_session(artifact.weights)
-    candidates: dict[str, Candidate] = {f"folded, {served.rows}": served.logits}
+    candidates: dict[str, Candidate] = {f"folded, {ROWS}": served.logits}
     for batch in BATCHES:
         candidates[f"nn.GRU packed, {batch}"] = lambda texts, batch=batch: _packed(network, texts, batch)  # type: ignore[misc]
         candidates[f"ONNX Runtime, {batch}"] = lambda texts, batch=batch: _onnx(session, texts, batch)  # type: ignore[misc]

@@ -6,7 +6,7 @@ affine part of that, by keeping the state as (h + 1) / 2. A step is then a look-
 of old and new.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
@@ -14,20 +14,20 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from liuyan.model.arrangement import Arrangement, arrange
 from liuyan.model.processor import has_avx512
 
 # oneDNN prepares a kernel for every number of rows that it meets: let it meet few. Rows up to the next multiple are
 # computed for nothing.
 ROW_MULTIPLE = 16
+# Texts that are read side by side at most: enough to keep the product busy, few enough for the core's cache.
+ROWS = 512
+# Texts that are arranged at once.
+TOGETHER = 8_192
 
 
 class Recurrence(Protocol):
-    """What the state adds to a step: ``state @ weight + bias``, without the bias of the switches.
-
-    ``ROWS`` go through the network together at most: enough to keep the product busy, few enough for the core's cache.
-    """
-
-    ROWS: int
+    """What the state adds to a step: ``state @ weight + bias``, without the bias of the switches."""
 
     def over(self, switches: Tensor, state: Tensor) -> Callable[[], Tensor]:
         """What adds the switches' part to ``switches`` (rows, 2 hidden) in place and gives the candidate's part (rows,
@@ -44,10 +44,8 @@ class PackedRecurrence:
     against 108 GFLOP/s). PyTorch has no public door to it yet.
     """
 
-    ROWS = 512
-
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.T.contiguous(), self.ROWS)
+        self._packed = torch.ops.mkldnn._reorder_linear_weight(weight.T.contiguous(), ROWS)
         self._multiply = torch.ops.mkldnn._linear_pointwise
         self._bias = bias
 
@@ -65,18 +63,13 @@ class PackedRecurrence:
 
 
 class PlainRecurrence:
-    """With PyTorch's own products, which add to what is there as they go: faster where there is no AVX-512.
-
-    They take longer than what the cache has to fetch again, so more rows pay: fewer steps have few.
-    """
-
-    ROWS = 1_024
+    """With PyTorch's own products, which add to what is there as they go: faster where there is no AVX-512."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         switches = weight.shape[1] // 3 * 2
         self._switches, self._candidate = weight[:, :switches].contiguous(), weight[:, switches:].contiguous()
         self._bias = bias[switches:].contiguous()
-        self._added = torch.empty(self.ROWS, len(self._bias))
+        self._added = torch.empty(ROWS, len(self._bias))
 
     def over(self, switches: Tensor, state: Tensor) -> Callable[[], Tensor]:
         """As ``Recurrence`` says."""
@@ -112,7 +105,11 @@ class _Running:
 
     def step(self) -> None:
         """One step of these rows; the buffers hold what the words give."""
-        added = self.add()
+        self.mix(self.add())
+
+    def mix(self, added: Tensor) -> None:
+        """The new state, where the switches hold the old one's part, and ``added`` is that in the candidate: (rows,
+        hidden) or (hidden)."""
         self.switches.sigmoid_()
         self.candidate.addcmul_(self.reset, added).sigmoid_()
         torch.lerp(self.candidate, self.state, self.update, out=self.state)
@@ -138,41 +135,52 @@ class Direction:
         # The candidate's recurrent bias stands inside of the reset gate's product; the other two do not.
         table[:, : 2 * hidden] += bias[: 2 * hidden]
         bias[: 2 * hidden] = 0
+        # What the state adds to the first step, where it is 0.5 in every text: no product is needed to know it.
+        first = recurrent.sum(0) / 2 + bias
+        self._first_switches, self._first_candidate = first[: 2 * hidden], first[2 * hidden :]
         self.hidden = hidden
         self.recurrent = recurrent
         self.bias = bias
         self._recurrence = recurrence(recurrent, bias)
-        self.rows = self._recurrence.ROWS
         # Apart, each in one piece: what is computed on all of one is quicker so than on a part of both.
         self._switches, self._candidate = table[:, : 2 * hidden].contiguous(), table[:, 2 * hidden :].contiguous()
-        self._buffers = torch.empty(self.rows, 2 * hidden), torch.empty(self.rows, hidden)
+        self._buffers = torch.empty(ROWS, 2 * hidden), torch.empty(ROWS, hidden)
 
     def inputs(self, words: Tensor) -> Tensor:
         """What words (...) by their numbers bring to their step (..., 3 hidden): switches, then candidate."""
         return torch.cat([self._switches[words], self._candidate[words]], -1)
 
-    def run(self, steps: Iterable[Tensor], rows: int) -> tuple[Tensor, Tensor]:
-        """``steps``: word numbers int64 of each step, (rows still running), never more than the step before.
+    def run(self, order: Arrangement, words: Tensor) -> Tensor:
+        """``words``: numbers int64 (words) in the order in which they are read, step by step and row by row.
 
-        Gives maximum and sum over the steps of the states (rows, hidden), a state kept as (h + 1) / 2.
+        Gives maximum and sum over the steps of the states (2, texts, hidden), a state kept as (h + 1) / 2.
         """
+        rows, texts = order.running[0], len(order.row)
         state = torch.full((_round_up(rows), self.hidden), 0.5)
-        maximum = torch.zeros(rows, self.hidden)
-        total = torch.zeros(rows, self.hidden)
-        running = self._view(rows, state, maximum, total)
-        for words in steps:
-            if len(words) != running.rows:
-                running = self._view(len(words), state, maximum, total)
-            torch.index_select(self._switches, 0, words, out=running.switches)
-            torch.index_select(self._candidate, 0, words, out=running.candidate)
-            running.step()
-        return maximum, total
+        seen, done = torch.zeros(2, rows, self.hidden), torch.empty(2, texts, self.hidden)
+        running = self._view(rows, state, seen)
+        for step, (numbers, change) in enumerate(zip(torch.split(words, order.running), order.changes, strict=True)):
+            if change:  # what was read there is kept, and the rows are as at the start
+                done.index_copy_(1, change.ended, seen.index_select(1, change.rows))
+                seen.index_fill_(1, change.rows, 0)
+                state.index_fill_(0, change.rows, 0.5)
+            if len(numbers) != running.rows:
+                running = self._view(len(numbers), state, seen)
+            torch.index_select(self._switches, 0, numbers, out=running.switches)
+            torch.index_select(self._candidate, 0, numbers, out=running.candidate)
+            if step:
+                running.step()
+            else:
+                running.switches.add_(self._first_switches)
+                running.mix(self._first_candidate)
+        return done.index_copy_(1, order.last, seen)
 
-    def _view(self, rows: int, state: Tensor, maximum: Tensor, total: Tensor) -> _Running:
+    def _view(self, rows: int, state: Tensor, seen: Tensor) -> _Running:
+        maximum, total = seen[0, :rows], seen[1, :rows]
         switches, candidate = (buffer[:rows] for buffer in self._buffers)
         reset, update = switches[:, : self.hidden], switches[:, self.hidden :]
         add = self._recurrence.over(switches, state)
-        return _Running(rows, switches, reset, update, candidate, state[:rows], maximum[:rows], total[:rows], add)
+        return _Running(rows, switches, reset, update, candidate, state[:rows], maximum, total, add)
 
 
 def _round_up(rows: int) -> int:
@@ -183,39 +191,40 @@ class FoldedNetwork:
     """Logit of positive for texts given as word numbers. Not thread-safe: its buffers are used again."""
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        """``weights`` are those of ``Network``, as float32. ``rows`` texts go through it together at most."""
+        """``weights`` are those of ``Network``, as float32."""
         hidden = weights["gru.weight_hh_l0"].shape[1]
         with torch.inference_mode():
             self.forward = Direction(weights, "", hidden)
             self.backward = Direction(weights, "_reverse", hidden)
             self.output = weights["output.weight"][0]
             self.output_bias = weights["output.bias"][0]
-        self.rows = self.forward.rows
 
     @torch.inference_mode()
     def logits(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
         """Logits (texts) float32, in the order given; a text is one or more word numbers."""
-        order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+        longest_first = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
         answers = torch.empty(len(texts))
-        for start in range(0, len(order), self.rows):
-            places = order[start : start + self.rows]
+        for start in range(0, len(texts), TOGETHER):
+            places = longest_first[start : start + TOGETHER]
             answers[torch.tensor(places)] = self._run([texts[place] for place in places])
         return answers
 
     def _run(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
-        """``texts`` sorted, longest first, at most ``rows``: rows leave the batch as their text ends."""
+        """Logits (texts) of ``texts``, longest first."""
         lengths = torch.tensor([len(text) for text in texts])
         words = torch.tensor(list(chain.from_iterable(texts)))
-        ends = lengths.cumsum(0)
-        running = torch.bincount(lengths).flip(0).cumsum(0).flip(0)[1:].tolist()
-        forward = self.forward.run(_walk(words, ends - lengths, 1, running), len(texts))
-        backward = self.backward.run(_walk(words, ends - 1, -1, running), len(texts))
-        means = [total / lengths[:, None] for _, total in (forward, backward)]
+        order = arrange(lengths.tolist(), ROWS)
+        text, place = _places(lengths)
+        read = order.places(text, place)
+        turned = words[torch.arange(len(words)) + lengths[text] - 1 - 2 * place]
+        forward = self.forward.run(order, torch.empty_like(words).index_copy_(0, read, words))
+        backward = self.backward.run(order, torch.empty_like(words).index_copy_(0, read, turned))
+        means = [one[1] / lengths[:, None] for one in (forward, backward)]
         states = torch.cat([forward[0], backward[0], *means], 1)
         return torch.addmv(self.output_bias, states.mul_(2).sub_(1), self.output)
 
 
-def _walk(words: Tensor, first: Tensor, stride: int, running: Sequence[int]) -> Iterator[Tensor]:
-    """The word of each step in every row that still has one; a row starts at its ``first`` place in ``words``."""
-    for step, rows in enumerate(running):
-        yield words.index_select(0, first[:rows] + step * stride)
+def _places(lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """Of each word of texts, one after the other, its text and its place in it, from 0."""
+    text = torch.repeat_interleave(lengths)
+    return text, torch.arange(len(text)) - (lengths.cumsum(0) - lengths)[text]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.folded import FoldedNetwork, PackedRecurrence, PlainRecurrence, recurrence
+from liuyan.model.folded import ROWS, TOGETHER, FoldedNetwork, PackedRecurrence, PlainRecurrence, recurrence
 from liuyan.model.network import Network, Shape, pad
 from liuyan.model.normalise import character_table, normalise
 from liuyan.model.segment import segment
@@ -25,7 +25,7 @@ def test_shipped_model_folded_equals_gru(real_comments: Callable[[int], list[str
         trained = torch.cat([network(*pad(texts[start : start + 64])) for start in range(0, len(texts), 64)])
     folded = FoldedNetwork(artifact.weights)
     served = folded.logits(texts)
-    assert len(texts) > folded.rows * 2  # more than one pass through the buffers
+    assert len(texts) > ROWS * 2  # rows read one text after the other
     assert torch.std(trained) > 1
     torch.testing.assert_close(served.sigmoid(), trained.sigmoid(), rtol=0, atol=1e-5)
 
@@ -41,6 +41,14 @@ def test_any_sizes_and_any_mixture_of_lengths() -> None:
     torch.testing.assert_close(served.logits(texts), trained, rtol=0, atol=1e-5)
     torch.testing.assert_close(alone, trained, rtol=0, atol=1e-5)
     assert served.logits([]).tolist() == []
+
+
+def test_more_texts_than_are_arranged_at_once() -> None:
+    torch.manual_seed(5)
+    served = FoldedNetwork(Network(Shape(50, 6, 5)).state_dict())
+    texts = [(number % 50, number % 7) if number % 3 else (number % 50,) for number in range(TOGETHER + 700)]
+    each = {text: served.logits([text])[0] for text in set(texts)}
+    torch.testing.assert_close(served.logits(texts), torch.stack([each[text] for text in texts]), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("rows", [1, 15, 16, 39])
