@@ -96,8 +96,11 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
 
     if recipe.labels is None:
         return teach(output)
-    name = f"taught-{fingerprint(options, corpus.chosen, {*corpus.unlabelled, *corpus.augmented})}"
-    return _learn_labels(corpus, recipe.labels, read_artifact(once(cache, name, teach)), output, recipe, telling)
+    # With what a teacher says by then of more comments, another student is taught.
+    answered = (f"{name} {len(known)}" for name, known in said.items())
+    named = fingerprint(options, corpus.chosen, {*corpus.unlabelled, *corpus.augmented, *answered})
+    taught = read_artifact(once(cache, f"taught-{named}", teach))
+    return _learn_labels(corpus, recipe.labels, taught, output, recipe, telling)
 
 
 def _refuse(recipe: Recipe) -> None:

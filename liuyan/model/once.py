@@ -23,7 +23,7 @@ def once(cache: Path, name: str, training: Callable[[Path], object]) -> Path:
 
 
 def fingerprint(options: Options, labelled: Mapping[str, Comment], others: Iterable[str] = ()) -> str:
-    """Names a training, in hex digits, by options, ``labelled`` comments by digest, and the digests of ``others``.
+    """Names a training, in hex digits, by options, ``labelled`` comments by digest, and whatever ``others`` there is.
 
     Targets that teachers softened are left out: weighed anew, on other threads, they differ by a rounding, and a
     training of hours would begin again.

@@ -101,6 +101,15 @@ def test_another_teaching_is_another_one(run: Build, tmp_path: Path) -> None:
     assert len(list((tmp_path / "cache").glob("taught-*"))) == 2
 
 
+def test_more_answers_teach_another_one(run: Build, tmp_path: Path) -> None:
+    run(ALONE, "first")
+    (answers,) = (tmp_path / "cache" / "answers").iterdir()
+    answers.write_bytes(answers.read_bytes()[:-24])  # as after a kill: without the last two
+    epochs, _ = run(replace(ALONE, asking=False), "second")
+    assert [one.epoch for one in epochs] == [1, 2, 1]
+    assert len(list((tmp_path / "cache").glob("taught-*"))) == 2
+
+
 def test_other_options_train_other_grus(run: Build) -> None:
     run(RECIPE, "first")
     epochs, _ = run(replace(RECIPE, gru=replace(SMALL, dropout=0.1)), "second")
