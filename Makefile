@@ -5,8 +5,8 @@ STACK ?= embedded
 EVENTS ?= 10000
 SEED ?= 1
 DATABASE ?= $(or $(LIUYAN_TEST_DATABASE),mysql)
-# Tests wait for servers more than they compute, so two files at a time take half as long on two cores.
-PROCESSES ?= 2
+# Tests wait for servers as much as they compute, so two cores are busy with three files at a time.
+PROCESSES ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
