@@ -16,10 +16,10 @@ from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.data import AUGMENTED, UNLABELLED, Comment
 from liuyan.model.descent import Epoch
 from liuyan.model.hints import gather_hints
-from liuyan.model.negation import negations
+from liuyan.model.negation import with_negations
 from liuyan.model.ngrams import NONE
 from liuyan.model.once import fingerprint, once
-from liuyan.model.options import Options
+from liuyan.model.options import Options, begun_with
 from liuyan.model.processor import CPU
 from liuyan.model.progress import Report
 from liuyan.model.teachers import ensemble
@@ -98,8 +98,8 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Te
         return teach(output)
     # With what a teacher says by then of more comments, another student is taught.
     answered = (f"{name} {len(known)}" for name, known in said.items())
-    named = fingerprint(options, corpus.chosen, {*corpus.unlabelled, *corpus.augmented, *answered})
-    taught = read_artifact(once(cache, f"taught-{named}", teach))
+    data = fingerprint(corpus.chosen, {*corpus.unlabelled, *corpus.augmented, *answered})
+    taught = read_artifact(once(cache, "taught", options, data, teach))
     return _learn_labels(corpus, recipe.labels, taught, output, recipe, telling)
 
 
@@ -120,13 +120,7 @@ def _student_options(recipe: Recipe, teachers: Sequence[Teacher]) -> Options:
         options = replace(options, hints=0.0, encoder_words=False)
     if recipe.start is None:
         return options
-    return replace(_begun_with(options, recipe.start), hidden=options.hidden)
-
-
-def _begun_with(options: Options, start: Artifact) -> Options:
-    """``options`` of a training that begins with ``start``, in its widths."""
-    embedding, hidden = start.configuration.widths
-    return replace(options, start=start.sha256, words=len(start.words), embedding=embedding, hidden=hidden)
+    return replace(begun_with(options, recipe.start), hidden=options.hidden)
 
 
 def _encoder(teachers: Sequence[Teacher]) -> EncoderTeacher | None:
@@ -145,9 +139,7 @@ def _teach(
 ) -> Mapping[str, object]:
     """The student of the teachers' ``answers``, into ``output``."""
     said = {name: one.known for name, one in answers.items()}
-    comments = _targets(corpus, said, options.teachers_share)
-    if options.negations:
-        comments = negations(options.negations) | comments
+    comments = with_negations(_targets(corpus, said, options.teachers_share), options.negations)
     return train(
         comments, options, output, telling.progress, telling.epoch, resume=True,
         start=replace(recipe.start, ngrams=NONE) if recipe.start else None,  # it learns n-grams from these comments
@@ -161,9 +153,9 @@ def _learn_labels(
     corpus: Corpus, labels: Options, taught: Artifact, output: Path, recipe: Recipe, telling: Telling
 ) -> Mapping[str, object]:
     """``taught`` learns on from labels and rules alone, into ``output``; its n-grams stay."""
-    comments = negations(labels.negations) | corpus.chosen if labels.negations else corpus.chosen
+    comments = with_negations(corpus.chosen, labels.negations)
     return train(
-        comments, _begun_with(labels, taught), output, telling.progress, telling.epoch, resume=True, start=taught,
+        comments, begun_with(labels, taught), output, telling.progress, telling.epoch, resume=True, start=taught,
         device=recipe.device,
     )  # fmt: skip
 

@@ -181,21 +181,21 @@ def train(
     from liuyan.model.gathering import Places
     from liuyan.model.labeller import load_labeller
     from liuyan.model.mean import mean
-    from liuyan.model.options import Options
+    from liuyan.model.options import Options, begun_with
     from liuyan.model.training import Request, run
     from liuyan.settings import load_settings
 
     settings = load_settings()
     beginning = mean([read_artifact(path) for path in start]) if start else None
-    if beginning is not None:
-        words, embedding, hidden = len(beginning.words), *beginning.configuration.widths
     teachers = [load_labeller(path, answer_cache_size=0) for path in teacher or ()]
     options = Options(
         name=name, epochs=epochs, patience=patience, seed=seed, sample=sample, words=words, embedding=embedding,
         hidden=hidden, composed=composed, dropout=dropout, batch=batch, rate=rate, averaging=averaging,
         smoothing=smoothing, rated_weight=rated_weight, reviews_weight=reviews_weight, negations=negations,
-        start=beginning.sha256 if beginning else "", teachers=tuple(one.sha256 for one in teachers), ngrams=ngrams,
+        teachers=tuple(one.sha256 for one in teachers), ngrams=ngrams,
     )  # fmt: skip
+    if beginning:
+        options = begun_with(options, beginning)
     places = Places(data_dir or settings.data_dir, rated, snownlp, reviews, heldout or HELD_OUT)
     studies = settings.cache_dir / "searches.db"
     run(Request(output, places, options, teachers, beginning, resume, folds, search, studies), typer.echo)

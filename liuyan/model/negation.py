@@ -5,7 +5,7 @@ pairs differ in what negates and in nothing else. They are spelled from word lis
 ever trained on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 
 from liuyan.model.data import NEGATIONS, Comment, digest, part_of
@@ -103,6 +103,11 @@ def negations(weight: float) -> dict[str, Comment]:
         if part_of(key) == "train":
             made[key] = Comment(text, positive, NEGATIONS, float(positive), weight=weight)
     return made
+
+
+def with_negations(comments: Mapping[str, Comment], weight: float) -> dict[str, Comment]:
+    """``comments`` by digest, and those made by rule beside them where they count: at a ``weight`` above 0."""
+    return {**negations(weight), **comments} if weight else dict(comments)
 
 
 def _negated() -> Iterator[tuple[str, bool]]:

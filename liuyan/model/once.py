@@ -13,22 +13,23 @@ from liuyan.model.options import Options
 DONE = "done"
 
 
-def once(cache: Path, name: str, training: Callable[[Path], object]) -> Path:
-    """The folder ``name`` below ``cache``, which ``training`` fills unless it did so before."""
-    folder = cache / name
+def once(cache: Path, name: str, options: Options, comments: str, training: Callable[[Path], object]) -> Path:
+    """The folder below ``cache`` that ``training`` fills, unless it did so before under ``name``, with these
+    ``options`` and ``comments`` (their ``fingerprint``)."""
+    told = json.dumps({"options": asdict(options), "comments": comments}, sort_keys=True)
+    folder = cache / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
     if not (folder / DONE).exists():
         training(folder)
         (folder / DONE).touch()
     return folder
 
 
-def fingerprint(options: Options, labelled: Mapping[str, Comment], others: Iterable[str] = ()) -> str:
-    """Names a training, in hex digits, by options, ``labelled`` comments by digest, and whatever ``others`` there is.
+def fingerprint(labelled: Mapping[str, Comment], others: Iterable[str] = ()) -> str:
+    """Names, in hex digits, ``labelled`` comments by digest and whatever ``others`` a training learns from.
 
     Targets that teachers softened are left out: weighed anew, on other threads, they differ by a rounding, and a
     training of hours would begin again.
     """
-    told = hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode())
-    told.update("".join(f"{key}{labelled[key].positive:d}" for key in sorted(labelled)).encode())
+    told = hashlib.sha256("".join(f"{key}{labelled[key].positive:d}" for key in sorted(labelled)).encode())
     told.update("".join(sorted(others)).encode())
-    return told.hexdigest()[:16]
+    return told.hexdigest()

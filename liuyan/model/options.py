@@ -1,6 +1,8 @@
 """What a training is told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from liuyan.model.artifact import Artifact
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +45,9 @@ class Options:
     hints: float = 0.0
     encoder_words: bool = False
     ngrams: int = 900_000
+
+
+def begun_with(options: Options, start: Artifact) -> Options:
+    """``options`` of a training that begins with ``start``, with its words and in its widths."""
+    embedding, hidden = start.configuration.widths
+    return replace(options, start=start.sha256, words=len(start.words), embedding=embedding, hidden=hidden)

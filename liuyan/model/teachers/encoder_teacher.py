@@ -113,14 +113,16 @@ def vectors_before(name: str, folder: Path, words: Sequence[str]) -> Vectors:
     """Vectors (words, width) of single words from the encoder as it was pretrained, before it learnt what is good."""
     pretrained = PRETRAINED[name](folder)
     options = OPTIONS[name]
-    vectors: Vectors = _answer(build_encoder(pretrained).eval(), pretrained.reader(options.longest), options, words)[
-        1
-    ].numpy()
-    return vectors
+    return _vectors(build_encoder(pretrained).eval(), pretrained.reader(options.longest), options, words)
 
 
 def _answer(encoder: Encoder, reader: Reader, options: EncoderOptions, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     return answer(encoder, reader.read(spell(list(texts))), ASKED_TOGETHER * options.pieces_in_batch)
+
+
+def _vectors(encoder: Encoder, reader: Reader, options: EncoderOptions, words: Sequence[str]) -> Vectors:
+    vectors: Vectors = _answer(encoder, reader, options, words)[1].numpy()
+    return vectors
 
 
 class EncoderTeacher:
@@ -150,5 +152,4 @@ class EncoderTeacher:
 
     def of_words(self, words: Sequence[str]) -> Vectors:
         """Vectors (words, width) of single words, each read as if it were a text."""
-        vectors: Vectors = _answer(self._encoder, self._reader, self._options, words)[1].numpy()
-        return vectors
+        return _vectors(self._encoder, self._reader, self._options, words)

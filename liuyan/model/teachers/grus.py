@@ -33,12 +33,12 @@ def train_grus(
     folds: int = FOLDS,
 ) -> list[Path]:
     """Train those that are not done yet in ``folder``, from where they stand; gives the folders of all."""
-    paths = []
+    data, paths = fingerprint(comments), []
     for number in range(folds):
         told = replace(options, seed=options.seed + number)
         part = part_without(number, folds)
         training = partial(train, comments, told, progress=progress, report=report, resume=True, part=part)
-        paths.append(once(folder, f"gru-{number + 1}-of-{folds}-{fingerprint(told, comments)}", training))
+        paths.append(once(folder, f"gru-{number + 1}-of-{folds}", told, data, training))
     return paths
 
 
