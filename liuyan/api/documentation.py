@@ -20,9 +20,14 @@ Liuyan labels comments as **positive** or **negative** while they arrive, and ke
 - *comments* are read here and published through Kafka (the project's producer examples show how).
 - *predictions* label texts that are stored nowhere.
 
-Everything asks who you are. Send `Authorization: Bearer …` with a token that you made under *My account* of the admin
-app (`/admin`); it may do what its role may: a *user* labels texts, a *reviewer* reads and corrects comments, an *admin*
-does the rest. A browser that is signed in may leave the token out, and sends the header `X-CSRFToken` with changes.
+Everything asks who you are. Send `Authorization: Bearer …` with a token that you created under *My account* of the
+admin app (`/admin`); it may do what its role may: a *user* labels texts, a *reviewer* reads and corrects comments, an
+*admin* does the rest. A browser that is signed in may leave the token out, and sends the header `X-CSRFToken` with
+changes.
+
+A token changes no account, password, session or token (`session_required`). What gives access also needs a session
+whose password was given within 15 minutes (`confirmation_required`), at sign-in or by `POST /api/v1/account/confirm`.
+Scripts use the commands of `liuyan api` instead.
 
 Times are RFC 3339; answers give them in UTC. Errors are RFC 9457 problem details (`application/problem+json`):
 `code` is for programs, `detail` one sentence for people.

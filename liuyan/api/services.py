@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -20,6 +20,40 @@ QUERY_SECONDS = 10
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+class AccountServices(Protocol):
+    """What the rules of accounts need; commands have no more than this."""
+
+    @property
+    def store(self) -> Store:
+        """The database."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, with the keys that encrypt contacts and digest counts of attempts."""
+        ...
+
+    @property
+    def passwords(self) -> Passwords:
+        """What hashes and compares passwords."""
+        ...
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        """The clock by which sessions and tokens end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CommandServices:
+    """The services of a command that changes accounts: no model and no server."""
+
+    store: Store
+    settings: Settings
+    passwords: Passwords = field(default_factory=Passwords)
+    now: Callable[[], datetime] = _now
 
 
 @dataclass(frozen=True, slots=True)

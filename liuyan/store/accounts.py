@@ -91,6 +91,12 @@ async def find_credentials(connection: AsyncConnection, name: str) -> tuple[User
     return None if row is None else (user_of(row), row.password_hash)
 
 
+async def find_password_hash(connection: AsyncConnection, number: int) -> str | None:
+    """The hash of an account's password; None without such an account."""
+    query = select(users.c.password_hash).where(users.c.number == number)
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
 async def list_users(
     connection: AsyncConnection, wanted: UserFilter, after: int | None, limit: int
 ) -> tuple[list[User], int | None]:
@@ -135,6 +141,16 @@ async def lock_user(session: WriteSession, number: int) -> User:
     if row is None:
         raise NoAccountError(number)
     return user_of(row)
+
+
+async def lock_password(session: WriteSession, number: int, password_hash: str) -> User | None:
+    """The account, held until the end of the transaction; None if its password no longer has this hash.
+
+    A password is compared before the transaction, because that takes long: a reset may come in between.
+    """
+    query = select(*COLUMNS).where(users.c.number == number, users.c.password_hash == password_hash).with_for_update()
+    row = (await session.connection.execute(query)).first()
+    return None if row is None else user_of(row)
 
 
 async def lock_admins(session: WriteSession) -> set[int]:

@@ -48,6 +48,8 @@ sessions = Table(
     Column("expires_at", UtcDateTime, nullable=False, index=True),
     Column("address", ExactString(64)),
     Column("user_agent", ExactString(256)),
+    # When the password was last given in this session; NULL: not since the column was added.
+    Column("confirmed_at", UtcDateTime),
 )
 
 api_tokens = Table(

@@ -18,7 +18,10 @@ SEEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One browser that is signed in. It ends at ``expires_at``, and earlier when nobody was seen for too long."""
+    """One browser that is signed in. It ends at ``expires_at``, and earlier when nobody was seen for too long.
+
+    ``confirmed_at`` is when its password was last given: at sign-in, and whenever it was asked for again.
+    """
 
     digest: bytes
     user_number: int
@@ -27,6 +30,7 @@ class Session:
     expires_at: datetime
     address: str | None
     user_agent: str | None
+    confirmed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,22 @@ async def touch_session(session: WriteSession, digest: bytes, now: datetime) -> 
     """Note that somebody was seen."""
     seen = update(sessions).where(sessions.c.digest == as_binary(digest), sessions.c.seen_at < now).values(seen_at=now)
     await session.connection.execute(seen)
+
+
+async def lock_session(session: WriteSession, user_number: int, digest: bytes) -> bool:
+    """Hold a session of an account until the end of the transaction; False if it has ended."""
+    ours = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
+    held = select(sessions.c.user_number).where(ours).with_for_update()
+    return (await session.connection.execute(held)).first() is not None
+
+
+async def confirm_session(
+    session: WriteSession, user_number: int, digest: bytes, new_digest: bytes, now: datetime
+) -> bool:
+    """Record that the password was given again, under a new digest; False if the session has ended."""
+    ours = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
+    confirmed = update(sessions).where(ours).values(digest=as_binary(new_digest), confirmed_at=now, seen_at=now)
+    return bool((await session.connection.execute(confirmed)).rowcount)
 
 
 async def list_sessions(

@@ -90,3 +90,9 @@ async def revoke_token(session: WriteSession, user_number: int, number: int, now
         return None
     await session.connection.execute(update(api_tokens).where(*ours).values(revoked_at=now))
     return Token(**row._asdict())
+
+
+async def revoke_tokens(session: WriteSession, user_number: int, now: datetime) -> int:
+    """Revoke all tokens of an account and return how many there were."""
+    ours = (api_tokens.c.user_number == user_number, api_tokens.c.revoked_at.is_(None))
+    return int((await session.connection.execute(update(api_tokens).where(*ours).values(revoked_at=now))).rowcount)

@@ -12,8 +12,8 @@ from starlette_admin.i18n import gettext, lazy_gettext, set_locale
 
 from liuyan.api.admin.language import LANGUAGE_COOKIE, LANGUAGES
 from liuyan.api.admin.page import Page, identity_of, number_in_path, services_of
-from liuyan.api.admin.users import ROLE_WORDS
-from liuyan.api.identity import accounts, cookies, sign_in, tokens
+from liuyan.api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_contacts
+from liuyan.api.identity import accounts, confirmation, cookies, sign_in, tokens
 from liuyan.api.identity.roles import Role
 from liuyan.api.problems import ProblemError
 from liuyan.api.services import QUERY_SECONDS
@@ -22,7 +22,6 @@ from liuyan.store import tokens as stored_tokens
 
 HERE = "/admin/account"
 DAYS = (7, 30, 90, 366)
-NAME_AT_MOST = 64
 
 
 class AccountPage(Page):
@@ -41,29 +40,38 @@ class AccountPage(Page):
 
     @route("/details", methods=["POST"], name="account-details")
     async def save_details(self, request: Request) -> Response:
-        """Change phone, e-mail and language."""
+        """Change phone, e-mail and language; the language alone needs no confirmation."""
         form = await request.form()
-        changes = {name: str(form[name]) for name in ("phone", "email", "language") if name in form}
-        identity = identity_of(request)
+        typed = {name: str(form[name]) for name in ("phone", "email", "language") if name in form}
+        identity, services = identity_of(request), services_of(request)
         try:
-            await accounts.edit_user(services_of(request), identity.actor, identity.user_number, changes)
+            changes = await without_unchanged_contacts(services, identity.user_number, typed)
+            if accounts.CONTACTS & changes.keys():
+                confirmation.require_confirmed(identity, services.now())
+            await accounts.edit_user(services, identity.actor, identity.user_number, changes)
         except ProblemError as problem:
-            return await self._show(request, problem, typed=changes)
+            return await self._show(request, problem, typed=typed)
         response = RedirectResponse(HERE, 303)
-        if changes.get("language") in LANGUAGES:
-            set_locale(changes["language"])
+        if typed.get("language") in LANGUAGES:
+            set_locale(typed["language"])
             secure = cookies.is_secure(request)
-            response.set_cookie(LANGUAGE_COOKIE, changes["language"], samesite="lax", secure=secure)
+            response.set_cookie(LANGUAGE_COOKIE, typed["language"], samesite="lax", secure=secure)
         flash(request, gettext("Your account is changed."), "success")
         return response
 
     @route("/sessions/end", methods=["POST"], name="account-end-sessions")
     async def end_sessions(self, request: Request) -> Response:
-        """End one session, or all but this one."""
-        identity, services = identity_of(request), services_of(request)
-        which = str((await request.form()).get("session", ""))
+        """End one session, or all but this one, and with them the tokens where the form says so."""
+        identity, services, form = identity_of(request), services_of(request), await request.form()
+        which = str(form.get("session", ""))
         if which == "others":
-            await accounts.sign_out_everywhere(services, identity.actor, identity.user_number, but=identity.session)
+            await accounts.sign_out_everywhere(
+                services,
+                identity.actor,
+                identity.user_number,
+                but=identity.session,
+                revoke_tokens="revoke_tokens" in form,
+            )
             flash(request, gettext("You are signed out everywhere else."), "success")
         else:
             await sign_in.sign_out(services, identity.actor, identity.user_number, _digest(which))
@@ -72,27 +80,38 @@ class AccountPage(Page):
 
     @route("/tokens", methods=["POST"], name="account-add-token")
     async def add_token(self, request: Request) -> Response:
-        """Make a token; its secret is in this one answer and nowhere else."""
-        form, identity = await request.form(), identity_of(request)
+        """Create a token; its secret is in this one answer and nowhere else."""
+        form, identity, services = await request.form(), identity_of(request), services_of(request)
         name, role, days = (str(form.get(field, "")) for field in ("token_name", "role", "days"))
-        if not name.strip() or len(name) > NAME_AT_MOST or role not in list(Role) or days not in map(str, DAYS):
+        if not name.strip() or len(name) > tokens.NAME_AT_MOST or role not in list(Role) or days not in map(str, DAYS):
             raise HTTPException(422)
         try:
+            confirmation.require_confirmed(identity, services.now())
+            new = tokens.NewToken(name.strip(), Role(role), int(days))
             _, secret = await tokens.create(
-                services_of(request), identity.actor, identity.role, name.strip(), Role(role), int(days)
+                services, identity.actor, identity.user_number, new, within=identity.session
             )
         except ProblemError as problem:
-            return await self._show(request, problem)
+            return await self._show(request, problem, typed={"token_name": name, "role": role, "days": days})
         return await self._show(request, secret=secret)
 
     @route("/tokens/{number:int}/revoke", methods=["POST"], name="account-revoke-token")
     async def revoke_token(self, request: Request) -> Response:
-        """Take a token back."""
+        """Revoke a token."""
+        identity = identity_of(request)
         try:
-            await tokens.revoke(services_of(request), identity_of(request).actor, number_in_path(request))
+            await tokens.revoke(services_of(request), identity.actor, identity.user_number, number_in_path(request))
         except ProblemError as problem:
             return await self._show(request, problem)
         flash(request, gettext("The token is revoked: it does nothing any more."), "success")
+        return RedirectResponse(HERE, 303)
+
+    @route("/tokens/revoke", methods=["POST"], name="account-revoke-tokens")
+    async def revoke_tokens(self, request: Request) -> Response:
+        """Revoke all tokens."""
+        identity = identity_of(request)
+        await tokens.revoke_all(services_of(request), identity.actor, identity.user_number)
+        flash(request, gettext("All tokens are revoked."), "success")
         return RedirectResponse(HERE, 303)
 
     async def _show(
@@ -112,9 +131,10 @@ class AccountPage(Page):
                 own_tokens = await stored_tokens.list_tokens(connection, user.number)
         contacts = accounts.contacts_of(services)
         stands = {
-            "phone": contacts.decrypt(user.phone_encrypted) or "",
-            "email": contacts.decrypt(user.email_encrypted) or "",
+            **stored_contacts(services, user),
             "language": user.language or "",
+            "role": Role.USER,
+            "days": "90",
         }
         shown = {
             "user": user,

@@ -18,6 +18,8 @@ ACTION_WORDS = {
     "user.sign_out_everywhere": lazy_gettext("Signed out everywhere"),
     "session.sign_in": lazy_gettext("Somebody signed in"),
     "session.sign_out": lazy_gettext("Somebody signed out"),
+    "user.revoke_tokens": lazy_gettext("All tokens revoked"),
+    "session.confirm": lazy_gettext("Password confirmed"),
     "token.create": lazy_gettext("Token made"),
     "token.revoke": lazy_gettext("Token revoked"),
     "review.add": lazy_gettext("Label decided"),

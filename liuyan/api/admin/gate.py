@@ -30,8 +30,10 @@ class Gate(BaseAuthProvider):
         self.identify = identify
 
     async def authenticate(self, request: Request) -> AdminUser | None:
-        """What starlette-admin's own layout shows of a person."""
+        """What starlette-admin's own layout shows of a person; a token signs nobody in here."""
         identity = await self.identify(request)
+        if identity is not None and identity.via == "token":
+            identity = None
         request.state.identity = identity
         return None if identity is None else AdminUser(username=identity.name)
 

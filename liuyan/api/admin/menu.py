@@ -12,7 +12,7 @@ from liuyan.api.admin.models import ModelsPage
 from liuyan.api.admin.notices import NoticesPage
 from liuyan.api.admin.review import ReviewPage
 from liuyan.api.admin.reviews import ReviewsPage
-from liuyan.api.admin.sign_in import PasswordPage, SignInPage, SignOutPage, SignUpPage
+from liuyan.api.admin.sign_in import ConfirmPage, PasswordPage, SignInPage, SignOutPage, SignUpPage
 from liuyan.api.admin.users import UsersPage
 
 
@@ -33,5 +33,6 @@ def pages() -> list[BaseView]:
         SignInPage(),
         SignUpPage(),
         PasswordPage(),
+        ConfirmPage(),
         SignOutPage(),
     ]

@@ -79,9 +79,9 @@ def identity_of(request: Request) -> Identity:
     return identity
 
 
-def number_in_path(request: Request) -> int:
+def number_in_path(request: Request, name: str = "number") -> int:
     """The row's number in the page's path. Raises HTTPException 404 for one that no row can have."""
-    number: int = request.path_params["number"]
+    number: int = request.path_params[name]
     if number > LARGEST_NUMBER:
         raise HTTPException(404)
     return number

@@ -1,5 +1,6 @@
-"""Signing in, signing up, signing out, and changing a password: the pages that come before all others."""
+"""Signing in, signing up, signing out, confirming and changing a password: the pages that come before all others."""
 
+import asyncio
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -12,13 +13,15 @@ from starlette_admin.i18n import get_locale, gettext, lazy_gettext
 
 from liuyan.api.admin.language import LANGUAGE_COOKIE, LANGUAGES
 from liuyan.api.admin.page import Page, identity_of, services_of
-from liuyan.api.identity import cookies
+from liuyan.api.identity import confirmation, cookies
 from liuyan.api.identity.accounts import Form, change_password, contacts_of, sign_up
 from liuyan.api.identity.identity import address_of
 from liuyan.api.identity.passwords import MAXIMUM, MINIMUM
 from liuyan.api.identity.roles import Role
 from liuyan.api.identity.sign_in import Browser, Opened, lifetime_of, open_session, sign_in, sign_out
 from liuyan.api.problems import ProblemError
+from liuyan.api.services import QUERY_SECONDS
+from liuyan.store.tokens import list_tokens
 
 HOME = "/admin/"
 # Longer addresses are not ours; what a browser drops from an address could make it another one.
@@ -134,34 +137,76 @@ class PasswordPage(Page):
     @route("")
     async def index(self, request: Request) -> Response:
         """The form."""
-        return self._form(request)
+        return await self._form(request)
 
     @route("", methods=["POST"], name="password-change")
     async def submit(self, request: Request) -> Response:
         """Change the password; every other session ends."""
         form = await request.form()
-        identity = identity_of(request)
+        identity, keep = identity_of(request), "keep_tokens" in form
         current, new = str(form.get("current_password", "")), str(form.get("new_password", ""))
         try:
             if new != str(form.get("new_password_again", "")):
                 raise not_the_same("new_password_again")
-            secret = await change_password(services_of(request), identity.actor, browser_of(request), current, new)
+            secret = await change_password(
+                services_of(request), identity, browser_of(request), current, new, keep_tokens=keep
+            )
         except ProblemError as problem:
-            return self._form(request, problem)
-        flash(request, gettext("The password is changed. You were signed out everywhere else."), "success")
+            return await self._form(request, problem, keep=keep)
+        if keep:
+            said = gettext("The password is changed. You were signed out everywhere else; your tokens still work.")
+        else:
+            said = gettext("The password is changed. You were signed out everywhere else, and your tokens are revoked.")
+        flash(request, said, "success")
         response = RedirectResponse(next_of(request), 303)
-        if secret is not None:
-            cookies.write_session(request, response, secret, lifetime_of(services_of(request)))
+        cookies.write_session(request, response, secret, lifetime_of(services_of(request)))
         return response
 
-    def _form(self, request: Request, problem: ProblemError | None = None) -> Response:
+    async def _form(self, request: Request, problem: ProblemError | None = None, *, keep: bool = False) -> Response:
+        identity, services = identity_of(request), services_of(request)
+        async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
+            tokens = await list_tokens(connection, identity.user_number)
         shown = {
             "problem": problem,
-            "identity": identity_of(request),
+            "identity": identity,
+            "tokens": tokens,
+            "keep_tokens": keep,
             "next": request.query_params.get("next", ""),
             "minimum": MINIMUM,
             "maximum": MAXIMUM,
         }
+        return answer(self.render(request, shown, status=problem.status if problem else 200), problem)
+
+
+class ConfirmPage(Page):
+    """The password once more, for browsers that run no scripts: others ask for it on the page of the form itself."""
+
+    path = "/confirm"
+    route_name = "confirm"
+    menu_label = lazy_gettext("Confirm your password")
+    add_to_menu = False
+    template = "confirm.html"
+
+    @route("")
+    async def index(self, request: Request) -> Response:
+        """The form."""
+        return self._form(request)
+
+    @route("", methods=["POST"], name="confirm-password")
+    async def submit(self, request: Request) -> Response:
+        """Confirm the session and go back to the page that needs it."""
+        services, identity = services_of(request), identity_of(request)
+        password = str((await request.form()).get("password", ""))
+        try:
+            secret = await confirmation.confirm(services, identity, password)
+        except ProblemError as problem:
+            return self._form(request, problem)
+        response = RedirectResponse(next_of(request), 303)
+        cookies.write_session(request, response, secret, lifetime_of(services))
+        return response
+
+    def _form(self, request: Request, problem: ProblemError | None = None) -> Response:
+        shown = {"problem": problem, "identity": identity_of(request), "next": request.query_params.get("next", "")}
         return answer(self.render(request, shown, status=problem.status if problem else 200), problem)
 
 

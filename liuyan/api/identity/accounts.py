@@ -10,21 +10,24 @@ from http import HTTPStatus
 
 from starlette_admin.i18n import gettext
 
+from liuyan.api.identity.confirmation import check_own_password
 from liuyan.api.identity.contacts import Contacts
+from liuyan.api.identity.identity import Identity
 from liuyan.api.identity.names import check_name
 from liuyan.api.identity.passwords import check_password, temporary_password
 from liuyan.api.identity.roles import Role
-from liuyan.api.identity.sign_in import Browser, renew
+from liuyan.api.identity.sign_in import Browser, renew, session_ended
 from liuyan.api.identity.throttle import SIGN_IN_OF_ACCOUNT, SIGN_UP_FROM_ADDRESS, Limit, Throttle
 from liuyan.api.problems import ProblemError
-from liuyan.api.services import Services
-from liuyan.store import accounts, audit, sessions
+from liuyan.api.services import AccountServices, Services
+from liuyan.store import accounts, audit, sessions, tokens
 from liuyan.store.accounts import NewUser, State, User
 from liuyan.store.audit import JSON, Actor
 from liuyan.store.session import WriteSession
 from liuyan.store.store import Store
 
 LANGUAGES = ("zh", "en")
+CONTACTS = frozenset({"phone", "email"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ async def sign_up(services: Services, address: str | None, form: Form) -> User:
 
 
 async def create_user(
-    services: Services, actor: Actor, form: Form, role: Role, *, must_change_password: bool = True
+    services: AccountServices, actor: Actor, form: Form, role: Role, *, must_change_password: bool = True
 ) -> int:
     """Make an account for somebody; its password must be changed at the first sign-in unless told otherwise.
 
@@ -70,7 +73,7 @@ async def create_user(
     return number
 
 
-async def read_user(services: Services, number: int) -> User:
+async def read_user(services: AccountServices, number: int) -> User:
     """An account. Raises ProblemError, 404."""
     async with services.store.reading() as connection:
         user = await accounts.find_user(connection, number)
@@ -79,9 +82,10 @@ async def read_user(services: Services, number: int) -> User:
     return user
 
 
-async def edit_user(services: Services, actor: Actor, number: int, changes: Mapping[str, str | None]) -> None:
+async def edit_user(services: AccountServices, actor: Actor, number: int, changes: Mapping[str, str | None]) -> None:
     """Change name, role, phone, email or language of an account, only those that ``changes`` names.
 
+    A lesser role revokes the account's tokens: nothing is left of the access it had, even if it gets the role back.
     Raises ProblemError: 404, 409 for a name that is taken or the last admin, 422 for what is not valid.
     """
     columns = _columns(services, changes)
@@ -92,22 +96,24 @@ async def edit_user(services: Services, actor: Actor, number: int, changes: Mapp
         before = await accounts.lock_user(session, number)
         await accounts.update_user(session, number, columns)
         detail = _told(before, columns)
+        if role is not None and not Role(str(role)).includes(Role(before.role)):
+            detail["tokens_revoked"] = await tokens.revoke_tokens(session, number, services.now())
         if detail:
             await audit.record(session, actor, "user.edit", "user", str(number), detail)
 
 
-async def approve(services: Services, actor: Actor, number: int) -> None:
+async def approve(services: AccountServices, actor: Actor, number: int) -> None:
     """Let an account in that waits. Raises ProblemError: 404, 409 when it does not wait."""
     await _set_state(services, actor, number, "user.approve", "waiting", "active")
 
 
-async def enable(services: Services, actor: Actor, number: int) -> None:
+async def enable(services: AccountServices, actor: Actor, number: int) -> None:
     """Let a disabled account sign in again. Raises ProblemError: 404, 409 when it is not disabled."""
     await _set_state(services, actor, number, "user.enable", "disabled", "active")
 
 
-async def disable(services: Services, actor: Actor, number: int) -> None:
-    """Keep an account out: it cannot sign in, its sessions end, its tokens do nothing.
+async def disable(services: AccountServices, actor: Actor, number: int) -> None:
+    """Disable an account: it cannot sign in, its sessions end, its tokens are revoked.
 
     Raises ProblemError: 404, 409 for the last admin or when it is disabled already.
     """
@@ -117,12 +123,14 @@ async def disable(services: Services, actor: Actor, number: int) -> None:
         if before.state == "disabled":
             raise _wrong_state(before)
         await accounts.update_user(session, number, {"state": "disabled"})
-        ended = await sessions.delete_sessions(session, number)
-        await audit.record(session, actor, "user.disable", "user", str(number), {"sessions_ended": ended})
+        detail = await _end_access(services, session, number)
+        await audit.record(session, actor, "user.disable", "user", str(number), detail)
 
 
-async def reset_password(services: Services, actor: Actor, number: int) -> str:
-    """Give an account a password for one use, which is returned and never shown again; its sessions end.
+async def reset_password(services: AccountServices, actor: Actor, number: int) -> str:
+    """Give an account a password for one use, which is returned and never shown again.
+
+    Its sessions end and its tokens are revoked.
 
     Raises ProblemError, 404.
     """
@@ -132,60 +140,75 @@ async def reset_password(services: Services, actor: Actor, number: int) -> str:
     async with _changing(services.store) as session:
         user = await accounts.lock_user(session, number)
         await accounts.update_user(session, number, changes)
-        ended = await sessions.delete_sessions(session, number)
-        await audit.record(session, actor, "user.reset_password", "user", str(number), {"sessions_ended": ended})
+        detail = await _end_access(services, session, number)
+        await audit.record(session, actor, "user.reset_password", "user", str(number), detail)
     await Throttle(services).forget(Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(user.name)))
     return password
 
 
-async def sign_out_everywhere(services: Services, actor: Actor, number: int, *, but: bytes | None = None) -> int:
-    """End an account's sessions, or all ``but`` one, and return how many there were. Raises ProblemError, 404."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How many sessions and tokens an account lost."""
+
+    sessions: int
+    tokens: int
+
+
+async def sign_out_everywhere(
+    services: AccountServices, actor: Actor, number: int, *, but: bytes | None = None, revoke_tokens: bool = False
+) -> Ended:
+    """End an account's sessions, or all ``but`` one, and with ``revoke_tokens`` its tokens too.
+
+    Raises ProblemError, 404.
+    """
     async with _changing(services.store) as session:
         await accounts.lock_user(session, number)
         ended = await sessions.delete_sessions(session, number, but=but)
+        revoked = await tokens.revoke_tokens(session, number, services.now()) if revoke_tokens else 0
         detail: dict[str, JSON] = {"sessions_ended": ended}
+        if revoke_tokens:
+            detail["tokens_revoked"] = revoked
         await audit.record(session, actor, "user.sign_out_everywhere", "user", str(number), detail)
-    return ended
+    return Ended(ended, revoked)
 
 
 async def change_password(
-    services: Services, actor: Actor, browser: Browser, current: str, new: str, *, stay: bool = True
-) -> str | None:
-    """Change one's own password, which ends all sessions; to ``stay`` one is opened anew, whose secret is returned.
+    services: Services, identity: Identity, browser: Browser, current: str, new: str, *, keep_tokens: bool = False
+) -> str:
+    """Change one's own password, which ends all sessions; a new one is opened, whose secret is returned.
 
-    Raises ProblemError: 429 after too many tries, 422 for a wrong current password or a weak new one.
+    Tokens are revoked unless ``keep_tokens``.
+    Raises ProblemError: 403 for a token, 429 after too many attempts, 422 for a wrong current password or a weak new
+    one.
     """
-    user = await read_user(services, actor.user_number or 0)
-    limit = Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(user.name))
-    throttle = Throttle(services)
-    await throttle.take(limit)
-    async with services.store.reading() as connection:
-        known = await accounts.find_credentials(connection, user.name)
-    if not (await services.passwords.verify(known[1] if known else None, current)).right:
-        detail = gettext("The current password is wrong.")
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong_password", detail, field="current_password")
-    await throttle.forget(limit)
-    check_password(new, user.name, "new_password")
+    known = await check_own_password(services, identity, current, "current_password")
+    check_password(new, identity.name, "new_password")
     if new == current:
         detail = gettext("This is the password that you have: choose another one.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", detail, field="new_password")
     hashed = await services.passwords.hash(new)
     changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": services.now()}
     async with _changing(services.store) as session:
-        await accounts.lock_user(session, user.number)
+        user = await accounts.lock_password(session, identity.user_number, known)
+        if user is None or not await sessions.lock_session(session, identity.user_number, identity.session or b""):
+            raise session_ended()
         await accounts.update_user(session, user.number, changes)
-        await sessions.delete_sessions(session, user.number)
-        secret = await renew(services, session, browser, user) if stay else None
-        await audit.record(session, actor, "user.change_password", "user", str(user.number), {})
+        told: dict[str, JSON] = {"sessions_ended": await sessions.delete_sessions(session, user.number)}
+        if not keep_tokens:
+            told["tokens_revoked"] = await tokens.revoke_tokens(session, user.number, services.now())
+        secret = await renew(services, session, browser, user)
+        await audit.record(session, identity.actor, "user.change_password", "user", str(user.number), told)
     return secret
 
 
-def contacts_of(services: Services) -> Contacts:
+def contacts_of(services: AccountServices) -> Contacts:
     """What encrypts phone numbers and e-mail addresses."""
     return Contacts(services.settings.contact_keys())
 
 
-async def _new_user(services: Services, form: Form, role: Role, state: State, *, must_change_password: bool) -> NewUser:
+async def _new_user(
+    services: AccountServices, form: Form, role: Role, state: State, *, must_change_password: bool
+) -> NewUser:
     """An account to be added. Raises ProblemError, 422, for a name, password or contact that is not valid."""
     name = check_name(form.name)
     check_password(form.password, name)
@@ -203,7 +226,7 @@ async def _new_user(services: Services, form: Form, role: Role, state: State, *,
     )
 
 
-def _columns(services: Services, changes: Mapping[str, str | None]) -> dict[str, object]:
+def _columns(services: AccountServices, changes: Mapping[str, str | None]) -> dict[str, object]:
     """The columns that a change sets. Raises ProblemError, 422."""
     contacts = contacts_of(services)
     columns: dict[str, object] = {}
@@ -232,7 +255,15 @@ def _told(before: User, columns: Mapping[str, object]) -> dict[str, JSON]:
     return told
 
 
-async def _set_state(services: Services, actor: Actor, number: int, action: str, old: State, new: State) -> None:
+async def _end_access(services: AccountServices, session: WriteSession, number: int) -> dict[str, JSON]:
+    """End everything that signs an account in, and what the audit log records of it."""
+    return {
+        "sessions_ended": await sessions.delete_sessions(session, number),
+        "tokens_revoked": await tokens.revoke_tokens(session, number, services.now()),
+    }
+
+
+async def _set_state(services: AccountServices, actor: Actor, number: int, action: str, old: State, new: State) -> None:
     async with _changing(services.store) as session:
         before = await accounts.lock_user(session, number)
         if before.state != old:

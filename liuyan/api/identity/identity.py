@@ -7,6 +7,7 @@ An endpoint takes ``identity: AsReviewer`` and so names the least role it answer
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -22,7 +23,7 @@ from liuyan.api.services import QUERY_SECONDS, Services
 from liuyan.store.audit import Actor
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
-_bearer = HTTPBearer(auto_error=False, description="A token made under `My account` or by POST /api/v1/account/tokens.")
+_bearer = HTTPBearer(auto_error=False, description="A token created under `My account` of the admin app.")
 _cookie = APIKeyCookie(
     name=cookies.SESSION,
     auto_error=False,
@@ -34,7 +35,8 @@ _cookie = APIKeyCookie(
 class Identity:
     """Who asks, and with what. ``role`` is the token's where that is less than the person's.
 
-    ``session`` is the digest of the session that the request came with, None for a token.
+    ``session`` is the digest of the session that the request came with, None for a token; ``confirmed_at`` is when the
+    password was last given in it.
     """
 
     user_number: int
@@ -45,6 +47,7 @@ class Identity:
     language: str | None = None
     must_change_password: bool = False
     session: bytes | None = None
+    confirmed_at: datetime | None = None
 
     @property
     def actor(self) -> Actor:
@@ -80,6 +83,7 @@ async def identify(connection: HTTPConnection) -> Identity | None:
             language=user.language,
             must_change_password=user.must_change_password,
             session=session.digest,
+            confirmed_at=session.session.confirmed_at,
         )
 
 

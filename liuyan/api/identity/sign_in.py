@@ -66,27 +66,38 @@ async def sign_in(
     verdict = await services.passwords.verify(known[1] if known else None, password)
     if known is None or not verdict.right:
         log.warning("sign-in refused", address=browser.address)
-        detail = gettext("Name or password is wrong.")
-        raise ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
+        raise _wrong_name_or_password()
     await throttle.forget(limits[0])
     await throttle.give_back(limits[1])
     user = known[0]
     _refuse_unless_active(user)
     changes = {"password_hash": verdict.new_hash} if verdict.new_hash else {}
-    return await _open(services, browser, user, changes, old_secret)
+    return await _open(services, browser, user, known[1], changes, old_secret)
 
 
 async def open_session(services: Services, browser: Browser, user: User) -> Opened:
-    """Open a session for an account that was just made, whose password needs no second look."""
-    return await _open(services, browser, user, {}, None)
+    """Open a session for an account that was just created, whose password needs no second check."""
+    async with services.store.reading() as connection:
+        password_hash = await accounts.find_password_hash(connection, user.number)
+    return await _open(services, browser, user, password_hash or "", {}, None)
 
 
 async def _open(
-    services: Services, browser: Browser, user: User, changes: Mapping[str, object], old_secret: str | None
+    services: Services,
+    browser: Browser,
+    user: User,
+    password_hash: str,
+    changes: Mapping[str, object],
+    old_secret: str | None,
 ) -> Opened:
+    """Open a session, unless the account was disabled or its password changed while the password was compared."""
     now, secret = services.now(), new_secret()
     actor = audit.Actor(user.number, user.name, "session", browser.address)
     async with services.store.writing() as session:
+        current = await accounts.lock_password(session, user.number, password_hash)
+        if current is None:
+            raise _wrong_name_or_password()
+        _refuse_unless_active(current)
         if old_secret is not None:
             await sessions.forget_session(session, digest_of(old_secret))
         await accounts.update_user(session, user.number, {**changes, "last_sign_in_at": now})
@@ -124,8 +135,19 @@ def lifetime_of(services: Services) -> timedelta:
 def _session(services: Services, browser: Browser, user: User, secret: str, now: datetime) -> sessions.Session:
     agent = (browser.user_agent or "")[:USER_AGENT] or None
     return sessions.Session(
-        digest_of(secret), user.number, now, now, now + lifetime_of(services), browser.address, agent
+        digest_of(secret), user.number, now, now, now + lifetime_of(services), browser.address, agent, confirmed_at=now
     )
+
+
+def session_ended() -> ProblemError:
+    """The session ended while its request was being answered."""
+    detail = gettext("Your session has ended: sign in again.")
+    return ProblemError(HTTPStatus.UNAUTHORIZED, "not_signed_in", detail)
+
+
+def _wrong_name_or_password() -> ProblemError:
+    detail = gettext("Name or password is wrong.")
+    return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
 
 
 def _refuse_unless_active(user: User) -> None:

@@ -19,7 +19,7 @@ from limits.storage import storage_from_string
 from starlette_admin.i18n import gettext
 
 from liuyan.api.problems import ProblemError
-from liuyan.api.services import Services
+from liuyan.api.services import AccountServices
 from liuyan.store import attempts
 from liuyan.store.errors import StoreError
 from liuyan.store.store import Store
@@ -28,6 +28,8 @@ from liuyan.store.store import Store
 # without being refused, since a right password is given back.
 SIGN_IN_OF_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
 SIGN_IN_FROM_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="address")
+# Counted by session and not by account: whoever stole a session must not keep its owner from signing in.
+CONFIRMATION_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="confirmation")
 SIGN_UP_FROM_ADDRESS = RateLimitItemPerHour(10, namespace="sign-up")
 
 
@@ -110,7 +112,7 @@ class Limit:
 class Throttle:
     """Counts tries before they are made, so that many at once are counted too."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: AccountServices) -> None:
         options: dict[str, Any] = {"store": services.store, "now": services.now}
         storage = storage_from_string("liuyan://", secret_key=services.settings.required_secret_key(), **options)
         self._now = services.now

@@ -1,4 +1,4 @@
-"""Bearer tokens: made once for a program, with a role of at most their owner's, and found by their digest."""
+"""Bearer tokens: created once for a program, with a role of at most their owner's, and found by their digest."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -8,14 +8,17 @@ from starlette_admin.i18n import gettext
 
 from liuyan.api.identity.roles import Role, lesser
 from liuyan.api.identity.secrets import digest_of, new_token
+from liuyan.api.identity.sign_in import session_ended
 from liuyan.api.problems import ProblemError
-from liuyan.api.services import Services
-from liuyan.store import audit, tokens
+from liuyan.api.services import AccountServices, Services
+from liuyan.store import accounts, audit, sessions, tokens
 from liuyan.store.audit import JSON, Actor
+from liuyan.store.session import WriteSession
 from liuyan.store.tokens import Token
 
 AT_MOST = 50
 LONGEST_DAYS = 366
+NAME_AT_MOST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,15 @@ class Bearer:
     name: str
     role: Role
     language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token to create: what it is for, the most that it may do, and for how many days it is valid."""
+
+    name: str
+    role: Role
+    days: int
 
 
 async def find(services: Services, token: str) -> Bearer | None:
@@ -43,37 +55,66 @@ async def find(services: Services, token: str) -> Bearer | None:
     return Bearer(user.number, user.name, lesser(Role(user.role), Role(found.token.role)), user.language)
 
 
-async def create(services: Services, actor: Actor, own: Role, name: str, role: Role, days: int) -> tuple[Token, str]:
-    """Make a token for the person who asks, good for ``days``; the secret that is returned is shown this once.
+async def create(
+    services: AccountServices, actor: Actor, owner: int, new: NewToken, *, within: bytes | None = None
+) -> tuple[Token, str]:
+    """Create a token of the account ``owner``; the secret that is returned is shown only once.
 
-    Raises ProblemError: 403 for a role above ``own``, 409 for too many tokens.
+    ``within`` is the digest of the session that asks. A password reset or a sign-out that comes in between locks the
+    same account, so that no token is created after it.
+    Raises ProblemError: 403 for a role above the owner's or an account that cannot use tokens, 401 when the session has
+    ended, 404, 409 for too many tokens.
     """
-    if not own.includes(role):
-        detail = gettext("A token cannot have the role %(role)s: yours is %(own)s.") % {"role": role, "own": own}
-        raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail, field="role")
-    user_number, now, secret = _number_of(actor), services.now(), new_token()
-    expires = now + timedelta(days=days)
+    now, secret = services.now(), new_token()
+    expires = now + timedelta(days=new.days)
     async with services.store.writing() as session:
-        if len(await tokens.list_tokens(session.connection, user_number)) >= AT_MOST:
-            detail = gettext("You have %(count)s tokens already: revoke one first.") % {"count": AT_MOST}
+        await _check_owner(session, owner, new.role)
+        if within is not None and not await sessions.lock_session(session, owner, within):
+            raise session_ended()
+        if len(await tokens.list_tokens(session.connection, owner)) >= AT_MOST:
+            detail = gettext("There are %(count)s tokens already: revoke one first.") % {"count": AT_MOST}
             raise ProblemError(HTTPStatus.CONFLICT, "too_many_tokens", detail)
-        number = await tokens.add_token(session, user_number, digest_of(secret), name, role, now, expires)
-        told: dict[str, JSON] = {"name": name, "role": role, "days": days}
+        number = await tokens.add_token(session, owner, digest_of(secret), new.name, new.role, now, expires)
+        told: dict[str, JSON] = {"name": new.name, "role": new.role, "days": new.days, "owner": owner}
         await audit.record(session, actor, "token.create", "token", str(number), told)
-    return Token(number, name, role, now, expires, None, None), secret
+    return Token(number, new.name, new.role, now, expires, None, None), secret
 
 
-async def revoke(services: Services, actor: Actor, number: int) -> None:
-    """Take back one of one's own tokens. Raises ProblemError, 404."""
+async def revoke(services: AccountServices, actor: Actor, owner: int, number: int) -> None:
+    """Revoke one token of the account ``owner``. Raises ProblemError, 404."""
     async with services.store.writing() as session:
-        token = await tokens.revoke_token(session, _number_of(actor), number, services.now())
+        token = await tokens.revoke_token(session, owner, number, services.now())
         if token is None:
-            detail = gettext("You have no token %(number)s.") % {"number": number}
+            detail = gettext("This account has no token %(number)s: it was revoked already.") % {"number": number}
             raise ProblemError(HTTPStatus.NOT_FOUND, "no_token", detail)
-        await audit.record(session, actor, "token.revoke", "token", str(number), {"name": token.name})
+        told: dict[str, JSON] = {"name": token.name, "owner": owner}
+        await audit.record(session, actor, "token.revoke", "token", str(number), told)
 
 
-def _number_of(actor: Actor) -> int:
-    if actor.user_number is None:
-        raise ValueError("only people have tokens")
-    return actor.user_number
+async def revoke_all(services: AccountServices, actor: Actor, owner: int) -> int:
+    """Revoke all tokens of the account ``owner`` and return how many there were. Raises ProblemError, 404."""
+    async with services.store.writing() as session:
+        await _lock_owner(session, owner)
+        revoked = await tokens.revoke_tokens(session, owner, services.now())
+        await audit.record(session, actor, "user.revoke_tokens", "user", str(owner), {"tokens_revoked": revoked})
+    return revoked
+
+
+async def _check_owner(session: WriteSession, owner: int, role: Role) -> None:
+    user = await _lock_owner(session, owner)
+    if user.state != "active" or user.must_change_password:
+        detail = gettext("The account %(name)s cannot have tokens: it is not active or must change its password first.")
+        detail %= {"name": user.name}
+        raise ProblemError(HTTPStatus.FORBIDDEN, "account_without_tokens", detail)
+    if not Role(user.role).includes(role):
+        detail = gettext("A token cannot have the role %(role)s: its account has %(own)s.")
+        detail %= {"role": role, "own": user.role}
+        raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail, field="role")
+
+
+async def _lock_owner(session: WriteSession, owner: int) -> accounts.User:
+    try:
+        return await accounts.lock_user(session, owner)
+    except accounts.NoAccountError as error:
+        detail = gettext("There is no account %(number)s.") % {"number": error.number}
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no_account", detail) from None

@@ -1,13 +1,18 @@
-"""/api/v1/account: one's own account, password, sessions and tokens."""
+"""/api/v1/account: one's own account, password, sessions and tokens.
+
+A token reads here and changes nothing but the language: changes need a session, and those that give access a
+confirmed one.
+"""
 
 import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from starlette_admin.i18n import gettext
 
-from liuyan.api.identity import accounts, cookies, sign_in, tokens
+from liuyan.api.identity import accounts, confirmation, cookies, sign_in, tokens
+from liuyan.api.identity.confirmation import ConfirmedUser, SignedInWithSession, UserWithSession
 from liuyan.api.identity.identity import AsUser, Identity, SignedIn
 from liuyan.api.identity.roles import Role
 from liuyan.api.identity.sign_in import Browser
@@ -16,6 +21,7 @@ from liuyan.api.rest.account_schemas import (
     LARGEST_NUMBER,
     Account,
     AccountChange,
+    Confirmation,
     NewToken,
     PasswordChange,
     Sessions,
@@ -24,6 +30,7 @@ from liuyan.api.rest.account_schemas import (
     TokenRequest,
     Tokens,
     TokenShown,
+    TokensRevoked,
 )
 from liuyan.api.services import QUERY_SECONDS, Services, TheServices
 from liuyan.store import sessions as stored_sessions
@@ -32,6 +39,7 @@ from liuyan.store import tokens as stored_tokens
 SessionId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The session's id.", examples=["9f" * 32])]
 TokenNumber = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="The token's number.", examples=[12])]
 COMMON = (*REFUSALS, HTTPStatus.SERVICE_UNAVAILABLE)
+RevokeTokens = Annotated[bool, Query(description="Whether to revoke all tokens of the account as well.")]
 CHANGES = (*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 router = APIRouter(prefix="/api/v1/account", tags=["account"])
@@ -45,11 +53,34 @@ async def get_account(services: TheServices, identity: SignedIn) -> Account:
 
 @router.patch("", summary="Change my contacts or language", responses=documented(*CHANGES))
 async def change_account(services: TheServices, identity: AsUser, change: AccountChange) -> Account:
-    """Change phone, e-mail or language; an empty string or null takes one away."""
+    """Change phone, e-mail or language; an empty string or null removes one.
+
+    Phone and e-mail need a session that was confirmed within 15 minutes (`POST /api/v1/account/confirm`).
+    """
+    changes = change.model_dump(exclude_unset=True)
+    if accounts.CONTACTS & changes.keys():
+        confirmation.require_confirmed(identity, services.now())
     async with asyncio.timeout(QUERY_SECONDS):
-        changes = change.model_dump(exclude_unset=True)
         await accounts.edit_user(services, identity.actor, identity.user_number, changes)
     return await _account(services, identity)
+
+
+@router.post(
+    "/confirm",
+    summary="Confirm my password",
+    status_code=204,
+    responses=documented(*CHANGES, HTTPStatus.TOO_MANY_REQUESTS),
+)
+async def confirm_password(
+    services: TheServices, identity: UserWithSession, request: Request, response: Response, given: Confirmation
+) -> None:
+    """Confirm the session for 15 minutes by its account's password. The answer brings a new cookie.
+
+    Whatever gives access needs this: creating tokens and accounts, resetting passwords, changing roles and contacts.
+    Signing in confirms too.
+    """
+    secret = await confirmation.confirm(services, identity, given.password)
+    cookies.write_session(request, response, secret, sign_in.lifetime_of(services))
 
 
 @router.post(
@@ -59,15 +90,13 @@ async def change_account(services: TheServices, identity: AsUser, change: Accoun
     responses=documented(*CHANGES, HTTPStatus.TOO_MANY_REQUESTS),
 )
 async def change_password(
-    services: TheServices, identity: SignedIn, request: Request, response: Response, change: PasswordChange
+    services: TheServices, identity: SignedInWithSession, request: Request, response: Response, change: PasswordChange
 ) -> None:
-    """Change the password. All sessions end; who asks with one gets a new cookie."""
+    """Change the password. All sessions end, this one gets a new cookie; tokens are revoked unless they are kept."""
     browser = Browser(identity.address, request.headers.get("user-agent"))
-    secret = await accounts.change_password(
-        services, identity.actor, browser, change.current_password, change.new_password, stay=identity.via == "session"
-    )
-    if secret is not None:
-        cookies.write_session(request, response, secret, sign_in.lifetime_of(services))
+    current, new, keep = change.current_password, change.new_password, not change.revoke_tokens
+    secret = await accounts.change_password(services, identity, browser, current, new, keep_tokens=keep)
+    cookies.write_session(request, response, secret, sign_in.lifetime_of(services))
 
 
 @router.get("/sessions", summary="List my sessions", responses=documented(*COMMON))
@@ -93,11 +122,15 @@ async def get_sessions(services: TheServices, identity: AsUser) -> Sessions:
     )
 
 
-@router.delete("/sessions", summary="Sign out everywhere else", responses=documented(*COMMON))
-async def end_other_sessions(services: TheServices, identity: AsUser) -> SignedOut:
-    """End all my sessions but the one that asks."""
-    ended = await accounts.sign_out_everywhere(services, identity.actor, identity.user_number, but=identity.session)
-    return SignedOut(sessions_ended=ended)
+@router.delete("/sessions", summary="Sign out everywhere else", responses=documented(*CHANGES))
+async def end_other_sessions(
+    services: TheServices, identity: UserWithSession, revoke_tokens: RevokeTokens = False
+) -> SignedOut:
+    """End all my sessions but the one that asks. Tokens stay unless `revoke_tokens` is true."""
+    ended = await accounts.sign_out_everywhere(
+        services, identity.actor, identity.user_number, but=identity.session, revoke_tokens=revoke_tokens
+    )
+    return SignedOut(sessions_ended=ended.sessions, tokens_revoked=ended.tokens)
 
 
 @router.delete(
@@ -106,7 +139,7 @@ async def end_other_sessions(services: TheServices, identity: AsUser) -> SignedO
     status_code=204,
     responses=documented(*CHANGES, HTTPStatus.NOT_FOUND),
 )
-async def end_session(services: TheServices, identity: AsUser, id: SessionId) -> None:
+async def end_session(services: TheServices, identity: UserWithSession, id: SessionId) -> None:
     """End one of my sessions, on a machine that I lost for example."""
     if not await sign_in.sign_out(services, identity.actor, identity.user_number, bytes.fromhex(id)):
         detail = gettext("You have no such session: it ended already.")
@@ -123,14 +156,24 @@ async def get_tokens(services: TheServices, identity: AsUser) -> Tokens:
 
 @router.post(
     "/tokens",
-    summary="Make a token",
+    summary="Create a token",
     status_code=201,
     responses=documented(*CHANGES, HTTPStatus.CONFLICT),
 )
-async def create_token(services: TheServices, identity: AsUser, wanted: TokenRequest) -> NewToken:
-    """Make a bearer token for a program, with a role of at most mine. Its secret is shown this once."""
-    token, secret = await tokens.create(services, identity.actor, identity.role, wanted.name, wanted.role, wanted.days)
+async def create_token(services: TheServices, identity: ConfirmedUser, wanted: TokenRequest) -> NewToken:
+    """Create a bearer token for a program, with a role of at most mine. Its secret is shown only once.
+
+    It needs a session that was confirmed within 15 minutes; scripts use `liuyan api create-token`.
+    """
+    new = tokens.NewToken(wanted.name, wanted.role, wanted.days)
+    token, secret = await tokens.create(services, identity.actor, identity.user_number, new, within=identity.session)
     return NewToken(token=TokenShown.model_validate(token), secret=secret)
+
+
+@router.delete("/tokens", summary="Revoke all my tokens", responses=documented(*COMMON))
+async def revoke_tokens(services: TheServices, identity: UserWithSession) -> TokensRevoked:
+    """Revoke all my tokens: programs that use them stop working."""
+    return TokensRevoked(tokens_revoked=await tokens.revoke_all(services, identity.actor, identity.user_number))
 
 
 @router.delete(
@@ -139,9 +182,9 @@ async def create_token(services: TheServices, identity: AsUser, wanted: TokenReq
     status_code=204,
     responses=documented(*CHANGES, HTTPStatus.NOT_FOUND),
 )
-async def revoke_token(services: TheServices, identity: AsUser, number: TokenNumber) -> None:
-    """Revoke one of my tokens: it does nothing from now on."""
-    await tokens.revoke(services, identity.actor, number)
+async def revoke_token(services: TheServices, identity: UserWithSession, number: TokenNumber) -> None:
+    """Revoke one of my tokens: it is refused from now on."""
+    await tokens.revoke(services, identity.actor, identity.user_number, number)
 
 
 async def _account(services: Services, identity: Identity) -> Account:
@@ -161,4 +204,5 @@ async def _account(services: Services, identity: Identity) -> Account:
         created_at=user.created_at,
         last_sign_in_at=user.last_sign_in_at,
         password_changed_at=user.password_changed_at,
+        confirmed_seconds=confirmation.seconds_left(identity, services.now()),
     )

@@ -67,6 +67,9 @@ class Account(BaseModel):
     created_at: datetime = Field(description="When the account was made.")
     last_sign_in_at: datetime | None = Field(description="When somebody last signed in with it.")
     password_changed_at: datetime = Field(description="When its password was last set.")
+    confirmed_seconds: int = Field(
+        description="For how many more seconds this session counts as confirmed; 0 for a token.", examples=[600]
+    )
 
 
 class AccountChange(BaseModel):
@@ -86,6 +89,15 @@ class PasswordChange(BaseModel):
 
     current_password: Password
     new_password: NewPassword
+    revoke_tokens: bool = Field(True, description="Whether to revoke all my tokens; false keeps them.")
+
+
+class Confirmation(BaseModel):
+    """The account's password, given again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    password: Password
 
 
 class SessionShown(BaseModel):
@@ -221,3 +233,10 @@ class SignedOut(BaseModel):
     """What a sign-out ended."""
 
     sessions_ended: int = Field(description="How many sessions there were.", examples=[2])
+    tokens_revoked: int = Field(description="How many tokens were revoked: 0 unless that was asked for.", examples=[0])
+
+
+class TokensRevoked(BaseModel):
+    """What revoking all tokens of an account did."""
+
+    tokens_revoked: int = Field(description="How many tokens there were.", examples=[2])

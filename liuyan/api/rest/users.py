@@ -1,4 +1,8 @@
-"""/api/v1/users: people's accounts, for admins."""
+"""/api/v1/users: people's accounts, for admins.
+
+A token reads here and changes nothing. What gives or takes away an account's access needs a confirmed session; ending
+sessions and revoking tokens needs any session.
+"""
 
 import asyncio
 from http import HTTPStatus
@@ -6,16 +10,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from liuyan.api.identity import accounts
+from liuyan.api.identity import accounts, tokens
 from liuyan.api.identity.accounts import Form
+from liuyan.api.identity.confirmation import AdminWithSession, ConfirmedAdmin
 from liuyan.api.identity.contacts import Contacts
 from liuyan.api.identity.identity import AsAdmin
 from liuyan.api.identity.roles import Role
 from liuyan.api.problems import REFUSALS, documented
+from liuyan.api.rest.account import RevokeTokens, TokenNumber
 from liuyan.api.rest.account_schemas import (
     LARGEST_NUMBER,
     SignedOut,
     TemporaryPassword,
+    Tokens,
+    TokenShown,
+    TokensRevoked,
     User,
     UserChange,
     UserPage,
@@ -24,6 +33,7 @@ from liuyan.api.rest.account_schemas import (
 )
 from liuyan.api.services import QUERY_SECONDS, Services, TheServices
 from liuyan.store import accounts as stored
+from liuyan.store import tokens as stored_tokens
 from liuyan.store.accounts import UserFilter
 
 Number = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="The account's number.", examples=[3])]
@@ -45,7 +55,7 @@ async def get_users(services: TheServices, _: AsAdmin, query: Annotated[UserQuer
 
 
 @router.post("", summary="Make an account", status_code=201, responses=READ | documented(HTTPStatus.CONFLICT))
-async def create_user(services: TheServices, identity: AsAdmin, wanted: UserRequest) -> User:
+async def create_user(services: TheServices, identity: ConfirmedAdmin, wanted: UserRequest) -> User:
     """Make an account that can sign in at once."""
     form = Form(wanted.name, wanted.password, wanted.phone, wanted.email)
     number = await accounts.create_user(
@@ -61,8 +71,8 @@ async def get_user(services: TheServices, _: AsAdmin, number: Number) -> User:
 
 
 @router.patch("/{number}", summary="Change an account", responses=CHANGE)
-async def change_user(services: TheServices, identity: AsAdmin, number: Number, change: UserChange) -> User:
-    """Change name, role, phone or e-mail. The last admin keeps the role."""
+async def change_user(services: TheServices, identity: ConfirmedAdmin, number: Number, change: UserChange) -> User:
+    """Change name, role, phone or e-mail. A lesser role revokes the account's tokens; the last admin keeps the role."""
     changes = change.model_dump(exclude_unset=True)
     changes = {field: value for field, value in changes.items() if value is not None or field in ("phone", "email")}
     await accounts.edit_user(services, identity.actor, number, changes)
@@ -70,36 +80,63 @@ async def change_user(services: TheServices, identity: AsAdmin, number: Number, 
 
 
 @router.post("/{number}/approve", summary="Let an account in", responses=CHANGE)
-async def approve_user(services: TheServices, identity: AsAdmin, number: Number) -> User:
+async def approve_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
     """Let an account in that was signed up for and waits."""
     await accounts.approve(services, identity.actor, number)
     return await _read(services, number)
 
 
 @router.post("/{number}/disable", summary="Disable an account", responses=CHANGE)
-async def disable_user(services: TheServices, identity: AsAdmin, number: Number) -> User:
-    """Keep an account out: its sessions end, its tokens do nothing. The last admin cannot be disabled."""
+async def disable_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
+    """Disable an account: its sessions end, its tokens are revoked. The last admin cannot be disabled."""
     await accounts.disable(services, identity.actor, number)
     return await _read(services, number)
 
 
 @router.post("/{number}/enable", summary="Enable an account", responses=CHANGE)
-async def enable_user(services: TheServices, identity: AsAdmin, number: Number) -> User:
+async def enable_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
     """Let a disabled account sign in again."""
     await accounts.enable(services, identity.actor, number)
     return await _read(services, number)
 
 
 @router.post("/{number}/reset-password", summary="Reset a password", responses=ONE)
-async def reset_password(services: TheServices, identity: AsAdmin, number: Number) -> TemporaryPassword:
-    """Give an account a password for one use; its sessions end."""
+async def reset_password(services: TheServices, identity: ConfirmedAdmin, number: Number) -> TemporaryPassword:
+    """Give an account a password for one use; its sessions end, its tokens are revoked."""
     return TemporaryPassword(password=await accounts.reset_password(services, identity.actor, number))
 
 
 @router.post("/{number}/sign-out", summary="Sign somebody out everywhere", responses=ONE)
-async def sign_out_user(services: TheServices, identity: AsAdmin, number: Number) -> SignedOut:
-    """End all sessions of an account; its tokens stay."""
-    return SignedOut(sessions_ended=await accounts.sign_out_everywhere(services, identity.actor, number))
+async def sign_out_user(
+    services: TheServices, identity: AdminWithSession, number: Number, revoke_tokens: RevokeTokens = False
+) -> SignedOut:
+    """End all sessions of an account. Its tokens stay unless `revoke_tokens` is true."""
+    ended = await accounts.sign_out_everywhere(services, identity.actor, number, revoke_tokens=revoke_tokens)
+    return SignedOut(sessions_ended=ended.sessions, tokens_revoked=ended.tokens)
+
+
+@router.get("/{number}/tokens", summary="List an account's tokens", responses=ONE)
+async def get_user_tokens(services: TheServices, _: AsAdmin, number: Number) -> Tokens:
+    """List an account's bearer tokens, without their secrets."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        await accounts.read_user(services, number)
+        async with services.store.reading() as connection:
+            found = await stored_tokens.list_tokens(connection, number)
+    return Tokens(items=[TokenShown.model_validate(token) for token in found])
+
+
+@router.delete("/{number}/tokens", summary="Revoke all tokens of an account", responses=ONE)
+async def revoke_user_tokens(services: TheServices, identity: AdminWithSession, number: Number) -> TokensRevoked:
+    """Revoke all tokens of an account: programs that use them stop working."""
+    return TokensRevoked(tokens_revoked=await tokens.revoke_all(services, identity.actor, number))
+
+
+@router.delete("/{number}/tokens/{token}", summary="Revoke a token of an account", status_code=204, responses=ONE)
+async def revoke_user_token(
+    services: TheServices, identity: AdminWithSession, number: Number, token: TokenNumber
+) -> None:
+    """Revoke one token of an account: it is refused from now on."""
+    await tokens.revoke(services, identity.actor, number, token)
 
 
 async def _read(services: Services, number: int) -> User:
