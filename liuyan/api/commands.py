@@ -1,16 +1,19 @@
-"""`liuyan api`: serves the admin app and the REST API, and makes the first admin."""
+"""`liuyan api`: serves the admin app and the REST API, and manages accounts."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Serve the admin app and the REST API, and make the first admin.", no_args_is_help=True)
+from liuyan.api.account_commands import app as accounts
+
+app = typer.Typer(help="Serve the admin app and the REST API, and manage accounts.", no_args_is_help=True)
+app.add_typer(accounts)
 
 
 @app.callback()
 def group() -> None:
-    """Serve the admin app and the REST API, and make the first admin."""
+    """Serve the admin app and the REST API, and manage accounts."""
 
 
 @app.command()

@@ -134,7 +134,7 @@ async def reset_password(services: AccountServices, actor: Actor, number: int) -
 
     Raises ProblemError, 404.
     """
-    password = temporary_password()
+    throttle, password = Throttle(services), temporary_password()
     hashed = await services.passwords.hash(password)
     changes = {"password_hash": hashed, "must_change_password": True, "password_changed_at": services.now()}
     async with _changing(services.store) as session:
@@ -142,7 +142,7 @@ async def reset_password(services: AccountServices, actor: Actor, number: int) -
         await accounts.update_user(session, number, changes)
         detail = await _end_access(services, session, number)
         await audit.record(session, actor, "user.reset_password", "user", str(number), detail)
-    await Throttle(services).forget(Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(user.name)))
+    await throttle.forget(Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(user.name)))
     return password
 
 
