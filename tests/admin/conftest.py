@@ -87,10 +87,11 @@ class Site:
         async with self.store.writing() as session:
             return await add_user(session, new, self.services.now())
 
-    async def sign_in(self, user_number: int) -> str:
-        """A session of this account: the value of its cookie."""
+    async def sign_in(self, user_number: int, *, confirmed: bool = True) -> str:
+        """A session of this account, confirmed as after a sign-in: the value of its cookie."""
         secret, now = new_secret(), self.services.now()
-        added = Session(digest_of(secret), user_number, now, now, now + timedelta(days=1), "127.0.0.1", "tests")
+        until, confirmed_at = now + timedelta(days=1), now if confirmed else None
+        added = Session(digest_of(secret), user_number, now, now, until, "127.0.0.1", "tests", confirmed_at)
         async with self.store.writing() as session:
             await add_session(session, added)
         return secret
@@ -113,6 +114,7 @@ class Visits:
         *,
         size: ViewportSize = WIDE,
         language: str = "zh-CN",
+        confirmed: bool = True,
         routes: Mapping[str, Callable[[Route], Awaitable[None]]] = MappingProxyType({}),
     ) -> Page:
         """The page at ``path`` as somebody of ``role`` sees it, or the account of a number; None is not signed in.
@@ -127,7 +129,7 @@ class Visits:
         context.set_default_timeout(WAIT_MILLISECONDS)
         if role is not None:
             number = self.site.users[role] if isinstance(role, Role) else role
-            secret = await self.site.sign_in(number)
+            secret = await self.site.sign_in(number, confirmed=confirmed)
             await context.add_cookies([{"name": cookies.SESSION, "value": secret, "url": self.site.url}])
         page = await context.new_page()
         page.on("console", self._hear)

@@ -1,6 +1,7 @@
 """An application in memory, over a store of its own and the shipped model."""
 
 import asyncio
+import functools
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from liuyan.api.services import Services
 from liuyan.model.labeller import Labeller, load_labeller
 from liuyan.store.migrate import migrate
 from liuyan.store.store import Store
-from tests.api.people import QUICK_PASSWORDS, Person, add_person, settings_for_tests
+from tests.api.people import QUICK_PASSWORDS, Person, add_person, session_headers, settings_for_tests
 from tests.store.feed import ERASURE_KEY, Feed, feed_of
 
 
@@ -37,9 +38,13 @@ class Clock:
 
 @dataclass(frozen=True)
 class Api:
-    """What a test asks, fills and looks at. ``client`` has an admin's token, ``anonymous`` nothing."""
+    """What a test asks, fills and looks at.
+
+    ``client`` has an admin's token, ``page`` the confirmed session of the same admin, ``anonymous`` nothing.
+    """
 
     client: httpx.AsyncClient
+    page: httpx.AsyncClient
     anonymous: httpx.AsyncClient
     app: FastAPI
     services: Services
@@ -100,8 +105,10 @@ async def _api(url: str, labeller: Labeller) -> AsyncIterator[Api]:
             app = create_app(services, metrics)
             admin = await add_person(store, "admin", Role.ADMIN, now=clock())
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            asking = functools.partial(httpx.AsyncClient, transport=transport, base_url="http://liuyan.test")
             async with (
-                httpx.AsyncClient(transport=transport, base_url="http://liuyan.test", headers=admin.bearer) as client,
-                httpx.AsyncClient(transport=transport, base_url="http://liuyan.test") as anonymous,
+                asking(headers=admin.bearer) as client,
+                asking(headers=session_headers(admin.session)) as page,
+                asking() as anonymous,
             ):
-                yield Api(client, anonymous, app, services, store, await feed_of(store), registry, clock, admin)
+                yield Api(client, page, anonymous, app, services, store, await feed_of(store), registry, clock, admin)

@@ -47,6 +47,13 @@ class Person:
         return {SESSION: self.session, csrf.CSRFMiddleware.cookie_name: csrf_token()}
 
 
+def session_headers(session: str) -> dict[str, str]:
+    """The headers of a request from a page: the session's cookie, and the token of our forms."""
+    cookies = {SESSION: session, csrf.CSRFMiddleware.cookie_name: csrf_token()}
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return {"Cookie": cookie, csrf.CSRFMiddleware.header_name: csrf_token()}
+
+
 def csrf_token() -> str:
     """What our pages hold: the cookie's value, and the header's of a request that changes something."""
     token: str = URLSafeSerializer(SECRET_KEY, salt=csrf._CSRF_SALT).dumps("random")
@@ -67,13 +74,18 @@ async def add_person(
     now: datetime,
     state: State = "active",
     must_change_password: bool = False,
+    confirmed: bool = True,
 ) -> Person:
-    """An account with the password ``PASSWORD``, a token of its whole role, and a session."""
+    """An account with the password ``PASSWORD``, a token of its whole role, and a session.
+
+    The session is ``confirmed`` as it is after a sign-in.
+    """
     person_token, secret = new_token(), new_secret()
     async with store.writing() as session:
         user = NewUser(name, HASH, role, state, must_change_password=must_change_password)
         number = await add_user(session, user, now)
         await tokens.add_token(session, number, digest_of(person_token), "for tests", role, now, None)
-        lasting = Session(digest_of(secret), number, now, now, now + timedelta(days=7), "127.0.0.1", "tests")
+        until, confirmed_at = now + timedelta(days=7), now if confirmed else None
+        lasting = Session(digest_of(secret), number, now, now, until, "127.0.0.1", "tests", confirmed_at)
         await sessions.add_session(session, lasting)
     return Person(number, name, role, person_token, secret)

@@ -1,4 +1,6 @@
-"""Every route and every role: allowed, or 401, 403 or the way to the sign-in page. A new route is one line in ROUTES.
+"""Every route, every role and every credential: allowed, or 401, 403 or the way to the sign-in page.
+
+A new route is one line in ROUTES, and one in NEEDS if a token or an unconfirmed session is not enough.
 
 It fails when a route is missing here, when one here is gone, and when one answers another than the table says.
 """
@@ -13,14 +15,13 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 from starlette.routing import BaseRoute, Mount
-from starlette_admin.security import csrf
 
-from liuyan.api.identity.cookies import SESSION
 from liuyan.api.identity.roles import Role
-from liuyan.api.identity.secrets import digest_of, new_secret
+from liuyan.api.identity.secrets import digest_of, new_secret, new_token
 from liuyan.store.sessions import Session, add_session
+from liuyan.store.tokens import add_token
 from tests.api.conftest import Api
-from tests.api.people import Person, add_person, csrf_token
+from tests.api.people import Person, add_person, session_headers
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -73,12 +74,14 @@ ROUTES: dict[str, str] = {
     "POST /api/v1/models/{number}/activate": ADMIN,
     "GET /api/v1/account": SIGNED_IN,
     "PATCH /api/v1/account": USER,
+    "POST /api/v1/account/confirm": USER,
     "POST /api/v1/account/password": SIGNED_IN,
     "GET /api/v1/account/sessions": USER,
     "DELETE /api/v1/account/sessions": USER,
     "DELETE /api/v1/account/sessions/{id}": USER,
     "GET /api/v1/account/tokens": USER,
     "POST /api/v1/account/tokens": USER,
+    "DELETE /api/v1/account/tokens": USER,
     "DELETE /api/v1/account/tokens/{number}": USER,
     "GET /api/v1/users": ADMIN,
     "POST /api/v1/users": ADMIN,
@@ -89,6 +92,9 @@ ROUTES: dict[str, str] = {
     "POST /api/v1/users/{number}/enable": ADMIN,
     "POST /api/v1/users/{number}/reset-password": ADMIN,
     "POST /api/v1/users/{number}/sign-out": ADMIN,
+    "GET /api/v1/users/{number}/tokens": ADMIN,
+    "DELETE /api/v1/users/{number}/tokens": ADMIN,
+    "DELETE /api/v1/users/{number}/tokens/{token}": ADMIN,
     "GET /api/v1/audit": ADMIN,
     # The pages.
     "GET /admin/static/{path}": EVERYBODY,
@@ -98,6 +104,8 @@ ROUTES: dict[str, str] = {
     "GET /admin/sign-up": EVERYBODY,
     "POST /admin/sign-up": EVERYBODY,
     "POST /admin/logout": EVERYBODY,  # It leads to the sign-in page, whoever asks.
+    "GET /admin/confirm": USER,
+    "POST /admin/confirm": USER,
     "GET /admin/password": SIGNED_IN,
     "POST /admin/password": SIGNED_IN,
     "GET /admin/": USER,
@@ -123,6 +131,7 @@ ROUTES: dict[str, str] = {
     "POST /admin/account/details": USER,
     "POST /admin/account/sessions/end": USER,
     "POST /admin/account/tokens": USER,
+    "POST /admin/account/tokens/revoke": USER,
     "POST /admin/account/tokens/{number:int}/revoke": USER,
     "GET /admin/users": ADMIN,
     "GET /admin/users/new": ADMIN,
@@ -130,11 +139,41 @@ ROUTES: dict[str, str] = {
     "GET /admin/users/{number:int}": ADMIN,
     "POST /admin/users/{number:int}": ADMIN,
     "POST /admin/users/{number:int}/{action:str}": ADMIN,
+    "POST /admin/users/{number:int}/tokens/{token:int}/revoke": ADMIN,
     "GET /admin/audit": ADMIN,
     "GET /admin/audit/export.csv": ADMIN,
 }
+# What a token may not do whatever its role, and what a session may only do once it is confirmed. Pages take no token at
+# all; their forms that need a confirmed session are in tests/api/test_confirmation.py.
+SESSION, CONFIRMED = "session", "confirmed session"
+NEEDS: dict[str, str] = {
+    "POST /api/v1/account/confirm": SESSION,
+    "POST /api/v1/account/password": SESSION,
+    "DELETE /api/v1/account/sessions": SESSION,
+    "DELETE /api/v1/account/sessions/{id}": SESSION,
+    "POST /api/v1/account/tokens": CONFIRMED,
+    "DELETE /api/v1/account/tokens": SESSION,
+    "DELETE /api/v1/account/tokens/{number}": SESSION,
+    "POST /api/v1/users": CONFIRMED,
+    "PATCH /api/v1/users/{number}": CONFIRMED,
+    "POST /api/v1/users/{number}/approve": CONFIRMED,
+    "POST /api/v1/users/{number}/disable": CONFIRMED,
+    "POST /api/v1/users/{number}/enable": CONFIRMED,
+    "POST /api/v1/users/{number}/reset-password": CONFIRMED,
+    "POST /api/v1/users/{number}/sign-out": SESSION,
+    "DELETE /api/v1/users/{number}/tokens": SESSION,
+    "DELETE /api/v1/users/{number}/tokens/{token}": SESSION,
+    "POST /admin/users/new": CONFIRMED,
+}
 # What stands for the parts of a path: nothing that there is, so that nothing is changed.
-SAMPLES = {"number": "999999", "id": "0" * 64, "platform": "forum", "action": "nothing", "path": "nothing.txt"}
+SAMPLES = {
+    "number": "999999",
+    "token": "999999",
+    "id": "0" * 64,
+    "platform": "forum",
+    "action": "nothing",
+    "path": "nothing.txt",
+}
 
 
 class Kind(StrEnum):
@@ -149,12 +188,21 @@ class Kind(StrEnum):
     ADMIN = "admin"
 
 
+class Credential(StrEnum):
+    """What a request comes with."""
+
+    TOKEN = "token"
+    UNCONFIRMED = "unconfirmed session"
+    CONFIRMED = "confirmed session"
+
+
 @dataclass(frozen=True)
 class Asker:
     """Somebody of a kind, and what signs them in; nobody has no person."""
 
     kind: Kind
     person: Person | None
+    credential: Credential
 
 
 def test_every_route_stands_in_the_table(api: Api) -> None:
@@ -178,16 +226,17 @@ def routes_of(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[str]:
             yield from (f"{method} {path}" for method in methods - {"HEAD", "OPTIONS"})
 
 
+@pytest.mark.parametrize("credential", Credential)
 @pytest.mark.parametrize("kind", Kind)
-async def test_the_answer_is_as_the_table_says(api: Api, kind: Kind) -> None:
-    asker = Asker(kind, await _person(api, kind))
+async def test_the_answer_is_as_the_table_says(api: Api, kind: Kind, credential: Credential) -> None:
+    asker = Asker(kind, await _person(api, kind), credential)
     wrong = []
     transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://liuyan.test") as client:
         for route, access in ROUTES.items():
             method, path = route.split(" ")
             answer = await _ask(api, client, asker, method, re.sub(r"\{(\w+)[^}]*\}", lambda m: SAMPLES[m[1]], path))
-            if fault := _fault(answer, asker, access, is_page=not path.startswith("/api/")):
+            if fault := _fault(answer, asker, route, access):
                 wrong.append(f"{route}: {fault}")
     assert wrong == []
 
@@ -208,39 +257,52 @@ async def _person(api: Api, kind: Kind) -> Person | None:
 
 
 async def _ask(api: Api, client: httpx.AsyncClient, asker: Asker, method: str, path: str) -> httpx.Response:
-    """A request with a session of its own, since one of the routes ends it."""
-    headers = {csrf.CSRFMiddleware.header_name: csrf_token()}
-    cookies = {csrf.CSRFMiddleware.cookie_name: csrf_token()}
-    if asker.person is not None:
-        cookies[SESSION] = await _new_session(api, asker.person)
-    headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    """A request with a credential of its own, since some of the routes end it."""
+    headers = session_headers("")
+    if asker.person is not None and asker.credential is Credential.TOKEN:
+        headers |= {"Authorization": f"Bearer {await _new_token(api, asker.person)}"}
+    elif asker.person is not None:
+        headers = session_headers(await _new_session(api, asker.person, asker.credential is Credential.CONFIRMED))
     client.cookies.clear()
     return await client.request(method, path, headers=headers)
 
 
-async def _new_session(api: Api, person: Person) -> str:
+async def _new_session(api: Api, person: Person, confirmed: bool) -> str:
     secret, now = new_secret(), api.clock()
+    until, confirmed_at = now + timedelta(days=1), now if confirmed else None
     async with api.store.writing() as session:
-        await add_session(
-            session, Session(digest_of(secret), person.number, now, now, now + timedelta(days=1), None, None)
-        )
+        added = Session(digest_of(secret), person.number, now, now, until, None, None, confirmed_at)
+        await add_session(session, added)
     return secret
 
 
-def _fault(answer: httpx.Response, asker: Asker, access: str, *, is_page: bool) -> str | None:
+async def _new_token(api: Api, person: Person) -> str:
+    token = new_token()
+    async with api.store.writing() as session:
+        await add_token(session, person.number, digest_of(token), "for a route", person.role, api.clock(), None)
+    return token
+
+
+def _fault(answer: httpx.Response, asker: Asker, route: str, access: str) -> str | None:
     """What is wrong with an answer; None when it is as it should be."""
     if answer.status_code >= 500:
         return f"{answer.status_code} {answer.text[:300]}"
     found = _outcome(answer)
-    wanted = _wanted(asker, access, is_page)
+    wanted = _wanted(asker, route, access)
     return None if found == wanted else f"{found} instead of {wanted}"
 
 
-def _wanted(asker: Asker, access: str, is_page: bool) -> str:
+def _wanted(asker: Asker, route: str, access: str) -> str:
+    is_page = "/api/" not in route
     if access == EVERYBODY:
         return "allowed"
-    if asker.kind in (Kind.NOBODY, Kind.WAITING, Kind.DISABLED):
+    token = asker.credential is Credential.TOKEN
+    if asker.kind in (Kind.NOBODY, Kind.WAITING, Kind.DISABLED) or (is_page and token):
         return "sign in" if is_page else "401"
+    if token and asker.kind is Kind.ONE_USE:
+        return "401"
+    if (needed := NEEDS.get(route)) and (token or asker.credential.value != needed == CONFIRMED):
+        return "403"
     if access == SIGNED_IN:
         return "allowed"
     if asker.kind is Kind.ONE_USE:

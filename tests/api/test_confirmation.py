@@ -1,0 +1,383 @@
+"""Confirmed sessions, and the recovery of an account whose token, session or password somebody stole."""
+
+import asyncio
+
+import httpx2 as httpx
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import select, update
+
+from liuyan.api.identity import sign_in as signing_in
+from liuyan.api.identity import tokens
+from liuyan.api.identity.confirmation import VALID_FOR
+from liuyan.api.identity.cookies import SESSION
+from liuyan.api.identity.csrf import COOKIE, HEADER
+from liuyan.api.identity.passwords import Verdict
+from liuyan.api.identity.roles import Role
+from liuyan.store.admin_tables import api_tokens, sessions, users
+from liuyan.store.audit import Actor
+from tests.api.conftest import Api
+from tests.api.people import HASH, PASSWORD, Person, add_person, csrf_token, session_headers
+from tests.api.test_accounts import GOOD, changes
+from tests.api.test_accounts import contacts_kept as contacts_kept
+from tests.api.test_comments import problem
+from tests.api.test_sign_in import begin_window, browser, sentence, sign_in, token_of
+
+pytestmark = pytest.mark.timeout(60)
+CONFIRM = "/api/v1/account/confirm"
+TOKENS = "/api/v1/account/tokens"
+WANTED = {"name": "export", "role": "user"}
+
+
+def as_page(client: httpx.AsyncClient, person: Person) -> None:
+    """Give a client the cookies of a person's session and the header of our pages."""
+    client.cookies.clear()
+    client.cookies.update(person.cookies)
+    client.headers[HEADER] = csrf_token()
+
+
+async def is_known(api: Api, headers: dict[str, str]) -> bool:
+    return (await api.anonymous.get("/api/v1/account", headers=headers)).status_code == 200
+
+
+async def confirmed_seconds(client: httpx.AsyncClient) -> int:
+    seconds: int = (await client.get("/api/v1/account")).json()["confirmed_seconds"]
+    return seconds
+
+
+async def test_a_session_is_confirmed_for_fifteen_minutes(api: Api) -> None:
+    async with browser(api) as client:
+        await sign_in(client, "admin")
+        client.headers[HEADER] = client.cookies[COOKIE]
+        assert 890 <= await confirmed_seconds(client) <= 900
+        assert (await client.post(TOKENS, json=WANTED)).status_code == 201
+        api.clock.ahead += VALID_FOR
+        found = problem(await client.post(TOKENS, json=WANTED), 403)
+        assert found["code"] == "confirmation_required"
+        assert "15 minutes" in found["detail"]
+        assert await confirmed_seconds(client) == 0
+        assert (await client.post(CONFIRM, json={"password": PASSWORD})).status_code == 204
+        assert (await client.post(TOKENS, json=WANTED)).status_code == 201
+    assert [action for action, _, _ in await changes(api)] == [
+        "session.sign_in",
+        "token.create",
+        "session.confirm",
+        "token.create",
+    ]
+
+
+async def test_a_confirmation_changes_the_cookie_so_that_a_stolen_one_is_not_confirmed(api: Api) -> None:
+    person = await add_person(api.store, "小王", Role.ADMIN, now=api.clock(), confirmed=False)
+    async with browser(api) as client:
+        as_page(client, person)
+        assert problem(await client.post(TOKENS, json=WANTED), 403)["code"] == "confirmation_required"
+        answer = await client.post(CONFIRM, json={"password": PASSWORD})
+        assert answer.status_code == 204
+        [cookie] = answer.headers.get_list("set-cookie")
+        assert cookie.startswith(f"{SESSION}=")
+        assert "HttpOnly" in cookie
+        renewed = cookie.split(";")[0].partition("=")[2]
+    assert not await is_known(api, session_headers(person.session))
+    listed = (await api.anonymous.get("/api/v1/account/sessions", headers=session_headers(renewed))).json()["items"]
+    assert [session["current"] for session in listed] == [True]
+    made = await api.anonymous.post(TOKENS, json=WANTED, headers=session_headers(renewed))
+    assert made.status_code == 201
+
+
+async def test_wrong_passwords_count_for_the_session_and_never_lock_its_owner_out(api: Api) -> None:
+    begin_window(api)
+    person = await add_person(api.store, "小王", now=api.clock(), confirmed=False)
+    async with browser(api) as thief:
+        as_page(thief, person)
+        for attempt in range(10):
+            # Changing the password asks for the same thing, and shares the count.
+            path, body = (
+                (CONFIRM, {"password": "a guess"})
+                if attempt % 2
+                else ("/api/v1/account/password", {"current_password": "a guess", "new_password": GOOD})
+            )
+            assert problem(await thief.post(path, json=body), 422)["code"] == "wrong_password"
+        refused = problem(await thief.post(CONFIRM, json={"password": PASSWORD}), 429)
+        assert refused["code"] == "too_many_tries"
+    async with browser(api, client="198.51.100.200") as owner:
+        assert (await sign_in(owner, "小王")).status_code == 303
+        owner.headers[HEADER] = owner.cookies[COOKIE]
+        assert (await owner.post(CONFIRM, json={"password": PASSWORD})).status_code == 204
+
+
+async def test_a_right_password_gives_its_attempts_back(api: Api) -> None:
+    begin_window(api)
+    async with browser(api) as client:
+        await sign_in(client, "admin")
+        client.headers[HEADER] = client.cookies[COOKIE]
+        for _ in range(65):  # More than an address may try in a quarter of an hour.
+            assert (await client.post(CONFIRM, json={"password": PASSWORD})).status_code == 204
+
+
+async def test_two_confirmations_at_once_leave_one_session(api: Api) -> None:
+    person = await add_person(api.store, "小王", now=api.clock(), confirmed=False)
+    headers = session_headers(person.session)
+    answers = await asyncio.gather(
+        *(api.anonymous.post(CONFIRM, json={"password": PASSWORD}, headers=headers) for _ in range(2))
+    )
+    assert sorted(answer.status_code for answer in answers) == [204, 401]
+    async with api.store.reading() as connection:
+        query = select(sessions.c.digest).where(sessions.c.user_number == person.number)
+        assert len((await connection.execute(query)).all()) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/api/v1/account/tokens", WANTED),
+        ("PATCH", "/api/v1/account", {"email": "thief@example.com"}),
+        ("PATCH", "/api/v1/account", {"phone": None}),
+        ("POST", "/api/v1/users", {"name": "thief", "password": GOOD, "role": "admin"}),
+        ("PATCH", "/api/v1/users/{number}", {"role": "admin"}),
+        ("PATCH", "/api/v1/users/{number}", {"email": "thief@example.com"}),
+        ("PATCH", "/api/v1/users/{number}", {"name": "thief"}),
+        ("POST", "/api/v1/users/{number}/reset-password", None),
+        ("POST", "/api/v1/users/{number}/disable", None),
+        ("POST", "/api/v1/users/{number}/enable", None),
+        ("POST", "/api/v1/users/{number}/approve", None),
+    ],
+)
+async def test_what_keeps_access_needs_a_confirmed_session(
+    api: Api, method: str, path: str, body: dict[str, str] | None
+) -> None:
+    thief = await add_person(api.store, "小王", Role.ADMIN, now=api.clock(), confirmed=False)
+    other = await add_person(api.store, "小李", now=api.clock())
+    place = path.format(number=other.number)
+    unconfirmed = await api.anonymous.request(method, place, json=body, headers=session_headers(thief.session))
+    assert problem(unconfirmed, 403)["code"] == "confirmation_required"
+    by_token = await api.anonymous.request(method, place, json=body, headers=thief.bearer)
+    assert problem(by_token, 403)["code"] == "session_required"
+    assert await changes(api) == []
+
+
+async def test_the_language_needs_no_confirmation(api: Api) -> None:
+    person = await add_person(api.store, "小王", now=api.clock(), confirmed=False)
+    for headers in (session_headers(person.session), person.bearer):
+        changed = await api.anonymous.patch("/api/v1/account", json={"language": "en"}, headers=headers)
+        assert changed.status_code == 200
+
+
+async def test_a_form_leaves_the_contacts_that_were_not_edited_as_they_are(api: Api, contacts_kept: None) -> None:
+    """Saving the language neither needs a confirmation nor removes what no key decrypts any more."""
+    person = await add_person(api.store, "小王", now=api.clock())
+    as_admin = f"/api/v1/users/{person.number}"
+    kept = await api.page.patch(as_admin, json={"phone": "13800138000", "email": "w@example.com"})
+    assert kept.status_code == 200
+    settings = api.services.settings
+    lost = settings.model_copy(update={"contact_key": SecretStr("another key " * 4)})
+    object.__setattr__(api.services, "settings", lost)
+    api.clock.ahead += VALID_FOR
+    async with browser(api) as client:
+        client.cookies.set(SESSION, person.session)
+        token = await token_of(client, "/admin/account")
+        form = {"csrftoken": token, "phone": "", "email": "", "language": "en"}
+        assert (await client.post("/admin/account/details", data=form)).status_code == 303
+    object.__setattr__(api.services, "settings", settings)
+    found = (await api.client.get(as_admin)).json()
+    assert (found["phone"], found["email"], found["language"]) == ("13800138000", "w@example.com", "en")
+
+
+FORMS = [
+    ("/admin/account/details", {"email": "thief@example.com"}),
+    ("/admin/account/tokens", {"token_name": "x", "role": "user", "days": "7"}),
+    ("/admin/users/new", {"name": "thief", "role": "admin", "password": GOOD, "password_again": GOOD}),
+    ("/admin/users/{number}", {"name": "小李", "role": "admin"}),
+    ("/admin/users/{number}/approve", {}),
+    ("/admin/users/{number}/enable", {}),
+    ("/admin/users/{number}/disable", {}),
+    ("/admin/users/{number}/reset-password", {}),
+]
+
+
+@pytest.mark.parametrize(("path", "form"), FORMS)
+async def test_a_form_that_gives_access_is_shown_again_until_the_session_is_confirmed(
+    api: Api, contacts_kept: None, path: str, form: dict[str, str]
+) -> None:
+    person = await add_person(api.store, "小王", Role.ADMIN, now=api.clock(), confirmed=False)
+    other = await add_person(api.store, "小李", now=api.clock())
+    async with browser(api) as client:
+        client.cookies.set(SESSION, person.session)
+        token = await token_of(client, "/admin/account")
+        answer = await client.post(path.format(number=other.number), data={**form, "csrftoken": token})
+        assert answer.status_code == 403
+        assert sentence(answer).startswith("Confirm your password first")
+        assert 'href="/admin/confirm?next=%2Fadmin%2F' in answer.text
+        # What was typed is still there, passwords excepted.
+        assert all(value in answer.text for name, value in form.items() if not name.startswith("password"))
+        assert GOOD not in answer.text
+    assert await changes(api) == []
+
+
+async def test_without_scripts_a_page_of_its_own_confirms(api: Api) -> None:
+    person = await add_person(api.store, "小王", now=api.clock(), confirmed=False)
+    async with browser(api) as client:
+        client.cookies.set(SESSION, person.session, domain="liuyan.test")
+        token = await token_of(client, "/admin/confirm?next=/admin/account")
+        wrong = await client.post(
+            "/admin/confirm?next=/admin/account", data={"csrftoken": token, "password": "a guess"}
+        )
+        assert (wrong.status_code, sentence(wrong)) == (422, "Wrong password.")
+        assert "a guess" not in wrong.text
+        away = await client.post("/admin/confirm?next=//evil.example", data={"csrftoken": token, "password": PASSWORD})
+        assert (away.status_code, away.headers["location"]) == (303, "/admin/")
+        assert await confirmed_seconds(client) > 0
+
+
+async def test_a_token_opens_no_page(api: Api) -> None:
+    page = await api.client.get("/admin/users")
+    assert (page.status_code, page.headers["location"]) == (303, "/admin/login?next=%2Fadmin%2Fusers")
+    # Nor does it borrow the session that the same request brings.
+    both = await api.page.get("/admin/users", headers=api.admin.bearer)
+    assert both.status_code == 303
+    assert (await api.page.get("/admin/users")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "detail"),
+    [
+        ("reset-password", {"sessions_ended": 1, "tokens_revoked": 1}),
+        ("disable", {"sessions_ended": 1, "tokens_revoked": 1}),
+    ],
+)
+async def test_a_reset_and_a_disabling_end_everything(api: Api, action: str, detail: dict[str, int]) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+    assert (await api.page.post(f"/api/v1/users/{person.number}/{action}")).status_code == 200
+    assert not await is_known(api, person.bearer)
+    assert not await is_known(api, session_headers(person.session))
+    [(_, number, told)] = await changes(api)
+    assert (number, told) == (str(person.number), detail)
+    assert await unrevoked(api, person.number) == 0
+
+
+async def test_a_lesser_role_revokes_tokens_even_if_it_is_given_back(api: Api) -> None:
+    person = await add_person(api.store, "小王", Role.ADMIN, now=api.clock())
+    place = f"/api/v1/users/{person.number}"
+    await api.page.patch(place, json={"role": "admin"})
+    assert await unrevoked(api, person.number) == 1  # The same role, or a greater one, revokes nothing.
+    for role in ("reviewer", "admin"):
+        assert (await api.page.patch(place, json={"role": role})).json()["role"] == role
+    assert not await is_known(api, person.bearer)
+
+
+async def unrevoked(api: Api, number: int) -> int:
+    async with api.store.reading() as connection:
+        query = select(api_tokens.c.number).where(api_tokens.c.user_number == number, api_tokens.c.revoked_at.is_(None))
+        return len((await connection.execute(query)).all())
+
+
+@pytest.mark.parametrize(("field", "left"), [({}, 0), ({"revoke_tokens": True}, 0), ({"revoke_tokens": False}, 1)])
+async def test_a_changed_password_revokes_tokens_unless_told_otherwise(
+    api: Api, field: dict[str, bool], left: int
+) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+    body = {"current_password": PASSWORD, "new_password": GOOD, **field}
+    headers = session_headers(person.session)
+    assert (await api.anonymous.post("/api/v1/account/password", json=body, headers=headers)).status_code == 204
+    assert await unrevoked(api, person.number) == left
+    [(action, _, told)] = await changes(api)
+    assert (action, told.get("tokens_revoked")) == ("user.change_password", None if left else 1)
+
+
+@pytest.mark.parametrize(("form", "left"), [({}, 0), ({"keep_tokens": "on"}, 1)])
+async def test_the_page_asks_what_happens_to_tokens(api: Api, form: dict[str, str], left: int) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+    async with browser(api) as client:
+        client.cookies.set(SESSION, person.session)
+        page = await client.get("/admin/password")
+        assert "Keep my tokens (1)" in page.text
+        token = await token_of(client, "/admin/password")
+        new = {"current_password": PASSWORD, "new_password": GOOD, "new_password_again": GOOD}
+        answer = await client.post("/admin/password", data={**new, **form, "csrftoken": token})
+        assert answer.status_code == 303
+    assert await unrevoked(api, person.number) == left
+
+
+@pytest.mark.parametrize(("query", "left"), [("", 1), ("?revoke_tokens=true", 0)])
+async def test_signing_out_everywhere_revokes_tokens_when_asked(api: Api, query: str, left: int) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+    own = await api.anonymous.delete(f"/api/v1/account/sessions{query}", headers=session_headers(person.session))
+    assert own.json() == {"sessions_ended": 0, "tokens_revoked": 1 - left}
+    ended = await api.page.post(f"/api/v1/users/{person.number}/sign-out{query}")
+    assert ended.json() == {"sessions_ended": 1, "tokens_revoked": 0}
+    assert await unrevoked(api, person.number) == left
+
+
+async def test_admins_see_and_revoke_the_tokens_of_others(api: Api) -> None:
+    person = await add_person(api.store, "小王", Role.REVIEWER, now=api.clock())
+    place = f"/api/v1/users/{person.number}/tokens"
+    assert await is_known(api, person.bearer)
+    [token] = (await api.client.get(place)).json()["items"]
+    assert (token["name"], token["role"], token["used_at"] is not None) == ("for tests", "reviewer", True)
+    # A token is revoked under its owner's number alone.
+    foreign = await api.page.delete(f"/api/v1/users/{api.admin.number}/tokens/{token['number']}")
+    assert problem(foreign, 404)["code"] == "no_token"
+    assert (await api.page.delete(f"{place}/{token['number']}")).status_code == 204
+    assert not await is_known(api, person.bearer)
+    made = await api.anonymous.post(TOKENS, json=WANTED, headers=session_headers(person.session))
+    assert (await api.page.delete(place)).json() == {"tokens_revoked": 1}
+    assert not await is_known(api, {"Authorization": f"Bearer {made.json()['secret']}"})
+    assert (await api.page.delete("/api/v1/users/999999/tokens")).status_code == 404
+    assert (await api.client.get("/api/v1/users/999999/tokens")).status_code == 404
+    assert [(action, told) for action, _, told in await changes(api) if "create" not in action] == [
+        ("token.revoke", {"name": "for tests", "owner": person.number}),
+        ("user.revoke_tokens", {"tokens_revoked": 1}),
+    ]
+
+
+async def test_people_revoke_all_their_tokens(api: Api) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+    revoked = await api.anonymous.delete(TOKENS, headers=session_headers(person.session))
+    assert revoked.json() == {"tokens_revoked": 1}
+    assert not await is_known(api, person.bearer)
+    assert await is_known(api, api.admin.bearer)
+
+
+async def test_answers_with_secrets_are_stored_nowhere(api: Api) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+    for answer in (
+        await api.page.post(TOKENS, json=WANTED),
+        await api.page.post(f"/api/v1/users/{person.number}/reset-password"),
+        await api.page.post(CONFIRM, json={"password": PASSWORD}),
+    ):
+        assert answer.is_success
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_password_reset_while_somebody_signs_in_keeps_them_out(api: Api) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+
+    class Slow:
+        """Compares as ever; meanwhile the password is reset, and its old hash is one to be made again."""
+
+        async def verify(self, stored: str | None, password: str) -> Verdict:
+            async with api.store.writing() as session:
+                change = update(users).where(users.c.number == person.number).values(password_hash="reset meanwhile")
+                await session.connection.execute(change)
+            return Verdict(True, HASH)
+
+    object.__setattr__(api.services, "passwords", Slow())
+    with pytest.raises(signing_in.ProblemError, match="Name or password is wrong"):
+        await signing_in.sign_in(api.services, signing_in.Browser(None, None), "小王", PASSWORD)
+    async with api.store.reading() as connection:
+        stored = select(users.c.password_hash).where(users.c.number == person.number)
+        assert (await connection.execute(stored)).scalar_one() == "reset meanwhile"
+
+
+async def test_a_token_is_not_created_for_a_session_that_has_ended(api: Api) -> None:
+    """As when a reset commits between the check of the session and the creation of the token."""
+    person = await add_person(api.store, "小王", now=api.clock())
+    new = tokens.NewToken("export", Role.USER, 1)
+    actor = Actor(person.number, person.name, "session", None)
+    with pytest.raises(tokens.ProblemError) as ended:
+        await tokens.create(api.services, actor, person.number, new, within=b"\0" * 32)
+    assert ended.value.code == "not_signed_in"
+    await api.page.post(f"/api/v1/users/{person.number}/reset-password")
+    with pytest.raises(tokens.ProblemError) as refused:
+        await tokens.create(api.services, actor, person.number, new)
+    assert refused.value.code == "account_without_tokens"
+    assert await unrevoked(api, person.number) == 0
