@@ -242,3 +242,44 @@ async def test_the_audit_log_is_filtered_and_read_in_pages(store: Store) -> None
     assert second.next is None
     assert second.items[0].detail == {"n": [1, "二"]}
     assert (second.items[0].user_name, second.items[0].via, second.items[0].address) == ("安娜", "session", "192.0.2.7")
+
+
+async def test_a_session_is_confirmed_under_another_digest(store: Store) -> None:
+    user = await add(store, "anna")
+    await add_session(store, user, DIGEST)
+    later = NOW + timedelta(minutes=1)
+    async with store.writing() as session:
+        assert not await sessions.confirm_session(session, user + 1, DIGEST, OTHER, later)
+        assert await sessions.lock_session(session, user, DIGEST)
+        assert not await sessions.lock_session(session, user + 1, DIGEST)
+        assert await sessions.confirm_session(session, user, DIGEST, OTHER, later)
+        assert not await sessions.confirm_session(session, user, DIGEST, OTHER, later)
+    async with store.reading() as connection:
+        assert await sessions.find_session(connection, DIGEST, later, IDLE) is None
+        found = await sessions.find_session(connection, OTHER, later, IDLE)
+    assert found is not None
+    assert (found.session.confirmed_at, found.session.created_at) == (later, NOW)
+
+
+async def test_all_tokens_of_an_account_are_revoked_and_no_other(store: Store) -> None:
+    owner, other = await add(store, "anna"), await add(store, "bob")
+    async with store.writing() as session:
+        for user, digest in ((owner, b"1" * 32), (owner, b"2" * 32), (other, b"3" * 32)):
+            await tokens.add_token(session, user, digest, "export", "user", NOW, None)
+        assert await tokens.revoke_tokens(session, owner, NOW) == 2
+        assert await tokens.revoke_tokens(session, owner, NOW) == 0
+    async with store.reading() as connection:
+        assert await tokens.list_tokens(connection, owner) == []
+        assert len(await tokens.list_tokens(connection, other)) == 1
+
+
+async def test_a_password_is_locked_only_under_its_hash(store: Store) -> None:
+    user = await add(store, "anna")
+    async with store.reading() as connection:
+        assert await accounts.find_password_hash(connection, user) == "hash"
+        assert await accounts.find_password_hash(connection, user + 1) is None
+    async with store.writing() as session:
+        assert await accounts.lock_password(session, user, "another hash") is None
+        locked = await accounts.lock_password(session, user, "hash")
+    assert locked is not None
+    assert locked.number == user

@@ -3,11 +3,12 @@
 import asyncio
 import sys
 from asyncio.subprocess import PIPE
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Connection, inspect, select, text
 
-from liuyan.store.admin_tables import metadata
+from liuyan.store.admin_tables import api_tokens, metadata, sessions
 from liuyan.store.audit import Actor
 from liuyan.store.batch import Label
 from liuyan.store.check import recount_sums
@@ -82,6 +83,56 @@ async def test_comments_that_are_there_get_right_values(every_database_url: str)
     assert (comment.review_label, comment.audit_rank) == (None, None)
 
 
+PEOPLE_BEFORE = [
+    ("an admin", "admin", "active"),
+    ("a reviewer who was an admin", "reviewer", "active"),
+    ("a user who was a reviewer", "user", "active"),
+    ("disabled", "admin", "disabled"),
+]
+
+
+def _people_before() -> Iterator[str]:
+    """Accounts with a token of each role, and a session."""
+    for number, (name, role, state) in enumerate(PEOPLE_BEFORE, 1):
+        yield (
+            "INSERT INTO users (number, name, name_folded, password_hash, role, state, created_at, password_changed_at)"
+            f" VALUES ({number}, '{name}', '{name}', 'hash', '{role}', '{state}', {TIME}, {TIME})"
+        )
+        for kind in ("user", "reviewer", "admin"):
+            yield (
+                "INSERT INTO api_tokens (digest, user_number, name, role, created_at)"
+                f" VALUES ('{number} {kind}', {number}, '{name}', '{kind}', {TIME})"
+            )
+    yield (
+        "INSERT INTO sessions (digest, user_number, created_at, seen_at, expires_at)"
+        f" VALUES ('a session', 1, {TIME}, {TIME}, {TIME})"
+    )
+
+
+async def test_tokens_that_outlived_access_are_revoked_and_open_sessions_are_not_confirmed(
+    every_database_url: str,
+) -> None:
+    async with Store.open(every_database_url) as store:
+        await migrate(store.engine, lambda step: None, to="0005")
+        async with store.engine.begin() as connection:
+            for statement in _people_before():
+                await connection.execute(text(statement))
+        await migrate(store.engine, lambda step: None)
+        async with store.reading() as connection:
+            query = select(api_tokens.c.user_number, api_tokens.c.role).where(api_tokens.c.revoked_at.is_(None))
+            left = (await connection.execute(query.order_by(api_tokens.c.number))).all()
+            confirmed = (await connection.execute(select(sessions.c.confirmed_at))).scalars().all()
+    assert [tuple(row) for row in left] == [
+        (1, "user"),
+        (1, "reviewer"),
+        (1, "admin"),
+        (2, "user"),
+        (2, "reviewer"),
+        (3, "user"),
+    ]
+    assert confirmed == [None]
+
+
 async def test_sums_are_filled_from_what_is_there(every_database_url: str) -> None:
     async with await ready_store(every_database_url) as store:
         feed = await feed_of(store)
@@ -93,6 +144,7 @@ async def test_sums_are_filled_from_what_is_there(every_database_url: str) -> No
         kept = (await read_contents(store)).sums
         async with store.engine.begin() as connection:
             await connection.execute(text("DROP TABLE count_sums"))
+            await connection.execute(text("ALTER TABLE sessions DROP COLUMN confirmed_at"))
             await connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
         await migrate(store.engine, lambda step: None)
         assert (await read_contents(store)).sums == kept

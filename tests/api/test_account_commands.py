@@ -1,0 +1,155 @@
+"""`liuyan api` on accounts: what scripts do in place of the REST API, which lets no token change an account."""
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from liuyan.api.identity.roles import Role
+from liuyan.api.identity.secrets import digest_of
+from liuyan.store import accounts, audit, tokens
+from liuyan.store.audit import JSON, AuditFilter
+from liuyan.store.migrate import migrate
+from liuyan.store.store import Store
+from tests.api.people import Person, add_person
+
+pytestmark = pytest.mark.timeout(120)
+
+
+class Database:
+    """A migrated database with an admin and a reviewer, and the command run on it."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self.folder = folder
+        self.people = asyncio.run(self._fill())
+
+    async def _fill(self) -> dict[str, Person]:
+        async with Store.open(self.url) as store:
+            await migrate(store.engine, lambda step: None)
+            names = (("小管", Role.ADMIN), ("小审", Role.REVIEWER))
+            return {name: await add_person(store, name, role, now=datetime.now(UTC)) for name, role in names}
+
+    def run(self, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+        """Run `liuyan api` with these arguments."""
+        foreign = {key: value for key, value in os.environ.items() if not key.startswith("LIUYAN_")}
+        keys = {"LIUYAN_DATABASE_URL": self.url, "LIUYAN_SECRET_KEY": "a secret that signs forms in tests", **settings}
+        return subprocess.run(
+            [sys.executable, "-m", "liuyan", "api", *arguments],
+            env={**foreign, **keys},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def done(self, *arguments: str) -> str:
+        """What a command that succeeds prints."""
+        process = self.run(*arguments)
+        assert process.returncode == 0, process.stderr
+        return process.stdout
+
+    def user(self, name: str) -> accounts.User:
+        """An account."""
+
+        async def find() -> accounts.User:
+            async with Store.open(self.url) as store, store.reading() as connection:
+                found = await accounts.find_credentials(connection, name)
+            assert found is not None
+            return found[0]
+
+        return asyncio.run(find())
+
+    def has(self, token: str) -> bool:
+        """Whether a token is valid."""
+
+        async def find() -> bool:
+            async with Store.open(self.url) as store, store.reading() as connection:
+                return await tokens.find_token(connection, digest_of(token), datetime.now(UTC)) is not None
+
+        return asyncio.run(find())
+
+    def changes(self) -> list[tuple[str, str, dict[str, JSON]]]:
+        """What the audit log holds, the oldest first."""
+
+        async def read() -> list[tuple[str, str, dict[str, JSON]]]:
+            async with Store.open(self.url) as store, store.reading() as connection:
+                page = await audit.list_records(connection, AuditFilter(), None, 100)
+            return [(one.action, one.via, dict(one.detail)) for one in reversed(page.items)]
+
+        return asyncio.run(read())
+
+
+@pytest.fixture
+def database(sqlite_url: str, tmp_path: Path) -> Database:
+    return Database(sqlite_url, tmp_path)
+
+
+def test_a_reset_prints_the_password_alone_and_ends_everything(database: Database) -> None:
+    done = database.run("reset-password", "小审")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}\n", done.stdout)
+    assert done.stderr == "小审 must change this password at the next sign-in:\n"
+    assert database.user("小审").must_change_password
+    assert not database.has(database.people["小审"].token)
+    assert database.changes() == [("user.reset_password", "command", {"sessions_ended": 1, "tokens_revoked": 1})]
+
+
+def test_a_reset_that_cannot_finish_changes_nothing(database: Database) -> None:
+    done = database.run("reset-password", "小审", LIUYAN_SECRET_KEY="")
+    assert done.returncode != 0
+    assert "LIUYAN_SECRET_KEY" in done.stderr
+    assert not database.user("小审").must_change_password
+
+
+def test_accounts_are_disabled_and_enabled_without_their_old_tokens(database: Database) -> None:
+    assert database.done("disable", "小审") == "The account 小审 is disabled.\n"
+    assert database.user("小审").state == "disabled"
+    assert database.done("enable", "小审") == "The account 小审 can sign in again.\n"
+    assert database.user("小审").state == "active"
+    assert not database.has(database.people["小审"].token)
+    again = database.run("enable", "小审")
+    assert (again.returncode, again.stderr.startswith("liuyan: The account 小审 is active")) == (1, True)
+
+
+def test_a_lesser_role_revokes_tokens(database: Database) -> None:
+    assert database.done("set-role", "小审", "user") == "The account 小审 has the role user.\n"
+    assert not database.has(database.people["小审"].token)
+    last = database.run("set-role", "小管", "user")
+    assert last.returncode == 1
+    assert last.stderr == "liuyan: This is the last administrator: make another one first.\n"
+
+
+def test_tokens_are_created_and_revoked(database: Database) -> None:
+    token = database.done("create-token", "小审", "nightly export", "--role", "reviewer", "--days", "7").strip()
+    assert database.has(token)
+    above = database.run("create-token", "小审", "x", "--role", "admin")
+    assert (above.returncode, above.stdout) == (1, "")
+    assert above.stderr == "liuyan: A token cannot have the role admin: its account has reviewer.\n"
+    assert database.run("create-token", "小审", " ").returncode == 1
+    assert database.done("revoke-tokens", "小审") == "Tokens of 小审 that were revoked: 2\n"
+    assert not database.has(token)
+    assert [action for action, _, _ in database.changes()] == ["token.create", "user.revoke_tokens"]
+
+
+def test_an_account_is_created_with_a_password_for_one_use(database: Database) -> None:
+    done = database.run("create-user", "小新", "--role", "reviewer")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}\n", done.stdout)
+    made = database.user("小新")
+    assert (made.role, made.state, made.must_change_password) == ("reviewer", "active", True)
+
+
+def test_a_name_that_nobody_has_is_one_sentence(database: Database) -> None:
+    for command in (("disable",), ("enable",), ("approve",), ("reset-password",), ("revoke-tokens",)):
+        done = database.run(*command, "小无")
+        assert done.returncode == 1
+        assert done.stderr == (
+            "liuyan: There is no account named '小无': check the list under People in the admin app.\n"
+        )
