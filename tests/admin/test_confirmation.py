@@ -1,0 +1,206 @@
+"""The password once more: a dialog that keeps the form and goes on, and what admins and people do about tokens."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import Page, Route, expect
+from sqlalchemy import update
+
+from liuyan.api.identity.roles import Role
+from liuyan.api.identity.secrets import digest_of, new_token
+from liuyan.store.admin_tables import sessions
+from liuyan.store.tokens import add_token, list_tokens
+from tests.admin.conftest import PASSWORD, Site, Visits
+from tests.admin.looking import NARROW, check_accessibility, shot
+from tests.admin.test_accounts import GOOD, REFUSED, accept
+
+pytestmark = pytest.mark.timeout(180)
+DIALOG = "#confirm-password"
+
+
+async def confirm(page: Page, password: str = PASSWORD) -> None:
+    """Answer the dialog."""
+    await page.get_by_label("您的密码", exact=True).fill(password)
+    await page.get_by_role("button", name="确认", exact=True).click()
+
+
+async def add_tokens(site: Site, number: int, *names: str) -> None:
+    async with site.store.writing() as session:
+        for name in names:
+            digest, now = digest_of(new_token()), site.services.now()
+            await add_token(session, number, digest, name, "user", now, now + timedelta(days=90))
+
+
+async def names_of_tokens(site: Site, number: int) -> list[str]:
+    async with site.store.reading() as connection:
+        return [token.name for token in await list_tokens(connection, number)]
+
+
+async def test_the_dialog_keeps_the_form_and_goes_on(visits: Visits) -> None:
+    visits.allow(REFUSED)
+    admin = await visits.open(Role.ADMIN, "/admin/users/new", confirmed=False)
+    await admin.get_by_label("账号名").fill("小新")
+    await admin.get_by_label("审核员").check()
+    await admin.get_by_label("密码", exact=True).fill(GOOD)
+    await admin.get_by_label("再输入一遍").fill(GOOD)
+    await admin.get_by_label("电话（可不填）").fill("13800138000")
+    await admin.get_by_role("button", name="建立账号").click()
+    await expect(admin.locator(DIALOG)).to_be_visible()
+    assert await admin.evaluate("document.activeElement.id") == "own_password"
+    await shot(admin, "confirm")
+    await check_accessibility(admin)
+    await confirm(admin, "不是这个密码")
+    await expect(admin.locator("#confirm-password-problem")).to_have_text("密码错误。")
+    await shot(admin, "confirm-wrong")
+    await check_accessibility(admin)
+    await admin.get_by_label("您的密码", exact=True).fill(PASSWORD)
+    await admin.keyboard.press("Enter")
+    await expect(admin.get_by_role("alert")).to_contain_text("账号已建立")
+    assert await admin.get_by_label("电话（可不填）").input_value() == "13800138000"
+    assert "13800138000" not in admin.url
+    # For the next quarter of an hour nothing is asked.
+    await admin.get_by_label("审核员").check()
+    await admin.get_by_role("button", name="保存").click()
+    await expect(admin.get_by_role("alert")).to_have_text("账号已更新。")
+
+
+async def test_cancelling_sends_nothing_and_keeps_what_was_typed(visits: Visits) -> None:
+    number = await visits.site.add_user("小消", Role.USER)
+    page = await visits.open(number, "/admin/account", confirmed=False)
+    await page.get_by_label("用途").fill("夜间导出")
+    await page.get_by_role("button", name="新建令牌").click()
+    await page.get_by_label("您的密码", exact=True).fill("half a pass")
+    await page.keyboard.press("Escape")
+    await expect(page.locator(DIALOG)).to_be_hidden()
+    assert await page.get_by_label("用途").input_value() == "夜间导出"
+    assert await names_of_tokens(visits.site, number) == []
+    await page.get_by_role("button", name="新建令牌").click()
+    # Nothing is left of what was typed before.
+    assert await page.get_by_label("您的密码", exact=True).input_value() == ""
+    await page.get_by_role("button", name="取消", exact=True).click()
+    await expect(page.locator(DIALOG)).to_be_hidden()
+
+
+async def test_pressing_twice_creates_one_token(visits: Visits) -> None:
+    number = await visits.site.add_user("小双", Role.USER)
+    page = await visits.open(number, "/admin/account", confirmed=False)
+    await page.get_by_label("用途").fill("夜间导出")
+    await page.get_by_role("button", name="新建令牌").dblclick()
+    await page.get_by_label("您的密码", exact=True).fill(PASSWORD)
+    await page.get_by_role("button", name="确认", exact=True).dblclick()
+    await expect(page.locator("#token-secret")).to_be_visible()
+    assert await names_of_tokens(visits.site, number) == ["夜间导出"]
+    # Nor does it when nothing is asked.
+    await page.get_by_label("用途").fill("另一个")
+    await page.get_by_role("button", name="新建令牌").dblclick()
+    await expect(page.get_by_role("cell", name="另一个", exact=True)).to_be_visible()
+    assert await names_of_tokens(visits.site, number) == ["另一个", "夜间导出"]
+
+
+async def test_a_confirmation_that_ends_while_the_form_is_sent_keeps_it(visits: Visits) -> None:
+    """The server's own refusal: the form is shown again, and the next press asks for the password."""
+    visits.allow(REFUSED)
+    number = await visits.site.add_user("小迟", Role.USER)
+    page = await visits.open(number, "/admin/account")
+
+    async def end_confirmation(route: Route) -> None:
+        async with visits.site.store.writing() as session:
+            ended = update(sessions).where(sessions.c.user_number == number).values(confirmed_at=None)
+            await session.connection.execute(ended)
+        await route.continue_()
+
+    await page.route("**/admin/account/tokens", end_confirmation, times=1)
+    await page.get_by_label("用途").fill("夜间导出")
+    await page.get_by_role("button", name="新建令牌").click()
+    await expect(page.locator("#problem")).to_contain_text("请先确认密码")
+    await shot(page, "confirm-expired")
+    await check_accessibility(page)
+    assert await page.get_by_label("用途").input_value() == "夜间导出"
+    await page.get_by_role("button", name="新建令牌").click()
+    await confirm(page)
+    await expect(page.locator("#token-secret")).to_be_visible()
+
+
+async def test_only_changed_contacts_ask_for_the_password(visits: Visits) -> None:
+    number = await visits.site.add_user("Robin2", Role.USER)
+    page = await visits.open(number, "/admin/account", confirmed=False)
+    await page.get_by_label("语言", exact=True).select_option("en")
+    await page.get_by_role("button", name="保存").click()
+    await expect(page.get_by_role("alert")).to_have_text("Your account is changed.")
+    await page.get_by_label("E-mail (optional)").fill("r@example.com")
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.locator(DIALOG)).to_be_visible()
+    await shot(page, "confirm-english")
+    await page.get_by_label("Your password", exact=True).fill(PASSWORD)
+    await page.get_by_role("button", name="Confirm", exact=True).click()
+    await expect(page.get_by_role("alert")).to_have_text("Your account is changed.")
+    assert await page.get_by_label("E-mail (optional)").input_value() == "r@example.com"
+
+
+async def test_an_admin_approves_and_resets_after_a_confirmation(visits: Visits) -> None:
+    visits.allow(REFUSED)
+    number = await visits.site.add_user("小候", Role.USER, state="waiting")
+    admin = await visits.open(Role.ADMIN, "/admin/users?state=waiting", confirmed=False)
+    admin.on("dialog", accept)
+    await admin.get_by_role("button", name=re.compile("批准.*小候")).click()
+    await confirm(admin)
+    await expect(admin.get_by_role("alert")).to_have_text("账号已批准。")
+    other = await visits.open(Role.ADMIN, f"/admin/users/{number}", confirmed=False)
+    other.on("dialog", accept)
+    await other.get_by_role("button", name="重设密码").click()
+    await confirm(other)
+    await expect(other.locator("#temporary-password")).to_be_visible()
+
+
+async def test_an_admin_sees_and_revokes_tokens(visits: Visits) -> None:
+    number = await visits.site.add_user("小程", Role.USER)
+    await add_tokens(visits.site, number, "夜间导出", "报表 <b>", "备份")
+    # Revoking takes access away, so that nothing is asked for.
+    admin = await visits.open(Role.ADMIN, f"/admin/users/{number}", confirmed=False)
+    admin.on("dialog", accept)
+    await shot(admin, "user-tokens")
+    await check_accessibility(admin)
+    await admin.get_by_role("button", name=re.compile("撤销.*报表 <b>")).click()
+    await expect(admin.get_by_role("alert")).to_contain_text("令牌已撤销")
+    assert await names_of_tokens(visits.site, number) == ["备份", "夜间导出"]
+    await admin.get_by_role("button", name="撤销全部令牌").click()
+    await expect(admin.get_by_role("alert")).to_have_text("已撤销该账号的全部令牌。")
+    await expect(admin.get_by_text("此账号没有令牌。")).to_be_visible()
+    assert await names_of_tokens(visits.site, number) == []
+
+
+async def test_people_sign_out_and_change_their_password_with_their_tokens(visits: Visits) -> None:
+    number = await visits.site.add_user("小连", Role.USER)
+    await add_tokens(visits.site, number, "甲", "乙")
+    page = await visits.open(number, "/admin/account")
+    page.on("dialog", accept)
+    await page.get_by_label("同时撤销全部令牌（2 个）").check()
+    await shot(page, "account-tokens")
+    await page.get_by_role("button", name="退出其他所有地方").click()
+    await expect(page.get_by_role("alert")).to_contain_text("其他地方都已退出登录")
+    assert await names_of_tokens(visits.site, number) == []
+    await add_tokens(visits.site, number, "丙", "丁")
+    await page.goto("/admin/password")
+    await shot(page, "password-tokens")
+    await check_accessibility(page)
+    await page.get_by_label("当前密码").fill(PASSWORD)
+    await page.get_by_label("新密码", exact=True).fill(GOOD)
+    await page.get_by_label("再输入一遍").fill(GOOD)
+    await page.get_by_label("保留我的令牌（2 个）").check()
+    await page.get_by_role("button", name="修改密码").click()
+    await page.wait_for_url("**/admin/")
+    await expect(page.get_by_role("alert")).to_contain_text("令牌仍然有效")
+    assert await names_of_tokens(visits.site, number) == ["丁", "丙"]
+    await page.goto("/admin/account")
+    await page.get_by_role("button", name="撤销全部令牌").click()
+    await expect(page.get_by_role("alert")).to_have_text("已撤销全部令牌。")
+    assert await names_of_tokens(visits.site, number) == []
+
+
+async def test_the_page_that_confirms_without_scripts(visits: Visits) -> None:
+    page = await visits.open(Role.USER, "/admin/confirm?next=/admin/account", confirmed=False, size=NARROW)
+    await shot(page, "confirm-page")
+    await check_accessibility(page)
+    await confirm(page)
+    await page.wait_for_url("**/admin/account")
