@@ -99,7 +99,7 @@ async def test_pressing_twice_creates_one_token(visits: Visits) -> None:
 
 
 async def test_a_confirmation_that_ends_while_the_form_is_sent_keeps_it(visits: Visits) -> None:
-    """The server's own refusal: the form is shown again, and the next press asks for the password."""
+    """The server's own refusal: the form is shown again, with a link that asks for the password."""
     visits.allow(REFUSED)
     number = await visits.site.add_user("小迟", Role.USER)
     page = await visits.open(number, "/admin/account")
@@ -117,8 +117,10 @@ async def test_a_confirmation_that_ends_while_the_form_is_sent_keeps_it(visits: 
     await shot(page, "confirm-expired")
     await check_accessibility(page)
     assert await page.get_by_label("用途").input_value() == "夜间导出"
-    await page.get_by_role("button", name="新建令牌").click()
+    await page.get_by_role("link", name="确认密码").click()
     await confirm(page)
+    await expect(page.locator("#problem")).to_have_count(0)
+    await page.get_by_role("button", name="新建令牌").click()
     await expect(page.locator("#token-secret")).to_be_visible()
 
 

@@ -41,9 +41,10 @@ own.addEventListener("submit", async (event) => {
       fail(refused.message);
       return;
     }
-    const { form, submitter } = waiting;
+    const asked = waiting;
     dialog.close();
-    send(form, submitter);
+    if (asked) send(asked.form, asked.submitter);
+    else document.getElementById("problem").remove();
   });
 });
 
@@ -52,7 +53,20 @@ dialog.addEventListener("close", () => {
   waiting = null;
   password.value = "";
   password.type = "password";
+  own.querySelector("[data-show-password]").setAttribute("aria-pressed", "false");
 });
+
+// The link of a refusal leads to a page of its own, where what was typed would be lost.
+document.querySelector("#problem a[href^='/admin/confirm']")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  problem.hidden = true;
+  open();
+});
+
+function open() {
+  dialog.showModal();
+  password.focus();
+}
 
 function needsConfirmation(form) {
   const fields = form.dataset.needsConfirmation;
@@ -78,8 +92,7 @@ async function ask(form, submitter) {
       fail(refused.message);
     }
     waiting = { form, submitter };
-    dialog.showModal();
-    password.focus();
+    open();
   });
 }
 
