@@ -1,8 +1,9 @@
 """Who may come in: asks identity/ who is there, and sends whoever is not signed in to the sign-in page."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlencode
 
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
@@ -11,8 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette_admin.auth import AdminUser, BaseAuthProvider
 
 from liuyan.api.admin.forms import ForeignFormError
+from liuyan.api.admin.page import Page
 from liuyan.api.identity import csrf
 from liuyan.api.identity.identity import Identity
+from liuyan.api.limits import SMALL_BODY, admit_body
 from liuyan.store.errors import StoreError
 
 Identify = Callable[[HTTPConnection], Awaitable[Identity | None]]
@@ -25,9 +28,10 @@ PASSWORD_ROUTES = frozenset({"password", "password-change", "logout"})
 class Gate(BaseAuthProvider):
     """Puts the Identity of a request into ``request.state.identity``: None for whoever is not signed in."""
 
-    def __init__(self, identify: Identify) -> None:
+    def __init__(self, identify: Identify, pages: Sequence[Page]) -> None:
         super().__init__()
         self.identify = identify
+        self.pages = pages
 
     async def authenticate(self, request: Request) -> AdminUser | None:
         """What starlette-admin's own layout shows of a person."""
@@ -77,6 +81,12 @@ class KeepOut:
         if _must_change_password(request) and not for_everybody and _name_of(route) not in PASSWORD_ROUTES:
             await self._send_to(request, "password")(scope, receive, send)
             return
+        page = next((page for page in self.gate.pages if page.is_active(request)), None)
+        if page is not None and request.method not in ("GET", "HEAD") and not page.is_accessible(request):
+            await self._refuse(request, HTTPException(403), send)
+            return
+        # Everything up to here is told by the headers; the token of a form is in its body.
+        admit_body(request, SMALL_BODY if page is None else page.maximum_body)
         await self.app(scope, receive, send)
 
     async def _refuse(self, request: Request, error: Exception, send: Send) -> None:

@@ -16,6 +16,7 @@ from starlette_admin.i18n import get_tzinfo, gettext, lazy_gettext
 
 from liuyan.api.admin.page import Page, identity_of, number_in_path, number_or_none, services_of
 from liuyan.api.identity.roles import Role
+from liuyan.api.limits import MEDIUM_BODY
 from liuyan.api.markdown import render_markdown
 from liuyan.api.rest.notice_schemas import MAXIMUM_BODY, NoticeRequest
 from liuyan.api.services import QUERY_SECONDS
@@ -38,6 +39,7 @@ class NoticesPage(Page):
     menu_label = lazy_gettext("Notices")
     icon = "fa-solid fa-bullhorn"
     role: ClassVar[Role | None] = Role.ADMIN
+    maximum_body = MEDIUM_BODY
     template = "notices.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:

@@ -12,7 +12,7 @@ from starlette_admin.i18n import gettext
 
 from liuyan.api.identity.contacts import Contacts
 from liuyan.api.identity.names import check_name
-from liuyan.api.identity.passwords import check_password, temporary_password
+from liuyan.api.identity.passwords import temporary_password
 from liuyan.api.identity.roles import Role
 from liuyan.api.identity.sign_in import Browser, renew
 from liuyan.api.identity.throttle import SIGN_IN_OF_ACCOUNT, SIGN_UP_FROM_ADDRESS, Limit, Throttle
@@ -165,7 +165,7 @@ async def change_password(
         detail = gettext("The current password is wrong.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong_password", detail, field="current_password")
     await throttle.forget(limit)
-    check_password(new, user.name, "new_password")
+    await services.passwords.check(new, user.name, "new_password")
     if new == current:
         detail = gettext("This is the password that you have: choose another one.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", detail, field="new_password")
@@ -188,7 +188,7 @@ def contacts_of(services: Services) -> Contacts:
 async def _new_user(services: Services, form: Form, role: Role, state: State, *, must_change_password: bool) -> NewUser:
     """An account to be added. Raises ProblemError, 422, for a name, password or contact that is not valid."""
     name = check_name(form.name)
-    check_password(form.password, name)
+    await services.passwords.check(form.password, name)
     contacts = contacts_of(services)
     return NewUser(
         name=name,

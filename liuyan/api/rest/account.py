@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import GuardedRoute
 from liuyan.api.identity import accounts, cookies, sign_in, tokens
 from liuyan.api.identity.identity import AsUser, Identity, SignedIn
 from liuyan.api.identity.roles import Role
@@ -34,7 +35,7 @@ TokenNumber = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="The toke
 COMMON = (*REFUSALS, HTTPStatus.SERVICE_UNAVAILABLE)
 CHANGES = (*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
-router = APIRouter(prefix="/api/v1/account", tags=["account"])
+router = APIRouter(prefix="/api/v1/account", tags=["account"], route_class=GuardedRoute)
 
 
 @router.get("", summary="Who am I", responses=documented(*COMMON))

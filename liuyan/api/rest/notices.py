@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import MediumBodyRoute
 from liuyan.api.identity.identity import AsAdmin, AsUser
 from liuyan.api.identity.roles import Role
 from liuyan.api.problems import REFUSALS, ProblemError, documented
@@ -15,7 +16,7 @@ from liuyan.api.services import QUERY_SECONDS, Services, TheServices
 from liuyan.store import notices
 from liuyan.store.notices import Notice as StoredNotice
 
-router = APIRouter(prefix="/api/v1/notices", tags=["notices"])
+router = APIRouter(prefix="/api/v1/notices", tags=["notices"], route_class=MediumBodyRoute)
 Number = Annotated[NoticeNumber, Path()]
 READING = documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 CHANGING = READING | documented(HTTPStatus.NOT_FOUND)
