@@ -10,8 +10,6 @@ from starlette.types import ASGIApp
 from starlette_admin.i18n import gettext
 from starlette_admin.security.csrf import CSRFMiddleware
 
-from liuyan.api.limits import BodyError
-
 
 class OldFormError(HTTPException):
     """A form came without the token that our pages hold, or with another one."""
@@ -49,11 +47,6 @@ class CheckForms(CSRFMiddleware):
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         """What the app answers, or the refusal as a page."""
-        try:
-            response = await super().dispatch(request, call_next)
-        except BodyError as error:
-            response = await self._refuse(request, error)
-            response.headers.update(error.headers or {})
-            return response
+        response = await super().dispatch(request, call_next)
         # What the app answers comes as a stream: a plain text is the library's own refusal.
         return await self._refuse(request, OldFormError()) if isinstance(response, PlainTextResponse) else response

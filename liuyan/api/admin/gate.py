@@ -15,7 +15,7 @@ from liuyan.api.admin.forms import ForeignFormError
 from liuyan.api.admin.page import Page
 from liuyan.api.identity import csrf
 from liuyan.api.identity.identity import Identity
-from liuyan.api.limits import SMALL_BODY, admit_body
+from liuyan.api.limits import SMALL_BODY, BodyError, admit_body, read_ahead
 from liuyan.store.errors import StoreError
 
 Identify = Callable[[HTTPConnection], Awaitable[Identity | None]]
@@ -81,18 +81,31 @@ class KeepOut:
         if _must_change_password(request) and not for_everybody and _name_of(route) not in PASSWORD_ROUTES:
             await self._send_to(request, "password")(scope, receive, send)
             return
+        await self._let_in(request, send)
+
+    async def _let_in(self, request: Request, send: Send) -> None:
+        """Check the role of who sends a form, read the form, and go on to the page."""
+        if request.method in ("GET", "HEAD"):
+            await self.app(request.scope, request.receive, send)
+            return
         page = next((page for page in self.gate.pages if page.is_active(request)), None)
-        if page is not None and request.method not in ("GET", "HEAD") and not page.is_accessible(request):
+        if page is not None and not page.is_accessible(request):
             await self._refuse(request, HTTPException(403), send)
             return
         # Everything up to here is told by the headers; the token of a form is in its body.
         admit_body(request, SMALL_BODY if page is None else page.maximum_body)
-        await self.app(scope, receive, send)
+        try:
+            receive = await read_ahead(request, request.receive)
+        except BodyError as error:
+            await self._refuse(request, error, send)
+            return
+        await self.app(request.scope, receive, send)
 
     async def _refuse(self, request: Request, error: Exception, send: Send) -> None:
         """Answer with a page: nothing outside of here would do that and call it settled."""
         request.state.identity = None
         response: Response = await request.app.exception_handlers[Exception](request, error)
+        response.headers.update(getattr(error, "headers", None) or {})
         await response(request.scope, request.receive, send)
 
     def _send_to(self, request: Request, page: str) -> RedirectResponse:
