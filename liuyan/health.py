@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from liuyan.connections import KeepTime, TimedConnection
 from liuyan.errors import LiuyanError
 from liuyan.settings import split_address
 
@@ -31,6 +32,8 @@ GRACE_SECONDS = 2
 STALLED_SECONDS = 3.0
 # Connections that may wait to be taken.
 BACKLOG = 512
+# With more connections than this every request is answered 503. Silent ones count too, until their deadline.
+MOST_CONNECTIONS = 512
 
 
 class AddressError(LiuyanError):
@@ -162,10 +165,16 @@ def address_of(listener: socket.socket) -> str:
 
 
 def quiet_server(application: ASGIApp, *, grace_seconds: int) -> uvicorn.Server:
-    """A uvicorn server that leaves signals and logging to its process; end it with ``should_exit = True``."""
+    """A uvicorn server that leaves signals and logging to its process; end it with ``should_exit = True``.
+
+    Connections have the deadlines and heads the limit of ``connections``.
+    """
     return _Server(
         uvicorn.Config(
-            application,
+            KeepTime(application),
+            http=TimedConnection,
+            ws="none",
+            limit_concurrency=MOST_CONNECTIONS,
             lifespan="off",
             log_config=None,
             access_log=False,

@@ -10,7 +10,7 @@ from liuyan.api.admin.admin import mount_admin
 from liuyan.api.admin.language import ChooseLanguage
 from liuyan.api.admin.security import SecureAnswers
 from liuyan.api.hosts import CheckHost
-from liuyan.api.limits import MAXIMUM_BODY, LimitBody
+from liuyan.api.limits import BodyRules, LimitBodies
 from liuyan.api.metrics import MeasureRequests, Metrics
 from liuyan.api.rest import (
     account,
@@ -47,7 +47,7 @@ RESOURCES = (
 )
 
 
-def create_app(services: Services, metrics: Metrics) -> FastAPI:
+def create_app(services: Services, metrics: Metrics, bodies: BodyRules | None = None) -> FastAPI:
     """The API over the store and the model in ``services``; the caller opens and closes both.
 
     Raises SettingsError when the settings lack the secret that signs forms.
@@ -68,7 +68,7 @@ def create_app(services: Services, metrics: Metrics) -> FastAPI:
     documentation.install(app)
     mount_admin(app, services)
     problems.install(app)
-    app.add_middleware(LimitBody, maximum=MAXIMUM_BODY)
+    app.add_middleware(LimitBodies, rules=bodies)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(ChooseLanguage, default="en")
     app.add_middleware(CheckHost, allowed_hosts=services.settings.allowed_hosts)

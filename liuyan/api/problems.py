@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette_admin.i18n import gettext
 
+from liuyan.api.limits import BodyError
 from liuyan.api.sentences import WITHOUT_NUL as WITHOUT_NUL
 from liuyan.api.sentences import sentence_of
 from liuyan.errors import LiuyanError
@@ -21,7 +22,8 @@ MEDIA_TYPE = "application/problem+json"
 # A client that waits this long lets a restarted database come back.
 RETRY_SECONDS = 5
 NOT_JSON = "The body is not JSON in UTF-8: see /docs for what is expected."
-TOO_LARGE = "The body is too large: send fewer texts at once."
+# Each takes a sentence: what is wrong after these is seen when they are right.
+MOST_ERRORS = 20
 log = structlog.get_logger(__name__)
 
 
@@ -111,7 +113,16 @@ _MEANINGS = {
         "too_many_tries",
         "Too many tries: try again in 15 minutes.",
     ),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The body is too large.", "body_too_large", TOO_LARGE),
+    HTTPStatus.REQUEST_TIMEOUT: (
+        "The body did not arrive in time.",
+        "body_too_slow",
+        "The body did not arrive in time: check the connection and send it again.",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "The body is too large.",
+        "body_too_large",
+        "The body is too large: send fewer texts at once.",
+    ),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
         "The body is of another kind than it may be.",
         "unsupported_media_type",
@@ -139,7 +150,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> Response:
-        errors = _field_problems(error.errors())
+        errors = _field_problems(error.errors()[:MOST_ERRORS])
         detail = f"{errors[0].field}: {errors[0].detail}."
         return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=errors)
 
@@ -155,6 +166,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
+        if isinstance(error, BodyError):
+            return _answer(status, error.code, error.detail, headers=error.headers)
         code, detail = _explain(request, status, error.detail)
         return _answer(status, code, detail, headers=error.headers)
 
@@ -182,7 +195,6 @@ def _explain(request: Request, status: HTTPStatus, detail: str) -> tuple[str, st
             "method_not_allowed",
             gettext("%(path)s does not answer to %(method)s.") % asked,
         ),
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("body_too_large", gettext(TOO_LARGE)),
     }.get(status, (f"http_{status}", detail))
 
 
@@ -202,6 +214,7 @@ def _title(status: HTTPStatus) -> str:
         HTTPStatus.NOT_FOUND: gettext("Not Found"),
         HTTPStatus.METHOD_NOT_ALLOWED: gettext("Method Not Allowed"),
         HTTPStatus.CONFLICT: gettext("Conflict"),
+        HTTPStatus.REQUEST_TIMEOUT: gettext("Request Timeout"),
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: gettext("Content Too Large"),
         HTTPStatus.UNPROCESSABLE_ENTITY: gettext("Unprocessable Content"),
         HTTPStatus.TOO_MANY_REQUESTS: gettext("Too Many Requests"),

@@ -11,6 +11,8 @@ from difflib import SequenceMatcher
 
 from liuyan.model.normalise import SUBSTITUTIONS, normalise
 
+# Characters of both texts together that are compared one by one, in a few milliseconds.
+LONGEST_COMPARED = 1_000
 # Start and end in the original, in code points.
 Span = tuple[int, int]
 
@@ -71,13 +73,47 @@ def _substitute(traced: Traced, pattern: re.Pattern[str], replacement: str) -> T
 
 
 def _align(text: str, normalised: str) -> Traced:
-    """Where characters combine across clusters (Hangul, some marks): by the longest pieces in common."""
+    """Where characters combine across clusters (Hangul, some marks): by the longest pieces in common.
+
+    What both texts begin and end with is left out of the comparison, whose time grows with the square of the length.
+    """
+    before = _in_common(text, normalised)
+    rest, new_rest = text[before:], normalised[before:]
+    after = _in_common(rest[::-1], new_rest[::-1])
+    if before and len(rest) == after:
+        # What seems to come from nowhere needs a character before it.
+        before -= 1
+        rest, new_rest = text[before:], normalised[before:]
+    middle, new_middle = rest[: len(rest) - after], new_rest[: len(new_rest) - after]
+    if len(middle) + len(new_middle) <= LONGEST_COMPARED:
+        inner = _compare(middle, new_middle)
+    else:
+        inner = [(0, max(1, len(middle)))] * len(new_middle)
+    spans = [
+        *_one_each(0, before),
+        *((before + start, before + end) for start, end in inner),
+        *_one_each(len(text) - after, len(text)),
+    ]
+    return Traced(normalised, tuple(spans))
+
+
+def _in_common(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    shorter = min(len(one), len(other))
+    return next((place for place in range(shorter) if one[place] != other[place]), shorter)
+
+
+def _one_each(start: int, end: int) -> Iterator[Span]:
+    return ((place, place + 1) for place in range(start, end))
+
+
+def _compare(text: str, normalised: str) -> list[Span]:
     spans: list[Span] = []
     for _, start, end, new_start, new_end in SequenceMatcher(None, text, normalised, autojunk=False).get_opcodes():
         if end - start == new_end - new_start:
-            spans += [(place, place + 1) for place in range(start, end)]
+            spans += _one_each(start, end)
         else:
             # What seems to come from nowhere stands for the character before it, or for the first one.
             some = (start, end) if start < end else (max(start - 1, 0), max(start, 1))
             spans += [some] * (new_end - new_start)
-    return Traced(normalised, tuple(spans))
+    return spans

@@ -70,11 +70,19 @@ class UserFilter:
     state: State | None = None
 
 
+# In code points, as typed.
+NAME_AT_MOST = 64
 COLUMNS = [users.c[name] for name in User.__dataclass_fields__]
 
 
 def fold(name: str) -> str:
-    """A name as it is compared: in NFKC, without regard to case, without spaces around it."""
+    """A name as it is compared: in NFKC, without regard to case, without spaces around it.
+
+    Raises ValueError for one longer than NAME_AT_MOST: the time to normalise it would grow with the square of its
+    length.
+    """
+    if len(name) > NAME_AT_MOST:
+        raise ValueError("the name is longer than NAME_AT_MOST")
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
 
 
@@ -86,6 +94,8 @@ async def find_user(connection: AsyncConnection, number: int) -> User | None:
 
 async def find_credentials(connection: AsyncConnection, name: str) -> tuple[User, str] | None:
     """The account with this name, and the hash of its password."""
+    if len(name) > NAME_AT_MOST:
+        return None
     query = select(*COLUMNS, users.c.password_hash).where(users.c.name_folded == fold(name))
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else (user_of(row), row.password_hash)

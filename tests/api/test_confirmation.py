@@ -14,6 +14,7 @@ from liuyan.api.identity.cookies import SESSION
 from liuyan.api.identity.csrf import COOKIE, HEADER
 from liuyan.api.identity.passwords import Verdict
 from liuyan.api.identity.roles import Role
+from liuyan.api.problems import ProblemError
 from liuyan.store.admin_tables import api_tokens, sessions, users
 from liuyan.store.audit import Actor
 from tests.api.conftest import Api
@@ -361,7 +362,7 @@ async def test_a_password_reset_while_somebody_signs_in_keeps_them_out(api: Api)
             return Verdict(True, HASH)
 
     object.__setattr__(api.services, "passwords", Slow())
-    with pytest.raises(signing_in.ProblemError, match="Name or password is wrong"):
+    with pytest.raises(ProblemError, match="Name or password is wrong"):
         await signing_in.sign_in(api.services, signing_in.Browser(None, None), "小王", PASSWORD)
     async with api.store.reading() as connection:
         stored = select(users.c.password_hash).where(users.c.number == person.number)
@@ -373,11 +374,11 @@ async def test_a_token_is_not_created_for_a_session_that_has_ended(api: Api) -> 
     person = await add_person(api.store, "小王", now=api.clock())
     new = tokens.NewToken("export", Role.USER, 1)
     actor = Actor(person.number, person.name, "session", None)
-    with pytest.raises(tokens.ProblemError) as ended:
+    with pytest.raises(ProblemError) as ended:
         await tokens.create(api.services, actor, person.number, new, within=b"\0" * 32)
     assert ended.value.code == "not_signed_in"
     await api.page.post(f"/api/v1/users/{person.number}/reset-password")
-    with pytest.raises(tokens.ProblemError) as refused:
+    with pytest.raises(ProblemError) as refused:
         await tokens.create(api.services, actor, person.number, new)
     assert refused.value.code == "account_without_tokens"
     assert await unrevoked(api, person.number) == 0

@@ -1,17 +1,25 @@
 """What identity is made of: passwords, contacts, cookies' neighbours, and requests that other sites send."""
 
 import asyncio
+import sys
+import unicodedata
+from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher
 
+import liuyan.api.identity.names
+import liuyan.api.identity.passwords
+import liuyan.store.accounts
 from liuyan.api.identity.contacts import Contacts
 from liuyan.api.identity.csrf import COOKIE, HEADER
-from liuyan.api.identity.passwords import Passwords, check_password, temporary_password
+from liuyan.api.identity.names import check_name
+from liuyan.api.identity.passwords import MAXIMUM, Passwords, normalise, temporary_password
 from liuyan.api.identity.roles import Role, lesser
 from liuyan.api.problems import ProblemError
+from liuyan.store.accounts import NAME_AT_MOST, fold
 from tests.api.conftest import Api
-from tests.api.people import QUICK, csrf_token
+from tests.api.people import HASH, QUICK, QUICK_PASSWORDS, csrf_token
 from tests.api.test_comments import problem
 from tests.api.test_sign_in import browser, sign_in, token_of
 
@@ -37,8 +45,8 @@ def test_each_role_includes_those_before_it() -> None:
         "ｆｕｌｌ ｗｉｄｔｈ ｗｏｒｄｓ",
     ],
 )
-def test_a_good_password_is_taken(password: str) -> None:
-    check_password(password, "小王")
+async def test_a_good_password_is_taken(password: str) -> None:
+    await QUICK_PASSWORDS.check(password, "小王")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +54,9 @@ def test_a_good_password_is_taken(password: str) -> None:
     [
         ("九个字不够长呀真的", "password_too_short"),
         ("x" * 257, "password_too_long"),
+        ("e\u0301" * 129, "password_too_long"),  # 258 characters as typed
+        ("\ufdfa" * 15, "password_too_long"),  # 18 characters each when normalised
+        ("a" + "\u0300\u0316" * 80_000, "password_too_long"),
         ("aaaaaaaaaaaaaaaaaaaaaa", "password_common"),
         ("abcdefghijklmnop", "password_common"),
         ("qwertyuiop123", "password_common"),
@@ -56,17 +67,58 @@ def test_a_good_password_is_taken(password: str) -> None:
         ("hello XIAOWANG good", "password_holds_name"),
     ],
 )
-def test_a_weak_password_is_refused_with_the_rule_that_it_breaks(password: str, code: str) -> None:
+async def test_a_weak_password_is_refused_with_the_rule_that_it_breaks(password: str, code: str) -> None:
     with pytest.raises(ProblemError) as caught:
-        check_password(password, "xiaowang")
+        await QUICK_PASSWORDS.check(password, "xiaowang")
     assert caught.value.code == code
 
 
-def test_temporary_passwords_are_as_good_as_any() -> None:
+async def test_temporary_passwords_are_as_good_as_any() -> None:
     made = {temporary_password() for _ in range(50)}
     assert len(made) == 50
-    for password in made:
-        check_password(password, "小王")
+    for password in sorted(made)[:5]:
+        await QUICK_PASSWORDS.check(password, "小王")
+
+
+async def test_nothing_is_normalised_that_is_longer_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def normalize(form: str, text: str) -> str:
+        seen.append(len(text))
+        return unicodedata.normalize(form, text)
+
+    for module in (liuyan.api.identity.passwords, liuyan.api.identity.names, liuyan.store.accounts):
+        monkeypatch.setattr(module, "unicodedata", SimpleNamespace(normalize=normalize))
+    long = "a" + "\u0300\u0316" * 80_000
+    for refused in (normalise, fold):
+        with pytest.raises(ValueError, match="longer than"):
+            refused(long)
+    with pytest.raises(ValueError, match="longer than"):
+        await QUICK_PASSWORDS.hash(long)
+    with pytest.raises(ProblemError) as caught:
+        check_name(long)
+    assert caught.value.code == "invalid_name"
+    assert not (await QUICK_PASSWORDS.verify(HASH, long)).right
+    for field in ("phone", "email"):
+        with pytest.raises(ProblemError):
+            getattr(Contacts(["k" * 32]), f"encrypt_{field}")(long)
+    assert seen == []
+    check_name("x" * NAME_AT_MOST)
+    await QUICK_PASSWORDS.verify(HASH, "x" * MAXIMUM)
+    # What NFKC writes out at length is normalised, since it was short; the form it takes is counted as well.
+    assert max(seen) <= 18 * NAME_AT_MOST
+
+
+async def test_rating_a_password_does_not_hold_the_event_loop() -> None:
+    chosen = "(47<@+103<<+4/!93118(4@<398[!14377(" * 2  # 1.8 s of pure Python for zxcvbn when it rates all of it
+    rating = asyncio.create_task(QUICK_PASSWORDS.check(chosen, "小王"))
+    turns = 0
+    while not rating.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+    await rating
+    assert turns > 20
+    assert "zxcvbn" not in sys.modules
 
 
 async def test_a_password_is_right_however_the_keyboard_composes_it() -> None:

@@ -92,7 +92,11 @@ async def test_odd_texts_are_answered(api: Api, text: str) -> None:
         (b"{", 422, "This is not JSON"),
         (b'{"texts": ["\\ud800"]}', 422, "unicode string"),
         (b'{"texts": ["\xff"]}', 400, "The body is not JSON in UTF-8"),
-        (b"[" * 100_000, 400, "The body is not JSON in UTF-8"),
+        (b"[" * 60_000, 400, "The body is not JSON in UTF-8"),
+        (b"[" * 100_000, 413, "The body is too large"),
+        (b'{"texts": [' + b"{}," * 100_000, 413, "The body is too large"),
+        (b'{"texts": [' + b'"",' * 100_000 + b'""]}', 413, "The body is too large"),
+        (b'{"texts": ["' + b'\\"' * 100_000, 422, "This is not JSON"),
         (b'{"texts": ["a"], "model": "b"}', 422, "Extra inputs are not permitted"),
     ],
 )

@@ -1,7 +1,11 @@
 """One spelling for what means the same; nothing that carries feeling is lost."""
 
+import unicodedata
+from types import SimpleNamespace
+
 import pytest
 
+import liuyan.model.normalise
 from liuyan.model.data import simplified_characters
 from liuyan.model.normalise import MENTION, URL, character_table, normalise
 from liuyan.model.segment import segment
@@ -45,3 +49,20 @@ def test_normalising_twice_changes_nothing() -> None:
     once = normalise(text, TABLE)
     assert "😂" in once
     assert normalise(once.replace(URL, "").replace(MENTION, ""), TABLE) == once.replace(URL, "").replace(MENTION, "")
+
+
+def test_a_long_text_is_normalised_as_its_parts_are() -> None:
+    part = "Cafe\u0301 物流很快，ｏｋ \u1100\u1161 か\u3099わいい！"
+    assert normalise(part * 300, TABLE) == normalise(part, TABLE) * 300
+
+
+def test_a_run_of_marks_reaches_nfkc_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def normalize(form: str, text: str) -> str:
+        seen.append(len(text))
+        return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr(liuyan.model.normalise, "unicodedata", SimpleNamespace(normalize=normalize))
+    normalise("a" + "\u0300\u0316" * 5_000, TABLE)
+    assert max(seen) == 1_000

@@ -1,14 +1,16 @@
 """Normalising with a memory gives what normalising gives, and knows where it is from."""
 
 from collections.abc import Callable
+from difflib import SequenceMatcher
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import liuyan.model.trace
 from liuyan.model.data import simplified_characters
 from liuyan.model.normalise import MENTION, URL, character_table, normalise
-from liuyan.model.trace import trace
+from liuyan.model.trace import LONGEST_COMPARED, trace
 
 TABLE = character_table(simplified_characters())
 ODD = "好吃！！！！aＡ１ﬁ㍿①…‥é́İß각각👍🏽❤️@张三 :http://a.cn/ 网页链接{%%}壞\u200b\x00\n \ue000ｶﾞ"
@@ -54,3 +56,19 @@ def test_where_it_is_from(text: str, piece: str, original: str) -> None:
     place = traced.text.index(piece)
     start, end = traced.span(place, place + len(piece))
     assert text[start:end] == original
+
+
+def test_a_long_text_that_combines_across_clusters_is_compared_in_part_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+
+    def matcher(junk: None, one: str, other: str, *, autojunk: bool) -> "SequenceMatcher[str]":
+        compared.append(len(one) + len(other))
+        return SequenceMatcher(junk, one, other, autojunk=autojunk)
+
+    monkeypatch.setattr(liuyan.model.trace, "SequenceMatcher", matcher)
+    for odd in ("\u1100\u1161", "\u1100\u1161x\u1100\u1161a\u0300" * 1_200):
+        text = "好" * 1_000 + odd + "坏" * 1_000
+        traced = trace(text, TABLE)
+        assert len(traced.spans) == len(traced.text)
+        assert all(0 <= start < end <= len(text) for start, end in traced.spans)
+    assert max(compared, default=0) <= LONGEST_COMPARED

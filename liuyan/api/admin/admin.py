@@ -31,6 +31,7 @@ from liuyan.api.admin.language import (
 from liuyan.api.admin.menu import pages
 from liuyan.api.admin.security import SafeTemplates
 from liuyan.api.identity.identity import identify
+from liuyan.api.limits import BodyError
 from liuyan.api.services import Services
 from liuyan.store.errors import StoreError
 
@@ -67,7 +68,10 @@ class Site(BaseAdmin):
     async def _render_error(self, request: Request, exc: Exception = HTTPException(500)) -> Response:
         """A page in the layout; nothing of the inside is told."""
         status = exc.status_code if isinstance(exc, HTTPException) else _status_of(exc)
-        title, advice = exc.explain() if isinstance(exc, OldFormError) else _explain(status)
+        if isinstance(exc, BodyError):
+            title, advice = exc.title, exc.detail
+        else:
+            title, advice = exc.explain() if isinstance(exc, OldFormError) else _explain(status)
         context = {"title": title, "status": status, "advice": advice}
         return self._template_response(request, "error.html", context, status_code=status)
 
@@ -77,6 +81,7 @@ def mount_admin(app: FastAPI, services: Services) -> None:
 
     Raises SettingsError when the settings lack the secret that signs CSRF tokens and messages.
     """
+    shown = pages()
     site = Site(
         title="留言 Liuyan",
         base_url=PATH,
@@ -85,16 +90,18 @@ def mount_admin(app: FastAPI, services: Services) -> None:
         logo_url=lambda request: asset_url(request, "logo.svg"),
         favicon_url=lambda request: asset_url(request, "favicon.svg"),
         index_view=HomePage(),
-        auth_provider=Gate(identify),
+        auth_provider=Gate(identify, shown),
         secret_key=services.settings.required_secret_key(),
         # The library's own knows no weights in Accept-Language and trusts the time zone's cookie: ours comes behind it.
         middlewares=[Middleware(ChooseLanguage, default=LANGUAGES[0])],
         i18n_config=I18nConfig(LANGUAGES[0], LANGUAGE_COOKIE, None, list(LANGUAGES)),
         timezone_config=TimezoneConfig(DEFAULT_TIMEZONE, timezone_cookie_name=None),
     )
-    for page in pages():
+    for page in shown:
         site.add_view(page)
     site.routes.insert(0, Route("/static/plotly.min.js", _plotly, name="plotly"))
+    # The library checks the token of a form, which is in its body, before it asks who sent it.
+    site.middlewares.sort(key=lambda middleware: middleware.cls is CheckForms)
     site.mount_to(app)
     site.app.state.services = services
     for error in (StoreError, TimeoutError, Exception):

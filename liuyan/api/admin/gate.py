@@ -1,8 +1,9 @@
 """Who may come in: asks identity/ who is there, and sends whoever is not signed in to the sign-in page."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from urllib.parse import urlencode
 
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
@@ -11,8 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette_admin.auth import AdminUser, BaseAuthProvider
 
 from liuyan.api.admin.forms import ForeignFormError
+from liuyan.api.admin.page import Page
 from liuyan.api.identity import csrf
 from liuyan.api.identity.identity import Identity
+from liuyan.api.limits import SMALL_BODY, BodyError, admit_body, read_ahead
 from liuyan.store.errors import StoreError
 
 Identify = Callable[[HTTPConnection], Awaitable[Identity | None]]
@@ -25,9 +28,10 @@ PASSWORD_ROUTES = frozenset({"password", "password-change", "logout"})
 class Gate(BaseAuthProvider):
     """Puts the Identity of a request into ``request.state.identity``: None for whoever is not signed in."""
 
-    def __init__(self, identify: Identify) -> None:
+    def __init__(self, identify: Identify, pages: Sequence[Page]) -> None:
         super().__init__()
         self.identify = identify
+        self.pages = pages
 
     async def authenticate(self, request: Request) -> AdminUser | None:
         """What starlette-admin's own layout shows of a person; a token signs nobody in here."""
@@ -79,12 +83,31 @@ class KeepOut:
         if _must_change_password(request) and not for_everybody and _name_of(route) not in PASSWORD_ROUTES:
             await self._send_to(request, "password")(scope, receive, send)
             return
-        await self.app(scope, receive, send)
+        await self._let_in(request, send)
+
+    async def _let_in(self, request: Request, send: Send) -> None:
+        """Check the role of who sends a form, read the form, and go on to the page."""
+        if request.method in ("GET", "HEAD"):
+            await self.app(request.scope, request.receive, send)
+            return
+        page = next((page for page in self.gate.pages if page.is_active(request)), None)
+        if page is not None and not page.is_accessible(request):
+            await self._refuse(request, HTTPException(403), send)
+            return
+        # Everything up to here is told by the headers; the token of a form is in its body.
+        admit_body(request, SMALL_BODY if page is None else page.maximum_body)
+        try:
+            receive = await read_ahead(request, request.receive)
+        except BodyError as error:
+            await self._refuse(request, error, send)
+            return
+        await self.app(request.scope, receive, send)
 
     async def _refuse(self, request: Request, error: Exception, send: Send) -> None:
         """Answer with a page: nothing outside of here would do that and call it settled."""
         request.state.identity = None
         response: Response = await request.app.exception_handlers[Exception](request, error)
+        response.headers.update(getattr(error, "headers", None) or {})
         await response(request.scope, request.receive, send)
 
     def _send_to(self, request: Request, page: str) -> RedirectResponse:

@@ -10,7 +10,7 @@ from starlette_admin.i18n import lazy_gettext
 
 from liuyan.api.admin.page import Page, identity_of, services_of
 from liuyan.api.identity.roles import Role
-from liuyan.api.markdown import render_markdown
+from liuyan.api.markdown import render_ahead, render_markdown
 from liuyan.api.services import QUERY_SECONDS, Services
 from liuyan.store.accounts import UserFilter, count_users
 from liuyan.store.analytics import CountFilter, mix_of_all
@@ -36,6 +36,7 @@ class HomePage(Page):
         services, identity = services_of(request), identity_of(request)
         async with asyncio.timeout(QUERY_SECONDS):
             notices = await current_notices(services.store, services.now())
+            await render_ahead(notice.body for notice in notices)
             shown: dict[str, object] = {
                 "identity": identity,
                 "notices": [(notice, render_markdown(notice.body)) for notice in notices],

@@ -27,6 +27,8 @@ LANGUAGES = ("zh", "en")
 LANGUAGE_COOKIE = "language"
 TIMEZONE_COOKIE = "timezone"
 DEFAULT_TIMEZONE = "Asia/Shanghai"
+# Browsers send fewer than ten.
+MOST_TAGS = 50
 
 
 class ChooseLanguage:
@@ -68,9 +70,9 @@ def _timezones() -> frozenset[str]:
 
 
 def _accepted(header: str) -> Iterator[str]:
-    """The language tags of an Accept-Language header, the most wanted first."""
+    """The language tags of an Accept-Language header, the most wanted first; of a long one the first MOST_TAGS."""
     wanted = []
-    for place, part in enumerate(header.split(",")):
+    for place, part in enumerate(header.split(",", MOST_TAGS)[:MOST_TAGS]):
         tag, *parameters = (one.strip() for one in part.split(";"))
         quality = next((one[2:] for one in parameters if one.startswith("q=")), "1")
         try:

@@ -16,7 +16,8 @@ from starlette_admin.i18n import get_tzinfo, gettext, lazy_gettext
 
 from liuyan.api.admin.page import Page, identity_of, number_in_path, number_or_none, services_of
 from liuyan.api.identity.roles import Role
-from liuyan.api.markdown import render_markdown
+from liuyan.api.limits import MEDIUM_BODY
+from liuyan.api.markdown import render_ahead, render_markdown
 from liuyan.api.rest.notice_schemas import MAXIMUM_BODY, NoticeRequest
 from liuyan.api.services import QUERY_SECONDS
 from liuyan.store import notices
@@ -38,6 +39,7 @@ class NoticesPage(Page):
     menu_label = lazy_gettext("Notices")
     icon = "fa-solid fa-bullhorn"
     role: ClassVar[Role | None] = Role.ADMIN
+    maximum_body = MEDIUM_BODY
     template = "notices.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
@@ -105,6 +107,7 @@ class NoticesPage(Page):
         except ValidationError as error:
             return self._form(request, notice, typed, faults=_faults(error))
         if "preview" in typed:
+            await render_ahead([wanted.body])
             return self._form(request, notice, typed, preview=wanted)
         services, actor = services_of(request), identity_of(request).actor
         text = wanted.as_text(services.now())

@@ -12,6 +12,7 @@ from starlette_admin.flash import get_flashed_messages
 
 from liuyan.api.identity.identity import Identity
 from liuyan.api.identity.roles import Role
+from liuyan.api.limits import SMALL_BODY
 from liuyan.api.services import Services
 
 # Databases know no larger one.
@@ -26,6 +27,7 @@ class Page(CustomView):
     """
 
     role: ClassVar[Role | None] = Role.USER
+    maximum_body: ClassVar[int] = SMALL_BODY
     template: ClassVar[str]
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from liuyan.api.identity.confirmation import check_own_password
 from liuyan.api.identity.contacts import Contacts
 from liuyan.api.identity.identity import Identity
 from liuyan.api.identity.names import check_name
-from liuyan.api.identity.passwords import check_password, temporary_password
+from liuyan.api.identity.passwords import temporary_password
 from liuyan.api.identity.roles import Role
 from liuyan.api.identity.sign_in import Browser, renew, session_ended
 from liuyan.api.identity.throttle import SIGN_IN_OF_ACCOUNT, SIGN_UP_FROM_ADDRESS, Limit, Throttle
@@ -182,7 +182,7 @@ async def change_password(
     one.
     """
     known = await check_own_password(services, identity, current, "current_password")
-    check_password(new, identity.name, "new_password")
+    await services.passwords.check(new, identity.name, "new_password")
     if new == current:
         detail = gettext("This is the password that you have: choose another one.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", detail, field="new_password")
@@ -211,7 +211,7 @@ async def _new_user(
 ) -> NewUser:
     """An account to be added. Raises ProblemError, 422, for a name, password or contact that is not valid."""
     name = check_name(form.name)
-    check_password(form.password, name)
+    await services.passwords.check(form.password, name)
     contacts = contacts_of(services)
     return NewUser(
         name=name,

@@ -13,7 +13,7 @@ import structlog
 from fastapi import Depends
 from starlette_admin.i18n import gettext
 
-from liuyan.api.identity.identity import Identity, require, signed_in
+from liuyan.api.identity.identity import Identity, Require, signed_in
 from liuyan.api.identity.roles import Role
 from liuyan.api.identity.secrets import digest_of, new_secret
 from liuyan.api.identity.sign_in import session_ended
@@ -94,7 +94,7 @@ def _wrong_password(field: str) -> ProblemError:
 
 
 def _with_session(role: Role) -> Callable[..., Awaitable[Identity]]:
-    async def dependency(identity: Annotated[Identity, Depends(require(role))]) -> Identity:
+    async def dependency(identity: Annotated[Identity, Depends(Require(role))]) -> Identity:
         require_session(identity)
         return identity
 
@@ -102,7 +102,7 @@ def _with_session(role: Role) -> Callable[..., Awaitable[Identity]]:
 
 
 def _confirmed(role: Role) -> Callable[..., Awaitable[Identity]]:
-    async def dependency(services: TheServices, identity: Annotated[Identity, Depends(require(role))]) -> Identity:
+    async def dependency(services: TheServices, identity: Annotated[Identity, Depends(Require(role))]) -> Identity:
         require_confirmed(identity, services.now())
         return identity
 

@@ -49,6 +49,8 @@ class Contacts:
             return None
 
     def _encrypt(self, value: str | None, field: str, pattern: re.Pattern[str], wrong: str) -> str | None:
+        if value is not None and len(value) > LONGEST:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"invalid_{field}", wrong, field=field)
         value = (value or "").strip()
         if not value:
             return None

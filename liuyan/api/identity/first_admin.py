@@ -4,7 +4,7 @@ import getpass
 from datetime import UTC, datetime
 
 from liuyan.api.identity.names import check_name
-from liuyan.api.identity.passwords import Passwords, check_password
+from liuyan.api.identity.passwords import Passwords
 from liuyan.api.identity.roles import Role
 from liuyan.store import accounts, audit
 from liuyan.store.store import Store
@@ -16,8 +16,9 @@ async def create_first_admin(store: Store, name: str, password: str) -> str:
     Raises LiuyanError: a name that is taken or not valid, a weak password.
     """
     name = check_name(name)
-    check_password(password, name)
-    hashed = await Passwords().hash(password)
+    passwords = Passwords()
+    await passwords.check(password, name)
+    hashed = await passwords.hash(password)
     actor = audit.Actor(None, _user_of_the_machine(), "command", None)
     async with store.writing() as session:
         new = accounts.NewUser(name, hashed, Role.ADMIN, "active")

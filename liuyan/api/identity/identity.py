@@ -5,7 +5,6 @@ An endpoint takes ``identity: AsReviewer`` and so names the least role it answer
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -97,37 +96,52 @@ def _bearer_of(connection: HTTPConnection) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-async def signed_in(
-    request: Request,
-    _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-    _session: Annotated[str | None, Security(_cookie)],
-) -> Identity:
-    """Whoever is signed in, even with a password that must be changed first. Raises ProblemError, 401 or 403."""
+async def authenticate(request: Request) -> Identity:
+    """Who asks, by the headers alone, as ``request.state.identity``; the answer is kept for the rest of the request.
+
+    Raises ProblemError: 401 for nobody, 403 for a session whose request may be forged.
+    """
+    known: Identity | None = getattr(request.state, "identity", None)
+    if known is not None:
+        return known
     identity = await identify(request)
     if identity is None:
         detail = gettext("Sign in at /admin, or send a valid token in the header Authorization: Bearer ….")
         raise ProblemError(HTTPStatus.UNAUTHORIZED, "not_signed_in", detail, CHALLENGE)
     if identity.via == "session":
         csrf.check(request)
+    request.state.identity = identity
     return identity
 
 
-def require(role: Role) -> Callable[..., Awaitable[Identity]]:
-    """The dependency that lets ``role`` and those above it pass."""
+async def signed_in(
+    request: Request,
+    _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    _session: Annotated[str | None, Security(_cookie)],
+) -> Identity:
+    """Whoever is signed in, even with a password that must be changed first. Raises ProblemError, 401 or 403."""
+    return await authenticate(request)
 
-    async def dependency(identity: Annotated[Identity, Depends(signed_in)]) -> Identity:
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """The dependency that lets ``role`` and those above it pass; a GuardedRoute asks it before it reads the body."""
+
+    role: Role
+
+    async def __call__(self, identity: Annotated[Identity, Depends(signed_in)]) -> Identity:
+        """The identity. Raises ProblemError, 403."""
         if identity.must_change_password:
             detail = gettext("Change your password first: the one that you have was made for one use.")
             raise ProblemError(HTTPStatus.FORBIDDEN, "password_change_required", detail)
-        if not identity.role.includes(role):
-            detail = gettext("This needs the role %(role)s; yours is %(own)s.") % {"role": role, "own": identity.role}
+        if not identity.role.includes(self.role):
+            detail = gettext("This needs the role %(role)s; yours is %(own)s.")
+            detail %= {"role": self.role, "own": identity.role}
             raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail)
         return identity
 
-    return dependency
-
 
 SignedIn = Annotated[Identity, Depends(signed_in)]
-AsUser = Annotated[Identity, Depends(require(Role.USER))]
-AsReviewer = Annotated[Identity, Depends(require(Role.REVIEWER))]
-AsAdmin = Annotated[Identity, Depends(require(Role.ADMIN))]
+AsUser = Annotated[Identity, Depends(Require(Role.USER))]
+AsReviewer = Annotated[Identity, Depends(Require(Role.REVIEWER))]
+AsAdmin = Annotated[Identity, Depends(Require(Role.ADMIN))]

@@ -1,16 +1,22 @@
 """Passwords: hashed with Argon2id in a thread, compared in the same time whoever it is, and refused when weak."""
 
 import asyncio
+import json
 import secrets
+import subprocess
+import sys
 import unicodedata
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from starlette_admin.i18n import gettext
 
+from liuyan.api.identity import guesses
 from liuyan.api.problems import ProblemError
 from liuyan.store.accounts import fold
 
@@ -20,10 +26,14 @@ MINIMUM = 10
 MAXIMUM = 256
 # zxcvbn's scores go from 0 to 4; from 3 on a password holds out 100 million guesses.
 STRONG = 3
-RATED = 72
+# zxcvbn's time grows faster than the length: 72 chosen characters take 1.8 s, 32 take 0.3 s.
+RATED = 32
+RATED_SECONDS = 10
+RETRY_SECONDS = 5
 NAME_COUNTS = 3
 # What is common here and not in zxcvbn's lists, which are English.
 COMMON_HERE = ("liuyan", "留言", "woaini", "5201314", "1314520", "201314", "520520", "mima", "密码", "我爱你", "nihao")
+T = TypeVar("T")
 READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -45,14 +55,42 @@ class Passwords:
         self._nobody = self._hasher.hash(secrets.token_hex())
 
     async def hash(self, password: str) -> str:
-        """The hash to store."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._hasher.hash, normalise(password))
+        """The hash to store. Raises ValueError for a password longer than MAXIMUM."""
+        return await self._in_thread(self._hasher.hash, normalise(password))
 
     async def verify(self, stored: str | None, password: str) -> Verdict:
         """Compare a password with a stored hash, or with nobody's, which is never right."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._verify, stored, normalise(password))
+        if not is_possible(password):
+            return Verdict(False)
+        return await self._in_thread(self._verify, stored, normalise(password))
+
+    async def check(self, password: str, name: str, field: str = "password") -> None:
+        """Raises ProblemError, 422, with the rule that a new password breaks and what to do about it.
+
+        zxcvbn counts the guesses that a password withstands: lists of common ones, words, dates, keyboard rows,
+        repetitions. Raises ProblemError, 503, when that takes too long.
+        """
+        broken = _broken_rule(password, fold(name))
+        if broken is None and await self._score(normalise(password), [fold(name), *COMMON_HERE]) < STRONG:
+            sentence = gettext(
+                "This password is among those that are tried first: take several words that do not belong "
+                "together, or a longer sentence."
+            )
+            broken = "password_common", sentence
+        if broken is not None:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, *broken, field=field)
+
+    async def _score(self, password: str, words: Sequence[str]) -> int:
+        try:
+            return await self._in_thread(_score, password[:RATED], words)
+        except subprocess.TimeoutExpired:
+            detail = gettext("The password could not be checked in time: try again in %(seconds)s seconds.")
+            detail %= {"seconds": RETRY_SECONDS}
+            headers = {"Retry-After": str(RETRY_SECONDS)}
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", detail, headers) from None
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     def _verify(self, stored: str | None, password: str) -> Verdict:
         try:
@@ -64,34 +102,29 @@ class Passwords:
         return Verdict(True, self._hasher.hash(password) if self._hasher.check_needs_rehash(stored) else None)
 
 
-def check_password(password: str, name: str, field: str = "password") -> None:
-    """Raises ProblemError, 422, with the rule that a new password breaks and what to do about it.
-
-    zxcvbn counts the guesses that a password holds out: lists of common ones, words, dates, keyboard rows, repetitions.
-    """
-    broken = _broken_rule(normalise(password), fold(name))
-    if broken is not None:
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, *broken, field=field)
+def _score(password: str, words: Sequence[str]) -> int:
+    """zxcvbn's score. In this process it would hold the interpreter's lock, and every other request would wait."""
+    done = subprocess.run(
+        [sys.executable, "-m", guesses.__name__],
+        input=json.dumps([password, list(words)]).encode(),
+        stdout=subprocess.PIPE,
+        timeout=RATED_SECONDS,
+        check=True,
+    )
+    return int(done.stdout)
 
 
 def _broken_rule(password: str, name: str) -> tuple[str, str] | None:
+    """Code and sentence of the rule that is broken, of those that take no time."""
+    if not is_possible(password):
+        sentence = gettext("The password is longer than %(maximum)s characters.")
+        return "password_too_long", sentence % {"maximum": MAXIMUM}
+    password = normalise(password)
     if len(password) < MINIMUM:
         sentence = gettext("The password is too short: take %(minimum)s characters or more, a sentence for example.")
         return "password_too_short", sentence % {"minimum": MINIMUM}
-    if len(password) > MAXIMUM:
-        return "password_too_long", gettext("The password is longer than %(maximum)s characters.") % {
-            "maximum": MAXIMUM
-        }
     if len(name) >= NAME_COUNTS and name in password.casefold():
         return "password_holds_name", gettext("The password holds your name: leave it out.")
-    from zxcvbn import zxcvbn
-
-    if zxcvbn(password[:RATED], user_inputs=[name, *COMMON_HERE])["score"] < STRONG:
-        sentence = gettext(
-            "This password is among those that are tried first: take several words that do not belong "
-            "together, or a longer sentence."
-        )
-        return "password_common", sentence
     return None
 
 
@@ -101,6 +134,16 @@ def temporary_password() -> str:
     return "-".join(parts)
 
 
+def is_possible(password: str) -> bool:
+    """Whether a password can be anybody's: MAXIMUM characters at most, as typed and as normalised."""
+    return len(password) <= MAXIMUM and len(normalise(password)) <= MAXIMUM
+
+
 def normalise(password: str) -> str:
-    """The same password however the keyboard composes it."""
+    """The same password however the keyboard composes it.
+
+    Raises ValueError for one longer than MAXIMUM: the time to normalise it would grow with the square of its length.
+    """
+    if len(password) > MAXIMUM:
+        raise ValueError("the password is longer than MAXIMUM")
     return unicodedata.normalize("NFKC", password)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 import structlog
 from starlette_admin.i18n import gettext
 
+from liuyan.api.identity.passwords import is_possible
 from liuyan.api.identity.secrets import digest_of, new_secret
 from liuyan.api.identity.throttle import SIGN_IN_FROM_ADDRESS, SIGN_IN_OF_ACCOUNT, Limit, Throttle
 from liuyan.api.problems import ProblemError
@@ -17,7 +18,6 @@ from liuyan.store.accounts import User
 from liuyan.store.session import WriteSession
 
 USER_AGENT = 256
-LONGEST = 1_024
 log = structlog.get_logger(__name__)
 
 
@@ -56,19 +56,20 @@ async def sign_in(
     Raises ProblemError: 429 after too many tries, 401 for a wrong name or password, which look the same in every way,
     403 for an account that waits or is disabled, said only to whoever knows its password.
     """
-    # Nothing longer is anybody's: what is sent here is compared and hashed before anybody is known.
-    name, password = name[:LONGEST], password[:LONGEST]
-    limits = (Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(name)), Limit(SIGN_IN_FROM_ADDRESS, browser.address or ""))
     throttle = Throttle(services)
-    await throttle.take(*limits)
+    from_address = Limit(SIGN_IN_FROM_ADDRESS, browser.address or "")
+    if len(name) > accounts.NAME_AT_MOST or not is_possible(password):
+        await throttle.take(from_address)
+        raise _wrong_name_or_password(browser)
+    of_account = Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(name))
+    await throttle.take(of_account, from_address)
     async with services.store.reading() as connection:
         known = await accounts.find_credentials(connection, name)
     verdict = await services.passwords.verify(known[1] if known else None, password)
     if known is None or not verdict.right:
-        log.warning("sign-in refused", address=browser.address)
-        raise _wrong_name_or_password()
-    await throttle.forget(limits[0])
-    await throttle.give_back(limits[1])
+        raise _wrong_name_or_password(browser)
+    await throttle.forget(of_account)
+    await throttle.give_back(from_address)
     user = known[0]
     _refuse_unless_active(user)
     changes = {"password_hash": verdict.new_hash} if verdict.new_hash else {}
@@ -96,7 +97,7 @@ async def _open(
     async with services.store.writing() as session:
         current = await accounts.lock_password(session, user.number, password_hash)
         if current is None:
-            raise _wrong_name_or_password()
+            raise _wrong_name_or_password(browser)
         _refuse_unless_active(current)
         if old_secret is not None:
             await sessions.forget_session(session, digest_of(old_secret))
@@ -145,7 +146,8 @@ def session_ended() -> ProblemError:
     return ProblemError(HTTPStatus.UNAUTHORIZED, "not_signed_in", detail)
 
 
-def _wrong_name_or_password() -> ProblemError:
+def _wrong_name_or_password(browser: Browser) -> ProblemError:
+    log.warning("sign-in refused", address=browser.address)
     detail = gettext("Name or password is wrong.")
     return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
 

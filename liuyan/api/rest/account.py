@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import GuardedRoute
 from liuyan.api.identity import accounts, confirmation, cookies, sign_in, tokens
 from liuyan.api.identity.confirmation import ConfirmedUser, SignedInWithSession, UserWithSession
 from liuyan.api.identity.identity import AsUser, Identity, SignedIn
@@ -42,7 +43,7 @@ COMMON = (*REFUSALS, HTTPStatus.SERVICE_UNAVAILABLE)
 RevokeTokens = Annotated[bool, Query(description="Whether to revoke all tokens of the account as well.")]
 CHANGES = (*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
-router = APIRouter(prefix="/api/v1/account", tags=["account"])
+router = APIRouter(prefix="/api/v1/account", tags=["account"], route_class=GuardedRoute)
 
 
 @router.get("", summary="Who am I", responses=documented(*COMMON))

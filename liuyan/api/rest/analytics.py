@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar, get_args
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from liuyan.api.guard import GuardedRoute
 from liuyan.api.identity.identity import AsReviewer
 from liuyan.api.problems import REFUSALS, documented
 from liuyan.api.rest.analytics_schemas import (
@@ -48,7 +49,7 @@ from liuyan.store.corrections import (
 )
 from liuyan.store.search import CommentFilter, sample_texts
 
-router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"])
+router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"], route_class=GuardedRoute)
 Answer = TypeVar("Answer")
 # Comments of each side that are read for their words, words of each side that are told, and the time that it may take.
 SAMPLE = 1_000

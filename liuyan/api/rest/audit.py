@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import GuardedRoute
 from liuyan.api.identity.identity import AsAdmin
 from liuyan.api.problems import REFUSALS, WITHOUT_NUL, ProblemError, documented
 from liuyan.api.rest.account_schemas import LARGEST_NUMBER
@@ -18,7 +19,7 @@ from liuyan.api.services import QUERY_SECONDS, TheServices
 from liuyan.store.audit import AuditFilter, Via, list_records
 from liuyan.store.comments import Keyset
 
-router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
+router = APIRouter(prefix="/api/v1/audit", tags=["audit"], route_class=GuardedRoute)
 
 
 class AuditQuery(BaseModel):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.convertors import Convertor, register_url_convertor
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import GuardedRoute
 from liuyan.api.identity.identity import AsReviewer
 from liuyan.api.problems import REFUSALS, ProblemError, documented
 from liuyan.api.rest.comment_schemas import Comment, CommentHistory, CommentPage, CommentQuery
@@ -17,7 +18,7 @@ from liuyan.api.services import QUERY_SECONDS, TheServices
 from liuyan.store.comments import comment_history
 from liuyan.store.search import list_comments
 
-router = APIRouter(prefix="/api/v1/comments", tags=["comments"])
+router = APIRouter(prefix="/api/v1/comments", tags=["comments"], route_class=GuardedRoute)
 
 
 class _AnythingConvertor(Convertor[str]):

@@ -8,6 +8,7 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Path, Query
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import GuardedRoute
 from liuyan.api.identity.identity import AsAdmin
 from liuyan.api.problems import REFUSALS, ProblemError, documented
 from liuyan.api.rest.dead_letter_schemas import (
@@ -27,7 +28,7 @@ from liuyan.store.letters import UNSETTLED, LetterError, LetterFilter, LetterSta
 
 T = TypeVar("T")
 
-router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"])
+router = APIRouter(prefix="/api/v1/dead-letters", tags=["dead letters"], route_class=GuardedRoute)
 READING = documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 CHANGING = READING | documented(
     HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import MediumBodyRoute
 from liuyan.api.identity.identity import AsUser
 from liuyan.api.problems import REFUSALS, WITHOUT_NUL, ProblemError, documented
 from liuyan.api.rest.predict_schemas import MAXIMUM_TEXT
@@ -26,7 +27,7 @@ MAXIMUM_PENDING = 500
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
-router = APIRouter(prefix="/api/v1/detections", tags=["predictions"])
+router = APIRouter(prefix="/api/v1/detections", tags=["predictions"], route_class=MediumBodyRoute)
 
 
 class KeepRequest(BaseModel):

@@ -41,5 +41,6 @@ Uncertain = Annotated[
     bool, Field(description="Whether the probability lies in the model's uncertain band.", examples=[False])
 ]
 Sha256 = Annotated[
-    str, Field(description="SHA-256 of the model's artifact, which names the model.", examples=["9f" * 32])
+    str,
+    Field(max_length=64, description="SHA-256 of the model's artifact, which names the model.", examples=["9f" * 32]),
 ]

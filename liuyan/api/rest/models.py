@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import GuardedRoute
 from liuyan.api.identity.identity import AsAdmin
 from liuyan.api.problems import REFUSALS, ProblemError, documented
 from liuyan.api.rest.model_schemas import Model, Models
@@ -18,7 +19,7 @@ from liuyan.store.promotion import LabelCounts, NoModelError
 RECENT = timedelta(hours=24)
 READING = documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
-router = APIRouter(prefix="/api/v1/models", tags=["models"])
+router = APIRouter(prefix="/api/v1/models", tags=["models"], route_class=GuardedRoute)
 
 
 @router.get("", summary="List models", response_description="The models.", responses=READING)

@@ -7,15 +7,17 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import MediumBodyRoute
 from liuyan.api.identity.identity import AsAdmin, AsUser
 from liuyan.api.identity.roles import Role
+from liuyan.api.markdown import render_ahead
 from liuyan.api.problems import REFUSALS, ProblemError, documented
 from liuyan.api.rest.notice_schemas import Notice, NoticeNumber, NoticePage, NoticeRequest, WhichNotices
 from liuyan.api.services import QUERY_SECONDS, Services, TheServices
 from liuyan.store import notices
 from liuyan.store.notices import Notice as StoredNotice
 
-router = APIRouter(prefix="/api/v1/notices", tags=["notices"])
+router = APIRouter(prefix="/api/v1/notices", tags=["notices"], route_class=MediumBodyRoute)
 Number = Annotated[NoticeNumber, Path()]
 READING = documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 CHANGING = READING | documented(HTTPStatus.NOT_FOUND)
@@ -39,11 +41,13 @@ async def get_notices(
     async with asyncio.timeout(QUERY_SECONDS):
         if which is WhichNotices.CURRENT:
             found = await notices.current_notices(services.store, now)
+            await render_ahead(one.body for one in found)
             return NoticePage(items=[Notice.of(one, now) for one in found], next=None)
         if not identity.role.includes(Role.ADMIN):
             detail = gettext("Only an administrator sees notices that are not current.")
             raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail)
         page = await notices.list_notices(services.store, before=before, limit=limit)
+    await render_ahead(one.body for one in page.items)
     return NoticePage(items=[Notice.of(one, now) for one in page.items], next=page.next)
 
 
@@ -51,7 +55,7 @@ async def get_notices(
 async def get_notice(services: TheServices, _: AsAdmin, number: Number) -> Notice:
     """Read one notice, whether it is shown or not."""
     async with asyncio.timeout(QUERY_SECONDS):
-        return _answer(services, number, await notices.read_notice(services.store, number))
+        return await _answer(services, number, await notices.read_notice(services.store, number))
 
 
 @router.post(
@@ -65,6 +69,7 @@ async def add_notice(services: TheServices, identity: AsAdmin, request: NoticeRe
     """Tell everybody something, at once or from a time on, until a time or for good."""
     async with asyncio.timeout(QUERY_SECONDS):
         added = await notices.add_notice(services.store, identity.actor, request.as_text(services.now()))
+    await render_ahead([added.body])
     return Notice.of(added, services.now())
 
 
@@ -78,7 +83,7 @@ async def edit_notice(services: TheServices, identity: AsAdmin, number: Number, 
     """Set everything that a notice says, and when it is shown; a withdrawn one stays withdrawn."""
     async with asyncio.timeout(QUERY_SECONDS):
         text = request.as_text(services.now())
-        return _answer(services, number, await notices.edit_notice(services.store, identity.actor, number, text))
+        return await _answer(services, number, await notices.edit_notice(services.store, identity.actor, number, text))
 
 
 @router.post(
@@ -90,7 +95,7 @@ async def edit_notice(services: TheServices, identity: AsAdmin, number: Number, 
 async def withdraw_notice(services: TheServices, identity: AsAdmin, number: Number) -> Notice:
     """Show a notice no more, whatever its times say; it can be restored."""
     async with asyncio.timeout(QUERY_SECONDS):
-        return _answer(services, number, await notices.withdraw_notice(services.store, identity.actor, number))
+        return await _answer(services, number, await notices.withdraw_notice(services.store, identity.actor, number))
 
 
 @router.post(
@@ -99,7 +104,7 @@ async def withdraw_notice(services: TheServices, identity: AsAdmin, number: Numb
 async def restore_notice(services: TheServices, identity: AsAdmin, number: Number) -> Notice:
     """Take a withdrawal back: the notice's times count again."""
     async with asyncio.timeout(QUERY_SECONDS):
-        return _answer(services, number, await notices.restore_notice(services.store, identity.actor, number))
+        return await _answer(services, number, await notices.restore_notice(services.store, identity.actor, number))
 
 
 @router.delete(
@@ -116,9 +121,10 @@ async def delete_notice(services: TheServices, identity: AsAdmin, number: Number
             raise _missing(number)
 
 
-def _answer(services: Services, number: int, found: StoredNotice | None) -> Notice:
+async def _answer(services: Services, number: int, found: StoredNotice | None) -> Notice:
     if found is None:
         raise _missing(number)
+    await render_ahead([found.body])
     return Notice.of(found, services.now())
 
 

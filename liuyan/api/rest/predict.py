@@ -5,6 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import LargeBodyRoute
 from liuyan.api.identity.identity import AsUser
 from liuyan.api.predictor import BusyError
 from liuyan.api.problems import REFUSALS, ProblemError, documented
@@ -14,7 +15,7 @@ from liuyan.api.services import TheServices
 # A full line of requests is worked off in a few seconds.
 RETRY_SECONDS = 2
 
-router = APIRouter(prefix="/api/v1/predict", tags=["predictions"])
+router = APIRouter(prefix="/api/v1/predict", tags=["predictions"], route_class=LargeBodyRoute)
 
 
 @router.post(

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import StreamingResponse
 from starlette_admin.i18n import gettext
 
+from liuyan.api.guard import LargeBodyRoute
 from liuyan.api.identity.identity import AsUser
 from liuyan.api.predictor import BusyError
 from liuyan.api.problems import REFUSALS, ProblemError, documented
@@ -29,7 +30,7 @@ _BODY: dict[str, Any] = {
     "content": {media: {"schema": {"type": "string"}, "example": _EXAMPLE} for media in (CSV, PLAIN)},
 }
 
-router = APIRouter(prefix="/api/v1/predict/file", tags=["predictions"])
+router = APIRouter(prefix="/api/v1/predict/file", tags=["predictions"], route_class=LargeBodyRoute)
 
 
 @router.post(

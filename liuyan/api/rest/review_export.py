@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
+from liuyan.api.guard import GuardedRoute
 from liuyan.api.identity.identity import AsReviewer
 from liuyan.api.problems import REFUSALS, documented
 from liuyan.api.rest.review_schemas import ExportedReview, ExportFormat, ExportQuery
@@ -24,7 +25,7 @@ _EXAMPLE = (
     '"reviewer":"小王","reviewed_at":"2026-01-31T00:20:00Z","model_label":"positive","probability":0.52,"audit":false}\n'
 )
 
-router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"])
+router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_class=GuardedRoute)
 
 
 @router.get(

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette_admin.i18n import get_tzinfo, gettext
 
+from liuyan.api.guard import MediumBodyRoute
 from liuyan.api.identity.identity import AsReviewer, Identity
 from liuyan.api.problems import REFUSALS, ProblemError, documented
 from liuyan.api.rest.comment_schemas import CommentReview
@@ -45,7 +46,7 @@ from liuyan.store.queue import CLAIM_TIME, QueueOrder, Task, Tasks
 from liuyan.store.reviews import Opinion
 from liuyan.store.search import CommentFilter
 
-router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"])
+router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"], route_class=MediumBodyRoute)
 # What every endpoint here may answer with.
 COMMON = (
     *REFUSALS,

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from liuyan.api.guard import GuardedRoute
 from liuyan.api.identity import accounts, tokens
 from liuyan.api.identity.accounts import Form
 from liuyan.api.identity.confirmation import AdminWithSession, ConfirmedAdmin
@@ -41,7 +42,7 @@ READ = documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE
 ONE = documented(*REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 CHANGE = ONE | documented(HTTPStatus.CONFLICT)
 
-router = APIRouter(prefix="/api/v1/users", tags=["users"])
+router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=GuardedRoute)
 
 
 @router.get("", summary="List accounts", responses=READ)

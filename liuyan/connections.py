@@ -1,0 +1,126 @@
+"""Deadlines of connections: for a request's head, for the pause between requests, and for a client that does not read.
+
+uvicorn has the second alone. This protocol passes everything on to uvicorn's own and keeps a timer beside it.
+"""
+
+import asyncio
+from typing import Any
+
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+# A browser sends a head in one packet.
+HEAD_SECONDS = 10.0
+# How long one part of an answer may wait for a client to read it.
+WRITE_SECONDS = 60.0
+# Cookies, filters in an address and an Accept-Language together stay far below; h11 bounds only incomplete heads.
+MAXIMUM_HEAD = 16 * 1024
+STATE = "connection"
+
+
+class TimedConnection(asyncio.Protocol):
+    """One connection: closed when no complete head arrives within HEAD_SECONDS while no request is in progress."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        # uvicorn copies this state into the scope of each request, where KeepTime finds the connection.
+        self._http = H11Protocol(config, server_state, {**app_state, STATE: self}, _loop)
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._requests = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start waiting for the first head."""
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError(f"{transport!r} is not a stream")
+        self._transport = transport
+        self._wait_for_head()
+        self._http.connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_waiting()
+        self._http.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on: a part of a head does not extend its deadline."""
+        self._http.data_received(data)
+
+    def eof_received(self) -> None:
+        """Pass it on."""
+        self._http.eof_received()
+
+    def pause_writing(self) -> None:
+        """Pass it on."""
+        self._http.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass it on."""
+        self._http.resume_writing()
+
+    def request_began(self) -> None:
+        """A head is complete."""
+        self._requests += 1
+        self._stop_waiting()
+
+    def request_ended(self) -> None:
+        """The application is done with a request; what is left of its body must go by before the deadline."""
+        self._requests -= 1
+        if not self._requests:
+            self._wait_for_head()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _wait_for_head(self) -> None:
+        self._stop_waiting()
+        if self._transport is not None and not self._transport.is_closing():
+            self._timer = asyncio.get_running_loop().call_later(HEAD_SECONDS, self.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class KeepTime:
+    """The application's side: tells the connection when a request is in progress, and bounds its head and answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection: TimedConnection = scope["state"].pop(STATE)
+
+        async def timely_send(message: Message) -> None:
+            try:
+                async with asyncio.timeout(WRITE_SECONDS):
+                    await send(message)
+            except TimeoutError:
+                connection.abort()
+
+        connection.request_began()
+        try:
+            await (_head_too_large if _head_size(scope) > MAXIMUM_HEAD else self.app)(scope, receive, timely_send)
+        finally:
+            connection.request_ended()
+
+
+async def _head_too_large(scope: Scope, receive: Receive, send: Send) -> None:
+    text = f"The address and the headers exceed {MAXIMUM_HEAD} bytes: remove cookies or shorten the address.\n"
+    await PlainTextResponse(text, 431, headers={"Connection": "close"})(scope, receive, send)
+
+
+def _head_size(scope: Scope) -> int:
+    fields = sum(len(name) + len(value) for name, value in scope["headers"])
+    return fields + len(scope["raw_path"]) + len(scope["query_string"])

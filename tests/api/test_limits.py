@@ -1,0 +1,426 @@
+"""Bodies: who asks is settled by the headers before a byte is read, and size, time and memory have limits."""
+
+import asyncio
+import contextlib
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI, Request
+from prometheus_client import CollectorRegistry
+from starlette.routing import Mount, Route
+from starlette.types import Message
+
+from liuyan.api.app import create_app
+from liuyan.api.identity.csrf import COOKIE, HEADER
+from liuyan.api.identity.roles import Role
+from liuyan.api.limits import MAXIMUM_BODY, SMALL_BODY, BodyRules, LimitBodies, admit_body
+from liuyan.api.metrics import Metrics
+from liuyan.api.predictor import Predictor
+from liuyan.api.services import Services
+from liuyan.health import address_of, listen, quiet_server
+from liuyan.model.labeller import Labeller
+from liuyan.store.accounts import find_user
+from liuyan.store.store import Store
+from tests.api.conftest import Api
+from tests.api.people import QUICK_PASSWORDS, Person, add_person, csrf_token, settings_for_tests
+from tests.api.test_comments import problem
+from tests.store.feed import ERASURE_KEY, arrival, feed_of
+
+pytestmark = pytest.mark.timeout(120)
+PUBLIC = {"/admin/login", "/admin/sign-up"}
+WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
+CONTINUE = b"HTTP/1.1 100 Continue\r\n"
+NUMBER = "1"
+
+
+@dataclass(frozen=True)
+class Running:
+    """The API over TCP, and somebody of the least role and of the greatest."""
+
+    host: str
+    port: int
+    app: FastAPI
+    user: Person
+    admin: Person
+
+
+async def serve(file: Path, labeller: Labeller, rules: BodyRules | None = None) -> AsyncIterator[Running]:
+    metrics = Metrics(CollectorRegistry())
+    async with Store.open(f"sqlite+aiosqlite:///{file}") as store:
+        await store.check_ready(ERASURE_KEY)
+        feed = await feed_of(store, labeller.sha256)
+        await feed.send(arrival("1", "物流很快"))
+        now = datetime.now(UTC)
+        user, admin = [await add_person(store, role, role, now=now) for role in (Role.USER, Role.ADMIN)]
+        with Predictor(labeller, metrics) as predictor, contextlib.closing(listen("127.0.0.1:0")) as listener:
+            app = create_app(Services(store, predictor, settings_for_tests(), QUICK_PASSWORDS), metrics, rules)
+            server = quiet_server(app, grace_seconds=1)
+            task = asyncio.create_task(server.serve(sockets=[listener]))
+            address = urlsplit(f"http://{address_of(listener)}")
+            yield Running(str(address.hostname), int(address.port or 0), app, user, admin)
+            server.should_exit = True
+            await task
+
+
+@pytest_asyncio.fixture
+async def running(migrated_file: Path, labeller: Labeller, tmp_path: Path) -> AsyncIterator[Running]:
+    file = tmp_path / "liuyan.db"
+    shutil.copy(migrated_file, file)
+    async for one in serve(file, labeller):
+        yield one
+
+
+@pytest_asyncio.fixture
+async def impatient(migrated_file: Path, labeller: Labeller, tmp_path: Path) -> AsyncIterator[Running]:
+    """The same with deadlines that a test can wait for, and room for one large body."""
+    file = tmp_path / "liuyan.db"
+    shutil.copy(migrated_file, file)
+    rules = BodyRules(seconds=1, pause_seconds=0.3, bytes_per_second=10**9, shared_bytes=2 * 1024 * 1024)
+    async for one in serve(file, labeller, rules):
+        yield one
+
+
+def routes_of(app: FastAPI) -> list[tuple[str, str]]:
+    """Method and path of everything that may be sent a body: the API's operations and the admin app's forms."""
+    found = [
+        (method.upper(), path)
+        for path, operations in app.openapi()["paths"].items()
+        for method in operations
+        if method.upper() in WITH_BODY
+    ]
+    for mount in app.routes:
+        if isinstance(mount, Mount) and mount.name == "admin":
+            found += [
+                (method, f"/admin{route.path}")
+                for route in mount.routes
+                if isinstance(route, Route)
+                for method in sorted(WITH_BODY & (route.methods or set()))
+            ]
+    return [(method, re.sub(r"\{[^}]*\}", NUMBER, path)) for method, path in found]
+
+
+def cookies_of(person: Person) -> str:
+    return "; ".join(f"{name}={value}" for name, value in person.cookies.items())
+
+
+async def send_head(running: Running, method: str, path: str, *headers: str) -> tuple[bytes, asyncio.StreamWriter]:
+    """The first line of what comes back when a body is announced and not sent."""
+    reader, writer = await asyncio.open_connection(running.host, running.port)
+    head = [
+        f"{method} {path} HTTP/1.1",
+        "Host: liuyan.test",
+        "Content-Length: 1000",
+        "Content-Type: application/x-www-form-urlencoded" if "/admin" in path else "Content-Type: application/json",
+        "Expect: 100-continue",
+        *headers,
+    ]
+    writer.write("\r\n".join([*head, "", ""]).encode())
+    async with asyncio.timeout(20):
+        return await reader.readline(), writer
+
+
+async def test_no_route_asks_for_its_body_before_it_knows_who_sends_it(running: Running) -> None:
+    routes = routes_of(running.app)
+    assert len(routes) > 35
+    assert {path for _, path in routes} > PUBLIC
+    for method, path in routes:
+        line, writer = await send_head(running, method, path)
+        writer.close()
+        if path in PUBLIC:
+            assert line == CONTINUE, path
+        elif path.startswith("/admin"):
+            assert line.startswith(b"HTTP/1.1 303"), (path, line)
+        else:
+            assert line.startswith(b"HTTP/1.1 401"), (path, line)
+
+
+async def test_no_route_asks_for_its_body_before_it_knows_the_role(running: Running) -> None:
+    bearer, session = f"Authorization: Bearer {running.user.token}", f"Cookie: {cookies_of(running.user)}"
+    others = re.compile(r"/(api/v1|admin)/(users|notices|dead-letters|reviews|models)\b")
+    routes = [(method, path) for method, path in routes_of(running.app) if others.match(path)]
+    assert len(routes) > 20
+    for method, path in routes:
+        line, writer = await send_head(running, method, path, session if path.startswith("/admin") else bearer)
+        writer.close()
+        assert line.startswith(b"HTTP/1.1 403"), (method, path, line)
+
+
+async def test_a_forged_request_is_refused_before_its_body(running: Running) -> None:
+    for headers in ([], ["Sec-Fetch-Site: cross-site", f"{HEADER}: {csrf_token()}"]):
+        session = f"Cookie: {cookies_of(running.admin)}"
+        line, writer = await send_head(running, "POST", "/api/v1/predict", session, *headers)
+        writer.close()
+        assert line.startswith(b"HTTP/1.1 403")
+
+
+async def test_who_may_ask_is_asked_for_the_body(running: Running) -> None:
+    bearer = f"Authorization: Bearer {running.user.token}"
+    line, writer = await send_head(running, "POST", "/api/v1/predict", bearer)
+    writer.close()
+    assert line == CONTINUE
+
+
+async def test_an_endpoint_that_reads_its_body_first_fails(api: Api) -> None:
+    @api.app.post("/careless", include_in_schema=False)
+    async def careless(request: Request) -> int:
+        return len(await request.body())
+
+    problem(await api.client.post("/careless", content=b"x"), 500)
+
+
+# Size
+
+
+async def fields_of(api: Api) -> list[str]:
+    """The names of every field of every form that the pages show."""
+    pages = ["login", "sign-up", "password", "account", "users", "users/new", "users/1", "notices/new", "dead-letters"]
+    found = set()
+    for path in pages:
+        headers = {} if path in ("login", "sign-up") else {"Cookie": cookies_of(api.admin)}
+        answer = await api.anonymous.get(f"/admin/{path}", headers=headers)
+        assert answer.status_code == 200, path
+        found |= set(re.findall(r"""<(?:input|textarea|select|button)\b[^>]*\bname="(\w+)\"""", answer.text))
+    assert {"name", "password", "current_password", "title", "body", "role", "token_name"} <= found
+    return sorted(found | {"session"})  # of buttons that need another session
+
+
+async def post_form(api: Api, path: str, fields: dict[str, str]) -> int:
+    headers = {"Cookie": cookies_of(api.admin), HEADER: csrf_token()}
+    return (await api.anonymous.post(path, data=fields, headers=headers)).status_code
+
+
+def forms_of(api: Api) -> list[str]:
+    forms = [path for method, path in routes_of(api.app) if path.startswith("/admin") and method == "POST"]
+    assert len(forms) > 12
+    # These end the session that the others need.
+    return [path for path in forms if path not in ("/admin/logout", "/admin/account/sessions/end")]
+
+
+async def test_eight_mebibytes_in_any_field_of_any_form_are_refused(api: Api) -> None:
+    content = "x" * MAXIMUM_BODY
+    for path in forms_of(api):
+        assert await post_form(api, path, {"csrftoken": csrf_token(), "name": content}) == 413, path
+    for field in await fields_of(api):
+        for path in ("/admin/sign-up", "/admin/account/details", "/admin/notices/new"):
+            assert await post_form(api, path, {field: content}) == 413, (path, field)
+
+
+async def test_a_long_value_in_any_field_of_any_form_is_refused_or_ignored(api: Api) -> None:
+    fields = await fields_of(api)
+    for path in forms_of(api):
+        for field in fields:
+            # As long as the largest of these bodies may be.
+            status = await post_form(api, path, {"csrftoken": csrf_token(), field: "a" + "\u0300\u0316" * 5_000})
+            assert status < 500, (path, field)
+    async with api.store.reading() as connection:
+        kept = await find_user(connection, api.admin.number)
+    assert kept is not None
+    assert kept.name == "admin"
+
+
+def strings_in(schema: Any, document: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every string in a schema, with the way to it; lists are [] in it."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+    for other in (*schema.get("anyOf", ()), *schema.get("allOf", ())):
+        yield from strings_in(other, document, place)
+    if schema.get("type") == "string":
+        yield place, schema
+    for name, part in schema.get("properties", {}).items():
+        yield from strings_in(part, document, (*place, name))
+    if "items" in schema:
+        yield from strings_in(schema["items"], document, (*place, "[]"))
+
+
+def operations_of(app: FastAPI) -> Iterator[tuple[str, str, Any]]:
+    for path, operations in app.openapi()["paths"].items():
+        for method, operation in operations.items():
+            yield method, path, operation
+
+
+def is_bounded(schema: Any) -> bool:
+    bounded = {"maxLength", "enum", "const"} & set(schema) or schema.get("format") == "date-time"
+    return bool(bounded) or re.fullmatch(r"\^.*\{\d+\}\$", schema.get("pattern", "")) is not None
+
+
+async def test_every_string_of_every_request_has_a_greatest_length(api: Api) -> None:
+    document = api.app.openapi()
+    unbounded = []
+    for method, path, operation in operations_of(api.app):
+        for parameter in operation.get("parameters", ()):
+            for place, schema in strings_in(parameter["schema"], document, (parameter["name"],)):
+                if not is_bounded(schema):
+                    unbounded.append(f"{method} {path} {'.'.join(place)}")
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        for place, schema in strings_in(content["schema"], document) if content else ():
+            if not is_bounded(schema):
+                unbounded.append(f"{method} {path} {'.'.join(place)}")
+    assert unbounded == []
+
+
+def nested(place: tuple[str, ...], value: str) -> Any:
+    if not place:
+        return value
+    inner = nested(place[1:], value)
+    return [inner] if place[0] == "[]" else {place[0]: inner}
+
+
+async def test_eight_mebibytes_in_any_string_of_any_document_are_refused(api: Api) -> None:
+    document = api.app.openapi()
+    tried = 0
+    for method, path, operation in operations_of(api.app):
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        for place, _ in strings_in(content["schema"], document) if content else ():
+            address = re.sub(r"\{[^}]*\}", NUMBER, path)
+            for size, allowed in ((MAXIMUM_BODY, {413}), (SMALL_BODY - 1_000, {422})):
+                body = json.dumps(nested(place, "x" * size))
+                answer = await api.client.request(
+                    method, address, content=body, headers={"Content-Type": "application/json"}
+                )
+                assert answer.status_code in allowed, (method, path, place, size, answer.text[:200])
+                tried += 1
+    assert tried > 40
+
+
+async def test_only_the_first_of_many_errors_are_told(api: Api) -> None:
+    body = dict.fromkeys([f"unknown{number}" for number in range(2_000)], 1)
+    found = problem(await api.client.post("/api/v1/account/tokens", json=body), 422)
+    assert len(found["errors"]) == 20
+
+
+@pytest.mark.parametrize("path", ["/admin/login", "/admin/sign-up"])
+async def test_the_refusal_of_a_form_is_a_page(api: Api, path: str) -> None:
+    headers = {"Cookie": f"{COOKIE}={csrf_token()}", HEADER: csrf_token(), "Accept-Language": "zh"}
+    for size in (SMALL_BODY, SMALL_BODY * 3):
+        answer = await api.anonymous.post(path, data={"name": "x" * size}, headers=headers)
+        assert answer.status_code == 413
+        assert "<html" in answer.text
+        assert "一次提交的内容过多" in answer.text
+
+
+# Time
+
+
+async def half_a_body(running: Running, path: str, *headers: str) -> bytes:
+    """What comes back when a part of a body is sent and nothing more."""
+    reader, writer = await asyncio.open_connection(running.host, running.port)
+    head = [f"POST {path} HTTP/1.1", "Host: liuyan.test", "Content-Length: 1000", *headers]
+    writer.write("\r\n".join([*head, "", ""]).encode() + b"{")
+    async with asyncio.timeout(20):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def test_a_body_that_stops_arriving_is_given_up(impatient: Running) -> None:
+    bearer = f"Authorization: Bearer {impatient.user.token}"
+    answer = await half_a_body(impatient, "/api/v1/predict", "Content-Type: application/json", bearer)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b'"code":"body_too_slow"' in answer
+    assert b"connection: close" in answer.lower()
+
+
+async def test_a_form_that_stops_arriving_is_given_up_with_a_page(impatient: Running) -> None:
+    answer = await half_a_body(impatient, "/admin/login", "Content-Type: application/x-www-form-urlencoded")
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"<html" in answer
+
+
+async def read_in_time(rules: BodyRules, parts: list[tuple[float, bytes]], maximum: int = MAXIMUM_BODY) -> bytes:
+    """What an endpoint reads of parts that come at given times, by a clock of their own."""
+    clock = 0.0
+    read: list[bytes] = []
+
+    async def receive() -> Message:
+        nonlocal clock
+        at, content = parts.pop(0)
+        clock = at
+        return {"type": "http.request", "body": content, "more_body": bool(parts)}
+
+    async def endpoint(scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope, receive)
+        admit_body(request, maximum)
+        read.append(await request.body())
+
+    async def send(_: Message) -> None:
+        raise AssertionError("nothing is answered")
+
+    app = LimitBodies(endpoint, rules, now=lambda: clock)
+    scope = {"type": "http", "headers": [(b"transfer-encoding", b"chunked")]}
+    await app(scope, receive, send)
+    return read[0]
+
+
+async def test_a_body_that_keeps_arriving_may_take_as_long_as_its_size_allows() -> None:
+    rules = BodyRules(seconds=10, pause_seconds=60, bytes_per_second=1_000)
+    part = b"x" * 2_000
+    assert len(await read_in_time(rules, [(0, part), (9, part), (13, part), (15, b"")])) == 6_000
+
+
+async def test_a_body_that_trickles_is_given_up() -> None:
+    rules = BodyRules(seconds=10, pause_seconds=60, bytes_per_second=1_000)
+    with pytest.raises(Exception, match="408"):
+        await read_in_time(rules, [(second, b"x") for second in range(100)])
+
+
+# Memory
+
+
+async def test_all_bodies_share_their_room(impatient: Running) -> None:
+    """Two bodies fit that are held half-sent; a third is told when to come back, and a form is read all the same."""
+    bearer = f"Authorization: Bearer {impatient.user.token}"
+    held = []
+    for _ in range(2):
+        reader, writer = await asyncio.open_connection(impatient.host, impatient.port)
+        head = ["POST /api/v1/predict HTTP/1.1", "Host: liuyan.test", "Content-Length: 1200000", bearer, "", ""]
+        writer.write("\r\n".join(head).encode() + b'"' + b"x" * 1_100_000)
+        await writer.drain()
+        held.append((reader, writer))
+    answers = []
+    for reader, writer in held:
+        async with asyncio.timeout(20):
+            answers.append((await reader.readline())[:12])
+        writer.close()
+    # The second finds no room for its last part, or is given up like the first when nothing more comes.
+    assert sorted(answers)[0] == b"HTTP/1.1 408"
+    assert sorted(answers)[1] in (b"HTTP/1.1 408", b"HTTP/1.1 503")
+
+
+async def test_without_room_a_client_is_told_when_to_come_back(api: Api) -> None:
+    rules = BodyRules(shared_bytes=100_000)
+    with pytest.raises(Exception, match="503"):
+        await read_in_time(rules, [(0, b"x" * SMALL_BODY), (0, b"x" * 100_001), (0, b"")])
+    assert len(await read_in_time(rules, [(0, b"x" * SMALL_BODY), (0, b"x" * 100_000), (0, b"")])) > 100_000
+
+
+async def test_room_is_given_back() -> None:
+    rules = BodyRules(shared_bytes=100_000)
+    sizes: list[int] = []
+
+    async def endpoint(scope: Any, receive: Any, send: Any) -> None:
+        request = Request(scope, receive)
+        admit_body(request, MAXIMUM_BODY)
+        sizes.append(len(await request.body()))
+
+    app = LimitBodies(endpoint, rules)
+
+    async def ask() -> None:
+        parts = [b"x" * (SMALL_BODY + 90_000)]
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": parts.pop(), "more_body": False}
+
+        await app({"type": "http", "headers": [(b"content-length", b"155536")]}, receive, receive)  # type: ignore[arg-type]
+
+    for _ in range(3):
+        await ask()
+    assert sizes == [SMALL_BODY + 90_000] * 3
