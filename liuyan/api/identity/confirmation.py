@@ -14,6 +14,7 @@ from fastapi import Depends
 from starlette_admin.i18n import gettext
 
 from liuyan.api.identity.identity import Identity, require, signed_in
+from liuyan.api.identity.passwords import MAXIMUM
 from liuyan.api.identity.roles import Role
 from liuyan.api.identity.secrets import digest_of, new_secret
 from liuyan.api.identity.sign_in import session_ended
@@ -78,6 +79,8 @@ async def check_own_password(services: Services, identity: Identity, password: s
     from_address = Limit(SIGN_IN_FROM_ADDRESS, identity.address or "")
     throttle = Throttle(services)
     await throttle.take(limit, from_address)
+    if len(password) > MAXIMUM:  # Normalising it would take long, and no password is as long.
+        raise _wrong_password(field)
     async with services.store.reading() as connection:
         password_hash = await accounts.find_password_hash(connection, identity.user_number)
     if password_hash is None or not (await services.passwords.verify(password_hash, password)).right:
