@@ -5,20 +5,15 @@ import asyncio
 import httpx2 as httpx
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select, update
+from sqlalchemy import select
 
-from liuyan.api.identity import sign_in as signing_in
-from liuyan.api.identity import tokens
 from liuyan.api.identity.confirmation import VALID_FOR
 from liuyan.api.identity.cookies import SESSION
 from liuyan.api.identity.csrf import COOKIE, HEADER
-from liuyan.api.identity.passwords import Verdict
 from liuyan.api.identity.roles import Role
-from liuyan.api.problems import ProblemError
-from liuyan.store.admin_tables import api_tokens, sessions, users
-from liuyan.store.audit import Actor
+from liuyan.store.admin_tables import sessions
 from tests.api.conftest import Api
-from tests.api.people import HASH, PASSWORD, Person, add_person, csrf_token, session_headers
+from tests.api.people import PASSWORD, Person, add_person, csrf_token, session_headers
 from tests.api.test_accounts import GOOD, changes
 from tests.api.test_accounts import contacts_kept as contacts_kept
 from tests.api.test_comments import problem
@@ -224,6 +219,9 @@ async def test_without_scripts_a_page_of_its_own_confirms(api: Api) -> None:
         )
         assert (wrong.status_code, sentence(wrong)) == (422, "Wrong password.")
         assert "a guess" not in wrong.text
+        endless = {"csrftoken": token, "password": "a" + "\u0300\u0316" * 80_000}
+        refused = await client.post("/admin/confirm", data=endless)
+        assert (refused.status_code, sentence(refused)) == (422, "Wrong password.")
         away = await client.post("/admin/confirm?next=//evil.example", data={"csrftoken": token, "password": PASSWORD})
         assert (away.status_code, away.headers["location"]) == (303, "/admin/")
         assert await confirmed_seconds(client) > 0
@@ -238,106 +236,6 @@ async def test_a_token_opens_no_page(api: Api) -> None:
     assert (await api.page.get("/admin/users")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("action", "detail"),
-    [
-        ("reset-password", {"sessions_ended": 1, "tokens_revoked": 1}),
-        ("disable", {"sessions_ended": 1, "tokens_revoked": 1}),
-    ],
-)
-async def test_a_reset_and_a_disabling_end_everything(api: Api, action: str, detail: dict[str, int]) -> None:
-    person = await add_person(api.store, "小王", now=api.clock())
-    assert (await api.page.post(f"/api/v1/users/{person.number}/{action}")).status_code == 200
-    assert not await is_known(api, person.bearer)
-    assert not await is_known(api, session_headers(person.session))
-    [(_, number, told)] = await changes(api)
-    assert (number, told) == (str(person.number), detail)
-    assert await unrevoked(api, person.number) == 0
-
-
-async def test_a_lesser_role_revokes_tokens_even_if_it_is_given_back(api: Api) -> None:
-    person = await add_person(api.store, "小王", Role.ADMIN, now=api.clock())
-    place = f"/api/v1/users/{person.number}"
-    await api.page.patch(place, json={"role": "admin"})
-    assert await unrevoked(api, person.number) == 1  # The same role, or a greater one, revokes nothing.
-    for role in ("reviewer", "admin"):
-        assert (await api.page.patch(place, json={"role": role})).json()["role"] == role
-    assert not await is_known(api, person.bearer)
-
-
-async def unrevoked(api: Api, number: int) -> int:
-    async with api.store.reading() as connection:
-        query = select(api_tokens.c.number).where(api_tokens.c.user_number == number, api_tokens.c.revoked_at.is_(None))
-        return len((await connection.execute(query)).all())
-
-
-@pytest.mark.parametrize(("field", "left"), [({}, 0), ({"revoke_tokens": True}, 0), ({"revoke_tokens": False}, 1)])
-async def test_a_changed_password_revokes_tokens_unless_told_otherwise(
-    api: Api, field: dict[str, bool], left: int
-) -> None:
-    person = await add_person(api.store, "小王", now=api.clock())
-    body = {"current_password": PASSWORD, "new_password": GOOD, **field}
-    headers = session_headers(person.session)
-    assert (await api.anonymous.post("/api/v1/account/password", json=body, headers=headers)).status_code == 204
-    assert await unrevoked(api, person.number) == left
-    [(action, _, told)] = await changes(api)
-    assert (action, told.get("tokens_revoked")) == ("user.change_password", None if left else 1)
-
-
-@pytest.mark.parametrize(("form", "left"), [({}, 0), ({"keep_tokens": "on"}, 1)])
-async def test_the_page_asks_what_happens_to_tokens(api: Api, form: dict[str, str], left: int) -> None:
-    person = await add_person(api.store, "小王", now=api.clock())
-    async with browser(api) as client:
-        client.cookies.set(SESSION, person.session)
-        page = await client.get("/admin/password")
-        assert "Keep my tokens (1)" in page.text
-        token = await token_of(client, "/admin/password")
-        new = {"current_password": PASSWORD, "new_password": GOOD, "new_password_again": GOOD}
-        answer = await client.post("/admin/password", data={**new, **form, "csrftoken": token})
-        assert answer.status_code == 303
-    assert await unrevoked(api, person.number) == left
-
-
-@pytest.mark.parametrize(("query", "left"), [("", 1), ("?revoke_tokens=true", 0)])
-async def test_signing_out_everywhere_revokes_tokens_when_asked(api: Api, query: str, left: int) -> None:
-    person = await add_person(api.store, "小王", now=api.clock())
-    own = await api.anonymous.delete(f"/api/v1/account/sessions{query}", headers=session_headers(person.session))
-    assert own.json() == {"sessions_ended": 0, "tokens_revoked": 1 - left}
-    ended = await api.page.post(f"/api/v1/users/{person.number}/sign-out{query}")
-    assert ended.json() == {"sessions_ended": 1, "tokens_revoked": 0}
-    assert await unrevoked(api, person.number) == left
-
-
-async def test_admins_see_and_revoke_the_tokens_of_others(api: Api) -> None:
-    person = await add_person(api.store, "小王", Role.REVIEWER, now=api.clock())
-    place = f"/api/v1/users/{person.number}/tokens"
-    assert await is_known(api, person.bearer)
-    [token] = (await api.client.get(place)).json()["items"]
-    assert (token["name"], token["role"], token["used_at"] is not None) == ("for tests", "reviewer", True)
-    # A token is revoked under its owner's number alone.
-    foreign = await api.page.delete(f"/api/v1/users/{api.admin.number}/tokens/{token['number']}")
-    assert problem(foreign, 404)["code"] == "no_token"
-    assert (await api.page.delete(f"{place}/{token['number']}")).status_code == 204
-    assert not await is_known(api, person.bearer)
-    made = await api.anonymous.post(TOKENS, json=WANTED, headers=session_headers(person.session))
-    assert (await api.page.delete(place)).json() == {"tokens_revoked": 1}
-    assert not await is_known(api, {"Authorization": f"Bearer {made.json()['secret']}"})
-    assert (await api.page.delete("/api/v1/users/999999/tokens")).status_code == 404
-    assert (await api.client.get("/api/v1/users/999999/tokens")).status_code == 404
-    assert [(action, told) for action, _, told in await changes(api) if "create" not in action] == [
-        ("token.revoke", {"name": "for tests", "owner": person.number}),
-        ("user.revoke_tokens", {"tokens_revoked": 1}),
-    ]
-
-
-async def test_people_revoke_all_their_tokens(api: Api) -> None:
-    person = await add_person(api.store, "小王", now=api.clock())
-    revoked = await api.anonymous.delete(TOKENS, headers=session_headers(person.session))
-    assert revoked.json() == {"tokens_revoked": 1}
-    assert not await is_known(api, person.bearer)
-    assert await is_known(api, api.admin.bearer)
-
-
 async def test_answers_with_secrets_are_stored_nowhere(api: Api) -> None:
     person = await add_person(api.store, "小王", now=api.clock())
     for answer in (
@@ -349,36 +247,12 @@ async def test_answers_with_secrets_are_stored_nowhere(api: Api) -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_a_password_reset_while_somebody_signs_in_keeps_them_out(api: Api) -> None:
-    person = await add_person(api.store, "小王", now=api.clock())
-
-    class Slow:
-        """Compares as ever; meanwhile the password is reset, and its old hash is one to be made again."""
-
-        async def verify(self, stored: str | None, password: str) -> Verdict:
-            async with api.store.writing() as session:
-                change = update(users).where(users.c.number == person.number).values(password_hash="reset meanwhile")
-                await session.connection.execute(change)
-            return Verdict(True, HASH)
-
-    object.__setattr__(api.services, "passwords", Slow())
-    with pytest.raises(ProblemError, match="Name or password is wrong"):
-        await signing_in.sign_in(api.services, signing_in.Browser(None, None), "小王", PASSWORD)
-    async with api.store.reading() as connection:
-        stored = select(users.c.password_hash).where(users.c.number == person.number)
-        assert (await connection.execute(stored)).scalar_one() == "reset meanwhile"
-
-
-async def test_a_token_is_not_created_for_a_session_that_has_ended(api: Api) -> None:
-    """As when a reset commits between the check of the session and the creation of the token."""
-    person = await add_person(api.store, "小王", now=api.clock())
-    new = tokens.NewToken("export", Role.USER, 1)
-    actor = Actor(person.number, person.name, "session", None)
-    with pytest.raises(ProblemError) as ended:
-        await tokens.create(api.services, actor, person.number, new, within=b"\0" * 32)
-    assert ended.value.code == "not_signed_in"
-    await api.page.post(f"/api/v1/users/{person.number}/reset-password")
-    with pytest.raises(ProblemError) as refused:
-        await tokens.create(api.services, actor, person.number, new)
-    assert refused.value.code == "account_without_tokens"
-    assert await unrevoked(api, person.number) == 0
+async def test_a_server_confirms_too(server_api: Api) -> None:
+    api = server_api
+    person = await add_person(api.store, "小王", now=api.clock(), confirmed=False)
+    headers = session_headers(person.session)
+    answer = await api.anonymous.post(CONFIRM, json={"password": PASSWORD}, headers=headers)
+    assert answer.status_code == 204
+    renewed = session_headers(answer.headers["set-cookie"].split(";")[0].partition("=")[2])
+    assert (await api.anonymous.post(TOKENS, json=WANTED, headers=renewed)).status_code == 201
+    assert not await is_known(api, headers)
