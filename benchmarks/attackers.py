@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import itertools
+import json
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -44,8 +46,11 @@ Attack = Callable[[Target, float], Awaitable[None]]
 _addresses = itertools.count(1)
 
 
-def attack(name: str, target: Target, seconds: float) -> None:
-    """Run one attack: the target of a process of its own."""
+def main() -> None:
+    """Run one attack: `python -m benchmarks.attackers NAME SECONDS`, with the target as JSON on standard input."""
+    name, seconds = sys.argv[1], float(sys.argv[2])
+    target = Target(**json.load(sys.stdin))
+    print("attacking", flush=True)
     asyncio.run(_for_seconds(ATTACKS[name], target, seconds))
 
 
@@ -163,3 +168,7 @@ ATTACKS: dict[str, Attack] = {
     "8 MB of {}, without credentials": _braces,
     "8 MB of {}, with a token": _braces_with_token,
 }
+
+
+if __name__ == "__main__":
+    main()

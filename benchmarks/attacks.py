@@ -6,7 +6,7 @@ own, and all traffic stays on this machine.
 
 import asyncio
 import http.client
-import multiprocessing
+import json
 import os
 import re
 import secrets
@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from itsdangerous import URLSafeSerializer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.attackers import ATTACKS, Target, attack
+from benchmarks.attackers import ATTACKS, Target
 from liuyan.api.identity.cookies import SESSION
 from liuyan.api.identity.csrf import COOKIE
 from liuyan.api.identity.roles import Role
@@ -172,17 +172,19 @@ def _wait_for(server: Server) -> None:
 
 
 def _measure_under(server: Server, name: str) -> Felt:
-    context = multiprocessing.get_context("spawn")
-    attacker = context.Process(target=attack, args=(name, server.target, UNDER_ATTACK + 2))
-    attacker.start()
-    try:
-        # Until it has started and made its bodies.
-        time.sleep(1.5)
-        return _measure(server, UNDER_ATTACK)
-    finally:
-        attacker.join(UNDER_ATTACK)
-        attacker.kill()
-        attacker.join()
+    """Measure from the moment on that the attackers have begun."""
+    command = [sys.executable, "-m", "benchmarks.attackers", name, str(UNDER_ATTACK + 2)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as attackers:
+        if attackers.stdin is None or attackers.stdout is None:
+            raise RuntimeError("the attackers have no pipes")
+        attackers.stdin.write(json.dumps(asdict(server.target)).encode())
+        attackers.stdin.close()
+        attackers.stdout.readline()
+        try:
+            time.sleep(0.5)
+            return _measure(server, UNDER_ATTACK)
+        finally:
+            attackers.kill()
 
 
 def _measure(server: Server, seconds: float) -> Felt:
