@@ -42,6 +42,8 @@ from liuyan.store.store import Store
 WANTED_RATIO = 3.0
 # A 99th percentile below this is that of the machine's noise, which an attack cannot be blamed for.
 NOISY_SECONDS = 0.02
+# Two passwords are hashed at once, in 64 MiB each.
+WANTED_GROWTH = 192 * 2**20
 QUIET, UNDER_ATTACK = 3.0, 5.0
 # Other work on the machine can spoil one measurement, an attack spoils each.
 TRIES = 2
@@ -80,25 +82,21 @@ class Felt:
 
 @dataclass(frozen=True)
 class Compared:
-    """What was felt before, during and after an attack; what is ordinary is the worse of before and after."""
+    """What was felt before and during an attack."""
 
     name: str
     before: Felt
     under: Felt
-    after: Felt
-
-    def ordinary(self, kind: str, percent: int) -> float:
-        """A percentile without the attack, in seconds."""
-        return max(felt.percentile(kind, percent) for felt in (self.before, self.after))
 
     def ratio(self, kind: str) -> float:
         """Of the 99th percentiles."""
-        return self.under.percentile(kind, 99) / max(self.ordinary(kind, 99), NOISY_SECONDS)
+        return self.under.percentile(kind, 99) / max(self.before.percentile(kind, 99), NOISY_SECONDS)
 
     @property
     def held(self) -> bool:
-        """Whether no request felt too much of it."""
-        return all(self.ratio(kind) <= WANTED_RATIO for kind in self.before.seconds)
+        """Whether no request felt too much of it, and the memory did not grow too much."""
+        grown = self.under.resident - self.before.resident
+        return grown <= WANTED_GROWTH and all(self.ratio(kind) <= WANTED_RATIO for kind in self.before.seconds)
 
 
 def run(names: list[str]) -> bool:
@@ -112,7 +110,7 @@ def run(names: list[str]) -> bool:
 def _compared(server: Server, name: str) -> "Compared":
     """Without and with an attack, again where that was too slow."""
     for _ in range(TRIES):
-        compared = Compared(name, _measure(server, QUIET), _measure_under(server, name), _measure(server, QUIET))
+        compared = Compared(name, _measure(server, QUIET), _measure_under(server, name))
         if compared.held:
             break
     return compared
@@ -239,8 +237,7 @@ def _report(measured: list[Compared]) -> bool:
         table.add_column(column, justify="left" if column in ("attack", "request") else "right")
     for one in measured:
         for place, kind in enumerate(one.before.seconds):
-            seconds = [one.ordinary(kind, 50), one.under.percentile(kind, 50)]
-            seconds += [one.ordinary(kind, 99), one.under.percentile(kind, 99)]
+            seconds = (felt.percentile(kind, percent) for percent in (50, 99) for felt in (one.before, one.under))
             times = (f"{1000 * each:.1f} ms" for each in seconds)
             memory = (f"{felt.resident // 2**20} MiB" if place == 0 else "" for felt in (one.before, one.under))
             ratio = one.ratio(kind)
@@ -250,7 +247,7 @@ def _report(measured: list[Compared]) -> bool:
     console.print(table)
     console.print(
         f"wanted: a p99 under attack of at most {WANTED_RATIO:g} times the one before it, "
-        f"or {1000 * NOISY_SECONDS:.0f} ms where that is less"
+        f"or {WANTED_RATIO * 1000 * NOISY_SECONDS:.0f} ms where that is more; at most {WANTED_GROWTH // 2**20} MiB more memory"
     )
     return all(one.held for one in measured)
 

@@ -135,7 +135,7 @@ async def test_a_client_that_does_not_read_is_cut_off(connect: Connect, monkeypa
             pass
 
     scope = {"state": {liuyan.connections.STATE: Connection()}, "headers": [], "raw_path": b"/", "query_string": b""}
-    scope["path"] = "/"  # type: ignore[assignment]
+    scope["path"] = "/"
 
     async def receive() -> Message:
         raise AssertionError("nothing is read")
