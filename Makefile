@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo servers lint types test test-long faults mutations bench bench-admin format clean
+.PHONY: help install constraints demo servers lint types test test-long faults mutations bench bench-admin bench-attacks format clean
 
 help:  ## What can be made here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ bench: install  ## Measure the consumer against what the model alone can do
 
 bench-admin: install  ## Measure what the admin app asks of MySQL, at 100,000 and at a million comments
 	@$(BIN)/python -m benchmarks.admin
+
+bench-attacks: install  ## Measure what other requests feel while the API is attacked
+	@$(BIN)/python -m benchmarks.attacks
 
 lint: install  ## Style and mistakes that a linter finds
 	$(BIN)/ruff check .

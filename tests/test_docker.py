@@ -69,7 +69,7 @@ def test_a_missing_secret_is_named(name: str) -> None:
 
 
 def test_all_that_the_main_job_needs_is_there(services: dict[str, Any]) -> None:
-    assert set(services) == {"kafka", "mysql", *OURS}
+    assert set(services) == {"kafka", "mysql", "proxy", *OURS}
     assert services["mysql"]["image"] == "mysql:9.7"
 
 
@@ -99,6 +99,16 @@ def test_every_service_has_its_bounds(services: dict[str, Any]) -> None:
         assert service.get("read_only", False) == (name != "kafka"), name
 
 
+def test_only_the_proxy_reaches_the_api(services: dict[str, Any]) -> None:
+    assert "ports" not in services["api"]
+    [port] = services["proxy"]["ports"]
+    assert port["target"] == 8080
+    assert services["proxy"]["image"] == "nginx:1.28.0"
+    [config] = services["proxy"]["volumes"]
+    assert (config["source"], config["read_only"]) == (str(ROOT / "deploy" / "nginx.conf"), True)
+    assert services["api"]["environment"]["LIUYAN_TRUSTED_PROXIES"] == "172.16.0.0/12,192.168.0.0/16"
+
+
 def test_ours_run_without_any_capability(services: dict[str, Any]) -> None:
     assert all(services[name]["cap_drop"] == ["ALL"] for name in OURS)
 
@@ -108,13 +118,14 @@ def test_each_waits_for_what_it_needs(services: dict[str, Any]) -> None:
         return {other: need["condition"] for other, need in services[name]["depends_on"].items()}
 
     assert needs("setup") == {"kafka": "service_healthy", "mysql": "service_healthy"}
+    assert needs("proxy") == {"api": "service_healthy"}
     assert needs("consumer") == needs("api") == {"setup": "service_completed_successfully"}
     assert "healthcheck" in services["kafka"]
     assert "healthcheck" in services["mysql"]
 
 
 def test_only_the_consumer_knows_the_erasure_key(services: dict[str, Any]) -> None:
-    knowing = {name for name, service in services.items() if "LIUYAN_ERASURE_KEY" in service["environment"]}
+    knowing = {name for name, service in services.items() if "LIUYAN_ERASURE_KEY" in service.get("environment", {})}
     assert knowing == {"consumer"}
 
 

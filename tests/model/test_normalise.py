@@ -2,6 +2,7 @@
 
 import unicodedata
 from types import SimpleNamespace
+from typing import Literal
 
 import pytest
 
@@ -59,7 +60,7 @@ def test_a_long_text_is_normalised_as_its_parts_are() -> None:
 def test_a_run_of_marks_reaches_nfkc_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
-    def normalize(form: str, text: str) -> str:
+    def normalize(form: Literal["NFC", "NFKC"], text: str) -> str:
         seen.append(len(text))
         return unicodedata.normalize(form, text)
 

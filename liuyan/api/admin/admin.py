@@ -101,7 +101,7 @@ def mount_admin(app: FastAPI, services: Services) -> None:
         site.add_view(page)
     site.routes.insert(0, Route("/static/plotly.min.js", _plotly, name="plotly"))
     # The library checks the token of a form, which is in its body, before it asks who sent it.
-    site.middlewares.sort(key=lambda middleware: middleware.cls is CheckForms)
+    site.middlewares.sort(key=lambda one: isinstance(one.cls, type) and issubclass(one.cls, CheckForms))
     site.mount_to(app)
     site.app.state.services = services
     for error in (StoreError, TimeoutError, Exception):
