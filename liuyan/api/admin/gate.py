@@ -13,7 +13,7 @@ from starlette_admin.auth import AdminUser, BaseAuthProvider
 from liuyan.api.admin.forms import ForeignFormError
 from liuyan.api.identity import csrf
 from liuyan.api.identity.identity import Identity
-from liuyan.store.errors import StoreError
+from liuyan.store.errors import OUTAGES
 
 Identify = Callable[[HTTPConnection], Awaitable[Identity | None]]
 # What the sign-in page itself needs.
@@ -52,6 +52,7 @@ class KeepOut:
             await self.app(scope, receive, send)
             return
         request = Request(scope, receive)
+        request.state.identity = None  # An error page asks for it, also where nobody could be identified.
         if request.method not in ("GET", "HEAD") and csrf.is_foreign(request):
             await self._refuse(request, ForeignFormError(), send)
             return
@@ -64,7 +65,7 @@ class KeepOut:
             return
         try:
             user = await self.gate.authenticate(request)
-        except (StoreError, TimeoutError) as error:
+        except OUTAGES as error:
             await self._refuse(request, error, send)
             return
         request.state.is_anonymous = user is None
@@ -81,7 +82,6 @@ class KeepOut:
 
     async def _refuse(self, request: Request, error: Exception, send: Send) -> None:
         """Answer with a page: nothing outside of here would do that and call it settled."""
-        request.state.identity = None
         response: Response = await request.app.exception_handlers[Exception](request, error)
         await response(request.scope, request.receive, send)
 
