@@ -184,7 +184,7 @@ class Settings(BaseSettings):
         for host in value:
             if not re.fullmatch(r"(\*\.)?[\w.-]+|\[[0-9A-Fa-f:.]+\]", host):
                 raise ValueError(f"{host!r} is not a host: write names or addresses without port, like liuyan.example")
-        return tuple(host.lower() for host in value)  # Browsers send names in lower case.
+        return value
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -262,9 +262,7 @@ def parse_topics(text: str) -> dict[str, frozenset[str]]:
         if not name:
             raise ValueError(f"{text!r} has an empty part: write `topic` or `topic=platform|platform`, comma-separated")
         if not TOPIC.fullmatch(name) or name in (".", ".."):
-            raise ValueError(
-                f"{name!r} is not a topic: a name has up to 249 of the characters a-z, A-Z, 0-9, ., _ and -"
-            )
+            raise ValueError(f"{name!r} is not a topic: a name has up to 249 of the characters A-Z, a-z, 0-9, ._-")
         if name in topics:
             raise ValueError(f"topic {name!r} is named twice: name each topic once")
         topics[name] = _parse_platforms(name, platforms) if binds else ANY_PLATFORM
