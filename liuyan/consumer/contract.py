@@ -21,6 +21,8 @@ positive or negative, once, whatever is delivered twice or late.
 - The version of an event is `edited_at`, or `created_at` without it. A newer version replaces the stored one,
   an older one changes nothing, and of one version the last to arrive stands. `edited_at` is not before
   `created_at`, and the version not more than a day ahead of the record's timestamp.
+- Times lie in the years 1 to 9999 in UTC. One that is valid is stored and charted as it is, however unlikely:
+  0001-01-01T00:00:00Z, for example, is what some languages write for a time that was never set.
 - A record with a null value erases the comment of its key and everything that hangs on it. A version not newer
   than the later of that record's timestamp and the stored version is dropped from then on.
 - A record that breaks a rule is kept as a dead letter with its reason and stops nothing. `liuyan consumer

@@ -23,9 +23,10 @@ SCHEMA = json.dumps({**build_contract()["components"]["schemas"]["CommentEvent"]
 def serialized(fields: dict[str, object], **settings: object) -> tuple[bytes, list[tuple[str, bytes]]]:
     """The value, and the headers, that Confluent's own serializer writes with the contract's schema."""
     registry = SchemaRegistryClient.new_client({"url": "mock://"})
-    context = SerializationContext("comments", MessageField.VALUE, [])
-    value = JSONSerializer(SCHEMA, registry, conf=settings)(fields, context)
-    return value, context.headers
+    headers: list[tuple[str, bytes]] = []
+    context = SerializationContext("comments", MessageField.VALUE, headers)  # type: ignore[arg-type] # lists vary
+    value: bytes = JSONSerializer(SCHEMA, registry, conf=settings)(fields, context)
+    return value, headers
 
 
 def framed(content: bytes, schema_id: int = 7) -> bytes:
