@@ -20,6 +20,10 @@ from liuyan.errors import SettingsError
 PREFIX = "LIUYAN_"
 TEST_PREFIX = "LIUYAN_TEST_"
 ANY_PLATFORM: frozenset[str] = frozenset()
+# The names that the contract allows a platform, and Kafka a topic.
+PLATFORM = re.compile(r"[a-z0-9_-]{1,32}")
+TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+KAFKA_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 
 
 class Settings(BaseSettings):
@@ -147,6 +151,23 @@ class Settings(BaseSettings):
         "info", description="The least severe lines to write."
     )
 
+    @field_validator("kafka")
+    @classmethod
+    def _check_servers(cls, value: str) -> str:
+        servers = [server.strip() for server in value.split(",")]
+        for server in servers:
+            match = KAFKA_SERVER.fullmatch(server)
+            if match is None or (match[1] and not 1 <= int(match[1]) <= 65535):
+                raise ValueError(f"{server!r} is not a server: write host:port, several separated by commas")
+        return ",".join(servers)
+
+    @field_validator("group")
+    @classmethod
+    def _check_group(cls, value: str) -> str:
+        if value != value.strip() or not value.isprintable():
+            raise ValueError(f"{value!r} begins or ends with white space or contains a control character")
+        return value
+
     @field_validator("topics", mode="before")
     @classmethod
     def _read_topics(cls, value: object) -> object:
@@ -227,17 +248,40 @@ def split_keys(secret: SecretStr | None) -> tuple[str, ...]:
 
 
 def parse_topics(text: str) -> dict[str, frozenset[str]]:
-    """Read ``comments,support=zendesk|desk`` as topic -> platforms; an empty set stands for all platforms."""
-    topics: dict[str, frozenset[str]] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        topic, binds, platforms = part.partition("=")
-        names = frozenset(filter(None, platforms.split("|")))
-        if not topic or topic in topics or (binds and not names):
-            raise ValueError(f"{part!r} is not `topic` or `topic=platform|platform`, each topic once")
-        topics[topic] = names
-    if not topics:
+    """Read ``comments, support = zendesk | desk`` as topic -> platforms; an empty set means all platforms.
+
+    White space around names is ignored. Raises ValueError for an empty part, a duplicate, and a name that no topic or
+    platform can have.
+    """
+    if not text.strip(" ,"):
         raise ValueError("name at least one topic")
+    topics: dict[str, frozenset[str]] = {}
+    for part in text.split(","):
+        topic, binds, platforms = part.partition("=")
+        name = topic.strip()
+        if not name:
+            raise ValueError(f"{text!r} has an empty part: write `topic` or `topic=platform|platform`, comma-separated")
+        if not TOPIC.fullmatch(name) or name in (".", ".."):
+            raise ValueError(f"{name!r} is not a topic: a name has up to 249 of the characters A-Z, a-z, 0-9, ._-")
+        if name in topics:
+            raise ValueError(f"topic {name!r} is named twice: name each topic once")
+        topics[name] = _parse_platforms(name, platforms) if binds else ANY_PLATFORM
     return topics
+
+
+def _parse_platforms(topic: str, text: str) -> frozenset[str]:
+    names = [name.strip() for name in text.split("|")]
+    for name in names:
+        if not name:
+            raise ValueError(f"topic {topic!r} has an empty platform: write it as `{topic}=platform|platform`")
+        if not PLATFORM.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is not a platform: a name has up to 32 of the characters a-z, 0-9, _ and -, so no event "
+                "could carry it"
+            )
+    if len(set(names)) < len(names):
+        raise ValueError(f"topic {topic!r} names a platform twice: name each platform once")
+    return frozenset(names)
 
 
 def split_address(address: str) -> tuple[str, int]:

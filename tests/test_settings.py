@@ -1,5 +1,6 @@
 """Settings: each is in .env.example with its sentence, and a wrong one stops the program with one line."""
 
+import json
 import re
 import subprocess
 import sys
@@ -8,8 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from liuyan.consumer.event import CommentEvent, parse_value
 from liuyan.errors import SettingsError
-from liuyan.settings import ANY_PLATFORM, PREFIX, Settings, load_settings, parse_topics, split_address
+from liuyan.settings import ANY_PLATFORM, PLATFORM, PREFIX, Settings, load_settings, parse_topics, split_address
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
@@ -19,8 +21,28 @@ WRONG = [
     ("LIUYAN_POISON_SHARE", "1.5", "LIUYAN_POISON_SHARE is wrong: "),
     ("LIUYAN_KAFKA", "", "LIUYAN_KAFKA is wrong: "),
     ("LIUYAN_LOG_LEVEL", "loud", "LIUYAN_LOG_LEVEL is wrong: "),
-    ("LIUYAN_TOPICS", "comments,comments", "LIUYAN_TOPICS is wrong: 'comments' is not `topic`"),
-    ("LIUYAN_TOPICS", "comments=", "LIUYAN_TOPICS is wrong: 'comments=' is not `topic`"),
+    ("LIUYAN_KAFKA", " ", "LIUYAN_KAFKA is wrong: '' is not a server"),
+    ("LIUYAN_KAFKA", "a:9092,,b:9092", "LIUYAN_KAFKA is wrong: '' is not a server"),
+    ("LIUYAN_KAFKA", "a:9092 b:9092", "LIUYAN_KAFKA is wrong: 'a:9092 b:9092' is not a server"),
+    ("LIUYAN_KAFKA", "PLAINTEXT://a:9092", "LIUYAN_KAFKA is wrong: 'PLAINTEXT://a:9092' is not a server"),
+    ("LIUYAN_KAFKA", "a:port", "LIUYAN_KAFKA is wrong: 'a:port' is not a server"),
+    ("LIUYAN_KAFKA", "a:0", "LIUYAN_KAFKA is wrong: 'a:0' is not a server"),
+    ("LIUYAN_GROUP", " night", "LIUYAN_GROUP is wrong: ' night' begins or ends with white space"),
+    ("LIUYAN_TOPICS", "comments,comments", "LIUYAN_TOPICS is wrong: topic 'comments' is named twice"),
+    ("LIUYAN_TOPICS", "comments, comments =forum", "LIUYAN_TOPICS is wrong: topic 'comments' is named twice"),
+    ("LIUYAN_TOPICS", "comments=", "LIUYAN_TOPICS is wrong: topic 'comments' has an empty platform"),
+    ("LIUYAN_TOPICS", "comments=forum| |desk", "LIUYAN_TOPICS is wrong: topic 'comments' has an empty platform"),
+    ("LIUYAN_TOPICS", "comments=forum|desk|forum", "LIUYAN_TOPICS is wrong: topic 'comments' names a platform twice"),
+    ("LIUYAN_TOPICS", "comments,", "LIUYAN_TOPICS is wrong: 'comments,' has an empty part"),
+    ("LIUYAN_TOPICS", "=forum", "LIUYAN_TOPICS is wrong: '=forum' has an empty part"),
+    ("LIUYAN_TOPICS", "my comments", "LIUYAN_TOPICS is wrong: 'my comments' is not a topic"),
+    ("LIUYAN_TOPICS", "评论", "LIUYAN_TOPICS is wrong: '评论' is not a topic"),
+    ("LIUYAN_TOPICS", "..", "LIUYAN_TOPICS is wrong: '..' is not a topic"),
+    ("LIUYAN_TOPICS", "c" * 250, "LIUYAN_TOPICS is wrong: 'ccc"),
+    ("LIUYAN_TOPICS", "comments=Forum", "LIUYAN_TOPICS is wrong: 'Forum' is not a platform"),
+    ("LIUYAN_TOPICS", "comments=forum,desk|shop", "LIUYAN_TOPICS is wrong: 'desk|shop' is not a topic"),
+    ("LIUYAN_TOPICS", "comments=forum=desk", "LIUYAN_TOPICS is wrong: 'forum=desk' is not a platform"),
+    ("LIUYAN_TOPICS", "comments=" + "x" * 33, "LIUYAN_TOPICS is wrong: 'xxx"),
     ("LIUYAN_TOPICS", " , ", "LIUYAN_TOPICS is wrong: name at least one topic"),
     ("LIUYAN_ERASURE_KEY", "short", "LIUYAN_ERASURE_KEY is wrong: "),
     ("LIUYAN_SECRET_KEY", "short", "LIUYAN_SECRET_KEY is wrong: "),
@@ -87,6 +109,30 @@ def test_topics_are_bound_to_platforms() -> None:
         "comments": ANY_PLATFORM,
         "support": frozenset({"zendesk", "desk"}),
     }
+
+
+@pytest.mark.parametrize("text", ["comments=forum | desk", " comments = forum|desk ", "comments\t=\tforum\t|\tdesk"])
+def test_white_space_around_topics_and_platforms_is_ignored(text: str) -> None:
+    assert parse_topics(text) == {"comments": frozenset({"forum", "desk"})}
+
+
+@pytest.mark.parametrize(
+    "name", ["forum", "a", "x" * 32, "x" * 33, "", "Forum", "forum\n", "论坛", "app_store-2", "a.b", "a b", "ａ", "٣"]
+)
+def test_settings_and_contract_agree_on_platforms(name: str) -> None:
+    event = {"platform": name, "id": "1", "text": "好", "created_at": "2026-01-31T08:15:00Z"}
+    accepted = isinstance(parse_value(json.dumps(event).encode()), CommentEvent)
+    assert bool(PLATFORM.fullmatch(name)) == accepted
+
+
+def test_white_space_in_lists_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIUYAN_KAFKA", " a:9092 , [::1]:9093,c ")
+    monkeypatch.setenv("LIUYAN_ALLOWED_HOSTS", " liuyan.example , *.liuyan.example ")
+    monkeypatch.setenv("LIUYAN_TRUSTED_PROXIES", " 10.0.0.1 , 10.1.0.0/16 ")
+    settings = load_settings()
+    assert settings.kafka == "a:9092,[::1]:9093,c"
+    assert settings.allowed_hosts == ("liuyan.example", "*.liuyan.example")
+    assert settings.trusted_proxies == ("10.0.0.1/32", "10.1.0.0/16")
 
 
 def test_addresses_are_split_at_the_last_colon() -> None:

@@ -16,7 +16,7 @@ from liuyan.api.limits import BodyError
 from liuyan.api.sentences import WITHOUT_NUL as WITHOUT_NUL
 from liuyan.api.sentences import sentence_of
 from liuyan.errors import LiuyanError
-from liuyan.store.errors import StoreError
+from liuyan.store.errors import OUTAGES
 
 MEDIA_TYPE = "application/problem+json"
 # A client that waits this long lets a restarted database come back.
@@ -154,14 +154,15 @@ def install(app: FastAPI) -> None:
         detail = f"{errors[0].field}: {errors[0].detail}."
         return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=errors)
 
-    @app.exception_handler(StoreError)
-    @app.exception_handler(TimeoutError)
     async def _unavailable(_: Request, error: Exception) -> Response:
         log.warning("database unavailable", reason=str(error) or "no answer in time")
         headers = {"Retry-After": str(RETRY_SECONDS)}
         detail = gettext("The database does not answer: try again in %(seconds)s seconds.")
         detail %= {"seconds": RETRY_SECONDS}
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, headers=headers)
+
+    for outage in OUTAGES:
+        app.add_exception_handler(outage, _unavailable)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: HTTPException) -> Response:

@@ -17,15 +17,13 @@ from liuyan.api.services import Services
 from liuyan.health import Check, address_of, bind, quiet_server, serve_health, start_listening
 from liuyan.model.artifact import find_artifact
 from liuyan.model.labeller import Labeller, load_labeller
+from liuyan.reachable import database_reachable
 from liuyan.settings import Settings
 from liuyan.store.accounts import UserFilter, count_users
-from liuyan.store.errors import StoreError
 from liuyan.store.store import Store
 
 # Answers under way may end; clients that keep their connection open without asking are cut off.
 GRACE_SECONDS = 10
-# A readiness probe that waits longer than its asker is worth nothing; supervisors commonly wait for a few seconds.
-READY_SECONDS = 2
 log = structlog.get_logger(__name__)
 
 
@@ -60,8 +58,10 @@ async def running_api(
             await store.check_ready()
             labeller = await _load(store, settings, model_path)
 
+            database = database_reachable(store)
+
             async def ready() -> Sequence[Check]:
-                return [await _check_database(store), Check("model", True, f"The model {labeller.name} is loaded.")]
+                return [await database.check(), Check("model", True, f"The model {labeller.name} is loaded.")]
 
             with Predictor(labeller, metrics) as predictor:
                 services = Services(store, predictor, settings)
@@ -80,16 +80,6 @@ async def running_api(
                         beside.cancel()
                         server.should_exit = True
                         await task
-
-
-async def _check_database(store: Store) -> Check:
-    try:
-        async with asyncio.timeout(READY_SECONDS):
-            await store.active_model()
-    except (StoreError, TimeoutError) as error:
-        log.warning("not ready", reason=str(error) or "no answer in time")
-        return Check("database", False, "The database does not answer.")
-    return Check("database", True, "The database answers.")
 
 
 async def _look_for_an_admin(store: Store) -> None:

@@ -97,7 +97,8 @@ def check_event(
             for verdict in check_lines(lines, partitions):
                 if verdict.reason is None:
                     valid += 1
-                    typer.echo(f"line {verdict.line}: valid, key {verdict.key}, partition {verdict.partition}")
+                    note = f"; {verdict.note}" if verdict.note else ""
+                    typer.echo(f"line {verdict.line}: valid, key {verdict.key}, partition {verdict.partition}{note}")
                 else:
                     invalid += 1
                     typer.echo(f"line {verdict.line}: {verdict.reason}: {verdict.detail}")

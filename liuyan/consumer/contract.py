@@ -5,7 +5,7 @@ from typing import Any
 
 from liuyan.consumer.event import CommentEvent
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 
 _DESCRIPTION = """\
 A platform publishes a comment when it is written and again each time that it is edited. Liuyan labels it as
@@ -13,11 +13,16 @@ positive or negative, once, whatever is delivered twice or late.
 
 - The value is one JSON object in UTF-8, without a byte order mark; no key twice, no NaN, nested at most 32
   deep. Unknown fields are ignored.
+- Before the JSON may be the frame of Confluent's JSON Schema serializer: a zero byte and the four-byte id of the
+  schema. It is removed; the id is not looked up, and this contract alone decides what is valid. A schema id in a
+  header is ignored. Avro and Protobuf become dead letters, and the key is a plain string without a frame.
 - The key is `platform:id`, so that all versions of a comment stay in order. `platform` and `id` compare byte
   for byte.
 - The version of an event is `edited_at`, or `created_at` without it. A newer version replaces the stored one,
   an older one changes nothing, and of one version the last to arrive stands. `edited_at` is not before
   `created_at`, and the version not more than a day ahead of the record's timestamp.
+- Times lie in the years 1 to 9999 in UTC. One that is valid is stored and charted as it is, however unlikely:
+  0001-01-01T00:00:00Z, for example, is what some languages write for a time that was never set.
 - A record with a null value erases the comment of its key and everything that hangs on it. A version not newer
   than the later of that record's timestamp and the stored version is dropped from then on.
 - A record that breaks a rule is kept as a dead letter with its reason and stops nothing. `liuyan consumer

@@ -19,6 +19,9 @@ MAXIMUM_DEPTH = 32
 MAXIMUM_AHEAD = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+# Confluent's serializers put a zero byte and the four-byte id of the schema before the value.
+FRAME_START = b"\0"
+FRAME_BYTES = 5
 WITHOUT_NUL = r"^[^\x00]*$"
 RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:\.([0-9]+))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -30,6 +33,7 @@ class Reason(StrEnum):
 
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
+    UNKNOWN_FRAMING = "unknown_framing"
     NOT_AN_OBJECT = "not_an_object"
     DUPLICATE_KEYS = "duplicate_keys"
     NAN = "nan"
@@ -181,6 +185,13 @@ def parse(key: bytes | None, value: bytes | None, timestamp: int, platforms: Set
     return parsed
 
 
+def split_frame(value: bytes) -> tuple[int | None, bytes]:
+    """The schema id in a schema registry's frame and the value after it; None and the whole value without a frame."""
+    if len(value) < FRAME_BYTES or not value.startswith(FRAME_START):
+        return None, value
+    return int.from_bytes(value[1:FRAME_BYTES], "big"), value[FRAME_BYTES:]
+
+
 def parse_value(value: bytes) -> CommentEvent | Rejection:
     """Read a record's value alone, without key and time."""
     try:
@@ -194,7 +205,9 @@ def _parse_comment(key: bytes | None, value: bytes, timestamp: int) -> CommentEv
     if not key:
         raise _InvalidError(Reason.MISSING_KEY, "the record has no key: it must be `platform:id`")
     if key != event.key.encode():
-        raise _InvalidError(Reason.KEY_CONTRADICTS_VALUE, "the record's key is not the value's `platform:id`")
+        raise _InvalidError(
+            Reason.KEY_CONTRADICTS_VALUE, f"the record's key is not the value's `platform:id`{_framed_key(key)}"
+        )
     if timestamp >= 0 and event.version > timestamp * 1000 + MAXIMUM_AHEAD // MICROSECOND:
         raise _InvalidError(
             Reason.FROM_THE_FUTURE, "the comment's time is more than a day ahead of the record's timestamp"
@@ -211,12 +224,19 @@ def _parse_tombstone(key: bytes | None) -> Erasure:
     except UnicodeDecodeError:
         raise _InvalidError(Reason.INVALID_KEY, "the tombstone's key is not UTF-8") from None
     except ValidationError:
-        raise _InvalidError(Reason.INVALID_KEY, "the tombstone's key is not `platform:id`") from None
+        detail = f"the tombstone's key is not `platform:id`{_framed_key(key)}"
+        raise _InvalidError(Reason.INVALID_KEY, detail) from None
     return Erasure(named.platform, named.id)
 
 
+def _framed_key(key: bytes) -> str:
+    """What to do about a key that a schema registry's serializer wrote."""
+    framed = key.startswith(FRAME_START)
+    return ": it has a schema registry's frame, so serialize keys as plain strings" if framed else ""
+
+
 def _parse_value(value: bytes) -> CommentEvent:
-    fields = _parse_json(value)
+    fields = _parse_framed(value)
     try:
         return CommentEvent.model_validate(fields)
     except ValidationError as error:
@@ -230,6 +250,21 @@ def _explain(error: ValidationError) -> tuple[Reason, str]:
     if first["type"] == "string_pattern_mismatch" and first["ctx"]["pattern"] == WITHOUT_NUL:
         return Reason.INVALID_FIELD, f"field {first['loc'][0]}: must not contain NUL"
     return Reason.INVALID_FIELD, f"field {first['loc'][0]}: {first['msg']}"
+
+
+def _parse_framed(value: bytes) -> dict[str, Any]:
+    schema_id, content = split_frame(value)
+    try:
+        return _parse_json(content)
+    except _InvalidError as invalid:
+        not_json = invalid.rejection.reason in (Reason.NOT_UTF8, Reason.NOT_JSON)
+        if schema_id is None or not not_json or content.lstrip().startswith(b"{"):
+            raise
+    raise _InvalidError(
+        Reason.UNKNOWN_FRAMING,
+        f"the value has a schema registry's frame (schema id {schema_id}) but no JSON after it: publish it with the "
+        "JSON Schema serializer, because Avro and Protobuf are not accepted",
+    )
 
 
 def _parse_json(value: bytes) -> dict[str, Any]:

@@ -35,7 +35,8 @@ class ConsumerMetrics:
         )
         self.letters = Gauge(
             "liuyan_consumer_letters",
-            "Dead letters of all groups in the database, by state: open, requeued, resolved, discarded.",
+            "Dead letters of all groups in the database, by state: open, requeued, resolved, discarded. Absent while "
+            "the database does not answer.",
             ["state"],
             registry=registry,
         )
@@ -71,7 +72,10 @@ class ConsumerMetrics:
             registry=registry,
         )
         self.lag = Gauge(
-            "liuyan_consumer_lag", "Records of a partition not stored yet.", ["topic", "partition"], registry=registry
+            "liuyan_consumer_lag",
+            "Records of a partition not stored yet; absent while Kafka does not answer.",
+            ["topic", "partition"],
+            registry=registry,
         )
         self.paused = Gauge(
             "liuyan_consumer_partition_paused",
@@ -108,6 +112,11 @@ class ConsumerMetrics:
         self.event_loop_delay = Gauge(
             "liuyan_consumer_event_loop_delay_seconds", "How late the event loop woke last.", registry=registry
         )
+
+    def forget(self, topic: str, partition: int) -> None:
+        """Drop the gauges of a partition that another consumer has now."""
+        for gauge in (self.lag, self.stored_offset, self.paused):
+            gauge.remove(topic, str(partition))
 
     def count(self, outcome: BatchOutcome) -> None:
         """Count what one stored batch changed."""

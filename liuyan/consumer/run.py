@@ -225,6 +225,7 @@ class _Running:
             "labeller": self._pipeline.label(),
             "writer": self._pipeline.write(),
             "report": self._watch.report(),
+            "offsets": self._watch.commit_offsets(),
             "rows": self._watch.follow_rows(),
             "topics": self._watch.follow_topics(),
             "letters": self._watch.follow_letters(),

@@ -4,7 +4,6 @@ A command never speaks to a consumer: it changes a row (pause, resume, seek, pro
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
 
@@ -15,9 +14,10 @@ from liuyan.consumer.metrics import ConsumerMetrics
 from liuyan.consumer.pipeline import Pipeline
 from liuyan.consumer.positions import Positions
 from liuyan.consumer.source import Source
-from liuyan.consumer.topics import Topics
+from liuyan.consumer.topics import BrokerError, Topics
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
+from liuyan.reachable import Reachable, database_reachable
 from liuyan.store.errors import TransientStoreError
 from liuyan.store.letters import LetterFilter, count_letters
 from liuyan.store.store import Store
@@ -28,6 +28,8 @@ REPORT_SECONDS = 1.0
 ROWS_SECONDS = 2.0
 TOPICS_SECONDS = 5.0
 LETTERS_SECONDS = 15.0
+# Ends of logs that are older say nothing about the lag.
+STALE_SECONDS = 15.0
 
 
 class ModelChangedError(LiuyanError):
@@ -62,17 +64,39 @@ class Watch:
         self._active_sha256 = active_sha256
         self._stuck_seconds = stuck_seconds
         self._committed: dict[TopicPartition, int] = {}
-        self._database_answers = self._broker_answers = True
+        self._ends_read_at = time.monotonic()
+        self._measured: frozenset[TopicPartition] = frozenset()
+        self._database = database_reachable(store)
+        self._kafka = Reachable("kafka", "Kafka", lambda: broker.ends(topics), outages=(BrokerError,))
 
     async def report(self) -> None:
-        """Every second: lag, the event loop's delay, and our offsets to Kafka. Runs until it is cancelled."""
+        """Every second: lag and the event loop's delay. Runs until it is cancelled."""
         while True:
             before = time.monotonic()
             await asyncio.sleep(REPORT_SECONDS)
-            self._metrics.event_loop_delay.set(max(0.0, time.monotonic() - before - REPORT_SECONDS))
-            self._metrics.assigned.set(len(self._source.assigned))
-            for partition, lag in self.lags().items():
-                self._metrics.lag.labels(partition.topic, str(partition.partition)).set(lag)
+            now = time.monotonic()
+            self._metrics.event_loop_delay.set(max(0.0, now - before - REPORT_SECONDS))
+            self.measure(now)
+
+    def measure(self, now: float) -> None:
+        """Set the gauges of the assigned partitions; none keeps a value that may no longer be true."""
+        assigned = self._source.assigned
+        self._metrics.assigned.set(len(assigned))
+        stale = now - self._ends_read_at > STALE_SECONDS
+        lags = {} if stale else {partition: lag for partition, lag in self.lags().items() if partition in assigned}
+        for partition, lag in lags.items():
+            self._metrics.lag.labels(partition.topic, str(partition.partition)).set(lag)
+        known = self._measured | assigned
+        for partition in known - lags.keys():
+            self._metrics.lag.remove(partition.topic, str(partition.partition))
+        for partition in known - assigned:
+            self._metrics.forget(partition.topic, partition.partition)
+        self._measured = assigned
+
+    async def commit_offsets(self) -> None:
+        """Every second: our offsets to Kafka, which may keep us waiting. Runs until it is cancelled."""
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
             await self.commit()
 
     async def commit(self) -> None:
@@ -93,10 +117,7 @@ class Watch:
                 await self._follow_partitions()
                 await self._follow_model()
             except TransientStoreError as error:
-                self._database_answers = False
                 log.debug("the database does not answer now", error=str(error))
-            else:
-                self._database_answers = True
 
     async def follow_topics(self) -> None:
         """Find topics that were deleted and made anew, and where their logs end. Runs until it is cancelled."""
@@ -106,17 +127,21 @@ class Watch:
                 self._pipeline.reset("topic_made_anew")
             try:
                 self._pipeline.progress.ends_are(await self._broker.ends(self._topics))
+                self._ends_read_at = time.monotonic()
             except LiuyanError as error:
-                self._broker_answers = False
                 log.debug("Kafka does not answer now", error=str(error))
-            else:
-                self._broker_answers = True
 
     async def follow_letters(self) -> None:
-        """Count the dead letters by state. Runs until it is cancelled."""
+        """Count the dead letters by state; no count is shown while the database does not answer. Runs until it is
+        cancelled."""
         while True:
-            with contextlib.suppress(TransientStoreError):
-                for state, count in (await count_letters(self._store, LetterFilter(states=frozenset()))).items():
+            try:
+                async with asyncio.timeout(LETTERS_SECONDS):
+                    counts = await count_letters(self._store, LetterFilter(states=frozenset()))
+            except (TransientStoreError, TimeoutError):
+                self._metrics.letters.clear()
+            else:
+                for state, count in counts.items():
                     self._metrics.letters.labels(state).set(count)
             await asyncio.sleep(LETTERS_SECONDS)
 
@@ -134,17 +159,16 @@ class Watch:
         lag, silent = progress.lag(self._source.assigned), progress.silent(now)
         stuck = lag > 0 and silent > self._stuck_seconds
         told = f"nothing was stored for {silent:.0f} s" if lag else "nothing is to be stored"
-        return [Check("progress", not stuck, f"{lag} records behind, {told}.")]
+        age = now - self._ends_read_at
+        known = f"; Kafka last answered {age:.0f} s ago" if age > STALE_SECONDS else ""
+        return [Check("progress", not stuck, f"{lag} records behind, {told}{known}.")]
 
     async def ready(self) -> Sequence[Check]:
-        """/readyz: database and Kafka answer, and every assigned partition is read."""
+        """/readyz: database and Kafka answer now, and every assigned partition is read."""
         assigned, waiting = self._source.assigned, self._source.assigned - self._source.sought
         stopped = sorted(f"{tp.topic} {tp.partition}" for tp in self._source.stopped)
         return [
-            Check(
-                "database", self._database_answers, "The database answers." if self._database_answers else "It is away."
-            ),
-            Check("kafka", self._broker_answers, "Kafka answers." if self._broker_answers else "It is away."),
+            *await asyncio.gather(self._database.check(), self._kafka.check()),
             Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions taken up."),
             Check("partitions", not stopped, f"Paused: {', '.join(stopped)}." if stopped else "None is paused."),
         ]

@@ -28,6 +28,10 @@ from liuyan.store.tables import count_sums
 HOURS_OF_WEEK = 168
 # A Monday, so that weeks begin on one.
 BEGINNING = datetime(1970, 1, 5, tzinfo=UTC)
+# Buckets are numbered from so long before BEGINNING, in whole weeks, that no stored time (from year 1 on) gets a
+# negative number in any time zone: databases disagree on how to divide those.
+BEFORE = timedelta(weeks=104_000)
+EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 # Gives the hours of one group the same number.
 Numbered = Callable[[ColumnElement[Any]], ColumnElement[Any]]
@@ -98,14 +102,14 @@ class HourOfWeekMix:
 
 async def mix_over_time(store: Store, wanted: CountFilter, bucket: Bucket, offset: timedelta) -> list[TimeMix]:
     """The labels over time, oldest first, in buckets of the time zone that is ``offset`` from UTC; a bucket in which
-    nothing was written is left out. Raises TransientStoreError."""
+    nothing was written is left out. A bucket that begins before year 1 starts there. Raises TransientStoreError."""
 
     def numbered(hour: ColumnElement[Any]) -> ColumnElement[Any]:
-        return (minutes_since(hour) + _minutes(offset)) // bucket.value
+        return (minutes_since(hour) + _minutes(BEFORE + offset)) // bucket.value
 
     counted = await _count(store, wanted, numbered)
     length = timedelta(minutes=bucket.value)
-    return [TimeMix(BEGINNING + int(number) * length - offset, mix) for number, mix in sorted(counted)]
+    return [TimeMix(_start(int(number) * length - BEFORE - offset), mix) for number, mix in sorted(counted)]
 
 
 async def mix_by_platform(store: Store, wanted: CountFilter) -> list[PlatformMix]:
@@ -118,7 +122,7 @@ async def mix_by_hour_of_week(store: Store, wanted: CountFilter, offset: timedel
     """The labels of each hour of the week in the time zone that is ``offset`` from UTC. Raises TransientStoreError."""
 
     def numbered(hour: ColumnElement[Any]) -> ColumnElement[Any]:
-        return ((minutes_since(hour) + _minutes(offset)) // Bucket.HOUR.value) % HOURS_OF_WEEK
+        return ((minutes_since(hour) + _minutes(BEFORE + offset)) // Bucket.HOUR.value) % HOURS_OF_WEEK
 
     counted = sorted(await _count(store, wanted, numbered))
     return [HourOfWeekMix(*divmod(int(number), 24), mix) for number, mix in counted]
@@ -198,12 +202,17 @@ def _summed(group: ColumnElement[Any], model: int, platforms: Sequence[str], str
     )
 
 
+def _start(since: timedelta) -> datetime:
+    """The time that is ``since`` after BEGINNING, no earlier than EARLIEST."""
+    return BEGINNING + max(since, EARLIEST - BEGINNING)
+
+
 def _minutes(offset: timedelta) -> int:
     return offset // timedelta(minutes=1)
 
 
 class minutes_since(FunctionElement[int]):  # noqa: N801 (a function of SQL)
-    """Minutes from BEGINNING to a time."""
+    """Minutes from BEGINNING to a full hour; negative before it."""
 
     type = BigInteger()
     inherit_cache = True

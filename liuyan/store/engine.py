@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from liuyan.store.errors import CommitUnknownError, StoreError
-from liuyan.store.faults import sort_fault
+from liuyan.store.faults import FAULTS, sort_fault
 from liuyan.store.tls import refuse_plain, take_tls
 
 DRIVERS = {
@@ -111,7 +111,8 @@ async def transaction(engine: AsyncEngine, seconds: float | None, *, writes: boo
     """One transaction, committed at the end, given up whole on any error, when it is cancelled, and after ``seconds``,
     since a connection that is cut without a word would be waited for for ever.
 
-    Raises TransientStoreError, PermanentStoreError, StoreError; CommitUnknownError once COMMIT was sent.
+    Raises TransientStoreError, PermanentStoreError, StoreError; CommitUnknownError once COMMIT was sent. What the block
+    raises for a reason of its own passes unchanged, an error of SQLAlchemy that the database has no part in too.
     """
     connection: AsyncConnection | None = None
     committing = False
@@ -123,10 +124,12 @@ async def transaction(engine: AsyncEngine, seconds: float | None, *, writes: boo
             yield connection
             committing = True
             await connection.commit()
-    except (SQLAlchemyError, sqlite3.Error, OSError, TimeoutError, EOFError) as error:
+    except (SQLAlchemyError, *FAULTS) as error:
         await _give_up(connection)
         if committing and writes:
             raise CommitUnknownError("The answer to COMMIT was lost: nobody knows whether it was stored.") from error
+        if not isinstance(error, FAULTS):
+            raise
         raise sort_fault(error) from error
     except BaseException:
         await _give_up(connection)

@@ -35,6 +35,16 @@ class PermanentStoreError(StoreError):
     """The database will never take this content (too large, not representable): rolled back, trying again is no use."""
 
 
+# The database does not answer, or nobody knows what it answered. Any other StoreError is a mistake of ours or a table
+# that is not as it should be: trying again later does not help.
+OUTAGES: tuple[type[Exception], ...] = (
+    TransientStoreError,
+    DatabaseUnavailableError,
+    CommitUnknownError,
+    TimeoutError,
+)
+
+
 class ReviewError(LiuyanError):
     """A review cannot be as the reviewer wants it; nothing was changed, and trying the same again is no use."""
 

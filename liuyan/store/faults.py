@@ -1,9 +1,10 @@
 """Sorts what a database driver raises into the errors that a caller can act on."""
 
+import sqlite3
 import ssl
 
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DataError, DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from liuyan.store.errors import DatabaseUnavailableError, PermanentStoreError, StoreError, TransientStoreError
@@ -20,9 +21,15 @@ SQLITE_TRANSIENT = frozenset({5, 6, 9, 10, 13, 14})  # busy, locked, interrupted
 SQLITE_PERMANENT = frozenset({18, 20})  # too big, mismatch
 
 
+# What a driver or the connection to the server raises. SQLAlchemy's other errors, such as a parameter that cannot be
+# bound, are raised before the database is asked: they are mistakes in our code and pass as they are.
+FAULTS = (DBAPIError, DisconnectionError, PoolTimeoutError, sqlite3.Error, OSError, TimeoutError, EOFError)
+
+
 def sort_fault(error: BaseException) -> StoreError:
-    """The error to raise in place of a driver's. An unknown one is a StoreError, which stops: better than guessing."""
-    if isinstance(error, OSError | TimeoutError | EOFError | PoolTimeoutError):
+    """The error to raise in place of one of FAULTS. An unknown one is a StoreError, which stops: better than
+    guessing."""
+    if isinstance(error, OSError | TimeoutError | EOFError | PoolTimeoutError | DisconnectionError):
         return TransientStoreError(f"The database does not answer ({type(error).__name__}).")
     if not isinstance(error, DBAPIError):
         return StoreError(f"The database cannot be asked this: {' '.join(str(error).split())}.")

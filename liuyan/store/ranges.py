@@ -37,7 +37,10 @@ def cover(begins: datetime | None, ends: datetime | None, buckets: Sequence[str]
     bucket, *finer = buckets
     if not finer:
         return [Stretch(bucket, begins, ends)]
-    first = None if begins is None else _next(bucket, begins)
+    try:
+        first = None if begins is None else _next(bucket, begins)
+    except OverflowError:  # No bucket begins between ``begins`` and the end of year 9999.
+        return cover(begins, ends, finer)
     last = None if ends is None else bucket_of(bucket, ends)
     if first is not None and last is not None and first >= last:
         return cover(begins, ends, finer)
@@ -57,7 +60,7 @@ def within(sums: Table, stretch: Stretch) -> list[ColumnElement[bool]]:
 
 
 def _next(bucket: str, time: datetime) -> datetime:
-    """When the first bucket begins at or behind ``time``."""
+    """When the first bucket begins at or after ``time``. Raises OverflowError when that is after year 9999."""
     start = bucket_of(bucket, time)
     # 31 days behind the beginning of a month the next one has begun, and not yet the one after it.
     return start if start == time else bucket_of(bucket, start + timedelta(days=31 if bucket == MONTH else 1))

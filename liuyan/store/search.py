@@ -81,7 +81,7 @@ async def _search(
     place = None if after is None else (after.created_at, after.number)
     query = COMMENTS.where(*conditions(wanted, known))
     found = [await walk(connection, query, path, place, limit, seconds) for path in paths]
-    rows = sorted((row for one in found for row in one.rows), key=_newest_first)
+    rows = sorted((row for one in found for row in one.rows), key=_age, reverse=True)
     stops = [stop for one in found if (stop := _stop(one, limit)) is not None]
     stop = max(stops, default=None, key=lambda keyset: (keyset.created_at, keyset.number))
     if stop is not None:
@@ -98,8 +98,9 @@ def _stop(found: Found, limit: int) -> Keyset | None:
     return Keyset(created_at, number)
 
 
-def _newest_first(row: Row[Any]) -> tuple[float, int]:
-    return -row.created_at.timestamp(), -row.number
+def _age(row: Row[Any]) -> tuple[datetime, int]:
+    # Not the timestamp: a float has no microseconds in the year 9999.
+    return row.created_at, row.number
 
 
 def _paths(wanted: CommentFilter) -> list[Path]:

@@ -140,6 +140,15 @@ async def test_where_there_is_nothing_it_says_what_to_do(visits: Visits, busy: S
     await check_accessibility(page)
 
 
+@pytest.mark.parametrize("days", ["first=0001-01-01&last=9999-12-31", "first=0001-01-01&last=0001-01-01"])
+async def test_days_at_the_ends_of_time_can_be_asked_for(visits: Visits, busy: Site, days: str) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?{days}")
+    await drawn(page)
+    await expect(page.locator(".analytics-trouble:visible")).to_have_count(0)
+    shown = "条评论" if "9999" in days else ""
+    await expect(page.locator("#totals")).to_contain_text(shown)
+
+
 async def test_in_english_and_with_nonsense_in_the_address(visits: Visits, busy: Site) -> None:
     page = await visits.open(
         Role.ADMIN, f"{PATH}?range=%3Cscript%3E&platform=%27+OR+1&first=2026-13-01", language="en-US"

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -126,7 +127,12 @@ async def test_it_outlives_its_database(monkeypatch: pytest.MonkeyPatch) -> None
             assert (await api.get("/api/v1/comments")).status_code == 200
             await asyncio.to_thread(server.pause)
             assert problem(await api.get("/api/v1/comments"), 503)["code"] == "database_unavailable"
+            began = time.monotonic()
+            ready = await probe.get("/readyz")
+            assert (ready.status_code, time.monotonic() - began < 3) == (503, True)
+            assert ready.json()["checks"][0]["detail"] == "The database does not answer."
             await asyncio.to_thread(server.resume)
+            assert (await probe.get("/readyz")).status_code == 200
             await asyncio.to_thread(server.kill)
             ready = await probe.get("/readyz")
             assert ready.status_code == 503

@@ -111,7 +111,8 @@ def records(count: int, seed: int) -> Iterator[tuple[bytes | None, bytes | None,
     chance = random.Random(seed)
     for _ in range(count):
         fields = mutated_fields(chance)
-        value = None if chance.random() < 0.02 else mutated_bytes(encode(fields, chance), chance)
+        frame = b"\0" + chance.randbytes(4) if chance.random() < 0.1 else b""
+        value = None if chance.random() < 0.02 else mutated_bytes(frame + encode(fields, chance), chance)
         key: bytes | None = f"{fields.get('platform')}:{fields.get('id')}".encode(errors="surrogatepass")
         if chance.random() < 0.1:
             key = chance.choice([None, b"", b"forum", b":", b"forum:\xff", mutated_bytes(key or b"", chance)])
@@ -121,7 +122,7 @@ def records(count: int, seed: int) -> Iterator[tuple[bytes | None, bytes | None,
 def valid_by_schema(key: bytes | None, value: bytes, timestamp: int) -> bool:
     """The contract's rules once more, from the published schema and the plain reader of Python's library."""
     try:
-        text = value.decode()
+        text = (value[5:] if value.startswith(b"\0") and len(value) >= 5 else value).decode()
         fields = json.loads(text, parse_int=float, object_pairs_hook=no_duplicates, parse_constant=no_constant)
         json.dumps(fields, ensure_ascii=False).encode()
         VALIDATOR.validate(fields)

@@ -1,5 +1,6 @@
 """When a consumer counts as stuck: lag, and nothing stored of the partitions that it answers for."""
 
+import time
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -7,6 +8,7 @@ from typing import Any, cast
 import pytest
 from aiokafka import TopicPartition
 
+from liuyan.consumer.metrics import ConsumerMetrics
 from liuyan.consumer.pipeline import Pipeline
 from liuyan.consumer.progress import Progress
 from liuyan.consumer.source import Source
@@ -91,18 +93,24 @@ def test_a_topic_made_anew_is_shorter(progress: Progress) -> None:
     assert progress.lag(BOTH) == 0
 
 
-def watch(stored: dict[TopicPartition, int], fetched: dict[TopicPartition, int], progress: Progress) -> Watch:
-    """A watch that only tells lags."""
+def watch(
+    stored: dict[TopicPartition, int],
+    fetched: dict[TopicPartition, int],
+    progress: Progress,
+    *,
+    source: object = None,
+    metrics: ConsumerMetrics | None = None,
+) -> Watch:
+    """A watch that only reports lags."""
     nothing = cast(Any, None)
     pipeline = cast(Pipeline, SimpleNamespace(stored=stored, progress=progress))
-    source = cast(Source, SimpleNamespace(end=fetched.get))
     return Watch(
         pipeline,
-        source,
+        cast(Source, source or SimpleNamespace(end=fetched.get)),
         nothing,
         nothing,
         nothing,
-        nothing,
+        metrics or ConsumerMetrics(),
         group="group",
         topics=["comments"],
         active_sha256=None,
@@ -116,3 +124,43 @@ def test_lag_goes_by_the_latest_end_that_anybody_told() -> None:
     assert watch({FIRST: 4, SECOND: 4}, {FIRST: 9}, progress).lags() == {FIRST: 5, SECOND: 0}
     progress.ends_are({FIRST: 11, SECOND: 3})
     assert watch({FIRST: 4, SECOND: 4}, {FIRST: 9}, progress).lags() == {FIRST: 7, SECOND: 0}
+
+
+def shown(metrics: ConsumerMetrics, name: str) -> dict[str, float]:
+    """Partition -> value of a gauge."""
+    return {
+        sample.labels["partition"]: sample.value
+        for family in metrics.registry.collect()
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def test_no_gauge_keeps_what_is_no_longer_known() -> None:
+    metrics, progress = ConsumerMetrics(), Progress(0)
+    source = SimpleNamespace(end={}.get, assigned=BOTH)
+    stored = {FIRST: 4, SECOND: 4}
+    one = watch(stored, {}, progress, source=source, metrics=metrics)
+    for partition in ("0", "1"):
+        metrics.stored_offset.labels("comments", partition).set(4)
+        metrics.paused.labels("comments", partition).set(0)
+    progress.ends_are({FIRST: 9, SECOND: 4})
+    now = time.monotonic()
+    one.measure(now)
+    assert shown(metrics, "liuyan_consumer_lag") == {"0": 5, "1": 0}
+    # Kafka has not answered for long: the offsets are known still, the lag is not.
+    one.measure(now + 60)
+    assert shown(metrics, "liuyan_consumer_lag") == {}
+    assert shown(metrics, "liuyan_consumer_stored_offset") == {"0": 4, "1": 4}
+    one.measure(now)
+    assert shown(metrics, "liuyan_consumer_lag") == {"0": 5, "1": 0}
+    # The group gave the second partition to another consumer, which shows it now.
+    source.assigned = {FIRST}
+    one.measure(now)
+    for name in ("lag", "stored_offset", "partition_paused"):
+        assert set(shown(metrics, f"liuyan_consumer_{name}")) == {"0"}
+    # It comes back, but its row says that it is paused: its lag is not counted.
+    source.assigned = BOTH
+    del stored[SECOND]
+    one.measure(now)
+    assert shown(metrics, "liuyan_consumer_lag") == {"0": 5}

@@ -82,7 +82,7 @@ def _split(key: bytes | None) -> Identity | None:
 def _event(key: bytes | None, value: bytes) -> tuple[Identity, Comment] | None:
     """The load's own events, recognised the simple way: its poison is marked by what it lacks."""
     try:
-        fields: Any = json.loads(value)
+        fields: Any = json.loads(value[5:] if value.startswith(b"\0") else value)
         identity = (fields["platform"], fields["id"])
         created = datetime.fromisoformat(fields["created_at"]).astimezone(UTC)
         edited = datetime.fromisoformat(fields["edited_at"]).astimezone(UTC) if fields.get("edited_at") else None

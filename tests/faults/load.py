@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 
@@ -19,6 +19,8 @@ from tests.harness import START, Record, comment, tombstone
 POISON, REDELIVERED, EDITED, LATE, ERASED = 0.05, 0.10, 0.05, 0.02, 0.01
 ARCHIVED, TRANSACTIONAL = 0.10, 0.05
 TRANSACTION_EVENTS = 20
+# Every so many new comments have the frame of a schema registry's serializer.
+FRAMED_EVERY = 25
 PARTITIONS = 8
 # How soon the publisher hears of added partitions.
 METADATA_SECONDS = 2
@@ -97,6 +99,8 @@ class Load:
         text, minutes = self._text(), number / 50
         platform = self._random.choice(["forum", "desk"])
         record = comment(f"c{number}", text, platform=platform, minutes=minutes, author=f"a{number % 97}")
+        if number % FRAMED_EVERY == 0:
+            record = replace(record, value=b"\0" + number.to_bytes(4, "big") + (record.value or b""))
         self._living.append((platform, _Thread(record, record, text, minutes)))
         return record
 

@@ -33,7 +33,7 @@ from liuyan.api.admin.security import SafeTemplates
 from liuyan.api.identity.identity import identify
 from liuyan.api.limits import BodyError
 from liuyan.api.services import Services
-from liuyan.store.errors import StoreError
+from liuyan.store.errors import OUTAGES
 
 HERE = Path(str(files("liuyan.api.admin")))
 PLOTLY = Path(str(files("plotly"))) / "package_data" / "plotly.min.js"
@@ -104,7 +104,7 @@ def mount_admin(app: FastAPI, services: Services) -> None:
     site.middlewares.sort(key=lambda one: isinstance(one.cls, type) and issubclass(one.cls, CheckForms))
     site.mount_to(app)
     site.app.state.services = services
-    for error in (StoreError, TimeoutError, Exception):
+    for error in (*OUTAGES, Exception):
         site.app.add_exception_handler(error, site._render_error)
 
     async def go_home(_: Request) -> Response:
@@ -133,7 +133,7 @@ def _digest(file: Path) -> str:
 
 
 def _status_of(error: Exception) -> int:
-    if isinstance(error, StoreError | TimeoutError):
+    if isinstance(error, OUTAGES):
         log.warning("database unavailable", reason=str(error) or "no answer in time")
         return 503
     return 500

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -13,9 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette_admin import route
-from starlette_admin.i18n import get_tzinfo, lazy_gettext
+from starlette_admin.i18n import lazy_gettext
 
 from liuyan.api.admin.audit_words import ACTION_WORDS, KIND_WORDS, detail_lines
+from liuyan.api.admin.language import in_utc
 from liuyan.api.admin.page import Page, number_or_none, services_of
 from liuyan.api.identity.roles import Role
 from liuyan.api.rest.cursor import decode_cursor, encode_cursor
@@ -74,7 +75,6 @@ class AuditPage(Page):
 def wanted_of(request: Request) -> AuditFilter:
     """The filters in the address; what makes no sense in it counts as left out."""
     asked = {name: value.strip() for name, value in request.query_params.items()}
-    to = _day(asked.get("to"))
     return AuditFilter(
         user_number=number_or_none(asked.get("user")),
         user_name=asked.get("name") or None,
@@ -82,7 +82,7 @@ def wanted_of(request: Request) -> AuditFilter:
         object_kind=asked.get("object_kind") or None,
         object_id=asked.get("object_id") or None,
         at_from=_day(asked.get("from")),
-        at_to=to + timedelta(days=1) if to else None,
+        at_to=_day_after(asked.get("to")),
     )
 
 
@@ -116,8 +116,17 @@ def _line(cells: tuple[object, ...]) -> str:
 def _day(text: str | None) -> datetime | None:
     """The start of a day in the time zone of the request."""
     try:
-        return datetime.fromisoformat(text[:10]).replace(tzinfo=get_tzinfo()).astimezone(UTC) if text else None
-    except (ValueError, OverflowError):
+        return in_utc(datetime.fromisoformat(text[:10])) if text else None
+    except ValueError:
+        return None
+
+
+def _day_after(text: str | None) -> datetime | None:
+    """The end of a day in the time zone of the request; None for the last day that there is, after which is nothing."""
+    day = _day(text)
+    try:
+        return day + timedelta(days=1) if day else None
+    except OverflowError:
         return None
 
 

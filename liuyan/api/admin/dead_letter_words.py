@@ -6,6 +6,7 @@ from starlette_admin.i18n import lazy_gettext
 REASON_WORDS: dict[str, str] = {
     "not_utf8": lazy_gettext("The value is not UTF-8"),
     "not_json": lazy_gettext("The value is not JSON"),
+    "unknown_framing": lazy_gettext("The value is framed as Avro or Protobuf, not as JSON"),
     "not_an_object": lazy_gettext("The value is no JSON object"),
     "duplicate_keys": lazy_gettext("An object names a field twice"),
     "nan": lazy_gettext("A number is NaN or infinite, which JSON does not know"),

@@ -16,7 +16,7 @@ from liuyan.api.admin.page import Page
 from liuyan.api.identity import csrf
 from liuyan.api.identity.identity import Identity
 from liuyan.api.limits import SMALL_BODY, BodyError, admit_body, read_ahead
-from liuyan.store.errors import StoreError
+from liuyan.store.errors import OUTAGES
 
 Identify = Callable[[HTTPConnection], Awaitable[Identity | None]]
 # What the sign-in page itself needs.
@@ -58,6 +58,7 @@ class KeepOut:
             await self.app(scope, receive, send)
             return
         request = Request(scope, receive)
+        request.state.identity = None  # An error page asks for it, also where nobody could be identified.
         if request.method not in ("GET", "HEAD") and csrf.is_foreign(request):
             await self._refuse(request, ForeignFormError(), send)
             return
@@ -70,7 +71,7 @@ class KeepOut:
             return
         try:
             user = await self.gate.authenticate(request)
-        except (StoreError, TimeoutError) as error:
+        except OUTAGES as error:
             await self._refuse(request, error, send)
             return
         request.state.is_anonymous = user is None
@@ -105,7 +106,6 @@ class KeepOut:
 
     async def _refuse(self, request: Request, error: Exception, send: Send) -> None:
         """Answer with a page: nothing outside of here would do that and call it settled."""
-        request.state.identity = None
         response: Response = await request.app.exception_handlers[Exception](request, error)
         response.headers.update(getattr(error, "headers", None) or {})
         await response(request.scope, request.receive, send)

@@ -117,6 +117,20 @@ def show_number(number: float) -> str:
     return format_decimal(number, locale=get_locale())
 
 
+def in_utc(time: datetime) -> datetime:
+    """A time in UTC; one without a zone is in the time zone of the request.
+
+    A time that UTC moves out of the years 1 to 9999 becomes the first or the last one: as the end of a range it means
+    the same.
+    """
+    aware = time if time.tzinfo else time.replace(tzinfo=get_tzinfo())
+    try:
+        return aware.astimezone(UTC)
+    except OverflowError:
+        nearest = datetime.min if time.year == datetime.min.year else datetime.max
+        return nearest.replace(tzinfo=UTC)
+
+
 def show_time(time: datetime | None) -> Markup:
     """A ``<time>`` in the language and time zone of the request; an em dash where there is none."""
     if time is None:

@@ -7,7 +7,9 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
-from starlette_admin.i18n import get_tzinfo, gettext
+from starlette_admin.i18n import gettext
+
+from liuyan.api.admin.language import in_utc
 
 Fields = TypeVar("Fields", bound=BaseModel)
 TIMES = ("created_from", "created_to", "reviewed_from", "reviewed_to")
@@ -57,7 +59,7 @@ def _local_time(value: str) -> object:
         time = datetime.fromisoformat(value)
     except ValueError:
         return value
-    return time if time.tzinfo else time.replace(tzinfo=get_tzinfo())
+    return in_utc(time)
 
 
 def _end(values: Mapping[str, str]) -> str:

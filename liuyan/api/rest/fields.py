@@ -12,14 +12,14 @@ RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d
 def _parse_time(value: object) -> object:
     if not isinstance(value, str):
         return value
+    if not RFC3339.fullmatch(value):
+        raise ValueError(
+            "write the time as RFC 3339 with its offset, like 2026-01-31T08:15:00Z (in a URL a + is written as %2B)"
+        )
     try:
-        if RFC3339.fullmatch(value):
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        pass
-    raise ValueError(
-        "write the time as RFC 3339 with its offset, like 2026-01-31T08:15:00Z (in a URL a + is written as %2B)"
-    )
+        raise ValueError("there is no such time; write one from year 1 to year 9999 in UTC") from None
 
 
 Time = Annotated[datetime, BeforeValidator(_parse_time)]

@@ -121,7 +121,7 @@ export function nameOf(row, words) {
 /** A time of the API by the browser's clock, as Plotly reads it: it knows no time zones. */
 export function localTime(text) {
   const time = new Date(text);
-  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, -8);
 }
 
 function corrections(rows, names, { words }) {

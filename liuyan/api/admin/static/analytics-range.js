@@ -4,12 +4,15 @@ const DAY = 24 * HOUR;
 // Longer ranges would have more points than a chart has room for.
 const LONGEST_BY_HOUR = 3 * DAY;
 const LONGEST_BY_DAY = 190 * DAY;
+// The API knows no other times: a day at either end may begin or end outside of them in the browser's time zone.
+const EARLIEST = Date.parse("0001-01-01T00:00:00Z");
+const LATEST = Date.parse("9999-12-31T23:59:59.999Z");
 
 /** Query parameters of everything, and the bucket of what is told over time. */
 export function rangeOf({ first, last, days, platform }) {
   const now = Math.floor(Date.now() / HOUR) * HOUR + HOUR;
-  const begin = first ? startOfDay(first) : days ? now - days * DAY : null;
-  const end = last ? startOfDay(last, 1) : begin === null ? null : now;
+  const begin = first ? Math.max(startOfDay(first), EARLIEST) : days ? now - days * DAY : null;
+  const end = last ? Math.min(startOfDay(last, 1), LATEST) : begin === null ? null : now;
   const query = {};
   if (begin !== null) query.created_from = new Date(begin).toISOString();
   if (end !== null) query.created_to = new Date(end).toISOString();
@@ -30,5 +33,7 @@ export function pathOf(resource, { query, bucket, offset }, format = undefined) 
 
 function startOfDay(day, later = 0) {
   const [year, month, date] = day.split("-").map(Number);
-  return new Date(year, month - 1, date + later).getTime();
+  const start = new Date(0, 0, 1);
+  // The constructor takes the years 0 to 99 for 1900 to 1999.
+  return start.setFullYear(year, month - 1, date + later);
 }

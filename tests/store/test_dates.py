@@ -1,0 +1,123 @@
+"""Every time that the contract accepts, year 1 to 9999, is stored, listed and charted right on every database."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from liuyan.store.analytics import Bucket, CountFilter, mix_by_hour_of_week, mix_of_all, mix_over_time
+from liuyan.store.batch import Arrival
+from liuyan.store.check import recount, recount_sums
+from liuyan.store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
+from liuyan.store.ranges import DAY, HOUR, MONTH, cover
+from liuyan.store.search import CommentFilter, list_comments
+from liuyan.store.store import Store
+from tests.store.feed import Feed, arrival, microseconds
+
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+HOURS = timedelta(hours=1)
+# Sentinels that publishers send by mistake, and times just around what a rounding in the wrong direction moves.
+TIMES = [
+    EARLIEST,
+    EARLIEST + 14 * HOURS,
+    datetime(1, 1, 7, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(1, 1, 8, tzinfo=UTC),
+    datetime(100, 2, 28, 12, tzinfo=UTC),
+    datetime(999, 12, 31, 23, 30, tzinfo=UTC),
+    datetime(1582, 10, 10, 6, tzinfo=UTC),
+    datetime(1900, 1, 1, tzinfo=UTC),
+    datetime(1969, 12, 28, 23, 59, 59, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(1970, 1, 1, tzinfo=UTC),
+    datetime(1970, 1, 4, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(1970, 1, 5, tzinfo=UTC),
+    datetime(2000, 2, 29, 15, 45, tzinfo=UTC),
+    datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC),
+    datetime(9999, 12, 31, tzinfo=UTC),
+    LATEST,
+]
+OFFSETS = [timedelta(minutes=minutes) for minutes in (-840, -719, -210, -1, 0, 1, 330, 480, 840)]
+
+
+def written(times: Sequence[datetime]) -> list[Arrival]:
+    return [
+        replace(arrival(str(n)), created_at=time, version=microseconds(time)) for n, time in enumerate(times, start=1)
+    ]
+
+
+@pytest.fixture
+async def dated(feed: Feed) -> Store:
+    await feed.send(*written(TIMES))
+    return feed.store
+
+
+def expected_starts(times: Sequence[datetime], bucket: Bucket, offset: timedelta) -> Counter[datetime]:
+    """Counted with integers, from a Monday: year 1 began on one."""
+    found: Counter[datetime] = Counter()
+    for time in times:
+        hour = time.replace(minute=0, second=0, microsecond=0)
+        local = (hour - EARLIEST + offset) // timedelta(minutes=1)
+        start = timedelta(minutes=local // bucket.value * bucket.value) - offset
+        found[EARLIEST + max(start, timedelta(0))] += 1
+    return found
+
+
+def expected_hours(times: Sequence[datetime], offset: timedelta) -> Counter[tuple[int, int]]:
+    hours = [(time.replace(minute=0, second=0, microsecond=0) - EARLIEST + offset) // HOURS for time in times]
+    return Counter((hour // 24 % 7, hour % 24) for hour in hours)
+
+
+@pytest.mark.parametrize("offset", OFFSETS, ids=str)
+async def test_every_time_is_charted_in_every_zone(dated: Store, offset: timedelta) -> None:
+    for bucket in Bucket:
+        found = await mix_over_time(dated, CountFilter(), bucket, offset)
+        expected = expected_starts(TIMES, bucket, offset)
+        assert [(one.start, one.mix.comments) for one in found] == sorted(expected.items())
+    hours = await mix_by_hour_of_week(dated, CountFilter(), offset)
+    assert {(one.weekday, one.hour): one.mix.comments for one in hours} == expected_hours(TIMES, offset)
+
+
+async def test_every_time_is_read_back_and_listed_in_order(dated: Store) -> None:
+    pages, after = [], None
+    while True:
+        page = await list_comments(dated, CommentFilter(), after, 3)
+        pages += [comment.created_at for comment in page.items]
+        after = page.next
+        if after is None:
+            break
+    assert pages == sorted(TIMES, reverse=True)
+    assert await recount(dated) == []
+    assert await recount_sums(dated) == []
+
+
+@pytest.mark.parametrize(
+    "begin", [None, EARLIEST, datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 5, tzinfo=UTC), LATEST]
+)
+@pytest.mark.parametrize("end", [None, EARLIEST, datetime(1970, 1, 1, tzinfo=UTC), LATEST])
+async def test_every_range_is_counted(dated: Store, begin: datetime | None, end: datetime | None) -> None:
+    hours = [time.replace(minute=0, second=0, microsecond=0) for time in TIMES]
+    within = [hour for hour in hours if (begin is None or hour >= begin) and (end is None or hour < end)]
+    wanted = CountFilter(begin, end)
+    assert (await mix_of_all(dated, wanted)).comments == len(within)
+    exact = [time for time in TIMES if (begin is None or time >= begin) and (end is None or time < end)]
+    listed = await list_comments(dated, CommentFilter(created_from=begin, created_to=end), None, 100)
+    assert [comment.created_at for comment in listed.items] == sorted(exact, reverse=True)
+    assert await corrections_by_reviewer(dated, wanted) == []
+    assert await corrections_by_model(dated, wanted) == []
+    assert await audit_accuracy(dated, wanted) == []
+
+
+@given(st.datetimes(), st.datetimes())
+@settings(deadline=None)
+def test_every_range_is_covered(one: datetime, other: datetime) -> None:
+    begins, ends = sorted((one.replace(tzinfo=UTC), other.replace(tzinfo=UTC)))
+    at: datetime | None = begins
+    for stretch in cover(begins, ends, (MONTH, DAY, HOUR)):
+        assert stretch.begins == at
+        at = stretch.ends
+    assert at == ends
