@@ -5,10 +5,14 @@ Log with `structlog.get_logger()`: an event in a few words, everything that vari
 
 import logging
 import sys
+from collections.abc import Mapping
+from textwrap import indent
 from typing import Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+from liuyan.terminal import json_line, printable
 
 # Libraries that tell what only their developers want to read, or, as aiosqlite does, every comment that is written.
 CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "starlette_admin", "uvicorn")
@@ -51,11 +55,34 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
 
 
 def _renderers(log_format: str) -> list[Processor]:
-    """Tracebacks are plain in both forms: the richer ones print local variables, and so the texts of comments."""
+    """Tracebacks are plain in both forms: the richer ones print local variables, and so the texts of comments.
+
+    Both forms escape what a value may hold: text from elsewhere can neither forge a line nor command a terminal.
+    """
     if log_format == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json_line)]
     return [
+        structlog.processors.format_exc_info,
+        _escape_values,
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), timestamp_key="time", exception_formatter=structlog.dev.plain_traceback
-        )
+        ),
     ]
+
+
+def _json_line(fields: Mapping[str, object], **_options: object) -> str:
+    return json_line(fields)
+
+
+def _escape_values(_logger: object, _name: str, fields: EventDict) -> EventDict:
+    """Escape every value; a traceback keeps its lines, indented, so that none of them looks like a log line."""
+    blocks = {"exception", "stack"}
+    return {
+        name: indent(printable(value, keep="\n"), "    ") if name in blocks else _escape_value(value)
+        for name, value in fields.items()
+    }
+
+
+def _escape_value(value: object) -> object:
+    """Numbers stay numbers, for the renderer to show as it does; all else is text."""
+    return value if value is None or isinstance(value, bool | int | float) else printable(value)

@@ -123,7 +123,7 @@ async def test_models_are_listed_and_activated(every_database_url: str) -> None:
         second = await store.register_model("b" * 64, "second", 0.3, 0.7)
     done = liuyan(every_database_url, "models", "activate", "b" * 12, "--by", "wang")
     assert done.stdout == f"Model {second.number} (second, {'b' * 12}) is active.\n"
-    active = [line for line in liuyan(every_database_url, "models", "list").stdout.splitlines() if " active " in line]
+    active = [line for line in liuyan(every_database_url, "models", "list").stdout.splitlines() if "\tactive\t" in line]
     assert ["second" in line for line in active] == [False, True]
     refused = liuyan(every_database_url, "models", "activate", "c" * 12)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
