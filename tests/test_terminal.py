@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import io
 import json
 import os
 import pty
@@ -24,7 +25,9 @@ from tests.test_cli import ALL, PROGRAM
 ROOT = Path(__file__).parent.parent
 FORGED = "forged line"
 # Commands that a terminal obeys, text that runs backwards, markup of the library that prints, and ends of lines.
-HOSTILE = f"\x1b]0;title\x07\x1b[2J\x9b31m[bold]x[/bold]:smile:\u202e\u2066\u200b\r\n{FORGED}\u2028{FORGED}\x85{FORGED}\t."
+HOSTILE = (
+    f"\x1b]0;title\x07\x1b[2J\x9b31m[bold]x[/bold]:smile:\u202e\u2066\u200b\r\n{FORGED}\u2028{FORGED}\x85{FORGED}\t."
+)
 # These write what they show in another way: a live screen, bars of progress, CSV whose cells are our own.
 OTHER_WRITERS = {"terminal.py", "demo/display.py", "demo/stack.py", "model/progress.py", "model/files.py"}
 
@@ -71,8 +74,8 @@ def test_a_terminal_gets_rows_that_fit(monkeypatch: pytest.MonkeyPatch, capsys: 
     write_table(COLUMNS, [ROWS[0], (1234, "x", None, "短")])
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == ["number  name", "     7  物流", "  key plain-1"]
-    assert "".join(line.strip() for line in lines[3:5]) == "detail " + "x" * 100
-    assert lines[5:] == ["  1234  x", "  detail 短"]
+    assert "".join("".join(lines[3:6]).split()) == "detail" + "x" * 100
+    assert lines[6:] == ["  1234  x", "  detail 短"]
     assert max(map(len, lines)) <= 80
     write_table(COLUMNS, ROWS)  # A name that is wider than the terminal: every column is on a line of its own.
     narrow = capsys.readouterr().out
@@ -116,10 +119,11 @@ def hostile_arguments(path: tuple[str, ...]) -> list[str]:
     for parameter in ALL[path].params:
         if getattr(parameter, "is_flag", False) or parameter.name == "help":
             continue
-        text = "1" if parameter.type.name in ("integer", "integer range", "float", "float range") else HOSTILE
+        kind = parameter.type_descriptor.annotation
+        text = "1" if kind in (int, float, list[int]) else HOSTILE
         if parameter.param_type_name == "argument":
             arguments.append(text)
-        elif text == HOSTILE and parameter.name != "since":
+        elif text == HOSTILE:
             arguments += [parameter.opts[0], text]
     return arguments
 
@@ -130,6 +134,7 @@ def inoffensive(written: str) -> bool:
     return not forged and not UNPRINTABLE.search(re.sub("[\n\t]", "", written))
 
 
+@pytest.mark.filterwarnings("ignore:Can not control echo")
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
 def test_no_command_prints_what_others_wrote_as_it_is(
     path: tuple[str, ...],
@@ -143,6 +148,7 @@ def test_no_command_prints_what_others_wrote_as_it_is(
         monkeypatch.setenv(f"LIUYAN_{name}", value)
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a password\n")))
     status, out, err = run_main(hostile_arguments(path), monkeypatch, capsys)
     assert inoffensive(out + err), out + err
     assert status != cli.INTERNAL_ERROR, err
@@ -186,7 +192,9 @@ def test_explanations_escape_the_comment(
 def test_only_one_module_writes_to_the_terminal() -> None:
     folder = ROOT / "liuyan"
     writers = {
-        str(path.relative_to(folder)): [ast.unparse(call) for call in ast.walk(ast.parse(path.read_text())) if writes(call)]
+        str(path.relative_to(folder)): [
+            ast.unparse(call) for call in ast.walk(ast.parse(path.read_text())) if writes(call)
+        ]
         for path in folder.rglob("*.py")
         if path.relative_to(folder).parts[0] != "local_stack"
     }

@@ -245,7 +245,8 @@ def _parse_json(value: bytes) -> dict[str, Any]:
     except RecursionError:
         raise _InvalidError(Reason.TOO_DEEP, f"the value is nested deeper than {MAXIMUM_DEPTH}") from None
     except json.JSONDecodeError as error:
-        raise _InvalidError(Reason.NOT_JSON, f"the value is not JSON: {error.msg} at character {error.pos}") from None
+        why = error.msg.removesuffix(" at")  # Some of the messages end so, for a position to follow.
+        raise _InvalidError(Reason.NOT_JSON, f"the value is not JSON: {why} at character {error.pos + 1}") from None
     if not isinstance(fields, dict):
         raise _InvalidError(Reason.NOT_AN_OBJECT, "the value is JSON, but not an object")
     _check_strings_and_depth(text, fields)

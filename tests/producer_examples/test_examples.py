@@ -127,7 +127,7 @@ async def test_bad_lines_are_named_and_nothing_is_published(
     path.write_text("\n".join([EVENT.format(id="1", text="好"), *bad]), encoding="utf-8", errors="surrogateescape")
     ended = await example("publish_file.py", str(path))
     assert ended.status == 1
-    assert "line 2: field text: String should have at least 1 character\n" in ended.errors
+    assert "line 2: field text: must not be empty\n" in ended.errors
     assert "line 3: the value is not JSON" in ended.errors
     assert "line 4: the value is not UTF-8" in ended.errors
     assert ended.errors.endswith("3 of 4 lines are bad: nothing was published.\n")
