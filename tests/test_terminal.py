@@ -211,7 +211,7 @@ def writes(node: ast.AST) -> bool:
 def test_a_terminal_of_80_columns_shows_dead_letters(hostile_database: str) -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "LIUYAN_DATABASE_URL": hostile_database, "COLUMNS": "80", "NO_COLOR": "1"}
-    command = [PROGRAM, "consumer", "deadletters", "list"]
+    command = [str(PROGRAM), "consumer", "deadletters", "list"]
     with subprocess.Popen(command, stdout=theirs, stdin=theirs, env=environment) as process:
         assert process.wait(60) == 0
         shown = os.read(ours, 100_000).decode()

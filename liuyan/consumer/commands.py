@@ -30,7 +30,7 @@ app.add_typer(dead_letters, name="deadletters")
 
 Model = Annotated[Path | None, typer.Option(help="Folder of the model artifact; the active model's by default.")]
 Topic = Annotated[str, typer.Argument(help="The topic.")]
-Partition = Annotated[int, typer.Argument(min=0, help="Number of the partition.")]
+Partition = Annotated[int, typer.Argument(min=0, max=2**31 - 1, help="Number of the partition.")]
 
 
 @app.command(epilog="Example: liuyan consumer run")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from liuyan.store.letters import Letter, LetterFilter, LetterOrder
     from liuyan.store.store import Store
 
+# The largest number of a row in any database.
+LARGEST_NUMBER = 2**63 - 1
 app = typer.Typer(help="Look at dead letters, publish them again, or put them aside.", no_args_is_help=True)
 
 Reason = Annotated[str | None, typer.Option(help="Only letters of this reason, for example invalid_field.")]
@@ -38,7 +40,7 @@ Since = Annotated[
         help="Only letters stored since this time, in UTC where it names no offset.",
     ),
 ]
-Numbers = Annotated[list[int] | None, typer.Argument(min=1, help="Numbers, as `list` shows them.")]
+Numbers = Annotated[list[int] | None, typer.Argument(min=1, max=LARGEST_NUMBER, help="Numbers, as `list` shows them.")]
 EveryLetter = Annotated[bool, typer.Option("--all", help="Every open letter that the filters leave.")]
 By = Annotated[str | None, typer.Option(help="Who decides this; by default the name of your account.")]
 
@@ -67,7 +69,7 @@ def list_(
 
 @app.command(epilog="Example: liuyan consumer deadletters show 17")
 def show(
-    number: Annotated[int, typer.Argument(min=1, help="Number, as `list` shows it.")],
+    number: Annotated[int, typer.Argument(min=1, max=LARGEST_NUMBER, help="Number, as `list` shows it.")],
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Show one letter: what the record held, why it was refused, and what was done about it."""
@@ -199,8 +201,11 @@ def _filter(
             states = frozenset({LetterState(state)})
         except ValueError:
             raise UsageError(f"{state!r} is not a state: say {', '.join(LetterState)}.") from None
-    if since is not None and since.tzinfo is None:
-        since = since.replace(tzinfo=UTC)
+    if since is not None:
+        try:
+            since = since.replace(tzinfo=since.tzinfo or UTC).astimezone(UTC)
+        except OverflowError:
+            raise UsageError("--since is before year 1 or after year 9999 in UTC: name another time.") from None
     return LetterFilter(reason, topic, states, since)
 
 

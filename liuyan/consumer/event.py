@@ -15,6 +15,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from liuyan.sentences import sentence_of
+
 MAXIMUM_DEPTH = 32
 MAXIMUM_AHEAD = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -229,7 +231,7 @@ def _explain(error: ValidationError) -> tuple[Reason, str]:
         return Reason.EDITED_BEFORE_CREATED, first["msg"]
     if first["type"] == "string_pattern_mismatch" and first["ctx"]["pattern"] == WITHOUT_NUL:
         return Reason.INVALID_FIELD, f"field {first['loc'][0]}: must not contain NUL"
-    return Reason.INVALID_FIELD, f"field {first['loc'][0]}: {first['msg']}"
+    return Reason.INVALID_FIELD, f"field {first['loc'][0]}: {sentence_of(first)}"
 
 
 def _parse_json(value: bytes) -> dict[str, Any]:
