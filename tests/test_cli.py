@@ -73,9 +73,9 @@ def test_every_command_has_a_help_with_an_example(path: tuple[str, ...]) -> None
     assert [option.name for option in ALL[path].params if not option.help] == []
 
 
-def run(*arguments: str, shell: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the program, in a shell that redirects what ``shell`` says."""
-    command = ["sh", "-c", f'exec "$0" "$@" {shell}', str(PROGRAM), *arguments]
+def run(*arguments: str, redirected: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the program, in a shell that redirects what ``redirected`` says."""
+    command = ["sh", "-c", f'exec "$0" "$@" {redirected}', str(PROGRAM), *arguments]
     known = {"PATH": "/usr/bin:/bin", **environment}
     return subprocess.run(command, env=known, capture_output=True, text=True, timeout=60, check=False)
 
@@ -94,7 +94,7 @@ def run(*arguments: str, shell: str = "", **environment: str) -> "subprocess.Com
     ],
 )
 def test_what_a_user_can_fix_is_one_sentence(arguments: list[str], shell: str, status: int, sentence: str) -> None:
-    done = run(*arguments, shell=shell)
+    done = run(*arguments, redirected=shell)
     assert done.returncode == status
     assert done.stderr.startswith(f"liuyan: {sentence}" if sentence else "")
     assert done.stderr.count("\n") == bool(sentence)
@@ -107,7 +107,7 @@ def test_a_folder_that_cannot_be_made_is_named() -> None:
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
     (tmp_path / "many.jsonl").write_text("{}\n" * 20_000)
-    done = run("consumer", "check-event", str(tmp_path / "many.jsonl"), shell="| head -n 1")
+    done = run("consumer", "check-event", str(tmp_path / "many.jsonl"), redirected="| head -n 1")
     assert (done.stdout, done.stderr) == ("line\tkey\tpartition\treason\tdetail\n", "")
 
 

@@ -31,6 +31,7 @@ from liuyan.api.admin.language import (
 from liuyan.api.admin.menu import pages
 from liuyan.api.admin.security import SafeTemplates
 from liuyan.api.identity.identity import identify
+from liuyan.api.paths import MountAll
 from liuyan.api.services import Services
 from liuyan.store.errors import StoreError
 
@@ -96,6 +97,7 @@ def mount_admin(app: FastAPI, services: Services) -> None:
         site.add_view(page)
     site.routes.insert(0, Route("/static/plotly.min.js", _plotly, name="plotly"))
     site.mount_to(app)
+    app.router.routes[-1] = MountAll(PATH, site.app, name=site.route_name)
     site.app.state.services = services
     for error in (StoreError, TimeoutError, Exception):
         site.app.add_exception_handler(error, site._render_error)

@@ -123,5 +123,5 @@ def _answer(services: Services, number: int, found: StoredNotice | None) -> Noti
 
 
 def _missing(number: int) -> ProblemError:
-    detail = gettext("There is no notice %(number)s: it was deleted.") % {"number": number}
+    detail = gettext("There is no notice %(number)s: it never existed, or it was deleted.") % {"number": number}
     return ProblemError(HTTPStatus.NOT_FOUND, "no_notice", detail)
