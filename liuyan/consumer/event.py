@@ -286,7 +286,9 @@ def _has_surrogate(text: str) -> bool:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise _InvalidError(Reason.DUPLICATE_KEYS, "an object names the same key twice")
+        names = [name for name, _ in pairs]
+        twice = next(name for name in fields if names.count(name) > 1)
+        raise _InvalidError(Reason.DUPLICATE_KEYS, f"an object has the key {twice[:64]!r} twice")
     return fields
 
 
