@@ -12,7 +12,7 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
-from liuyan.terminal import json_line, printable
+from liuyan.terminal import UNPRINTABLE, json_line, printable
 
 # Libraries that tell what only their developers want to read, or, as aiosqlite does, every comment that is written.
 CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "starlette_admin", "uvicorn")
@@ -74,15 +74,24 @@ def _json_line(fields: Mapping[str, object], **_options: object) -> str:
     return json_line(fields)
 
 
+class _Quoted:
+    """A text that the renderer shows as Python writes it, with every unprintable character escaped."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return repr(self._text)
+
+
 def _escape_values(_logger: object, _name: str, fields: EventDict) -> EventDict:
-    """Escape every value; a traceback keeps its lines, indented, so that none of them looks like a log line."""
-    blocks = {"exception", "stack"}
-    return {
-        name: indent(printable(value, keep="\n"), "    ") if name in blocks else _escape_value(value)
-        for name, value in fields.items()
-    }
+    """Escape every text; a traceback keeps its lines, indented, so that none of them looks like a log line."""
+    return {name: _escape(name, value) for name, value in fields.items()}
 
 
-def _escape_value(value: object) -> object:
-    """Numbers stay numbers, for the renderer to show as it does; all else is text."""
-    return value if value is None or isinstance(value, bool | int | float) else printable(value)
+def _escape(name: str, value: object) -> object:
+    if name in ("exception", "stack"):
+        return indent(printable(value, keep="\n"), "    ")
+    if name == "event":
+        return printable(value)
+    return _Quoted(value) if isinstance(value, str) and UNPRINTABLE.search(value) else value

@@ -154,10 +154,13 @@ def table_values(text: str) -> Iterator[tuple[int, bytes]]:
         if heads is None:
             heads = check_heads([cell.strip() for cell in cells])
             continue
-        if any(cells[len(heads) :]):
-            raise FileError(f"line {line}: more cells than the header has; quote texts that contain {separator!r}.")
         event = {name: cell for name, cell in zip(heads, cells, strict=False) if cell and name in FIELDS}
-        yield line, json.dumps(event, ensure_ascii=False).encode()
+        value = json.dumps(event, ensure_ascii=False).encode()
+        surplus = cells[len(heads) :]
+        # A comma after the last cell does no harm, unless a comma before it moved every cell.
+        if any(surplus) or (surplus and isinstance(parse_value(value), Rejection)):
+            raise FileError(f"line {line}: more cells than the header has; quote texts that contain {separator!r}.")
+        yield line, value
 
 
 def check_heads(heads: list[str]) -> list[str]:

@@ -69,7 +69,14 @@ FORGED = "2026-01-31T00:00:00Z [info     ] all is well"
 def log_what_others_wrote(log_format: str) -> None:
     configure_logging("json" if log_format == "json" else "console", "info")
     log = structlog.get_logger("liuyan")
-    log.warning(f"refused\n{FORGED}", topic=f"a\n{FORGED}\x1b[31m\u2028", ids=[f"b\n{FORGED}"], records=3, lag=None)
+    log.warning(
+        f"refused\n{FORGED}",
+        topic=f"a\n{FORGED}\x1b[31m\u2028",
+        ids=[f"b\n{FORGED}"],
+        records=3,
+        lag=None,
+        key="\x9b\u202e",
+    )
     try:
         raise RuntimeError(f"failed\n{FORGED}\x1b[2J")
     except RuntimeError:
@@ -85,7 +92,8 @@ def test_values_forge_no_line_and_command_no_terminal(capsys: pytest.CaptureFixt
     first = written.splitlines()[0]
     assert "records=3" in first
     assert "lag=None" in first
-    assert "a\\n2026-01-31" in first
+    assert f"topic='a\\n{FORGED}\\x1b[31m\\u2028'" in first
+    assert "key='\\x9b\\u202e'" in first
     assert "    RuntimeError: failed" in written
 
 

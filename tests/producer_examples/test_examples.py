@@ -161,7 +161,7 @@ async def test_no_kafka_is_one_sentence(tmp_path: Path) -> None:
     )
     _, errors = await process.communicate()
     assert process.returncode == 1
-    assert "Kafka failed after 0 events" in errors.decode()
+    assert "Kafka failed after 0 of 1 events" in errors.decode()
     assert "Traceback" not in errors.decode()
 
 
