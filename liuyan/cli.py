@@ -2,15 +2,19 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
 
 import typer
 
 from liuyan.api.commands import app as api
 from liuyan.consumer.commands import app as consumer
 from liuyan.demo.commands import demo
-from liuyan.errors import LiuyanError
+from liuyan.errors import LiuyanError, UsageError
 from liuyan.model.commands import app as model
 from liuyan.store.commands import app as store
+from liuyan.terminal import escape_what_cannot_be_encoded, write_line
 
 app = typer.Typer(
     name="liuyan",
@@ -31,17 +35,47 @@ INTERNAL_ERROR = 70
 
 
 def main() -> None:
-    """Run the command line; an error that a person can mend is one line on standard error."""
+    """Run the command line. An error that a person can fix is one line on standard error, never a traceback."""
+    escape_what_cannot_be_encoded()
     try:
+        _check_arguments(sys.argv[1:])
         app()
     except LiuyanError as error:
-        sys.stderr.write(f"liuyan: {error}\n")
-        sys.exit(error.exit_status)
+        _end(str(error), error.exit_status)
     except Exception as error:
         if os.environ.get("LIUYAN_LOG_LEVEL") == "debug":
             raise
-        sys.stderr.write(
-            f"liuyan: a mistake in Liuyan itself, please report it ({type(error).__name__}: {error}); "
-            "LIUYAN_LOG_LEVEL=debug shows where.\n"
+        if isinstance(error, OSError) and error.errno is not None:
+            # The file system or the network refuses: the user can fix that, and the message names the file.
+            _end(_sentence(error), LiuyanError.exit_status)
+        _end(
+            f"internal error, please report it ({type(error).__name__}: {error}); "
+            "LIUYAN_LOG_LEVEL=debug shows where it happened.",
+            INTERNAL_ERROR,
         )
-        sys.exit(INTERNAL_ERROR)
+
+
+def _end(sentence: str, status: int) -> NoReturn:
+    write_line(f"liuyan: {sentence}", err=True)
+    sys.exit(status)
+
+
+def _sentence(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    return f"{os.fsdecode(error.filename)}: {reason}." if isinstance(error.filename, str | bytes) else f"{reason}."
+
+
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Raises UsageError for an argument that is not UTF-8, unless it names a file: file names may be any bytes."""
+    for argument in arguments:
+        value = argument.partition("=")[2] if argument.startswith("--") else argument
+        if not _is_unicode(argument) and not Path(value).exists():
+            raise UsageError(f"The argument {argument} is not UTF-8 and names no file.")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

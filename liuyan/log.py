@@ -5,10 +5,14 @@ Log with `structlog.get_logger()`: an event in a few words, everything that vari
 
 import logging
 import sys
+from collections.abc import Mapping
+from textwrap import indent
 from typing import Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
+
+from liuyan.terminal import UNPRINTABLE, json_line, printable
 
 # Libraries that tell what only their developers want to read, or, as aiosqlite does, every comment that is written.
 CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "starlette_admin", "uvicorn")
@@ -51,11 +55,43 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
 
 
 def _renderers(log_format: str) -> list[Processor]:
-    """Tracebacks are plain in both forms: the richer ones print local variables, and so the texts of comments."""
+    """Tracebacks are plain in both forms: the richer ones print local variables, and so the texts of comments.
+
+    Both forms escape what a value may hold: text from elsewhere can neither forge a line nor command a terminal.
+    """
     if log_format == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json_line)]
     return [
+        structlog.processors.format_exc_info,
+        _escape_values,
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), timestamp_key="time", exception_formatter=structlog.dev.plain_traceback
-        )
+        ),
     ]
+
+
+def _json_line(fields: Mapping[str, object], **_options: object) -> str:
+    return json_line(fields)
+
+
+class _Quoted:
+    """A text that the renderer shows as Python writes it, with every unprintable character escaped."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return repr(self._text)
+
+
+def _escape_values(_logger: object, _name: str, fields: EventDict) -> EventDict:
+    """Escape every text; a traceback keeps its lines, indented, so that none of them looks like a log line."""
+    return {name: _escape(name, value) for name, value in fields.items()}
+
+
+def _escape(name: str, value: object) -> object:
+    if name in ("exception", "stack"):
+        return indent(printable(value, keep="\n"), "    ")
+    if name == "event":
+        return printable(value)
+    return _Quoted(value) if isinstance(value, str) and UNPRINTABLE.search(value) else value

@@ -3,11 +3,13 @@
 A new setting is one field here and one line in ``.env.example``; a test holds the two together.
 """
 
+import codecs
 import difflib
+import io
 import ipaddress
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,9 +18,11 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from liuyan.errors import SettingsError
+from liuyan.sentences import NOT_UNICODE, sentence_of
 
 PREFIX = "LIUYAN_"
 TEST_PREFIX = "LIUYAN_TEST_"
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ANY_PLATFORM: frozenset[str] = frozenset()
 # The names that the contract allows a platform, and Kafka a topic.
 PLATFORM = re.compile(r"[a-z0-9_-]{1,32}")
@@ -29,7 +33,9 @@ KAFKA_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5
 class Settings(BaseSettings):
     """All settings; a frozen value that is passed to whoever needs it, never a global."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8-sig", frozen=True, extra="ignore"
+    )
 
     kafka: str = Field("127.0.0.1:9092", min_length=1, description="Kafka's bootstrap servers, separated by commas.")
     topics: Annotated[dict[str, frozenset[str]], NoDecode] = Field(
@@ -211,7 +217,10 @@ class Settings(BaseSettings):
     @field_validator("cache_dir", "models_dir", "data_dir", "kafka_ca_file", "kafka_certificate_file", "kafka_key_file")
     @classmethod
     def _expand(cls, value: Path | None) -> Path | None:
-        return value.expanduser() if value is not None else None
+        try:
+            return value.expanduser() if value is not None else None
+        except RuntimeError:
+            raise ValueError(f"the home folder of {value} is not known: write the whole path") from None
 
     def required_database_url(self) -> str:
         """The database's URL. Raises SettingsError when it is not set."""
@@ -287,21 +296,64 @@ def _parse_platforms(topic: str, text: str) -> frozenset[str]:
 def split_address(address: str) -> tuple[str, int]:
     """Split ``host:port``. Raises ValueError."""
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or not 0 <= int(port) <= 65535:
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
         raise ValueError("write it as host:port, for example 127.0.0.1:9101")
     return host.strip("[]"), int(port)
 
 
 def load_settings() -> Settings:
-    """Read the settings. Raises SettingsError with one sentence that names the variable that is wrong."""
+    """Read the settings. Raises SettingsError with one sentence that names the file or the variable that is wrong."""
     env_file = Settings.model_config.get("env_file")
-    _refuse_unknown([*os.environ, *(dotenv_values(str(env_file)) if env_file else ())])
+    _refuse_unknown([*os.environ, *(_read_names(Path(str(env_file))) if env_file else ())])
+    _refuse_undecodable(os.environ)
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = PREFIX + str(first["loc"][0]).upper().removeprefix(PREFIX)
-        raise SettingsError(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}.") from None
+        raise SettingsError(f"{name} is wrong: {sentence_of(first)}.") from None
+
+
+def _refuse_undecodable(environment: Mapping[str, str]) -> None:
+    """Bytes of the environment that are not UTF-8 arrive as surrogates, which nothing that takes a setting can use."""
+    for name, value in environment.items():
+        if name.startswith(PREFIX) and any("\ud800" <= character <= "\udfff" for character in value):
+            raise SettingsError(f"{name} is wrong: {NOT_UNICODE}.")
+
+
+def _read_names(file: Path) -> Iterable[str]:
+    """The names that a file of settings sets; none where there is no such file. Raises SettingsError.
+
+    A folder of this name is somebody's virtual environment, and is left alone.
+    """
+    if not file.is_file():
+        return ()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
+    return dotenv_values(stream=io.StringIO(_decode(content, file)))
+
+
+def _decode(content: bytes, file: Path) -> str:
+    for encoding, marks in (("UTF-32", (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)), ("UTF-16", UTF_16_MARKS)):
+        if content.startswith(marks):
+            raise SettingsError(f"{file}, line 1: the file is in {encoding}; save it as UTF-8.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SettingsError(
+            f"{file}, line {_line(content, error.start)}: this is not UTF-8; save it as UTF-8."
+        ) from None
+    if "\0" in text:
+        raise SettingsError(
+            f"{file}, line {_line(content, content.index(0))}: a NUL character; save the file as UTF-8."
+        )
+    return text
+
+
+def _line(content: bytes, position: int) -> int:
+    return content.count(b"\n", 0, position) + 1
 
 
 def _refuse_unknown(names: Iterable[str]) -> None:

@@ -73,6 +73,66 @@ def test_every_command_has_a_help_with_an_example(path: tuple[str, ...]) -> None
     assert [option.name for option in ALL[path].params if not option.help] == []
 
 
+def run(*arguments: str, redirected: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the program, in a shell that redirects what ``redirected`` says."""
+    command = ["sh", "-c", f'exec "$0" "$@" {redirected}', str(PROGRAM), *arguments]
+    known = {"PATH": "/usr/bin:/bin", **environment}
+    return subprocess.run(command, env=known, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shell", "status", "sentence"),
+    [
+        (["consumer", "check-event", "-"], "<&-", 2, "Standard input is closed"),
+        (["model", "predict", "-"], "<&-", 2, "Standard input is closed"),
+        (["api", "create-admin", "name", "--password-stdin"], "<&-", 2, "Standard input is closed"),
+        (["consumer", "contract"], ">/dev/full", 1, "No space left on device."),
+        (["consumer", "contract"], ">&-", 0, ""),
+        (["consumer", "check-event", "/"], "", 2, "/ cannot be read: Is a directory."),
+        (["consumer", "check-event", "\udcff"], "", 2, "The argument \\udcff is not UTF-8 and names no file."),
+        (["consumer", "pause", "comments", "0", "--reason=\udcff"], "", 2, "The argument --reason=\\udcff is not"),
+    ],
+)
+def test_what_a_user_can_fix_is_one_sentence(arguments: list[str], shell: str, status: int, sentence: str) -> None:
+    done = run(*arguments, redirected=shell)
+    assert done.returncode == status
+    assert done.stderr.startswith(f"liuyan: {sentence}" if sentence else "")
+    assert done.stderr.count("\n") == bool(sentence)
+
+
+def test_a_folder_that_cannot_be_made_is_named() -> None:
+    done = run("model", "teacher", "encoder", LIUYAN_CACHE_DIR="/dev/null/cache")
+    assert (done.returncode, done.stderr) == (1, "liuyan: /dev/null/cache/teachers: Not a directory.\n")
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+    (tmp_path / "many.jsonl").write_text("{}\n" * 20_000)
+    done = run("consumer", "check-event", str(tmp_path / "many.jsonl"), redirected="| head -n 1")
+    assert (done.stdout, done.stderr) == ("line\tkey\tpartition\treason\tdetail\n", "")
+
+
+def test_output_in_an_encoding_without_emoji_is_escaped(tmp_path: Path) -> None:
+    event = {"platform": "a", "id": "👍", "text": "x", "created_at": "2026-01-31T08:15:00Z"}
+    (tmp_path / "event.jsonl").write_text(json.dumps(event))
+    command = ["consumer", "check-event", str(tmp_path / "event.jsonl")]
+    done = run(*command, PYTHONIOENCODING="gbk")
+    assert (done.returncode, done.stdout.splitlines()[1].split("\t")[1]) == (0, "a:\\U0001f44d")
+    done = run(*command, "--json", PYTHONIOENCODING="gbk")
+    assert json.loads(done.stdout)["key"] == "a:👍"
+
+
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_a_number_that_no_database_holds_is_refused(path: tuple[str, ...]) -> None:
+    numbers = [one for one in ALL[path].params if one.type_descriptor.annotation in (int, list[int])]
+    arguments = [one for one in numbers if one.param_type_name == "argument"]
+    for argument in arguments:
+        before = [
+            str(2**63) if one is argument else "1" for one in ALL[path].params if one.param_type_name == "argument"
+        ]
+        shown = CliRunner().invoke(app, [*path, *before])
+        assert shown.exit_code == 2, path
+
+
 def test_a_wrong_command_ends_with_status_2() -> None:
     done = subprocess.run([PROGRAM, "consumer", "rnu"], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2

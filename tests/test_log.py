@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from liuyan.log import configure_logging
+from liuyan.terminal import UNPRINTABLE
 
 
 @pytest.fixture(autouse=True)
@@ -60,3 +61,46 @@ def test_tracebacks_do_not_print_local_variables(log_format: str, capsys: pytest
     written = capsys.readouterr().err
     assert "RuntimeError: went wrong with 6" in written
     assert "太差了" not in written
+
+
+FORGED = "2026-01-31T00:00:00Z [info     ] all is well"
+
+
+def log_what_others_wrote(log_format: str) -> None:
+    configure_logging("json" if log_format == "json" else "console", "info")
+    log = structlog.get_logger("liuyan")
+    log.warning(
+        f"refused\n{FORGED}",
+        topic=f"a\n{FORGED}\x1b[31m\u2028",
+        ids=[f"b\n{FORGED}"],
+        records=3,
+        lag=None,
+        key="\x9b\u202e",
+    )
+    try:
+        raise RuntimeError(f"failed\n{FORGED}\x1b[2J")
+    except RuntimeError:
+        log.exception("stopped")
+    logging.getLogger("library").warning("of a library: %s", f"\r\n{FORGED}")
+
+
+def test_values_forge_no_line_and_command_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    log_what_others_wrote("console")
+    written = capsys.readouterr().err
+    assert [line for line in written.splitlines() if line.startswith(FORGED)] == []
+    assert not UNPRINTABLE.search(written.replace("\n", ""))
+    first = written.splitlines()[0]
+    assert "records=3" in first
+    assert "lag=None" in first
+    assert f"topic='a\\n{FORGED}\\x1b[31m\\u2028'" in first
+    assert "key='\\x9b\\u202e'" in first
+    assert "    RuntimeError: failed" in written
+
+
+def test_json_keeps_values_and_escapes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    log_what_others_wrote("json")
+    written = capsys.readouterr().err
+    assert not UNPRINTABLE.search(written.replace("\n", ""))
+    lines = [json.loads(line) for line in written.splitlines()]
+    assert [line["level"] for line in lines] == ["warning", "error", "warning"]
+    assert lines[0]["topic"] == f"a\n{FORGED}\x1b[31m\u2028"

@@ -16,11 +16,11 @@ from liuyan.settings import ANY_PLATFORM, PLATFORM, PREFIX, Settings, load_setti
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
 WRONG = [
-    ("LIUYAN_BATCH_RECORDS", "many", "LIUYAN_BATCH_RECORDS is wrong: "),
-    ("LIUYAN_BATCH_RECORDS", "0", "LIUYAN_BATCH_RECORDS is wrong: "),
-    ("LIUYAN_POISON_SHARE", "1.5", "LIUYAN_POISON_SHARE is wrong: "),
-    ("LIUYAN_KAFKA", "", "LIUYAN_KAFKA is wrong: "),
-    ("LIUYAN_LOG_LEVEL", "loud", "LIUYAN_LOG_LEVEL is wrong: "),
+    ("LIUYAN_BATCH_RECORDS", "many", "LIUYAN_BATCH_RECORDS is wrong: must be a whole number."),
+    ("LIUYAN_BATCH_RECORDS", "0", "LIUYAN_BATCH_RECORDS is wrong: must be 1 or more."),
+    ("LIUYAN_POISON_SHARE", "1.5", "LIUYAN_POISON_SHARE is wrong: must be 1 or less."),
+    ("LIUYAN_KAFKA", "", "LIUYAN_KAFKA is wrong: must not be empty."),
+    ("LIUYAN_LOG_LEVEL", "loud", "LIUYAN_LOG_LEVEL is wrong: must be 'debug', 'info', 'warning' or 'error'."),
     ("LIUYAN_KAFKA", " ", "LIUYAN_KAFKA is wrong: '' is not a server"),
     ("LIUYAN_KAFKA", "a:9092,,b:9092", "LIUYAN_KAFKA is wrong: '' is not a server"),
     ("LIUYAN_KAFKA", "a:9092 b:9092", "LIUYAN_KAFKA is wrong: 'a:9092 b:9092' is not a server"),
@@ -44,8 +44,8 @@ WRONG = [
     ("LIUYAN_TOPICS", "comments=forum=desk", "LIUYAN_TOPICS is wrong: 'forum=desk' is not a platform"),
     ("LIUYAN_TOPICS", "comments=" + "x" * 33, "LIUYAN_TOPICS is wrong: 'xxx"),
     ("LIUYAN_TOPICS", " , ", "LIUYAN_TOPICS is wrong: name at least one topic"),
-    ("LIUYAN_ERASURE_KEY", "short", "LIUYAN_ERASURE_KEY is wrong: "),
-    ("LIUYAN_SECRET_KEY", "short", "LIUYAN_SECRET_KEY is wrong: "),
+    ("LIUYAN_ERASURE_KEY", "short", "LIUYAN_ERASURE_KEY is wrong: must have 16 or more characters."),
+    ("LIUYAN_SECRET_KEY", "short", "LIUYAN_SECRET_KEY is wrong: must have 32 or more characters."),
     ("LIUYAN_CONTACT_KEY", "short", "LIUYAN_CONTACT_KEY is wrong: each key has 32 characters or more"),
     ("LIUYAN_SIGN_UP", "maybe", "LIUYAN_SIGN_UP is wrong: "),
     ("LIUYAN_ALLOWED_HOSTS", " , ", "LIUYAN_ALLOWED_HOSTS is wrong: "),
@@ -57,6 +57,10 @@ WRONG = [
     ("LIUYAN_TRUSTED_PROXIES", "10.0.0.1/8", "LIUYAN_TRUSTED_PROXIES is wrong: 10.0.0.1/8 has host bits set"),
     ("LIUYAN_TRUSTED_PROXIES", "proxy", "LIUYAN_TRUSTED_PROXIES is wrong: 'proxy' does not appear to be"),
     ("LIUYAN_SESSION_IDLE_HOURS", "0", "LIUYAN_SESSION_IDLE_HOURS is wrong: "),
+    ("LIUYAN_SECRET_KEY", "\udcff" * 32, "LIUYAN_SECRET_KEY is wrong: must be text in UTF-8."),
+    ("LIUYAN_GROUP", "\udcff", "LIUYAN_GROUP is wrong: must be text in UTF-8."),
+    ("LIUYAN_CACHE_DIR", "~nobody-has-this-name/x", "LIUYAN_CACHE_DIR is wrong: the home folder of"),
+    ("LIUYAN_API_ADDRESS", f"host:{'9' * 5000}", "LIUYAN_API_ADDRESS is wrong: write it as host:port"),
     ("LIUYAN_API_ADDRESS", "9102", "LIUYAN_API_ADDRESS is wrong: write it as host:port"),
     ("LIUYAN_API_ADDRESS", "host:99999", "LIUYAN_API_ADDRESS is wrong: write it as host:port"),
     ("LIUYAN_KAFAK", "host:9092", "LIUYAN_KAFAK is not a setting: did you mean LIUYAN_KAFKA?"),
@@ -102,6 +106,67 @@ def test_an_env_file_is_read_and_a_misspelt_name_in_it_is_refused(
     (tmp_path / ".env").write_text("LIUYAN_GRUOP=night\n")
     with pytest.raises(SettingsError, match="LIUYAN_GRUOP is not a setting: did you mean LIUYAN_GROUP"):
         load_settings()
+
+
+GOOD_LINES = "# 数据库\nLIUYAN_GROUP=night\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (GOOD_LINES.encode("utf-16"), ".env, line 1: the file is in UTF-16; save it as UTF-8."),
+        (GOOD_LINES.encode("utf-32"), ".env, line 1: the file is in UTF-32; save it as UTF-8."),
+        ("LIUYAN_KAFKA=k:1\n# 数据库\n".encode("gbk"), ".env, line 2: this is not UTF-8; save it as UTF-8."),
+        (b"A=1\r\n\r\nLIUYAN_GROUP=\xed\xa0\x80\r\n", ".env, line 3: this is not UTF-8; save it as UTF-8."),
+        (GOOD_LINES.encode("utf-16-le"), ".env, line 1: this is not UTF-8; save it as UTF-8."),
+        ("LIUYAN_GROUP=a".encode("utf-16-be"), ".env, line 1: a NUL character; save the file as UTF-8."),
+        (b"LIUYAN_GROUP=a\nLIUYAN_KAFKA=\0\n", ".env, line 2: a NUL character; save the file as UTF-8."),
+    ],
+)
+def test_an_env_file_in_another_encoding_is_one_sentence(tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    done = run(tmp_path, "store", "status")
+    assert (done.returncode, done.stderr) == (2, f"liuyan: {sentence}\n")
+
+
+def test_an_env_file_may_begin_with_a_byte_order_mark(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(Settings.model_config, "env_file", ".env")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("LIUYAN_GROUP=night\r\n# 数据库\r\n", encoding="utf-8-sig", newline="")
+    assert load_settings().group == "night"
+
+
+def test_a_folder_called_env_is_somebody_elses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(Settings.model_config, "env_file", ".env")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").mkdir()
+    assert load_settings().group == "liuyan"
+
+
+def test_an_env_file_that_cannot_be_read_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(Settings.model_config, "env_file", ".env")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("")
+
+    def refuse(_: Path) -> bytes:  # Nothing is closed to root, who may run these tests.
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(SettingsError, match=r"^\.env cannot be read: Permission denied\.$"):
+        load_settings()
+
+
+def run(folder: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run `liuyan` in a folder of its own, with these variables alone."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("liuyan"), *arguments],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), **environment},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_topics_are_bound_to_platforms() -> None:

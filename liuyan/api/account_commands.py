@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
+from liuyan.terminal import write_line
+
 if TYPE_CHECKING:
     from liuyan.api.services import AccountServices
     from liuyan.store.audit import Actor
@@ -33,44 +35,44 @@ def create_user(name: Name, role: Role = "user") -> None:
         return password
 
     password = _run(create)
-    typer.echo(f"The account {name} is created. It must change this password at the first sign-in:", err=True)
-    typer.echo(password)
+    write_line(f"The account {name} is created. It must change this password at the first sign-in:", err=True)
+    write_line(password)
 
 
 @app.command(epilog="Example: liuyan api set-role 小王 user")
 def set_role(name: Name, role: Annotated[RoleName, typer.Argument(help="What it may do from now on.")]) -> None:
     """Change an account's role. A lesser role revokes its tokens; the last admin keeps the role."""
     _run_on(name, lambda services, actor, number: _accounts().edit_user(services, actor, number, {"role": role}))
-    typer.echo(f"The account {name} has the role {role}.")
+    write_line(f"The account {name} has the role {role}.")
 
 
 @app.command(epilog="Example: liuyan api reset-password 小王")
 def reset_password(name: Name) -> None:
     """Print a new password for one use on standard output; the account's sessions end, its tokens are revoked."""
     password = _run_on(name, lambda services, actor, number: _accounts().reset_password(services, actor, number))
-    typer.echo(f"{name} must change this password at the next sign-in:", err=True)
-    typer.echo(password)
+    write_line(f"{name} must change this password at the next sign-in:", err=True)
+    write_line(password)
 
 
 @app.command(epilog="Example: liuyan api disable 小王")
 def disable(name: Name) -> None:
     """Disable an account: its sessions end, its tokens are revoked. The last admin cannot be disabled."""
     _run_on(name, lambda services, actor, number: _accounts().disable(services, actor, number))
-    typer.echo(f"The account {name} is disabled.")
+    write_line(f"The account {name} is disabled.")
 
 
 @app.command(epilog="Example: liuyan api enable 小王")
 def enable(name: Name) -> None:
     """Let a disabled account sign in again. Its tokens stay revoked."""
     _run_on(name, lambda services, actor, number: _accounts().enable(services, actor, number))
-    typer.echo(f"The account {name} can sign in again.")
+    write_line(f"The account {name} can sign in again.")
 
 
 @app.command(epilog="Example: liuyan api approve 小李")
 def approve(name: Name) -> None:
     """Approve an account that signed up and waits."""
     _run_on(name, lambda services, actor, number: _accounts().approve(services, actor, number))
-    typer.echo(f"The account {name} can sign in.")
+    write_line(f"The account {name} can sign in.")
 
 
 @app.command(epilog="Example: liuyan api create-token 小王 'nightly export' --role reviewer --days 30 > token.txt")
@@ -92,7 +94,7 @@ def create_token(
         _, secret = await tokens.create(services, actor, number, tokens.NewToken(what_for, roles.Role(role), days))
         return secret
 
-    typer.echo(_run_on(name, create))
+    write_line(_run_on(name, create))
 
 
 @app.command(epilog="Example: liuyan api revoke-tokens 小王")
@@ -104,7 +106,7 @@ def revoke_tokens(name: Name) -> None:
 
         return await tokens.revoke_all(services, actor, number)
 
-    typer.echo(f"Tokens of {name} that were revoked: {_run_on(name, revoke)}")
+    write_line(f"Tokens of {name} that were revoked: {_run_on(name, revoke)}")
 
 
 def _accounts() -> Any:

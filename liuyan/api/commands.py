@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from liuyan.api.account_commands import app as accounts
+from liuyan.errors import UsageError
+from liuyan.terminal import standard_input, write_line
 
 app = typer.Typer(help="Serve the admin app and the REST API, and manage accounts.", no_args_is_help=True)
 app.add_typer(accounts)
@@ -73,14 +75,21 @@ def create_admin(
         openssl rand -base64 18 | tee password.txt | liuyan api create-admin --password-stdin 小管
     """
     import asyncio
-    import sys
 
     if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+        password = _read_password()
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     kept = asyncio.run(_create_admin(name, password))
-    typer.echo(f"The admin {kept} is made. Run `liuyan api serve` and sign in at /admin.")
+    write_line(f"The admin {kept} is made. Run `liuyan api serve` and sign in at /admin.")
+
+
+def _read_password() -> str:
+    """The first line of standard input. Raises UsageError when it is not UTF-8, without showing it."""
+    try:
+        return standard_input().readline().decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise UsageError("The password on standard input is not UTF-8: send it as UTF-8.") from None
 
 
 async def _create_admin(name: str, password: str) -> str:

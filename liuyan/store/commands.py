@@ -5,6 +5,7 @@ import asyncio
 import typer
 
 from liuyan.store.models_commands import app as models
+from liuyan.terminal import console, write_line
 
 app = typer.Typer(help="Make, check and describe the database.", no_args_is_help=True)
 app.add_typer(models, name="models")
@@ -42,8 +43,8 @@ async def _migrate() -> None:
     from liuyan.store.store import Store
 
     async with Store.open(load_settings().required_database_url(), lock_wait_seconds=LOCK_SECONDS) as store:
-        steps = await migrate(store.engine, lambda step: typer.echo(f"applied {step}"))
-    typer.echo("The tables are up to date." if steps else "The tables were up to date already.")
+        steps = await migrate(store.engine, lambda step: write_line(f"applied {step}"))
+    write_line("The tables are up to date." if steps else "The tables were up to date already.")
 
 
 async def _status() -> None:
@@ -55,39 +56,37 @@ async def _status() -> None:
         await store.check_ready()
         model = await store.active_model()
         followed, paused = await store.count_partitions()
-        typer.echo(f"database    {store.engine.url.render_as_string(hide_password=True)}")
-        typer.echo(f"revision    {newest_revision()} (up to date)")
-        typer.echo(f"model       {f'{model.name} {model.sha256}' if model else 'none is active yet'}")
-        typer.echo(f"partitions  {followed} followed, {paused} paused")
+        write_line(f"database    {store.engine.url.set(query={}).render_as_string(hide_password=True)}")
+        write_line(f"revision    {newest_revision()} (up to date)")
+        write_line(f"model       {f'{model.name} {model.sha256}' if model else 'none is active yet'}")
+        write_line(f"partitions  {followed} followed, {paused} paused")
 
 
 async def _check() -> int:
-    from rich.console import Console
-
     from liuyan.settings import load_settings
     from liuyan.store.check import recount, recount_sums
     from liuyan.store.store import Store
 
     async with Store.open(load_settings().required_database_url()) as store:
         await store.check_ready()
-        with Console(stderr=True).status("counting every labelled comment"):
+        with console(error=True).status("counting every labelled comment"):
             differences = await recount(store)
             sums = await recount_sums(store)
     for found in differences:
-        typer.echo(
+        write_line(
             f"model {found.model_number} {found.platform} {found.hour}:00 {found.label} "
             f"{'uncertain' if found.uncertain else 'certain'}: {found.stored} stored, {found.counted} counted"
         )
     for one in sums:
-        typer.echo(
+        write_line(
             f"model {one.model_number} {one.platform or 'all platforms'} {one.bucket} of {one.begins}:00 {one.name}: "
             f"{one.stored} stored, {one.counted} counted"
         )
     if not differences and not sums:
-        typer.echo("The counts are right.")
+        write_line("The counts are right.")
         return 0
     if differences:
-        typer.echo(f"{len(differences)} hourly counts differ from the rows.")
+        write_line(f"{len(differences)} hourly counts differ from the rows.")
     if sums:
-        typer.echo(f"{len(sums)} sums differ from the rows.")
+        write_line(f"{len(sums)} sums differ from the rows.")
     return 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from liuyan.store.errors import CommitUnknownError, StoreError
 from liuyan.store.faults import FAULTS, sort_fault
-from liuyan.store.tls import refuse_plain, take_tls
+from liuyan.store.tls import PARAMETERS, refuse_plain, take_tls
 
 DRIVERS = {
     "mysql": "mysql+aiomysql",
@@ -24,24 +25,50 @@ DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
 }
+# Names and addresses; SQLAlchemy removes the brackets of an IPv6 address.
+HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+")
+DATABASE = re.compile(r"[^/?#@:\s]+")
 # Set on a connection that will write: SQLite then waits for the one writer's place at the start and not in the middle.
 WRITES = "liuyan_writes"
 
 
 def open_engine(url: str, lock_wait_seconds: int) -> AsyncEngine:
-    """An engine for ``url``; it connects when it is used. Raises StoreError when the URL is not one that we know."""
+    """An engine for ``url``; it connects when it is used.
+
+    Raises StoreError when the URL is not one that we know. The sentence quotes no part of the URL: where a password
+    holds an ``@``, any part may be one of the password.
+    """
     try:
         parsed = make_url(url)
         driver = DRIVERS[parsed.drivername]
     except (ArgumentError, KeyError, ValueError):
         raise StoreError(
             "The database's URL is not one of mysql+aiomysql://user:password@host:port/database "
-            "or sqlite+aiosqlite:///file: mend LIUYAN_DATABASE_URL."
+            "or sqlite+aiosqlite:///file: correct LIUYAN_DATABASE_URL, with special characters percent-encoded."
         ) from None
     parsed = parsed.set(drivername=driver)
     if driver.startswith("sqlite"):
+        if parsed.query or parsed.host:
+            raise StoreError("LIUYAN_DATABASE_URL names more than a file: write sqlite+aiosqlite:///file.")
         return _open_sqlite(parsed, lock_wait_seconds)
+    _check_mysql(parsed)
     return _open_mysql(parsed, lock_wait_seconds)
+
+
+def _check_mysql(url: URL) -> None:
+    """Refuse a URL that was split in a place where a password ends only by mistake. Raises StoreError."""
+    by_socket = not url.host and "unix_socket" in url.query
+    if not (by_socket or HOST.fullmatch(url.host or "")) or not DATABASE.fullmatch(url.database or ""):
+        raise StoreError(
+            "LIUYAN_DATABASE_URL has no valid host or database: percent-encode special characters of user and password "
+            "(@ is %40, / is %2F, : is %3A, ? is %3F, # is %23, % is %25)."
+        )
+    if not set(url.query) <= set(PARAMETERS) | {"charset", "unix_socket"}:
+        raise StoreError(
+            f"LIUYAN_DATABASE_URL has a parameter that is not one of charset, unix_socket, {', '.join(PARAMETERS)}."
+        )
+    if any(isinstance(value, tuple) for value in url.query.values()):
+        raise StoreError("LIUYAN_DATABASE_URL gives the same parameter twice.")
 
 
 def _open_mysql(url: URL, seconds: int) -> AsyncEngine:

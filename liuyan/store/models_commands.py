@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from liuyan.terminal import Column, write_json, write_line, write_table
+
 if TYPE_CHECKING:
     from liuyan.store.batch import ModelRow
     from liuyan.store.store import Store
@@ -12,22 +14,32 @@ app = typer.Typer(help="List the models of this database, and say whose labels a
 
 
 @app.command("list", epilog="Example: liuyan store models list")
-def list_() -> None:
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a model and line.")] = False,
+) -> None:
     """List every model that was used with this database, the newest first."""
-    from rich.console import Console
-    from rich.table import Table
+    from dataclasses import asdict
 
     from liuyan.store.promotion import list_models
 
-    table = Table(box=None, header_style="bold")
-    for heading in ("number", "active", "name", "sha256", "uncertain", "registered"):
-        table.add_column(heading, justify="right" if heading == "number" else "left")
-    for model in _with_store(list_models):
-        band = f"{model.uncertain_low:.3f} .. {model.uncertain_high:.3f}"
-        registered = f"{model.registered_at:%Y-%m-%d %H:%M:%S}"
-        active = "active" if model.active else ""
-        table.add_row(str(model.number), active, model.name, model.sha256[:12], band, registered)
-    Console().print(table)
+    models: list[ModelRow] = _with_store(list_models)
+    if as_json:
+        for model in models:
+            write_json(asdict(model))
+        return
+    columns = ("active", "name", "sha256", "uncertain", "registered")
+    rows = [
+        (
+            model.number,
+            "active" if model.active else "",
+            model.name,
+            model.sha256[:12],
+            f"{model.uncertain_low:.3f} .. {model.uncertain_high:.3f}",
+            f"{model.registered_at:%Y-%m-%d %H:%M:%S}",
+        )
+        for model in models
+    ]
+    write_table([Column("number", right=True), *map(Column, columns)], rows)
 
 
 @app.command(epilog="Examples: liuyan store models activate 3; liuyan store models activate 9f2c41d07b3e --by wang")
@@ -47,7 +59,7 @@ def activate(
         return await activate_model(store, command_actor(by), (await find_model(store, model)).number)
 
     active: ModelRow = _with_store(promote)
-    typer.echo(f"Model {active.number} ({active.name}, {active.sha256[:12]}) is active.")
+    write_line(f"Model {active.number} ({active.name}, {active.sha256[:12]}) is active.")
 
 
 def _with_store(work: Any) -> Any:

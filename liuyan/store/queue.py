@@ -139,7 +139,9 @@ async def take(store: Store, reviewer: int, key: Key, now: datetime | None = Non
     await hold_free(store, numbers, reviewer, now, until)
     tasks = await _tasks(store, numbers, until)
     if not tasks:
-        raise NoCommentError(f"There is no comment {key[1]!r} of platform {key[0]} any more.")
+        raise NoCommentError(
+            f"There is no comment {key[1]!r} of platform {key[0]}: it was never stored, or it was erased."
+        )
     return tasks[0]
 
 

@@ -119,7 +119,9 @@ async def add_review(store: Store, actor: Actor, opinion: Opinion) -> Reviewed:
     if outcome.edited:
         raise EditedMeanwhileError("The comment was edited meanwhile: look at its new text and decide again.")
     if outcome.missing:
-        raise NoCommentError(f"There is no comment {opinion.id!r} of platform {opinion.platform} any more.")
+        raise NoCommentError(
+            f"There is no comment {opinion.id!r} of platform {opinion.platform}: it was never stored, or it was erased."
+        )
     return outcome.reviewed[0]
 
 
@@ -330,7 +332,9 @@ async def _undo(
 ) -> Undone:
     locked = await _lock(session, [key])
     if not locked:
-        raise NoCommentError(f"There is no comment {key[1]!r} of platform {key[0]} any more.")
+        raise NoCommentError(
+            f"There is no comment {key[1]!r} of platform {key[0]}: it was never stored, or it was erased."
+        )
     comment = locked[0]
     standing = comment.row.review
     columns = reviews.c

@@ -97,7 +97,7 @@ def test_what_is_readable_is_text_and_the_rest_is_hexadecimal() -> None:
 async def test_reasons_are_said_in_the_language_of_the_page(visits: Visits) -> None:
     feed = visits.site.feed
     refused = dead_letter(feed.offset, key=b"words:1")
-    detail = "field text: String should have at least 1 character"
+    detail = "field text: must not be empty"
     await feed.send(
         replace(refused, reason=Reason.INVALID_FIELD, detail=detail),
         replace(dead_letter(feed.offset + 1), reason="of_another_version", detail="something new"),

@@ -233,6 +233,14 @@ async def test_every_id_that_a_platform_may_use_is_found_again(server_api: Api) 
         assert (answer.json()["comment"]["id"], answer.json()["comment"]["text"]) == (id, f"text of {number}")
 
 
+async def test_an_id_may_be_in_the_query(api: Api) -> None:
+    await api.feed.send(*(arrival(id) for id in IDS))
+    for id in IDS:
+        answer = await api.client.get("/api/v1/comments/forum", params={"id": id})
+        assert answer.json()["comment"]["id"] == id
+    assert (await api.client.get("/api/v1/comments/forum")).status_code == 422
+
+
 async def test_slashes_may_stay_as_they_are(api: Api) -> None:
     await api.feed.send(arrival("T-1001/2"))
     answer = await api.client.get("/api/v1/comments/forum/T-1001/2")

@@ -128,7 +128,7 @@ async def test_problems_are_in_the_language_of_the_request(api: Api) -> None:
         answer = await api.client.get("/api/v1/notices/7", headers={"Accept-Language": language})
         return str(answer.json()["detail"])
 
-    assert await detail("en") == "There is no notice 7: it was deleted."
+    assert await detail("en") == "There is no notice 7: it never existed, or it was deleted."
     assert await detail("zh-CN") == "没有编号为 7 的公告：它已被删除。"
 
 

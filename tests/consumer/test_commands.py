@@ -18,18 +18,32 @@ def test_check_event_says_of_each_line_what_would_become_of_it(tmp_path: Path) -
     file = tmp_path / "events.jsonl"
     file.write_bytes(encoded() + b"\r\n\n" + b"{}\n" + encoded(created_at="2100-01-01T00:00:00Z") + b"\n\xff")
     result = CliRunner().invoke(app, ["check-event", str(file), "--partitions", "8"])
-    lines = result.stdout.splitlines()
-    assert lines[0] == f"line 1: valid, key forum:post:1, partition {partition_of(b'forum:post:1', 8)}"
-    assert lines[1].startswith("line 3: invalid_field: field platform")
-    assert lines[2].startswith("line 4: from_the_future:")
-    assert lines[3].startswith("line 5: not_utf8:")
-    assert lines[4] == "1 valid, 3 not valid"
+    heads, *lines = (line.split("\t") for line in result.stdout.splitlines())
+    assert heads == ["line", "key", "partition", "reason", "detail"]
+    assert lines[0] == ["1", "forum:post:1", str(partition_of(b"forum:post:1", 8)), "-", "-"]
+    assert [line[:4] for line in lines[1:]] == [
+        ["3", "-", "-", "invalid_field"],
+        ["4", "-", "-", "from_the_future"],
+        ["5", "-", "-", "not_utf8"],
+    ]
+    assert lines[1][4].startswith("field platform")
+    assert result.stderr == "1 valid, 3 not valid\n"
     assert result.exit_code == 1
+
+
+def test_check_event_answers_programs_in_json(tmp_path: Path) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(encoded(id="post\u2028\x1b[31m👍") + b"\n{}\n")
+    result = CliRunner().invoke(app, ["check-event", str(file), "--json"])
+    valid, invalid = map(json.loads, result.stdout.splitlines())
+    assert (valid["key"], valid["reason"]) == ("forum:post\u2028\x1b[31m👍", None)
+    assert (invalid["line"], invalid["reason"]) == (2, "invalid_field")
+    assert not {"\x1b", "\u2028"} & set(result.stdout)
 
 
 def test_check_event_reads_standard_input() -> None:
     result = CliRunner().invoke(app, ["check-event", "-"], input=json.dumps(EVENT))
-    assert result.stdout.splitlines()[-1] == "1 valid, 0 not valid"
+    assert result.stderr == "1 valid, 0 not valid\n"
     assert result.exit_code == 0
 
 

@@ -230,7 +230,7 @@ async def test_a_partition_is_paused_resumed_and_sought_by_its_row(installation:
         assert installation.comments() == 20
         status = installation.run("consumer", "status")
         assert "paused: test" in status.stdout
-        assert status.stdout.splitlines()[-1] == "lag 40"
+        assert status.stderr.splitlines()[-1] == "lag 40"
         assert installation.run("consumer", "seek", installation.topic, "0", "--to", "41").returncode == 0
         installation.wait_for(lambda: installation.stored() == 60, seconds=15, process=consumer)
         assert installation.comments() == 39

@@ -179,3 +179,20 @@ def test_mutated_events_never_raise() -> None:
             value[position : position + randomly.randint(0, 3)] = randomly.randbytes(randomly.randint(0, 3))
         outcomes.add(type(parse(KEY, bytes(value), NOW)))
     assert outcomes == {CommentEvent, Rejection}
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (b'{"id": "a\nb"}', "the value is not JSON: Invalid control character at character 10"),
+        (b'{"id": "ab', "the value is not JSON: Unterminated string starting at character 8"),
+        (b"{id: 1}", "the value is not JSON: Expecting property name enclosed in double quotes at character 2"),
+        (encoded(text=""), "field text: must not be empty"),
+        (encoded(id="x" * 129), "field id: must have at most 128 characters"),
+        (encoded(text=5), "field text: must be a string"),
+        (encoded(platform="Forum"), "field platform: must match the pattern ^[a-z0-9_-]+$"),
+        (b"{}", "field platform: is missing"),
+    ],
+)
+def test_the_sentence_says_what_is_wrong(value: bytes, sentence: str) -> None:
+    assert parse(KEY, value, NOW) == Rejection(parse(KEY, value, NOW).reason, sentence)  # type: ignore[union-attr]

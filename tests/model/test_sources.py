@@ -1,11 +1,9 @@
 """The registry of data sets: files are known again by their digests."""
 
 import json
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from liuyan.model.artifact import SHIPPED, read_artifact
@@ -38,7 +36,9 @@ def test_every_set_that_the_shipped_model_learnt_from_is_known() -> None:
         assert all(len(file.sha256) == 64 and file.rows > 0 for file in source.files)
 
 
-def test_another_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "a.csv").write_bytes(b"")
     (tmp_path / "b.csv").write_text("label,text\n")
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -49,13 +49,12 @@ def test_another_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("liuyan.model.show.SOURCES", {"shop": Source("goods", "somebody/something", "MIT")})
     found = look(tmp_path, SENTIMENT)
     assert [one.presence for one in found] == ["present", "other", "missing"]
-    console = Console(width=300, record=True, file=StringIO())
-    show_data(found, console)
-    text = console.export_text()
-    assert "b.csv is another file" in text
-    assert f"expected {empty}" in text
-    assert "somebody/something" in text
-    assert "What is missing is in the repositories named" in text
+    show_data(found)
+    written = capsys.readouterr()
+    assert "b.csv is another file" in written.err
+    assert f"expected {empty}" in written.err
+    assert "b.csv\t1\tanother file\tgoods\tMIT\tsomebody/something\n" in written.out
+    assert "What is missing is in the repositories named" in written.err
 
 
 def test_for_machines(tmp_path: Path) -> None:

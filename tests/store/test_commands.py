@@ -3,11 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import make_url, text, update
 
 from liuyan.store.check import CountDifference, SumDifference, recount, recount_sums
+from liuyan.store.engine import open_engine
+from liuyan.store.errors import StoreError
 from liuyan.store.migrate import newest_revision
 from liuyan.store.store import Store
 from liuyan.store.tables import count_sums, hourly_counts
@@ -109,7 +112,38 @@ def test_a_folder_that_is_missing_and_a_file_that_is_no_database(tmp_path: Path)
 
 @pytest.mark.parametrize("url", ["postgresql://localhost/liuyan", "not a url", "mysql+pymysql://h/d"])
 def test_an_unknown_kind_of_database_is_one_line(url: str) -> None:
-    assert "mend LIUYAN_DATABASE_URL" in one_line(liuyan(url, "status"))
+    assert "correct LIUYAN_DATABASE_URL" in one_line(liuyan(url, "status"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql+aiomysql://liuyan:SECRET@SECRET@db.example/liuyan",
+        "mysql+aiomysql://liuyan:pass/SECRET@SECRET@db.example:3306/liuyan",
+        "mysql+aiomysql://liuyan:pass@SECRET/SECRET@db.example:3306/liuyan",
+        "mysql+aiomysql://liuyan:pass@SECRET?SECRET@db.example/liuyan",
+        "mysql+aiomysql://liuyan:pass@SECRET#SECRET@db.example/liuyan",
+        "mysql+aiomysql://liuyan:pass@SECRET:SECRET@db.example/liuyan",
+        "mysql+aiomysql://li/uyan:SECRET@db.example/liuyan",
+        "mysql+aiomysql://db.example/liuyan?passwd=SECRET",
+        "mysql+aiomysql://db.example/liuyan?charset=SECRET&charset=SECRET",
+        "mysql+aiomysql://SECRET",
+        "sqlite+aiosqlite:///liuyan.db?SECRET=SECRET",
+        "sqlite+aiosqlite://SECRET/liuyan.db",
+    ],
+)
+def test_a_url_that_is_split_in_the_wrong_place_shows_nothing_of_it(url: str) -> None:
+    with pytest.raises(StoreError) as raised:
+        open_engine(url, 1)
+    sentence = str(raised.value)
+    assert "LIUYAN_DATABASE_URL" in sentence
+    assert "SECRET" not in sentence
+
+
+@pytest.mark.parametrize("password", ["a/b", "a:b", "a?b", "a#b", "a%40b%2F", "密码"])
+def test_a_password_may_hold_special_characters(password: str) -> None:
+    engine = open_engine(f"mysql+aiomysql://liuyan:{password}@db.example:3306/liuyan?charset=utf8mb4", 1)
+    assert (engine.url.host, engine.url.database, engine.url.password) == ("db.example", "liuyan", unquote(password))
 
 
 def test_help_says_what_each_command_does() -> None:
@@ -123,7 +157,7 @@ async def test_models_are_listed_and_activated(every_database_url: str) -> None:
         second = await store.register_model("b" * 64, "second", 0.3, 0.7)
     done = liuyan(every_database_url, "models", "activate", "b" * 12, "--by", "wang")
     assert done.stdout == f"Model {second.number} (second, {'b' * 12}) is active.\n"
-    active = [line for line in liuyan(every_database_url, "models", "list").stdout.splitlines() if " active " in line]
+    active = [line for line in liuyan(every_database_url, "models", "list").stdout.splitlines() if "\tactive\t" in line]
     assert ["second" in line for line in active] == [False, True]
     refused = liuyan(every_database_url, "models", "activate", "c" * 12)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)

@@ -32,6 +32,7 @@ from liuyan.api.admin.menu import pages
 from liuyan.api.admin.security import SafeTemplates
 from liuyan.api.identity.identity import identify
 from liuyan.api.limits import BodyError
+from liuyan.api.paths import MountAll
 from liuyan.api.services import Services
 from liuyan.store.errors import OUTAGES
 
@@ -103,6 +104,7 @@ def mount_admin(app: FastAPI, services: Services) -> None:
     # The library checks the token of a form, which is in its body, before it asks who sent it.
     site.middlewares.sort(key=lambda one: isinstance(one.cls, type) and issubclass(one.cls, CheckForms))
     site.mount_to(app)
+    app.router.routes[-1] = MountAll(PATH, site.app, name=site.route_name)
     site.app.state.services = services
     for error in (*OUTAGES, Exception):
         site.app.add_exception_handler(error, site._render_error)

@@ -1,6 +1,7 @@
 """The list of comments: found by any filter, corrected many at once; and what became of each one."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import quote, urlencode
@@ -27,6 +28,10 @@ from liuyan.store import search
 from liuyan.store.comments import Keyset, comment_history
 
 PAGE_ROWS = 50
+# What JavaScript's encodeURIComponent leaves as it is, beside letters and digits.
+UNRESERVED = "!'()*"
+# Segments of characters that mean nothing in a path, none of them beginning with a dot.
+PLAIN_ID = re.compile(r"[A-Za-z0-9_~@:-][A-Za-z0-9_~@:.-]*(/[A-Za-z0-9_~@:-][A-Za-z0-9_~@:.-]*)*")
 
 
 class CommentsPage(Page):
@@ -57,7 +62,7 @@ class CommentsPage(Page):
 
     @route("/{platform}")
     async def history_by_query(self, request: Request) -> Response:
-        """The page of a comment whose id a browser would take for a way up: ``?id=..``."""
+        """The page of a comment whose id is not plain enough for a path: ``?id=..``."""
         return await self._history(request, request.path_params["platform"], request.query_params.get("id", ""))
 
     @route("/{platform}/{id:anything}")
@@ -89,12 +94,14 @@ class CommentsPage(Page):
 
 
 def history_path(platform: str, id: str) -> str:
-    """The address of a comment's page, below /admin. A browser takes `.` and `..` out of paths: such ids stand in the
-    query."""
+    """The address of a comment's page. Browsers and proxies change paths (`..`, `//`, `%2F`): an id that is not plain
+    is in the query. `historyPath` in review-page.js does the same."""
     start = f"/admin/comments/{quote(platform, safe='')}"
-    if {".", ".."} & set(id.split("/")):
-        return f"{start}?{urlencode({'id': id})}"
-    return f"{start}/{quote(id)}"
+    return (
+        f"{start}/{id}"
+        if PLAIN_ID.fullmatch(id)
+        else f"{start}?{urlencode({'id': id}, safe=UNRESERVED, quote_via=quote)}"
+    )
 
 
 async def _search(request: Request, typed: TypedFilter[CommentFields], after: Keyset | None) -> search.Page:

@@ -1,7 +1,7 @@
 """Who may come in: asks identity/ who is there, and sends whoever is not signed in to the sign-in page."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -112,7 +112,7 @@ class KeepOut:
 
     def _send_to(self, request: Request, page: str) -> RedirectResponse:
         path = request.url_for(f"{request.app.state.ROUTE_NAME}:{page}").path
-        wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        wanted = quote(request.scope["path"]) + (f"?{request.url.query}" if request.url.query else "")
         # A form that was sent cannot be sent again by going there.
         asked = f"?{urlencode({'next': wanted})}" if request.method in ("GET", "HEAD") else ""
         return RedirectResponse(path + asked, status_code=303)

@@ -188,9 +188,7 @@ class DeadLetter(BaseModel):
         description="The record's time, in milliseconds since 1970.", examples=[1769818500000]
     )
     reason: str = Field(description="Why, in a word that can be counted.", examples=["invalid_field"])
-    detail: str = Field(
-        description="Why, in a sentence.", examples=["field text: String should have at least 1 character"]
-    )
+    detail: str = Field(description="Why, in a sentence.", examples=["field text: must not be empty"])
     stored_at: datetime = Field(description="When it was stored.", examples=["2026-01-31T00:15:00.250000Z"])
 
 

@@ -5,35 +5,31 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from starlette.convertors import Convertor, register_url_convertor
+from pydantic import Field
 from starlette_admin.i18n import gettext
 
+from liuyan.api import paths  # noqa: F401 (registers the converter of {id:anything})
 from liuyan.api.guard import GuardedRoute
 from liuyan.api.identity.identity import AsReviewer
 from liuyan.api.problems import REFUSALS, ProblemError, documented
 from liuyan.api.rest.comment_schemas import Comment, CommentHistory, CommentPage, CommentQuery
 from liuyan.api.rest.cursor import encode_cursor, read_cursor
 from liuyan.api.rest.fields import Platform
-from liuyan.api.services import QUERY_SECONDS, TheServices
+from liuyan.api.services import QUERY_SECONDS, Services, TheServices
 from liuyan.store.comments import comment_history
 from liuyan.store.search import list_comments
 
 router = APIRouter(prefix="/api/v1/comments", tags=["comments"], route_class=GuardedRoute)
-
-
-class _AnythingConvertor(Convertor[str]):
-    """The rest of the path, whatever is in it: ids hold slashes, and even line breaks, which `path` does not match."""
-
-    regex = "(?s:.*)"
-
-    def convert(self, value: str) -> str:
-        return value
-
-    def to_string(self, value: str) -> str:
-        return value
-
-
-register_url_convertor("anything", _AnythingConvertor())
+Id = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        description="The platform's own id of the comment, percent-encoded; it may hold slashes.",
+        examples=["post-1817"],
+    ),
+]
+ONE = documented(*REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @router.get(
@@ -59,26 +55,26 @@ async def get_comments(services: TheServices, _: AsReviewer, query: Annotated[Co
 
 
 @router.get(
+    "/{platform}",
+    summary="What became of an event, by query",
+    response_description="The comment with its history.",
+    responses=ONE,
+)
+async def get_comment_by_query(
+    services: TheServices, _: AsReviewer, platform: Annotated[Platform, Path()], id: Annotated[Id, Query()]
+) -> CommentHistory:
+    """Like the path with the id in it, for ids that clients or proxies change in a path, such as `..` or `a//b`."""
+    return await _history(services, platform, id)
+
+
+@router.get(
     "/{platform}/{id:anything}",
     summary="What became of an event",
     response_description="The comment with its history.",
-    responses=documented(
-        *REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE
-    ),
+    responses=ONE,
 )
 async def get_comment(
-    services: TheServices,
-    _: AsReviewer,
-    platform: Annotated[Platform, Path()],
-    id: Annotated[
-        str,
-        Path(
-            min_length=1,
-            max_length=128,
-            description="The platform's own id of the comment, percent-encoded (.. as %2E%2E); it may hold slashes.",
-            examples=["post-1817"],
-        ),
-    ],
+    services: TheServices, _: AsReviewer, platform: Annotated[Platform, Path()], id: Annotated[Id, Path()]
 ) -> CommentHistory:
     """Tell everything that is known of one comment.
 
@@ -86,6 +82,10 @@ async def get_comment(
     and took back, the texts that edits replaced, and the records with its key that broke the contract. A comment that
     was erased is not known.
     """
+    return await _history(services, platform, id)
+
+
+async def _history(services: Services, platform: str, id: str) -> CommentHistory:
     async with asyncio.timeout(QUERY_SECONDS):
         history = await comment_history(services.store, platform, id)
     if history is None:

@@ -69,9 +69,7 @@ class DeadLetterRecord(BaseModel):
     )
     record_timestamp: int = Field(description="Its time, in milliseconds since 1970.", examples=[1769818500000])
     reason: str = Field(description="Why, in a word that can be counted.", examples=["invalid_field"])
-    detail: str = Field(
-        description="Why, in a sentence.", examples=["field text: String should have at least 1 character"]
-    )
+    detail: str = Field(description="Why, in a sentence.", examples=["field text: must not be empty"])
     stored_at: datetime = Field(description="When it was stored.", examples=["2026-01-31T00:15:00.250000Z"])
     state: LetterState = Field(description="What became of it.", examples=["open"])
     attempts: int = Field(description="How often it was requeued.", examples=[0])

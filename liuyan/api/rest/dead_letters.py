@@ -114,7 +114,7 @@ async def decided(work: Awaitable[T]) -> T:
 def refusal(error: LetterError) -> ProblemError:
     """The problem of a decision that a letter does not allow."""
     sentence = {
-        "missing": gettext("There is no dead letter %(number)s: it was erased with its comment."),
+        "missing": gettext("There is no dead letter %(number)s: it never existed, or it was erased with its comment."),
         "truncated": gettext(
             "Dead letter %(number)s was too large for the database and only its beginning is kept: its platform must "
             "publish it again."

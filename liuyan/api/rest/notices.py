@@ -129,5 +129,5 @@ async def _answer(services: Services, number: int, found: StoredNotice | None) -
 
 
 def _missing(number: int) -> ProblemError:
-    detail = gettext("There is no notice %(number)s: it was deleted.") % {"number": number}
+    detail = gettext("There is no notice %(number)s: it never existed, or it was deleted.") % {"number": number}
     return ProblemError(HTTPStatus.NOT_FOUND, "no_notice", detail)

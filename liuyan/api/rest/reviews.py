@@ -291,5 +291,5 @@ def _keys(named: CommentNames) -> list[tuple[str, str]]:
 
 
 def _no_comment(named: CommentName) -> ProblemError:
-    detail = gettext("No comment of platform %(platform)s has the id %(id)s any more: it was erased.")
+    detail = gettext("No comment of platform %(platform)s has the id %(id)s: it was never stored, or it was erased.")
     return ProblemError(HTTPStatus.NOT_FOUND, "no_comment", detail % {"platform": named.platform, "id": repr(named.id)})

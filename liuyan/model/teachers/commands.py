@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from liuyan.terminal import write_line
+
 app = typer.Typer(help="Train the models that the shipped one learns from; all of it can be killed and resumed.")
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the data sets. Default: LIUYAN_DATA_DIR.")]
@@ -68,4 +70,4 @@ def encoder(
         options = replace(options, rate=rate)
     with progress_bar() as progress:
         for row in train_encoder(corpus, path, options, comments, progress, computing):
-            typer.echo(check_line(row))
+            write_line(check_line(row))

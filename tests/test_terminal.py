@@ -1,0 +1,224 @@
+"""What commands print: text that others wrote is escaped wherever it appears, tables suit a terminal and a pipe."""
+
+import ast
+import asyncio
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liuyan import cli, terminal
+from liuyan.store.batch import PartitionKey
+from liuyan.store.migrate import migrate
+from liuyan.store.store import Store
+from liuyan.terminal import UNPRINTABLE, Column, json_line, printable, printable_bytes, write_table
+from tests.store.feed import ERASURE_KEY, PARTITION, arrival, dead_letter, feed_of
+from tests.test_cli import ALL, PROGRAM
+
+ROOT = Path(__file__).parent.parent
+FORGED = "forged line"
+# Commands that a terminal obeys, text that runs backwards, markup of the library that prints, and ends of lines.
+HOSTILE = (
+    f"\x1b]0;title\x07\x1b[2J\x9b31m[bold]x[/bold]:smile:\u202e\u2066\u200b\r\n{FORGED}\u2028{FORGED}\x85{FORGED}\t."
+)
+# These write what they show in another way: a live screen, bars of progress, CSV whose cells are our own.
+OTHER_WRITERS = {"terminal.py", "demo/display.py", "demo/stack.py", "model/progress.py", "model/files.py"}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("物流很快 👍🏽 👩‍👩‍👧　é", "物流很快 👍🏽 👩‍👩‍👧　é"),
+        ("a\nb\tc\r", "a\\nb\\tc\\r"),
+        ("\x1b[31m\x9b\x7f", "\\x1b[31m\\x9b\\x7f"),
+        ("\u202e\u2066\u200b\ufeff\u2028\x85", "\\u202e\\u2066\\u200b\\ufeff\\u2028\\x85"),
+        ("\ud83d", "\\ud83d"),
+        ("\U000e0041", "\\U000e0041"),
+        ("[bold]x[/bold]", "[bold]x[/bold]"),
+    ],
+)
+def test_what_could_deceive_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+    line = json_line({"text": text})
+    assert json.loads(line) == {"text": text}
+    assert not UNPRINTABLE.search(line)
+
+
+def test_some_characters_may_be_kept() -> None:
+    assert printable("a\nb\x1b", keep="\n") == "a\nb\\x1b"
+    assert printable_bytes(b"\xff\xe5\xa5\xbd\x1b") == "\\xff好\\x1b"
+    assert printable_bytes(None) == "(none)"
+
+
+COLUMNS = [Column("number", right=True), Column("name"), Column("key", below=True), Column("detail", below=True)]
+ROWS = [(7, "物流", "plain-1", "x" * 100), (1234, HOSTILE, None, "短")]
+
+
+def test_a_pipe_gets_tab_separated_values(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(COLUMNS, ROWS)
+    heads, *rows = (line.split("\t") for line in capsys.readouterr().out.splitlines())
+    assert heads == ["number", "name", "key", "detail"]
+    assert rows == [["7", "物流", "plain-1", "x" * 100], ["1234", printable(HOSTILE), "-", "短"]]
+
+
+def test_a_terminal_gets_rows_that_fit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(terminal, "is_terminal", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    write_table(COLUMNS, [ROWS[0], (1234, "x", None, "短")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == ["number  name", "     7  物流", "  key plain-1"]
+    assert "".join("".join(lines[3:6]).split()) == "detail" + "x" * 100
+    assert lines[6:] == ["  1234  x", "  detail 短"]
+    assert max(map(len, lines)) <= 80
+    write_table(COLUMNS, ROWS)  # A name that is wider than the terminal: every column is on a line of its own.
+    narrow = capsys.readouterr().out
+    assert not UNPRINTABLE.search(narrow.replace("\n", ""))
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "[bold]x[/bold]:smile:" in narrow
+
+
+@pytest.fixture(scope="module")
+def hostile_database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database in which everything that others name is hostile."""
+    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('hostile') / 'liuyan.db'}"
+    asyncio.run(_fill(url))
+    return url
+
+
+async def _fill(url: str) -> None:
+    async with Store.open(url) as store:
+        await migrate(store.engine, lambda step: None)
+        await store.check_ready(ERASURE_KEY)
+        feed = await feed_of(store)
+        await store.register_model("b" * 64, HOSTILE[:100], 0.3, 0.7)
+        key, headers = f"forum:{HOSTILE}".encode(), ((HOSTILE, HOSTILE.encode()),)
+        await feed.send(arrival(HOSTILE), dead_letter(1, key, HOSTILE.encode() + b"\xff", headers))
+        await store.begin_partition(PartitionKey(HOSTILE, HOSTILE[:200], 0), 0, None)
+        await store.pause(PARTITION, HOSTILE[:200])
+
+
+def run_main(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Exit status, standard output and standard error of the program, run in this process."""
+    monkeypatch.setattr(sys, "argv", ["liuyan", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    written = capsys.readouterr()
+    return ended.value.code, written.out, written.err
+
+
+def hostile_arguments(path: tuple[str, ...]) -> list[str]:
+    """Every parameter of the command that takes text has the hostile one; numbers are 1."""
+    arguments = [*path]
+    for parameter in ALL[path].params:
+        if getattr(parameter, "is_flag", False) or parameter.name == "help":
+            continue
+        kind = parameter.type_descriptor.annotation
+        text = "1" if kind in (int, float, list[int]) else HOSTILE
+        if parameter.param_type_name == "argument":
+            arguments.append(text)
+        elif text == HOSTILE:
+            arguments += [parameter.opts[0], text]
+    return arguments
+
+
+def inoffensive(written: str) -> bool:
+    # The program's own colours and cursor are none in these tests: what escapes there are came from outside.
+    forged = [line for line in written.splitlines() if line.startswith(FORGED)]
+    return not forged and not UNPRINTABLE.search(re.sub("[\n\t]", "", written))
+
+
+@pytest.mark.filterwarnings("ignore:Can not control echo")
+@pytest.mark.parametrize("path", ALL, ids=" ".join)
+def test_no_command_prints_what_others_wrote_as_it_is(
+    path: tuple[str, ...],
+    hostile_database: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings = {"DATABASE_URL": hostile_database, "ERASURE_KEY": ERASURE_KEY.decode(), "SECRET_KEY": "s" * 32}
+    for name, value in {**settings, "KAFKA": "127.0.0.1:1", "TOPICS": HOSTILE.replace("\n", "")}.items():
+        monkeypatch.setenv(f"LIUYAN_{name}", value)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a password\n")))
+    status, out, err = run_main(hostile_arguments(path), monkeypatch, capsys)
+    assert inoffensive(out + err), out + err
+    assert status != cli.INTERNAL_ERROR, err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "consumer deadletters list",
+        "consumer deadletters list --json",
+        "consumer deadletters show 1",
+        "consumer deadletters show 1 --json",
+        "consumer deadletters export",
+        "store models list",
+        "store models list --json",
+        "store models activate 2",
+        "store status",
+    ],
+)
+def test_stored_text_is_escaped(
+    command: str, hostile_database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LIUYAN_DATABASE_URL", hostile_database)
+    status, out, err = run_main(command.split(), monkeypatch, capsys)
+    assert status == 0, err
+    assert "bold" in out + err
+    assert inoffensive(out + err), out + err
+
+
+def test_explanations_escape_the_comment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "comments.csv").write_text(f'text\n"很好\n{HOSTILE}"\n', encoding="utf-8", newline="")
+    for more in ([], ["--json"]):
+        command = ["model", "predict", "--explain", str(tmp_path / "comments.csv"), *more]
+        status, out, err = run_main(command, monkeypatch, capsys)
+        assert (status, "[bold]" in out) == (0, True), err
+        assert inoffensive(out + err)
+
+
+def test_only_one_module_writes_to_the_terminal() -> None:
+    folder = ROOT / "liuyan"
+    writers = {
+        str(path.relative_to(folder)): [
+            ast.unparse(call) for call in ast.walk(ast.parse(path.read_text())) if writes(call)
+        ]
+        for path in folder.rglob("*.py")
+        if path.relative_to(folder).parts[0] != "local_stack"
+    }
+    assert {name: calls for name, calls in writers.items() if calls and name not in OTHER_WRITERS} == {}
+
+
+def writes(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    called = ast.unparse(node.func)
+    return bool(re.fullmatch(r"print|typer\.(echo|secho|style)|sys\.std(out|err)\.write|Console", called))
+
+
+def test_a_terminal_of_80_columns_shows_dead_letters(hostile_database: str) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "LIUYAN_DATABASE_URL": hostile_database, "COLUMNS": "80", "NO_COLOR": "1"}
+    command = [str(PROGRAM), "consumer", "deadletters", "list"]
+    with subprocess.Popen(command, stdout=theirs, stdin=theirs, env=environment) as process:
+        assert process.wait(60) == 0
+        shown = os.read(ours, 100_000).decode()
+    os.close(theirs)
+    os.close(ours)
+    lines = shown.replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "").split("\r\n")
+    assert lines[0].split() == ["number", "stored", "reason", "state", "tries"]
+    assert max(map(len, lines)) <= 80
+    assert not UNPRINTABLE.search("".join(lines))
+    assert "1 dead letter" in lines
