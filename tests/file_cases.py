@@ -12,7 +12,7 @@ GOOD, BAD, PLAIN = "物流很快，包装也好 👍", "客服一直不回复，
 
 @dataclass(frozen=True, slots=True)
 class FileCase:
-    """``texts`` are the comments to read, in order; None: the file is rejected, with one sentence that contains each of
+    """``texts`` are the comments to read, in order, perhaps none; None: the file is rejected, with one sentence that contains each of
     ``says``, and ``line N`` where ``line`` is given: the physical line of the file, from 1."""
 
     name: str
@@ -66,6 +66,8 @@ READABLE = (
     FileCase("tabs.csv", table(GOOD, BAD).replace(",", "\t").encode(), BOTH),
     FileCase("utf-16.csv", table(GOOD, BAD).encode("utf-16"), BOTH),
     FileCase("gb18030.csv", table(GOOD, BAD, PLAIN).encode("gb18030"), (*BOTH, PLAIN)),
+    FileCase("header-alone.csv", f"{HEADER}\n".encode(), ()),
+    FileCase("empty.csv", b"", ()),
     FileCase("plain.jsonl", lines(GOOD, BAD).encode(), BOTH),
     FileCase("byte-order-mark.jsonl", lines(GOOD, BAD).encode("utf-8-sig"), BOTH),
     FileCase("crlf-and-blank.jsonl", (lines(GOOD, BAD, end="\r\n") + "\r\n").encode(), BOTH),
@@ -91,8 +93,6 @@ REJECTED = (
     FileCase("cut-utf-8.csv", (HEADER + "\n" + row(1, GOOD) + "\nshop,2," + BAD).encode()[:-1], None, 3, ("UTF-8",)),
     FileCase("broken-utf-8.csv", table(GOOD, BAD).encode().replace("复".encode(), b"\xe5\xa4"), None, 3, ("UTF-8",)),
     FileCase("latin-1.csv", table("très bien, déjà reçu".replace(",", "")).encode("latin-1"), None, 2, ("UTF-8",)),
-    FileCase("header-alone.csv", f"{HEADER}\n".encode(), None),
-    FileCase("empty.csv", b"", None),
     FileCase("workbook.csv", b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0", None),
     FileCase("lone-surrogate.jsonl", lines(GOOD, "很好\\ud83d").encode(), None, 2, ("surrogate",)),
     FileCase("not-json.jsonl", (lines(GOOD) + "{text: 很好}\n").encode(), None, 2, ("JSON",)),
