@@ -12,8 +12,8 @@ GOOD, BAD, PLAIN = "物流很快，包装也好 👍", "客服一直不回复，
 
 @dataclass(frozen=True, slots=True)
 class FileCase:
-    """``texts`` are the comments to read, in order, perhaps none; None: the file is rejected, with one sentence that contains each of
-    ``says``, and ``line N`` where ``line`` is given: the physical line of the file, from 1."""
+    """``texts`` are the comments to read, in order, perhaps none; None: the file is rejected, with one sentence that
+    contains each of ``says``, and ``line N`` where ``line`` is given: the physical line of the file, from 1."""
 
     name: str
     content: bytes

@@ -60,10 +60,8 @@ def choose_columns(rows: Sequence[Sequence[str]], wanted: Wanted) -> Columns:
     names = tuple(name.strip() for name in first) if header else None
     values = _columns_of(rest if header else rows, len(first))
     label = _label(names, values, wanted)
-    if wanted.column is not None:
-        text = _named(wanted.column, names, len(first))
-    else:
-        text = _comments(names, values, label)
+    asked = wanted.column
+    text = _comments(names, values, label) if asked is None else _named(asked, names, len(first))
     others = {name: names.index(name) for name in wanted.others if name in names} if names else {}
     return Columns(names, text, label, others)
 

@@ -205,3 +205,32 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
     stream.seek(0)
     while chunk := stream.read(CHUNK):
         yield chunk
+
+
+def decoded_lines(stream: BinaryIO, declared: str | None) -> Iterator[str]:
+    """Lines, without their ends, as they arrive on a stream that can be read only once; nothing is guessed.
+
+    The encoding is the declared one, that of a byte order mark, or UTF-8. Raises TextFileError.
+    """
+    codec = None if declared is None else known_encoding(declared)
+    start = stream.readline()
+    marked = next((found for mark, found in MARKS if start.startswith(mark)), None)
+    decoder = codecs.getincrementaldecoder(codec or marked or UTF_8)("strict")
+    rest, number = "", 1
+    chunk = start
+    try:
+        while chunk:
+            *lines, rest = (rest + decoder.decode(chunk)).split("\n")
+            for line in lines:
+                yield line.removesuffix("\r")
+            number += len(lines)
+            chunk = stream.readline()
+        rest += decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        raise TextFileError(
+            "Line %(line)s is not %(encoding)s: convert the input, or name its encoding with --encoding.",
+            line=number,
+            encoding=label_of(codec or marked or UTF_8),
+        ) from None
+    if rest:
+        yield rest.removesuffix("\r")

@@ -3,12 +3,11 @@
 import io
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
 from liuyan.text_files.column_words import comment_rank, label_rank
 from liuyan.text_files.columns import SAMPLE, Columns, Wanted, ascii_or_plain, choose_columns
@@ -155,7 +154,7 @@ class Table:
             self._keys = (text, label)
         return self._layout(sum(1 for _ in self.rows()), self._keys[0])
 
-    def _key(self, sample: list[JsonRow], asked: str | None, rank: Any, usual: str) -> str:
+    def _key(self, sample: list[JsonRow], asked: str | None, rank: Callable[[str], int | None], usual: str) -> str:
         """The field that is asked for, or the one whose name says most clearly that it is the right one."""
         names = dict.fromkeys(name for row in sample for name in row.fields)
         if asked in names:
@@ -200,19 +199,15 @@ class Table:
             text.detach()
 
 
-@contextmanager
-def open_seekable(path: Path) -> Iterator[BinaryIO]:
-    """The file, or a copy of what a pipe gives. Raises TextFileError with one sentence that does not name it."""
-    try:
-        with path.open("rb") as stream:
-            if stream.seekable():
-                yield stream
-                return
-            with tempfile.TemporaryFile() as copy:
-                shutil.copyfileobj(stream, copy)
-                yield copy
-    except OSError as error:
-        raise TextFileError("It cannot be read: %(reason)s.", reason=error.strerror) from None
+def open_seekable(path: Path) -> BinaryIO:
+    """The file, or a copy of what a pipe gives, for the caller to close. Raises OSError."""
+    stream = path.open("rb")
+    if stream.seekable():
+        return stream
+    with stream:
+        copy = tempfile.TemporaryFile()  # noqa: SIM115
+        shutil.copyfileobj(stream, copy)
+    return copy
 
 
 def format_of(path: Path) -> Format | None:
@@ -222,8 +217,3 @@ def format_of(path: Path) -> Format | None:
 
 def _cell(cells: list[str], place: int) -> str:
     return cells[place] if place < len(cells) else ""
-
-
-def count_texts(rows: Iterable[Row]) -> int:
-    """How many rows have a text that is not blank."""
-    return sum(1 for row in rows if row.text.strip())

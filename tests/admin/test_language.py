@@ -17,7 +17,7 @@ from starlette_admin.i18n import set_timezone, translations
 from liuyan.api.admin.language import catalogs, install_translations, language_of, show_time, timezone_of
 
 API = Path(__file__).parent.parent.parent / "liuyan" / "api"
-KEYWORDS = {"gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "_": None}
+KEYWORDS = {"TextFileError": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "_": None}
 
 
 def sentences() -> Iterator[tuple[str, str]]:
