@@ -43,7 +43,7 @@ COMMON_SHARE = 0.7
 FREQUENT = frozenset(
     "的不是了一有好很我人这个还就在也到大来都看没上以可要用多时么小下能天点得说后去你为心家过感会和出次真服里常比间买太吃觉们本想非发然生地果面最那但店方度品美对电快水实价给行之样手书喜什意分而车只"
 )
-FREQUENT_SHARE = 0.05
+FREQUENT_SHARE = 0.08
 ENOUGH = 40
 
 

@@ -196,7 +196,8 @@ class Table:
                     )
                 yield line
         finally:
-            text.detach()
+            if not self._stream.closed:
+                text.detach()  # else the stream would be closed with the wrapper
 
 
 def open_seekable(path: Path) -> BinaryIO:
