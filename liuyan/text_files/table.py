@@ -27,7 +27,9 @@ NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a file is read. ``column`` is the number of the comments' column, from 1, ``name`` what its header calls it;
-    both None where there are no columns. ``rows`` counts the rows below the header."""
+    both None where there are no columns. ``rows`` counts the rows below the header, ``multiline`` those among them with
+    a line break inside a cell.
+    """
 
     format: Format
     encoding: str
@@ -36,6 +38,7 @@ class Layout:
     column: int | None
     name: str | None
     rows: int
+    multiline: int = 0
 
     def __str__(self) -> str:
         """For people, without the file's name."""
@@ -45,7 +48,8 @@ class Layout:
             read = f"column {self.column}{name}, {header} header, separator {NAMES[self.separator or ',']}"
         else:
             read = f"field {ascii_or_plain(self.name or '')}" if self.format == "jsonl" else "each line"
-        return f"{read}, {self.encoding}, {self.rows} rows"
+        multiline = f", {self.multiline} of them over several lines" if self.multiline else ""
+        return f"{read}, {self.encoding}, {self.rows} rows{multiline}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +107,14 @@ class Table:
         first = next((line for line in self._lines() if line.strip()), "")
         return "jsonl" if first.lstrip().startswith('{"') else "csv"
 
-    def _layout(self, rows: int, name: str | None = None) -> Layout:
+    def _layout(self, rows: int, name: str | None = None, multiline: int = 0) -> Layout:
         if self._format != "csv":
             return Layout(self._format, label_of(self._codec), None, None, None, name, rows)
         names = self._columns.names
         place = self._columns.text
         name = names[place] if names and place < len(names) else None
-        return Layout("csv", label_of(self._codec), self._separator, names is not None, place + 1, name, rows)
+        encoding, header = label_of(self._codec), names is not None
+        return Layout("csv", encoding, self._separator, header, place + 1, name, rows, multiline)
 
     def _look_at_csv(self) -> Layout:
         beginning = list(islice(self._lines(), FIRST_LINES))
@@ -119,8 +124,11 @@ class Table:
         sample = [row.cells for row in islice(self._cells(), SAMPLE)]
         if sample:
             self._columns = choose_columns(sample, self._wanted)
-        count = sum(1 for _ in self._cells())
-        return self._layout(count - 1 if self._columns.names else count)
+        count = multiline = 0
+        for row in islice(self._cells(), 1 if self._columns.names else 0, None):
+            count += 1
+            multiline += any("\n" in cell or "\r" in cell for cell in row.cells)
+        return self._layout(count, multiline=multiline)
 
     def _cells(self) -> Iterator[CsvRow]:
         """The rows with the header, each as wide as the first one or narrower."""

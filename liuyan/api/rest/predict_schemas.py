@@ -103,6 +103,8 @@ class FileHead(BaseModel):
     column: int | None = Field(description="The number of the column with the comments, from 1.", examples=[3])
     name: str | None = Field(description="The name of the column or field with the comments.", examples=["评论内容"])
 
+    multiline: int = Field(description="How many rows of a CSV have a line break inside a cell.", examples=[0])
+
     @classmethod
     def of(cls, model: str, texts: int, layout: Layout) -> Self:
         """The head of an answer with this many texts."""
@@ -115,6 +117,7 @@ class FileHead(BaseModel):
             header=layout.header,
             column=layout.column,
             name=layout.name,
+            multiline=layout.multiline,
         )
 
 
