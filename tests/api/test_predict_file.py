@@ -12,12 +12,16 @@ from sqlalchemy import func, select
 
 from liuyan.api.metrics import Metrics
 from liuyan.api.predictor import SLICE, BusyError, Predictor
+from liuyan.api.rest.predict_schemas import MAXIMUM_TEXT
 from liuyan.model.labeller import Labeller
 from liuyan.store.admin_tables import metadata
 from liuyan.store.store import Store
 from tests.api.conftest import Api
 from tests.api.test_comments import problem
 from tests.api.test_predict import SlowLabeller
+from tests.file_cases import CASES
+from tests.text_files.damage import damaged_files
+from tests.text_files.test_fuzz import read
 
 TEXTS = ["物流很快，包装也好 👍", "客服一直不回复，再也不来了"]
 SECRET = "这一句谁也不该留下来"
@@ -106,6 +110,21 @@ async def test_json_lines_and_tabs_are_read_too(api: Api) -> None:
     assert (head["format"], head["name"], answered["text"]) == ("jsonl", "text", TEXTS[0])
     [head, answered] = lines(await send(api, f"时间\t评论\n8:00\t{TEXTS[0]}".encode(), "text/tab-separated-values"))
     assert (head["separator"], answered["text"]) == ("\t", TEXTS[0])
+
+
+async def test_damaged_files_are_answered_completely_or_refused(api: Api) -> None:
+    cases = ((case.name, case.content) for case in CASES)
+    for name, content in [*damaged_files(20, seed=3), *cases]:
+        media_type = "application/x-ndjson" if name.endswith("jsonl") else "text/csv"
+        answer = await send(api, content, media_type)
+        table = read(name, content)
+        texts = [row.text for row in table.rows() if row.text.strip()] if table else []
+        if any(len(text) > MAXIMUM_TEXT for text in texts) or not texts:
+            assert problem(answer, 422)["code"] == "unreadable_file", name
+            continue
+        head, *answered = lines(answer)
+        assert [one["text"] for one in answered] == texts
+        assert head["texts"] == len(texts)
 
 
 @pytest.mark.parametrize(
