@@ -12,7 +12,22 @@ from tests.text_files.exports import COMMENTS, EXPORTS
 Damage = Callable[[bytes, random.Random], bytes]
 AWKWARD = ("两行\n评论", '他说"很好"', "逗号, 分号; 制表\t", "👍👍", " 空格 ", "=1+1", "")
 # What breaks readers: quotes, separators, ends of lines, halves of characters, marks.
-PIECES = (b'"', b'""', b'",', b',"', b",", b";", b"\t", b"\n", b"\r", b"\r\n", b"\0", b"\\", b"\xff", b"\xe5\xa5")
+PIECES: tuple[bytes, ...] = (
+    b'"',
+    b'""',
+    b'",',
+    b',"',
+    b",",
+    b";",
+    b"\t",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"\0",
+    b"\\",
+    b"\xff",
+    b"\xe5\xa5",
+)
 PIECES += (b"\xef\xbb\xbf", b"{", b"}", b"\\ud83d", b"NaN", b"\xb0\xa1", "好".encode(), b"sep=;\n")
 
 
