@@ -9,7 +9,10 @@ from liuyan.text_files.errors import TextFileError
 from tests.text_files.exports import BLAME, COMMENTS, PRAISE
 
 TRADITIONAL = ("賣家出貨很快，包裝完整，會再回購", "等了三個禮拜才收到，客服都不回訊息", "口味普通，沒有想像中好吃")
-KOREAN = "배송이 빠르고 포장도 꼼꼼해서 만족합니다. 가격 대비 품질이 좋고 색상도 화면과 똑같아요."
+KOREAN = (
+    "배송이 빠르고 포장도 꼼꼼해서 만족합니다. 가격 대비 품질이 좋고 색상도 화면과 똑같아요. "
+    "다음에도 여기서 구매할게요. 다만 사이즈가 조금 작으니 한 치수 크게 주문하세요."
+)
 TEXT = "\n".join(COMMENTS)
 
 
