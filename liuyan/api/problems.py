@@ -126,7 +126,7 @@ _MEANINGS = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
         "The body is of another kind than it may be.",
         "unsupported_media_type",
-        "Send the file itself, with the header Content-Type: text/csv or text/plain.",
+        "Send the file itself, with the header Content-Type: text/csv, text/plain or application/x-ndjson.",
     ),
     HTTPStatus.UNPROCESSABLE_ENTITY: (
         "The request breaks a rule; `errors` says which.",

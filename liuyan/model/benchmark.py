@@ -11,7 +11,7 @@ from rich.table import Table
 
 from liuyan.errors import UsageError
 from liuyan.model.data import Comment, Part, part_of
-from liuyan.model.evaluate import Scores, score
+from liuyan.model.evaluate import Scores, score, show
 from liuyan.model.labeller import Labeller
 from liuyan.model.progress import Report
 from liuyan.model.rivals import TOGETHER, Rival, find_rivals
@@ -72,7 +72,7 @@ def table(lines: Sequence[Line]) -> Table:
             line.source,
             f"{scores.n:,}",
             line.rival,
-            *(f"{figure:.3f}" for figure in figures),
+            *(show(figure, 3) for figure in figures),
             f"{scores.calibration_error:.3f}" if line.calibrated else "-",
             f"{line.speed:,.0f}" if line.source == ALL else "",
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from liuyan.model.artifact import Artifact, read_artifact
+from liuyan.model.evaluate import show
 from liuyan.model.sources import OWN, SOURCES, UNKNOWN
 
 # What is said of a pretrained teacher.
@@ -51,7 +52,7 @@ uncertain band were chosen on validation). Labels by stars and by emotions are n
 {_row("all", test)}
 
 Within the uncertain band lie {band["share"]:.1%} of the test comments, with an accuracy of
-{band["accuracy_inside"]:.3f}; outside it is {band["accuracy_outside"]:.3f}.
+{show(band["accuracy_inside"], 3)}; outside it is {show(band["accuracy_outside"], 3)}.
 
 ## What it was trained on
 
@@ -136,7 +137,7 @@ def _rows(sources: dict[str, Any]) -> str:
 
 def _row(name: str, scores: dict[str, Any]) -> str:
     figures = ("accuracy", "macro_f1", "recall_positive", "recall_negative", "calibration_error")
-    return f"| {name} | {scores['n']:,} | " + " | ".join(f"{scores[figure]:.3f}" for figure in figures) + " |"
+    return f"| {name} | {scores['n']:,} | " + " | ".join(show(scores[figure], 3) for figure in figures) + " |"
 
 
 def _data(rows: dict[str, dict[str, int]]) -> str:

@@ -19,8 +19,8 @@ from zipfile import BadZipFile
 
 from liuyan.errors import UsageError
 from liuyan.model.data import digest, fold
-from liuyan.model.files import long_fields
 from liuyan.model.progress import Report
+from liuyan.text_files.csv_rows import LONGEST_CELL
 
 HAN = re.compile("[\u4e00-\u9fff]")
 TAG = re.compile("<[^>]*>")
@@ -71,10 +71,10 @@ class Columns:
 
     def read(self, content: bytes) -> Rows:
         """See ``Reader``."""
-        with long_fields():
-            for row in csv.reader(io.StringIO(decode(content), newline="")):
-                if len(row) > max(self.text, self.mark or 0):
-                    yield ("" if self.mark is None else row[self.mark].strip()), row[self.text]
+        csv.field_size_limit(LONGEST_CELL)
+        for row in csv.reader(io.StringIO(decode(content), newline="")):
+            if len(row) > max(self.text, self.mark or 0):
+                yield ("" if self.mark is None else row[self.mark].strip()), row[self.text]
 
 
 @dataclass(frozen=True, slots=True)

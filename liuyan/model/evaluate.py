@@ -12,13 +12,16 @@ Truth = NDArray[numpy.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All within 0..1; ``calibration_error`` is the expected one over 15 equal bins of the probability."""
+    """All within 0..1; ``calibration_error`` is the expected one over 15 equal bins of the probability.
+
+    A recall is None where no comment has that label, and ``macro_f1`` where either label is missing: undefined.
+    """
 
     n: int
     accuracy: float
-    macro_f1: float
-    recall_positive: float
-    recall_negative: float
+    macro_f1: float | None
+    recall_positive: float | None
+    recall_negative: float | None
     calibration_error: float
 
 
@@ -27,19 +30,29 @@ def score(probabilities: Sequence[float] | Floats, positive: Sequence[bool] | Tr
     guess = numpy.asarray(probabilities, dtype=numpy.float64)
     truth = numpy.asarray(positive, dtype=numpy.bool_)
     said = guess >= 0.5
-    recall, f1 = [], []
-    for right, claimed in ((truth, said), (~truth, ~said)):
-        hits = int((right & claimed).sum())
-        recall.append(hits / max(int(right.sum()), 1))
-        f1.append(2 * hits / max(int(right.sum()) + int(claimed.sum()), 1))
+    recall_positive, f1_positive = _recall_and_f1(truth, said)
+    recall_negative, f1_negative = _recall_and_f1(~truth, ~said)
     return Scores(
         n=len(truth),
         accuracy=float((said == truth).mean()),
-        macro_f1=sum(f1) / 2,
-        recall_positive=recall[0],
-        recall_negative=recall[1],
+        macro_f1=None if f1_positive is None or f1_negative is None else (f1_positive + f1_negative) / 2,
+        recall_positive=recall_positive,
+        recall_negative=recall_negative,
         calibration_error=calibration_error(guess, truth),
     )
+
+
+def show(figure: float | None, digits: int) -> str:
+    """A figure for people; ``-`` where it is undefined."""
+    return "-" if figure is None else f"{figure:.{digits}f}"
+
+
+def _recall_and_f1(right: Truth, claimed: Truth) -> tuple[float | None, float | None]:
+    """Of one class; None where no comment belongs to it."""
+    members, hits = int(right.sum()), int((right & claimed).sum())
+    if not members:
+        return None, None
+    return hits / members, 2 * hits / (members + int(claimed.sum()))
 
 
 def calibration_error(probabilities: Floats, truth: Truth, bins: int = 15) -> float:
@@ -60,11 +73,14 @@ def uncertain_band(probabilities: Floats, share: float) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class BandScores:
-    """``share`` of the comments inside of the uncertain band, and the accuracies on both sides of its border."""
+    """``share`` of the comments inside of the uncertain band, and the accuracies on both sides of its border.
+
+    An accuracy is None where there are no comments: undefined.
+    """
 
     share: float
-    accuracy_inside: float
-    accuracy_outside: float
+    accuracy_inside: float | None
+    accuracy_outside: float | None
 
 
 def score_band(probabilities: Floats, truth: Truth, low: float, high: float) -> BandScores:
@@ -74,5 +90,5 @@ def score_band(probabilities: Floats, truth: Truth, low: float, high: float) -> 
     return BandScores(float(inside.mean()), _mean(right[inside]), _mean(right[~inside]))
 
 
-def _mean(values: Truth) -> float:
-    return float(values.mean()) if len(values) else 0.0
+def _mean(values: Truth) -> float | None:
+    return float(values.mean()) if len(values) else None

@@ -1,91 +1,86 @@
-"""Files of comments that people hand in: read row by row, every fault one clear sentence."""
+"""Files of comments that people hand in: opened with one clear sentence for every fault, and answered as CSV."""
 
 import csv
-import io
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import BinaryIO, TypeVar
 
-from liuyan import terminal
 from liuyan.model.errors import CommentFileError
 from liuyan.model.labeller import Prediction
 from liuyan.model.progress import Report
+from liuyan.text_files.columns import Wanted, fold_label
+from liuyan.text_files.decode import decoded_lines
+from liuyan.text_files.errors import TextFileError
+from liuyan.text_files.labels import LABELS
+from liuyan.text_files.table import Layout, Row, Table, format_of, open_seekable
 
 Item = TypeVar("Item")
 
-# The csv module refuses fields over 128 KiB by default; a text of 10,000 emoji is well below this.
-LONGEST_FIELD = 16 * 1024 * 1024
-LABELS = {"1": "1", "0": "0", "positive": "1", "negative": "0"}
 
+@dataclass(frozen=True, slots=True)
+class CommentFile:
+    """A file of comments that was found readable."""
 
-def read_rows(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[dict[str, str]]:
-    """The named columns of each row of a CSV file (UTF-8, with or without byte order mark); others are ignored.
+    path: Path
+    table: Table
 
-    A ``label`` is given as "1" or "0". Raises CommentFileError: not there, not UTF-8, column or label wrong.
-    """
-    try:
-        with long_fields(), path.open(encoding="utf-8-sig", newline="") as stream:
-            yield from _read_rows(stream, path, columns, optional)
-    except UnicodeDecodeError as error:
-        raise CommentFileError(f"{path} is not UTF-8: convert it, for example with iconv.") from error
-    except csv.Error as error:
-        raise CommentFileError(f"{path} is not a CSV file that can be read: {error}.") from error
-    except OSError as error:
-        raise CommentFileError(f"{path} cannot be read: {error.strerror}.") from error
+    @property
+    def layout(self) -> Layout:
+        """How the file is read."""
+        return self.table.layout
+
+    def rows(self) -> Iterator[Row]:
+        """Every row. Raises CommentFileError if the file changes meanwhile."""
+        with _named(self.path):
+            yield from self.table.rows()
+
+    def labelled(self) -> Iterator[tuple[Row, bool | None]]:
+        """Every row and whether it is positive; None for unclear and spam. Raises CommentFileError."""
+        for row in self.rows():
+            try:
+                yield row, LABELS[fold_label(row.label or "")]
+            except KeyError:
+                raise CommentFileError(
+                    f"{self.path}, line {row.line}: the label {row.label or ''!r} is none of positive (1), negative "
+                    "(0), unclear and spam."
+                ) from None
 
 
 @contextmanager
-def long_fields() -> Iterator[None]:
-    """The csv module reads fields as long as a comment may be."""
-    before = csv.field_size_limit(LONGEST_FIELD)  # of the whole process: others read by their own limit
+def open_comments(path: Path, wanted: Wanted, encoding: str | None = None) -> Iterator[CommentFile]:
+    """Open the file at ``path``; all of it is checked at once. Raises CommentFileError: not there, not readable."""
+    with _named(path):
+        stream = open_seekable(path)
+    with stream:
+        with _named(path):
+            table = Table(stream, format_of(path), wanted, encoding)
+        yield CommentFile(path, table)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
     try:
         yield
-    finally:
-        csv.field_size_limit(before)
+    except TextFileError as error:
+        raise CommentFileError(f"{path}: {error}") from None
+    except OSError as error:
+        raise CommentFileError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _read_rows(stream: TextIO, path: Path, columns: Sequence[str], optional: Sequence[str]) -> Iterator[dict[str, str]]:
-    rows = csv.reader(stream)
-    header = [name.strip() for name in next(rows, [])]
-    missing = [name for name in columns if name not in header]
-    if missing:
-        raise CommentFileError(
-            f"{path} has no column {' and no column '.join(missing)}: its first line must name the columns, "
-            f"{','.join(columns)} among them."
-        )
-    places = {name: header.index(name) for name in [*columns, *optional] if name in header}
-    for row in filter(None, rows):
-        values = {name: row[place] if place < len(row) else "" for name, place in places.items()}
-        if "label" in columns:
-            values["label"] = _label(values["label"], path, rows.line_num)
-        yield values
+def read_lines(stream: BinaryIO, encoding: str | None = None) -> Iterator[str]:
+    """One comment a line, empty lines included, as they arrive; UTF-8 or what a byte order mark or ``encoding`` says.
 
-
-def _label(value: str, path: Path, line: int) -> str:
+    Lines end with a line feed alone: U+2028 belongs to a comment. Raises CommentFileError for what cannot be decoded.
+    """
     try:
-        return LABELS[value.strip().lower()]
-    except KeyError:
-        raise CommentFileError(
-            f"{path}, line {line}: the label {value!r} is neither 1 or positive nor 0 or negative."
-        ) from None
-
-
-def read_lines(stream: TextIO) -> Iterator[str]:
-    """One comment a line, empty lines included. Raises CommentFileError when the input is not UTF-8."""
-    try:
-        for line in stream:
-            yield line.removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError as error:
-        raise CommentFileError("Standard input is not UTF-8: convert it, for example with iconv.") from error
-
-
-def standard_input() -> TextIO:
-    """Standard input as UTF-8 whatever the locale, lines ended by a line feed alone: U+2028 belongs to a comment."""
-    return io.TextIOWrapper(terminal.standard_input(), encoding="utf-8-sig", newline="\n")
+        yield from decoded_lines(stream, encoding)
+    except TextFileError as error:
+        raise CommentFileError(f"Standard input: {error}") from None
 
 
 def in_chunks(items: Iterable[Item], size: int = 512) -> Iterator[list[Item]]:

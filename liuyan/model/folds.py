@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from liuyan.model.data import Comment, Part, part_of
+from liuyan.model.data import Comment, Part, content_of, part_of
 from liuyan.model.descent import Epoch
 from liuyan.model.options import Options
 from liuyan.model.progress import Report
@@ -22,12 +22,12 @@ class Fold:
     number: int
     comments: int
     accuracy: float
-    macro_f1: float
+    macro_f1: float | None
 
 
 def fold_of(key: str, folds: int) -> int:
     """The fold, from 0, of the comment with this digest; independent of the part that it belongs to."""
-    return int(hashlib.sha256(b"fold:" + key.encode()).hexdigest()[:8], 16) % folds
+    return int(hashlib.sha256(b"fold:" + content_of(key).encode()).hexdigest()[:8], 16) % folds
 
 
 def part_in_fold(number: int, folds: int) -> Callable[[str], Part]:

@@ -10,6 +10,7 @@ from liuyan.errors import UsageError
 from liuyan.model.artifact import Artifact, read_artifact
 from liuyan.model.data import REVIEWS, Comment, part_of
 from liuyan.model.descent import Epoch
+from liuyan.model.evaluate import show
 from liuyan.model.folds import cross_validate
 from liuyan.model.gathering import Places, gather_comments, with_teachers
 from liuyan.model.labeller import Labeller
@@ -97,7 +98,8 @@ def _cross_validate(request: Request, comments: dict[str, Comment], progress: Re
         resume=request.resume,
     ):  # fmt: skip
         accuracies.append(fold.accuracy)
-        say(f"fold {fold.number} comments {fold.comments} accuracy {fold.accuracy:.4f} macro_f1 {fold.macro_f1:.4f}")
+        macro_f1 = show(fold.macro_f1, 4)
+        say(f"fold {fold.number} comments {fold.comments} accuracy {fold.accuracy:.4f} macro_f1 {macro_f1}")
     say(f"accuracy {fmean(accuracies):.4f} deviation {stdev(accuracies):.4f} folds {len(accuracies)}")
 
 

@@ -161,10 +161,38 @@ async def test_a_file_is_dropped_and_one_that_cannot_be_read_says_why(visits: Vi
     assert not await page.evaluate(missed), "the browser would open the file instead of the page"
     await page.evaluate(DROP, {"name": "坏.csv", "text": 'text\n"没有结尾的引号\n'})
     await page.get_by_role("button", name="全部检测").click()
-    await expect(page.locator("#many-trouble")).to_contain_text("第 2 行不是合法的 CSV")
+    await expect(page.locator("#many-trouble")).to_contain_text("第 2 行开始的引号没有结束")
     await check_accessibility(page)
     await page.get_by_role("button", name="移除").click()
     await expect(page.locator("#many-name")).to_be_hidden()
+
+
+async def test_the_column_is_reported_and_can_be_chosen(visits: Visits) -> None:
+    visits.allow("422")
+    page = await visits.open(Role.USER, PATH)
+    await expect(page.locator("#many-columns")).to_be_hidden()
+    await page.evaluate(DROP, {"name": "评论.csv", "text": f"序号,评论内容,备注\n1,{GOOD},{BAD}\n"})
+    detect = page.get_by_role("button", name="全部检测")
+    await detect.click()
+    await expect(page.locator("#many-layout")).to_have_text(
+        "已读取第 2 列“评论内容”，首行为表头。编码：UTF-8。分隔符：逗号。"
+    )
+    await page.get_by_label("评论所在的列").fill("备注")
+    await detect.click()
+    await expect(page.locator("#many-layout")).to_contain_text("第 3 列“备注”")
+    await expect(page.locator("#many-rows")).to_contain_text(BAD)
+    await shot(page, "detect-column")
+    await check_accessibility(page)
+    await page.get_by_label("评论所在的列").fill("没有")
+    await detect.click()
+    await expect(page.locator("#many-trouble")).to_contain_text("没有 '没有' 列")
+    await page.get_by_role("button", name="移除").click()
+    await page.get_by_label("每行一条评论").fill(GOOD)
+    await detect.click()
+    await expect(page.locator("#many-layout")).to_have_text("已将每行读作一条评论。编码：UTF-8。")
+    await page.evaluate(DROP, {"name": "评论.jsonl", "text": f'{{"text":"{GOOD}"}}\n'})
+    await detect.click()
+    await expect(page.locator("#many-layout")).to_have_text("已读取字段“text”。编码：UTF-8。")
 
 
 async def test_a_long_file_is_cancelled_and_others_are_answered_meanwhile(visits: Visits) -> None:

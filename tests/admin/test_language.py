@@ -16,8 +16,10 @@ from starlette_admin.i18n import set_timezone, translations
 
 from liuyan.api.admin.language import catalogs, install_translations, language_of, show_time, timezone_of
 
-API = Path(__file__).parent.parent.parent / "liuyan" / "api"
-KEYWORDS = {"gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "_": None}
+ROOT = Path(__file__).parent.parent.parent / "liuyan"
+# Files of comments are refused by sentences that the API translates.
+FOLDERS = (ROOT / "api", ROOT / "text_files")
+KEYWORDS = {"TextFileError": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "_": None}
 
 
 def sentences() -> Iterator[tuple[str, str]]:
@@ -26,17 +28,17 @@ def sentences() -> Iterator[tuple[str, str]]:
         ("**/*.py", "python", {}),
         ("**/*.html", "jinja2.ext:babel_extract", {"newstyle_gettext": "true"}),
     ):
-        for file in sorted(API.glob(pattern)):
+        for file in sorted(one for folder in FOLDERS for one in folder.glob(pattern)):
             with file.open("rb") as source:
                 for _, message, _, _ in extract(method, source, KEYWORDS, (), options):
                     for one in (message,) if isinstance(message, str) else message:
                         if one:
-                            yield one, str(file.relative_to(API))
+                            yield one, str(file.relative_to(ROOT))
 
 
 def constants() -> Iterator[str]:
     """Every string in our code: some sentences have a name, and gettext is given that."""
-    for file in API.glob("**/*.py"):
+    for file in (one for folder in FOLDERS for one in folder.glob("**/*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value

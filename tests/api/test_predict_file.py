@@ -12,12 +12,16 @@ from sqlalchemy import func, select
 
 from liuyan.api.metrics import Metrics
 from liuyan.api.predictor import SLICE, BusyError, Predictor
+from liuyan.api.rest.predict_schemas import MAXIMUM_TEXT
 from liuyan.model.labeller import Labeller
 from liuyan.store.admin_tables import metadata
 from liuyan.store.store import Store
 from tests.api.conftest import Api
 from tests.api.test_comments import problem
 from tests.api.test_predict import SlowLabeller
+from tests.file_cases import CASES
+from tests.text_files.damage import damaged_files
+from tests.text_files.test_fuzz import read
 
 TEXTS = ["物流很快，包装也好 👍", "客服一直不回复，再也不来了"]
 SECRET = "这一句谁也不该留下来"
@@ -41,7 +45,17 @@ def lines(answer: httpx.Response) -> list[dict[str, Any]]:
 async def test_each_line_is_answered_in_order(api: Api, labeller: Labeller, encoding: str) -> None:
     content = f'id,text\n1,"{TEXTS[0]}"\n\n2,"{TEXTS[1]}"\n'.encode(encoding)
     head, *answered = lines(await send(api, content))
-    assert head == {"model": labeller.sha256, "texts": 2}
+    assert head == {
+        "model": labeller.sha256,
+        "texts": 2,
+        "format": "csv",
+        "encoding": "GB18030" if encoding == "gb18030" else "UTF-8",
+        "separator": ",",
+        "header": True,
+        "column": 2,
+        "name": "text",
+        "multiline": 0,
+    }
     assert [(one["row"], one["text"], one["label"]) for one in answered] == [
         (2, TEXTS[0], "positive"),
         (4, TEXTS[1], "negative"),
@@ -60,21 +74,77 @@ async def test_five_thousand_lines_of_plain_text(api: Api) -> None:
     )
 
 
+async def test_the_charset_of_the_request_is_used(api: Api) -> None:
+    text = "再也不來了"
+    content = f"text\n{text}\n".encode("big5")
+    [head, answered] = lines(await send(api, content, 'text/csv; Charset="Big5"'))
+    assert (head["encoding"], answered["text"]) == ("Big5", text)
+    for declared in ("", "; charset=utf-8", "; charset=gb18030x"):
+        answer = await send(api, content, f"text/csv{declared}")
+        assert problem(answer, 422)["code"] == "unreadable_file"
+
+
+async def test_the_column_is_chosen_in_the_address(api: Api) -> None:
+    content = f"序号,评论内容,备注\n1,{TEXTS[0]},{TEXTS[1]}\n".encode()
+    heads = []
+    for query in ("", "?column=备注", "?column=3", "?column=3&header=false"):
+        answer = await api.client.post(
+            f"/api/v1/predict/file{query}", content=content, headers={"content-type": "text/csv"}
+        )
+        head, *answered = lines(answer)
+        heads.append((head["column"], head["name"], [one["text"] for one in answered]))
+    assert heads == [
+        (2, "评论内容", [TEXTS[0]]),
+        (3, "备注", [TEXTS[1]]),
+        (3, "备注", [TEXTS[1]]),
+        (3, None, ["备注", TEXTS[1]]),
+    ]
+    refused = await api.client.post(
+        "/api/v1/predict/file?column=4", content=content, headers={"content-type": "text/csv"}
+    )
+    assert "There is no column '4'" in problem(refused, 422)["detail"]
+
+
+async def test_json_lines_and_tabs_are_read_too(api: Api) -> None:
+    [head, answered] = lines(await send(api, f'{{"id":1,"text":"{TEXTS[0]}"}}'.encode(), "application/x-ndjson"))
+    assert (head["format"], head["name"], answered["text"]) == ("jsonl", "text", TEXTS[0])
+    [head, answered] = lines(await send(api, f"时间\t评论\n8:00\t{TEXTS[0]}".encode(), "text/tab-separated-values"))
+    assert (head["separator"], answered["text"]) == ("\t", TEXTS[0])
+
+
+async def test_damaged_files_are_answered_completely_or_refused(api: Api) -> None:
+    cases = ((case.name, case.content) for case in CASES)
+    for name, content in [*damaged_files(20, seed=3), *cases]:
+        media_type = "application/x-ndjson" if name.endswith("jsonl") else "text/csv"
+        answer = await send(api, content, media_type)
+        table = read(name, content)
+        texts = [row.text for row in table.rows() if row.text.strip()] if table else []
+        if any(len(text) > MAXIMUM_TEXT for text in texts) or not texts:
+            assert problem(answer, 422)["code"] == "unreadable_file", name
+            continue
+        head, *answered = lines(answer)
+        assert [one["text"] for one in answered] == texts
+        assert head["texts"] == len(texts)
+
+
 @pytest.mark.parametrize(
     ("language", "sentence"),
-    [("en", "The file is in UTF-16: save it as UTF-8."), ("zh-CN", "文件是 UTF-16 编码：请另存为 UTF-8。")],
+    [
+        ("en", "The quote that opens in line 2 is never closed: close it, or double it if it belongs to the text."),
+        ("zh-CN", "第 2 行开始的引号没有结束：请补上结束引号；如果引号属于文本，请写两遍。"),
+    ],
 )
 async def test_a_file_that_cannot_be_read_says_why_in_the_readers_language(
     api: Api, language: str, sentence: str
 ) -> None:
-    answer = await send(api, "好".encode("utf-16"), **{"accept-language": language})
+    answer = await send(api, 'text\n"好\n'.encode(), **{"accept-language": language})
     found = problem(answer, 422)
     assert (found["code"], found["detail"]) == ("unreadable_file", sentence)
 
 
 async def test_another_kind_of_body_is_refused(api: Api) -> None:
     answer = await api.client.post("/api/v1/predict/file", files={"file": ("a.csv", b"a")})
-    assert "Content-Type: text/csv or text/plain" in problem(answer, 415)["detail"]
+    assert "Content-Type: text/csv, text/plain or application/x-ndjson" in problem(answer, 415)["detail"]
 
 
 async def test_nothing_of_what_is_labelled_is_stored_or_logged(

@@ -1,6 +1,7 @@
 """Reviewed texts as files: what a training reads."""
 
 import asyncio
+import codecs
 import csv
 import io
 import json
@@ -12,10 +13,12 @@ import pytest_asyncio
 
 from liuyan.api.identity.roles import Role
 from liuyan.api.rest.review_export import AT_ONCE, COLUMNS
+from liuyan.model.files import open_comments
 from liuyan.model.reviews import read_reviews
 from liuyan.store.audit import Actor
 from liuyan.store.comments import ShownLabel
 from liuyan.store.reviews import Opinion, add_reviews
+from liuyan.text_files.columns import Wanted
 from tests.api.conftest import Api
 from tests.api.people import Person, add_person
 from tests.store.feed import arrival, microseconds, minutes, tombstone
@@ -41,7 +44,9 @@ async def review(api: Api, person: Person, label: str, *ids: str, version: float
 async def export(api: Api, person: Person, **parameters: str) -> str:
     answer = await api.anonymous.get(EXPORT, params=parameters, headers=person.bearer)
     assert answer.status_code == 200, answer.text
-    return answer.text
+    if parameters.get("format") == "csv":
+        assert answer.content.startswith(codecs.BOM_UTF8), "Excel reads it in the encoding of its system"
+    return answer.content.decode("utf-8-sig")
 
 
 async def test_texts_come_as_they_are_stored(api: Api, reviewer: Person) -> None:
@@ -115,5 +120,9 @@ async def test_a_training_reads_what_was_exported(api: Api, reviewer: Person, tm
     await review(api, reviewer, "unclear", "2")
     await review(api, reviewer, "positive", "3")
     file = tmp_path / f"reviews.{format}"
-    await asyncio.to_thread(file.write_bytes, (await export(api, reviewer, format=format)).encode())
+    answer = await api.anonymous.get(EXPORT, params={"format": format}, headers=reviewer.bearer)
+    await asyncio.to_thread(file.write_bytes, answer.content)
+    with open_comments(file, Wanted(labels=True)) as comments:
+        labelled = [(row.text, positive) for row, positive in comments.labelled()]
+    assert labelled == [(AWKWARD, False), ("说不清", None), ("很好", True)]
     assert [(one.text, one.positive) for one in read_reviews(file, 1.0)] == [(AWKWARD, False), ("很好", True)]

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from liuyan.errors import LiuyanError
 from liuyan.model.commands import app
-from liuyan.model.files import read_rows
 
 Run = Callable[..., str]
 
@@ -51,13 +50,14 @@ def test_evaluate(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("label,comment\n1,好\n", "no column text"),
-        ("a,b\n1,好\n", "no column label and no column text"),
-        ("", "no column"),
+        ("a,b\n1,好\n", "no column label among 'a', 'b'"),
+        ("", "nothing to evaluate"),
         ("label,text\n2,好\n", "line 2: the label '2'"),
         ("label,text\n1\n,好\n", "line 3: the label ''"),
-        ("label,text\n", "no rows"),
-        (b"label,text\n1,\xff\xfe\n", "not UTF-8"),
+        ("label,text\n", "nothing to evaluate"),
+        ("label,text\nspam,好\n", "nothing to evaluate"),
+        ('label,text\n1,好\n0,"差\n1,好\n', "comments.csv: The quote that opens in line 3 is never closed"),
+        (b"label,text\n1,\xff\xfe\n", "Tried: UTF-8, which line 2 is not"),
     ],
 )
 def test_evaluate_says_what_is_wrong(tmp_path: Path, tiny_artifact: Path, content: str | bytes, sentence: str) -> None:
@@ -83,7 +83,7 @@ def test_a_file_without_texts_gives_no_output(tmp_path: Path, tiny_artifact: Pat
 
 
 def test_predict_gives_a_row_for_every_row(run: Run, tmp_path: Path) -> None:
-    file = write(tmp_path, '\ufeffid,text\r\n1,"很好，\n推荐"\r\n2,\r\n3\r\n4,"说""很差"""\r\n5,a\x00b\r\n6,很差')
+    file = write(tmp_path, '\ufeffid,text\r\n1,"很好，\n推荐"\r\n2,\r\n3\r\n4,"说""很差"""\r\n5,ab\r\n6,很差')
     labels = rows(run("predict", file))
     assert len(labels) == 6
     assert [labels[place]["label"] for place in (0, 3, 5)] == ["positive", "negative", "negative"]
@@ -107,9 +107,9 @@ def test_predict_nothing(run: Run) -> None:
 
 
 def test_predict_lines_that_are_not_utf_8(tiny_artifact: Path) -> None:
-    with pytest.raises(LiuyanError, match="Standard input is not UTF-8"):
+    with pytest.raises(LiuyanError, match="Standard input: Line 1 is not UTF-8: "):
         CliRunner().invoke(
-            app, ["predict", "-", "--model", str(tiny_artifact)], input=b"\xff\xfe", catch_exceptions=False
+            app, ["predict", "-", "--model", str(tiny_artifact)], input=b"\xff\xff", catch_exceptions=False
         )
 
 
@@ -119,7 +119,7 @@ def test_a_reader_that_has_seen_enough(tmp_path: Path, tiny_artifact: Path) -> N
     command = f"{program} model predict {file} --model {tiny_artifact} | head -n 2"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, env=os.environ)  # noqa: S602
     assert done.stdout.splitlines()[0] == "label,probability"
-    assert done.stderr == ""
+    assert done.stderr == f"{file}: column 1 'text', with header, separator comma, UTF-8, 50000 rows\n"
 
 
 def test_train_and_use_what_it_made(tmp_path: Path, run: Run) -> None:
@@ -171,9 +171,47 @@ def test_json_without_explain(tiny_artifact: Path) -> None:
         CliRunner().invoke(app, ["predict", "-", "--json"], catch_exceptions=False)
 
 
-def test_reading_a_file_leaves_the_limit_of_others_alone(tmp_path: Path) -> None:
-    before = csv.field_size_limit()
-    file = tmp_path / "comments.csv"
-    file.write_text("text\n" + "长" * (before + 1) + "\n", encoding="utf-8")
-    assert [len(row["text"]) for row in read_rows(file, ("text",))] == [before + 1]
-    assert csv.field_size_limit() == before
+def test_what_is_read_is_reported_and_can_be_chosen(tiny_artifact: Path, tmp_path: Path) -> None:
+    content = "序号,评论内容,备注\n1,很好很好,很差\n2,很好,很差\n"
+    file = tmp_path / "评论.csv"
+    file.write_bytes(content.encode("gb18030"))
+    expected = {
+        (): ("column 2 '评论内容', with header", ["positive"] * 2),
+        ("--column", "备注"): ("column 3 '备注', with header", ["negative"] * 2),
+        ("--column", "3", "--encoding", "gbk"): ("column 3 '备注', with header", ["negative"] * 2),
+        ("--column", "2", "--no-header"): ("column 2, no header", ["positive"] * 2),
+    }
+    for options, (said, labels) in expected.items():
+        arguments = ["predict", str(file), "--model", str(tiny_artifact), *options]
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert said in result.stderr
+        assert "separator comma, GB18030" in result.stderr
+        assert [row["label"] for row in rows(result.stdout)][-2:] == labels
+
+
+def test_column_and_header_are_for_files(tiny_artifact: Path) -> None:
+    with pytest.raises(LiuyanError, match="--column and --header are for files"):
+        CliRunner().invoke(app, ["predict", "-", "--column", "text"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_the_export_of_reviews_is_evaluated(tiny_artifact: Path, tmp_path: Path, suffix: str) -> None:
+    labels = ["positive", "unclear", "spam", "positive"]
+    path = tmp_path / f"reviews.{suffix}"
+    told = [{"id": str(n), "text": "很好", "label": label, "model_label": "negative"} for n, label in enumerate(labels)]
+    if suffix == "jsonl":
+        path.write_text("".join(json.dumps(one) + "\n" for one in told), encoding="utf-8")
+    else:
+        lines = [",".join(told[0]), *(",".join(one.values()) for one in told)]
+        path.write_text("\r\n".join(lines) + "\r\n", encoding="utf-8-sig")
+    arguments = ["evaluate", str(path), "--model", str(tiny_artifact)]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert "2 rows are labelled unclear or spam: skipped" in result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[:2] == ["recall of positive 1.0000", "recall of negative -"]
+    assert lines[-1] == "accuracy 1.0000 macro_f1 - n 2"
+
+
+def test_the_answers_of_the_page_are_evaluated(run: Run, tmp_path: Path) -> None:
+    file = write(tmp_path, '\ufeffrow,text,label,probability,uncertain\r\n2,"很好","positive",0.9,false\r\n')
+    assert run("evaluate", file).splitlines()[-1] == "accuracy 1.0000 macro_f1 - n 1"

@@ -3,7 +3,7 @@
 import numpy
 import pytest
 
-from liuyan.model.evaluate import score, score_band, uncertain_band
+from liuyan.model.evaluate import score, score_band, show, uncertain_band
 
 
 def test_score() -> None:
@@ -15,8 +15,12 @@ def test_score() -> None:
     assert scores.macro_f1 == pytest.approx((2 * 2 / 6 + 2 * 1 / 4) / 2)
 
 
-def test_one_class_alone() -> None:
-    assert score([0.9], [True]).macro_f1 == 0.5
+def test_what_is_undefined_for_one_class_alone_is_no_figure() -> None:
+    scores = score([0.9, 0.2], [True, True])
+    assert (scores.recall_positive, scores.recall_negative, scores.macro_f1) == (0.5, None, None)
+    assert (show(scores.recall_positive, 2), show(scores.recall_negative, 2)) == ("0.50", "-")
+    band = score_band(numpy.array([0.9]), numpy.array([True]), 0.4, 0.6)
+    assert (band.accuracy_inside, band.accuracy_outside) == (None, 1.0)
 
 
 def test_calibration_error() -> None:
@@ -31,4 +35,5 @@ def test_band_holds_the_share_that_was_asked_for() -> None:
     assert (low, high) == (0.4, 0.6)
     assert band.share == pytest.approx(0.2, abs=0.01)
     assert band.accuracy_outside == 1.0
+    assert band.accuracy_inside is not None
     assert band.accuracy_inside < 0.8

@@ -59,5 +59,22 @@ def _script_words() -> Mapping[str, object]:
         "shown": gettext("%(shown)s of %(total)s shown"),
         "closer": gettext("Look closer"),
         "closerAt": gettext("Look closer at row %(row)s"),
+        "layouts": {
+            "csv": gettext(
+                "Read column %(column)s “%(name)s”; the first row is a header. Encoding: %(encoding)s. "
+                "Separator: %(separator)s."
+            ),
+            "unnamed": gettext(
+                "Read column %(column)s; the first row is a comment. Encoding: %(encoding)s. Separator: %(separator)s."
+            ),
+            "jsonl": gettext("Read the field “%(name)s”. Encoding: %(encoding)s."),
+            "lines": gettext("Read each line as a comment. Encoding: %(encoding)s."),
+        },
+        "separators": {
+            ",": gettext("comma"),
+            ";": gettext("semicolon"),
+            "\t": gettext("tab"),
+            "|": gettext("vertical bar"),
+        },
         "fileName": gettext("labelled-comments.csv"),
     }

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from liuyan.api.problems import WITHOUT_NUL
 from liuyan.api.rest.fields import Probability, Sha256, Uncertain
+from liuyan.text_files.table import Format, Layout
 
 MAXIMUM_TEXTS = 1_000
 MAXIMUM_TEXT = 10_000
@@ -75,11 +76,49 @@ class PredictionAnswer(BaseModel):
     predictions: list[TextPrediction] = Field(description="One for each text, in the same order.")
 
 
+class FileQuery(BaseModel):
+    """How a file is to be read, where it should not be found out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    column: str | None = Field(
+        None,
+        min_length=1,
+        max_length=128,
+        description="The column or field with the comments, by its name, or its number from 1.",
+        examples=["评论内容"],
+    )
+    header: bool | None = Field(None, description="Whether the first row of a CSV is a header.", examples=[True])
+
+
 class FileHead(BaseModel):
-    """The first line of the answer to a file."""
+    """The first line of the answer to a file: how it is read, and how many lines follow."""
 
     model: Sha256
     texts: int = Field(description="How many lines follow.", examples=[5000])
+    format: Format = Field(description="What the file was read as.", examples=["csv"])
+    encoding: str = Field(description="The encoding of the file.", examples=["UTF-8"])
+    separator: str | None = Field(description="What separates the cells of a CSV.", examples=[","])
+    header: bool | None = Field(description="Whether the first row of a CSV was read as a header.", examples=[True])
+    column: int | None = Field(description="The number of the column with the comments, from 1.", examples=[3])
+    name: str | None = Field(description="The name of the column or field with the comments.", examples=["评论内容"])
+
+    multiline: int = Field(description="How many rows of a CSV have a line break inside a cell.", examples=[0])
+
+    @classmethod
+    def of(cls, model: str, texts: int, layout: Layout) -> Self:
+        """The head of an answer with this many texts."""
+        return cls(
+            model=model,
+            texts=texts,
+            format=layout.format,
+            encoding=layout.encoding,
+            separator=layout.separator,
+            header=layout.header,
+            column=layout.column,
+            name=layout.name,
+            multiline=layout.multiline,
+        )
 
 
 class LinePrediction(TextPrediction):

@@ -62,7 +62,7 @@ async def export(services: TheServices, _: AsReviewer, query: Annotated[ExportQu
 
 
 async def _csv(first: ReviewedText | None, others: AsyncIterator[ReviewedText]) -> AsyncIterator[str]:
-    yield _csv_lines([COLUMNS])
+    yield "\ufeff" + _csv_lines([COLUMNS])  # without the byte order mark Excel does not read UTF-8
     async for rows in _at_once(first, others):
         told = (row.model_dump(mode="json") for row in rows)
         yield _csv_lines([["" if row[name] is None else row[name] for name in COLUMNS] for row in told])

@@ -24,6 +24,8 @@ export function detectMany(words, limits, look) {
     find("name").hidden = !file;
     find("name-words").textContent = file?.name ?? "";
     find("text").disabled = Boolean(file);
+    find("columns").hidden = !file || typeOf(file) === "text/plain";
+    find("column").value = "";
     if (!file) find("file").value = "";
   }
 
@@ -37,9 +39,12 @@ export function detectMany(words, limits, look) {
     let total = 0;
     begin();
     try {
-      for await (const line of linesOf(body, isCsv(file), running.signal)) {
+      for await (const line of linesOf(body, typeOf(file), find("column").value.trim(), running.signal)) {
         if (total) answers.push(line);
-        else total = line.texts;
+        else {
+          total = line.texts;
+          find("layout").textContent = layoutOf(line, words);
+        }
         if (line.last) showProgress(total);
       }
       if (answers.length < total) throw new TypeError("cut off");
@@ -124,9 +129,9 @@ export function detectMany(words, limits, look) {
 }
 
 /** The answer's lines as they come; `last` marks the one after which nothing more is here yet. */
-async function* linesOf(body, csv, signal) {
-  const type = csv ? "text/csv" : "text/plain";
-  const answer = await ask("POST", "/predict/file", { body, type, signal });
+async function* linesOf(body, type, column, signal) {
+  const query = column ? `?${new URLSearchParams({ column })}` : "";
+  const answer = await ask("POST", `/predict/file${query}`, { body, type, signal });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -138,8 +143,18 @@ async function* linesOf(body, csv, signal) {
   }
 }
 
-function isCsv(file) {
-  return file !== null && file.name.toLowerCase().endsWith(".csv");
+// Typed text and other files have one comment a line.
+function typeOf(file) {
+  const suffix = file?.name.toLowerCase().split(".").pop();
+  return { csv: "text/csv", tsv: "text/csv", jsonl: "application/x-ndjson" }[suffix] ?? "text/plain";
+}
+
+/** How the file was read, in one sentence. */
+function layoutOf(head, words) {
+  const separator = words.separators[head.separator] ?? "";
+  const { lines, jsonl, csv, unnamed } = words.layouts;
+  const sentence = head.format === "csv" ? (head.header ? csv : unnamed) : { lines, jsonl }[head.format];
+  return fillIn(sentence, { ...head, separator });
 }
 
 function answerRow(one, words, look) {

@@ -1,0 +1,124 @@
+"""The column with the comments, in layouts of real exports, and as somebody says."""
+
+import io
+
+import pytest
+
+from liuyan.text_files.columns import Wanted
+from liuyan.text_files.errors import TextFileError
+from liuyan.text_files.table import Table
+from tests.text_files.exports import COMMENTS, EXPORTS, Export
+
+
+def read(text: str, wanted: Wanted = Wanted()) -> Table:
+    return Table(io.BytesIO(text.encode()), "csv", wanted)
+
+
+@pytest.mark.parametrize("export", EXPORTS, ids=lambda export: export.name)
+@pytest.mark.parametrize("rows", [30, 2])
+def test_the_comments_of_an_export_are_found(export: Export, rows: int) -> None:
+    comments = COMMENTS[:rows]
+    table = Table(io.BytesIO(export.text(comments).encode(export.encoding)), "csv")
+    layout = table.layout
+    assert (layout.column, layout.header, layout.separator) == (
+        export.column,
+        export.header is not None,
+        export.separator,
+    )
+    assert layout.name == (export.header[export.column - 1] if export.header else None)
+    assert tuple(row.text for row in table.rows()) == comments
+    assert layout.rows == rows
+
+
+@pytest.mark.parametrize(
+    ("header", "column"),
+    [
+        ("Review Text,Review Date", 1),
+        ("reviewId,reviewText", 2),
+        ("comment_id,comment_author,comment_content", 3),
+        ("评论时间,评论ID,用户评论", 3),
+        ("评论人,评论分数,商品评价", 3),
+        ("商家回复内容,客户留言内容", 2),
+        ("title,content_type,content", 3),
+        ("text_length,text_zh", 2),
+        ("评论内容（必填）,备注", 1),
+        ("cmt,uid", 1),
+        ("是否有内容,正文", 2),
+        ("MESSAGE BODY,message id", 1),
+    ],
+)
+def test_a_name_says_where_the_comments_are(header: str, column: int) -> None:
+    width = header.count(",") + 1
+    cells = "\n".join(",".join(f"很好{row}{place}" for place in range(width)) for row in range(3))
+    layout = read(f"{header}\n{cells}\n").layout
+    assert (layout.header, layout.column) == (True, column)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["很好\n很差\n", "内容不错\n很差\n", "评论里说好\n很差\n", "good\n很差\n不行\n", "666\n很好\n很差\n一般\n还行\n"],
+)
+def test_a_first_comment_is_not_taken_for_a_header(text: str) -> None:
+    table = read(text)
+    assert [row.text for row in table.rows()] == text.splitlines()
+    assert table.layout.header is False
+
+
+@pytest.mark.parametrize(
+    ("wanted", "texts"),
+    [
+        (Wanted("备注"), ["甲", "乙"]),
+        (Wanted(" 备注 "), ["甲", "乙"]),
+        (Wanted("NOTE-2"), ["1", "2"]),
+        (Wanted("3"), ["1", "2"]),
+        (Wanted("3", header=False), ["note 2", "1", "2"]),
+        (Wanted(header=False), ["评论", "很好，会再来", "太差了，不来了"]),
+    ],
+)
+def test_a_choice_is_followed(wanted: Wanted, texts: list[str]) -> None:
+    table = read("评论,备注,note 2\n很好，会再来,甲,1\n太差了，不来了,乙,2\n", wanted)
+    assert [row.text for row in table.rows()] == texts
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "sentence"),
+    [
+        ("a,b\n1,2\n", Wanted(), "No column looks like comments among 'a', 'b'"),
+        ("a,b\n1,2\n", Wanted("c"), "There is no column 'c': name one of 'a', 'b', or give a number from 1 to 2"),
+        ("a,b\n1,2\n", Wanted("3"), "There is no column '3'"),
+        ("a,b\n1,2\n", Wanted("0"), "There is no column '0'"),
+        ("a,b\n1,2\n", Wanted("²"), "There is no column '²'"),
+        ("text,\x1b[2J\n好,1\n", Wanted("c"), r"'\\x1b\[2J'"),
+        ("text,id,text\n好,1,坏\n", Wanted(), "Several columns are called 'text': .* 1, 3"),
+        ("text,Text\n好,坏\n", Wanted("TEXT"), "Several columns are called 'TEXT'"),
+        ("text,id\n好,1\n", Wanted(labels=True), "no column label among 'text', 'id'"),
+        ("label,text,label\n1,好,0\n", Wanted(labels=True), "Several columns are called 'label'"),
+    ],
+)
+def test_what_cannot_be_chosen_says_why(text: str, wanted: Wanted, sentence: str) -> None:
+    with pytest.raises(TextFileError, match=sentence):
+        read(text, wanted)
+
+
+def test_one_of_two_columns_with_one_name_is_chosen_by_number() -> None:
+    assert [row.text for row in read("text,text\n好,坏\n", Wanted("2")).rows()] == ["坏"]
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        ("评论,情感\n好,正面\n", ["正面"]),
+        ("label,text\n1,好\n", ["1"]),
+        ("sentiment,review\npositive,好\n", ["positive"]),
+        ("1,很好，会再来\n0,太差了，不来了\n", ["1", "0"]),
+        ("id,text,label,model_label\n1,好,spam,positive\n", ["spam"]),
+    ],
+)
+def test_labels_are_found_too(text: str, labels: list[str]) -> None:
+    assert [row.label for row in read(text, Wanted(labels=True)).rows()] == labels
+
+
+def test_a_label_column_is_chosen_by_name_or_number() -> None:
+    text = "评论,甲,乙\n很好的一次体验,1,0\n"
+    assert [row.label for row in read(text, Wanted(label_column="乙")).rows()] == ["0"]
+    assert [row.label for row in read(text, Wanted(label_column="2")).rows()] == ["1"]

@@ -1,0 +1,119 @@
+"""The cases that every reader shares, and what else is special about tables."""
+
+import io
+import os
+import re
+import threading
+from pathlib import Path
+
+import pytest
+
+from liuyan.text_files.columns import Wanted
+from liuyan.text_files.errors import TextFileError
+from liuyan.text_files.separators import find_separator
+from liuyan.text_files.table import Format, Table, format_of, open_seekable
+from tests.file_cases import READABLE, REJECTED, FileCase
+
+
+def read(content: bytes, format: Format | None = "csv", wanted: Wanted = Wanted()) -> list[str]:
+    return [row.text for row in Table(io.BytesIO(content), format, wanted).rows()]
+
+
+@pytest.mark.parametrize("case", READABLE, ids=lambda case: case.name)
+def test_files_as_people_have_them_are_read(case: FileCase) -> None:
+    table = Table(io.BytesIO(case.content), format_of(Path(case.name)))
+    assert tuple(row.text for row in table.rows()) == case.texts
+    assert table.layout.rows == len(case.texts or ())
+    assert tuple(row.text for row in table.rows()) == case.texts, "a second reading differs from the first"
+
+
+@pytest.mark.parametrize("case", REJECTED, ids=lambda case: case.name)
+def test_files_that_would_lose_something_are_rejected(case: FileCase) -> None:
+    with pytest.raises(TextFileError) as caught:
+        Table(io.BytesIO(case.content), format_of(Path(case.name)))
+    sentence = str(caught.value)
+    assert all(word in sentence for word in case.says)
+    assert case.line is None or re.search(rf"\b[Ll]ine {case.line}\b", sentence)
+    assert "\n" not in sentence
+
+
+def test_lines_and_rows_are_those_of_the_file() -> None:
+    content = 'sep=,\nid,text\n1,"两\n行"\n\n2,好\n'.encode()
+    table = Table(io.BytesIO(content), "csv")
+    assert [(row.number, row.line, row.text) for row in table.rows()] == [(3, 3, "两\n行"), (5, 6, "好")]
+    [first, second] = Table(io.BytesIO(b'\n{"text":"a"}\n\n{"text":"b"}\n'), "jsonl").rows()
+    assert (first.line, second.line) == (2, 4)
+
+
+def test_every_row_counts_even_without_a_text() -> None:
+    assert read('text\n好\n""\n \n\n坏\n'.encode()) == ["好", "", " ", "坏"]
+    assert read("id,text\n1,好\n2\n,\n4,坏\n".encode()) == ["好", "", "", "坏"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "separator"),
+    [
+        (["text,label", "很好;真的,1"], ","),
+        (["评论;时间", "很好,真的;1"], ";"),
+        (["a\tb", "很好,真的\t1", "很差\t2"], "\t"),
+        (["很好;真的"], ","),
+        (["很好;真的", "很差;真的"], ","),
+        (["很好,真的", "很差"], ","),
+        ([], ","),
+    ],
+)
+def test_another_separator_than_the_comma_is_believed_if_it_is_clear(lines: list[str], separator: str) -> None:
+    assert find_separator([f"{line}\n" for line in lines]) == separator
+
+
+def test_lines_of_text_may_have_anything_but_line_ends() -> None:
+    content = '一,二\u2028三\x0b"四\r\n\r\n五\r六'.encode()
+    assert read(content, "lines") == ['一,二\u2028三\x0b"四', "", "五", "六"]
+
+
+def test_a_file_is_recognised_as_json_lines_by_its_name_or_its_beginning() -> None:
+    assert format_of(Path("a.JSONL")) == format_of(Path("a.ndjson")) == "jsonl"
+    assert read(b'\n {"text":"a"}\n', None) == ["a"]
+    assert read("{好}\n".encode(), None) == ["{好}"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ('{"a":1}', "no field 'text': the objects have 'a'"),
+        ('{"text":"a"}\n{"label":1}', "Line 2 has no text in the field 'text'"),
+        ('{"text":7}', "Line 1 has no text in the field 'text'"),
+        ('{"text":NaN}', "Line 1 is not a JSON object"),
+        ('{"text":"a","b":[{"c":1,"c":2}]}', "Line 1 has the key 'c' twice"),
+        ('{"text":"a","\\udc00":1}', "Line 1 has a lone surrogate"),
+        ('{"text":"a","n":' + "1" * 5_000 + "}", "Line 1 is not a JSON object"),
+        ('{"text":"a"} {"text":"b"}', "Line 1 is not a JSON object"),
+    ],
+)
+def test_json_lines_are_strict(content: str, sentence: str) -> None:
+    with pytest.raises(TextFileError, match=sentence):
+        read(content.encode(), "jsonl")
+
+
+def test_the_field_of_json_lines_is_found_or_chosen() -> None:
+    content = '{"id":"1","comment":"好","note":"甲"}\n{"comment":"坏","note":"乙"}'.encode()
+    assert read(content, "jsonl") == ["好", "坏"]
+    assert read(content, "jsonl", Wanted("note")) == ["甲", "乙"]
+    with pytest.raises(TextFileError, match="no field 'text'"):
+        read(content, "jsonl", Wanted("text"))
+
+
+def test_a_cell_without_end_is_bounded() -> None:
+    content = b'id,text\n1,"' + b"a" * (17 * 1024 * 1024) + b'"\n'
+    with pytest.raises(TextFileError, match=r"The cell that begins in line 2 has more than 16,777,216 characters"):
+        read(content)
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=("text\n好\n".encode(),))
+    writer.start()
+    with open_seekable(pipe) as stream:
+        assert [row.text for row in Table(stream, "csv").rows()] == ["好"]
+    writer.join(timeout=10)
