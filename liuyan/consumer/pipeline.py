@@ -59,6 +59,7 @@ class Pipeline:
         self._epoch = source.epoch
         self._take_up_at = 0.0
         self._broken_since: float | None = None
+        self._read_error: str | None = None
         self._closed: asyncio.Queue[ClosedBatch[PreparedRecord]] = asyncio.Queue(maxsize=1)
         self._labelled: asyncio.Queue[LabelledBatch] = asyncio.Queue(maxsize=1)
 
@@ -146,12 +147,18 @@ class Pipeline:
             await self._bear(error)
             return None
         self._metrics.polls.inc()
-        self._broken_since = None
+        self._broken_since = self._read_error = None
         return poll
 
+    @property
+    def read_error(self) -> str | None:
+        """Why records cannot be read now; None when they can."""
+        return self._read_error or self._source.fault
+
     async def _bear(self, error: KafkaError) -> None:
-        """aiokafka mends lost connections by itself; what it raises for a minute on end, it does not mend."""
+        """Retry for a minute: aiokafka restores lost connections itself, but not from an error that lasts."""
         now = time.monotonic()
+        self._read_error = str(error)
         self._broken_since = self._broken_since or now
         if now - self._broken_since > BROKER_PATIENCE_SECONDS:
             raise BrokerError(f"Kafka cannot be read from: {error}.") from None
@@ -162,6 +169,8 @@ class Pipeline:
         prepared = await self._worker.prepare(poll.records) if poll.records else []
         if poll.epoch == self._source.epoch == self._epoch:
             self._batcher.add(prepared, poll.positions, time.monotonic())
+            for partition, found in poll.unreadable.items():
+                self._batcher.pause(partition, found.reason, time.monotonic())
             for record in poll.records:
                 self._metrics.records.labels(record.topic).inc()
 
@@ -202,7 +211,7 @@ class Pipeline:
         reasons = [advance.pause_reason for advance in labelled.advances if advance.pause_reason is not None]
         if reasons:
             log.error("partitions are paused", reasons=reasons)
-            self.reset("brake")
+            self.reset("paused")
 
     def _note(self, partition: TopicPartition, offset: int) -> None:
         self.stored[partition] = offset

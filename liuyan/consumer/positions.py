@@ -89,17 +89,19 @@ class Positions:
         edges = await self._source.edges(partitions)
         states = await self._states(partitions, edges)
         running: dict[TopicPartition, int] = {}
+        stopped: dict[TopicPartition, str] = {}
         for partition, state in states.items():
-            offset = await self._settle(partition, state, edges[partition])
-            if offset is not None:
-                running[partition] = offset
+            match await self._settle(partition, state, edges[partition]):
+                case int(offset):
+                    running[partition] = offset
+                case str(reason):
+                    stopped[partition] = reason
         if epoch != self._source.epoch:
             return {}
-        for partition in partitions:
-            if partition in running:
-                self._source.seek(partition, running[partition])
-            elif partition not in self._beyond_end:
-                self._source.stop_partition(partition)
+        for partition, offset in running.items():
+            self._source.seek(partition, offset)
+        for partition, reason in stopped.items():
+            self._source.stop_partition(partition, reason)
         return running
 
     async def changed_ids(self, names: Sequence[str]) -> bool:
@@ -125,8 +127,8 @@ class Positions:
             states[partition] = state
         return states
 
-    async def _settle(self, partition: TopicPartition, state: PartitionState, edges: LogEdges) -> int | None:
-        """Carry a decision out; the offset to read from, or None when the partition stands still."""
+    async def _settle(self, partition: TopicPartition, state: PartitionState, edges: LogEdges) -> int | str | None:
+        """Carry a decision out; the offset to read from, why the partition is paused, or None to decide later."""
         labels = (partition.topic, str(partition.partition))
         decision = where_to_begin(state, edges, self._ids.get(partition.topic))
         beyond_end = state.next_offset > edges.end and isinstance(decision, Stop) and not decision.stored
@@ -146,7 +148,7 @@ class Positions:
                 if not stored:
                     await self._store.pause(state.partition, reason)
                 log.error("partition stands still", topic=labels[0], partition=labels[1], reason=reason)
-                return None
+                return reason
 
     async def _jump(self, state: PartitionState, offset: int, lost: int) -> None:
         advance = Advance(state.partition, expected=state.next_offset, next_offset=offset, records_lost=lost)

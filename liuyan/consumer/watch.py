@@ -62,7 +62,8 @@ class Watch:
         self._active_sha256 = active_sha256
         self._stuck_seconds = stuck_seconds
         self._committed: dict[TopicPartition, int] = {}
-        self._database_answers = self._broker_answers = True
+        self._database_answers = True
+        self._broker_error: str | None = None
 
     async def report(self) -> None:
         """Every second: lag, the event loop's delay, and our offsets to Kafka. Runs until it is cancelled."""
@@ -107,10 +108,10 @@ class Watch:
             try:
                 self._pipeline.progress.ends_are(await self._broker.ends(self._topics))
             except LiuyanError as error:
-                self._broker_answers = False
+                self._broker_error = str(error)
                 log.debug("Kafka does not answer now", error=str(error))
             else:
-                self._broker_answers = True
+                self._broker_error = None
 
     async def follow_letters(self) -> None:
         """Count the dead letters by state. Runs until it is cancelled."""
@@ -139,12 +140,15 @@ class Watch:
     async def ready(self) -> Sequence[Check]:
         """/readyz: database and Kafka answer, and every assigned partition is read."""
         assigned, waiting = self._source.assigned, self._source.assigned - self._source.sought
-        stopped = sorted(f"{tp.topic} {tp.partition}" for tp in self._source.stopped)
+        stopped = sorted(f"{tp.topic} {tp.partition} ({why})" for tp, why in self._source.stopped.items())
+        kafka = self._broker_error
+        if self._pipeline.read_error is not None:
+            kafka = f"Records cannot be read: {self._pipeline.read_error}."
         return [
             Check(
                 "database", self._database_answers, "The database answers." if self._database_answers else "It is away."
             ),
-            Check("kafka", self._broker_answers, "Kafka answers." if self._broker_answers else "It is away."),
+            Check("kafka", kafka is None, kafka or "Kafka answers."),
             Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions taken up."),
             Check("partitions", not stopped, f"Paused: {', '.join(stopped)}." if stopped else "None is paused."),
         ]
@@ -155,7 +159,7 @@ class Watch:
         states = await self._store.positions(self._group, self._topics)
         self._pipeline.progress.rows_are(states, self._source.assigned, time.monotonic())
         settled = idle and self._pipeline.idle.is_set() and writes == self._pipeline.writes
-        for partition in self._source.sought:
+        for partition in self._source.sought - self._source.unreadable:
             state = states.get((partition.topic, partition.partition))
             if state is None:
                 continue
