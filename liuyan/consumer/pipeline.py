@@ -7,7 +7,7 @@ and when that is taken the reader holds Kafka back but goes on polling: memory i
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import structlog
@@ -78,7 +78,7 @@ class Pipeline:
         """The reader: fill the open batch, close it when due. Runs until it is cancelled."""
         while True:
             await self._begin_epoch()
-            if self._batcher.due(time.monotonic()):
+            if self._due():
                 await self._hand_over()
                 continue
             poll = await self._poll()
@@ -139,10 +139,18 @@ class Pipeline:
         if self._source.assigned != self._source.sought:
             self._take_up_at = time.monotonic() + TAKE_UP_AGAIN_SECONDS
 
+    def _due(self) -> bool:
+        """Whether to close the open batch; on trial every record is a batch."""
+        now = time.monotonic()
+        return self._batcher.due(now) or (
+            self._positions.starts.on_trial and self._batcher.seconds_left(now) is not None
+        )
+
     async def _poll(self) -> Poll | None:
         left = self._batcher.seconds_left(time.monotonic())
+        room = 1 if self._positions.starts.on_trial else max(1, self._batcher.room())
         try:
-            poll = await self._source.poll(IDLE_SECONDS if left is None else left, max(1, self._batcher.room()))
+            poll = await self._source.poll(IDLE_SECONDS if left is None else left, room)
         except KafkaError as error:
             await self._bear(error)
             return None
@@ -175,11 +183,19 @@ class Pipeline:
                 self._metrics.records.labels(record.topic).inc()
 
     async def _hand_over(self) -> None:
-        """Pass the open batch on; while there is no room for it, hold Kafka back."""
+        """Pass the open batch on; on trial it is stored before more is read."""
         closed = self._batcher.close(self._epoch)
-        while closed.epoch == self._source.epoch:
+        await self._wait_for(lambda: self._closed.put(closed), closed.epoch)
+        if self._positions.starts.on_trial:
+            await self._wait_for(self.drained, closed.epoch)
+        self._source.release()
+        self._metrics.held.set(0)
+
+    async def _wait_for(self, work: Callable[[], Awaitable[None]], epoch: int) -> None:
+        """Wait for the tasks behind the reader; meanwhile hold Kafka back, and poll so that the group keeps us."""
+        while epoch == self._source.epoch:
             try:
-                await asyncio.wait_for(self._closed.put(closed), HELD_SECONDS)
+                await asyncio.wait_for(work(), HELD_SECONDS)
                 break
             except TimeoutError:
                 self._source.hold()
@@ -187,8 +203,6 @@ class Pipeline:
                 with contextlib.suppress(KafkaError):
                     await self._source.poll(0, 1)
                     self._metrics.polls.inc()
-        self._source.release()
-        self._metrics.held.set(0)
 
     async def _write(self, labelled: LabelledBatch) -> None:
         written = await self._writer.write(labelled)
@@ -215,6 +229,7 @@ class Pipeline:
 
     def _note(self, partition: TopicPartition, offset: int) -> None:
         self.stored[partition] = offset
+        self._positions.starts.stored(partition, offset)
         self._metrics.stored_offset.labels(partition.topic, str(partition.partition)).set(offset)
 
 

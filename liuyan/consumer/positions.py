@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 
 from liuyan.consumer.metrics import ConsumerMetrics
 from liuyan.consumer.source import LogEdges, Source
+from liuyan.consumer.starts import Behind, Starts
 from liuyan.consumer.topics import Topics
 from liuyan.store.batch import Advance, Batch, PartitionKey, PartitionState
 from liuyan.store.store import Store
@@ -70,6 +71,7 @@ class Positions:
         self._store = store
         self._source = source
         self._topics = topics
+        self.starts = Starts(store)
         self._group = group
         self._model = model
         self._metrics = metrics
@@ -90,12 +92,18 @@ class Positions:
         states = await self._states(partitions, edges)
         running: dict[TopicPartition, int] = {}
         stopped: dict[TopicPartition, str] = {}
+        behind: dict[TopicPartition, Behind] = {}
         for partition, state in states.items():
             match await self._settle(partition, state, edges[partition]):
                 case int(offset):
                     running[partition] = offset
+                    if offset == state.next_offset < edges[partition].end:
+                        behind[partition] = Behind(state, edges[partition].end)
                 case str(reason):
                     stopped[partition] = reason
+        admitted = await self.starts.admit(behind, self._source.sought)
+        for partition in behind.keys() - admitted:
+            del running[partition]
         if epoch != self._source.epoch:
             return {}
         for partition, offset in running.items():
@@ -131,6 +139,9 @@ class Positions:
         """Carry a decision out; the offset to read from, why the partition is paused, or None to decide later."""
         labels = (partition.topic, str(partition.partition))
         decision = where_to_begin(state, edges, self._ids.get(partition.topic))
+        if isinstance(decision, Run) and state.next_offset < edges.end:
+            too_many = self.starts.too_many(state)
+            decision = decision if too_many is None else Stop(too_many, stored=False)
         beyond_end = state.next_offset > edges.end and isinstance(decision, Stop) and not decision.stored
         if beyond_end and self._beyond_end.setdefault(partition, 0) < 3:
             # A broker that has just come back may tell an old end for a moment: believe it the third time.
