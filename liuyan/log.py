@@ -10,6 +10,8 @@ from typing import Literal
 import structlog
 from structlog.typing import Processor
 
+from liuyan.repeats import RepeatFilter
+
 # Libraries that tell what only their developers want to read, or, as aiosqlite does, every comment that is written.
 CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "starlette_admin", "uvicorn")
 
@@ -43,6 +45,7 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(log_format)],
         )
     )
+    handler.addFilter(RepeatFilter(handler.handle))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

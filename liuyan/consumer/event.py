@@ -17,6 +17,9 @@ from pydantic_core import PydanticCustomError
 
 MAXIMUM_DEPTH = 32
 MAXIMUM_AHEAD = timedelta(days=1)
+# Eight times what the longest event takes when every character is escaped. Kafka limits compressed bytes only: a record
+# of a few hundred kB can be 60 MB here, which is not worth its memory to parse.
+MAXIMUM_VALUE_BYTES = 1024 * 1024
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 WITHOUT_NUL = r"^[^\x00]*$"
@@ -42,6 +45,7 @@ class Reason(StrEnum):
     INVALID_KEY = "invalid_key"
     KEY_CONTRADICTS_VALUE = "key_contradicts_value"
     PLATFORM_NOT_ALLOWED = "platform_not_allowed"
+    TOO_LARGE = "too_large"
     REFUSED_BY_DATABASE = "refused_by_database"
 
 
@@ -171,6 +175,7 @@ def parse(key: bytes | None, value: bytes | None, timestamp: int, platforms: Set
     may publish to the record's topic, all of them when empty.
     """
     try:
+        _check_size(key, value)
         parsed = _parse_tombstone(key) if value is None else _parse_comment(key, value, timestamp)
         if platforms and parsed.platform not in platforms:
             raise _InvalidError(
@@ -179,6 +184,12 @@ def parse(key: bytes | None, value: bytes | None, timestamp: int, platforms: Set
     except _InvalidError as invalid:
         return invalid.rejection
     return parsed
+
+
+def _check_size(key: bytes | None, value: bytes | None) -> None:
+    size = len(key or b"") + len(value or b"")
+    if size > MAXIMUM_VALUE_BYTES:
+        raise _InvalidError(Reason.TOO_LARGE, f"the record has {size} bytes, of {MAXIMUM_VALUE_BYTES} at most")
 
 
 def parse_value(value: bytes) -> CommentEvent | Rejection:

@@ -127,7 +127,7 @@ class Pipeline:
         try:
             running = await self._positions.take_up(self._epoch)
         except (TransientStoreError, CommitUnknownError, FencedError, KafkaError) as error:
-            log.warning("positions cannot be read now, trying again", error=str(error))
+            log.warning("positions cannot be read now, trying again", error=str(error), repeats=True)
             running = {}
         if self._epoch != self._source.epoch:
             return
@@ -170,7 +170,7 @@ class Pipeline:
         self._broken_since = self._broken_since or now
         if now - self._broken_since > BROKER_PATIENCE_SECONDS:
             raise BrokerError(f"Kafka cannot be read from: {error}.") from None
-        log.warning("Kafka cannot be read from now, trying again", error=str(error))
+        log.warning("Kafka cannot be read from now, trying again", error=str(error), repeats=True)
         await asyncio.sleep(IDLE_SECONDS)
 
     async def _take(self, poll: Poll) -> None:
