@@ -82,8 +82,8 @@ def run() -> None:
             mysql.create_database(name)
             peaks = asyncio.run(measure(Installation(kafka.bootstrap, name, mysql.url(name), Path(folder)), records))
             sys.stdout.write(
-                f"{records} records of {RECORD_BYTES / MEBIBYTE:.0f} MiB: peak {peaks.before / MEBIBYTE:,.0f} MiB before, "
-                f"{peaks.after / MEBIBYTE:,.0f} MiB after\n"
+                f"{records} records of {RECORD_BYTES / MEBIBYTE:.0f} MiB: "
+                f"peak {peaks.before / MEBIBYTE:,.0f} MiB before, {peaks.after / MEBIBYTE:,.0f} MiB after\n"
             )
 
 

@@ -1,19 +1,25 @@
 """Every codec of Kafka is read, and a record that cannot be read stops its own partition and no other."""
 
+import asyncio
+import contextlib
 import json
 import signal
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from liuyan.consumer.batcher import Limits
 from liuyan.local_stack.kafka import Kafka
+from tests.consumer.scripted import Consumer, Database, Entry, Log, VirtualTime
 from tests.harness import Installation, comment, get
 
 CODECS = ("gzip", "snappy", "lz4", "zstd")
 BATCH_HEADER = 61
+PATIENCE = 120
 
 
 @pytest.fixture
@@ -96,7 +102,7 @@ async def test_every_codec_becomes_rows(kafka: str, topic: str, database_url: st
     ours.settings["LIUYAN_TOPICS"] = ",".join(topics.values())
     behind = ours.run("consumer", "status", "--json")
     with ours.consumer() as consumer:
-        ours.wait_for(lambda: ours.comments() == expected, seconds=60, process=consumer)
+        ours.wait_for(lambda: ours.comments() == expected, seconds=PATIENCE, process=consumer)
         assert get(f"{consumer.health()}/readyz")[0] == 200
         consumer.send(signal.SIGTERM)
         assert consumer.wait(20) == 0
@@ -120,11 +126,11 @@ async def test_a_damaged_batch_pauses_its_partition_and_no_record_around_it_is_l
         await send(ours, range(103, 200), partition)
     flip(broker, topic, 0, 100)
     with ours.consumer() as consumer:
-        ours.wait_for(lambda: stored(ours).get(1) == 200 and 0 in paused(ours), seconds=60, process=consumer)
+        ours.wait_for(lambda: stored(ours).get(1) == 200 and 0 in paused(ours), seconds=PATIENCE, process=consumer)
         ours.wait_for(lambda: f"{topic} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=10, process=consumer)
         assert get(f"{consumer.health()}/readyz")[0] == 503
         await send(ours, range(200, 210), 1)
-        ours.wait_for(lambda: stored(ours) == {0: 100, 1: 210}, seconds=30, process=consumer)
+        ours.wait_for(lambda: stored(ours) == {0: 100, 1: 210}, seconds=PATIENCE, process=consumer)
     assert ours.comments() == 310
     assert "offset 100 cannot be read" in paused(ours)[0]
     assert f"liuyan consumer seek {topic} 0 --to 103" in paused(ours)[0]
@@ -135,6 +141,58 @@ async def test_a_damaged_batch_pauses_its_partition_and_no_record_around_it_is_l
     sought = ours.run("consumer", "seek", topic, "0", "--to", "103")
     assert sought.returncode == 0, sought.stderr
     with ours.consumer() as consumer:
-        ours.wait_for(lambda: stored(ours) == {0: 200, 1: 210}, seconds=60, process=consumer)
+        ours.wait_for(lambda: stored(ours) == {0: 200, 1: 210}, seconds=PATIENCE, process=consumer)
         ours.wait_for(lambda: get(f"{consumer.health()}/readyz")[0] == 200, seconds=10, process=consumer)
     assert ours.comments() == 407
+
+
+async def test_a_broker_that_restarts_is_one_line(broker: Kafka, topic: str, database_url: str, tmp_path: Path) -> None:
+    ours = await new(broker.bootstrap, topic, database_url, tmp_path)
+    await ours.publish([comment(1, "很好")])
+    with ours.consumer() as consumer:
+        ours.wait_for(lambda: ours.comments() == 1, seconds=PATIENCE, process=consumer)
+        begun = len(consumer.output())
+        broker.restart()
+        await ours.publish([comment(2, "很好")])
+        ours.wait_for(lambda: ours.comments() == 2, seconds=PATIENCE, process=consumer)
+        lines = [line for line in consumer.output()[begun:].splitlines() if "aiokafka" in line]
+    assert len([line for line in lines if "more like it" not in line]) == 1, lines
+
+
+@pytest.fixture
+def loop() -> Iterator[VirtualTime]:
+    """A clock that jumps, whose patches end with the test."""
+    with contextlib.closing(VirtualTime()) as loop:
+        yield loop
+    patch.stopall()
+
+
+def test_a_codec_that_is_not_installed_stops_its_partition_and_drops_no_record_of_another(loop: VirtualTime) -> None:
+    log = Log({0: [Entry.RECORD] * 20, 1: [Entry.RECORD] * 12}, unreadable={(1, 6)})
+    database = Database(log)
+    consumer = loop.run_until_complete(start(log, database, loop))
+    consumer.member.most = 2  # A poll takes from both.
+    loop.run_until_complete(consumer.member.rebalance([0, 1]))
+    assert consumer.pipeline.read_error is None
+    loop.run_until_complete(asyncio.sleep(20))
+    consumer.check()
+    assert database.offsets == {0: 20, 1: 6}
+    assert database.stored.count((0, 0)) == 1
+    assert sorted(database.stored) == [(0, n) for n in range(20)] + [(1, n) for n in range(6)]
+    assert list(database.paused) == [1]
+    assert "lz4" in database.paused[1]
+    assert "liuyan consumer resume comments 1" in database.paused[1]
+    assert consumer.pipeline.read_error is None, "the partition's row says it now"
+    log.partitions[0] += [Entry.RECORD] * 5
+    loop.run_until_complete(asyncio.sleep(5))
+    assert database.offsets == {0: 25, 1: 6}
+    log.unreadable.clear()
+    database.paused.clear()
+    consumer.pipeline.reset("row_resumed")
+    loop.run_until_complete(asyncio.sleep(5))
+    assert database.everything_once()
+    loop.run_until_complete(consumer.end())
+
+
+async def start(log: Log, database: Database, loop: VirtualTime) -> Consumer:
+    return Consumer(0, log, database, loop, Limits(records=4, padded_tokens=1_000, size=1_000, age_seconds=0.2))
