@@ -195,6 +195,7 @@ def _check_size(key: bytes | None, value: bytes | None) -> None:
 def parse_value(value: bytes) -> CommentEvent | Rejection:
     """Read a record's value alone, without key and time."""
     try:
+        _check_size(None, value)
         return _parse_value(value)
     except _InvalidError as invalid:
         return invalid.rejection

@@ -78,6 +78,7 @@ async def test_suspicious_partitions_are_tried_one_at_a_time(store: Store) -> No
 
 
 @pytest.mark.minutes
+@pytest.mark.timeout(900)
 async def test_consumers_killed_at_one_offset_pause_it_and_restarts_do_not(
     kafka: str, topic: str, database_url: str, tmp_path: Path
 ) -> None:
