@@ -12,6 +12,7 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
+from liuyan.repeats import RepeatFilter
 from liuyan.terminal import UNPRINTABLE, json_line, printable
 
 # Libraries that tell what only their developers want to read, or, as aiosqlite does, every comment that is written.
@@ -47,6 +48,7 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(log_format)],
         )
     )
+    handler.addFilter(RepeatFilter(handler.handle))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

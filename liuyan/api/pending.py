@@ -23,6 +23,6 @@ async def settle_for_ever(services: Services) -> None:
             if settled.reviewed or settled.given_up:
                 log.info("kept texts are settled", reviewed=settled.reviewed, given_up=settled.given_up)
         except StoreError as error:
-            log.warning("kept texts cannot be reviewed now, trying again", error=str(error))
+            log.warning("kept texts cannot be reviewed now, trying again", error=str(error), repeats=True)
             pause = WAIT_AFTER_FAULT_SECONDS
         await asyncio.sleep(pause)

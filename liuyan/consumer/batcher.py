@@ -5,7 +5,7 @@ knows where the open batch began and where the next one will: what lies between 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from aiokafka import TopicPartition
@@ -46,11 +46,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ClosedBatch(Generic[Item]):
-    """Records in order of arrival, and the span of every partition that moved, also of those without a record."""
+    """Records in order of arrival, and the span of every partition that moved, also of those without a record.
+
+    ``pauses`` gives the reason to pause a partition at the end of its span.
+    """
 
     epoch: int
     records: Sequence[Item]
     spans: Mapping[TopicPartition, Span]
+    pauses: Mapping[TopicPartition, str] = field(default_factory=dict)
 
 
 class Batcher(Generic[Item]):
@@ -61,6 +65,7 @@ class Batcher(Generic[Item]):
         self._records: list[Item] = []
         self._begin: dict[TopicPartition, int] = {}
         self._end: dict[TopicPartition, int] = {}
+        self._pauses: dict[TopicPartition, str] = {}
         self._longest = 0
         self._size = 0
         self._opened_at: float | None = None
@@ -92,6 +97,11 @@ class Batcher(Generic[Item]):
         if self._opened_at is None and self._moved():
             self._opened_at = now
 
+    def pause(self, partition: TopicPartition, reason: str, now: float) -> None:
+        """End a partition where it is: the open batch is due at once and pauses it."""
+        self._pauses[partition] = reason
+        self._opened_at = now if self._opened_at is None else self._opened_at
+
     def room(self) -> int:
         """How many more records the open batch takes; 0 when it is full by any measure."""
         full = self._size >= self._limits.size or self._longest * len(self._records) >= self._limits.padded_tokens
@@ -101,7 +111,7 @@ class Batcher(Generic[Item]):
         """Seconds until the open batch is old enough to close; None while nothing is in it."""
         if self._opened_at is None:
             return None
-        return max(0.0, self._opened_at + self._limits.age_seconds - now)
+        return 0.0 if self._pauses else max(0.0, self._opened_at + self._limits.age_seconds - now)
 
     def due(self, now: float) -> bool:
         """Whether the open batch is full or old enough to close."""
@@ -109,8 +119,8 @@ class Batcher(Generic[Item]):
 
     def close(self, epoch: int) -> ClosedBatch[Item]:
         """Hand out the open batch; the next one begins where it ends."""
-        spans = {tp: Span(self._begin[tp], self._end[tp]) for tp in self._moved()}
-        closed = ClosedBatch(epoch, tuple(self._records), spans)
+        spans = {tp: Span(self._begin[tp], self._end[tp]) for tp in (*self._moved(), *self._pauses)}
+        closed = ClosedBatch(epoch, tuple(self._records), spans, dict(self._pauses))
         self._begin.update(self._end)
         self._empty()
         return closed
@@ -120,5 +130,6 @@ class Batcher(Generic[Item]):
 
     def _empty(self) -> None:
         self._records = []
+        self._pauses.clear()
         self._longest = self._size = 0
         self._opened_at = None

@@ -69,20 +69,29 @@ def create_topic(
     ] = 30,
     if_missing: Annotated[bool, typer.Option("--if-missing", help="Succeed when it exists already.")] = False,
 ) -> None:
-    """Make the topic that platforms publish to. Records up to 1 MiB are taken."""
+    """Make the topic that platforms publish to.
+
+    It takes batches of up to 1 MiB as they are compressed; the largest record of an event is 1 MiB after decompression.
+    """
     import asyncio
 
     from liuyan.consumer.connection import Connection
+    from liuyan.consumer.event import MAXIMUM_VALUE_BYTES
     from liuyan.consumer.topics import TopicError, Topics
     from liuyan.settings import load_settings
 
     settings = load_settings()
+    # Room for one record of the largest event with its key and headers. Brokers limit compressed bytes only.
+    sizes = {"max.message.bytes": str(MAXIMUM_VALUE_BYTES + 64 * 1024)}
     retention = "-1" if retention_days == 0 else str(int(retention_days * 86_400_000))
     for name in [topic] if topic is not None else list(settings.topics):
         try:
             asyncio.run(
                 Topics(Connection.of(settings)).create(
-                    name, partitions=partitions, replication=replication, settings={"retention.ms": retention}
+                    name,
+                    partitions=partitions,
+                    replication=replication,
+                    settings={"retention.ms": retention, **sizes},
                 )
             )
         except TopicError:

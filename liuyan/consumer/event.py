@@ -19,6 +19,9 @@ from liuyan.sentences import sentence_of
 
 MAXIMUM_DEPTH = 32
 MAXIMUM_AHEAD = timedelta(days=1)
+# Eight times what the longest event takes when every character is escaped. Kafka limits compressed bytes only: a record
+# of a few hundred kB can be 60 MB here, which is not worth its memory to parse.
+MAXIMUM_VALUE_BYTES = 1024 * 1024
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 # Confluent's serializers put a zero byte and the four-byte id of the schema before the value.
@@ -48,6 +51,7 @@ class Reason(StrEnum):
     INVALID_KEY = "invalid_key"
     KEY_CONTRADICTS_VALUE = "key_contradicts_value"
     PLATFORM_NOT_ALLOWED = "platform_not_allowed"
+    TOO_LARGE = "too_large"
     REFUSED_BY_DATABASE = "refused_by_database"
 
 
@@ -177,6 +181,7 @@ def parse(key: bytes | None, value: bytes | None, timestamp: int, platforms: Set
     may publish to the record's topic, all of them when empty.
     """
     try:
+        _check_size(key, value)
         parsed = _parse_tombstone(key) if value is None else _parse_comment(key, value, timestamp)
         if platforms and parsed.platform not in platforms:
             raise _InvalidError(
@@ -185,6 +190,12 @@ def parse(key: bytes | None, value: bytes | None, timestamp: int, platforms: Set
     except _InvalidError as invalid:
         return invalid.rejection
     return parsed
+
+
+def _check_size(key: bytes | None, value: bytes | None) -> None:
+    size = len(key or b"") + len(value or b"")
+    if size > MAXIMUM_VALUE_BYTES:
+        raise _InvalidError(Reason.TOO_LARGE, f"the record has {size} bytes, of {MAXIMUM_VALUE_BYTES} at most")
 
 
 def split_frame(value: bytes) -> tuple[int | None, bytes]:
@@ -197,6 +208,7 @@ def split_frame(value: bytes) -> tuple[int | None, bytes]:
 def parse_value(value: bytes) -> CommentEvent | Rejection:
     """Read a record's value alone, without key and time."""
     try:
+        _check_size(None, value)
         return _parse_value(value)
     except _InvalidError as invalid:
         return invalid.rejection

@@ -69,7 +69,7 @@ class Outbox:
                         pass
                 except (TransientStoreError, CommitUnknownError, KafkaError) as error:
                     # What is claimed is taken up again, by whom ever, when the lease has ended.
-                    log.warning("orders cannot be carried out now, trying again", error=str(error))
+                    log.warning("orders cannot be carried out now, trying again", error=str(error), repeats=True)
                     await self.close()
                     await asyncio.sleep(WAIT_AFTER_FAULT_SECONDS)
                 await asyncio.sleep(LOOK_SECONDS)

@@ -7,7 +7,7 @@ and when that is taken the reader holds Kafka back but goes on polling: memory i
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import structlog
@@ -59,6 +59,7 @@ class Pipeline:
         self._epoch = source.epoch
         self._take_up_at = 0.0
         self._broken_since: float | None = None
+        self._read_error: str | None = None
         self._closed: asyncio.Queue[ClosedBatch[PreparedRecord]] = asyncio.Queue(maxsize=1)
         self._labelled: asyncio.Queue[LabelledBatch] = asyncio.Queue(maxsize=1)
 
@@ -77,7 +78,7 @@ class Pipeline:
         """The reader: fill the open batch, close it when due. Runs until it is cancelled."""
         while True:
             await self._begin_epoch()
-            if self._batcher.due(time.monotonic()):
+            if self._due():
                 await self._hand_over()
                 continue
             poll = await self._poll()
@@ -126,7 +127,7 @@ class Pipeline:
         try:
             running = await self._positions.take_up(self._epoch)
         except (TransientStoreError, CommitUnknownError, FencedError, KafkaError) as error:
-            log.warning("positions cannot be read now, trying again", error=str(error))
+            log.warning("positions cannot be read now, trying again", error=str(error), repeats=True)
             running = {}
         if self._epoch != self._source.epoch:
             return
@@ -138,39 +139,63 @@ class Pipeline:
         if self._source.assigned != self._source.sought:
             self._take_up_at = time.monotonic() + TAKE_UP_AGAIN_SECONDS
 
+    def _due(self) -> bool:
+        """Whether to close the open batch; on trial every record is a batch."""
+        now = time.monotonic()
+        return self._batcher.due(now) or (
+            self._positions.starts.on_trial and self._batcher.seconds_left(now) is not None
+        )
+
     async def _poll(self) -> Poll | None:
         left = self._batcher.seconds_left(time.monotonic())
+        room = 1 if self._positions.starts.on_trial else max(1, self._batcher.room())
         try:
-            poll = await self._source.poll(IDLE_SECONDS if left is None else left, max(1, self._batcher.room()))
+            poll = await self._source.poll(IDLE_SECONDS if left is None else left, room)
         except KafkaError as error:
             await self._bear(error)
             return None
         self._metrics.polls.inc()
-        self._broken_since = None
+        self._broken_since = self._read_error = None
         return poll
 
+    @property
+    def read_error(self) -> str | None:
+        """Why records cannot be read now; None when they can."""
+        return self._read_error or self._source.fault
+
     async def _bear(self, error: KafkaError) -> None:
-        """aiokafka mends lost connections by itself; what it raises for a minute on end, it does not mend."""
+        """Retry for a minute: aiokafka restores lost connections itself, but not from an error that lasts."""
         now = time.monotonic()
+        self._read_error = str(error)
         self._broken_since = self._broken_since or now
         if now - self._broken_since > BROKER_PATIENCE_SECONDS:
             raise BrokerError(f"Kafka cannot be read from: {error}.") from None
-        log.warning("Kafka cannot be read from now, trying again", error=str(error))
+        log.warning("Kafka cannot be read from now, trying again", error=str(error), repeats=True)
         await asyncio.sleep(IDLE_SECONDS)
 
     async def _take(self, poll: Poll) -> None:
         prepared = await self._worker.prepare(poll.records) if poll.records else []
         if poll.epoch == self._source.epoch == self._epoch:
             self._batcher.add(prepared, poll.positions, time.monotonic())
+            for partition, found in poll.unreadable.items():
+                self._batcher.pause(partition, found.reason, time.monotonic())
             for record in poll.records:
                 self._metrics.records.labels(record.topic).inc()
 
     async def _hand_over(self) -> None:
-        """Pass the open batch on; while there is no room for it, hold Kafka back."""
+        """Pass the open batch on; on trial it is stored before more is read."""
         closed = self._batcher.close(self._epoch)
-        while closed.epoch == self._source.epoch:
+        await self._wait_for(lambda: self._closed.put(closed), closed.epoch)
+        if self._positions.starts.on_trial:
+            await self._wait_for(self.drained, closed.epoch)
+        self._source.release()
+        self._metrics.held.set(0)
+
+    async def _wait_for(self, work: Callable[[], Awaitable[None]], epoch: int) -> None:
+        """Wait for the tasks behind the reader; meanwhile hold Kafka back, and poll so that the group keeps us."""
+        while epoch == self._source.epoch:
             try:
-                await asyncio.wait_for(self._closed.put(closed), HELD_SECONDS)
+                await asyncio.wait_for(work(), HELD_SECONDS)
                 break
             except TimeoutError:
                 self._source.hold()
@@ -178,8 +203,6 @@ class Pipeline:
                 with contextlib.suppress(KafkaError):
                     await self._source.poll(0, 1)
                     self._metrics.polls.inc()
-        self._source.release()
-        self._metrics.held.set(0)
 
     async def _write(self, labelled: LabelledBatch) -> None:
         written = await self._writer.write(labelled)
@@ -202,10 +225,11 @@ class Pipeline:
         reasons = [advance.pause_reason for advance in labelled.advances if advance.pause_reason is not None]
         if reasons:
             log.error("partitions are paused", reasons=reasons)
-            self.reset("brake")
+            self.reset("paused")
 
     def _note(self, partition: TopicPartition, offset: int) -> None:
         self.stored[partition] = offset
+        self._positions.starts.stored(partition, offset)
         self._metrics.stored_offset.labels(partition.topic, str(partition.partition)).set(offset)
 
 

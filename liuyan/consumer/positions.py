@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 
 from liuyan.consumer.metrics import ConsumerMetrics
 from liuyan.consumer.source import LogEdges, Source
+from liuyan.consumer.starts import Behind, Starts
 from liuyan.consumer.topics import Topics
 from liuyan.store.batch import Advance, Batch, PartitionKey, PartitionState
 from liuyan.store.store import Store
@@ -70,6 +71,7 @@ class Positions:
         self._store = store
         self._source = source
         self._topics = topics
+        self.starts = Starts(store)
         self._group = group
         self._model = model
         self._metrics = metrics
@@ -89,17 +91,25 @@ class Positions:
         edges = await self._source.edges(partitions)
         states = await self._states(partitions, edges)
         running: dict[TopicPartition, int] = {}
+        stopped: dict[TopicPartition, str] = {}
+        behind: dict[TopicPartition, Behind] = {}
         for partition, state in states.items():
-            offset = await self._settle(partition, state, edges[partition])
-            if offset is not None:
-                running[partition] = offset
+            match await self._settle(partition, state, edges[partition]):
+                case int(offset):
+                    running[partition] = offset
+                    if offset == state.next_offset < edges[partition].end:
+                        behind[partition] = Behind(state, edges[partition].end)
+                case str(reason):
+                    stopped[partition] = reason
+        admitted = await self.starts.admit(behind, self._source.sought)
+        for partition in behind.keys() - admitted:
+            del running[partition]
         if epoch != self._source.epoch:
             return {}
-        for partition in partitions:
-            if partition in running:
-                self._source.seek(partition, running[partition])
-            elif partition not in self._beyond_end:
-                self._source.stop_partition(partition)
+        for partition, offset in running.items():
+            self._source.seek(partition, offset)
+        for partition, reason in stopped.items():
+            self._source.stop_partition(partition, reason)
         return running
 
     async def changed_ids(self, names: Sequence[str]) -> bool:
@@ -125,10 +135,13 @@ class Positions:
             states[partition] = state
         return states
 
-    async def _settle(self, partition: TopicPartition, state: PartitionState, edges: LogEdges) -> int | None:
-        """Carry a decision out; the offset to read from, or None when the partition stands still."""
+    async def _settle(self, partition: TopicPartition, state: PartitionState, edges: LogEdges) -> int | str | None:
+        """Carry a decision out; the offset to read from, why the partition is paused, or None to decide later."""
         labels = (partition.topic, str(partition.partition))
         decision = where_to_begin(state, edges, self._ids.get(partition.topic))
+        if isinstance(decision, Run) and state.next_offset < edges.end:
+            too_many = self.starts.too_many(state)
+            decision = decision if too_many is None else Stop(too_many, stored=False)
         beyond_end = state.next_offset > edges.end and isinstance(decision, Stop) and not decision.stored
         if beyond_end and self._beyond_end.setdefault(partition, 0) < 3:
             # A broker that has just come back may tell an old end for a moment: believe it the third time.
@@ -146,7 +159,7 @@ class Positions:
                 if not stored:
                     await self._store.pause(state.partition, reason)
                 log.error("partition stands still", topic=labels[0], partition=labels[1], reason=reason)
-                return None
+                return reason
 
     async def _jump(self, state: PartitionState, offset: int, lost: int) -> None:
         advance = Advance(state.partition, expected=state.next_offset, next_offset=offset, records_lost=lost)

@@ -20,7 +20,7 @@ from liuyan.consumer.outbox import Outbox
 from liuyan.consumer.pipeline import Pipeline
 from liuyan.consumer.positions import Positions
 from liuyan.consumer.source import Source
-from liuyan.consumer.topics import Topics
+from liuyan.consumer.topics import BrokerError, Topics
 from liuyan.consumer.watch import ModelChangedError, Watch
 from liuyan.consumer.worker import PreparedRecord, Worker
 from liuyan.consumer.writer import Writer
@@ -167,7 +167,7 @@ class _Running:
             count_rebalance=metrics.rebalances.inc,
             session_timeout_seconds=settings.session_timeout_seconds,
         )
-        positions = Positions(
+        self._positions = positions = Positions(
             store, self._source, topics, group=identity.group, model=identity.model.number, metrics=metrics
         )
         batcher = Batcher[PreparedRecord](
@@ -215,7 +215,13 @@ class _Running:
                 model = self._identity.model.sha256[:12]
                 log.info("consuming", topics=self._names, group=self._identity.group, model=model, health=address)
                 begun.set()
-                await self._work(stop)
+                try:
+                    await self._work(stop)
+                except (BrokerError, ModelChangedError):
+                    await self._take_back_starts()
+                    raise
+                # Any other error may come from a record: it counts as a crash.
+                await self._take_back_starts()
         finally:
             await self._leave()
 
@@ -258,6 +264,11 @@ class _Running:
         """Before partitions are given up: let the batch that is being written end."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._pipeline.idle.wait(), SETTLE_SECONDS)
+        await self._take_back_starts()
+
+    async def _take_back_starts(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._positions.starts.leave(), LEAVE_SECONDS)
 
     async def _leave(self) -> None:
         """Commit for lag tools, leave the group. aiokafka's stop may be cancelled from within: it has left then too."""

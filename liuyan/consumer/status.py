@@ -1,5 +1,6 @@
 """`liuyan consumer status`: how far the database is in each partition, and how far Kafka."""
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,17 +10,20 @@ from aiokafka.errors import KafkaError
 
 from liuyan.consumer.connection import Connection
 from liuyan.consumer.topics import BrokerError, Topics
+from liuyan.consumer.unreadable import UNREADABLE, broker_fault
 from liuyan.store.batch import PartitionState
 from liuyan.store.store import Store
 
 WAIT_FOR_RECORDS_SECONDS = 3.0
+POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
     """One partition: offsets, records not stored yet, and the age in seconds of the first of them.
 
-    ``stored`` and ``lag`` are None while no consumer has begun; ``lag_seconds`` is None when it cannot be told.
+    ``stored`` and ``lag`` are None while no consumer has begun; ``lag_seconds`` is None when it is unknown, as when the
+    first of those records cannot be read.
     """
 
     topic: str
@@ -39,13 +43,17 @@ async def read_status(store: Store, connection: Connection, group: str, topics: 
     counts = {topic: await Topics(connection).partitions(topic) for topic in topics}
     partitions = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
     consumer = AIOKafkaConsumer(
-        **connection.aiokafka(), isolation_level="read_committed", auto_offset_reset="earliest", group_id=None
+        **connection.aiokafka(),
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        group_id=None,
+        max_partition_fetch_bytes=1,  # Kafka returns the first records all the same, and no more are needed.
     )
     try:
         await consumer.start()
         return await _read(consumer, partitions, stored)
     except KafkaError as error:
-        raise BrokerError(f"Kafka at {connection.bootstrap} does not answer ({error}): is it running?") from None
+        raise BrokerError(broker_fault(connection.bootstrap, error)) from None
     finally:
         await consumer.stop()
 
@@ -88,12 +96,21 @@ async def _ages(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int
     for partition, offset in offsets.items():
         consumer.seek(partition, offset)
     ages: dict[TopicPartition, float] = {}
+    missing = list(offsets)
     deadline = time.monotonic() + WAIT_FOR_RECORDS_SECONDS
-    while len(ages) < len(offsets) and time.monotonic() < deadline:
-        # One record of each partition is enough: ask only for those that have not answered.
-        missing = [partition for partition in offsets if partition not in ages]
-        for partition, records in (await consumer.getmany(*missing, timeout_ms=200)).items():
-            ages[partition] = max(0.0, time.time() - records[0].timestamp / 1000)
+    while missing and time.monotonic() < deadline:
+        for partition in tuple(missing):
+            # Alone and one record: an error then belongs to this partition and hides no other's record.
+            try:
+                fetched = await consumer.getmany(partition, timeout_ms=0, max_records=1)
+            except UNREADABLE:
+                missing.remove(partition)
+                continue
+            for record in fetched.get(partition, ()):
+                ages[partition] = max(0.0, time.time() - record.timestamp / 1000)
+                missing.remove(partition)
+        if missing:
+            await asyncio.sleep(POLL_SECONDS)
     return ages
 
 

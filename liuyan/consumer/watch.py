@@ -166,9 +166,13 @@ class Watch:
     async def ready(self) -> Sequence[Check]:
         """/readyz: database and Kafka answer now, and every assigned partition is read."""
         assigned, waiting = self._source.assigned, self._source.assigned - self._source.sought
-        stopped = sorted(f"{tp.topic} {tp.partition}" for tp in self._source.stopped)
+        stopped = sorted(f"{tp.topic} {tp.partition} ({why})" for tp, why in self._source.stopped.items())
+        database, kafka = await asyncio.gather(self._database.check(), self._kafka.check())
+        if self._pipeline.read_error is not None:
+            kafka = Check("kafka", False, f"Records cannot be read: {self._pipeline.read_error}.")
         return [
-            *await asyncio.gather(self._database.check(), self._kafka.check()),
+            database,
+            kafka,
             Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions taken up."),
             Check("partitions", not stopped, f"Paused: {', '.join(stopped)}." if stopped else "None is paused."),
         ]
@@ -179,7 +183,7 @@ class Watch:
         states = await self._store.positions(self._group, self._topics)
         self._pipeline.progress.rows_are(states, self._source.assigned, time.monotonic())
         settled = idle and self._pipeline.idle.is_set() and writes == self._pipeline.writes
-        for partition in self._source.sought:
+        for partition in self._source.sought - self._source.unreadable:
             state = states.get((partition.topic, partition.partition))
             if state is None:
                 continue

@@ -160,7 +160,7 @@ class Worker:
                 PartitionKey(self._group, partition.topic, partition.partition),
                 expected=span.begin,
                 next_offset=span.end,
-                pause_reason=self._brake.watch(partition, poison[partition]),
+                pause_reason=closed.pauses.get(partition) or self._brake.watch(partition, poison[partition]),
             )
             for partition, span in closed.spans.items()
         ]

@@ -96,7 +96,9 @@ class Writer:
                 if not self._wanted(epoch):
                     return None
                 self._metrics.write_retries.inc()
-                log.warning("the database does not take it now, trying again", error=str(error), seconds=wait)
+                log.warning(
+                    "the database does not take it now, trying again", error=str(error), seconds=wait, repeats=True
+                )
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 

@@ -130,7 +130,10 @@ class BatchOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """A row of ``partitions``: the position that the database holds. ``paused_reason`` None means that it runs."""
+    """A row of ``partitions``: the position that the database holds. ``paused_reason`` None means that it runs.
+
+    ``starts`` counts the consumers that began to read at ``started_offset`` and did not leave cleanly.
+    """
 
     partition: PartitionKey
     next_offset: int
@@ -139,6 +142,13 @@ class PartitionState:
     paused_reason: str | None
     paused_at: datetime | None
     updated_at: datetime
+    started_offset: int | None = None
+    starts: int = 0
+
+    @property
+    def failed_starts(self) -> int:
+        """Consumers that began at the stored offset and neither moved it nor left cleanly."""
+        return self.starts if self.started_offset == self.next_offset else 0
 
 
 @dataclass(frozen=True, slots=True)

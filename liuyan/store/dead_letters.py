@@ -9,6 +9,9 @@ from liuyan.store.batch import Arrival, DeadLetter, Tombstone
 
 # What is kept of a key, of a value and of the headers when a letter is truncated: enough to see what it was.
 TRUNCATED_BYTES = 4_096
+# A larger key or value, as decompression can make of a small record, is always truncated: its copies in the statement
+# would take many times its size, and the database may refuse it.
+WHOLE_BYTES = 2 * 1024 * 1024
 DETAIL_CHARACTERS = 1_000
 REASON_CHARACTERS = 64
 
@@ -39,6 +42,8 @@ def surviving(records: Iterable[Arrival | Tombstone | DeadLetter]) -> list[DeadL
 
 def letter_row(letter: DeadLetter, truncate: bool) -> list[object]:
     """The letter's row, with the fields of bulk.LETTER_COLUMNS in their order."""
+    size = sum(len(part or b"") for part in (letter.key, letter.value, *(value for _, value in letter.headers)))
+    truncate = truncate or size > WHOLE_BYTES
     headers = write_headers(letter.headers)
     cut = TRUNCATED_BYTES if truncate else None
     if truncate and len(headers) > TRUNCATED_BYTES:

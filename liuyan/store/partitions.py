@@ -23,6 +23,8 @@ COLUMNS = select(
     partitions.c.paused_reason,
     partitions.c.paused_at,
     partitions.c.updated_at,
+    partitions.c.started_offset,
+    partitions.c.starts,
 )
 
 
@@ -88,10 +90,29 @@ async def pause(session: WriteSession, key: PartitionKey, reason: str) -> None:
 
 
 async def resume(session: WriteSession, key: PartitionKey) -> None:
-    """Release a pause. Raises StoreError without a row."""
+    """Release a pause and forget the starts. Raises StoreError without a row."""
     await read_state(session.connection, key)
+    released: dict[str, object] = {"paused_reason": None, "paused_at": None, "started_offset": None, "starts": 0}
     await session.connection.execute(
-        update(partitions).where(*_is(key)).values(paused_reason=None, paused_at=None, updated_at=datetime.now(UTC))
+        update(partitions).where(*_is(key)).values(**released, updated_at=datetime.now(UTC))
+    )
+
+
+async def count_start(session: WriteSession, state: PartitionState) -> None:
+    """Count a consumer that begins to read at the stored offset; nothing when the offset has moved meanwhile."""
+    await session.connection.execute(
+        update(partitions)
+        .where(*_is(state.partition), partitions.c.next_offset == state.next_offset)
+        .values(started_offset=state.next_offset, starts=state.failed_starts + 1)
+    )
+
+
+async def take_back_start(session: WriteSession, key: PartitionKey, offset: int) -> None:
+    """A consumer that began at ``offset`` leaves cleanly; nothing when another one has begun elsewhere since."""
+    await session.connection.execute(
+        update(partitions)
+        .where(*_is(key), partitions.c.started_offset == offset, partitions.c.starts > 0)
+        .values(starts=partitions.c.starts - 1)
     )
 
 

@@ -1,6 +1,6 @@
 """The store: one object that holds the connections, with every verb that the consumer and the api need."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -132,6 +132,18 @@ class Store:
         """Release a paused partition. Raises StoreError without a row."""
         async with self.writing() as session:
             await partitions.resume(session, partition)
+
+    async def count_starts(self, states: Sequence[PartitionState]) -> None:
+        """Count a consumer that begins to read these partitions at their stored offsets."""
+        async with self.writing() as session:
+            for state in states:
+                await partitions.count_start(session, state)
+
+    async def take_back_starts(self, offsets: Mapping[PartitionKey, int]) -> None:
+        """A consumer that began at these offsets leaves cleanly."""
+        async with self.writing() as session:
+            for key, offset in offsets.items():
+                await partitions.take_back_start(session, key, offset)
 
     async def count_partitions(self) -> tuple[int, int]:
         """How many partitions have a row, of all groups, and how many of them are paused."""

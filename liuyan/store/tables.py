@@ -285,6 +285,9 @@ partitions = Table(
     Column("paused_reason", ExactString(1000)),
     Column("paused_at", UtcDateTime),
     Column("updated_at", UtcDateTime, nullable=False),
+    # Consumers that began to read at `started_offset` and have not left cleanly since: many of them crash there.
+    Column("started_offset", BigInteger),
+    Column("starts", Integer, nullable=False, server_default="0"),
 )
 
 erasures = Table(

@@ -15,7 +15,7 @@ from typing import Any, cast
 from unittest.mock import patch
 
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaConnectionError
+from aiokafka.errors import IllegalStateError, KafkaConnectionError, UnsupportedCodecError
 
 from liuyan.consumer.batcher import Batcher, Limits
 from liuyan.consumer.brake import PoisonBrake
@@ -78,9 +78,10 @@ class Answer(StrEnum):
 
 @dataclass
 class Log:
-    """Partition number -> what it holds, by offset."""
+    """Partition number -> what it holds, by offset; ``unreadable`` are places that cannot be decoded."""
 
     partitions: dict[int, list[Entry]]
+    unreadable: set[tuple[int, int]] = field(default_factory=set)
 
     def given_out(self, partition: int, begin: int, end: int) -> list[int]:
         """Offsets of the records in a span."""
@@ -130,14 +131,16 @@ class Member:
         self._own([partition])
         return self._position[partition]
 
-    async def getmany(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, list[ConsumerRecord]]:
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int, max_records: int = 500
+    ) -> Mapping[TopicPartition, list[ConsumerRecord]]:
         deadline = self._loop.now + timeout_ms / 1000
         await asyncio.sleep(0.001)  # A clock that only jumps would else stand still while somebody polls.
         while True:
             if self.failures:
                 self.failures -= 1
                 raise KafkaConnectionError("cut")
-            fetched = self._fetch(max_records)
+            fetched = self._fetch(set(partitions) or self._assigned, max_records)
             if fetched or self._loop.now >= deadline:
                 return fetched
             await asyncio.sleep(min(0.2, deadline - self._loop.now))
@@ -153,12 +156,17 @@ class Member:
         if not self._assigned.issuperset(partitions):
             raise IllegalStateError("not assigned")
 
-    def _fetch(self, max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """At most ``most`` offsets of each partition; a position may move without a record."""
+    def _fetch(self, wanted: set[TopicPartition], max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """At most ``most`` offsets of each partition; a position may move without a record.
+
+        As in aiokafka, an error drops the records that were taken from other partitions, whose positions have moved.
+        """
         fetched: dict[TopicPartition, list[ConsumerRecord]] = {}
-        for partition in sorted(self._assigned - self._paused):
+        for partition in sorted(wanted & self._assigned - self._paused):
             begin = self._position[partition]
             end = min(len(self._log.partitions[partition.partition]), begin + min(self.most, max_records))
+            if any((partition.partition, offset) in self._log.unreadable for offset in range(begin, end)):
+                raise UnsupportedCodecError("Libraries for lz4 compression codec not found")
             self._position[partition] = end
             records = [
                 self._record(partition, offset) for offset in self._log.given_out(partition.partition, begin, end)
@@ -185,6 +193,7 @@ class Database:
     offsets: dict[int, int] = field(default_factory=dict)
     answers: deque[tuple[Answer, float]] = field(default_factory=deque)
     away: int = 0
+    paused: dict[int, str] = field(default_factory=dict)
     stored: list[tuple[int, int]] = field(default_factory=list)
 
     async def write_batch(self, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
@@ -205,6 +214,8 @@ class Database:
         self._check(batch)
         self.offsets |= {advance.partition.partition: advance.next_offset for advance in batch.advances}
         self.stored += map(_place, batch.records)
+        reasons = {one.partition.partition: one.pause_reason for one in batch.advances}
+        self.paused |= {number: reason for number, reason in reasons.items() if reason is not None}
         if answer is Answer.LOST_AFTER:
             await asyncio.sleep(seconds)
             raise CommitUnknownError("lost")
@@ -221,6 +232,9 @@ class Database:
         self.offsets.setdefault(partition.partition, start)
         return self._state(partition.partition)
 
+    async def count_starts(self, states: Sequence[PartitionState]) -> None:
+        """Crashes of these tests are not counted: they would pause a partition."""
+
     def everything_once(self) -> bool:
         """Whether each record of the log is stored, in order, and the offsets stand at its end."""
         return all(
@@ -231,7 +245,7 @@ class Database:
 
     def _state(self, number: int) -> PartitionState:
         key = PartitionKey("group", TOPIC, number)
-        return PartitionState(key, self.offsets[number], "id", 0, None, None, datetime.now(UTC))
+        return PartitionState(key, self.offsets[number], "id", 0, self.paused.get(number), None, datetime.now(UTC))
 
     def _check(self, batch: Batch) -> None:
         places = [_place(record) for record in batch.records]

@@ -69,6 +69,20 @@ def test_the_next_batch_begins_where_the_one_before_ends() -> None:
     assert batcher.close(epoch=1).spans == {FIRST: Span(15, 16)}
 
 
+def test_a_pause_closes_the_batch_at_once_at_the_end_of_what_was_read() -> None:
+    batcher = begun()
+    batcher.add([Item()], {FIRST: 11, SECOND: 20}, now=0)
+    assert not batcher.due(0)
+    batcher.pause(FIRST, "cannot be read", now=0)
+    batcher.pause(SECOND, "nor this", now=0)
+    assert batcher.due(0)
+    closed = batcher.close(epoch=1)
+    assert closed.spans == {FIRST: Span(10, 11), SECOND: Span(20, 20)}
+    assert closed.pauses == {FIRST: "cannot be read", SECOND: "nor this"}
+    assert not batcher.due(0)
+    assert batcher.close(epoch=1).pauses == {}
+
+
 def test_what_cannot_be_is_refused() -> None:
     batcher = begun()
     with pytest.raises(ValueError, match="moved back"):

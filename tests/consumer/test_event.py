@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from liuyan.consumer.event import CommentEvent, Erasure, Reason, Rejection, parse
+from liuyan.consumer.event import MAXIMUM_VALUE_BYTES, CommentEvent, Erasure, Reason, Rejection, parse
 
 EVENT: dict[str, Any] = {
     "platform": "forum",
@@ -88,6 +88,7 @@ def test_a_plain_event_is_read() -> None:
         pytest.param(encoded(created_at=1_769_818_500), Reason.INVALID_FIELD, id="a Unix time"),
         pytest.param(encoded(edited_at="2026-01-31T08:14:59+08:00"), Reason.EDITED_BEFORE_CREATED, id="edited before"),
         pytest.param(encoded(edited_at="2026-02-01T01:00:01Z"), Reason.FROM_THE_FUTURE, id="more than a day ahead"),
+        pytest.param(encoded(extra="x" * MAXIMUM_VALUE_BYTES), Reason.TOO_LARGE, id="an unknown field of over 1 MiB"),
         pytest.param(encoded(id="post:2"), Reason.KEY_CONTRADICTS_VALUE, id="key contradicts"),
     ],
 )

@@ -64,6 +64,9 @@ class Rebalancing:
         self.epoch += self._rebalance
         return {("comments", 3): STATE}
 
+    async def count_starts(self, states: Sequence[PartitionState]) -> None:
+        self.counted = list(states)
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self.seeks.append(offset)
 

@@ -40,9 +40,18 @@ class Secured:
         return Connection(broker.sasl_ssl, "sasl_ssl", "SCRAM-SHA-512", name, PASSWORDS[name], broker.authority.file)
 
     def allow(self, principal: str, kind: ResourceType, name: str, *operations: AclOperation) -> None:
+        self._add(AclPermissionType.ALLOW, principal, kind, name, *operations)
+
+    def deny(self, principal: str, topic: str, *operations: AclOperation) -> None:
+        """A denial wins over whatever is allowed."""
+        self._add(AclPermissionType.DENY, principal, ResourceType.TOPIC, topic, *operations)
+
+    def _add(
+        self, permission: AclPermissionType, principal: str, kind: ResourceType, name: str, *operations: AclOperation
+    ) -> None:
         administrator = AdminClient({"bootstrap.servers": self.broker.bootstrap})
         bindings = [
-            AclBinding(kind, name, ResourcePatternType.LITERAL, principal, "*", operation, AclPermissionType.ALLOW)
+            AclBinding(kind, name, ResourcePatternType.LITERAL, principal, "*", operation, permission)
             for operation in operations
         ]
         for future in administrator.create_acls(bindings).values():
@@ -177,3 +186,21 @@ def test_a_connection_keeps_its_password_to_itself() -> None:
     assert "secret" not in repr(connection)
     with pytest.raises(SettingsError, match="set LIUYAN_KAFKA_SASL_USERNAME and"):
         Connection("host:1", "sasl_plaintext", username="u").aiokafka()
+
+
+async def test_a_topic_that_may_not_be_read_any_more_stops_alone(installation: Installation, secured: Secured) -> None:
+    ours = installation
+    desk = f"{ours.topic}-desk"
+    with ours.consumer() as consumer:
+        await publish(secured.user("forum"), ours.topic, "forum")
+        await publish(secured.user("desk"), desk, "desk")
+        stored(ours, 2, consumer)
+        secured.deny("User:consumer", desk, AclOperation.READ)
+        ours.wait_for(lambda: f"{desk} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=60, process=consumer)
+        await publish(secured.user("forum"), ours.topic, "forum")
+        ours.wait_for(lambda: ours.stored() == 3, seconds=60, process=consumer)
+        [(topic, reason)] = ours.query("SELECT topic, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
+        assert topic == desk
+        assert f"allow READ to our user, then `liuyan consumer resume {desk} 0`" in reason
+        done = ours.run("consumer", "status")
+        assert done.returncode == 0, done.stderr

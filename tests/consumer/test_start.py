@@ -1,12 +1,16 @@
 """What is not there at the start is one clear line and a non-zero exit."""
 
+import secrets
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 from sqlalchemy import make_url
 
+from liuyan.consumer.event import MAXIMUM_VALUE_BYTES
 from liuyan.local_stack.certificates import Authority
 from liuyan.model.artifact import SHIPPED, read_artifact, write_artifact
 from tests.harness import Installation, free_port
@@ -116,3 +120,15 @@ def test_a_port_in_use_is_told_before_the_model_is_loaded(installation: Installa
         installation.wait_for(lambda: "consuming" in consumer.output(), seconds=30, process=consumer)
         line = one_line(installation, "--model", str(tmp_path / "none"), LIUYAN_CONSUMER_ADDRESS=f"127.0.0.1:{port}")
         assert str(port) in line
+
+
+async def test_the_topic_that_is_made_takes_the_largest_event_and_no_larger_batch(kafka: str, tmp_path: Path) -> None:
+    ours = Installation(
+        kafka, f"made-{secrets.token_hex(4)}", f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path
+    )
+    done = ours.run("consumer", "create-topic", "--partitions", "1")
+    assert done.returncode == 0, done.stderr
+    async with AIOKafkaProducer(bootstrap_servers=kafka, max_request_size=4_000_000) as producer:
+        await producer.send_and_wait(ours.topic, b"x" * MAXIMUM_VALUE_BYTES, key=b"k" * 161)
+        with pytest.raises(MessageSizeTooLargeError):
+            await producer.send_and_wait(ours.topic, b"x" * (MAXIMUM_VALUE_BYTES + 70_000))

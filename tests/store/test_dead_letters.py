@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select, text
 
 from liuyan.store.batch import BatchOutcome
-from liuyan.store.dead_letters import TRUNCATED_BYTES, read_headers, write_headers
+from liuyan.store.dead_letters import TRUNCATED_BYTES, WHOLE_BYTES, read_headers, write_headers
 from liuyan.store.errors import PermanentStoreError
 from liuyan.store.tables import dead_letters
 from tests.store.conftest import ready_store
@@ -33,6 +33,16 @@ async def test_a_letter_is_kept_whole(feed: Feed) -> None:
     assert (first.record_timestamp, first.reason, first.detail) == (1_769_898_600_000, "json", "It is not JSON.")
     assert not first.truncated
     assert rows[1].key_digest is None
+
+
+async def test_what_expanded_to_many_megabytes_is_truncated_at_once(feed: Feed) -> None:
+    await feed.send(dead_letter(0, b"forum:1", b"x" * (WHOLE_BYTES + 1)), dead_letter(1, b"forum:2", b"small"))
+    async with feed.store.reading() as connection:
+        rows = (await connection.execute(select(dead_letters).order_by(dead_letters.c.offset))).all()
+    assert [(len(row.value), row.value_bytes, row.truncated) for row in rows] == [
+        (TRUNCATED_BYTES, WHOLE_BYTES + 1, True),
+        (5, 5, False),
+    ]
 
 
 async def test_a_megabyte_of_any_bytes_is_kept(feed: Feed) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from liuyan.store.batch import Advance, Batch, PartitionKey
+from liuyan.store.batch import Advance, Batch, PartitionKey, PartitionState
 from liuyan.store.check import recount
 from liuyan.store.errors import FencedError, StoreError
 from liuyan.store.store import Store
@@ -110,3 +110,26 @@ async def test_a_partition_never_read_cannot_be_paused(store: Store) -> None:
     for act in (store.pause(PARTITION, "why"), store.resume(PARTITION)):
         with pytest.raises(StoreError, match="has not read it yet"):
             await act
+
+
+async def test_starts_are_counted_at_one_offset_and_taken_back(feed: Feed) -> None:
+    async def state() -> PartitionState:
+        return (await feed.store.positions(PARTITION.group, [PARTITION.topic]))[PARTITION.topic, PARTITION.partition]
+
+    assert (await state()).failed_starts == 0
+    for expected in (1, 2, 3):
+        await feed.store.count_starts([await state()])
+        assert (await state()).failed_starts == expected
+    await feed.store.take_back_starts({PARTITION: 0})
+    assert (await state()).failed_starts == 2
+    await feed.store.take_back_starts({PARTITION: 7})
+    assert (await state()).failed_starts == 2
+    before = await state()
+    await feed.send(arrival("1"))
+    assert (await state()).failed_starts == 0, "a batch that moved the offset needs no statement to clear the count"
+    await feed.store.count_starts([before])
+    assert (await state()).failed_starts == 0, "a start at an offset that has moved meanwhile is not counted"
+    await feed.store.count_starts([await state()])
+    assert (await state()).failed_starts == 1
+    await feed.store.resume(PARTITION)
+    assert (await state()).failed_starts == 0

@@ -19,6 +19,7 @@ REASON_WORDS: dict[str, str] = {
     "invalid_key": lazy_gettext("The key is not platform:id"),
     "key_contradicts_value": lazy_gettext("Key and value name different comments"),
     "platform_not_allowed": lazy_gettext("The platform may not publish to this topic"),
+    "too_large": lazy_gettext("The record is too large"),
     "refused_by_database": lazy_gettext("The database refused it"),
 }
 

@@ -8,7 +8,7 @@ from alembic import op
 from liuyan.store.types import UtcDateTime
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 users = sa.table("users", sa.column("number"), sa.column("role"), sa.column("state"))
 tokens = sa.table("api_tokens", sa.column("user_number"), sa.column("role"), sa.column("revoked_at", UtcDateTime))

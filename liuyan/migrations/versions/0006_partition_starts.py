@@ -1,0 +1,13 @@
+"""How often a partition was started at one offset without progress."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Add the columns; every partition begins with no start counted."""
+    op.add_column("partitions", sa.Column("started_offset", sa.BigInteger))
+    op.add_column("partitions", sa.Column("starts", sa.Integer, nullable=False, server_default="0"))

@@ -1,0 +1,129 @@
+"""Crash loops: a partition at which consumers end again and again is paused, and no healthy one is."""
+
+import json
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pymysql
+import pytest
+from aiokafka import TopicPartition
+
+from liuyan.consumer.starts import MOST_STARTS, SUSPICIOUS_STARTS, Behind, Starts
+from liuyan.store.batch import PartitionKey
+from liuyan.store.store import Store
+from tests.harness import Installation, Process, comment, get
+from tests.store.conftest import ready_store
+
+FIRST, SECOND = TopicPartition("comments", 0), TopicPartition("comments", 1)
+PATIENCE = 120
+NONE: frozenset[TopicPartition] = frozenset()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    """Two partitions at offset 10."""
+    async with await ready_store(f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}") as store:
+        for partition in (FIRST, SECOND):
+            await store.begin_partition(PartitionKey("group", *partition), 10, None)
+        yield store
+
+
+async def behind(store: Store) -> dict[TopicPartition, Behind]:
+    states = await store.positions("group", ["comments"])
+    return {TopicPartition(*key): Behind(state, end=100) for key, state in states.items()}
+
+
+async def test_a_consumer_counts_its_start_once_and_takes_it_back(store: Store) -> None:
+    for _ in range(MOST_STARTS + 2):
+        starts = Starts(store)
+        for _ in range(3):  # Positions are read again after every reset.
+            assert await starts.admit(await behind(store), NONE) == {FIRST, SECOND}
+        assert (await behind(store))[FIRST].state.failed_starts == 1
+        await starts.leave()
+        assert (await behind(store))[FIRST].state.failed_starts == 0
+
+
+async def test_crashes_at_one_offset_are_too_many(store: Store) -> None:
+    for crash in range(MOST_STARTS):
+        starts, waiting = Starts(store), await behind(store)
+        assert starts.too_many(waiting[FIRST].state) is None, crash
+        assert FIRST in await starts.admit({FIRST: waiting[FIRST]}, NONE)
+        assert starts.too_many((await behind(store))[FIRST].state) is None, "its own start is no crash"
+    state = (await behind(store))[FIRST].state
+    reason = Starts(store).too_many(state)
+    assert reason is not None
+    assert "liuyan consumer seek comments 0 --to 11" in reason
+    assert "liuyan consumer resume comments 0" in reason
+    await store.resume(state.partition)
+    assert Starts(store).too_many((await behind(store))[FIRST].state) is None
+
+
+async def test_suspicious_partitions_are_tried_one_at_a_time(store: Store) -> None:
+    for _ in range(SUSPICIOUS_STARTS):
+        assert await Starts(store).admit(await behind(store), NONE) == {FIRST, SECOND}
+    starts = Starts(store)
+    assert await starts.admit(await behind(store), NONE) == {FIRST}
+    assert starts.on_trial
+    waiting = {SECOND: (await behind(store))[SECOND]}
+    assert await starts.admit(waiting, frozenset({FIRST})) == set()
+    starts.stored(SECOND, 100)
+    starts.stored(FIRST, 99)
+    assert starts.on_trial
+    starts.stored(FIRST, 100)
+    assert not starts.on_trial
+    assert await starts.admit(waiting, frozenset({FIRST})) == {SECOND}
+    # The partition that was not read is not blamed for a crash of the one that was.
+    assert (await behind(store))[SECOND].state.failed_starts == SUSPICIOUS_STARTS + 1
+
+
+@pytest.mark.minutes
+@pytest.mark.timeout(900)
+async def test_consumers_killed_at_one_offset_pause_it_and_restarts_do_not(
+    kafka: str, topic: str, database_url: str, tmp_path: Path
+) -> None:
+    ours = Installation(kafka, topic, database_url, tmp_path)
+    ours.migrate()
+    await ours.create_topic(partitions=2)
+    await ours.publish(comment(n, "很好", minutes=n) for n in range(40))
+    # While a lock keeps consumers from storing anything, one that is stopped is no crash and one that is killed is.
+    with pymysql.connect(**ours.address()) as blocker:
+        blocker.cursor().execute("LOCK TABLES comments READ")
+        with ours.consumer() as consumer:
+            started(ours, [1, 1], consumer)
+            consumer.send(signal.SIGTERM)
+            assert consumer.wait(60) == 0
+        assert starts(ours) == [0, 0]
+        for kill in range(1, MOST_STARTS + 1):
+            with ours.consumer() as consumer:
+                # Once both are suspicious, only the first is read, and blamed.
+                started(ours, [kill, min(kill, SUSPICIOUS_STARTS)], consumer)
+                consumer.kill()
+    with ours.consumer() as consumer:
+        ours.wait_for(lambda: len(paused(ours)) == 1 and ours.stored() > 0, seconds=PATIENCE, process=consumer)
+        [(number, reason)] = paused(ours)
+        assert number == 0
+        assert f"liuyan consumer seek {topic} 0 --to 1" in reason
+        ours.wait_for(lambda: reason in get(f"{consumer.health()}/readyz")[1], seconds=PATIENCE, process=consumer)
+        assert get(f"{consumer.health()}/readyz")[0] == 503
+        shown = ours.run("consumer", "status", "--json").stdout.splitlines()
+        assert [json.loads(line)["paused"] for line in shown] == [reason, None]
+        assert ours.run("consumer", "resume", topic, "0").returncode == 0
+        ours.wait_for(lambda: ours.stored() == 40, seconds=PATIENCE, process=consumer)
+        ours.wait_for(lambda: get(f"{consumer.health()}/readyz")[0] == 200, seconds=PATIENCE, process=consumer)
+    assert ours.comments() == 40
+    assert ours.counts_that_differ() == []
+
+
+def starts(ours: Installation) -> list[int]:
+    counted = "CASE WHEN started_offset = next_offset THEN starts ELSE 0 END"
+    return [int(n) for (n,) in ours.query(f"SELECT {counted} FROM partitions ORDER BY `partition`")]
+
+
+def started(ours: Installation, counts: list[int], consumer: Process) -> None:
+    ours.wait_for(lambda: starts(ours) == counts, seconds=PATIENCE, process=consumer)
+
+
+def paused(ours: Installation) -> list[tuple[int, str]]:
+    rows = ours.query("SELECT `partition`, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
+    return [(int(number), str(reason)) for number, reason in rows]

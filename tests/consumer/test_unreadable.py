@@ -1,0 +1,198 @@
+"""Every codec of Kafka is read, and a record that cannot be read stops its own partition and no other."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from liuyan.consumer.batcher import Limits
+from liuyan.local_stack.kafka import Kafka
+from tests.consumer.scripted import Consumer, Database, Entry, Log, VirtualTime
+from tests.harness import Installation, comment, get
+
+CODECS = ("gzip", "snappy", "lz4", "zstd")
+BATCH_HEADER = 61
+PATIENCE = 120
+
+
+@pytest.fixture
+def broker() -> Iterator[Kafka]:
+    """A broker whose files a test may change."""
+    # No log is kept in memory only: what is written is on disk when the test looks at the file.
+    with Kafka({"log.flush.interval.messages": "1"}) as kafka:
+        yield kafka
+
+
+async def new(kafka: str, topic: str, database_url: str, folder: Path, **settings: str) -> Installation:
+    ours = Installation(kafka, topic, database_url, folder)
+    ours.migrate()
+    await ours.create_topic(partitions=2, **settings)
+    return ours
+
+
+async def send(ours: Installation, numbers: range, partition: int, codec: str | None = None) -> None:
+    """Publish comments as one batch."""
+    async with AIOKafkaProducer(
+        bootstrap_servers=ours.kafka, compression_type=codec, max_batch_size=500_000
+    ) as producer:
+        batch = producer.create_batch()
+        for number in numbers:
+            record = comment(f"{partition}-{number}", f"第{number}条，很好" * 10)
+            assert batch.append(key=record.key, value=record.value, timestamp=None) is not None
+        await (await producer.send_batch(batch, ours.topic, partition=partition))
+
+
+def stored(ours: Installation) -> dict[int, int]:
+    return {
+        int(number): int(offset) for number, offset in ours.query("SELECT `partition`, next_offset FROM partitions")
+    }
+
+
+def paused(ours: Installation) -> dict[int, str]:
+    rows = ours.query("SELECT `partition`, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
+    return {int(number): str(reason) for number, reason in rows}
+
+
+def flip(broker: Kafka, topic: str, partition: int, offset: int) -> None:
+    """Change one byte of the records of the batch that begins at ``offset``, in the broker's log file."""
+    [segment] = (broker.folder / "data" / f"{topic}-{partition}").glob("*.log")
+    content = bytearray(segment.read_bytes())
+    at = 0
+    while at + BATCH_HEADER < len(content):
+        base, length = struct.unpack_from(">qi", content, at)
+        if base == offset:
+            content[at + 12 + length - 3] ^= 0xFF
+            segment.write_bytes(content)
+            return
+        at += 12 + length
+    raise AssertionError(f"no batch begins at {offset}")
+
+
+def status(ours: Installation) -> dict[int, dict[str, object]]:
+    done = ours.run("consumer", "status", "--json")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    return {line["partition"]: line for line in lines}
+
+
+@pytest.mark.parametrize("side", ["producer", "topic"])
+async def test_every_codec_becomes_rows(kafka: str, topic: str, database_url: str, tmp_path: Path, side: str) -> None:
+    ours = await new(kafka, topic, database_url, tmp_path)
+    expected = 0
+    topics = {codec: f"{topic}-{codec}" for codec in CODECS}
+    for codec, name in topics.items():
+        one = Installation(kafka, name, database_url, tmp_path)
+        settings = {"compression.type": codec} if side == "topic" else {}
+        await one.create_topic(partitions=1, **settings)
+        async with AIOKafkaProducer(
+            bootstrap_servers=kafka, compression_type=codec if side == "producer" else None
+        ) as producer:
+            for number in range(50):
+                record = comment(f"{codec}-{number}", f"第{number}条，很好" * 10)
+                await producer.send(name, record.value, key=record.key)
+            await producer.flush()
+        expected += 50
+    ours.settings["LIUYAN_TOPICS"] = ",".join(topics.values())
+    behind = ours.run("consumer", "status", "--json")
+    with ours.consumer() as consumer:
+        ours.wait_for(lambda: ours.comments() == expected, seconds=PATIENCE, process=consumer)
+        assert get(f"{consumer.health()}/readyz")[0] == 200
+        consumer.send(signal.SIGTERM)
+        assert consumer.wait(20) == 0
+    assert behind.returncode == 0, behind.stderr
+    sought = ours.run("consumer", "seek", topics["lz4"], "0", "--to", "10")
+    assert sought.returncode == 0, sought.stderr
+    ages = {
+        line["topic"]: line for line in map(json.loads, ours.run("consumer", "status", "--json").stdout.splitlines())
+    }
+    assert ages[topics["lz4"]]["lag"] == 40
+    assert isinstance(ages[topics["lz4"]]["lag_seconds"], float)
+
+
+async def test_a_damaged_batch_pauses_its_partition_and_no_record_around_it_is_lost(
+    broker: Kafka, topic: str, database_url: str, tmp_path: Path
+) -> None:
+    ours = await new(broker.bootstrap, topic, database_url, tmp_path)
+    for partition in (0, 1):
+        await send(ours, range(100), partition, "lz4")
+        await send(ours, range(100, 103), partition, "lz4")
+        await send(ours, range(103, 200), partition)
+    flip(broker, topic, 0, 100)
+    with ours.consumer() as consumer:
+        ours.wait_for(lambda: stored(ours).get(1) == 200 and 0 in paused(ours), seconds=PATIENCE, process=consumer)
+        ours.wait_for(lambda: f"{topic} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=10, process=consumer)
+        assert get(f"{consumer.health()}/readyz")[0] == 503
+        await send(ours, range(200, 210), 1)
+        ours.wait_for(lambda: stored(ours) == {0: 100, 1: 210}, seconds=PATIENCE, process=consumer)
+    assert ours.comments() == 310
+    assert "offset 100 cannot be read" in paused(ours)[0]
+    assert f"liuyan consumer seek {topic} 0 --to 103" in paused(ours)[0]
+    assert f"liuyan consumer resume {topic} 0" in paused(ours)[0]
+    now = status(ours)
+    assert (now[0]["lag"], now[0]["lag_seconds"]) == (100, None)
+    assert now[1]["lag"] == 0
+    sought = ours.run("consumer", "seek", topic, "0", "--to", "103")
+    assert sought.returncode == 0, sought.stderr
+    with ours.consumer() as consumer:
+        ours.wait_for(lambda: stored(ours) == {0: 200, 1: 210}, seconds=PATIENCE, process=consumer)
+        ours.wait_for(lambda: get(f"{consumer.health()}/readyz")[0] == 200, seconds=10, process=consumer)
+    assert ours.comments() == 407
+
+
+async def test_a_broker_that_restarts_is_one_line(broker: Kafka, topic: str, database_url: str, tmp_path: Path) -> None:
+    ours = await new(broker.bootstrap, topic, database_url, tmp_path)
+    await ours.publish([comment(1, "很好")])
+    with ours.consumer() as consumer:
+        ours.wait_for(lambda: ours.comments() == 1, seconds=PATIENCE, process=consumer)
+        begun = len(consumer.output())
+        broker.restart()
+        await ours.publish([comment(2, "很好")])
+        ours.wait_for(lambda: ours.comments() == 2, seconds=PATIENCE, process=consumer)
+        lines = [line for line in consumer.output()[begun:].splitlines() if "aiokafka" in line]
+    assert len([line for line in lines if "more like it" not in line]) == 1, lines
+
+
+@pytest.fixture
+def loop() -> Iterator[VirtualTime]:
+    """A clock that jumps, whose patches end with the test."""
+    with contextlib.closing(VirtualTime()) as loop:
+        yield loop
+    patch.stopall()
+
+
+def test_a_codec_that_is_not_installed_stops_its_partition_and_drops_no_record_of_another(loop: VirtualTime) -> None:
+    log = Log({0: [Entry.RECORD] * 20, 1: [Entry.RECORD] * 12}, unreadable={(1, 6)})
+    database = Database(log)
+    consumer = loop.run_until_complete(start(log, database, loop))
+    consumer.member.most = 2  # A poll takes from both.
+    loop.run_until_complete(consumer.member.rebalance([0, 1]))
+    assert consumer.pipeline.read_error is None
+    loop.run_until_complete(asyncio.sleep(20))
+    consumer.check()
+    assert database.offsets == {0: 20, 1: 6}
+    assert database.stored.count((0, 0)) == 1
+    assert sorted(database.stored) == [(0, n) for n in range(20)] + [(1, n) for n in range(6)]
+    assert list(database.paused) == [1]
+    assert "lz4" in database.paused[1]
+    assert "liuyan consumer resume comments 1" in database.paused[1]
+    assert consumer.pipeline.read_error is None, "the partition's row says it now"
+    log.partitions[0] += [Entry.RECORD] * 5
+    loop.run_until_complete(asyncio.sleep(5))
+    assert database.offsets == {0: 25, 1: 6}
+    log.unreadable.clear()
+    database.paused.clear()
+    consumer.pipeline.reset("row_resumed")
+    loop.run_until_complete(asyncio.sleep(5))
+    assert database.everything_once()
+    loop.run_until_complete(consumer.end())
+
+
+async def start(log: Log, database: Database, loop: VirtualTime) -> Consumer:
+    return Consumer(0, log, database, loop, Limits(records=4, padded_tokens=1_000, size=1_000, age_seconds=0.2))

@@ -1,0 +1,94 @@
+"""Of repeated lines the first is written, and then how many more there were; no other line is left out."""
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from liuyan.log import configure_logging
+from liuyan.repeats import MOST_KINDS, RepeatFilter
+
+
+class RetriableError(Exception):
+    """As aiokafka's errors say that a request may be sent again."""
+
+    retriable = True
+
+
+def line(message: object, *arguments: object, name: str = "aiokafka", level: int = logging.ERROR) -> logging.LogRecord:
+    return logging.LogRecord(name, level, __file__, 1, message, arguments, None)
+
+
+@pytest.fixture
+def written() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def repeats(written: list[str]) -> RepeatFilter:
+    return RepeatFilter(lambda record: written.append(record.getMessage()), seconds=3_600)
+
+
+def test_a_server_that_is_away_is_one_line_and_a_count(repeats: RepeatFilter, written: list[str]) -> None:
+    lines = [
+        line("Unable connect to node with id %s: %s", 1, ConnectionRefusedError(111, "refused")),
+        line("Failed fetch messages from %s: %s", 1, RetriableError("closed"), name="aiokafka.consumer.fetcher"),
+        line("Unable to update metadata from %s", [1]),
+        line("Marking the coordinator dead (node %s)for group %s.", 1, "g", level=logging.WARNING),
+    ]
+    passed = [repeats.filter(one) for _ in range(10) for one in lines]
+    assert passed == [True] + [False] * 39
+    repeats.report()
+    assert written == ["Unable connect to node with id 1: [Errno 111] refused (and 39 more like it within 3600 s)"]
+    repeats.report()
+    assert len(written) == 1
+    assert repeats.filter(lines[1]), "after a while without one it is news again"
+
+
+def test_other_errors_of_the_same_library_are_written(repeats: RepeatFilter) -> None:
+    assert repeats.filter(line("Failed fetch messages from %s: %s", 1, RetriableError("closed")))
+    for other in (
+        line("Failed fetch messages from %s: %s", 1, ValueError("unexpected")),
+        line("Topic %s is not authorized for this client", "a"),
+        line("Unexpected error in fetcher routine"),
+        line("Unable connect to node with id %s: %s", 1, OSError(111, "refused"), name="aiomysql"),
+    ):
+        assert repeats.filter(other), other.getMessage()
+        assert not repeats.filter(other), other.getMessage()
+
+
+def test_lines_that_are_not_of_a_retrying_library_are_always_written(repeats: RepeatFilter) -> None:
+    for always in (
+        line("refused", name="uvicorn.error"),
+        line({"event": "the database refuses a record"}, name="liuyan.consumer"),
+        line("joined", level=logging.INFO),
+    ):
+        assert [repeats.filter(always) for _ in range(3)] == [True] * 3
+
+
+def test_more_kinds_than_are_remembered_are_written(repeats: RepeatFilter) -> None:
+    numbers = range(MOST_KINDS + 5)
+    assert all(repeats.filter(line(f"something else, {number}")) for number in numbers)
+    assert [repeats.filter(line(f"something else, {number}")) for number in numbers] == [False] * MOST_KINDS + [
+        True
+    ] * 5
+
+
+def test_our_own_retries_are_written_once_with_each_error(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    try:
+        configure_logging("json", "info")
+        log = structlog.get_logger("liuyan.tests")
+        for error in ("away", "away", "refused", "away"):
+            log.warning("trying again", error=error, repeats=True)
+        [counting] = [one for one in root.handlers[0].filters if isinstance(one, RepeatFilter)]
+        counting.report()
+    finally:
+        root.handlers = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
+    lines = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
+    assert [(one["error"], one.get("more")) for one in lines] == [("away", None), ("refused", None), ("away", 2)]
+    assert all("repeats" not in one for one in lines)
