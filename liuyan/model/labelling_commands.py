@@ -59,7 +59,7 @@ def evaluate(
             probabilities += [one.probability for one in labeller.predict([text for text, _ in chunk])]
             progress("labelling", len(probabilities), comments.layout.rows)
     if skipped := comments.layout.rows - len(positive):
-        write_line(f"{skipped} rows are labelled unclear or spam: skipped", err=True)
+        write_line(f"skipped because they are labelled unclear or spam: {skipped}", err=True)
     if not positive:
         raise UsageError(f"{file} has no row labelled positive or negative: there is nothing to evaluate.")
     scores = score(probabilities, positive)

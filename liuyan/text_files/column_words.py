@@ -57,6 +57,18 @@ def is_known(name: str) -> bool:
     return folded in COMMENT or folded in LABEL or folded in OTHER
 
 
+def is_other(name: str) -> bool:
+    """Whether a name says that there are no comments below it."""
+    folded = fold(name)
+    parts = {part.lower() for part in _PART.findall(name)}
+    return (
+        folded in LABEL
+        or folded in OTHER
+        or bool(parts & ENGLISH_OTHERS)
+        or (_CHINESE.search(name) is not None and any(word in folded for word in CHINESE_OTHERS))
+    )
+
+
 def comment_rank(name: str) -> int | None:
     """How certain a name says that the comments are below it: 0 most; None where it does not."""
     folded = fold(name)

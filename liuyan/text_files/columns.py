@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from liuyan.text_files.column_words import comment_rank, fold, is_known, label_rank
+from liuyan.text_files.column_words import comment_rank, fold, is_known, is_other, label_rank
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.labels import LABELS
 
@@ -139,7 +139,8 @@ def _comments(names: Sequence[str] | None, columns: Sequence[Sequence[str]], lab
             raise _ambiguous((names or ())[place], same)
         best = [other for r, other in texts or ranked if r == rank]
         return max(best, key=lambda other: _worth(columns[other]))
-    places = [place for place in range(len(columns)) if place != label and _may_be_comments(columns[place])]
+    others = {place for place, name in enumerate(names or ()) if is_other(name)} | {label}
+    places = [place for place in range(len(columns)) if place not in others and _may_be_comments(columns[place])]
     if not places and not names and len(columns) == 1:
         return 0
     if not places:

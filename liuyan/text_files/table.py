@@ -49,7 +49,7 @@ class Layout:
         else:
             read = f"field {ascii_or_plain(self.name or '')}" if self.format == "jsonl" else "each line"
         multiline = f", {self.multiline} of them over several lines" if self.multiline else ""
-        return f"{read}, {self.encoding}, {self.rows} rows{multiline}"
+        return f"{read}, {self.encoding}, {self.rows} {'row' if self.rows == 1 else 'rows'}{multiline}"
 
 
 @dataclass(frozen=True, slots=True)

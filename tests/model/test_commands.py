@@ -206,7 +206,7 @@ def test_the_export_of_reviews_is_evaluated(tiny_artifact: Path, tmp_path: Path,
         path.write_text("\r\n".join(lines) + "\r\n", encoding="utf-8-sig")
     arguments = ["evaluate", str(path), "--model", str(tiny_artifact)]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert "2 rows are labelled unclear or spam: skipped" in result.stderr
+    assert "skipped because they are labelled unclear or spam: 2" in result.stderr
     lines = result.stdout.splitlines()
     assert lines[:2] == ["recall of positive 1.0000", "recall of negative -"]
     assert lines[-1] == "accuracy 1.0000 macro_f1 - n 2"

@@ -84,6 +84,8 @@ def test_a_choice_is_followed(wanted: Wanted, texts: list[str]) -> None:
     ("text", "wanted", "sentence"),
     [
         ("a,b\n1,2\n", Wanted(), "No column looks like comments among 'a', 'b'"),
+        ("bucket,platform,label,count\n2026-01-01,forum,positive,12\n", Wanted(), "No column looks like comments"),
+        ("评论时间,用户昵称,评分\n昨天,小鱼干,力荐\n", Wanted(), "No column looks like comments"),
         ("a,b\n1,2\n", Wanted("c"), "There is no column 'c': name one of 'a', 'b', or give a number from 1 to 2"),
         ("a,b\n1,2\n", Wanted("3"), "There is no column '3'"),
         ("a,b\n1,2\n", Wanted("0"), "There is no column '0'"),
