@@ -248,7 +248,7 @@ def _report(measured: list[Compared]) -> bool:
     console.print(
         f"wanted: a p99 under attack of at most {WANTED_RATIO:g} times the one before it, "
         f"or {WANTED_RATIO * 1000 * NOISY_SECONDS:.0f} ms where that is more; "
-        f"at most {WANTED_GROWTH // 2**20} MiB more memory"
+        f"and at most {WANTED_GROWTH // 2**20} MiB more memory"
     )
     return all(one.held for one in measured)
 
