@@ -129,7 +129,7 @@ async def test_problems_are_in_the_language_of_the_request(api: Api) -> None:
         return str(answer.json()["detail"])
 
     assert await detail("en") == "There is no notice 7: it never existed, or it was deleted."
-    assert await detail("zh-CN") == "没有编号为 7 的公告：它已被删除。"
+    assert await detail("zh-CN") == "没有编号为 7 的公告：它从未存在，或已被删除。"
 
 
 @pytest.mark.parametrize(

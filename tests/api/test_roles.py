@@ -38,6 +38,7 @@ ROUTES: dict[str, str] = {
     "GET /openapi.json": EVERYBODY,
     # The REST API.
     "GET /api/v1/comments": REVIEWER,
+    "GET /api/v1/comments/{platform}": REVIEWER,
     "GET /api/v1/comments/{platform}/{id:anything}": REVIEWER,
     "GET /api/v1/reviews": REVIEWER,
     "GET /api/v1/reviews/export": REVIEWER,
