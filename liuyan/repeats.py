@@ -8,11 +8,17 @@ import logging
 import threading
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 # Libraries that log each failed request and retry it. Ours opt in with the keyword ``repeats=True``.
 RETRYING = frozenset({"aiokafka", "aiomysql", "asyncio", "sqlalchemy"})
 # What aiokafka logs without an error when a broker is away.
-CONSEQUENCES = ("Unable to update metadata", "Marking the coordinator dead")
+CONSEQUENCES = (
+    "Unable to update metadata",
+    "Marking the coordinator dead",
+    "Heartbeat session expired",
+    "Heartbeat failed for group %s: coordinator",
+)
 REPORT_SECONDS = 30.0
 # An error whose text is always different is not repeated: so many kinds are remembered, and all others written.
 MOST_KINDS = 200
@@ -106,7 +112,8 @@ def _report(one: _Repeated, seconds: float) -> logging.LogRecord:
     record = copy.copy(one.first)
     record.exc_info = record.exc_text = None
     if isinstance(record.msg, dict):
-        record.msg = {**record.msg, "more": one.count, "seconds": seconds}
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        record.msg = {**record.msg, "time": now, "more": one.count, "seconds": seconds}
     else:
         record.msg = "%s (and %d more like it within %.0f s)"
         record.args = (one.first.getMessage(), one.count, seconds)

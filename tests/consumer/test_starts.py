@@ -87,18 +87,21 @@ async def test_consumers_killed_at_one_offset_pause_it_and_restarts_do_not(
     await ours.create_topic(partitions=2)
     await ours.publish(comment(n, "很好", minutes=n) for n in range(40))
     # While a lock keeps consumers from storing anything, one that is stopped is no crash and one that is killed is.
-    with pymysql.connect(**ours.address()) as blocker:
-        blocker.cursor().execute("LOCK TABLES comments READ")
+    with pymysql.connect(**ours.address()) as blocker, blocker.cursor() as lock:
+        lock.execute("LOCK TABLES comments READ")
         with ours.consumer() as consumer:
             started(ours, [1, 1], consumer)
             consumer.send(signal.SIGTERM)
             assert consumer.wait(60) == 0
         assert starts(ours) == [0, 0]
         for kill in range(1, MOST_STARTS + 1):
+            lock.execute("LOCK TABLES comments READ")
             with ours.consumer() as consumer:
                 # Once both are suspicious, only the first is read, and blamed.
                 started(ours, [kill, min(kill, SUSPICIOUS_STARTS)], consumer)
                 consumer.kill()
+            # The dead consumer's transaction waits for the lock and holds others: it is rolled back now.
+            lock.execute("UNLOCK TABLES")
     with ours.consumer() as consumer:
         ours.wait_for(lambda: len(paused(ours)) == 1 and ours.stored() > 0, seconds=PATIENCE, process=consumer)
         [(number, reason)] = paused(ours)
