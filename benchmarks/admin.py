@@ -17,16 +17,16 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.made_up import DAYS, NEWEST, PLATFORMS, fill
-from liuyan.local_stack.mysql import MySQL
-from liuyan.store.analytics import Bucket, CountFilter, mix_by_hour_of_week, mix_by_platform, mix_over_time
-from liuyan.store.audit import Actor
-from liuyan.store.comments import ShownLabel
-from liuyan.store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
-from liuyan.store.migrate import migrate
-from liuyan.store.queue import QueueOrder, next_tasks, release, remaining
-from liuyan.store.reviews import Opinion, add_review
-from liuyan.store.search import CommentFilter, list_comments
-from liuyan.store.store import Store
+from local_stack.mysql import MySQL
+from store.analytics import Bucket, CountFilter, mix_by_hour_of_week, mix_by_platform, mix_over_time
+from store.audit import Actor
+from store.comments import ShownLabel
+from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
+from store.migrate import migrate
+from store.queue import QueueOrder, next_tasks, release, remaining
+from store.reviews import Opinion, add_review
+from store.search import CommentFilter, list_comments
+from store.store import Store
 
 SIZES = (100_000, 1_000_000)
 WANTED_SECONDS, WANTED_RATIO = 0.15, 1.5

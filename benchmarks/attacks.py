@@ -27,17 +27,17 @@ from itsdangerous import URLSafeSerializer
 from rich.console import Console
 from rich.table import Table
 
+from api.identity.cookies import SESSION
+from api.identity.csrf import COOKIE
+from api.identity.roles import Role
+from api.identity.secrets import digest_of, new_secret, new_token
 from benchmarks.attackers import ATTACKS, Target
-from liuyan.api.identity.cookies import SESSION
-from liuyan.api.identity.csrf import COOKIE
-from liuyan.api.identity.roles import Role
-from liuyan.api.identity.secrets import digest_of, new_secret, new_token
-from liuyan.local_stack.ports import ReservedPort
-from liuyan.store import sessions, tokens
-from liuyan.store.accounts import NewUser, add_user
-from liuyan.store.migrate import migrate
-from liuyan.store.sessions import Session
-from liuyan.store.store import Store
+from local_stack.ports import ReservedPort
+from store import sessions, tokens
+from store.accounts import NewUser, add_user
+from store.migrate import migrate
+from store.sessions import Session
+from store.store import Store
 
 WANTED_RATIO = 3.0
 # A 99th percentile below this is that of the machine's noise, which an attack cannot be blamed for.

@@ -22,8 +22,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from liuyan.local_stack.kafka import Kafka
-from liuyan.local_stack.mysql import MySQL
+from local_stack.kafka import Kafka
+from local_stack.mysql import MySQL
 from tests.harness import Installation, Process, Record, get, real_comments
 
 CONSUMER_CORE, SERVERS_CORE = 0, 1

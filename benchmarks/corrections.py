@@ -17,16 +17,16 @@ from pathlib import Path
 import numpy
 import torch
 
-from liuyan.model.artifact import Artifact, read_artifact
-from liuyan.model.data import Comment, part_of
-from liuyan.model.distil import ask
-from liuyan.model.errors import ArtifactError
-from liuyan.model.evaluate import BandScores, Truth, score, score_band
-from liuyan.model.gathering import Places, gather_comments
-from liuyan.model.labeller import Labeller
-from liuyan.model.options import Options
-from liuyan.model.progress import Report, progress_bar
-from liuyan.model.train import train
+from model.artifact import Artifact, read_artifact
+from model.data import Comment, part_of
+from model.distil import ask
+from model.errors import ArtifactError
+from model.evaluate import BandScores, Truth, score, score_band
+from model.gathering import Places, gather_comments
+from model.labeller import Labeller
+from model.options import Options
+from model.progress import Report, progress_bar
+from model.train import train
 
 OPTIONS = Options(epochs=2)
 PLATFORM = "taiwan_posts"

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.comments import spread_comments
-from liuyan.model.labeller import Labeller, Word, load_labeller, use_one_core
-from liuyan.model.progress import progress_bar
+from model.labeller import Labeller, Word, load_labeller, use_one_core
+from model.progress import progress_bar
 
 COMMENTS = 500
 # Words of a comment at least: of fewer there is no order to speak of.

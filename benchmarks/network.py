@@ -17,10 +17,10 @@ from rich.table import Table
 
 from benchmarks.comments import spread_comments
 from benchmarks.onnx_network import onnx_session
-from liuyan.model.artifact import SHIPPED, Artifact, read_artifact
-from liuyan.model.folded import ROWS, FoldedNetwork
-from liuyan.model.labeller import load_labeller, use_one_core
-from liuyan.model.network import Network, Shape, pad
+from model.artifact import SHIPPED, Artifact, read_artifact
+from model.folded import ROWS, FoldedNetwork
+from model.labeller import load_labeller, use_one_core
+from model.network import Network, Shape, pad
 
 WANTED = {"nn.GRU": 2.0, "ONNX Runtime": 1.5}
 COMMENTS = 3_000

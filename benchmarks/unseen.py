@@ -13,16 +13,16 @@ from pathlib import Path
 
 import torch
 
-from liuyan.model.artifact import read_artifact
-from liuyan.model.benchmark import measure_rival
-from liuyan.model.data import NEGATIONS, Comment, part_of
-from liuyan.model.gathering import Places, gather_comments
-from liuyan.model.labeller import Labeller
-from liuyan.model.ngrams import NONE
-from liuyan.model.options import Options
-from liuyan.model.progress import Report, progress_bar
-from liuyan.model.rivals import Rival, linear, probabilities
-from liuyan.model.train import train
+from model.artifact import read_artifact
+from model.benchmark import measure_rival
+from model.data import NEGATIONS, Comment, part_of
+from model.gathering import Places, gather_comments
+from model.labeller import Labeller
+from model.ngrams import NONE
+from model.options import Options
+from model.progress import Report, progress_bar
+from model.rivals import Rival, linear, probabilities
+from model.train import train
 
 # Weibo and PTT, books and films, restaurants, apps and games, a mixture: what is left are shops, hotels, sights, cars,
 # banks and hospitals.

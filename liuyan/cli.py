@@ -8,13 +8,13 @@ from typing import NoReturn
 
 import typer
 
-from liuyan.api.commands import app as api
-from liuyan.consumer.commands import app as consumer
+from api.commands import app as api
+from consumer.commands import app as consumer
 from liuyan.demo.commands import demo
 from liuyan.errors import LiuyanError, UsageError
-from liuyan.model.commands import app as model
-from liuyan.store.commands import app as store
 from liuyan.terminal import escape_what_cannot_be_encoded, write_line
+from model.commands import app as model
+from store.commands import app as store
 
 app = typer.Typer(
     name="liuyan",

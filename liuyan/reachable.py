@@ -7,8 +7,8 @@ import structlog
 
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
-from liuyan.store.errors import OUTAGES
-from liuyan.store.store import Store
+from store.errors import OUTAGES
+from store.store import Store
 
 # Less than the time after which the health server gives up on the event loop, so that the check itself is reported.
 ANSWER_SECONDS = 2.0

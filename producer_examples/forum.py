@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaProducer
 
-from liuyan.consumer.connection import client_settings
+from consumer.connection import client_settings
 
 PLATFORM = "forum"
 POSTS = [

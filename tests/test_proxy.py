@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.local_stack.apt import unpack
-from liuyan.local_stack.database import through_own_loader
-from liuyan.local_stack.downloads import kept
-from liuyan.local_stack.process import Process
+from local_stack.apt import unpack
+from local_stack.database import through_own_loader
+from local_stack.downloads import kept
+from local_stack.process import Process
 from tests.harness import free_port
 
 CONFIG = Path(__file__).parent.parent / "deploy" / "nginx.conf"

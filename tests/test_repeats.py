@@ -61,7 +61,7 @@ def test_other_errors_of_the_same_library_are_written(repeats: RepeatFilter) -> 
 def test_lines_that_are_not_of_a_retrying_library_are_always_written(repeats: RepeatFilter) -> None:
     for always in (
         line("refused", name="uvicorn.error"),
-        line({"event": "the database refuses a record"}, name="liuyan.consumer"),
+        line({"event": "the database refuses a record"}, name="consumer"),
         line("joined", level=logging.INFO),
     ):
         assert [repeats.filter(always) for _ in range(3)] == [True] * 3

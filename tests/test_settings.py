@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from liuyan.consumer.event import CommentEvent, parse_value
+from consumer.event import CommentEvent, parse_value
 from liuyan.errors import SettingsError
 from liuyan.settings import ANY_PLATFORM, PLATFORM, PREFIX, Settings, load_settings, parse_topics, split_address
 

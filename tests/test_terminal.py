@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from liuyan import cli, terminal
-from liuyan.store.batch import PartitionKey
-from liuyan.store.migrate import migrate
-from liuyan.store.store import Store
 from liuyan.terminal import UNPRINTABLE, Column, json_line, printable, printable_bytes, write_table
+from store.batch import PartitionKey
+from store.migrate import migrate
+from store.store import Store
 from tests.store.feed import ERASURE_KEY, PARTITION, arrival, dead_letter, feed_of
 from tests.test_cli import ALL, PROGRAM
 

@@ -12,13 +12,13 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CARRIED = [
-    "liuyan/migrations/env.py",
-    "liuyan/model/heldout_digests.txt",
-    "liuyan/local_stack/pom.xml",
-    "liuyan/local_stack/guard.py",
-    "liuyan/api/admin/templates/home.html",
-    "liuyan/api/admin/static/liuyan.css",
-    "liuyan/api/admin/translations/zh/pages.po",
+    "migrations/env.py",
+    "model/heldout_digests.txt",
+    "local_stack/pom.xml",
+    "local_stack/guard.py",
+    "api/admin/templates/home.html",
+    "api/admin/static/liuyan.css",
+    "api/admin/translations/zh/pages.po",
 ]
 
 
@@ -67,9 +67,9 @@ def run(installed: Path, *arguments: str, typed: str = "", **settings: str) -> s
 def test_wheel_carries_what_the_program_needs_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert [name for name in CARRIED if name not in names] == []
-    assert any(name.startswith("liuyan/migrations/versions/") and name.endswith(".py") for name in names)
-    artifact = {name.rpartition("/")[2] for name in names if name.startswith("liuyan/model/artifact/")}
-    assert artifact == {path.name for path in (ROOT / "liuyan" / "model" / "artifact").iterdir()}
+    assert any(name.startswith("migrations/versions/") and name.endswith(".py") for name in names)
+    artifact = {name.rpartition("/")[2] for name in names if name.startswith("model/artifact/")}
+    assert artifact == {path.name for path in (ROOT / "model" / "artifact").iterdir()}
     assert any(name.endswith(".safetensors") for name in artifact)
     assert [name for name in names if not name.startswith(("liuyan/", "liuyan-"))] == []
     assert [name for name in names if "__pycache__" in name or "/test" in name] == []

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from liuyan.demo.figures import LabelledText
 from liuyan.demo.scene import Scene
-from liuyan.store.batch import Label
+from store.batch import Label
 
 LINE_SECONDS = 2.0
 FIXED_LINES = 12

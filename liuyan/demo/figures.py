@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import func, select
 
 from liuyan.demo.corpus import PLATFORMS
-from liuyan.store.batch import Label
-from liuyan.store.store import Store
-from liuyan.store.tables import comments, dead_letters, hourly_counts, partitions, predictions
+from store.batch import Label
+from store.store import Store
+from store.tables import comments, dead_letters, hourly_counts, partitions, predictions
 
 # So many of the latest comments of each platform are read; a batch is stored sorted by platform.
 LATEST = 20

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from liuyan.demo.errors import DemoError
-from liuyan.local_stack.process import Process
 from liuyan.settings import PREFIX
+from local_stack.process import Process
 
 LAST_LINES = 5
 STOP_SECONDS = 20

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from aiokafka.errors import KafkaError
 
-from liuyan.consumer.topics import Topics
+from consumer.topics import Topics
 from liuyan.demo.corpus import events
 from liuyan.demo.display import Display, open_display
 from liuyan.demo.errors import DemoError
@@ -23,10 +23,10 @@ from liuyan.demo.programs import Program
 from liuyan.demo.publisher import Publisher
 from liuyan.demo.scene import Rate, Samples, Scene
 from liuyan.demo.stack import Stack, StackName, started_stack
-from liuyan.local_stack import ports
-from liuyan.local_stack.ports import ReservedPort
-from liuyan.store.migrate import migrate
-from liuyan.store.store import Store
+from local_stack import ports
+from local_stack.ports import ReservedPort
+from store.migrate import migrate
+from store.store import Store
 
 TOPIC = "comments"
 ACCOUNT = "demo"
@@ -61,7 +61,7 @@ def run_demo(options: Options, began: float) -> Verdict:
 
 def _import_create_first_admin() -> Callable[[Store, str, str], Awaitable[str]]:
     """Imported late and in a thread: it brings the web framework along, while comments are published already."""
-    from liuyan.api.identity.first_admin import create_first_admin
+    from api.identity.first_admin import create_first_admin
 
     return create_first_admin
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from liuyan.local_stack.embedded import EmbeddedBroker
-from liuyan.local_stack.kafka import Kafka
-from liuyan.local_stack.mysql import MySQL
+from local_stack.embedded import EmbeddedBroker
+from local_stack.kafka import Kafka
+from local_stack.mysql import MySQL
 
 
 class StackName(StrEnum):

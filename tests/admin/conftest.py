@@ -27,21 +27,21 @@ from playwright.async_api import (
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from liuyan.api.app import create_app
-from liuyan.api.identity import cookies
-from liuyan.api.identity.roles import Role
-from liuyan.api.identity.secrets import digest_of, new_secret
-from liuyan.api.metrics import Metrics
-from liuyan.api.predictor import Predictor
-from liuyan.api.services import Services
+from api.app import create_app
+from api.identity import cookies
+from api.identity.roles import Role
+from api.identity.secrets import digest_of, new_secret
+from api.metrics import Metrics
+from api.predictor import Predictor
+from api.services import Services
 from liuyan.health import address_of, listen, quiet_server
-from liuyan.local_stack.chromium import get_chromium
-from liuyan.model.labeller import Labeller, load_labeller
 from liuyan.settings import Settings
-from liuyan.store.accounts import NewUser, add_user
-from liuyan.store.migrate import migrate
-from liuyan.store.sessions import Session, add_session
-from liuyan.store.store import Store
+from local_stack.chromium import get_chromium
+from model.labeller import Labeller, load_labeller
+from store.accounts import NewUser, add_user
+from store.migrate import migrate
+from store.sessions import Session, add_session
+from store.store import Store
 from tests.admin.looking import WIDE
 from tests.admin.seed import seed
 from tests.store.feed import ERASURE_KEY, Feed, feed_of

@@ -1,6 +1,6 @@
 """Comments that every test of the pages finds: a few of each kind, in our own words."""
 
-from liuyan.store.batch import Label
+from store.batch import Label
 from tests.store.feed import Feed, arrival
 
 PRAISE = [

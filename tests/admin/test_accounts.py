@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.async_api import Dialog, Page, expect
 
-from liuyan.api.identity.roles import Role
+from api.identity.roles import Role
 from tests.admin.conftest import PASSWORD, Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
 

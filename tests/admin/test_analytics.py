@@ -8,11 +8,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from liuyan.api.identity.roles import Role
-from liuyan.store.audit import Actor
-from liuyan.store.batch import Label
-from liuyan.store.comments import ShownLabel
-from liuyan.store.reviews import Opinion, add_reviews
+from api.identity.roles import Role
+from store.audit import Actor
+from store.batch import Label
+from store.comments import ShownLabel
+from store.reviews import Opinion, add_reviews
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import NARROW, PICTURES, check_accessibility, shot
 from tests.store.feed import START, arrival

@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Dialog, Route, expect
 
-from liuyan.api.admin.comments import history_path
-from liuyan.api.identity.roles import Role
-from liuyan.store import search
-from liuyan.store.batch import Label
-from liuyan.store.comments import ShownLabel, comment_history
-from liuyan.store.review_list import ReviewFilter, list_reviews
+from api.admin.comments import history_path
+from api.identity.roles import Role
+from store import search
+from store.batch import Label
+from store.comments import ShownLabel, comment_history
+from store.review_list import ReviewFilter, list_reviews
 from tests.admin.conftest import NAMES, PASSWORD, Visits
 from tests.admin.looking import check_accessibility, shot
 from tests.admin.seed import MARKUP

@@ -7,10 +7,10 @@ import pytest
 from playwright.async_api import Page, Route, expect
 from sqlalchemy import update
 
-from liuyan.api.identity.roles import Role
-from liuyan.api.identity.secrets import digest_of, new_token
-from liuyan.store.admin_tables import sessions
-from liuyan.store.tokens import add_token, list_tokens
+from api.identity.roles import Role
+from api.identity.secrets import digest_of, new_token
+from store.admin_tables import sessions
+from store.tokens import add_token, list_tokens
 from tests.admin.conftest import PASSWORD, Site, Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
 from tests.admin.test_accounts import GOOD, REFUSED, accept

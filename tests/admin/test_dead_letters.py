@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from playwright.async_api import expect
 
-from liuyan.api.admin.dead_letter_words import REASON_WORDS
-from liuyan.api.admin.dead_letters import readable, readable_line
-from liuyan.api.identity.roles import Role
-from liuyan.consumer.event import Reason
-from liuyan.store.letters import LetterFilter, LetterState, list_letters
+from api.admin.dead_letter_words import REASON_WORDS
+from api.admin.dead_letters import readable, readable_line
+from api.identity.roles import Role
+from consumer.event import Reason
+from store.letters import LetterFilter, LetterState, list_letters
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
 from tests.store.feed import dead_letter

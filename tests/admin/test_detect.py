@@ -10,9 +10,9 @@ import pytest
 from playwright.async_api import FilePayload, Page, expect
 from sqlalchemy import func, select
 
-from liuyan.api.identity.roles import Role
-from liuyan.store.admin_tables import metadata
-from liuyan.store.tables import outbox, pending_reviews
+from api.identity.roles import Role
+from store.admin_tables import metadata
+from store.tables import outbox, pending_reviews
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
 

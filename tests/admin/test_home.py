@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from liuyan.api.identity.roles import Role
-from liuyan.store.batch import Label
-from liuyan.store.errors import TransientStoreError
-from liuyan.store.store import Store
+from api.identity.roles import Role
+from store.batch import Label
+from store.errors import TransientStoreError
+from store.store import Store
 from tests.admin.conftest import Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
 from tests.store.feed import START, arrival, dead_letter

@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 from starlette.requests import HTTPConnection
 from starlette_admin.i18n import set_timezone, translations
 
-from liuyan.api.admin.language import catalogs, install_translations, language_of, show_time, timezone_of
+from api.admin.language import catalogs, install_translations, language_of, show_time, timezone_of
 
 ROOT = Path(__file__).parent.parent.parent / "liuyan"
 # Files of comments are refused by sentences that the API translates.

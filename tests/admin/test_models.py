@@ -4,8 +4,8 @@ import pytest
 from playwright.async_api import Dialog, expect
 from sqlalchemy import update
 
-from liuyan.api.identity.roles import Role
-from liuyan.store.tables import models
+from api.identity.roles import Role
+from store.tables import models
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
 

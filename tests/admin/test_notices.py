@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Dialog, Page, expect
 
-from liuyan.api.identity.roles import Role
+from api.identity.roles import Role
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
 

@@ -7,9 +7,9 @@ import pytest
 from starlette.routing import Mount, Route
 from starlette_admin import BaseAdmin
 
-from liuyan.api.admin.security import POLICY, SafeTemplates
-from liuyan.api.identity.roles import Role
-from liuyan.store.notices import list_notices
+from api.admin.security import POLICY, SafeTemplates
+from api.identity.roles import Role
+from store.notices import list_notices
 from tests.admin.conftest import Site, Visits
 
 pytestmark = pytest.mark.timeout(180)
@@ -99,7 +99,7 @@ def sources() -> Iterator[tuple[str, str]]:
     """Every template, ours and the library's, as Jinja sees it."""
     env = BaseAdmin(secret_key="x" * 32).templates.env
     extension = SafeTemplates(env)
-    from liuyan.api.admin.admin import HERE
+    from api.admin.admin import HERE
 
     for file in sorted((HERE / "templates").glob("*.html")):
         yield file.name, extension.preprocess(file.read_text(), file.name)

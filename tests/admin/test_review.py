@@ -6,11 +6,11 @@ import statistics
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from liuyan.api.identity.roles import Role
-from liuyan.store.audit import Actor
-from liuyan.store.batch import Label
-from liuyan.store.comments import CommentHistory, ShownLabel, comment_history
-from liuyan.store.reviews import Opinion, add_review
+from api.identity.roles import Role
+from store.audit import Actor
+from store.batch import Label
+from store.comments import CommentHistory, ShownLabel, comment_history
+from store.reviews import Opinion, add_review
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import NARROW, PICTURES, check_accessibility, shot
 from tests.admin.seed import MARKUP

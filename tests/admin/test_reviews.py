@@ -6,7 +6,7 @@ import json
 import pytest
 from playwright.async_api import expect
 
-from liuyan.api.identity.roles import Role
+from api.identity.roles import Role
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
 from tests.store.feed import arrival

@@ -14,14 +14,14 @@ import pytest_asyncio
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from liuyan.api.app import create_app
-from liuyan.api.identity.roles import Role
-from liuyan.api.metrics import Metrics
-from liuyan.api.predictor import Predictor
-from liuyan.api.services import Services
-from liuyan.model.labeller import Labeller, load_labeller
-from liuyan.store.migrate import migrate
-from liuyan.store.store import Store
+from api.app import create_app
+from api.identity.roles import Role
+from api.metrics import Metrics
+from api.predictor import Predictor
+from api.services import Services
+from model.labeller import Labeller, load_labeller
+from store.migrate import migrate
+from store.store import Store
 from tests.api.people import QUICK_PASSWORDS, Person, add_person, session_headers, settings_for_tests
 from tests.store.feed import ERASURE_KEY, Feed, feed_of
 

@@ -8,15 +8,15 @@ from itsdangerous import URLSafeSerializer
 from pydantic import SecretStr
 from starlette_admin.security import csrf
 
-from liuyan.api.identity.cookies import SESSION
-from liuyan.api.identity.passwords import Passwords
-from liuyan.api.identity.roles import Role
-from liuyan.api.identity.secrets import digest_of, new_secret, new_token
+from api.identity.cookies import SESSION
+from api.identity.passwords import Passwords
+from api.identity.roles import Role
+from api.identity.secrets import digest_of, new_secret, new_token
 from liuyan.settings import Settings
-from liuyan.store import sessions, tokens
-from liuyan.store.accounts import NewUser, State, add_user
-from liuyan.store.sessions import Session
-from liuyan.store.store import Store
+from store import sessions, tokens
+from store.accounts import NewUser, State, add_user
+from store.sessions import Session
+from store.store import Store
 
 SECRET_KEY = "a secret that signs forms in tests"
 PASSWORD = "a-password-for-tests-7731"

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.api.identity.roles import Role
-from liuyan.api.identity.secrets import digest_of
-from liuyan.store import accounts, audit, tokens
-from liuyan.store.audit import JSON, AuditFilter
-from liuyan.store.migrate import migrate
-from liuyan.store.store import Store
+from api.identity.roles import Role
+from api.identity.secrets import digest_of
+from store import accounts, audit, tokens
+from store.audit import JSON, AuditFilter
+from store.migrate import migrate
+from store.store import Store
 from tests.api.people import Person, add_person
 
 pytestmark = pytest.mark.timeout(120)

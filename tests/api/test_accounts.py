@@ -8,9 +8,9 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from liuyan.api.identity.csrf import COOKIE, HEADER
-from liuyan.api.identity.roles import Role
-from liuyan.store.admin_tables import api_tokens, audit_log, users
+from api.identity.csrf import COOKIE, HEADER
+from api.identity.roles import Role
+from store.admin_tables import api_tokens, audit_log, users
 from tests.api.conftest import Api
 from tests.api.people import PASSWORD, Person, add_person, csrf_token, session_headers
 from tests.api.test_comments import problem

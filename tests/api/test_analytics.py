@@ -7,12 +7,12 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from liuyan.api.identity.roles import Role
-from liuyan.api.rest.analytics import wilson
-from liuyan.store.audit import Actor
-from liuyan.store.batch import Label
-from liuyan.store.comments import ShownLabel
-from liuyan.store.reviews import Opinion, add_review
+from api.identity.roles import Role
+from api.rest.analytics import wilson
+from store.audit import Actor
+from store.batch import Label
+from store.comments import ShownLabel
+from store.reviews import Opinion, add_review
 from tests.api.conftest import Api
 from tests.api.people import add_person
 from tests.api.test_comments import problem

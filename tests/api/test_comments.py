@@ -6,7 +6,7 @@ from urllib.parse import quote
 import httpx2 as httpx
 import pytest
 
-from liuyan.store.batch import Label
+from store.batch import Label
 from tests.api.conftest import Api
 from tests.store.feed import arrival, dead_letter, feed_of, tombstone
 

@@ -7,11 +7,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from liuyan.api.identity.confirmation import VALID_FOR
-from liuyan.api.identity.cookies import SESSION
-from liuyan.api.identity.csrf import COOKIE, HEADER
-from liuyan.api.identity.roles import Role
-from liuyan.store.admin_tables import sessions
+from api.identity.confirmation import VALID_FOR
+from api.identity.cookies import SESSION
+from api.identity.csrf import COOKIE, HEADER
+from api.identity.roles import Role
+from store.admin_tables import sessions
 from tests.api.conftest import Api
 from tests.api.people import PASSWORD, Person, add_person, csrf_token, session_headers
 from tests.api.test_accounts import GOOD, changes

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.store.accounts import find_credentials
-from liuyan.store.audit import AuditFilter, list_records
-from liuyan.store.migrate import migrate
-from liuyan.store.store import Store
+from store.accounts import find_credentials
+from store.audit import AuditFilter, list_records
+from store.migrate import migrate
+from store.store import Store
 
 pytestmark = pytest.mark.timeout(60)
 PASSWORD = "七月 木头 飞机 牛奶糖"

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from liuyan.api.admin.language import in_utc
-from liuyan.store.errors import PermanentStoreError, StoreError, TransientStoreError
-from liuyan.store.tables import comments
+from api.admin.language import in_utc
+from store.errors import PermanentStoreError, StoreError, TransientStoreError
+from store.tables import comments
 from tests.api.conftest import Api
 from tests.api.test_comments import problem
 from tests.store.feed import arrival, microseconds
@@ -117,8 +117,8 @@ async def test_an_error_of_ours_is_not_an_outage(api: Api, monkeypatch: pytest.M
     async def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("liuyan.api.rest.comments.list_comments", broken)
-    monkeypatch.setattr("liuyan.store.search.list_comments", broken)
+    monkeypatch.setattr("api.rest.comments.list_comments", broken)
+    monkeypatch.setattr("store.search.list_comments", broken)
     assert problem(await api.client.get("/api/v1/comments"), 500)["code"] == "internal_server_error"
     async with pages(api) as client:
         answer = await client.get("/admin/comments")
@@ -136,7 +136,7 @@ async def test_a_page_says_why_nobody_could_be_identified(
     async def broken(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("liuyan.api.identity.sign_in.find_session", broken)
+    monkeypatch.setattr("api.identity.sign_in.find_session", broken)
     async with pages(api) as client:
         answer = await client.get("/admin/comments")
     assert answer.status_code == status

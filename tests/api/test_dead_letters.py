@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from liuyan.store.audit import AuditFilter, list_records
+from store.audit import AuditFilter, list_records
 from tests.api.conftest import Api
 from tests.store.feed import dead_letter
 

@@ -8,18 +8,18 @@ import httpx2 as httpx
 import pytest
 from sqlalchemy import Table, select, update
 
-from liuyan.api.identity.roles import Role
-from liuyan.api.rest import detections
-from liuyan.consumer.event import CommentEvent, parse
+from api.identity.roles import Role
+from api.rest import detections
+from consumer.event import CommentEvent, parse
 from liuyan.settings import parse_topics
-from liuyan.store import pending_reviews as pending_module
-from liuyan.store import reviews as reviews_module
-from liuyan.store.admin_tables import audit_log
-from liuyan.store.batch import Arrival, Label
-from liuyan.store.errors import TransientStoreError
-from liuyan.store.outbox import any_orders
-from liuyan.store.pending_reviews import EDITED, LIFE, NEVER_ARRIVED, Settled, settle_pending
-from liuyan.store.tables import outbox, pending_reviews, reviews
+from store import pending_reviews as pending_module
+from store import reviews as reviews_module
+from store.admin_tables import audit_log
+from store.batch import Arrival, Label
+from store.errors import TransientStoreError
+from store.outbox import any_orders
+from store.pending_reviews import EDITED, LIFE, NEVER_ARRIVED, Settled, settle_pending
+from store.tables import outbox, pending_reviews, reviews
 from tests.api.conftest import Api
 from tests.api.people import add_person
 from tests.api.test_comments import problem

@@ -9,16 +9,16 @@ from typing import Literal
 import pytest
 from argon2 import PasswordHasher
 
-import liuyan.api.identity.names
-import liuyan.api.identity.passwords
-import liuyan.store.accounts
-from liuyan.api.identity.contacts import Contacts
-from liuyan.api.identity.csrf import COOKIE, HEADER
-from liuyan.api.identity.names import check_name
-from liuyan.api.identity.passwords import MAXIMUM, Passwords, normalise, temporary_password
-from liuyan.api.identity.roles import Role, lesser
-from liuyan.api.problems import ProblemError
-from liuyan.store.accounts import NAME_AT_MOST, fold
+import api.identity.names
+import api.identity.passwords
+import store.accounts
+from api.identity.contacts import Contacts
+from api.identity.csrf import COOKIE, HEADER
+from api.identity.names import check_name
+from api.identity.passwords import MAXIMUM, Passwords, normalise, temporary_password
+from api.identity.roles import Role, lesser
+from api.problems import ProblemError
+from store.accounts import NAME_AT_MOST, fold
 from tests.api.conftest import Api
 from tests.api.people import HASH, QUICK, QUICK_PASSWORDS, csrf_token
 from tests.api.test_comments import problem
@@ -88,7 +88,7 @@ async def test_nothing_is_normalised_that_is_longer_than_it_may_be(monkeypatch: 
         seen.append(len(text))
         return unicodedata.normalize(form, text)
 
-    for module in (liuyan.api.identity.passwords, liuyan.api.identity.names, liuyan.store.accounts):
+    for module in (api.identity.passwords, api.identity.names, store.accounts):
         monkeypatch.setattr(module, "unicodedata", SimpleNamespace(normalize=normalize))
     long = "a" + "\u0300\u0316" * 80_000
     for refused in (normalise, fold):

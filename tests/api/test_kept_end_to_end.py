@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from liuyan.api.identity.roles import Role
-from liuyan.store.store import Store
+from api.identity.roles import Role
+from store.store import Store
 from tests.api.people import Person, add_person
 from tests.harness import Installation, Process, free_port, get
 

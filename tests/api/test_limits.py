@@ -19,17 +19,17 @@ from prometheus_client import CollectorRegistry
 from starlette.routing import Mount, Route
 from starlette.types import Message
 
-from liuyan.api.app import create_app
-from liuyan.api.identity.csrf import COOKIE, HEADER
-from liuyan.api.identity.roles import Role
-from liuyan.api.limits import MAXIMUM_BODY, SMALL_BODY, BodyRules, LimitBodies, admit_body
-from liuyan.api.metrics import Metrics
-from liuyan.api.predictor import Predictor
-from liuyan.api.services import Services
+from api.app import create_app
+from api.identity.csrf import COOKIE, HEADER
+from api.identity.roles import Role
+from api.limits import MAXIMUM_BODY, SMALL_BODY, BodyRules, LimitBodies, admit_body
+from api.metrics import Metrics
+from api.predictor import Predictor
+from api.services import Services
 from liuyan.health import address_of, listen, quiet_server
-from liuyan.model.labeller import Labeller
-from liuyan.store.accounts import find_user
-from liuyan.store.store import Store
+from model.labeller import Labeller
+from store.accounts import find_user
+from store.store import Store
 from tests.api.conftest import Api
 from tests.api.people import QUICK_PASSWORDS, Person, add_person, csrf_token, settings_for_tests
 from tests.api.test_comments import problem

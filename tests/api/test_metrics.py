@@ -2,7 +2,7 @@
 
 import pytest
 
-from liuyan.api.identity.roles import Role
+from api.identity.roles import Role
 from tests.api.conftest import Api
 from tests.api.people import add_person
 

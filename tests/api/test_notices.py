@@ -6,9 +6,9 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
-from liuyan.api.identity.roles import Role
-from liuyan.api.markdown import render_markdown
-from liuyan.store.audit import AuditFilter, list_records
+from api.identity.roles import Role
+from api.markdown import render_markdown
+from store.audit import AuditFilter, list_records
 from tests.api.conftest import Api
 from tests.api.people import add_person
 

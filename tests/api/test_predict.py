@@ -9,9 +9,9 @@ import httpx2 as httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from liuyan.api.metrics import Metrics
-from liuyan.api.predictor import SLICE, BusyError, Predictor
-from liuyan.model.labeller import CacheStatistics, Labeller, Prediction
+from api.metrics import Metrics
+from api.predictor import SLICE, BusyError, Predictor
+from model.labeller import CacheStatistics, Labeller, Prediction
 from tests.api.conftest import Api
 from tests.api.test_comments import problem
 

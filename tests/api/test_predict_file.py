@@ -10,12 +10,12 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select
 
-from liuyan.api.metrics import Metrics
-from liuyan.api.predictor import SLICE, BusyError, Predictor
-from liuyan.api.rest.predict_schemas import MAXIMUM_TEXT
-from liuyan.model.labeller import Labeller
-from liuyan.store.admin_tables import metadata
-from liuyan.store.store import Store
+from api.metrics import Metrics
+from api.predictor import SLICE, BusyError, Predictor
+from api.rest.predict_schemas import MAXIMUM_TEXT
+from model.labeller import Labeller
+from store.admin_tables import metadata
+from store.store import Store
 from tests.api.conftest import Api
 from tests.api.test_comments import problem
 from tests.api.test_predict import SlowLabeller

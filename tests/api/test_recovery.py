@@ -5,14 +5,14 @@ import asyncio
 import pytest
 from sqlalchemy import select, update
 
-from liuyan.api.identity import sign_in as signing_in
-from liuyan.api.identity import tokens
-from liuyan.api.identity.cookies import SESSION
-from liuyan.api.identity.passwords import Verdict
-from liuyan.api.identity.roles import Role
-from liuyan.api.problems import ProblemError
-from liuyan.store.admin_tables import api_tokens, users
-from liuyan.store.audit import Actor
+from api.identity import sign_in as signing_in
+from api.identity import tokens
+from api.identity.cookies import SESSION
+from api.identity.passwords import Verdict
+from api.identity.roles import Role
+from api.problems import ProblemError
+from store.admin_tables import api_tokens, users
+from store.audit import Actor
 from tests.api.conftest import Api
 from tests.api.people import HASH, PASSWORD, add_person, session_headers
 from tests.api.test_accounts import GOOD, changes

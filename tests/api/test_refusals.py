@@ -2,7 +2,7 @@
 
 import pytest
 
-from liuyan.api.admin.security import HEADERS
+from api.admin.security import HEADERS
 from tests.api.conftest import Api
 from tests.api.people import csrf_token
 from tests.api.test_comments import problem

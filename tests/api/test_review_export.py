@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from liuyan.api.identity.roles import Role
-from liuyan.api.rest.review_export import AT_ONCE, COLUMNS
-from liuyan.model.files import open_comments
-from liuyan.model.reviews import read_reviews
-from liuyan.store.audit import Actor
-from liuyan.store.comments import ShownLabel
-from liuyan.store.reviews import Opinion, add_reviews
+from api.identity.roles import Role
+from api.rest.review_export import AT_ONCE, COLUMNS
 from liuyan.text_files.columns import Wanted
+from model.files import open_comments
+from model.reviews import read_reviews
+from store.audit import Actor
+from store.comments import ShownLabel
+from store.reviews import Opinion, add_reviews
 from tests.api.conftest import Api
 from tests.api.people import Person, add_person
 from tests.store.feed import arrival, microseconds, minutes, tombstone

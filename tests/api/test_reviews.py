@@ -8,10 +8,10 @@ import httpx2 as httpx
 import pytest
 import pytest_asyncio
 
-from liuyan.api.identity.roles import Role
-from liuyan.store import queue
-from liuyan.store.batch import Label
-from liuyan.store.comments import comment_history
+from api.identity.roles import Role
+from store import queue
+from store.batch import Label
+from store.comments import comment_history
 from tests.api.conftest import Api
 from tests.api.people import Person, add_person
 from tests.store.feed import arrival, tombstone

@@ -16,10 +16,10 @@ import httpx2 as httpx
 import pytest
 from starlette.routing import BaseRoute, Mount
 
-from liuyan.api.identity.roles import Role
-from liuyan.api.identity.secrets import digest_of, new_secret, new_token
-from liuyan.store.sessions import Session, add_session
-from liuyan.store.tokens import add_token
+from api.identity.roles import Role
+from api.identity.secrets import digest_of, new_secret, new_token
+from store.sessions import Session, add_session
+from store.tokens import add_token
 from tests.api.conftest import Api
 from tests.api.people import Person, add_person, session_headers
 

@@ -25,14 +25,14 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from liuyan.api.app import create_app
-from liuyan.api.identity.roles import Role
-from liuyan.api.metrics import Metrics
-from liuyan.api.predictor import Predictor
-from liuyan.api.services import Services
+from api.app import create_app
+from api.identity.roles import Role
+from api.metrics import Metrics
+from api.predictor import Predictor
+from api.services import Services
 from liuyan.health import address_of, listen, quiet_server
-from liuyan.model.labeller import Labeller
-from liuyan.store.store import Store
+from model.labeller import Labeller
+from store.store import Store
 from tests.api.people import QUICK_PASSWORDS, Person, add_person, session_headers, settings_for_tests
 from tests.store.feed import ERASURE_KEY, arrival, dead_letter, feed_of
 

@@ -17,24 +17,24 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-import liuyan.api.identity.identity
-import liuyan.api.rest.comments
-import liuyan.model
-from liuyan.api.identity.roles import Role
-from liuyan.api.serve import running_api
+import api.identity.identity
+import api.rest.comments
+import model
+from api.identity.roles import Role
+from api.serve import running_api
 from liuyan.errors import LiuyanError, SettingsError
 from liuyan.health import AddressError
-from liuyan.local_stack.mariadb import MariaDB
-from liuyan.model.errors import ArtifactError
 from liuyan.settings import Settings
-from liuyan.store.errors import DatabaseUnavailableError, MigrationsPendingError
-from liuyan.store.migrate import migrate
-from liuyan.store.store import Store
+from local_stack.mariadb import MariaDB
+from model.errors import ArtifactError
+from store.errors import DatabaseUnavailableError, MigrationsPendingError
+from store.migrate import migrate
+from store.store import Store
 from tests.api.people import add_person, settings_for_tests
 from tests.api.test_comments import problem
 from tests.harness import Installation, Process, free_port, get
 
-ARTIFACT = Path(liuyan.model.__file__).parent / "artifact"
+ARTIFACT = Path(model.__file__).parent / "artifact"
 SECRET_TEXT = "这句话不该出现在日志里"
 
 pytestmark = pytest.mark.timeout(60)
@@ -120,7 +120,7 @@ async def test_an_answer_under_way_is_finished(sqlite_url: str) -> None:
 
 
 async def test_it_outlives_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (liuyan.api.rest.comments, liuyan.api.identity.identity):
+    for module in (api.rest.comments, api.identity.identity):
         monkeypatch.setattr(module, "QUERY_SECONDS", 1)
     with MariaDB() as server:
         async with serving(await migrated(server.create_database("liuyan"))) as (api, probe):

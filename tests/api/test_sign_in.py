@@ -11,13 +11,13 @@ from argon2 import PasswordHasher
 from prometheus_client import CollectorRegistry
 from sqlalchemy import select, update
 
-from liuyan.api.app import create_app
-from liuyan.api.identity.passwords import Passwords, Verdict
-from liuyan.api.identity.roles import Role
-from liuyan.api.identity.secrets import digest_of
-from liuyan.api.metrics import Metrics
-from liuyan.store.accounts import find_credentials
-from liuyan.store.admin_tables import audit_log, sessions, users
+from api.app import create_app
+from api.identity.passwords import Passwords, Verdict
+from api.identity.roles import Role
+from api.identity.secrets import digest_of
+from api.metrics import Metrics
+from store.accounts import find_credentials
+from store.admin_tables import audit_log, sessions, users
 from tests.api.conftest import Api
 from tests.api.people import PASSWORD, QUICK, add_person
 from tests.api.test_comments import problem

@@ -2,7 +2,7 @@
 
 import pytest
 
-from liuyan.api.text_file import Line, read_lines
+from api.text_file import Line, read_lines
 from liuyan.text_files.columns import Wanted
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Format

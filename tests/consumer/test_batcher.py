@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liuyan.consumer.batcher import Batcher, Limits, Span
+from consumer.batcher import Batcher, Limits, Span
 
 FIRST, SECOND = TopicPartition("comments", 0), TopicPartition("comments", 1)
 LIMITS = Limits(records=4, padded_tokens=100, size=1_000, age_seconds=1.0)

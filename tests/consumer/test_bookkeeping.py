@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from liuyan.consumer.batcher import Limits
+from consumer.batcher import Limits
 from tests.consumer.scripted import Answer, Consumer, Database, Entry, Log, VirtualTime
 
 PARTITIONS = (0, 1)

@@ -2,7 +2,7 @@
 
 from aiokafka import TopicPartition
 
-from liuyan.consumer.brake import PoisonBrake
+from consumer.brake import PoisonBrake
 
 FIRST, SECOND = TopicPartition("comments", 0), TopicPartition("comments", 1)
 

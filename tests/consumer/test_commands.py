@@ -9,8 +9,8 @@ import pytest
 from aiokafka.partitioner import DefaultPartitioner
 from typer.testing import CliRunner
 
-from liuyan.consumer.check_event import check_lines, partition_of
-from liuyan.consumer.commands import app
+from consumer.check_event import check_lines, partition_of
+from consumer.commands import app
 from tests.consumer.test_event import EVENT, encoded
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from liuyan.consumer.contract import build_contract, contract_json
-from liuyan.consumer.event import CommentEvent, Rejection, parse_value
+from consumer.contract import build_contract, contract_json
+from consumer.event import CommentEvent, Rejection, parse_value
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "contract.asyncapi.json"
 EVENT = {"platform": "forum", "id": "1", "text": "好", "created_at": "2026-01-31T08:15:00Z"}

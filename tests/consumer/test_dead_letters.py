@@ -10,13 +10,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from confluent_kafka import Producer
 
-from liuyan.consumer import outbox as outbox_module
-from liuyan.consumer.connection import Connection
-from liuyan.consumer.metrics import ConsumerMetrics
-from liuyan.consumer.outbox import Outbox
-from liuyan.store.copies import LETTER_HEADER
-from liuyan.store.errors import TransientStoreError
-from liuyan.store.store import Store
+from consumer import outbox as outbox_module
+from consumer.connection import Connection
+from consumer.metrics import ConsumerMetrics
+from consumer.outbox import Outbox
+from store.copies import LETTER_HEADER
+from store.errors import TransientStoreError
+from store.store import Store
 from tests.harness import ERASURE_KEY, Installation, Record, comment, get
 
 

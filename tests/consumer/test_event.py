@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from liuyan.consumer.event import MAXIMUM_VALUE_BYTES, CommentEvent, Erasure, Reason, Rejection, parse
+from consumer.event import MAXIMUM_VALUE_BYTES, CommentEvent, Erasure, Reason, Rejection, parse
 
 EVENT: dict[str, Any] = {
     "platform": "forum",

@@ -10,10 +10,10 @@ from confluent_kafka.schema_registry.json_schema import JSONSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from typer.testing import CliRunner
 
-from liuyan.consumer.check_event import check_lines, partition_of
-from liuyan.consumer.commands import app
-from liuyan.consumer.contract import build_contract
-from liuyan.consumer.event import CommentEvent, Reason, Rejection, parse, split_frame
+from consumer.check_event import check_lines, partition_of
+from consumer.commands import app
+from consumer.contract import build_contract
+from consumer.event import CommentEvent, Reason, Rejection, parse, split_frame
 from tests.consumer.test_event import EVENT, KEY, NOW, encoded
 from tests.harness import Installation, Record
 

@@ -10,8 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from liuyan.consumer.contract import build_contract
-from liuyan.consumer.event import RFC3339, CommentEvent, Erasure, Reason, Rejection, parse
+from consumer.contract import build_contract
+from consumer.event import RFC3339, CommentEvent, Erasure, Reason, Rejection, parse
 
 COUNT = 100_000
 TIMESTAMP = 1_769_898_600_000

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from liuyan.consumer.topics import TopicError
+from consumer.topics import TopicError
 from tests.harness import Installation, Process, comment, get
 
 STORED = 20

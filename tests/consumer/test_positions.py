@@ -8,12 +8,12 @@ from typing import cast
 import pytest
 from aiokafka import TopicPartition
 
-from liuyan.consumer.metrics import ConsumerMetrics
-from liuyan.consumer.positions import Jump, Positions, Run, Stop, where_to_begin
-from liuyan.consumer.source import LogEdges, Source
-from liuyan.consumer.topics import Topics
-from liuyan.store.batch import PartitionKey, PartitionState
-from liuyan.store.store import Store
+from consumer.metrics import ConsumerMetrics
+from consumer.positions import Jump, Positions, Run, Stop, where_to_begin
+from consumer.source import LogEdges, Source
+from consumer.topics import Topics
+from store.batch import PartitionKey, PartitionState
+from store.store import Store
 
 STATE = PartitionState(PartitionKey("group", "comments", 3), 50, "id-1", 0, None, None, datetime.now(UTC))
 

@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 from aiokafka import TopicPartition
 
-from liuyan.consumer.metrics import ConsumerMetrics
-from liuyan.consumer.pipeline import Pipeline
-from liuyan.consumer.progress import Progress
-from liuyan.consumer.source import Source
-from liuyan.consumer.watch import Watch
-from liuyan.store.batch import PartitionKey, PartitionState
+from consumer.metrics import ConsumerMetrics
+from consumer.pipeline import Pipeline
+from consumer.progress import Progress
+from consumer.source import Source
+from consumer.watch import Watch
+from store.batch import PartitionKey, PartitionState
 
 FIRST, SECOND = TopicPartition("comments", 0), TopicPartition("comments", 1)
 BOTH = frozenset({FIRST, SECOND})

@@ -15,10 +15,10 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 
-from liuyan.consumer.connection import Connection
+from consumer.connection import Connection
 from liuyan.errors import SettingsError
-from liuyan.local_stack.certificates import Authority
-from liuyan.local_stack.secured_kafka import SecuredKafka
+from local_stack.certificates import Authority
+from local_stack.secured_kafka import SecuredKafka
 from tests.harness import Installation, Process, comment, get
 
 PASSWORDS = {name: secrets.token_hex(8) for name in ("consumer", "forum", "desk", "stranger")}

@@ -10,9 +10,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 from sqlalchemy import make_url
 
-from liuyan.consumer.event import MAXIMUM_VALUE_BYTES
-from liuyan.local_stack.certificates import Authority
-from liuyan.model.artifact import SHIPPED, read_artifact, write_artifact
+from consumer.event import MAXIMUM_VALUE_BYTES
+from local_stack.certificates import Authority
+from model.artifact import SHIPPED, read_artifact, write_artifact
 from tests.harness import Installation, free_port
 
 

@@ -9,9 +9,9 @@ import pymysql
 import pytest
 from aiokafka import TopicPartition
 
-from liuyan.consumer.starts import MOST_STARTS, SUSPICIOUS_STARTS, Behind, Starts
-from liuyan.store.batch import PartitionKey
-from liuyan.store.store import Store
+from consumer.starts import MOST_STARTS, SUSPICIOUS_STARTS, Behind, Starts
+from store.batch import PartitionKey
+from store.store import Store
 from tests.harness import Installation, Process, comment, get
 from tests.store.conftest import ready_store
 

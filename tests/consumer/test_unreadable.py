@@ -12,8 +12,8 @@ from unittest.mock import patch
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from liuyan.consumer.batcher import Limits
-from liuyan.local_stack.kafka import Kafka
+from consumer.batcher import Limits
+from local_stack.kafka import Kafka
 from tests.consumer.scripted import Consumer, Database, Entry, Log, VirtualTime
 from tests.harness import Installation, comment, get
 

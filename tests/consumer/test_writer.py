@@ -6,11 +6,11 @@ from typing import cast
 import pytest
 from aiokafka import ConsumerRecord
 
-from liuyan.consumer.event import Erasure
-from liuyan.consumer.metrics import ConsumerMetrics
-from liuyan.consumer.worker import Entry, LabelledBatch, PreparedRecord
-from liuyan.consumer.writer import Writer, Written, halves
-from liuyan.store.batch import (
+from consumer.event import Erasure
+from consumer.metrics import ConsumerMetrics
+from consumer.worker import Entry, LabelledBatch, PreparedRecord
+from consumer.writer import Writer, Written, halves
+from store.batch import (
     Advance,
     Batch,
     BatchOutcome,
@@ -18,8 +18,8 @@ from liuyan.store.batch import (
     PartitionKey,
     Tombstone,
 )
-from liuyan.store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
-from liuyan.store.store import Store
+from store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
+from store.store import Store
 
 KEYS = [PartitionKey("group", "comments", number) for number in range(3)]
 

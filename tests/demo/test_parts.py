@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from liuyan.consumer.event import CommentEvent, parse
+from consumer.event import CommentEvent, parse
 from liuyan.demo.corpus import PLATFORMS, events, read_comments
 from liuyan.demo.display import FIXED_LINES, LineDisplay, picture
 from liuyan.demo.errors import DemoError
@@ -17,10 +17,10 @@ from liuyan.demo.figures import Figures, LabelledText, Verdict, compare, read_fi
 from liuyan.demo.programs import Program
 from liuyan.demo.publisher import MOST_LAG, Publisher
 from liuyan.demo.scene import Rate, Samples, Scene
-from liuyan.local_stack.embedded import EmbeddedBroker
-from liuyan.store.batch import Label
-from liuyan.store.migrate import migrate
-from liuyan.store.store import Store
+from local_stack.embedded import EmbeddedBroker
+from store.batch import Label
+from store.migrate import migrate
+from store.store import Store
 from tests.waiting import eventually
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)

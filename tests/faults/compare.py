@@ -10,7 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from liuyan.model.labeller import Labeller
+from model.labeller import Labeller
 from tests.faults.contract import Expected, apply
 from tests.harness import ERASURE_KEY, Installation
 
@@ -61,7 +61,7 @@ async def read_expected(kafka: str, topics: list[str]) -> tuple[Expected, int, d
 
 
 async def _partitions(kafka: str, topics: list[str]) -> list[tuple[str, int]]:
-    from liuyan.consumer.topics import Topics
+    from consumer.topics import Topics
 
     asked = Topics(kafka)
     return [(topic, number) for topic in topics for number in range(await asked.partitions(topic))]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import make_url
 
-from liuyan.local_stack.ports import ReservedPort
+from local_stack.ports import ReservedPort
 from tests.faults.proxy import Proxy
 from tests.harness import Installation, Process
 

@@ -10,11 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from liuyan.consumer.topics import Topics
-from liuyan.local_stack.kafka import Kafka
-from liuyan.local_stack.mysql import MySQL
-from liuyan.local_stack.ports import ReservedPort
-from liuyan.model.labeller import load_labeller
+from consumer.topics import Topics
+from local_stack.kafka import Kafka
+from local_stack.mysql import MySQL
+from local_stack.ports import ReservedPort
+from model.labeller import load_labeller
 from tests.faults.compare import Differences, compare, read_expected
 from tests.faults.fleet import Fleet
 from tests.faults.load import PARTITIONS, Load, Publisher

@@ -11,8 +11,8 @@ from functools import partial
 
 import pymysql
 
-from liuyan.local_stack.kafka import Kafka
-from liuyan.local_stack.mysql import MySQL
+from local_stack.kafka import Kafka
+from local_stack.mysql import MySQL
 from tests.faults.fleet import Fleet, Member
 from tests.faults.load import METADATA_SECONDS, PARTITIONS, Publisher
 from tests.faults.proxy import Proxy

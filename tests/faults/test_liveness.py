@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.local_stack.kafka import Kafka
-from liuyan.local_stack.ports import ReservedPort
+from local_stack.kafka import Kafka
+from local_stack.ports import ReservedPort
 from tests.faults.proxy import KafkaProxy, Request
 from tests.harness import Installation, Process, comment, get
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.local_stack.kafka import Kafka
-from liuyan.local_stack.mysql import MySQL
-from liuyan.local_stack.server import Server
+from local_stack.kafka import Kafka
+from local_stack.mysql import MySQL
+from local_stack.server import Server
 from tests.harness import Installation, Process, comment, get
 
 # The check waits two seconds for an answer, and the test asks it one time after the other.

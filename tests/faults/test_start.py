@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from liuyan.local_stack.ports import ReservedPort
+from local_stack.ports import ReservedPort
 from tests.faults.proxy import Proxy
 from tests.harness import Installation, comment
 

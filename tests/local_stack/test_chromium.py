@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from liuyan.local_stack import apt, chromium
-from liuyan.local_stack.errors import LocalStackError
+from local_stack import apt, chromium
+from local_stack.errors import LocalStackError
 
 
 def test_the_browser_that_is_found_is_one() -> None:

@@ -6,10 +6,10 @@ import pymysql
 import pytest
 from sqlalchemy import make_url
 
-from liuyan.local_stack.database import DatabaseServer
-from liuyan.local_stack.errors import LocalStackError
-from liuyan.local_stack.mariadb import MariaDB
-from liuyan.local_stack.mysql import MySQL
+from local_stack.database import DatabaseServer
+from local_stack.errors import LocalStackError
+from local_stack.mariadb import MariaDB
+from local_stack.mysql import MySQL
 
 
 def ask(

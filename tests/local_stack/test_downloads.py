@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.local_stack import apt
-from liuyan.local_stack.downloads import kept, run
-from liuyan.local_stack.errors import LocalStackError
+from local_stack import apt
+from local_stack.downloads import kept, run
+from local_stack.errors import LocalStackError
 
 GETS_SLOWLY = """
 import sys, time
 from pathlib import Path
-from liuyan.local_stack.downloads import kept
+from local_stack.downloads import kept
 
 def fill(folder):
     time.sleep(0.5)

@@ -5,10 +5,10 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from liuyan.local_stack import kafka as kafka_module
-from liuyan.local_stack.embedded import EmbeddedBroker
-from liuyan.local_stack.errors import LocalStackError
-from liuyan.local_stack.kafka import Kafka
+from local_stack import kafka as kafka_module
+from local_stack.embedded import EmbeddedBroker
+from local_stack.errors import LocalStackError
+from local_stack.kafka import Kafka
 
 
 def end_offset(bootstrap: str, topic: str) -> int:

@@ -4,9 +4,9 @@ import socket
 
 import pytest
 
-from liuyan.local_stack import ports
-from liuyan.local_stack.errors import LocalStackError
-from liuyan.local_stack.ports import ReservedPort
+from local_stack import ports
+from local_stack.errors import LocalStackError
+from local_stack.ports import ReservedPort
 
 
 def test_a_reserved_port_is_not_given_again_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.local_stack.process import Process
+from local_stack.process import Process
 from tests.waiting import eventually
 
 PARENT = """
 import sys, time
 from pathlib import Path
-from liuyan.local_stack.process import Process
+from local_stack.process import Process
 
 folder = Path(sys.argv[1])
 process = Process(["sleep", "60"], folder / "log", remove_if_orphaned=folder)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.comments import spread_comments
-from liuyan.model.artifact import SHIPPED
-from liuyan.model.data import Comment, digest
-from liuyan.model.labeller import Labeller, load_labeller, use_one_core
-from liuyan.model.options import Options
-from liuyan.model.train import train
+from model.artifact import SHIPPED
+from model.data import Comment, digest
+from model.labeller import Labeller, load_labeller, use_one_core
+from model.options import Options
+from model.train import train
 from tests.model.reports import silent
 
 GOOD = ("很好", "喜欢", "满意", "好评", "漂亮", "推荐")

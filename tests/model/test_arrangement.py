@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liuyan.model.arrangement import Arrangement, arrange
+from model.arrangement import Arrangement, arrange
 
 LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=30).map(lambda lengths: sorted(lengths, reverse=True))
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from liuyan.model.artifact import (
+from model.artifact import (
     FILES,
     SHIPPED,
     SUMS,
@@ -18,11 +18,11 @@ from liuyan.model.artifact import (
     read_artifact,
     write_artifact,
 )
-from liuyan.model.errors import ArtifactError
-from liuyan.model.labeller import load_labeller
-from liuyan.model.network import Network, Shape
-from liuyan.model.ngrams import NONE, Ngrams
-from liuyan.model.rounded import NGRAM_KEYS, NGRAM_WEIGHTS, SCALE, WORDS
+from model.errors import ArtifactError
+from model.labeller import load_labeller
+from model.network import Network, Shape
+from model.ngrams import NONE, Ngrams
+from model.rounded import NGRAM_KEYS, NGRAM_WEIGHTS, SCALE, WORDS
 
 
 @pytest.fixture

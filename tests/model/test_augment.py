@@ -5,11 +5,11 @@ from itertools import islice
 import numpy
 import pytest
 
-from liuyan.model.augment import LONGEST, NEIGHBOURS, Pool, augment, find_neighbours, join, replaceable, split
-from liuyan.model.data import Comment, Part, digest, part_of
-from liuyan.model.options import Options
-from liuyan.model.teachers.augmented import made_of
-from liuyan.model.teachers.corpus import Corpus
+from model.augment import LONGEST, NEIGHBOURS, Pool, augment, find_neighbours, join, replaceable, split
+from model.data import Comment, Part, digest, part_of
+from model.options import Options
+from model.teachers.augmented import made_of
+from model.teachers.corpus import Corpus
 from tests.model.reports import silent
 
 FOOD = ["菜", "很", "好吃", "，", "服务", "也", "周到", "。", "下次", "再", "来"]

@@ -6,12 +6,12 @@ import pytest
 from typer.testing import CliRunner
 
 from liuyan.errors import UsageError
-from liuyan.model.benchmark import ALL, Line, benchmark, compare
-from liuyan.model.commands import app
-from liuyan.model.data import Comment, part_of
-from liuyan.model.evaluate import score
-from liuyan.model.labeller import load_labeller
-from liuyan.model.rivals import find_rivals
+from model.benchmark import ALL, Line, benchmark, compare
+from model.commands import app
+from model.data import Comment, part_of
+from model.evaluate import score
+from model.labeller import load_labeller
+from model.rivals import find_rivals
 from tests.model.reports import silent
 
 
@@ -36,7 +36,7 @@ def test_every_rival_on_every_test_part(few_comments: dict[str, Comment], tiny_a
 def test_rivals_that_are_not_installed_are_left_out(
     few_comments: dict[str, Comment], tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("liuyan.model.rivals.find_spec", lambda name: None)
+    monkeypatch.setattr("model.rivals.find_spec", lambda name: None)
     comments = list(few_comments.values())
     rivals = find_rivals(load_labeller(tiny_artifact), comments, comments, silent)
     assert [rival.name for rival in rivals] == ["liuyan-gru", "snownlp"]

@@ -8,13 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from liuyan.errors import UsageError
-from liuyan.model.artifact import Artifact, read_artifact
-from liuyan.model.build import LABELS_NEGATIONS, Recipe, Telling, asked_first, build
-from liuyan.model.commands import app
-from liuyan.model.data import AUGMENTED, NEGATIONS, UNLABELLED, Comment, Part, digest, part_of
-from liuyan.model.descent import Epoch
-from liuyan.model.options import Options
-from liuyan.model.teachers.corpus import Corpus
+from model.artifact import Artifact, read_artifact
+from model.build import LABELS_NEGATIONS, Recipe, Telling, asked_first, build
+from model.commands import app
+from model.data import AUGMENTED, NEGATIONS, UNLABELLED, Comment, Part, digest, part_of
+from model.descent import Epoch
+from model.options import Options
+from model.teachers.corpus import Corpus
 from tests.model.reports import silent
 
 SMALL = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)

@@ -1,6 +1,6 @@
 """Frequent texts stay, texts seen once cannot flush them."""
 
-from liuyan.model.cache import AnswerCache
+from model.cache import AnswerCache
 
 
 def test_admitted_at_the_second_time() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.model.labeller import Labeller
+from model.labeller import Labeller
 
 CASES = Path(__file__).parent / "cases.csv"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "model.md"

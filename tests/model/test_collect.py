@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from liuyan.cli import app
 from liuyan.errors import UsageError
-from liuyan.model.clones import CLONES
-from liuyan.model.collect import (
+from model.clones import CLONES
+from model.collect import (
     EMOTIONS,
     NUMBERS,
     STARS,
@@ -26,7 +26,7 @@ from liuyan.model.collect import (
     missing,
     tidy,
 )
-from liuyan.model.sources import SOURCES
+from model.sources import SOURCES
 from tests.model.reports import silent
 
 COMMIT = "0" * 40

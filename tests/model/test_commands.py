@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from liuyan.errors import LiuyanError
-from liuyan.model.commands import app
+from model.commands import app
 
 Run = Callable[..., str]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from liuyan.errors import LiuyanError
-from liuyan.model.data import (
+from model.data import (
     FOUR_STARS,
     Comment,
     balance,

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from liuyan.model.artifact import read_artifact
-from liuyan.model.commands import app
-from liuyan.model.data import UNLABELLED, Comment, digest, part_of
-from liuyan.model.distil import label_unlabelled, teach
-from liuyan.model.labeller import load_labeller
+from model.artifact import read_artifact
+from model.commands import app
+from model.data import UNLABELLED, Comment, digest, part_of
+from model.distil import label_unlabelled, teach
+from model.labeller import load_labeller
 from tests.model.reports import silent
 
 

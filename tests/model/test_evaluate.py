@@ -3,7 +3,7 @@
 import numpy
 import pytest
 
-from liuyan.model.evaluate import score, score_band, show, uncertain_band
+from model.evaluate import score, score_band, show, uncertain_band
 
 
 def test_score() -> None:

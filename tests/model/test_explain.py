@@ -9,15 +9,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.explanations import logit, measure
-from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.explain import LEFT_OUT, contributions
-from liuyan.model.folded import FoldedNetwork
-from liuyan.model.labeller import Labeller
-from liuyan.model.ngrams import NONE, NgramTable
-from liuyan.model.normalise import character_table, normalise
-from liuyan.model.pieces import cut_pieces
-from liuyan.model.segment import segment
-from liuyan.model.vocabulary import Vocabulary
+from model.artifact import SHIPPED, read_artifact
+from model.explain import LEFT_OUT, contributions
+from model.folded import FoldedNetwork
+from model.labeller import Labeller
+from model.ngrams import NONE, NgramTable
+from model.normalise import character_table, normalise
+from model.pieces import cut_pieces
+from model.segment import segment
+from model.vocabulary import Vocabulary
 
 
 def test_faithful_on_real_comments(shipped: Labeller, real_comments: Callable[[int], list[str]]) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.folded import ROWS, TOGETHER, FoldedNetwork, PackedRecurrence, PlainRecurrence, recurrence
-from liuyan.model.network import Network, Shape, pad
-from liuyan.model.normalise import character_table, normalise
-from liuyan.model.segment import segment
-from liuyan.model.vocabulary import Vocabulary
+from model.artifact import SHIPPED, read_artifact
+from model.folded import ROWS, TOGETHER, FoldedNetwork, PackedRecurrence, PlainRecurrence, recurrence
+from model.network import Network, Shape, pad
+from model.normalise import character_table, normalise
+from model.segment import segment
+from model.vocabulary import Vocabulary
 
 
 def test_shipped_model_folded_equals_gru(real_comments: Callable[[int], list[str]]) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy
 import torch
 
-from liuyan.model.artifact import read_artifact
-from liuyan.model.data import Comment
-from liuyan.model.hints import COMPONENTS, Hints, Vectors, begin_words, gather_hints, missed
-from liuyan.model.network import DEVIATION
-from liuyan.model.options import Options
-from liuyan.model.train import train
+from model.artifact import read_artifact
+from model.data import Comment
+from model.hints import COMPONENTS, Hints, Vectors, begin_words, gather_hints, missed
+from model.network import DEVIATION
+from model.options import Options
+from model.train import train
 from tests.model.reports import silent
 
 OPTIONS = Options(epochs=6, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.folded import FoldedNetwork
-from liuyan.model.labeller import Labeller, load_labeller
-from liuyan.model.ngrams import NgramTable
+from model.artifact import SHIPPED, read_artifact
+from model.folded import FoldedNetwork
+from model.labeller import Labeller, load_labeller
+from model.ngrams import NgramTable
 
 
 def test_identity_and_band(shipped: Labeller) -> None:

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from liuyan.errors import UsageError
-from liuyan.model.artifact import read_artifact
-from liuyan.model.card import card
-from liuyan.model.mean import mean
+from model.artifact import read_artifact
+from model.card import card
+from model.mean import mean
 
 
 def test_the_mean_of_two_lies_between_them(tiny_artifact: Path) -> None:

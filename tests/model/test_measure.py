@@ -4,12 +4,12 @@ import numpy
 import pytest
 import torch
 
-from liuyan.model.examples import Examples
-from liuyan.model.folded import FoldedNetwork
-from liuyan.model.measure import calibrate
-from liuyan.model.network import Network, Shape
-from liuyan.model.ngrams import NONE
-from liuyan.model.options import Options
+from model.examples import Examples
+from model.folded import FoldedNetwork
+from model.measure import calibrate
+from model.network import Network, Shape
+from model.ngrams import NONE
+from model.options import Options
 
 
 def test_probabilities_are_of_the_label() -> None:

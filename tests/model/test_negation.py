@@ -3,8 +3,8 @@
 import csv
 from pathlib import Path
 
-from liuyan.model.data import digest, part_of
-from liuyan.model.negation import negations
+from model.data import digest, part_of
+from model.negation import negations
 
 CASES = Path(__file__).parent / "cases.csv"
 

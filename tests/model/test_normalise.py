@@ -6,10 +6,10 @@ from typing import Literal
 
 import pytest
 
-import liuyan.model.normalise
-from liuyan.model.data import simplified_characters
-from liuyan.model.normalise import MENTION, URL, character_table, normalise
-from liuyan.model.segment import segment
+import model.normalise
+from model.data import simplified_characters
+from model.normalise import MENTION, URL, character_table, normalise
+from model.segment import segment
 
 TABLE = character_table(simplified_characters())
 
@@ -64,6 +64,6 @@ def test_a_run_of_marks_reaches_nfkc_in_pieces(monkeypatch: pytest.MonkeyPatch) 
         seen.append(len(text))
         return unicodedata.normalize(form, text)
 
-    monkeypatch.setattr(liuyan.model.normalise, "unicodedata", SimpleNamespace(normalize=normalize))
+    monkeypatch.setattr(model.normalise, "unicodedata", SimpleNamespace(normalize=normalize))
     normalise("a" + "\u0300\u0316" * 5_000, TABLE)
     assert max(seen) == 1_000

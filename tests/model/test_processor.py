@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from liuyan.errors import UsageError
-from liuyan.model.processor import CPU, find_device
-from liuyan.model.teachers.encoder_teacher import OPTIONS, options_on
+from model.processor import CPU, find_device
+from model.teachers.encoder_teacher import OPTIONS, options_on
 
 
 def test_the_processor_is_always_there() -> None:

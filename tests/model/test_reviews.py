@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from liuyan.errors import LiuyanError
-from liuyan.model.data import REVIEWS, Comment, clean, content_of, digest, part_of
-from liuyan.model.reviews import read_reviews
+from model.data import REVIEWS, Comment, clean, content_of, digest, part_of
+from model.reviews import read_reviews
 
 HEADER = "text,label,reviewer,reviewed_at\n"
 

@@ -4,11 +4,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.folded import FoldedNetwork
-from liuyan.model.network import Network, Shape
-from liuyan.model.ngrams import NONE
-from liuyan.model.rounded import SCALE, SMALLEST, WORDS, pack, unpack
+from model.artifact import SHIPPED, read_artifact
+from model.folded import FoldedNetwork
+from model.network import Network, Shape
+from model.ngrams import NONE
+from model.rounded import SCALE, SMALLEST, WORDS, pack, unpack
 
 Vectors = st.lists(st.lists(st.floats(-4, 4, width=32), min_size=3, max_size=3), min_size=1, max_size=6)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import jieba
 
-from liuyan.model.segment import cut, segment
+from model.segment import cut, segment
 
 
 def test_cuts_as_jieba_does(real_comments: Callable[[int], list[str]]) -> None:

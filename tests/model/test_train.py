@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from liuyan.errors import LiuyanError
-from liuyan.model import descent
-from liuyan.model.artifact import read_artifact
-from liuyan.model.card import card
-from liuyan.model.data import Comment
-from liuyan.model.descent import Epoch
-from liuyan.model.labeller import load_labeller
-from liuyan.model.options import Options
-from liuyan.model.progress import Report
-from liuyan.model.train import CHECKPOINT, train
+from model import descent
+from model.artifact import read_artifact
+from model.card import card
+from model.data import Comment
+from model.descent import Epoch
+from model.labeller import load_labeller
+from model.options import Options
+from model.progress import Report
+from model.train import CHECKPOINT, train
 from tests.model.reports import silent
 
 

@@ -8,11 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from liuyan.errors import LiuyanError
-from liuyan.model.artifact import SHIPPED, read_artifact
-from liuyan.model.commands import app
-from liuyan.model.data import digest, part_of
-from liuyan.model.folds import fold_of, part_in_fold, part_without
-from liuyan.model.labeller import load_labeller
+from model.artifact import SHIPPED, read_artifact
+from model.commands import app
+from model.data import digest, part_of
+from model.folds import fold_of, part_in_fold, part_without
+from model.labeller import load_labeller
 
 SIZES = ["--words", "300", "--embedding", "4", "--hidden", "4", "--epochs", "1", "--no-snownlp"]
 Train = Callable[..., str]

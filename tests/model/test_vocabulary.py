@@ -2,7 +2,7 @@
 
 import pytest
 
-from liuyan.model.vocabulary import SPECIAL, Vocabulary, choose_words
+from model.vocabulary import SPECIAL, Vocabulary, choose_words
 
 WORDS = [*SPECIAL, "好", "吃", "很", "酒店"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from liuyan.consumer.event import CommentEvent, Erasure, Parsed, parse, parse_value
-from liuyan.consumer.topics import Topics
+from consumer.event import CommentEvent, Erasure, Parsed, parse, parse_value
+from consumer.topics import Topics
 
 ROOT = Path(__file__).parents[2]
 PARTITIONS = 3

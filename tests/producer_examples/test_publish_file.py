@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.consumer.event import CommentEvent
+from consumer.event import CommentEvent
 from producer_examples.publish_file import FileError, check, read_events
 from tests.file_cases import BOTH, CASES, GOOD, HEADER, PLAIN, FileCase, row, table
 

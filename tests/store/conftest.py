@@ -14,9 +14,9 @@ import pytest_asyncio
 from sqlalchemy import URL, delete, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from liuyan.store.admin_tables import metadata
-from liuyan.store.migrate import migrate
-from liuyan.store.store import Store
+from store.admin_tables import metadata
+from store.migrate import migrate
+from store.store import Store
 from tests.conftest import MAIN
 from tests.store.feed import ERASURE_KEY, Feed, feed_of
 

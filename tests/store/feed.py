@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from liuyan.store.batch import (
+from store.batch import (
     Advance,
     Arrival,
     Batch,
@@ -13,7 +13,7 @@ from liuyan.store.batch import (
     PartitionKey,
     Tombstone,
 )
-from liuyan.store.store import Store
+from store.store import Store
 
 ERASURE_KEY = b"a key for tests alone"
 START = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)

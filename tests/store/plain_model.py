@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from liuyan.store.batch import Arrival, DeadLetter, Tombstone
-from liuyan.store.claim import erasure_digest
+from store.batch import Arrival, DeadLetter, Tombstone
+from store.claim import erasure_digest
 from tests.store.feed import ERASURE_KEY
 from tests.store.tables_read import Contents, Key
 

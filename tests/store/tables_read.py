@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from liuyan.store.store import Store
-from liuyan.store.tables import (
+from store.store import Store
+from store.tables import (
     comment_versions,
     comments,
     count_sums,

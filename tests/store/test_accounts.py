@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from liuyan.store import accounts, attempts, audit, sessions, tokens
-from liuyan.store.accounts import NameTakenError, NewUser, NoAccountError, UserFilter
-from liuyan.store.audit import Actor, AuditFilter
-from liuyan.store.sessions import Session
-from liuyan.store.store import Store
+from store import accounts, attempts, audit, sessions, tokens
+from store.accounts import NameTakenError, NewUser, NoAccountError, UserFilter
+from store.audit import Actor, AuditFilter
+from store.sessions import Session
+from store.store import Store
 
 pytestmark = pytest.mark.timeout(60)
 NOW = datetime(2026, 1, 31, 8, 15, 0, 123456, tzinfo=UTC)

@@ -11,14 +11,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
-from liuyan.store.admin_tables import metadata
-from liuyan.store.audit import Actor
-from liuyan.store.batch import Arrival, DeadLetter, Label, Tombstone
-from liuyan.store.check import recount, recount_sums
-from liuyan.store.comments import ShownLabel
-from liuyan.store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
-from liuyan.store.reviews import Opinion, add_review, undo_review
-from liuyan.store.store import Store
+from store.admin_tables import metadata
+from store.audit import Actor
+from store.batch import Arrival, DeadLetter, Label, Tombstone
+from store.check import recount, recount_sums
+from store.comments import ShownLabel
+from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
+from store.reviews import Opinion, add_review, undo_review
+from store.store import Store
 from tests.store.conftest import ready_store
 from tests.store.feed import Feed, arrival, dead_letter, feed_of, minutes, tombstone
 from tests.store.plain_model import PlainModel

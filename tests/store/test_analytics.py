@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 
-from liuyan.store.analytics import (
+from store.analytics import (
     Bucket,
     CountFilter,
     Mix,
@@ -15,13 +15,13 @@ from liuyan.store.analytics import (
     mix_of_all,
     mix_over_time,
 )
-from liuyan.store.audit import Actor
-from liuyan.store.batch import Label
-from liuyan.store.comments import LabelledComment, ShownLabel
-from liuyan.store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
-from liuyan.store.reviews import Opinion, add_review, undo_review
-from liuyan.store.search import CommentFilter, list_comments
-from liuyan.store.store import Store
+from store.audit import Actor
+from store.batch import Label
+from store.comments import LabelledComment, ShownLabel
+from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
+from store.reviews import Opinion, add_review, undo_review
+from store.search import CommentFilter, list_comments
+from store.store import Store
 from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes
 
 ALL = CountFilter()

@@ -8,12 +8,12 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import make_url, text, update
 
-from liuyan.store.check import CountDifference, SumDifference, recount, recount_sums
-from liuyan.store.engine import open_engine
-from liuyan.store.errors import StoreError
-from liuyan.store.migrate import newest_revision
-from liuyan.store.store import Store
-from liuyan.store.tables import count_sums, hourly_counts
+from store.check import CountDifference, SumDifference, recount, recount_sums
+from store.engine import open_engine
+from store.errors import StoreError
+from store.migrate import newest_revision
+from store.store import Store
+from store.tables import count_sums, hourly_counts
 from tests.store.conftest import ready_store
 from tests.store.feed import arrival, dead_letter, feed_of, tombstone
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import pytest_asyncio
 from sqlalchemy import update
 
-from liuyan.store.audit import Actor
-from liuyan.store.batch import Label
-from liuyan.store.comments import Keyset, LabelledComment, LabelSource, ShownLabel, comment_history
-from liuyan.store.reviews import Opinion, add_review
-from liuyan.store.search import CommentFilter, list_comments
-from liuyan.store.store import Store
-from liuyan.store.tables import models
+from store.audit import Actor
+from store.batch import Label
+from store.comments import Keyset, LabelledComment, LabelSource, ShownLabel, comment_history
+from store.reviews import Opinion, add_review
+from store.search import CommentFilter, list_comments
+from store.store import Store
+from store.tables import models
 from tests.store.feed import Feed, arrival, dead_letter, feed_of, microseconds, minutes
 
 NOTHING = CommentFilter()

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, insert, select, update
 
-from liuyan.store.batch import Arrival, BatchOutcome, DeadLetter, Label, Tombstone
-from liuyan.store.check import recount
-from liuyan.store.claim import erasure_digest
-from liuyan.store.store import Store
-from liuyan.store.tables import comment_versions, comments, reviews
+from store.batch import Arrival, BatchOutcome, DeadLetter, Label, Tombstone
+from store.check import recount
+from store.claim import erasure_digest
+from store.store import Store
+from store.tables import comment_versions, comments, reviews
 from tests.store.feed import ERASURE_KEY, Feed, arrival, dead_letter, feed_of, microseconds, minutes, tombstone
 from tests.store.plain_model import PlainModel
 from tests.store.tables_read import read_contents

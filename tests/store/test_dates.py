@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liuyan.store.analytics import Bucket, CountFilter, mix_by_hour_of_week, mix_of_all, mix_over_time
-from liuyan.store.batch import Arrival
-from liuyan.store.check import recount, recount_sums
-from liuyan.store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
-from liuyan.store.ranges import DAY, HOUR, MONTH, cover
-from liuyan.store.search import CommentFilter, list_comments
-from liuyan.store.store import Store
+from store.analytics import Bucket, CountFilter, mix_by_hour_of_week, mix_of_all, mix_over_time
+from store.batch import Arrival
+from store.check import recount, recount_sums
+from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
+from store.ranges import DAY, HOUR, MONTH, cover
+from store.search import CommentFilter, list_comments
+from store.store import Store
 from tests.store.feed import Feed, arrival, microseconds
 
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)

@@ -5,10 +5,10 @@ import json
 import pytest
 from sqlalchemy import select, text
 
-from liuyan.store.batch import BatchOutcome
-from liuyan.store.dead_letters import TRUNCATED_BYTES, WHOLE_BYTES, read_headers, write_headers
-from liuyan.store.errors import PermanentStoreError
-from liuyan.store.tables import dead_letters
+from store.batch import BatchOutcome
+from store.dead_letters import TRUNCATED_BYTES, WHOLE_BYTES, read_headers, write_headers
+from store.errors import PermanentStoreError
+from store.tables import dead_letters
 from tests.store.conftest import ready_store
 from tests.store.feed import Feed, arrival, dead_letter, feed_of
 

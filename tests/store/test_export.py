@@ -2,12 +2,12 @@
 
 import pytest
 
-from liuyan.store import export
-from liuyan.store.audit import Actor
-from liuyan.store.comments import ShownLabel
-from liuyan.store.export import ExportFilter, ReviewedText, export_reviews
-from liuyan.store.reviews import Opinion, add_review, undo_review
-from liuyan.store.store import Store
+from store import export
+from store.audit import Actor
+from store.comments import ShownLabel
+from store.export import ExportFilter, ReviewedText, export_reviews
+from store.reviews import Opinion, add_review, undo_review
+from store.store import Store
 from tests.store.feed import Feed, arrival, microseconds, minutes
 
 LI, WANG = Actor(7, "小李", "session", None), Actor(8, "小王", "session", None)

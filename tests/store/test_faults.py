@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-import liuyan.store.store
-from liuyan.store.batch import Arrival, BatchOutcome, PartitionKey
-from liuyan.store.check import recount
-from liuyan.store.errors import CommitUnknownError, FencedError, StoreError, TransientStoreError
-from liuyan.store.session import WriteSession
-from liuyan.store.store import Store
-from liuyan.store.tables import hourly_counts, partitions
-from liuyan.store.write import write_rows
+import store.store
+from store.batch import Arrival, BatchOutcome, PartitionKey
+from store.check import recount
+from store.errors import CommitUnknownError, FencedError, StoreError, TransientStoreError
+from store.session import WriteSession
+from store.store import Store
+from store.tables import hourly_counts, partitions
+from store.write import write_rows
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, PARTITION, Feed, arrival, feed_of, tombstone
 from tests.store.tables_read import read_contents
@@ -44,7 +44,7 @@ def after_writing(monkeypatch: pytest.MonkeyPatch, hook: Hook) -> None:
         await hook(session)
         return outcome
 
-    monkeypatch.setattr(liuyan.store.store, "write_rows", write_then_hook)
+    monkeypatch.setattr(store.store, "write_rows", write_then_hook)
 
 
 async def kill(store: Store, session: WriteSession) -> None:

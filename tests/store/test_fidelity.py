@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
-from liuyan.store.batch import BatchOutcome
-from liuyan.store.comments import comment_history
-from liuyan.store.errors import PermanentStoreError
-from liuyan.store.tables import comments
-from liuyan.store.types import UtcDateTime, in_utc, time_text
+from store.batch import BatchOutcome
+from store.comments import comment_history
+from store.errors import PermanentStoreError
+from store.tables import comments
+from store.types import UtcDateTime, in_utc, time_text
 from tests.store.feed import Feed, arrival, microseconds
 from tests.store.tables_read import read_contents
 

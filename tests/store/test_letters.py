@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import text, update
 
 from liuyan.errors import UsageError
-from liuyan.store.audit import Actor, AuditFilter, list_records
-from liuyan.store.batch import Advance, Arrival, Batch, BatchOutcome, Copy, DeadLetter, PartitionKey, Tombstone
-from liuyan.store.copies import LETTER_HEADER, seal
-from liuyan.store.letters import (
+from store.audit import Actor, AuditFilter, list_records
+from store.batch import Advance, Arrival, Batch, BatchOutcome, Copy, DeadLetter, PartitionKey, Tombstone
+from store.copies import LETTER_HEADER, seal
+from store.letters import (
     Letter,
     LetterFilter,
     LetterState,
@@ -23,9 +23,9 @@ from liuyan.store.letters import (
     requeue,
     requeue_all,
 )
-from liuyan.store.outbox import Order, Published, any_orders, claim_orders, mark_published, mark_refused
-from liuyan.store.store import Store
-from liuyan.store.tables import outbox
+from store.outbox import Order, Published, any_orders, claim_orders, mark_published, mark_refused
+from store.store import Store
+from store.tables import outbox
 from tests.store.feed import ERASURE_KEY, PARTITION, Feed, arrival, dead_letter, feed_of, tombstone
 
 EVERYTHING = LetterFilter(states=frozenset())

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, inspect, select, text
 
-from liuyan.store.admin_tables import api_tokens, metadata, sessions
-from liuyan.store.audit import Actor
-from liuyan.store.batch import Label
-from liuyan.store.check import recount_sums
-from liuyan.store.comments import ShownLabel
-from liuyan.store.errors import ErasureKeyError, MigrationsPendingError
-from liuyan.store.migrate import migrate, newest_revision
-from liuyan.store.reviews import Opinion, add_review
-from liuyan.store.store import Store
-from liuyan.store.tables import comments, predictions
+from store.admin_tables import api_tokens, metadata, sessions
+from store.audit import Actor
+from store.batch import Label
+from store.check import recount_sums
+from store.comments import ShownLabel
+from store.errors import ErasureKeyError, MigrationsPendingError
+from store.migrate import migrate, newest_revision
+from store.reviews import Opinion, add_review
+from store.store import Store
+from store.tables import comments, predictions
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes
 from tests.store.tables_read import read_contents

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from liuyan.store.audit import Actor, AuditFilter, list_records
-from liuyan.store.batch import Label
-from liuyan.store.promotion import LabelCounts, NoModelError, activate_model, find_model, list_models, recent_counts
-from liuyan.store.store import Store
+from store.audit import Actor, AuditFilter, list_records
+from store.batch import Label
+from store.promotion import LabelCounts, NoModelError, activate_model, find_model, list_models, recent_counts
+from store.store import Store
 from tests.store.feed import arrival, feed_of, minutes
 
 WANG = Actor(7, "wang", "session", None)

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from liuyan.store.audit import Actor, AuditFilter, list_records
-from liuyan.store.notices import (
+from store.audit import Actor, AuditFilter, list_records
+from store.notices import (
     NoticeState,
     NoticeText,
     add_notice,
@@ -15,8 +15,8 @@ from liuyan.store.notices import (
     restore_notice,
     withdraw_notice,
 )
-from liuyan.store.overview import consumer_health
-from liuyan.store.store import Store
+from store.overview import consumer_health
+from store.store import Store
 from tests.store.feed import PARTITION, START, dead_letter, feed_of, minutes
 
 WANG = Actor(7, "wang", "session", None)

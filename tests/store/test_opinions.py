@@ -1,6 +1,6 @@
 """Which review of a text stands, by the rules alone."""
 
-from liuyan.store.opinions import Decision, by_text, of_standing_text, undo
+from store.opinions import Decision, by_text, of_standing_text, undo
 
 FIRST = Decision(1, "positive", 7)
 SECOND = Decision(2, "negative", 8, replaces=1)

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
-from liuyan.store.admin_tables import audit_log
-from liuyan.store.audit import Actor
-from liuyan.store.comments import ShownLabel
-from liuyan.store.migrate import migrate
-from liuyan.store.pending_reviews import LIFE, KeptText, count_pending, keep_text, settle_pending
-from liuyan.store.store import Store
-from liuyan.store.tables import outbox, reviews
+from store.admin_tables import audit_log
+from store.audit import Actor
+from store.comments import ShownLabel
+from store.migrate import migrate
+from store.pending_reviews import LIFE, KeptText, count_pending, keep_text, settle_pending
+from store.store import Store
+from store.tables import outbox, reviews
 from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes
 
 ACTOR = Actor(7, "小王", "session", "192.0.2.7")

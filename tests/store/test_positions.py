@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from liuyan.store.batch import Advance, Batch, PartitionKey, PartitionState
-from liuyan.store.check import recount
-from liuyan.store.errors import FencedError, StoreError
-from liuyan.store.store import Store
+from store.batch import Advance, Batch, PartitionKey, PartitionState
+from store.check import recount
+from store.errors import FencedError, StoreError
+from store.store import Store
 from tests.store.feed import PARTITION, Feed, arrival, feed_of
 from tests.store.tables_read import read_contents
 

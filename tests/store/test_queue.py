@@ -8,11 +8,11 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import update
 
-from liuyan.store import queue, steps
-from liuyan.store.audit import Actor
-from liuyan.store.batch import Label
-from liuyan.store.comments import ShownLabel
-from liuyan.store.queue import (
+from store import queue, steps
+from store.audit import Actor
+from store.batch import Label
+from store.comments import ShownLabel
+from store.queue import (
     CLAIM_TIME,
     SKIP_TIME,
     QueueOrder,
@@ -24,11 +24,11 @@ from liuyan.store.queue import (
     renew,
     skip,
 )
-from liuyan.store.reviews import Opinion, add_review, undo_review
-from liuyan.store.sample import AuditSample
-from liuyan.store.search import CommentFilter
-from liuyan.store.store import Store
-from liuyan.store.tables import models
+from store.reviews import Opinion, add_review, undo_review
+from store.sample import AuditSample
+from store.search import CommentFilter
+from store.store import Store
+from store.tables import models
 from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes
 
 ALL = CommentFilter()

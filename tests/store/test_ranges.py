@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liuyan.store.ranges import DAY, HOUR, MONTH, Stretch, bucket_of, cover
+from store.ranges import DAY, HOUR, MONTH, Stretch, bucket_of, cover
 
 TIMES = st.datetimes(datetime(2023, 11, 1), datetime(2026, 3, 1)).map(lambda time: time.replace(tzinfo=UTC))
 

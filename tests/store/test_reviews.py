@@ -8,15 +8,15 @@ from datetime import datetime
 import pytest
 from sqlalchemy import func, select
 
-from liuyan.store.admin_tables import audit_log
-from liuyan.store.audit import Actor
-from liuyan.store.batch import BatchOutcome, Label
-from liuyan.store.comments import CommentHistory, LabelSource, ShownLabel, comment_history, text_digest
-from liuyan.store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
-from liuyan.store.reviews import AT_ONCE, Opinion, add_review, add_reviews, undo_review
-from liuyan.store.sample import AuditSample
-from liuyan.store.store import Store
-from liuyan.store.tables import comments, review_claims, review_skips, reviews
+from store.admin_tables import audit_log
+from store.audit import Actor
+from store.batch import BatchOutcome, Label
+from store.comments import CommentHistory, LabelSource, ShownLabel, comment_history, text_digest
+from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
+from store.reviews import AT_ONCE, Opinion, add_review, add_reviews, undo_review
+from store.sample import AuditSample
+from store.store import Store
+from store.tables import comments, review_claims, review_skips, reviews
 from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes, tombstone
 from tests.store.tables_read import read_contents
 

@@ -3,13 +3,13 @@
 import pytest
 import pytest_asyncio
 
-from liuyan.store import search, steps
-from liuyan.store.audit import Actor
-from liuyan.store.batch import Label
-from liuyan.store.comments import Keyset, ShownLabel
-from liuyan.store.reviews import Opinion, add_reviews
-from liuyan.store.search import CommentFilter, list_comments, sample_texts
-from liuyan.store.store import Store
+from store import search, steps
+from store.audit import Actor
+from store.batch import Label
+from store.comments import Keyset, ShownLabel
+from store.reviews import Opinion, add_reviews
+from store.search import CommentFilter, list_comments, sample_texts
+from store.store import Store
 from tests.store.feed import Feed, arrival, feed_of, microseconds, minutes
 
 LI = Actor(7, "小李", "session", None)

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 
-from liuyan.store.errors import PermanentStoreError, StoreError, TransientStoreError
-from liuyan.store.faults import sort_fault, unavailable
+from store.errors import PermanentStoreError, StoreError, TransientStoreError
+from store.faults import sort_fault, unavailable
 
 
 def raised(original: Exception) -> DBAPIError:

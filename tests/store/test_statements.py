@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Sequence
 import pytest_asyncio
 from sqlalchemy import text
 
-from liuyan.store.audit import Actor
-from liuyan.store.batch import Arrival, Batch, Copy, DeadLetter, Tombstone
-from liuyan.store.comments import ShownLabel
-from liuyan.store.copies import seal
-from liuyan.store.letters import LetterFilter, list_letters
-from liuyan.store.reviews import Opinion, add_reviews
-from liuyan.store.store import Store
+from store.audit import Actor
+from store.batch import Arrival, Batch, Copy, DeadLetter, Tombstone
+from store.comments import ShownLabel
+from store.copies import seal
+from store.letters import LetterFilter, list_letters
+from store.reviews import Opinion, add_reviews
+from store.store import Store
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, PARTITION, Feed, arrival, dead_letter, feed_of, tombstone
 

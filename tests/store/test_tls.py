@@ -7,12 +7,12 @@ import pymysql
 import pytest
 from sqlalchemy import text
 
-from liuyan.local_stack.certificates import Authority
-from liuyan.local_stack.mysql import MySQL
-from liuyan.store.errors import StoreError
-from liuyan.store.migrate import migrate
-from liuyan.store.store import Store
-from liuyan.store.tls import refuse_plain
+from local_stack.certificates import Authority
+from local_stack.mysql import MySQL
+from store.errors import StoreError
+from store.migrate import migrate
+from store.store import Store
+from store.tls import refuse_plain
 
 
 @pytest.fixture(scope="module")

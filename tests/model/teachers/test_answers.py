@@ -7,12 +7,12 @@ import numpy
 import pytest
 
 from liuyan.errors import LiuyanError
-from liuyan.model.data import Comment, digest
-from liuyan.model.folds import fold_of
-from liuyan.model.teachers import ensemble
-from liuyan.model.teachers.answers import Answers, Reply, ask
-from liuyan.model.teachers.gru import GruTeacher
-from liuyan.model.teachers.linear import FOLDS, LinearTeacher
+from model.data import Comment, digest
+from model.folds import fold_of
+from model.teachers import ensemble
+from model.teachers.answers import Answers, Reply, ask
+from model.teachers.gru import GruTeacher
+from model.teachers.linear import FOLDS, LinearTeacher
 from tests.model.reports import silent
 
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from liuyan.errors import LiuyanError
-from liuyan.model.normalise import URL
-from liuyan.model.teachers.bge import JAR, MODEL, load_bge
-from liuyan.model.teachers.encoder import build_encoder
-from liuyan.model.teachers.pretrained import Pretrained
 from liuyan.settings import load_settings
+from model.normalise import URL
+from model.teachers.bge import JAR, MODEL, load_bge
+from model.teachers.encoder import build_encoder
+from model.teachers.pretrained import Pretrained
 
 TEXTS = ("物流很快，包装也好 👍", "this is 好吃的 test  two spaces", "房间有霉味，隔音也差，一夜没睡好", "差")
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from liuyan.model.data import digest
-from liuyan.model.teachers.corpus import read_corpus
+from model.data import digest
+from model.teachers.corpus import read_corpus
 
 
 def test_what_is_known_is_held_out_or_bears_a_label(tmp_path: Path) -> None:

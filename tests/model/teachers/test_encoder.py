@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from liuyan.errors import LiuyanError
-from liuyan.model.data import Comment
-from liuyan.model.teachers.encoder import Encoder
-from liuyan.model.teachers.encoder_training import (
+from model.data import Comment
+from model.teachers.encoder import Encoder
+from model.teachers.encoder_training import (
     EncoderCheck,
     EncoderOptions,
     EncoderTraining,
@@ -19,7 +19,7 @@ from liuyan.model.teachers.encoder_training import (
     draw_weights,
     fine_tune,
 )
-from liuyan.model.teachers.pretrained import Sizes
+from model.teachers.pretrained import Sizes
 from tests.model.reports import silent
 
 TINY = Sizes(width=16, layers=2, heads=4, inner=32, vocabulary=60, longest=16, epsilon=1e-12, mask=1)

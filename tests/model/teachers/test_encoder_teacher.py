@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from liuyan.errors import LiuyanError
-from liuyan.model.data import Comment, Part, part_of
-from liuyan.model.teachers.bge import JAR, load_bge
-from liuyan.model.teachers.corpus import Corpus
-from liuyan.model.teachers.encoder import build_encoder
-from liuyan.model.teachers.encoder_teacher import EncoderTeacher, encoder_path, options_on, train_encoder
-from liuyan.model.teachers.encoder_training import EncoderOptions, answer, mean_state
-from liuyan.model.teachers.packed import find_packed
 from liuyan.settings import load_settings
+from model.data import Comment, Part, part_of
+from model.teachers.bge import JAR, load_bge
+from model.teachers.corpus import Corpus
+from model.teachers.encoder import build_encoder
+from model.teachers.encoder_teacher import EncoderTeacher, encoder_path, options_on, train_encoder
+from model.teachers.encoder_training import EncoderOptions, answer, mean_state
+from model.teachers.packed import find_packed
 from tests.model.reports import silent
 
 OPTIONS = EncoderOptions(longest=16, pieces_in_batch=128, chunk=32, warmup=2)

@@ -1,0 +1,147 @@
+"""Account commands of `liuyan api`, for scripts: a token of the REST API changes no account.
+
+Whoever may run them knows the database's password, so they ask for no other; the audit log names the machine's user.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import typer
+
+from liuyan.terminal import write_line
+
+if TYPE_CHECKING:
+    from api.services import AccountServices
+    from store.audit import Actor
+
+app = typer.Typer()
+Answer = TypeVar("Answer")
+
+Name = Annotated[str, typer.Argument(help="The account's name; case and width make no difference.")]
+RoleName = Literal["user", "reviewer", "admin"]
+Role = Annotated[RoleName, typer.Option(help="What it may do.")]
+
+
+@app.command(epilog="Example: liuyan api create-user 小王 --role reviewer")
+def create_user(name: Name, role: Role = "user") -> None:
+    """Create an account that can sign in at once, and print its password for one use on standard output."""
+
+    async def create(services: "AccountServices", actor: "Actor") -> str:
+        from api.identity import passwords, roles
+
+        accounts, password = _accounts(), passwords.temporary_password()
+        await accounts.create_user(services, actor, accounts.Form(name, password), roles.Role(role))
+        return password
+
+    password = _run(create)
+    write_line(f"The account {name} is created. It must change this password at the first sign-in:", err=True)
+    write_line(password)
+
+
+@app.command(epilog="Example: liuyan api set-role 小王 user")
+def set_role(name: Name, role: Annotated[RoleName, typer.Argument(help="What it may do from now on.")]) -> None:
+    """Change an account's role. A lesser role revokes its tokens; the last admin keeps the role."""
+    _run_on(name, lambda services, actor, number: _accounts().edit_user(services, actor, number, {"role": role}))
+    write_line(f"The account {name} has the role {role}.")
+
+
+@app.command(epilog="Example: liuyan api reset-password 小王")
+def reset_password(name: Name) -> None:
+    """Print a new password for one use on standard output; the account's sessions end, its tokens are revoked."""
+    password = _run_on(name, lambda services, actor, number: _accounts().reset_password(services, actor, number))
+    write_line(f"{name} must change this password at the next sign-in:", err=True)
+    write_line(password)
+
+
+@app.command(epilog="Example: liuyan api disable 小王")
+def disable(name: Name) -> None:
+    """Disable an account: its sessions end, its tokens are revoked. The last admin cannot be disabled."""
+    _run_on(name, lambda services, actor, number: _accounts().disable(services, actor, number))
+    write_line(f"The account {name} is disabled.")
+
+
+@app.command(epilog="Example: liuyan api enable 小王")
+def enable(name: Name) -> None:
+    """Let a disabled account sign in again. Its tokens stay revoked."""
+    _run_on(name, lambda services, actor, number: _accounts().enable(services, actor, number))
+    write_line(f"The account {name} can sign in again.")
+
+
+@app.command(epilog="Example: liuyan api approve 小李")
+def approve(name: Name) -> None:
+    """Approve an account that signed up and waits."""
+    _run_on(name, lambda services, actor, number: _accounts().approve(services, actor, number))
+    write_line(f"The account {name} can sign in.")
+
+
+@app.command(epilog="Example: liuyan api create-token 小王 'nightly export' --role reviewer --days 30 > token.txt")
+def create_token(
+    name: Name,
+    purpose: Annotated[str, typer.Argument(help="What the token is for.")],
+    role: Role = "user",
+    days: Annotated[int, typer.Option(min=1, max=366, help="For how many days it is valid.")] = 90,
+) -> None:
+    """Create a token of an account, with a role of at most the account's, and print it on standard output."""
+
+    async def create(services: "AccountServices", actor: "Actor", number: int) -> str:
+        from api.identity import roles, tokens
+        from liuyan.errors import LiuyanError
+
+        what_for = purpose.strip()
+        if not 0 < len(what_for) <= tokens.NAME_AT_MOST or "\0" in what_for:
+            raise LiuyanError(f"Say in 1 to {tokens.NAME_AT_MOST} characters what the token is for.")
+        _, secret = await tokens.create(services, actor, number, tokens.NewToken(what_for, roles.Role(role), days))
+        return secret
+
+    write_line(_run_on(name, create))
+
+
+@app.command(epilog="Example: liuyan api revoke-tokens 小王")
+def revoke_tokens(name: Name) -> None:
+    """Revoke all tokens of an account: programs that use them stop working."""
+
+    async def revoke(services: "AccountServices", actor: "Actor", number: int) -> int:
+        from api.identity import tokens
+
+        return await tokens.revoke_all(services, actor, number)
+
+    write_line(f"Tokens of {name} that were revoked: {_run_on(name, revoke)}")
+
+
+def _accounts() -> Any:
+    """The rules of accounts, imported when a command runs: `--help` must not wait for them."""
+    from api.identity import accounts
+
+    return accounts
+
+
+def _run_on(name: str, work: Callable[["AccountServices", "Actor", int], Awaitable[Answer]]) -> Answer:
+    """Run ``work`` on the account with this name. Raises LiuyanError."""
+
+    async def on_account(services: "AccountServices", actor: "Actor") -> Answer:
+        from liuyan.errors import LiuyanError
+        from store.accounts import find_credentials
+
+        async with services.store.reading() as connection:
+            known = await find_credentials(connection, name)
+        if known is None:
+            raise LiuyanError(f"There is no account named {name!r}: check the list under People in the admin app.")
+        return await work(services, actor, known[0].number)
+
+    return _run(on_account)
+
+
+def _run(work: Callable[["AccountServices", "Actor"], Awaitable[Answer]]) -> Answer:
+    async def with_store() -> Answer:
+        from api.services import CommandServices
+        from liuyan.settings import load_settings
+        from store.audit import command_actor
+        from store.store import Store
+
+        settings = load_settings()
+        async with Store.open(settings.required_database_url()) as store:
+            await store.check_ready()
+            return await work(CommandServices(store, settings), command_actor(None))
+
+    return asyncio.run(with_store())

@@ -1,0 +1,160 @@
+"""One's own account: contacts and language, the browsers that are signed in, and the tokens of one's programs."""
+
+import asyncio
+from typing import ClassVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette_admin import route
+from starlette_admin.flash import flash
+from starlette_admin.i18n import gettext, lazy_gettext, set_locale
+
+from api.admin.language import LANGUAGE_COOKIE, LANGUAGES
+from api.admin.page import Page, identity_of, number_in_path, services_of
+from api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_contacts
+from api.identity import accounts, confirmation, cookies, sign_in, tokens
+from api.identity.roles import Role
+from api.problems import ProblemError
+from api.services import QUERY_SECONDS
+from store import sessions as stored_sessions
+from store import tokens as stored_tokens
+
+HERE = "/admin/account"
+DAYS = (7, 30, 90, 366)
+
+
+class AccountPage(Page):
+    """Everything that people may change of their own account."""
+
+    path = "/account"
+    route_name = "account"
+    menu_label = lazy_gettext("My account")
+    icon = "fa-solid fa-user-gear"
+    template: ClassVar[str] = "account.html"
+
+    @route("")
+    async def index(self, request: Request) -> Response:
+        """The page as it stands."""
+        return await self._show(request)
+
+    @route("/details", methods=["POST"], name="account-details")
+    async def save_details(self, request: Request) -> Response:
+        """Change phone, e-mail and language; the language alone needs no confirmation."""
+        form = await request.form()
+        typed = {name: str(form[name]) for name in ("phone", "email", "language") if name in form}
+        identity, services = identity_of(request), services_of(request)
+        try:
+            changes = await without_unchanged_contacts(services, identity.user_number, typed)
+            if accounts.CONTACTS & changes.keys():
+                confirmation.require_confirmed(identity, services.now())
+            await accounts.edit_user(services, identity.actor, identity.user_number, changes)
+        except ProblemError as problem:
+            return await self._show(request, problem, typed=typed)
+        response = RedirectResponse(HERE, 303)
+        if typed.get("language") in LANGUAGES:
+            set_locale(typed["language"])
+            secure = cookies.is_secure(request)
+            response.set_cookie(LANGUAGE_COOKIE, typed["language"], samesite="lax", secure=secure)
+        flash(request, gettext("Your account is changed."), "success")
+        return response
+
+    @route("/sessions/end", methods=["POST"], name="account-end-sessions")
+    async def end_sessions(self, request: Request) -> Response:
+        """End one session, or all but this one, and with them the tokens where the form says so."""
+        identity, services, form = identity_of(request), services_of(request), await request.form()
+        which = str(form.get("session", ""))
+        if which == "others":
+            await accounts.sign_out_everywhere(
+                services,
+                identity.actor,
+                identity.user_number,
+                but=identity.session,
+                revoke_tokens="revoke_tokens" in form,
+            )
+            flash(request, gettext("You are signed out everywhere else."), "success")
+        else:
+            await sign_in.sign_out(services, identity.actor, identity.user_number, _digest(which))
+            flash(request, gettext("The session is ended."), "success")
+        return RedirectResponse(HERE, 303)
+
+    @route("/tokens", methods=["POST"], name="account-add-token")
+    async def add_token(self, request: Request) -> Response:
+        """Create a token; its secret is in this one answer and nowhere else."""
+        form, identity, services = await request.form(), identity_of(request), services_of(request)
+        name, role, days = (str(form.get(field, "")) for field in ("token_name", "role", "days"))
+        if not name.strip() or len(name) > tokens.NAME_AT_MOST or role not in list(Role) or days not in map(str, DAYS):
+            raise HTTPException(422)
+        try:
+            confirmation.require_confirmed(identity, services.now())
+            new = tokens.NewToken(name.strip(), Role(role), int(days))
+            _, secret = await tokens.create(
+                services, identity.actor, identity.user_number, new, within=identity.session
+            )
+        except ProblemError as problem:
+            return await self._show(request, problem, typed={"token_name": name, "role": role, "days": days})
+        return await self._show(request, secret=secret)
+
+    @route("/tokens/{number:int}/revoke", methods=["POST"], name="account-revoke-token")
+    async def revoke_token(self, request: Request) -> Response:
+        """Revoke a token."""
+        identity = identity_of(request)
+        try:
+            await tokens.revoke(services_of(request), identity.actor, identity.user_number, number_in_path(request))
+        except ProblemError as problem:
+            return await self._show(request, problem)
+        flash(request, gettext("The token is revoked: it does nothing any more."), "success")
+        return RedirectResponse(HERE, 303)
+
+    @route("/tokens/revoke", methods=["POST"], name="account-revoke-tokens")
+    async def revoke_tokens(self, request: Request) -> Response:
+        """Revoke all tokens."""
+        identity = identity_of(request)
+        await tokens.revoke_all(services_of(request), identity.actor, identity.user_number)
+        flash(request, gettext("All tokens are revoked."), "success")
+        return RedirectResponse(HERE, 303)
+
+    async def _show(
+        self,
+        request: Request,
+        problem: ProblemError | None = None,
+        typed: dict[str, str] | None = None,
+        secret: str | None = None,
+    ) -> Response:
+        identity, services = identity_of(request), services_of(request)
+        async with asyncio.timeout(QUERY_SECONDS):
+            user = await accounts.read_user(services, identity.user_number)
+            async with services.store.reading() as connection:
+                sessions = await stored_sessions.list_sessions(
+                    connection, user.number, services.now(), sign_in.idle_of(services)
+                )
+                own_tokens = await stored_tokens.list_tokens(connection, user.number)
+        contacts = accounts.contacts_of(services)
+        stands = {
+            **stored_contacts(services, user),
+            "language": user.language or "",
+            "role": Role.USER,
+            "days": "90",
+        }
+        shown = {
+            "user": user,
+            "identity": identity,
+            "roles": ROLE_WORDS,
+            "role_choices": [role for role in Role if identity.role.includes(role)],
+            "days": DAYS,
+            "contacts": contacts.offered,
+            "typed": {**stands, **(typed or {})},
+            "sessions": sessions,
+            "tokens": own_tokens,
+            "now": services.now(),
+            "problem": problem,
+            "secret": secret,
+        }
+        return self.render(request, shown, status=problem.status if problem else 200)
+
+
+def _digest(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise HTTPException(422) from None

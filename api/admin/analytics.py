@@ -1,0 +1,164 @@
+"""The analytics page: the counts as charts, each with its table and its CSV, in a range of time and for a platform."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import ClassVar
+
+from starlette.requests import Request
+from starlette_admin.i18n import gettext, lazy_gettext
+
+from api.admin.label_words import LABEL_WORDS
+from api.admin.page import Page, services_of
+from api.identity.roles import Role
+from api.services import QUERY_SECONDS
+from store.analytics import CountFilter, counted_platforms
+
+# The last so many days; 0 is everything.
+RANGES = {"1d": 1, "7d": 7, "30d": 30, "365d": 365, "all": 0}
+DEFAULT_RANGE = "30d"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the address asks for: a range by its name, or from and to as days of the reader's time zone."""
+
+    range: str
+    first: str
+    last: str
+    platform: str
+
+
+class AnalyticsPage(Page):
+    """Cards that a script fills from the REST API; range and platform stand in the address, so that it can be kept."""
+
+    role = Role.REVIEWER
+    path = "/analytics"
+    menu_label = lazy_gettext("Analytics")
+    icon = "fa-solid fa-chart-column"
+    template: ClassVar[str] = "analytics.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """The cards, the filter as it stands, and the words that the page's script says."""
+        async with asyncio.timeout(QUERY_SECONDS):
+            platforms = await counted_platforms(services_of(request).store, CountFilter())
+        wanted = read_wanted(request.query_params, platforms)
+        return {
+            "wanted": asdict(wanted),
+            "days": RANGES.get(wanted.range, 0),
+            "ranges": _ranges(),
+            "platforms": platforms,
+            "cards": _cards(),
+            "script_words": _script_words(),
+        }
+
+
+def read_wanted(query: Mapping[str, str], platforms: list[str]) -> Wanted:
+    """The filter in an address; what makes no sense in it is left out."""
+    first, last = _day(query.get("first", "")), _day(query.get("last", ""))
+    if first and last and first > last:
+        first, last = last, first
+    range_ = "" if first or last else query.get("range", DEFAULT_RANGE)
+    platform = query.get("platform", "")
+    return Wanted(
+        range_ if range_ in ("", *RANGES) else DEFAULT_RANGE, first, last, platform if platform in platforms else ""
+    )
+
+
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat() if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII) else ""
+    except ValueError:
+        return ""
+
+
+def _ranges() -> Mapping[str, str]:
+    return {
+        "1d": gettext("24 hours"),
+        "7d": gettext("7 days"),
+        "30d": gettext("30 days"),
+        "365d": gettext("12 months"),
+        "all": gettext("everything"),
+    }
+
+
+def _cards() -> list[dict[str, str]]:
+    """Title, explanation and resource of each card, in their order."""
+    return [
+        _card("labels", gettext("Labels over time"), gettext("How many comments were written, and their labels.")),
+        _card(
+            "shares",
+            gettext("Negative, uncertain and corrected"),
+            gettext(
+                "Which share of the comments is negative, which the model is uncertain of, and which was corrected."
+            ),
+            "labels",
+        ),
+        _card("platforms", gettext("By platform"), gettext("Where they were written, and their labels.")),
+        _card("hours", gettext("By hour of the week"), gettext("When they were written, in your time zone.")),
+        _card(
+            "words",
+            gettext("Most telling words"),
+            gettext("Words that one side's comments hold far more often, from the newest thousand of each side."),
+        ),
+        _card(
+            "reviewers",
+            gettext("Corrections by reviewer"),
+            gettext("Reviews that were given in this range, and how many contradict the model."),
+        ),
+        _card("models", gettext("Corrections by model"), gettext("The same, by the model whose label was shown.")),
+        _card(
+            "accuracy",
+            gettext("Accuracy on the audit sample"),
+            gettext(
+                "How often the model agrees with reviewers on comments that were chosen at random, with the range "
+                "within which the true share lies with 95 % confidence."
+            ),
+        ),
+    ]
+
+
+def _card(id: str, title: str, explanation: str, resource: str = "") -> dict[str, str]:
+    return {"id": id, "title": title, "explanation": explanation, "resource": resource or id}
+
+
+def _script_words() -> Mapping[str, object]:
+    return {
+        "labels": {label: str(words) for label, words in LABEL_WORDS.items()},
+        "columns": {
+            "start": gettext("Begin"),
+            "platform": gettext("Platform"),
+            "weekday": gettext("Weekday"),
+            "hour": gettext("Hour"),
+            "comments": gettext("Number of comments"),
+            "uncertain": gettext("Uncertain"),
+            "reviewed": gettext("Reviewed"),
+            "corrected": gettext("Corrected"),
+            "reviewer": gettext("Reviewer"),
+            "model_name": gettext("Model"),
+            "reviews": gettext("Reviews"),
+            "corrections": gettext("Corrections"),
+            "side": gettext("Side"),
+            "word": gettext("Word"),
+            "score": gettext("Score"),
+            "judged": gettext("Judged"),
+            "right": gettext("Right"),
+            "accuracy": gettext("Accuracy"),
+            "low": gettext("Lower bound"),
+            "high": gettext("Upper bound"),
+            "shareNegative": gettext("Share of negative"),
+            "shareUncertain": gettext("Share of uncertain"),
+            "shareCorrected": gettext("Share of corrected"),
+            "confirmed": gettext("Confirmed"),
+        },
+        "showTable": gettext("Show the table"),
+        "showChart": gettext("Show the chart"),
+        "nobody": gettext("(a command)"),
+        "noModel": gettext("(no model)"),
+        "active": gettext("%(name)s (active)"),
+        "cutShort": gettext("Time was up: %(count)s comments were read."),
+        "wordsFrom": gettext("From %(positive)s positive and %(negative)s negative comments."),
+        "total": gettext("%(comments)s comments"),
+    }

@@ -1,0 +1,138 @@
+"""The audit log, for administrators: who changed what and when, with filters, and as a file."""
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+from typing import ClassVar
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette_admin import route
+from starlette_admin.i18n import lazy_gettext
+
+from api.admin.audit_words import ACTION_WORDS, KIND_WORDS, detail_lines
+from api.admin.language import in_utc
+from api.admin.page import Page, number_or_none, services_of
+from api.identity.roles import Role
+from api.rest.cursor import decode_cursor, encode_cursor
+from api.services import QUERY_SECONDS, Services
+from store.audit import AuditFilter, AuditRecord, list_records
+from store.comments import Keyset
+
+PAGE = 50
+EXPORT_PAGE = 500
+EXPORT_AT_MOST = 100_000
+# A spreadsheet takes what begins with one of these for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+COLUMNS = ("number", "at", "user_number", "user_name", "via", "address", "action", "object_kind", "object_id", "detail")
+VIA_WORDS = {
+    "session": lazy_gettext("on a page"),
+    "token": lazy_gettext("with a token"),
+    "command": lazy_gettext("by a command"),
+}
+
+
+class AuditPage(Page):
+    """What was changed, newest first."""
+
+    path = "/audit"
+    menu_label = lazy_gettext("Audit log")
+    icon = "fa-solid fa-clipboard-list"
+    role: ClassVar[Role | None] = Role.ADMIN
+    template = "audit.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """A page of changes."""
+        after = _keyset(request)
+        async with asyncio.timeout(QUERY_SECONDS), services_of(request).store.reading() as connection:
+            page = await list_records(connection, wanted_of(request), after, PAGE)
+        asked = {name: value for name, value in request.query_params.items() if value and name != "after"}
+        return {
+            "records": page.items,
+            "asked": asked,
+            "via": VIA_WORDS,
+            "actions": ACTION_WORDS,
+            "kinds": KIND_WORDS,
+            "lines": detail_lines,
+            "filters": urlencode(asked),
+            "more": urlencode({**asked, "after": encode_cursor(page.next)}) if page.next else None,
+            "first": after is None,
+        }
+
+    @route("/export.csv", name="audit-export")
+    async def export(self, request: Request) -> Response:
+        """The same changes as a file."""
+        lines = export_lines(services_of(request), wanted_of(request))
+        name = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+        return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=name)
+
+
+def wanted_of(request: Request) -> AuditFilter:
+    """The filters in the address; what makes no sense in it counts as left out."""
+    asked = {name: value.strip() for name, value in request.query_params.items()}
+    return AuditFilter(
+        user_number=number_or_none(asked.get("user")),
+        user_name=asked.get("name") or None,
+        action=asked.get("action") or None,
+        object_kind=asked.get("object_kind") or None,
+        object_id=asked.get("object_id") or None,
+        at_from=_day(asked.get("from")),
+        at_to=_day_after(asked.get("to")),
+    )
+
+
+async def export_lines(services: Services, wanted: AuditFilter) -> AsyncIterator[str]:
+    """The log as CSV, a page of it at a time; a byte order mark tells spreadsheets that it is UTF-8."""
+    yield "\ufeff" + _line(COLUMNS)
+    after: Keyset | None = None
+    for _ in range(EXPORT_AT_MOST // EXPORT_PAGE):
+        async with services.store.reading() as connection:
+            page = await list_records(connection, wanted, after, EXPORT_PAGE)
+        yield "".join(_line(_cells(record)) for record in page.items)
+        after = page.next
+        if after is None:
+            return
+
+
+def _cells(record: AuditRecord) -> tuple[object, ...]:
+    values = {name: getattr(record, name) for name in COLUMNS}
+    values["at"] = record.at.isoformat()
+    values["detail"] = json.dumps(record.detail, ensure_ascii=False)
+    return tuple(values.values())
+
+
+def _line(cells: tuple[object, ...]) -> str:
+    buffer = io.StringIO()
+    texts = ("" if cell is None else str(cell) for cell in cells)
+    csv.writer(buffer).writerow([f"'{text}" if text.startswith(FORMULA) else text for text in texts])
+    return buffer.getvalue()
+
+
+def _day(text: str | None) -> datetime | None:
+    """The start of a day in the time zone of the request."""
+    try:
+        return in_utc(datetime.fromisoformat(text[:10])) if text else None
+    except ValueError:
+        return None
+
+
+def _day_after(text: str | None) -> datetime | None:
+    """The end of a day in the time zone of the request; None for the last day that there is, after which is nothing."""
+    day = _day(text)
+    try:
+        return day + timedelta(days=1) if day else None
+    except OverflowError:
+        return None
+
+
+def _keyset(request: Request) -> Keyset | None:
+    cursor = request.query_params.get("after")
+    try:
+        return decode_cursor(cursor) if cursor else None
+    except ValueError:
+        raise HTTPException(404) from None

@@ -1,0 +1,60 @@
+"""What the audit log's words for actions and things mean to people; a word that is not here is shown as it is."""
+
+from collections.abc import Mapping, Sequence
+
+from starlette_admin.i18n import lazy_gettext
+
+from store.audit import JSON
+
+ACTION_WORDS = {
+    "user.create": lazy_gettext("Account made"),
+    "user.sign_up": lazy_gettext("Signed up"),
+    "user.edit": lazy_gettext("Account changed"),
+    "user.approve": lazy_gettext("Account let in"),
+    "user.disable": lazy_gettext("Account disabled"),
+    "user.enable": lazy_gettext("Account enabled"),
+    "user.reset_password": lazy_gettext("Password reset"),
+    "user.change_password": lazy_gettext("Password changed"),
+    "user.sign_out_everywhere": lazy_gettext("Signed out everywhere"),
+    "session.sign_in": lazy_gettext("Somebody signed in"),
+    "session.sign_out": lazy_gettext("Somebody signed out"),
+    "user.revoke_tokens": lazy_gettext("All tokens revoked"),
+    "session.confirm": lazy_gettext("Password confirmed"),
+    "token.create": lazy_gettext("Token made"),
+    "token.revoke": lazy_gettext("Token revoked"),
+    "review.add": lazy_gettext("Label decided"),
+    "review.add_many": lazy_gettext("Labels decided together"),
+    "review.undo": lazy_gettext("Decision taken back"),
+    "detection.keep": lazy_gettext("Text kept as a comment"),
+    "detection.give_up": lazy_gettext("Label of a kept text given up"),
+    "notice.add": lazy_gettext("Notice written"),
+    "notice.edit": lazy_gettext("Notice changed"),
+    "notice.withdraw": lazy_gettext("Notice withdrawn"),
+    "notice.restore": lazy_gettext("Notice restored"),
+    "notice.delete": lazy_gettext("Notice deleted"),
+    "dead_letter.requeue": lazy_gettext("Dead letter requeued"),
+    "dead_letter.discard": lazy_gettext("Dead letter discarded"),
+    "model.activate": lazy_gettext("Model made active"),
+}
+KIND_WORDS = {
+    "user": lazy_gettext("account"),
+    "token": lazy_gettext("token"),
+    "comment": lazy_gettext("comment"),
+    "comments": lazy_gettext("comments"),
+    "notice": lazy_gettext("notice"),
+    "dead_letter": lazy_gettext("dead letter"),
+    "model": lazy_gettext("model"),
+}
+
+
+def detail_lines(detail: Mapping[str, JSON]) -> list[tuple[str, str]]:
+    """Each thing that a record tells, by its name; two values are the one before and the one after."""
+    return [(name, _spell(value)) for name, value in detail.items()]
+
+
+def _spell(value: JSON) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return (" → " if len(value) == 2 else ", ").join(map(_spell, value))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_spell(one)}" for name, one in value.items())
+    return "—" if value is None else str(value)

@@ -1,0 +1,60 @@
+"""The filter of comments as a form, which the review page and the list of comments share."""
+
+import asyncio
+
+from starlette.requests import Request
+from starlette_admin.i18n import lazy_gettext
+
+from api.admin.label_words import LABEL_WORDS
+from api.admin.page import services_of
+from api.admin.typed_filter import TypedFilter
+from api.rest.comment_schemas import CommentFields
+from api.services import QUERY_SECONDS
+from store.models import read_models
+
+FIELD_WORDS: dict[str, str] = {
+    "text": lazy_gettext("Text contains"),
+    "platform": lazy_gettext("Platform"),
+    "label": lazy_gettext("Label"),
+    "uncertain": lazy_gettext("Model's certainty"),
+    "reviewed": lazy_gettext("Review"),
+    "probability_from": lazy_gettext("Probability of positive from"),
+    "probability_to": lazy_gettext("to"),
+    "created_from": lazy_gettext("Written from"),
+    "created_to": lazy_gettext("to before"),
+    "author": lazy_gettext("Author"),
+    "thread": lazy_gettext("Thread"),
+    "model": lazy_gettext("Model"),
+}
+CHOICES: dict[str, dict[str, str]] = {
+    "label": {str(label): words for label, words in LABEL_WORDS.items()},
+    "uncertain": {"true": lazy_gettext("Uncertain"), "false": lazy_gettext("Certain")},
+    "reviewed": {"true": lazy_gettext("Reviewed"), "false": lazy_gettext("Not reviewed")},
+}
+
+
+async def filter_form(request: Request, typed: TypedFilter[CommentFields]) -> dict[str, object]:
+    """What the form of the filter shows."""
+    return {
+        "values": typed.values,
+        "problems": typed.problems,
+        "summary": typed.summary(FIELD_WORDS, _shown),
+        "field_words": FIELD_WORDS,
+        "choices": {**CHOICES, "model": await _models(request)},
+        "label_words": LABEL_WORDS,
+    }
+
+
+def _shown(name: str, value: str) -> str:
+    if name == "model":
+        return value[:8]
+    if name.startswith("created"):
+        return value.replace("T", " ")
+    return str(CHOICES.get(name, {}).get(value, value))
+
+
+async def _models(request: Request) -> dict[str, str]:
+    """The models that a filter may name, by SHA-256, the newest first."""
+    async with asyncio.timeout(QUERY_SECONDS), services_of(request).store.reading() as connection:
+        known = await read_models(connection)
+    return {model.sha256: f"{model.name} ({model.sha256[:8]})" for model in reversed(known.values())}

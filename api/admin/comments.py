@@ -1,0 +1,146 @@
+"""The list of comments: found by any filter, corrected many at once; and what became of each one."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import ClassVar
+from urllib.parse import quote, urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette_admin import route
+from starlette_admin.i18n import gettext, lazy_gettext
+
+from api.admin.comment_filters import filter_form
+from api.admin.dead_letter_words import reason_words
+from api.admin.history import timeline
+from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
+from api.admin.page import Page, identity_of, services_of
+from api.admin.paging import address_at, place_in
+from api.admin.typed_filter import TypedFilter, typed_filter
+from api.identity.roles import Role
+from api.rest.comment_schemas import CommentFields
+from api.rest.cursor import encode_cursor
+from api.rest.review_schemas import MAXIMUM_BULK
+from api.services import QUERY_SECONDS
+from store import search
+from store.comments import Keyset, comment_history
+
+PAGE_ROWS = 50
+# What JavaScript's encodeURIComponent leaves as it is, beside letters and digits.
+UNRESERVED = "!'()*"
+# Segments of characters that mean nothing in a path, none of them beginning with a dot.
+PLAIN_ID = re.compile(r"[A-Za-z0-9_~@:-][A-Za-z0-9_~@:.-]*(/[A-Za-z0-9_~@:-][A-Za-z0-9_~@:.-]*)*")
+
+
+class CommentsPage(Page):
+    """Filter and place stand in the URL: a page can be bookmarked, and the browser's buttons work."""
+
+    role = Role.REVIEWER
+    path = "/comments"
+    menu_label = lazy_gettext("Comments")
+    icon = "fa-solid fa-comments"
+    template: ClassVar[str] = "comments.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """A page of comments; none while the filter has a fault."""
+        typed = typed_filter(request, CommentFields)
+        after = place_in(request)
+        page = await _search(request, typed, after) if typed.fields else search.Page([], None)
+        return {
+            "page_of_comments": page,
+            "next": address_at(request, page.next),
+            "all_matching": _all_matching(typed, page.next),
+            "first": address_at(request, None),
+            "beginning": after is None,
+            **await filter_form(request, typed),
+            "source_words": SOURCE_WORDS,
+            "history_path": history_path,
+            "script_words": _script_words(),
+        }
+
+    @route("/{platform}")
+    async def history_by_query(self, request: Request) -> Response:
+        """The page of a comment whose id is not plain enough for a path: ``?id=..``."""
+        return await self._history(request, request.path_params["platform"], request.query_params.get("id", ""))
+
+    @route("/{platform}/{id:anything}")
+    async def history(self, request: Request) -> Response:
+        """What became of one comment."""
+        return await self._history(request, request.path_params["platform"], request.path_params["id"])
+
+    async def _history(self, request: Request, platform: str, id: str) -> Response:
+        if not self.is_accessible(request):
+            raise HTTPException(403)
+        async with asyncio.timeout(QUERY_SECONDS):
+            history = await comment_history(services_of(request).store, platform, id)
+        if history is None:
+            raise HTTPException(404)
+        context = {
+            "history": history,
+            "timeline": timeline(history),
+            "platform": platform,
+            "id": id,
+            "own_name": identity_of(request).name,
+            "title": gettext("Comment %(id)s") % {"id": id},
+            "label_words": LABEL_WORDS,
+            "source_words": SOURCE_WORDS,
+            "reason_words": reason_words,
+            "history_path": history_path,
+            "script_words": _script_words(),
+        }
+        return self.render(request, context, template="history.html")
+
+
+def history_path(platform: str, id: str) -> str:
+    """The address of a comment's page. Browsers and proxies change paths (`..`, `//`, `%2F`): an id that is not plain
+    is in the query. `historyPath` in review-page.js does the same."""
+    start = f"/admin/comments/{quote(platform, safe='')}"
+    return (
+        f"{start}/{id}"
+        if PLAIN_ID.fullmatch(id)
+        else f"{start}?{urlencode({'id': id}, safe=UNRESERVED, quote_via=quote)}"
+    )
+
+
+async def _search(request: Request, typed: TypedFilter[CommentFields], after: Keyset | None) -> search.Page:
+    if typed.fields is None:
+        return search.Page([], None)
+    async with asyncio.timeout(QUERY_SECONDS):
+        return await search.list_comments(services_of(request).store, typed.fields.wanted(), after, PAGE_ROWS)
+
+
+def _all_matching(typed: TypedFilter[CommentFields], next: Keyset | None) -> dict[str, object]:
+    """What the script asks the REST API for, to select what matches beyond this page; `after` is None on the last."""
+    fields = typed.fields.model_dump(mode="json", exclude_none=True) if typed.fields else {}
+    return {"filter": fields, "after": encode_cursor(next) if next else None, "most": MAXIMUM_BULK}
+
+
+def _script_words() -> dict[str, object]:
+    return {
+        "labels": {label: str(words) for label, words in LABEL_WORDS.items()},
+        "selected": gettext("{n} selected"),
+        "pageAlone": gettext("That is this page alone."),
+        "searching": gettext("Searching for more …"),
+        "allSelected": gettext("That is all that match from this page on."),
+        "moreLeft": gettext("There are more: mark these first, and go on with the rest then."),
+        "confirm": gettext("Mark {n} comments as “{label}”?"),
+        "confirmMore": gettext(
+            "{n} of them are on later pages, so you have not seen them. What its author edits meanwhile is left out."
+        ),
+        "goOn": gettext("Go on with the rest"),
+        "wholeText": gettext("Whole text"),
+        "lessText": gettext("Less"),
+        "stored": gettext("{n} stored as “{label}”."),
+        "edited": gettext("{n} were edited meanwhile and not stored: load the page anew to see their new texts."),
+        "erased": gettext("{n} were erased meanwhile."),
+        "undo": gettext("Undo all {n}"),
+        "undoing": gettext("Undoing: {n} of {all} …"),
+        "undone": gettext("{n} taken back."),
+        "notUndone": gettext("{n} could not be taken back: they were edited, erased or taken back already."),
+        "sources": {source: str(words) for source, words in SOURCE_WORDS.items()},
+        "editedHere": gettext(
+            "The comment was edited meanwhile: load the page anew, look at its new text and decide again."
+        ),
+    }

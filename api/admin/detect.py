@@ -1,0 +1,80 @@
+"""The detection page: what the model says of a comment, or of thousands, without storing any of it."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from starlette.requests import Request
+from starlette_admin.i18n import gettext, lazy_gettext
+
+from api.admin.label_words import LABEL_WORDS
+from api.admin.loaded_model import other_model
+from api.admin.page import Page
+from api.limits import MAXIMUM_BODY
+from api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT
+
+
+class DetectPage(Page):
+    """Two forms that talk to the REST API: one comment with its words explained, many with a table and a download."""
+
+    path = "/detect"
+    menu_label = lazy_gettext("Text detection")
+    icon = "fa-solid fa-magnifying-glass"
+    template: ClassVar[str] = "detect.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """The limits, and the words that the page's script says."""
+        return {
+            "other_model": await other_model(request),
+            "maximum_text": MAXIMUM_TEXT,
+            "maximum_lines": MAXIMUM_FILE_LINES,
+            "maximum_mebibytes": MAXIMUM_BODY // 2**20,
+            "labels": _labels(),
+            "script_words": _script_words(),
+            "limits": {"bytes": MAXIMUM_BODY},
+        }
+
+
+def _labels() -> dict[str, str]:
+    return {label: str(words) for label, words in LABEL_WORDS.items()}
+
+
+def _script_words() -> Mapping[str, object]:
+    return {
+        "labels": _labels(),
+        "probability": gettext("%(percent)s probability of positive"),
+        "uncertain": gettext("uncertain"),
+        "speaksPositive": gettext("speaks for positive"),
+        "speaksNegative": gettext("speaks for negative"),
+        "kept": gettext("Thank you: it will be stored as a comment of platform detect, labelled “%(label)s” by you."),
+        "working": gettext("%(done)s of %(total)s"),
+        "reading": gettext("Reading the file …"),
+        "done": gettext("All %(total)s comments are labelled."),
+        "cancelled": gettext("Cancelled after %(done)s of %(total)s comments; what is labelled stays in the table."),
+        "cutOff": gettext(
+            "The connection broke after %(done)s of %(total)s comments: press the button again to start anew."
+        ),
+        "tooLarge": gettext("The file has more than %(mebibytes)s MiB: send it in several parts.")
+        % {"mebibytes": MAXIMUM_BODY // 2**20},
+        "summary": gettext("%(positive)s positive · %(negative)s negative · %(uncertain)s of them uncertain"),
+        "shown": gettext("%(shown)s of %(total)s shown"),
+        "closer": gettext("Look closer"),
+        "closerAt": gettext("Look closer at row %(row)s"),
+        "layouts": {
+            "csv": gettext(
+                "Read column %(column)s “%(name)s”; the first row is a header. Encoding: %(encoding)s. "
+                "Separator: %(separator)s."
+            ),
+            "unnamed": gettext(
+                "Read column %(column)s; the first row is a comment. Encoding: %(encoding)s. Separator: %(separator)s."
+            ),
+            "jsonl": gettext("Read the field “%(name)s”. Encoding: %(encoding)s."),
+            "lines": gettext("Read each line as a comment. Encoding: %(encoding)s."),
+        },
+        "separators": {
+            ",": gettext("comma"),
+            ";": gettext("semicolon"),
+            "\t": gettext("tab"),
+            "|": gettext("vertical bar"),
+        },
+        "fileName": gettext("labelled-comments.csv"),
+    }

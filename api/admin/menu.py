@@ -1,0 +1,37 @@
+"""Which pages there are, in the order of the menu. A new page is one line here and a module of its own."""
+
+from api.admin.account import AccountPage
+from api.admin.analytics import AnalyticsPage
+from api.admin.audit import AuditPage
+from api.admin.comments import CommentsPage
+from api.admin.dead_letters import DeadLettersPage
+from api.admin.detect import DetectPage
+from api.admin.models import ModelsPage
+from api.admin.notices import NoticesPage
+from api.admin.page import Page
+from api.admin.review import ReviewPage
+from api.admin.reviews import ReviewsPage
+from api.admin.sign_in import ConfirmPage, PasswordPage, SignInPage, SignOutPage, SignUpPage
+from api.admin.users import UsersPage
+
+
+def pages() -> list[Page]:
+    """The pages behind the home page; each leaves itself out of the menu of whoever lacks its role."""
+    return [
+        ReviewPage(),
+        CommentsPage(),
+        ReviewsPage(),
+        DetectPage(),
+        AnalyticsPage(),
+        NoticesPage(),
+        DeadLettersPage(),
+        ModelsPage(),
+        UsersPage(),
+        AuditPage(),
+        AccountPage(),
+        SignInPage(),
+        SignUpPage(),
+        PasswordPage(),
+        ConfirmPage(),
+        SignOutPage(),
+    ]

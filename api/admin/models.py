@@ -1,0 +1,46 @@
+"""Models: which were used, which one's labels are shown, and the change from one to another."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import ClassVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette_admin import route
+from starlette_admin.flash import flash
+from starlette_admin.i18n import gettext, lazy_gettext
+
+from api.admin.loaded_model import other_model
+from api.admin.page import Page, identity_of, number_in_path, services_of
+from api.identity.roles import Role
+from api.rest.models import read_models
+from api.services import QUERY_SECONDS
+from store.promotion import NoModelError, activate_model
+
+
+class ModelsPage(Page):
+    """Every model that was used with this database."""
+
+    path = "/models"
+    menu_label = lazy_gettext("Models")
+    icon = "fa-solid fa-microchip"
+    role: ClassVar[Role | None] = Role.ADMIN
+    template = "models.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """The models, the newest first."""
+        return {"models": await read_models(services_of(request)), "other_model": await other_model(request)}
+
+    @route("/{number:int}/activate", methods=["POST"], name="model-activate")
+    async def activate(self, request: Request) -> Response:
+        """Show this model's labels from now on."""
+        async with asyncio.timeout(QUERY_SECONDS):
+            try:
+                store, actor = services_of(request).store, identity_of(request).actor
+                model = await activate_model(store, actor, number_in_path(request))
+            except NoModelError:
+                raise HTTPException(404) from None
+        said = gettext("%(name)s is active. Start the consumers and this server anew, so that they load it.")
+        flash(request, said % {"name": model.name}, "success")
+        return RedirectResponse("/admin/models", 303)

@@ -1,0 +1,189 @@
+"""Notices: administrators write, schedule, pin, withdraw and delete them; everybody reads them on the home page."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette_admin import route
+from starlette_admin.flash import flash
+from starlette_admin.i18n import get_tzinfo, gettext, lazy_gettext
+
+from api.admin.page import Page, identity_of, number_in_path, number_or_none, services_of
+from api.identity.roles import Role
+from api.limits import MEDIUM_BODY
+from api.markdown import render_ahead, render_markdown
+from api.rest.notice_schemas import MAXIMUM_BODY, NoticeRequest
+from api.services import QUERY_SECONDS
+from store import notices
+from store.notices import Notice, NoticeState
+
+STATE_WORDS = {
+    NoticeState.CURRENT: lazy_gettext("Shown now"),
+    NoticeState.SCHEDULED: lazy_gettext("Scheduled"),
+    NoticeState.ENDED: lazy_gettext("Ended"),
+    NoticeState.WITHDRAWN: lazy_gettext("Withdrawn"),
+}
+LIST = "/admin/notices"
+
+
+class NoticesPage(Page):
+    """Every notice with its state, and the form to write one."""
+
+    path = "/notices"
+    menu_label = lazy_gettext("Notices")
+    icon = "fa-solid fa-bullhorn"
+    role: ClassVar[Role | None] = Role.ADMIN
+    maximum_body = MEDIUM_BODY
+    template = "notices.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """A page of notices."""
+        services, now = services_of(request), services_of(request).now()
+        async with asyncio.timeout(QUERY_SECONDS):
+            page = await notices.list_notices(services.store, before=number_or_none(request.query_params.get("before")))
+        rows = [(notice, notice.state(now)) for notice in page.items]
+        return {"rows": rows, "state_words": STATE_WORDS, "next": page.next}
+
+    @route("/new", name="notice-new")
+    async def new(self, request: Request) -> Response:
+        """An empty form."""
+        return self._form(request, None, {})
+
+    @route("/new", methods=["POST"], name="notice-add")
+    async def add(self, request: Request) -> Response:
+        """Show a preview, or write the notice."""
+        return await self._submit(request, None)
+
+    @route("/{number:int}", name="notice-edit")
+    async def edit(self, request: Request) -> Response:
+        """The form with what the notice says."""
+        notice = await self._read(request)
+        typed = {
+            "title": notice.title,
+            "body": notice.body,
+            "pinned": "on" if notice.pinned else "",
+            "starts_at": _local(notice.starts_at),
+            "ends_at": _local(notice.ends_at),
+        }
+        return self._form(request, notice, typed)
+
+    @route("/{number:int}", methods=["POST"], name="notice-save")
+    async def save(self, request: Request) -> Response:
+        """Show a preview, or write what the notice says now."""
+        return await self._submit(request, await self._read(request))
+
+    @route("/{number:int}/{action:str}", methods=["POST"], name="notice-act")
+    async def act(self, request: Request) -> Response:
+        """Withdraw, restore or delete."""
+        notice = await self._read(request)
+        store, actor = services_of(request).store, identity_of(request).actor
+        async with asyncio.timeout(QUERY_SECONDS):
+            match request.path_params["action"]:
+                case "withdraw":
+                    await notices.withdraw_notice(store, actor, notice.number)
+                    said = gettext("The notice is withdrawn: nobody sees it any more.")
+                case "restore":
+                    await notices.restore_notice(store, actor, notice.number)
+                    said = gettext("The notice is restored: its times count again.")
+                case "delete":
+                    await notices.delete_notice(store, actor, notice.number)
+                    said = gettext("The notice is deleted.")
+                case _:
+                    raise HTTPException(404)
+        flash(request, said, "success")
+        return RedirectResponse(LIST, 303)
+
+    async def _submit(self, request: Request, notice: Notice | None) -> Response:
+        form = await request.form()
+        typed = {name: str(value) for name, value in form.items() if isinstance(value, str)}
+        try:
+            wanted = _wanted(form)
+        except ValidationError as error:
+            return self._form(request, notice, typed, faults=_faults(error))
+        if "preview" in typed:
+            await render_ahead([wanted.body])
+            return self._form(request, notice, typed, preview=wanted)
+        services, actor = services_of(request), identity_of(request).actor
+        text = wanted.as_text(services.now())
+        async with asyncio.timeout(QUERY_SECONDS):
+            if notice is None:
+                await notices.add_notice(services.store, actor, text)
+            elif await notices.edit_notice(services.store, actor, notice.number, text) is None:
+                raise HTTPException(404)
+        flash(request, gettext("The notice is saved."), "success")
+        return RedirectResponse(LIST, 303)
+
+    async def _read(self, request: Request) -> Notice:
+        async with asyncio.timeout(QUERY_SECONDS):
+            notice = await notices.read_notice(services_of(request).store, number_in_path(request))
+        if notice is None:
+            raise HTTPException(404)
+        return notice
+
+    def _form(
+        self,
+        request: Request,
+        notice: Notice | None,
+        typed: Mapping[str, str],
+        *,
+        faults: Mapping[str, str] | None = None,
+        preview: NoticeRequest | None = None,
+    ) -> Response:
+        shown = {
+            "title": gettext("Edit the notice") if notice else gettext("New notice"),
+            "notice": notice,
+            "typed": typed,
+            "faults": faults or {},
+            "preview": preview and {"title": preview.title, "html": render_markdown(preview.body)},
+            "maximum": MAXIMUM_BODY,
+        }
+        return self.render(request, shown, template="notice_form.html", status=422 if faults else 200)
+
+
+def _wanted(form: FormData) -> NoticeRequest:
+    """What the form says. Raises ValidationError."""
+    return NoticeRequest.model_validate(
+        {
+            "title": form.get("title", ""),
+            "body": str(form.get("body", "")).replace("\r\n", "\n"),
+            "pinned": bool(form.get("pinned")),
+            "starts_at": _aware(form.get("starts_at")),
+            "ends_at": _aware(form.get("ends_at")),
+        }
+    )
+
+
+def _aware(typed: object) -> datetime | str | None:
+    """A time as browsers send it, in the time zone of who typed it; what is not a time is left to be refused."""
+    if not isinstance(typed, str) or not typed:
+        return None
+    try:
+        return datetime.fromisoformat(typed).replace(tzinfo=get_tzinfo()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return typed
+
+
+def _local(time: datetime | None) -> str:
+    """A time as the browser's field takes it."""
+    return "" if time is None else time.astimezone(get_tzinfo()).strftime("%Y-%m-%dT%H:%M")
+
+
+def _faults(error: ValidationError) -> dict[str, str]:
+    """What is wrong, by field."""
+    sentences = {
+        "title": gettext("Write a title of 1 to 200 characters."),
+        "body": gettext("Write at most 20,000 characters."),
+        "starts_at": gettext("This is not a date and time."),
+        "ends_at": gettext("This is not a date and time."),
+    }
+    found = {str(one["loc"][0]) if one["loc"] else "order" for one in error.errors()}
+    faults = {field: sentences[field] for field in found if field in sentences}
+    if "order" in found:
+        faults["ends_at"] = gettext("It must end after it begins.")
+    return faults

@@ -1,0 +1,145 @@
+"""The review page: one comment at a time, decided by a key; its script asks the REST API for the next ones."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette_admin.i18n import gettext, lazy_gettext
+
+from api.admin.comment_filters import filter_form
+from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
+from api.admin.page import Page
+from api.admin.typed_filter import TypedFilter, typed_filter
+from api.identity.roles import Role
+from api.rest.comment_schemas import CommentFields
+from api.rest.review_schemas import QueueName
+from store.comments import LabelSource
+
+QUEUE_WORDS = {
+    QueueName.UNCERTAIN: lazy_gettext("Most uncertain first"),
+    QueueName.AUDIT: lazy_gettext("Random audit"),
+    QueueName.SECOND_OPINION: lazy_gettext("Second opinion"),
+}
+
+
+class ReviewPage(Page):
+    """Queue and filter stand in the URL, so that they can be bookmarked."""
+
+    role = Role.REVIEWER
+    path = "/review"
+    menu_label = lazy_gettext("Review")
+    icon = "fa-solid fa-check-double"
+    template: ClassVar[str] = "review.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """The queue that was chosen, and every word that the script shows."""
+        queue = _queue(request)
+        typed = typed_filter(request, CommentFields)
+        return {
+            "queue": queue,
+            "explanation": _explanation(queue),
+            "nothing": _nothing(queue, bool(typed.values)),
+            **await filter_form(request, typed),
+            "queue_words": QUEUE_WORDS,
+            "kept": urlencode(typed.values),
+            "keys": _keys(),
+            "wanted": _wanted(queue, typed),
+            "script_words": _script_words(),
+        }
+
+
+def _queue(request: Request) -> QueueName:
+    asked = request.query_params.get("queue", "")
+    return QueueName(asked) if asked in list(QueueName) else QueueName.UNCERTAIN
+
+
+def _wanted(queue: QueueName, typed: TypedFilter[CommentFields]) -> dict[str, object] | None:
+    """What the script asks for; None where the filter must be mended first."""
+    if typed.problems:
+        return None
+    fields = typed.fields.model_dump(mode="json", exclude_none=True) if typed.fields else {}
+    return {"queue": queue, "filter": fields}
+
+
+def _explanation(queue: QueueName) -> str:
+    return {
+        QueueName.UNCERTAIN: gettext("The model is least sure of these: what you decide helps it most."),
+        QueueName.AUDIT: gettext(
+            "A random share of all comments: what you decide here shows how often the model is right."
+        ),
+        QueueName.SECOND_OPINION: gettext(
+            "Others have decided these and you have not. Their labels are shown after yours, so that they do not sway "
+            "you; both are kept."
+        ),
+    }[queue]
+
+
+def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
+    """What to do when the queue is empty."""
+    if queue is QueueName.SECOND_OPINION and not filtered:
+        advice = gettext("Look again when others have reviewed more, or go on with another queue.")
+        return {"title": gettext("There is nothing that others have decided and you have not"), "advice": advice}
+    if filtered:
+        advice = gettext("Widen the filter, or go on with another queue.")
+        return {"title": gettext("No comment that waits fulfils this filter"), "advice": advice}
+    advice = gettext("New comments come while consumers run. Look again later, or go on with another queue.")
+    return {"title": gettext("Nothing waits here: all is done"), "advice": advice}
+
+
+def _keys() -> list[tuple[str, str]]:
+    return [
+        *((str(number), str(words)) for number, words in enumerate(LABEL_WORDS.values(), 1)),
+        ("Enter", gettext("Store the chosen label, or the model's if you chose none")),
+        ("S", gettext("Skip this comment: somebody else may decide")),
+        ("Z", gettext("Undo the last decision")),
+        ("?", gettext("Show the keys")),
+    ]
+
+
+def _script_words() -> dict[str, object]:
+    labels = {label: str(words) for label, words in LABEL_WORDS.items()}
+    return {
+        "labels": labels,
+        "accept": {label: gettext("Store: %(label)s") % {"label": words} for label, words in labels.items()},
+        "acceptModel": {
+            label: gettext("Accept the model's: %(label)s") % {"label": words} for label, words in labels.items()
+        },
+        "chosen": {label: gettext("Chosen: %(label)s") % {"label": words} for label, words in labels.items()},
+        "stored": {label: gettext("Stored as %(label)s.") % {"label": words} for label, words in labels.items()},
+        "alsoSaid": {
+            label: gettext("On the comment before, you and the other reviewer agree: %(label)s.") % {"label": words}
+            for label, words in labels.items()
+        },
+        "hadSaid": gettext("On the comment before, the other reviewer had said {theirs}, and you {yours}."),
+        "chooseFirst": gettext("Choose a label first"),
+        "skipped": gettext("Skipped."),
+        "undone": gettext("Undone."),
+        "notUndone": gettext("It could not be undone: the comment was edited, erased or taken back already."),
+        "nothingToUndo": gettext("There is nothing to undo."),
+        "next": gettext("Next comment:"),
+        "erased": gettext("The comment was erased meanwhile: there is nothing left to decide."),
+        "editedNext": gettext(
+            "A comment was edited while you reviewed it, and your decision was not stored: "
+            "it comes next, with its new text."
+        ),
+        "comesNext": gettext("The decision was not stored: the comment comes next, decide it again."),
+        "fetchAgain": gettext("Trying again by itself."),
+        "sending": gettext("Storing {n} …"),
+        "allStored": gettext("All is stored"),
+        "notSent": gettext(
+            "{n} not stored yet: the server does not answer. Trying again by itself; keep this page open."
+        ),
+        "signedOut": gettext("{n} not stored yet: you were signed out. Sign in in another tab, then try again here."),
+        "signedOutEmpty": gettext("You were signed out: sign in in another tab, this page goes on by itself then."),
+        "edited": gettext("edited"),
+        "author": gettext("by"),
+        "thread": gettext("in"),
+        "history": gettext("History"),
+        "model": gettext("The model says:"),
+        "otherModel": str(SOURCE_WORDS[LabelSource.OTHER_MODEL]),
+        "noModel": gettext("No model has labelled this text yet."),
+        "uncertain": gettext("uncertain"),
+        "withdrawn": gettext("taken back"),
+        "replaced": gettext("replaced"),
+    }

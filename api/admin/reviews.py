@@ -1,0 +1,72 @@
+"""What people decided, as a list with a filter, and its export for training."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import ClassVar
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette_admin.i18n import lazy_gettext
+
+from api.admin.comments import history_path
+from api.admin.label_words import LABEL_WORDS
+from api.admin.page import Page, identity_of, services_of
+from api.admin.paging import address_at, place_in
+from api.admin.typed_filter import TypedFilter, typed_filter
+from api.identity.roles import Role
+from api.rest.review_schemas import ExportFormat, ListFields, ReviewFields
+from api.services import QUERY_SECONDS
+from store.review_list import ReviewPage, list_reviews
+
+PAGE_ROWS = 50
+FIELD_WORDS: dict[str, str] = {
+    "platform": lazy_gettext("Platform"),
+    "label": lazy_gettext("Decided as"),
+    "reviewed_from": lazy_gettext("Reviewed from"),
+    "reviewed_to": lazy_gettext("to before"),
+    "mine": lazy_gettext("By whom"),
+}
+CHOICES: dict[str, dict[str, str]] = {
+    "label": {str(label): words for label, words in LABEL_WORDS.items()},
+    "mine": {"true": lazy_gettext("Only me")},
+}
+
+
+class ReviewsPage(Page):
+    """The list has every decision, those too that were taken back; the export has what stands."""
+
+    role = Role.REVIEWER
+    path = "/reviews"
+    menu_label = lazy_gettext("Decisions")
+    icon = "fa-solid fa-clock-rotate-left"
+    template: ClassVar[str] = "reviews.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """A page of reviews; none while the filter has a fault."""
+        typed = typed_filter(request, ListFields)
+        after = place_in(request)
+        page = ReviewPage([], None)
+        if typed.fields is not None:
+            wanted = typed.fields.wanted(identity_of(request).user_number)
+            async with asyncio.timeout(QUERY_SECONDS):
+                page = await list_reviews(services_of(request).store, wanted, after, PAGE_ROWS)
+        return {
+            "page_of_reviews": page,
+            "next": address_at(request, page.next),
+            "first": address_at(request, None),
+            "beginning": after is None,
+            "values": typed.values,
+            "problems": typed.problems,
+            "field_words": FIELD_WORDS,
+            "choices": CHOICES,
+            "label_words": LABEL_WORDS,
+            "history_path": history_path,
+            "exports": {format: _export_address(typed, format) for format in ExportFormat},
+        }
+
+
+def _export_address(typed: TypedFilter[ListFields], format: ExportFormat) -> str:
+    """Where the same reviews are exported, whoever made them."""
+    fields = {} if typed.fields is None else typed.fields.model_dump(mode="json", exclude_none=True)
+    wanted = {name: value for name, value in fields.items() if name in ReviewFields.model_fields}
+    return "/api/v1/reviews/export?" + urlencode({**wanted, "format": format})

@@ -1,0 +1,257 @@
+"""People's accounts, for administrators: find one, make one, change it, let it in, keep it out."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, TypeVar
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette_admin import route
+from starlette_admin.flash import flash
+from starlette_admin.i18n import gettext, lazy_gettext
+
+from api.admin.page import Page, identity_of, number_in_path, number_or_none, services_of
+from api.admin.sign_in import answer, not_the_same
+from api.identity import accounts, confirmation, tokens
+from api.identity.accounts import Form
+from api.identity.passwords import MAXIMUM, MINIMUM
+from api.identity.roles import Role
+from api.problems import ProblemError
+from api.services import QUERY_SECONDS, Services
+from store.accounts import State, User, UserFilter, list_users
+from store.tokens import list_tokens
+
+LIST = "/admin/users"
+# What takes access away can be done at once; everything else that is done with a button needs a confirmed session.
+AT_ONCE = frozenset({"sign-out", "revoke-tokens"})
+T = TypeVar("T")
+PAGE = 50
+STATES: tuple[State, ...] = ("waiting", "active", "disabled")
+STATE_WORDS = {
+    "waiting": lazy_gettext("Waits to be let in"),
+    "active": lazy_gettext("Can sign in"),
+    "disabled": lazy_gettext("Disabled"),
+}
+ROLE_WORDS = {
+    Role.USER: lazy_gettext("User"),
+    Role.REVIEWER: lazy_gettext("Reviewer"),
+    Role.ADMIN: lazy_gettext("Administrator"),
+}
+ROLE_ADVICE = {
+    Role.USER: lazy_gettext("labels texts of their own"),
+    Role.REVIEWER: lazy_gettext("also reads comments and corrects their labels"),
+    Role.ADMIN: lazy_gettext("also manages people, notices, models and dead letters"),
+}
+
+
+class UsersPage(Page):
+    """The list of accounts, and a page for each."""
+
+    path = "/users"
+    menu_label = lazy_gettext("People")
+    icon = "fa-solid fa-users"
+    role: ClassVar[Role | None] = Role.ADMIN
+    template = "users.html"
+
+    async def context(self, request: Request) -> Mapping[str, object]:
+        """A page of accounts."""
+        asked = request.query_params
+        wanted = UserFilter(
+            search=asked.get("search", "").strip()[:64] or None,
+            role=_one_of(asked.get("role"), Role),
+            state=_one_of(asked.get("state"), STATES),
+        )
+        after = number_or_none(asked.get("after"))
+        async with asyncio.timeout(QUERY_SECONDS), services_of(request).store.reading() as connection:
+            found, following = await list_users(connection, wanted, after, PAGE)
+        more = request.url.include_query_params(after=following).query if following else None
+        return {
+            **_words(),
+            "identity": identity_of(request),
+            "wanted": wanted,
+            "users": found,
+            "more": more,
+            "first": after is None,
+        }
+
+    @route("/new", name="user-new")
+    async def new(self, request: Request) -> Response:
+        """An empty form."""
+        return self._new_form(request)
+
+    @route("/new", methods=["POST"], name="user-add")
+    async def add(self, request: Request) -> Response:
+        """Make the account."""
+        typed = await _typed(request)
+        try:
+            _require_confirmed(request)
+            if typed.get("password") != typed.get("password_again"):
+                raise not_the_same("password_again")
+            form = Form(typed.get("name", ""), typed.get("password", ""), typed.get("phone"), typed.get("email"))
+            number = await accounts.create_user(
+                services_of(request),
+                identity_of(request).actor,
+                form,
+                _one_of(typed.get("role"), Role) or Role.USER,
+                must_change_password="must_change_password" in typed,
+            )
+        except ProblemError as problem:
+            return self._new_form(request, problem, typed)
+        flash(request, gettext("The account is made. Tell the person its name and password."), "success")
+        return RedirectResponse(f"{LIST}/{number}", 303)
+
+    @route("/{number:int}", name="user-edit")
+    async def edit(self, request: Request) -> Response:
+        """One account."""
+        return await self._one(request)
+
+    @route("/{number:int}", methods=["POST"], name="user-save")
+    async def save(self, request: Request) -> Response:
+        """Change name, role and contacts."""
+        typed = await _typed(request)
+        fields = ("name", "role", "phone", "email")
+        services, number = services_of(request), number_in_path(request)
+        sent = {field: typed[field] for field in fields if field in typed}
+        try:
+            if "role" in sent and _one_of(sent["role"], Role) is None:
+                raise HTTPException(422)
+            _require_confirmed(request)
+            changes = await without_unchanged_contacts(services, number, sent)
+            await accounts.edit_user(services, identity_of(request).actor, number, changes)
+        except ProblemError as problem:
+            return await self._one(request, problem, typed)
+        flash(request, gettext("The account is changed."), "success")
+        return RedirectResponse(request.url.path, 303)
+
+    @route("/{number:int}/{action:str}", methods=["POST"], name="user-act")
+    async def act(self, request: Request) -> Response:
+        """Approve, disable, enable, reset the password, sign out or revoke tokens."""
+        services, actor, number = services_of(request), identity_of(request).actor, number_in_path(request)
+        action = request.path_params["action"]
+        try:
+            if action not in AT_ONCE:
+                _require_confirmed(request)
+            match action:
+                case "approve":
+                    await accounts.approve(services, actor, number)
+                    said = gettext("The account is let in.")
+                case "disable":
+                    await accounts.disable(services, actor, number)
+                    said = gettext("The account is disabled: it is signed out everywhere, and its tokens are revoked.")
+                case "enable":
+                    await accounts.enable(services, actor, number)
+                    said = gettext("The account can sign in again.")
+                case "sign-out":
+                    with_tokens = "revoke_tokens" in await request.form()
+                    await accounts.sign_out_everywhere(services, actor, number, revoke_tokens=with_tokens)
+                    said = gettext("The account is signed out everywhere.")
+                case "revoke-tokens":
+                    await tokens.revoke_all(services, actor, number)
+                    said = gettext("All tokens of the account are revoked.")
+                case "reset-password":
+                    # Shown in this one answer and nowhere else: a message would keep it in a cookie.
+                    password = await accounts.reset_password(services, actor, number)
+                    return await self._one(request, password=password)
+                case _:
+                    raise HTTPException(404)
+        except ProblemError as problem:
+            return await self._one(request, problem)
+        flash(request, said, "success")
+        return RedirectResponse(f"{LIST}/{number}", 303)
+
+    @route("/{number:int}/tokens/{token:int}/revoke", methods=["POST"], name="user-revoke-token")
+    async def revoke_token(self, request: Request) -> Response:
+        """Revoke one token of an account."""
+        number, token = number_in_path(request), number_in_path(request, "token")
+        try:
+            await tokens.revoke(services_of(request), identity_of(request).actor, number, token)
+        except ProblemError as problem:
+            return await self._one(request, problem)
+        flash(request, gettext("The token is revoked: it does nothing any more."), "success")
+        return RedirectResponse(f"{LIST}/{number}", 303)
+
+    async def _one(
+        self,
+        request: Request,
+        problem: ProblemError | None = None,
+        typed: Mapping[str, str] | None = None,
+        password: str | None = None,
+    ) -> Response:
+        services = services_of(request)
+        try:
+            user = await accounts.read_user(services, number_in_path(request))
+        except ProblemError as missing:
+            raise HTTPException(missing.status) from None
+        async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
+            found = await list_tokens(connection, user.number)
+        shown = {
+            **_words(),
+            "title": user.name,
+            "identity": identity_of(request),
+            "user": user,
+            "own": user.number == identity_of(request).user_number,
+            "typed": {**_as_typed(request, user), **(typed or {})},
+            "contacts": accounts.contacts_of(services).offered,
+            "problem": problem,
+            "password": password,
+            "tokens": found,
+            "now": services.now(),
+        }
+        return self.render(request, shown, template="user.html", status=problem.status if problem else 200)
+
+    def _new_form(
+        self, request: Request, problem: ProblemError | None = None, typed: Mapping[str, str] | None = None
+    ) -> Response:
+        shown = {
+            **_words(),
+            "title": gettext("New account"),
+            "identity": identity_of(request),
+            "typed": {name: value for name, value in (typed or {}).items() if not name.startswith("password")},
+            "must_change_password": typed is None or "must_change_password" in typed,
+            "contacts": accounts.contacts_of(services_of(request)).offered,
+            "problem": problem,
+            "minimum": MINIMUM,
+            "maximum": MAXIMUM,
+        }
+        page = self.render(request, shown, template="user_new.html", status=problem.status if problem else 200)
+        return answer(page, problem)
+
+
+def _words() -> dict[str, object]:
+    return {"states": STATE_WORDS, "roles": ROLE_WORDS, "role_advice": ROLE_ADVICE}
+
+
+def stored_contacts(services: Services, user: User) -> dict[str, str]:
+    """Phone and e-mail of an account as a form shows them."""
+    contacts = accounts.contacts_of(services)
+    return {
+        "phone": contacts.decrypt(user.phone_encrypted) or "",
+        "email": contacts.decrypt(user.email_encrypted) or "",
+    }
+
+
+async def without_unchanged_contacts(services: Services, number: int, typed: Mapping[str, str]) -> dict[str, str]:
+    """What a form changes: a contact that is as the form showed it stays as it is stored.
+
+    It may be shown empty because no key decrypts it any more; saving another field must not remove it.
+    Raises ProblemError, 404.
+    """
+    shown = stored_contacts(services, await accounts.read_user(services, number))
+    return {name: value for name, value in typed.items() if name not in shown or value.strip() != shown[name]}
+
+
+def _require_confirmed(request: Request) -> None:
+    confirmation.require_confirmed(identity_of(request), services_of(request).now())
+
+
+def _as_typed(request: Request, user: User) -> dict[str, str]:
+    return {"name": user.name, "role": user.role, **stored_contacts(services_of(request), user)}
+
+
+async def _typed(request: Request) -> dict[str, str]:
+    return {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+
+
+def _one_of(value: str | None, known: Iterable[T]) -> T | None:
+    return next((one for one in known if one == value), None)

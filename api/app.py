@@ -1,0 +1,78 @@
+"""The application: endpoints, problems, documentation and metrics put together."""
+
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from api import documentation, problems
+from api.admin.admin import mount_admin
+from api.admin.language import ChooseLanguage
+from api.admin.security import SecureAnswers
+from api.hosts import CheckHost
+from api.limits import BodyRules, LimitBodies
+from api.metrics import MeasureRequests, Metrics
+from api.rest import (
+    account,
+    analytics,
+    audit,
+    comments,
+    dead_letters,
+    detections,
+    models,
+    notices,
+    predict,
+    predict_file,
+    review_export,
+    reviews,
+    users,
+)
+from api.services import Services
+
+# What lies under /api/v1; OpenAPI has them in this order.
+RESOURCES = (
+    comments,
+    review_export,
+    reviews,
+    predict,
+    predict_file,
+    detections,
+    analytics,
+    notices,
+    dead_letters,
+    models,
+    account,
+    users,
+    audit,
+)
+
+
+def create_app(services: Services, metrics: Metrics, bodies: BodyRules | None = None) -> FastAPI:
+    """The API over the store and the model in ``services``; the caller opens and closes both.
+
+    Raises SettingsError when the settings lack the secret that signs forms.
+    """
+    app = FastAPI(
+        title=documentation.TITLE,
+        summary=documentation.SUMMARY,
+        description=documentation.DESCRIPTION,
+        version=version("liuyan"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.services = services
+    for resource in RESOURCES:
+        app.include_router(resource.router)
+    documentation.install(app)
+    mount_admin(app, services)
+    problems.install(app)
+    app.add_middleware(LimitBodies, rules=bodies)
+    app.add_middleware(MeasureRequests, metrics=metrics)
+    app.add_middleware(ChooseLanguage, default="en")
+    app.add_middleware(CheckHost, allowed_hosts=services.settings.allowed_hosts)
+    app.add_middleware(SecureAnswers)
+    # Outermost: where a request is from, and whether over TLS, everything inside asks.
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(services.settings.trusted_proxies))
+    return app

@@ -1,0 +1,303 @@
+"""The rules of accounts: who may have one, what may change, and what must never happen, with a record of each change.
+
+The REST API, the pages and the commands call these functions and no others.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from starlette_admin.i18n import gettext
+
+from api.identity.confirmation import check_own_password
+from api.identity.contacts import Contacts
+from api.identity.identity import Identity
+from api.identity.names import check_name
+from api.identity.passwords import temporary_password
+from api.identity.roles import Role
+from api.identity.sign_in import Browser, renew, session_ended
+from api.identity.throttle import SIGN_IN_OF_ACCOUNT, SIGN_UP_FROM_ADDRESS, Limit, Throttle
+from api.problems import ProblemError
+from api.services import AccountServices, Services
+from store import accounts, audit, sessions, tokens
+from store.accounts import NewUser, State, User
+from store.audit import JSON, Actor
+from store.session import WriteSession
+from store.store import Store
+
+LANGUAGES = ("zh", "en")
+CONTACTS = frozenset({"phone", "email"})
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What people say of an account that is to be made; contacts are as they were typed."""
+
+    name: str
+    password: str
+    phone: str | None = None
+    email: str | None = None
+    language: str | None = None
+
+
+async def sign_up(services: Services, address: str | None, form: Form) -> User:
+    """Make an account for whoever asks; it waits for an admin where the settings say so.
+
+    Raises ProblemError: 403 where sign-up is closed, 429 after too many tries, and what ``_new_user`` raises.
+    """
+    if services.settings.sign_up == "closed":
+        detail = gettext("Nobody can sign up here: ask an administrator for an account.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "sign_up_closed", detail)
+    await Throttle(services).take(Limit(SIGN_UP_FROM_ADDRESS, address or ""))
+    state: State = "active" if services.settings.sign_up == "open" else "waiting"
+    new = await _new_user(services, form, Role.USER, state, must_change_password=False)
+    async with _changing(services.store) as session:
+        number = await accounts.add_user(session, new, services.now())
+        actor = Actor(number, new.name, "session", address)
+        await audit.record(session, actor, "user.sign_up", "user", str(number), {"name": new.name, "state": state})
+    return await read_user(services, number)
+
+
+async def create_user(
+    services: AccountServices, actor: Actor, form: Form, role: Role, *, must_change_password: bool = True
+) -> int:
+    """Make an account for somebody; its password must be changed at the first sign-in unless told otherwise.
+
+    Raises ProblemError as ``_new_user`` does.
+    """
+    new = await _new_user(services, form, role, "active", must_change_password=must_change_password)
+    async with _changing(services.store) as session:
+        number = await accounts.add_user(session, new, services.now())
+        await audit.record(session, actor, "user.create", "user", str(number), {"name": new.name, "role": role})
+    return number
+
+
+async def read_user(services: AccountServices, number: int) -> User:
+    """An account. Raises ProblemError, 404."""
+    async with services.store.reading() as connection:
+        user = await accounts.find_user(connection, number)
+    if user is None:
+        raise _no_account(number)
+    return user
+
+
+async def edit_user(services: AccountServices, actor: Actor, number: int, changes: Mapping[str, str | None]) -> None:
+    """Change name, role, phone, email or language of an account, only those that ``changes`` names.
+
+    A lesser role revokes the account's tokens: nothing is left of the access it had, even if it gets the role back.
+    Raises ProblemError: 404, 409 for a name that is taken or the last admin, 422 for what is not valid.
+    """
+    columns = _columns(services, changes)
+    async with _changing(services.store) as session:
+        role = columns.get("role")
+        if role is not None and role != Role.ADMIN:
+            await _keep_an_admin(session, number)
+        before = await accounts.lock_user(session, number)
+        await accounts.update_user(session, number, columns)
+        detail = _told(before, columns)
+        if role is not None and not Role(str(role)).includes(Role(before.role)):
+            detail["tokens_revoked"] = await tokens.revoke_tokens(session, number, services.now())
+        if detail:
+            await audit.record(session, actor, "user.edit", "user", str(number), detail)
+
+
+async def approve(services: AccountServices, actor: Actor, number: int) -> None:
+    """Let an account in that waits. Raises ProblemError: 404, 409 when it does not wait."""
+    await _set_state(services, actor, number, "user.approve", "waiting", "active")
+
+
+async def enable(services: AccountServices, actor: Actor, number: int) -> None:
+    """Let a disabled account sign in again. Raises ProblemError: 404, 409 when it is not disabled."""
+    await _set_state(services, actor, number, "user.enable", "disabled", "active")
+
+
+async def disable(services: AccountServices, actor: Actor, number: int) -> None:
+    """Disable an account: it cannot sign in, its sessions end, its tokens are revoked.
+
+    Raises ProblemError: 404, 409 for the last admin or when it is disabled already.
+    """
+    async with _changing(services.store) as session:
+        await _keep_an_admin(session, number)
+        before = await accounts.lock_user(session, number)
+        if before.state == "disabled":
+            raise _wrong_state(before)
+        await accounts.update_user(session, number, {"state": "disabled"})
+        detail = await _end_access(services, session, number)
+        await audit.record(session, actor, "user.disable", "user", str(number), detail)
+
+
+async def reset_password(services: AccountServices, actor: Actor, number: int) -> str:
+    """Give an account a password for one use, which is returned and never shown again.
+
+    Its sessions end and its tokens are revoked.
+
+    Raises ProblemError, 404.
+    """
+    throttle, password = Throttle(services), temporary_password()
+    hashed = await services.passwords.hash(password)
+    changes = {"password_hash": hashed, "must_change_password": True, "password_changed_at": services.now()}
+    async with _changing(services.store) as session:
+        user = await accounts.lock_user(session, number)
+        await accounts.update_user(session, number, changes)
+        detail = await _end_access(services, session, number)
+        await audit.record(session, actor, "user.reset_password", "user", str(number), detail)
+    await throttle.forget(Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(user.name)))
+    return password
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How many sessions and tokens an account lost."""
+
+    sessions: int
+    tokens: int
+
+
+async def sign_out_everywhere(
+    services: AccountServices, actor: Actor, number: int, *, but: bytes | None = None, revoke_tokens: bool = False
+) -> Ended:
+    """End an account's sessions, or all ``but`` one, and with ``revoke_tokens`` its tokens too.
+
+    Raises ProblemError, 404.
+    """
+    async with _changing(services.store) as session:
+        await accounts.lock_user(session, number)
+        ended = await sessions.delete_sessions(session, number, but=but)
+        revoked = await tokens.revoke_tokens(session, number, services.now()) if revoke_tokens else 0
+        detail: dict[str, JSON] = {"sessions_ended": ended}
+        if revoke_tokens:
+            detail["tokens_revoked"] = revoked
+        await audit.record(session, actor, "user.sign_out_everywhere", "user", str(number), detail)
+    return Ended(ended, revoked)
+
+
+async def change_password(
+    services: Services, identity: Identity, browser: Browser, current: str, new: str, *, keep_tokens: bool = False
+) -> str:
+    """Change one's own password, which ends all sessions; a new one is opened, whose secret is returned.
+
+    Tokens are revoked unless ``keep_tokens``.
+    Raises ProblemError: 403 for a token, 429 after too many attempts, 422 for a wrong current password or a weak new
+    one.
+    """
+    known = await check_own_password(services, identity, current, "current_password")
+    await services.passwords.check(new, identity.name, "new_password")
+    if new == current:
+        detail = gettext("This is the password that you have: choose another one.")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", detail, field="new_password")
+    hashed = await services.passwords.hash(new)
+    changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": services.now()}
+    async with _changing(services.store) as session:
+        user = await accounts.lock_password(session, identity.user_number, known)
+        if user is None or not await sessions.lock_session(session, identity.user_number, identity.session or b""):
+            raise session_ended()
+        await accounts.update_user(session, user.number, changes)
+        told: dict[str, JSON] = {"sessions_ended": await sessions.delete_sessions(session, user.number)}
+        if not keep_tokens:
+            told["tokens_revoked"] = await tokens.revoke_tokens(session, user.number, services.now())
+        secret = await renew(services, session, browser, user)
+        await audit.record(session, identity.actor, "user.change_password", "user", str(user.number), told)
+    return secret
+
+
+def contacts_of(services: AccountServices) -> Contacts:
+    """What encrypts phone numbers and e-mail addresses."""
+    return Contacts(services.settings.contact_keys())
+
+
+async def _new_user(
+    services: AccountServices, form: Form, role: Role, state: State, *, must_change_password: bool
+) -> NewUser:
+    """An account to be added. Raises ProblemError, 422, for a name, password or contact that is not valid."""
+    name = check_name(form.name)
+    await services.passwords.check(form.password, name)
+    contacts = contacts_of(services)
+    return NewUser(
+        name=name,
+        role=role,
+        state=state,
+        phone_encrypted=contacts.encrypt_phone(form.phone),
+        email_encrypted=contacts.encrypt_email(form.email),
+        language=form.language if form.language in LANGUAGES else None,
+        must_change_password=must_change_password,
+        # Last, since it takes long.
+        password_hash=await services.passwords.hash(form.password),
+    )
+
+
+def _columns(services: AccountServices, changes: Mapping[str, str | None]) -> dict[str, object]:
+    """The columns that a change sets. Raises ProblemError, 422."""
+    contacts = contacts_of(services)
+    columns: dict[str, object] = {}
+    for field, value in changes.items():
+        if field == "name":
+            columns["name"] = check_name(value or "")
+        elif field == "role":
+            columns["role"] = Role(value or "")
+        elif field == "phone":
+            columns["phone_encrypted"] = contacts.encrypt_phone(value)
+        elif field == "email":
+            columns["email_encrypted"] = contacts.encrypt_email(value)
+        elif field == "language":
+            columns["language"] = value if value in LANGUAGES else None
+    return columns
+
+
+def _told(before: User, columns: Mapping[str, object]) -> dict[str, JSON]:
+    """What the audit log tells of an edit: old and new, but of contacts only that they changed."""
+    told: dict[str, JSON] = {}
+    for column, value in columns.items():
+        old = getattr(before, column)
+        if old != value:
+            secret = column.endswith("_encrypted")
+            told[column.removesuffix("_encrypted")] = "changed" if secret else [old, str(value)]
+    return told
+
+
+async def _end_access(services: AccountServices, session: WriteSession, number: int) -> dict[str, JSON]:
+    """End everything that signs an account in, and what the audit log records of it."""
+    return {
+        "sessions_ended": await sessions.delete_sessions(session, number),
+        "tokens_revoked": await tokens.revoke_tokens(session, number, services.now()),
+    }
+
+
+async def _set_state(services: AccountServices, actor: Actor, number: int, action: str, old: State, new: State) -> None:
+    async with _changing(services.store) as session:
+        before = await accounts.lock_user(session, number)
+        if before.state != old:
+            raise _wrong_state(before)
+        await accounts.update_user(session, number, {"state": new})
+        await audit.record(session, actor, action, "user", str(number), {})
+
+
+async def _keep_an_admin(session: WriteSession, number: int) -> None:
+    if await accounts.lock_admins(session) == {number}:
+        detail = gettext("This is the last administrator: make another one first.")
+        raise ProblemError(HTTPStatus.CONFLICT, "last_admin", detail)
+
+
+@asynccontextmanager
+async def _changing(store: Store) -> AsyncIterator[WriteSession]:
+    """A transaction in which the store's refusals become problems in the language of the request."""
+    try:
+        async with store.writing() as session:
+            yield session
+    except accounts.NameTakenError:
+        detail = gettext("Another account has this name, or one that looks the same: choose another one.")
+        raise ProblemError(HTTPStatus.CONFLICT, "name_taken", detail, field="name") from None
+    except accounts.NoAccountError as error:
+        raise _no_account(error.number) from None
+
+
+def _no_account(number: int) -> ProblemError:
+    detail = gettext("There is no account %(number)s.") % {"number": number}
+    return ProblemError(HTTPStatus.NOT_FOUND, "no_account", detail)
+
+
+def _wrong_state(user: User) -> ProblemError:
+    states = {"waiting": gettext("waiting"), "active": gettext("active"), "disabled": gettext("disabled")}
+    detail = gettext("The account %(name)s is %(state)s: load the list anew.")
+    detail %= {"name": user.name, "state": states[user.state]}
+    return ProblemError(HTTPStatus.CONFLICT, "wrong_state", detail)

@@ -1,0 +1,122 @@
+"""Confirmed sessions: what gives or keeps access needs a session whose password was given within 15 minutes.
+
+A stolen token or session cookie is then not enough to create tokens or accounts, to reset passwords or to change roles
+and contacts. An endpoint takes ``identity: ConfirmedAdmin`` and so requires it; a page calls ``require_confirmed``.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+import structlog
+from fastapi import Depends
+from starlette_admin.i18n import gettext
+
+from api.identity.identity import Identity, Require, signed_in
+from api.identity.roles import Role
+from api.identity.secrets import digest_of, new_secret
+from api.identity.sign_in import session_ended
+from api.identity.throttle import CONFIRMATION_OF_SESSION, SIGN_IN_FROM_ADDRESS, Limit, Throttle
+from api.problems import ProblemError
+from api.services import Services, TheServices
+from store import accounts, audit, sessions
+
+VALID_FOR = timedelta(minutes=15)
+log = structlog.get_logger(__name__)
+
+
+def seconds_left(identity: Identity, now: datetime) -> int:
+    """For how many more seconds the session counts as confirmed; 0 for a token."""
+    if identity.confirmed_at is None:
+        return 0
+    return max(0, int((identity.confirmed_at + VALID_FOR - now).total_seconds()))
+
+
+def require_session(identity: Identity) -> bytes:
+    """The digest of the session that the request came with. Raises ProblemError, 403, for a token."""
+    if identity.session is None:
+        detail = gettext("A token cannot do this: sign in at /admin, or use a command (`liuyan api --help`).")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "session_required", detail)
+    return identity.session
+
+
+def require_confirmed(identity: Identity, now: datetime) -> bytes:
+    """The digest of the confirmed session that the request came with. Raises ProblemError, 403, for any other."""
+    session = require_session(identity)
+    if seconds_left(identity, now) == 0:
+        detail = gettext("Confirm your password first: this needs a session confirmed within the last 15 minutes.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "confirmation_required", detail)
+    return session
+
+
+async def confirm(services: Services, identity: Identity, password: str) -> str:
+    """Confirm a session with its account's password and return its new secret.
+
+    The secret changes, so that a copy of the cookie that somebody stole is not confirmed as well.
+    Raises ProblemError: 429 after too many attempts, 422 for a wrong password, 401 when the session has ended.
+    """
+    password_hash = await check_own_password(services, identity, password, "password")
+    secret = new_secret()
+    async with services.store.writing() as session:
+        if await accounts.lock_password(session, identity.user_number, password_hash) is None:
+            raise _wrong_password("password")
+        old, new = require_session(identity), digest_of(secret)
+        if not await sessions.confirm_session(session, identity.user_number, old, new, services.now()):
+            raise session_ended()
+        await audit.record(session, identity.actor, "session.confirm", "user", str(identity.user_number), {})
+    return secret
+
+
+async def check_own_password(services: Services, identity: Identity, password: str, field: str) -> str:
+    """The stored hash that ``password`` of the form's ``field`` is right for.
+
+    Attempts are counted by session and by address, never by account. Raises ProblemError: 403 for a token, 429 after
+    too many attempts, 422 for a wrong password.
+    """
+    limit = Limit(CONFIRMATION_OF_SESSION, require_session(identity).hex())
+    from_address = Limit(SIGN_IN_FROM_ADDRESS, identity.address or "")
+    throttle = Throttle(services)
+    await throttle.take(limit, from_address)
+    async with services.store.reading() as connection:
+        password_hash = await accounts.find_password_hash(connection, identity.user_number)
+    if password_hash is None or not (await services.passwords.verify(password_hash, password)).right:
+        log.warning("password confirmation refused", address=identity.address, user=identity.user_number)
+        raise _wrong_password(field)
+    await throttle.forget(limit)
+    await throttle.give_back(from_address)
+    return password_hash
+
+
+def _wrong_password(field: str) -> ProblemError:
+    detail = gettext("The current password is wrong.") if field == "current_password" else gettext("Wrong password.")
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong_password", detail, field=field)
+
+
+def _with_session(role: Role) -> Callable[..., Awaitable[Identity]]:
+    async def dependency(identity: Annotated[Identity, Depends(Require(role))]) -> Identity:
+        require_session(identity)
+        return identity
+
+    return dependency
+
+
+def _confirmed(role: Role) -> Callable[..., Awaitable[Identity]]:
+    async def dependency(services: TheServices, identity: Annotated[Identity, Depends(Require(role))]) -> Identity:
+        require_confirmed(identity, services.now())
+        return identity
+
+    return dependency
+
+
+async def _signed_in_with_session(identity: Annotated[Identity, Depends(signed_in)]) -> Identity:
+    require_session(identity)
+    return identity
+
+
+# Signed in on a page, even with a password that must be changed first.
+SignedInWithSession = Annotated[Identity, Depends(_signed_in_with_session)]
+UserWithSession = Annotated[Identity, Depends(_with_session(Role.USER))]
+AdminWithSession = Annotated[Identity, Depends(_with_session(Role.ADMIN))]
+ConfirmedUser = Annotated[Identity, Depends(_confirmed(Role.USER))]
+ConfirmedAdmin = Annotated[Identity, Depends(_confirmed(Role.ADMIN))]

@@ -1,0 +1,147 @@
+"""Who asks: a request's bearer token or session cookie as an Identity, and the refusal of those who may not.
+
+An endpoint takes ``identity: AsReviewer`` and so names the least role it answers to. A page finds the same Identity in
+``request.state.identity``.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
+from starlette_admin.i18n import gettext
+
+from api.identity import cookies, csrf, sign_in, tokens
+from api.identity.roles import Role
+from api.problems import ProblemError
+from api.services import QUERY_SECONDS, Services
+from store.audit import Actor
+
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_bearer = HTTPBearer(auto_error=False, description="A token created under `My account` of the admin app.")
+_cookie = APIKeyCookie(
+    name=cookies.SESSION,
+    auto_error=False,
+    description="The session of who signed in at /admin; changes need the header X-CSRFToken too.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks, and with what. ``role`` is the token's where that is less than the person's.
+
+    ``session`` is the digest of the session that the request came with, None for a token; ``confirmed_at`` is when the
+    password was last given in it.
+    """
+
+    user_number: int
+    name: str
+    role: Role
+    via: Literal["session", "token"]
+    address: str | None
+    language: str | None = None
+    must_change_password: bool = False
+    session: bytes | None = None
+    confirmed_at: datetime | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """The same person as the audit log names people."""
+        return Actor(self.user_number, self.name, self.via, self.address)
+
+
+async def identify(connection: HTTPConnection) -> Identity | None:
+    """Who asks, by a token if the request brings one, else by its session; None for nobody.
+
+    Raises TransientStoreError and TimeoutError when the database does not answer.
+    """
+    services: Services = connection.app.state.services
+    address = address_of(connection)
+    async with asyncio.timeout(QUERY_SECONDS):
+        token = _bearer_of(connection)
+        if token is not None:
+            known = await tokens.find(services, token)
+            if known is None:
+                return None
+            return Identity(known.user_number, known.name, known.role, "token", address, known.language)
+        value = cookies.read_session(connection)
+        session = await sign_in.find_session(services, value) if value else None
+        if session is None:
+            return None
+        user = session.user
+        return Identity(
+            user_number=user.number,
+            name=user.name,
+            role=Role(user.role),
+            via="session",
+            address=address,
+            language=user.language,
+            must_change_password=user.must_change_password,
+            session=session.digest,
+            confirmed_at=session.session.confirmed_at,
+        )
+
+
+def address_of(connection: HTTPConnection) -> str | None:
+    """Where the request comes from: a trusted proxy's word is already taken into account."""
+    return connection.client.host[:64] if connection.client else None
+
+
+def _bearer_of(connection: HTTPConnection) -> str | None:
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def authenticate(request: Request) -> Identity:
+    """Who asks, by the headers alone, as ``request.state.identity``; the answer is kept for the rest of the request.
+
+    Raises ProblemError: 401 for nobody, 403 for a session whose request may be forged.
+    """
+    known: Identity | None = getattr(request.state, "identity", None)
+    if known is not None:
+        return known
+    identity = await identify(request)
+    if identity is None:
+        detail = gettext("Sign in at /admin, or send a valid token in the header Authorization: Bearer ….")
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, "not_signed_in", detail, CHALLENGE)
+    if identity.via == "session":
+        csrf.check(request)
+    request.state.identity = identity
+    return identity
+
+
+async def signed_in(
+    request: Request,
+    _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+    _session: Annotated[str | None, Security(_cookie)],
+) -> Identity:
+    """Whoever is signed in, even with a password that must be changed first. Raises ProblemError, 401 or 403."""
+    return await authenticate(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    """The dependency that lets ``role`` and those above it pass; a GuardedRoute asks it before it reads the body."""
+
+    role: Role
+
+    async def __call__(self, identity: Annotated[Identity, Depends(signed_in)]) -> Identity:
+        """The identity. Raises ProblemError, 403."""
+        if identity.must_change_password:
+            detail = gettext("Change your password first: the one that you have was made for one use.")
+            raise ProblemError(HTTPStatus.FORBIDDEN, "password_change_required", detail)
+        if not identity.role.includes(self.role):
+            detail = gettext("This needs the role %(role)s; yours is %(own)s.")
+            detail %= {"role": self.role, "own": identity.role}
+            raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail)
+        return identity
+
+
+SignedIn = Annotated[Identity, Depends(signed_in)]
+AsUser = Annotated[Identity, Depends(Require(Role.USER))]
+AsReviewer = Annotated[Identity, Depends(Require(Role.REVIEWER))]
+AsAdmin = Annotated[Identity, Depends(Require(Role.ADMIN))]

@@ -1,0 +1,161 @@
+"""Signing in and out: the right password opens a session, whose secret the browser keeps and the database does not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+import structlog
+from starlette_admin.i18n import gettext
+
+from api.identity.passwords import is_possible
+from api.identity.secrets import digest_of, new_secret
+from api.identity.throttle import SIGN_IN_FROM_ADDRESS, SIGN_IN_OF_ACCOUNT, Limit, Throttle
+from api.problems import ProblemError
+from api.services import Services
+from store import accounts, audit, sessions
+from store.accounts import User
+from store.session import WriteSession
+
+USER_AGENT = 256
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """Where a request comes from, as far as it tells."""
+
+    address: str | None
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was just opened: its account, and the secret for the cookie."""
+
+    user: User
+    secret: str
+
+
+async def find_session(services: Services, secret: str) -> sessions.SignedIn | None:
+    """The session of a cookie, with its account; None when it is unknown or over, or the account may not sign in."""
+    now = services.now()
+    async with services.store.reading() as connection:
+        found = await sessions.find_session(connection, digest_of(secret), now, idle_of(services))
+    if found is not None and now - found.session.seen_at >= sessions.SEEN_EVERY:
+        async with services.store.writing() as session:
+            await sessions.touch_session(session, found.digest, now)
+    return found
+
+
+async def sign_in(
+    services: Services, browser: Browser, name: str, password: str, old_secret: str | None = None
+) -> Opened:
+    """Open a session with a name and its password; ``old_secret`` is the browser's session before, which ends.
+
+    Raises ProblemError: 429 after too many tries, 401 for a wrong name or password, which look the same in every way,
+    403 for an account that waits or is disabled, said only to whoever knows its password.
+    """
+    throttle = Throttle(services)
+    from_address = Limit(SIGN_IN_FROM_ADDRESS, browser.address or "")
+    if len(name) > accounts.NAME_AT_MOST or not is_possible(password):
+        await throttle.take(from_address)
+        raise _wrong_name_or_password(browser)
+    of_account = Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(name))
+    await throttle.take(of_account, from_address)
+    async with services.store.reading() as connection:
+        known = await accounts.find_credentials(connection, name)
+    verdict = await services.passwords.verify(known[1] if known else None, password)
+    if known is None or not verdict.right:
+        raise _wrong_name_or_password(browser)
+    await throttle.forget(of_account)
+    await throttle.give_back(from_address)
+    user = known[0]
+    _refuse_unless_active(user)
+    changes = {"password_hash": verdict.new_hash} if verdict.new_hash else {}
+    return await _open(services, browser, user, known[1], changes, old_secret)
+
+
+async def open_session(services: Services, browser: Browser, user: User) -> Opened:
+    """Open a session for an account that was just created, whose password needs no second check."""
+    async with services.store.reading() as connection:
+        password_hash = await accounts.find_password_hash(connection, user.number)
+    return await _open(services, browser, user, password_hash or "", {}, None)
+
+
+async def _open(
+    services: Services,
+    browser: Browser,
+    user: User,
+    password_hash: str,
+    changes: Mapping[str, object],
+    old_secret: str | None,
+) -> Opened:
+    """Open a session, unless the account was disabled or its password changed while the password was compared."""
+    now, secret = services.now(), new_secret()
+    actor = audit.Actor(user.number, user.name, "session", browser.address)
+    async with services.store.writing() as session:
+        current = await accounts.lock_password(session, user.number, password_hash)
+        if current is None:
+            raise _wrong_name_or_password(browser)
+        _refuse_unless_active(current)
+        if old_secret is not None:
+            await sessions.forget_session(session, digest_of(old_secret))
+        await accounts.update_user(session, user.number, {**changes, "last_sign_in_at": now})
+        await sessions.add_session(session, _session(services, browser, user, secret, now))
+        await audit.record(session, actor, "session.sign_in", "user", str(user.number), {})
+    return Opened(user, secret)
+
+
+async def renew(services: Services, session: WriteSession, browser: Browser, user: User) -> str:
+    """Open a session within a transaction, as after a changed password; returns the cookie's secret."""
+    secret = new_secret()
+    await sessions.add_session(session, _session(services, browser, user, secret, services.now()))
+    return secret
+
+
+async def sign_out(services: Services, actor: audit.Actor, user_number: int, digest: bytes) -> bool:
+    """End one session of an account; False where there is none."""
+    async with services.store.writing() as session:
+        ended = await sessions.delete_session(session, user_number, digest)
+        if ended:
+            await audit.record(session, actor, "session.sign_out", "user", str(user_number), {})
+    return ended
+
+
+def idle_of(services: Services) -> timedelta:
+    """How long nobody may be seen before a session is over."""
+    return timedelta(hours=services.settings.session_idle_hours)
+
+
+def lifetime_of(services: Services) -> timedelta:
+    """How long a session lasts at most."""
+    return timedelta(days=services.settings.session_days)
+
+
+def _session(services: Services, browser: Browser, user: User, secret: str, now: datetime) -> sessions.Session:
+    agent = (browser.user_agent or "")[:USER_AGENT] or None
+    return sessions.Session(
+        digest_of(secret), user.number, now, now, now + lifetime_of(services), browser.address, agent, confirmed_at=now
+    )
+
+
+def session_ended() -> ProblemError:
+    """The session ended while its request was being answered."""
+    detail = gettext("Your session has ended: sign in again.")
+    return ProblemError(HTTPStatus.UNAUTHORIZED, "not_signed_in", detail)
+
+
+def _wrong_name_or_password(browser: Browser) -> ProblemError:
+    log.warning("sign-in refused", address=browser.address)
+    detail = gettext("Name or password is wrong.")
+    return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
+
+
+def _refuse_unless_active(user: User) -> None:
+    if user.state == "waiting":
+        detail = gettext("Your account waits until an administrator lets it in: come back later.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "account_waits", detail)
+    if user.state == "disabled":
+        detail = gettext("Your account is disabled: ask an administrator.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "account_disabled", detail)

@@ -1,0 +1,120 @@
+"""Bearer tokens: created once for a program, with a role of at most their owner's, and found by their digest."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+
+from starlette_admin.i18n import gettext
+
+from api.identity.roles import Role, lesser
+from api.identity.secrets import digest_of, new_token
+from api.identity.sign_in import session_ended
+from api.problems import ProblemError
+from api.services import AccountServices, Services
+from store import accounts, audit, sessions, tokens
+from store.audit import JSON, Actor
+from store.session import WriteSession
+from store.tokens import Token
+
+AT_MOST = 50
+LONGEST_DAYS = 366
+NAME_AT_MOST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whom a token stands for; ``role`` is the least of the token's and the person's."""
+
+    user_number: int
+    name: str
+    role: Role
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token to create: what it is for, the most that it may do, and for how many days it is valid."""
+
+    name: str
+    role: Role
+    days: int
+
+
+async def find(services: Services, token: str) -> Bearer | None:
+    """Whom a token stands for; None when it is unknown, revoked or over, or its owner may not sign in."""
+    now = services.now()
+    async with services.store.reading() as connection:
+        found = await tokens.find_token(connection, digest_of(token), now)
+    if found is None or found.user.must_change_password:
+        return None
+    used = found.token.used_at
+    if used is None or now - used >= tokens.USED_EVERY:
+        async with services.store.writing() as session:
+            await tokens.touch_token(session, found.token.number, now)
+    user = found.user
+    return Bearer(user.number, user.name, lesser(Role(user.role), Role(found.token.role)), user.language)
+
+
+async def create(
+    services: AccountServices, actor: Actor, owner: int, new: NewToken, *, within: bytes | None = None
+) -> tuple[Token, str]:
+    """Create a token of the account ``owner``; the secret that is returned is shown only once.
+
+    ``within`` is the digest of the session that asks. A password reset or a sign-out that comes in between locks the
+    same account, so that no token is created after it.
+    Raises ProblemError: 403 for a role above the owner's or an account that cannot use tokens, 401 when the session has
+    ended, 404, 409 for too many tokens.
+    """
+    now, secret = services.now(), new_token()
+    expires = now + timedelta(days=new.days)
+    async with services.store.writing() as session:
+        await _check_owner(session, owner, new.role)
+        if within is not None and not await sessions.lock_session(session, owner, within):
+            raise session_ended()
+        if len(await tokens.list_tokens(session.connection, owner)) >= AT_MOST:
+            detail = gettext("There are %(count)s tokens already: revoke one first.") % {"count": AT_MOST}
+            raise ProblemError(HTTPStatus.CONFLICT, "too_many_tokens", detail)
+        number = await tokens.add_token(session, owner, digest_of(secret), new.name, new.role, now, expires)
+        told: dict[str, JSON] = {"name": new.name, "role": new.role, "days": new.days, "owner": owner}
+        await audit.record(session, actor, "token.create", "token", str(number), told)
+    return Token(number, new.name, new.role, now, expires, None, None), secret
+
+
+async def revoke(services: AccountServices, actor: Actor, owner: int, number: int) -> None:
+    """Revoke one token of the account ``owner``. Raises ProblemError, 404."""
+    async with services.store.writing() as session:
+        token = await tokens.revoke_token(session, owner, number, services.now())
+        if token is None:
+            detail = gettext("This account has no token %(number)s: it was revoked already.") % {"number": number}
+            raise ProblemError(HTTPStatus.NOT_FOUND, "no_token", detail)
+        told: dict[str, JSON] = {"name": token.name, "owner": owner}
+        await audit.record(session, actor, "token.revoke", "token", str(number), told)
+
+
+async def revoke_all(services: AccountServices, actor: Actor, owner: int) -> int:
+    """Revoke all tokens of the account ``owner`` and return how many there were. Raises ProblemError, 404."""
+    async with services.store.writing() as session:
+        await _lock_owner(session, owner)
+        revoked = await tokens.revoke_tokens(session, owner, services.now())
+        await audit.record(session, actor, "user.revoke_tokens", "user", str(owner), {"tokens_revoked": revoked})
+    return revoked
+
+
+async def _check_owner(session: WriteSession, owner: int, role: Role) -> None:
+    user = await _lock_owner(session, owner)
+    if user.state != "active" or user.must_change_password:
+        detail = gettext("The account %(name)s cannot have tokens: it is not active or must change its password first.")
+        detail %= {"name": user.name}
+        raise ProblemError(HTTPStatus.FORBIDDEN, "account_without_tokens", detail)
+    if not Role(user.role).includes(role):
+        detail = gettext("A token cannot have the role %(role)s: its account has %(own)s.")
+        detail %= {"role": role, "own": user.role}
+        raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail, field="role")
+
+
+async def _lock_owner(session: WriteSession, owner: int) -> accounts.User:
+    try:
+        return await accounts.lock_user(session, owner)
+    except accounts.NoAccountError as error:
+        detail = gettext("There is no account %(number)s.") % {"number": error.number}
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no_account", detail) from None

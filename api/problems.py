@@ -1,0 +1,238 @@
+"""Everything that goes wrong, as RFC 9457 problem details: a code for programs, one clear sentence for people."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette_admin.i18n import gettext
+
+from api.limits import BodyError
+from api.sentences import WITHOUT_NUL as WITHOUT_NUL
+from api.sentences import sentence_of
+from liuyan.errors import LiuyanError
+from store.errors import OUTAGES
+
+MEDIA_TYPE = "application/problem+json"
+# A client that waits this long lets a restarted database come back.
+RETRY_SECONDS = 5
+NOT_JSON = "The body is not JSON in UTF-8: see /docs for what is expected."
+# Each takes a sentence: what is wrong after these is seen when they are right.
+MOST_ERRORS = 20
+log = structlog.get_logger(__name__)
+
+
+class FieldProblem(BaseModel):
+    """One thing that is wrong with a request."""
+
+    field: str = Field(description="What is wrong: the parameter, or the place in the body.", examples=["query.limit"])
+    detail: str = Field(description="Why, and what is right.", examples=["Input should be less than or equal to 200"])
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(json_schema_extra={"description": "RFC 9457 problem details."})
+
+    type: str = Field("about:blank", description="Always about:blank: `code` tells problems apart.")
+    title: str = Field(description="The status in words.", examples=["Not Found"])
+    status: int = Field(description="The HTTP status.", examples=[404])
+    code: str = Field(description="The kind of problem, for programs; it does not change.", examples=["no_comment"])
+    detail: str = Field(
+        description="One sentence for people: what is wrong and what to do.",
+        examples=["No comment and no dead letter of platform forum has the id post-1817."],
+    )
+    errors: list[FieldProblem] | None = Field(None, description="Everything that is wrong with the request.")
+
+
+class ProblemError(LiuyanError):
+    """A rule that the request breaks: answered as a problem, shown in a form, or said by a command.
+
+    ``field`` is the one that is wrong, where it is one; ``detail`` is in the language of the request.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.code, self.detail, self.headers, self.field = status, code, detail, headers, field
+
+
+def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """The problems that an endpoint may answer with, for OpenAPI."""
+    return {int(status): _describe(status) for status in statuses}
+
+
+def _describe(status: HTTPStatus) -> dict[str, Any]:
+    meaning, code, detail = _MEANINGS[status]
+    example = Problem(title=status.phrase, status=status, code=code, detail=detail, errors=None)
+    schema = {"$ref": "#/components/schemas/Problem"}
+    content = {MEDIA_TYPE: {"schema": schema, "example": example.model_dump(exclude_none=True)}}
+    return {"description": meaning, "content": content}
+
+
+# Whom every endpoint under /api/v1 may refuse.
+REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+# What each status means, with a code and a sentence as an example.
+_MEANINGS = {
+    HTTPStatus.BAD_REQUEST: ("The body cannot be read.", "bad_request", NOT_JSON),
+    HTTPStatus.UNAUTHORIZED: (
+        "Nobody is signed in, or the token is not good.",
+        "not_signed_in",
+        "Sign in at /admin, or send a valid token in the header Authorization: Bearer ….",
+    ),
+    HTTPStatus.FORBIDDEN: (
+        "Who asks may not do this.",
+        "role_too_low",
+        "This needs the role reviewer; yours is user.",
+    ),
+    HTTPStatus.NOT_FOUND: (
+        "Nothing is known under that name.",
+        "no_comment",
+        "No comment and no dead letter of platform forum has the id 'post-1817': "
+        "it was never consumed, or it was erased.",
+    ),
+    HTTPStatus.CONFLICT: (
+        "It cannot be done as things stand.",
+        "name_taken",
+        "Another account has this name, or one that looks the same: choose another one.",
+    ),
+    HTTPStatus.TOO_MANY_REQUESTS: (
+        "Too many tries; `Retry-After` says when to come back.",
+        "too_many_tries",
+        "Too many tries: try again in 15 minutes.",
+    ),
+    HTTPStatus.REQUEST_TIMEOUT: (
+        "The body did not arrive in time.",
+        "body_too_slow",
+        "The body did not arrive in time: check the connection and send it again.",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
+        "The body is too large.",
+        "body_too_large",
+        "The body is too large: send fewer texts at once.",
+    ),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
+        "The body is of another kind than it may be.",
+        "unsupported_media_type",
+        "Send the file itself, with the header Content-Type: text/csv, text/plain or application/x-ndjson.",
+    ),
+    HTTPStatus.UNPROCESSABLE_ENTITY: (
+        "The request breaks a rule; `errors` says which.",
+        "invalid_request",
+        "query.limit: Input should be less than or equal to 200.",
+    ),
+    HTTPStatus.SERVICE_UNAVAILABLE: (
+        "Not now: try again after the seconds in `Retry-After`.",
+        "database_unavailable",
+        f"The database does not answer: try again in {RETRY_SECONDS} seconds.",
+    ),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app`` as a problem, those of routing and the ones that nobody expected too."""
+
+    @app.exception_handler(ProblemError)
+    async def _problem(_: Request, error: ProblemError) -> Response:
+        return answer_of(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> Response:
+        errors = _field_problems(error.errors()[:MOST_ERRORS])
+        detail = f"{errors[0].field}: {errors[0].detail}."
+        return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=errors)
+
+    async def _unavailable(_: Request, error: Exception) -> Response:
+        log.warning("database unavailable", reason=str(error) or "no answer in time")
+        headers = {"Retry-After": str(RETRY_SECONDS)}
+        detail = gettext("The database does not answer: try again in %(seconds)s seconds.")
+        detail %= {"seconds": RETRY_SECONDS}
+        return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, headers=headers)
+
+    for outage in OUTAGES:
+        app.add_exception_handler(outage, _unavailable)
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: HTTPException) -> Response:
+        status = HTTPStatus(error.status_code)
+        if isinstance(error, BodyError):
+            return _answer(status, error.code, error.detail, headers=error.headers)
+        code, detail = _explain(request, status, error.detail)
+        return _answer(status, code, detail, headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_: Request, error: Exception) -> Response:
+        # The server logs the error with its traceback; the answer tells nothing of the inside.
+        detail = gettext("Something went wrong on this side; the log of the API says what.")
+        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", detail)
+
+
+def answer_of(error: ProblemError) -> Response:
+    """The answer to a request that breaks a rule."""
+    errors = [FieldProblem(field=f"body.{error.field}", detail=error.detail)] if error.field else None
+    return _answer(error.status, error.code, error.detail, headers=error.headers, errors=errors)
+
+
+def _explain(request: Request, status: HTTPStatus, detail: str) -> tuple[str, str]:
+    """Code and sentence for what routing and the reading of the body raise."""
+    asked = {"path": request.url.path, "method": request.method}
+    not_found = gettext("There is nothing at %(path)s: /docs lists what there is.")
+    return {
+        HTTPStatus.BAD_REQUEST: ("bad_request", gettext(NOT_JSON)),
+        HTTPStatus.NOT_FOUND: ("not_found", not_found % asked),
+        HTTPStatus.METHOD_NOT_ALLOWED: (
+            "method_not_allowed",
+            gettext("%(path)s does not answer to %(method)s.") % asked,
+        ),
+    }.get(status, (f"http_{status}", detail))
+
+
+def _field_problems(errors: Sequence[Any]) -> list[FieldProblem]:
+    """Pydantic's errors, without the input: it is the client's own, and may be a comment or not even Unicode."""
+    return [
+        FieldProblem(field=".".join(str(part) for part in error["loc"]), detail=sentence_of(error)) for error in errors
+    ]
+
+
+def _title(status: HTTPStatus) -> str:
+    """The status in words; the phrases of HTTP are English."""
+    return {
+        HTTPStatus.BAD_REQUEST: gettext("Bad Request"),
+        HTTPStatus.UNAUTHORIZED: gettext("Unauthorized"),
+        HTTPStatus.FORBIDDEN: gettext("Forbidden"),
+        HTTPStatus.NOT_FOUND: gettext("Not Found"),
+        HTTPStatus.METHOD_NOT_ALLOWED: gettext("Method Not Allowed"),
+        HTTPStatus.CONFLICT: gettext("Conflict"),
+        HTTPStatus.REQUEST_TIMEOUT: gettext("Request Timeout"),
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: gettext("Content Too Large"),
+        HTTPStatus.UNPROCESSABLE_ENTITY: gettext("Unprocessable Content"),
+        HTTPStatus.TOO_MANY_REQUESTS: gettext("Too Many Requests"),
+        HTTPStatus.INTERNAL_SERVER_ERROR: gettext("Internal Server Error"),
+        HTTPStatus.SERVICE_UNAVAILABLE: gettext("Service Unavailable"),
+    }.get(status, status.phrase)
+
+
+def _answer(
+    status: HTTPStatus,
+    code: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    errors: list[FieldProblem] | None = None,
+) -> Response:
+    problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=errors)
+    return JSONResponse(
+        problem.model_dump(exclude_none=True), status, headers=dict(headers or {}), media_type=MEDIA_TYPE
+    )

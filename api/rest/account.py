@@ -1,0 +1,209 @@
+"""/api/v1/account: one's own account, password, sessions and tokens.
+
+A token reads here and changes nothing but the language: changes need a session, and those that give access a
+confirmed one.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from starlette_admin.i18n import gettext
+
+from api.guard import GuardedRoute
+from api.identity import accounts, confirmation, cookies, sign_in, tokens
+from api.identity.confirmation import ConfirmedUser, SignedInWithSession, UserWithSession
+from api.identity.identity import AsUser, Identity, SignedIn
+from api.identity.roles import Role
+from api.identity.sign_in import Browser
+from api.problems import REFUSALS, ProblemError, documented
+from api.rest.account_schemas import (
+    LARGEST_NUMBER,
+    Account,
+    AccountChange,
+    Confirmation,
+    NewToken,
+    PasswordChange,
+    Sessions,
+    SessionShown,
+    SignedOut,
+    TokenRequest,
+    Tokens,
+    TokenShown,
+    TokensRevoked,
+)
+from api.services import QUERY_SECONDS, Services, TheServices
+from store import sessions as stored_sessions
+from store import tokens as stored_tokens
+
+SessionId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The session's id.", examples=["9f" * 32])]
+TokenNumber = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="The token's number.", examples=[12])]
+COMMON = (*REFUSALS, HTTPStatus.SERVICE_UNAVAILABLE)
+RevokeTokens = Annotated[bool, Query(description="Whether to revoke all tokens of the account as well.")]
+CHANGES = (*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+
+router = APIRouter(prefix="/api/v1/account", tags=["account"], route_class=GuardedRoute)
+
+
+@router.get("", summary="Who am I", responses=documented(*COMMON))
+async def get_account(services: TheServices, identity: SignedIn) -> Account:
+    """Tell who asks, and what they may do."""
+    return await _account(services, identity)
+
+
+@router.patch("", summary="Change my contacts or language", responses=documented(*CHANGES))
+async def change_account(services: TheServices, identity: AsUser, change: AccountChange) -> Account:
+    """Change phone, e-mail or language; an empty string or null removes one.
+
+    Phone and e-mail need a session that was confirmed within 15 minutes (`POST /api/v1/account/confirm`).
+    """
+    changes = change.model_dump(exclude_unset=True)
+    if accounts.CONTACTS & changes.keys():
+        confirmation.require_confirmed(identity, services.now())
+    async with asyncio.timeout(QUERY_SECONDS):
+        await accounts.edit_user(services, identity.actor, identity.user_number, changes)
+    return await _account(services, identity)
+
+
+@router.post(
+    "/confirm",
+    summary="Confirm my password",
+    status_code=204,
+    responses=documented(*CHANGES, HTTPStatus.TOO_MANY_REQUESTS),
+)
+async def confirm_password(
+    services: TheServices, identity: UserWithSession, request: Request, response: Response, given: Confirmation
+) -> None:
+    """Confirm the session for 15 minutes by its account's password. The answer brings a new cookie.
+
+    Whatever gives access needs this: creating tokens and accounts, resetting passwords, changing roles and contacts.
+    Signing in confirms too.
+    """
+    secret = await confirmation.confirm(services, identity, given.password)
+    cookies.write_session(request, response, secret, sign_in.lifetime_of(services))
+
+
+@router.post(
+    "/password",
+    summary="Change my password",
+    status_code=204,
+    responses=documented(*CHANGES, HTTPStatus.TOO_MANY_REQUESTS),
+)
+async def change_password(
+    services: TheServices, identity: SignedInWithSession, request: Request, response: Response, change: PasswordChange
+) -> None:
+    """Change the password. All sessions end, this one gets a new cookie; tokens are revoked unless they are kept."""
+    browser = Browser(identity.address, request.headers.get("user-agent"))
+    current, new, keep = change.current_password, change.new_password, not change.revoke_tokens
+    secret = await accounts.change_password(services, identity, browser, current, new, keep_tokens=keep)
+    cookies.write_session(request, response, secret, sign_in.lifetime_of(services))
+
+
+@router.get("/sessions", summary="List my sessions", responses=documented(*COMMON))
+async def get_sessions(services: TheServices, identity: AsUser) -> Sessions:
+    """List the browsers in which I am signed in."""
+    async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
+        found = await stored_sessions.list_sessions(
+            connection, identity.user_number, services.now(), sign_in.idle_of(services)
+        )
+    return Sessions(
+        items=[
+            SessionShown(
+                id=session.digest.hex(),
+                current=session.digest == identity.session,
+                created_at=session.created_at,
+                seen_at=session.seen_at,
+                expires_at=session.expires_at,
+                address=session.address,
+                user_agent=session.user_agent,
+            )
+            for session in found
+        ]
+    )
+
+
+@router.delete("/sessions", summary="Sign out everywhere else", responses=documented(*CHANGES))
+async def end_other_sessions(
+    services: TheServices, identity: UserWithSession, revoke_tokens: RevokeTokens = False
+) -> SignedOut:
+    """End all my sessions but the one that asks. Tokens stay unless `revoke_tokens` is true."""
+    ended = await accounts.sign_out_everywhere(
+        services, identity.actor, identity.user_number, but=identity.session, revoke_tokens=revoke_tokens
+    )
+    return SignedOut(sessions_ended=ended.sessions, tokens_revoked=ended.tokens)
+
+
+@router.delete(
+    "/sessions/{id}",
+    summary="End a session",
+    status_code=204,
+    responses=documented(*CHANGES, HTTPStatus.NOT_FOUND),
+)
+async def end_session(services: TheServices, identity: UserWithSession, id: SessionId) -> None:
+    """End one of my sessions, on a machine that I lost for example."""
+    if not await sign_in.sign_out(services, identity.actor, identity.user_number, bytes.fromhex(id)):
+        detail = gettext("You have no such session: it ended already.")
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no_session", detail)
+
+
+@router.get("/tokens", summary="List my tokens", responses=documented(*COMMON))
+async def get_tokens(services: TheServices, identity: AsUser) -> Tokens:
+    """List my bearer tokens, without their secrets."""
+    async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
+        found = await stored_tokens.list_tokens(connection, identity.user_number)
+    return Tokens(items=[TokenShown.model_validate(token) for token in found])
+
+
+@router.post(
+    "/tokens",
+    summary="Create a token",
+    status_code=201,
+    responses=documented(*CHANGES, HTTPStatus.CONFLICT),
+)
+async def create_token(services: TheServices, identity: ConfirmedUser, wanted: TokenRequest) -> NewToken:
+    """Create a bearer token for a program, with a role of at most mine. Its secret is shown only once.
+
+    It needs a session that was confirmed within 15 minutes; scripts use `liuyan api create-token`.
+    """
+    new = tokens.NewToken(wanted.name, wanted.role, wanted.days)
+    token, secret = await tokens.create(services, identity.actor, identity.user_number, new, within=identity.session)
+    return NewToken(token=TokenShown.model_validate(token), secret=secret)
+
+
+@router.delete("/tokens", summary="Revoke all my tokens", responses=documented(*COMMON))
+async def revoke_tokens(services: TheServices, identity: UserWithSession) -> TokensRevoked:
+    """Revoke all my tokens: programs that use them stop working."""
+    return TokensRevoked(tokens_revoked=await tokens.revoke_all(services, identity.actor, identity.user_number))
+
+
+@router.delete(
+    "/tokens/{number}",
+    summary="Revoke a token",
+    status_code=204,
+    responses=documented(*CHANGES, HTTPStatus.NOT_FOUND),
+)
+async def revoke_token(services: TheServices, identity: UserWithSession, number: TokenNumber) -> None:
+    """Revoke one of my tokens: it is refused from now on."""
+    await tokens.revoke(services, identity.actor, identity.user_number, number)
+
+
+async def _account(services: Services, identity: Identity) -> Account:
+    async with asyncio.timeout(QUERY_SECONDS):
+        user = await accounts.read_user(services, identity.user_number)
+    contacts = accounts.contacts_of(services)
+    return Account(
+        number=user.number,
+        name=user.name,
+        role=identity.role,
+        account_role=Role(user.role),
+        phone=contacts.decrypt(user.phone_encrypted),
+        email=contacts.decrypt(user.email_encrypted),
+        contacts_kept=contacts.offered,
+        language="zh" if user.language == "zh" else "en" if user.language == "en" else None,
+        must_change_password=user.must_change_password,
+        created_at=user.created_at,
+        last_sign_in_at=user.last_sign_in_at,
+        password_changed_at=user.password_changed_at,
+        confirmed_seconds=confirmation.seconds_left(identity, services.now()),
+    )

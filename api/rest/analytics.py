@@ -1,0 +1,211 @@
+"""GET /api/v1/analytics/...: what the counts say, as JSON or as CSV."""
+
+import asyncio
+import csv
+import io
+from collections.abc import Awaitable
+from dataclasses import asdict, replace
+from http import HTTPStatus
+from math import sqrt
+from typing import Annotated, Any, TypeVar, get_args
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.guard import GuardedRoute
+from api.identity.identity import AsReviewer
+from api.problems import REFUSALS, documented
+from api.rest.analytics_schemas import (
+    BUCKETS,
+    AccuracyRow,
+    AccuracyRows,
+    AnalyticsQuery,
+    HourRow,
+    HourRows,
+    ModelRow,
+    ModelRows,
+    PlatformRow,
+    PlatformRows,
+    ReviewerRow,
+    ReviewerRows,
+    Rows,
+    TimeQuery,
+    TimeRow,
+    TimeRows,
+    WordRow,
+    WordRows,
+    ZonedQuery,
+)
+from api.services import QUERY_SECONDS, Services, TheServices
+from api.words import TellingWords, telling_words
+from store.analytics import Mix, mix_by_hour_of_week, mix_by_platform, mix_over_time
+from store.comments import ShownLabel
+from store.corrections import (
+    AuditAccuracy,
+    Corrections,
+    audit_accuracy,
+    corrections_by_model,
+    corrections_by_reviewer,
+)
+from store.search import CommentFilter, sample_texts
+
+router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"], route_class=GuardedRoute)
+Answer = TypeVar("Answer")
+# Comments of each side that are read for their words, words of each side that are told, and the time that it may take.
+SAMPLE = 1_000
+TELLING = 20
+WORDS_SECONDS = 2.0
+# The normal distribution's quantile that leaves 2.5 % on each side.
+Z_95 = 1.959964
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
+    **documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+}
+
+
+@router.get("/labels", summary="Labels over time", response_model=TimeRows, responses=RESPONSES)
+async def labels_over_time(
+    services: TheServices, _: AsReviewer, query: Annotated[TimeQuery, Query()]
+) -> Rows | Response:
+    """Tell how many comments were written in each hour, day or week, and how they are labelled.
+
+    It comes from counts that are kept by the hour of UTC, so it costs the same however many comments there are. A
+    correction counts in the time in which the comment was written.
+    """
+    bucket = BUCKETS[query.bucket]
+    found = await _soon(mix_over_time(services.store, query.wanted(), bucket, query.offset))
+    return _told(query, TimeRows(rows=[TimeRow(start=one.start, **_mix(one.mix)) for one in found]))
+
+
+@router.get("/platforms", summary="Labels by platform", response_model=PlatformRows, responses=RESPONSES)
+async def labels_by_platform(
+    services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]
+) -> Rows | Response:
+    """Tell how many comments each platform has published in a range of time, and how they are labelled."""
+    found = await _soon(mix_by_platform(services.store, query.wanted()))
+    return _told(query, PlatformRows(rows=[PlatformRow(platform=one.platform, **_mix(one.mix)) for one in found]))
+
+
+@router.get("/hours", summary="Labels by hour of the week", response_model=HourRows, responses=RESPONSES)
+async def labels_by_hour(
+    services: TheServices, _: AsReviewer, query: Annotated[ZonedQuery, Query()]
+) -> Rows | Response:
+    """Tell how many comments were written in each of the 168 hours of a week, and how they are labelled."""
+    found = await _soon(mix_by_hour_of_week(services.store, query.wanted(), query.offset))
+    return _told(query, HourRows(rows=[HourRow(weekday=one.weekday, hour=one.hour, **_mix(one.mix)) for one in found]))
+
+
+@router.get("/reviewers", summary="Corrections by reviewer", response_model=ReviewerRows, responses=RESPONSES)
+async def reviewers(services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]) -> Rows | Response:
+    """Tell how many reviews each person gave in a range of time, and how often they contradicted the model.
+
+    The range is that of the reviews, not of the comments.
+    """
+    found = await _soon(corrections_by_reviewer(services.store, query.wanted()))
+    return _told(query, ReviewerRows(rows=[ReviewerRow(reviewer=one.name, **_done(one.done)) for one in found]))
+
+
+@router.get("/models", summary="Corrections by model", response_model=ModelRows, responses=RESPONSES)
+async def reviewed_models(
+    services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]
+) -> Rows | Response:
+    """Tell how often reviewers contradicted the labels of each model, in a range of the reviews' time."""
+    found = await _soon(corrections_by_model(services.store, query.wanted()))
+    rows = [ModelRow(model=one.model, model_name=one.model_name, **_done(one.done)) for one in found]
+    return _told(query, ModelRows(rows=rows))
+
+
+@router.get("/accuracy", summary="Accuracy on the audit sample", response_model=AccuracyRows, responses=RESPONSES)
+async def accuracy(services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]) -> Rows | Response:
+    """Tell how right each model is, measured on a sample of all comments that is chosen at random.
+
+    Only what was reviewed of the sample is judged. What reviewers choose themselves, the most uncertain comments
+    first, would say less than the truth.
+    """
+    found = await _soon(audit_accuracy(services.store, query.wanted()))
+    return _told(query, AccuracyRows(rows=[_accuracy(one) for one in found]))
+
+
+@router.get("/words", summary="Telling words", response_model=WordRows, responses=RESPONSES)
+async def words(services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]) -> Rows | Response:
+    """Tell which words the positive comments of a range hold more often than the negative ones, and the other way.
+
+    They come from the newest comments of each side, a thousand at most, and are kept for five minutes; the score is a
+    log-odds ratio with a prior, in standard deviations.
+    """
+    wanted = CommentFilter(
+        platform=query.platform, created_from=query.created_from, created_to=query.created_to, model=query.model
+    )
+    found = await services.words.get(wanted, lambda: asyncio.create_task(_words(services, wanted)))
+    rows = [
+        WordRow(side=side, word=one.word, score=one.score, positive=one.positive, negative=one.negative)
+        for side, told in ((ShownLabel.POSITIVE, found.positive), (ShownLabel.NEGATIVE, found.negative))
+        for one in told
+    ]
+    answer = WordRows(
+        rows=rows,
+        positive_comments=found.positive_comments,
+        negative_comments=found.negative_comments,
+        complete=found.complete,
+    )
+    return _told(query, answer)
+
+
+async def _words(services: Services, wanted: CommentFilter) -> TellingWords:
+    positive, negative = [
+        await _soon(sample_texts(services.store, replace(wanted, label=label), SAMPLE))
+        for label in (ShownLabel.POSITIVE, ShownLabel.NEGATIVE)
+    ]
+    cut = services.predictor.words
+    return await asyncio.to_thread(telling_words, positive, negative, cut, limit=TELLING, seconds=WORDS_SECONDS)
+
+
+async def _soon(asked: Awaitable[Answer]) -> Answer:
+    async with asyncio.timeout(QUERY_SECONDS):
+        return await asked
+
+
+def _mix(mix: Mix) -> dict[str, int]:
+    return {"comments": mix.comments, **asdict(mix)}
+
+
+def _done(done: Corrections) -> dict[str, int]:
+    counts = {"reviews": done.reviews, "corrections": done.corrections}
+    return counts | {label.value: n for label, n in done.labels.items()}
+
+
+def _accuracy(found: AuditAccuracy) -> AccuracyRow:
+    low, high = wilson(found.right, found.judged) if found.judged else (None, None)
+    return AccuracyRow(
+        model=found.model,
+        model_name=found.model_name,
+        active=found.active,
+        judged=found.judged,
+        right=found.right,
+        accuracy=found.right / found.judged if found.judged else None,
+        low=low,
+        high=high,
+    )
+
+
+def wilson(right: int, judged: int) -> tuple[float, float]:
+    """Wilson's interval of a share, at 95 % confidence; ``judged`` is above 0."""
+    share, square = right / judged, Z_95**2
+    middle = (share + square / (2 * judged)) / (1 + square / judged)
+    margin = Z_95 * sqrt(share * (1 - share) / judged + square / (4 * judged**2)) / (1 + square / judged)
+    return max(0.0, middle - margin), min(1.0, middle + margin)
+
+
+def _told(query: AnalyticsQuery, answer: Rows) -> Rows | Response:
+    """The answer itself, or its rows as CSV."""
+    return answer if query.format == "json" else _as_csv(answer)
+
+
+def _as_csv(answer: Rows) -> Response:
+    [kind] = get_args(type(answer).model_fields["rows"].annotation)
+    written = io.StringIO(newline="")
+    writer = csv.DictWriter(written, list(kind.model_fields))
+    writer.writeheader()
+    writer.writerows(row.model_dump(mode="json") for row in answer.rows)
+    # Spreadsheets take UTF-8 for something else without the mark at its start.
+    return Response(written.getvalue().encode("utf-8-sig"), media_type="text/csv; charset=utf-8")

@@ -1,0 +1,118 @@
+"""GET /api/v1/audit: everything that was changed, by whom, for admins."""
+
+import asyncio
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette_admin.i18n import gettext
+
+from api.guard import GuardedRoute
+from api.identity.identity import AsAdmin
+from api.problems import REFUSALS, WITHOUT_NUL, ProblemError, documented
+from api.rest.account_schemas import LARGEST_NUMBER
+from api.rest.cursor import decode_cursor, encode_cursor
+from api.rest.fields import Time
+from api.services import QUERY_SECONDS, TheServices
+from store.audit import AuditFilter, Via, list_records
+from store.comments import Keyset
+
+router = APIRouter(prefix="/api/v1/audit", tags=["audit"], route_class=GuardedRoute)
+
+
+class AuditQuery(BaseModel):
+    """Which changes to list, and which page of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user: int | None = Field(None, ge=0, le=LARGEST_NUMBER, description="Only changes by this account.", examples=[3])
+    user_name: str | None = Field(
+        None, max_length=128, pattern=WITHOUT_NUL, description="Only changes by who had this name then."
+    )
+    action: str | None = Field(
+        None,
+        max_length=64,
+        pattern=WITHOUT_NUL,
+        description="Only this kind of change, or, with a dot at the end, of this group.",
+        examples=["user.", "review.add"],
+    )
+    object_kind: str | None = Field(
+        None, max_length=32, pattern=WITHOUT_NUL, description="Only changes to this kind of thing.", examples=["user"]
+    )
+    object_id: str | None = Field(
+        None, max_length=200, pattern=WITHOUT_NUL, description="Only changes to the thing of this id.", examples=["3"]
+    )
+    at_from: Time | None = Field(
+        None, description="Only changes at this time or later.", examples=["2026-01-31T00:00:00Z"]
+    )
+    at_to: Time | None = Field(None, description="Only changes before this time.", examples=["2026-02-01T00:00:00Z"])
+    after: str | None = Field(None, max_length=100, description="Where to go on: `next` of the page before, as it is.")
+    limit: int = Field(50, ge=1, le=200, description="How many changes a page holds at most.", examples=[50])
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.at_from and self.at_to and self.at_from >= self.at_to:
+            raise ValueError("at_from must be before at_to")
+        return self
+
+
+class Change(BaseModel):
+    """One change."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    number: int = Field(description="The change's number.", examples=[901])
+    at: datetime = Field(description="When.")
+    user_number: int | None = Field(description="The account that made it; null for a command.", examples=[3])
+    user_name: str = Field(description="Its name then.", examples=["小王"])
+    via: Via = Field(description="How: with a session, with a token, or by a command.")
+    address: str | None = Field(description="Where the request came from.", examples=["192.0.2.7"])
+    action: str = Field(description="What was done.", examples=["user.disable"])
+    object_kind: str = Field(description="To what kind of thing.", examples=["user"])
+    object_id: str = Field(description="To which one.", examples=["4"])
+    detail: dict[str, Any] = Field(description="What else is known; never a comment's text, nor anything secret.")
+
+
+class ChangePage(BaseModel):
+    """A page of changes, newest first."""
+
+    items: list[Change] = Field(description="The changes, newest first.")
+    next: str | None = Field(
+        description="Pass it as `after` for the next page; null on the last page.",
+        examples=["MTc2OTgxODUwMDAwMDAwMC4xODE3"],
+    )
+
+
+@router.get(
+    "",
+    summary="List what was changed",
+    responses=documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+async def get_changes(services: TheServices, _: AsAdmin, query: Annotated[AuditQuery, Query()]) -> ChangePage:
+    """List everything that was changed here, newest first, a page at a time."""
+    after = keyset_of(query.after)
+    async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
+        page = await list_records(connection, filter_of(query), after, query.limit)
+    return ChangePage(
+        items=[Change.model_validate(one) for one in page.items], next=encode_cursor(page.next) if page.next else None
+    )
+
+
+def filter_of(query: AuditQuery) -> AuditFilter:
+    """The same wishes as the store takes them."""
+    return AuditFilter(
+        query.user, query.user_name, query.action, query.object_kind, query.object_id, query.at_from, query.at_to
+    )
+
+
+def keyset_of(cursor: str | None) -> Keyset | None:
+    """Where a page begins. Raises ProblemError, 422."""
+    if cursor is None:
+        return None
+    try:
+        return decode_cursor(cursor)
+    except ValueError:
+        detail = gettext("query.after: this is not the `next` of a page; leave it out to begin with the newest.")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_cursor", detail) from None

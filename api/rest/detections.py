@@ -1,0 +1,117 @@
+"""POST /api/v1/detections: a text that the detection was asked about is worth keeping, and this is its label."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette_admin.i18n import gettext
+
+from api.guard import MediumBodyRoute
+from api.identity.identity import AsUser
+from api.problems import REFUSALS, WITHOUT_NUL, ProblemError, documented
+from api.rest.predict_schemas import MAXIMUM_TEXT
+from api.services import QUERY_SECONDS, TheServices
+from store.comments import ShownLabel
+from store.pending_reviews import KeptText, count_pending, keep_text
+
+PLATFORM = "detect"
+# What nobody consumes should not pile up: one person's texts that may wait at once.
+MAXIMUM_PENDING = 500
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+router = APIRouter(prefix="/api/v1/detections", tags=["predictions"], route_class=MediumBodyRoute)
+
+
+class KeepRequest(BaseModel):
+    """A text to keep as a comment, with the label that the person who asks gives it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(min_length=1, max_length=MAXIMUM_TEXT, pattern=WITHOUT_NUL)] = Field(
+        description="The text, as it was typed.", examples=["物流很快，包装也好 👍"]
+    )
+    label: ShownLabel = Field(
+        description="What it is: the model's answer to keep that, another one where the model was wrong.",
+        examples=["positive"],
+    )
+
+
+class KeptComment(BaseModel):
+    """The comment that the text becomes, once a consumer has published and stored it."""
+
+    platform: str = Field(description=f"Always `{PLATFORM}`.", examples=[PLATFORM])
+    id: str = Field(description="The comment's id, chosen at random.", examples=["5f0c9a61d7e24b0e8c1a2b3c4d5e6f70"])
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.ACCEPTED,
+    summary="Keep a text with its label",
+    response_description="It will be published, stored and reviewed.",
+    responses=documented(
+        *REFUSALS,
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.CONFLICT,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.TOO_MANY_REQUESTS,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+async def keep_detection(services: TheServices, identity: AsUser, request: KeepRequest) -> KeptComment:
+    """Publish a text as a comment of platform `detect`, written by who asks, with their label as its review.
+
+    A running consumer publishes it, to the first of `LIUYAN_TOPICS` that takes this platform; the review follows when
+    the comment is stored. What is only labelled, by `/api/v1/predict`, is stored nowhere.
+    """
+    topic = topic_for(services.settings.topics)
+    kept = kept_text(request.text, request.label, identity.name, topic, datetime.now(UTC))
+    async with asyncio.timeout(QUERY_SECONDS):
+        if await count_pending(services.store, identity.user_number) >= MAXIMUM_PENDING:
+            detail = gettext(
+                "%(maximum)s of your texts wait to be stored already: ask an administrator whether a consumer runs."
+            ) % {"maximum": MAXIMUM_PENDING}
+            raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, "too_many_waiting", detail, {"Retry-After": "60"})
+        async with services.store.writing() as session:
+            await keep_text(session, identity.actor, kept, services.now())
+    return KeptComment(platform=PLATFORM, id=kept.id)
+
+
+def topic_for(topics: Mapping[str, AbstractSet[str]]) -> str:
+    """The first topic that takes the platform `detect`. Raises ProblemError where there is none."""
+    for topic, platforms in topics.items():
+        if not platforms or PLATFORM in platforms:
+            return topic
+    detail = gettext(
+        "No topic takes comments of the platform `detect`: an administrator adds it to a topic in LIUYAN_TOPICS."
+    )
+    raise ProblemError(HTTPStatus.CONFLICT, "no_topic", detail)
+
+
+def kept_text(text: str, label: ShownLabel, author: str, topic: str, now: datetime) -> KeptText:
+    """The event of the contract's version 1 that the text becomes, under an id that nobody can guess."""
+    identifier = secrets.token_hex(16)
+    event = {
+        "platform": PLATFORM,
+        "id": identifier,
+        "text": text,
+        "created_at": now.isoformat(timespec="microseconds"),
+        "author": author,
+    }
+    return KeptText(
+        platform=PLATFORM,
+        id=identifier,
+        version=(now - EPOCH) // MICROSECOND,
+        topic=topic,
+        key=f"{PLATFORM}:{identifier}".encode(),
+        value=json.dumps(event, ensure_ascii=False).encode(),
+        label=label,
+    )

@@ -1,0 +1,61 @@
+"""/api/v1/models: which models were used, and whose labels are shown."""
+
+import asyncio
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette_admin.i18n import gettext
+
+from api.guard import GuardedRoute
+from api.identity.identity import AsAdmin
+from api.problems import REFUSALS, ProblemError, documented
+from api.rest.model_schemas import Model, Models
+from api.services import QUERY_SECONDS, Services, TheServices
+from store import promotion
+from store.promotion import LabelCounts, NoModelError
+
+RECENT = timedelta(hours=24)
+READING = documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+
+router = APIRouter(prefix="/api/v1/models", tags=["models"], route_class=GuardedRoute)
+
+
+@router.get("", summary="List models", response_description="The models.", responses=READING)
+async def get_models(services: TheServices, _: AsAdmin) -> Models:
+    """List every model that was used with this database, with what it says of the last 24 hours' comments."""
+    return Models(items=await read_models(services))
+
+
+@router.post(
+    "/{number}/activate",
+    summary="Activate a model",
+    response_description="The model as it is now.",
+    responses=READING | documented(HTTPStatus.NOT_FOUND),
+)
+async def activate_model(
+    services: TheServices,
+    identity: AsAdmin,
+    number: Annotated[int, Path(ge=1, le=2**63 - 1, description="The model's number.", examples=[2])],
+) -> Model:
+    """Show this model's labels from now on; no label is rewritten, and going back is the same request.
+
+    Running consumers of the model before end by themselves: started anew, they load this one.
+    """
+    async with asyncio.timeout(QUERY_SECONDS):
+        try:
+            await promotion.activate_model(services.store, identity.actor, number)
+        except NoModelError:
+            detail = gettext("There is no model %(number)s.") % {"number": number}
+            raise ProblemError(HTTPStatus.NOT_FOUND, "no_model", detail) from None
+    return next(model for model in await read_models(services) if model.number == number)
+
+
+async def read_models(services: Services) -> list[Model]:
+    """Every model, the newest first. Raises StoreError and TimeoutError."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        counts = await promotion.recent_counts(services.store, services.now() - RECENT)
+        found = await promotion.list_models(services.store)
+    loaded = services.predictor.model
+    return [Model.of(row, counts.get(row.number, LabelCounts()), loaded) for row in found]

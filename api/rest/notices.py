@@ -1,0 +1,133 @@
+"""/api/v1/notices: what administrators tell everybody who signs in."""
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from starlette_admin.i18n import gettext
+
+from api.guard import MediumBodyRoute
+from api.identity.identity import AsAdmin, AsUser
+from api.identity.roles import Role
+from api.markdown import render_ahead
+from api.problems import REFUSALS, ProblemError, documented
+from api.rest.notice_schemas import Notice, NoticeNumber, NoticePage, NoticeRequest, WhichNotices
+from api.services import QUERY_SECONDS, Services, TheServices
+from store import notices
+from store.notices import Notice as StoredNotice
+
+router = APIRouter(prefix="/api/v1/notices", tags=["notices"], route_class=MediumBodyRoute)
+Number = Annotated[NoticeNumber, Path()]
+READING = documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+CHANGING = READING | documented(HTTPStatus.NOT_FOUND)
+WRITING = READING | documented(HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+@router.get("", summary="List notices", response_description="The notices.", responses=READING)
+async def get_notices(
+    services: TheServices,
+    identity: AsUser,
+    which: Annotated[
+        WhichNotices, Query(description="Those that are shown now, or all, which only an administrator may see.")
+    ] = WhichNotices.CURRENT,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="With `all`: `next` of the page before, as it is.")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="With `all`: how many at most.")] = 50,
+) -> NoticePage:
+    """List what everybody is told now, the pinned ones first; or, for administrators, every notice with its state."""
+    now = services.now()
+    async with asyncio.timeout(QUERY_SECONDS):
+        if which is WhichNotices.CURRENT:
+            found = await notices.current_notices(services.store, now)
+            await render_ahead(one.body for one in found)
+            return NoticePage(items=[Notice.of(one, now) for one in found], next=None)
+        if not identity.role.includes(Role.ADMIN):
+            detail = gettext("Only an administrator sees notices that are not current.")
+            raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail)
+        page = await notices.list_notices(services.store, before=before, limit=limit)
+    await render_ahead(one.body for one in page.items)
+    return NoticePage(items=[Notice.of(one, now) for one in page.items], next=page.next)
+
+
+@router.get("/{number}", summary="Read a notice", response_description="The notice.", responses=CHANGING)
+async def get_notice(services: TheServices, _: AsAdmin, number: Number) -> Notice:
+    """Read one notice, whether it is shown or not."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        return await _answer(services, number, await notices.read_notice(services.store, number))
+
+
+@router.post(
+    "",
+    summary="Write a notice",
+    response_description="The new notice.",
+    status_code=HTTPStatus.CREATED,
+    responses=WRITING,
+)
+async def add_notice(services: TheServices, identity: AsAdmin, request: NoticeRequest) -> Notice:
+    """Tell everybody something, at once or from a time on, until a time or for good."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        added = await notices.add_notice(services.store, identity.actor, request.as_text(services.now()))
+    await render_ahead([added.body])
+    return Notice.of(added, services.now())
+
+
+@router.put(
+    "/{number}",
+    summary="Rewrite a notice",
+    response_description="The notice as it is now.",
+    responses=CHANGING | WRITING,
+)
+async def edit_notice(services: TheServices, identity: AsAdmin, number: Number, request: NoticeRequest) -> Notice:
+    """Set everything that a notice says, and when it is shown; a withdrawn one stays withdrawn."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        text = request.as_text(services.now())
+        return await _answer(services, number, await notices.edit_notice(services.store, identity.actor, number, text))
+
+
+@router.post(
+    "/{number}/withdraw",
+    summary="Withdraw a notice",
+    response_description="The notice as it is now.",
+    responses=CHANGING,
+)
+async def withdraw_notice(services: TheServices, identity: AsAdmin, number: Number) -> Notice:
+    """Show a notice no more, whatever its times say; it can be restored."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        return await _answer(services, number, await notices.withdraw_notice(services.store, identity.actor, number))
+
+
+@router.post(
+    "/{number}/restore", summary="Restore a notice", response_description="The notice as it is now.", responses=CHANGING
+)
+async def restore_notice(services: TheServices, identity: AsAdmin, number: Number) -> Notice:
+    """Take a withdrawal back: the notice's times count again."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        return await _answer(services, number, await notices.restore_notice(services.store, identity.actor, number))
+
+
+@router.delete(
+    "/{number}",
+    summary="Delete a notice",
+    response_description="It is gone.",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=CHANGING,
+)
+async def delete_notice(services: TheServices, identity: AsAdmin, number: Number) -> None:
+    """Remove a notice for good; to take it back later, withdraw it instead."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        if not await notices.delete_notice(services.store, identity.actor, number):
+            raise _missing(number)
+
+
+async def _answer(services: Services, number: int, found: StoredNotice | None) -> Notice:
+    if found is None:
+        raise _missing(number)
+    await render_ahead([found.body])
+    return Notice.of(found, services.now())
+
+
+def _missing(number: int) -> ProblemError:
+    detail = gettext("There is no notice %(number)s: it never existed, or it was deleted.") % {"number": number}
+    return ProblemError(HTTPStatus.NOT_FOUND, "no_notice", detail)

@@ -1,0 +1,56 @@
+"""POST /api/v1/predict: what the model says of texts that are stored nowhere."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette_admin.i18n import gettext
+
+from api.guard import LargeBodyRoute
+from api.identity.identity import AsUser
+from api.predictor import BusyError
+from api.problems import REFUSALS, ProblemError, documented
+from api.rest.predict_schemas import PredictionAnswer, PredictionRequest, TextPrediction, WordContribution
+from api.services import TheServices
+
+# A full line of requests is worked off in a few seconds.
+RETRY_SECONDS = 2
+
+router = APIRouter(prefix="/api/v1/predict", tags=["predictions"], route_class=LargeBodyRoute)
+
+
+@router.post(
+    "",
+    summary="Label texts",
+    response_description="One prediction for each text.",
+    response_model_exclude_none=True,
+    responses=documented(
+        *REFUSALS,
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ),
+)
+async def predict(services: TheServices, _: AsUser, request: PredictionRequest) -> PredictionAnswer:
+    """Label texts as positive or negative with the model that this server has loaded; nothing is stored.
+
+    The whole body may be 8 MiB. When too many requests wait already, the answer is 503 with `Retry-After`.
+    """
+    predictor = services.predictor
+    try:
+        predictions = [TextPrediction.model_validate(one) for one in await predictor.predict(request.texts)]
+        if request.explain:
+            for text, prediction in zip(request.texts, predictions, strict=True):
+                words = (await predictor.explain(text)).words
+                prediction.words = [WordContribution.model_validate(word) for word in words]
+    except BusyError:
+        raise busy() from None
+    return PredictionAnswer(model=predictor.model, predictions=predictions)
+
+
+def busy() -> ProblemError:
+    """The problem of too many who wait for the model."""
+    detail = gettext("Too many predictions wait already: try again in %(seconds)s seconds.") % {
+        "seconds": RETRY_SECONDS
+    }
+    return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", detail, {"Retry-After": str(RETRY_SECONDS)})

@@ -1,0 +1,140 @@
+"""POST /api/v1/predict/file: what the model says of each line of a file, told as it goes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from email.message import Message
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import StreamingResponse
+from starlette_admin.i18n import gettext
+
+from api.guard import LargeBodyRoute
+from api.identity.identity import AsUser
+from api.predictor import BusyError
+from api.problems import REFUSALS, ProblemError, documented
+from api.rest.predict import busy
+from api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT, FileHead, FileQuery, LinePrediction
+from api.services import TheServices
+from api.text_file import Line, Lines, read_lines, translate
+from liuyan.text_files.columns import Wanted
+from liuyan.text_files.errors import TextFileError
+from liuyan.text_files.table import Format
+from model.labeller import Prediction
+
+FORMATS: dict[str, Format] = {
+    "text/csv": "csv",
+    "text/tab-separated-values": "csv",
+    "application/x-ndjson": "jsonl",
+    "text/plain": "lines",
+}
+MEDIA_TYPE = "application/x-ndjson"
+_EXAMPLE = "text\n物流很快，包装也好 👍\n客服一直不回复，再也不来了\n"
+_BODY: dict[str, Any] = {
+    "required": True,
+    "description": f"At most {MAXIMUM_FILE_LINES:,} texts of at most {MAXIMUM_TEXT:,} code points, 8 MiB in all. The "
+    "encoding is the `charset` of the Content-Type, a byte order mark's, UTF-8, or GB18030 if the result reads like "
+    "Chinese. Of CSV the column of comments is found by its name or its content, of JSON lines the field by its name; "
+    "of plain text each line is a text.",
+    "content": {media: {"schema": {"type": "string"}, "example": _EXAMPLE} for media in ("text/csv", "text/plain")},
+}
+
+router = APIRouter(prefix="/api/v1/predict/file", tags=["predictions"], route_class=LargeBodyRoute)
+
+
+@router.post(
+    "",
+    summary="Label the lines of a file",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "JSON lines: first how the file is read and how many texts there are, then one line for "
+            "each, in order.",
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"type": "string"},
+                    "example": '{"model":"9f…","texts":1,"format":"csv","encoding":"UTF-8","separator":",",'
+                    '"header":true,"column":1,"name":"text","multiline":0}\n{"label":"positive","probability":0.9731,'
+                    '"uncertain":false,"row":2,"text":"物流很快，包装也好 👍"}\n',
+                }
+            },
+        },
+        **documented(
+            *REFUSALS,
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+    },
+    openapi_extra={"requestBody": _BODY},
+)
+async def predict_file(
+    services: TheServices, _: AsUser, request: Request, query: Annotated[FileQuery, Query()]
+) -> StreamingResponse:
+    """Label each text of a file with the model that this server has loaded; nothing is stored, not even on disk.
+
+    The body is the file itself. The answer begins before all of it is labelled, so that its reader can show how far
+    it is; an answer with fewer lines than its first one says was cut off.
+    """
+    read = await _read(request, query)
+    lines = read.lines
+    answers = services.predictor.predict_in_parts([line.text for line in lines])
+    try:
+        first = await anext(answers)
+    except BusyError:
+        raise busy() from None
+    head = FileHead.of(services.predictor.model, len(lines), read.layout)
+    # A proxy that gathers the answer first would make a bar of progress stand still.
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingResponse(_json_lines(head, lines, first, answers), headers=headers, media_type=MEDIA_TYPE)
+
+
+async def _read(request: Request, query: FileQuery) -> Lines:
+    declared = Message()
+    declared["content-type"] = request.headers.get("content-type", "")
+    format = FORMATS.get(declared.get_content_type())
+    if format is None or "content-type" not in request.headers:
+        detail = gettext(
+            "Send the file itself, with the header Content-Type: text/csv, text/plain or application/x-ndjson."
+        )
+        raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    content = await request.body()
+    try:
+        return await asyncio.to_thread(
+            read_lines,
+            content,
+            format=format,
+            wanted=Wanted(query.column, header=query.header),
+            encoding=declared.get_content_charset(),
+            maximum_lines=MAXIMUM_FILE_LINES,
+            maximum_text=MAXIMUM_TEXT,
+        )
+    except TextFileError as error:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_file", translate(error)) from None
+
+
+async def _json_lines(
+    head: FileHead, lines: Sequence[Line], first: list[Prediction], others: AsyncIterator[list[Prediction]]
+) -> AsyncIterator[str]:
+    yield head.model_dump_json() + "\n" + _part(lines[: len(first)], first)
+    done = len(first)
+    async for answered in others:
+        yield _part(lines[done : done + len(answered)], answered)
+        done += len(answered)
+
+
+def _part(lines: Sequence[Line], answered: Sequence[Prediction]) -> str:
+    told = (
+        LinePrediction(
+            label=prediction.label,
+            probability=prediction.probability,
+            uncertain=prediction.uncertain,
+            words=None,
+            row=line.row,
+            text=line.text,
+        )
+        for line, prediction in zip(lines, answered, strict=True)
+    )
+    return "".join(one.model_dump_json(exclude_none=True) + "\n" for one in told)

@@ -1,0 +1,295 @@
+"""/api/v1/reviews: the review queue, what people decide, and how they take it back."""
+
+import asyncio
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette_admin.i18n import get_tzinfo, gettext
+
+from api.guard import MediumBodyRoute
+from api.identity.identity import AsReviewer, Identity
+from api.problems import REFUSALS, ProblemError, documented
+from api.rest.comment_schemas import CommentReview
+from api.rest.cursor import encode_cursor, read_cursor
+from api.rest.review_schemas import (
+    AddedReview,
+    BulkAnswer,
+    BulkResult,
+    BulkReview,
+    BulkState,
+    CommentName,
+    CommentNames,
+    GivenReview,
+    ListedReview,
+    NewReview,
+    NextAnswer,
+    NextRequest,
+    QueueName,
+    Remaining,
+    RenewAnswer,
+    ReviewPage,
+    ReviewQuery,
+    ReviewTask,
+    SeenComment,
+    WithdrawAnswer,
+    WithdrawRequest,
+    WithdrawResult,
+    WithdrawState,
+)
+from api.services import QUERY_SECONDS, Services, TheServices
+from store import queue, review_list, reviews
+from store.comments import ShownLabel, comment_history
+from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
+from store.queue import CLAIM_TIME, QueueOrder, Task, Tasks
+from store.reviews import Opinion
+from store.search import CommentFilter
+
+router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"], route_class=MediumBodyRoute)
+# What every endpoint here may answer with.
+COMMON = (
+    *REFUSALS,
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+# How long one request goes on looking where filters match little; what comes later is asked for again.
+LOOK_SECONDS = 2.0
+# How often it counts what waits, where decisions are stored meanwhile.
+COUNTS = 4
+
+
+@router.post(
+    "/next",
+    summary="Get comments to review",
+    response_description="Comments, held for you.",
+    responses=documented(*COMMON),
+)
+async def next_reviews(services: TheServices, identity: AsReviewer, request: NextRequest) -> NextAnswer:
+    """Hold the next comments of a queue and give them with what helps to decide.
+
+    Nobody else gets a comment while you hold it: ten minutes, longer if you renew it, and until you review, skip or
+    release it. Where `searched_all` is false and there are no items, time was up before one was found: ask again.
+    """
+    order, show = QueueOrder(request.queue), _unswayed if request.queue is QueueName.SECOND_OPINION else _task
+    wanted = request.filter.wanted()
+    without = [(comment.platform, comment.id) for comment in request.held]
+    async with asyncio.timeout(QUERY_SECONDS):
+        tasks = await _look(services, identity, order, request, without)
+        waiting, done = await _count(services, identity.user_number, order, wanted)
+        return NextAnswer(
+            items=[await show(services, task) for task in tasks.items],
+            searched_all=tasks.searched_all,
+            remaining=Remaining(count=waiting.count, more=waiting.more),
+            done_today=done,
+        )
+
+
+async def _count(
+    services: Services, reviewer: int, order: QueueOrder, wanted: CommentFilter
+) -> tuple[queue.Remaining, int]:
+    """How many wait, and how many the reviewer decided today, of one moment: none of theirs was stored in between.
+
+    Somebody quick may store one each time; then the last counts are given, and the next request tells better.
+    """
+    done = await review_list.count_done(services.store, reviewer, _midnight(services))
+    for _ in range(COUNTS):
+        waiting = await queue.remaining(services.store, order, wanted, reviewer)
+        before, done = done, await review_list.count_done(services.store, reviewer, _midnight(services))
+        if before == done:
+            break
+    return waiting, done
+
+
+async def _look(
+    services: Services, identity: Identity, order: QueueOrder, request: NextRequest, without: list[tuple[str, str]]
+) -> Tasks:
+    """Look until something is found, all was looked through, or time is up."""
+    wanted, place = request.filter.wanted(), None
+    until = asyncio.get_running_loop().time() + LOOK_SECONDS
+    while True:
+        tasks = await queue.next_tasks(
+            services.store, identity.user_number, order, wanted, request.count, without=without, after=place
+        )
+        if tasks.items or tasks.searched_all or asyncio.get_running_loop().time() > until:
+            return tasks
+        place = tasks.place
+
+
+@router.post(
+    "/claim",
+    summary="Get one certain comment to review",
+    response_description="The comment as it stands, with its context.",
+    responses=documented(*COMMON, HTTPStatus.NOT_FOUND),
+)
+async def claim_review(services: TheServices, identity: AsReviewer, request: CommentName) -> ReviewTask:
+    """Give a comment with what helps to decide; it is held for you unless somebody reviewed it or holds it."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        try:
+            task = await queue.take(services.store, identity.user_number, (request.platform, request.id))
+        except NoCommentError:
+            raise _no_comment(request) from None
+        return await _task(services, task)
+
+
+@router.post("/renew", summary="Hold comments longer", responses=documented(*COMMON))
+async def renew_reviews(services: TheServices, identity: AsReviewer, request: CommentNames) -> RenewAnswer:
+    """Hold comments for another ten minutes; the answer names those that are still yours."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        kept = await queue.renew(services.store, identity.user_number, _keys(request))
+    return RenewAnswer(comments=[CommentName(platform=platform, id=id) for platform, id in kept])
+
+
+@router.post("/release", status_code=HTTPStatus.NO_CONTENT, summary="Let comments go", responses=documented(*COMMON))
+async def release_reviews(services: TheServices, identity: AsReviewer, request: CommentNames) -> None:
+    """Let others have comments that you hold; those that you do not hold are left alone."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        await queue.release(services.store, identity.user_number, _keys(request))
+
+
+@router.post("/skip", status_code=HTTPStatus.NO_CONTENT, summary="Skip a comment", responses=documented(*COMMON))
+async def skip_review(services: TheServices, identity: AsReviewer, request: CommentName) -> None:
+    """Let others have a comment, and do not get it again for a day."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        await queue.skip(services.store, identity.user_number, (request.platform, request.id))
+
+
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    summary="Review a comment",
+    response_description="The review.",
+    responses=documented(*COMMON, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+)
+async def add_review(services: TheServices, identity: AsReviewer, request: NewReview) -> AddedReview:
+    """Store what you decide of the text that you saw.
+
+    It stands beside earlier reviews of the same text, and its label is shown from now on. To send it again does no
+    harm: the same label by the same person adds nothing. 409 with the code `edited_meanwhile` where the comment has
+    another text by now; nothing is stored then.
+    """
+    opinion = _opinion(request, request.label, request.reason)
+    async with asyncio.timeout(QUERY_SECONDS):
+        try:
+            added = await reviews.add_review(services.store, identity.actor, opinion)
+        except EditedMeanwhileError:
+            detail = gettext("The comment was edited meanwhile: look at its new text and decide again.")
+            raise ProblemError(HTTPStatus.CONFLICT, "edited_meanwhile", detail) from None
+        except NoCommentError:
+            raise _no_comment(request) from None
+    return AddedReview.model_validate(added)
+
+
+@router.post(
+    "/bulk",
+    summary="Review many comments",
+    response_description="What became of each comment.",
+    responses=documented(*COMMON),
+)
+async def add_reviews(services: TheServices, identity: AsReviewer, request: BulkReview) -> BulkAnswer:
+    """Give many comments one label, in one transaction; those that were edited or erased meanwhile are left out."""
+    opinions = [_opinion(comment, request.label, request.reason) for comment in request.comments]
+    async with asyncio.timeout(QUERY_SECONDS):
+        outcome = await reviews.add_reviews(services.store, identity.actor, opinions)
+    added = {(one.platform, one.id): AddedReview.model_validate(one) for one in outcome.reviewed}
+    states = {**dict.fromkeys(outcome.edited, BulkState.EDITED_MEANWHILE), **dict.fromkeys(added, BulkState.REVIEWED)}
+    return BulkAnswer(
+        results=[
+            BulkResult(
+                platform=comment.platform,
+                id=comment.id,
+                state=states.get((comment.platform, comment.id), BulkState.NO_COMMENT),
+                review=added.get((comment.platform, comment.id)),
+            )
+            for comment in request.comments
+        ]
+    )
+
+
+@router.post(
+    "/withdraw",
+    summary="Take reviews back",
+    response_description="What became of each review.",
+    responses=documented(*COMMON),
+)
+async def withdraw_reviews(services: TheServices, identity: AsReviewer, request: WithdrawRequest) -> WithdrawAnswer:
+    """Take back your latest reviews of comments: what stood before stands again.
+
+    The history keeps both. To send it again does no harm. A comment that has no review then is held for you again.
+    """
+    async with asyncio.timeout(QUERY_SECONDS):
+        return WithdrawAnswer(results=[await _withdraw(services, identity, review) for review in request.reviews])
+
+
+async def _withdraw(services: Services, identity: Identity, given: GivenReview) -> WithdrawResult:
+    until = services.now() + CLAIM_TIME
+    try:
+        undone = await reviews.undo_review(
+            services.store, identity.actor, given.platform, given.id, until, number=given.number
+        )
+    except NothingToUndoError:
+        state = WithdrawState.NOTHING_TO_UNDO
+    except NoCommentError:
+        state = WithdrawState.NO_COMMENT
+    else:
+        return WithdrawResult(
+            number=given.number, state=WithdrawState.WITHDRAWN, label=undone.label, label_source=undone.label_source
+        )
+    return WithdrawResult(number=given.number, state=state, label=None, label_source=None)
+
+
+@router.get(
+    "",
+    summary="List reviews",
+    response_description="A page of reviews.",
+    responses=documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+async def get_reviews(
+    services: TheServices, identity: AsReviewer, query: Annotated[ReviewQuery, Query()]
+) -> ReviewPage:
+    """List what people decided, newest first, a page at a time; what was taken back is marked."""
+    wanted = query.wanted(identity.user_number)
+    async with asyncio.timeout(QUERY_SECONDS):
+        page = await review_list.list_reviews(services.store, wanted, read_cursor(query.after), query.limit)
+    return ReviewPage(
+        items=[ListedReview.model_validate(review) for review in page.items],
+        next=encode_cursor(page.next) if page.next else None,
+    )
+
+
+async def _task(services: Services, task: Task) -> ReviewTask:
+    """A task as it is answered. Only a text that was edited or reviewed has earlier reviews to look for."""
+    shown = ReviewTask.model_validate(task)
+    if task.earlier_versions or task.comment.label_source == "review":
+        history = await comment_history(services.store, task.comment.platform, task.comment.id)
+        shown.reviews = [CommentReview.model_validate(review) for review in history.reviews] if history else []
+    return shown
+
+
+async def _unswayed(_: Services, task: Task) -> ReviewTask:
+    """A task without what others decided: whoever knows it agrees more often than they would. It is not hidden by the
+    page but left out here, and the answer to the reviewer's own decision tells it (`from_label`)."""
+    shown = ReviewTask.model_validate(task)
+    shown.comment.label = shown.comment.label_source = None
+    return shown
+
+
+def _midnight(services: Services) -> datetime:
+    """When the day began, in the time zone of whoever asks."""
+    now = services.now().astimezone(get_tzinfo())
+    return now - timedelta(hours=now.hour, minutes=now.minute, seconds=now.second, microseconds=now.microsecond)
+
+
+def _opinion(seen: SeenComment, label: ShownLabel, reason: str | None) -> Opinion:
+    return Opinion(seen.platform, seen.id, seen.version, label, reason, seen.text_digest)
+
+
+def _keys(named: CommentNames) -> list[tuple[str, str]]:
+    return [(comment.platform, comment.id) for comment in named.comments]
+
+
+def _no_comment(named: CommentName) -> ProblemError:
+    detail = gettext("No comment of platform %(platform)s has the id %(id)s: it was never stored, or it was erased.")
+    return ProblemError(HTTPStatus.NOT_FOUND, "no_comment", detail % {"platform": named.platform, "id": repr(named.id)})

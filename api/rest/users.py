@@ -1,0 +1,160 @@
+"""/api/v1/users: people's accounts, for admins.
+
+A token reads here and changes nothing. What gives or takes away an account's access needs a confirmed session; ending
+sessions and revoking tokens needs any session.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from api.guard import GuardedRoute
+from api.identity import accounts, tokens
+from api.identity.accounts import Form
+from api.identity.confirmation import AdminWithSession, ConfirmedAdmin
+from api.identity.contacts import Contacts
+from api.identity.identity import AsAdmin
+from api.identity.roles import Role
+from api.problems import REFUSALS, documented
+from api.rest.account import RevokeTokens, TokenNumber
+from api.rest.account_schemas import (
+    LARGEST_NUMBER,
+    SignedOut,
+    TemporaryPassword,
+    Tokens,
+    TokenShown,
+    TokensRevoked,
+    User,
+    UserChange,
+    UserPage,
+    UserQuery,
+    UserRequest,
+)
+from api.services import QUERY_SECONDS, Services, TheServices
+from store import accounts as stored
+from store import tokens as stored_tokens
+from store.accounts import UserFilter
+
+Number = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="The account's number.", examples=[3])]
+READ = documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+ONE = documented(*REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
+CHANGE = ONE | documented(HTTPStatus.CONFLICT)
+
+router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=GuardedRoute)
+
+
+@router.get("", summary="List accounts", responses=READ)
+async def get_users(services: TheServices, _: AsAdmin, query: Annotated[UserQuery, Query()]) -> UserPage:
+    """List accounts, the newest first; pass `next` as `after` for the next page."""
+    wanted = UserFilter(query.search, query.role, query.state)
+    async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
+        found, following = await stored.list_users(connection, wanted, query.after, query.limit)
+    contacts = accounts.contacts_of(services)
+    return UserPage(items=[_shown(user, contacts) for user in found], next=following)
+
+
+@router.post("", summary="Make an account", status_code=201, responses=READ | documented(HTTPStatus.CONFLICT))
+async def create_user(services: TheServices, identity: ConfirmedAdmin, wanted: UserRequest) -> User:
+    """Make an account that can sign in at once."""
+    form = Form(wanted.name, wanted.password, wanted.phone, wanted.email)
+    number = await accounts.create_user(
+        services, identity.actor, form, wanted.role, must_change_password=wanted.must_change_password
+    )
+    return await _read(services, number)
+
+
+@router.get("/{number}", summary="One account", responses=ONE)
+async def get_user(services: TheServices, _: AsAdmin, number: Number) -> User:
+    """Tell what is known of an account."""
+    return await _read(services, number)
+
+
+@router.patch("/{number}", summary="Change an account", responses=CHANGE)
+async def change_user(services: TheServices, identity: ConfirmedAdmin, number: Number, change: UserChange) -> User:
+    """Change name, role, phone or e-mail. A lesser role revokes the account's tokens; the last admin keeps the role."""
+    changes = change.model_dump(exclude_unset=True)
+    changes = {field: value for field, value in changes.items() if value is not None or field in ("phone", "email")}
+    await accounts.edit_user(services, identity.actor, number, changes)
+    return await _read(services, number)
+
+
+@router.post("/{number}/approve", summary="Let an account in", responses=CHANGE)
+async def approve_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
+    """Let an account in that was signed up for and waits."""
+    await accounts.approve(services, identity.actor, number)
+    return await _read(services, number)
+
+
+@router.post("/{number}/disable", summary="Disable an account", responses=CHANGE)
+async def disable_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
+    """Disable an account: its sessions end, its tokens are revoked. The last admin cannot be disabled."""
+    await accounts.disable(services, identity.actor, number)
+    return await _read(services, number)
+
+
+@router.post("/{number}/enable", summary="Enable an account", responses=CHANGE)
+async def enable_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
+    """Let a disabled account sign in again."""
+    await accounts.enable(services, identity.actor, number)
+    return await _read(services, number)
+
+
+@router.post("/{number}/reset-password", summary="Reset a password", responses=ONE)
+async def reset_password(services: TheServices, identity: ConfirmedAdmin, number: Number) -> TemporaryPassword:
+    """Give an account a password for one use; its sessions end, its tokens are revoked."""
+    return TemporaryPassword(password=await accounts.reset_password(services, identity.actor, number))
+
+
+@router.post("/{number}/sign-out", summary="Sign somebody out everywhere", responses=ONE)
+async def sign_out_user(
+    services: TheServices, identity: AdminWithSession, number: Number, revoke_tokens: RevokeTokens = False
+) -> SignedOut:
+    """End all sessions of an account. Its tokens stay unless `revoke_tokens` is true."""
+    ended = await accounts.sign_out_everywhere(services, identity.actor, number, revoke_tokens=revoke_tokens)
+    return SignedOut(sessions_ended=ended.sessions, tokens_revoked=ended.tokens)
+
+
+@router.get("/{number}/tokens", summary="List an account's tokens", responses=ONE)
+async def get_user_tokens(services: TheServices, _: AsAdmin, number: Number) -> Tokens:
+    """List an account's bearer tokens, without their secrets."""
+    async with asyncio.timeout(QUERY_SECONDS):
+        await accounts.read_user(services, number)
+        async with services.store.reading() as connection:
+            found = await stored_tokens.list_tokens(connection, number)
+    return Tokens(items=[TokenShown.model_validate(token) for token in found])
+
+
+@router.delete("/{number}/tokens", summary="Revoke all tokens of an account", responses=ONE)
+async def revoke_user_tokens(services: TheServices, identity: AdminWithSession, number: Number) -> TokensRevoked:
+    """Revoke all tokens of an account: programs that use them stop working."""
+    return TokensRevoked(tokens_revoked=await tokens.revoke_all(services, identity.actor, number))
+
+
+@router.delete("/{number}/tokens/{token}", summary="Revoke a token of an account", status_code=204, responses=ONE)
+async def revoke_user_token(
+    services: TheServices, identity: AdminWithSession, number: Number, token: TokenNumber
+) -> None:
+    """Revoke one token of an account: it is refused from now on."""
+    await tokens.revoke(services, identity.actor, number, token)
+
+
+async def _read(services: Services, number: int) -> User:
+    async with asyncio.timeout(QUERY_SECONDS):
+        return _shown(await accounts.read_user(services, number), accounts.contacts_of(services))
+
+
+def _shown(user: stored.User, contacts: Contacts) -> User:
+    return User(
+        number=user.number,
+        name=user.name,
+        role=Role(user.role),
+        state=user.state,
+        phone=contacts.decrypt(user.phone_encrypted),
+        email=contacts.decrypt(user.email_encrypted),
+        language="zh" if user.language == "zh" else "en" if user.language == "en" else None,
+        must_change_password=user.must_change_password,
+        created_at=user.created_at,
+        last_sign_in_at=user.last_sign_in_at,
+    )

@@ -1,0 +1,301 @@
+"""`liuyan consumer deadletters`: look at records that broke the contract, publish them again, or put them aside."""
+
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from textwrap import indent
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from liuyan.terminal import (
+    Column,
+    console,
+    json_line,
+    printable_bytes,
+    write_json,
+    write_line,
+    write_table,
+    write_text,
+    write_total,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from store.letters import Letter, LetterFilter, LetterOrder
+    from store.store import Store
+
+# The largest number of a row in any database.
+LARGEST_NUMBER = 2**63 - 1
+app = typer.Typer(help="Look at dead letters, publish them again, or put them aside.", no_args_is_help=True)
+
+Reason = Annotated[str | None, typer.Option(help="Only letters of this reason, for example invalid_field.")]
+Topic = Annotated[str | None, typer.Option(help="Only letters of this topic.")]
+State = Annotated[str | None, typer.Option(help="Only letters of this state: open, requeued, resolved or discarded.")]
+Since = Annotated[
+    datetime | None,
+    typer.Option(
+        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+        help="Only letters stored since this time, in UTC where it names no offset.",
+    ),
+]
+Numbers = Annotated[list[int] | None, typer.Argument(min=1, max=LARGEST_NUMBER, help="Numbers, as `list` shows them.")]
+EveryLetter = Annotated[bool, typer.Option("--all", help="Every open letter that the filters leave.")]
+By = Annotated[str | None, typer.Option(help="Who decides this; by default the name of your account.")]
+
+
+@app.command("list", epilog="Example: liuyan consumer deadletters list --reason invalid_field --since 2026-01-31")
+def list_(
+    reason: Reason = None,
+    topic: Topic = None,
+    state: State = None,
+    since: Since = None,
+    every: Annotated[bool, typer.Option("--all", help="Also those that are resolved or discarded.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a letter and line.")] = False,
+) -> None:
+    """List dead letters that nobody has settled yet, the newest first."""
+    from store.letters import list_letters
+
+    wanted = _filter(reason, topic, state, since, every=every)
+    letters = _with_store(lambda store: list_letters(store, wanted, limit))
+    if as_json:
+        for letter in letters:
+            write_json(_fields(letter))
+    else:
+        _show_table(letters)
+
+
+@app.command(epilog="Example: liuyan consumer deadletters show 17")
+def show(
+    number: Annotated[int, typer.Argument(min=1, max=LARGEST_NUMBER, help="Number, as `list` shows it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Show one letter: what the record held, why it was refused, and what was done about it."""
+    from dataclasses import asdict
+
+    from store.letters import read_letter
+
+    letter, content, orders = _with_store(lambda store: read_letter(store, number))
+    fields = {**_fields(letter), **_content(content.value, content.headers)}
+    if as_json:
+        write_json({**fields, "orders": [asdict(order) for order in orders]})
+        return
+    for name, value in fields.items():
+        if name not in ("headers", "value", "value_base64"):
+            write_line(f"{name:<16} {'-' if value is None else value}")
+    for header, value in content.headers:
+        write_line(f"{'header':<16} {header}: {printable_bytes(value)}")
+    for at, (time, event) in enumerate(_history(letter, orders)):
+        write_line(f"{'history' if at == 0 else '':<16} {time:%Y-%m-%d %H:%M:%S} {event}")
+    write_line("value")
+    write_text(indent(printable_bytes(content.value, keep="\n"), "  "))
+
+
+@app.command(epilog="Example: liuyan consumer deadletters export letters.jsonl --all")
+def export(
+    file: Annotated[Path, typer.Argument(help="Where to write; - is standard output.")] = Path("-"),
+    reason: Reason = None,
+    topic: Topic = None,
+    state: State = None,
+    since: Since = None,
+    every: Annotated[bool, typer.Option("--all", help="Also those that are resolved or discarded.")] = False,
+) -> None:
+    """Write letters with all they hold as JSON lines, the oldest first; what is not UTF-8 is base64."""
+    from liuyan.errors import UsageError
+
+    wanted = _filter(reason, topic, state, since, every=every)
+    try:
+        count = _with_store(lambda store: _export(store, wanted, file))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}.") from None
+    write_line(f"Exported {count} dead letters.", err=True)
+
+
+@app.command(
+    epilog="Examples: liuyan consumer deadletters requeue 17 18; "
+    "liuyan consumer deadletters requeue --reason platform_not_allowed --all"
+)
+def requeue(
+    numbers: Numbers = None,
+    reason: Reason = None,
+    topic: Topic = None,
+    since: Since = None,
+    every: EveryLetter = False,
+    by: By = None,
+) -> None:
+    """Order letters to be published again to their topic, as they were; a running consumer does it within seconds.
+
+    A copy that is stored resolves its letter; one that fails again says in the letter why. Ordering twice is safe.
+    """
+    from store.audit import command_actor
+    from store.letters import requeue as requeue_numbers
+    from store.letters import requeue_all
+
+    who = command_actor(by)
+    if _are_named(numbers, (reason, topic, since), every=every):
+        count = _with_store(lambda store: requeue_numbers(store, numbers or [], who))
+    else:
+        wanted = _filter(reason, topic, "open", since, every=False)
+        count = _with_store(lambda store: requeue_all(store, wanted, who))
+    write_line(f"Ordered {count} dead letters to be published again.")
+
+
+@app.command(epilog="Example: liuyan consumer deadletters discard 17 --by wang")
+def discard(
+    numbers: Numbers = None,
+    reason: Reason = None,
+    topic: Topic = None,
+    since: Since = None,
+    every: EveryLetter = False,
+    by: By = None,
+) -> None:
+    """Put letters aside as dealt with; `list --all` still shows them, with who did it and when."""
+    from store.audit import command_actor
+    from store.letters import discard as discard_numbers
+    from store.letters import discard_all
+
+    who = command_actor(by)
+    if _are_named(numbers, (reason, topic, since), every=every):
+        count = _with_store(lambda store: discard_numbers(store, numbers or [], who))
+    else:
+        wanted = _filter(reason, topic, "open", since, every=False)
+        count = _with_store(lambda store: discard_all(store, wanted, who))
+    write_line(f"Discarded {count} dead letters.")
+
+
+def _history(letter: "Letter", orders: "Sequence[LetterOrder]") -> "Iterator[tuple[datetime, str]]":
+    """What was done about a letter and when, the oldest first."""
+    yield letter.stored_at, "stored"
+    for order in orders:
+        yield order.ordered_at, f"requeued by {order.ordered_by}"
+        if order.done_at is not None:
+            place = f"published at partition {order.published_partition}, offset {order.published_offset}"
+            yield order.done_at, place if order.refused is None else order.refused
+    if letter.settled_at is not None:
+        yield letter.settled_at, f"{letter.state} by {letter.settled_by}" if letter.settled_by else letter.state
+
+
+def _are_named(numbers: list[int] | None, filters: tuple[object, ...], *, every: bool) -> bool:
+    """Whether letters are chosen by number. Raises UsageError unless it is either numbers or --all."""
+    from liuyan.errors import UsageError
+
+    filtered = any(one is not None for one in filters)
+    if bool(numbers) == every or (numbers and filtered):
+        raise UsageError("Name the numbers of letters, or say --all with or without --reason, --topic and --since.")
+    return bool(numbers)
+
+
+def _filter(
+    reason: str | None, topic: str | None, state: str | None, since: datetime | None, *, every: bool
+) -> "LetterFilter":
+    from datetime import UTC
+
+    from liuyan.errors import UsageError
+    from store.letters import UNSETTLED, LetterFilter, LetterState
+
+    states = frozenset() if every else UNSETTLED
+    if state is not None:
+        try:
+            states = frozenset({LetterState(state)})
+        except ValueError:
+            raise UsageError(f"{state!r} is not a state: say {', '.join(LetterState)}.") from None
+    if since is not None:
+        try:
+            since = since.replace(tzinfo=since.tzinfo or UTC).astimezone(UTC)
+        except OverflowError:
+            raise UsageError("--since is before year 1 or after year 9999 in UTC: name another time.") from None
+    return LetterFilter(reason, topic, states, since)
+
+
+def _with_store(read: Any) -> Any:
+    """Run something that awaits the store, once it is known to be ready."""
+    import asyncio
+
+    from liuyan.settings import load_settings
+    from store.store import Store
+
+    async def run() -> Any:
+        settings = load_settings()
+        async with Store.open(settings.required_database_url(), lock_wait_seconds=settings.lock_wait_seconds) as store:
+            await store.check_ready()
+            return await read(store)
+
+    return asyncio.run(run())
+
+
+async def _export(store: "Store", wanted: "LetterFilter", file: Path) -> int:
+    from store.letters import export_letters
+
+    count = 0
+    with console(error=True).status("exporting dead letters") as status, ExitStack() as stack:
+        lines = None if str(file) == "-" else stack.enter_context(file.open("w", encoding="utf-8"))
+        async for letter, content in export_letters(store, wanted):
+            fields = {**_fields(letter), **_content(content.value, content.headers)}
+            if lines is None:
+                write_json(fields)
+            else:
+                lines.write(json_line(fields) + "\n")
+            count += 1
+            status.update(f"exporting dead letters: {count}")
+    return count
+
+
+def _fields(letter: "Letter") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    fields = asdict(letter)
+    return {**fields, **_bytes("key", fields.pop("key"))}
+
+
+def _content(value: bytes | None, headers: Any) -> dict[str, Any]:
+    return {
+        "headers": [{"name": name, **_bytes("value", content)} for name, content in headers],
+        **_bytes("value", value),
+    }
+
+
+def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
+    """A field of text, or NAME_base64 where the bytes are not UTF-8."""
+    import base64
+
+    if content is None:
+        return {name: None}
+    try:
+        return {name: content.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(content).decode()}
+
+
+def _show_table(letters: "list[Letter]") -> None:
+    """What tells letters apart in a row; key and reason, which their publishers wrote, below it."""
+    columns = [
+        Column("number", right=True),
+        Column("stored"),
+        Column("reason"),
+        Column("state"),
+        Column("tries", right=True),
+        Column("topic", below=True),
+        Column("partition", below=True),
+        Column("offset", below=True),
+        Column("key", below=True),
+        Column("detail", below=True),
+    ]
+    rows = [
+        (
+            one.number,
+            f"{one.stored_at:%Y-%m-%d %H:%M:%S}",
+            one.reason,
+            one.state,
+            one.attempts,
+            one.topic,
+            one.partition,
+            one.offset,
+            printable_bytes(one.key),
+            one.detail,
+        )
+        for one in letters
+    ]
+    write_table(columns, rows)
+    write_total(f"{len(letters)} dead letter{'' if len(letters) == 1 else 's'}")

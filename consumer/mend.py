@@ -1,0 +1,61 @@
+"""Orders to running consumers, given as rows: seek, pause and resume a partition."""
+
+from consumer.connection import Connection
+from consumer.source import LogEdges
+from consumer.status import read_status
+from consumer.topics import Topics
+from liuyan.errors import UsageError
+from liuyan.settings import Settings
+from store.batch import PartitionKey
+from store.store import Store
+
+
+async def seek_partition(settings: Settings, topic: str, partition: int, to: str) -> int:
+    """Set the stored offset to ``to`` (an offset, ``start`` or ``end``) and release the partition; the offset set.
+
+    Raises UsageError when the offset is not within the log, and the broker's and the store's errors.
+    """
+    async with _open(settings) as store:
+        await store.check_ready()
+        edges = await _edges(store, settings, topic, partition)
+        offset = _offset(to, edges)
+        ids = await Topics(Connection.of(settings)).ids([topic])
+        key = PartitionKey(settings.group, topic, partition)
+        await store.begin_partition(key, offset, ids.get(topic))
+        await store.seek(key, offset, ids.get(topic))
+        await store.resume(key)
+        return offset
+
+
+async def pause_partition(settings: Settings, topic: str, partition: int, reason: str) -> None:
+    """Pause a partition as a stored row. Raises the store's errors."""
+    async with _open(settings) as store:
+        await store.check_ready()
+        await store.pause(PartitionKey(settings.group, topic, partition), reason)
+
+
+async def resume_partition(settings: Settings, topic: str, partition: int) -> None:
+    """Release a paused partition. Raises the store's errors."""
+    async with _open(settings) as store:
+        await store.check_ready()
+        await store.resume(PartitionKey(settings.group, topic, partition))
+
+
+def _open(settings: Settings) -> Store:
+    return Store.open(settings.required_database_url(), lock_wait_seconds=settings.lock_wait_seconds)
+
+
+async def _edges(store: Store, settings: Settings, topic: str, partition: int) -> LogEdges:
+    for status in await read_status(store, Connection.of(settings), settings.group, [topic]):
+        if status.partition == partition:
+            return LogEdges(status.start, status.end)
+    raise UsageError(f"Topic {topic!r} has no partition {partition}.")
+
+
+def _offset(to: str, edges: LogEdges) -> int:
+    named = {"start": edges.start, "end": edges.end}
+    if to in named:
+        return named[to]
+    if not to.isdecimal() or not edges.start <= int(to) <= edges.end:
+        raise UsageError(f"{to!r} is not start, end, or an offset from {edges.start} to {edges.end}.")
+    return int(to)

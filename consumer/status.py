@@ -1,0 +1,119 @@
+"""`liuyan consumer status`: how far the database is in each partition, and how far Kafka."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from consumer.connection import Connection
+from consumer.topics import BrokerError, Topics
+from consumer.unreadable import UNREADABLE, broker_fault
+from store.batch import PartitionState
+from store.store import Store
+
+WAIT_FOR_RECORDS_SECONDS = 3.0
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One partition: offsets, records not stored yet, and the age in seconds of the first of them.
+
+    ``stored`` and ``lag`` are None while no consumer has begun; ``lag_seconds`` is None when it is unknown, as when the
+    first of those records cannot be read.
+    """
+
+    topic: str
+    partition: int
+    stored: int | None
+    start: int
+    end: int
+    lag: int | None
+    lag_seconds: float | None
+    records_lost: int
+    paused: str | None
+
+
+async def read_status(store: Store, connection: Connection, group: str, topics: Sequence[str]) -> list[PartitionStatus]:
+    """The state of every partition of the topics. Raises BrokerError, TopicError and the store's errors."""
+    stored = await store.positions(group, topics)
+    counts = {topic: await Topics(connection).partitions(topic) for topic in topics}
+    partitions = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
+    consumer = AIOKafkaConsumer(
+        **connection.aiokafka(),
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        group_id=None,
+        max_partition_fetch_bytes=1,  # Kafka returns the first records all the same, and no more are needed.
+    )
+    try:
+        await consumer.start()
+        return await _read(consumer, partitions, stored)
+    except KafkaError as error:
+        raise BrokerError(broker_fault(connection.bootstrap, error)) from None
+    finally:
+        await consumer.stop()
+
+
+async def _read(
+    consumer: AIOKafkaConsumer,
+    partitions: Sequence[TopicPartition],
+    stored: Mapping[tuple[str, int], PartitionState],
+) -> list[PartitionStatus]:
+    starts = await consumer.beginning_offsets(partitions)
+    ends = await consumer.end_offsets(partitions)
+    states = {tp: stored.get((tp.topic, tp.partition)) for tp in partitions}
+    behind = {tp: state.next_offset for tp, state in states.items() if state and state.next_offset < ends[tp]}
+    ages = await _ages(consumer, {tp: max(offset, starts[tp]) for tp, offset in behind.items()})
+    return [_status(tp, states[tp], starts[tp], ends[tp], ages.get(tp)) for tp in partitions]
+
+
+def _status(
+    tp: TopicPartition, state: PartitionState | None, start: int, end: int, age: float | None
+) -> PartitionStatus:
+    lag = max(0, end - state.next_offset) if state is not None else None
+    return PartitionStatus(
+        topic=tp.topic,
+        partition=tp.partition,
+        stored=state.next_offset if state is not None else None,
+        start=start,
+        end=end,
+        lag=lag,
+        lag_seconds=0.0 if lag == 0 else age,
+        records_lost=state.records_lost if state is not None else 0,
+        paused=state.paused_reason if state is not None else None,
+    )
+
+
+async def _ages(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, float]:
+    """Seconds since the timestamp of the first record at or behind each offset."""
+    if not offsets:
+        return {}
+    consumer.assign(list(offsets))
+    for partition, offset in offsets.items():
+        consumer.seek(partition, offset)
+    ages: dict[TopicPartition, float] = {}
+    missing = list(offsets)
+    deadline = time.monotonic() + WAIT_FOR_RECORDS_SECONDS
+    while missing and time.monotonic() < deadline:
+        for partition in tuple(missing):
+            # Alone and one record: an error then belongs to this partition and hides no other's record.
+            try:
+                fetched = await consumer.getmany(partition, timeout_ms=0, max_records=1)
+            except UNREADABLE:
+                missing.remove(partition)
+                continue
+            for record in fetched.get(partition, ()):
+                ages[partition] = max(0.0, time.time() - record.timestamp / 1000)
+                missing.remove(partition)
+        if missing:
+            await asyncio.sleep(POLL_SECONDS)
+    return ages
+
+
+def total_lag(statuses: Iterable[PartitionStatus]) -> int:
+    """Records that are not stored yet, partitions that nobody has begun counted whole."""
+    return sum(status.lag if status.lag is not None else status.end - status.start for status in statuses)

@@ -1,0 +1,11 @@
+"""Alembic's entry: runs the migrations on the connection that store/migrate.py hands over."""
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    transaction_per_migration=True,
+    on_version_apply=context.config.attributes["on_version_apply"],
+)
+with context.begin_transaction():
+    context.run_migrations()

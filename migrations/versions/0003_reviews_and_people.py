@@ -1,0 +1,170 @@
+"""Reviews at work, and the people of the admin app."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from store.types import Digest, ExactString, RowNumber, UtcDateTime
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Add what reviewing needs to comments and predictions, and the tables of reviewing and of people."""
+    _comments()
+    _reviews()
+    _counts()
+    _queue()
+    _people()
+    _doings()
+
+
+def _on_comment() -> sa.ForeignKey:
+    return sa.ForeignKey("comments.number", ondelete="CASCADE")
+
+
+def _on_user() -> sa.ForeignKey:
+    return sa.ForeignKey("users.number", ondelete="CASCADE")
+
+
+def _flag(name: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False, server_default=sa.text("0"))
+
+
+def _comments() -> None:
+    """Comments that are there are outside of the audit sample: the key that chooses it is not known here."""
+    op.add_column("comments", sa.Column("review_label", ExactString(8)))
+    op.add_column("comments", sa.Column("audit_rank", sa.BigInteger))
+    op.create_index("comments_by_author", "comments", ["author", "created_at", "number"])
+    op.create_index("comments_by_thread", "comments", ["thread", "created_at", "number"])
+    op.create_index("comments_by_review", "comments", ["review_label", "created_at", "number"])
+    op.create_index("comments_to_audit", "comments", ["review_label", "audit_rank", "number"])
+    op.add_column("predictions", _flag("reviewed"))
+    op.add_column("predictions", sa.Column("distance", sa.Double, nullable=False, server_default=sa.text("0")))
+    op.execute("UPDATE predictions SET distance = abs(probability - 0.5)")
+    op.create_index("predictions_to_review", "predictions", ["model_number", "reviewed", "distance", "comment_number"])
+
+
+def _reviews() -> None:
+    for column in (
+        sa.Column("reviewer_number", sa.BigInteger),
+        sa.Column("from_label", ExactString(8)),
+        sa.Column("from_source", ExactString(16)),
+        sa.Column("from_model_number", sa.BigInteger),
+        sa.Column("from_model_label", ExactString(8)),
+        sa.Column("from_probability", sa.Double),
+        sa.Column("replaces", sa.BigInteger),
+        sa.Column("withdraws", sa.BigInteger),
+    ):
+        op.add_column("reviews", column)
+
+
+def _counts() -> None:
+    op.create_table(
+        "reviewer_counts",
+        sa.Column("bucket", ExactString(5), primary_key=True),
+        sa.Column("begins", UtcDateTime, primary_key=True),
+        sa.Column("reviewer_number", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("model_number", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("platform", ExactString(32), primary_key=True),
+        sa.Column("label", ExactString(8), primary_key=True),
+        sa.Column("reviewed_label", ExactString(8), primary_key=True),
+        sa.Column("n", sa.BigInteger, nullable=False),
+    )
+
+
+def _queue() -> None:
+    op.create_table(
+        "review_claims",
+        sa.Column("comment_number", RowNumber, _on_comment(), primary_key=True, autoincrement=False),
+        sa.Column("reviewer_number", sa.BigInteger, nullable=False),
+        sa.Column("claimed_until", UtcDateTime, nullable=False),
+    )
+    op.create_index("review_claims_by_reviewer", "review_claims", ["reviewer_number", "claimed_until"])
+    op.create_table(
+        "review_skips",
+        sa.Column("comment_number", RowNumber, _on_comment(), primary_key=True, autoincrement=False),
+        sa.Column("reviewer_number", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("until", UtcDateTime, nullable=False),
+    )
+
+
+def _people() -> None:
+    op.create_table(
+        "users",
+        sa.Column("number", RowNumber, primary_key=True),
+        sa.Column("name", ExactString(64), nullable=False),
+        sa.Column("name_folded", ExactString(255), nullable=False, unique=True),
+        sa.Column("password_hash", ExactString(255), nullable=False),
+        sa.Column("role", ExactString(16), nullable=False),
+        sa.Column("state", ExactString(16), nullable=False),
+        sa.Column("phone_encrypted", ExactString(1000)),
+        sa.Column("email_encrypted", ExactString(1000)),
+        sa.Column("language", ExactString(8)),
+        _flag("must_change_password"),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("last_sign_in_at", UtcDateTime),
+        sa.Column("password_changed_at", UtcDateTime, nullable=False),
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("digest", Digest, primary_key=True),
+        sa.Column("user_number", RowNumber, _on_user(), nullable=False, index=True),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("seen_at", UtcDateTime, nullable=False),
+        sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
+        sa.Column("address", ExactString(64)),
+        sa.Column("user_agent", ExactString(256)),
+    )
+    op.create_table(
+        "api_tokens",
+        sa.Column("number", RowNumber, primary_key=True),
+        sa.Column("digest", Digest, nullable=False, unique=True),
+        sa.Column("user_number", RowNumber, _on_user(), nullable=False, index=True),
+        sa.Column("name", ExactString(64), nullable=False),
+        sa.Column("role", ExactString(16), nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("expires_at", UtcDateTime),
+        sa.Column("used_at", UtcDateTime),
+        sa.Column("revoked_at", UtcDateTime),
+    )
+    op.create_table(
+        "attempts",
+        sa.Column("digest", Digest, primary_key=True),
+        sa.Column("window_start", UtcDateTime, primary_key=True),
+        sa.Column("n", sa.Integer, nullable=False),
+        sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
+    )
+
+
+def _doings() -> None:
+    op.create_table(
+        "notices",
+        sa.Column("number", RowNumber, primary_key=True),
+        sa.Column("title", ExactString(200), nullable=False),
+        sa.Column("body", ExactString(), nullable=False),
+        _flag("pinned"),
+        sa.Column("starts_at", UtcDateTime, nullable=False),
+        sa.Column("ends_at", UtcDateTime),
+        sa.Column("withdrawn_at", UtcDateTime),
+        sa.Column("created_by", ExactString(128), nullable=False),
+        sa.Column("created_at", UtcDateTime, nullable=False),
+        sa.Column("edited_by", ExactString(128)),
+        sa.Column("edited_at", UtcDateTime),
+    )
+    op.create_table(
+        "audit_log",
+        sa.Column("number", RowNumber, primary_key=True),
+        sa.Column("at", UtcDateTime, nullable=False),
+        sa.Column("user_number", sa.BigInteger),
+        sa.Column("user_name", ExactString(128), nullable=False),
+        sa.Column("via", ExactString(16), nullable=False),
+        sa.Column("address", ExactString(64)),
+        sa.Column("action", ExactString(64), nullable=False),
+        sa.Column("object_kind", ExactString(32), nullable=False),
+        sa.Column("object_id", ExactString(200), nullable=False),
+        sa.Column("detail", ExactString(), nullable=False),
+    )
+    op.create_index("audit_log_by_time", "audit_log", ["at", "number"])
+    op.create_index("audit_log_by_user", "audit_log", ["user_number", "at"])
+    op.create_index("audit_log_by_object", "audit_log", ["object_kind", "object_id", "at"])

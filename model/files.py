@@ -1,0 +1,111 @@
+"""Files of comments that people hand in: opened with one clear sentence for every fault, and answered as CSV."""
+
+import csv
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from liuyan.text_files.columns import Wanted, fold_label
+from liuyan.text_files.decode import decoded_lines
+from liuyan.text_files.errors import TextFileError
+from liuyan.text_files.labels import LABELS
+from liuyan.text_files.table import Layout, Row, Table, format_of, open_seekable
+from model.errors import CommentFileError
+from model.labeller import Prediction
+from model.progress import Report
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class CommentFile:
+    """A file of comments that was found readable."""
+
+    path: Path
+    table: Table
+
+    @property
+    def layout(self) -> Layout:
+        """How the file is read."""
+        return self.table.layout
+
+    def rows(self) -> Iterator[Row]:
+        """Every row. Raises CommentFileError if the file changes meanwhile."""
+        with _named(self.path):
+            yield from self.table.rows()
+
+    def labelled(self) -> Iterator[tuple[Row, bool | None]]:
+        """Every row and whether it is positive; None for unclear and spam. Raises CommentFileError."""
+        for row in self.rows():
+            try:
+                yield row, LABELS[fold_label(row.label or "")]
+            except KeyError:
+                raise CommentFileError(
+                    f"{self.path}, line {row.line}: the label {row.label or ''!r} is none of positive (1), negative "
+                    "(0), unclear and spam."
+                ) from None
+
+
+@contextmanager
+def open_comments(path: Path, wanted: Wanted, encoding: str | None = None) -> Iterator[CommentFile]:
+    """Open the file at ``path``; all of it is checked at once. Raises CommentFileError: not there, not readable."""
+    with _named(path):
+        stream = open_seekable(path)
+    with stream:
+        with _named(path):
+            table = Table(stream, format_of(path), wanted, encoding)
+        yield CommentFile(path, table)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except TextFileError as error:
+        raise CommentFileError(f"{path}: {error}") from None
+    except OSError as error:
+        raise CommentFileError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def read_lines(stream: BinaryIO, encoding: str | None = None) -> Iterator[str]:
+    """One comment a line, empty lines included, as they arrive; UTF-8 or what a byte order mark or ``encoding`` says.
+
+    Lines end with a line feed alone: U+2028 belongs to a comment. Raises CommentFileError for what cannot be decoded.
+    """
+    try:
+        yield from decoded_lines(stream, encoding)
+    except TextFileError as error:
+        raise CommentFileError(f"Standard input: {error}") from None
+
+
+def in_chunks(items: Iterable[Item], size: int = 512) -> Iterator[list[Item]]:
+    """Lists of ``size`` items, the last one shorter, none empty."""
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def write_predictions(chunks: Iterator[Sequence[Prediction]], progress: Report) -> None:
+    """CSV ``label,probability`` on standard output; a reader that has seen enough (``| head``) ends it quietly."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    done = 0
+    first = next(chunks, ())  # before anything is written: a file that cannot be read gives no output
+    try:
+        writer.writerow(("label", "probability"))
+        for predictions in chain([first], chunks):
+            writer.writerows((one.label, f"{one.probability:.6f}") for one in predictions)
+            done += len(predictions)
+            progress("labelling", done, 0)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        forget_output()
+
+
+def forget_output() -> None:
+    """After a broken pipe: Python flushes standard output once more at exit, let that go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

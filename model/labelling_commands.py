@@ -1,0 +1,134 @@
+"""`liuyan model evaluate` and `liuyan model predict`: what a model says of a file of comments."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from liuyan.terminal import standard_input, write_line
+
+Column = Annotated[
+    str | None, typer.Option(help="Column with the comments, by name or number from 1; by default it is found.")
+]
+HasHeader = Annotated[
+    bool | None, typer.Option("--header/--no-header", help="Whether the first row is a header; by default it is found.")
+]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of the file, such as big5; by default it is found.")]
+ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder; by default the shipped one.")]
+
+
+def evaluate(
+    file: Annotated[Path, typer.Argument(help="CSV or JSON lines with comments and labels.")],
+    model: ModelPath = None,
+    column: Column = None,
+    label_column: Annotated[str | None, typer.Option(help="Column with the labels, by name or number from 1.")] = None,
+    header: HasHeader = None,
+    encoding: Encoding = None,
+) -> None:
+    """Compare a model with labels: accuracy, recall of each class, macro-F1.
+
+    A label is 1 or positive, 0 or negative; unclear and spam, as in the export of reviews, are skipped. Which columns
+    are read is reported on standard error. The last line is `accuracy 0.xxxx macro_f1 0.xxxx n N`; an undefined figure
+    is `-`.
+
+    Examples:
+
+        liuyan model evaluate comments.csv --model /tmp/model
+
+        liuyan model evaluate 评论.csv --column 评论内容 --label-column 情感 --encoding gb18030
+    """
+    from liuyan.errors import UsageError
+    from liuyan.text_files.columns import Wanted
+    from model.evaluate import score, show
+    from model.files import in_chunks, open_comments
+    from model.labeller import load_labeller, use_one_core
+    from model.progress import progress_bar
+
+    use_one_core()
+    wanted = Wanted(column, label_column, header, labels=True)
+    with open_comments(file, wanted, encoding) as comments, progress_bar() as progress:
+        write_line(f"{file}: {comments.layout}", err=True)
+        labeller = load_labeller(model)
+        decided = ((row.text, positive) for row, positive in comments.labelled() if positive is not None)
+        positive: list[bool] = []
+        probabilities: list[float] = []
+        for chunk in in_chunks(decided):
+            positive += [label for _, label in chunk]
+            probabilities += [one.probability for one in labeller.predict([text for text, _ in chunk])]
+            progress("labelling", len(probabilities), comments.layout.rows)
+    if skipped := comments.layout.rows - len(positive):
+        write_line(f"skipped because they are labelled unclear or spam: {skipped}", err=True)
+    if not positive:
+        raise UsageError(f"{file} has no row labelled positive or negative: there is nothing to evaluate.")
+    scores = score(probabilities, positive)
+    write_line(f"recall of positive {show(scores.recall_positive, 4)}")
+    write_line(f"recall of negative {show(scores.recall_negative, 4)}")
+    write_line(f"expected calibration error {scores.calibration_error:.4f}")
+    write_line(f"accuracy {scores.accuracy:.4f} macro_f1 {show(scores.macro_f1, 4)} n {scores.n}")
+
+
+def predict(
+    file: Annotated[str, typer.Argument(help="CSV or JSON lines; - reads a comment a line from standard input.")],
+    model: ModelPath = None,
+    column: Column = None,
+    header: HasHeader = None,
+    encoding: Encoding = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what each word contributed, one comment after the other.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --explain: one JSON object a comment, for machines.")
+    ] = False,
+) -> None:
+    """Label comments: CSV `label,probability` on standard output, a row for every input row, in order.
+
+    The probability is that of positive. The column with the comments is found by its name, or by what it contains, and
+    reported on standard error. Works row by row, so that files may be of any size.
+
+    Examples:
+
+        liuyan model predict comments.csv > labels.csv
+
+        liuyan model predict 评论.csv --column 评论内容 --encoding gb18030 > labels.csv
+
+        echo 物流很快，好评 | liuyan model predict -
+
+        echo 房间不错，但是服务员态度太差 | liuyan model predict --explain -
+
+    What a word contributed is by how much the logit of the probability falls when the word is left out: above 0 (green)
+    it speaks for positive, below 0 (red) for negative.
+    """
+    from liuyan.errors import UsageError
+    from model.files import in_chunks, write_predictions
+    from model.labeller import load_labeller, use_one_core
+    from model.progress import progress_bar
+    from model.show import write_explanations
+
+    use_one_core()
+    if as_json and not explain:
+        raise UsageError("--json is for explanations: give --explain too, or leave it out for CSV.")
+    if file == "-" and (column is not None or header is not None):
+        raise UsageError("Standard input is read as one comment a line: --column and --header are for files.")
+    with _texts(file, column, header, encoding) as texts:
+        labeller = load_labeller(model)
+        if explain:
+            write_explanations(texts, labeller, as_json)
+            return
+        with progress_bar() as progress:
+            write_predictions((labeller.predict(chunk) for chunk in in_chunks(texts)), progress)
+
+
+@contextmanager
+def _texts(file: str, column: str | None, header: bool | None, encoding: str | None) -> Iterator[Iterator[str]]:
+    """The comments to label, of a file or of standard input. Raises CommentFileError."""
+    from liuyan.text_files.columns import Wanted
+    from model.files import open_comments, read_lines
+
+    if file == "-":
+        yield read_lines(standard_input(), encoding)
+        return
+    with open_comments(Path(file), Wanted(column, header=header), encoding) as comments:
+        write_line(f"{file}: {comments.layout}", err=True)
+        yield (row.text for row in comments.rows())

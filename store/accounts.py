@@ -1,0 +1,187 @@
+"""People's accounts: what is stored of them, found, listed and changed. The rules stand in api/identity."""
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from liuyan.errors import LiuyanError
+from store.admin_tables import users
+from store.session import WriteSession
+
+State = Literal["waiting", "active", "disabled"]
+ADMIN = "admin"
+
+
+class NameTakenError(LiuyanError):
+    """Another account has this name, or one that looks the same."""
+
+
+class NoAccountError(LiuyanError):
+    """There is no account with this number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"There is no account {number}.")
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account, without its password. ``role`` is user, reviewer or admin; contacts are as they are stored."""
+
+    number: int
+    name: str
+    role: str
+    state: State
+    phone_encrypted: str | None
+    email_encrypted: str | None
+    language: str | None
+    must_change_password: bool
+    created_at: datetime
+    last_sign_in_at: datetime | None
+    password_changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """An account to be made."""
+
+    name: str
+    password_hash: str
+    role: str
+    state: State
+    phone_encrypted: str | None = None
+    email_encrypted: str | None = None
+    language: str | None = None
+    must_change_password: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """Which accounts to list; ``search`` is a part of the name."""
+
+    search: str | None = None
+    role: str | None = None
+    state: State | None = None
+
+
+# In code points, as typed.
+NAME_AT_MOST = 64
+COLUMNS = [users.c[name] for name in User.__dataclass_fields__]
+
+
+def fold(name: str) -> str:
+    """A name as it is compared: in NFKC, without regard to case, without spaces around it.
+
+    Raises ValueError for one longer than NAME_AT_MOST: the time to normalise it would grow with the square of its
+    length.
+    """
+    if len(name) > NAME_AT_MOST:
+        raise ValueError("the name is longer than NAME_AT_MOST")
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
+
+
+async def find_user(connection: AsyncConnection, number: int) -> User | None:
+    """The account with this number."""
+    row = (await connection.execute(select(*COLUMNS).where(users.c.number == number))).one_or_none()
+    return None if row is None else user_of(row)
+
+
+async def find_credentials(connection: AsyncConnection, name: str) -> tuple[User, str] | None:
+    """The account with this name, and the hash of its password."""
+    if len(name) > NAME_AT_MOST:
+        return None
+    query = select(*COLUMNS, users.c.password_hash).where(users.c.name_folded == fold(name))
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else (user_of(row), row.password_hash)
+
+
+async def find_password_hash(connection: AsyncConnection, number: int) -> str | None:
+    """The hash of an account's password; None without such an account."""
+    query = select(users.c.password_hash).where(users.c.number == number)
+    return (await connection.execute(query)).scalar_one_or_none()
+
+
+async def list_users(
+    connection: AsyncConnection, wanted: UserFilter, after: int | None, limit: int
+) -> tuple[list[User], int | None]:
+    """A page of accounts, the newest first, and the number after which the next page begins (None: the last one)."""
+    query = _filtered(select(*COLUMNS), wanted).order_by(users.c.number.desc()).limit(limit + 1)
+    if after is not None:
+        query = query.where(users.c.number < after)
+    found = [user_of(row) for row in await connection.execute(query)]
+    return found[:limit], found[limit - 1].number if len(found) > limit else None
+
+
+def _filtered(query: Select[Any], wanted: UserFilter) -> Select[Any]:
+    if wanted.search:
+        query = query.where(users.c.name_folded.contains(fold(wanted.search), autoescape=True))
+    if wanted.role:
+        query = query.where(users.c.role == wanted.role)
+    if wanted.state:
+        query = query.where(users.c.state == wanted.state)
+    return query
+
+
+async def count_users(connection: AsyncConnection, wanted: UserFilter) -> int:
+    """How many accounts there are of that kind."""
+    return int((await connection.execute(_filtered(select(func.count()).select_from(users), wanted))).scalar_one())
+
+
+async def add_user(session: WriteSession, user: NewUser, now: datetime) -> int:
+    """Insert an account and return its number. Raises NameTakenError."""
+    values = {name: getattr(user, name) for name in NewUser.__dataclass_fields__}
+    added = {"name_folded": fold(user.name), "created_at": now, "password_changed_at": now}
+    try:
+        done = await session.connection.execute(insert(users).values(**values, **added))
+    except IntegrityError as error:
+        raise NameTakenError(f"There is an account named {user.name!r} already: choose another name.") from error
+    added_number: int = done.inserted_primary_key[0]  # type: ignore[index] # an insert of one row has one
+    return added_number
+
+
+async def lock_user(session: WriteSession, number: int) -> User:
+    """The account as it stands, held until the end of the transaction. Raises NoAccountError."""
+    row = (await session.connection.execute(select(*COLUMNS).where(users.c.number == number).with_for_update())).first()
+    if row is None:
+        raise NoAccountError(number)
+    return user_of(row)
+
+
+async def lock_password(session: WriteSession, number: int, password_hash: str) -> User | None:
+    """The account, held until the end of the transaction; None if its password no longer has this hash.
+
+    A password is compared before the transaction, because that takes long: a reset may come in between.
+    """
+    query = select(*COLUMNS).where(users.c.number == number, users.c.password_hash == password_hash).with_for_update()
+    row = (await session.connection.execute(query)).first()
+    return None if row is None else user_of(row)
+
+
+async def lock_admins(session: WriteSession) -> set[int]:
+    """The numbers of all admins that can sign in, held, so that two changes at once cannot take away the last ones."""
+    query = select(users.c.number).where(users.c.role == ADMIN, users.c.state == "active").with_for_update()
+    return set((await session.connection.execute(query.order_by(users.c.number))).scalars())
+
+
+async def update_user(session: WriteSession, number: int, changes: Mapping[str, object]) -> None:
+    """Set columns of an account. Raises NameTakenError."""
+    if not changes:
+        return
+    values = dict(changes)
+    if isinstance(name := values.get("name"), str):
+        values["name_folded"] = fold(name)
+    try:
+        await session.connection.execute(update(users).where(users.c.number == number).values(**values))
+    except IntegrityError as error:
+        raise NameTakenError(f"There is an account named {name!r} already: choose another name.") from error
+
+
+def user_of(row: Any) -> User:
+    """An account from a row that holds ``COLUMNS``."""
+    return User(**{name: getattr(row, name) for name in User.__dataclass_fields__})

@@ -1,0 +1,118 @@
+"""The tables of the admin app's people: accounts, what lets them in, what they are told, and what they did.
+
+They share their metadata with tables.py, so that whoever takes it from here has every table.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, text
+
+from store.tables import metadata
+from store.types import Digest, ExactString, RowNumber, UtcDateTime
+
+__all__ = ["api_tokens", "attempts", "audit_log", "metadata", "notices", "sessions", "users"]
+
+
+def on_user() -> ForeignKey:
+    """A reference to the account that a row lets in: it goes with the account."""
+    return ForeignKey("users.number", ondelete="CASCADE")
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("name", ExactString(64), nullable=False),
+    # The name in NFKC and folded case: two that look alike are one. NFKC can make a name longer.
+    Column("name_folded", ExactString(255), nullable=False, unique=True),
+    Column("password_hash", ExactString(255), nullable=False),
+    # user, reviewer or admin
+    Column("role", ExactString(16), nullable=False),
+    # waiting, active or disabled
+    Column("state", ExactString(16), nullable=False),
+    Column("phone_encrypted", ExactString(1000)),
+    Column("email_encrypted", ExactString(1000)),
+    Column("language", ExactString(8)),
+    Column("must_change_password", Boolean, nullable=False, server_default=text("0")),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_sign_in_at", UtcDateTime),
+    Column("password_changed_at", UtcDateTime, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    # SHA-256 of the cookie's random value: who reads the database cannot sign in with it.
+    Column("digest", Digest, primary_key=True),
+    Column("user_number", RowNumber, on_user(), nullable=False, index=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    Column("address", ExactString(64)),
+    Column("user_agent", ExactString(256)),
+    # When the password was last given in this session; NULL: not since the column was added.
+    Column("confirmed_at", UtcDateTime),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    # SHA-256 of the token.
+    Column("digest", Digest, nullable=False, unique=True),
+    Column("user_number", RowNumber, on_user(), nullable=False, index=True),
+    Column("name", ExactString(64), nullable=False),
+    Column("role", ExactString(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
+
+# How often something that is throttled was tried within a window of time.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("digest", Digest, primary_key=True),
+    Column("window_start", UtcDateTime, primary_key=True),
+    Column("n", Integer, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("title", ExactString(200), nullable=False),
+    # Markdown
+    Column("body", ExactString(), nullable=False),
+    Column("pinned", Boolean, nullable=False, server_default=text("0")),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime),
+    Column("withdrawn_at", UtcDateTime),
+    # Names, as they were then.
+    Column("created_by", ExactString(128), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("edited_by", ExactString(128)),
+    Column("edited_at", UtcDateTime),
+)
+
+# Everything that was changed, by whom. It keeps no text of a comment and nothing secret, and outlives the account.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("user_number", BigInteger),
+    Column("user_name", ExactString(128), nullable=False),
+    # session, token or command
+    Column("via", ExactString(16), nullable=False),
+    Column("address", ExactString(64)),
+    # Such as review.add or user.disable.
+    Column("action", ExactString(64), nullable=False),
+    Column("object_kind", ExactString(32), nullable=False),
+    Column("object_id", ExactString(200), nullable=False),
+    # JSON
+    Column("detail", ExactString(), nullable=False),
+    Index("audit_log_by_time", "at", "number"),
+    Index("audit_log_by_user", "user_number", "at"),
+    Index("audit_log_by_object", "object_kind", "object_id", "at"),
+)

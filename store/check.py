@@ -1,0 +1,152 @@
+"""Proves the books: every count that is kept by differences must equal what counting the rows gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, or_, select, union_all
+
+from store.decide import ALL_PLATFORMS
+from store.ranges import DAY, HOUR
+from store.store import Store
+from store.tables import comments, count_sums, hourly_counts, predictions
+
+
+@dataclass(frozen=True, slots=True)
+class CountDifference:
+    """An hourly count that is not what the rows say. ``hour`` reads ``2026-01-31 23``, in UTC."""
+
+    model_number: int
+    platform: str
+    hour: str
+    label: str
+    uncertain: bool
+    stored: int
+    counted: int
+
+
+@dataclass(frozen=True, slots=True)
+class SumDifference:
+    """A sum that is not what the rows say. ``platform`` is empty for all of them; ``bucket`` is hour or day, and
+    ``begins`` reads ``2026-01-31 23``, in UTC; ``name`` is the column."""
+
+    model_number: int
+    platform: str
+    bucket: str
+    begins: str
+    name: str
+    stored: int
+    counted: int
+
+
+async def recount(store: Store) -> list[CountDifference]:
+    """Every hourly count that differs from the rows; none is how it should be. Reads every comment.
+
+    One statement reads both sides, so that a consumer may go on writing. Raises TransientStoreError.
+    """
+    of = hourly_counts.c
+    stored = select(of.model_number, of.platform, _hour(of.hour), of.label, of.uncertain, of.n)
+    hour = _hour(comments.c.created_at)
+    key = (predictions.c.model_number, comments.c.platform, hour, predictions.c.label, predictions.c.uncertain)
+    rows = await _differences(store, stored, _labelled(*key))
+    return [
+        CountDifference(model, platform, hour, label, bool(uncertain), stored, counted)
+        for model, platform, hour, label, uncertain, stored, counted in rows
+    ]
+
+
+async def recount_sums(store: Store) -> list[SumDifference]:
+    """Every sum that differs from the rows; none is how it should be. Raises TransientStoreError."""
+    of = count_sums.c
+    names = [column.name for column in count_sums.c if not column.primary_key]
+    stored = select(of.model_number, of.platform, of.bucket, _hour(of.begins).label("begins"), *(of[n] for n in names))
+    sides = [_signed(stored, names, 1), *(_signed(counted, names, -1) for counted in _counted_sums())]
+    both = union_all(*sides).subquery("both_sides")
+    key = [both.c[name] for name in ("model_number", "platform", "bucket", "begins")]
+    pairs = [func.sum(both.c[f"{side}_{name}"]) for name in names for side in ("stored", "counted")]
+    differs = or_(*(one != other for one, other in zip(pairs[::2], pairs[1::2], strict=True)))
+    query = select(*key, *pairs).group_by(*key).having(differs).order_by(*key)
+    async with store.reading(patient=True) as connection:
+        rows = (await connection.execute(query)).all()
+    return [
+        SumDifference(row[0], row[1], row[2], row[3], name, int(row[4 + 2 * place]), int(row[5 + 2 * place]))
+        for row in rows
+        for place, name in enumerate(names)
+        if row[4 + 2 * place] != row[5 + 2 * place]
+    ]
+
+
+def _hour(time: ColumnElement[Any], characters: int = 13) -> ColumnElement[str]:
+    """A time as text, cut off behind the hour: the same way on every database."""
+    return func.substr(cast(time, String(26)), 1, characters)
+
+
+def _labelled(*key: ColumnElement[Any]) -> Select[Any]:
+    """The key of each labelled comment, and how many there are."""
+    labelled = select(*key, func.count()).join_from(
+        predictions, comments, comments.c.number == predictions.c.comment_number
+    )
+    return labelled.group_by(*key)
+
+
+def _counted_sums() -> list[Select[Any]]:
+    """What the sums should be: of all platforms by the hour, of each by the hour and by the day."""
+    said, comment = predictions.c, comments.c
+    hour = _hour(comment.created_at)
+    kind = (said.model_number, comment.platform, hour.label("hour"), said.label, said.uncertain, comment.review_label)
+    kinds = _labelled(*kind).add_columns(func.count().label("n")).cte("kinds").c
+    shown = func.coalesce(kinds.review_label, kinds.label)
+    conditions = {
+        "positive": kinds.label == "positive",
+        "negative": kinds.label == "negative",
+        "uncertain": kinds.uncertain,
+        "shown_positive": shown == "positive",
+        "unclear": shown == "unclear",
+        "spam": shown == "spam",
+        "reviewed": kinds.review_label.is_not(None),
+        "corrected": shown != kinds.label,
+    }
+    sums = [func.sum(case((condition, kinds.n), else_=0)).label(name) for name, condition in conditions.items()]
+    day = func.substr(kinds.hour, 1, 10).concat(" 00")
+    keys = (
+        (literal(ALL_PLATFORMS), literal(HOUR), kinds.hour),
+        (kinds.platform, literal(HOUR), kinds.hour),
+        (kinds.platform, literal(DAY), day),
+    )
+    return [
+        select(
+            kinds.model_number, platform.label("platform"), bucket.label("bucket"), begins.label("begins"), *sums
+        ).group_by(kinds.model_number, platform, begins)
+        for platform, bucket, begins in keys
+    ]
+
+
+def _signed(side: Select[Any], names: Sequence[str], which: int) -> Select[Any]:
+    """One side's sums in columns of their own, with zeros in those of the other."""
+    of = side.subquery().c
+    key = [of[name] for name in ("model_number", "platform", "bucket", "begins")]
+    columns = []
+    for name in names:
+        stored, counted = (of[name], literal(0)) if which > 0 else (literal(0), of[name])
+        columns += [stored.label(f"stored_{name}"), counted.label(f"counted_{name}")]
+    return select(*key, *columns)
+
+
+async def _differences(store: Store, stored: Select[Any], counted: Select[Any]) -> list[Sequence[Any]]:
+    """Keys with what is stored and what was counted, where these differ. Of each query the last column is the count;
+    a stored count of zero is a difference too."""
+    sides = []
+    for at, side in enumerate((stored, counted)):
+        columns = list(side.subquery(f"side_{at}").c)
+        key = [column.label(f"k{n}") for n, column in enumerate(columns[:-1])]
+        numbers = (columns[-1], literal(0)) if side is stored else (literal(0), columns[-1])
+        present = literal(1 if side is stored else 0)
+        sides.append(select(*key, numbers[0].label("stored"), numbers[1].label("counted"), present.label("present")))
+    both = union_all(*sides).subquery("both_sides")
+    columns = [column for column in both.c if column.name.startswith("k")]
+    sums = [func.sum(both.c.stored), func.sum(both.c.counted)]
+    differs = (sums[0] != sums[1]) | ((sums[1] == 0) & (func.sum(both.c.present) > 0))
+    query = select(*columns, *sums).group_by(*columns).having(differs).order_by(*columns)
+    async with store.reading(patient=True) as connection:
+        rows = (await connection.execute(query)).all()
+    return [(*row[:-2], int(row[-2]), int(row[-1])) for row in rows]

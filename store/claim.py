@@ -1,0 +1,141 @@
+"""Makes the keys of a batch its own until COMMIT, reads what stands under them, and decides what shall stand.
+
+The claim inserts each key as if nothing stood there, with the content that the events would then give; most keys are
+new, and for them nothing more is to be written. A random number in the row tells which ones these are.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from store.batch import Arrival, Label, Tombstone
+from store.dead_letters import comment_key
+from store.decide import ABSENT, Content, Outcome, Prediction, Standing, StandingReview, apply, by_key
+from store.sample import AuditSample
+from store.session import WriteSession
+from store.types import time_text
+
+Key = tuple[str, str]
+Events = Sequence[Arrival | Tombstone]
+
+# No batch has this random number.
+NO_TOKEN = -1
+# Holds the place of a key that has tombstones alone, until the end of its own transaction.
+PLACEHOLDER = Content("", 0, datetime(1970, 1, 1, tzinfo=UTC), None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One key, decided under lock. ``claimed`` is what the claim wrote, None where a row stood before; ``number`` is
+    the row's, ``audit_rank`` its place in the audit sample."""
+
+    platform: str
+    id: str
+    digest: str
+    audit_rank: int | None
+    number: int
+    before: Standing
+    after: Outcome
+    claimed: Content | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A row that stood before the batch."""
+
+    number: int
+    review: StandingReview | None
+    content: Content
+
+
+async def decide_under_lock(
+    session: WriteSession, changes: Events, model: int, token: int, erasure_key: bytes, sample: AuditSample
+) -> list[Decided]:
+    """Claim the keys of ``changes``, sorted, and decide each; the keys stay locked until the transaction ends."""
+    events = by_key(changes)
+    keys = list(events)
+    digests = [erasure_digest(erasure_key, *key) for key in keys]
+    ranks = [sample.rank(*key) for key in keys]
+    as_absent = [apply(ABSENT, events[key], model) for key in keys]
+    claims = [outcome.content or PLACEHOLDER for outcome in as_absent]
+    await session.run(
+        session.statements.claim,
+        [[*key, *content_fields(content), rank] for key, content, rank in zip(keys, claims, ranks, strict=True)],
+        token=token,
+    )
+
+    own, erased = await _own_and_erased(session, keys, digests, token)
+    found = await _found(session, keys, token) if len(own) < len(keys) else {}
+    predictions = await _predictions(session, [row.number for row in found.values()])
+
+    decided = []
+    for at, key in enumerate(keys):
+        if at in own:
+            before = Standing(erased_up_to=erased[at]) if at in erased else ABSENT
+            after = apply(before, events[key], model) if at in erased else as_absent[at]
+            decided.append(Decided(*key, digests[at], ranks[at], own[at], before, after, claims[at]))
+        else:
+            row = found[at]
+            before = Standing(row.content, predictions.get(row.number, {}), erased.get(at), row.review)
+            after = apply(before, events[key], model)
+            decided.append(Decided(*key, digests[at], ranks[at], row.number, before, after))
+    return decided
+
+
+def new_token() -> int:
+    """A batch's random number."""
+    return secrets.randbits(63)
+
+
+def erasure_digest(erasure_key: bytes, platform: str, id: str) -> str:
+    """By this an erased comment is known again, in base64: without the key nobody can try names against it."""
+    return base64.b64encode(hmac.digest(erasure_key, comment_key(platform, id), hashlib.sha256)).decode()
+
+
+def content_fields(content: Content) -> list[object]:
+    """The fields of bulk.CONTENT_COLUMNS in their order."""
+    edited_at = None if content.edited_at is None else time_text(content.edited_at)
+    return [content.text, content.version, time_text(content.created_at), edited_at, content.author, content.thread]
+
+
+async def lock_standing(session: WriteSession, keys: Sequence[Key]) -> dict[Key, tuple[Found, dict[int, Prediction]]]:
+    """What stands of ``keys``, which are sorted: each comment with its predictions, locked until the transaction ends;
+    a key without a comment is left out."""
+    found = await _found(session, keys, NO_TOKEN)
+    predictions = await _predictions(session, [row.number for row in found.values()])
+    return {keys[at]: (row, predictions.get(row.number, {})) for at, row in found.items()}
+
+
+async def _own_and_erased(
+    session: WriteSession, keys: Sequence[Key], digests: Sequence[str], token: int
+) -> tuple[dict[int, int], dict[int, int]]:
+    """By position among the keys: the rows that this batch inserted, and up to which version keys were erased before.
+    One question for both, since every batch asks them."""
+    asked = json.dumps([[digest] for digest in digests], separators=(",", ":"))
+    row = (await session.run(session.statements.own_and_erased, keys, token=token, digests=asked)).one()
+    own, erased = ({position - 1: value for position, value in json.loads(gathered or "[]")} for gathered in row)
+    return own, erased
+
+
+async def _found(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, Found]:
+    """The rows that stood before, by their position among the keys."""
+    rows = await session.read(session.statements.standing, keys, token=token)
+    return {
+        position - 1: Found(number, None if review is None else StandingReview(review, label), Content(*fields))
+        for position, number, review, label, *fields in rows
+    }
+
+
+async def _predictions(session: WriteSession, numbers: Sequence[int]) -> dict[int, dict[int, Prediction]]:
+    """The predictions of all models for these comments: comment -> model -> prediction."""
+    predictions: dict[int, dict[int, Prediction]] = {}
+    if numbers:
+        rows = await session.read(session.statements.predictions_of, [[number] for number in numbers])
+        for _, comment, model, label, probability, uncertain in rows:
+            predictions.setdefault(comment, {})[model] = Prediction(Label(label), probability, uncertain)
+    return predictions

@@ -1,0 +1,68 @@
+"""Dead letters that were published again: their copies are known by a header, and settle the letter they came from.
+
+The header names the letter and is sealed, with the erasure key, to key and value: nobody can settle a letter with
+another content, or let a record be dropped. A copy delivered twice settles its letter the same way twice.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+from store.batch import Copy, DeadLetter, PartitionKey
+from store.dead_letters import REASON_CHARACTERS, sentence
+from store.session import WriteSession
+
+LETTER_HEADER = "liuyan-dead-letter"
+
+
+def seal(erasure_key: bytes, number: int, key: bytes | None, value: bytes | None) -> bytes:
+    """The header's value for a copy of letter ``number``: the number, and a digest that only we can make."""
+    parts = (b"-" if part is None else b"+" + hashlib.sha256(part).digest() for part in (key, value))
+    digest = hmac.digest(erasure_key, b"liuyan: copy of letter %d: " % number + b"".join(parts), hashlib.sha256)
+    return b"%d %s" % (number, digest[:16].hex().encode())
+
+
+def copied_letter(erasure_key: bytes, copy: Copy) -> int | None:
+    """The number of the letter that a record is a copy of; None when its header is not one of ours."""
+    number, _, _ = copy.header.partition(b" ")
+    if not number.isdigit() or len(number) > 18:
+        return None
+    sealed = seal(erasure_key, int(number), copy.key, copy.value)
+    return int(number) if hmac.compare_digest(sealed, copy.header) else None
+
+
+async def settle_copies(
+    session: WriteSession, copies: Sequence[Copy], letters: Sequence[DeadLetter], erasure_key: bytes
+) -> list[DeadLetter]:
+    """Say of each copied letter that it is resolved, or why it failed again; the letters that are still to be written.
+
+    A failed copy of a letter that is gone is dropped: its key was erased since it was published. A letter of another
+    group is that group's to settle, and here the copy is a record like any other.
+    """
+    numbers = {(copy.partition, copy.offset): copied_letter(erasure_key, copy) for copy in copies}
+    sealed = sorted({number for number in numbers.values() if number is not None})
+    if not sealed:
+        return list(letters)
+    rows = await session.read(session.statements.letters_of, [[number] for number in sealed])
+    found = {sealed[position - 1]: (group, topic) for position, group, topic in rows}
+    failed = {(letter.partition, letter.offset): letter for letter in letters}
+    settled: dict[int, list[object]] = {}
+    for place, number in numbers.items():
+        if number is None:
+            continue
+        if number not in found:
+            failed.pop(place, None)
+        elif found[number] == (place[0].group, place[0].topic):
+            row = _settled(number, *place, failed.pop(place, None))
+            if number not in settled or settled[number][1] != "resolved":
+                settled[number] = row
+    if settled:
+        await session.run(session.statements.settle_letters, [settled[number] for number in sorted(settled)])
+    return list(failed.values())
+
+
+def _settled(number: int, partition: PartitionKey, offset: int, letter: DeadLetter | None) -> list[object]:
+    """A row with the fields of bulk.COPY_FIELDS in their order."""
+    if letter is None:
+        return [number, "resolved", partition.partition, offset, None, None]
+    return [number, "open", partition.partition, offset, letter.reason[:REASON_CHARACTERS], sentence(letter.detail)]

@@ -1,0 +1,163 @@
+"""How reviewers and models agree: corrections, and accuracy on the audit sample, which alone is not biased."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.admin_tables import users
+from store.analytics import CountFilter, read_model_number
+from store.batch import ModelRow
+from store.comments import ShownLabel
+from store.decide import ALL_PLATFORMS
+from store.models import read_models
+from store.ranges import DAY, HOUR, MONTH, Stretch, cover, within
+from store.store import Store
+from store.tables import comments, predictions, reviewer_counts
+
+# Of the audit sample so many reviewed comments of each label are judged, which tells accuracy to half a percent.
+JUDGED = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """How many reviews were given, what was taken back left out, and how many of them said something else than the
+    model whose label was shown. ``labels`` are the reviews by label."""
+
+    reviews: int
+    corrections: int
+    labels: dict[ShownLabel, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewerCorrections:
+    """What one reviewer did; ``name`` is the account's, None where the reviewer has none."""
+
+    reviewer_number: int
+    name: str | None
+    done: Corrections
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCorrections:
+    """What reviewers did with the labels of one model; None where no model had labelled the comments."""
+
+    model: str | None
+    model_name: str | None
+    done: Corrections
+
+
+@dataclass(frozen=True, slots=True)
+class AuditAccuracy:
+    """Of the comments of the audit sample that were reviewed as positive or negative, how many the model labels so.
+    ``confused`` is (model's label, review's label) -> comments; unclear and spam are counted there alone."""
+
+    model: str
+    model_name: str
+    active: bool
+    judged: int
+    right: int
+    confused: dict[tuple[ShownLabel, ShownLabel], int]
+
+
+async def corrections_by_reviewer(store: Store, wanted: CountFilter) -> list[ReviewerCorrections]:
+    """What each reviewer did, the most busy first; the range is that of the reviews' times, and a model in ``wanted``
+    leaves only what was decided on its labels. Raises TransientStoreError."""
+    counts = reviewer_counts.c
+    async with store.reading() as connection:
+        model = await read_model_number(connection, wanted) if wanted.model is not None else None
+        only = [counts.model_number == (model or -1)] if wanted.model is not None else []
+        found = await _done(connection, counts.reviewer_number, wanted, only)
+        names = select(users.c.number, users.c.name).where(users.c.number.in_(found))
+        named = {row.number: row.name for row in await connection.execute(names)}
+    listed = [ReviewerCorrections(number, named.get(number), done) for number, done in found.items()]
+    return sorted(listed, key=lambda one: (-one.done.reviews, one.reviewer_number))
+
+
+async def corrections_by_model(store: Store, wanted: CountFilter) -> list[ModelCorrections]:
+    """How often each model's labels were corrected, the newest model first. Raises TransientStoreError."""
+    async with store.reading() as connection:
+        known = await read_models(connection)
+        found = await _done(connection, reviewer_counts.c.model_number, wanted)
+    return [
+        ModelCorrections(
+            known[number].sha256 if number in known else None, known[number].name if number in known else None, done
+        )
+        for number, done in sorted(found.items(), reverse=True)
+    ]
+
+
+async def audit_accuracy(store: Store, wanted: CountFilter) -> list[AuditAccuracy]:
+    """How right each model is on the reviewed part of the audit sample, the newest model first.
+
+    At most JUDGED comments of each label are judged, those that come first in the sample's order. Raises
+    TransientStoreError.
+    """
+    async with store.reading() as connection:
+        known = await read_models(connection)
+        confused: dict[int, dict[tuple[ShownLabel, ShownLabel], int]] = {}
+        for reviewed in ShownLabel:
+            for model, label, n in await _judged(connection, reviewed, wanted):
+                confused.setdefault(model, {})[ShownLabel(label), reviewed] = n
+    return [_accuracy(known[number], confused[number]) for number in sorted(confused, reverse=True) if number in known]
+
+
+def _accuracy(model: ModelRow, confused: dict[tuple[ShownLabel, ShownLabel], int]) -> AuditAccuracy:
+    decided = (ShownLabel.POSITIVE, ShownLabel.NEGATIVE)
+    judged = sum(n for (_, reviewed), n in confused.items() if reviewed in decided)
+    right = sum(n for (label, reviewed), n in confused.items() if label == reviewed)
+    return AuditAccuracy(model.sha256, model.name, model.active, judged, right, confused)
+
+
+async def _judged(
+    connection: AsyncConnection, reviewed: ShownLabel, wanted: CountFilter
+) -> Sequence[tuple[int, str, int]]:
+    """Model, its label and how many comments of the sample that were reviewed so."""
+    of = comments.c
+    within: list[ColumnElement[bool]] = [
+        *([] if wanted.platform is None else [of.platform == wanted.platform]),
+        *([] if wanted.created_from is None else [of.created_at >= wanted.created_from]),
+        *([] if wanted.created_to is None else [of.created_at < wanted.created_to]),
+    ]
+    sample = (
+        select(of.number)
+        .where(of.review_label == reviewed, of.audit_rank.is_not(None), *within)
+        .order_by(of.audit_rank)
+        .limit(JUDGED)
+        .subquery("sample")
+    )
+    said = predictions.c
+    query = (
+        select(said.model_number, said.label, func.count())
+        .join_from(sample, predictions, said.comment_number == sample.c.number)
+        .group_by(said.model_number, said.label)
+    )
+    return [(model, label, n) for model, label, n in await connection.execute(query)]
+
+
+async def _done(
+    connection: AsyncConnection, by: ColumnElement[int], wanted: CountFilter, only: Sequence[ColumnElement[bool]] = ()
+) -> dict[int, Corrections]:
+    """What was done in the range of ``wanted``, by what ``by`` tells apart."""
+    counts = reviewer_counts.c
+    corrected = and_(counts.label != "", counts.label != counts.reviewed_label)
+    found: dict[int, Corrections] = {}
+    for stretch in cover(wanted.created_from, wanted.created_to, (MONTH, DAY, HOUR)):
+        query = (
+            select(by, counts.reviewed_label, func.sum(counts.n), func.sum(case((corrected, counts.n), else_=0)))
+            .where(*within(reviewer_counts, stretch), *_of_platform(stretch, wanted.platform), *only)
+            .group_by(by, counts.reviewed_label)
+        )
+        for number, label, n, wrong in await connection.execute(query):
+            before = found.get(number, Corrections(0, 0, dict.fromkeys(ShownLabel, 0)))
+            labels = before.labels | {ShownLabel(label): before.labels[ShownLabel(label)] + int(n)}
+            found[number] = Corrections(before.reviews + int(n), before.corrections + int(wrong), labels)
+    return found
+
+
+def _of_platform(stretch: Stretch, platform: str | None) -> list[ColumnElement[bool]]:
+    # By the hour there are no sums of all platforms.
+    if platform is None and stretch.bucket == HOUR:
+        return []
+    return [reviewer_counts.c.platform == (platform or ALL_PLATFORMS)]

@@ -1,0 +1,185 @@
+"""The contract's rules, as pure functions: what stands and what arrived give what shall stand.
+
+Nothing here reads or writes: write.py calls it with what it has read under lock.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from store.batch import Arrival, Label, Tombstone
+from store.ranges import DAY, HOUR, bucket_of
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a platform says of a comment, in one version (microseconds since 1970)."""
+
+    text: str
+    version: int
+    created_at: datetime
+    edited_at: datetime | None
+    author: str | None
+    thread: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one model thinks of a text."""
+
+    label: Label
+    probability: float
+    uncertain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StandingReview:
+    """The newest review of the text that stands."""
+
+    number: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the database holds of one key: the comment, each model's prediction by its number, up to which version it
+    was erased before, and what a person decided."""
+
+    content: Content | None = None
+    predictions: Mapping[int, Prediction] = field(default_factory=dict)
+    erased_up_to: int | None = None
+    review: StandingReview | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What shall stand once the events were applied in order, and what the way there leaves behind.
+
+    ``replaced`` are contents whose text an edit replaced, and with it go predictions and review; ``wiped`` says that
+    everything that hung on the comment was erased on the way. ``became`` says of each event what it was, in
+    BatchOutcome's words.
+    """
+
+    content: Content | None
+    predictions: dict[int, Prediction]
+    erased_up_to: int | None
+    review: StandingReview | None = None
+    replaced: list[Content] = field(default_factory=list)
+    became: list[str] = field(default_factory=list)
+    wiped: bool = False
+
+
+ABSENT = Standing()
+
+# model, platform, hour of created_at, label, uncertain
+HourlyCount = tuple[int, str, datetime, str, bool]
+# The same, and the label of the review that stands
+Labelled = tuple[int, str, datetime, str, bool, str | None]
+# model, HOUR or DAY (UTC), platform or ALL_PLATFORMS, and when the bucket begins
+CountSum = tuple[int, str, str, datetime]
+ALL_PLATFORMS = ""
+
+
+def apply(standing: Standing, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
+    """Fold the events of one key, in order of arrival, into what stands; ``model`` is whose predictions they carry."""
+    outcome = Outcome(standing.content, dict(standing.predictions), standing.erased_up_to, standing.review)
+    for event in events:
+        if isinstance(event, Tombstone):
+            _erase(outcome, event)
+            outcome.became.append("erased")
+        else:
+            outcome.became.append(_arrive(outcome, event, model))
+    return outcome
+
+
+def _arrive(outcome: Outcome, event: Arrival, model: int) -> str:
+    """Apply one comment event; say what it was, in BatchOutcome's words."""
+    stands = outcome.content
+    if outcome.erased_up_to is not None and event.version <= outcome.erased_up_to:
+        return "erased_before"
+    if stands is not None and event.version < stands.version:
+        return "late"
+    prediction = Prediction(event.label, event.probability, event.uncertain)
+    arrived = Content(event.text, event.version, event.created_at, event.edited_at, event.author, event.thread)
+    if stands is None:
+        outcome.content, outcome.predictions = arrived, {model: prediction}
+        return "new"
+    if stands.text != arrived.text:
+        outcome.replaced.append(stands)
+        outcome.content, outcome.predictions, outcome.review = arrived, {model: prediction}, None
+        return "edited"
+    outcome.predictions.setdefault(model, prediction)
+    if stands == arrived:
+        return "same"
+    outcome.content = arrived
+    return "touched"
+
+
+def _erase(outcome: Outcome, event: Tombstone) -> None:
+    """Apply a tombstone: the later of its time, the stored version and an earlier erasure is remembered."""
+    known = [event.timestamp]
+    if outcome.content is not None:
+        known.append(outcome.content.version)
+    if outcome.erased_up_to is not None:
+        known.append(outcome.erased_up_to)
+    outcome.content, outcome.predictions, outcome.review, outcome.replaced = None, {}, None, []
+    outcome.erased_up_to, outcome.wiped = max(known), True
+
+
+def count_changes(platform: str, before: Standing, after: Outcome, changes: Counter[Labelled]) -> None:
+    """Add to ``changes`` how many labelled comments there are more or fewer of each kind."""
+    for standing, by in ((before, -1), (after, 1)):
+        if standing.content is not None:
+            review = None if standing.review is None else standing.review.label
+            for kind in labelled_as(platform, standing.content.created_at, standing.predictions, review):
+                changes[kind] += by
+
+
+def labelled_as(
+    platform: str, created_at: datetime, predictions: Mapping[int, Prediction], review: str | None
+) -> Iterator[Labelled]:
+    """What one comment is counted as: once for each model that labelled it."""
+    hour = bucket_of(HOUR, created_at)
+    for model, prediction in predictions.items():
+        yield model, platform, hour, prediction.label, prediction.uncertain, review
+
+
+def hourly_changes(changes: Mapping[Labelled, int]) -> dict[HourlyCount, int]:
+    """By how much each hourly count moves, which knows of no review."""
+    hourly: dict[HourlyCount, int] = {}
+    for (model, platform, hour, label, uncertain, _), n in changes.items():
+        key = (model, platform, hour, label, uncertain)
+        hourly[key] = hourly.get(key, 0) + n
+    return hourly
+
+
+def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, list[int]]:
+    """By how much each sum moves: a list in the order of bulk.SUMMED."""
+    sums: dict[CountSum, list[int]] = {}
+    for (model, platform, hour, label, uncertain, review), n in changes.items():
+        shown = review or label
+        kinds = (
+            label == Label.POSITIVE,
+            label == Label.NEGATIVE,
+            uncertain,
+            shown == Label.POSITIVE,
+            shown == "unclear",
+            shown == "spam",
+            review is not None,
+            shown != label,
+        )
+        day = bucket_of(DAY, hour)
+        for key in ((model, HOUR, ALL_PLATFORMS, hour), (model, HOUR, platform, hour), (model, DAY, platform, day)):
+            moved = sums.setdefault(key, [0] * len(kinds))
+            for place, counts in enumerate(kinds):
+                moved[place] += n if counts else 0
+    return sums
+
+
+def by_key(events: Sequence[Arrival | Tombstone]) -> dict[tuple[str, str], list[Arrival | Tombstone]]:
+    """Events by (platform, id), sorted: everybody locks in the same order; each key's events stay in theirs."""
+    grouped: dict[tuple[str, str], list[Arrival | Tombstone]] = {}
+    for event in events:
+        grouped.setdefault((event.platform, event.id), []).append(event)
+    return dict(sorted(grouped.items()))

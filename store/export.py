@@ -1,0 +1,118 @@
+"""What reviewers decided, for training: each label with the very text that the reviewer saw."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.comments import ShownLabel
+from store.opinions import Decision, by_text
+from store.store import Store
+from store.tables import comments, reviews
+
+# Comments with reviews that one step reads: texts are long.
+COMMENTS_AT_ONCE = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedText:
+    """A text with the review that stands, or stood when an edit replaced the text. ``model_label`` and ``probability``
+    are what a model had said when it was reviewed, None where none had; ``audit`` says that the comment is in the audit
+    sample."""
+
+    platform: str
+    id: str
+    version: int
+    text: str
+    label: ShownLabel
+    reviewer: str
+    reviewed_at: datetime
+    model_label: ShownLabel | None
+    probability: float | None
+    audit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFilter:
+    """Which reviewed texts; None does not filter. ``reviewed_from`` is included, ``reviewed_to`` is not."""
+
+    platform: str | None = None
+    labels: frozenset[ShownLabel] | None = None
+    reviewed_from: datetime | None = None
+    reviewed_to: datetime | None = None
+    audit: bool | None = None
+
+
+async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[ReviewedText]:
+    """Every reviewed text, comment by comment, each comment's oldest text first; read in steps, so that it costs
+    little memory and holds no transaction. Raises TransientStoreError."""
+    behind = 0
+    while True:
+        async with store.reading() as connection:
+            numbers = await _next_comments(connection, wanted, behind)
+            rows = await _reviews_of(connection, numbers)
+        for number in numbers:
+            for row in _last_of_each_text(rows[number]):
+                if _is_wanted(row, wanted):
+                    yield _reviewed_text(row)
+        if len(numbers) < COMMENTS_AT_ONCE:
+            return
+        behind = numbers[-1]
+
+
+async def _next_comments(connection: AsyncConnection, wanted: ExportFilter, behind: int) -> Sequence[int]:
+    """The next comments that have reviews."""
+    of = reviews.c
+    query = select(of.comment_number).where(of.comment_number > behind).distinct()
+    if wanted.platform is not None:
+        query = query.join(comments, comments.c.number == of.comment_number)
+        query = query.where(comments.c.platform == wanted.platform)
+    query = query.order_by(of.comment_number).limit(COMMENTS_AT_ONCE)
+    return (await connection.execute(query)).scalars().all()
+
+
+async def _reviews_of(connection: AsyncConnection, numbers: Sequence[int]) -> dict[int, list[Row[Any]]]:
+    found: dict[int, list[Row[Any]]] = {number: [] for number in numbers}
+    if not numbers:
+        return found
+    query = (
+        select(reviews, comments.c.platform, comments.c.id, comments.c.audit_rank)
+        .join_from(reviews, comments, comments.c.number == reviews.c.comment_number)
+        .where(reviews.c.comment_number.in_(numbers))
+    )
+    for row in await connection.execute(query):
+        found[row.comment_number].append(row)
+    return found
+
+
+def _last_of_each_text(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    by_number = {row.number: row for row in rows}
+    decisions = [Decision(row.number, row.label, row.reviewer_number, row.replaces, row.withdraws) for row in rows]
+    return [by_number[texts[-1].number] for texts in by_text(decisions)]
+
+
+def _is_wanted(row: Row[Any], wanted: ExportFilter) -> bool:
+    return (
+        (wanted.labels is None or row.label in wanted.labels)
+        and (wanted.reviewed_from is None or row.reviewed_at >= wanted.reviewed_from)
+        and (wanted.reviewed_to is None or row.reviewed_at < wanted.reviewed_to)
+        and (wanted.audit is None or (row.audit_rank is not None) is wanted.audit)
+    )
+
+
+def _reviewed_text(row: Row[Any]) -> ReviewedText:
+    return ReviewedText(
+        platform=row.platform,
+        id=row.id,
+        version=row.comment_version,
+        text=row.text,
+        label=ShownLabel(row.label),
+        reviewer=row.reviewer,
+        reviewed_at=row.reviewed_at,
+        model_label=None if row.from_model_label is None else ShownLabel(row.from_model_label),
+        probability=row.from_probability,
+        audit=row.audit_rank is not None,
+    )

@@ -1,0 +1,111 @@
+"""Brings a database's tables up to date, one process at a time, and says whether they are."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import migrations
+from store.engine import WRITES
+from store.errors import MigrationsPendingError, StoreError
+from store.faults import unavailable
+
+# How long a second `liuyan store migrate` waits for the first one.
+LOCK_SECONDS = 60
+
+Report = Callable[[str], None]
+
+
+def _configuration() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    return config
+
+
+def newest_revision() -> str:
+    """The revision that this program needs."""
+    head = ScriptDirectory.from_config(_configuration()).get_current_head()
+    if head is None:
+        raise StoreError("The package has no migrations: install it anew.")
+    return head
+
+
+def stored_revision(connection: Connection) -> str | None:
+    """The revision at which the database stands; None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def check_revision(connection: Connection) -> None:
+    """Raises MigrationsPendingError unless the database stands where this program needs it."""
+    stored, needed = stored_revision(connection), newest_revision()
+    if stored == needed:
+        return
+    if stored is None:
+        raise MigrationsPendingError("The database has no tables yet: run `liuyan store migrate`.")
+    if stored not in {script.revision for script in ScriptDirectory.from_config(_configuration()).walk_revisions()}:
+        raise MigrationsPendingError(
+            f"The database's tables are of a newer Liuyan (revision {stored}): upgrade this program."
+        )
+    raise MigrationsPendingError(
+        f"The database's tables are at revision {stored} and {needed} is needed: run `liuyan store migrate`."
+    )
+
+
+async def migrate(engine: AsyncEngine, report: Report, to: str = "head") -> int:
+    """Apply what is missing up to the revision ``to``; ``report`` gets a sentence for each step. Gives their number.
+
+    Raises DatabaseUnavailableError, and StoreError when another process holds the lock for too long.
+    """
+    try:
+        async with engine.connect() as connection:
+            writer = await connection.execution_options(**{WRITES: True})
+            steps = await writer.run_sync(_migrate, report, to)
+            await writer.commit()
+    except (SQLAlchemyError, OSError) as error:
+        raise unavailable(error, engine.url) from error
+    return steps
+
+
+def _migrate(connection: Connection, report: Report, to: str) -> int:
+    """On SQLite the whole upgrade is one transaction that holds the writer's place; servers commit at each table
+    definition, so there a named lock of the session keeps others out."""
+    server = connection.dialect.name != "sqlite"
+    if server:
+        _lock(connection)
+    else:
+        connection.begin()
+    steps = 0
+
+    def applied(step: Any, **_: object) -> None:
+        nonlocal steps
+        steps += 1
+        script = step.up_revision
+        report(f"{script.revision}: {script.doc}")
+
+    config = _configuration()
+    config.attributes["connection"] = connection
+    config.attributes["on_version_apply"] = applied
+    command.upgrade(config, to)
+    if server:
+        connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _lock_name(connection)})
+    return steps
+
+
+def _lock(connection: Connection) -> None:
+    taken = connection.execute(
+        text("SELECT GET_LOCK(:name, :seconds)"), {"name": _lock_name(connection), "seconds": LOCK_SECONDS}
+    ).scalar()
+    connection.commit()
+    if taken != 1:
+        raise StoreError("Another process is migrating this database: wait for it, then try again.")
+
+
+def _lock_name(connection: Connection) -> str:
+    return f"liuyan {connection.engine.url.database}"[:64]

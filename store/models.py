@@ -1,0 +1,53 @@
+"""The models that have been used with this database; at most one is active: the one whose labels are shown."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.batch import ModelRow
+from store.session import WriteSession
+from store.tables import models
+
+COLUMNS = select(
+    models.c.number,
+    models.c.sha256,
+    models.c.name,
+    models.c.uncertain_low,
+    models.c.uncertain_high,
+    models.c.active,
+    models.c.registered_at,
+)
+
+
+async def read_active(connection: AsyncConnection) -> ModelRow | None:
+    """The active model."""
+    row = (await connection.execute(COLUMNS.where(models.c.active.is_(True)))).one_or_none()
+    return None if row is None else _model(row)
+
+
+async def read_models(connection: AsyncConnection) -> dict[int, ModelRow]:
+    """All models by their number, the oldest first: a handful."""
+    rows = await connection.execute(COLUMNS.order_by(models.c.number))
+    return {model.number: model for model in map(_model, rows)}
+
+
+async def register(
+    session: WriteSession, sha256: str, name: str, uncertain_low: float, uncertain_high: float, activate_if_first: bool
+) -> ModelRow:
+    """Insert a model if it is absent; make it active if none is.
+
+    Two that activate at once both find no active one; the second to write then breaks the unique key, and its
+    transaction, tried again, finds the first one's.
+    """
+    row = [sha256, name[:128], uncertain_low, uncertain_high]
+    await session.run(session.statements.add_model, [row])
+    if activate_if_first and await read_active(session.connection) is None:
+        await session.connection.execute(update(models).where(models.c.sha256 == sha256).values(active=True))
+    return _model((await session.connection.execute(COLUMNS.where(models.c.sha256 == sha256))).one())
+
+
+def _model(row: Sequence[Any]) -> ModelRow:
+    number, sha256, name, low, high, active, registered_at = row
+    return ModelRow(number, sha256, name, low, high, bool(active), registered_at)

@@ -1,0 +1,78 @@
+"""`liuyan store models`: which models were used with this database, and which one's labels are shown."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from liuyan.terminal import Column, write_json, write_line, write_table
+
+if TYPE_CHECKING:
+    from store.batch import ModelRow
+    from store.store import Store
+
+app = typer.Typer(help="List the models of this database, and say whose labels are shown.", no_args_is_help=True)
+
+
+@app.command("list", epilog="Example: liuyan store models list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a model and line.")] = False,
+) -> None:
+    """List every model that was used with this database, the newest first."""
+    from dataclasses import asdict
+
+    from store.promotion import list_models
+
+    models: list[ModelRow] = _with_store(list_models)
+    if as_json:
+        for model in models:
+            write_json(asdict(model))
+        return
+    columns = ("active", "name", "sha256", "uncertain", "registered")
+    rows = [
+        (
+            model.number,
+            "active" if model.active else "",
+            model.name,
+            model.sha256[:12],
+            f"{model.uncertain_low:.3f} .. {model.uncertain_high:.3f}",
+            f"{model.registered_at:%Y-%m-%d %H:%M:%S}",
+        )
+        for model in models
+    ]
+    write_table([Column("number", right=True), *map(Column, columns)], rows)
+
+
+@app.command(epilog="Examples: liuyan store models activate 3; liuyan store models activate 9f2c41d07b3e --by wang")
+def activate(
+    model: Annotated[str, typer.Argument(help="Its number, or the beginning of its SHA-256, as `list` shows them.")],
+    by: Annotated[str | None, typer.Option(help="Who decides this; by default the name of your account.")] = None,
+) -> None:
+    """Show this model's labels from now on; going back to the one before is the same command.
+
+    No label is rewritten. Running consumers of the model before end by themselves: start them anew, and the API too, so
+    that they load this model's artifact from LIUYAN_MODELS_DIR.
+    """
+    from store.audit import command_actor
+    from store.promotion import activate_model, find_model
+
+    async def promote(store: "Store") -> "ModelRow":
+        return await activate_model(store, command_actor(by), (await find_model(store, model)).number)
+
+    active: ModelRow = _with_store(promote)
+    write_line(f"Model {active.number} ({active.name}, {active.sha256[:12]}) is active.")
+
+
+def _with_store(work: Any) -> Any:
+    """Run something that awaits the store, once it is known to be ready."""
+    import asyncio
+
+    from liuyan.settings import load_settings
+    from store.store import Store
+
+    async def run() -> Any:
+        settings = load_settings()
+        async with Store.open(settings.required_database_url(), lock_wait_seconds=settings.lock_wait_seconds) as store:
+            await store.check_ready()
+            return await work(store)
+
+    return asyncio.run(run())

@@ -1,0 +1,83 @@
+"""Which model's labels are shown: promoting one, or rolling back to one, moves a pointer and rewrites nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+
+from liuyan.errors import UsageError
+from store import audit
+from store.audit import Actor
+from store.batch import ModelRow
+from store.decide import ALL_PLATFORMS
+from store.models import read_models
+from store.ranges import HOUR
+from store.store import Store
+from store.tables import count_sums, models
+
+
+class NoModelError(UsageError):
+    """There is no such model."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCounts:
+    """How many comments have which label; ``uncertain`` of them are uncertain."""
+
+    positive: int = 0
+    negative: int = 0
+    uncertain: int = 0
+
+    @property
+    def all(self) -> int:
+        """How many comments there are."""
+        return self.positive + self.negative
+
+
+async def list_models(store: Store) -> list[ModelRow]:
+    """Every model that was used with this database, the newest first. Raises StoreError."""
+    async with store.reading() as connection:
+        return sorted((await read_models(connection)).values(), key=lambda model: -model.number)
+
+
+async def find_model(store: Store, name: str) -> ModelRow:
+    """The model of a number, or of the beginning of a SHA-256. Raises NoModelError unless exactly one fits."""
+    found = [
+        model
+        for model in await list_models(store)
+        if name == str(model.number) or (len(name) >= 6 and model.sha256.startswith(name.lower()))
+    ]
+    if len(found) != 1:
+        raise NoModelError(f"{name!r} is not one model: name a number or a SHA-256 that `liuyan store models` shows.")
+    return found[0]
+
+
+async def activate_model(store: Store, actor: Actor, number: int) -> ModelRow:
+    """Make a model the one whose labels are shown. Raises NoModelError and StoreError."""
+    async with store.writing() as session:
+        # Whoever activates at the same time waits here: of two, the later one counts.
+        await session.connection.execute(select(models.c.number).order_by(models.c.number).with_for_update())
+        known = await read_models(session.connection)
+        if number not in known:
+            raise NoModelError(f"There is no model {number}: `liuyan store models` shows them.")
+        if known[number].active:
+            return known[number]
+        before = next((model.number for model in known.values() if model.active), None)
+        await session.connection.execute(update(models).where(models.c.active.is_(True)).values(active=None))
+        await session.connection.execute(update(models).where(models.c.number == number).values(active=True))
+        await audit.record(session, actor, "model.activate", "model", str(number), {"before": before})
+        return (await read_models(session.connection))[number]
+
+
+async def recent_counts(store: Store, since: datetime) -> Mapping[int, LabelCounts]:
+    """What each model says of the comments written from the hour of ``since`` on, by its number. Raises StoreError."""
+    of = count_sums.c
+    hour = since.replace(minute=0, second=0, microsecond=0)
+    sums = (func.sum(of.positive), func.sum(of.negative), func.sum(of.uncertain))
+    async with store.reading() as connection:
+        known = await read_models(connection)
+        ours = (of.model_number.in_(known), of.platform == ALL_PLATFORMS, of.bucket == HOUR, of.begins >= hour)
+        rows = await connection.execute(select(of.model_number, *sums).where(*ours).group_by(of.model_number))
+        counted = {number: LabelCounts(*map(int, counts)) for number, *counts in rows}
+    return {number: counted.get(number, LabelCounts()) for number in known}

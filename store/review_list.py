@@ -1,0 +1,121 @@
+"""Reviews as a list, the newest first, and how many somebody made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, func, select
+
+from store.comments import Keyset, LabelSource, ShownLabel
+from store.ranges import HOUR, bucket_of
+from store.store import Store
+from store.tables import comments, reviewer_counts, reviews
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewFilter:
+    """Which reviews; None does not filter. ``reviewed_from`` is included, ``reviewed_to`` is not."""
+
+    reviewer_number: int | None = None
+    platform: str | None = None
+    label: ShownLabel | None = None
+    reviewed_from: datetime | None = None
+    reviewed_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedReview:
+    """A review of a comment, with the text that was seen. ``stands`` says that its label is the one that is shown,
+    ``withdrawn`` that it was taken back."""
+
+    number: int
+    platform: str
+    id: str
+    version: int
+    text: str
+    label: ShownLabel
+    reviewer: str
+    reason: str | None
+    reviewed_at: datetime
+    from_label: ShownLabel | None
+    from_source: LabelSource | None
+    from_probability: float | None
+    stands: bool
+    withdrawn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewPage:
+    """Reviews, and where the next page begins; None on the last one."""
+
+    items: Sequence[ListedReview]
+    next: Keyset | None
+
+
+async def list_reviews(store: Store, wanted: ReviewFilter, after: Keyset | None, limit: int) -> ReviewPage:
+    """A page of at most ``limit`` reviews behind ``after``, newest first. Raises TransientStoreError."""
+    of = reviews.c
+    taken = reviews.alias("withdrawals").c
+    query = (
+        select(
+            *(of.number, comments.c.platform, comments.c.id, of.comment_version, of.text, of.label, of.reviewer),
+            *(of.reason, of.reviewed_at, of.from_label, of.from_source, of.from_probability),
+            comments.c.review_number,
+            exists().where(taken.comment_number == of.comment_number, taken.withdraws == of.number).label("withdrawn"),
+        )
+        .join_from(reviews, comments, comments.c.number == of.comment_number)
+        .where(of.withdraws.is_(None), *_conditions(wanted))
+        .order_by(of.number.desc())
+        .limit(limit + 1)
+    )
+    if after is not None:
+        query = query.where(of.number < after.number)
+    async with store.reading() as connection:
+        found = [_listed(row) for row in await connection.execute(query)]
+    last = found[limit - 1] if len(found) > limit else None
+    return ReviewPage(found[:limit], Keyset(last.reviewed_at, last.number) if last else None)
+
+
+async def count_done(store: Store, reviewer_number: int, since: datetime) -> int:
+    """How many reviews somebody made in the hour of ``since`` and later, without those that were taken back."""
+    of = reviewer_counts.c
+    query = select(func.sum(of.n)).where(
+        of.bucket == HOUR, of.begins >= bucket_of(HOUR, since), of.reviewer_number == reviewer_number
+    )
+    async with store.reading() as connection:
+        return int((await connection.execute(query)).scalar() or 0)
+
+
+def _conditions(wanted: ReviewFilter) -> list[ColumnElement[bool]]:
+    of = reviews.c
+    equal = (
+        (of.reviewer_number, wanted.reviewer_number),
+        (comments.c.platform, wanted.platform),
+        (of.label, wanted.label),
+    )
+    found: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
+    if wanted.reviewed_from is not None:
+        found.append(of.reviewed_at >= wanted.reviewed_from)
+    if wanted.reviewed_to is not None:
+        found.append(of.reviewed_at < wanted.reviewed_to)
+    return found
+
+
+def _listed(row: Any) -> ListedReview:
+    return ListedReview(
+        number=row.number,
+        platform=row.platform,
+        id=row.id,
+        version=row.comment_version,
+        text=row.text,
+        label=ShownLabel(row.label),
+        reviewer=row.reviewer,
+        reason=row.reason,
+        reviewed_at=row.reviewed_at,
+        from_label=None if row.from_label is None else ShownLabel(row.from_label),
+        from_source=None if row.from_source is None else LabelSource(row.from_source),
+        from_probability=row.from_probability,
+        stands=row.number == row.review_number,
+        withdrawn=bool(row.withdrawn),
+    )

@@ -1,0 +1,58 @@
+"""A write transaction at work: runs bulk statements on rows, and refuses what the server would not even read."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import TextClause, TextualSelect
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.bulk import Statements
+from store.errors import PermanentStoreError
+
+# What a statement needs beside its rows, in bytes; generous.
+STATEMENT_BYTES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class WriteSession:
+    """A connection within a transaction. ``now`` is the time of what it writes, as text, ``packet_bytes`` the server's
+    limit on one statement (None: no limit)."""
+
+    connection: AsyncConnection
+    statements: Statements
+    now: str
+    packet_bytes: int | None
+
+    async def run(
+        self, statement: TextClause | TextualSelect, rows: Sequence[Sequence[object]], **parameters: object
+    ) -> CursorResult[Any]:
+        """Run a bulk statement on rows.
+
+        Raises PermanentStoreError where they hold what UTF-8 cannot say, or exceed the server's packet: it would answer
+        by closing the connection, which looks like a server that went away.
+        """
+        document = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+        self._check_size(document)
+        return await self.connection.execute(statement, {"rows": document, "now": self.now, **parameters})
+
+    async def read(
+        self, statement: TextualSelect, rows: Sequence[Sequence[object]], **parameters: object
+    ) -> Sequence[Any]:
+        """Run a bulk query on rows; each answer begins with the position, from 1, of the row that it answers."""
+        return (await self.run(statement, rows, **parameters)).all()
+
+    def _check_size(self, document: str) -> None:
+        try:
+            size = len(document.encode())
+        except UnicodeEncodeError:
+            raise PermanentStoreError("A string holds half of a surrogate pair, which no database stores.") from None
+        if self.packet_bytes is None or 2 * size < self.packet_bytes - STATEMENT_BYTES:
+            return
+        escaped = size + sum(document.count(character) for character in "\"'\\")
+        if escaped > self.packet_bytes - STATEMENT_BYTES:
+            raise PermanentStoreError(
+                f"A statement of {escaped} bytes exceeds the database's max_allowed_packet of {self.packet_bytes}."
+            )

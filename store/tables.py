@@ -1,0 +1,308 @@
+"""The tables of comments and of what hangs on them; those of the admin app's people stand in admin_tables.py.
+
+A new column is one line here and one migration; a test holds the two together.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from store.types import Bytes, Digest, ExactString, RowNumber, UtcDateTime
+
+metadata = MetaData()
+
+
+def on_comment() -> ForeignKey:
+    """A reference to the comment that a row hangs on: the database itself deletes the row with it, so that an erasure
+    cannot forget a table that is added later."""
+    return ForeignKey("comments.number", ondelete="CASCADE")
+
+
+comments = Table(
+    "comments",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("platform", ExactString(32), nullable=False),
+    Column("id", ExactString(128), nullable=False),
+    Column("text", ExactString(), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("edited_at", UtcDateTime),
+    Column("author", ExactString(128)),
+    Column("thread", ExactString(256)),
+    Column("stored_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    # The newest review of the text that stands and its label; an edit of the text takes both away.
+    Column("review_number", BigInteger),
+    Column("review_label", ExactString(8)),
+    # Where the comment stands in the random order in which the audit sample is reviewed; NULL outside of the sample.
+    Column("audit_rank", BigInteger),
+    # The batch that inserted the row, as a random number: a batch knows its own rows by it.
+    Column("claimed_by", BigInteger, nullable=False),
+    UniqueConstraint("platform", "id", name="comments_identity"),
+    Index("comments_by_time", "created_at", "number"),
+    Index("comments_by_platform_and_time", "platform", "created_at", "number"),
+    Index("comments_by_author", "author", "created_at", "number"),
+    Index("comments_by_thread", "thread", "created_at", "number"),
+    Index("comments_by_review", "review_label", "created_at", "number"),
+    Index("comments_to_audit", "review_label", "audit_rank", "number"),
+)
+
+comment_versions = Table(
+    "comment_versions",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("comment_number", RowNumber, on_comment(), nullable=False, index=True),
+    Column("version", BigInteger, nullable=False),
+    Column("text", ExactString(), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("edited_at", UtcDateTime),
+    Column("replaced_at", UtcDateTime, nullable=False),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("sha256", ExactString(64), nullable=False, unique=True),
+    Column("name", ExactString(128), nullable=False),
+    Column("uncertain_low", Double, nullable=False),
+    Column("uncertain_high", Double, nullable=False),
+    Column("registered_at", UtcDateTime, nullable=False),
+    # True or NULL, and unique: at most one model is active.
+    Column("active", Boolean, unique=True),
+)
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
+    Column("model_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("label", ExactString(8), nullable=False),
+    Column("probability", Double, nullable=False),
+    Column("uncertain", Boolean, nullable=False),
+    Column("predicted_at", UtcDateTime, nullable=False),
+    # Whether the text has a review, and how far the probability is from 0.5: the order of the review queue.
+    Column("reviewed", Boolean, nullable=False, server_default=text("0")),
+    Column("distance", Double, nullable=False, server_default=text("0")),
+    Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number"),
+)
+
+# Append only: a decision is never changed, and taking one back is a row of its own.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("comment_number", RowNumber, on_comment(), nullable=False, index=True),
+    Column("comment_version", BigInteger, nullable=False),
+    Column("text", ExactString(), nullable=False),
+    # positive, negative, unclear or spam
+    Column("label", ExactString(8), nullable=False),
+    # Who decided: the name as it was then, and the account's number; a command has none.
+    Column("reviewer", ExactString(128), nullable=False),
+    Column("reviewer_number", BigInteger),
+    Column("reason", ExactString(1000)),
+    Column("reviewed_at", UtcDateTime, nullable=False),
+    # What was shown when it was decided.
+    Column("from_label", ExactString(8)),
+    Column("from_source", ExactString(16)),
+    Column("from_model_number", BigInteger),
+    Column("from_model_label", ExactString(8)),
+    Column("from_probability", Double),
+    # The review of the same text that stood before this one, and the one that this row takes back.
+    Column("replaces", BigInteger),
+    Column("withdraws", BigInteger),
+)
+
+# What reviewers did, by the hour, day and month (UTC) in which they did it; what they took back is taken out. Days and
+# months stand for all platforms together too, with the platform left empty. `model_number` and `label` say what was
+# shown to them; 0 stands for no reviewer's account or no model, an empty label for none.
+reviewer_counts = Table(
+    "reviewer_counts",
+    metadata,
+    # hour, day or month
+    Column("bucket", ExactString(5), primary_key=True),
+    Column("begins", UtcDateTime, primary_key=True),
+    Column("reviewer_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("model_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("platform", ExactString(32), primary_key=True),
+    Column("label", ExactString(8), primary_key=True),
+    Column("reviewed_label", ExactString(8), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+# Who has which comment before them, and until when nobody else gets it.
+review_claims = Table(
+    "review_claims",
+    metadata,
+    Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
+    Column("reviewer_number", BigInteger, nullable=False),
+    Column("claimed_until", UtcDateTime, nullable=False),
+    Index("review_claims_by_reviewer", "reviewer_number", "claimed_until"),
+)
+
+# Which comments a reviewer does not want to see again before `until`.
+review_skips = Table(
+    "review_skips",
+    metadata,
+    Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
+    Column("reviewer_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("consumer_group", ExactString(128), nullable=False),
+    Column("topic", ExactString(249), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("key", Bytes),
+    # SHA-256 of the whole key: a tombstone finds the letters of its key by it.
+    Column("key_digest", Digest, index=True),
+    Column("value", Bytes),
+    Column("value_bytes", BigInteger),
+    # JSON: [[name, base64 of the value or null], ...]
+    Column("headers", ExactString(), nullable=False),
+    Column("truncated", Boolean, nullable=False),
+    Column("record_timestamp", BigInteger, nullable=False),
+    Column("reason", ExactString(64), nullable=False),
+    Column("detail", ExactString(1000), nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False),
+    # open, requeued, resolved or discarded
+    Column("state", ExactString(16), nullable=False, server_default="open"),
+    # How often it was requeued, and where its latest copy lay; partition and offset above stay the original's.
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("latest_partition", Integer),
+    Column("latest_offset", BigInteger),
+    Column("settled_by", ExactString(128)),
+    Column("settled_at", UtcDateTime),
+    UniqueConstraint("consumer_group", "topic", "partition", "offset", name="dead_letters_record"),
+    Index("dead_letters_by_state", "state", "number"),
+)
+
+# What running consumers are to publish. A letter's orders go with the letter when it is erased.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("topic", ExactString(249), nullable=False),
+    # Key, value and headers are emptied once the order is done.
+    Column("key", Bytes),
+    Column("value", Bytes),
+    Column("headers", ExactString(), nullable=False),
+    Column("dead_letter_number", RowNumber, ForeignKey("dead_letters.number", ondelete="CASCADE"), index=True),
+    Column("ordered_by", ExactString(128), nullable=False),
+    Column("ordered_at", UtcDateTime, nullable=False),
+    # The consumer that carries it out, as a random number, and until when nobody else does.
+    Column("claimed_by", BigInteger),
+    Column("claimed_until", UtcDateTime),
+    Column("done_at", UtcDateTime),
+    Column("published_partition", Integer),
+    Column("published_offset", BigInteger),
+    # Why Kafka will never take it.
+    Column("refused", ExactString(1000)),
+    Index("outbox_to_do", "done_at", "number"),
+)
+
+# What people said of texts that they gave to the detection: a review that waits for its comment, which is on its way
+# through the outbox. It keeps no text.
+pending_reviews = Table(
+    "pending_reviews",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("platform", ExactString(32), nullable=False),
+    Column("id", ExactString(128), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("label", ExactString(8), nullable=False),
+    Column("reviewer_number", BigInteger, nullable=False),
+    Column("reviewer", ExactString(128), nullable=False),
+    # session or token, and the address that it came from
+    Column("via", ExactString(16), nullable=False),
+    Column("address", ExactString(64)),
+    Column("order_number", BigInteger, nullable=False),
+    Column("ordered_at", UtcDateTime, nullable=False),
+    # When it is given up.
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+    UniqueConstraint("platform", "id", name="pending_reviews_comment"),
+    Index("pending_reviews_by_reviewer", "reviewer_number"),
+)
+
+hourly_counts = Table(
+    "hourly_counts",
+    metadata,
+    Column("model_number", BigInteger, primary_key=True, autoincrement=False),
+    Column("platform", ExactString(32), primary_key=True),
+    Column("hour", UtcDateTime, primary_key=True),
+    Column("label", ExactString(8), primary_key=True),
+    Column("uncertain", Boolean, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+# Sums of what is labelled, so that years are read as quickly as days: by the hour and by the day (UTC) for each
+# platform, and by the hour for all of them together, with the platform left empty.
+count_sums = Table(
+    "count_sums",
+    metadata,
+    Column("model_number", BigInteger, primary_key=True, autoincrement=False),
+    # hour or day
+    Column("bucket", ExactString(4), primary_key=True),
+    Column("platform", ExactString(32), primary_key=True),
+    Column("begins", UtcDateTime, primary_key=True),
+    # What the model says.
+    Column("positive", BigInteger, nullable=False),
+    Column("negative", BigInteger, nullable=False),
+    Column("uncertain", BigInteger, nullable=False),
+    # What is shown, which is the review's label where there is one; what is none of these is shown as negative.
+    Column("shown_positive", BigInteger, nullable=False),
+    Column("unclear", BigInteger, nullable=False),
+    Column("spam", BigInteger, nullable=False),
+    # How many of them a person decided, and how many of these otherwise than the model.
+    Column("reviewed", BigInteger, nullable=False),
+    Column("corrected", BigInteger, nullable=False),
+)
+
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("consumer_group", ExactString(128), primary_key=True),
+    Column("topic", ExactString(249), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("topic_id", ExactString(64)),
+    Column("records_lost", BigInteger, nullable=False),
+    Column("paused_reason", ExactString(1000)),
+    Column("paused_at", UtcDateTime),
+    Column("updated_at", UtcDateTime, nullable=False),
+    # Consumers that began to read at `started_offset` and have not left cleanly since: many of them crash there.
+    Column("started_offset", BigInteger),
+    Column("starts", Integer, nullable=False, server_default="0"),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    # HMAC-SHA256 of `platform:id` under the erasure key: nothing of an erased comment can be read from it.
+    Column("digest", Digest, primary_key=True),
+    Column("erased_up_to", BigInteger, nullable=False),
+    Column("erased_at", UtcDateTime, nullable=False),
+)
+
+key_checks = Table(
+    "key_checks",
+    metadata,
+    Column("name", ExactString(32), primary_key=True),
+    Column("check_value", ExactString(64), nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False),
+)
