@@ -24,6 +24,12 @@ RUN version=$(sed -n 's/^torch==\([^ ]*\).*/\1/p' constraints.txt) \
 
 COPY pyproject.toml README.md ./
 COPY liuyan liuyan
+COPY consumer consumer
+COPY store store
+COPY api api
+COPY model model
+COPY migrations migrations
+COPY local_stack local_stack
 RUN python -m hatchling build -t wheel \
     && uv pip install --no-cache --python /opt/liuyan --compile-bytecode --constraint image.txt dist/liuyan-*.whl
 

@@ -1,5 +1,31 @@
-"""`python -m liuyan` is `liuyan`."""
+"""The program `liuyan`, also as `python -m liuyan`."""
 
-from liuyan.cli import main
+import sys
+from collections.abc import Callable
 
-main()
+from liuyan.errors import LiuyanError
+from liuyan.packages import check_location, check_owners
+
+
+def main() -> None:
+    """Check that our packages are our own, then run the command line."""
+    try:
+        check_location()
+        run = _command_line()
+    except LiuyanError as error:
+        sys.stderr.write(f"liuyan: {error}\n")
+        sys.exit(error.exit_status)
+    run()
+
+
+def _command_line() -> Callable[[], None]:
+    try:
+        from liuyan.cli import main as run
+    except ImportError:
+        check_owners()  # Another package's files among ours explain most failed imports.
+        raise
+    return run
+
+
+if __name__ == "__main__":
+    main()

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from liuyan.packages import PACKAGES as SHIPPED
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted(
-    {path.parent for path in (ROOT / "liuyan").rglob("*.py")}
-    | {path.parent for part in ("producer_examples", "benchmarks", "tests") for path in (ROOT / part).rglob("*.py")}
+    {
+        path.parent
+        for part in (*SHIPPED, "producer_examples", "benchmarks", "tests")
+        for path in (ROOT / part).rglob("*.py")
+    }
 )
 
 

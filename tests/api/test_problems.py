@@ -27,7 +27,7 @@ async def test_the_database_away(api: Api, monkeypatch: pytest.MonkeyPatch) -> N
     async def away(*_: object) -> None:
         raise TransientStoreError("the server at 10.0.0.7 has gone away")
 
-    monkeypatch.setattr(api.rest.comments, "list_comments", away)
+    monkeypatch.setattr("api.rest.comments.list_comments", away)
     answer = await api.client.get("/api/v1/comments")
     found = problem(answer, 503)
     assert found["code"] == "database_unavailable"
@@ -48,8 +48,8 @@ async def test_a_database_that_does_not_answer(api: Api, monkeypatch: pytest.Mon
     async def stuck(*_: object) -> None:
         await asyncio.sleep(60)
 
-    monkeypatch.setattr(api.rest.comments, "comment_history", stuck)
-    monkeypatch.setattr(api.rest.comments, "QUERY_SECONDS", 0.05)
+    monkeypatch.setattr("api.rest.comments.comment_history", stuck)
+    monkeypatch.setattr("api.rest.comments.QUERY_SECONDS", 0.05)
     assert problem(await api.client.get("/api/v1/comments/forum/1"), 503)["code"] == "database_unavailable"
 
 
@@ -57,7 +57,7 @@ async def test_what_nobody_expected_tells_nothing_of_the_inside(api: Api, monkey
     async def broken(*_: object) -> None:
         raise RuntimeError("secret inside")
 
-    monkeypatch.setattr(api.rest.comments, "list_comments", broken)
+    monkeypatch.setattr("api.rest.comments.list_comments", broken)
     answer = await api.client.get("/api/v1/comments")
     assert problem(answer, 500)["code"] == "internal_server_error"
     assert "secret inside" not in answer.text

@@ -17,8 +17,6 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import make_url
 
-import api.identity.identity
-import api.rest.comments
 import model
 from api.identity.roles import Role
 from api.serve import running_api
@@ -120,8 +118,8 @@ async def test_an_answer_under_way_is_finished(sqlite_url: str) -> None:
 
 
 async def test_it_outlives_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (api.rest.comments, api.identity.identity):
-        monkeypatch.setattr(module, "QUERY_SECONDS", 1)
+    for module in ("api.rest.comments", "api.identity.identity"):
+        monkeypatch.setattr(f"{module}.QUERY_SECONDS", 1)
     with MariaDB() as server:
         async with serving(await migrated(server.create_database("liuyan"))) as (api, probe):
             assert (await api.get("/api/v1/comments")).status_code == 200

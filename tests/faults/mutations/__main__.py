@@ -8,6 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from liuyan.packages import PACKAGES
+
 ROOT = Path(__file__).resolve().parents[3]
 PATCHES = Path(__file__).parent
 
@@ -47,7 +49,7 @@ def run(mutation: Mutation) -> tuple[bool, str]:
     """Apply a defect to a copy and run the faults on it: whether the run was red, and its last line."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
-        for folder in ("liuyan", "tests"):
+        for folder in (*PACKAGES, "tests"):
             shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__"))
         apply(mutation, copy)
         command = [sys.executable, "-m", "tests.faults", "--seed", "5", "--outage", "10"]
