@@ -48,16 +48,16 @@ test: lint types servers  ## Lint, types and tests on genuine servers; DATABASE=
 test-long: servers  ## The tests that take longer than the suite's budget
 	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m long
 
-faults: install  ## Break everything under a load and compare every table; EVENTS=200000 SEED=1
+faults: servers  ## Break everything under a load and compare every table; EVENTS=200000 SEED=1
 	@$(BIN)/python -m tests.faults --events $(EVENTS) --seed $(SEED)
 
-mutations: install  ## Show that the faults catch defects: each one turns a run red
+mutations: servers  ## Show that the faults catch defects: each one turns a run red
 	@$(BIN)/python -m tests.faults.mutations
 
-bench: install  ## Measure the consumer against what the model alone can do
+bench: servers  ## Measure the consumer against what the model alone can do
 	@$(BIN)/python -m benchmarks
 
-bench-admin: install  ## Measure what the admin app asks of MySQL, at 100,000 and at a million comments
+bench-admin: servers  ## Measure what the admin app asks of MySQL, at 100,000 and at a million comments
 	@$(BIN)/python -m benchmarks.admin
 
 bench-attacks: install  ## Measure what other requests feel while the API is attacked

@@ -50,8 +50,10 @@ def serve(
 
     from api.serve import serve as serve_api
     from liuyan.log import configure_logging
+    from liuyan.packages import check_owners
     from liuyan.settings import load_settings
 
+    check_owners()
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     asyncio.run(serve_api(settings, host, port, model_path=model))

@@ -50,8 +50,10 @@ def run(
     from consumer.run import run_consumer
     from liuyan.errors import UsageError
     from liuyan.log import configure_logging
+    from liuyan.packages import check_owners
     from liuyan.settings import load_settings
 
+    check_owners()
     if shadow and model is None:
         raise UsageError("--shadow labels with another model than the active one: name its artifact with --model.")
     settings = load_settings()

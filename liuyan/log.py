@@ -56,13 +56,19 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
         logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
 
 
+def _name_app(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Loggers are named after our packages (`consumer.run`): where several programs' logs meet, this tells whose."""
+    return {"app": "liuyan", **event}
+
+
 def _renderers(log_format: str) -> list[Processor]:
     """Tracebacks are plain in both forms: the richer ones print local variables, and so the texts of comments.
 
     Both forms escape what a value may hold: text from elsewhere can neither forge a line nor command a terminal.
     """
     if log_format == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json_line)]
+        json = structlog.processors.JSONRenderer(serializer=_json_line)
+        return [_name_app, structlog.processors.format_exc_info, json]
     return [
         structlog.processors.format_exc_info,
         _escape_values,

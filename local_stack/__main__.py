@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from liuyan.errors import LiuyanError
 from local_stack.chromium import get_chromium
+from local_stack.host import install_java
 from local_stack.kafka import Kafka
 from local_stack.mariadb import MariaDB
 from local_stack.mysql import MySQL
@@ -26,6 +27,8 @@ def main() -> int:
             needed.append(kind)
     try:
         get_chromium()
+        if Kafka in needed:
+            install_java()
         for make in needed:
             server = make()
             try:

@@ -1,6 +1,5 @@
-"""Debian's packages: unpacked into a private folder, without a change to the system, or installed where allowed."""
+"""Debian's packages, unpacked into a private folder without a change to the system."""
 
-import os
 import platform
 import re
 import shutil
@@ -75,20 +74,3 @@ def _codename() -> str:
         return platform.freedesktop_os_release().get("VERSION_CODENAME", "unstable")
     except OSError:
         return "unstable"
-
-
-def install(*packages: str) -> None:
-    """Install packages into the system, which needs root. Raises LocalStackError that says what to type instead."""
-    by_hand = f"Install {' and '.join(packages)} (on Debian: `apt-get install {' '.join(packages)}`)."
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise LocalStackError(by_hand)
-    # Java's package links its manual pages into this folder, which slim images lack.
-    Path("/usr/share/man/man1").mkdir(parents=True, exist_ok=True)
-    apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y"]
-    order = [*apt, "install", "--no-install-recommends", *packages]
-    try:
-        run(order, by_hand)
-    except LocalStackError:
-        # The package lists are missing, or older than what the mirror holds.
-        run([*apt, "update"], by_hand)
-        run(order, by_hand)

@@ -3,7 +3,7 @@
 import shutil
 import sys
 
-from local_stack import apt
+from local_stack import host
 from local_stack.downloads import run
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -19,7 +19,7 @@ def get_chromium() -> str:
     missing += [package for pattern, package in FONTS.items() if not _has_font(pattern)]
     if missing:
         sys.stderr.write(f"Installing {', '.join(missing)} from Debian's packages (120 MB) ...\n")
-        apt.install(*missing)
+        host.install(*missing)
     return _browser() or "chromium"
 
 

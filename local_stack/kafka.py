@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import ClassVar
 
-from local_stack import apt, ports
+from local_stack import ports
 from local_stack.downloads import kept, run
 from local_stack.errors import LocalStackError
 from local_stack.ports import ReservedPort
@@ -53,7 +53,7 @@ class Kafka(Server):
         self._proxied.close()
 
     def get(self) -> None:
-        """Find Java, or install it where that is allowed, and get Kafka's jars."""
+        """Find Java and get Kafka's jars. Raises LocalStackError."""
         self._java = require_java()
         self._jars = kept(f"kafka-{_pom_digest()}", "Getting Apache Kafka from Maven Central (43 MB) ...", _get_jars)
 
@@ -131,19 +131,20 @@ class Kafka(Server):
 
 
 def require_java() -> str:
-    """Java's program, 17 or newer, installed when it may be. Raises LocalStackError."""
-    if _java_version() < OLDEST_JAVA or shutil.which("mvn") is None:
-        apt.install("default-jre-headless", "maven")
-    version = _java_version()
-    if version < OLDEST_JAVA:
+    """Java's program, 17 or newer. Raises LocalStackError when Java or Maven is missing."""
+    version = java_version()
+    if version < OLDEST_JAVA or shutil.which("mvn") is None:
+        java = f"`java` is version {version}" if version else "`java` is missing"
+        fault = java if version < OLDEST_JAVA else "`mvn` is missing"
         raise LocalStackError(
-            f"Kafka needs Java {OLDEST_JAVA} or newer and `java` is {version or 'not there'}: install "
-            f"openjdk-{OLDEST_JAVA}-jre-headless, or set LIUYAN_TEST_KAFKA to a broker that runs."
+            f"Kafka needs Java {OLDEST_JAVA} or newer and Maven, but {fault}: install them "
+            f"(on Debian: `apt-get install openjdk-{OLDEST_JAVA}-jre-headless maven`), or set LIUYAN_TEST_KAFKA to a "
+            "running broker."
         )
     return shutil.which("java") or "java"
 
 
-def _java_version() -> int:
+def java_version() -> int:
     """The major version of the ``java`` on the path; 0 when there is none."""
     java = shutil.which("java")
     if java is None:

@@ -27,7 +27,8 @@ def test_json_is_one_object_a_line_in_utc(capsys: pytest.CaptureFixture[str]) ->
     structlog.get_logger("consumer").info("batch stored", records=512, platform="论坛")
     line = json.loads(capsys.readouterr().err)
     assert line["event"] == "batch stored"
-    assert (line["records"], line["platform"], line["level"]) == (512, "论坛", "info")
+    assert (line["app"], line["logger"], line["level"]) == ("liuyan", "consumer", "info")
+    assert (line["records"], line["platform"]) == (512, "论坛")
     assert line["time"].endswith("Z")
     assert abs((datetime.fromisoformat(line["time"]) - datetime.now(UTC)).total_seconds()) < 60
 

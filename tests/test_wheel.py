@@ -36,11 +36,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an environment that has the wheel, and the libraries of this one, but not the checkout.
+    """The folder of an environment that has the wheel."""
+    return environment_with(wheel, tmp_path_factory.mktemp("installed"))
+
+
+def environment_with(wheel: Path, folder: Path) -> Path:
+    """Make an environment that has the wheel, and the libraries of this one, but not the checkout.
 
     A .pth file adds this environment's libraries; the .pth file among these, which leads to the checkout, is not read.
     """
-    folder = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
     packages = next(folder.glob("lib/python*/site-packages"))
     (packages / "libraries.pth").write_text(sysconfig.get_path("purelib") + "\n")
@@ -78,6 +82,15 @@ def test_wheel_carries_what_the_program_needs_and_nothing_else(wheel: Path) -> N
     assert sum(entry.file_size for entry in zipfile.ZipFile(wheel).infolist()) < 20_000_000
 
 
+def test_wheel_does_not_carry_what_installs_packages_on_its_host(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    names = {name for name in archive.namelist() if name.startswith("local_stack/")}
+    assert "local_stack/kafka.py" in names
+    assert names.isdisjoint(f"local_stack/{name}.py" for name in ("__main__", "chromium", "host", "mariadb"))
+    for name in names:
+        assert b"DEBIAN_FRONTEND" not in archive.read(name)
+
+
 def test_installed_program_is_not_the_checkout(installed: Path) -> None:
     where = [str(installed / "bin" / "python"), "-c", "import liuyan.cli; print(liuyan.cli.__file__)"]
     told = subprocess.run(where, capture_output=True, text=True, cwd=installed, check=True, timeout=30).stdout
@@ -96,3 +109,25 @@ def test_installed_program_labels(installed: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(output)))
     assert [row["label"] for row in rows] == ["positive", "negative"]
     assert float(rows[0]["probability"]) > 0.5 > float(rows[1]["probability"])
+
+
+def test_another_wheel_that_overwrites_ours_is_named(wheel: Path, tmp_path: Path) -> None:
+    folder = environment_with(wheel, tmp_path / "environment")
+    project = tmp_path / "other"
+    (project / "model").mkdir(parents=True)
+    (project / "model" / "__init__.py").write_text("")
+    (project / "model" / "commands.py").write_text("")
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "modelkit"\nversion = "1"\n'
+        '[tool.hatch.build.targets.wheel]\npackages = ["model"]\n'
+    )
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(project)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    (other,) = tmp_path.glob("modelkit-*.whl")
+    uv = Path(sys.executable).with_name("uv")
+    install = f"{uv} pip install --quiet --offline --no-deps --python {folder / 'bin' / 'python'} {other}"
+    subprocess.run(install.split(), check=True, timeout=60)
+    done = subprocess.run([folder / "bin" / "liuyan", "--help"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("liuyan: modelkit has installed files into Liuyan's package `model`")

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from local_stack import apt, chromium
+from local_stack import chromium, host
 from local_stack.errors import LocalStackError
 
 
@@ -19,7 +19,7 @@ def test_the_browser_that_is_found_is_one() -> None:
 
 def test_only_what_is_missing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[str] = []
-    monkeypatch.setattr(apt, "install", lambda *packages: installed.extend(packages))
+    monkeypatch.setattr(host, "install", lambda *packages: installed.extend(packages))
     monkeypatch.setattr(chromium, "_has_font", lambda pattern: pattern == ":lang=zh")
     chromium.get_chromium()
     assert installed == ["fonts-noto-color-emoji"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from local_stack import apt
+from local_stack import host
 from local_stack.downloads import kept, run
 from local_stack.errors import LocalStackError
 
@@ -69,4 +69,4 @@ def test_a_program_that_fails_or_is_missing_is_quoted() -> None:
 def test_who_may_not_install_packages_is_told_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(LocalStackError, match="`apt-get install default-jre-headless maven`"):
-        apt.install("default-jre-headless", "maven")
+        host.install("default-jre-headless", "maven")

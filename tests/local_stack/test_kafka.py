@@ -60,10 +60,18 @@ def test_a_broker_that_does_not_start_says_why() -> None:
     assert not broker.folder.exists()
 
 
-def test_java_that_is_missing_and_cannot_be_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka_module, "_java_version", lambda: 11)
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(LocalStackError, match="default-jre-headless"):
+def test_java_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_module, "java_version", lambda: 11)
+    with pytest.raises(
+        LocalStackError, match=r"`java` is version 11: .*`apt-get install openjdk-17-jre-headless maven`"
+    ):
+        kafka_module.require_java()
+
+
+def test_maven_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None if name == "mvn" else f"/usr/bin/{name}")
+    monkeypatch.setattr(kafka_module, "java_version", lambda: 17)
+    with pytest.raises(LocalStackError, match=r"`mvn` is missing: .*`apt-get install openjdk-17-jre-headless maven`"):
         kafka_module.require_java()
 
 
