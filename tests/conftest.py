@@ -32,12 +32,42 @@ if MAIN not in KINDS:
 NewDatabase = Callable[[str], str]
 
 
+SERVERS = {"kafka", "browser", "site", "_database_server"}
+KINDS_WITHOUT_SERVER = {"sqlite", "embedded"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--fast`` leaves out what needs a server, trains a model or takes long: `make check`."""
+    parser.addoption("--fast", action="store_true", help="run only tests that start no server and train nothing")
+
+
+def _is_fast(item: pytest.Item) -> bool:
+    if any(item.get_closest_marker(name) for name in ("server", "trains", "minutes", "long")):
+        return False
+    servers = SERVERS & set(getattr(item, "fixturenames", ()))
+    if servers <= {"_database_server"} and hasattr(item, "callspec"):
+        # The same test on several kinds of database, one of which is a file.
+        return not servers or not KINDS_WITHOUT_SERVER.isdisjoint(map(str, item.callspec.params.values()))
+    return not servers
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A fixture that trains marks its tests."""
+    if "tiny_artifact" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.trains)
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Files of most tests first, and those that are marked ``minutes`` before them.
 
     Processes take files in this order (``--no-loadscope-reorder``): a test of minutes that comes last would run alone.
     """
+    if config.getoption("--fast"):
+        slow = [item for item in items if not _is_fast(item)]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if _is_fast(item)]
     tests = Counter(item.path for item in items)
     minutes = {item.path for item in items if item.get_closest_marker("minutes")}
     items.sort(key=lambda item: (item.path not in minutes, -tests[item.path]))
