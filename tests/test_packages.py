@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = sorted(
     {
         path.parent
-        for part in (*SHIPPED, "producer_examples", "benchmarks", "tests")
+        for part in (*SHIPPED, "producer_examples", "research", "benchmarks", "tests")
         for path in (ROOT / part).rglob("*.py")
     }
 )

@@ -15,7 +15,6 @@ from liuyan.packages import PACKAGES
 ROOT = Path(__file__).parent.parent
 CARRIED = [
     "migrations/env.py",
-    "model/heldout_digests.txt",
     "local_stack/pom.xml",
     "local_stack/guard.py",
     "api/admin/templates/home.html",

@@ -15,7 +15,7 @@ from api.identity.roles import Role
 from api.rest.review_export import AT_ONCE, COLUMNS
 from liuyan.text_files.columns import Wanted
 from model.files import open_comments
-from model.reviews import read_reviews
+from model.training.reviews import read_reviews
 from store.audit import Actor
 from store.comments import ShownLabel
 from store.reviews import Opinion, add_reviews

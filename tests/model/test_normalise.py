@@ -7,9 +7,9 @@ from typing import Literal
 import pytest
 
 import model.normalise
-from model.data import simplified_characters
 from model.normalise import MENTION, URL, character_table, normalise
 from model.segment import segment
+from model.training.data import simplified_characters
 
 TABLE = character_table(simplified_characters())
 

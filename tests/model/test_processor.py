@@ -5,7 +5,7 @@ import torch
 
 from liuyan.errors import UsageError
 from model.processor import CPU, find_device
-from model.teachers.encoder_teacher import OPTIONS, options_on
+from research.teacher.encoder_teacher import OPTIONS, options_on
 
 
 def test_the_processor_is_always_there() -> None:

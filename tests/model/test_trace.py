@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import model.trace
-from model.data import simplified_characters
 from model.normalise import MENTION, URL, character_table, normalise
 from model.trace import LONGEST_COMPARED, trace
+from model.training.data import simplified_characters
 
 TABLE = character_table(simplified_characters())
 ODD = "好吃！！！！aＡ１ﬁ㍿①…‥é́İß각각👍🏽❤️@张三 :http://a.cn/ 网页链接{%%}壞\u200b\x00\n \ue000ｶﾞ"

@@ -1,0 +1,109 @@
+"""Comments as the network takes them: word numbers, targets and weights, in parts and in batches."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from sys import intern
+
+import numpy
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from liuyan.errors import UsageError
+from model.evaluate import Truth
+from model.ngrams import spell_out
+from model.normalise import character_table, normalise
+from model.progress import Report
+from model.segment import segment
+from model.training.data import Comment, Part
+from model.training.options import Options
+from model.vocabulary import Vocabulary, choose_words
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """Comments of one part: digest, word numbers, characters (for n-grams), target and weight of each, what its label
+    says, where it is from."""
+
+    keys: Sequence[str]
+    texts: list[tuple[int, ...]]
+    characters: list[str]
+    targets: Tensor
+    weights: Tensor
+    positive: Truth
+    sources: list[str]
+
+
+def prepare(
+    comments: Mapping[str, Comment],
+    options: Options,
+    simplified: Mapping[str, str],
+    part: Callable[[str], Part],
+    words: Sequence[str] | None,
+    progress: Report,
+) -> tuple[dict[Part, Examples], Sequence[str]]:
+    """Segment all comments (by digest), choose ``words`` by the train part alone if there are none, look all up.
+
+    ``part`` says of a digest where it belongs. Raises UsageError when there are too few comments.
+    """
+    table = character_table(simplified)
+    keys: dict[Part, list[str]] = {"train": [], "validation": [], "test": []}
+    for key in sorted(comments):
+        keys[part(key)].append(key)
+    if options.sample:
+        # A digest is as good as a die: the first ones are a sample of all sets.
+        keys["train"] = keys["train"][: options.sample]
+    if not all(keys.values()):
+        raise UsageError(f"{len(comments)} comments are too few to train, validate and test on: name more data.")
+    segmented: dict[str, list[str]] = {}
+    total = sum(map(len, keys.values()))
+    for key in (key for part_keys in keys.values() for key in part_keys):
+        # Each word once in memory: millions of augmented texts would not fit otherwise.
+        segmented[key] = [intern(word) for word in segment(normalise(comments[key].text, table))]
+        if len(segmented) % 2_000 == 0:
+            progress("segmenting", len(segmented), total)
+    known = words or choose_words((segmented[key] for key in keys["train"]), options.words)
+    longest = {"train": options.longest_trained, "validation": options.maximum_tokens, "test": options.maximum_tokens}
+    parts = {
+        name: _examples(keys[name], comments, segmented, Vocabulary(known, longest[name]), options) for name in keys
+    }
+    return parts, known
+
+
+def _examples(
+    keys: Sequence[str],
+    comments: Mapping[str, Comment],
+    segmented: Mapping[str, list[str]],
+    vocabulary: Vocabulary,
+    options: Options,
+) -> Examples:
+    chosen = [comments[key] for key in keys]
+    return Examples(
+        keys=keys,
+        texts=[vocabulary.look_up(segmented[key]) for key in keys],
+        characters=[spell_out(segmented[key], options.maximum_tokens) for key in keys],
+        targets=torch.tensor([one.target for one in chosen]),
+        weights=torch.tensor([one.weight * (options.rated_weight if one.rated else 1.0) for one in chosen]),
+        positive=numpy.array([one.positive for one in chosen]),
+        sources=[one.source for one in chosen],
+    )
+
+
+def batches(examples: Examples, size: int, seed: int) -> Iterator[list[int]]:
+    """Batches of rows in the random order that ``seed`` gives, each of texts of one length."""
+    generator = torch.Generator().manual_seed(seed)
+    by_length: dict[int, list[int]] = {}
+    for row in torch.randperm(len(examples.texts), generator=generator).tolist():
+        by_length.setdefault(len(examples.texts[row]), []).append(row)
+    cut = [rows[start : start + size] for rows in by_length.values() for start in range(0, len(rows), size)]
+    for place in torch.randperm(len(cut), generator=generator).tolist():
+        yield cut[place]
+
+
+def weighted_loss(logits: Tensor, examples: Examples, rows: Iterable[int], smoothing: float = 0.0) -> Tensor:
+    """Cross-entropy of ``logits`` (rows) for the comments in ``rows``, their mean by weight."""
+    places = torch.tensor(list(rows))
+    weights = examples.weights[places].to(logits.device)
+    targets = examples.targets[places].to(logits.device) * (1 - 2 * smoothing) + smoothing
+    losses = binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return (losses * weights).sum() / weights.sum()

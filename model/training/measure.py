@@ -1,0 +1,92 @@
+"""What a network in training is worth: on validation while it learns, calibrated and on both held parts at its end."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+import numpy
+import torch
+from torch import Tensor
+
+from model.artifact import Configuration
+from model.evaluate import Floats, score, score_band, uncertain_band
+from model.folded import FoldedNetwork
+from model.network import Network
+from model.ngrams import Ngrams, NgramTable
+from model.rounded import pack, unpack
+from model.training.data import Part
+from model.training.examples import Examples, weighted_loss
+from model.training.options import Options
+
+
+def validate(network: Network, validation: Examples) -> tuple[float, float]:
+    """Weighted cross-entropy and weighted accuracy."""
+    logits = FoldedNetwork(network.plain_weights()).logits(validation.texts)
+    right = (logits >= 0).numpy() == validation.positive
+    accuracy = float(numpy.average(right, weights=validation.weights.numpy()))
+    return float(weighted_loss(logits, validation, range(len(logits)))), accuracy
+
+
+def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: Options) -> tuple[Configuration, Ngrams]:
+    """Platt scaling of the logits on validation, those of network and n-grams each by their own scale, then the
+    uncertain band on the probabilities that this gives. The n-grams come back in units of the network's logit.
+
+    The probability is of the label, so that soft targets (4 stars as 0.9) count as what they are labelled here."""
+    logits = FoldedNetwork(network.plain_weights()).logits(validation.texts).clone()
+    margins = torch.from_numpy(NgramTable(ngrams).logits(validation.characters))
+    labelled = replace(validation, targets=torch.from_numpy(validation.positive.astype(numpy.float32)))
+    line = torch.tensor([1.0, 1.0, 0.0], requires_grad=True)
+    optimiser = torch.optim.LBFGS([line], max_iter=100)
+
+    def both() -> Tensor:
+        return line[0] * logits + line[1] * margins + line[2]
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = weighted_loss(both(), labelled, range(len(logits)))
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    optimiser.step(closure)  # type: ignore[no-untyped-call]
+    scale, ngrams_scale, shift = line.tolist()
+    low, high = uncertain_band(_sigmoid(both().detach()), options.uncertain_share)
+    configuration = Configuration(
+        options.name, options.embedding, options.hidden, options.maximum_tokens, scale, shift, low, high
+    )
+    return configuration, ngrams.scaled(ngrams_scale / scale)
+
+
+def measure(
+    network: Network, ngrams: Ngrams, configuration: Configuration, parts: Mapping[Part, Examples]
+) -> dict[str, object]:
+    """Scores on validation and test: pooled, and of each source; of the numbers as they are stored, rounded."""
+    weights, stored = unpack(pack(network.plain_weights(), ngrams))
+    folded, table = FoldedNetwork(weights), NgramTable(stored)
+    metrics: dict[str, object] = {}
+    held: tuple[Part, ...] = ("validation", "test")
+    for part in held:
+        examples = parts[part]
+        logits = folded.logits(examples.texts) + torch.from_numpy(table.logits(examples.characters))
+        guess = _sigmoid(configuration.scale * logits + configuration.shift)
+        sources = numpy.array(examples.sources)
+        band = score_band(guess, examples.positive, configuration.uncertain_low, configuration.uncertain_high)
+        metrics[part] = {
+            "pooled": asdict(score(guess, examples.positive)),
+            "band": asdict(band),
+            "sources": {
+                source: asdict(score(guess[sources == source], examples.positive[sources == source]))
+                for source in sorted(set(examples.sources))
+            },
+        }
+    return metrics
+
+
+def count(parts: Mapping[Part, Examples]) -> dict[str, dict[str, int]]:
+    """Rows of each source in each part."""
+    return {
+        part: {source: examples.sources.count(source) for source in sorted(set(examples.sources))}
+        for part, examples in parts.items()
+    }
+
+
+def _sigmoid(logits: Tensor) -> Floats:
+    return logits.double().sigmoid().numpy()

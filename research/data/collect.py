@@ -1,0 +1,282 @@
+"""Data sets made out of clones of public repositories: the same files each time, byte by byte.
+
+What a repository holds is read as its author wrote it: lines, CSV, JSON lines, a spreadsheet. Out of it come the files
+that `liuyan model data` knows by their SHA-256: CSV with the columns split,label,text, or one comment a line where
+nobody gave a label.
+"""
+
+import csv
+import html
+import io
+import json
+import re
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from zipfile import BadZipFile
+
+from liuyan.errors import UsageError
+from liuyan.text_files.csv_rows import LONGEST_CELL
+from model.progress import Report
+from model.training.data import digest, fold
+
+HAN = re.compile("[\u4e00-\u9fff]")
+TAG = re.compile("<[^>]*>")
+Rows = Iterator[tuple[str, str]]
+
+STARS: Mapping[str, int] = {"1": 1, "2": 2, "4": 4, "5": 5}
+TENS: Mapping[str, int] = {"0": 1, "10": 1, "20": 2, "40": 4, "50": 5}
+HALVES: Mapping[str, int] = {"0": 1, "0.5": 1, "1": 1, "1.5": 2, "2": 2, "4": 4, "4.5": 5, "5": 5}
+DOUBAN: Mapping[str, int] = {"很差": 1, "较差": 2, "推荐": 4, "力荐": 5}
+EMOTIONS: Mapping[str, bool] = {
+    "happiness": True,
+    "like": True,
+    "sadness": False,
+    "anger": False,
+    "disgust": False,
+    "fear": False,
+}
+NUMBERS: Mapping[str, bool] = {"1": True, "0": False}
+
+
+class Reader(Protocol):
+    """Reads the content of a file."""
+
+    def read(self, content: bytes) -> Rows:
+        """Each comment's mark (what its author said of it, in their own way; may be empty) and its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A comment a line, as ``pattern`` finds it: group ``text``, and group ``mark`` where there is one."""
+
+    pattern: str = "(?P<text>.*)"
+
+    def read(self, content: bytes) -> Rows:
+        """See ``Reader``."""
+        for line in decode(content).split("\n"):
+            if found := re.fullmatch(self.pattern, line.removesuffix("\r")):
+                groups = found.groupdict()
+                yield groups.get("mark") or "", groups["text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """CSV: the columns with the text and with the mark, by place; a header bears no mark that anything knows."""
+
+    text: int
+    mark: int | None = None
+
+    def read(self, content: bytes) -> Rows:
+        """See ``Reader``."""
+        csv.field_size_limit(LONGEST_CELL)
+        for row in csv.reader(io.StringIO(decode(content), newline="")):
+            if len(row) > max(self.text, self.mark or 0):
+                yield ("" if self.mark is None else row[self.mark].strip()), row[self.text]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines:
+    """A JSON object a line: the names of the text and of the mark."""
+
+    text: str
+    mark: str
+
+    def read(self, content: bytes) -> Rows:
+        """See ``Reader``."""
+        for line in decode(content).split("\n"):
+            if line.strip():
+                yield _named(json.loads(line), self.mark, self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonArray:
+    """An array of JSON objects, or of objects with such an array in the field ``within``: the names of the text and of
+    the mark."""
+
+    text: str
+    mark: str
+    within: str = ""
+
+    def read(self, content: bytes) -> Rows:
+        """See ``Reader``."""
+        for row in json.loads(decode(content)):
+            for one in (_object(row).get(self.within) or ()) if self.within else (row,):
+                yield _named(one, self.mark, self.text)
+
+
+def _named(row: object, mark: str, text: str) -> tuple[str, str]:
+    fields = _object(row)
+    return str(fields.get(mark, "")), str(fields.get(text) or "")
+
+
+def _object(row: object) -> dict[str, Any]:
+    if not isinstance(row, dict):
+        raise ValueError(f"{str(row)[:40]} is no JSON object")
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The first sheet of an .xlsx: places of the text and of the mark."""
+
+    text: int
+    mark: int
+
+    def read(self, content: bytes) -> Rows:
+        """See ``Reader``. Raises UsageError without the package openpyxl."""
+        try:
+            import openpyxl
+        except ImportError as error:
+            raise UsageError("A spreadsheet needs the package openpyxl: `pip install liuyan[training]`.") from error
+        sheet: Any = openpyxl.load_workbook(io.BytesIO(content), read_only=True).active
+        for row in sheet.iter_rows(values_only=True):
+            yield str(row[self.mark] or ""), str(row[self.text] or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Aspects:
+    """XML-like sentences whose aspects are judged: 1 good, 2 neither, 3 bad. Marked by the judgements that are not 2;
+    where both stand, nothing follows for the whole."""
+
+    def read(self, content: bytes) -> Rows:
+        """See ``Reader``."""
+        for block in re.findall("<sentence>(.*?)</sentence>", decode(content), re.DOTALL):
+            text = re.search("<text>(.*?)</text>", block, re.DOTALL)
+            if text:
+                yield "".join(sorted(set(re.findall(r'polarity="([13])"', block)))), text[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """Files of a public repository on GitHub, as they stood at a commit; a path with * stands for all that fit it.
+
+    ``stars`` or ``labels`` say what a mark means; rows with another mark are left out. Without either all rows have
+    the label ``positive``, or none if that is None. ``blanks`` says that blanks stand between words, not only between
+    sentences, and are to go. What the regular expression ``cut`` finds in a text goes; texts in which ``unwanted``
+    finds something are left out.
+    """
+
+    repository: str
+    commit: str
+    paths: tuple[str, ...]
+    reader: Reader
+    stars: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, bool] = field(default_factory=dict)
+    positive: bool | None = None
+    blanks: bool = False
+    cut: str = ""
+    unwanted: str = ""
+
+    def command(self, folder: Path) -> str:
+        """What makes the clone, in a shell."""
+        place = shlex.quote(str(folder / self.repository))
+        url = f"https://github.com/{self.repository}"
+        return f"git clone {url} {place} && git -C {place} checkout {self.commit}"
+
+    def files(self, folder: Path) -> list[Path]:
+        """The files in ``folder``/OWNER/NAME. Raises UsageError where none fits a path with *."""
+        place = folder / self.repository
+        files: list[Path] = []
+        for path in self.paths:
+            found = sorted(place.glob(path)) if "*" in path else [place / path]
+            if not found:
+                raise UsageError(f"Nothing in {place} is named {path}: {self._wanted()}")
+            files += found
+        return files
+
+    def read(self, path: Path) -> bytes:
+        """The content of a file. Raises UsageError when it cannot be read."""
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise UsageError(f"{path} cannot be read: {error.strerror}. {self._wanted()}") from error
+
+    def _wanted(self) -> str:
+        return f"It is in https://github.com/{self.repository} at commit {self.commit}: check that out."
+
+    def tidy(self, raw: str) -> str:
+        """A text as it is kept, empty if it is not wanted."""
+        if self.unwanted and re.search(self.unwanted, raw):
+            return ""
+        text = re.sub(self.cut, " ", raw, flags=re.DOTALL) if self.cut else raw
+        return tidy(text.replace(" ", "") if self.blanks else text)
+
+    def judge(self, mark: str) -> tuple[bool | None, int]:
+        """What ``mark`` says and the stars, 0 where there are none. Raises KeyError for a mark without a meaning."""
+        if self.stars:
+            return self.stars[mark] > 3, self.stars[mark]
+        return (self.labels[mark] if self.labels else self.positive), 0
+
+
+def missing(clones: Iterable[Clone], folder: Path) -> list[Clone]:
+    """One clone of each repository that has no folder in ``folder``."""
+    wanted = {one.repository: one for one in clones if not (folder / one.repository).is_dir()}
+    return list(wanted.values())
+
+
+def collect(path: str, clones: Iterable[Clone], folder: Path, output: Path, report: Report) -> int:
+    """Write ``output``/``path`` out of the ``clones`` in ``folder``/OWNER/NAME; gives the number of its comments.
+
+    Each comment stands there once (by its digest), none with both labels. Raises UsageError when a file is missing.
+    """
+    kept: dict[str, tuple[str, bool | None, str]] = {}
+    conflicting: set[str] = set()
+    files = [(clone, file) for clone in clones for file in clone.files(folder)]
+    for done, (clone, file) in enumerate(files):
+        report(f"collecting {path}", done, len(files))
+        for positive, stars, text in _read(clone, file):
+            split = f"{Path(path).stem}_{stars}" if stars else Path(path).stem
+            key = digest(text)
+            if kept.setdefault(key, (split, positive, text))[1] != positive:
+                conflicting.add(key)
+    rows = [row for key, row in kept.items() if key not in conflicting]
+    _write(output / path, rows)
+    report(f"collecting {path}", len(files), len(files))
+    return len(rows)
+
+
+def _read(clone: Clone, path: Path) -> Iterator[tuple[bool | None, int, str]]:
+    content = clone.read(path)
+    try:
+        yield from _judged(clone, content)
+    except (ValueError, csv.Error, BadZipFile) as error:
+        raise UsageError(f"{path} is not the file of commit {clone.commit}, check that out: {error}.") from error
+
+
+def _judged(clone: Clone, content: bytes) -> Iterator[tuple[bool | None, int, str]]:
+    for mark, raw in clone.reader.read(content):
+        try:
+            positive, stars = clone.judge(mark)
+        except KeyError:
+            continue
+        text = clone.tidy(raw)
+        if HAN.search(text) and len(fold(text)) > 1:
+            yield positive, stars, text
+
+
+def tidy(text: str) -> str:
+    """``text`` on one line, without the marks and names of HTML."""
+    plain = TAG.sub(" ", html.unescape(html.unescape(text)))
+    return " ".join(plain.replace("\u200b", "").replace("\ufeff", "").replace("\x00", "").split())
+
+
+def decode(content: bytes) -> str:
+    """``content`` as UTF-8, or else as GB 18030, in which older Chinese files are written."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("gb18030", "replace")
+
+
+def _write(path: Path, rows: list[tuple[str, bool | None, str]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        if path.suffix == ".txt":
+            stream.writelines(f"{text}\n" for _, _, text in rows)
+            return
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(("split", "label", "text"))
+        writer.writerows((split, int(bool(positive)), text) for split, positive, text in rows)

