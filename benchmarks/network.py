@@ -19,7 +19,8 @@ from benchmarks.comments import spread_comments
 from benchmarks.onnx_network import onnx_session
 from model.artifact import SHIPPED, Artifact, read_artifact
 from model.folded import ROWS, FoldedNetwork
-from model.labeller import load_labeller, use_one_core
+from model.gru import GruClassifier
+from model.labeller import use_one_core
 from model.network import Network, Shape, pad
 
 WANTED = {"nn.GRU": 2.0, "ONNX Runtime": 1.5}
@@ -34,12 +35,12 @@ Candidate = Callable[[Texts], object]
 def run() -> bool:
     """Measure, print, and say whether the wanted ratio was reached."""
     use_one_core()
-    labeller = load_labeller(answer_cache_size=0)
+    classifier = GruClassifier(read_artifact(SHIPPED))
     chosen = spread_comments(COMMENTS)
-    texts = [one.words for one in labeller.prepare(chosen)]
+    texts = [classifier.prepare(text).numbers for text in chosen]
     seconds: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
-        _time("segmentation", lambda _: labeller.prepare(chosen), texts, seconds)
+        _time("segmentation", lambda _: [classifier.prepare(text) for text in chosen], texts, seconds)
         for name, candidate in _candidates(read_artifact(SHIPPED)).items():
             _time(name, candidate, texts, seconds)
     return _report({name: len(texts) / statistics.median(taken) for name, taken in seconds.items()}, texts)
@@ -47,8 +48,7 @@ def run() -> bool:
 
 def _candidates(artifact: Artifact) -> dict[str, Candidate]:
     """Every way of computing, warm: oneDNN has prepared its kernels, buffers are there."""
-    configuration = artifact.configuration
-    network = Network(Shape(len(artifact.words), configuration.embedding, configuration.hidden)).eval()
+    network = Network(Shape(len(artifact.words), **artifact.configuration.sizes)).eval()
     network.load_state_dict(dict(artifact.weights))
     served = FoldedNetwork(artifact.weights)
     served.logits([(0,) * (1 + place % 64) for place in range(ROWS)])

@@ -3,7 +3,7 @@
 ``weights.safetensors`` (as ``rounded`` has it), ``vocabulary.txt`` (a word a line), ``simplified.txt`` (traditional
 character, tab, simplified one), ``configuration.json``, ``metrics.json`` and ``SHA256SUMS`` over all of these. The
 SHA-256 of that last file names the model. The model card ``README.md`` beside them may be corrected without making
-another model.
+another model. What weights and words mean is up to the model's kind (``model.kinds``).
 """
 
 import hashlib
@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ArtifactError
+from model.kinds import find_kind
 from model.ngrams import NONE, Ngrams
 
 SHIPPED = Path(__file__).parent / "artifact"
-# What is written, and all that is read: models of format 1 have the vectors of their words in float16.
-FORMAT = 2
-FORMATS = (1, FORMAT)
+# What is written, and all that is read. Models of format 1 have the vectors of their words in float16. Those of formats
+# 1 and 2 name no kind, since all of them are GRUs, and their sizes are not in an object of their own.
+FORMAT = 3
+FORMATS = (1, 2, FORMAT)
+GRU_SIZES = ("embedding", "hidden")
 FILES = ("configuration.json", "metrics.json", "simplified.txt", "vocabulary.txt", "weights.safetensors")
 SUMS = "SHA256SUMS"
 
@@ -29,22 +32,18 @@ class Configuration:
     """What the weights alone do not say.
 
     The probability is ``sigmoid(scale * logit + shift)``; it is uncertain within ``uncertain_low .. uncertain_high``.
+    ``sizes`` are those of the kind; a GRU's are ``embedding``, the width of a word's vector, and ``hidden``, that of
+    the GRU in each direction.
     """
 
     name: str
-    embedding: int
-    hidden: int
+    sizes: Mapping[str, int]
     maximum_tokens: int
     scale: float
     shift: float
     uncertain_low: float
     uncertain_high: float
-    format: int = FORMAT
-
-    @property
-    def widths(self) -> tuple[int, int]:
-        """Of a word's vector, and of the GRU in each direction."""
-        return self.embedding, self.hidden
+    kind: str = "gru"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +76,7 @@ def write_artifact(
 
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
-        "configuration.json": _json(asdict(configuration)),
+        "configuration.json": _json(asdict(configuration) | {"format": FORMAT}),
         "metrics.json": _json(metrics),
         "simplified.txt": "".join(f"{old}\t{new}\n" for old, new in sorted(simplified.items())).encode(),
         "vocabulary.txt": "".join(f"{word}\n" for word in words).encode(),
@@ -125,30 +124,27 @@ def read_artifact(folder: Path) -> Artifact:
         simplified = dict(line.split("\t") for line in contents["simplified.txt"].decode().splitlines())
         words = contents["vocabulary.txt"].decode().removesuffix("\n").split("\n")
         weights, ngrams = unpack(load(contents["weights.safetensors"]))
-        _check_shapes(configuration, words, weights)
+        artifact = Artifact(configuration, words, simplified, metrics, weights, ngrams, _digest(sums))
+        find_kind(configuration.kind).check(artifact)
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ArtifactError(f"The model in {folder} cannot be used ({error}): train it anew or get another.") from error
-    return Artifact(configuration, words, simplified, metrics, weights, ngrams, _digest(sums))
+    return artifact
 
 
 def _read_configuration(content: bytes) -> Configuration:
     fields = json.loads(content)
     if not isinstance(fields, dict) or fields.get("format") not in FORMATS:
         raise ValueError(f"configuration.json is of no format that this Liuyan reads ({', '.join(map(str, FORMATS))})")
+    if fields.pop("format") < 3:
+        fields["sizes"] = {name: fields.pop(name) for name in GRU_SIZES}
     configuration = Configuration(**fields)
-    for field in ("embedding", "hidden", "maximum_tokens", "scale", "shift", "uncertain_low", "uncertain_high"):
-        if isinstance(getattr(configuration, field), bool | str | None):
+    if not isinstance(configuration.sizes, dict):
+        raise ValueError("configuration.json has no object as sizes")
+    numbers = ("maximum_tokens", "scale", "shift", "uncertain_low", "uncertain_high")
+    for field, value in [*configuration.sizes.items(), *((name, getattr(configuration, name)) for name in numbers)]:
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"configuration.json has no number as {field}")
     return configuration
-
-
-def _check_shapes(configuration: Configuration, words: Sequence[str], weights: Mapping[str, Any]) -> None:
-    from model.network import Network, Shape
-
-    shape = Shape(len(words), configuration.embedding, configuration.hidden)
-    wanted = {name: tuple(tensor.shape) for name, tensor in Network(shape).state_dict().items()}
-    if wanted != {name: tuple(tensor.shape) for name, tensor in weights.items()}:
-        raise ValueError("weights.safetensors does not fit the configuration and the vocabulary")
 
 
 def _read(folder: Path, name: str) -> bytes:

@@ -285,7 +285,7 @@ def build(
 
     settings = load_settings()
     beginning = read_artifact(start) if start else None
-    smallest = beginning.configuration.hidden if beginning else Options().hidden
+    smallest = beginning.configuration.sizes["hidden"] if beginning else Options().hidden
     student = Options(
         seed=2, epochs=epochs, batch=batch, rate=rate, dropout=dropout, hidden=hidden or smallest,
         negations=negations, sample=sample,

@@ -5,18 +5,15 @@ hears of a wrong setting or a missing server at once.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from pathlib import Path
 from typing import Literal
 
 from model.artifact import SHIPPED, Artifact, read_artifact
 from model.cache import AnswerCache, CacheStatistics
-from model.ngrams import NgramTable, spell_out
-from model.normalise import character_table, normalise
-from model.pieces import cut_pieces
-from model.segment import segment
-from model.vocabulary import Vocabulary
+from model.classifier import Input, Word
+from model.kinds import find_kind
 
 __all__ = [
     "CacheStatistics",
@@ -40,19 +37,8 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """A piece ``start .. end`` (in code points) of the original text; ``contribution`` is above 0 where it speaks for
-    positive: the calibrated logit falls by about so much when the piece is left out."""
-
-    text: str
-    start: int
-    end: int
-    contribution: float
-
-
-@dataclass(frozen=True, slots=True)
 class Explanation:
-    """A prediction, and the words of the text in order with what each contributed to it."""
+    """A prediction, and the words of the text in order with what each contributed to its calibrated logit."""
 
     prediction: Prediction
     words: tuple[Word, ...]
@@ -60,18 +46,16 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class PreparedText:
-    """A text on its way into the network: its word numbers and the characters whose n-grams are looked up, or the
-    ``answer`` when that is known already."""
+    """A text, and its ``input`` to the classifier or, when that is known already, its ``answer`` (a probability)."""
 
     text: str
-    words: tuple[int, ...]
-    characters: str
+    input: Input | None
     answer: float | None = None
 
     @property
     def tokens(self) -> int:
-        """Steps that the network takes for it; 0 when the answer is known."""
-        return len(self.words)
+        """Steps that the classifier computes for it; 0 when the answer is known."""
+        return self.input.tokens if self.input is not None else 0
 
 
 class Labeller:
@@ -81,18 +65,13 @@ class Labeller:
     """
 
     def __init__(self, artifact: Artifact, answer_cache_size: int) -> None:
-        from model.folded import FoldedNetwork
-
         configuration = artifact.configuration
         self.sha256 = artifact.sha256
         self.name = configuration.name
         self.uncertain_low = configuration.uncertain_low
         self.uncertain_high = configuration.uncertain_high
         self._scale, self._shift = configuration.scale, configuration.shift
-        self._table = character_table(artifact.simplified)
-        self._vocabulary = Vocabulary(artifact.words, configuration.maximum_tokens)
-        self._network = FoldedNetwork(artifact.weights)
-        self._ngrams = NgramTable(artifact.ngrams)
+        self._classifier = find_kind(configuration.kind).load(artifact)
         self._cache = AnswerCache(answer_cache_size)
 
     def prepare(self, texts: Sequence[str]) -> list[PreparedText]:
@@ -106,19 +85,18 @@ class Labeller:
     def _prepare(self, text: str) -> PreparedText:
         answer = self._cache.get(text)
         if answer is not None:
-            return PreparedText(text, (), "", answer)
-        words = self.words(text)
-        return PreparedText(text, self._vocabulary.look_up(words), spell_out(words, self._vocabulary.maximum_tokens))
+            return PreparedText(text, None, answer)
+        return PreparedText(text, self._classifier.prepare(text))
 
     def label(self, prepared: Sequence[PreparedText]) -> list[Prediction]:
-        """Run the network over what ``prepare`` gave, in the same order; equal texts are computed once."""
-        unknown = list(dict.fromkeys((one.words, one.characters) for one in prepared if one.answer is None))
-        computed = dict(zip(unknown, self._probabilities(unknown), strict=True))
+        """Run the classifier over what ``prepare`` gave, in the same order; equal inputs are computed once."""
+        unknown = list(dict.fromkeys(one.input for one in prepared if one.answer is None))
+        computed = dict(zip(unknown, map(self._calibrate, self._classifier.logits(unknown)), strict=True))
         predictions = []
         for one in prepared:
             probability = one.answer
             if probability is None:
-                probability = computed[one.words, one.characters]
+                probability = computed[one.input]
                 self._cache.put(one.text, probability)
             predictions.append(self._predict(probability))
         return predictions
@@ -128,34 +106,21 @@ class Labeller:
         return self.label(self.prepare(texts))
 
     def explain(self, text: str) -> Explanation:
-        """What each word contributed, in five forward passes at most. The words are pieces of ``text`` as it stands.
+        """What each word contributed. The words are pieces of ``text`` as it stands.
 
-        The probability is that of ``predict`` to six digits. Of a text that is too long the middle is left out.
+        The probability is that of ``predict`` to six digits.
         """
-        from model.explain import contributions
-
-        pieces = cut_pieces(text, self._table, self._vocabulary)
-        logit, fall = contributions(self._network, self._ngrams, pieces, self._vocabulary.maximum_tokens)
-        words = tuple(
-            Word(text[slice(*piece.span)], *piece.span, self._scale * value)
-            for piece, value in zip(pieces, fall, strict=True)
-            if piece.numbers
-        )
-        return Explanation(self._predict(self._calibrate(logit)), words)
+        logit, words = self._classifier.explain(text)
+        scaled = tuple(replace(word, contribution=self._scale * word.contribution) for word in words)
+        return Explanation(self._predict(self._calibrate(logit)), scaled)
 
     def words(self, text: str) -> list[str]:
         """The words that ``text`` is read as, in order. Unlike the rest it may be asked from any thread."""
-        return segment(normalise(text, self._table))
+        return self._classifier.words(text)
 
     def cache_statistics(self) -> CacheStatistics:
         """Hits and misses of the answer cache, and how many answers it keeps."""
         return self._cache.statistics()
-
-    def _probabilities(self, texts: Sequence[tuple[tuple[int, ...], str]]) -> list[float]:
-        """Of texts as word numbers and characters."""
-        network = self._network.logits([words for words, _ in texts]).tolist()
-        ngrams = self._ngrams.logits([characters for _, characters in texts]).tolist()
-        return [self._calibrate(sum(both)) for both in zip(network, ngrams, strict=True)]
 
     def _calibrate(self, logit: float) -> float:
         return 1 / (1 + exp(-self._scale * logit - self._shift))

@@ -21,10 +21,11 @@ SMALLEST = 2.0**-14
 
 
 def pack(weights: Mapping[str, Tensor], ngrams: Ngrams) -> dict[str, Tensor]:
-    """Tensors to store for ``weights`` by their names in ``Network``, and for ``ngrams``, which may be none."""
+    """Tensors to store for ``weights`` by their names in the model, and for ``ngrams``, which may be none."""
     others = ((name, tensor) for name, tensor in weights.items() if name != WORDS)
     stored = {name: tensor.detach().to(torch.float16).contiguous() for name, tensor in others}
-    stored[WORDS], stored[SCALE] = _round(weights[WORDS].detach())
+    if WORDS in weights:
+        stored[WORDS], stored[SCALE] = _round(weights[WORDS].detach())
     if len(ngrams):
         stored[NGRAM_KEYS] = torch.from_numpy(ngrams.keys)
         stored[NGRAM_WEIGHTS] = torch.from_numpy(ngrams.weights).to(torch.float16)

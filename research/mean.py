@@ -23,7 +23,7 @@ def mean(artifacts: Sequence[Artifact]) -> Artifact:
     if not others:
         return first
     for other in others:
-        if other.words != first.words or other.configuration.widths != first.configuration.widths:
+        if other.words != first.words or other.configuration.sizes != first.configuration.sizes:
             raise UsageError(
                 f"The artifacts {first.sha256[:12]} and {other.sha256[:12]} have no mean, since their words or widths "
                 "differ: name artifacts of which one began with another."

@@ -107,7 +107,7 @@ def _refuse(recipe: Recipe) -> None:
     """Raises UsageError for what would otherwise be found out after hours."""
     if recipe.augmented and not recipe.encoders:
         raise UsageError("Augmented texts need an encoder, which knows words alike: name one, or give --augmented 0.")
-    hidden, narrowest = recipe.student.hidden, recipe.start.configuration.hidden if recipe.start else 0
+    hidden, narrowest = recipe.student.hidden, recipe.start.configuration.sizes["hidden"] if recipe.start else 0
     if hidden < narrowest:
         raise UsageError(f"--hidden {hidden} is less than the {narrowest} of --start: give that or more.")
 

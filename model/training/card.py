@@ -23,6 +23,7 @@ def write_card(folder: Path) -> None:
 def card(artifact: Artifact) -> str:
     """The model card as Markdown."""
     configuration, metrics = artifact.configuration, artifact.metrics
+    sizes = configuration.sizes
     test, band = metrics["test"]["pooled"], metrics["test"]["band"]
     made_by = "build" if metrics["options"].get("teachers") else "train"
     trained = sum(metrics["rows"]["train"].values())
@@ -31,7 +32,7 @@ def card(artifact: Artifact) -> str:
 SHA-256 `{artifact.sha256}`
 
 Says whether a Chinese comment is positive or negative, with a calibrated probability. {len(artifact.words):,} words
-and characters, vectors of {configuration.embedding}, bidirectional GRU of {configuration.hidden} in each direction,
+and characters, vectors of {sizes["embedding"]}, bidirectional GRU of {sizes["hidden"]} in each direction,
 maximum and mean over the steps, one logit{_beside(artifact)}. {_parameters(artifact):,} weights, those of words in 8
 bits with a scale each, all others in float16.
 

@@ -50,7 +50,13 @@ def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: O
     scale, ngrams_scale, shift = line.tolist()
     low, high = uncertain_band(_sigmoid(both().detach()), options.uncertain_share)
     configuration = Configuration(
-        options.name, options.embedding, options.hidden, options.maximum_tokens, scale, shift, low, high
+        options.name,
+        {"embedding": options.embedding, "hidden": options.hidden},
+        options.maximum_tokens,
+        scale,
+        shift,
+        low,
+        high,
     )
     return configuration, ngrams.scaled(ngrams_scale / scale)
 

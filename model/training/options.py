@@ -49,5 +49,7 @@ class Options:
 
 def begun_with(options: Options, start: Artifact) -> Options:
     """``options`` of a training that begins with ``start``, with its words and in its widths."""
-    embedding, hidden = start.configuration.widths
-    return replace(options, start=start.sha256, words=len(start.words), embedding=embedding, hidden=hidden)
+    sizes = start.configuration.sizes
+    return replace(
+        options, start=start.sha256, words=len(start.words), embedding=sizes["embedding"], hidden=sizes["hidden"]
+    )

@@ -32,7 +32,7 @@ def copy(tiny_artifact: Path, tmp_path: Path) -> Path:
 
 def write(folder: Path, words: list[str]) -> str:
     torch.manual_seed(1)
-    configuration = Configuration("test", 4, 3, 50, 1.5, -0.25, 0.4, 0.6)
+    configuration = Configuration("test", {"embedding": 4, "hidden": 3}, 50, 1.5, -0.25, 0.4, 0.6)
     weights = Network(Shape(5, 4, 3)).state_dict()
     return write_artifact(folder, configuration, words, {"壞": "坏"}, {"note": "测"}, weights)
 
@@ -45,7 +45,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert list(artifact.words) == words
     assert artifact.simplified == {"壞": "坏"}
     assert artifact.metrics == {"note": "测"}
-    assert artifact.configuration == Configuration("test", 4, 3, 50, 1.5, -0.25, 0.4, 0.6)
+    assert artifact.configuration == Configuration("test", {"embedding": 4, "hidden": 3}, 50, 1.5, -0.25, 0.4, 0.6)
     assert {tensor.dtype for tensor in artifact.weights.values()} == {torch.float32}
 
 
@@ -92,18 +92,22 @@ def test_scales_that_do_not_fit(copy: Path, scale: torch.Tensor) -> None:
         load_labeller(copy)
 
 
-def test_a_model_of_before_is_read(copy: Path) -> None:
-    """Its words are in float16, and its configuration says format 1."""
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_model_of_before_is_read(copy: Path, version: int) -> None:
+    """Its words are in float16 in format 1, and formats 1 and 2 name no kind."""
     now = read_artifact(copy)
     content = load((copy / "weights.safetensors").read_bytes())
     kept = {name: tensor for name, tensor in content.items() if name != SCALE}
     before = kept | {WORDS: now.weights[WORDS].to(torch.float16)}
     (copy / "weights.safetensors").write_bytes(save(before))
     configuration = json.loads((copy / "configuration.json").read_text())
-    assert configuration["format"] == 2
-    (copy / "configuration.json").write_text(json.dumps(configuration | {"format": 1}))
+    assert (configuration["format"], configuration.pop("kind")) == (3, "gru")
+    flat = configuration | configuration.pop("sizes") | {"format": version}
+    (copy / "configuration.json").write_text(json.dumps(flat))
     sum_again(copy)
     again = read_artifact(copy)
+    assert again.configuration.kind == "gru"
+    assert again.configuration.sizes == now.configuration.sizes
     assert torch.equal(again.weights[WORDS], before[WORDS].float())
     assert load_labeller(copy).predict(["很好"])[0].label == "positive"
 

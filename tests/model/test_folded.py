@@ -19,7 +19,7 @@ def test_shipped_model_folded_equals_gru(real_comments: Callable[[int], list[str
     vocabulary = Vocabulary(artifact.words, configuration.maximum_tokens)
     table = character_table(artifact.simplified)
     texts = [vocabulary.look_up(segment(normalise(text, table))) for text in ["", "好", *real_comments(2_200)]]
-    network = Network(Shape(len(artifact.words), configuration.embedding, configuration.hidden)).eval()
+    network = Network(Shape(len(artifact.words), **artifact.configuration.sizes)).eval()
     network.load_state_dict(dict(artifact.weights))
     with torch.inference_mode():
         trained = torch.cat([network(*pad(texts[start : start + 64])) for start in range(0, len(texts), 64)])

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
 from model.artifact import SHIPPED, read_artifact
+from model.classifier import Classifier
 from model.folded import FoldedNetwork
+from model.gru import GruInput
 from model.labeller import Labeller, load_labeller
 from model.ngrams import NgramTable
 
@@ -76,22 +77,23 @@ def test_company_does_not_matter(shipped: Labeller, real_comments: Callable[[int
     assert [one.probability for one in alone] == pytest.approx([one.probability for one in together[:50]], abs=1e-5)
 
 
-class CountingNetwork:
-    """Passes texts on to the network and counts them."""
+class Counting:
+    """Passes inputs on to the classifier and counts them."""
 
-    def __init__(self, network: FoldedNetwork) -> None:
-        self.network = network
+    def __init__(self, classifier: Classifier[GruInput]) -> None:
+        self.classifier = classifier
         self.texts = 0
+        self.prepare = classifier.prepare
 
-    def logits(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
-        self.texts += len(texts)
-        return self.network.logits(texts)
+    def logits(self, inputs: Sequence[GruInput]) -> list[float]:
+        self.texts += len(inputs)
+        return self.classifier.logits(inputs)
 
 
-def counting(labeller: Labeller, monkeypatch: pytest.MonkeyPatch) -> CountingNetwork:
-    network = CountingNetwork(labeller._network)
-    monkeypatch.setattr(labeller, "_network", network)
-    return network
+def counting(labeller: Labeller, monkeypatch: pytest.MonkeyPatch) -> Counting:
+    classifier = Counting(labeller._classifier)
+    monkeypatch.setattr(labeller, "_classifier", classifier)
+    return classifier
 
 
 def test_equal_texts_in_a_batch_are_computed_once(tiny_artifact: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +120,9 @@ def test_network_and_n_grams_together(shipped: Labeller, real_comments: Callable
     artifact = read_artifact(SHIPPED)
     configuration = artifact.configuration
     prepared = shipped.prepare(real_comments(50))
-    network = FoldedNetwork(artifact.weights).logits([one.words for one in prepared])
-    ngrams = torch.from_numpy(NgramTable(artifact.ngrams).logits([one.characters for one in prepared]))
+    inputs = [one.input for one in prepared if isinstance(one.input, GruInput)]
+    network = FoldedNetwork(artifact.weights).logits([one.numbers for one in inputs])
+    ngrams = torch.from_numpy(NgramTable(artifact.ngrams).logits([one.characters for one in inputs]))
     assert ngrams.abs().mean() > 0.1
     expected = torch.sigmoid(configuration.scale * (network + ngrams) + configuration.shift)
     assert [one.probability for one in shipped.label(prepared)] == pytest.approx(expected.tolist(), abs=1e-5)

@@ -168,11 +168,11 @@ def test_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_artifa
         return read_artifact(tmp_path / name), result.stdout.splitlines()
 
     begun, lines = built("model", "--start", tiny_artifact)
-    assert begun.configuration.widths == read_artifact(tiny_artifact).configuration.widths
+    assert begun.configuration.sizes == read_artifact(tiny_artifact).configuration.sizes
     assert lines[0].startswith("linear ")
     assert lines[-1] == f"model written to {tmp_path / 'model'}"
     assert begun.metrics["before"]["rows"]["train"]
     assert begun.metrics["options"]["negations"] == LABELS_NEGATIONS
     anew, _ = built("narrow", "--hidden", 5, "--teachers-share", 0.9, "--labels-alone", 0)
-    assert anew.configuration.widths == (128, 5)
+    assert anew.configuration.sizes == {"embedding": 128, "hidden": 5}
     assert anew.metrics["options"]["teachers_share"] == 0.9

@@ -29,7 +29,7 @@ def test_one_alone_stays_as_it_is(tiny_artifact: Path) -> None:
 
 def test_other_words_or_widths_have_no_mean(tiny_artifact: Path) -> None:
     first = read_artifact(tiny_artifact)
-    wider = replace(first, configuration=replace(first.configuration, hidden=16))
+    wider = replace(first, configuration=replace(first.configuration, sizes={"embedding": 8, "hidden": 16}))
     with pytest.raises(UsageError, match="their words or widths differ"):
         mean([first, replace(first, words=[*first.words, "新"])])
     with pytest.raises(UsageError, match="their words or widths differ"):

@@ -162,4 +162,4 @@ def test_beginning_with_a_narrower_artifact(
     tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path
 ) -> None:
     same_answers(tiny_artifact, few_comments, tmp_path, hidden=13)
-    assert read_artifact(tmp_path).configuration.widths == (8, 13)
+    assert read_artifact(tmp_path).configuration.sizes == {"embedding": 8, "hidden": 13}
