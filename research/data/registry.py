@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from research.data.clones import CLONES
+from research.data.rated_clones import CLONES
 
 # How a set's files are read: columns label,text; these with stars in `split`; one comment a line without a label; or
 # one a line in pos.txt and neg.txt.
