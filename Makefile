@@ -33,7 +33,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 constraints: install  ## Pin the newest versions again
-	$(BIN)/uv pip compile --upgrade --generate-hashes --universal --python-version 3.11 --group dev --extra training --no-header --no-annotate --no-emit-index-url --quiet pyproject.toml -o constraints.txt
+	$(BIN)/uv pip compile --upgrade --generate-hashes --universal --python-version 3.11 --group dev --group research --extra training --no-header --no-annotate --no-emit-index-url --quiet pyproject.toml -o constraints.txt
 	grep -A 1000 '^uv==' constraints.txt | awk 'NR==1 || /^ / {print; next} {exit}' > requirements-uv.txt
 
 demo: install  ## See it work; SECONDS=20 ends by itself, STACK=real uses Apache Kafka and MySQL

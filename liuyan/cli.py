@@ -34,12 +34,12 @@ app.command()(demo)
 INTERNAL_ERROR = 70
 
 
-def main() -> None:
+def main(program: typer.Typer = app) -> None:
     """Run the command line. An error that a person can fix is one line on standard error, never a traceback."""
     escape_what_cannot_be_encoded()
     try:
         _check_arguments(sys.argv[1:])
-        app()
+        program()
     except LiuyanError as error:
         _end(str(error), error.exit_status)
     except Exception as error:

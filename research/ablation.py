@@ -32,7 +32,8 @@ from model.training.gathering import Places, gather_comments
 from model.training.options import Options
 from model.training.train import train
 from model.vocabulary import choose_words
-from research.hints import OfWords, Vectors
+from research.heldout import HELD_OUT
+from research.hints import OfWords, Vectors, first_vectors
 from research.negation import negations
 from research.teacher.bge import load_bge
 from research.teacher.encoder import build_encoder
@@ -109,7 +110,7 @@ def main() -> None:
         key = f"{row.name} {sorted(asdict(options).items())}"
         if key in measured or (row.vectors and not told.vectors):
             continue
-        comments = comments or gather_comments(Places(told.data_dir, rated=True), BASE).comments
+        comments = comments or gather_comments(Places(told.data_dir, rated=True, held_out=HELD_OUT), BASE).comments
         print(row.name, file=sys.stderr)
         figures = _measure(row, options, comments, told.vectors)
         measured[key] = {"name": row.name, **figures}
@@ -133,8 +134,8 @@ def _measure(row: Row, options: Options, comments: Comments, vectors: Path | Non
     if start:
         options = replace(options, words=len(start.words))
     with tempfile.TemporaryDirectory() as name, progress_bar() as progress:
-        of_words = _bge_words() if options.encoder_words else None
-        metrics = train(changed, options, Path(name), progress, lambda epoch: None, start=start, of_words=of_words)
+        words = first_vectors(_bge_words(), options.embedding) if options.encoder_words else None
+        metrics = train(changed, options, Path(name), progress, lambda epoch: None, start=start, first_vectors=words)
         labeller = load_labeller(Path(name), answer_cache_size=0)
         with CASES.open(encoding="utf-8", newline="") as stream:
             cases = list(csv.DictReader(stream))

@@ -27,6 +27,7 @@ from model.training.gathering import Places, gather_comments
 from model.training.options import Options
 from model.training.train import train
 from research.distil import ask
+from research.heldout import HELD_OUT
 
 OPTIONS = Options(epochs=2)
 PLATFORM = "taiwan_posts"
@@ -78,7 +79,7 @@ def _correct(start: Artifact, reviews: Sequence[Comment], options: Options, repo
             writer = csv.writer(stream)
             writer.writerow(["text", "label"])
             writer.writerows([one.text, "positive" if one.positive else "negative"] for one in reviews)
-        gathered = gather_comments(Places(None, reviews=path), options)
+        gathered = gather_comments(Places(None, reviews=path, held_out=HELD_OUT), options)
         output = Path(name) / "model"
         train(gathered.comments, replace(options, start=start.sha256), output, report, lambda epoch: None, start=start)
         return read_artifact(output)
@@ -122,7 +123,7 @@ def table(rows: Sequence[Row], platform: str) -> str:
 def main() -> None:
     """Train, measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, required=True, help="folder with the files of `liuyan model data`")
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder of the data sets (research.data)")
     parser.add_argument("--start", type=Path, required=True, help="artifact that did not learn from the platform")
     parser.add_argument("--platform", default=PLATFORM, metavar="SET", help="default: %(default)s")
     parser.add_argument("--reviews", type=int, nargs="+", default=SIZES, help="how many (default: 200 1000 5000)")
@@ -137,9 +138,9 @@ def main() -> None:
         parser.error(str(error))
     if told.platform in sources(start):
         parser.error(f"{told.start} learnt from {told.platform}: name another set, or a model that did not")
-    comments = gather_comments(Places(told.data_dir, rated=True), OPTIONS).comments
+    comments = gather_comments(Places(told.data_dir, rated=True, held_out=HELD_OUT), OPTIONS).comments
     if told.platform not in {one.source for one in comments.values()}:
-        parser.error(f"there is no set {told.platform} in {told.data_dir}: see `liuyan model data`")
+        parser.error(f"there is no set {told.platform} in {told.data_dir}: see `python -m research.data`")
     options = replace(OPTIONS, reviews_weight=told.weight, epochs=told.epochs)
     with progress_bar() as progress:
         rows = list(measure(comments, start, told.platform, told.reviews, options, progress))

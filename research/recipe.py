@@ -20,7 +20,8 @@ from model.training.data import AUGMENTED, UNLABELLED, Comment
 from model.training.descent import Epoch
 from model.training.options import Options, begun_with
 from model.training.train import train
-from research.hints import gather_hints
+from research.data.registry import DESCRIBED
+from research.hints import first_vectors, gather_hints
 from research.negation import with_negations
 from research.once import fingerprint, once
 from research.teacher import ensemble
@@ -41,7 +42,7 @@ from research.teacher.linear import LinearTeacher
 
 # Validation comments of each set that teachers are weighed on.
 WEIGHED_ON = 500
-# Of the last passes, on labels alone (docs/decisions/labels-alone-in-the-end.md).
+# Of the last passes, on labels alone (research/decisions/labels-alone-in-the-end.md).
 LABELS_RATE = 6e-4
 LABELS_NEGATIONS = 2.0
 
@@ -144,8 +145,8 @@ def _teach(
         comments, options, output, telling.progress, telling.epoch, resume=True,
         start=replace(recipe.start, ngrams=NONE) if recipe.start else None,  # it learns n-grams from these comments
         hints=gather_hints(*answers[encoder.name].vectors()) if encoder and options.hints else None,
-        of_words=encoder.of_words if encoder and options.encoder_words else None,
-        device=recipe.device,
+        first_vectors=first_vectors(encoder.of_words, options.embedding) if encoder and options.encoder_words else None,
+        device=recipe.device, sources=DESCRIBED,
     )  # fmt: skip
 
 
@@ -156,7 +157,7 @@ def _learn_labels(
     comments = with_negations(corpus.chosen, labels.negations)
     return train(
         comments, begun_with(labels, taught), output, telling.progress, telling.epoch, resume=True, start=taught,
-        device=recipe.device,
+        device=recipe.device, sources=DESCRIBED,
     )  # fmt: skip
 
 

@@ -18,11 +18,13 @@ from model.labeller import Labeller
 from model.ngrams import NONE
 from model.progress import Report, progress_bar
 from model.training.data import NEGATIONS, Comment, part_of
-from model.training.gathering import Places, gather_comments
+from model.training.gathering import Places
 from model.training.options import Options
 from model.training.train import train
 from research.benchmark.comparison import measure_rival
 from research.benchmark.rivals import Rival, linear, probabilities
+from research.gathering import gather_with_negations
+from research.heldout import HELD_OUT
 
 # Weibo and PTT, books and films, restaurants, apps and games, a mixture: what is left are shops, hotels, sights, cars,
 # banks and hospitals.
@@ -99,7 +101,7 @@ def _line(name: str, row: Row) -> str:
 def main() -> None:
     """Learn, measure, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, required=True, help="folder with the files of `liuyan model data`")
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder of the data sets (research.data)")
     parser.add_argument("--leave-out", nargs="+", default=LEFT_OUT, metavar="SET", help="default: %(default)s")
     parser.add_argument("--comments", type=int, default=OPTIONS.sample, help="to learn from (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=OPTIONS.epochs, help="passes (default: %(default)s)")
@@ -107,10 +109,10 @@ def main() -> None:
     told = parser.parse_args()
     torch.set_num_threads(told.threads)
     options = replace(OPTIONS, sample=told.comments, epochs=told.epochs)
-    comments = gather_comments(Places(told.data_dir, rated=True), options).comments
+    comments = gather_with_negations(Places(told.data_dir, rated=True, held_out=HELD_OUT), options).comments
     unknown = set(told.leave_out) - {one.source for one in comments.values()}
     if unknown:
-        parser.error(f"there is no set {', '.join(sorted(unknown))} in {told.data_dir}: see `liuyan model data`")
+        parser.error(f"there is no set {', '.join(sorted(unknown))} in {told.data_dir}: see `python -m research.data`")
     with progress_bar() as progress:
         rows = list(measure(comments, told.leave_out, options, progress))
     sys.stdout.write(table(rows) + "\n")

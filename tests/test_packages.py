@@ -1,21 +1,19 @@
-"""Every folder of code says in three sentences what happens in it, and its __init__.py does nothing else."""
+"""Every folder of code says in three sentences what happens in it, and no shipped package imports an unshipped one."""
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from liuyan.packages import PACKAGES as SHIPPED
 
+# Packages of the checkout that a wheel does not have.
+UNSHIPPED = ("producer_examples", "research", "benchmarks", "tests")
 ROOT = Path(__file__).parent.parent
-PACKAGES = sorted(
-    {
-        path.parent
-        for part in (*SHIPPED, "producer_examples", "research", "benchmarks", "tests")
-        for path in (ROOT / part).rglob("*.py")
-    }
-)
+PACKAGES = sorted({path.parent for part in (*SHIPPED, *UNSHIPPED) for path in (ROOT / part).rglob("*.py")})
 
 
 @pytest.mark.parametrize("folder", PACKAGES, ids=lambda folder: str(folder.relative_to(ROOT)))
@@ -26,3 +24,28 @@ def test_folder_says_in_three_sentences_what_happens_there(folder: Path) -> None
     sentences = re.findall(r"\S.*?[.!?](?=\s|$)", str(body.value.value), flags=re.DOTALL)
     assert len(sentences) == 3
     assert str(body.value.value).rstrip().endswith(sentences[-1][-1])
+
+
+def _imported(path: Path) -> set[str]:
+    """The top-level names that a module imports, at its start or later."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(str(node.module).partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", SHIPPED)
+def test_what_is_shipped_imports_nothing_that_is_not(package: str) -> None:
+    paths = list((ROOT / package).rglob("*.py"))
+    assert paths
+    assert {str(path): found for path in paths if (found := _imported(path) & set(UNSHIPPED))} == {}
+
+
+def test_serving_imports_no_training() -> None:
+    """`predict`, the consumer and the API run without `model.training`, whose libraries are optional."""
+    asks = "import sys, model.labeller, model.gru, model.folded, model.explain, consumer.run, api.serve; "
+    asks += "sys.exit(any(name.startswith('model.training') for name in sys.modules))"
+    subprocess.run([sys.executable, "-c", asks], cwd=ROOT, timeout=60, check=True)

@@ -77,7 +77,7 @@ def test_wheel_carries_what_the_program_needs_and_nothing_else(wheel: Path) -> N
     assert artifact == {path.name for path in (ROOT / "model" / "artifact").iterdir()}
     assert any(name.endswith(".safetensors") for name in artifact)
     assert {name.partition("/")[0] for name in names if not name.startswith("liuyan-")} == set(PACKAGES)
-    assert [name for name in names if "__pycache__" in name or "/test" in name] == []
+    assert [name for name in names if "__pycache__" in name or "/test" in name or "heldout" in name] == []
     assert sum(entry.file_size for entry in zipfile.ZipFile(wheel).infolist()) < 20_000_000
 
 

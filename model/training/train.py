@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy
 import torch
+from torch import Tensor
 
 from liuyan.errors import UsageError
 from model.artifact import Artifact, read_artifact, write_artifact
-from model.network import DEVIATION, Network, Shape, embed
+from model.network import Network, Shape, embed
 from model.ngrams import NONE, Ngrams
 from model.processor import CPU
 from model.progress import Report
@@ -19,12 +20,15 @@ from model.training.card import write_card
 from model.training.data import AUGMENTED, NEGATIONS, REVIEWS, UNLABELLED, Comment, Part, part_of, simplified_characters
 from model.training.descent import Descent, Epoch
 from model.training.examples import Examples, prepare
+from model.training.hints import Hints
 from model.training.measure import calibrate, count, measure, validate
 from model.training.ngram_training import fit_ngrams
 from model.training.options import Options
-from research.hints import Hints, OfWords, begin_words
+from model.training.sources import SOURCES, Source
 
 CHECKPOINT = "checkpoint.pt"
+# Gives the vectors (words, embedding) that words begin with.
+FirstVectors = Callable[[Sequence[str]], Tensor]
 
 
 def train(
@@ -37,17 +41,19 @@ def train(
     resume: bool = False,
     start: Artifact | None = None,
     hints: Hints | None = None,
-    of_words: OfWords | None = None,
+    first_vectors: FirstVectors | None = None,
     part: Callable[[str], Part] = part_of,
     device: torch.device = CPU,
+    sources: Mapping[str, Source] = SOURCES,
 ) -> Mapping[str, Any]:
     """Train on ``comments`` (by digest) and write the artifact to ``output``, anew whenever validation got better.
 
     With ``resume`` it goes on where a training into ``output`` was interrupted, if there is one. ``start`` is an
     artifact whose words and weights are begun with, and whose n-grams are taken over if it has any; without one the
-    words begin with what ``of_words`` gives, if it is there. ``hints`` are guessed beside the labels. Gives the metrics
-    that are stored with the artifact. With ``start`` and no epochs the network stays as it is, and n-grams alone are
-    learnt. ``device`` is what computes the network's gradients.
+    words begin with what ``first_vectors`` gives, if it is there. ``hints`` are guessed beside the labels. Gives the
+    metrics that are stored with the artifact. With ``start`` and no epochs the network stays as it is, and n-grams
+    alone are learnt. ``device`` is what computes the network's gradients. ``sources`` are the sets of comments that the
+    model card describes.
     Raises UsageError when there are no epochs without a start, when there are too few comments, when ``output`` cannot
     be a folder, or when what is to be resumed was told otherwise.
     """
@@ -58,10 +64,10 @@ def train(
     parts, words = prepare(comments, options, simplified, part, start.words if start else None, progress)
     kept = start.ngrams if start and options.epochs and options.ngrams else NONE
     ngrams = kept if len(kept) else _learn_ngrams(parts["train"], options, progress)
-    network = _begin(words, options, start, hints, of_words)
+    network = _begin(words, options, start, hints, first_vectors)
     if start and not options.epochs:
         told = _told_before(start, ngrams)
-        _write(output, network, ngrams, options, parts, words, simplified, told)
+        _write(output, network, ngrams, options, parts, words, simplified, told, sources)
         _write_curve(output / "curve.csv", [Epoch(**one) for one in told["curve"]])
         return read_artifact(output).metrics
     descent = Descent(network, parts["train"], options, hints, device)
@@ -82,7 +88,7 @@ def train(
                 "curve": [asdict(one) for one in standing.curve],
                 "rows": count(parts),
             } | _told_of(start)
-            _write(output, descent.averaged, ngrams, options, parts, words, simplified, told)
+            _write(output, descent.averaged, ngrams, options, parts, words, simplified, told, sources)
         report(standing.curve[-1])
         _write_curve(output / "curve.csv", standing.curve)
         descent.save(checkpoint)
@@ -115,17 +121,17 @@ def _begin(
     options: Options,
     start: Artifact | None,
     hints: Hints | None,
-    of_words: OfWords | None,
+    first_vectors: FirstVectors | None,
 ) -> Network:
-    """A network at its random start under the seed, with words begun by ``of_words`` or with all of ``start``."""
+    """A network at its random start under the seed, with words begun by ``first_vectors`` or with all of ``start``."""
     torch.manual_seed(options.seed)
     shape = Shape(len(words), options.embedding, options.hidden)
     embedding = embed(words, options.embedding, options.composed)
     network = Network(shape, options.dropout, embedding, hints.width if hints else 0)
     if start is not None:
         network.begin_with(start.weights)
-    elif of_words:
-        network.begin_with_words(begin_words(of_words(words), options.embedding, DEVIATION))
+    elif first_vectors:
+        network.begin_with_words(first_vectors(words))
     return network
 
 
@@ -148,12 +154,13 @@ def _write(
     words: Sequence[str],
     simplified: Mapping[str, str],
     told: Mapping[str, Any],
+    known: Mapping[str, Source],
 ) -> None:
-    """Calibrate, measure and write; ``told`` is what the metrics hold of the training."""
+    """Calibrate, measure and write; ``told`` is what the metrics hold of the training, ``known`` is for the card."""
     configuration, ngrams = calibrate(network, ngrams, parts["validation"], options)
     metrics = measure(network, ngrams, configuration, parts) | dict(told)
     write_artifact(output, configuration, words, simplified, metrics, network.plain_weights(), ngrams)
-    write_card(output)
+    write_card(output, known)
 
 
 def _write_curve(path: Path, curve: Sequence[Epoch]) -> None:

@@ -1,8 +1,8 @@
 """Data sets made out of clones of public repositories: the same files each time, byte by byte.
 
 What a repository holds is read as its author wrote it: lines, CSV, JSON lines, a spreadsheet. Out of it come the files
-that `liuyan model data` knows by their SHA-256: CSV with the columns split,label,text, or one comment a line where
-nobody gave a label.
+that `python -m research.data` knows by their SHA-256: CSV with the columns split,label,text, or one comment a line
+where nobody gave a label.
 """
 
 import csv
@@ -130,7 +130,7 @@ class Sheet:
         try:
             import openpyxl
         except ImportError as error:
-            raise UsageError("A spreadsheet needs the package openpyxl: `pip install liuyan[training]`.") from error
+            raise UsageError("A spreadsheet needs the package openpyxl: run `make install`.") from error
         sheet: Any = openpyxl.load_workbook(io.BytesIO(content), read_only=True).active
         for row in sheet.iter_rows(values_only=True):
             yield str(row[self.mark] or ""), str(row[self.text] or "")

@@ -1,19 +1,22 @@
-"""`liuyan model teacher`: the models that the shipped one learns from."""
+"""`python -m research.teacher`: the models that the shipped one learns from."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from liuyan.cli import main
 from liuyan.terminal import write_line
+from model.parameters import DataDir, Threads
+from model.training.threads import train_with
+from research.parameters import Device, Rated
 
-app = typer.Typer(help="Train the models that the shipped one learns from; all of it can be killed and resumed.")
-
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the data sets. Default: LIUYAN_DATA_DIR.")]
-Rated = Annotated[bool, typer.Option(help="Read the folder's `rated/` too, comments labelled by stars.")]
-Device = Annotated[str, typer.Option(help="What computes: cpu, or cuda for a graphics card.")]
-Threads = Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")]
+app = typer.Typer(
+    help="Train the models that the shipped one learns from; all of it can be killed and resumed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
 
 
 @app.callback()
@@ -42,21 +45,19 @@ def encoder(
 
     Examples:
 
-        liuyan model teacher encoder --data-dir data --rated
+        python -m research.teacher encoder --data-dir data --rated
 
-        liuyan model teacher encoder --data-dir data --rated --pretrained bge
+        python -m research.teacher encoder --data-dir data --rated --pretrained bge
 
-        nice -n 19 liuyan model teacher encoder --data-dir data --rated --comments 400000 --threads 2
+        nice -n 19 python -m research.teacher encoder --data-dir data --rated --comments 400000 --threads 2
 
-        liuyan model teacher encoder --data-dir data --rated --pretrained bge --comments 1500000 --device cuda
+        python -m research.teacher encoder --data-dir data --rated --pretrained bge --comments 1500000 --device cuda
     """
-    from model.training.threads import train_with
-
     train_with(threads)
 
     from liuyan.settings import load_settings
-    from model.processor import find_device
     from model.progress import progress_bar
+    from research.device import find_device
     from research.teacher.corpus import read_corpus
     from research.teacher.encoder_teacher import encoder_path, options_on, train_encoder
     from research.teacher.encoder_training import check_line
@@ -71,3 +72,7 @@ def encoder(
     with progress_bar() as progress:
         for row in train_encoder(corpus, path, options, comments, progress, computing):
             write_line(check_line(row))
+
+
+if __name__ == "__main__":
+    main(app)

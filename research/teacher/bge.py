@@ -48,7 +48,7 @@ class WordPieceReader:
         try:
             from tokenizers import Tokenizer
         except ImportError as error:
-            raise UsageError("Pieces need the package tokenizers: `pip install liuyan[training]`.") from error
+            raise UsageError("Pieces need the package tokenizers: run `make install`.") from error
         self._tokenizer = Tokenizer.from_str(tokenizer)
         (self._begin, self._end) = self._tokenizer.encode("").ids
         self._content = longest - 2
@@ -93,7 +93,7 @@ def _read_weights(content: bytes) -> dict[str, Tensor]:
     try:
         import onnx
     except ImportError as error:
-        raise UsageError("The encoder bge needs the package onnx: `pip install liuyan[training]`.") from error
+        raise UsageError("The encoder bge needs the package onnx: run `make install`.") from error
     graph = onnx.load_model_from_string(content).graph
     arrays: dict[str, Any] = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
     weights = {name: torch.from_numpy(array.copy()) for name, array in arrays.items() if not name.startswith("onnx::")}

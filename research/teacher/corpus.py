@@ -6,18 +6,18 @@ from pathlib import Path
 
 from model.normalise import character_table, normalise
 from model.training.data import (
-    HELD_OUT,
     Comment,
     Part,
     balance,
     clean,
     digest,
     gather,
-    gather_unlabelled,
     part_of,
     read_held_out,
     simplified_characters,
 )
+from research.gathering import gather_unlabelled
+from research.heldout import HELD_OUT
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class PieceReader:
             from tokenizers import Tokenizer
             from tokenizers.models import Unigram
         except ImportError as error:
-            raise UsageError("Pieces need the package tokenizers: `pip install liuyan[training]`.") from error
+            raise UsageError("Pieces need the package tokenizers: run `make install`.") from error
         self._unigram = Tokenizer(Unigram(pieces.scores, unk_id=pieces.unknown, byte_fallback=False))
         self._characters = {**pieces.characters, **PLACEHOLDERS}
         self._begin, self._end = pieces.begin, pieces.end

@@ -131,7 +131,7 @@ class EncoderTeacher:
     def __init__(self, path: Path, device: torch.device = CPU) -> None:
         """Raises UsageError when there is no training in ``path``."""
         if not path.exists():
-            raise UsageError(f"There is no encoder {path}: train one with `liuyan model teacher encoder`.")
+            raise UsageError(f"There is no encoder {path}: train one with `python -m research.teacher encoder`.")
         saved = torch.load(path, weights_only=True, mmap=True, map_location=CPU)
         options = EncoderOptions(**saved["options"])
         pretrained = PRETRAINED[options.pretrained](path.parent)

@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from liuyan.errors import UsageError
-from model.processor import CPU, rough_products
+from model.processor import CPU
 from model.progress import Report
 from model.training.data import Comment
+from research.device import rough_products
 from research.teacher.encoder import Encoder
 
 # A text as its pieces, the probability that it is to be given, and how often it is drawn.

@@ -54,7 +54,7 @@ class LinearTeacher:
             from sklearn.feature_extraction.text import TfidfVectorizer
             from sklearn.svm import LinearSVC
         except ImportError as error:
-            raise UsageError("The linear teacher needs scikit-learn: `pip install liuyan[training]`.") from error
+            raise UsageError("The linear teacher needs scikit-learn: run `make install`.") from error
         what = "learning the linear teacher"
         vectorizer: Any = TfidfVectorizer(analyzer=words_and_pairs(), min_df=2, sublinear_tf=True, dtype=numpy.float32)
         self._report(what, 0, 1 + FOLDS)

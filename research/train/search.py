@@ -36,7 +36,7 @@ def search(comments: Mapping[str, Comment], options: Options, trials: int, study
     try:
         import optuna
     except ImportError as error:
-        raise UsageError("A search needs the package optuna: `pip install liuyan[training]`.") from error
+        raise UsageError("A search needs the package optuna: run `make install`.") from error
     logging.getLogger("optuna").setLevel(logging.WARNING)
     study_file.parent.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(

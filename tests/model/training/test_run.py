@@ -1,18 +1,15 @@
-"""Cross-validation, search and the other sources of a training, by command."""
+"""`liuyan model train`: reviews, an artifact to begin with, and n-grams."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from liuyan.errors import LiuyanError
 from model.artifact import SHIPPED, read_artifact
 from model.commands import app
 from model.labeller import load_labeller
 from model.training.data import digest, part_of
-from research.train.folds import fold_of, part_in_fold, part_without
 
 SIZES = ["--words", "300", "--embedding", "4", "--hidden", "4", "--epochs", "1", "--no-snownlp"]
 Train = Callable[..., str]
@@ -36,50 +33,13 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     return run
 
 
-def test_folds_share_out_all_but_the_test_part() -> None:
-    keys = [f"{number:016x}" for number in range(500)]
-    parts = [[part_in_fold(number, 5)(key) for key in keys] for number in range(5)]
-    for key, places in zip(keys, zip(*parts, strict=True), strict=True):
-        wanted = ["test"] * 5 if part_of(key) == "test" else ["train"] * 4 + ["validation"]
-        assert sorted(places) == wanted
-    assert {fold_of(key, 5) for key in keys} == set(range(5))
-
-
-def test_teachers_learn_from_the_train_part_alone() -> None:
-    keys = [f"{number:016x}" for number in range(500)]
-    parts = [[part_without(number, 5)(key) for key in keys] for number in range(5)]
-    for key, places in zip(keys, zip(*parts, strict=True), strict=True):
-        own = part_of(key)
-        assert sorted(places) == (["train"] * 4 + ["validation"] if own == "train" else [own] * 5)
-
-
-def test_cross_validation(train: Train, tmp_path: Path) -> None:
-    lines = train("--folds", "2").splitlines()
-    assert [line.split()[:2] for line in lines[:2]] == [["fold", "1"], ["fold", "2"]]
-    assert re.fullmatch(r"accuracy (0\.\d{4}|1\.0000) deviation 0\.\d{4} folds 2", lines[2])
-    validated = [int(line.split()[3]) for line in lines[:2]]
-    rows = read_artifact(tmp_path / "model" / "fold-1").metrics["rows"]
-    assert sum(validated) == rows["train"]["shop"] + rows["validation"]["shop"]
-
-
-def test_a_search_goes_on_where_it_stopped(train: Train, tmp_path: Path) -> None:
-    assert train("--search", "1").startswith("best of 1 trials: validation_accuracy")
-    again = train("--search", "2").splitlines()
-    assert again[0].startswith("best of 2 trials")
-    assert any(line.startswith("--rate ") for line in again)
-    assert train("--search", "2").splitlines() == again
-    assert (tmp_path / "cache" / "searches.db").exists()
-
-
-def test_reviews_negations_and_an_earlier_model(train: Train, tmp_path: Path) -> None:
+def test_reviews_and_an_earlier_model(train: Train, tmp_path: Path) -> None:
     reviews = tmp_path / "reviews.csv"
     rows = "".join(f"第{number}回不亏,positive\n" for number in range(30))
     reviews.write_text(f"text,label\n{rows}没说清楚,unclear\n", encoding="utf-8")
-    train("--reviews", reviews, "--reviews-weight", "3", "--negations", "0.1")
+    train("--reviews", reviews, "--reviews-weight", "3")
     metrics = read_artifact(tmp_path / "model").metrics
     assert sum(rows.get("reviews", 0) for rows in metrics["rows"].values()) == 30
-    assert metrics["rows"]["train"]["negations"] > 3_000
-    assert "negations" not in metrics["rows"]["validation"]
     train("--start", tmp_path / "model", "--output", tmp_path / "next")
     first, second = (read_artifact(tmp_path / name) for name in ("model", "next"))
     assert second.words == first.words
@@ -116,19 +76,6 @@ def test_beginning_with_the_shipped_one(train: Train, tmp_path: Path) -> None:
     assert begun.metrics["before"]["sha256"] == shipped.sha256
 
 
-def test_beginning_with_the_mean_of_two(train: Train, tmp_path: Path) -> None:
-    train()
-    train("--start", tmp_path / "model", "--output", tmp_path / "later")
-    names = ("model", "later", "mean")
-    both = ("--start", tmp_path / "later", "--start", tmp_path / "model")
-    train(*both, "--epochs", "0", "--output", tmp_path / "mean")
-    first, second, middle = (read_artifact(tmp_path / name) for name in names)
-    for name, weights in middle.weights.items():
-        assert ((first.weights[name] + second.weights[name]) / 2 - weights).abs().max() < 2e-3
-    assert middle.metrics["options"]["network"] == f"{second.sha256}+{first.sha256}"
-    assert len(middle.ngrams) > 0
-
-
 def test_without_n_grams(train: Train, tmp_path: Path) -> None:
     train("--ngrams", "0")
     assert len(read_artifact(tmp_path / "model").ngrams) == 0
@@ -136,10 +83,3 @@ def test_without_n_grams(train: Train, tmp_path: Path) -> None:
     assert len(read_artifact(tmp_path / "few").ngrams) == 7
     train("--ngrams", "0", "--start", tmp_path / "few", "--output", tmp_path / "none")
     assert len(read_artifact(tmp_path / "none").ngrams) == 0
-
-
-def test_what_cannot_be_asked_for_together(train: Train, tiny_artifact: Path) -> None:
-    with pytest.raises(LiuyanError, match="an earlier model has seen what they validate on"):
-        train("--folds", "2", "--teacher", tiny_artifact)
-    with pytest.raises(LiuyanError, match="leaves nothing to train on"):
-        train("--folds", "1")

@@ -34,7 +34,7 @@ def test_metrics_curve_and_card(tiny_artifact: Path) -> None:
     metrics = json.loads((tiny_artifact / "metrics.json").read_text())
     with (tiny_artifact / "curve.csv").open(encoding="utf-8") as stream:
         curve = list(csv.DictReader(stream))
-    text = card(read_artifact(tiny_artifact))
+    text = card(read_artifact(tiny_artifact), {})
     assert metrics["test"]["pooled"]["accuracy"] > 0.9
     assert 1 <= len(curve) <= 4
     assert float(curve[-1]["train_loss"]) < float(curve[0]["train_loss"]) or len(curve) == 1

@@ -31,7 +31,7 @@ def corpus(few_comments: dict[str, Comment]) -> Corpus:
 
 def test_trained_asked_and_trained_on(corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "not there yet" / "encoder.pt"
-    with pytest.raises(LiuyanError, match="train one with `liuyan model teacher encoder`"):
+    with pytest.raises(LiuyanError, match=r"train one with `python -m research\.teacher encoder`"):
         EncoderTeacher(path)
     rows = list(train_encoder(corpus, path, OPTIONS, 32, silent))
     assert [row.comments for row in rows] == [32]
@@ -70,7 +70,7 @@ def test_words_that_learnt_answer_too(corpus: Corpus, tmp_path: Path) -> None:
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(LiuyanError, match=r"pip install liuyan\[training\]"):
+    with pytest.raises(LiuyanError, match="run `make install`"):
         find_packed()
 
 

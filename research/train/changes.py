@@ -1,0 +1,27 @@
+"""Options of a training as they are given on the command line."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+
+from pydantic import TypeAdapter, ValidationError
+
+from liuyan.errors import UsageError
+from model.training.options import Options
+
+
+def change(options: Options, changes: Sequence[str]) -> Options:
+    """``options`` with ``changes`` of the form NAME=VALUE. Raises UsageError for names and values that do not exist."""
+    names = [field.name for field in fields(Options)]
+    values = asdict(options)
+    for one in changes:
+        name, separator, value = one.partition("=")
+        if not separator or name not in names:
+            raise UsageError(
+                f"--set {one} names no option of a training: give NAME=VALUE, NAME one of {', '.join(names)}."
+            )
+        values[name] = value
+    try:
+        return TypeAdapter(Options).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UsageError(f"--set {first['loc'][0]}={first['input']} is no valid value: {first['msg']}.") from error

@@ -1,0 +1,75 @@
+"""What `python -m research.train` does: train once, for every fold, or in search of options."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from statistics import fmean, stdev
+
+from liuyan.errors import UsageError
+from model.evaluate import show
+from model.labeller import Labeller
+from model.progress import Report, progress_bar
+from model.training.data import Comment
+from model.training.options import Options
+from model.training.run import Request, Say, learn, line, report_gathered
+from research.gathering import gather_with_negations, with_teachers
+from research.train.folds import cross_validate
+from research.train.search import search
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """A training, and what is done beyond it: ``teachers`` soften its targets; ``folds`` and ``trials`` of 0 mean that
+    it is done once. ``studies`` is the file that trials are kept in."""
+
+    request: Request
+    teachers: Sequence[Labeller]
+    folds: int
+    trials: int
+    studies: Path
+
+
+def run(experiment: Experiment, say: Say) -> None:
+    """Train as asked and say how it goes. Raises UsageError for what cannot be asked for together."""
+    request = experiment.request
+    if experiment.folds == 1:
+        raise UsageError("--folds 1 leaves nothing to train on: give 2 or more.")
+    if (experiment.folds or experiment.trials) and (experiment.teachers or request.start):
+        raise UsageError("--folds and --search begin from nothing: an earlier model has seen what they validate on.")
+    gathered = gather_with_negations(request.places, request.options)
+    comments = gathered.comments
+    report_gathered(gathered, say)
+    with progress_bar() as progress:
+        if experiment.teachers:
+            share = request.options.teachers_share
+            comments = with_teachers(gathered, request.places, experiment.teachers, share, progress)
+        if experiment.trials:
+            _search(experiment, comments, progress, say)
+        elif experiment.folds:
+            _cross_validate(experiment, comments, progress, say)
+        else:
+            learn(request, comments, progress, say)
+
+
+def _cross_validate(experiment: Experiment, comments: dict[str, Comment], progress: Report, say: Say) -> None:
+    request = experiment.request
+    accuracies = []
+    for fold in cross_validate(
+        comments, request.options, experiment.folds, request.output, progress, lambda epoch: say(line(epoch), err=True),
+        resume=request.resume,
+    ):  # fmt: skip
+        accuracies.append(fold.accuracy)
+        say(
+            f"fold {fold.number} comments {fold.comments} accuracy {fold.accuracy:.4f} macro_f1 {show(fold.macro_f1, 4)}"
+        )
+    say(f"accuracy {fmean(accuracies):.4f} deviation {stdev(accuracies):.4f} folds {len(accuracies)}")
+
+
+def _search(experiment: Experiment, comments: dict[str, Comment], progress: Report, say: Say) -> None:
+    options = experiment.request.options
+    found = search(comments, options, experiment.trials, experiment.studies, progress)
+    say(f"best of {found.trials} trials: validation_accuracy {found.accuracy:.4f}")
+    for field in fields(Options):
+        before, now = getattr(options, field.name), getattr(found.options, field.name)
+        if before != now:
+            say(f"--set {field.name}={now}")
