@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from liuyan.errors import LiuyanError
 from model.artifact import read_artifact
-from model.training.data import part_of
+from model.training.data import digest, part_of
 from research.train.__main__ import app
 from research.train.folds import fold_of, part_in_fold, part_without
 
@@ -109,3 +109,18 @@ def test_what_cannot_be_asked_for_together(train: Train, tiny_artifact: Path) ->
 def test_a_change_that_cannot_be_made(train: Train, change: str, sentence: str) -> None:
     with pytest.raises(LiuyanError, match=sentence):
         train("--set", change)
+
+
+def test_held_out_comments_are_left_out(train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = tmp_path / "digests.txt"
+    digests.write_text("\n".join(digest(f"第{number}次来，很好") for number in range(30)), encoding="ascii")
+    train("--output", tmp_path / "all")
+    monkeypatch.setattr("research.heldout.HELD_OUT", digests)
+    train()
+    learned = [rows_of(tmp_path / name) for name in ("all", "model")]
+    assert learned == [240, 210]
+
+
+def rows_of(folder: Path) -> int:
+    """How many comments of the folder of data the model in ``folder`` knows, in all parts."""
+    return sum(rows["shop"] for rows in read_artifact(folder).metrics["rows"].values())

@@ -83,3 +83,12 @@ def test_without_n_grams(train: Train, tmp_path: Path) -> None:
     assert len(read_artifact(tmp_path / "few").ngrams) == 7
     train("--ngrams", "0", "--start", tmp_path / "few", "--output", tmp_path / "none")
     assert len(read_artifact(tmp_path / "none").ngrams) == 0
+
+
+def test_comments_are_held_out_where_a_file_is_named(train: Train, tmp_path: Path) -> None:
+    digests = tmp_path / "digests.txt"
+    digests.write_text("\n".join(digest(f"第{number}次来，很好") for number in range(30)), encoding="ascii")
+    train("--output", tmp_path / "all")
+    train("--heldout", digests)
+    rows = [read_artifact(tmp_path / name).metrics["rows"].values() for name in ("all", "model")]
+    assert [sum(part["shop"] for part in parts) for parts in rows] == [240, 210]
