@@ -1,5 +1,5 @@
-"""`python -m research.train`: everything that `liuyan model train` does, and experiments beyond it.
+"""`python -m research.train`: trainings and experiments that `liuyan model train` does not offer.
 
-It adds teachers, negations made by rule, the mean of several artifacts, cross-validation and a search for options.
+It has teachers, negations made by rule, the mean of several artifacts, cross-validation and a search for options.
 The training loop itself is in ``model.training``.
 """
