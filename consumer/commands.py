@@ -250,4 +250,4 @@ def _show(statuses: "list[PartitionStatus]") -> None:
         seconds = None if one.lag_seconds is None else f"{one.lag_seconds:.0f}"
         offsets = (one.stored, one.end, one.lag)
         rows.append((one.topic, one.partition, *offsets, seconds, one.records_lost, state, one.paused))
-    write_table([Column("topic"), *numbers, Column("state"), Column("paused", below=True)], rows)
+    write_table([Column("topic"), *numbers, Column("state"), Column("reason", below=True)], rows)
