@@ -1,7 +1,6 @@
 """Crash loops: a partition at which consumers end again and again is paused, and no healthy one is."""
 
 import json
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -79,21 +78,15 @@ async def test_suspicious_partitions_are_tried_one_at_a_time(store: Store) -> No
 
 @pytest.mark.minutes
 @pytest.mark.timeout(900)
-async def test_consumers_killed_at_one_offset_pause_it_and_restarts_do_not(
+async def test_consumers_killed_at_one_offset_pause_it_and_no_other(
     kafka: str, topic: str, database_url: str, tmp_path: Path
 ) -> None:
     ours = Installation(kafka, topic, database_url, tmp_path)
     ours.migrate()
     await ours.create_topic(partitions=2)
     await ours.publish(comment(n, "很好", minutes=n) for n in range(40))
-    # While a lock keeps consumers from storing anything, one that is stopped is no crash and one that is killed is.
+    # A lock keeps consumers from storing anything until they are killed.
     with pymysql.connect(**ours.address()) as blocker, blocker.cursor() as lock:
-        lock.execute("LOCK TABLES comments READ")
-        with ours.consumer() as consumer:
-            started(ours, [1, 1], consumer)
-            consumer.send(signal.SIGTERM)
-            assert consumer.wait(60) == 0
-        assert starts(ours) == [0, 0]
         for kill in range(1, MOST_STARTS + 1):
             lock.execute("LOCK TABLES comments READ")
             with ours.consumer() as consumer:
