@@ -59,9 +59,8 @@ def _cross_validate(experiment: Experiment, comments: dict[str, Comment], progre
         resume=request.resume,
     ):  # fmt: skip
         accuracies.append(fold.accuracy)
-        say(
-            f"fold {fold.number} comments {fold.comments} accuracy {fold.accuracy:.4f} macro_f1 {show(fold.macro_f1, 4)}"
-        )
+        macro_f1 = show(fold.macro_f1, 4)
+        say(f"fold {fold.number} comments {fold.comments} accuracy {fold.accuracy:.4f} macro_f1 {macro_f1}")
     say(f"accuracy {fmean(accuracies):.4f} deviation {stdev(accuracies):.4f} folds {len(accuracies)}")
 
 
