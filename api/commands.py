@@ -97,8 +97,7 @@ def _read_password() -> str:
 async def _create_admin(name: str, password: str) -> str:
     from api.identity.first_admin import create_first_admin
     from liuyan.settings import load_settings
-    from store.store import Store
+    from store.ready import ready_store
 
-    async with Store.open(load_settings().required_database_url()) as store:
-        await store.check_ready()
+    async with ready_store(load_settings()) as store:
         return await create_first_admin(store, name, password)

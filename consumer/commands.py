@@ -142,22 +142,16 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a partition and line.")] = False,
 ) -> None:
     """Show each partition: stored offset, end, lag in records and in seconds, records lost, and why it is paused."""
-    import asyncio
     from dataclasses import asdict
 
     from consumer.connection import Connection
     from consumer.status import read_status, total_lag
     from liuyan.settings import load_settings
-    from store.store import Store
+    from store.ready import with_store
 
     settings = load_settings()
-
-    async def read() -> "list[PartitionStatus]":
-        async with Store.open(settings.required_database_url()) as store:
-            await store.check_ready()
-            return await read_status(store, Connection.of(settings), settings.group, list(settings.topics))
-
-    statuses = asyncio.run(read())
+    topics = list(settings.topics)
+    statuses = with_store(lambda store: read_status(store, Connection.of(settings), settings.group, topics))
     if as_json:
         for one in statuses:
             write_json(asdict(one))

@@ -57,9 +57,10 @@ def list_(
 ) -> None:
     """List dead letters that nobody has settled yet, the newest first."""
     from store.letters import list_letters
+    from store.ready import with_store
 
     wanted = _filter(reason, topic, state, since, every=every)
-    letters = _with_store(lambda store: list_letters(store, wanted, limit))
+    letters = with_store(lambda store: list_letters(store, wanted, limit))
     if as_json:
         for letter in letters:
             write_json(_fields(letter))
@@ -76,8 +77,9 @@ def show(
     from dataclasses import asdict
 
     from store.letters import read_letter
+    from store.ready import with_store
 
-    letter, content, orders = _with_store(lambda store: read_letter(store, number))
+    letter, content, orders = with_store(lambda store: read_letter(store, number))
     fields = {**_fields(letter), **_content(content.value, content.headers)}
     if as_json:
         write_json({**fields, "orders": [asdict(order) for order in orders]})
@@ -104,10 +106,11 @@ def export(
 ) -> None:
     """Write letters with all they hold as JSON lines, the oldest first; what is not UTF-8 is base64."""
     from liuyan.errors import UsageError
+    from store.ready import with_store
 
     wanted = _filter(reason, topic, state, since, every=every)
     try:
-        count = _with_store(lambda store: _export(store, wanted, file))
+        count = with_store(lambda store: _export(store, wanted, file))
     except OSError as error:
         raise UsageError(f"{file} cannot be written: {error.strerror}.") from None
     write_line(f"Exported {count} dead letters.", err=True)
@@ -132,13 +135,14 @@ def requeue(
     from store.audit import command_actor
     from store.letters import requeue as requeue_numbers
     from store.letters import requeue_all
+    from store.ready import with_store
 
     who = command_actor(by)
     if _are_named(numbers, (reason, topic, since), every=every):
-        count = _with_store(lambda store: requeue_numbers(store, numbers or [], who))
+        count = with_store(lambda store: requeue_numbers(store, numbers or [], who))
     else:
         wanted = _filter(reason, topic, "open", since, every=False)
-        count = _with_store(lambda store: requeue_all(store, wanted, who))
+        count = with_store(lambda store: requeue_all(store, wanted, who))
     write_line(f"Ordered {count} dead letters to be published again.")
 
 
@@ -155,13 +159,14 @@ def discard(
     from store.audit import command_actor
     from store.letters import discard as discard_numbers
     from store.letters import discard_all
+    from store.ready import with_store
 
     who = command_actor(by)
     if _are_named(numbers, (reason, topic, since), every=every):
-        count = _with_store(lambda store: discard_numbers(store, numbers or [], who))
+        count = with_store(lambda store: discard_numbers(store, numbers or [], who))
     else:
         wanted = _filter(reason, topic, "open", since, every=False)
-        count = _with_store(lambda store: discard_all(store, wanted, who))
+        count = with_store(lambda store: discard_all(store, wanted, who))
     write_line(f"Discarded {count} dead letters.")
 
 
@@ -207,22 +212,6 @@ def _filter(
         except OverflowError:
             raise UsageError("--since is before year 1 or after year 9999 in UTC: name another time.") from None
     return LetterFilter(reason, topic, states, since)
-
-
-def _with_store(read: Any) -> Any:
-    """Run something that awaits the store, once it is known to be ready."""
-    import asyncio
-
-    from liuyan.settings import load_settings
-    from store.store import Store
-
-    async def run() -> Any:
-        settings = load_settings()
-        async with Store.open(settings.required_database_url(), lock_wait_seconds=settings.lock_wait_seconds) as store:
-            await store.check_ready()
-            return await read(store)
-
-    return asyncio.run(run())
 
 
 async def _export(store: "Store", wanted: "LetterFilter", file: Path) -> int:

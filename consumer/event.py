@@ -5,10 +5,9 @@ published schema is generated from ``CommentEvent``.
 """
 
 import json
-import re
 from collections.abc import Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -16,21 +15,17 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from liuyan.sentences import sentence_of
+from liuyan.times import MICROSECOND, microseconds, parse_rfc3339
 
 MAXIMUM_DEPTH = 32
 MAXIMUM_AHEAD = timedelta(days=1)
 # Eight times what the longest event takes when every character is escaped. Kafka limits compressed bytes only: a record
 # of a few hundred kB can be 60 MB here, which is not worth its memory to parse.
 MAXIMUM_VALUE_BYTES = 1024 * 1024
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 # Confluent's serializers put a zero byte and the four-byte id of the schema before the value.
 FRAME_START = b"\0"
 FRAME_BYTES = 5
 WITHOUT_NUL = r"^[^\x00]*$"
-RFC3339 = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:\.([0-9]+))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
-)
 
 
 class Reason(StrEnum):
@@ -79,25 +74,14 @@ class _InvalidError(Exception):
         self.rejection = Rejection(reason, detail)
 
 
-def _parse_rfc3339(value: object) -> datetime:
-    """Read RFC 3339 with an offset as a time in UTC; digits behind the microsecond are cut off."""
-    match = RFC3339.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise PydanticCustomError(
-            "rfc3339", "must be a time as RFC 3339 with an offset, like 2026-01-31T08:15:00+08:00"
-        )
-    day, minute, second, fraction, offset = match.groups()
-    microsecond = ((fraction or "") + "000000")[:6]
-    # RFC 3339 allows a leap second, which Python's clock does not know: it is the first of the next minute.
-    leap = timedelta(seconds=1) if second == "60" and minute.endswith(":59") else timedelta(0)
+def _parse_time(value: object) -> datetime:
     try:
-        time = datetime.fromisoformat(f"{day}T{minute}:{'59' if leap else second}.{microsecond}{offset.upper()}")
-        return time.astimezone(UTC) + leap
-    except (ValueError, OverflowError):
-        raise PydanticCustomError("rfc3339", "must be a time that exists, from year 1 to 9999 in UTC") from None
+        return parse_rfc3339(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise PydanticCustomError("rfc3339", str(error)) from None
 
 
-Time = Annotated[datetime, BeforeValidator(_parse_rfc3339), WithJsonSchema({"type": "string", "format": "date-time"})]
+Time = Annotated[datetime, BeforeValidator(_parse_time), WithJsonSchema({"type": "string", "format": "date-time"})]
 
 
 class _Identity(BaseModel):
@@ -168,7 +152,7 @@ class CommentEvent(_Identity):
     @property
     def version(self) -> int:
         """Microseconds from 1970 to the last change, in UTC; the newest version of a comment is the one that stands."""
-        return ((self.edited_at or self.created_at) - EPOCH) // MICROSECOND
+        return microseconds(self.edited_at or self.created_at)
 
 
 Parsed = CommentEvent | Erasure | Rejection

@@ -7,6 +7,7 @@ from consumer.topics import Topics
 from liuyan.errors import UsageError
 from liuyan.settings import Settings
 from store.batch import PartitionKey
+from store.ready import ready_store
 from store.store import Store
 
 
@@ -15,8 +16,7 @@ async def seek_partition(settings: Settings, topic: str, partition: int, to: str
 
     Raises UsageError when the offset is not within the log, and the broker's and the store's errors.
     """
-    async with _open(settings) as store:
-        await store.check_ready()
+    async with ready_store(settings) as store:
         edges = await _edges(store, settings, topic, partition)
         offset = _offset(to, edges)
         ids = await Topics(Connection.of(settings)).ids([topic])
@@ -29,20 +29,14 @@ async def seek_partition(settings: Settings, topic: str, partition: int, to: str
 
 async def pause_partition(settings: Settings, topic: str, partition: int, reason: str) -> None:
     """Pause a partition as a stored row. Raises the store's errors."""
-    async with _open(settings) as store:
-        await store.check_ready()
+    async with ready_store(settings) as store:
         await store.pause(PartitionKey(settings.group, topic, partition), reason)
 
 
 async def resume_partition(settings: Settings, topic: str, partition: int) -> None:
     """Release a paused partition. Raises the store's errors."""
-    async with _open(settings) as store:
-        await store.check_ready()
+    async with ready_store(settings) as store:
         await store.resume(PartitionKey(settings.group, topic, partition))
-
-
-def _open(settings: Settings) -> Store:
-    return Store.open(settings.required_database_url(), lock_wait_seconds=settings.lock_wait_seconds)
 
 
 async def _edges(store: Store, settings: Settings, topic: str, partition: int) -> LogEdges:

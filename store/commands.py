@@ -50,10 +50,9 @@ async def _migrate() -> None:
 async def _status() -> None:
     from liuyan.settings import load_settings
     from store.migrate import newest_revision
-    from store.store import Store
+    from store.ready import ready_store
 
-    async with Store.open(load_settings().required_database_url()) as store:
-        await store.check_ready()
+    async with ready_store(load_settings()) as store:
         model = await store.active_model()
         followed, paused = await store.count_partitions()
         write_line(f"database    {store.engine.url.set(query={}).render_as_string(hide_password=True)}")
@@ -65,10 +64,9 @@ async def _status() -> None:
 async def _check() -> int:
     from liuyan.settings import load_settings
     from store.check import recount, recount_sums
-    from store.store import Store
+    from store.ready import ready_store
 
-    async with Store.open(load_settings().required_database_url()) as store:
-        await store.check_ready()
+    async with ready_store(load_settings()) as store:
         with console(error=True).status("counting every labelled comment"):
             differences = await recount(store)
             sums = await recount_sums(store)

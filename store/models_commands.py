@@ -1,6 +1,6 @@
 """`liuyan store models`: which models were used with this database, and which one's labels are shown."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,8 +21,9 @@ def list_(
     from dataclasses import asdict
 
     from store.promotion import list_models
+    from store.ready import with_store
 
-    models: list[ModelRow] = _with_store(list_models)
+    models = with_store(list_models)
     if as_json:
         for model in models:
             write_json(asdict(model))
@@ -54,25 +55,10 @@ def activate(
     """
     from store.audit import command_actor
     from store.promotion import activate_model, find_model
+    from store.ready import with_store
 
     async def promote(store: "Store") -> "ModelRow":
         return await activate_model(store, command_actor(by), (await find_model(store, model)).number)
 
-    active: ModelRow = _with_store(promote)
+    active = with_store(promote)
     write_line(f"Model {active.number} ({active.name}, {active.sha256[:12]}) is active.")
-
-
-def _with_store(work: Any) -> Any:
-    """Run something that awaits the store, once it is known to be ready."""
-    import asyncio
-
-    from liuyan.settings import load_settings
-    from store.store import Store
-
-    async def run() -> Any:
-        settings = load_settings()
-        async with Store.open(settings.required_database_url(), lock_wait_seconds=settings.lock_wait_seconds) as store:
-            await store.check_ready()
-            return await work(store)
-
-    return asyncio.run(run())

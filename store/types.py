@@ -9,6 +9,8 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
+# The largest value of a BIGINT column, and so of a row's number.
+LARGEST_NUMBER = 2**63 - 1
 # SQLite numbers its rows itself only where the key is declared INTEGER.
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 Bytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")

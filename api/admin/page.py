@@ -14,9 +14,7 @@ from api.identity.identity import Identity
 from api.identity.roles import Role
 from api.limits import SMALL_BODY
 from api.services import Services
-
-# Databases know no larger one.
-LARGEST_NUMBER = 2**63 - 1
+from store.types import LARGEST_NUMBER
 
 
 class Page(CustomView):

@@ -1,6 +1,5 @@
 """The first admin, made by a command, since nobody is there yet who could make accounts on a page."""
 
-import getpass
 from datetime import UTC, datetime
 
 from api.identity.names import check_name
@@ -19,16 +18,9 @@ async def create_first_admin(store: Store, name: str, password: str) -> str:
     passwords = Passwords()
     await passwords.check(password, name)
     hashed = await passwords.hash(password)
-    actor = audit.Actor(None, _user_of_the_machine(), "command", None)
+    actor = audit.command_actor(None)
     async with store.writing() as session:
         new = accounts.NewUser(name, hashed, Role.ADMIN, "active")
         number = await accounts.add_user(session, new, datetime.now(UTC))
         await audit.record(session, actor, "user.create", "user", str(number), {"name": name, "role": Role.ADMIN})
     return name
-
-
-def _user_of_the_machine() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # A container's user may have no name.
-        return "liuyan"

@@ -19,7 +19,6 @@ from api.identity.roles import Role
 from api.identity.sign_in import Browser
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.account_schemas import (
-    LARGEST_NUMBER,
     Account,
     AccountChange,
     Confirmation,
@@ -36,6 +35,7 @@ from api.rest.account_schemas import (
 from api.services import QUERY_SECONDS, Services, TheServices
 from store import sessions as stored_sessions
 from store import tokens as stored_tokens
+from store.types import LARGEST_NUMBER
 
 SessionId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The session's id.", examples=["9f" * 32])]
 TokenNumber = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="The token's number.", examples=[12])]

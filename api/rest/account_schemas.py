@@ -10,8 +10,7 @@ from api.identity.roles import Role
 from api.identity.tokens import LONGEST_DAYS
 from api.problems import WITHOUT_NUL
 from store.accounts import State
-
-LARGEST_NUMBER = 2**63 - 1
+from store.types import LARGEST_NUMBER
 
 Name = Annotated[
     str,

@@ -7,17 +7,15 @@ from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from starlette_admin.i18n import gettext
 
 from api.guard import GuardedRoute
 from api.identity.identity import AsAdmin
-from api.problems import REFUSALS, WITHOUT_NUL, ProblemError, documented
-from api.rest.account_schemas import LARGEST_NUMBER
-from api.rest.cursor import decode_cursor, encode_cursor
+from api.problems import REFUSALS, WITHOUT_NUL, documented
+from api.rest.cursor import encode_cursor, read_cursor
 from api.rest.fields import Time
 from api.services import QUERY_SECONDS, TheServices
 from store.audit import AuditFilter, Via, list_records
-from store.comments import Keyset
+from store.types import LARGEST_NUMBER
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"], route_class=GuardedRoute)
 
@@ -92,7 +90,7 @@ class ChangePage(BaseModel):
 )
 async def get_changes(services: TheServices, _: AsAdmin, query: Annotated[AuditQuery, Query()]) -> ChangePage:
     """List everything that was changed here, newest first, a page at a time."""
-    after = keyset_of(query.after)
+    after = read_cursor(query.after)
     async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
         page = await list_records(connection, filter_of(query), after, query.limit)
     return ChangePage(
@@ -105,14 +103,3 @@ def filter_of(query: AuditQuery) -> AuditFilter:
     return AuditFilter(
         query.user, query.user_name, query.action, query.object_kind, query.object_id, query.at_from, query.at_to
     )
-
-
-def keyset_of(cursor: str | None) -> Keyset | None:
-    """Where a page begins. Raises ProblemError, 422."""
-    if cursor is None:
-        return None
-    try:
-        return decode_cursor(cursor)
-    except ValueError:
-        detail = gettext("query.after: this is not the `next` of a page; leave it out to begin with the newest.")
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_cursor", detail) from None

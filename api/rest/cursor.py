@@ -3,22 +3,18 @@
 import base64
 import binascii
 import re
-from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from starlette_admin.i18n import gettext
 
 from api.problems import ProblemError
+from liuyan.times import from_microseconds, microseconds
 from store.comments import Keyset
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 
 def encode_cursor(keyset: Keyset) -> str:
     """A keyset as the opaque text that clients hand back."""
-    microseconds = (keyset.created_at - EPOCH) // MICROSECOND
-    return base64.urlsafe_b64encode(f"{microseconds}.{keyset.number}".encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(f"{microseconds(keyset.created_at)}.{keyset.number}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> Keyset:
@@ -28,7 +24,7 @@ def decode_cursor(cursor: str) -> Keyset:
         match = re.fullmatch(r"(-?\d{1,18})\.(\d{1,18})", plain, re.ASCII)
         if match is None:
             raise ValueError(cursor)
-        return Keyset(EPOCH + int(match[1]) * MICROSECOND, int(match[2]))
+        return Keyset(from_microseconds(int(match[1])), int(match[2]))
     except (binascii.Error, UnicodeError, OverflowError) as error:
         raise ValueError(cursor) from error
 

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.problems import WITHOUT_NUL
 from api.rest.fields import Time
 from store.letters import Letter, LetterContent, LetterFilter, LetterOrder, LetterState
+from store.types import LARGEST_NUMBER
 
 MAXIMUM_NUMBERS = 500
-LetterNumber = Annotated[int, Field(ge=1, le=2**63 - 1, description="The letter's number.", examples=[17])]
+LetterNumber = Annotated[int, Field(ge=1, le=LARGEST_NUMBER, description="The letter's number.", examples=[17])]
 Reason = Annotated[
     str,
     Field(

@@ -25,6 +25,7 @@ from api.rest.dead_letter_schemas import (
 from api.services import QUERY_SECONDS, TheServices
 from store import letters
 from store.letters import UNSETTLED, LetterError, LetterFilter, LetterState
+from store.types import LARGEST_NUMBER
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ async def get_dead_letters(
     topic: Annotated[Topic | None, Query()] = None,
     since: Annotated[Since | None, Query()] = None,
     before: Annotated[
-        int | None, Query(ge=1, le=2**63 - 1, description="Where to go on: `next` of the page before, as it is.")
+        int | None, Query(ge=1, le=LARGEST_NUMBER, description="Where to go on: `next` of the page before, as it is.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="How many letters a page holds at most.")] = 50,
 ) -> DeadLetterPage:

@@ -5,7 +5,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated
 
@@ -18,14 +18,13 @@ from api.identity.identity import AsUser
 from api.problems import REFUSALS, WITHOUT_NUL, ProblemError, documented
 from api.rest.predict_schemas import MAXIMUM_TEXT
 from api.services import QUERY_SECONDS, TheServices
+from liuyan.times import microseconds
 from store.comments import ShownLabel
 from store.pending_reviews import KeptText, count_pending, keep_text
 
 PLATFORM = "detect"
 # What nobody consumes should not pile up: one person's texts that may wait at once.
 MAXIMUM_PENDING = 500
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
 
 router = APIRouter(prefix="/api/v1/detections", tags=["predictions"], route_class=MediumBodyRoute)
 
@@ -109,7 +108,7 @@ def kept_text(text: str, label: ShownLabel, author: str, topic: str, now: dateti
     return KeptText(
         platform=PLATFORM,
         id=identifier,
-        version=(now - EPOCH) // MICROSECOND,
+        version=microseconds(now),
         topic=topic,
         key=f"{PLATFORM}:{identifier}".encode(),
         value=json.dumps(event, ensure_ascii=False).encode(),

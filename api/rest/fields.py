@@ -1,12 +1,11 @@
 """Fields that several requests and answers share, with the words that a stranger reads in OpenAPI."""
 
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+from liuyan.times import RFC3339, parse_rfc3339
 
 
 def _parse_time(value: object) -> object:
@@ -17,8 +16,8 @@ def _parse_time(value: object) -> object:
             "write the time as RFC 3339 with its offset, like 2026-01-31T08:15:00Z (in a URL a + is written as %2B)"
         )
     try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return parse_rfc3339(value)
+    except ValueError:
         raise ValueError("there is no such time; write one from year 1 to year 9999 in UTC") from None
 
 

@@ -15,6 +15,7 @@ from api.rest.model_schemas import Model, Models
 from api.services import QUERY_SECONDS, Services, TheServices
 from store import promotion
 from store.promotion import LabelCounts, NoModelError
+from store.types import LARGEST_NUMBER
 
 RECENT = timedelta(hours=24)
 READING = documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
@@ -37,7 +38,7 @@ async def get_models(services: TheServices, _: AsAdmin) -> Models:
 async def activate_model(
     services: TheServices,
     identity: AsAdmin,
-    number: Annotated[int, Path(ge=1, le=2**63 - 1, description="The model's number.", examples=[2])],
+    number: Annotated[int, Path(ge=1, le=LARGEST_NUMBER, description="The model's number.", examples=[2])],
 ) -> Model:
     """Show this model's labels from now on; no label is rewritten, and going back is the same request.
 

@@ -11,10 +11,11 @@ from api.problems import WITHOUT_NUL
 from api.rest.fields import Time
 from store.notices import Notice as StoredNotice
 from store.notices import NoticeState, NoticeText
+from store.types import LARGEST_NUMBER
 
 MAXIMUM_BODY = 20_000
 FIRST_YEAR, LAST_YEAR = 1970, 9998
-NoticeNumber = Annotated[int, Field(ge=1, le=2**63 - 1, description="The notice's number.", examples=[3])]
+NoticeNumber = Annotated[int, Field(ge=1, le=LARGEST_NUMBER, description="The notice's number.", examples=[3])]
 
 
 class WhichNotices(StrEnum):

@@ -16,6 +16,7 @@ from api.rest.notice_schemas import Notice, NoticeNumber, NoticePage, NoticeRequ
 from api.services import QUERY_SECONDS, Services, TheServices
 from store import notices
 from store.notices import Notice as StoredNotice
+from store.types import LARGEST_NUMBER
 
 router = APIRouter(prefix="/api/v1/notices", tags=["notices"], route_class=MediumBodyRoute)
 Number = Annotated[NoticeNumber, Path()]
@@ -32,7 +33,7 @@ async def get_notices(
         WhichNotices, Query(description="Those that are shown now, or all, which only an administrator may see.")
     ] = WhichNotices.CURRENT,
     before: Annotated[
-        int | None, Query(ge=1, le=2**63 - 1, description="With `all`: `next` of the page before, as it is.")
+        int | None, Query(ge=1, le=LARGEST_NUMBER, description="With `all`: `next` of the page before, as it is.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=200, description="With `all`: how many at most.")] = 50,
 ) -> NoticePage:

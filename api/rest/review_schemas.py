@@ -12,6 +12,7 @@ from api.rest.fields import Platform, Probability, Time
 from store.comments import LabelSource, ShownLabel
 from store.export import ExportFilter
 from store.review_list import ReviewFilter
+from store.types import LARGEST_NUMBER
 
 MAXIMUM_AHEAD = 5
 MAXIMUM_HELD = 50
@@ -26,7 +27,7 @@ Id = Annotated[
         examples=["post-1817"],
     ),
 ]
-Number = Annotated[int, Field(ge=1, le=2**63 - 1, description="The review's number.", examples=[42])]
+Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER, description="The review's number.", examples=[42])]
 
 
 class QueueName(StrEnum):
@@ -128,7 +129,10 @@ class SeenComment(CommentName):
     """Which comment, and which of its texts was seen."""
 
     version: int = Field(
-        ge=-(2**63), le=2**63 - 1, description="The comment's `version` as you saw it.", examples=[1769818500000000]
+        ge=-LARGEST_NUMBER - 1,
+        le=LARGEST_NUMBER,
+        description="The comment's `version` as you saw it.",
+        examples=[1769818500000000],
     )
     text_digest: str | None = Field(
         None,

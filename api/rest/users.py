@@ -20,7 +20,6 @@ from api.identity.roles import Role
 from api.problems import REFUSALS, documented
 from api.rest.account import RevokeTokens, TokenNumber
 from api.rest.account_schemas import (
-    LARGEST_NUMBER,
     SignedOut,
     TemporaryPassword,
     Tokens,
@@ -36,6 +35,7 @@ from api.services import QUERY_SECONDS, Services, TheServices
 from store import accounts as stored
 from store import tokens as stored_tokens
 from store.accounts import UserFilter
+from store.types import LARGEST_NUMBER
 
 Number = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="The account's number.", examples=[3])]
 READ = documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)

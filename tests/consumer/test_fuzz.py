@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 
 from consumer.contract import build_contract
-from consumer.event import RFC3339, CommentEvent, Erasure, Reason, Rejection, parse
+from consumer.event import CommentEvent, Erasure, Reason, Rejection, parse
+from liuyan.times import RFC3339
 
 COUNT = 100_000
 TIMESTAMP = 1_769_898_600_000

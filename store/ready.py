@@ -1,0 +1,29 @@
+"""Opens the store for a command: at the URL of the settings, with tables that are up to date."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from liuyan.settings import Settings, load_settings
+from store.store import Store
+
+Answer = TypeVar("Answer")
+
+
+@asynccontextmanager
+async def ready_store(settings: Settings) -> AsyncIterator[Store]:
+    """The store of ``settings``, closed at the end. Raises SettingsError and the errors of ``Store.check_ready``."""
+    async with Store.open(settings.required_database_url(), lock_wait_seconds=settings.lock_wait_seconds) as store:
+        await store.check_ready()
+        yield store
+
+
+def with_store(work: Callable[[Store], Coroutine[Any, Any, Answer]]) -> Answer:
+    """Run ``work`` on the store to its end, as a command does. Raises what ``ready_store`` and ``work`` raise."""
+
+    async def run() -> Answer:
+        async with ready_store(load_settings()) as store:
+            return await work(store)
+
+    return asyncio.run(run())
