@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints demo servers lint types test test-long faults mutations bench bench-admin bench-attacks format clean
+.PHONY: help install constraints env-example demo servers lint types test test-long faults mutations bench bench-admin bench-attacks format clean
 
 help:  ## What can be made here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 constraints: install  ## Pin the newest versions again
 	$(BIN)/uv pip compile --upgrade --generate-hashes --universal --python-version 3.11 --group dev --group research --extra training --no-header --no-annotate --no-emit-index-url --quiet pyproject.toml -o constraints.txt
 	grep -A 1000 '^uv==' constraints.txt | awk 'NR==1 || /^ / {print; next} {exit}' > requirements-uv.txt
+
+env-example: install  ## Write .env.example from the settings
+	$(BIN)/python -m liuyan.settings_example > .env.example
 
 demo: install  ## See it work; SECONDS=20 ends by itself, STACK=real uses Apache Kafka and MySQL
 	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS))

@@ -1,6 +1,6 @@
 """Every setting of Liuyan, read from the environment (prefix ``LIUYAN_``) and from ``.env`` in the current folder.
 
-A new setting is one field here and one line in ``.env.example``; a test holds the two together.
+A new setting is one field here; `make env-example` then writes ``.env.example``, and a test compares the two.
 """
 
 import codecs
@@ -51,15 +51,21 @@ class Settings(BaseSettings):
     kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
         "SCRAM-SHA-512", description="How user and password are shown to Kafka; PLAIN sends the password itself."
     )
-    kafka_sasl_username: str | None = Field(None, min_length=1, description="Our user at Kafka.")
+    kafka_sasl_username: str | None = Field(None, min_length=1, description="Our user at Kafka.", examples=["liuyan"])
     kafka_sasl_password: SecretStr | None = Field(None, description="Our password at Kafka.")
     kafka_ca_file: Path | None = Field(
-        None, description="PEM file of the authorities that Kafka's certificate may come from; the system's by default."
+        None,
+        description="PEM file of the authorities that Kafka's certificate may come from; the system's by default.",
+        examples=["/etc/liuyan/kafka-ca.pem"],
     )
     kafka_certificate_file: Path | None = Field(
-        None, description="PEM file of our own certificate, for a Kafka that wants one."
+        None,
+        description="PEM file of our own certificate, for a Kafka that wants one.",
+        examples=["/etc/liuyan/kafka.pem"],
     )
-    kafka_key_file: Path | None = Field(None, description="PEM file of our certificate's key.")
+    kafka_key_file: Path | None = Field(
+        None, description="PEM file of our certificate's key.", examples=["/etc/liuyan/kafka.key"]
+    )
 
     session_timeout_seconds: int = Field(
         10, ge=6, le=300, description="Seconds after which Kafka gives a dead consumer's partitions to the others."
@@ -68,6 +74,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None,
         description="Where rows are stored: mysql+aiomysql://user:password@host:port/database, or sqlite+aiosqlite:///file.",
+        examples=["mysql+aiomysql://liuyan:PASSWORD@127.0.0.1:3306/liuyan?charset=utf8mb4"],
     )
     erasure_key: SecretStr | None = Field(
         None,
@@ -117,13 +124,17 @@ class Settings(BaseSettings):
     session_days: float = Field(7, gt=0, le=90, description="A session ends so many days after signing in.")
 
     models_dir: Path | None = Field(
-        None, description="Folder with more model artifacts; the shipped one is always found."
+        None,
+        description="Folder with more model artifacts; the shipped one is always found.",
+        examples=["/var/lib/liuyan/models"],
     )
     cache_dir: Path = Field(
         Path("~/.cache/liuyan"),
         description="Folder for downloads and for results that are dear to compute.",
     )
-    data_dir: Path | None = Field(None, description="Folder with labelled comments for training.")
+    data_dir: Path | None = Field(
+        None, description="Folder with labelled comments for training.", examples=["/var/lib/liuyan/data"]
+    )
     answer_cache_size: int = Field(
         20_000, ge=0, description="How many texts' answers are kept, the most frequent ones; 0 computes each text anew."
     )
@@ -173,6 +184,11 @@ class Settings(BaseSettings):
         if value != value.strip() or not value.isprintable():
             raise ValueError(f"{value!r} begins or ends with white space or contains a control character")
         return value
+
+    @field_validator("erasure_key", "secret_key", "contact_key", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
 
     @field_validator("topics", mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from liuyan.settings import PREFIX, Settings
+from liuyan.settings import PREFIX, Settings, load_settings
 
 ROOT = Path(__file__).parent.parent
 SECRETS = {
@@ -24,14 +25,14 @@ OURS = ("setup", "consumer", "api")
 pytestmark = pytest.mark.timeout(30)
 
 
-def compose(
-    *arguments: str, without: str | None = None, settings: Mapping[str, str] | None = None
-) -> "subprocess.CompletedProcess[str]":
-    """Run docker-compose with the secrets set, but one; a `.env` of whoever runs the tests plays no part."""
-    secrets = {name: value for name, value in SECRETS.items() if name != without} | dict(settings or {})
+def compose(folder: Path, *arguments: str, without: str | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run docker-compose on a copy in ``folder``, with all secrets but ``without`` in its environment; a `.env` in the
+    repository plays no part."""
+    shutil.copy(ROOT / "docker-compose.yml", folder)
+    secrets = {name: value for name, value in SECRETS.items() if name != without}
     return subprocess.run(
-        [program("docker-compose"), "--env-file", os.devnull, *arguments],
-        cwd=ROOT,
+        [program("docker-compose"), *arguments],
+        cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **secrets},
         capture_output=True,
         text=True,
@@ -39,9 +40,10 @@ def compose(
     )
 
 
-def configured(settings: Mapping[str, str]) -> dict[str, Any]:
-    """The services as compose sees them with these settings, references and defaults filled in."""
-    done = compose("config", "--format", "json", settings=settings)
+def configured(folder: Path, settings: Mapping[str, str]) -> dict[str, Any]:
+    """The services as compose sees them with these settings in `.env`, references and defaults filled in."""
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    done = compose(folder, "config", "--format", "json")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)["services"]
     return found
@@ -52,18 +54,18 @@ def program(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def services() -> dict[str, Any]:
-    return configured({})
+def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return configured(tmp_path_factory.mktemp("compose"), {})
 
 
-def test_compose_accepts_the_file() -> None:
-    done = compose("config", "--quiet")
+def test_compose_accepts_the_file(tmp_path: Path) -> None:
+    done = compose(tmp_path, "config", "--quiet")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
-def test_a_missing_secret_is_named(name: str) -> None:
-    done = compose("config", "--quiet", without=name)
+def test_a_missing_secret_is_named(tmp_path: Path, name: str) -> None:
+    done = compose(tmp_path, "config", "--quiet", without=name)
     assert done.returncode != 0
     assert f"required variable {name} is missing a value" in done.stderr
 
@@ -105,7 +107,9 @@ def test_only_the_proxy_reaches_the_api(services: dict[str, Any]) -> None:
     assert port["target"] == 8080
     assert services["proxy"]["image"] == "nginx:1.28.0"
     [config] = services["proxy"]["volumes"]
-    assert (config["source"], config["read_only"]) == (str(ROOT / "deploy" / "nginx.conf"), True)
+    assert config["source"].endswith("/deploy/nginx.conf")
+    assert (ROOT / "deploy" / "nginx.conf").is_file()
+    assert config["read_only"]
     assert services["api"]["environment"]["LIUYAN_TRUSTED_PROXIES"] == "172.16.0.0/12,192.168.0.0/16"
 
 
@@ -124,9 +128,19 @@ def test_each_waits_for_what_it_needs(services: dict[str, Any]) -> None:
     assert "healthcheck" in services["mysql"]
 
 
-def test_only_the_consumer_knows_the_erasure_key(services: dict[str, Any]) -> None:
-    knowing = {name for name, service in services.items() if "LIUYAN_ERASURE_KEY" in service.get("environment", {})}
-    assert knowing == {"consumer"}
+@pytest.mark.parametrize(
+    ("secret", "needed_by"),
+    [
+        ("LIUYAN_ERASURE_KEY", {"consumer"}),
+        ("LIUYAN_SECRET_KEY", {"api"}),
+        ("LIUYAN_CONTACT_KEY", {"api"}),
+        ("MYSQL_PASSWORD", {"mysql"}),
+        ("EXTERNAL_DATABASE_URL", set()),
+    ],
+)
+def test_a_secret_is_known_where_it_is_needed(tmp_path: Path, secret: str, needed_by: set[str]) -> None:
+    services = configured(tmp_path, {**SECRETS, "LIUYAN_CONTACT_KEY": "0123456789abcdef" * 2, secret: "1" * 32})
+    assert {name for name, service in services.items() if service.get("environment", {}).get(secret)} == needed_by
 
 
 def test_the_data_is_kept_in_named_volumes(services: dict[str, Any]) -> None:
@@ -137,7 +151,7 @@ def test_the_data_is_kept_in_named_volumes(services: dict[str, Any]) -> None:
 def test_only_known_settings_are_set(services: dict[str, Any]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     in_image = set(re.findall(r"\b(LIUYAN_[A-Z_]+)=", _dockerfile()))
-    in_compose = {name for service in OURS for name in services[service]["environment"]}
+    in_compose = {name for service in OURS for name in services[service]["environment"] if name.startswith(PREFIX)}
     assert len(in_image | in_compose) >= 6
     assert in_image | in_compose <= known
 
@@ -153,29 +167,57 @@ SECURED = {
 }
 
 
-def test_every_security_setting_reaches_ours(services: dict[str, Any]) -> None:
-    assert set(SECURED) == {PREFIX + name.upper() for name in Settings.model_fields if name.startswith("kafka_")}
+# What compose sets itself: where Kafka and the database are, and the addresses that the image's health check asks.
+FIXED = {"LIUYAN_KAFKA", "LIUYAN_DATABASE_URL", "LIUYAN_CONSUMER_ADDRESS", "LIUYAN_API_ADDRESS"}
+OF_ONE_SERVICE = {"LIUYAN_ERASURE_KEY", "LIUYAN_SECRET_KEY", "LIUYAN_CONTACT_KEY"}
+
+
+def test_every_setting_reaches_ours(tmp_path: Path) -> None:
+    values = {PREFIX + name.upper(): f"/value of/{name}|a,[::1]" for name in Settings.model_fields}
+    passed = {name: value for name, value in values.items() if name not in FIXED | OF_ONE_SERVICE}
+    assert len(passed) >= 30
+    services = configured(tmp_path, values)
+    for name in OURS:
+        environment = services[name]["environment"]
+        assert {key: environment.get(key) for key in passed} == passed, name
+    assert services["consumer"]["environment"]["LIUYAN_ERASURE_KEY"]
+
+
+def test_an_external_kafka_and_database_reach_ours(tmp_path: Path) -> None:
     url = "mysql+aiomysql://liuyan:secret@db.example.org/liuyan?charset=utf8mb4&ssl_ca=/etc/liuyan/mysql-ca.pem"
     given = {**SECURED, "EXTERNAL_KAFKA": "kafka.example.org:9093", "EXTERNAL_DATABASE_URL": url, "TLS_FOLDER": "./tls"}
-    secured = configured(given)
+    secured = configured(tmp_path, given)
     expected = {**SECURED, "LIUYAN_KAFKA": "kafka.example.org:9093", "LIUYAN_DATABASE_URL": url}
     for name in OURS:
         environment = secured[name]["environment"]
         assert {key: environment.get(key) for key in expected} == expected, name
         [folder] = secured[name]["volumes"]
-        assert (folder["type"], folder["source"], folder["target"]) == ("bind", str(ROOT / "tls"), "/etc/liuyan")
+        assert (folder["type"], folder["source"], folder["target"]) == ("bind", str(tmp_path / "tls"), "/etc/liuyan")
         assert folder["read_only"]
+
+
+def test_the_example_is_accepted_in_the_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(ROOT / ".env.example", tmp_path / ".env")
+    done = compose(tmp_path, "config", "--format", "json")
+    services = json.loads(done.stdout)["services"]
+    for name in OURS:
+        with monkeypatch.context() as container:
+            for key, value in services[name]["environment"].items():
+                container.setenv(key, value)
+            settings = load_settings()
+        assert settings.kafka == "kafka:19092"
+        assert settings.consumer_address == settings.api_address == "0.0.0.0:9100"
+        assert (settings.erasure_key is not None) == (name == "consumer")
+        assert (settings.secret_key is not None) == (name == "api")
 
 
 def test_what_is_not_set_is_left_to_the_defaults(services: dict[str, Any]) -> None:
     for name in OURS:
-        environment = {key: value for key, value in services[name]["environment"].items() if value is not None}
+        environment = services[name]["environment"]
         assert environment["LIUYAN_KAFKA"] == "kafka:19092"
         assert environment["LIUYAN_DATABASE_URL"].endswith("@mysql:3306/liuyan?charset=utf8mb4")
-        assert {key: environment[key] for key in SECURED if key in environment} == {
-            "LIUYAN_KAFKA_SECURITY_PROTOCOL": Settings.model_fields["kafka_security_protocol"].default,
-            "LIUYAN_KAFKA_SASL_MECHANISM": Settings.model_fields["kafka_sasl_mechanism"].default,
-        }
+        proxies = {"LIUYAN_TRUSTED_PROXIES"} if name == "api" else set()
+        assert {key for key in environment if key.startswith(PREFIX)} == FIXED | OF_ONE_SERVICE | proxies
 
 
 def test_hadolint_finds_nothing() -> None:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from consumer.event import CommentEvent, parse_value
 from liuyan.errors import SettingsError
 from liuyan.settings import ANY_PLATFORM, PLATFORM, PREFIX, Settings, load_settings, parse_topics, split_address
+from liuyan.settings_example import settings_example
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
@@ -214,6 +215,17 @@ def test_every_setting_stands_in_the_example_with_its_sentence() -> None:
         assert name, f"{assignment!r} is no setting"
         described[name[1].lower()] = " ".join(line.removeprefix("# ") for line in comment)
     assert described == {name: field.description for name, field in Settings.model_fields.items()}
+
+
+def test_the_example_is_what_the_settings_give() -> None:
+    assert EXAMPLE.read_text() == settings_example(), "write it again: make env-example"
+
+
+def test_an_empty_secret_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ERASURE_KEY", "SECRET_KEY", "CONTACT_KEY"):
+        monkeypatch.setenv(f"LIUYAN_{name}", "")
+    settings = load_settings()
+    assert (settings.erasure_key, settings.secret_key, settings.contact_key) == (None, None, None)
 
 
 def test_the_example_is_loaded_and_holds_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
