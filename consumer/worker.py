@@ -18,7 +18,9 @@ from consumer.event import CommentEvent, Erasure, Parsed, Rejection, parse
 from consumer.metrics import ConsumerMetrics
 from model.labeller import Labeller, Prediction, PreparedText, use_one_core
 from store.batch import Advance, Arrival, Batch, Copy, DeadLetter, Label, PartitionKey, Tombstone
+from store.batch import Prediction as StoredPrediction
 from store.copies import LETTER_HEADER
+from store.rows import content_of
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -190,16 +192,5 @@ def _copies(group: str, entries: Sequence[Entry]) -> Iterator[Copy]:
 
 
 def _arrival(event: CommentEvent, prediction: Prediction) -> Arrival:
-    return Arrival(
-        platform=event.platform,
-        id=event.id,
-        text=event.text,
-        version=event.version,
-        created_at=event.created_at,
-        edited_at=event.edited_at,
-        author=event.author,
-        thread=event.thread,
-        label=Label(prediction.label),
-        probability=prediction.probability,
-        uncertain=prediction.uncertain,
-    )
+    said = StoredPrediction(Label(prediction.label), prediction.probability, prediction.uncertain)
+    return Arrival(event.platform, event.id, content_of(event), said)

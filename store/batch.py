@@ -41,20 +41,37 @@ class Advance:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """A comment event, labelled. ``version`` is in microseconds since 1970 (UTC); times carry UTC."""
+class Content:
+    """What a platform says of a comment, in one version (microseconds since 1970, UTC); times carry UTC.
 
-    platform: str
-    id: str
+    Each field is the column of that name in ``comments``: writing, comparing and reading follow this list.
+    """
+
     text: str
     version: int
     created_at: datetime
     edited_at: datetime | None
     author: str | None
     thread: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What one model says of a text; each field is the column of that name in ``predictions``."""
+
     label: Label
     probability: float
     uncertain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A comment event, labelled."""
+
+    platform: str
+    id: str
+    content: Content
+    prediction: Prediction
 
 
 @dataclass(frozen=True, slots=True)

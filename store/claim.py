@@ -9,16 +9,17 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from typing import Any
 
-from store.batch import Arrival, Label, Tombstone
+from liuyan.times import EPOCH
+from store.batch import Arrival, Content, Label, Prediction, Tombstone
 from store.dead_letters import comment_key
-from store.decide import ABSENT, Content, Outcome, Prediction, Standing, StandingReview, apply, by_key
+from store.decide import ABSENT, Outcome, Standing, StandingReview, apply, by_key
+from store.rows import content_row, read_content
 from store.sample import AuditSample
 from store.session import WriteSession
-from store.types import time_text
 
 Key = tuple[str, str]
 Events = Sequence[Arrival | Tombstone]
@@ -26,7 +27,7 @@ Events = Sequence[Arrival | Tombstone]
 # No batch has this random number.
 NO_TOKEN = -1
 # Holds the place of a key that has tombstones alone, until the end of its own transaction.
-PLACEHOLDER = Content("", 0, datetime(1970, 1, 1, tzinfo=UTC), None, None, None)
+PLACEHOLDER = Content("", 0, EPOCH, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +64,8 @@ async def decide_under_lock(
     ranks = [sample.rank(*key) for key in keys]
     as_absent = [apply(ABSENT, events[key], model) for key in keys]
     claims = [outcome.content or PLACEHOLDER for outcome in as_absent]
-    await session.run(
-        session.statements.claim,
-        [[*key, *content_fields(content), rank] for key, content, rank in zip(keys, claims, ranks, strict=True)],
-        token=token,
-    )
+    rows = map(_claim_row, keys, claims, ranks)
+    await session.run(session.statements.claim, rows, token=token)
 
     own, erased = await _own_and_erased(session, keys, digests, token)
     found = await _found(session, keys, token) if len(own) < len(keys) else {}
@@ -87,6 +85,13 @@ async def decide_under_lock(
     return decided
 
 
+def _claim_row(key: Key, content: Content, audit_rank: int | None) -> dict[str, object]:
+    row = content_row(content)
+    row["platform"], row["id"] = key
+    row["audit_rank"] = audit_rank
+    return row
+
+
 def new_token() -> int:
     """A batch's random number."""
     return secrets.randbits(63)
@@ -95,12 +100,6 @@ def new_token() -> int:
 def erasure_digest(erasure_key: bytes, platform: str, id: str) -> str:
     """By this an erased comment is known again, in base64: without the key nobody can try names against it."""
     return base64.b64encode(hmac.digest(erasure_key, comment_key(platform, id), hashlib.sha256)).decode()
-
-
-def content_fields(content: Content) -> list[object]:
-    """The fields of bulk.CONTENT_COLUMNS in their order."""
-    edited_at = None if content.edited_at is None else time_text(content.edited_at)
-    return [content.text, content.version, time_text(content.created_at), edited_at, content.author, content.thread]
 
 
 async def lock_standing(session: WriteSession, keys: Sequence[Key]) -> dict[Key, tuple[Found, dict[int, Prediction]]]:
@@ -116,26 +115,35 @@ async def _own_and_erased(
 ) -> tuple[dict[int, int], dict[int, int]]:
     """By position among the keys: the rows that this batch inserted, and up to which version keys were erased before.
     One question for both, since every batch asks them."""
-    asked = json.dumps([[digest] for digest in digests], separators=(",", ":"))
-    row = (await session.run(session.statements.own_and_erased, keys, token=token, digests=asked)).one()
+    statements = session.statements
+    asked = statements.digests.document({"digest": digest} for digest in digests)
+    row = (await session.run(statements.own_and_erased, map(_named, keys), token=token, digests=asked)).one()
     own, erased = ({position - 1: value for position, value in json.loads(gathered or "[]")} for gathered in row)
     return own, erased
 
 
 async def _found(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, Found]:
     """The rows that stood before, by their position among the keys."""
-    rows = await session.read(session.statements.standing, keys, token=token)
-    return {
-        position - 1: Found(number, None if review is None else StandingReview(review, label), Content(*fields))
-        for position, number, review, label, *fields in rows
-    }
+    rows = await session.read(session.statements.standing, map(_named, keys), token=token)
+    return {row["position"] - 1: Found(row["number"], _review(row), read_content(row)) for row in rows}
+
+
+def _review(row: Mapping[str, Any]) -> StandingReview | None:
+    number = row["review_number"]
+    return None if number is None else StandingReview(number, row["review_label"])
+
+
+def _named(key: Key) -> dict[str, object]:
+    platform, id = key
+    return {"platform": platform, "id": id}
 
 
 async def _predictions(session: WriteSession, numbers: Sequence[int]) -> dict[int, dict[int, Prediction]]:
     """The predictions of all models for these comments: comment -> model -> prediction."""
     predictions: dict[int, dict[int, Prediction]] = {}
     if numbers:
-        rows = await session.read(session.statements.predictions_of, [[number] for number in numbers])
-        for _, comment, model, label, probability, uncertain in rows:
-            predictions.setdefault(comment, {})[model] = Prediction(Label(label), probability, uncertain)
+        asked = [{"comment_number": number} for number in numbers]
+        for row in await session.read(session.statements.predictions_of, asked):
+            prediction = Prediction(Label(row["label"]), row["probability"], row["uncertain"])
+            predictions.setdefault(row["comment_number"], {})[row["model_number"]] = prediction
     return predictions

@@ -11,12 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.batch import ModelRow
+from store.batch import Content, ModelRow
 from store.dead_letters import comment_key, key_digest
 from store.models import read_models
+from store.rows import built, columns_of
 from store.store import Store
 from store.tables import comment_versions, comments, dead_letters, predictions, reviews
 
@@ -51,19 +52,13 @@ class Keyset:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledComment:
+class LabelledComment(Content):
     """A comment with the label that is shown. ``probability`` is that of positive, by the model ``model`` (SHA-256);
     all of these are None where no model has seen the text, ``label`` too when nobody has reviewed it.
     """
 
     platform: str
     id: str
-    text: str
-    version: int
-    created_at: datetime
-    edited_at: datetime | None
-    author: str | None
-    thread: str | None
     stored_at: datetime
     label: ShownLabel | None
     probability: float | None
@@ -171,9 +166,8 @@ async def comment_history(store: Store, platform: str, id: str) -> CommentHistor
         )
 
 
-COMMENTS = select(
-    *(comments.c[name] for name in ("number", "platform", "id", "text", "version", "created_at", "edited_at")),
-    *(comments.c[name] for name in ("author", "thread", "stored_at", "review_number", "review_label")),
+COMMENTS: Select[Any] = select(
+    *columns_of(comments, LabelledComment), comments.c.number, comments.c.review_number, comments.c.review_label
 )
 
 Models = Mapping[int, ModelRow]
@@ -205,16 +199,9 @@ def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction]) -> LabelledC
         label, source = review, LabelSource.REVIEW
     elif shown is not None:
         label, source = shown.label, LabelSource.ACTIVE_MODEL if shown.active else LabelSource.OTHER_MODEL
-    return LabelledComment(
-        platform=row.platform,
-        id=row.id,
-        text=row.text,
-        version=row.version,
-        created_at=row.created_at,
-        edited_at=row.edited_at,
-        author=row.author,
-        thread=row.thread,
-        stored_at=row.stored_at,
+    return built(
+        LabelledComment,
+        row,
         label=label,
         probability=None if shown is None else shown.probability,
         uncertain=None if shown is None else shown.uncertain,
@@ -238,14 +225,13 @@ async def _predictions(
         if model is None:  # It was registered since the models were read.
             continue
         found.setdefault(row.comment_number, []).append(
-            StoredPrediction(
+            built(
+                StoredPrediction,
+                row,
                 model=model.sha256,
                 model_name=model.name,
                 active=model.active,
                 label=ShownLabel(row.label),
-                probability=row.probability,
-                uncertain=row.uncertain,
-                predicted_at=row.predicted_at,
             )
         )
     return found
@@ -255,12 +241,12 @@ async def earlier_versions(connection: AsyncConnection, number: int, limit: int)
     """The texts that edits of the comment ``number`` replaced, newest first."""
     columns = comment_versions.c
     query = (
-        select(columns.version, columns.text, columns.created_at, columns.edited_at, columns.replaced_at)
+        select(*columns_of(comment_versions, EarlierVersion))
         .where(columns.comment_number == number)
         .order_by(columns.number.desc())
         .limit(limit)
     )
-    return [EarlierVersion(*row) for row in await connection.execute(query)]
+    return [built(EarlierVersion, row) for row in await connection.execute(query)]
 
 
 async def _reviews(connection: AsyncConnection, number: int, standing: int | None, known: Models) -> list[StoredReview]:
@@ -270,24 +256,26 @@ async def _reviews(connection: AsyncConnection, number: int, standing: int | Non
     rows = (await connection.execute(query)).all()
     withdrawn = {row.withdraws for row in rows}
     return [
-        StoredReview(
-            number=row.number,
-            version=row.comment_version,
-            text=row.text,
-            label=ShownLabel(row.label),
-            reviewer=row.reviewer,
-            reason=row.reason,
-            reviewed_at=row.reviewed_at,
-            from_label=None if row.from_label is None else ShownLabel(row.from_label),
-            from_source=None if row.from_source is None else LabelSource(row.from_source),
+        built(
+            StoredReview,
+            row,
+            **review_fields(row),
             from_model=known[row.from_model_number].sha256 if row.from_model_number in known else None,
-            from_probability=row.from_probability,
             stands=row.number == standing,
             withdrawn=row.number in withdrawn,
-            withdraws=row.withdraws,
         )
         for row in rows
     ]
+
+
+def review_fields(row: Row[Any]) -> dict[str, object]:
+    """The fields of a review that are named otherwise than the columns of ``reviews``, or are of another type."""
+    return {
+        "version": row.comment_version,
+        "label": ShownLabel(row.label),
+        "from_label": None if row.from_label is None else ShownLabel(row.from_label),
+        "from_source": None if row.from_source is None else LabelSource(row.from_source),
+    }
 
 
 async def _dead_letters(connection: AsyncConnection, platform: str, id: str) -> list[StoredDeadLetter]:

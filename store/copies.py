@@ -43,10 +43,10 @@ async def settle_copies(
     sealed = sorted({number for number in numbers.values() if number is not None})
     if not sealed:
         return list(letters)
-    rows = await session.read(session.statements.letters_of, [[number] for number in sealed])
-    found = {sealed[position - 1]: (group, topic) for position, group, topic in rows}
+    rows = await session.read(session.statements.letters_of, [{"number": number} for number in sealed])
+    found = {sealed[row["position"] - 1]: (row["consumer_group"], row["topic"]) for row in rows}
     failed = {(letter.partition, letter.offset): letter for letter in letters}
-    settled: dict[int, list[object]] = {}
+    settled: dict[int, dict[str, object]] = {}
     for place, number in numbers.items():
         if number is None:
             continue
@@ -54,15 +54,20 @@ async def settle_copies(
             failed.pop(place, None)
         elif found[number] == (place[0].group, place[0].topic):
             row = _settled(number, *place, failed.pop(place, None))
-            if number not in settled or settled[number][1] != "resolved":
+            if number not in settled or settled[number]["state"] != "resolved":
                 settled[number] = row
     if settled:
         await session.run(session.statements.settle_letters, [settled[number] for number in sorted(settled)])
     return list(failed.values())
 
 
-def _settled(number: int, partition: PartitionKey, offset: int, letter: DeadLetter | None) -> list[object]:
-    """A row with the fields of bulk.COPY_FIELDS in their order."""
-    if letter is None:
-        return [number, "resolved", partition.partition, offset, None, None]
-    return [number, "open", partition.partition, offset, letter.reason[:REASON_CHARACTERS], sentence(letter.detail)]
+def _settled(number: int, partition: PartitionKey, offset: int, letter: DeadLetter | None) -> dict[str, object]:
+    """What becomes of a letter whose copy is there, by column; ``letter`` says why the copy failed."""
+    return {
+        "number": number,
+        "state": "resolved" if letter is None else "open",
+        "latest_partition": partition.partition,
+        "latest_offset": offset,
+        "reason": None if letter is None else letter.reason[:REASON_CHARACTERS],
+        "detail": None if letter is None else sentence(letter.detail),
+    }

@@ -40,29 +40,29 @@ def surviving(records: Iterable[Arrival | Tombstone | DeadLetter]) -> list[DeadL
     return kept
 
 
-def letter_row(letter: DeadLetter, truncate: bool) -> list[object]:
-    """The letter's row, with the fields of bulk.LETTER_COLUMNS in their order."""
+def letter_row(letter: DeadLetter, truncate: bool) -> dict[str, object]:
+    """The letter's row, by column."""
     size = sum(len(part or b"") for part in (letter.key, letter.value, *(value for _, value in letter.headers)))
     truncate = truncate or size > WHOLE_BYTES
     headers = write_headers(letter.headers)
     cut = TRUNCATED_BYTES if truncate else None
     if truncate and len(headers) > TRUNCATED_BYTES:
         headers = "[]"
-    return [
-        letter.partition.group,
-        letter.partition.topic,
-        letter.partition.partition,
-        letter.offset,
-        _base64(letter.key, cut),
-        None if letter.key is None else _base64(key_digest(letter.key), None),
-        _base64(letter.value, cut),
-        None if letter.value is None else len(letter.value),
-        headers,
-        int(truncate),
-        letter.timestamp,
-        letter.reason[:REASON_CHARACTERS],
-        sentence(letter.detail),
-    ]
+    return {
+        "consumer_group": letter.partition.group,
+        "topic": letter.partition.topic,
+        "partition": letter.partition.partition,
+        "offset": letter.offset,
+        "key": _base64(letter.key, cut),
+        "key_digest": None if letter.key is None else _base64(key_digest(letter.key), None),
+        "value": _base64(letter.value, cut),
+        "value_bytes": None if letter.value is None else len(letter.value),
+        "headers": headers,
+        "truncated": truncate,
+        "record_timestamp": letter.timestamp,
+        "reason": letter.reason[:REASON_CHARACTERS],
+        "detail": sentence(letter.detail),
+    }
 
 
 def sentence(text: str) -> str:

@@ -7,30 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
-from store.batch import Arrival, Label, Tombstone
+from store.batch import Arrival, Content, Label, Prediction, Tombstone
 from store.ranges import DAY, HOUR, bucket_of
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a platform says of a comment, in one version (microseconds since 1970)."""
-
-    text: str
-    version: int
-    created_at: datetime
-    edited_at: datetime | None
-    author: str | None
-    thread: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What one model thinks of a text."""
-
-    label: Label
-    probability: float
-    uncertain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +52,49 @@ class Outcome:
 
 ABSENT = Standing()
 
-# model, platform, hour of created_at, label, uncertain
-HourlyCount = tuple[int, str, datetime, str, bool]
-# The same, and the label of the review that stands
-Labelled = tuple[int, str, datetime, str, bool, str | None]
-# model, HOUR or DAY (UTC), platform or ALL_PLATFORMS, and when the bucket begins
-CountSum = tuple[int, str, str, datetime]
 ALL_PLATFORMS = ""
+
+
+class Labelled(NamedTuple):
+    """What a labelled comment is counted as; ``review`` is the label of the review that stands."""
+
+    model_number: int
+    platform: str
+    hour: datetime
+    label: str
+    uncertain: bool
+    review: str | None
+
+
+class HourlyCount(NamedTuple):
+    """The key of an hourly count, by column; ``hour`` is that of created_at."""
+
+    model_number: int
+    platform: str
+    hour: datetime
+    label: str
+    uncertain: bool
+
+
+class CountSum(NamedTuple):
+    """The key of a sum, by column: ``bucket`` is HOUR or DAY (UTC), ``platform`` may be ALL_PLATFORMS."""
+
+    model_number: int
+    bucket: str
+    platform: str
+    begins: datetime
+
+
+class ReviewerCount(NamedTuple):
+    """The key of a count of what reviewers did, by column; ``platform`` may be ALL_PLATFORMS."""
+
+    bucket: str
+    begins: datetime
+    reviewer_number: int
+    model_number: int
+    platform: str
+    label: str
+    reviewed_label: str
 
 
 def apply(standing: Standing, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
@@ -96,12 +112,11 @@ def apply(standing: Standing, events: Iterable[Arrival | Tombstone], model: int)
 def _arrive(outcome: Outcome, event: Arrival, model: int) -> str:
     """Apply one comment event; say what it was, in BatchOutcome's words."""
     stands = outcome.content
-    if outcome.erased_up_to is not None and event.version <= outcome.erased_up_to:
+    if outcome.erased_up_to is not None and event.content.version <= outcome.erased_up_to:
         return "erased_before"
-    if stands is not None and event.version < stands.version:
+    if stands is not None and event.content.version < stands.version:
         return "late"
-    prediction = Prediction(event.label, event.probability, event.uncertain)
-    arrived = Content(event.text, event.version, event.created_at, event.edited_at, event.author, event.thread)
+    prediction, arrived = event.prediction, event.content
     if stands is None:
         outcome.content, outcome.predictions = arrived, {model: prediction}
         return "new"
@@ -142,39 +157,48 @@ def labelled_as(
     """What one comment is counted as: once for each model that labelled it."""
     hour = bucket_of(HOUR, created_at)
     for model, prediction in predictions.items():
-        yield model, platform, hour, prediction.label, prediction.uncertain, review
+        yield Labelled(model, platform, hour, prediction.label, prediction.uncertain, review)
 
 
 def hourly_changes(changes: Mapping[Labelled, int]) -> dict[HourlyCount, int]:
     """By how much each hourly count moves, which knows of no review."""
     hourly: dict[HourlyCount, int] = {}
-    for (model, platform, hour, label, uncertain, _), n in changes.items():
-        key = (model, platform, hour, label, uncertain)
+    for kind, n in changes.items():
+        key = HourlyCount(kind.model_number, kind.platform, kind.hour, kind.label, kind.uncertain)
         hourly[key] = hourly.get(key, 0) + n
     return hourly
 
 
-def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, list[int]]:
-    """By how much each sum moves: a list in the order of bulk.SUMMED."""
-    sums: dict[CountSum, list[int]] = {}
-    for (model, platform, hour, label, uncertain, review), n in changes.items():
-        shown = review or label
-        kinds = (
-            label == Label.POSITIVE,
-            label == Label.NEGATIVE,
-            uncertain,
-            shown == Label.POSITIVE,
-            shown == "unclear",
-            shown == "spam",
-            review is not None,
-            shown != label,
-        )
-        day = bucket_of(DAY, hour)
-        for key in ((model, HOUR, ALL_PLATFORMS, hour), (model, HOUR, platform, hour), (model, DAY, platform, day)):
-            moved = sums.setdefault(key, [0] * len(kinds))
-            for place, counts in enumerate(kinds):
-                moved[place] += n if counts else 0
+def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, dict[str, int]]:
+    """By how much each sum moves, by column of ``count_sums``."""
+    sums: dict[CountSum, dict[str, int]] = {}
+    for kind, n in changes.items():
+        counted = _summed_as(kind)
+        model, hour, day = kind.model_number, kind.hour, bucket_of(DAY, kind.hour)
+        for key in (
+            CountSum(model, HOUR, ALL_PLATFORMS, hour),
+            CountSum(model, HOUR, kind.platform, hour),
+            CountSum(model, DAY, kind.platform, day),
+        ):
+            moved = sums.setdefault(key, dict.fromkeys(counted, 0))
+            for column, counts in counted.items():
+                moved[column] += n if counts else 0
     return sums
+
+
+def _summed_as(kind: Labelled) -> dict[str, bool]:
+    """Which columns of ``count_sums`` a labelled comment counts in."""
+    shown = kind.review or kind.label
+    return {
+        "positive": kind.label == Label.POSITIVE,
+        "negative": kind.label == Label.NEGATIVE,
+        "uncertain": kind.uncertain,
+        "shown_positive": shown == Label.POSITIVE,
+        "unclear": shown == "unclear",
+        "spam": shown == "spam",
+        "reviewed": kind.review is not None,
+        "corrected": shown != kind.label,
+    }
 
 
 def by_key(events: Sequence[Arrival | Tombstone]) -> dict[tuple[str, str], list[Arrival | Tombstone]]:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.comments import ShownLabel
 from store.opinions import Decision, by_text
+from store.rows import built
 from store.store import Store
 from store.tables import comments, reviews
 
@@ -104,14 +105,11 @@ def _is_wanted(row: Row[Any], wanted: ExportFilter) -> bool:
 
 
 def _reviewed_text(row: Row[Any]) -> ReviewedText:
-    return ReviewedText(
-        platform=row.platform,
-        id=row.id,
+    return built(
+        ReviewedText,
+        row,
         version=row.comment_version,
-        text=row.text,
         label=ShownLabel(row.label),
-        reviewer=row.reviewer,
-        reviewed_at=row.reviewed_at,
         model_label=None if row.from_model_label is None else ShownLabel(row.from_model_label),
         probability=row.from_probability,
         audit=row.audit_rank is not None,

@@ -15,7 +15,7 @@ ERASURE = "erasure"
 async def check_erasure_key(session: WriteSession, key: bytes) -> None:
     """Store the key's check value on first use. Raises ErasureKeyError when another key's is stored."""
     value = hmac.new(key, b"liuyan: check value of the erasure key", hashlib.sha256).hexdigest()
-    await session.run(session.statements.add_key_check, [[ERASURE, value]])
+    await session.run(session.statements.add_key_check, [{"name": ERASURE, "check_value": value}])
     query = select(key_checks.c.check_value).where(key_checks.c.name == ERASURE)
     stored = (await session.connection.execute(query)).scalar_one()
     if not hmac.compare_digest(stored, value):

@@ -1,24 +1,16 @@
 """The models that have been used with this database; at most one is active: the one whose labels are shown."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.batch import ModelRow
+from store.rows import built, columns_of
 from store.session import WriteSession
 from store.tables import models
 
-COLUMNS = select(
-    models.c.number,
-    models.c.sha256,
-    models.c.name,
-    models.c.uncertain_low,
-    models.c.uncertain_high,
-    models.c.active,
-    models.c.registered_at,
-)
+COLUMNS = select(*columns_of(models, ModelRow))
 
 
 async def read_active(connection: AsyncConnection) -> ModelRow | None:
@@ -41,13 +33,17 @@ async def register(
     Two that activate at once both find no active one; the second to write then breaks the unique key, and its
     transaction, tried again, finds the first one's.
     """
-    row = [sha256, name[:128], uncertain_low, uncertain_high]
+    row = {
+        "sha256": sha256,
+        "name": name[:128],
+        "uncertain_low": uncertain_low,
+        "uncertain_high": uncertain_high,
+    }
     await session.run(session.statements.add_model, [row])
     if activate_if_first and await read_active(session.connection) is None:
         await session.connection.execute(update(models).where(models.c.sha256 == sha256).values(active=True))
     return _model((await session.connection.execute(COLUMNS.where(models.c.sha256 == sha256))).one())
 
 
-def _model(row: Sequence[Any]) -> ModelRow:
-    number, sha256, name, low, high, active, registered_at = row
-    return ModelRow(number, sha256, name, low, high, bool(active), registered_at)
+def _model(row: Row[Any]) -> ModelRow:
+    return built(ModelRow, row, active=bool(row.active))

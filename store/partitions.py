@@ -62,14 +62,14 @@ async def count(connection: AsyncConnection) -> tuple[int, int]:
 
 async def begin(session: WriteSession, key: PartitionKey, start: int, topic_id: str | None) -> PartitionState:
     """Insert the row if there is none; what stands wins."""
-    row = [key.group, key.topic, key.partition, start, topic_id, 0]
+    row = {**_named(key), "next_offset": start, "topic_id": topic_id, "records_lost": 0}
     await session.run(session.statements.begin_partition, [row])
     return await read_state(session.connection, key)
 
 
 async def seek(session: WriteSession, key: PartitionKey, offset: int, topic_id: str | None) -> PartitionState:
     """Set offset and topic id, whatever stands."""
-    row = [key.group, key.topic, key.partition, offset, topic_id, 0]
+    row = {**_named(key), "next_offset": offset, "topic_id": topic_id, "records_lost": 0}
     await session.run(session.statements.seek_partition, [row])
     return await read_state(session.connection, key)
 
@@ -114,6 +114,10 @@ async def take_back_start(session: WriteSession, key: PartitionKey, offset: int)
         .where(*_is(key), partitions.c.started_offset == offset, partitions.c.starts > 0)
         .values(starts=partitions.c.starts - 1)
     )
+
+
+def _named(key: PartitionKey) -> dict[str, object]:
+    return {"consumer_group": key.group, "topic": key.topic, "partition": key.partition}
 
 
 def _is(key: PartitionKey) -> tuple[ColumnElement[bool], ...]:

@@ -23,7 +23,7 @@ from store.session import WriteSession
 from store.steps import Path, Place, walk
 from store.store import Store
 from store.tables import comments, predictions, review_claims, review_skips, reviews
-from store.types import stored_time, time_text
+from store.types import stored_time
 
 CLAIM_TIME = timedelta(minutes=10)
 SKIP_TIME = timedelta(days=1)
@@ -317,7 +317,9 @@ async def hold(
     over = claims.claimed_until <= (stored_time(session.now) if now is None else now)
     taken = update(review_claims).where(among, over | (claims.reviewer_number == reviewer))
     await session.connection.execute(taken.values(reviewer_number=reviewer, claimed_until=until))
-    rows = [[number, reviewer, time_text(until)] for number in sorted(numbers)]
+    rows = [
+        {"comment_number": number, "reviewer_number": reviewer, "claimed_until": until} for number in sorted(numbers)
+    ]
     await session.run(session.statements.add_claims, rows)
     own = select(claims.comment_number).where(among, claims.reviewer_number == reviewer)
     return list((await session.connection.execute(own)).scalars())

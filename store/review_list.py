@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, select
 
-from store.comments import Keyset, LabelSource, ShownLabel
+from store.comments import Keyset, LabelSource, ShownLabel, review_fields
 from store.ranges import HOUR, bucket_of
+from store.rows import built, columns_of
 from store.store import Store
 from store.tables import comments, reviewer_counts, reviews
 
@@ -59,9 +60,8 @@ async def list_reviews(store: Store, wanted: ReviewFilter, after: Keyset | None,
     taken = reviews.alias("withdrawals").c
     query = (
         select(
-            *(of.number, comments.c.platform, comments.c.id, of.comment_version, of.text, of.label, of.reviewer),
-            *(of.reason, of.reviewed_at, of.from_label, of.from_source, of.from_probability),
-            comments.c.review_number,
+            *columns_of(reviews, ListedReview),
+            *(of.comment_version, comments.c.platform, comments.c.id, comments.c.review_number),
             exists().where(taken.comment_number == of.comment_number, taken.withdraws == of.number).label("withdrawn"),
         )
         .join_from(reviews, comments, comments.c.number == of.comment_number)
@@ -103,19 +103,5 @@ def _conditions(wanted: ReviewFilter) -> list[ColumnElement[bool]]:
 
 
 def _listed(row: Any) -> ListedReview:
-    return ListedReview(
-        number=row.number,
-        platform=row.platform,
-        id=row.id,
-        version=row.comment_version,
-        text=row.text,
-        label=ShownLabel(row.label),
-        reviewer=row.reviewer,
-        reason=row.reason,
-        reviewed_at=row.reviewed_at,
-        from_label=None if row.from_label is None else ShownLabel(row.from_label),
-        from_source=None if row.from_source is None else LabelSource(row.from_source),
-        from_probability=row.from_probability,
-        stands=row.number == row.review_number,
-        withdrawn=bool(row.withdrawn),
-    )
+    stands = row.number == row.review_number
+    return built(ListedReview, row, **review_fields(row), stands=stands, withdrawn=bool(row.withdrawn))

@@ -12,9 +12,10 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 
 from store.audit import JSON, Actor, record
+from store.batch import Prediction
 from store.claim import Found, Key, lock_standing
 from store.comments import LabelSource, ShownLabel, shown_model, text_digest
-from store.decide import ALL_PLATFORMS, Labelled, Prediction, StandingReview, labelled_as
+from store.decide import ALL_PLATFORMS, Labelled, ReviewerCount, StandingReview, labelled_as
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
 from store.models import read_models
 from store.opinions import Decision, undo
@@ -34,8 +35,6 @@ NOBODY = 0
 
 # time of the review, reviewer, model, platform, label of the model, label of the review
 Work = tuple[datetime, int, int, str, str, str]
-# bucket, when it begins, and the rest of the work; the platform may be ALL_PLATFORMS
-ReviewerCount = tuple[str, datetime, int, int, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,32 +237,36 @@ def _row(
     reason: str | None,
     replaces: StandingReview | None,
     withdraws: int | None = None,
-) -> list[object]:
-    """A row with the fields of bulk.GIVEN_REVIEW_COLUMNS in their order, but for the time."""
+) -> dict[str, object]:
+    """A review's row, by column."""
     from_label, from_source = comment.shown(comment.row.review)
     prediction = comment.prediction
-    return [
-        comment.row.number,
-        comment.row.content.version,
-        comment.row.content.text,
-        label,
-        actor.name,
-        actor.user_number,
-        reason,
-        from_label,
-        from_source,
-        comment.model,
-        None if prediction is None else prediction.label,
-        None if prediction is None else prediction.probability,
-        None if replaces is None else replaces.number,
-        withdraws,
-    ]
+    return {
+        "comment_number": comment.row.number,
+        "comment_version": comment.row.content.version,
+        "text": comment.row.content.text,
+        "label": label,
+        "reviewer": actor.name,
+        "reviewer_number": actor.user_number,
+        "reason": reason,
+        "from_label": from_label,
+        "from_source": from_source,
+        "from_model_number": comment.model,
+        "from_model_label": None if prediction is None else prediction.label,
+        "from_probability": None if prediction is None else prediction.probability,
+        "replaces": None if replaces is None else replaces.number,
+        "withdraws": withdraws,
+    }
 
 
 async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, StandingReview | None]]) -> None:
     """Let other reviews stand: on the comments, on their predictions, and in the sums of what is shown."""
     rows = [
-        [comment.row.number, *((None, None) if review is None else (review.number, review.label))]
+        {
+            "number": comment.row.number,
+            "review_number": None if review is None else review.number,
+            "review_label": None if review is None else review.label,
+        }
         for comment, review in moves.values()
     ]
     await session.run(session.statements.set_review, rows)
@@ -295,7 +298,8 @@ async def _count(session: WriteSession, work: Mapping[Work, int]) -> None:
     for (at, reviewer, model, platform, said, label), n in work.items():
         for bucket in (HOUR, DAY, MONTH):
             for counted_as in (platform,) if bucket == HOUR else (platform, ALL_PLATFORMS):
-                changes[bucket, bucket_of(bucket, at), reviewer, model, counted_as, said, label] += n
+                key = ReviewerCount(bucket, bucket_of(bucket, at), reviewer, model, counted_as, said, label)
+                changes[key] += n
     statements = session.statements
     await move_counts(session, changes, statements.add_reviewer_counts, statements.delete_zero_reviewer_counts)
 

@@ -1,15 +1,13 @@
 """A write transaction at work: runs bulk statements on rows, and refuses what the server would not even read."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import TextClause, TextualSelect
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.bulk import Statements
+from store.bulk import Statement, Statements, Values
 from store.errors import PermanentStoreError
 
 # What a statement needs beside its rows, in bytes; generous.
@@ -26,23 +24,23 @@ class WriteSession:
     now: str
     packet_bytes: int | None
 
-    async def run(
-        self, statement: TextClause | TextualSelect, rows: Sequence[Sequence[object]], **parameters: object
-    ) -> CursorResult[Any]:
-        """Run a bulk statement on rows.
+    async def run(self, statement: Statement, rows: Iterable[Values], **parameters: object) -> CursorResult[Any]:
+        """Run a bulk statement on rows, mappings that have its columns.
 
         Raises PermanentStoreError where they hold what UTF-8 cannot say, or exceed the server's packet: it would answer
         by closing the connection, which looks like a server that went away.
         """
-        document = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+        document = statement.rows.document(rows)
         self._check_size(document)
-        return await self.connection.execute(statement, {"rows": document, "now": self.now, **parameters})
+        return await self.connection.execute(statement.sql, {"rows": document, "now": self.now, **parameters})
 
     async def read(
-        self, statement: TextualSelect, rows: Sequence[Sequence[object]], **parameters: object
-    ) -> Sequence[Any]:
-        """Run a bulk query on rows; each answer begins with the position, from 1, of the row that it answers."""
-        return (await self.run(statement, rows, **parameters)).all()
+        self, statement: Statement, rows: Iterable[Values], **parameters: object
+    ) -> Iterator[dict[str, Any]]:
+        """Run a bulk query on rows; each answer by column; ``position`` is that of the row that it answers, from 1."""
+        found = (await self.run(statement, rows, **parameters)).all()
+        # One at a time: thousands of dictionaries at once would set off the garbage collector.
+        return (dict(zip(statement.answers, row, strict=True)) for row in found)
 
     def _check_size(self, document: str) -> None:
         try:

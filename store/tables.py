@@ -21,6 +21,10 @@ from store.types import Bytes, Digest, ExactString, RowNumber, UtcDateTime
 
 metadata = MetaData()
 
+# A column whose value is one for all rows of a bulk statement: the time of writing, or the batch's random number.
+WRITTEN_AT = {"shared": ":now"}
+BATCH_TOKEN = {"shared": ":token"}
+
 
 def on_comment() -> ForeignKey:
     """A reference to the comment that a row hangs on: the database itself deletes the row with it, so that an erasure
@@ -40,15 +44,15 @@ comments = Table(
     Column("edited_at", UtcDateTime),
     Column("author", ExactString(128)),
     Column("thread", ExactString(256)),
-    Column("stored_at", UtcDateTime, nullable=False),
-    Column("changed_at", UtcDateTime, nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
+    Column("changed_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
     # The newest review of the text that stands and its label; an edit of the text takes both away.
     Column("review_number", BigInteger),
     Column("review_label", ExactString(8)),
     # Where the comment stands in the random order in which the audit sample is reviewed; NULL outside of the sample.
     Column("audit_rank", BigInteger),
     # The batch that inserted the row, as a random number: a batch knows its own rows by it.
-    Column("claimed_by", BigInteger, nullable=False),
+    Column("claimed_by", BigInteger, nullable=False, info=BATCH_TOKEN),
     UniqueConstraint("platform", "id", name="comments_identity"),
     Index("comments_by_time", "created_at", "number"),
     Index("comments_by_platform_and_time", "platform", "created_at", "number"),
@@ -67,7 +71,7 @@ comment_versions = Table(
     Column("text", ExactString(), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("edited_at", UtcDateTime),
-    Column("replaced_at", UtcDateTime, nullable=False),
+    Column("replaced_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
 )
 
 models = Table(
@@ -78,7 +82,7 @@ models = Table(
     Column("name", ExactString(128), nullable=False),
     Column("uncertain_low", Double, nullable=False),
     Column("uncertain_high", Double, nullable=False),
-    Column("registered_at", UtcDateTime, nullable=False),
+    Column("registered_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
     # True or NULL, and unique: at most one model is active.
     Column("active", Boolean, unique=True),
 )
@@ -91,7 +95,7 @@ predictions = Table(
     Column("label", ExactString(8), nullable=False),
     Column("probability", Double, nullable=False),
     Column("uncertain", Boolean, nullable=False),
-    Column("predicted_at", UtcDateTime, nullable=False),
+    Column("predicted_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
     # Whether the text has a review, and how far the probability is from 0.5: the order of the review queue.
     Column("reviewed", Boolean, nullable=False, server_default=text("0")),
     Column("distance", Double, nullable=False, server_default=text("0")),
@@ -112,7 +116,7 @@ reviews = Table(
     Column("reviewer", ExactString(128), nullable=False),
     Column("reviewer_number", BigInteger),
     Column("reason", ExactString(1000)),
-    Column("reviewed_at", UtcDateTime, nullable=False),
+    Column("reviewed_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
     # What was shown when it was decided.
     Column("from_label", ExactString(8)),
     Column("from_source", ExactString(16)),
@@ -179,7 +183,7 @@ dead_letters = Table(
     Column("record_timestamp", BigInteger, nullable=False),
     Column("reason", ExactString(64), nullable=False),
     Column("detail", ExactString(1000), nullable=False),
-    Column("stored_at", UtcDateTime, nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
     # open, requeued, resolved or discarded
     Column("state", ExactString(16), nullable=False, server_default="open"),
     # How often it was requeued, and where its latest copy lay; partition and offset above stay the original's.
@@ -191,6 +195,9 @@ dead_letters = Table(
     UniqueConstraint("consumer_group", "topic", "partition", "offset", name="dead_letters_record"),
     Index("dead_letters_by_state", "state", "number"),
 )
+
+# The columns of a dead letter that people and copies set; the others are the record's.
+LETTER_SETTLEMENT = ("state", "attempts", "latest_partition", "latest_offset", "settled_by", "settled_at")
 
 # What running consumers are to publish. A letter's orders go with the letter when it is erased.
 outbox = Table(
@@ -284,7 +291,7 @@ partitions = Table(
     Column("records_lost", BigInteger, nullable=False),
     Column("paused_reason", ExactString(1000)),
     Column("paused_at", UtcDateTime),
-    Column("updated_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
     # Consumers that began to read at `started_offset` and have not left cleanly since: many of them crash there.
     Column("started_offset", BigInteger),
     Column("starts", Integer, nullable=False, server_default="0"),
@@ -296,7 +303,7 @@ erasures = Table(
     # HMAC-SHA256 of `platform:id` under the erasure key: nothing of an erased comment can be read from it.
     Column("digest", Digest, primary_key=True),
     Column("erased_up_to", BigInteger, nullable=False),
-    Column("erased_at", UtcDateTime, nullable=False),
+    Column("erased_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
 )
 
 key_checks = Table(
@@ -304,5 +311,5 @@ key_checks = Table(
     metadata,
     Column("name", ExactString(32), primary_key=True),
     Column("check_value", ExactString(64), nullable=False),
-    Column("stored_at", UtcDateTime, nullable=False),
+    Column("stored_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
 )

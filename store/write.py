@@ -3,22 +3,22 @@
 import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any, TypeVar
+from itertools import starmap
+from operator import itemgetter
+from typing import TypeVar
 
-from sqlalchemy import TextClause
-
-from store.batch import Advance, Batch, BatchOutcome, DeadLetter
-from store.claim import Decided, content_fields, decide_under_lock, new_token
+from store.batch import Advance, Batch, BatchOutcome, Content, DeadLetter, Prediction
+from store.bulk import Statement, Values
+from store.claim import Decided, decide_under_lock, new_token
 from store.copies import settle_copies
 from store.dead_letters import comment_key, key_digest, letter_row, sentence, surviving
-from store.decide import Labelled, Prediction, count_changes, hourly_changes, sum_changes
+from store.decide import CountSum, HourlyCount, Labelled, ReviewerCount, count_changes, hourly_changes, sum_changes
 from store.errors import FencedError
+from store.rows import content_row, prediction_row
 from store.sample import AuditSample
 from store.session import WriteSession
-from store.types import time_text
 
-_Key = TypeVar("_Key", bound=tuple[Any, ...])
+_Key = TypeVar("_Key", bound=HourlyCount | ReviewerCount)
 
 
 async def write_rows(
@@ -51,77 +51,94 @@ async def _advance(session: WriteSession, advances: Sequence[Advance]) -> None:
     if not advances:
         return
     rows = [
-        [
-            advance.partition.group,
-            advance.partition.topic,
-            advance.partition.partition,
-            advance.expected,
-            advance.next_offset,
-            advance.records_lost,
-            None if advance.pause_reason is None else sentence(advance.pause_reason),
-        ]
-        for advance in advances
+        {
+            "consumer_group": advance.partition.group,
+            "topic": advance.partition.topic,
+            "partition": advance.partition.partition,
+            "expected": advance.expected,
+            "next_offset": advance.next_offset,
+            "records_lost": advance.records_lost,
+            "paused_reason": None if advance.pause_reason is None else sentence(advance.pause_reason),
+        }
+        for advance in sorted(advances, key=_place)
     ]
-    rows.sort(key=lambda row: row[:3])
     moved = (await session.run(session.statements.advance, rows)).rowcount
     if moved != len(rows):
         raise FencedError(f"Only {moved} of {len(rows)} partitions stand where this batch began.")
 
 
+def _place(advance: Advance) -> tuple[str, str, int]:
+    return advance.partition.group, advance.partition.topic, advance.partition.partition
+
+
 async def _erase(session: WriteSession, decided: Sequence[Decided], changes_erase: bool) -> None:
     """Delete comments that tombstones erased, with all that hangs on them, and claims that must not stay."""
-    gone = [[key.number] for key in decided if (key.after.wiped if key.claimed is None else key.after.content is None)]
+    gone = [
+        {"number": key.number}
+        for key in decided
+        if (key.after.wiped if key.claimed is None else key.after.content is None)
+    ]
     if gone:
         await session.run(session.statements.delete_comments, gone)
     if changes_erase:
         wiped = [key for key in decided if key.after.wiped]
-        letters = [[base64.b64encode(key_digest(comment_key(key.platform, key.id))).decode()] for key in wiped]
-        await session.run(session.statements.delete_letters, letters)
-        await session.run(session.statements.write_erasures, [[key.digest, key.after.erased_up_to] for key in wiped])
+        digests = [base64.b64encode(key_digest(comment_key(key.platform, key.id))).decode() for key in wiped]
+        await session.run(session.statements.delete_letters, [{"key_digest": digest} for digest in digests])
+        erasures = [{"digest": key.digest, "erased_up_to": key.after.erased_up_to} for key in wiped]
+        await session.run(session.statements.write_erasures, erasures)
 
 
 async def _write_comments(session: WriteSession, decided: Sequence[Decided], token: int) -> None:
     """Write the comments that are not as they stand, or as the claim wrote them, and keep the texts they replace."""
-    rows, versions = [], []
+    changed, replaced = [], []
     for key in decided:
         content, stands = key.after.content, key.claimed or key.before.content
         if content is None:
             continue
         if content != stands:
-            review = (None, None) if key.after.review is None else (key.after.review.number, key.after.review.label)
-            rows.append([key.number, *review, key.platform, key.id, *content_fields(content), key.audit_rank])
-        for old in key.after.replaced:
-            text, version, created_at, edited_at, *_ = content_fields(old)
-            versions.append([key.number, version, text, created_at, edited_at])
-    if rows:
-        await session.run(session.statements.write_comments, rows, token=token)
-    if versions:
-        await session.run(session.statements.add_versions, versions)
+            changed.append((key, content))
+        replaced += [(key.number, old) for old in key.after.replaced]
+    # Rows are made one at a time, as they are written: thousands of dictionaries would set off the garbage collector.
+    if changed:
+        await session.run(session.statements.write_comments, starmap(_comment_row, changed), token=token)
+    if replaced:
+        await session.run(session.statements.add_versions, starmap(_version_row, replaced))
+
+
+def _version_row(number: int, old: Content) -> Values:
+    row = content_row(old)
+    row["comment_number"] = number
+    return row
+
+
+def _comment_row(key: Decided, content: Content) -> Values:
+    review = key.after.review
+    row = content_row(content)
+    row["number"], row["platform"], row["id"], row["audit_rank"] = key.number, key.platform, key.id, key.audit_rank
+    row["review_number"], row["review_label"] = (None, None) if review is None else (review.number, review.label)
+    return row
 
 
 async def _write_predictions(session: WriteSession, decided: Sequence[Decided]) -> None:
     """Add what this model thinks; every model's prediction of a text that was replaced goes."""
-    gone, rows = [], []
+    gone: list[Values] = []
+    added = []
     for key in decided:
         before, after = key.before.predictions, key.after.predictions
         if not key.after.wiped:
-            gone += [[key.number, model] for model in before if model not in after]
-        reviewed = int(key.after.review is not None)
-        rows += [
-            [key.number, model, *prediction_fields(prediction), reviewed]
-            for model, prediction in after.items()
-            if before.get(model) is not prediction
-        ]
+            gone += [{"comment_number": key.number, "model_number": model} for model in before if model not in after]
+        added += [(key, model, said) for model, said in after.items() if before.get(model) is not said]
     if gone:
         await session.run(session.statements.delete_predictions, gone)
-    if rows:
-        await session.run(session.statements.write_predictions, rows)
+    if added:
+        await session.run(session.statements.write_predictions, starmap(_prediction_row, added))
 
 
-def prediction_fields(prediction: Prediction) -> list[object]:
-    """The fields of bulk.PREDICTION_COLUMNS from the label on; the distance is that of the probability from 0.5."""
-    probability = prediction.probability
-    return [prediction.label, probability, int(prediction.uncertain), abs(probability - 0.5)]
+def _prediction_row(key: Decided, model: int, said: Prediction) -> Values:
+    row = prediction_row(said)
+    row["comment_number"], row["model_number"] = key.number, model
+    row["reviewed"] = key.after.review is not None
+    return row
 
 
 async def _count(session: WriteSession, decided: Sequence[Decided]) -> None:
@@ -135,31 +152,27 @@ async def move_label_counts(session: WriteSession, changes: Mapping[Labelled, in
     """Move the hourly counts and their sums, last and sorted: all writers share these rows. What becomes zero goes."""
     statements = session.statements
     await move_counts(session, hourly_changes(changes), statements.add_counts, statements.delete_zero_counts)
-    moved = [([_stored(part) for part in key], by) for key, by in sorted(sum_changes(changes).items()) if any(by)]
+    moved = [(key._asdict(), by) for key, by in _moved_sums(changes)]
     if not moved:
         return
-    await session.run(statements.add_sums, [[*key, *by] for key, by in moved])
-    # Positive and negative come first, and without either there is no comment.
-    lowered = [key for key, by in moved if min(by[:2]) < 0]
+    await session.run(statements.add_sums, [{**key, **by} for key, by in moved])
+    lowered = [key for key, by in moved if by["positive"] < 0 or by["negative"] < 0]
     if lowered:
         await session.run(statements.delete_zero_sums, lowered)
 
 
+def _moved_sums(changes: Mapping[Labelled, int]) -> list[tuple[CountSum, dict[str, int]]]:
+    return [(key, by) for key, by in sorted(sum_changes(changes).items(), key=itemgetter(0)) if any(by.values())]
+
+
 async def move_counts(
-    session: WriteSession, changes: Mapping[_Key, int], add: TextClause, delete_zero: TextClause
+    session: WriteSession, changes: Mapping[_Key, int], add: Statement, delete_zero: Statement
 ) -> None:
-    """Add to counts, sorted by their key, and delete those that become zero."""
-    moved = [([_stored(part) for part in key], n) for key, n in sorted(changes.items()) if n != 0]
+    """Add to counts, sorted by their key, whose fields are columns, and delete those that become zero."""
+    moved = [(key._asdict(), n) for key, n in sorted(changes.items()) if n != 0]
     if not moved:
         return
-    await session.run(add, [[*key, n] for key, n in moved])
+    await session.run(add, [{**key, "n": n} for key, n in moved])
     lowered = [key for key, n in moved if n < 0]
     if lowered:
         await session.run(delete_zero, lowered)
-
-
-def _stored(part: object) -> object:
-    """A part of a count's key as the database takes it."""
-    if isinstance(part, datetime):
-        return time_text(part)
-    return int(part) if isinstance(part, bool) else part

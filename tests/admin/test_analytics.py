@@ -46,7 +46,12 @@ async def busy(site: Site) -> Site:
         await site.feed.send(*records[start : start + 400])
     number = await site.add_user(MARKUP, Role.REVIEWER)
     opinions = [
-        Opinion(one.platform, one.id, one.version, (ShownLabel(one.label), ShownLabel.SPAM)[place % 10 == 0])
+        Opinion(
+            one.platform,
+            one.id,
+            one.content.version,
+            (ShownLabel(one.prediction.label), ShownLabel.SPAM)[place % 10 == 0],
+        )
         for place, one in enumerate(records)
         if place % 3
     ]

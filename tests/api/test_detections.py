@@ -15,7 +15,7 @@ from liuyan.settings import parse_topics
 from store import pending_reviews as pending_module
 from store import reviews as reviews_module
 from store.admin_tables import audit_log
-from store.batch import Arrival, Label
+from store.batch import Arrival, Content, Label, Prediction
 from store.errors import TransientStoreError
 from store.outbox import any_orders
 from store.pending_reviews import EDITED, LIFE, NEVER_ARRIVED, Settled, settle_pending
@@ -45,13 +45,10 @@ def ordered_event(order: Any) -> CommentEvent:
     return parsed
 
 
-async def arrive(api: Api, event: CommentEvent, content: str | None = None, **changes: Any) -> None:
+async def arrive(api: Api, event: CommentEvent, content: str | None = None, version: int | None = None) -> None:
     """The event comes through Kafka and is stored."""
-    record = Arrival(
-        *(event.platform, event.id, content or event.text, event.version, event.created_at, None, event.author),
-        *(None, Label.NEGATIVE, 0.2, False),
-    )
-    await api.feed.send(replace(record, **changes))
+    stored = Content(content or event.text, version or event.version, event.created_at, None, event.author, None)
+    await api.feed.send(Arrival(event.platform, event.id, stored, Prediction(Label.NEGATIVE, 0.2, False)))
 
 
 async def test_a_text_is_ordered_as_an_event_of_the_contract(api: Api) -> None:

@@ -1,16 +1,20 @@
 """Events as short as a test wants them, and a feed that hands them to a store as a consumer does."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from store.batch import (
     Advance,
     Arrival,
     Batch,
     BatchOutcome,
+    Content,
     DeadLetter,
     Label,
     ModelRow,
     PartitionKey,
+    Prediction,
     Tombstone,
 )
 from store.store import Store
@@ -44,9 +48,13 @@ def arrival(
     """A comment event; ``created`` and ``edited`` are in minutes after START."""
     edited_at = None if edited is None else minutes(edited)
     version = microseconds(edited_at or minutes(created))
-    return Arrival(
-        platform, id, text, version, minutes(created), edited_at, author, thread, label, probability, uncertain
-    )
+    content = Content(text, version, minutes(created), edited_at, author, thread)
+    return Arrival(platform, id, content, Prediction(label, probability, uncertain))
+
+
+def with_content(event: Arrival, **changes: Any) -> Arrival:
+    """The event with another content in these fields."""
+    return replace(event, content=replace(event.content, **changes))
 
 
 def tombstone(id: str = "1", at: float = 0, platform: str = "forum") -> Tombstone:

@@ -62,24 +62,28 @@ class PlainModel:
         self.reviews.pop(key, None)
         self._forget_predictions(key)
         self.erased[key] = max(
-            order.timestamp, self.erased.get(key, order.timestamp), stands.version if stands else order.timestamp
+            order.timestamp,
+            self.erased.get(key, order.timestamp),
+            stands.content.version if stands else order.timestamp,
         )
         name = f"{order.platform}:{order.id}".encode()
         self.dead_letters = {at: letter for at, letter in self.dead_letters.items() if letter.key != name}
 
     def _arrive(self, event: Arrival, model: int) -> None:
         key = (event.platform, event.id)
-        if key in self.erased and event.version <= self.erased[key]:
+        if key in self.erased and event.content.version <= self.erased[key]:
             return
         stands = self.comments.get(key)
-        if stands is not None and event.version < stands.version:
+        if stands is not None and event.content.version < stands.content.version:
             return
-        if stands is not None and stands.text != event.text:
-            self.versions.setdefault(key, []).append((stands.version, stands.text))
+        if stands is not None and stands.content.text != event.content.text:
+            self.versions.setdefault(key, []).append((stands.content.version, stands.content.text))
             self._forget_predictions(key)
             self.text_numbers[key] += 1
         self.comments[key] = event
-        self.predictions.setdefault((key, model), (event.label, event.probability, event.uncertain))
+        self.predictions.setdefault(
+            (key, model), (event.prediction.label, event.prediction.probability, event.prediction.uncertain)
+        )
 
     def _forget_predictions(self, key: Key) -> None:
         self.predictions = {at: found for at, found in self.predictions.items() if at[0] != key}
@@ -88,7 +92,7 @@ class PlainModel:
         """Review a comment as it was seen in ``version``; what becomes of it in a word."""
         if key not in self.comments:
             return "missing"
-        if self.comments[key].version != version:
+        if self.comments[key].content.version != version:
             return "edited"
         standing = self.standing(key)
         if standing is not None and (standing.reviewer, standing.label) == (reviewer, label):
@@ -127,7 +131,7 @@ class PlainModel:
         kinds = []
         marks = {}
         for (key, model), (label, probability, uncertain) in self.predictions.items():
-            hour = self.comments[key].created_at.replace(minute=0, second=0, microsecond=0)
+            hour = self.comments[key].content.created_at.replace(minute=0, second=0, microsecond=0)
             counts[model, key[0], hour, label, uncertain] += 1
             standing = self.standing(key)
             marks[key, model] = (standing is not None, abs(probability - 0.5))
@@ -135,7 +139,14 @@ class PlainModel:
         labels = {key: self.standing(key) for key in self.comments}
         return Contents(
             comments={
-                key: (event.text, event.version, event.created_at, event.edited_at, event.author, event.thread)
+                key: (
+                    event.content.text,
+                    event.content.version,
+                    event.content.created_at,
+                    event.content.edited_at,
+                    event.content.author,
+                    event.content.thread,
+                )
                 for key, event in self.comments.items()
             },
             versions=self.versions,

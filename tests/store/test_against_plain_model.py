@@ -123,7 +123,7 @@ async def _decide(store: Store, plain: PlainModel, step: Review | Undo) -> None:
         expected = plain.undo(key, step.reviewer)
         work: Awaitable[object] = undo_review(store, actor, *key, minutes(0))
     else:
-        version = plain.comments[key].version - (not step.seen) if key in plain.comments else 0
+        version = plain.comments[key].content.version - (not step.seen) if key in plain.comments else 0
         expected = plain.review(key, version, step.reviewer, step.label)
         work = add_review(store, actor, Opinion(*key, version, step.label))
     if expected in REFUSED:

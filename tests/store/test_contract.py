@@ -1,7 +1,6 @@
 """Each rule of the event's contract, on each database; what a comment is after its events."""
 
 import random
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +11,17 @@ from store.check import recount
 from store.claim import erasure_digest
 from store.store import Store
 from store.tables import comment_versions, comments, reviews
-from tests.store.feed import ERASURE_KEY, Feed, arrival, dead_letter, feed_of, microseconds, minutes, tombstone
+from tests.store.feed import (
+    ERASURE_KEY,
+    Feed,
+    arrival,
+    dead_letter,
+    feed_of,
+    microseconds,
+    minutes,
+    tombstone,
+    with_content,
+)
 from tests.store.plain_model import PlainModel
 from tests.store.tables_read import read_contents
 
@@ -252,5 +261,5 @@ def _any_record(chance: random.Random, offset: int) -> Arrival | Tombstone | Dea
     )
     if chance.random() < 0.5:
         edited_at = minutes(150 + chance.randrange(150))
-        return replace(event, edited_at=edited_at, version=microseconds(edited_at))
+        return with_content(event, edited_at=edited_at, version=microseconds(edited_at))
     return event

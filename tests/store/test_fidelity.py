@@ -1,6 +1,5 @@
 """What goes in comes out: identities byte for byte, any Unicode, times to the microsecond."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -12,7 +11,7 @@ from store.comments import comment_history
 from store.errors import PermanentStoreError
 from store.tables import comments
 from store.types import UtcDateTime, in_utc, time_text
-from tests.store.feed import Feed, arrival, microseconds
+from tests.store.feed import Feed, arrival, microseconds, with_content
 from tests.store.tables_read import read_contents
 
 IDENTITIES = ["a", "A", "á", "a\u0301", "ａ", "a ", " a", "a\t", "ä", "ß", "ss", "", "١", "1", "𠮷", "吉", "👍", "👍🏽"]
@@ -62,7 +61,9 @@ async def test_times_keep_their_microsecond_and_their_year(feed: Feed) -> None:
         datetime(9999, 12, 31, 23, 59, 59, 999_999, UTC),
         datetime(2026, 1, 1, 0, 30, tzinfo=timezone(timedelta(hours=8))),
     ]
-    events = [replace(arrival(str(n)), created_at=time, version=microseconds(time)) for n, time in enumerate(times)]
+    events = [
+        with_content(arrival(str(n)), created_at=time, version=microseconds(time)) for n, time in enumerate(times)
+    ]
     await feed.send(*events)
     assert await feed.send(*events) == BatchOutcome(same=len(times))
     held = await read_contents(feed.store)

@@ -103,7 +103,7 @@ async def reviewed_cost(feed: Feed, ids: Sequence[str]) -> dict[str, dict[str, i
     costs = {}
     for name, texts in (("replayed", "味道不错"), ("edited", "改了")):
         await feed.send(*(arrival(id) for id in ids))
-        opinions = [Opinion("forum", id, arrival().version, ShownLabel.SPAM) for id in ids]
+        opinions = [Opinion("forum", id, arrival().content.version, ShownLabel.SPAM) for id in ids]
         await add_reviews(feed.store, Actor(7, "小李", "session", None), opinions)
         second.offset = feed.offset
         edited = None if name == "replayed" else 5.0
