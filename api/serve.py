@@ -13,13 +13,14 @@ from api.app import create_app
 from api.metrics import Metrics
 from api.pending import settle_for_ever
 from api.predictor import Predictor
-from api.services import Services
+from api.services import QUERY_SECONDS, Services
 from liuyan.health import Check, address_of, bind, quiet_server, serve_health, start_listening
-from liuyan.reachable import database_reachable
 from liuyan.settings import Settings
 from model.artifact import find_artifact
 from model.labeller import Labeller, load_labeller
 from store.accounts import UserFilter, count_users
+from store.models import read_active
+from store.ready import database_reachable
 from store.store import Store
 
 # Answers under way may end; clients that keep their connection open without asking are cut off.
@@ -54,7 +55,7 @@ async def running_api(
     metrics = Metrics(registry)
     # An address in use is told at once; who connects is refused, and does not wait, until there is somebody to answer.
     with contextlib.closing(bind(f"{host}:{port}")) as listener:
-        async with Store.open(settings.required_database_url()) as store:
+        async with Store.open(settings.required_database_url(), answer_seconds=QUERY_SECONDS) as store:
             await store.check_ready()
             labeller = await _load(store, settings, model_path)
 
@@ -90,7 +91,7 @@ async def _look_for_an_admin(store: Store) -> None:
 
 async def _load(store: Store, settings: Settings, path: Path | None) -> Labeller:
     """The model in ``path``, else the active one, else, where none is active yet, the shipped one."""
-    active = await store.active_model()
+    active = await store.read(read_active)
     if path is None and active is not None:
         path = find_artifact(active.sha256, settings.models_dir)
     labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)

@@ -14,7 +14,8 @@ from api.words import WordsCache
 from liuyan.settings import Settings
 from store.store import Store
 
-# A query takes milliseconds; a database that is stopped or cut off must not hold requests for minutes.
+# The deadline of each transaction that a request makes. A query takes milliseconds; a database that is stopped or cut
+# off must not hold requests for minutes.
 QUERY_SECONDS = 10
 
 

@@ -88,12 +88,12 @@ def _days(chance: random.Random) -> CountFilter:
 
 
 async def _list(store: Store, wanted: CommentFilter) -> object:
-    return await list_comments(store, wanted, None, 50)
+    return await store.read(list_comments, wanted, None, 50)
 
 
 async def _second_page(store: Store, wanted: CommentFilter) -> object:
-    first = await list_comments(store, wanted, None, 50)
-    return await list_comments(store, wanted, first.next, 50)
+    first = await store.read(list_comments, wanted, None, 50)
+    return await store.read(list_comments, wanted, first.next, 50)
 
 
 async def _review(store: Store, chance: random.Random, wanted: CommentFilter, order: QueueOrder) -> None:
@@ -141,21 +141,21 @@ QUESTIONS: Sequence[Question] = (
         lambda s, c: _next(s, c, CommentFilter(platform=_platform(c)), SECOND),
     ),
     Question("review: next, decide, let go", lambda s, c: _review(s, c, ALL, UNCERTAIN)),
-    Question("review: remaining", lambda s, _: remaining(s, UNCERTAIN, ALL)),
-    Question("review: remaining, second opinion", lambda s, c: remaining(s, SECOND, ALL, c.randrange(1, 9))),
-    Question("analytics: 30 days by day", lambda s, c: mix_over_time(s, _days(c), Bucket.DAY, SHANGHAI)),
-    Question("analytics: 30 days by hour of week", lambda s, c: mix_by_hour_of_week(s, _days(c), SHANGHAI)),
-    Question("analytics: 30 days by platform", lambda s, c: mix_by_platform(s, _days(c))),
-    Question("analytics: 2 years by week", lambda s, _: mix_over_time(s, CountFilter(), Bucket.WEEK, SHANGHAI)),
-    Question("analytics: 2 years by hour of week", lambda s, _: mix_by_hour_of_week(s, CountFilter(), SHANGHAI)),
+    Question("review: remaining", lambda s, _: s.read(remaining, UNCERTAIN, ALL)),
+    Question("review: remaining, second opinion", lambda s, c: s.read(remaining, SECOND, ALL, c.randrange(1, 9))),
+    Question("analytics: 30 days by day", lambda s, c: s.read(mix_over_time, _days(c), Bucket.DAY, SHANGHAI)),
+    Question("analytics: 30 days by hour of week", lambda s, c: s.read(mix_by_hour_of_week, _days(c), SHANGHAI)),
+    Question("analytics: 30 days by platform", lambda s, c: s.read(mix_by_platform, _days(c))),
+    Question("analytics: 2 years by week", lambda s, _: s.read(mix_over_time, CountFilter(), Bucket.WEEK, SHANGHAI)),
+    Question("analytics: 2 years by hour of week", lambda s, _: s.read(mix_by_hour_of_week, CountFilter(), SHANGHAI)),
     Question(
         "analytics: 2 years of the largest platform by week",
-        lambda s, _: mix_over_time(s, CountFilter(platform=PLATFORMS[0]), Bucket.WEEK, SHANGHAI),
+        lambda s, _: s.read(mix_over_time, CountFilter(platform=PLATFORMS[0]), Bucket.WEEK, SHANGHAI),
     ),
-    Question("analytics: 2 years by platform", lambda s, _: mix_by_platform(s, CountFilter())),
-    Question("analytics: corrections, 30 days", lambda s, c: corrections_by_reviewer(s, _days(c))),
-    Question("analytics: corrections, 2 years", lambda s, _: corrections_by_model(s, CountFilter())),
-    Question("analytics: accuracy on the audit sample", lambda s, _: audit_accuracy(s, CountFilter())),
+    Question("analytics: 2 years by platform", lambda s, _: s.read(mix_by_platform, CountFilter())),
+    Question("analytics: corrections, 30 days", lambda s, c: s.read(corrections_by_reviewer, _days(c))),
+    Question("analytics: corrections, 2 years", lambda s, _: s.read(corrections_by_model, CountFilter())),
+    Question("analytics: accuracy on the audit sample", lambda s, _: s.read(audit_accuracy, CountFilter())),
 )
 
 

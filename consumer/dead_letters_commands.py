@@ -60,7 +60,7 @@ def list_(
     from store.ready import with_store
 
     wanted = _filter(reason, topic, state, since, every=every)
-    letters = with_store(lambda store: list_letters(store, wanted, limit))
+    letters = with_store(lambda store: store.read(list_letters, wanted, limit))
     if as_json:
         for letter in letters:
             write_json(_fields(letter))
@@ -79,7 +79,7 @@ def show(
     from store.letters import read_letter
     from store.ready import with_store
 
-    letter, content, orders = with_store(lambda store: read_letter(store, number))
+    letter, content, orders = with_store(lambda store: store.read(read_letter, number))
     fields = {**_fields(letter), **_content(content.value, content.headers)}
     if as_json:
         write_json({**fields, "orders": [asdict(order) for order in orders]})
@@ -139,7 +139,7 @@ def requeue(
 
     who = command_actor(by)
     if _are_named(numbers, (reason, topic, since), every=every):
-        count = with_store(lambda store: requeue_numbers(store, numbers or [], who))
+        count = with_store(lambda store: store.write(requeue_numbers, numbers or [], who))
     else:
         wanted = _filter(reason, topic, "open", since, every=False)
         count = with_store(lambda store: requeue_all(store, wanted, who))
@@ -163,7 +163,7 @@ def discard(
 
     who = command_actor(by)
     if _are_named(numbers, (reason, topic, since), every=every):
-        count = with_store(lambda store: discard_numbers(store, numbers or [], who))
+        count = with_store(lambda store: store.write(discard_numbers, numbers or [], who))
     else:
         wanted = _filter(reason, topic, "open", since, every=False)
         count = with_store(lambda store: discard_all(store, wanted, who))

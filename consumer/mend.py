@@ -6,6 +6,7 @@ from consumer.status import read_status
 from consumer.topics import Topics
 from liuyan.errors import UsageError
 from liuyan.settings import Settings
+from store import partitions
 from store.batch import PartitionKey
 from store.ready import ready_store
 from store.store import Store
@@ -21,22 +22,22 @@ async def seek_partition(settings: Settings, topic: str, partition: int, to: str
         offset = _offset(to, edges)
         ids = await Topics(Connection.of(settings)).ids([topic])
         key = PartitionKey(settings.group, topic, partition)
-        await store.begin_partition(key, offset, ids.get(topic))
-        await store.seek(key, offset, ids.get(topic))
-        await store.resume(key)
+        await store.write(partitions.begin_partition, key, offset, ids.get(topic))
+        await store.write(partitions.seek_partition, key, offset, ids.get(topic))
+        await store.write(partitions.resume_partition, key)
         return offset
 
 
 async def pause_partition(settings: Settings, topic: str, partition: int, reason: str) -> None:
     """Pause a partition as a stored row. Raises the store's errors."""
     async with ready_store(settings) as store:
-        await store.pause(PartitionKey(settings.group, topic, partition), reason)
+        await store.write(partitions.pause_partition, PartitionKey(settings.group, topic, partition), reason)
 
 
 async def resume_partition(settings: Settings, topic: str, partition: int) -> None:
     """Release a paused partition. Raises the store's errors."""
     async with ready_store(settings) as store:
-        await store.resume(PartitionKey(settings.group, topic, partition))
+        await store.write(partitions.resume_partition, PartitionKey(settings.group, topic, partition))
 
 
 async def _edges(store: Store, settings: Settings, topic: str, partition: int) -> LogEdges:

@@ -81,14 +81,14 @@ class Outbox:
 
         Raises TransientStoreError, CommitUnknownError and KafkaError, after which it may be called again.
         """
-        if not await any_orders(self._store, self._topics):
+        if not await self._store.read(any_orders, self._topics):
             return False
-        orders = await claim_orders(
-            self._store, self._topics, self._erasure_key, limit=ORDERS_AT_ONCE, lease_seconds=self._lease_seconds
+        orders = await self._store.write(
+            claim_orders, self._topics, self._erasure_key, limit=ORDERS_AT_ONCE, lease_seconds=self._lease_seconds
         )
         published = [one for order in orders if (one := await self._publish(order)) is not None]
         if published:
-            await mark_published(self._store, published)
+            await self._store.write(mark_published, published)
             self._metrics.orders.labels("published").inc(len(published))
             log.info("orders are published", orders=len(published))
         return bool(orders)
@@ -115,7 +115,7 @@ class Outbox:
         return Published(order, sent.partition, sent.offset)
 
     async def _refuse(self, order: Order, why: str) -> None:
-        await mark_refused(self._store, order, why)
+        await self._store.write(mark_refused, order, why)
         self._metrics.orders.labels("refused").inc()
         log.warning("an order cannot be carried out", order=order.number, letter=order.letter, why=why)
 

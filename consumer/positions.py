@@ -14,7 +14,9 @@ from consumer.source import LogEdges, Source
 from consumer.starts import Behind, Starts
 from consumer.topics import Topics
 from store.batch import Advance, Batch, PartitionKey, PartitionState
+from store.partitions import begin_partition, pause_partition, read_positions, seek_partition
 from store.store import Store
+from store.write import write_batch
 
 log = structlog.get_logger(__name__)
 
@@ -122,16 +124,18 @@ class Positions:
         self, partitions: frozenset[TopicPartition], edges: Mapping[TopicPartition, LogEdges]
     ) -> dict[TopicPartition, PartitionState]:
         """The stored rows; a partition that was never seen begins at its log's start."""
-        stored = await self._store.positions(self._group, sorted({partition.topic for partition in partitions}))
+        stored = await self._store.read(
+            read_positions, self._group, sorted({partition.topic for partition in partitions})
+        )
         states = {}
         for partition in sorted(partitions):
             state = stored.get((partition.topic, partition.partition))
             topic_id = self._ids.get(partition.topic)
             if state is None:
                 key = PartitionKey(self._group, partition.topic, partition.partition)
-                state = await self._store.begin_partition(key, edges[partition].start, topic_id)
+                state = await self._store.write(begin_partition, key, edges[partition].start, topic_id)
             elif state.topic_id is None and topic_id is not None and state.paused_reason is None:
-                state = await self._store.seek(state.partition, state.next_offset, topic_id)
+                state = await self._store.write(seek_partition, state.partition, state.next_offset, topic_id)
             states[partition] = state
         return states
 
@@ -157,13 +161,13 @@ class Positions:
                 return offset
             case Stop(reason, stored):
                 if not stored:
-                    await self._store.pause(state.partition, reason)
+                    await self._store.write(pause_partition, state.partition, reason)
                 log.error("partition stands still", topic=labels[0], partition=labels[1], reason=reason)
                 return reason
 
     async def _jump(self, state: PartitionState, offset: int, lost: int) -> None:
         advance = Advance(state.partition, expected=state.next_offset, next_offset=offset, records_lost=lost)
-        await self._store.write_batch(Batch(self._model, [advance]))
+        await self._store.write(write_batch, Batch(self._model, [advance]))
         self._metrics.records_lost.inc(lost)
         log.error(
             "retention removed records before they were read",

@@ -31,6 +31,7 @@ from model.labeller import Labeller, load_labeller
 from store.batch import ModelRow
 from store.errors import StoreError
 from store.faults import broke_off
+from store.models import read_active, register_model
 from store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -122,14 +123,19 @@ async def _patiently(question: Callable[[], Awaitable[Answer]]) -> Answer:
 
 async def _find_model(store: Store, settings: Settings) -> Path | None:
     """The folder of the active model's artifact; None, the shipped one, when no model is active yet."""
-    active = await store.active_model()
+    active = await store.read(read_active)
     return None if active is None else find_artifact(active.sha256, settings.models_dir)
 
 
 async def identify(store: Store, labeller: Labeller, group: str, *, shadow: bool) -> Identity:
     """Find our model's row, registering it when no model is there yet. Raises ModelChangedError."""
-    row = await store.register_model(
-        labeller.sha256, labeller.name, labeller.uncertain_low, labeller.uncertain_high, activate_if_first=not shadow
+    row = await register_model(
+        store,
+        labeller.sha256,
+        labeller.name,
+        labeller.uncertain_low,
+        labeller.uncertain_high,
+        activate_if_first=not shadow,
     )
     if shadow:
         return Identity(row, f"{group}-shadow-{row.sha256[:8]}", shadow=True)

@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 
 from store.batch import PartitionKey, PartitionState
 from store.errors import CommitUnknownError, TransientStoreError
+from store.partitions import count_starts, take_back_starts
 from store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -78,7 +79,7 @@ class Starts:
         states = [waiting[partition].state for partition in sorted(admitted)]
         uncounted = [state for state in states if self._counted.get(state.partition) != state.next_offset]
         if uncounted:
-            await self._store.count_starts(uncounted)
+            await self._store.write(count_starts, uncounted)
             self._counted |= {state.partition: state.next_offset for state in uncounted}
         return admitted
 
@@ -99,7 +100,7 @@ class Starts:
         self._trial = None
         if counted:
             try:
-                await self._store.take_back_starts(counted)
+                await self._store.write(take_back_starts, counted)
             except (TransientStoreError, CommitUnknownError) as error:
                 log.warning("starts cannot be taken back", error=str(error))
 

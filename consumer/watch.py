@@ -17,9 +17,12 @@ from consumer.source import Source
 from consumer.topics import BrokerError, Topics
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
-from liuyan.reachable import Reachable, database_reachable
+from liuyan.reachable import Reachable
 from store.errors import TransientStoreError
 from store.letters import LetterFilter, count_letters
+from store.models import read_active
+from store.partitions import read_positions
+from store.ready import database_reachable
 from store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -137,7 +140,7 @@ class Watch:
         while True:
             try:
                 async with asyncio.timeout(LETTERS_SECONDS):
-                    counts = await count_letters(self._store, LetterFilter(states=frozenset()))
+                    counts = await self._store.read(count_letters, LetterFilter(states=frozenset()))
             except (TransientStoreError, TimeoutError):
                 self._metrics.letters.clear()
             else:
@@ -180,7 +183,7 @@ class Watch:
     async def _follow_partitions(self) -> None:
         writes, idle = self._pipeline.writes, self._pipeline.idle.is_set()
         known, stopped = dict(self._pipeline.stored), self._source.stopped
-        states = await self._store.positions(self._group, self._topics)
+        states = await self._store.read(read_positions, self._group, self._topics)
         self._pipeline.progress.rows_are(states, self._source.assigned, time.monotonic())
         settled = idle and self._pipeline.idle.is_set() and writes == self._pipeline.writes
         for partition in self._source.sought - self._source.unreadable:
@@ -194,7 +197,7 @@ class Watch:
         return None
 
     async def _follow_model(self) -> None:
-        active = await self._store.active_model()
+        active = await self._store.read(read_active)
         if self._active_sha256 is not None and active is not None and active.sha256 != self._active_sha256:
             raise ModelChangedError(
                 f"Model {active.sha256[:12]} ({active.name}) is active now and this consumer runs another: "

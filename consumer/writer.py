@@ -14,6 +14,7 @@ from consumer.worker import Entry, LabelledBatch, dead_letter
 from store.batch import Advance, BatchOutcome, DeadLetter
 from store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
 from store.store import Store
+from store.write import write_batch
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,7 @@ class Writer:
         batch = labelled.batch
         try:
             outcome = await self._retry(
-                lambda: self._store.write_batch(batch, truncate_dead_letters=truncate), labelled.epoch
+                lambda: self._store.write(write_batch, batch, truncate_dead_letters=truncate), labelled.epoch
             )
         except PermanentStoreError as error:
             return await self._halve(labelled, error, truncated=truncate)

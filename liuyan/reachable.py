@@ -7,8 +7,6 @@ import structlog
 
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
-from store.errors import OUTAGES
-from store.store import Store
 
 # Less than the time after which the health server gives up on the event loop, so that the check itself is reported.
 ANSWER_SECONDS = 2.0
@@ -61,13 +59,3 @@ class Reachable:
             log.warning("not ready", check=self._name, reason=reason)
         self._ok = False
         return Check(self._name, False, f"{self._server} {what}.")
-
-
-def database_reachable(store: Store) -> Reachable:
-    """The check that the database of ``store`` answers."""
-
-    async def ask() -> None:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await store.active_model()
-
-    return Reachable("database", "The database", ask, outages=OUTAGES)

@@ -22,7 +22,6 @@ from store.bulk import SUMMED
 from store.decide import ALL_PLATFORMS
 from store.models import read_models
 from store.ranges import DAY, HOUR, Stretch, cover, within
-from store.store import Store
 from store.tables import count_sums
 
 HOURS_OF_WEEK = 168
@@ -100,44 +99,47 @@ class HourOfWeekMix:
     mix: Mix
 
 
-async def mix_over_time(store: Store, wanted: CountFilter, bucket: Bucket, offset: timedelta) -> list[TimeMix]:
+async def mix_over_time(
+    connection: AsyncConnection, wanted: CountFilter, bucket: Bucket, offset: timedelta
+) -> list[TimeMix]:
     """The labels over time, oldest first, in buckets of the time zone that is ``offset`` from UTC; a bucket in which
     nothing was written is left out. A bucket that begins before year 1 starts there. Raises TransientStoreError."""
 
     def numbered(hour: ColumnElement[Any]) -> ColumnElement[Any]:
         return (minutes_since(hour) + _minutes(BEFORE + offset)) // bucket.value
 
-    counted = await _count(store, wanted, numbered)
+    counted = await _count(connection, wanted, numbered)
     length = timedelta(minutes=bucket.value)
     return [TimeMix(_start(int(number) * length - BEFORE - offset), mix) for number, mix in sorted(counted)]
 
 
-async def mix_by_platform(store: Store, wanted: CountFilter) -> list[PlatformMix]:
+async def mix_by_platform(connection: AsyncConnection, wanted: CountFilter) -> list[PlatformMix]:
     """The labels of each platform, the largest first. Raises TransientStoreError."""
-    counted = [PlatformMix(platform, mix) for platform, mix in await _count(store, wanted, None)]
+    counted = [PlatformMix(platform, mix) for platform, mix in await _count(connection, wanted, None)]
     return sorted(counted, key=lambda one: (-one.mix.comments, one.platform))
 
 
-async def mix_by_hour_of_week(store: Store, wanted: CountFilter, offset: timedelta) -> list[HourOfWeekMix]:
+async def mix_by_hour_of_week(
+    connection: AsyncConnection, wanted: CountFilter, offset: timedelta
+) -> list[HourOfWeekMix]:
     """The labels of each hour of the week in the time zone that is ``offset`` from UTC. Raises TransientStoreError."""
 
     def numbered(hour: ColumnElement[Any]) -> ColumnElement[Any]:
         return ((minutes_since(hour) + _minutes(BEFORE + offset)) // Bucket.HOUR.value) % HOURS_OF_WEEK
 
-    counted = sorted(await _count(store, wanted, numbered))
+    counted = sorted(await _count(connection, wanted, numbered))
     return [HourOfWeekMix(*divmod(int(number), 24), mix) for number, mix in counted]
 
 
-async def mix_of_all(store: Store, wanted: CountFilter) -> Mix:
+async def mix_of_all(connection: AsyncConnection, wanted: CountFilter) -> Mix:
     """All comments together. Raises TransientStoreError."""
-    return _sum(mix for _, mix in await _count(store, wanted, None))
+    return _sum(mix for _, mix in await _count(connection, wanted, None))
 
 
-async def counted_platforms(store: Store, wanted: CountFilter) -> list[str]:
+async def counted_platforms(connection: AsyncConnection, wanted: CountFilter) -> list[str]:
     """The platforms whose comments the model of ``wanted`` has labelled, by name. Raises TransientStoreError."""
-    async with store.reading() as connection:
-        model = await read_model_number(connection, wanted)
-        found = [] if model is None else await _platforms(connection, model)
+    model = await read_model_number(connection, wanted)
+    found = [] if model is None else await _platforms(connection, model)
     return sorted(found)
 
 
@@ -147,22 +149,21 @@ def _sum(mixes: Iterable[Mix]) -> Mix:
     return Mix(**{name: sum(getattr(mix, name) for mix in listed) for name in names})
 
 
-async def _count(store: Store, wanted: CountFilter, numbered: Numbered | None) -> list[tuple[Any, Mix]]:
+async def _count(connection: AsyncConnection, wanted: CountFilter, numbered: Numbered | None) -> list[tuple[Any, Mix]]:
     """The mix of each group: by what ``numbered`` makes of the hour, else by platform."""
-    async with store.reading() as connection:
-        model = await read_model_number(connection, wanted)
-        if model is None:
-            return []
-        if numbered is None:
-            group: ColumnElement[Any] = count_sums.c.platform
-            buckets = [DAY, HOUR]
-            platforms = [wanted.platform] if wanted.platform else await _platforms(connection, model)
-        else:
-            group, buckets = numbered(count_sums.c.begins), [HOUR]
-            platforms = [wanted.platform or ALL_PLATFORMS]
-        stretches = cover(wanted.created_from, wanted.created_to, buckets)
-        queries = [_summed(group, model, platforms, stretch) for stretch in stretches]
-        rows = [row for query in queries for row in await connection.execute(query)]
+    model = await read_model_number(connection, wanted)
+    if model is None:
+        return []
+    if numbered is None:
+        group: ColumnElement[Any] = count_sums.c.platform
+        buckets = [DAY, HOUR]
+        platforms = [wanted.platform] if wanted.platform else await _platforms(connection, model)
+    else:
+        group, buckets = numbered(count_sums.c.begins), [HOUR]
+        platforms = [wanted.platform or ALL_PLATFORMS]
+    stretches = cover(wanted.created_from, wanted.created_to, buckets)
+    queries = [_summed(group, model, platforms, stretch) for stretch in stretches]
+    rows = [row for query in queries for row in await connection.execute(query)]
     mixes: dict[Any, list[Mix]] = {}
     for group, *sums in rows:
         mixes.setdefault(group, []).append(_mix(*map(int, sums)))

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, or_, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.decide import ALL_PLATFORMS
 from store.ranges import DAY, HOUR
-from store.store import Store
 from store.tables import comments, count_sums, hourly_counts, predictions
 
 
@@ -39,7 +39,7 @@ class SumDifference:
     counted: int
 
 
-async def recount(store: Store) -> list[CountDifference]:
+async def recount(connection: AsyncConnection) -> list[CountDifference]:
     """Every hourly count that differs from the rows; none is how it should be. Reads every comment.
 
     One statement reads both sides, so that a consumer may go on writing. Raises TransientStoreError.
@@ -48,14 +48,14 @@ async def recount(store: Store) -> list[CountDifference]:
     stored = select(of.model_number, of.platform, _hour(of.hour), of.label, of.uncertain, of.n)
     hour = _hour(comments.c.created_at)
     key = (predictions.c.model_number, comments.c.platform, hour, predictions.c.label, predictions.c.uncertain)
-    rows = await _differences(store, stored, _labelled(*key))
+    rows = await _differences(connection, stored, _labelled(*key))
     return [
         CountDifference(model, platform, hour, label, bool(uncertain), stored, counted)
         for model, platform, hour, label, uncertain, stored, counted in rows
     ]
 
 
-async def recount_sums(store: Store) -> list[SumDifference]:
+async def recount_sums(connection: AsyncConnection) -> list[SumDifference]:
     """Every sum that differs from the rows; none is how it should be. Raises TransientStoreError."""
     of = count_sums.c
     names = [column.name for column in count_sums.c if not column.primary_key]
@@ -66,8 +66,7 @@ async def recount_sums(store: Store) -> list[SumDifference]:
     pairs = [func.sum(both.c[f"{side}_{name}"]) for name in names for side in ("stored", "counted")]
     differs = or_(*(one != other for one, other in zip(pairs[::2], pairs[1::2], strict=True)))
     query = select(*key, *pairs).group_by(*key).having(differs).order_by(*key)
-    async with store.reading(patient=True) as connection:
-        rows = (await connection.execute(query)).all()
+    rows = (await connection.execute(query)).all()
     return [
         SumDifference(row[0], row[1], row[2], row[3], name, int(row[4 + 2 * place]), int(row[5 + 2 * place]))
         for row in rows
@@ -132,7 +131,7 @@ def _signed(side: Select[Any], names: Sequence[str], which: int) -> Select[Any]:
     return select(*key, *columns)
 
 
-async def _differences(store: Store, stored: Select[Any], counted: Select[Any]) -> list[Sequence[Any]]:
+async def _differences(connection: AsyncConnection, stored: Select[Any], counted: Select[Any]) -> list[Sequence[Any]]:
     """Keys with what is stored and what was counted, where these differ. Of each query the last column is the count;
     a stored count of zero is a difference too."""
     sides = []
@@ -147,6 +146,5 @@ async def _differences(store: Store, stored: Select[Any], counted: Select[Any]) 
     sums = [func.sum(both.c.stored), func.sum(both.c.counted)]
     differs = (sums[0] != sums[1]) | ((sums[1] == 0) & (func.sum(both.c.present) > 0))
     query = select(*columns, *sums).group_by(*columns).having(differs).order_by(*columns)
-    async with store.reading(patient=True) as connection:
-        rows = (await connection.execute(query)).all()
+    rows = (await connection.execute(query)).all()
     return [(*row[:-2], int(row[-2]), int(row[-1])) for row in rows]

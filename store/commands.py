@@ -5,7 +5,9 @@ import asyncio
 import typer
 
 from liuyan.terminal import console, write_line
+from store.models import read_active
 from store.models_commands import app as models
+from store.partitions import count_partitions
 
 app = typer.Typer(help="Make, check and describe the database.", no_args_is_help=True)
 app.add_typer(models, name="models")
@@ -53,8 +55,8 @@ async def _status() -> None:
     from store.ready import ready_store
 
     async with ready_store(load_settings()) as store:
-        model = await store.active_model()
-        followed, paused = await store.count_partitions()
+        model = await store.read(read_active)
+        followed, paused = await store.read(count_partitions)
         write_line(f"database    {store.engine.url.set(query={}).render_as_string(hide_password=True)}")
         write_line(f"revision    {newest_revision()} (up to date)")
         write_line(f"model       {f'{model.name} {model.sha256}' if model else 'none is active yet'}")
@@ -68,8 +70,9 @@ async def _check() -> int:
 
     async with ready_store(load_settings()) as store:
         with console(error=True).status("counting every labelled comment"):
-            differences = await recount(store)
-            sums = await recount_sums(store)
+            async with store.reading(patient=True) as connection:
+                differences = await recount(connection)
+                sums = await recount_sums(connection)
     for found in differences:
         write_line(
             f"model {found.model_number} {found.platform} {found.hour}:00 {found.label} "

@@ -18,7 +18,6 @@ from store.batch import Content, ModelRow
 from store.dead_letters import comment_key, key_digest
 from store.models import read_models
 from store.rows import built, columns_of
-from store.store import Store
 from store.tables import comment_versions, comments, dead_letters, predictions, reviews
 
 # How many earlier versions, reviews and dead letters of one key are read, the newest: a runaway producer makes
@@ -147,23 +146,22 @@ class CommentHistory:
     dead_letters: Sequence[StoredDeadLetter]
 
 
-async def comment_history(store: Store, platform: str, id: str) -> CommentHistory | None:
+async def comment_history(connection: AsyncConnection, platform: str, id: str) -> CommentHistory | None:
     """What is known of a comment; None when nothing is. Raises TransientStoreError."""
-    async with store.reading() as connection:
-        known = await read_models(connection)
-        query = COMMENTS.where(comments.c.platform == platform, comments.c.id == id)
-        rows = (await connection.execute(query)).all()
-        letters = await _dead_letters(connection, platform, id)
-        if not rows:
-            return CommentHistory(None, [], [], [], letters) if letters else None
-        number = rows[0].number
-        return CommentHistory(
-            comment=(await with_labels(connection, rows, known))[0],
-            predictions=(await _predictions(connection, [number], known)).get(number, []),
-            earlier_versions=await earlier_versions(connection, number, HISTORY_ROWS),
-            reviews=await _reviews(connection, number, rows[0].review_number, known),
-            dead_letters=letters,
-        )
+    known = await read_models(connection)
+    query = COMMENTS.where(comments.c.platform == platform, comments.c.id == id)
+    rows = (await connection.execute(query)).all()
+    letters = await _dead_letters(connection, platform, id)
+    if not rows:
+        return CommentHistory(None, [], [], [], letters) if letters else None
+    number = rows[0].number
+    return CommentHistory(
+        comment=(await with_labels(connection, rows, known))[0],
+        predictions=(await _predictions(connection, [number], known)).get(number, []),
+        earlier_versions=await earlier_versions(connection, number, HISTORY_ROWS),
+        reviews=await _reviews(connection, number, rows[0].review_number, known),
+        dead_letters=letters,
+    )
 
 
 COMMENTS: Select[Any] = select(

@@ -13,7 +13,6 @@ from store.comments import ShownLabel
 from store.decide import ALL_PLATFORMS
 from store.models import read_models
 from store.ranges import DAY, HOUR, MONTH, Stretch, cover, within
-from store.store import Store
 from store.tables import comments, predictions, reviewer_counts
 
 # Of the audit sample so many reviewed comments of each label are judged, which tells accuracy to half a percent.
@@ -61,25 +60,23 @@ class AuditAccuracy:
     confused: dict[tuple[ShownLabel, ShownLabel], int]
 
 
-async def corrections_by_reviewer(store: Store, wanted: CountFilter) -> list[ReviewerCorrections]:
+async def corrections_by_reviewer(connection: AsyncConnection, wanted: CountFilter) -> list[ReviewerCorrections]:
     """What each reviewer did, the most busy first; the range is that of the reviews' times, and a model in ``wanted``
     leaves only what was decided on its labels. Raises TransientStoreError."""
     counts = reviewer_counts.c
-    async with store.reading() as connection:
-        model = await read_model_number(connection, wanted) if wanted.model is not None else None
-        only = [counts.model_number == (model or -1)] if wanted.model is not None else []
-        found = await _done(connection, counts.reviewer_number, wanted, only)
-        names = select(users.c.number, users.c.name).where(users.c.number.in_(found))
-        named = {row.number: row.name for row in await connection.execute(names)}
+    model = await read_model_number(connection, wanted) if wanted.model is not None else None
+    only = [counts.model_number == (model or -1)] if wanted.model is not None else []
+    found = await _done(connection, counts.reviewer_number, wanted, only)
+    names = select(users.c.number, users.c.name).where(users.c.number.in_(found))
+    named = {row.number: row.name for row in await connection.execute(names)}
     listed = [ReviewerCorrections(number, named.get(number), done) for number, done in found.items()]
     return sorted(listed, key=lambda one: (-one.done.reviews, one.reviewer_number))
 
 
-async def corrections_by_model(store: Store, wanted: CountFilter) -> list[ModelCorrections]:
+async def corrections_by_model(connection: AsyncConnection, wanted: CountFilter) -> list[ModelCorrections]:
     """How often each model's labels were corrected, the newest model first. Raises TransientStoreError."""
-    async with store.reading() as connection:
-        known = await read_models(connection)
-        found = await _done(connection, reviewer_counts.c.model_number, wanted)
+    known = await read_models(connection)
+    found = await _done(connection, reviewer_counts.c.model_number, wanted)
     return [
         ModelCorrections(
             known[number].sha256 if number in known else None, known[number].name if number in known else None, done
@@ -88,18 +85,17 @@ async def corrections_by_model(store: Store, wanted: CountFilter) -> list[ModelC
     ]
 
 
-async def audit_accuracy(store: Store, wanted: CountFilter) -> list[AuditAccuracy]:
+async def audit_accuracy(connection: AsyncConnection, wanted: CountFilter) -> list[AuditAccuracy]:
     """How right each model is on the reviewed part of the audit sample, the newest model first.
 
     At most JUDGED comments of each label are judged, those that come first in the sample's order. Raises
     TransientStoreError.
     """
-    async with store.reading() as connection:
-        known = await read_models(connection)
-        confused: dict[int, dict[tuple[ShownLabel, ShownLabel], int]] = {}
-        for reviewed in ShownLabel:
-            for model, label, n in await _judged(connection, reviewed, wanted):
-                confused.setdefault(model, {})[ShownLabel(label), reviewed] = n
+    known = await read_models(connection)
+    confused: dict[int, dict[tuple[ShownLabel, ShownLabel], int]] = {}
+    for reviewed in ShownLabel:
+        for model, label, n in await _judged(connection, reviewed, wanted):
+            confused.setdefault(model, {})[ShownLabel(label), reviewed] = n
     return [_accuracy(known[number], confused[number]) for number in sorted(confused, reverse=True) if number in known]
 
 

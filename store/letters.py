@@ -121,33 +121,32 @@ _COLUMNS = (
 _LETTERS = select(*(dead_letters.c[name] for name in _COLUMNS))
 
 
-async def list_letters(store: Store, wanted: LetterFilter, limit: int, *, before: int | None = None) -> list[Letter]:
+async def list_letters(
+    connection: AsyncConnection, wanted: LetterFilter, limit: int, *, before: int | None = None
+) -> list[Letter]:
     """At most ``limit`` letters, the newest first, those older than letter ``before``. Raises TransientStoreError."""
     query = _LETTERS.where(*_conditions(wanted)).order_by(dead_letters.c.number.desc()).limit(limit)
     if before is not None:
         query = query.where(dead_letters.c.number < before)
-    async with store.reading() as connection:
-        return [_letter(row) for row in await connection.execute(query)]
+    return [_letter(row) for row in await connection.execute(query)]
 
 
-async def count_letters(store: Store, wanted: LetterFilter) -> dict[LetterState, int]:
+async def count_letters(connection: AsyncConnection, wanted: LetterFilter) -> dict[LetterState, int]:
     """How many letters there are in each state. Raises TransientStoreError."""
     query = select(dead_letters.c.state, func.count()).where(*_conditions(wanted)).group_by(dead_letters.c.state)
-    async with store.reading() as connection:
-        counted = {LetterState(state): count for state, count in await connection.execute(query)}
+    counted = {LetterState(state): count for state, count in await connection.execute(query)}
     return {state: counted.get(state, 0) for state in LetterState}
 
 
-async def read_letter(store: Store, number: int) -> tuple[Letter, LetterContent, list[LetterOrder]]:
+async def read_letter(connection: AsyncConnection, number: int) -> tuple[Letter, LetterContent, list[LetterOrder]]:
     """One letter with its content and the orders that were given for it. Raises LetterError when there is none."""
     orders = (
         select(*(outbox.c[name] for name in LetterOrder.__dataclass_fields__))
         .where(outbox.c.dead_letter_number == number)
         .order_by(outbox.c.number)
     )
-    async with store.reading() as connection:
-        found = await _read_whole(connection, [dead_letters.c.number == number], limit=1)
-        given = [LetterOrder(*row) for row in await connection.execute(orders)]
+    found = await _read_whole(connection, [dead_letters.c.number == number], limit=1)
+    given = [LetterOrder(*row) for row in await connection.execute(orders)]
     if not found:
         raise _missing(number)
     letter, content = found[0]
@@ -168,27 +167,26 @@ async def export_letters(store: Store, wanted: LetterFilter) -> AsyncIterator[tu
         behind = page[-1][0].number
 
 
-async def requeue(store: Store, numbers: Sequence[int], by: Actor) -> int:
+async def requeue(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
     """Order letters to be published again, all of them or none; how many that were not ordered already.
 
     Raises LetterError with the first letter that cannot be: missing, truncated or resolved.
     """
-    async with store.writing() as session:
-        found = await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))
-        states = {number: (LetterState(state), truncated) for number, state, truncated in found}
-        for number in numbers:
-            if number not in states:
-                raise _missing(number)
-            state, truncated = states[number]
-            if truncated:
-                sentence = (
-                    f"Dead letter {number} was too large for the database and only its beginning is kept: its "
-                    "platform must publish it again."
-                )
-                raise LetterError(number, "truncated", sentence)
-            if state is LetterState.RESOLVED:
-                raise _resolved(number)
-        return await _order(session, [n for n, (state, _) in states.items() if state is not LetterState.REQUEUED], by)
+    found = await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))
+    states = {number: (LetterState(state), truncated) for number, state, truncated in found}
+    for number in numbers:
+        if number not in states:
+            raise _missing(number)
+        state, truncated = states[number]
+        if truncated:
+            sentence = (
+                f"Dead letter {number} was too large for the database and only its beginning is kept: its "
+                "platform must publish it again."
+            )
+            raise LetterError(number, "truncated", sentence)
+        if state is LetterState.RESOLVED:
+            raise _resolved(number)
+    return await _order(session, [n for n, (state, _) in states.items() if state is not LetterState.REQUEUED], by)
 
 
 async def requeue_all(store: Store, wanted: LetterFilter, by: Actor) -> int:
@@ -197,20 +195,19 @@ async def requeue_all(store: Store, wanted: LetterFilter, by: Actor) -> int:
     return await _for_all(store, whole, by, _order)
 
 
-async def discard(store: Store, numbers: Sequence[int], by: Actor) -> int:
+async def discard(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
     """Put letters aside, all of them or none; how many that were not before. Orders that wait are withdrawn.
 
     Raises LetterError with the first letter that is missing or resolved.
     """
-    async with store.writing() as session:
-        found = await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))
-        states = {number: LetterState(state) for number, state, _ in found}
-        for number in numbers:
-            if number not in states:
-                raise _missing(number)
-            if states[number] is LetterState.RESOLVED:
-                raise _resolved(number)
-        return await _put_aside(session, [n for n, state in states.items() if state in UNSETTLED], by)
+    found = await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))
+    states = {number: LetterState(state) for number, state, _ in found}
+    for number in numbers:
+        if number not in states:
+            raise _missing(number)
+        if states[number] is LetterState.RESOLVED:
+            raise _resolved(number)
+    return await _put_aside(session, [n for n, state in states.items() if state in UNSETTLED], by)
 
 
 async def discard_all(store: Store, wanted: LetterFilter, by: Actor) -> int:

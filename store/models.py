@@ -3,11 +3,14 @@
 from typing import Any
 
 from sqlalchemy import Row, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.batch import ModelRow
+from store.errors import StoreError
 from store.rows import built, columns_of
 from store.session import WriteSession
+from store.store import Store
 from store.tables import models
 
 COLUMNS = select(*columns_of(models, ModelRow))
@@ -25,7 +28,20 @@ async def read_models(connection: AsyncConnection) -> dict[int, ModelRow]:
     return {model.number: model for model in map(_model, rows)}
 
 
-async def register(
+async def register_model(
+    store: Store, sha256: str, name: str, uncertain_low: float, uncertain_high: float, activate_if_first: bool = True
+) -> ModelRow:
+    """Insert a model if it is absent, and make it active if no model is; two starting at once agree."""
+    arguments = (sha256, name, uncertain_low, uncertain_high, activate_if_first)
+    try:
+        return await store.write(_register, *arguments)
+    except StoreError as error:
+        if not isinstance(error.__cause__, IntegrityError):
+            raise
+    return await store.write(_register, *arguments)  # Another one became active meanwhile.
+
+
+async def _register(
     session: WriteSession, sha256: str, name: str, uncertain_low: float, uncertain_high: float, activate_if_first: bool
 ) -> ModelRow:
     """Insert a model if it is absent; make it active if none is.

@@ -23,7 +23,7 @@ def list_(
     from store.promotion import list_models
     from store.ready import with_store
 
-    models = with_store(list_models)
+    models = with_store(lambda store: store.read(list_models))
     if as_json:
         for model in models:
             write_json(asdict(model))
@@ -58,7 +58,7 @@ def activate(
     from store.ready import with_store
 
     async def promote(store: "Store") -> "ModelRow":
-        return await activate_model(store, command_actor(by), (await find_model(store, model)).number)
+        return await store.write(activate_model, command_actor(by), (await store.read(find_model, model)).number)
 
     active = with_store(promote)
     write_line(f"Model {active.number} ({active.name}, {active.sha256[:12]}) is active.")

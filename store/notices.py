@@ -13,7 +13,6 @@ from store import audit
 from store.admin_tables import notices
 from store.audit import JSON, Actor
 from store.session import WriteSession
-from store.store import Store
 
 # More than anybody reads on a home page.
 SHOWN = 50
@@ -78,7 +77,7 @@ class NoticePage:
 _NOTICES = select(*(notices.c[name] for name in Notice.__dataclass_fields__))
 
 
-async def current_notices(store: Store, now: datetime) -> list[Notice]:
+async def current_notices(connection: AsyncConnection, now: datetime) -> list[Notice]:
     """What everybody is shown at ``now``: the pinned ones first, then the latest to begin. Raises StoreError."""
     columns = notices.c
     shown = and_(
@@ -87,74 +86,72 @@ async def current_notices(store: Store, now: datetime) -> list[Notice]:
         or_(columns.ends_at.is_(None), columns.ends_at > now),
     )
     order = (columns.pinned.desc(), columns.starts_at.desc(), columns.number.desc())
-    async with store.reading() as connection:
-        return await _read(connection, shown, order, SHOWN)
+    return await _read(connection, shown, order, SHOWN)
 
 
-async def list_notices(store: Store, *, before: int | None = None, limit: int = 50) -> NoticePage:
+async def list_notices(connection: AsyncConnection, *, before: int | None = None, limit: int = 50) -> NoticePage:
     """Every notice, the newest first. Raises StoreError."""
     columns = notices.c
     condition = columns.number < before if before is not None else columns.number > 0
-    async with store.reading() as connection:
-        found = await _read(connection, condition, (columns.number.desc(),), limit + 1)
+    found = await _read(connection, condition, (columns.number.desc(),), limit + 1)
     return NoticePage(found[:limit], found[limit - 1].number if len(found) > limit else None)
 
 
-async def read_notice(store: Store, number: int) -> Notice | None:
+async def read_notice(connection: AsyncConnection, number: int) -> Notice | None:
     """One notice. Raises StoreError."""
-    async with store.reading() as connection:
-        return await _one(connection, number)
+    return await _one(connection, number)
 
 
-async def add_notice(store: Store, actor: Actor, text: NoticeText) -> Notice:
+async def add_notice(session: WriteSession, actor: Actor, text: NoticeText) -> Notice:
     """Write a new notice. Raises StoreError."""
-    async with store.writing() as session:
-        now = _now(session)
-        row = {**_columns(text), "created_by": actor.name, "created_at": now}
-        number = (await session.connection.execute(insert(notices).values(row))).lastrowid
-        await audit.record(session, actor, "notice.add", "notice", str(number), _detail(text))
-        return await _written(session, number)
+    now = _now(session)
+    row = {**_columns(text), "created_by": actor.name, "created_at": now}
+    number = (await session.connection.execute(insert(notices).values(row))).lastrowid
+    await audit.record(session, actor, "notice.add", "notice", str(number), _detail(text))
+    return await _written(session, number)
 
 
-async def edit_notice(store: Store, actor: Actor, number: int, text: NoticeText) -> Notice | None:
+async def edit_notice(session: WriteSession, actor: Actor, number: int, text: NoticeText) -> Notice | None:
     """Write what a notice says, and when, anew; None when there is none. Raises StoreError."""
-    return await _change(store, actor, number, "notice.edit", _columns(text), _detail(text))
+    return await _change(session, actor, number, "notice.edit", _columns(text), _detail(text))
 
 
-async def withdraw_notice(store: Store, actor: Actor, number: int) -> Notice | None:
+async def withdraw_notice(session: WriteSession, actor: Actor, number: int) -> Notice | None:
     """Show a notice no more, whatever its times say; None when there is none. Raises StoreError."""
-    async with store.writing() as session:
-        known = await _one(session.connection, number, lock=True)
-        if known is None or known.withdrawn_at is not None:
-            return known
-        await _update(session, number, {"withdrawn_at": _now(session)})
-        await audit.record(session, actor, "notice.withdraw", "notice", str(number), {})
-        return await _written(session, number)
+    known = await _one(session.connection, number, lock=True)
+    if known is None or known.withdrawn_at is not None:
+        return known
+    await _update(session, number, {"withdrawn_at": _now(session)})
+    await audit.record(session, actor, "notice.withdraw", "notice", str(number), {})
+    return await _written(session, number)
 
 
-async def restore_notice(store: Store, actor: Actor, number: int) -> Notice | None:
+async def restore_notice(session: WriteSession, actor: Actor, number: int) -> Notice | None:
     """Take a withdrawal back; None when there is no such notice. Raises StoreError."""
-    return await _change(store, actor, number, "notice.restore", {"withdrawn_at": None}, {})
+    return await _change(session, actor, number, "notice.restore", {"withdrawn_at": None}, {})
 
 
-async def delete_notice(store: Store, actor: Actor, number: int) -> bool:
+async def delete_notice(session: WriteSession, actor: Actor, number: int) -> bool:
     """Remove a notice for good; whether there was one. Raises StoreError."""
-    async with store.writing() as session:
-        done = await session.connection.execute(delete(notices).where(notices.c.number == number))
-        if done.rowcount:
-            await audit.record(session, actor, "notice.delete", "notice", str(number), {})
-        return bool(done.rowcount)
+    done = await session.connection.execute(delete(notices).where(notices.c.number == number))
+    if done.rowcount:
+        await audit.record(session, actor, "notice.delete", "notice", str(number), {})
+    return bool(done.rowcount)
 
 
 async def _change(
-    store: Store, actor: Actor, number: int, action: str, values: Mapping[str, object], detail: Mapping[str, JSON]
+    session: WriteSession,
+    actor: Actor,
+    number: int,
+    action: str,
+    values: Mapping[str, object],
+    detail: Mapping[str, JSON],
 ) -> Notice | None:
-    async with store.writing() as session:
-        if await _one(session.connection, number, lock=True) is None:
-            return None
-        await _update(session, number, {**values, "edited_by": actor.name, "edited_at": _now(session)})
-        await audit.record(session, actor, action, "notice", str(number), detail)
-        return await _written(session, number)
+    if await _one(session.connection, number, lock=True) is None:
+        return None
+    await _update(session, number, {**values, "edited_by": actor.name, "edited_at": _now(session)})
+    await audit.record(session, actor, action, "notice", str(number), detail)
+    return await _written(session, number)
 
 
 async def _update(session: WriteSession, number: int, values: Mapping[str, object]) -> None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Update, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.copies import LETTER_HEADER, seal
 from store.dead_letters import Headers, read_headers, sentence
 from store.letters import LetterState
-from store.store import Store
+from store.session import WriteSession
 from store.tables import dead_letters, outbox
 
 DONE: dict[str, object] = {"key": None, "value": None, "headers": "[]"}
@@ -43,7 +44,7 @@ class Published:
 
 
 async def claim_orders(
-    store: Store, topics: Sequence[str], erasure_key: bytes, *, limit: int, lease_seconds: float
+    session: WriteSession, topics: Sequence[str], erasure_key: bytes, *, limit: int, lease_seconds: float
 ) -> list[Order]:
     """Claim the oldest orders for these topics that nobody else has; what they publish carries the letter's header.
 
@@ -62,64 +63,57 @@ async def claim_orders(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    async with store.writing() as session:
-        rows = (await session.connection.execute(query)).all()
-        if rows:
-            await session.connection.execute(
-                update(outbox)
-                .where(columns.number.in_([row.number for row in rows]))
-                .values(claimed_by=claim, claimed_until=now + timedelta(seconds=lease_seconds))
-            )
+    rows = (await session.connection.execute(query)).all()
+    if rows:
+        await session.connection.execute(
+            update(outbox)
+            .where(columns.number.in_([row.number for row in rows]))
+            .values(claimed_by=claim, claimed_until=now + timedelta(seconds=lease_seconds))
+        )
     return [
         Order(number, claim, topic, key, value, _headers(headers, letter, key, value, erasure_key), letter)
         for number, topic, key, value, headers, letter in rows
     ]
 
 
-async def any_orders(store: Store, topics: Sequence[str]) -> bool:
+async def any_orders(connection: AsyncConnection, topics: Sequence[str]) -> bool:
     """Whether anything is to be done, asked without a lock. Raises TransientStoreError."""
     query = select(outbox.c.number).where(outbox.c.done_at.is_(None), outbox.c.topic.in_(topics)).limit(1)
-    async with store.reading() as connection:
-        return (await connection.execute(query)).first() is not None
+    return (await connection.execute(query)).first() is not None
 
 
-async def oldest_order(store: Store) -> datetime | None:
+async def oldest_order(connection: AsyncConnection) -> datetime | None:
     """When the oldest order that waits was given; None when none does. Raises TransientStoreError."""
     query = select(outbox.c.ordered_at).where(outbox.c.done_at.is_(None)).order_by(outbox.c.number).limit(1)
-    async with store.reading() as connection:
-        return (await connection.execute(query)).scalar_one_or_none()
+    return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def mark_published(store: Store, published: Sequence[Published]) -> None:
+async def mark_published(session: WriteSession, published: Sequence[Published]) -> None:
     """Mark orders as done, unless somebody else claimed them meanwhile; what they held is emptied.
 
     Raises TransientStoreError and CommitUnknownError.
     """
     now = datetime.now(UTC)
-    async with store.writing() as session:
-        for one in published:
-            await session.connection.execute(
-                _claimed(one.order).values(
-                    done_at=now, published_partition=one.partition, published_offset=one.offset, **DONE
-                )
+    for one in published:
+        await session.connection.execute(
+            _claimed(one.order).values(
+                done_at=now, published_partition=one.partition, published_offset=one.offset, **DONE
             )
+        )
 
 
-async def mark_refused(store: Store, order: Order, why: str) -> None:
+async def mark_refused(session: WriteSession, order: Order, why: str) -> None:
     """Mark an order that Kafka will never take as done; its letter is open again.
 
     Raises TransientStoreError and CommitUnknownError.
     """
-    async with store.writing() as session:
+    await session.connection.execute(_claimed(order).values(done_at=datetime.now(UTC), refused=sentence(why), **DONE))
+    if order.letter is not None:
         await session.connection.execute(
-            _claimed(order).values(done_at=datetime.now(UTC), refused=sentence(why), **DONE)
+            update(dead_letters)
+            .where(dead_letters.c.number == order.letter, dead_letters.c.state == LetterState.REQUEUED)
+            .values(state=LetterState.OPEN)
         )
-        if order.letter is not None:
-            await session.connection.execute(
-                update(dead_letters)
-                .where(dead_letters.c.number == order.letter, dead_letters.c.state == LetterState.REQUEUED)
-                .values(state=LetterState.OPEN)
-            )
 
 
 def _claimed(order: Order) -> Update:

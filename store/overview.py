@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.store import Store
 from store.tables import partitions
 
 
@@ -20,12 +20,11 @@ class ConsumerHealth:
     moved_at: datetime | None
 
 
-async def consumer_health(store: Store) -> ConsumerHealth:
+async def consumer_health(connection: AsyncConnection) -> ConsumerHealth:
     """What the partitions' rows say. Raises StoreError."""
     columns = partitions.c
     query = select(
         func.count(), func.count(columns.paused_at), func.sum(columns.records_lost), func.max(columns.updated_at)
     ).select_from(partitions)
-    async with store.reading() as connection:
-        followed, paused, lost, moved_at = (await connection.execute(query)).one()
+    followed, paused, lost, moved_at = (await connection.execute(query)).one()
     return ConsumerHealth(followed, paused, int(lost or 0), moved_at)

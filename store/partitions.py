@@ -1,6 +1,6 @@
 """Where each consumer group stands in each partition: the position that the database holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,28 +53,28 @@ async def read_state(connection: AsyncConnection, key: PartitionKey) -> Partitio
     return _state(row)
 
 
-async def count(connection: AsyncConnection) -> tuple[int, int]:
+async def count_partitions(connection: AsyncConnection) -> tuple[int, int]:
     """How many rows there are, and how many of them are paused."""
     query = select(func.count(), func.count(partitions.c.paused_at)).select_from(partitions)
     followed, paused = (await connection.execute(query)).one()
     return followed, paused
 
 
-async def begin(session: WriteSession, key: PartitionKey, start: int, topic_id: str | None) -> PartitionState:
+async def begin_partition(session: WriteSession, key: PartitionKey, start: int, topic_id: str | None) -> PartitionState:
     """Insert the row if there is none; what stands wins."""
     row = {**_named(key), "next_offset": start, "topic_id": topic_id, "records_lost": 0}
     await session.run(session.statements.begin_partition, [row])
     return await read_state(session.connection, key)
 
 
-async def seek(session: WriteSession, key: PartitionKey, offset: int, topic_id: str | None) -> PartitionState:
+async def seek_partition(session: WriteSession, key: PartitionKey, offset: int, topic_id: str | None) -> PartitionState:
     """Set offset and topic id, whatever stands."""
     row = {**_named(key), "next_offset": offset, "topic_id": topic_id, "records_lost": 0}
     await session.run(session.statements.seek_partition, [row])
     return await read_state(session.connection, key)
 
 
-async def pause(session: WriteSession, key: PartitionKey, reason: str) -> None:
+async def pause_partition(session: WriteSession, key: PartitionKey, reason: str) -> None:
     """Pause; an earlier pause keeps its reason and time. Raises StoreError without a row."""
     now = datetime.now(UTC)
     await read_state(session.connection, key)
@@ -89,7 +89,7 @@ async def pause(session: WriteSession, key: PartitionKey, reason: str) -> None:
     )
 
 
-async def resume(session: WriteSession, key: PartitionKey) -> None:
+async def resume_partition(session: WriteSession, key: PartitionKey) -> None:
     """Release a pause and forget the starts. Raises StoreError without a row."""
     await read_state(session.connection, key)
     released: dict[str, object] = {"paused_reason": None, "paused_at": None, "started_offset": None, "starts": 0}
@@ -98,22 +98,24 @@ async def resume(session: WriteSession, key: PartitionKey) -> None:
     )
 
 
-async def count_start(session: WriteSession, state: PartitionState) -> None:
-    """Count a consumer that begins to read at the stored offset; nothing when the offset has moved meanwhile."""
-    await session.connection.execute(
-        update(partitions)
-        .where(*_is(state.partition), partitions.c.next_offset == state.next_offset)
-        .values(started_offset=state.next_offset, starts=state.failed_starts + 1)
-    )
+async def count_starts(session: WriteSession, states: Iterable[PartitionState]) -> None:
+    """Count a consumer that begins to read partitions at their stored offsets, except those that moved meanwhile."""
+    for state in states:
+        await session.connection.execute(
+            update(partitions)
+            .where(*_is(state.partition), partitions.c.next_offset == state.next_offset)
+            .values(started_offset=state.next_offset, starts=state.failed_starts + 1)
+        )
 
 
-async def take_back_start(session: WriteSession, key: PartitionKey, offset: int) -> None:
-    """A consumer that began at ``offset`` leaves cleanly; nothing when another one has begun elsewhere since."""
-    await session.connection.execute(
-        update(partitions)
-        .where(*_is(key), partitions.c.started_offset == offset, partitions.c.starts > 0)
-        .values(starts=partitions.c.starts - 1)
-    )
+async def take_back_starts(session: WriteSession, offsets: Mapping[PartitionKey, int]) -> None:
+    """Uncount a consumer that began at these offsets and leaves cleanly, except where another began elsewhere since."""
+    for key, offset in offsets.items():
+        await session.connection.execute(
+            update(partitions)
+            .where(*_is(key), partitions.c.started_offset == offset, partitions.c.starts > 0)
+            .values(starts=partitions.c.starts - 1)
+        )
 
 
 def _named(key: PartitionKey) -> dict[str, object]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.audit import Actor, Via, record
 from store.comments import ShownLabel
@@ -85,11 +86,10 @@ async def keep_text(session: WriteSession, actor: Actor, kept: KeptText, now: da
     await record(session, actor, "detection.keep", "comment", f"{kept.platform}:{kept.id}", {"label": kept.label})
 
 
-async def count_pending(store: Store, reviewer_number: int) -> int:
+async def count_pending(connection: AsyncConnection, reviewer_number: int) -> int:
     """How many texts of one person wait. Raises TransientStoreError."""
     query = select(func.count()).where(pending_reviews.c.reviewer_number == reviewer_number)
-    async with store.reading() as connection:
-        return int((await connection.execute(query)).scalar_one())
+    return int((await connection.execute(query)).scalar_one())
 
 
 async def settle_pending(store: Store, now: datetime) -> Settled:
@@ -98,7 +98,7 @@ async def settle_pending(store: Store, now: datetime) -> Settled:
     Raises TransientStoreError and CommitUnknownError; what was settled before stays settled.
     """
     reviewed = given_up = 0
-    for number in await _ready(store, now):
+    for number in await store.read(_ready, now):
         async with store.writing() as session:
             found = await _lock(session, number)
             if found is None:
@@ -110,7 +110,7 @@ async def settle_pending(store: Store, now: datetime) -> Settled:
     return Settled(reviewed, given_up)
 
 
-async def _ready(store: Store, now: datetime) -> Sequence[int]:
+async def _ready(connection: AsyncConnection, now: datetime) -> Sequence[int]:
     """Rows whose comment is there, whose order was refused, or whose time is over; asked without a lock."""
     pending = pending_reviews.c
     arrived = select(comments.c.number).where(comments.c.platform == pending.platform, comments.c.id == pending.id)
@@ -121,8 +121,7 @@ async def _ready(store: Store, now: datetime) -> Sequence[int]:
         .order_by(pending.number)
         .limit(AT_ONCE)
     )
-    async with store.reading() as connection:
-        return (await connection.execute(query)).scalars().all()
+    return (await connection.execute(query)).scalars().all()
 
 
 async def _lock(session: WriteSession, number: int) -> Any | None:

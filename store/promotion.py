@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.errors import UsageError
 from store import audit
@@ -13,7 +14,7 @@ from store.batch import ModelRow
 from store.decide import ALL_PLATFORMS
 from store.models import read_models
 from store.ranges import HOUR
-from store.store import Store
+from store.session import WriteSession
 from store.tables import count_sums, models
 
 
@@ -35,17 +36,16 @@ class LabelCounts:
         return self.positive + self.negative
 
 
-async def list_models(store: Store) -> list[ModelRow]:
+async def list_models(connection: AsyncConnection) -> list[ModelRow]:
     """Every model that was used with this database, the newest first. Raises StoreError."""
-    async with store.reading() as connection:
-        return sorted((await read_models(connection)).values(), key=lambda model: -model.number)
+    return sorted((await read_models(connection)).values(), key=lambda model: -model.number)
 
 
-async def find_model(store: Store, name: str) -> ModelRow:
+async def find_model(connection: AsyncConnection, name: str) -> ModelRow:
     """The model of a number, or of the beginning of a SHA-256. Raises NoModelError unless exactly one fits."""
     found = [
         model
-        for model in await list_models(store)
+        for model in await list_models(connection)
         if name == str(model.number) or (len(name) >= 6 and model.sha256.startswith(name.lower()))
     ]
     if len(found) != 1:
@@ -53,31 +53,29 @@ async def find_model(store: Store, name: str) -> ModelRow:
     return found[0]
 
 
-async def activate_model(store: Store, actor: Actor, number: int) -> ModelRow:
+async def activate_model(session: WriteSession, actor: Actor, number: int) -> ModelRow:
     """Make a model the one whose labels are shown. Raises NoModelError and StoreError."""
-    async with store.writing() as session:
-        # Whoever activates at the same time waits here: of two, the later one counts.
-        await session.connection.execute(select(models.c.number).order_by(models.c.number).with_for_update())
-        known = await read_models(session.connection)
-        if number not in known:
-            raise NoModelError(f"There is no model {number}: `liuyan store models` shows them.")
-        if known[number].active:
-            return known[number]
-        before = next((model.number for model in known.values() if model.active), None)
-        await session.connection.execute(update(models).where(models.c.active.is_(True)).values(active=None))
-        await session.connection.execute(update(models).where(models.c.number == number).values(active=True))
-        await audit.record(session, actor, "model.activate", "model", str(number), {"before": before})
-        return (await read_models(session.connection))[number]
+    # Whoever activates at the same time waits here: of two, the later one counts.
+    await session.connection.execute(select(models.c.number).order_by(models.c.number).with_for_update())
+    known = await read_models(session.connection)
+    if number not in known:
+        raise NoModelError(f"There is no model {number}: `liuyan store models` shows them.")
+    if known[number].active:
+        return known[number]
+    before = next((model.number for model in known.values() if model.active), None)
+    await session.connection.execute(update(models).where(models.c.active.is_(True)).values(active=None))
+    await session.connection.execute(update(models).where(models.c.number == number).values(active=True))
+    await audit.record(session, actor, "model.activate", "model", str(number), {"before": before})
+    return (await read_models(session.connection))[number]
 
 
-async def recent_counts(store: Store, since: datetime) -> Mapping[int, LabelCounts]:
+async def recent_counts(connection: AsyncConnection, since: datetime) -> Mapping[int, LabelCounts]:
     """What each model says of the comments written from the hour of ``since`` on, by its number. Raises StoreError."""
     of = count_sums.c
     hour = since.replace(minute=0, second=0, microsecond=0)
     sums = (func.sum(of.positive), func.sum(of.negative), func.sum(of.uncertain))
-    async with store.reading() as connection:
-        known = await read_models(connection)
-        ours = (of.model_number.in_(known), of.platform == ALL_PLATFORMS, of.bucket == HOUR, of.begins >= hour)
-        rows = await connection.execute(select(of.model_number, *sums).where(*ours).group_by(of.model_number))
-        counted = {number: LabelCounts(*map(int, counts)) for number, *counts in rows}
+    known = await read_models(connection)
+    ours = (of.model_number.in_(known), of.platform == ALL_PLATFORMS, of.bucket == HOUR, of.begins >= hour)
+    rows = await connection.execute(select(of.model_number, *sums).where(*ours).group_by(of.model_number))
+    counted = {number: LabelCounts(*map(int, counts)) for number, *counts in rows}
     return {number: counted.get(number, LabelCounts()) for number in known}

@@ -145,16 +145,17 @@ async def take(store: Store, reviewer: int, key: Key, now: datetime | None = Non
     return tasks[0]
 
 
-async def remaining(store: Store, order: QueueOrder, wanted: CommentFilter, reviewer: int | None = None) -> Remaining:
+async def remaining(
+    connection: AsyncConnection, order: QueueOrder, wanted: CommentFilter, reviewer: int | None = None
+) -> Remaining:
     """How many comments wait for a review, counted up to COUNTED and no longer than a search; for a second opinion
     those that wait for ``reviewer``'s. Raises TransientStoreError."""
-    async with store.reading() as connection:
-        route = _route(order, reviewer, wanted, await read_models(connection))
-        if route is None:
-            return Remaining(0, False)
-        seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
-        numbers = route.query.with_only_columns(route.path.first, route.path.second)
-        found = await walk(connection, numbers, route.path, None, COUNTED + 1, seconds)
+    route = _route(order, reviewer, wanted, await read_models(connection))
+    if route is None:
+        return Remaining(0, False)
+    seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
+    numbers = route.query.with_only_columns(route.path.first, route.path.second)
+    found = await walk(connection, numbers, route.path, None, COUNTED + 1, seconds)
     return Remaining(min(len(found.rows), COUNTED), found.place is not None)
 
 

@@ -1,11 +1,14 @@
-"""Opens the store for a command: at the URL of the settings, with tables that are up to date."""
+"""Opens the store for a command, at the URL of the settings and with tables that are up to date; probes a database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from liuyan.reachable import ANSWER_SECONDS, Reachable
 from liuyan.settings import Settings, load_settings
+from store.errors import OUTAGES
+from store.models import read_active
 from store.store import Store
 
 Answer = TypeVar("Answer")
@@ -27,3 +30,13 @@ def with_store(work: Callable[[Store], Coroutine[Any, Any, Answer]]) -> Answer:
             return await work(store)
 
     return asyncio.run(run())
+
+
+def database_reachable(store: Store) -> Reachable:
+    """The check that the database of ``store`` answers."""
+
+    async def ask() -> None:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await store.read(read_active)
+
+    return Reachable("database", "The database", ask, outages=OUTAGES)

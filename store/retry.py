@@ -20,7 +20,8 @@ async def retried(transaction: Callable[[], Awaitable[Answer]], *, repeatable: b
         try:
             return await transaction()
         except (TransientStoreError, CommitUnknownError) as error:
-            last = attempt == TRIES - 1
+            # A deadline that passed is nobody else's doing, and would be waited for again.
+            last = attempt == TRIES - 1 or isinstance(error.__cause__, TimeoutError)
             if last or (isinstance(error, CommitUnknownError) and not repeatable):
                 raise
         await asyncio.sleep(FIRST_PAUSE_SECONDS * 2**attempt)

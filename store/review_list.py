@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.comments import Keyset, LabelSource, ShownLabel, review_fields
 from store.ranges import HOUR, bucket_of
 from store.rows import built, columns_of
-from store.store import Store
 from store.tables import comments, reviewer_counts, reviews
 
 
@@ -54,7 +54,9 @@ class ReviewPage:
     next: Keyset | None
 
 
-async def list_reviews(store: Store, wanted: ReviewFilter, after: Keyset | None, limit: int) -> ReviewPage:
+async def list_reviews(
+    connection: AsyncConnection, wanted: ReviewFilter, after: Keyset | None, limit: int
+) -> ReviewPage:
     """A page of at most ``limit`` reviews behind ``after``, newest first. Raises TransientStoreError."""
     of = reviews.c
     taken = reviews.alias("withdrawals").c
@@ -71,20 +73,18 @@ async def list_reviews(store: Store, wanted: ReviewFilter, after: Keyset | None,
     )
     if after is not None:
         query = query.where(of.number < after.number)
-    async with store.reading() as connection:
-        found = [_listed(row) for row in await connection.execute(query)]
+    found = [_listed(row) for row in await connection.execute(query)]
     last = found[limit - 1] if len(found) > limit else None
     return ReviewPage(found[:limit], Keyset(last.reviewed_at, last.number) if last else None)
 
 
-async def count_done(store: Store, reviewer_number: int, since: datetime) -> int:
+async def count_done(connection: AsyncConnection, reviewer_number: int, since: datetime) -> int:
     """How many reviews somebody made in the hour of ``since`` and later, without those that were taken back."""
     of = reviewer_counts.c
     query = select(func.sum(of.n)).where(
         of.bucket == HOUR, of.begins >= bucket_of(HOUR, since), of.reviewer_number == reviewer_number
     )
-    async with store.reading() as connection:
-        return int((await connection.execute(query)).scalar() or 0)
+    return int((await connection.execute(query)).scalar() or 0)
 
 
 def _conditions(wanted: ReviewFilter) -> list[ColumnElement[bool]]:

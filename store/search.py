@@ -14,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.comments import COMMENTS, Keyset, LabelledComment, Models, ShownLabel, with_labels
 from store.models import read_models
 from store.steps import Found, Path, walk
-from store.store import Store
 from store.tables import comments, predictions
 
 # How long a search may look before it says how far it has come: texts are dear to look through.
@@ -57,14 +56,13 @@ class Page:
     searched_to: datetime | None = None
 
 
-async def list_comments(store: Store, wanted: CommentFilter, after: Keyset | None, limit: int) -> Page:
+async def list_comments(connection: AsyncConnection, wanted: CommentFilter, after: Keyset | None, limit: int) -> Page:
     """A page of at most ``limit`` comments, newest first, behind ``after``. Raises TransientStoreError."""
-    async with store.reading() as connection:
-        known = await read_models(connection)
-        if _impossible(wanted, known):
-            return Page([], None)
-        rows, stopped = await _search(connection, wanted, known, after, limit + 1)
-        items = await with_labels(connection, rows[:limit], known)
+    known = await read_models(connection)
+    if _impossible(wanted, known):
+        return Page([], None)
+    rows, stopped = await _search(connection, wanted, known, after, limit + 1)
+    items = await with_labels(connection, rows[:limit], known)
     if len(rows) > limit:
         last = rows[limit - 1]
         return Page(items, Keyset(last.created_at, last.number))
@@ -178,12 +176,11 @@ def _predicted(column: Column[Any], known: Models, models: Sequence[int]) -> lis
     return [*(query.scalar_subquery() for query in (*chosen, newest)), null()]
 
 
-async def sample_texts(store: Store, wanted: CommentFilter, limit: int) -> list[str]:
+async def sample_texts(connection: AsyncConnection, wanted: CommentFilter, limit: int) -> list[str]:
     """At most ``limit`` texts of the newest comments that ``wanted`` finds, for what needs the words themselves; fewer
     when time is up. Raises TransientStoreError."""
-    async with store.reading() as connection:
-        known = await read_models(connection)
-        if _impossible(wanted, known):
-            return []
-        rows, _ = await _search(connection, wanted, known, None, limit)
+    known = await read_models(connection)
+    if _impossible(wanted, known):
+        return []
+    rows, _ = await _search(connection, wanted, known, None, limit)
     return [row.text for row in rows]

@@ -17,12 +17,15 @@ STATEMENT_BYTES = 16_384
 @dataclass(frozen=True, slots=True)
 class WriteSession:
     """A connection within a transaction. ``now`` is the time of what it writes, as text, ``packet_bytes`` the server's
-    limit on one statement (None: no limit)."""
+    limit on one statement (None: no limit), ``audit_share`` (0..1) how much of new comments goes into the audit sample.
+    ``erasure_key`` is None until the store has checked it."""
 
     connection: AsyncConnection
     statements: Statements
     now: str
     packet_bytes: int | None
+    erasure_key: bytes | None
+    audit_share: float
 
     async def run(self, statement: Statement, rows: Iterable[Values], **parameters: object) -> CursorResult[Any]:
         """Run a bulk statement on rows, mappings that have its columns.

@@ -1,25 +1,25 @@
-"""The store: one object that holds the connections, with every verb that the consumer and the api need."""
+"""The store: one object that holds the connections and opens transactions; what runs in them are free functions."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from store import keys, models, partitions
-from store.batch import Batch, BatchOutcome, ModelRow, PartitionKey, PartitionState
+from store import keys
 from store.bulk import Statements, write_statements
 from store.engine import open_engine, transaction
 from store.errors import StoreError
 from store.faults import unavailable
-from store.sample import AUDIT_SHARE, AuditSample
+from store.sample import AUDIT_SHARE
 from store.session import WriteSession
 from store.types import time_text
-from store.write import write_rows
+
+Answer = TypeVar("Answer")
+Arguments = ParamSpec("Arguments")
 
 
 class Store:
@@ -37,15 +37,24 @@ class Store:
         self._packet_bytes: int | None = None
 
     @classmethod
-    def open(cls, url: str, *, lock_wait_seconds: int = 10, audit_share: float = AUDIT_SHARE) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        lock_wait_seconds: int = 10,
+        audit_share: float = AUDIT_SHARE,
+        answer_seconds: float | None = None,
+    ) -> Self:
         """Prepare connections to ``url``, without making one yet.
 
         ``lock_wait_seconds`` bounds how long a stopped writer may hold its locks, and how long others wait for them;
-        ``audit_share`` (0..1) is how much of the comments that ``write_batch`` stores goes into the audit sample.
+        ``audit_share`` (0..1) is how much of the comments that are stored goes into the audit sample;
+        ``answer_seconds`` is the deadline of each transaction, by default one that leaves time to wait for locks.
         Raises StoreError when the URL is not of a database that we know.
         """
         # A transaction may wait for locks twice, and the server may be busy; after that it is held to be cut off.
-        return cls(open_engine(url, lock_wait_seconds), 20 + 2 * lock_wait_seconds, audit_share)
+        deadline = 20 + 2 * lock_wait_seconds if answer_seconds is None else answer_seconds
+        return cls(open_engine(url, lock_wait_seconds), deadline, audit_share)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -61,7 +70,7 @@ class Store:
 
     @asynccontextmanager
     async def reading(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
-        """A connection to read with, for queries that have a module of their own; ``patient`` sets no limit of time."""
+        """A read transaction, for several queries of one moment; ``patient`` sets no limit of time."""
         seconds = None if patient else self._answer_seconds
         async with transaction(self.engine, seconds, writes=False) as connection:
             yield connection
@@ -74,12 +83,15 @@ class Store:
                 if connection.dialect.name != "sqlite":
                     self._packet_bytes = (await connection.execute(text("SELECT @@max_allowed_packet"))).scalar_one()
                 self._statements = write_statements(connection.dialect)
-            yield WriteSession(connection, self._statements, time_text(datetime.now(UTC)), self._packet_bytes)
+            now = time_text(datetime.now(UTC))
+            yield WriteSession(
+                connection, self._statements, now, self._packet_bytes, self._erasure_key, self._audit_share
+            )
 
     async def check_ready(self, erasure_key: bytes | None = None) -> None:
         """See that the database answers, that its tables are ours and that the erasure key is the one it was made with.
 
-        The key's check value is stored on first use; ``write_batch`` needs the key, a reader may leave it out.
+        The key's check value is stored on first use; storing batches needs the key, a reader may leave it out.
         Raises DatabaseUnavailableError, MigrationsPendingError, ErasureKeyError.
         """
         from store.migrate import check_revision
@@ -96,75 +108,24 @@ class Store:
                 raise
             raise unavailable(error, self.engine.url) from error.__cause__
 
-    async def write_batch(self, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
-        """Store a batch with its offsets in one transaction, or nothing of it.
-
-        ``truncate_dead_letters`` keeps only the beginning of what dead letters hold, for one that is too large.
-        Raises FencedError, CommitUnknownError, TransientStoreError, PermanentStoreError.
-        """
-        if self._erasure_key is None:
-            raise StoreError("The erasure key is not known: call check_ready with it before write_batch.")
-        sample = AuditSample.of(self._erasure_key, self._audit_share)
-        async with self.writing() as session:
-            return await write_rows(session, batch, self._erasure_key, sample, truncate_dead_letters)
-
-    async def positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
-        """The stored state of the group's partitions in these topics, by (topic, partition)."""
+    async def read(
+        self,
+        query: Callable[Concatenate[AsyncConnection, Arguments], Awaitable[Answer]],
+        /,
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Answer:
+        """What ``query`` answers, in a read transaction of its own. Raises what it raises."""
         async with self.reading() as connection:
-            return await partitions.read_positions(connection, group, topics)
+            return await query(connection, *args, **kwargs)
 
-    async def begin_partition(self, partition: PartitionKey, start: int, topic_id: str | None) -> PartitionState:
-        """Insert a partition that has no row yet at ``start``; give the row that stands, ours or another's."""
+    async def write(
+        self,
+        change: Callable[Concatenate[WriteSession, Arguments], Awaitable[Answer]],
+        /,
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Answer:
+        """What ``change`` answers, in a write transaction of its own. Raises what it raises, and CommitUnknownError."""
         async with self.writing() as session:
-            return await partitions.begin(session, partition, start, topic_id)
-
-    async def seek(self, partition: PartitionKey, offset: int, topic_id: str | None) -> PartitionState:
-        """Set a partition's next offset and topic id, whatever stands: a person's decision."""
-        async with self.writing() as session:
-            return await partitions.seek(session, partition, offset, topic_id)
-
-    async def pause(self, partition: PartitionKey, reason: str) -> None:
-        """Pause a partition as a stored row; an earlier pause keeps its reason. Raises StoreError without a row."""
-        async with self.writing() as session:
-            await partitions.pause(session, partition, reason)
-
-    async def resume(self, partition: PartitionKey) -> None:
-        """Release a paused partition. Raises StoreError without a row."""
-        async with self.writing() as session:
-            await partitions.resume(session, partition)
-
-    async def count_starts(self, states: Sequence[PartitionState]) -> None:
-        """Count a consumer that begins to read these partitions at their stored offsets."""
-        async with self.writing() as session:
-            for state in states:
-                await partitions.count_start(session, state)
-
-    async def take_back_starts(self, offsets: Mapping[PartitionKey, int]) -> None:
-        """A consumer that began at these offsets leaves cleanly."""
-        async with self.writing() as session:
-            for key, offset in offsets.items():
-                await partitions.take_back_start(session, key, offset)
-
-    async def count_partitions(self) -> tuple[int, int]:
-        """How many partitions have a row, of all groups, and how many of them are paused."""
-        async with self.reading() as connection:
-            return await partitions.count(connection)
-
-    async def active_model(self) -> ModelRow | None:
-        """The model whose predictions are shown."""
-        async with self.reading() as connection:
-            return await models.read_active(connection)
-
-    async def register_model(
-        self, sha256: str, name: str, uncertain_low: float, uncertain_high: float, activate_if_first: bool = True
-    ) -> ModelRow:
-        """Insert a model if it is absent, and make it active if no model is; two starting at once agree."""
-        arguments = (sha256, name, uncertain_low, uncertain_high, activate_if_first)
-        try:
-            async with self.writing() as session:
-                return await models.register(session, *arguments)
-        except StoreError as error:
-            if not isinstance(error.__cause__, IntegrityError):
-                raise
-        async with self.writing() as session:  # Another one became active meanwhile.
-            return await models.register(session, *arguments)
+            return await change(session, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""One micro-batch in one transaction, from the fence to the counts: read ``write_rows`` from top to bottom."""
+"""One micro-batch in one transaction, from the fence to the counts: read ``write_batch`` from top to bottom."""
 
 import base64
 from collections import Counter
@@ -13,7 +13,7 @@ from store.claim import Decided, decide_under_lock, new_token
 from store.copies import settle_copies
 from store.dead_letters import comment_key, key_digest, letter_row, sentence, surviving
 from store.decide import CountSum, HourlyCount, Labelled, ReviewerCount, count_changes, hourly_changes, sum_changes
-from store.errors import FencedError
+from store.errors import FencedError, StoreError
 from store.rows import content_row, prediction_row
 from store.sample import AuditSample
 from store.session import WriteSession
@@ -21,10 +21,16 @@ from store.session import WriteSession
 _Key = TypeVar("_Key", bound=HourlyCount | ReviewerCount)
 
 
-async def write_rows(
-    session: WriteSession, batch: Batch, erasure_key: bytes, sample: AuditSample, truncate: bool
-) -> BatchOutcome:
-    """Write a batch in the session's transaction. What has nothing to do costs no statement."""
+async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
+    """Write a batch with its offsets in the session's transaction. What has nothing to do costs no statement.
+
+    ``truncate_dead_letters`` keeps only the beginning of what dead letters hold, for one that is too large.
+    Raises FencedError, TransientStoreError, PermanentStoreError.
+    """
+    erasure_key = session.erasure_key
+    if erasure_key is None:
+        raise StoreError("The erasure key is not known: call check_ready with it before write_batch.")
+    sample = AuditSample.of(erasure_key, session.audit_share)
     changes = [record for record in batch.records if not isinstance(record, DeadLetter)]
     letters = surviving(batch.records)
     became = Counter(dead=len(batch.records) - len(changes))
@@ -40,7 +46,9 @@ async def write_rows(
     if batch.copies:
         letters = await settle_copies(session, batch.copies, letters, erasure_key)
     if letters:
-        await session.run(session.statements.write_letters, [letter_row(letter, truncate) for letter in letters])
+        await session.run(
+            session.statements.write_letters, [letter_row(letter, truncate_dead_letters) for letter in letters]
+        )
     if changes:
         await _count(session, decided)
     return BatchOutcome(**became)

@@ -18,6 +18,8 @@ from liuyan import cli, terminal
 from liuyan.terminal import UNPRINTABLE, Column, json_line, printable, printable_bytes, write_table
 from store.batch import PartitionKey
 from store.migrate import migrate
+from store.models import register_model
+from store.partitions import begin_partition, pause_partition
 from store.store import Store
 from tests.store.feed import ERASURE_KEY, PARTITION, arrival, dead_letter, feed_of
 from tests.test_cli import ALL, PROGRAM
@@ -97,11 +99,11 @@ async def _fill(url: str) -> None:
         await migrate(store.engine, lambda step: None)
         await store.check_ready(ERASURE_KEY)
         feed = await feed_of(store)
-        await store.register_model("b" * 64, HOSTILE[:100], 0.3, 0.7)
+        await register_model(store, "b" * 64, HOSTILE[:100], 0.3, 0.7)
         key, headers = f"forum:{HOSTILE}".encode(), ((HOSTILE, HOSTILE.encode()),)
         await feed.send(arrival(HOSTILE), dead_letter(1, key, HOSTILE.encode() + b"\xff", headers))
-        await store.begin_partition(PartitionKey(HOSTILE, HOSTILE[:200], 0), 0, None)
-        await store.pause(PARTITION, HOSTILE[:200])
+        await store.write(begin_partition, PartitionKey(HOSTILE, HOSTILE[:200], 0), 0, None)
+        await store.write(pause_partition, PARTITION, HOSTILE[:200])
 
 
 def run_main(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:

@@ -1,6 +1,5 @@
 """One's own account: contacts and language, the browsers that are signed in, and the tokens of one's programs."""
 
-import asyncio
 from typing import ClassVar
 
 from starlette.exceptions import HTTPException
@@ -16,7 +15,6 @@ from api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_conta
 from api.identity import accounts, confirmation, cookies, sign_in, tokens
 from api.identity.roles import Role
 from api.problems import ProblemError
-from api.services import QUERY_SECONDS
 from store import sessions as stored_sessions
 from store import tokens as stored_tokens
 
@@ -122,13 +120,12 @@ class AccountPage(Page):
         secret: str | None = None,
     ) -> Response:
         identity, services = identity_of(request), services_of(request)
-        async with asyncio.timeout(QUERY_SECONDS):
-            user = await accounts.read_user(services, identity.user_number)
-            async with services.store.reading() as connection:
-                sessions = await stored_sessions.list_sessions(
-                    connection, user.number, services.now(), sign_in.idle_of(services)
-                )
-                own_tokens = await stored_tokens.list_tokens(connection, user.number)
+        user = await accounts.read_user(services, identity.user_number)
+        async with services.store.reading() as connection:
+            sessions = await stored_sessions.list_sessions(
+                connection, user.number, services.now(), sign_in.idle_of(services)
+            )
+            own_tokens = await stored_tokens.list_tokens(connection, user.number)
         contacts = accounts.contacts_of(services)
         stands = {
             **stored_contacts(services, user),

@@ -1,6 +1,5 @@
 """The analytics page: the counts as charts, each with its table and its CSV, in a range of time and for a platform."""
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -13,7 +12,6 @@ from starlette_admin.i18n import gettext, lazy_gettext
 from api.admin.label_words import LABEL_WORDS
 from api.admin.page import Page, services_of
 from api.identity.roles import Role
-from api.services import QUERY_SECONDS
 from store.analytics import CountFilter, counted_platforms
 
 # The last so many days; 0 is everything.
@@ -42,8 +40,7 @@ class AnalyticsPage(Page):
 
     async def context(self, request: Request) -> Mapping[str, object]:
         """The cards, the filter as it stands, and the words that the page's script says."""
-        async with asyncio.timeout(QUERY_SECONDS):
-            platforms = await counted_platforms(services_of(request).store, CountFilter())
+        platforms = await services_of(request).store.read(counted_platforms, CountFilter())
         wanted = read_wanted(request.query_params, platforms)
         return {
             "wanted": asdict(wanted),

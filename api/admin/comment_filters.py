@@ -1,7 +1,5 @@
 """The filter of comments as a form, which the review page and the list of comments share."""
 
-import asyncio
-
 from starlette.requests import Request
 from starlette_admin.i18n import lazy_gettext
 
@@ -9,7 +7,6 @@ from api.admin.label_words import LABEL_WORDS
 from api.admin.page import services_of
 from api.admin.typed_filter import TypedFilter
 from api.rest.comment_schemas import CommentFields
-from api.services import QUERY_SECONDS
 from store.models import read_models
 
 FIELD_WORDS: dict[str, str] = {
@@ -55,6 +52,6 @@ def _shown(name: str, value: str) -> str:
 
 async def _models(request: Request) -> dict[str, str]:
     """The models that a filter may name, by SHA-256, the newest first."""
-    async with asyncio.timeout(QUERY_SECONDS), services_of(request).store.reading() as connection:
+    async with services_of(request).store.reading() as connection:
         known = await read_models(connection)
     return {model.sha256: f"{model.name} ({model.sha256[:8]})" for model in reversed(known.values())}

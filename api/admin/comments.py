@@ -1,6 +1,5 @@
 """The list of comments: found by any filter, corrected many at once; and what became of each one."""
 
-import asyncio
 import re
 from collections.abc import Mapping
 from typing import ClassVar
@@ -23,7 +22,6 @@ from api.identity.roles import Role
 from api.rest.comment_schemas import CommentFields
 from api.rest.cursor import encode_cursor
 from api.rest.review_schemas import MAXIMUM_BULK
-from api.services import QUERY_SECONDS
 from store import search
 from store.comments import Keyset, comment_history
 
@@ -73,8 +71,7 @@ class CommentsPage(Page):
     async def _history(self, request: Request, platform: str, id: str) -> Response:
         if not self.is_accessible(request):
             raise HTTPException(403)
-        async with asyncio.timeout(QUERY_SECONDS):
-            history = await comment_history(services_of(request).store, platform, id)
+        history = await services_of(request).store.read(comment_history, platform, id)
         if history is None:
             raise HTTPException(404)
         context = {
@@ -107,8 +104,7 @@ def history_path(platform: str, id: str) -> str:
 async def _search(request: Request, typed: TypedFilter[CommentFields], after: Keyset | None) -> search.Page:
     if typed.fields is None:
         return search.Page([], None)
-    async with asyncio.timeout(QUERY_SECONDS):
-        return await search.list_comments(services_of(request).store, typed.fields.wanted(), after, PAGE_ROWS)
+    return await services_of(request).store.read(search.list_comments, typed.fields.wanted(), after, PAGE_ROWS)
 
 
 def _all_matching(typed: TypedFilter[CommentFields], next: Keyset | None) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """Dead letters: records that broke the contract; look at them, publish them again, or put them aside."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +19,7 @@ from api.admin.page import Page, identity_of, number_in_path, number_or_none, se
 from api.identity.roles import Role
 from api.rest.dead_letter_schemas import MAXIMUM_NUMBERS
 from api.rest.dead_letters import refusal
-from api.services import QUERY_SECONDS, Services
+from api.services import Services
 from store import letters
 from store.letters import UNSETTLED, LetterError, LetterFilter, LetterState
 from store.outbox import oldest_order
@@ -84,32 +83,30 @@ class DeadLettersPage(Page):
         """A page of letters, how many there are, and whether orders wait for a consumer in vain."""
         services, filters = services_of(request), Filters.of(request.query_params)
         before = number_or_none(request.query_params.get("before"))
-        async with asyncio.timeout(QUERY_SECONDS):
-            found = await letters.list_letters(services.store, filters.wanted(), ROWS + 1, before=before)
-            return {
-                "letters": found[:ROWS],
-                "next": filters.query(before=found[ROWS - 1].number) if len(found) > ROWS else None,
-                "counts": await letters.count_letters(services.store, LetterFilter(states=frozenset())),
-                "filters": filters,
-                "states": LetterState,
-                "state_words": STATE_WORDS,
-                "reasons": _reasons({letter.reason for letter in found} | {filters.reason} - {""}),
-                "reason_words": reason_words,
-                "topics": sorted({letter.topic for letter in found}),
-                "readable_line": readable_line,
-                "waiting_since": await _waiting_since(services),
-            }
+        found = await services.store.read(letters.list_letters, filters.wanted(), ROWS + 1, before=before)
+        return {
+            "letters": found[:ROWS],
+            "next": filters.query(before=found[ROWS - 1].number) if len(found) > ROWS else None,
+            "counts": await services.store.read(letters.count_letters, LetterFilter(states=frozenset())),
+            "filters": filters,
+            "states": LetterState,
+            "state_words": STATE_WORDS,
+            "reasons": _reasons({letter.reason for letter in found} | {filters.reason} - {""}),
+            "reason_words": reason_words,
+            "topics": sorted({letter.topic for letter in found}),
+            "readable_line": readable_line,
+            "waiting_since": await _waiting_since(services),
+        }
 
     @route("/{number:int}", name="dead-letter")
     async def letter(self, request: Request) -> Response:
         """One letter, whole."""
         services = services_of(request)
-        async with asyncio.timeout(QUERY_SECONDS):
-            try:
-                letter, content, orders = await letters.read_letter(services.store, number_in_path(request))
-            except LetterError:
-                raise HTTPException(404) from None
-            waiting_since = await _waiting_since(services)
+        try:
+            letter, content, orders = await services.store.read(letters.read_letter, number_in_path(request))
+        except LetterError:
+            raise HTTPException(404) from None
+        waiting_since = await _waiting_since(services)
         shown = {
             "title": gettext("Dead letter %(number)s") % {"number": letter.number},
             "letter": letter,
@@ -137,7 +134,7 @@ class DeadLettersPage(Page):
                 act_on_all = letters.discard_all if discards else letters.requeue_all
                 count = await act_on_all(store, filters.wanted(frozenset({LetterState.OPEN})), actor)
             elif numbers:
-                count = await (letters.discard if discards else letters.requeue)(store, numbers, actor)
+                count = await store.write(letters.discard if discards else letters.requeue, numbers, actor)
             else:
                 flash(request, gettext("Choose at least one letter first."), "warning")
                 return _back(form, filters)
@@ -174,7 +171,7 @@ def _back(form: FormData, filters: Filters) -> Response:
 
 async def _waiting_since(services: Services) -> object:
     """Since when an order waits that a running consumer would have carried out; None where none does."""
-    oldest = await oldest_order(services.store)
+    oldest = await services.store.read(oldest_order)
     return oldest if oldest is not None and services.now() - oldest > WAITS_TOO_LONG else None
 
 

@@ -1,6 +1,5 @@
 """The home page: what everybody should know, and what waits to be done."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar
@@ -11,7 +10,7 @@ from starlette_admin.i18n import lazy_gettext
 from api.admin.page import Page, identity_of, services_of
 from api.identity.roles import Role
 from api.markdown import render_ahead, render_markdown
-from api.services import QUERY_SECONDS, Services
+from api.services import Services
 from store.accounts import UserFilter, count_users
 from store.analytics import CountFilter, mix_of_all
 from store.letters import LetterFilter, LetterState, count_letters
@@ -34,35 +33,34 @@ class HomePage(Page):
     async def context(self, request: Request) -> Mapping[str, object]:
         """What who asks may know."""
         services, identity = services_of(request), identity_of(request)
-        async with asyncio.timeout(QUERY_SECONDS):
-            notices = await current_notices(services.store, services.now())
-            await render_ahead(notice.body for notice in notices)
-            shown: dict[str, object] = {
-                "identity": identity,
-                "notices": [(notice, render_markdown(notice.body)) for notice in notices],
-            }
-            if identity.role.includes(Role.REVIEWER):
-                shown |= await _work(services)
-            if identity.role.includes(Role.ADMIN):
-                shown |= await _health(services)
+        notices = await services.store.read(current_notices, services.now())
+        await render_ahead(notice.body for notice in notices)
+        shown: dict[str, object] = {
+            "identity": identity,
+            "notices": [(notice, render_markdown(notice.body)) for notice in notices],
+        }
+        if identity.role.includes(Role.REVIEWER):
+            shown |= await _work(services)
+        if identity.role.includes(Role.ADMIN):
+            shown |= await _health(services)
         return shown
 
 
 async def _work(services: Services) -> Mapping[str, object]:
     """What waits for reviewers, and what the labels of the last day are."""
     return {
-        "waiting": await remaining(services.store, QueueOrder.UNCERTAIN, CommentFilter(uncertain=True)),
-        "recent": await mix_of_all(services.store, CountFilter(created_from=services.now() - RECENT)),
+        "waiting": await services.store.read(remaining, QueueOrder.UNCERTAIN, CommentFilter(uncertain=True)),
+        "recent": await services.store.read(mix_of_all, CountFilter(created_from=services.now() - RECENT)),
     }
 
 
 async def _health(services: Services) -> Mapping[str, object]:
     """Who waits to be let in, how the consumers do, and what they could not store."""
-    letters = await count_letters(services.store, LetterFilter(states=frozenset({LetterState.OPEN})))
+    letters = await services.store.read(count_letters, LetterFilter(states=frozenset({LetterState.OPEN})))
     async with services.store.reading() as connection:
         waiting = await count_users(connection, UserFilter(state="waiting"))
     return {
         "waiting_accounts": waiting,
-        "health": await consumer_health(services.store),
+        "health": await services.store.read(consumer_health),
         "open_letters": letters[LetterState.OPEN],
     }

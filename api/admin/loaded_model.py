@@ -1,13 +1,12 @@
 """Whether this server answers with another model than the active one: it loads one when it starts, and keeps it."""
 
-import asyncio
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from api.admin.page import identity_of, services_of
 from api.identity.roles import Role
-from api.services import QUERY_SECONDS
+from store.models import read_active
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,7 @@ async def other_model(request: Request) -> OtherModel | None:
     Raises StoreError and TimeoutError.
     """
     services = services_of(request)
-    async with asyncio.timeout(QUERY_SECONDS):
-        active = await services.store.active_model()
+    active = await services.store.read(read_active)
     if active is None or active.sha256 == services.predictor.model:
         return None
     can_restart = identity_of(request).role.includes(Role.ADMIN)

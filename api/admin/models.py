@@ -1,6 +1,5 @@
 """Models: which were used, which one's labels are shown, and the change from one to another."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -15,7 +14,6 @@ from api.admin.loaded_model import other_model
 from api.admin.page import Page, identity_of, number_in_path, services_of
 from api.identity.roles import Role
 from api.rest.models import read_models
-from api.services import QUERY_SECONDS
 from store.promotion import NoModelError, activate_model
 
 
@@ -35,12 +33,11 @@ class ModelsPage(Page):
     @route("/{number:int}/activate", methods=["POST"], name="model-activate")
     async def activate(self, request: Request) -> Response:
         """Show this model's labels from now on."""
-        async with asyncio.timeout(QUERY_SECONDS):
-            try:
-                store, actor = services_of(request).store, identity_of(request).actor
-                model = await activate_model(store, actor, number_in_path(request))
-            except NoModelError:
-                raise HTTPException(404) from None
+        try:
+            store, actor = services_of(request).store, identity_of(request).actor
+            model = await store.write(activate_model, actor, number_in_path(request))
+        except NoModelError:
+            raise HTTPException(404) from None
         said = gettext("%(name)s is active. Start the consumers and this server anew, so that they load it.")
         flash(request, said % {"name": model.name}, "success")
         return RedirectResponse("/admin/models", 303)

@@ -1,6 +1,5 @@
 """Notices: administrators write, schedule, pin, withdraw and delete them; everybody reads them on the home page."""
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
@@ -19,7 +18,6 @@ from api.identity.roles import Role
 from api.limits import MEDIUM_BODY
 from api.markdown import render_ahead, render_markdown
 from api.rest.notice_schemas import MAXIMUM_BODY, NoticeRequest
-from api.services import QUERY_SECONDS
 from store import notices
 from store.notices import Notice, NoticeState
 
@@ -45,8 +43,9 @@ class NoticesPage(Page):
     async def context(self, request: Request) -> Mapping[str, object]:
         """A page of notices."""
         services, now = services_of(request), services_of(request).now()
-        async with asyncio.timeout(QUERY_SECONDS):
-            page = await notices.list_notices(services.store, before=number_or_none(request.query_params.get("before")))
+        page = await services.store.read(
+            notices.list_notices, before=number_or_none(request.query_params.get("before"))
+        )
         rows = [(notice, notice.state(now)) for notice in page.items]
         return {"rows": rows, "state_words": STATE_WORDS, "next": page.next}
 
@@ -83,19 +82,18 @@ class NoticesPage(Page):
         """Withdraw, restore or delete."""
         notice = await self._read(request)
         store, actor = services_of(request).store, identity_of(request).actor
-        async with asyncio.timeout(QUERY_SECONDS):
-            match request.path_params["action"]:
-                case "withdraw":
-                    await notices.withdraw_notice(store, actor, notice.number)
-                    said = gettext("The notice is withdrawn: nobody sees it any more.")
-                case "restore":
-                    await notices.restore_notice(store, actor, notice.number)
-                    said = gettext("The notice is restored: its times count again.")
-                case "delete":
-                    await notices.delete_notice(store, actor, notice.number)
-                    said = gettext("The notice is deleted.")
-                case _:
-                    raise HTTPException(404)
+        match request.path_params["action"]:
+            case "withdraw":
+                await store.write(notices.withdraw_notice, actor, notice.number)
+                said = gettext("The notice is withdrawn: nobody sees it any more.")
+            case "restore":
+                await store.write(notices.restore_notice, actor, notice.number)
+                said = gettext("The notice is restored: its times count again.")
+            case "delete":
+                await store.write(notices.delete_notice, actor, notice.number)
+                said = gettext("The notice is deleted.")
+            case _:
+                raise HTTPException(404)
         flash(request, said, "success")
         return RedirectResponse(LIST, 303)
 
@@ -111,17 +109,15 @@ class NoticesPage(Page):
             return self._form(request, notice, typed, preview=wanted)
         services, actor = services_of(request), identity_of(request).actor
         text = wanted.as_text(services.now())
-        async with asyncio.timeout(QUERY_SECONDS):
-            if notice is None:
-                await notices.add_notice(services.store, actor, text)
-            elif await notices.edit_notice(services.store, actor, notice.number, text) is None:
-                raise HTTPException(404)
+        if notice is None:
+            await services.store.write(notices.add_notice, actor, text)
+        elif await services.store.write(notices.edit_notice, actor, notice.number, text) is None:
+            raise HTTPException(404)
         flash(request, gettext("The notice is saved."), "success")
         return RedirectResponse(LIST, 303)
 
     async def _read(self, request: Request) -> Notice:
-        async with asyncio.timeout(QUERY_SECONDS):
-            notice = await notices.read_notice(services_of(request).store, number_in_path(request))
+        notice = await services_of(request).store.read(notices.read_notice, number_in_path(request))
         if notice is None:
             raise HTTPException(404)
         return notice

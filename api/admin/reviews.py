@@ -1,6 +1,5 @@
 """What people decided, as a list with a filter, and its export for training."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -15,7 +14,6 @@ from api.admin.paging import address_at, place_in
 from api.admin.typed_filter import TypedFilter, typed_filter
 from api.identity.roles import Role
 from api.rest.review_schemas import ExportFormat, ListFields, ReviewFields
-from api.services import QUERY_SECONDS
 from store.review_list import ReviewPage, list_reviews
 
 PAGE_ROWS = 50
@@ -48,8 +46,7 @@ class ReviewsPage(Page):
         page = ReviewPage([], None)
         if typed.fields is not None:
             wanted = typed.fields.wanted(identity_of(request).user_number)
-            async with asyncio.timeout(QUERY_SECONDS):
-                page = await list_reviews(services_of(request).store, wanted, after, PAGE_ROWS)
+            page = await services_of(request).store.read(list_reviews, wanted, after, PAGE_ROWS)
         return {
             "page_of_reviews": page,
             "next": address_at(request, page.next),

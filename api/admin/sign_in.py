@@ -1,6 +1,5 @@
 """Signing in, signing up, signing out, confirming and changing a password: the pages that come before all others."""
 
-import asyncio
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -20,7 +19,6 @@ from api.identity.passwords import MAXIMUM, MINIMUM
 from api.identity.roles import Role
 from api.identity.sign_in import Browser, Opened, lifetime_of, open_session, sign_in, sign_out
 from api.problems import ProblemError
-from api.services import QUERY_SECONDS
 from store.tokens import list_tokens
 
 HOME = "/admin/"
@@ -164,7 +162,7 @@ class PasswordPage(Page):
 
     async def _form(self, request: Request, problem: ProblemError | None = None, *, keep: bool = False) -> Response:
         identity, services = identity_of(request), services_of(request)
-        async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
+        async with services.store.reading() as connection:
             tokens = await list_tokens(connection, identity.user_number)
         shown = {
             "problem": problem,

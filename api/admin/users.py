@@ -1,6 +1,5 @@
 """People's accounts, for administrators: find one, make one, change it, let it in, keep it out."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, TypeVar
 
@@ -18,7 +17,7 @@ from api.identity.accounts import Form
 from api.identity.passwords import MAXIMUM, MINIMUM
 from api.identity.roles import Role
 from api.problems import ProblemError
-from api.services import QUERY_SECONDS, Services
+from api.services import Services
 from store.accounts import State, User, UserFilter, list_users
 from store.tokens import list_tokens
 
@@ -63,7 +62,7 @@ class UsersPage(Page):
             state=_one_of(asked.get("state"), STATES),
         )
         after = number_or_none(asked.get("after"))
-        async with asyncio.timeout(QUERY_SECONDS), services_of(request).store.reading() as connection:
+        async with services_of(request).store.reading() as connection:
             found, following = await list_users(connection, wanted, after, PAGE)
         more = request.url.include_query_params(after=following).query if following else None
         return {
@@ -183,8 +182,7 @@ class UsersPage(Page):
             user = await accounts.read_user(services, number_in_path(request))
         except ProblemError as missing:
             raise HTTPException(missing.status) from None
-        async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
-            found = await list_tokens(connection, user.number)
+        found = await services.store.read(list_tokens, user.number)
         shown = {
             **_words(),
             "title": user.name,

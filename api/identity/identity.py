@@ -4,7 +4,6 @@ An endpoint takes ``identity: AsReviewer`` and so names the least role it answer
 ``request.state.identity``.
 """
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -18,7 +17,7 @@ from starlette_admin.i18n import gettext
 from api.identity import cookies, csrf, sign_in, tokens
 from api.identity.roles import Role
 from api.problems import ProblemError
-from api.services import QUERY_SECONDS, Services
+from api.services import Services
 from store.audit import Actor
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -61,29 +60,28 @@ async def identify(connection: HTTPConnection) -> Identity | None:
     """
     services: Services = connection.app.state.services
     address = address_of(connection)
-    async with asyncio.timeout(QUERY_SECONDS):
-        token = _bearer_of(connection)
-        if token is not None:
-            known = await tokens.find(services, token)
-            if known is None:
-                return None
-            return Identity(known.user_number, known.name, known.role, "token", address, known.language)
-        value = cookies.read_session(connection)
-        session = await sign_in.find_session(services, value) if value else None
-        if session is None:
+    token = _bearer_of(connection)
+    if token is not None:
+        known = await tokens.find(services, token)
+        if known is None:
             return None
-        user = session.user
-        return Identity(
-            user_number=user.number,
-            name=user.name,
-            role=Role(user.role),
-            via="session",
-            address=address,
-            language=user.language,
-            must_change_password=user.must_change_password,
-            session=session.digest,
-            confirmed_at=session.session.confirmed_at,
-        )
+        return Identity(known.user_number, known.name, known.role, "token", address, known.language)
+    value = cookies.read_session(connection)
+    session = await sign_in.find_session(services, value) if value else None
+    if session is None:
+        return None
+    user = session.user
+    return Identity(
+        user_number=user.number,
+        name=user.name,
+        role=Role(user.role),
+        via="session",
+        address=address,
+        language=user.language,
+        must_change_password=user.must_change_password,
+        session=session.digest,
+        confirmed_at=session.session.confirmed_at,
+    )
 
 
 def address_of(connection: HTTPConnection) -> str | None:

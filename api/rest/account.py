@@ -4,7 +4,6 @@ A token reads here and changes nothing but the language: changes need a session,
 confirmed one.
 """
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
@@ -32,7 +31,7 @@ from api.rest.account_schemas import (
     TokenShown,
     TokensRevoked,
 )
-from api.services import QUERY_SECONDS, Services, TheServices
+from api.services import Services, TheServices
 from store import sessions as stored_sessions
 from store import tokens as stored_tokens
 from store.types import LARGEST_NUMBER
@@ -61,8 +60,7 @@ async def change_account(services: TheServices, identity: AsUser, change: Accoun
     changes = change.model_dump(exclude_unset=True)
     if accounts.CONTACTS & changes.keys():
         confirmation.require_confirmed(identity, services.now())
-    async with asyncio.timeout(QUERY_SECONDS):
-        await accounts.edit_user(services, identity.actor, identity.user_number, changes)
+    await accounts.edit_user(services, identity.actor, identity.user_number, changes)
     return await _account(services, identity)
 
 
@@ -103,7 +101,7 @@ async def change_password(
 @router.get("/sessions", summary="List my sessions", responses=documented(*COMMON))
 async def get_sessions(services: TheServices, identity: AsUser) -> Sessions:
     """List the browsers in which I am signed in."""
-    async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
+    async with services.store.reading() as connection:
         found = await stored_sessions.list_sessions(
             connection, identity.user_number, services.now(), sign_in.idle_of(services)
         )
@@ -150,7 +148,7 @@ async def end_session(services: TheServices, identity: UserWithSession, id: Sess
 @router.get("/tokens", summary="List my tokens", responses=documented(*COMMON))
 async def get_tokens(services: TheServices, identity: AsUser) -> Tokens:
     """List my bearer tokens, without their secrets."""
-    async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
+    async with services.store.reading() as connection:
         found = await stored_tokens.list_tokens(connection, identity.user_number)
     return Tokens(items=[TokenShown.model_validate(token) for token in found])
 
@@ -189,8 +187,7 @@ async def revoke_token(services: TheServices, identity: UserWithSession, number:
 
 
 async def _account(services: Services, identity: Identity) -> Account:
-    async with asyncio.timeout(QUERY_SECONDS):
-        user = await accounts.read_user(services, identity.user_number)
+    user = await accounts.read_user(services, identity.user_number)
     contacts = accounts.contacts_of(services)
     return Account(
         number=user.number,

@@ -36,7 +36,7 @@ from api.rest.analytics_schemas import (
     WordRows,
     ZonedQuery,
 )
-from api.services import QUERY_SECONDS, Services, TheServices
+from api.services import Services, TheServices
 from api.words import TellingWords, telling_words
 from store.analytics import Mix, mix_by_hour_of_week, mix_by_platform, mix_over_time
 from store.comments import ShownLabel
@@ -73,7 +73,7 @@ async def labels_over_time(
     correction counts in the time in which the comment was written.
     """
     bucket = BUCKETS[query.bucket]
-    found = await _soon(mix_over_time(services.store, query.wanted(), bucket, query.offset))
+    found = await _soon(services.store.read(mix_over_time, query.wanted(), bucket, query.offset))
     return _told(query, TimeRows(rows=[TimeRow(start=one.start, **_mix(one.mix)) for one in found]))
 
 
@@ -82,7 +82,7 @@ async def labels_by_platform(
     services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]
 ) -> Rows | Response:
     """Tell how many comments each platform has published in a range of time, and how they are labelled."""
-    found = await _soon(mix_by_platform(services.store, query.wanted()))
+    found = await _soon(services.store.read(mix_by_platform, query.wanted()))
     return _told(query, PlatformRows(rows=[PlatformRow(platform=one.platform, **_mix(one.mix)) for one in found]))
 
 
@@ -91,7 +91,7 @@ async def labels_by_hour(
     services: TheServices, _: AsReviewer, query: Annotated[ZonedQuery, Query()]
 ) -> Rows | Response:
     """Tell how many comments were written in each of the 168 hours of a week, and how they are labelled."""
-    found = await _soon(mix_by_hour_of_week(services.store, query.wanted(), query.offset))
+    found = await _soon(services.store.read(mix_by_hour_of_week, query.wanted(), query.offset))
     return _told(query, HourRows(rows=[HourRow(weekday=one.weekday, hour=one.hour, **_mix(one.mix)) for one in found]))
 
 
@@ -101,7 +101,7 @@ async def reviewers(services: TheServices, _: AsReviewer, query: Annotated[Analy
 
     The range is that of the reviews, not of the comments.
     """
-    found = await _soon(corrections_by_reviewer(services.store, query.wanted()))
+    found = await _soon(services.store.read(corrections_by_reviewer, query.wanted()))
     return _told(query, ReviewerRows(rows=[ReviewerRow(reviewer=one.name, **_done(one.done)) for one in found]))
 
 
@@ -110,7 +110,7 @@ async def reviewed_models(
     services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]
 ) -> Rows | Response:
     """Tell how often reviewers contradicted the labels of each model, in a range of the reviews' time."""
-    found = await _soon(corrections_by_model(services.store, query.wanted()))
+    found = await _soon(services.store.read(corrections_by_model, query.wanted()))
     rows = [ModelRow(model=one.model, model_name=one.model_name, **_done(one.done)) for one in found]
     return _told(query, ModelRows(rows=rows))
 
@@ -122,7 +122,7 @@ async def accuracy(services: TheServices, _: AsReviewer, query: Annotated[Analyt
     Only what was reviewed of the sample is judged. What reviewers choose themselves, the most uncertain comments
     first, would say less than the truth.
     """
-    found = await _soon(audit_accuracy(services.store, query.wanted()))
+    found = await _soon(services.store.read(audit_accuracy, query.wanted()))
     return _told(query, AccuracyRows(rows=[_accuracy(one) for one in found]))
 
 
@@ -153,7 +153,7 @@ async def words(services: TheServices, _: AsReviewer, query: Annotated[Analytics
 
 async def _words(services: Services, wanted: CommentFilter) -> TellingWords:
     positive, negative = [
-        await _soon(sample_texts(services.store, replace(wanted, label=label), SAMPLE))
+        await _soon(services.store.read(sample_texts, replace(wanted, label=label), SAMPLE))
         for label in (ShownLabel.POSITIVE, ShownLabel.NEGATIVE)
     ]
     cut = services.predictor.words
@@ -161,8 +161,7 @@ async def _words(services: Services, wanted: CommentFilter) -> TellingWords:
 
 
 async def _soon(asked: Awaitable[Answer]) -> Answer:
-    async with asyncio.timeout(QUERY_SECONDS):
-        return await asked
+    return await asked
 
 
 def _mix(mix: Mix) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """GET /api/v1/comments and /api/v1/comments/{platform}/{id}: what is stored."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from api.problems import REFUSALS, ProblemError, documented
 from api.rest.comment_schemas import Comment, CommentHistory, CommentPage, CommentQuery
 from api.rest.cursor import encode_cursor, read_cursor
 from api.rest.fields import Platform
-from api.services import QUERY_SECONDS, Services, TheServices
+from api.services import Services, TheServices
 from store.comments import comment_history
 from store.search import list_comments
 
@@ -45,8 +44,7 @@ async def get_comments(services: TheServices, _: AsReviewer, query: Annotated[Co
     it lies, and comments that arrive meanwhile do not shift it. A search that finds little stops after half a second:
     `searched_to` then says how far back it has looked, and `next` goes on from there, even where the page is empty.
     """
-    async with asyncio.timeout(QUERY_SECONDS):
-        page = await list_comments(services.store, query.wanted(), read_cursor(query.after), query.limit)
+    page = await services.store.read(list_comments, query.wanted(), read_cursor(query.after), query.limit)
     return CommentPage(
         items=[Comment.model_validate(comment) for comment in page.items],
         next=encode_cursor(page.next) if page.next else None,
@@ -86,8 +84,7 @@ async def get_comment(
 
 
 async def _history(services: Services, platform: str, id: str) -> CommentHistory:
-    async with asyncio.timeout(QUERY_SECONDS):
-        history = await comment_history(services.store, platform, id)
+    history = await services.store.read(comment_history, platform, id)
     if history is None:
         detail = gettext(
             "No comment and no dead letter of platform %(platform)s has the id %(id)s: "

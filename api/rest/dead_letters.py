@@ -1,6 +1,5 @@
 """/api/v1/dead-letters: records that broke the contract; publish them again, or put them aside."""
 
-import asyncio
 from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Annotated, TypeVar
@@ -22,7 +21,7 @@ from api.rest.dead_letter_schemas import (
     Topic,
     WholeDeadLetter,
 )
-from api.services import QUERY_SECONDS, TheServices
+from api.services import TheServices
 from store import letters
 from store.letters import UNSETTLED, LetterError, LetterFilter, LetterState
 from store.types import LARGEST_NUMBER
@@ -54,8 +53,7 @@ async def get_dead_letters(
 ) -> DeadLetterPage:
     """List records that broke the contract, without what they held, the newest first."""
     wanted = LetterFilter(reason, topic, frozenset(state) if state else UNSETTLED, since)
-    async with asyncio.timeout(QUERY_SECONDS):
-        found = await letters.list_letters(services.store, wanted, limit + 1, before=before)
+    found = await services.store.read(letters.list_letters, wanted, limit + 1, before=before)
     items = [DeadLetterRecord.of(letter) for letter in found[:limit]]
     return DeadLetterPage(items=items, next=items[-1].number if len(found) > limit else None)
 
@@ -70,8 +68,7 @@ async def get_dead_letter(
     services: TheServices, _: AsAdmin, number: Annotated[LetterNumber, Path()]
 ) -> WholeDeadLetter:
     """Read what a record held, why it was refused, and the orders that were given to publish it again."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        return WholeDeadLetter.whole(*await decided(letters.read_letter(services.store, number)))
+    return WholeDeadLetter.whole(*await decided(services.store.read(letters.read_letter, number)))
 
 
 @router.post(
@@ -88,7 +85,7 @@ async def requeue_dead_letters(services: TheServices, identity: AsAdmin, choice:
     if choice.numbers is None:
         changed = await letters.requeue_all(services.store, choice.as_filter(), identity.actor)
     else:
-        changed = await decided(letters.requeue(services.store, sorted(set(choice.numbers)), identity.actor))
+        changed = await decided(services.store.write(letters.requeue, sorted(set(choice.numbers)), identity.actor))
     return LettersChanged(changed=changed)
 
 
@@ -100,7 +97,7 @@ async def discard_dead_letters(services: TheServices, identity: AsAdmin, choice:
     if choice.numbers is None:
         changed = await letters.discard_all(services.store, choice.as_filter(), identity.actor)
     else:
-        changed = await decided(letters.discard(services.store, sorted(set(choice.numbers)), identity.actor))
+        changed = await decided(services.store.write(letters.discard, sorted(set(choice.numbers)), identity.actor))
     return LettersChanged(changed=changed)
 
 

@@ -1,6 +1,5 @@
 """POST /api/v1/detections: a text that the detection was asked about is worth keeping, and this is its label."""
 
-import asyncio
 import json
 import secrets
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from api.guard import MediumBodyRoute
 from api.identity.identity import AsUser
 from api.problems import REFUSALS, WITHOUT_NUL, ProblemError, documented
 from api.rest.predict_schemas import MAXIMUM_TEXT
-from api.services import QUERY_SECONDS, TheServices
+from api.services import TheServices
 from liuyan.times import microseconds
 from store.comments import ShownLabel
 from store.pending_reviews import KeptText, count_pending, keep_text
@@ -73,14 +72,13 @@ async def keep_detection(services: TheServices, identity: AsUser, request: KeepR
     """
     topic = topic_for(services.settings.topics)
     kept = kept_text(request.text, request.label, identity.name, topic, datetime.now(UTC))
-    async with asyncio.timeout(QUERY_SECONDS):
-        if await count_pending(services.store, identity.user_number) >= MAXIMUM_PENDING:
-            detail = gettext(
-                "%(maximum)s of your texts wait to be stored already: ask an administrator whether a consumer runs."
-            ) % {"maximum": MAXIMUM_PENDING}
-            raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, "too_many_waiting", detail, {"Retry-After": "60"})
-        async with services.store.writing() as session:
-            await keep_text(session, identity.actor, kept, services.now())
+    if await services.store.read(count_pending, identity.user_number) >= MAXIMUM_PENDING:
+        detail = gettext(
+            "%(maximum)s of your texts wait to be stored already: ask an administrator whether a consumer runs."
+        ) % {"maximum": MAXIMUM_PENDING}
+        raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, "too_many_waiting", detail, {"Retry-After": "60"})
+    async with services.store.writing() as session:
+        await keep_text(session, identity.actor, kept, services.now())
     return KeptComment(platform=PLATFORM, id=kept.id)
 
 

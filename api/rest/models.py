@@ -1,6 +1,5 @@
 """/api/v1/models: which models were used, and whose labels are shown."""
 
-import asyncio
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
@@ -12,7 +11,7 @@ from api.guard import GuardedRoute
 from api.identity.identity import AsAdmin
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.model_schemas import Model, Models
-from api.services import QUERY_SECONDS, Services, TheServices
+from api.services import Services, TheServices
 from store import promotion
 from store.promotion import LabelCounts, NoModelError
 from store.types import LARGEST_NUMBER
@@ -44,19 +43,17 @@ async def activate_model(
 
     Running consumers of the model before end by themselves: started anew, they load this one.
     """
-    async with asyncio.timeout(QUERY_SECONDS):
-        try:
-            await promotion.activate_model(services.store, identity.actor, number)
-        except NoModelError:
-            detail = gettext("There is no model %(number)s.") % {"number": number}
-            raise ProblemError(HTTPStatus.NOT_FOUND, "no_model", detail) from None
+    try:
+        await services.store.write(promotion.activate_model, identity.actor, number)
+    except NoModelError:
+        detail = gettext("There is no model %(number)s.") % {"number": number}
+        raise ProblemError(HTTPStatus.NOT_FOUND, "no_model", detail) from None
     return next(model for model in await read_models(services) if model.number == number)
 
 
 async def read_models(services: Services) -> list[Model]:
     """Every model, the newest first. Raises StoreError and TimeoutError."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        counts = await promotion.recent_counts(services.store, services.now() - RECENT)
-        found = await promotion.list_models(services.store)
+    counts = await services.store.read(promotion.recent_counts, services.now() - RECENT)
+    found = await services.store.read(promotion.list_models)
     loaded = services.predictor.model
     return [Model.of(row, counts.get(row.number, LabelCounts()), loaded) for row in found]

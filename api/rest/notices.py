@@ -1,6 +1,5 @@
 """/api/v1/notices: what administrators tell everybody who signs in."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from api.identity.roles import Role
 from api.markdown import render_ahead
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.notice_schemas import Notice, NoticeNumber, NoticePage, NoticeRequest, WhichNotices
-from api.services import QUERY_SECONDS, Services, TheServices
+from api.services import Services, TheServices
 from store import notices
 from store.notices import Notice as StoredNotice
 from store.types import LARGEST_NUMBER
@@ -39,15 +38,14 @@ async def get_notices(
 ) -> NoticePage:
     """List what everybody is told now, the pinned ones first; or, for administrators, every notice with its state."""
     now = services.now()
-    async with asyncio.timeout(QUERY_SECONDS):
-        if which is WhichNotices.CURRENT:
-            found = await notices.current_notices(services.store, now)
-            await render_ahead(one.body for one in found)
-            return NoticePage(items=[Notice.of(one, now) for one in found], next=None)
-        if not identity.role.includes(Role.ADMIN):
-            detail = gettext("Only an administrator sees notices that are not current.")
-            raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail)
-        page = await notices.list_notices(services.store, before=before, limit=limit)
+    if which is WhichNotices.CURRENT:
+        found = await services.store.read(notices.current_notices, now)
+        await render_ahead(one.body for one in found)
+        return NoticePage(items=[Notice.of(one, now) for one in found], next=None)
+    if not identity.role.includes(Role.ADMIN):
+        detail = gettext("Only an administrator sees notices that are not current.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail)
+    page = await services.store.read(notices.list_notices, before=before, limit=limit)
     await render_ahead(one.body for one in page.items)
     return NoticePage(items=[Notice.of(one, now) for one in page.items], next=page.next)
 
@@ -55,8 +53,7 @@ async def get_notices(
 @router.get("/{number}", summary="Read a notice", response_description="The notice.", responses=CHANGING)
 async def get_notice(services: TheServices, _: AsAdmin, number: Number) -> Notice:
     """Read one notice, whether it is shown or not."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        return await _answer(services, number, await notices.read_notice(services.store, number))
+    return await _answer(services, number, await services.store.read(notices.read_notice, number))
 
 
 @router.post(
@@ -68,8 +65,7 @@ async def get_notice(services: TheServices, _: AsAdmin, number: Number) -> Notic
 )
 async def add_notice(services: TheServices, identity: AsAdmin, request: NoticeRequest) -> Notice:
     """Tell everybody something, at once or from a time on, until a time or for good."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        added = await notices.add_notice(services.store, identity.actor, request.as_text(services.now()))
+    added = await services.store.write(notices.add_notice, identity.actor, request.as_text(services.now()))
     await render_ahead([added.body])
     return Notice.of(added, services.now())
 
@@ -82,9 +78,10 @@ async def add_notice(services: TheServices, identity: AsAdmin, request: NoticeRe
 )
 async def edit_notice(services: TheServices, identity: AsAdmin, number: Number, request: NoticeRequest) -> Notice:
     """Set everything that a notice says, and when it is shown; a withdrawn one stays withdrawn."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        text = request.as_text(services.now())
-        return await _answer(services, number, await notices.edit_notice(services.store, identity.actor, number, text))
+    text = request.as_text(services.now())
+    return await _answer(
+        services, number, await services.store.write(notices.edit_notice, identity.actor, number, text)
+    )
 
 
 @router.post(
@@ -95,8 +92,7 @@ async def edit_notice(services: TheServices, identity: AsAdmin, number: Number, 
 )
 async def withdraw_notice(services: TheServices, identity: AsAdmin, number: Number) -> Notice:
     """Show a notice no more, whatever its times say; it can be restored."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        return await _answer(services, number, await notices.withdraw_notice(services.store, identity.actor, number))
+    return await _answer(services, number, await services.store.write(notices.withdraw_notice, identity.actor, number))
 
 
 @router.post(
@@ -104,8 +100,7 @@ async def withdraw_notice(services: TheServices, identity: AsAdmin, number: Numb
 )
 async def restore_notice(services: TheServices, identity: AsAdmin, number: Number) -> Notice:
     """Take a withdrawal back: the notice's times count again."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        return await _answer(services, number, await notices.restore_notice(services.store, identity.actor, number))
+    return await _answer(services, number, await services.store.write(notices.restore_notice, identity.actor, number))
 
 
 @router.delete(
@@ -117,9 +112,8 @@ async def restore_notice(services: TheServices, identity: AsAdmin, number: Numbe
 )
 async def delete_notice(services: TheServices, identity: AsAdmin, number: Number) -> None:
     """Remove a notice for good; to take it back later, withdraw it instead."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        if not await notices.delete_notice(services.store, identity.actor, number):
-            raise _missing(number)
+    if not await services.store.write(notices.delete_notice, identity.actor, number):
+        raise _missing(number)
 
 
 async def _answer(services: Services, number: int, found: StoredNotice | None) -> Notice:

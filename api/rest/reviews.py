@@ -38,7 +38,7 @@ from api.rest.review_schemas import (
     WithdrawResult,
     WithdrawState,
 )
-from api.services import QUERY_SECONDS, Services, TheServices
+from api.services import Services, TheServices
 from store import queue, review_list, reviews
 from store.comments import ShownLabel, comment_history
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
@@ -76,15 +76,14 @@ async def next_reviews(services: TheServices, identity: AsReviewer, request: Nex
     order, show = QueueOrder(request.queue), _unswayed if request.queue is QueueName.SECOND_OPINION else _task
     wanted = request.filter.wanted()
     without = [(comment.platform, comment.id) for comment in request.held]
-    async with asyncio.timeout(QUERY_SECONDS):
-        tasks = await _look(services, identity, order, request, without)
-        waiting, done = await _count(services, identity.user_number, order, wanted)
-        return NextAnswer(
-            items=[await show(services, task) for task in tasks.items],
-            searched_all=tasks.searched_all,
-            remaining=Remaining(count=waiting.count, more=waiting.more),
-            done_today=done,
-        )
+    tasks = await _look(services, identity, order, request, without)
+    waiting, done = await _count(services, identity.user_number, order, wanted)
+    return NextAnswer(
+        items=[await show(services, task) for task in tasks.items],
+        searched_all=tasks.searched_all,
+        remaining=Remaining(count=waiting.count, more=waiting.more),
+        done_today=done,
+    )
 
 
 async def _count(
@@ -94,10 +93,10 @@ async def _count(
 
     Somebody quick may store one each time; then the last counts are given, and the next request tells better.
     """
-    done = await review_list.count_done(services.store, reviewer, _midnight(services))
+    done = await services.store.read(review_list.count_done, reviewer, _midnight(services))
     for _ in range(COUNTS):
-        waiting = await queue.remaining(services.store, order, wanted, reviewer)
-        before, done = done, await review_list.count_done(services.store, reviewer, _midnight(services))
+        waiting = await services.store.read(queue.remaining, order, wanted, reviewer)
+        before, done = done, await services.store.read(review_list.count_done, reviewer, _midnight(services))
         if before == done:
             break
     return waiting, done
@@ -126,34 +125,30 @@ async def _look(
 )
 async def claim_review(services: TheServices, identity: AsReviewer, request: CommentName) -> ReviewTask:
     """Give a comment with what helps to decide; it is held for you unless somebody reviewed it or holds it."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        try:
-            task = await queue.take(services.store, identity.user_number, (request.platform, request.id))
-        except NoCommentError:
-            raise _no_comment(request) from None
-        return await _task(services, task)
+    try:
+        task = await queue.take(services.store, identity.user_number, (request.platform, request.id))
+    except NoCommentError:
+        raise _no_comment(request) from None
+    return await _task(services, task)
 
 
 @router.post("/renew", summary="Hold comments longer", responses=documented(*COMMON))
 async def renew_reviews(services: TheServices, identity: AsReviewer, request: CommentNames) -> RenewAnswer:
     """Hold comments for another ten minutes; the answer names those that are still yours."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        kept = await queue.renew(services.store, identity.user_number, _keys(request))
+    kept = await queue.renew(services.store, identity.user_number, _keys(request))
     return RenewAnswer(comments=[CommentName(platform=platform, id=id) for platform, id in kept])
 
 
 @router.post("/release", status_code=HTTPStatus.NO_CONTENT, summary="Let comments go", responses=documented(*COMMON))
 async def release_reviews(services: TheServices, identity: AsReviewer, request: CommentNames) -> None:
     """Let others have comments that you hold; those that you do not hold are left alone."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        await queue.release(services.store, identity.user_number, _keys(request))
+    await queue.release(services.store, identity.user_number, _keys(request))
 
 
 @router.post("/skip", status_code=HTTPStatus.NO_CONTENT, summary="Skip a comment", responses=documented(*COMMON))
 async def skip_review(services: TheServices, identity: AsReviewer, request: CommentName) -> None:
     """Let others have a comment, and do not get it again for a day."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        await queue.skip(services.store, identity.user_number, (request.platform, request.id))
+    await queue.skip(services.store, identity.user_number, (request.platform, request.id))
 
 
 @router.post(
@@ -171,14 +166,13 @@ async def add_review(services: TheServices, identity: AsReviewer, request: NewRe
     another text by now; nothing is stored then.
     """
     opinion = _opinion(request, request.label, request.reason)
-    async with asyncio.timeout(QUERY_SECONDS):
-        try:
-            added = await reviews.add_review(services.store, identity.actor, opinion)
-        except EditedMeanwhileError:
-            detail = gettext("The comment was edited meanwhile: look at its new text and decide again.")
-            raise ProblemError(HTTPStatus.CONFLICT, "edited_meanwhile", detail) from None
-        except NoCommentError:
-            raise _no_comment(request) from None
+    try:
+        added = await reviews.add_review(services.store, identity.actor, opinion)
+    except EditedMeanwhileError:
+        detail = gettext("The comment was edited meanwhile: look at its new text and decide again.")
+        raise ProblemError(HTTPStatus.CONFLICT, "edited_meanwhile", detail) from None
+    except NoCommentError:
+        raise _no_comment(request) from None
     return AddedReview.model_validate(added)
 
 
@@ -191,8 +185,7 @@ async def add_review(services: TheServices, identity: AsReviewer, request: NewRe
 async def add_reviews(services: TheServices, identity: AsReviewer, request: BulkReview) -> BulkAnswer:
     """Give many comments one label, in one transaction; those that were edited or erased meanwhile are left out."""
     opinions = [_opinion(comment, request.label, request.reason) for comment in request.comments]
-    async with asyncio.timeout(QUERY_SECONDS):
-        outcome = await reviews.add_reviews(services.store, identity.actor, opinions)
+    outcome = await reviews.add_reviews(services.store, identity.actor, opinions)
     added = {(one.platform, one.id): AddedReview.model_validate(one) for one in outcome.reviewed}
     states = {**dict.fromkeys(outcome.edited, BulkState.EDITED_MEANWHILE), **dict.fromkeys(added, BulkState.REVIEWED)}
     return BulkAnswer(
@@ -219,8 +212,7 @@ async def withdraw_reviews(services: TheServices, identity: AsReviewer, request:
 
     The history keeps both. To send it again does no harm. A comment that has no review then is held for you again.
     """
-    async with asyncio.timeout(QUERY_SECONDS):
-        return WithdrawAnswer(results=[await _withdraw(services, identity, review) for review in request.reviews])
+    return WithdrawAnswer(results=[await _withdraw(services, identity, review) for review in request.reviews])
 
 
 async def _withdraw(services: Services, identity: Identity, given: GivenReview) -> WithdrawResult:
@@ -251,8 +243,7 @@ async def get_reviews(
 ) -> ReviewPage:
     """List what people decided, newest first, a page at a time; what was taken back is marked."""
     wanted = query.wanted(identity.user_number)
-    async with asyncio.timeout(QUERY_SECONDS):
-        page = await review_list.list_reviews(services.store, wanted, read_cursor(query.after), query.limit)
+    page = await services.store.read(review_list.list_reviews, wanted, read_cursor(query.after), query.limit)
     return ReviewPage(
         items=[ListedReview.model_validate(review) for review in page.items],
         next=encode_cursor(page.next) if page.next else None,
@@ -263,7 +254,7 @@ async def _task(services: Services, task: Task) -> ReviewTask:
     """A task as it is answered. Only a text that was edited or reviewed has earlier reviews to look for."""
     shown = ReviewTask.model_validate(task)
     if task.earlier_versions or task.comment.label_source == "review":
-        history = await comment_history(services.store, task.comment.platform, task.comment.id)
+        history = await services.store.read(comment_history, task.comment.platform, task.comment.id)
         shown.reviews = [CommentReview.model_validate(review) for review in history.reviews] if history else []
     return shown
 

@@ -4,7 +4,6 @@ A token reads here and changes nothing. What gives or takes away an account's ac
 sessions and revoking tokens needs any session.
 """
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
@@ -31,7 +30,7 @@ from api.rest.account_schemas import (
     UserQuery,
     UserRequest,
 )
-from api.services import QUERY_SECONDS, Services, TheServices
+from api.services import Services, TheServices
 from store import accounts as stored
 from store import tokens as stored_tokens
 from store.accounts import UserFilter
@@ -49,7 +48,7 @@ router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=GuardedRo
 async def get_users(services: TheServices, _: AsAdmin, query: Annotated[UserQuery, Query()]) -> UserPage:
     """List accounts, the newest first; pass `next` as `after` for the next page."""
     wanted = UserFilter(query.search, query.role, query.state)
-    async with asyncio.timeout(QUERY_SECONDS), services.store.reading() as connection:
+    async with services.store.reading() as connection:
         found, following = await stored.list_users(connection, wanted, query.after, query.limit)
     contacts = accounts.contacts_of(services)
     return UserPage(items=[_shown(user, contacts) for user in found], next=following)
@@ -119,10 +118,8 @@ async def sign_out_user(
 @router.get("/{number}/tokens", summary="List an account's tokens", responses=ONE)
 async def get_user_tokens(services: TheServices, _: AsAdmin, number: Number) -> Tokens:
     """List an account's bearer tokens, without their secrets."""
-    async with asyncio.timeout(QUERY_SECONDS):
-        await accounts.read_user(services, number)
-        async with services.store.reading() as connection:
-            found = await stored_tokens.list_tokens(connection, number)
+    await accounts.read_user(services, number)
+    found = await services.store.read(stored_tokens.list_tokens, number)
     return Tokens(items=[TokenShown.model_validate(token) for token in found])
 
 
@@ -141,8 +138,7 @@ async def revoke_user_token(
 
 
 async def _read(services: Services, number: int) -> User:
-    async with asyncio.timeout(QUERY_SECONDS):
-        return _shown(await accounts.read_user(services, number), accounts.contacts_of(services))
+    return _shown(await accounts.read_user(services, number), accounts.contacts_of(services))
 
 
 def _shown(user: stored.User, contacts: Contacts) -> User:

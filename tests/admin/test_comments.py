@@ -126,7 +126,7 @@ async def test_all_that_match_are_corrected_in_steps(visits: Visits) -> None:
     await page.keyboard.press("Enter")
     await expect(message).to_contain_text("已把 10 条存为")
     wanted = ReviewFilter(platform="matching", label=ShownLabel.SPAM)
-    assert len((await list_reviews(site.store, wanted, None, 600)).items) == 508
+    assert len((await site.store.read(list_reviews, wanted, None, 600)).items) == 508
     assert await label(site, "matching", "100") == ("positive", "active_model")
 
 
@@ -344,7 +344,7 @@ async def test_the_history_tells_what_became_of_a_comment(visits: Visits) -> Non
     await expect(events.filter(has_text="model")).to_have_count(1)
     await shot(second, "history")
     await check_accessibility(second)
-    found = await comment_history(site.store, "tale", "story")
+    found = await site.store.read(comment_history, "tale", "story")
     assert found is not None
     assert [review.label for review in found.reviews] == ["spam", "positive", "negative"]
     await second.get_by_role("button", name="收回").click()

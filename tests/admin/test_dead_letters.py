@@ -49,7 +49,7 @@ async def test_letters_from_the_list_to_their_end(visits: Visits) -> None:
     await page.get_by_label("状态").select_option("discarded")
     await page.get_by_role("button", name="筛选", exact=True).click()
     assert await page.locator("tbody tr").count() == 3
-    letters = await list_letters(feed.store, LetterFilter(states=frozenset()), 9)
+    letters = await feed.store.read(list_letters, LetterFilter(states=frozenset()), 9)
     assert {letter.state for letter in letters} == {LetterState.DISCARDED}
 
 

@@ -5,6 +5,7 @@ from playwright.async_api import Dialog, expect
 from sqlalchemy import update
 
 from api.identity.roles import Role
+from store.models import read_active, register_model
 from store.tables import models
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.timeout(120)
 async def test_a_model_is_activated_after_a_question(visits: Visits) -> None:
     store = visits.site.store
     first = visits.site.feed.model
-    second = await store.register_model("b" * 64, "<b>新模型</b>", 0.2, 0.8)
+    second = await register_model(store, "b" * 64, "<b>新模型</b>", 0.2, 0.8)
     page = await visits.open(Role.ADMIN, "/admin/models")
     old, new = page.get_by_role("row").filter(has_text=first.name), page.get_by_role("row").filter(has_text="<b>新模型")
     await expect(page.locator("#other-model")).to_have_count(0)
@@ -33,12 +34,12 @@ async def test_a_model_is_activated_after_a_question(visits: Visits) -> None:
 
     page.on("dialog", answer)
     await new.get_by_role("button", name="启用").click()
-    assert await store.active_model() == first
+    assert await store.read(read_active) == first
     await new.get_by_role("button", name="启用").press("Enter")
     await expect(page.get_by_role("alert")).to_contain_text("<b>新模型</b> 已启用")
     assert len(asked) == 2
     assert asked[0].startswith("从现在起在各处显示 <b>新模型</b> 的标签？")
-    active = await store.active_model()
+    active = await store.read(read_active)
     assert active is not None
     assert active.number == second.number
     # The server keeps the model that it loaded, and says so until it is started anew.

@@ -130,4 +130,4 @@ async def test_a_form_from_elsewhere_is_refused_with_a_page_that_says_what_to_do
     await page.get_by_label("标题").fill("不该写下的")
     await page.get_by_role("button", name="保存").click()
     await page.get_by_role("heading", name="这个表单已过期").wait_for()
-    assert (await list_notices(visits.site.store)).items == []
+    assert (await visits.site.store.read(list_notices)).items == []

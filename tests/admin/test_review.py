@@ -51,7 +51,7 @@ async def fill(site: Site, platform: str, count: int, **changes: object) -> None
 
 
 async def history(site: Site, platform: str, id: str) -> CommentHistory:
-    found = await comment_history(site.store, platform, id)
+    found = await site.store.read(comment_history, platform, id)
     assert found is not None
     return found
 

@@ -1,7 +1,6 @@
 """Times at the ends of what there is: charts and lists answer, a filter out of range is refused, and no error of ours
 is called an outage of the database."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -15,7 +14,7 @@ from store.errors import PermanentStoreError, StoreError, TransientStoreError
 from store.tables import comments
 from tests.api.conftest import Api
 from tests.api.test_comments import problem
-from tests.store.feed import arrival, microseconds
+from tests.store.feed import arrival, microseconds, with_content
 
 pytestmark = pytest.mark.timeout(120)
 TIMES = [
@@ -36,7 +35,7 @@ def pages(api: Api) -> httpx.AsyncClient:
 
 async def fill(api: Api) -> None:
     await api.feed.send(
-        *(replace(arrival(str(n)), created_at=time, version=microseconds(time)) for n, time in enumerate(TIMES))
+        *(with_content(arrival(str(n)), created_at=time, version=microseconds(time)) for n, time in enumerate(TIMES))
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from store.audit import AuditFilter, list_records
+from store.models import read_active, register_model
 from tests.api.conftest import Api
 from tests.store.feed import dead_letter
 
@@ -103,7 +104,7 @@ async def test_a_choice_is_either_numbers_or_all(api: Api, choice: dict[str, obj
 
 
 async def test_models_are_listed_and_activated(api: Api) -> None:
-    second = await api.store.register_model(api.services.predictor.model, "loaded", 0.2, 0.8)
+    second = await register_model(api.store, api.services.predictor.model, "loaded", 0.2, 0.8)
     answer = (await api.client.get("/api/v1/models")).json()["items"]
     assert [(one["number"], one["active"], one["loaded"]) for one in answer] == [
         (second.number, False, True),
@@ -113,6 +114,6 @@ async def test_models_are_listed_and_activated(api: Api) -> None:
     assert (activated.status_code, activated.json()["active"]) == (200, True)
     missing = await api.client.post("/api/v1/models/99/activate")
     assert (missing.status_code, missing.json()["code"]) == (404, "no_model")
-    active = await api.store.active_model()
+    active = await api.store.read(read_active)
     assert active is not None
     assert active.number == second.number

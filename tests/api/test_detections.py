@@ -118,7 +118,7 @@ async def test_a_comment_that_never_arrives_is_given_up(api: Api) -> None:
     # Nothing of the text is left, and no consumer publishes it any more.
     [order] = await rows(api, outbox)
     assert (order.key, order.value, order.refused) == (None, None, NEVER_ARRIVED)
-    assert not await any_orders(api.store, ["comments"])
+    assert not await api.store.read(any_orders, ["comments"])
 
 
 async def test_what_kafka_refuses_is_given_up_with_its_reason(api: Api) -> None:

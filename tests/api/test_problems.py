@@ -1,11 +1,13 @@
 """What goes wrong is answered as a problem, and never with a traceback."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
 from store.errors import TransientStoreError
+from store.store import Store
 from tests.api.conftest import Api
 from tests.api.test_comments import problem
 
@@ -49,8 +51,9 @@ async def test_a_database_that_does_not_answer(api: Api, monkeypatch: pytest.Mon
         await asyncio.sleep(60)
 
     monkeypatch.setattr("api.rest.comments.comment_history", stuck)
-    monkeypatch.setattr("api.rest.comments.QUERY_SECONDS", 0.05)
-    assert problem(await api.client.get("/api/v1/comments/forum/1"), 503)["code"] == "database_unavailable"
+    async with Store.open(str(api.store.engine.url), answer_seconds=1) as store:
+        api.app.state.services = replace(api.services, store=store)
+        assert problem(await api.client.get("/api/v1/comments/forum/1"), 503)["code"] == "database_unavailable"
 
 
 async def test_what_nobody_expected_tells_nothing_of_the_inside(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,7 +78,7 @@ async def fill(api: Api, count: int = 6) -> None:
 
 
 async def shown(api: Api, id: str) -> tuple[str | None, str | None]:
-    history = await comment_history(api.store, "forum", id)
+    history = await api.store.read(comment_history, "forum", id)
     assert history is not None
     assert history.comment is not None
     return history.comment.label, history.comment.label_source

@@ -27,6 +27,7 @@ from local_stack.mariadb import MariaDB
 from model.errors import ArtifactError
 from store.errors import DatabaseUnavailableError, MigrationsPendingError
 from store.migrate import migrate
+from store.models import register_model
 from store.store import Store
 from tests.api.people import add_person, settings_for_tests
 from tests.api.test_comments import problem
@@ -118,8 +119,7 @@ async def test_an_answer_under_way_is_finished(sqlite_url: str) -> None:
 
 
 async def test_it_outlives_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("api.rest.comments", "api.identity.identity"):
-        monkeypatch.setattr(f"{module}.QUERY_SECONDS", 1)
+    monkeypatch.setattr("api.serve.QUERY_SECONDS", 1)
     with MariaDB() as server:
         async with serving(await migrated(server.create_database("liuyan"))) as (api, probe):
             assert (await api.get("/api/v1/comments")).status_code == 200
@@ -215,7 +215,7 @@ async def test_the_active_model_answers_and_must_be_found(sqlite_url: str, tmp_p
     sums.write_text(sums.read_text().replace(before, hashlib.sha256(changed.read_bytes()).hexdigest()))
     sha256 = hashlib.sha256(sums.read_bytes()).hexdigest()
     async with Store.open(await migrated(sqlite_url)) as store:
-        await store.register_model(sha256, "another", 0.3, 0.7)
+        await register_model(store, sha256, "another", 0.3, 0.7)
     missing = await refusal(ArtifactError, settings(sqlite_url))
     assert sha256[:12] in missing
     found = settings(sqlite_url).model_copy(update={"models_dir": tmp_path / "models"})

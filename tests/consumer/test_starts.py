@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 
 from consumer.starts import MOST_STARTS, SUSPICIOUS_STARTS, Behind, Starts
 from store.batch import PartitionKey
+from store.partitions import begin_partition, read_positions, resume_partition
 from store.store import Store
 from tests.harness import Installation, Process, comment, get
 from tests.store.conftest import ready_store
@@ -24,12 +25,12 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     """Two partitions at offset 10."""
     async with await ready_store(f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}") as store:
         for partition in (FIRST, SECOND):
-            await store.begin_partition(PartitionKey("group", *partition), 10, None)
+            await store.write(begin_partition, PartitionKey("group", *partition), 10, None)
         yield store
 
 
 async def behind(store: Store) -> dict[TopicPartition, Behind]:
-    states = await store.positions("group", ["comments"])
+    states = await store.read(read_positions, "group", ["comments"])
     return {TopicPartition(*key): Behind(state, end=100) for key, state in states.items()}
 
 
@@ -54,7 +55,7 @@ async def test_crashes_at_one_offset_are_too_many(store: Store) -> None:
     assert reason is not None
     assert "liuyan consumer seek comments 0 --to 11" in reason
     assert "liuyan consumer resume comments 0" in reason
-    await store.resume(state.partition)
+    await store.write(resume_partition, state.partition)
     assert Starts(store).too_many((await behind(store))[FIRST].state) is None
 
 

@@ -17,7 +17,10 @@ from store.batch import (
     Prediction,
     Tombstone,
 )
+from store.models import register_model
+from store.partitions import begin_partition
 from store.store import Store
+from store.write import write_batch
 
 ERASURE_KEY = b"a key for tests alone"
 START = datetime(2026, 1, 31, 22, 30, tzinfo=UTC)
@@ -84,15 +87,15 @@ class Feed:
     async def send(self, *records: Arrival | Tombstone | DeadLetter, truncate: bool = False) -> BatchOutcome:
         advance = Advance(self.partition, self.offset, self.offset + len(records))
         batch = Batch(self.model.number, [advance], records)
-        outcome = await self.store.write_batch(batch, truncate_dead_letters=truncate)
+        outcome = await self.store.write(write_batch, batch, truncate_dead_letters=truncate)
         self.offset += len(records)
         return outcome
 
 
 async def feed_of(store: Store, sha256: str = "a" * 64, partition: PartitionKey = PARTITION) -> Feed:
     """A feed at the start of ``partition``, labelled by the model ``sha256``."""
-    model = await store.register_model(sha256, f"model {sha256[0]}", 0.3, 0.7)
-    state = await store.begin_partition(partition, 0, None)
+    model = await register_model(store, sha256, f"model {sha256[0]}", 0.3, 0.7)
+    state = await store.write(begin_partition, partition, 0, None)
     feed = Feed(store, model, partition)
     feed.offset = state.next_offset
     return feed

@@ -55,7 +55,7 @@ async def decide(store: Store, actor: Actor, n: int, label: ShownLabel) -> None:
 
 
 async def everything(store: Store) -> list[LabelledComment]:
-    return list((await list_comments(store, CommentFilter(), None, 1000)).items)
+    return list((await store.read(list_comments, CommentFilter(), None, 1000)).items)
 
 
 @pytest.mark.parametrize("offset", [timedelta(0), SHANGHAI, timedelta(hours=-3, minutes=-30)])
@@ -70,7 +70,7 @@ async def test_over_time(feed: Feed, bucket: Bucket, offset: timedelta) -> None:
         return (day if bucket is Bucket.DAY else day - timedelta(days=day.weekday())) - offset
 
     expected = Counter((start(comment), comment.label) for comment in await everything(feed.store))
-    found = await mix_over_time(feed.store, ALL, bucket, offset)
+    found = await feed.store.read(mix_over_time, ALL, bucket, offset)
     assert [one.start for one in found] == sorted({start for start, _ in expected})
     for one in found:
         for label in ShownLabel:
@@ -79,7 +79,7 @@ async def test_over_time(feed: Feed, bucket: Bucket, offset: timedelta) -> None:
 
 async def test_by_platform_and_all_together(feed: Feed) -> None:
     comments = await everything(feed.store)
-    found = {one.platform: one.mix for one in await mix_by_platform(feed.store, ALL)}
+    found = {one.platform: one.mix for one in await feed.store.read(mix_by_platform, ALL)}
     assert set(found) == {"forum", "desk", "shop"}
     for platform, mix in found.items():
         own = [comment for comment in comments if comment.platform == platform]
@@ -88,14 +88,14 @@ async def test_by_platform_and_all_together(feed: Feed) -> None:
         ]
         assert (mix.comments, mix.uncertain) == (30, sum(bool(comment.uncertain) for comment in own))
     assert (found["forum"].reviewed, found["desk"].reviewed) == (15, 0)
-    assert (await mix_of_all(feed.store, ALL)).comments == 90
-    assert await mix_of_all(feed.store, CountFilter(platform="desk")) == found["desk"]
-    assert await mix_of_all(feed.store, CountFilter(model="c" * 64)) == Mix()
+    assert (await feed.store.read(mix_of_all, ALL)).comments == 90
+    assert await feed.store.read(mix_of_all, CountFilter(platform="desk")) == found["desk"]
+    assert await feed.store.read(mix_of_all, CountFilter(model="c" * 64)) == Mix()
 
 
 async def test_by_hour_of_week(feed: Feed) -> None:
     local = [comment.created_at + SHANGHAI for comment in await everything(feed.store)]
-    found = await mix_by_hour_of_week(feed.store, ALL, SHANGHAI)
+    found = await feed.store.read(mix_by_hour_of_week, ALL, SHANGHAI)
     expected = Counter((time.weekday(), time.hour) for time in local)
     assert {(one.weekday, one.hour): one.mix.comments for one in found} == expected
 
@@ -105,33 +105,33 @@ async def test_a_range_counts_whole_hours(feed: Feed) -> None:
     first, last = datetime(2026, 2, 3, 10, tzinfo=UTC), datetime(2026, 2, 9, 22, tzinfo=UTC)
     within = [one for one in comments if first <= one.created_at.replace(minute=0) < last]
     wanted = CountFilter(first, last)
-    assert 0 < (await mix_of_all(feed.store, wanted)).comments == len(within) < 90
-    assert sum(one.mix.comments for one in await mix_by_hour_of_week(feed.store, wanted, SHANGHAI)) == len(within)
+    assert 0 < (await feed.store.read(mix_of_all, wanted)).comments == len(within) < 90
+    assert sum(one.mix.comments for one in await feed.store.read(mix_by_hour_of_week, wanted, SHANGHAI)) == len(within)
 
 
 async def test_the_counts_are_of_one_model(feed: Feed) -> None:
     second = await feed_of(feed.store, "b" * 64)
     await second.send(*(arrival(str(n), created=n * 310, label=Label.NEGATIVE) for n in range(0, 90, 3)))
-    mix = await mix_of_all(feed.store, CountFilter(model="b" * 64))
+    mix = await feed.store.read(mix_of_all, CountFilter(model="b" * 64))
     assert (mix.comments, mix.reviewed) == (30, 15)
-    assert (await mix_of_all(feed.store, ALL)).comments == 90
+    assert (await feed.store.read(mix_of_all, ALL)).comments == 90
 
 
 async def test_corrections_are_what_reviewers_did(feed: Feed) -> None:
     await decide(feed.store, WANG, 1, ShownLabel.POSITIVE)
     await decide(feed.store, WANG, 6, ShownLabel.SPAM)
     await undo_review(feed.store, WANG, "forum", "6")
-    li, wang = await corrections_by_reviewer(feed.store, ALL)
+    li, wang = await feed.store.read(corrections_by_reviewer, ALL)
     assert (li.reviewer_number, li.done.reviews, wang.done.reviews) == (7, 15, 1)
     assert (wang.done.corrections, wang.done.labels[ShownLabel.POSITIVE]) == (0, 1)
     models = {n: "positive" if n % 4 else "negative" for n in range(0, 90, 6)}
     wrong = sum(models[n] != list(ShownLabel)[n // 6 % 4] for n in models)
     assert li.done.corrections == wrong
-    [by_model] = await corrections_by_model(feed.store, ALL)
+    [by_model] = await feed.store.read(corrections_by_model, ALL)
     assert (by_model.model, by_model.done.reviews, by_model.done.corrections) == ("a" * 64, 16, wrong)
-    assert await corrections_by_reviewer(feed.store, CountFilter(platform="desk")) == [wang]
-    assert await corrections_by_reviewer(feed.store, CountFilter(created_from=datetime.now(UTC) + SHANGHAI)) == []
-    assert await corrections_by_reviewer(feed.store, CountFilter(model="c" * 64)) == []
+    assert await feed.store.read(corrections_by_reviewer, CountFilter(platform="desk")) == [wang]
+    assert await feed.store.read(corrections_by_reviewer, CountFilter(created_from=datetime.now(UTC) + SHANGHAI)) == []
+    assert await feed.store.read(corrections_by_reviewer, CountFilter(model="c" * 64)) == []
 
 
 async def test_accuracy_is_judged_on_the_audit_sample_alone(store: Store) -> None:
@@ -149,18 +149,18 @@ async def test_accuracy_is_judged_on_the_audit_sample_alone(store: Store) -> Non
     given = ["positive"] * 3 + ["negative", "spam"]
     for id, label in [*zip(map(str, range(5)), given, strict=True), ("outside", "negative")]:
         await add_review(store, LI, Opinion("forum", id, microseconds(minutes(0)), ShownLabel(label)))
-    [judged] = await audit_accuracy(store, ALL)
+    [judged] = await store.read(audit_accuracy, ALL)
     assert (judged.judged, judged.right, judged.active) == (4, 3, True)
     assert judged.confused == {
         (ShownLabel.POSITIVE, ShownLabel.POSITIVE): 3,
         (ShownLabel.POSITIVE, ShownLabel.NEGATIVE): 1,
         (ShownLabel.POSITIVE, ShownLabel.SPAM): 1,
     }
-    assert await audit_accuracy(store, CountFilter(platform="desk")) == []
+    assert await store.read(audit_accuracy, CountFilter(platform="desk")) == []
 
 
 async def test_an_empty_store_has_no_counts(store: Store) -> None:
-    assert await mix_over_time(store, ALL, Bucket.DAY, SHANGHAI) == []
-    assert await mix_of_all(store, ALL) == Mix()
-    assert await corrections_by_reviewer(store, ALL) == []
-    assert await audit_accuracy(store, ALL) == []
+    assert await store.read(mix_over_time, ALL, Bucket.DAY, SHANGHAI) == []
+    assert await store.read(mix_of_all, ALL) == Mix()
+    assert await store.read(corrections_by_reviewer, ALL) == []
+    assert await store.read(audit_accuracy, ALL) == []

@@ -12,6 +12,7 @@ from store.check import CountDifference, SumDifference, recount, recount_sums
 from store.engine import open_engine
 from store.errors import StoreError
 from store.migrate import newest_revision
+from store.models import register_model
 from store.store import Store
 from store.tables import count_sums, hourly_counts
 from tests.store.conftest import ready_store
@@ -53,7 +54,7 @@ async def test_check_finds_counts_that_are_wrong(every_database_url: str) -> Non
     async with await ready_store(every_database_url) as store:
         feed = await feed_of(store)
         await feed.send(arrival("1"), arrival("2", uncertain=True), tombstone("3"), dead_letter(3))
-        assert await recount(store) == []
+        assert await store.read(recount) == []
         async with store.writing() as session:
             certain = hourly_counts.c.uncertain.is_(False)
             await session.connection.execute(update(hourly_counts).where(certain).values(n=5))
@@ -63,8 +64,8 @@ async def test_check_finds_counts_that_are_wrong(every_database_url: str) -> Non
                 )
             )
             await session.connection.execute(update(count_sums).where(count_sums.c.bucket == "day").values(spam=3))
-        differences = await recount(store)
-        sums = await recount_sums(store)
+        differences = await store.read(recount)
+        sums = await store.read(recount_sums)
     assert sums == [SumDifference(feed.model.number, "forum", "day", "2026-01-31 00", "spam", 3, 0)]
     assert differences[0] == CountDifference(feed.model.number, "forum", "2026-01-31 22", "positive", False, 5, 1)
     assert [(found.platform, found.stored, found.counted) for found in differences[1:]] == [("ghost", 0, 0)]
@@ -153,8 +154,8 @@ def test_help_says_what_each_command_does() -> None:
 
 async def test_models_are_listed_and_activated(every_database_url: str) -> None:
     async with await ready_store(every_database_url) as store:
-        await store.register_model("a" * 64, "first", 0.3, 0.7)
-        second = await store.register_model("b" * 64, "second", 0.3, 0.7)
+        await register_model(store, "a" * 64, "first", 0.3, 0.7)
+        second = await register_model(store, "b" * 64, "second", 0.3, 0.7)
     done = liuyan(every_database_url, "models", "activate", "b" * 12, "--by", "wang")
     assert done.stdout == f"Model {second.number} (second, {'b' * 12}) is active.\n"
     active = [line for line in liuyan(every_database_url, "models", "list").stdout.splitlines() if "\tactive\t" in line]

@@ -48,13 +48,13 @@ def ids(items: Sequence[LabelledComment]) -> list[int]:
 
 
 async def listed(store: Store, **wanted: object) -> list[int]:
-    return ids((await list_comments(store, CommentFilter(**wanted), None, 100)).items)  # type: ignore[arg-type]
+    return ids((await store.read(list_comments, CommentFilter(**wanted), None, 100)).items)  # type: ignore[arg-type]
 
 
 async def test_pages_follow_each_other_newest_first(feed: Feed) -> None:
     pages, after = [], None
     while True:
-        page = await list_comments(feed.store, NOTHING, after, 5)
+        page = await feed.store.read(list_comments, NOTHING, after, 5)
         pages.append(ids(page.items))
         after = page.next
         if after is None:
@@ -66,9 +66,9 @@ async def test_pages_follow_each_other_newest_first(feed: Feed) -> None:
 
 
 async def test_a_page_that_is_just_full_is_the_last(feed: Feed) -> None:
-    page = await list_comments(feed.store, NOTHING, None, 12)
+    page = await feed.store.read(list_comments, NOTHING, None, 12)
     assert (len(page.items), page.next) == (12, None)
-    assert (await list_comments(feed.store, NOTHING, Keyset(minutes(-1), 1), 12)).items == []
+    assert (await feed.store.read(list_comments, NOTHING, Keyset(minutes(-1), 1), 12)).items == []
 
 
 async def test_filters(feed: Feed) -> None:
@@ -85,7 +85,7 @@ async def test_filters(feed: Feed) -> None:
 
 async def test_a_comment_is_shown_with_all_that_is_known(feed: Feed) -> None:
     await feed.send(arrival("whole", "全部", created=30, edited=40, author="甲", thread="t", probability=0.75))
-    comment = (await list_comments(feed.store, NOTHING, None, 1)).items[0]
+    comment = (await feed.store.read(list_comments, NOTHING, None, 1)).items[0]
     assert comment == LabelledComment(
         platform="forum",
         id="whole",
@@ -106,7 +106,7 @@ async def test_a_comment_is_shown_with_all_that_is_known(feed: Feed) -> None:
 
 async def test_a_review_is_shown_before_any_model(feed: Feed) -> None:
     await review(feed.store, "1", ShownLabel.SPAM)
-    history = await comment_history(feed.store, "desk", "1")
+    history = await feed.store.read(comment_history, "desk", "1")
     assert history is not None
     assert history.comment is not None
     assert (history.comment.label, history.comment.label_source) == (ShownLabel.SPAM, LabelSource.REVIEW)
@@ -125,14 +125,14 @@ async def test_where_the_active_model_is_silent_the_newest_other_speaks(feed: Fe
     await second.send(shadowed[0])
     third.offset = second.offset
     await third.send(shadowed[1])
-    comment = (await list_comments(feed.store, NOTHING, None, 1)).items[0]
+    comment = (await feed.store.read(list_comments, NOTHING, None, 1)).items[0]
     assert (comment.label, comment.label_source, comment.model) == (
         ShownLabel.POSITIVE,
         LabelSource.OTHER_MODEL,
         "c" * 64,
     )
     assert (comment.probability, comment.uncertain) == (0.6, True)
-    uncertain = (await list_comments(feed.store, CommentFilter(uncertain=True), None, 1)).items
+    uncertain = (await feed.store.read(list_comments, CommentFilter(uncertain=True), None, 1)).items
     assert [found.id for found in uncertain] == ["x"]
 
 
@@ -142,7 +142,7 @@ async def test_the_label_follows_the_active_model(feed: Feed) -> None:
     async with feed.store.writing() as session:
         for number, active in ((feed.model.number, None), (second.model.number, True)):
             await session.connection.execute(update(models).where(models.c.number == number).values(active=active))
-    history = await comment_history(feed.store, "forum", "0")
+    history = await feed.store.read(comment_history, "forum", "0")
     assert history is not None
     assert history.comment is not None
     assert (history.comment.label, history.comment.model) == (ShownLabel.POSITIVE, "b" * 64)
@@ -156,7 +156,7 @@ async def test_the_label_follows_the_active_model(feed: Feed) -> None:
 async def test_history_tells_versions_and_dead_letters(feed: Feed) -> None:
     await feed.send(arrival("2", "二", created=2, edited=60))
     await feed.send(arrival("2", "三", created=2, edited=70), dead_letter(14, b"forum:2"), dead_letter(15, b"forum:22"))
-    history = await comment_history(feed.store, "forum", "2")
+    history = await feed.store.read(comment_history, "forum", "2")
     assert history is not None
     assert history.comment is not None
     assert history.comment.text == "三"
@@ -168,12 +168,12 @@ async def test_history_tells_versions_and_dead_letters(feed: Feed) -> None:
 
 async def test_dead_letters_alone_are_a_history_too(feed: Feed) -> None:
     await feed.send(dead_letter(12, "forum:坏".encode()))
-    history = await comment_history(feed.store, "forum", "坏")
+    history = await feed.store.read(comment_history, "forum", "坏")
     assert history is not None
     assert (history.comment, len(history.dead_letters)) == (None, 1)
-    assert await comment_history(feed.store, "forum", "unknown") is None
+    assert await feed.store.read(comment_history, "forum", "unknown") is None
 
 
 async def test_an_empty_database_has_an_empty_page(store: Store) -> None:
-    page = await list_comments(store, CommentFilter(label=ShownLabel.POSITIVE, uncertain=True), None, 10)
+    page = await store.read(list_comments, CommentFilter(label=ShownLabel.POSITIVE, uncertain=True), None, 10)
     assert (page.items, page.next) == ([], None)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,7 +15,7 @@ from store.corrections import audit_accuracy, corrections_by_model, corrections_
 from store.ranges import DAY, HOUR, MONTH, cover
 from store.search import CommentFilter, list_comments
 from store.store import Store
-from tests.store.feed import Feed, arrival, microseconds
+from tests.store.feed import Feed, arrival, microseconds, with_content
 
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,7 +45,8 @@ OFFSETS = [timedelta(minutes=minutes) for minutes in (-840, -719, -210, -1, 0, 1
 
 def written(times: Sequence[datetime]) -> list[Arrival]:
     return [
-        replace(arrival(str(n)), created_at=time, version=microseconds(time)) for n, time in enumerate(times, start=1)
+        with_content(arrival(str(n)), created_at=time, version=microseconds(time))
+        for n, time in enumerate(times, start=1)
     ]
 
 
@@ -75,24 +75,24 @@ def expected_hours(times: Sequence[datetime], offset: timedelta) -> Counter[tupl
 @pytest.mark.parametrize("offset", OFFSETS, ids=str)
 async def test_every_time_is_charted_in_every_zone(dated: Store, offset: timedelta) -> None:
     for bucket in Bucket:
-        found = await mix_over_time(dated, CountFilter(), bucket, offset)
+        found = await dated.read(mix_over_time, CountFilter(), bucket, offset)
         expected = expected_starts(TIMES, bucket, offset)
         assert [(one.start, one.mix.comments) for one in found] == sorted(expected.items())
-    hours = await mix_by_hour_of_week(dated, CountFilter(), offset)
+    hours = await dated.read(mix_by_hour_of_week, CountFilter(), offset)
     assert {(one.weekday, one.hour): one.mix.comments for one in hours} == expected_hours(TIMES, offset)
 
 
 async def test_every_time_is_read_back_and_listed_in_order(dated: Store) -> None:
     pages, after = [], None
     while True:
-        page = await list_comments(dated, CommentFilter(), after, 3)
+        page = await dated.read(list_comments, CommentFilter(), after, 3)
         pages += [comment.created_at for comment in page.items]
         after = page.next
         if after is None:
             break
     assert pages == sorted(TIMES, reverse=True)
-    assert await recount(dated) == []
-    assert await recount_sums(dated) == []
+    assert await dated.read(recount) == []
+    assert await dated.read(recount_sums) == []
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ async def test_every_range_is_counted(dated: Store, begin: datetime | None, end:
     hours = [time.replace(minute=0, second=0, microsecond=0) for time in TIMES]
     within = [hour for hour in hours if (begin is None or hour >= begin) and (end is None or hour < end)]
     wanted = CountFilter(begin, end)
-    assert (await mix_of_all(dated, wanted)).comments == len(within)
+    assert (await dated.read(mix_of_all, wanted)).comments == len(within)
     exact = [time for time in TIMES if (begin is None or time >= begin) and (end is None or time < end)]
-    listed = await list_comments(dated, CommentFilter(created_from=begin, created_to=end), None, 100)
+    listed = await dated.read(list_comments, CommentFilter(created_from=begin, created_to=end), None, 100)
     assert [comment.created_at for comment in listed.items] == sorted(exact, reverse=True)
-    assert await corrections_by_reviewer(dated, wanted) == []
-    assert await corrections_by_model(dated, wanted) == []
-    assert await audit_accuracy(dated, wanted) == []
+    assert await dated.read(corrections_by_reviewer, wanted) == []
+    assert await dated.read(corrections_by_model, wanted) == []
+    assert await dated.read(audit_accuracy, wanted) == []
 
 
 @given(st.datetimes(), st.datetimes())

@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from store.batch import BatchOutcome
 from store.dead_letters import TRUNCATED_BYTES, WHOLE_BYTES, read_headers, write_headers
 from store.errors import PermanentStoreError
+from store.partitions import seek_partition
 from store.tables import dead_letters
 from tests.store.conftest import ready_store
 from tests.store.feed import Feed, arrival, dead_letter, feed_of
@@ -55,7 +56,7 @@ async def test_a_megabyte_of_any_bytes_is_kept(feed: Feed) -> None:
 async def test_a_record_read_again_updates_its_letter(feed: Feed) -> None:
     await feed.send(dead_letter(0, value=b"{"))
     feed.offset = 0
-    await feed.store.seek(feed.partition, 0, None)
+    await feed.store.write(seek_partition, feed.partition, 0, None)
     assert await feed.send(dead_letter(0, value=b"[")) == BatchOutcome(dead=1)
     async with feed.store.reading() as connection:
         assert (await connection.execute(select(dead_letters.c.value))).scalars().all() == [b"["]

@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-import store.store
-from store.batch import Arrival, BatchOutcome, PartitionKey
+import tests.store.feed
+from store.batch import Arrival, Batch, BatchOutcome, PartitionKey
 from store.check import recount
 from store.errors import CommitUnknownError, FencedError, StoreError, TransientStoreError
+from store.partitions import begin_partition, read_positions
 from store.session import WriteSession
 from store.store import Store
 from store.tables import hourly_counts, partitions
-from store.write import write_rows
+from store.write import write_batch
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, PARTITION, Feed, arrival, feed_of, tombstone
 from tests.store.tables_read import read_contents
@@ -38,13 +39,13 @@ async def holding_locks(store: Store) -> AsyncIterator[AsyncConnection]:
 def after_writing(monkeypatch: pytest.MonkeyPatch, hook: Hook) -> None:
     """Run ``hook`` once when the next batch is written and not yet committed."""
 
-    async def write_then_hook(session: WriteSession, *arguments: object) -> BatchOutcome:
-        outcome = await write_rows(session, *arguments)  # type: ignore[arg-type]
+    async def write_then_hook(session: WriteSession, batch: Batch, *, truncate_dead_letters: bool) -> BatchOutcome:
+        outcome = await write_batch(session, batch, truncate_dead_letters=truncate_dead_letters)
         monkeypatch.undo()
         await hook(session)
         return outcome
 
-    monkeypatch.setattr(store.store, "write_rows", write_then_hook)
+    monkeypatch.setattr(tests.store.feed, "write_batch", write_then_hook)
 
 
 async def kill(store: Store, session: WriteSession) -> None:
@@ -95,7 +96,7 @@ async def test_a_connection_lost_before_commit_leaves_nothing_and_the_offset_tel
     after_writing(monkeypatch, lambda session: kill(store, session))
     with pytest.raises(CommitUnknownError):
         await server_feed.send(arrival())
-    assert (await store.positions("liuyan", ["comments"]))["comments", 0].next_offset == 0
+    assert (await store.read(read_positions, "liuyan", ["comments"]))["comments", 0].next_offset == 0
     assert (await read_contents(store)).comments == {}
     assert (await server_feed.send(arrival())).new == 1
 
@@ -113,7 +114,7 @@ async def test_an_answer_lost_after_commit_is_unknown_and_the_offset_tells(
     monkeypatch.setattr(AsyncConnection, "commit", commit_and_lose_the_answer)
     with pytest.raises(CommitUnknownError):
         await server_feed.send(arrival())
-    assert (await server_feed.store.positions("liuyan", ["comments"]))["comments", 0].next_offset == 1
+    assert (await server_feed.store.read(read_positions, "liuyan", ["comments"]))["comments", 0].next_offset == 1
     with pytest.raises(FencedError):
         await server_feed.send(arrival())
     assert len((await read_contents(server_feed.store)).comments) == 1
@@ -169,7 +170,7 @@ async def test_a_batch_cancelled_in_the_middle_of_a_statement_leaves_no_lock(ser
         with pytest.raises(asyncio.CancelledError):
             await task
     assert (await server_feed.send(arrival())).new == 1
-    assert await recount(server_feed.store) == []
+    assert await server_feed.store.read(recount) == []
 
 
 async def test_a_server_that_never_answers_is_given_up(database_url: str) -> None:
@@ -187,7 +188,7 @@ async def test_a_server_that_never_answers_is_given_up(database_url: str) -> Non
 async def test_no_server_is_a_transient_fault(server_store: Store) -> None:
     away = Store.open(str(server_store.engine.url.set(port=1)))
     with pytest.raises(TransientStoreError, match="2003"):
-        await away.positions("liuyan", ["comments"])
+        await away.read(read_positions, "liuyan", ["comments"])
     await away.close()
 
 
@@ -221,18 +222,18 @@ async def test_writers_of_the_same_keys_agree(store: Store) -> None:
     await asyncio.gather(*map(write, feeds))
     held = await read_contents(store)
     assert faults < 24
-    assert await recount(store) == []
+    assert await store.read(recount) == []
     assert sum(held.counts.values()) == len(held.comments) == len(held.predictions)
     async with store.reading() as connection:
         assert min((await connection.execute(select(hourly_counts.c.n))).scalars()) > 0
-    positions = await store.positions("liuyan", ["one", "two", "three"])
+    positions = await store.read(read_positions, "liuyan", ["one", "two", "three"])
     assert {state.next_offset for state in positions.values()} == {8 * 63}
 
 
 async def test_a_deadlock_is_a_transient_fault(server_store: Store) -> None:
     feed = await feed_of(server_store)
     other = PartitionKey("liuyan", "comments", 1)
-    await server_store.begin_partition(other, 0, None)
+    await server_store.write(begin_partition, other, 0, None)
 
     async def lock(connection: AsyncConnection, partition: int) -> None:
         await connection.execute(update(partitions).where(partitions.c.partition == partition).values(records_lost=1))
@@ -278,7 +279,7 @@ async def test_readers_are_not_kept_waiting_by_a_writer(store: Store) -> None:
     async with store.writing() as session:
         await session.connection.execute(update(partitions).values(next_offset=7))
         began = time.monotonic()
-        assert (await store.positions(*_whole(PARTITION)))["comments", 0].next_offset == 1
+        assert (await store.read(read_positions, *_whole(PARTITION)))["comments", 0].next_offset == 1
         assert len((await read_contents(store)).comments) == 1
         assert time.monotonic() - began < 1
 

@@ -36,7 +36,7 @@ async def test_identities_compare_byte_for_byte(feed: Feed) -> None:
     held = (await read_contents(feed.store)).comments
     assert {id: text for (_, id), (text, *_) in held.items()} == {id: f"text of {id!r}" for id in IDENTITIES}
     for id in IDENTITIES:
-        history = await comment_history(feed.store, "forum", id)
+        history = await feed.store.read(comment_history, "forum", id)
         assert history is not None
         assert history.comment is not None
         assert history.comment.id == id

@@ -24,8 +24,10 @@ from store.letters import (
     requeue_all,
 )
 from store.outbox import Order, Published, any_orders, claim_orders, mark_published, mark_refused
+from store.partitions import seek_partition
 from store.store import Store
 from store.tables import outbox
+from store.write import write_batch
 from tests.store.feed import ERASURE_KEY, PARTITION, Feed, arrival, dead_letter, feed_of, tombstone
 
 EVERYTHING = LetterFilter(states=frozenset())
@@ -37,11 +39,11 @@ LI = Actor(None, "li", "command", None)
 
 
 async def claimed(store: Store, topics: list[str] = TOPICS, lease_seconds: float = 60) -> list[Order]:
-    return await claim_orders(store, topics, ERASURE_KEY, limit=10, lease_seconds=lease_seconds)
+    return await store.write(claim_orders, topics, ERASURE_KEY, limit=10, lease_seconds=lease_seconds)
 
 
 async def all_letters(store: Store) -> list[Letter]:
-    return await list_letters(store, EVERYTHING, 100)
+    return await store.read(list_letters, EVERYTHING, 100)
 
 
 async def only_letter(store: Store) -> Letter:
@@ -58,14 +60,14 @@ async def deliver(feed: Feed, order: Order, became: Arrival | Tombstone | DeadLe
         became = replace(became, offset=feed.offset, partition=feed.partition, key=order.key, value=order.value)
     advance = Advance(feed.partition, feed.offset, feed.offset + 1)
     feed.offset += 1
-    return await feed.store.write_batch(Batch(feed.model.number, [advance], [became], [copy]))
+    return await feed.store.write(write_batch, Batch(feed.model.number, [advance], [became], [copy]))
 
 
 async def requeued(feed: Feed) -> Order:
     """One letter, ordered and claimed."""
     await feed.send(dead_letter(feed.offset, value=NOT_UTF8, headers=HEADERS))
     letter = (await all_letters(feed.store))[0]
-    assert await requeue(feed.store, [letter.number], WANG) == 1
+    assert await feed.store.write(requeue, [letter.number], WANG) == 1
     [order] = await claimed(feed.store)
     return order
 
@@ -81,8 +83,8 @@ async def test_an_order_holds_the_record_as_it_was_and_the_letters_header(feed: 
 async def test_ordering_twice_is_one_order(feed: Feed) -> None:
     await feed.send(dead_letter(0))
     number = (await only_letter(feed.store)).number
-    assert await requeue(feed.store, [number], WANG) == 1
-    assert await requeue(feed.store, [number], LI) == 0
+    assert await feed.store.write(requeue, [number], WANG) == 1
+    assert await feed.store.write(requeue, [number], LI) == 0
     assert await requeue_all(feed.store, LetterFilter(), LI) == 0
     assert len(await claimed(feed.store)) == 1
     assert (await only_letter(feed.store)).attempts == 1
@@ -91,17 +93,17 @@ async def test_ordering_twice_is_one_order(feed: Feed) -> None:
 async def test_of_two_consumers_one_carries_an_order_out_until_its_lease_ends(feed: Feed) -> None:
     order = await requeued(feed)
     assert await claimed(feed.store) == []
-    assert await any_orders(feed.store, TOPICS)
+    assert await feed.store.read(any_orders, TOPICS)
     async with feed.store.writing() as session:
         ended = datetime.now(UTC) - timedelta(seconds=1)
         await session.connection.execute(update(outbox).values(claimed_until=ended))
     [again] = await claimed(feed.store)
     assert (again.number, again.claim != order.claim) == (order.number, True)
-    await mark_published(feed.store, [Published(order, 1, 5)])  # Too late: it is another's now.
-    assert await any_orders(feed.store, TOPICS)
-    await mark_published(feed.store, [Published(again, 2, 7)])
-    assert not await any_orders(feed.store, TOPICS)
-    [done] = (await read_letter(feed.store, order.letter or 0))[2]
+    await feed.store.write(mark_published, [Published(order, 1, 5)])  # Too late: it is another's now.
+    assert await feed.store.read(any_orders, TOPICS)
+    await feed.store.write(mark_published, [Published(again, 2, 7)])
+    assert not await feed.store.read(any_orders, TOPICS)
+    [done] = (await feed.store.read(read_letter, order.letter or 0))[2]
     assert (done.published_partition, done.published_offset, done.ordered_by) == (2, 7, "wang")
     async with feed.store.reading() as connection:
         assert (await connection.execute(text("SELECT value FROM outbox"))).scalar_one() is None
@@ -122,9 +124,9 @@ async def test_a_copy_that_is_stored_resolves_its_letter_twice_too(feed: Feed) -
     assert (letter.state, letter.latest_offset, letter.offset) == (LetterState.RESOLVED, 2, 0)
     assert letter.settled_at is not None
     with pytest.raises(UsageError, match="is resolved already"):
-        await requeue(feed.store, [letter.number], WANG)
+        await feed.store.write(requeue, [letter.number], WANG)
     with pytest.raises(UsageError, match="is resolved already"):
-        await discard(feed.store, [letter.number], WANG)
+        await feed.store.write(discard, [letter.number], WANG)
 
 
 async def test_a_copy_that_fails_again_updates_its_letter_twice_too(feed: Feed) -> None:
@@ -140,7 +142,7 @@ async def test_a_copy_that_fails_again_updates_its_letter_twice_too(feed: Feed) 
             "Text is missing.",
         )
         assert (letter.offset, letter.latest_offset, letter.latest_partition) == (0, at, 0)
-    assert await requeue(feed.store, [letter.number], WANG) == 1
+    assert await feed.store.write(requeue, [letter.number], WANG) == 1
     assert (await only_letter(feed.store)).attempts == 2
 
 
@@ -149,7 +151,7 @@ async def test_two_copies_in_one_batch_settle_one_letter(feed: Feed) -> None:
     header = dict(order.headers)[LETTER_HEADER] or b""
     letters = [replace(dead_letter(at), key=order.key, value=order.value) for at in (1, 2)]
     copies = [Copy(PARTITION, letter.offset, order.key, order.value, header) for letter in letters]
-    await feed.store.write_batch(Batch(feed.model.number, [Advance(PARTITION, 1, 3)], letters, copies))
+    await feed.store.write(write_batch, Batch(feed.model.number, [Advance(PARTITION, 1, 3)], letters, copies))
     letter = await only_letter(feed.store)
     assert (letter.state, letter.latest_offset) == (LetterState.OPEN, 2)
 
@@ -157,7 +159,7 @@ async def test_two_copies_in_one_batch_settle_one_letter(feed: Feed) -> None:
 async def test_reading_the_original_record_again_keeps_what_was_decided(feed: Feed) -> None:
     order = await requeued(feed)
     await deliver(feed, order, arrival())
-    await feed.store.seek(PARTITION, 0, None)
+    await feed.store.write(seek_partition, PARTITION, 0, None)
     feed.offset = 0
     await feed.send(dead_letter(0, value=NOT_UTF8, headers=HEADERS))
     assert (await only_letter(feed.store)).state is LetterState.RESOLVED
@@ -171,7 +173,7 @@ async def test_a_header_that_we_did_not_seal_settles_nothing(feed: Feed) -> None
     copies.append(Copy(PARTITION, feed.offset + len(forged), order.key, b"other", genuine))
     letters = [dead_letter(copy.offset, copy.key, copy.value) for copy in copies]
     advance = Advance(PARTITION, feed.offset, feed.offset + len(letters))
-    await feed.store.write_batch(Batch(feed.model.number, [advance], letters, copies))
+    await feed.store.write(write_batch, Batch(feed.model.number, [advance], letters, copies))
     stored = await all_letters(feed.store)
     assert len(stored) == 1 + len(copies)
     assert stored[-1].state is LetterState.REQUEUED
@@ -191,8 +193,8 @@ async def test_a_tombstone_takes_letter_and_orders_with_it_and_a_late_copy_does_
     order = await requeued(feed)
     await feed.send(tombstone("1", at=60))
     assert await all_letters(feed.store) == []
-    assert not await any_orders(feed.store, TOPICS)
-    await mark_published(feed.store, [Published(order, 0, 2)])
+    assert not await feed.store.read(any_orders, TOPICS)
+    await feed.store.write(mark_published, [Published(order, 0, 2)])
     assert await deliver(feed, order, dead_letter()) == BatchOutcome(dead=1)
     assert await all_letters(feed.store) == []
 
@@ -202,50 +204,50 @@ async def test_a_truncated_letter_cannot_be_published_again(feed: Feed) -> None:
     await feed.send(dead_letter(1, b"forum:2"))
     whole, truncated = await all_letters(feed.store)
     with pytest.raises(UsageError, match=f"Dead letter {truncated.number} was too large"):
-        await requeue(feed.store, [whole.number, truncated.number], WANG)
-    assert not await any_orders(feed.store, TOPICS)
+        await feed.store.write(requeue, [whole.number, truncated.number], WANG)
+    assert not await feed.store.read(any_orders, TOPICS)
     assert await requeue_all(feed.store, LetterFilter(), WANG) == 1
 
 
 async def test_a_discarded_letter_leaves_the_list_and_its_order_is_withdrawn(feed: Feed) -> None:
     await feed.send(dead_letter(0), dead_letter(1, b"forum:2"))
     second, first = await all_letters(feed.store)
-    await requeue(feed.store, [first.number], WANG)
-    assert await discard(feed.store, [first.number], LI) == 1
-    assert await discard(feed.store, [first.number], LI) == 0
-    assert not await any_orders(feed.store, TOPICS)
-    assert [letter.number for letter in await list_letters(feed.store, LetterFilter(), 10)] == [second.number]
-    letter, _, [order] = await read_letter(feed.store, first.number)
+    await feed.store.write(requeue, [first.number], WANG)
+    assert await feed.store.write(discard, [first.number], LI) == 1
+    assert await feed.store.write(discard, [first.number], LI) == 0
+    assert not await feed.store.read(any_orders, TOPICS)
+    assert [letter.number for letter in await feed.store.read(list_letters, LetterFilter(), 10)] == [second.number]
+    letter, _, [order] = await feed.store.read(read_letter, first.number)
     assert (letter.state, letter.settled_by) == (LetterState.DISCARDED, "li")
     assert order.refused == "withdrawn: li discarded the letter"
     assert await discard_all(feed.store, LetterFilter(), LI) == 1
-    assert await requeue(feed.store, [first.number], WANG) == 1  # Somebody thought again.
+    assert await feed.store.write(requeue, [first.number], WANG) == 1  # Somebody thought again.
 
 
 async def test_what_kafka_refuses_is_open_again_and_says_why(feed: Feed) -> None:
     order = await requeued(feed)
-    await mark_refused(feed.store, order, "Kafka refuses it: too large")
-    letter, _, [stored] = await read_letter(feed.store, order.letter or 0)
+    await feed.store.write(mark_refused, order, "Kafka refuses it: too large")
+    letter, _, [stored] = await feed.store.read(read_letter, order.letter or 0)
     assert (letter.state, stored.refused) == (LetterState.OPEN, "Kafka refuses it: too large")
-    assert await requeue(feed.store, [letter.number], WANG) == 1
+    assert await feed.store.write(requeue, [letter.number], WANG) == 1
 
 
 async def test_letters_are_filtered_counted_and_exported_whole(feed: Feed) -> None:
     other = replace(dead_letter(2, None, None), reason="missing_key")
     await feed.send(dead_letter(0, value=NOT_UTF8, headers=HEADERS), dead_letter(1, b"\xff"), other)
     store = feed.store
-    assert [letter.offset for letter in await list_letters(store, LetterFilter(), 2)] == [2, 1]
-    assert [letter.offset for letter in await list_letters(store, LetterFilter(reason="missing_key"), 9)] == [2]
-    assert await list_letters(store, LetterFilter(topic="other"), 9) == []
+    assert [letter.offset for letter in await store.read(list_letters, LetterFilter(), 2)] == [2, 1]
+    assert [letter.offset for letter in await store.read(list_letters, LetterFilter(reason="missing_key"), 9)] == [2]
+    assert await store.read(list_letters, LetterFilter(topic="other"), 9) == []
     future = datetime.now(UTC) + timedelta(hours=1)
-    assert await list_letters(store, LetterFilter(since=future), 9) == []
-    assert len(await list_letters(store, LetterFilter(since=future - timedelta(hours=2)), 9)) == 3
+    assert await store.read(list_letters, LetterFilter(since=future), 9) == []
+    assert len(await store.read(list_letters, LetterFilter(since=future - timedelta(hours=2)), 9)) == 3
     exported = [
         (letter.key, content.value, content.headers) async for letter, content in export_letters(store, EVERYTHING)
     ]
     assert exported == [(b"forum:1", NOT_UTF8, list(HEADERS)), (b"\xff", b"{", []), (None, None, [])]
     await requeue_all(store, LetterFilter(reason="missing_key"), WANG)
-    assert await count_letters(store, EVERYTHING) == {
+    assert await store.read(count_letters, EVERYTHING) == {
         LetterState.OPEN: 2,
         LetterState.REQUEUED: 1,
         LetterState.RESOLVED: 0,
@@ -263,15 +265,15 @@ async def test_more_letters_than_one_transaction_takes(feed: Feed) -> None:
 async def test_a_letter_that_is_not_there_is_named(feed: Feed) -> None:
     for act in (requeue, discard):
         with pytest.raises(UsageError, match="There is no dead letter 999999"):
-            await act(feed.store, [999_999], WANG)
+            await feed.store.write(act, [999_999], WANG)
     with pytest.raises(UsageError, match="There is no dead letter 999999"):
-        await read_letter(feed.store, 999_999)
+        await feed.store.read(read_letter, 999_999)
 
 
 async def test_who_decided_about_which_letter_stands_in_the_audit_log(feed: Feed) -> None:
     await feed.send(dead_letter(0), dead_letter(1))
     second, first = [letter.number for letter in await all_letters(feed.store)]
-    await requeue(feed.store, [first], Actor(7, "wang", "session", "10.0.0.1"))
+    await feed.store.write(requeue, [first], Actor(7, "wang", "session", "10.0.0.1"))
     await discard_all(feed.store, LetterFilter(), LI)
     async with feed.store.reading() as connection:
         records = (await list_records(connection, AuditFilter(object_kind="dead_letter"), None, 10)).items
@@ -284,5 +286,5 @@ async def test_who_decided_about_which_letter_stands_in_the_audit_log(feed: Feed
 async def test_letters_are_listed_in_steps(feed: Feed) -> None:
     await feed.send(*(dead_letter(offset) for offset in range(5)))
     numbers = [letter.number for letter in await all_letters(feed.store)]
-    page = await list_letters(feed.store, EVERYTHING, 2, before=numbers[1])
+    page = await feed.store.read(list_letters, EVERYTHING, 2, before=numbers[1])
     assert [letter.number for letter in page] == numbers[2:4]

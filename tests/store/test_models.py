@@ -7,6 +7,7 @@ import pytest
 
 from store.audit import Actor, AuditFilter, list_records
 from store.batch import Label
+from store.models import read_active, register_model
 from store.promotion import LabelCounts, NoModelError, activate_model, find_model, list_models, recent_counts
 from store.store import Store
 from tests.store.feed import arrival, feed_of, minutes
@@ -15,46 +16,46 @@ WANG = Actor(7, "wang", "session", None)
 
 
 async def test_no_model_is_active_in_an_empty_database(store: Store) -> None:
-    assert await store.active_model() is None
+    assert await store.read(read_active) is None
 
 
 async def test_the_first_model_becomes_active_and_the_next_does_not(store: Store) -> None:
-    first = await store.register_model("a" * 64, "first", 0.4, 0.6)
-    second = await store.register_model("b" * 64, "second", 0.3, 0.7)
+    first = await register_model(store, "a" * 64, "first", 0.4, 0.6)
+    second = await register_model(store, "b" * 64, "second", 0.3, 0.7)
     assert (first.active, second.active) == (True, False)
-    assert await store.active_model() == first
-    assert await store.register_model("b" * 64, "another name", 0.1, 0.2) == second
+    assert await store.read(read_active) == first
+    assert await register_model(store, "b" * 64, "another name", 0.1, 0.2) == second
 
 
 async def test_a_model_can_be_registered_without_becoming_active(store: Store) -> None:
-    shadow = await store.register_model("a" * 64, "shadow", 0.4, 0.6, activate_if_first=False)
+    shadow = await register_model(store, "a" * 64, "shadow", 0.4, 0.6, activate_if_first=False)
     assert not shadow.active
-    assert await store.active_model() is None
-    assert (await store.register_model("a" * 64, "shadow", 0.4, 0.6)).active
+    assert await store.read(read_active) is None
+    assert (await register_model(store, "a" * 64, "shadow", 0.4, 0.6)).active
 
 
 async def test_many_starting_at_once_agree_on_one_model(store: Store) -> None:
-    rows = await asyncio.gather(*(store.register_model("a" * 64, "same", 0.4, 0.6) for _ in range(8)))
+    rows = await asyncio.gather(*(register_model(store, "a" * 64, "same", 0.4, 0.6) for _ in range(8)))
     assert len(set(rows)) == 1
     assert rows[0].active
 
 
 async def test_two_different_models_starting_at_once_agree_on_the_active_one(store: Store) -> None:
-    await asyncio.gather(*(store.register_model(name * 64, name, 0.4, 0.6) for name in "abcdef"))
-    rows = await asyncio.gather(*(store.register_model(name * 64, name, 0.4, 0.6) for name in "abcdef"))
+    await asyncio.gather(*(register_model(store, name * 64, name, 0.4, 0.6) for name in "abcdef"))
+    rows = await asyncio.gather(*(register_model(store, name * 64, name, 0.4, 0.6) for name in "abcdef"))
     active = [row for row in rows if row.active]
     assert len({row.number for row in rows}) == 6
-    assert active == [await store.active_model()]
+    assert active == [await store.read(read_active)]
 
 
 async def test_activating_a_model_moves_the_pointer_and_is_written_down_once(store: Store) -> None:
-    first = await store.register_model("a" * 64, "first", 0.4, 0.6)
-    second = await store.register_model("b" * 64, "second", 0.3, 0.7)
-    assert (await activate_model(store, WANG, second.number)).active
-    assert (await activate_model(store, WANG, second.number)).active
-    assert [model.active for model in await list_models(store)] == [True, False]
-    await activate_model(store, WANG, first.number)
-    assert await store.active_model() == await find_model(store, "a" * 12)
+    first = await register_model(store, "a" * 64, "first", 0.4, 0.6)
+    second = await register_model(store, "b" * 64, "second", 0.3, 0.7)
+    assert (await store.write(activate_model, WANG, second.number)).active
+    assert (await store.write(activate_model, WANG, second.number)).active
+    assert [model.active for model in await store.read(list_models)] == [True, False]
+    await store.write(activate_model, WANG, first.number)
+    assert await store.read(read_active) == await store.read(find_model, "a" * 12)
     async with store.reading() as connection:
         records = (await list_records(connection, AuditFilter(action="model.activate"), None, 10)).items
     assert [(one.object_id, one.detail) for one in records] == [
@@ -64,19 +65,19 @@ async def test_activating_a_model_moves_the_pointer_and_is_written_down_once(sto
 
 
 async def test_two_activations_at_once_leave_one_active(store: Store) -> None:
-    numbers = [(await store.register_model(name * 64, name, 0.4, 0.6)).number for name in "abcd"]
-    await asyncio.gather(*(activate_model(store, WANG, number) for number in numbers))
-    assert len([model for model in await list_models(store) if model.active]) == 1
+    numbers = [(await register_model(store, name * 64, name, 0.4, 0.6)).number for name in "abcd"]
+    await asyncio.gather(*(store.write(activate_model, WANG, number) for number in numbers))
+    assert len([model for model in await store.read(list_models) if model.active]) == 1
 
 
 async def test_a_model_that_is_not_there_cannot_be_activated(store: Store) -> None:
-    active = await store.register_model("a" * 64, "first", 0.4, 0.6)
+    active = await register_model(store, "a" * 64, "first", 0.4, 0.6)
     with pytest.raises(NoModelError, match="There is no model 99"):
-        await activate_model(store, WANG, 99)
+        await store.write(activate_model, WANG, 99)
     for name in ("99", "aaa", "b" * 12, ""):
         with pytest.raises(NoModelError, match="is not one model"):
-            await find_model(store, name)
-    assert await store.active_model() == active
+            await store.read(find_model, name)
+    assert await store.read(read_active) == active
 
 
 async def test_recent_counts_are_those_of_the_hours_since_then(store: Store) -> None:
@@ -87,7 +88,7 @@ async def test_recent_counts_are_those_of_the_hours_since_then(store: Store) -> 
         arrival("3", platform="shop", label=Label.NEGATIVE, uncertain=True),
         arrival("4", platform="shop", created=60),
     )
-    counts = await recent_counts(store, minutes(0))
+    counts = await store.read(recent_counts, minutes(0))
     assert counts == {feed.model.number: LabelCounts(positive=2, negative=1, uncertain=1)}
     assert counts[feed.model.number].all == 3
-    assert await recent_counts(store, datetime(2030, 1, 1, tzinfo=UTC)) == {feed.model.number: LabelCounts()}
+    assert await store.read(recent_counts, datetime(2030, 1, 1, tzinfo=UTC)) == {feed.model.number: LabelCounts()}

@@ -16,6 +16,7 @@ from store.notices import (
     withdraw_notice,
 )
 from store.overview import consumer_health
+from store.partitions import pause_partition
 from store.store import Store
 from tests.store.feed import PARTITION, START, dead_letter, feed_of, minutes
 
@@ -28,11 +29,11 @@ def text(title: str = "维护 👍", *, pinned: bool = False, begins: float = 0,
 
 
 async def titles(store: Store, at: float) -> list[str]:
-    return [notice.title for notice in await current_notices(store, minutes(at))]
+    return [notice.title for notice in await store.read(current_notices, minutes(at))]
 
 
 async def test_a_notice_is_shown_from_its_beginning_until_before_its_end(store: Store) -> None:
-    added = await add_notice(store, WANG, text(begins=1, ends=2))
+    added = await store.write(add_notice, WANG, text(begins=1, ends=2))
     assert (added.title, added.body, added.created_by, added.edited_at) == ("维护 👍", BODY, "wang", None)
     assert [await titles(store, at) for at in (0.99, 1, 1.99, 2)] == [[], ["维护 👍"], ["维护 👍"], []]
     states = [added.state(minutes(at)) for at in (0, 1, 2)]
@@ -41,50 +42,50 @@ async def test_a_notice_is_shown_from_its_beginning_until_before_its_end(store: 
 
 async def test_pinned_notices_stand_first_then_the_latest_to_begin(store: Store) -> None:
     for title, pinned, begins in (("a", False, 0), ("b", True, 0), ("c", False, 1), ("d", True, -1)):
-        await add_notice(store, WANG, text(title, pinned=pinned, begins=begins))
+        await store.write(add_notice, WANG, text(title, pinned=pinned, begins=begins))
     assert await titles(store, 5) == ["b", "d", "c", "a"]
-    page = await list_notices(store, limit=3)
+    page = await store.read(list_notices, limit=3)
     assert ([notice.title for notice in page.items], page.next) == (["d", "c", "b"], page.items[-1].number)
-    assert [notice.title for notice in (await list_notices(store, before=page.next)).items] == ["a"]
+    assert [notice.title for notice in (await store.read(list_notices, before=page.next)).items] == ["a"]
 
 
 async def test_what_is_withdrawn_is_not_shown_until_it_is_restored(store: Store) -> None:
-    number = (await add_notice(store, WANG, text())).number
-    withdrawn = await withdraw_notice(store, WANG, number)
+    number = (await store.write(add_notice, WANG, text())).number
+    withdrawn = await store.write(withdraw_notice, WANG, number)
     assert withdrawn is not None
     assert withdrawn.state(START) is NoticeState.WITHDRAWN
-    assert await withdraw_notice(store, WANG, number) == withdrawn
+    assert await store.write(withdraw_notice, WANG, number) == withdrawn
     assert await titles(store, 1) == []
-    edited = await edit_notice(store, WANG, number, text("anders", ends=9))
+    edited = await store.write(edit_notice, WANG, number, text("anders", ends=9))
     assert edited is not None
     assert (edited.title, edited.edited_by, edited.withdrawn_at) == ("anders", "wang", withdrawn.withdrawn_at)
-    await restore_notice(store, WANG, number)
+    await store.write(restore_notice, WANG, number)
     assert await titles(store, 1) == ["anders"]
-    assert await delete_notice(store, WANG, number)
+    assert await store.write(delete_notice, WANG, number)
     async with store.reading() as connection:
         records = (await list_records(connection, AuditFilter(object_kind="notice"), None, 9)).items
     assert [one.action.removeprefix("notice.") for one in records] == ["delete", "restore", "edit", "withdraw", "add"]
 
 
 async def test_a_notice_that_is_not_there_is_not_changed(store: Store) -> None:
-    assert await read_notice(store, 5) is None
-    assert await edit_notice(store, WANG, 5, text()) is None
-    assert await withdraw_notice(store, WANG, 5) is None
-    assert await restore_notice(store, WANG, 5) is None
-    assert not await delete_notice(store, WANG, 5)
+    assert await store.read(read_notice, 5) is None
+    assert await store.write(edit_notice, WANG, 5, text()) is None
+    assert await store.write(withdraw_notice, WANG, 5) is None
+    assert await store.write(restore_notice, WANG, 5) is None
+    assert not await store.write(delete_notice, WANG, 5)
     async with store.reading() as connection:
         assert (await list_records(connection, AuditFilter(), None, 9)).items == []
 
 
 async def test_consumers_health_is_what_their_partitions_rows_say(store: Store) -> None:
-    assert (await consumer_health(store)).moved_at is None
+    assert (await store.read(consumer_health)).moved_at is None
     feed = await feed_of(store)
     await feed.send(dead_letter())
-    health = await consumer_health(store)
+    health = await store.read(consumer_health)
     assert (health.followed, health.paused, health.records_lost) == (1, 0, 0)
     assert health.moved_at is not None
-    await store.pause(PARTITION, "too much poison")
-    paused = await consumer_health(store)
+    await store.write(pause_partition, PARTITION, "too much poison")
+    paused = await store.read(consumer_health)
     assert paused.paused == 1
     assert paused.moved_at is not None
     assert paused.moved_at - health.moved_at < timedelta(minutes=1)

@@ -35,14 +35,14 @@ async def test_each_is_reviewed_once_or_given_up_once(every_database_url: str) -
             )
             async with store.writing() as session:
                 await keep_text(session, ACTOR, kept, now)
-        assert await count_pending(store, 7) == KEPT + 2
+        assert await store.read(count_pending, 7) == KEPT + 2
         await feed.send(*(arrival(f"kept-{number}", platform="detect") for number in range(KEPT)))
 
         settled = await asyncio.gather(*(settle_pending(store, now) for _ in range(4)))
         assert sum(one.reviewed for one in settled) == KEPT
         settled = await asyncio.gather(*(settle_pending(store, now + LIFE) for _ in range(4)))
         assert [sum(one.reviewed for one in settled), sum(one.given_up for one in settled)] == [0, 2]
-        assert await count_pending(store, 7) == 0
+        assert await store.read(count_pending, 7) == 0
         async with store.reading() as connection:
             decided = (await connection.execute(select(reviews.c.label, reviews.c.reviewer_number))).all()
             ordered = (await connection.execute(select(outbox.c.value).order_by(outbox.c.number))).scalars().all()

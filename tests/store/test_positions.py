@@ -7,7 +7,18 @@ import pytest
 from store.batch import Advance, Batch, PartitionKey, PartitionState
 from store.check import recount
 from store.errors import FencedError, StoreError
+from store.partitions import (
+    begin_partition,
+    count_partitions,
+    count_starts,
+    pause_partition,
+    read_positions,
+    resume_partition,
+    seek_partition,
+    take_back_starts,
+)
 from store.store import Store
+from store.write import write_batch
 from tests.store.feed import PARTITION, Feed, arrival, feed_of
 from tests.store.tables_read import read_contents
 
@@ -15,53 +26,55 @@ OTHER = PartitionKey("liuyan", "comments", 1)
 
 
 async def next_offset(store: Store, partition: PartitionKey = PARTITION) -> int:
-    positions = await store.positions(partition.group, [partition.topic])
+    positions = await store.read(read_positions, partition.group, [partition.topic])
     return positions[partition.topic, partition.partition].next_offset
 
 
 async def test_a_partition_begins_once(store: Store) -> None:
-    first = await store.begin_partition(PARTITION, 5, "id-1")
-    second = await store.begin_partition(PARTITION, 9, "id-2")
+    first = await store.write(begin_partition, PARTITION, 5, "id-1")
+    second = await store.write(begin_partition, PARTITION, 9, "id-2")
     assert (first.next_offset, first.topic_id, first.records_lost, first.paused_reason) == (5, "id-1", 0, None)
     assert second == first
 
 
 async def test_positions_are_those_of_the_group_and_its_topics(store: Store) -> None:
     for group, topic in (("liuyan", "comments"), ("liuyan", "Comments"), ("other", "comments"), ("liuyan", "x")):
-        await store.begin_partition(PartitionKey(group, topic, 3), 1, None)
-    assert list(await store.positions("liuyan", ["comments", "absent"])) == [("comments", 3)]
-    assert await store.positions("liuyan", []) == {}
-    assert await store.count_partitions() == (4, 0)
+        await store.write(begin_partition, PartitionKey(group, topic, 3), 1, None)
+    assert list(await store.read(read_positions, "liuyan", ["comments", "absent"])) == [("comments", 3)]
+    assert await store.read(read_positions, "liuyan", []) == {}
+    assert await store.read(count_partitions) == (4, 0)
 
 
 async def test_a_batch_that_begins_elsewhere_is_fenced_and_leaves_nothing(feed: Feed) -> None:
     await feed.send(arrival("1"))
     for expected in (0, 2):
         with pytest.raises(FencedError, match="0 of 1"):
-            await feed.store.write_batch(Batch(feed.model.number, [Advance(PARTITION, expected, 9)], [arrival("2")]))
+            await feed.store.write(
+                write_batch, Batch(feed.model.number, [Advance(PARTITION, expected, 9)], [arrival("2")])
+            )
     assert list((await read_contents(feed.store)).comments) == [("forum", "1")]
     assert await next_offset(feed.store) == 1
 
 
 async def test_one_partition_of_several_fences_them_all(feed: Feed) -> None:
-    await feed.store.begin_partition(OTHER, 7, None)
+    await feed.store.write(begin_partition, OTHER, 7, None)
     advances = [Advance(OTHER, 8, 9), Advance(PARTITION, 0, 1)]
     with pytest.raises(FencedError, match="1 of 2"):
-        await feed.store.write_batch(Batch(feed.model.number, advances, [arrival()]))
+        await feed.store.write(write_batch, Batch(feed.model.number, advances, [arrival()]))
     assert (await next_offset(feed.store), await next_offset(feed.store, OTHER)) == (0, 7)
-    await feed.store.write_batch(Batch(feed.model.number, [Advance(OTHER, 7, 9), Advance(PARTITION, 0, 1)]))
+    await feed.store.write(write_batch, Batch(feed.model.number, [Advance(OTHER, 7, 9), Advance(PARTITION, 0, 1)]))
     assert (await next_offset(feed.store), await next_offset(feed.store, OTHER)) == (1, 9)
 
 
 async def test_a_partition_without_a_row_is_fenced(feed: Feed) -> None:
     with pytest.raises(FencedError):
-        await feed.store.write_batch(Batch(feed.model.number, [Advance(OTHER, 0, 1)]))
+        await feed.store.write(write_batch, Batch(feed.model.number, [Advance(OTHER, 0, 1)]))
 
 
 async def test_an_offset_that_does_not_move_is_no_fence(feed: Feed) -> None:
     """A server counts rows that an update leaves as they were differently from rows that it found."""
     for _ in range(3):
-        await feed.store.write_batch(Batch(feed.model.number, [Advance(PARTITION, 0, 0)]))
+        await feed.store.write(write_batch, Batch(feed.model.number, [Advance(PARTITION, 0, 0)]))
     assert await next_offset(feed.store) == 0
 
 
@@ -72,13 +85,15 @@ async def test_only_one_of_two_batches_from_one_offset_is_stored(store: Store) -
     )
     assert sorted(type(result).__name__ for result in results) == ["BatchOutcome", "FencedError"]
     assert len((await read_contents(store)).comments) == 1
-    assert await recount(store) == []
+    assert await store.read(recount) == []
 
 
 async def test_lost_records_and_a_pause_come_with_the_jump(feed: Feed) -> None:
-    await feed.store.write_batch(Batch(feed.model.number, [Advance(PARTITION, 0, 40, 40, "too much poison " * 100)]))
-    await feed.store.write_batch(Batch(feed.model.number, [Advance(PARTITION, 40, 45, 2, "another reason")]))
-    state = (await feed.store.positions("liuyan", ["comments"]))["comments", 0]
+    await feed.store.write(
+        write_batch, Batch(feed.model.number, [Advance(PARTITION, 0, 40, 40, "too much poison " * 100)])
+    )
+    await feed.store.write(write_batch, Batch(feed.model.number, [Advance(PARTITION, 40, 45, 2, "another reason")]))
+    state = (await feed.store.read(read_positions, "liuyan", ["comments"]))["comments", 0]
     assert (state.next_offset, state.records_lost) == (45, 42)
     assert state.paused_reason is not None
     assert state.paused_reason.startswith("too much poison")
@@ -87,49 +102,51 @@ async def test_lost_records_and_a_pause_come_with_the_jump(feed: Feed) -> None:
 
 
 async def test_pause_and_resume(store: Store) -> None:
-    await store.begin_partition(PARTITION, 5, None)
-    await store.pause(PARTITION, "by hand")
-    await store.pause(PARTITION, "by another hand")
-    paused = (await store.positions("liuyan", ["comments"]))["comments", 0]
+    await store.write(begin_partition, PARTITION, 5, None)
+    await store.write(pause_partition, PARTITION, "by hand")
+    await store.write(pause_partition, PARTITION, "by another hand")
+    paused = (await store.read(read_positions, "liuyan", ["comments"]))["comments", 0]
     assert paused.paused_reason == "by hand"
-    assert await store.count_partitions() == (1, 1)
-    await store.resume(PARTITION)
-    resumed = (await store.positions("liuyan", ["comments"]))["comments", 0]
+    assert await store.read(count_partitions) == (1, 1)
+    await store.write(resume_partition, PARTITION)
+    resumed = (await store.read(read_positions, "liuyan", ["comments"]))["comments", 0]
     assert (resumed.paused_reason, resumed.paused_at, resumed.next_offset) == (None, None, 5)
 
 
 async def test_seek_sets_offset_and_topic_id_and_nothing_else(store: Store) -> None:
-    await store.begin_partition(PARTITION, 5, "id-1")
-    await store.pause(PARTITION, "by hand")
-    state = await store.seek(PARTITION, 3, "id-2")
+    await store.write(begin_partition, PARTITION, 5, "id-1")
+    await store.write(pause_partition, PARTITION, "by hand")
+    state = await store.write(seek_partition, PARTITION, 3, "id-2")
     assert (state.next_offset, state.topic_id, state.paused_reason) == (3, "id-2", "by hand")
-    assert (await store.seek(OTHER, 8, None)).next_offset == 8
+    assert (await store.write(seek_partition, OTHER, 8, None)).next_offset == 8
 
 
 async def test_a_partition_never_read_cannot_be_paused(store: Store) -> None:
-    for act in (store.pause(PARTITION, "why"), store.resume(PARTITION)):
+    for act in (store.write(pause_partition, PARTITION, "why"), store.write(resume_partition, PARTITION)):
         with pytest.raises(StoreError, match="has not read it yet"):
             await act
 
 
 async def test_starts_are_counted_at_one_offset_and_taken_back(feed: Feed) -> None:
     async def state() -> PartitionState:
-        return (await feed.store.positions(PARTITION.group, [PARTITION.topic]))[PARTITION.topic, PARTITION.partition]
+        return (await feed.store.read(read_positions, PARTITION.group, [PARTITION.topic]))[
+            PARTITION.topic, PARTITION.partition
+        ]
 
     assert (await state()).failed_starts == 0
     for expected in (1, 2, 3):
-        await feed.store.count_starts([await state()])
+        await feed.store.write(count_starts, [await state()])
         assert (await state()).failed_starts == expected
-    await feed.store.take_back_starts({PARTITION: 0})
+    await feed.store.write(take_back_starts, {PARTITION: 0})
     assert (await state()).failed_starts == 2
-    await feed.store.take_back_starts({PARTITION: 7})
+    await feed.store.write(take_back_starts, {PARTITION: 7})
     assert (await state()).failed_starts == 2
     before = await state()
     await feed.send(arrival("1"))
     assert (await state()).failed_starts == 0, "a batch that moved the offset needs no statement to clear the count"
-    await feed.store.count_starts([before])
+    await feed.store.write(count_starts, [before])
     assert (await state()).failed_starts == 0, "a start at an offset that has moved meanwhile is not counted"
-    await feed.store.count_starts([await state()])
+    await feed.store.write(count_starts, [await state()])
     assert (await state()).failed_starts == 1
-    await feed.store.resume(PARTITION)
+    await feed.store.write(resume_partition, PARTITION)
     assert (await state()).failed_starts == 0

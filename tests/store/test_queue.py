@@ -171,12 +171,12 @@ async def test_the_audit_sample_comes_in_its_own_order(store: Store) -> None:
     first = await next_tasks(store, LI, QueueOrder.AUDIT, ALL, 4, now=NOW)
     assert ids(first) == names[:4]
     assert ids(await next_tasks(store, WANG, QueueOrder.AUDIT, ALL, 4, now=NOW)) == names[4:8]
-    assert await remaining(store, QueueOrder.AUDIT, ALL) == Remaining(len(names), False)
+    assert await store.read(remaining, QueueOrder.AUDIT, ALL) == Remaining(len(names), False)
     await add_review(
         store, Actor(LI, "小李", "session", None), Opinion("forum", names[0], microseconds(minutes(0)), ShownLabel.SPAM)
     )
     assert ids(await next_tasks(store, LI, QueueOrder.AUDIT, ALL, 3, now=NOW)) == names[1:4]
-    assert (await remaining(store, QueueOrder.AUDIT, ALL)).count == len(names) - 1
+    assert (await store.read(remaining, QueueOrder.AUDIT, ALL)).count == len(names) - 1
 
 
 async def test_a_task_shows_what_surrounds_the_comment(feed: Feed) -> None:
@@ -192,10 +192,10 @@ async def test_a_task_shows_what_surrounds_the_comment(feed: Feed) -> None:
 
 
 async def test_how_many_remain_is_counted(feed: Feed) -> None:
-    assert await remaining(feed.store, UNCERTAIN, ALL) == Remaining(20, False)
+    assert await feed.store.read(remaining, UNCERTAIN, ALL) == Remaining(20, False)
     await decide(feed.store, "10")
-    assert await remaining(feed.store, UNCERTAIN, CommentFilter(platform="forum")) == Remaining(9, False)
-    assert await remaining(feed.store, UNCERTAIN, CommentFilter(label=ShownLabel.SPAM)) == Remaining(0, False)
+    assert await feed.store.read(remaining, UNCERTAIN, CommentFilter(platform="forum")) == Remaining(9, False)
+    assert await feed.store.read(remaining, UNCERTAIN, CommentFilter(label=ShownLabel.SPAM)) == Remaining(0, False)
 
 
 async def test_eight_reviewers_at_once_never_get_the_same(feed: Feed) -> None:
@@ -223,7 +223,7 @@ async def test_eight_reviewers_at_once_never_get_the_same(feed: Feed) -> None:
 async def test_an_empty_store_has_an_empty_queue(store: Store) -> None:
     tasks = await next_tasks(store, LI, UNCERTAIN, ALL, 5)
     assert (tasks.items, tasks.searched_all) == ([], True)
-    assert await remaining(store, UNCERTAIN, ALL) == Remaining(0, False)
+    assert await store.read(remaining, UNCERTAIN, ALL) == Remaining(0, False)
 
 
 async def test_second_opinions_are_asked_on_what_others_decided_the_newest_first(feed: Feed) -> None:
@@ -235,7 +235,7 @@ async def test_second_opinions_are_asked_on_what_others_decided_the_newest_first
     assert await second(store, WANG, 2) == ["5", "12"]
     assert await second(store, LI) == ["7"]
     assert await second(store, 9) == ["7", "5", "12", "3"]
-    assert await remaining(store, QueueOrder.SECOND_OPINION, ALL, WANG) == Remaining(3, False)
+    assert await store.read(remaining, QueueOrder.SECOND_OPINION, ALL, WANG) == Remaining(3, False)
     assert await second(store, WANG, wanted=CommentFilter(platform="forum")) == ["12"]
     assert await second(store, WANG, wanted=CommentFilter(label=ShownLabel.SPAM)) == ["5", "12", "3"]
     assert await second(store, WANG, wanted=CommentFilter(reviewed=False)) == []

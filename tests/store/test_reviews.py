@@ -30,7 +30,7 @@ def opinion(label: ShownLabel, id: str = "1", version: int = microseconds(minute
 
 
 async def history(store: Store) -> CommentHistory:
-    found = await comment_history(store, *KEY)
+    found = await store.read(comment_history, *KEY)
     assert found is not None
     return found
 

@@ -44,7 +44,7 @@ async def feed(feed: Feed) -> Feed:
 
 
 async def found(store: Store, limit: int = 100, **wanted: object) -> list[int]:
-    page = await list_comments(store, CommentFilter(**wanted), None, limit)  # type: ignore[arg-type]
+    page = await store.read(list_comments, CommentFilter(**wanted), None, limit)  # type: ignore[arg-type]
     assert page.searched_to is None
     return [int(item.id) for item in page.items]
 
@@ -110,7 +110,7 @@ async def pages(store: Store, wanted: CommentFilter, limit: int) -> tuple[list[i
     after: Keyset | None = None
     stopped = 0
     while True:
-        page = await list_comments(store, wanted, after, limit)
+        page = await store.read(list_comments, wanted, after, limit)
         together += [int(item.id) for item in page.items]
         stopped += page.searched_to is not None
         assert (page.searched_to is None) or (page.next is not None and page.next.created_at == page.searched_to)
@@ -145,5 +145,5 @@ async def test_longer_steps_find_the_same(feed: Feed, monkeypatch: pytest.Monkey
 
 
 async def test_a_sample_of_texts_is_the_newest(feed: Feed) -> None:
-    assert await sample_texts(feed.store, CommentFilter(label=ShownLabel.POSITIVE), 2) == ["第59条", "第58条"]
-    assert await sample_texts(feed.store, CommentFilter(model="c" * 64), 2) == []
+    assert await feed.store.read(sample_texts, CommentFilter(label=ShownLabel.POSITIVE), 2) == ["第59条", "第58条"]
+    assert await feed.store.read(sample_texts, CommentFilter(model="c" * 64), 2) == []

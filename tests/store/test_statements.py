@@ -12,6 +12,7 @@ from store.copies import seal
 from store.letters import LetterFilter, list_letters
 from store.reviews import Opinion, add_reviews
 from store.store import Store
+from store.write import write_batch
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, PARTITION, Feed, arrival, dead_letter, feed_of, tombstone
 
@@ -74,14 +75,14 @@ async def copies_cost(feed: Feed, offsets: range) -> dict[str, int]:
     """What it costs that copies of so many letters fail again; the letters' numbers are read before."""
     letters = [dead_letter(offset, b"copied:%d" % offset) for offset in offsets]
     await feed.send(*letters)
-    stored = await list_letters(feed.store, LetterFilter(), len(letters))
+    stored = await feed.store.read(list_letters, LetterFilter(), len(letters))
     copies = [
         Copy(PARTITION, -letter.number, letter.key, b"{", seal(ERASURE_KEY, letter.number, letter.key, b"{"))
         for letter in stored
     ]
     failed = [dead_letter(copy.offset, copy.key) for copy in copies]
     before = await statements_run(feed.store)
-    await feed.store.write_batch(Batch(feed.model.number, [], failed, copies))
+    await feed.store.write(write_batch, Batch(feed.model.number, [], failed, copies))
     after = await statements_run(feed.store)
     return {name: after[name] - before[name] for name in COUNTED if after[name] != before[name]}
 
