@@ -50,7 +50,7 @@ class Keyset:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledComment(Content):
     """A comment with the label that is shown. ``probability`` is that of positive, by the model ``model`` (SHA-256);
     all of these are None where no model has seen the text, ``label`` too when nobody has reviewed it.
