@@ -6,7 +6,7 @@ Everything above them is the consumer's own: source, positions, batcher, worker,
 import asyncio
 import selectors
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -196,6 +196,12 @@ class Database:
     paused: dict[int, str] = field(default_factory=dict)
     stored: list[tuple[int, int]] = field(default_factory=list)
 
+    async def read(self, query: Callable[..., Awaitable[Any]], *args: object) -> Any:
+        return await getattr(self, query.__name__)(*args)
+
+    async def write(self, change: Callable[..., Awaitable[Any]], *args: object, **kwargs: object) -> Any:
+        return await getattr(self, change.__name__)(*args, **kwargs)
+
     async def write_batch(self, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
         answer, seconds = self.answers.popleft() if self.answers else (Answer.STORED, 0.002)
         await asyncio.sleep(seconds)
@@ -221,7 +227,7 @@ class Database:
             raise CommitUnknownError("lost")
         return BatchOutcome(erased=len(batch.records))
 
-    async def positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
+    async def read_positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
         await asyncio.sleep(0.01)
         if self.away:
             self.away -= 1

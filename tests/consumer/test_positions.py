@@ -1,9 +1,9 @@
 """Where a partition begins: by the stored row and the log's edges, never by Kafka's committed offset."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
@@ -60,7 +60,10 @@ class Rebalancing:
     async def edges(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, LogEdges]:
         return dict.fromkeys(partitions, LogEdges(0, 100))
 
-    async def positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
+    async def read(self, query: Callable[..., Awaitable[Any]], *args: object) -> Any:
+        return await getattr(self, query.__name__)(*args)
+
+    async def read_positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
         self.epoch += self._rebalance
         return {("comments", 3): STATE}
 

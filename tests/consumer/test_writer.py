@@ -1,7 +1,7 @@
 """Faults that a real database cannot be made to show at will are scripted; the rest is tested on real servers."""
 
-from collections.abc import Callable, Sequence, Set
-from typing import cast
+from collections.abc import Awaitable, Callable, Sequence, Set
+from typing import Any, cast
 
 import pytest
 from aiokafka import ConsumerRecord
@@ -42,6 +42,9 @@ class ScriptedStore:
         self.script = list(script)
         self.stored: list[Tombstone | DeadLetter] = []
         self.truncated: list[bool] = []
+
+    async def write(self, change: Callable[..., Awaitable[Any]], *args: object, **kwargs: object) -> Any:
+        return await getattr(self, change.__name__)(*args, **kwargs)
 
     async def write_batch(self, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
         step = self.script.pop(0) if self.script else None
