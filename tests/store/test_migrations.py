@@ -146,7 +146,8 @@ async def test_sums_are_filled_from_what_is_there(every_database_url: str) -> No
             await connection.execute(text("DROP TABLE count_sums"))
             await connection.execute(text("ALTER TABLE sessions DROP COLUMN confirmed_at"))
             await connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
-        await migrate(store.engine, lambda step: None)
+        # The later steps are there already.
+        await migrate(store.engine, lambda step: None, to="0005")
         assert (await read_contents(store)).sums == kept
         assert await store.read(recount_sums) == []
     assert len(kept) == 5
