@@ -5,9 +5,7 @@ import asyncio
 import typer
 
 from liuyan.terminal import console, write_line
-from store.models import read_active
 from store.models_commands import app as models
-from store.partitions import count_partitions
 
 app = typer.Typer(help="Make, check and describe the database.", no_args_is_help=True)
 app.add_typer(models, name="models")
@@ -52,6 +50,8 @@ async def _migrate() -> None:
 async def _status() -> None:
     from liuyan.settings import load_settings
     from store.migrate import newest_revision
+    from store.models import read_active
+    from store.partitions import count_partitions
     from store.ready import ready_store
 
     async with ready_store(load_settings()) as store:

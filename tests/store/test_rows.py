@@ -8,13 +8,13 @@ from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.engine import Dialect
 
 from store.batch import Content, Prediction
-from store.bulk import Rows, write_statements
+from store.bulk import Fields, Rows, write_statements
 from store.rows import CONTENT_COLUMNS, content_row, names_of, read_content
 from store.tables import comments, count_sums, predictions
 from store.types import ExactString, UtcDateTime
 from tests.store.feed import arrival
 
-FIELDS = {"platform": ExactString(32), "hour": UtcDateTime()}
+FIELDS: Fields = {"platform": ExactString(32), "hour": UtcDateTime()}
 HOUR = datetime(2026, 1, 31, 22, tzinfo=UTC)
 
 
