@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from liuyan.errors import LiuyanError
 from liuyan.packages import check_location, check_owners
+from liuyan.terminal import write_line
 
 
 def main() -> None:
@@ -13,7 +14,7 @@ def main() -> None:
         check_location()
         run = _command_line()
     except LiuyanError as error:
-        sys.stderr.write(f"liuyan: {error}\n")
+        write_line(f"liuyan: {error}", err=True)
         sys.exit(error.exit_status)
     run()
 

@@ -101,14 +101,17 @@ def test_what_a_user_can_fix_is_one_sentence(arguments: list[str], shell: str, s
 
 
 def test_a_folder_that_cannot_be_made_is_named() -> None:
-    done = run("model", "teacher", "encoder", LIUYAN_CACHE_DIR="/dev/null/cache")
-    assert (done.returncode, done.stderr) == (1, "liuyan: /dev/null/cache/teachers: Not a directory.\n")
+    done = run("model", "train", "--output", "/dev/null/model", "--epochs", "1", "--sample", "100")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        2,
+        "liuyan: The folder /dev/null/model cannot be made: Not a directory; name another as --output.",
+    )
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
     (tmp_path / "many.jsonl").write_text("{}\n" * 20_000)
     done = run("consumer", "check-event", str(tmp_path / "many.jsonl"), redirected="| head -n 1")
-    assert (done.stdout, done.stderr) == ("line\tkey\tpartition\treason\tdetail\n", "")
+    assert (done.stdout, done.stderr) == ("line\tkey\tpartition\treason\tdetail\tnote\n", "")
 
 
 def test_output_in_an_encoding_without_emoji_is_escaped(tmp_path: Path) -> None:

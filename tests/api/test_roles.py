@@ -302,12 +302,14 @@ def _wanted(asker: Asker, route: str, access: str) -> str:
         return "sign in" if is_page else "401"
     if token and asker.kind is Kind.ONE_USE:
         return "401"
+    if is_page and asker.kind is Kind.ONE_USE and access != SIGNED_IN:
+        return "change the password"
     if (needed := NEEDS.get(route)) and (token or asker.credential.value != needed == CONFIRMED):
         return "403"
     if access == SIGNED_IN:
         return "allowed"
     if asker.kind is Kind.ONE_USE:
-        return "change the password" if is_page else "403"
+        return "403"
     assert asker.person is not None
     return "allowed" if asker.person.role.includes(Role(access)) else "403"
 

@@ -90,16 +90,14 @@ def test_check_event_explains_frames(tmp_path: Path) -> None:
     file.write_bytes(b"\n".join(values) + b"\n")
     result = CliRunner().invoke(app, ["check-event", str(file), "--partitions", "8"])
     partition = partition_of(KEY, 8)
-    assert result.stdout.splitlines()[:4] == [
-        f"line 1: valid, key forum:post:1, partition {partition}",
-        f"line 2: valid, key forum:post:1, partition {partition}; the frame of schema 7 before the JSON is removed",
-        f"line 3: valid, key forum:post:1, partition {partition}; the frame of schema 10 before the JSON is removed",
-        f"line 5: valid, key forum:post:1, partition {partition}; the frame of schema 168430090 before the JSON is "
-        "removed",
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert rows[0] == ["line", "key", "partition", "reason", "detail", "note"]
+    notes = ["-", *(f"the frame of schema {id} before the JSON is removed" for id in (7, 10, 168430090))]
+    assert rows[1:5] == [
+        [line, "forum:post:1", str(partition), "-", "-", note] for line, note in zip("1235", notes, strict=True)
     ]
-    assert (
-        "unknown_framing: the value has a schema registry's frame (schema id 7) but no JSON after it" in result.stdout
-    )
+    assert rows[5][3] == "unknown_framing"
+    assert rows[5][4].startswith("the value has a schema registry's frame (schema id 7) but no JSON after it")
     assert result.exit_code == 1
 
 
