@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 QUIET := $(shell test -t 2 || echo --quiet)
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints env-example demo servers lint types test test-long faults mutations bench bench-admin bench-attacks format clean
+.PHONY: help install constraints env-example demo servers lint types check test test-long faults mutations bench bench-admin bench-attacks format clean
 
 help:  ## What can be made here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ demo: install  ## See it work; SECONDS=20 ends by itself, STACK=real uses Apache
 
 servers: install  ## Get Apache Kafka, MySQL, MariaDB and Chromium for the tests, once
 	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m local_stack
+
+check: lint types  ## Lint, types and the tests that start no server and train nothing, in a minute
+	$(BIN)/python -m pytest --fast --quiet --numprocesses 2 --dist loadfile
 
 test: lint types servers  ## Lint, types and tests on genuine servers; DATABASE=mariadb for the other database
 	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m "not long" --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
