@@ -20,6 +20,7 @@ from local_stack.database import DatabaseServer
 from local_stack.kafka import Kafka
 from local_stack.mariadb import MariaDB
 from local_stack.mysql import MySQL
+from local_stack.server import Server
 
 KINDS: dict[str, type[DatabaseServer]] = {"mysql": MySQL, "mariadb": MariaDB}
 MAIN = os.environ.get("LIUYAN_TEST_DATABASE", "mysql")
@@ -71,6 +72,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     tests = Counter(item.path for item in items)
     minutes = {item.path for item in items if item.get_closest_marker("minutes")}
     items.sort(key=lambda item: (item.path not in minutes, -tests[item.path]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fast_means_fast(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With ``--fast`` a test that starts a server or trains fails: it lacks its marker."""
+    if not request.config.getoption("--fast"):
+        yield
+        return
+
+    def refuse(*_: object, **__: object) -> None:
+        pytest.fail("--fast starts no server and trains nothing: mark this test `server` or `trains`")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Server, "start", refuse)
+        patch.setattr("model.training.descent.Descent.run_epoch", refuse)
+        yield
 
 
 @pytest.fixture(autouse=True)

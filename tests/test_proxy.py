@@ -17,7 +17,7 @@ from local_stack.process import Process
 from tests.harness import free_port
 
 CONFIG = Path(__file__).parent.parent / "deploy" / "nginx.conf"
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.server]
 
 
 class Upstream:

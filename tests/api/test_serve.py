@@ -118,6 +118,7 @@ async def test_an_answer_under_way_is_finished(sqlite_url: str) -> None:
     assert len(answer.json()["predictions"]) == 1_000
 
 
+@pytest.mark.server
 async def test_it_outlives_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.serve.QUERY_SECONDS", 1)
     with MariaDB() as server:

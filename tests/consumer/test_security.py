@@ -21,6 +21,8 @@ from local_stack.certificates import Authority
 from local_stack.secured_kafka import SecuredKafka
 from tests.harness import Installation, Process, comment, get
 
+pytestmark = pytest.mark.server
+
 PASSWORDS = {name: secrets.token_hex(8) for name in ("consumer", "forum", "desk", "stranger")}
 CLIENT = "User:CN=client"
 # Who may write nowhere does not even get a producer's number.

@@ -17,6 +17,8 @@ from confluent_kafka import Producer
 
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.server
+
 PROGRAM = Path(sys.executable).with_name("liuyan")
 LAST_LINE = re.compile(r"published (\d+) stored (\d+) missing 0 duplicated 0 dead 0")
 FIRST_COMMENT = re.compile(r" *([0-9.]+) s  first labelled comment: (positive|negative) [01]\.\d\d \S")

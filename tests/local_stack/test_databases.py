@@ -11,6 +11,8 @@ from local_stack.errors import LocalStackError
 from local_stack.mariadb import MariaDB
 from local_stack.mysql import MySQL
 
+pytestmark = pytest.mark.server
+
 
 def ask(
     url: str, statement: str, *, password: str | None = None, user: str | None = None

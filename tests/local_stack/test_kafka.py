@@ -10,6 +10,8 @@ from local_stack.embedded import EmbeddedBroker
 from local_stack.errors import LocalStackError
 from local_stack.kafka import Kafka
 
+pytestmark = pytest.mark.server
+
 
 def end_offset(bootstrap: str, topic: str) -> int:
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "looks", "log_level": 0})

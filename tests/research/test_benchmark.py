@@ -14,6 +14,8 @@ from research.benchmark.comparison import ALL, Line, benchmark, compare
 from research.benchmark.rivals import find_rivals
 from tests.model.reports import silent
 
+pytestmark = pytest.mark.trains
+
 
 def line(source: str, rival: str, right: int) -> Line:
     truth = [True] * 5 + [False] * 5

@@ -17,6 +17,8 @@ from research.recipe import LABELS_NEGATIONS, Recipe, Telling, asked_first, buil
 from research.teacher.corpus import Corpus
 from tests.model.reports import silent
 
+pytestmark = pytest.mark.trains
+
 SMALL = Options(epochs=2, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
 RECIPE = Recipe(replace(SMALL, teachers_share=0.7), SMALL, encoders={}, grus=2)
 ALONE = replace(RECIPE, grus=0, labels=replace(SMALL, epochs=1, rate=1e-3, negations=2.0, batch=512))

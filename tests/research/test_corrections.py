@@ -19,6 +19,8 @@ from research.corrections import Row, measure, sources, table
 from research.heldout import HELD_OUT
 from tests.model.reports import silent
 
+pytestmark = pytest.mark.trains
+
 OPTIONS = Options(epochs=1, rate=0.01, words=1_000, embedding=16, hidden=8, ngrams=0)
 
 

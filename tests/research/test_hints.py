@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy
+import pytest
 import torch
 
 from model.artifact import read_artifact
@@ -15,6 +16,8 @@ from model.training.options import Options
 from model.training.train import train
 from research.hints import COMPONENTS, Vectors, begin_words, first_vectors, gather_hints
 from tests.model.reports import silent
+
+pytestmark = pytest.mark.trains
 
 OPTIONS = Options(epochs=6, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
 

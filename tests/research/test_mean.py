@@ -11,6 +11,8 @@ from model.artifact import read_artifact
 from model.training.card import card
 from research.mean import mean
 
+pytestmark = pytest.mark.trains
+
 
 def test_the_mean_of_two_lies_between_them(tiny_artifact: Path) -> None:
     first = read_artifact(tiny_artifact)

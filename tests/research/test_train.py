@@ -13,6 +13,8 @@ from model.training.data import digest, part_of
 from research.train.__main__ import app
 from research.train.folds import fold_of, part_in_fold, part_without
 
+pytestmark = pytest.mark.trains
+
 SIZES = ["--set", "words=300", "--set", "embedding=4", "--set", "hidden=4", "--set", "epochs=1", "--no-snownlp"]
 Train = Callable[..., str]
 

@@ -14,6 +14,8 @@ from research.benchmark.rivals import linear
 from research.unseen import Row, measure, table
 from tests.model.reports import silent
 
+pytestmark = pytest.mark.trains
+
 
 @pytest.fixture
 def comments() -> dict[str, Comment]:

@@ -14,6 +14,8 @@ from store.migrate import migrate
 from store.store import Store
 from store.tls import refuse_plain
 
+pytestmark = pytest.mark.server
+
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:

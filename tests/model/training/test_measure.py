@@ -11,6 +11,8 @@ from model.training.examples import Examples
 from model.training.measure import calibrate
 from model.training.options import Options
 
+pytestmark = pytest.mark.trains
+
 
 def test_probabilities_are_of_the_label() -> None:
     torch.manual_seed(5)

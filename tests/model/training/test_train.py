@@ -21,6 +21,8 @@ from model.training.options import Options
 from model.training.train import CHECKPOINT, train
 from tests.model.reports import silent
 
+pytestmark = pytest.mark.trains
+
 
 def test_it_learns(tiny_artifact: Path, few_comments: dict[str, Comment]) -> None:
     labeller = load_labeller(tiny_artifact)

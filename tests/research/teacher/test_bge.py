@@ -16,6 +16,8 @@ from research.teacher.bge import JAR, MODEL, load_bge
 from research.teacher.encoder import build_encoder
 from research.teacher.pretrained import Pretrained
 
+pytestmark = pytest.mark.trains
+
 TEXTS = ("物流很快，包装也好 👍", "this is 好吃的 test  two spaces", "房间有霉味，隔音也差，一夜没睡好", "差")
 
 

@@ -12,6 +12,8 @@ from research.teacher.encoder import build_encoder
 from research.teacher.packed import read_packed
 from research.teacher.pretrained import Pretrained
 
+pytestmark = pytest.mark.trains
+
 TEXTS = ("物流很快，包装也好 👍", "This is 好吃的 ＡＢＣ test  two spaces", "房间有霉味，隔音也差，一夜没睡好", "差")
 
 

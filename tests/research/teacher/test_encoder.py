@@ -22,6 +22,8 @@ from research.teacher.encoder_training import (
 from research.teacher.pretrained import Sizes
 from tests.model.reports import silent
 
+pytestmark = pytest.mark.trains
+
 TINY = Sizes(width=16, layers=2, heads=4, inner=32, vocabulary=60, longest=16, epsilon=1e-12, mask=1)
 OPTIONS = EncoderOptions(longest=16, pieces_in_batch=64, chunk=100, rate=3e-3, output_rate=1e-2, warmup=5)
 

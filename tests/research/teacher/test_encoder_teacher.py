@@ -18,6 +18,8 @@ from research.teacher.encoder_training import EncoderOptions, answer, mean_state
 from research.teacher.packed import find_packed
 from tests.model.reports import silent
 
+pytestmark = pytest.mark.trains
+
 OPTIONS = EncoderOptions(longest=16, pieces_in_batch=128, chunk=32, warmup=2)
 
 
