@@ -110,6 +110,8 @@ class Positions:
             return {}
         for partition, offset in running.items():
             self._source.seek(partition, offset)
+        for partition in states.keys() - running.keys():
+            self._source.park(partition, states[partition].next_offset)
         for partition, reason in stopped.items():
             self._source.stop_partition(partition, reason)
         return running

@@ -171,6 +171,13 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         if not self._held:
             self._consumer.resume(partition)
 
+    def park(self, partition: TopicPartition, offset: int) -> None:
+        """Give a partition that stays paused a position. Raises IllegalStateError when it is no longer ours.
+
+        Without one aiokafka asks for a committed offset, and where there is none every poll of every partition fails.
+        """
+        self._consumer.seek(partition, offset)
+
     def stop_partition(self, partition: TopicPartition, reason: str) -> None:
         """Take no records of a partition until the next reset."""
         self._stopped[partition] = reason

@@ -19,7 +19,7 @@ from store.store import Store
 log = structlog.get_logger(__name__)
 
 # A crash ends all partitions of a consumer: from so many on each is tried alone, to find the one that causes it.
-SUSPICIOUS_STARTS = 2
+SUSPICIOUS_STARTS = 3
 # Kills during a deployment or an outage of the database rarely hit a partition twice in a row without progress.
 MOST_STARTS = 5
 # Tried record by record, each stored before the next is read, so that the stored offset ends at the record that kills.
@@ -66,16 +66,16 @@ class Starts:
     ) -> set[TopicPartition]:
         """Choose from partitions that wait with records to read, and count their start; ``reading`` are read already.
 
-        Suspicious partitions are admitted one at a time, the others all. Raises TransientStoreError and
-        CommitUnknownError.
+        A suspicious partition is admitted alone: the others wait until its trial ends, so that they neither slow it
+        down nor can be blamed for its crash. Raises TransientStoreError and CommitUnknownError.
         """
         if self._trial is not None and self._trial.partition not in reading:
             self._trial = None
         suspects = sorted(tp for tp, one in waiting.items() if self._failed(one.state) >= SUSPICIOUS_STARTS)
-        admitted = set(waiting) - set(suspects)
+        admitted = set(waiting) if self._trial is None else set()
         if suspects and self._trial is None:
             self._begin_trial(suspects[0], waiting[suspects[0]])
-            admitted.add(suspects[0])
+            admitted = {suspects[0]}
         states = [waiting[partition].state for partition in sorted(admitted)]
         uncounted = [state for state in states if self._counted.get(state.partition) != state.next_offset]
         if uncounted:

@@ -38,7 +38,7 @@ def test_a_time_is_read(text: str, time: datetime) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must be a time"):
         parse_rfc3339(text)
-    with pytest.raises(ValidationError, match="write the time as RFC 3339 with its offset"):
+    with pytest.raises(ValidationError, match=r"write the time as RFC 3339|there is no such time"):
         Query.model_validate({"at": text})
 
 

@@ -19,8 +19,8 @@ def test_check_event_says_of_each_line_what_would_become_of_it(tmp_path: Path) -
     file.write_bytes(encoded() + b"\r\n\n" + b"{}\n" + encoded(created_at="2100-01-01T00:00:00Z") + b"\n\xff")
     result = CliRunner().invoke(app, ["check-event", str(file), "--partitions", "8"])
     heads, *lines = (line.split("\t") for line in result.stdout.splitlines())
-    assert heads == ["line", "key", "partition", "reason", "detail"]
-    assert lines[0] == ["1", "forum:post:1", str(partition_of(b"forum:post:1", 8)), "-", "-"]
+    assert heads == ["line", "key", "partition", "reason", "detail", "note"]
+    assert lines[0] == ["1", "forum:post:1", str(partition_of(b"forum:post:1", 8)), "-", "-", "-"]
     assert [line[:4] for line in lines[1:]] == [
         ["3", "-", "-", "invalid_field"],
         ["4", "-", "-", "from_the_future"],

@@ -70,6 +70,9 @@ class Rebalancing:
     async def count_starts(self, states: Sequence[PartitionState]) -> None:
         self.counted = list(states)
 
+    async def write(self, change: Callable[..., Awaitable[Any]], *args: object) -> Any:
+        return await getattr(self, change.__name__)(*args)
+
     def seek(self, partition: TopicPartition, offset: int) -> None:
         self.seeks.append(offset)
 

@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from consumer.starts import MOST_STARTS, SUSPICIOUS_STARTS, Behind, Starts
 from store.batch import PartitionKey
-from store.partitions import begin_partition, read_positions, resume_partition
+from store.partitions import begin_partition, pause_partition, read_positions, resume_partition
 from store.store import Store
 from tests.harness import Installation, Process, comment, get
 from tests.store.conftest import ready_store
@@ -75,6 +75,22 @@ async def test_suspicious_partitions_are_tried_one_at_a_time(store: Store) -> No
     assert await starts.admit(waiting, frozenset({FIRST})) == {SECOND}
     # The partition that was not read is not blamed for a crash of the one that was.
     assert (await behind(store))[SECOND].state.failed_starts == SUSPICIOUS_STARTS + 1
+
+
+async def test_a_paused_partition_without_a_committed_offset_stops_no_other(
+    kafka: str, topic: str, tmp_path: Path
+) -> None:
+    ours = Installation(kafka, topic, f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
+    ours.migrate()
+    await ours.create_topic(partitions=2)
+    await ours.publish(comment(n, "很好", minutes=n) for n in range(40))
+    first = PartitionKey(ours.group, topic, 0)
+    async with Store.open(ours.database_url) as store:
+        await store.write(begin_partition, first, 0, None)
+        await store.write(pause_partition, first, "for a test")
+    with ours.consumer() as consumer:
+        ours.wait_for(lambda: ours.stored() > 0, seconds=PATIENCE, process=consumer)
+        assert [number for number, _ in paused(ours)] == [0]
 
 
 @pytest.mark.minutes
