@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from liuyan.text_files.column_words import comment_rank, fold, is_known, is_other, label_rank
+from liuyan.text_files.column_words import comment_rank, fold, is_known, is_other, label_rank, looks_like_prose
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.labels import LABELS
 
@@ -76,11 +76,17 @@ def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], wanted: Want
         return False
     stripped = [name.strip() for name in first]
     asked = [name for name in (wanted.column, wanted.label_column) if name and not name.isdecimal()]
-    if any(map(is_known, first)) or any(fold(name) in map(fold, stripped) for name in asked):
+    if any(fold(name) in map(fold, stripped) for name in asked):
+        return True
+    known = sum(map(is_known, first))
+    # A comment may begin with one word that is also a name: beside a cell that is clearly a text it is no header.
+    prose = any(map(looks_like_prose, stripped))
+    if known > 1 or (known and not prose):
         return True
     if len(first) == 1:
         return False
-    if any(comment_rank(name) is not None for name in first) and not any(filter(None, map(_is_number, stripped))):
+    named = not prose and any(comment_rank(name) is not None for name in first)
+    if named and not any(filter(None, map(_is_number, stripped))):
         return True
     return _differs_from_rest(stripped, _columns_of(rest, len(first)))
 

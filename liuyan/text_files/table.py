@@ -15,12 +15,19 @@ from liuyan.text_files.csv_rows import CsvRow, csv_rows
 from liuyan.text_files.decode import find_encoding, label_of
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.json_lines import JsonRow, json_rows
-from liuyan.text_files.separators import declared_separator, find_separator
+from liuyan.text_files.separators import declared_separator, find_separator, is_table, is_table_by_content
 
 Format = Literal["csv", "jsonl", "lines"]
 # Lines that are looked at to find the separator.
 FIRST_LINES = 200
-JSON_SUFFIXES = (".jsonl", ".ndjson")
+FORMATS: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "lines",
+}
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
@@ -68,7 +75,8 @@ class Table:
     """A file of comments that has been read once, so that all of it is known to be readable.
 
     Raises TextFileError from its constructor; ``rows`` raises it only if the file changes meanwhile. ``stream`` has to
-    be seekable and stays open.
+    be seekable and stays open. ``format`` "lines" is what a name or a sender says of plain text: a clear table or JSON
+    lines are read as such all the same.
     """
 
     def __init__(
@@ -77,7 +85,7 @@ class Table:
         self._stream = stream
         self._wanted = wanted
         self._codec = find_encoding(stream, encoding)
-        self._format = format or self._find_format()
+        self._format = format if format in ("csv", "jsonl") else self._find_format(format)
         self._separator = ","
         self._skipped = 0
         self._columns = Columns(None, 0, None, {})
@@ -102,10 +110,16 @@ class Table:
         except UnicodeDecodeError:
             raise TextFileError("The file changed while it was read: try again.") from None
 
-    def _find_format(self) -> Format:
-        """Whether the first line that is not blank is a JSON object's beginning."""
+    def _find_format(self, said: Format | None) -> Format:
+        """One comment a line, unless the first lines or what is wanted clearly say otherwise."""
         first = next((line for line in self._lines() if line.strip()), "")
-        return "jsonl" if first.lstrip().startswith('{"') else "csv"
+        if first.lstrip().startswith('{"'):
+            return "jsonl"
+        wanted = self._wanted
+        if wanted.column is not None or wanted.label_column is not None or wanted.header or wanted.labels:
+            return "csv"
+        beginning = list(islice(self._lines(), FIRST_LINES))
+        return "csv" if (is_table if said == "lines" else is_table_by_content)(beginning) else "lines"
 
     def _layout(self, rows: int, name: str | None = None, multiline: int = 0) -> Layout:
         if self._format != "csv":
@@ -220,8 +234,8 @@ def open_seekable(path: Path) -> BinaryIO:
 
 
 def format_of(path: Path) -> Format | None:
-    """JSON lines by the name of the file; None where the content decides."""
-    return "jsonl" if path.suffix.lower() in JSON_SUFFIXES else "csv" if path.suffix.lower() == ".csv" else None
+    """What the name of the file says; None where the content decides."""
+    return FORMATS.get(path.suffix.lower())
 
 
 def _cell(cells: list[str], place: int) -> str:
