@@ -1,6 +1,7 @@
 """A file of comments, from its bytes to its rows."""
 
 import io
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,10 @@ FORMATS: dict[str, Format] = {
     ".tsv": "csv",
     ".txt": "lines",
 }
+# Characters of a file's beginning that show that it is of another kind than comments.
+BEGINNING = 4096
+_JSON_ARRAY = re.compile(r'\s*\[\s*(?:\{\s*(?:"|\})|"(?:[^"\\\n]|\\.)*"\s*(?:,\s*"|\]\s*\Z))')
+_HTML = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
@@ -85,6 +90,7 @@ class Table:
         self._stream = stream
         self._wanted = wanted
         self._codec = find_encoding(stream, encoding)
+        self._refuse_other_kinds()
         self._format = format if format in ("csv", "jsonl") else self._find_format(format)
         self._separator = ","
         self._skipped = 0
@@ -109,6 +115,18 @@ class Table:
                     yield Row(number, number, line.rstrip("\r\n"), None, {})
         except UnicodeDecodeError:
             raise TextFileError("The file changed while it was read: try again.") from None
+
+    def _refuse_other_kinds(self) -> None:
+        """Raises TextFileError for what would be read as comments, line by line, but is none."""
+        beginning = ""
+        for line in self._lines():
+            beginning += line
+            if len(beginning) > BEGINNING:
+                break
+        if _JSON_ARRAY.match(beginning):
+            raise TextFileError("This is a JSON array: write one object a line (JSON lines).")
+        if _HTML.match(beginning):
+            raise TextFileError("This is a web page (HTML): save the comments as CSV, or as text with one a line.")
 
     def _find_format(self, said: Format | None) -> Format:
         """One comment a line, unless the first lines or what is wanted clearly say otherwise."""

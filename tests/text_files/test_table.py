@@ -130,6 +130,27 @@ def test_a_name_beside_a_text_is_no_header() -> None:
     assert (table.layout.header, table.layout.rows) == (False, 2)
 
 
+@pytest.mark.parametrize("format", ["csv", "lines", "jsonl", None])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[{"text":"好吃"},{"text":"难吃"}]', "This is a JSON array: write one object a line"),
+        ('\n[\n  {\n    "text": "好吃"\n  }\n]\n', "This is a JSON array"),
+        ('["好吃", "难吃"]', "This is a JSON array"),
+        ("<!DOCTYPE html>\n<html><body>好吃</body></html>\n", "This is a web page"),
+        ("\ufeff\n<HTML lang=zh>\n", "This is a web page"),
+    ],
+)
+def test_a_json_array_and_a_web_page_are_rejected(text: str, sentence: str, format: Format | None) -> None:
+    with pytest.raises(TextFileError, match=sentence):
+        read(text.encode(), format)
+
+
+@pytest.mark.parametrize("text", ["[微笑]好吃", '["天籁"]真好听', "[{好}]", "<html5>很难学", "<好>"])
+def test_a_bracket_at_the_beginning_of_a_comment_is_a_part_of_it(text: str) -> None:
+    assert read(f"{text}\n{text}\n".encode(), "lines") == [text, text]
+
+
 def test_a_file_is_recognised_as_json_lines_by_its_name_or_its_beginning() -> None:
     assert format_of(Path("a.JSONL")) == format_of(Path("a.ndjson")) == format_of(Path("a.json")) == "jsonl"
     assert read(b'\n {"text":"a"}\n', None) == ["a"]

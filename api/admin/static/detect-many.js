@@ -4,6 +4,8 @@ import { fillIn, percent } from "./word-marks.js";
 
 // Rows that are put into the page at once: thousands would make it slow.
 const AT_ONCE = 100;
+const JSON_LINES = "application/x-ndjson";
+const FILE_TYPES = { csv: "text/csv", tsv: "text/csv", json: JSON_LINES, jsonl: JSON_LINES, ndjson: JSON_LINES };
 const find = (id) => document.getElementById(`many-${id}`);
 const shows = {
   all: () => true,
@@ -146,7 +148,7 @@ async function* linesOf(body, type, column, signal) {
 // Typed text and other files have one comment a line.
 function typeOf(file) {
   const suffix = file?.name.toLowerCase().split(".").pop();
-  return { csv: "text/csv", tsv: "text/csv", jsonl: "application/x-ndjson" }[suffix] ?? "text/plain";
+  return FILE_TYPES[suffix] ?? "text/plain";
 }
 
 /** How the file was read, in one sentence. */
