@@ -42,13 +42,13 @@ def evaluate(
     from liuyan.errors import UsageError
     from liuyan.text_files.columns import Wanted
     from model.evaluate import score, show
-    from model.files import in_chunks, open_comments
+    from model.files import OPTIONS, in_chunks, open_comments
     from model.labeller import load_labeller, use_one_core
     from model.progress import progress_bar
 
     use_one_core()
     wanted = Wanted(column, label_column, header, labels=True)
-    with open_comments(file, wanted, encoding) as comments, progress_bar() as progress:
+    with open_comments(file, wanted, encoding, OPTIONS) as comments, progress_bar() as progress:
         write_line(f"{file}: {comments.layout}", err=True)
         labeller = load_labeller(model)
         decided = ((row.text, positive) for row, positive in comments.labelled() if positive is not None)
@@ -124,11 +124,11 @@ def predict(
 def _texts(file: str, column: str | None, header: bool | None, encoding: str | None) -> Iterator[Iterator[str]]:
     """The comments to label, of a file or of standard input. Raises CommentFileError."""
     from liuyan.text_files.columns import Wanted
-    from model.files import open_comments, read_lines
+    from model.files import OPTIONS, open_comments, read_lines
 
     if file == "-":
         yield read_lines(standard_input(), encoding)
         return
-    with open_comments(Path(file), Wanted(column, header=header), encoding) as comments:
+    with open_comments(Path(file), Wanted(column, header=header), encoding, OPTIONS) as comments:
         write_line(f"{file}: {comments.layout}", err=True)
         yield (row.text for row in comments.rows())

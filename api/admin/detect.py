@@ -76,5 +76,9 @@ def _script_words() -> Mapping[str, object]:
             "\t": gettext("tab"),
             "|": gettext("vertical bar"),
         },
+        "hints": {
+            "query.column": gettext("Name the column in the field “Column with the comments”."),
+            "header.content-type": gettext("Save it as UTF-8."),
+        },
         "fileName": gettext("labelled-comments.csv"),
     }

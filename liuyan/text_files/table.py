@@ -203,6 +203,7 @@ class Table:
         if asked is not None or not ranked:
             raise TextFileError(
                 "There is no field %(field)s: the objects have %(fields)s.",
+                needs="label_column" if usual == "label" else "column",
                 field=ascii_or_plain(asked or usual),
                 fields=", ".join(map(ascii_or_plain, list(names)[:20])) or "none",
             )

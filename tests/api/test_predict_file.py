@@ -105,6 +105,17 @@ async def test_the_column_is_chosen_in_the_address(api: Api) -> None:
     assert "There is no column '4'" in problem(refused, 422)["detail"]
 
 
+async def test_the_hints_are_those_of_this_api(api: Api) -> None:
+    unclear = problem(await send(api, b"a,b\n1,2\n"), 422)
+    assert unclear["detail"] == "No column looks like comments among 'a', 'b'."
+    assert unclear["errors"] == [{"field": "query.column", "detail": "Give its name or number as ?column=."}]
+    unknown = problem(await send(api, b"d\xe9j\xe0 re\xe7u"), 422)
+    assert [one["field"] for one in unknown["errors"]] == ["header.content-type"]
+    assert "--" not in str(unclear) + str(unknown)
+    page = (await api.page.get("/admin/detect")).text
+    assert all(json.dumps(one["field"]) in page for one in unclear["errors"] + unknown["errors"])
+
+
 async def test_json_lines_and_tabs_are_read_too(api: Api) -> None:
     [head, answered] = lines(await send(api, f'{{"id":1,"text":"{TEXTS[0]}"}}'.encode(), "application/x-ndjson"))
     assert (head["format"], head["name"], answered["text"]) == ("jsonl", "text", TEXTS[0])

@@ -107,7 +107,7 @@ def test_predict_nothing(run: Run) -> None:
 
 
 def test_predict_lines_that_are_not_utf_8(tiny_artifact: Path) -> None:
-    with pytest.raises(LiuyanError, match="Standard input: Line 1 is not UTF-8: "):
+    with pytest.raises(LiuyanError, match=r"Standard input: Line 1 is not UTF-8\. "):
         CliRunner().invoke(
             app, ["predict", "-", "--model", str(tiny_artifact)], input=b"\xff\xff", catch_exceptions=False
         )
@@ -187,6 +187,26 @@ def test_what_is_read_is_reported_and_can_be_chosen(tiny_artifact: Path, tmp_pat
         assert said in result.stderr
         assert "separator comma, GB18030" in result.stderr
         assert [row["label"] for row in rows(result.stdout)][-2:] == labels
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "hint"),
+    [
+        ("predict", b"a,b\n1,2\n", "Name the column with --column."),
+        ("evaluate", b"text,stars\nok,2\n", "Name the column with --label-column."),
+        ("predict", b"text\nd\xe9j\xe0 re\xe7u\n", "Convert it to UTF-8, or name its encoding with --encoding."),
+    ],
+)
+def test_a_command_names_its_own_options(
+    command: str, content: bytes, hint: str, tmp_path: Path, tiny_artifact: Path
+) -> None:
+    file = tmp_path / "file.csv"
+    file.write_bytes(content)
+    with pytest.raises(LiuyanError) as caught:
+        CliRunner().invoke(app, [command, str(file), "--model", str(tiny_artifact)], catch_exceptions=False)
+    sentence = str(caught.value)
+    assert sentence.endswith(hint)
+    assert not any(other in sentence for other in ("?column", "charset", "Content-Type"))
 
 
 def test_column_and_header_are_for_files(tiny_artifact: Path) -> None:

@@ -26,7 +26,7 @@ export function detectMany(words, limits, look) {
     find("name").hidden = !file;
     find("name-words").textContent = file?.name ?? "";
     find("text").disabled = Boolean(file);
-    find("columns").hidden = !file || typeOf(file) === "text/plain";
+    find("columns").hidden = !file;
     find("column").value = "";
     if (!file) find("file").value = "";
   }
@@ -54,7 +54,7 @@ export function detectMany(words, limits, look) {
     } catch (error) {
       const counted = { done: answers.length, total };
       if (error.name === "AbortError") finish(fillIn(words.cancelled, counted));
-      else if (error instanceof Problem) stop(error.message);
+      else if (error instanceof Problem) stop(withHints(error, words));
       else if (error instanceof TypeError) stop(fillIn(words.cutOff, counted));
       else throw error;
     } finally {
@@ -157,6 +157,12 @@ function layoutOf(head, words) {
   const { lines, jsonl, csv, unnamed } = words.layouts;
   const sentence = head.format === "csv" ? (head.header ? csv : unnamed) : { lines, jsonl }[head.format];
   return fillIn(sentence, { ...head, separator });
+}
+
+/** What is wrong, and what to do about it on this page; the API's own hints are for programs. */
+function withHints(problem, words) {
+  const hints = problem.errors.map((one) => words.hints[one.field]).filter(Boolean);
+  return [problem.message, ...hints].join(" ");
 }
 
 function answerRow(one, words, look) {
