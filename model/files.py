@@ -3,7 +3,7 @@
 import csv
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -108,15 +108,26 @@ def in_chunks(items: Iterable[Item], size: int = 512) -> Iterator[list[Item]]:
         yield chunk
 
 
-def write_predictions(chunks: Iterator[Sequence[Prediction]], progress: Report) -> None:
-    """CSV ``label,probability`` on standard output; a reader that has seen enough (``| head``) ends it quietly."""
+def predict_texts(
+    predict: Callable[[Sequence[str]], Sequence[Prediction]], texts: Sequence[str]
+) -> list[Prediction | None]:
+    """What ``predict`` says of each text; None where there is none, of which a label would say nothing."""
+    answers = iter(predict([text for text in texts if text.strip()]))
+    return [next(answers) if text.strip() else None for text in texts]
+
+
+def write_predictions(chunks: Iterator[Sequence[Prediction | None]], progress: Report) -> None:
+    """CSV ``label,probability`` on standard output, both empty for a row without text.
+
+    A reader that has seen enough (``| head``) ends it quietly.
+    """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     done = 0
     first = next(chunks, ())  # before anything is written: a file that cannot be read gives no output
     try:
         writer.writerow(("label", "probability"))
         for predictions in chain([first], chunks):
-            writer.writerows((one.label, f"{one.probability:.6f}") for one in predictions)
+            writer.writerows((one.label, f"{one.probability:.6f}") if one else ("", "") for one in predictions)
             done += len(predictions)
             progress("labelling", done, 0)
         sys.stdout.flush()

@@ -54,8 +54,8 @@ router = APIRouter(prefix="/api/v1/predict/file", tags=["predictions"], route_cl
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"type": "string"},
-                    "example": '{"model":"9f…","texts":1,"format":"csv","encoding":"UTF-8","separator":",",'
-                    '"header":true,"column":1,"name":"text","multiline":0}\n{"label":"positive","probability":0.9731,'
+                    "example": '{"model":"9f…","texts":1,"format":"csv","encoding":"UTF-8","separator":null,'
+                    '"header":true,"column":1,"name":"text","multiline":0,"empty":0}\n{"label":"positive","probability":0.9731,'
                     '"uncertain":false,"row":2,"text":"物流很快，包装也好 👍"}\n',
                 }
             },

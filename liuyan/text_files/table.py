@@ -39,8 +39,8 @@ NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a file is read. ``column`` is the number of the comments' column, from 1, ``name`` what its header calls it;
-    both None where there are no columns. ``rows`` counts the rows below the header, ``multiline`` those among them with
-    a line break inside a cell.
+    both None where there are no columns. ``separator`` is None where there is one column. ``rows`` counts the rows
+    below the header, ``multiline`` those with a line break inside a cell, ``empty`` those without a text.
     """
 
     format: Format
@@ -51,17 +51,20 @@ class Layout:
     name: str | None
     rows: int
     multiline: int = 0
+    empty: int = 0
 
     def __str__(self) -> str:
         """For people, without the file's name."""
         if self.format == "csv":
             name = f" {ascii_or_plain(self.name)}" if self.name else ""
             header = "with" if self.header else "no"
-            read = f"column {self.column}{name}, {header} header, separator {NAMES[self.separator or ',']}"
+            separator = f", separator {NAMES[self.separator]}" if self.separator else ""
+            read = f"column {self.column}{name}, {header} header{separator}"
         else:
             read = f"field {ascii_or_plain(self.name or '')}" if self.format == "jsonl" else "each line"
         multiline = f", {self.multiline} of them over several lines" if self.multiline else ""
-        return f"{read}, {self.encoding}, {self.rows} {'row' if self.rows == 1 else 'rows'}{multiline}"
+        empty = f", {self.empty} of them without text" if self.empty else ""
+        return f"{read}, {self.encoding}, {self.rows} {'row' if self.rows == 1 else 'rows'}{multiline}{empty}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class Table:
         self._format = format if format in ("csv", "jsonl") else self._find_format(format)
         self._separator = ","
         self._skipped = 0
+        self._width = 0
         self._columns = Columns(None, 0, None, {})
         self._keys: tuple[str | None, str | None] = (None, None)
         if self._format == "csv":
@@ -101,7 +105,7 @@ class Table:
         elif self._format == "jsonl":
             self.layout = self._look_at_json()
         else:
-            self.layout = self._layout(sum(1 for _ in self.rows()))
+            self.layout = self._layout(*self._count())
 
     def rows(self) -> Iterator[Row]:
         """Every row, from the first one."""
@@ -139,14 +143,23 @@ class Table:
         beginning = list(islice(self._lines(), FIRST_LINES))
         return "csv" if (is_table if said == "lines" else is_table_by_content)(beginning) else "lines"
 
-    def _layout(self, rows: int, name: str | None = None, multiline: int = 0) -> Layout:
+    def _count(self) -> tuple[int, int]:
+        """How many rows there are, and how many of them have no text."""
+        count = empty = 0
+        for row in self.rows():
+            count += 1
+            empty += not row.text.strip()
+        return count, empty
+
+    def _layout(self, rows: int, empty: int, name: str | None = None, multiline: int = 0) -> Layout:
         if self._format != "csv":
-            return Layout(self._format, label_of(self._codec), None, None, None, name, rows)
+            return Layout(self._format, label_of(self._codec), None, None, None, name, rows, empty=empty)
         names = self._columns.names
         place = self._columns.text
         name = names[place] if names and place < len(names) else None
         encoding, header = label_of(self._codec), names is not None
-        return Layout("csv", encoding, self._separator, header, place + 1, name, rows, multiline)
+        separator = self._separator if self._width > 1 else None
+        return Layout("csv", encoding, separator, header, place + 1, name, rows, multiline, empty)
 
     def _look_at_csv(self) -> Layout:
         beginning = list(islice(self._lines(), FIRST_LINES))
@@ -156,11 +169,13 @@ class Table:
         sample = [row.cells for row in islice(self._cells(), SAMPLE)]
         if sample:
             self._columns = choose_columns(sample, self._wanted)
-        count = multiline = 0
+            self._width = len(sample[0])
+        count = multiline = empty = 0
         for row in islice(self._cells(), 1 if self._columns.names else 0, None):
             count += 1
             multiline += any("\n" in cell or "\r" in cell for cell in row.cells)
-        return self._layout(count, multiline=multiline)
+            empty += not _cell(row.cells, self._columns.text).strip()
+        return self._layout(count, empty, multiline=multiline)
 
     def _cells(self) -> Iterator[CsvRow]:
         """The rows with the header, each as wide as the first one or narrower."""
@@ -192,7 +207,7 @@ class Table:
             if self._wanted.labels or label:
                 label = self._key(sample, label, label_rank, "label")
             self._keys = (text, label)
-        return self._layout(sum(1 for _ in self.rows()), self._keys[0])
+        return self._layout(*self._count(), self._keys[0])
 
     def _key(self, sample: list[JsonRow], asked: str | None, rank: Callable[[str], int | None], usual: str) -> str:
         """The field that is asked for, or the one whose name says most clearly that it is the right one."""

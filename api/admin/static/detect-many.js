@@ -153,16 +153,17 @@ function typeOf(file) {
 
 /** How the file was read, in one sentence. */
 function layoutOf(head, words) {
-  const separator = words.separators[head.separator] ?? "";
-  const { lines, jsonl, csv, unnamed } = words.layouts;
+  const separator = words.separators[head.separator];
+  const { lines, jsonl, csv, unnamed, separator: separated, empty } = words.layouts;
   const sentence = head.format === "csv" ? (head.header ? csv : unnamed) : { lines, jsonl }[head.format];
-  return fillIn(sentence, { ...head, separator });
+  const sentences = [sentence, separator ? separated : "", head.empty ? empty : ""].filter(Boolean);
+  return sentences.map((one) => fillIn(one, { ...head, separator })).join(words.sentenceGap);
 }
 
 /** What is wrong, and what to do about it on this page; the API's own hints are for programs. */
 function withHints(problem, words) {
   const hints = problem.errors.map((one) => words.hints[one.field]).filter(Boolean);
-  return [problem.message, ...hints].join(" ");
+  return [problem.message, ...hints].join(words.sentenceGap);
 }
 
 function answerRow(one, words, look) {
