@@ -43,7 +43,7 @@ ENGLISH_OTHERS = frozenset(
     )
 )
 # Words of sentences, which names of columns rarely have two of.
-PARTICLES = re.compile(r"[的了很不没我你就都太还也吗呢吧啊真再才又]")
+_PARTICLES = re.compile(r"[的了很不没我你就都太还也吗呢吧啊真再才又]")
 _PROSE = re.compile(r"[，。！？；!?~～…]|[^\d][,.](?:\s|$)")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[\u4e00-\u9fff]+")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -62,7 +62,10 @@ def is_known(name: str) -> bool:
 
 def looks_like_prose(value: str) -> bool:
     """Whether a cell of a first row is a text and not the name of a column."""
-    return not is_known(value) and (_PROSE.search(value) is not None or len(PARTICLES.findall(value)) >= 2)
+    if is_known(value):
+        return False
+    # Questionnaires have their questions as names, and address their reader politely.
+    return _PROSE.search(value) is not None or ("您" not in value and len(_PARTICLES.findall(value)) >= 2)
 
 
 def is_other(name: str) -> bool:
