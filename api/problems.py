@@ -53,7 +53,8 @@ class Problem(BaseModel):
 class ProblemError(LiuyanError):
     """A rule that the request breaks: answered as a problem, shown in a form, or said by a command.
 
-    ``field`` is the one that is wrong, where it is one; ``detail`` is in the language of the request.
+    ``field`` is the one that is wrong, where it is one; ``errors`` are parts of the request that would put it right;
+    ``detail`` is in the language of the request.
     """
 
     def __init__(
@@ -64,9 +65,11 @@ class ProblemError(LiuyanError):
         headers: Mapping[str, str] | None = None,
         *,
         field: str | None = None,
+        errors: Sequence[FieldProblem] = (),
     ) -> None:
         super().__init__(detail)
         self.status, self.code, self.detail, self.headers, self.field = status, code, detail, headers, field
+        self.errors = list(errors)
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
@@ -181,7 +184,7 @@ def install(app: FastAPI) -> None:
 
 def answer_of(error: ProblemError) -> Response:
     """The answer to a request that breaks a rule."""
-    errors = [FieldProblem(field=f"body.{error.field}", detail=error.detail)] if error.field else None
+    errors = [FieldProblem(field=f"body.{error.field}", detail=error.detail)] if error.field else error.errors or None
     return _answer(error.status, error.code, error.detail, headers=error.headers, errors=errors)
 
 

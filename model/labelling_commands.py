@@ -42,13 +42,13 @@ def evaluate(
     from liuyan.errors import UsageError
     from liuyan.text_files.columns import Wanted
     from model.evaluate import score, show
-    from model.files import in_chunks, open_comments
+    from model.files import OPTIONS, in_chunks, open_comments
     from model.labeller import load_labeller, use_one_core
     from model.progress import progress_bar
 
     use_one_core()
     wanted = Wanted(column, label_column, header, labels=True)
-    with open_comments(file, wanted, encoding) as comments, progress_bar() as progress:
+    with open_comments(file, wanted, encoding, OPTIONS) as comments, progress_bar() as progress:
         write_line(f"{file}: {comments.layout}", err=True)
         labeller = load_labeller(model)
         decided = ((row.text, positive) for row, positive in comments.labelled() if positive is not None)
@@ -70,7 +70,7 @@ def evaluate(
 
 
 def predict(
-    file: Annotated[str, typer.Argument(help="CSV or JSON lines; - reads a comment a line from standard input.")],
+    file: Annotated[str, typer.Argument(help="CSV, JSON lines or text; - reads a comment a line from standard input.")],
     model: ModelPath = None,
     column: Column = None,
     header: HasHeader = None,
@@ -83,6 +83,8 @@ def predict(
     ] = False,
 ) -> None:
     """Label comments: CSV `label,probability` on standard output, a row for every input row, in order.
+
+    Both are empty for a row without text. A `.txt` file has one comment a line, unless it is clearly a table.
 
     The probability is that of positive. The column with the comments is found by its name, or by what it contains, and
     reported on standard error. Works row by row, so that files may be of any size.
@@ -101,7 +103,7 @@ def predict(
     it speaks for positive, below 0 (red) for negative.
     """
     from liuyan.errors import UsageError
-    from model.files import in_chunks, write_predictions
+    from model.files import in_chunks, predict_texts, write_predictions
     from model.labeller import load_labeller, use_one_core
     from model.progress import progress_bar
     from model.show import write_explanations
@@ -117,18 +119,19 @@ def predict(
             write_explanations(texts, labeller, as_json)
             return
         with progress_bar() as progress:
-            write_predictions((labeller.predict(chunk) for chunk in in_chunks(texts)), progress)
+            answers = (predict_texts(labeller.predict, chunk) for chunk in in_chunks(texts))
+            write_predictions(answers, progress)
 
 
 @contextmanager
 def _texts(file: str, column: str | None, header: bool | None, encoding: str | None) -> Iterator[Iterator[str]]:
     """The comments to label, of a file or of standard input. Raises CommentFileError."""
     from liuyan.text_files.columns import Wanted
-    from model.files import open_comments, read_lines
+    from model.files import OPTIONS, open_comments, read_lines
 
     if file == "-":
         yield read_lines(standard_input(), encoding)
         return
-    with open_comments(Path(file), Wanted(column, header=header), encoding) as comments:
+    with open_comments(Path(file), Wanted(column, header=header), encoding, OPTIONS) as comments:
         write_line(f"{file}: {comments.layout}", err=True)
         yield (row.text for row in comments.rows())

@@ -48,6 +48,7 @@ FIELDS = tuple(CommentEvent.model_fields)
 REQUIRED = tuple(name for name, field in CommentEvent.model_fields.items() if field.is_required())
 LINE_END = re.compile(r"\r\n|\r|\n")
 QUOTED = re.compile(r'"([^"]*(?:""[^"]*)*)"')
+JSON_ARRAY = re.compile(r"\s*\[\s*[{\]]")
 MOST_NAMED = 20
 IN_FLIGHT = 1_000  # Enough to be quick, few enough to hold in memory.
 
@@ -131,7 +132,12 @@ def line_at(text: str, position: int) -> int:
 
 
 def json_values(text: str) -> Iterator[tuple[int, bytes]]:
-    """Each line that is not blank; only a line feed ends one, because U+2028 belongs to a comment."""
+    """Each line that is not blank; only a line feed ends one, because U+2028 belongs to a comment.
+
+    Raises FileError for a JSON array.
+    """
+    if JSON_ARRAY.match(text):
+        raise FileError("This is a JSON array: write one object a line (JSON lines).")
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield number, line.strip().encode()

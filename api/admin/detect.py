@@ -60,15 +60,12 @@ def _script_words() -> Mapping[str, object]:
         "closer": gettext("Look closer"),
         "closerAt": gettext("Look closer at row %(row)s"),
         "layouts": {
-            "csv": gettext(
-                "Read column %(column)s “%(name)s”; the first row is a header. Encoding: %(encoding)s. "
-                "Separator: %(separator)s."
-            ),
-            "unnamed": gettext(
-                "Read column %(column)s; the first row is a comment. Encoding: %(encoding)s. Separator: %(separator)s."
-            ),
+            "csv": gettext("Read column %(column)s “%(name)s”; the first row is a header. Encoding: %(encoding)s."),
+            "unnamed": gettext("Read column %(column)s; the first row is a comment. Encoding: %(encoding)s."),
             "jsonl": gettext("Read the field “%(name)s”. Encoding: %(encoding)s."),
             "lines": gettext("Read each line as a comment. Encoding: %(encoding)s."),
+            "separator": gettext("Separator: %(separator)s."),
+            "empty": gettext("Rows without text, not labelled: %(empty)s."),
         },
         "separators": {
             ",": gettext("comma"),
@@ -76,5 +73,11 @@ def _script_words() -> Mapping[str, object]:
             "\t": gettext("tab"),
             "|": gettext("vertical bar"),
         },
+        "hints": {
+            "query.column": gettext("Name the column in the field “Column with the comments”."),
+            "header.content-type": gettext("Save it as UTF-8."),
+        },
+        # Between two sentences; Chinese has none.
+        "sentenceGap": gettext("%(first)s %(second)s") % {"first": "", "second": ""},
         "fileName": gettext("labelled-comments.csv"),
     }

@@ -13,7 +13,7 @@ from starlette_admin.i18n import gettext
 from api.guard import LargeBodyRoute
 from api.identity.identity import AsUser
 from api.predictor import BusyError
-from api.problems import REFUSALS, ProblemError, documented
+from api.problems import REFUSALS, FieldProblem, ProblemError, documented
 from api.rest.predict import busy
 from api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT, FileHead, FileQuery, LinePrediction
 from api.services import TheServices
@@ -54,8 +54,8 @@ router = APIRouter(prefix="/api/v1/predict/file", tags=["predictions"], route_cl
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"type": "string"},
-                    "example": '{"model":"9f…","texts":1,"format":"csv","encoding":"UTF-8","separator":",",'
-                    '"header":true,"column":1,"name":"text","multiline":0}\n{"label":"positive","probability":0.9731,'
+                    "example": '{"model":"9f…","texts":1,"format":"csv","encoding":"UTF-8","separator":null,'
+                    '"header":true,"column":1,"name":"text","multiline":0,"empty":0}\n{"label":"positive","probability":0.9731,'
                     '"uncertain":false,"row":2,"text":"物流很快，包装也好 👍"}\n',
                 }
             },
@@ -112,7 +112,19 @@ async def _read(request: Request, query: FileQuery) -> Lines:
             maximum_text=MAXIMUM_TEXT,
         )
     except TextFileError as error:
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_file", translate(error)) from None
+        raise ProblemError(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_file", translate(error), errors=_hints(error)
+        ) from None
+
+
+def _hints(error: TextFileError) -> list[FieldProblem]:
+    """What a client of this API can say to have the file read; the page has words of its own."""
+    if error.needs == "column":
+        return [FieldProblem(field="query.column", detail=gettext("Give its name or number as ?column=."))]
+    if error.needs == "encoding":
+        detail = gettext("Convert it to UTF-8, or declare its encoding as the charset of the Content-Type.")
+        return [FieldProblem(field="header.content-type", detail=detail)]
+    return []
 
 
 async def _json_lines(

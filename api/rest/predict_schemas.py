@@ -98,12 +98,13 @@ class FileHead(BaseModel):
     texts: int = Field(description="How many lines follow.", examples=[5000])
     format: Format = Field(description="What the file was read as.", examples=["csv"])
     encoding: str = Field(description="The encoding of the file.", examples=["UTF-8"])
-    separator: str | None = Field(description="What separates the cells of a CSV.", examples=[","])
+    separator: str | None = Field(description="What separates the cells of a CSV with several columns.", examples=[","])
     header: bool | None = Field(description="Whether the first row of a CSV was read as a header.", examples=[True])
     column: int | None = Field(description="The number of the column with the comments, from 1.", examples=[3])
     name: str | None = Field(description="The name of the column or field with the comments.", examples=["评论内容"])
 
     multiline: int = Field(description="How many rows of a CSV have a line break inside a cell.", examples=[0])
+    empty: int = Field(description="How many rows have no text and no line in the answer.", examples=[0])
 
     @classmethod
     def of(cls, model: str, texts: int, layout: Layout) -> Self:
@@ -118,6 +119,7 @@ class FileHead(BaseModel):
             column=layout.column,
             name=layout.name,
             multiline=layout.multiline,
+            empty=layout.empty,
         )
 
 

@@ -42,6 +42,9 @@ ENGLISH_OTHERS = frozenset(
         "replies created updated ip image images pics video tags tag probability hash key level is has",
     )
 )
+# Words of sentences, which names of columns rarely have two of.
+_PARTICLES = re.compile(r"[的了很不没我你就都太还也吗呢吧啊真再才又]")
+_PROSE = re.compile(r"[，。！？；!?~～…]|[^\d][,.](?:\s|$)")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[\u4e00-\u9fff]+")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -55,6 +58,14 @@ def is_known(name: str) -> bool:
     """Whether this is the name of a column in some export, and not a comment."""
     folded = fold(name)
     return folded in COMMENT or folded in LABEL or folded in OTHER
+
+
+def looks_like_prose(value: str) -> bool:
+    """Whether a cell of a first row is a text and not the name of a column."""
+    if is_known(value):
+        return False
+    # Questionnaires have their questions as names, and address their reader politely.
+    return _PROSE.search(value) is not None or ("您" not in value and len(_PARTICLES.findall(value)) >= 2)
 
 
 def is_other(name: str) -> bool:

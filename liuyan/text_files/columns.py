@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from liuyan.text_files.column_words import comment_rank, fold, is_known, is_other, label_rank
-from liuyan.text_files.errors import TextFileError
+from liuyan.text_files.column_words import comment_rank, fold, is_known, is_other, label_rank, looks_like_prose
+from liuyan.text_files.errors import Needs, TextFileError
 from liuyan.text_files.labels import LABELS
 
 # Rows that are looked at to choose a column.
@@ -76,11 +76,17 @@ def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], wanted: Want
         return False
     stripped = [name.strip() for name in first]
     asked = [name for name in (wanted.column, wanted.label_column) if name and not name.isdecimal()]
-    if any(map(is_known, first)) or any(fold(name) in map(fold, stripped) for name in asked):
+    if any(fold(name) in map(fold, stripped) for name in asked):
+        return True
+    known = sum(map(is_known, first))
+    # A comment may begin with one word that is also a name: beside a cell that is clearly a text it is no header.
+    prose = any(map(looks_like_prose, stripped))
+    if known > 1 or (known and not prose):
         return True
     if len(first) == 1:
         return False
-    if any(comment_rank(name) is not None for name in first) and not any(filter(None, map(_is_number, stripped))):
+    named = not prose and any(comment_rank(name) is not None for name in first)
+    if named and not any(filter(None, map(_is_number, stripped))):
         return True
     return _differs_from_rest(stripped, _columns_of(rest, len(first)))
 
@@ -110,13 +116,13 @@ def _columns_of(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
     return [[row[place] for row in rows if place < len(row) and row[place].strip()] for place in range(width)]
 
 
-def _named(column: str, names: Sequence[str] | None, width: int) -> int:
+def _named(column: str, names: Sequence[str] | None, width: int, needs: Needs = "column") -> int:
     """The place of a column asked for by name or number."""
     asked = column.strip()
     for same in (str.strip, fold):
         places = [place for place, name in enumerate(names or ()) if same(name) == same(asked) and same(asked)]
         if len(places) > 1:
-            raise _ambiguous(asked, places)
+            raise _ambiguous(asked, places, needs)
         if places:
             return places[0]
     if asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= width:
@@ -136,7 +142,7 @@ def _comments(names: Sequence[str] | None, columns: Sequence[Sequence[str]], lab
     for rank, place in texts or ranked:
         same = [other for r, other in ranked if r == rank and fold((names or ())[other]) == fold((names or ())[place])]
         if len(same) > 1:
-            raise _ambiguous((names or ())[place], same)
+            raise _ambiguous((names or ())[place], same, "column")
         best = [other for r, other in texts or ranked if r == rank]
         return max(best, key=lambda other: _worth(columns[other]))
     others = {place for place, name in enumerate(names or ()) if is_other(name)} | {label}
@@ -145,7 +151,8 @@ def _comments(names: Sequence[str] | None, columns: Sequence[Sequence[str]], lab
         return 0
     if not places:
         raise TextFileError(
-            "No column looks like comments among %(columns)s: name it (--column, or ?column=).",
+            "No column looks like comments among %(columns)s.",
+            needs="column",
             columns=_list(names, len(columns)),
         )
     return max(places, key=lambda place: _worth(columns[place]))
@@ -173,14 +180,14 @@ def _worth(values: Sequence[str]) -> float:
 
 def _label(names: Sequence[str] | None, columns: Sequence[Sequence[str]], wanted: Wanted) -> int | None:
     if wanted.label_column is not None:
-        return _named(wanted.label_column, names, len(columns))
+        return _named(wanted.label_column, names, len(columns), "label_column")
     if not wanted.labels:
         return None
     ranked = sorted((rank, place) for place, name in enumerate(names or ()) if (rank := label_rank(name)) is not None)
     if ranked:
         same = [place for _, place in ranked if fold((names or ())[place]) == fold((names or ())[ranked[0][1]])]
         if len(same) > 1:
-            raise _ambiguous((names or ())[same[0]], same)
+            raise _ambiguous((names or ())[same[0]], same, "label_column")
         return ranked[0][1]
     by_value = [
         place for place, column in enumerate(columns) if column and all(fold_label(one) in LABELS for one in column)
@@ -188,7 +195,8 @@ def _label(names: Sequence[str] | None, columns: Sequence[Sequence[str]], wanted
     if names is None and len(by_value) == 1:
         return by_value[0]
     raise TextFileError(
-        "There is no column label among %(columns)s: name the one with the labels (--label-column).",
+        "There is no column label among %(columns)s.",
+        needs="label_column",
         columns=_list(names, len(columns)),
     )
 
@@ -198,10 +206,10 @@ def fold_label(value: str) -> str:
     return value.strip().lower()
 
 
-def _ambiguous(name: str, places: Sequence[int]) -> TextFileError:
+def _ambiguous(name: str, places: Sequence[int], needs: Needs) -> TextFileError:
     return TextFileError(
-        "Several columns are called %(column)s: give the number of the right one (--column, or ?column=), "
-        "one of %(numbers)s.",
+        "Several columns are called %(column)s: choose one by its number, one of %(numbers)s.",
+        needs=needs,
         column=ascii_or_plain(name),
         numbers=", ".join(str(place + 1) for place in places),
     )

@@ -148,15 +148,18 @@ def _guess(stream: BinaryIO) -> str:
         return GB18030
     if fault.at_end:
         raise _of_fault(fault, UTF_8)
+    if other and other.at_end and other.beyond_ascii and reads_like_chinese(_beginning(stream, GB18030)):
+        raise _of_fault(other, GB18030)
     if other is None:
         raise TextFileError(
             "The encoding is unknown. Tried: UTF-8, which line %(line)s is not; GB18030, as which it does not read "
-            "like Chinese. Save the file as UTF-8, or declare its encoding (--encoding, or charset in Content-Type).",
+            "like Chinese.",
+            needs="encoding",
             line=fault.line,
         )
     raise TextFileError(
-        "The encoding is unknown. Tried: UTF-8, which line %(line)s is not; GB18030, which line %(other)s is not. "
-        "Save the file as UTF-8, or declare its encoding (--encoding, or charset in Content-Type).",
+        "The encoding is unknown. Tried: UTF-8, which line %(line)s is not; GB18030, which line %(other)s is not.",
+        needs="encoding",
         line=fault.line,
         other=other.line,
     )
@@ -228,7 +231,8 @@ def decoded_lines(stream: BinaryIO, declared: str | None) -> Iterator[str]:
         rest += decoder.decode(b"", final=True)
     except UnicodeDecodeError:
         raise TextFileError(
-            "Line %(line)s is not %(encoding)s: convert the input, or name its encoding with --encoding.",
+            "Line %(line)s is not %(encoding)s.",
+            needs="encoding",
             line=number,
             encoding=label_of(codec or marked or UTF_8),
         ) from None

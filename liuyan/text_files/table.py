@@ -1,6 +1,7 @@
 """A file of comments, from its bytes to its rows."""
 
 import io
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -15,20 +16,31 @@ from liuyan.text_files.csv_rows import CsvRow, csv_rows
 from liuyan.text_files.decode import find_encoding, label_of
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.json_lines import JsonRow, json_rows
-from liuyan.text_files.separators import declared_separator, find_separator
+from liuyan.text_files.separators import declared_separator, find_separator, is_table, is_table_by_content
 
 Format = Literal["csv", "jsonl", "lines"]
 # Lines that are looked at to find the separator.
 FIRST_LINES = 200
-JSON_SUFFIXES = (".jsonl", ".ndjson")
+FORMATS: dict[str, Format] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "lines",
+}
+# Characters of a file's beginning that show that it is of another kind than comments.
+BEGINNING = 4096
+_JSON_ARRAY = re.compile(r'\s*\[\s*(?:\{\s*(?:"|\})|"(?:[^"\\\n]|\\.)*"\s*(?:,\s*"|\]\s*\Z))')
+_HTML = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a file is read. ``column`` is the number of the comments' column, from 1, ``name`` what its header calls it;
-    both None where there are no columns. ``rows`` counts the rows below the header, ``multiline`` those among them with
-    a line break inside a cell.
+    both None where there are no columns. ``separator`` is None where there is one column. ``rows`` counts the rows
+    below the header, ``multiline`` those with a line break inside a cell, ``empty`` those without a text.
     """
 
     format: Format
@@ -39,17 +51,20 @@ class Layout:
     name: str | None
     rows: int
     multiline: int = 0
+    empty: int = 0
 
     def __str__(self) -> str:
         """For people, without the file's name."""
         if self.format == "csv":
             name = f" {ascii_or_plain(self.name)}" if self.name else ""
             header = "with" if self.header else "no"
-            read = f"column {self.column}{name}, {header} header, separator {NAMES[self.separator or ',']}"
+            separator = f", separator {NAMES[self.separator]}" if self.separator else ""
+            read = f"column {self.column}{name}, {header} header{separator}"
         else:
             read = f"field {ascii_or_plain(self.name or '')}" if self.format == "jsonl" else "each line"
         multiline = f", {self.multiline} of them over several lines" if self.multiline else ""
-        return f"{read}, {self.encoding}, {self.rows} {'row' if self.rows == 1 else 'rows'}{multiline}"
+        empty = f", {self.empty} of them without text" if self.empty else ""
+        return f"{read}, {self.encoding}, {self.rows} {'row' if self.rows == 1 else 'rows'}{multiline}{empty}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,8 @@ class Table:
     """A file of comments that has been read once, so that all of it is known to be readable.
 
     Raises TextFileError from its constructor; ``rows`` raises it only if the file changes meanwhile. ``stream`` has to
-    be seekable and stays open.
+    be seekable and stays open. ``format`` "lines" is what a name or a sender says of plain text: a clear table or JSON
+    lines are read as such all the same.
     """
 
     def __init__(
@@ -77,9 +93,11 @@ class Table:
         self._stream = stream
         self._wanted = wanted
         self._codec = find_encoding(stream, encoding)
-        self._format = format or self._find_format()
+        self._refuse_other_kinds()
+        self._format = format if format in ("csv", "jsonl") else self._find_format(format)
         self._separator = ","
         self._skipped = 0
+        self._width = 0
         self._columns = Columns(None, 0, None, {})
         self._keys: tuple[str | None, str | None] = (None, None)
         if self._format == "csv":
@@ -87,7 +105,7 @@ class Table:
         elif self._format == "jsonl":
             self.layout = self._look_at_json()
         else:
-            self.layout = self._layout(sum(1 for _ in self.rows()))
+            self.layout = self._layout(*self._count())
 
     def rows(self) -> Iterator[Row]:
         """Every row, from the first one."""
@@ -102,19 +120,46 @@ class Table:
         except UnicodeDecodeError:
             raise TextFileError("The file changed while it was read: try again.") from None
 
-    def _find_format(self) -> Format:
-        """Whether the first line that is not blank is a JSON object's beginning."""
-        first = next((line for line in self._lines() if line.strip()), "")
-        return "jsonl" if first.lstrip().startswith('{"') else "csv"
+    def _refuse_other_kinds(self) -> None:
+        """Raises TextFileError for what would be read as comments, line by line, but is none."""
+        beginning = ""
+        for line in self._lines():
+            beginning += line
+            if len(beginning) > BEGINNING:
+                break
+        if _JSON_ARRAY.match(beginning):
+            raise TextFileError("This is a JSON array: write one object a line (JSON lines).")
+        if _HTML.match(beginning):
+            raise TextFileError("This is a web page (HTML): save the comments as CSV, or as text with one a line.")
 
-    def _layout(self, rows: int, name: str | None = None, multiline: int = 0) -> Layout:
+    def _find_format(self, said: Format | None) -> Format:
+        """One comment a line, unless the first lines or what is wanted clearly say otherwise."""
+        first = next((line for line in self._lines() if line.strip()), "")
+        if first.lstrip().startswith('{"'):
+            return "jsonl"
+        wanted = self._wanted
+        if wanted.column is not None or wanted.label_column is not None or wanted.header or wanted.labels:
+            return "csv"
+        beginning = list(islice(self._lines(), FIRST_LINES))
+        return "csv" if (is_table if said == "lines" else is_table_by_content)(beginning) else "lines"
+
+    def _count(self) -> tuple[int, int]:
+        """How many rows there are, and how many of them have no text."""
+        count = empty = 0
+        for row in self.rows():
+            count += 1
+            empty += not row.text.strip()
+        return count, empty
+
+    def _layout(self, rows: int, empty: int, name: str | None = None, multiline: int = 0) -> Layout:
         if self._format != "csv":
-            return Layout(self._format, label_of(self._codec), None, None, None, name, rows)
+            return Layout(self._format, label_of(self._codec), None, None, None, name, rows, empty=empty)
         names = self._columns.names
         place = self._columns.text
         name = names[place] if names and place < len(names) else None
         encoding, header = label_of(self._codec), names is not None
-        return Layout("csv", encoding, self._separator, header, place + 1, name, rows, multiline)
+        separator = self._separator if self._width > 1 else None
+        return Layout("csv", encoding, separator, header, place + 1, name, rows, multiline, empty)
 
     def _look_at_csv(self) -> Layout:
         beginning = list(islice(self._lines(), FIRST_LINES))
@@ -124,11 +169,13 @@ class Table:
         sample = [row.cells for row in islice(self._cells(), SAMPLE)]
         if sample:
             self._columns = choose_columns(sample, self._wanted)
-        count = multiline = 0
+            self._width = len(sample[0])
+        count = multiline = empty = 0
         for row in islice(self._cells(), 1 if self._columns.names else 0, None):
             count += 1
             multiline += any("\n" in cell or "\r" in cell for cell in row.cells)
-        return self._layout(count, multiline=multiline)
+            empty += not _cell(row.cells, self._columns.text).strip()
+        return self._layout(count, empty, multiline=multiline)
 
     def _cells(self) -> Iterator[CsvRow]:
         """The rows with the header, each as wide as the first one or narrower."""
@@ -160,7 +207,7 @@ class Table:
             if self._wanted.labels or label:
                 label = self._key(sample, label, label_rank, "label")
             self._keys = (text, label)
-        return self._layout(sum(1 for _ in self.rows()), self._keys[0])
+        return self._layout(*self._count(), self._keys[0])
 
     def _key(self, sample: list[JsonRow], asked: str | None, rank: Callable[[str], int | None], usual: str) -> str:
         """The field that is asked for, or the one whose name says most clearly that it is the right one."""
@@ -171,6 +218,7 @@ class Table:
         if asked is not None or not ranked:
             raise TextFileError(
                 "There is no field %(field)s: the objects have %(fields)s.",
+                needs="label_column" if usual == "label" else "column",
                 field=ascii_or_plain(asked or usual),
                 fields=", ".join(map(ascii_or_plain, list(names)[:20])) or "none",
             )
@@ -220,8 +268,8 @@ def open_seekable(path: Path) -> BinaryIO:
 
 
 def format_of(path: Path) -> Format | None:
-    """JSON lines by the name of the file; None where the content decides."""
-    return "jsonl" if path.suffix.lower() in JSON_SUFFIXES else "csv" if path.suffix.lower() == ".csv" else None
+    """What the name of the file says; None where the content decides."""
+    return FORMATS.get(path.suffix.lower())
 
 
 def _cell(cells: list[str], place: int) -> str:

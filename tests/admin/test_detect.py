@@ -186,6 +186,16 @@ async def test_the_column_is_reported_and_can_be_chosen(visits: Visits) -> None:
     await page.get_by_label("评论所在的列").fill("没有")
     await detect.click()
     await expect(page.locator("#many-trouble")).to_contain_text("没有 '没有' 列")
+    await page.evaluate(DROP, {"name": "数字.csv", "text": "a,b\n1,2\n"})
+    await detect.click()
+    await expect(page.locator("#many-trouble")).to_have_text(
+        "以下各列都不像评论：'a', 'b'。请在“评论所在的列”中填写该列。"
+    )
+    await page.evaluate(DROP, {"name": "空行.csv", "text": f"text\n{GOOD}\n \n"})
+    await detect.click()
+    await expect(page.locator("#many-layout")).to_have_text(
+        "已读取第 1 列“text”，首行为表头。编码：UTF-8。没有文本、未检测的行：1。"
+    )
     await page.get_by_role("button", name="移除").click()
     await page.get_by_label("每行一条评论").fill(GOOD)
     await detect.click()

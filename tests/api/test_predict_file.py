@@ -55,6 +55,7 @@ async def test_each_line_is_answered_in_order(api: Api, labeller: Labeller, enco
         "column": 2,
         "name": "text",
         "multiline": 0,
+        "empty": 0,
     }
     assert [(one["row"], one["text"], one["label"]) for one in answered] == [
         (2, TEXTS[0], "positive"),
@@ -103,6 +104,26 @@ async def test_the_column_is_chosen_in_the_address(api: Api) -> None:
         "/api/v1/predict/file?column=4", content=content, headers={"content-type": "text/csv"}
     )
     assert "There is no column '4'" in problem(refused, 422)["detail"]
+
+
+async def test_the_hints_are_those_of_this_api(api: Api) -> None:
+    unclear = problem(await send(api, b"a,b\n1,2\n"), 422)
+    assert unclear["detail"] == "No column looks like comments among 'a', 'b'."
+    assert unclear["errors"] == [{"field": "query.column", "detail": "Give its name or number as ?column=."}]
+    unknown = problem(await send(api, b"d\xe9j\xe0 re\xe7u"), 422)
+    assert [one["field"] for one in unknown["errors"]] == ["header.content-type"]
+    assert "--" not in str(unclear) + str(unknown)
+    page = (await api.page.get("/admin/detect")).text
+    assert all(json.dumps(one["field"]) in page for one in unclear["errors"] + unknown["errors"])
+
+
+async def test_rows_without_text_are_counted(api: Api) -> None:
+    [head, _] = lines(await send(api, f"id,text\n1,{TEXTS[0]}\n2,\n3, \n".encode()))
+    assert (head["texts"], head["empty"], head["separator"]) == (1, 2, ",")
+    [head, _] = lines(await send(api, f"text\n{TEXTS[0]}\n".encode()))
+    assert (head["empty"], head["separator"]) == (0, None)
+    [head, _] = lines(await send(api, f"\n{TEXTS[0]}\n".encode(), "text/plain"))
+    assert (head["format"], head["empty"]) == ("lines", 1)
 
 
 async def test_json_lines_and_tabs_are_read_too(api: Api) -> None:

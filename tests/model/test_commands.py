@@ -33,8 +33,8 @@ def rows(output: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(output)))
 
 
-def write(folder: Path, content: str | bytes) -> str:
-    path = folder / "comments.csv"
+def write(folder: Path, content: str | bytes, name: str = "comments.csv") -> str:
+    path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return str(path)
 
@@ -87,7 +87,8 @@ def test_predict_gives_a_row_for_every_row(run: Run, tmp_path: Path) -> None:
     labels = rows(run("predict", file))
     assert len(labels) == 6
     assert [labels[place]["label"] for place in (0, 3, 5)] == ["positive", "negative", "negative"]
-    assert all(0 <= float(row["probability"]) <= 1 for row in labels)
+    assert labels[1] == labels[2] == {"label": "", "probability": ""}
+    assert all(0 <= float(row["probability"]) <= 1 for row in labels if row["label"])
 
 
 def test_predict_keeps_the_order_over_many_chunks(run: Run, tmp_path: Path) -> None:
@@ -100,6 +101,28 @@ def test_predict_lines(run: Run) -> None:
     labels = rows(run("predict", "-", input="很好\r\n\n很差\u2028很差\n讨厌".encode()))
     assert [labels[place]["label"] for place in (0, 2, 3)] == ["positive", "negative", "negative"]
     assert len(labels) == 4
+    assert labels[1] == {"label": "", "probability": ""}
+
+
+def test_a_row_without_text_is_counted_and_has_no_label(tiny_artifact: Path, tmp_path: Path) -> None:
+    expected = {
+        "a.csv": ("id,text\n1,很好\n2,\n3,很差\n", "3 rows, 1 of them without text"),
+        "b.txt": ("很好\n \n很差\n", "3 rows, 1 of them without text"),
+        "c.jsonl": ('{"text":"很好"}\n{"text":""}\n{"text":"很差"}\n', "3 rows, 1 of them without text"),
+        "d.csv": ("id,text\n1,\n2,\n", "2 rows, 2 of them without text"),
+    }
+    for name, (content, said) in expected.items():
+        arguments = ["predict", write(tmp_path, content, name), "--model", str(tiny_artifact)]
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        assert said in result.stderr
+        labels = [row["label"] for row in rows(result.stdout)]
+        assert labels == (["", ""] if name == "d.csv" else ["positive", "", "negative"])
+
+
+def test_a_file_with_one_column_has_no_separator(tiny_artifact: Path, tmp_path: Path) -> None:
+    arguments = ["predict", write(tmp_path, "text\n很好\n"), "--model", str(tiny_artifact)]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.stderr.endswith("column 1 'text', with header, UTF-8, 1 row\n")
 
 
 def test_predict_nothing(run: Run) -> None:
@@ -107,7 +130,7 @@ def test_predict_nothing(run: Run) -> None:
 
 
 def test_predict_lines_that_are_not_utf_8(tiny_artifact: Path) -> None:
-    with pytest.raises(LiuyanError, match="Standard input: Line 1 is not UTF-8: "):
+    with pytest.raises(LiuyanError, match=r"Standard input: Line 1 is not UTF-8\. "):
         CliRunner().invoke(
             app, ["predict", "-", "--model", str(tiny_artifact)], input=b"\xff\xff", catch_exceptions=False
         )
@@ -187,6 +210,26 @@ def test_what_is_read_is_reported_and_can_be_chosen(tiny_artifact: Path, tmp_pat
         assert said in result.stderr
         assert "separator comma, GB18030" in result.stderr
         assert [row["label"] for row in rows(result.stdout)][-2:] == labels
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "hint"),
+    [
+        ("predict", b"a,b\n1,2\n", "Name the column with --column."),
+        ("evaluate", b"text,stars\nok,2\n", "Name the column with --label-column."),
+        ("predict", b"text\nd\xe9j\xe0 re\xe7u\n", "Convert it to UTF-8, or name its encoding with --encoding."),
+    ],
+)
+def test_a_command_names_its_own_options(
+    command: str, content: bytes, hint: str, tmp_path: Path, tiny_artifact: Path
+) -> None:
+    file = tmp_path / "file.csv"
+    file.write_bytes(content)
+    with pytest.raises(LiuyanError) as caught:
+        CliRunner().invoke(app, [command, str(file), "--model", str(tiny_artifact)], catch_exceptions=False)
+    sentence = str(caught.value)
+    assert sentence.endswith(hint)
+    assert not any(other in sentence for other in ("?column", "charset", "Content-Type"))
 
 
 def test_column_and_header_are_for_files(tiny_artifact: Path) -> None:

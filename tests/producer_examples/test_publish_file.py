@@ -79,6 +79,13 @@ def test_a_header_must_name_what_is_required(tmp_path: Path, capsys: pytest.Capt
     assert sentence.startswith("line 1: no column is named platform or text or created_at;")
 
 
+@pytest.mark.parametrize("text", ['[{"text":"好吃"},{"text":"难吃"}]', '\n[\n  {\n    "text": "好吃"\n  }\n]\n', "[]"])
+def test_a_json_array_is_one_sentence(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "json.json"
+    file.write_bytes(text.encode("utf-8-sig"))
+    assert refusal(file, capsys) == "This is a JSON array: write one object a line (JSON lines)."
+
+
 def test_lines_are_counted_in_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = ['"两\n行\n"', PLAIN, ""]
     (tmp_path / "file.csv").write_text(table(*rows), encoding="utf-8", newline="")

@@ -45,6 +45,7 @@ def test_the_comments_of_an_export_are_found(export: Export, rows: int) -> None:
         ("cmt,uid", 1),
         ("是否有内容,正文", 2),
         ("MESSAGE BODY,message id", 1),
+        ("评论,您觉得我们的服务怎么样", 1),
     ],
 )
 def test_a_name_says_where_the_comments_are(header: str, column: int) -> None:

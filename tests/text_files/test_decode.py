@@ -60,8 +60,14 @@ def test_every_cut_in_a_character_is_seen() -> None:
                     encoding(content[:end])
 
 
+def test_a_file_that_is_not_chinese_is_not_called_a_cut_one() -> None:
+    for content in (b"d\xe9j\xe0 re\xe7u, tr\xe8s \xe9", TRADITIONAL[0].encode("big5")[:-1], b"ok \xff"):
+        with pytest.raises(TextFileError, match=r"The encoding is unknown|The file is UTF-8"):
+            encoding(content)
+
+
 def test_a_cut_in_gb18030_and_in_utf_16_is_seen() -> None:
-    with pytest.raises(TextFileError, match="GB18030, which line 30 is not"):
+    with pytest.raises(TextFileError, match="GB18030 and ends in the middle of a character in line 30"):
         encoding(TEXT.removesuffix("）").encode("gb18030") + b"\xa3")
     with pytest.raises(TextFileError, match="UTF-16 and ends in the middle of a character in line 30"):
         encoding(TEXT.encode("utf-16")[:-1])

@@ -60,6 +60,8 @@ def test_every_row_counts_even_without_a_text() -> None:
         (["很好;真的", "很差;真的"], ","),
         (["很好,真的", "很差"], ","),
         ([], ","),
+        (["评论|时间", "很好,真的|1"], "|"),
+        (["好|坏", "很好|1", "很差|2", "一般|3"], ","),
     ],
 )
 def test_another_separator_than_the_comma_is_believed_if_it_is_clear(lines: list[str], separator: str) -> None:
@@ -71,8 +73,86 @@ def test_lines_of_text_may_have_anything_but_line_ends() -> None:
     assert read(content, "lines") == ['一,二\u2028三\x0b"四', "", "五", "六"]
 
 
+PLAIN = (
+    "这家店不错,服务态度很差我再也不来了\n",
+    "评论,真的没什么好说的\n不错\n",
+    '"不错"但是贵\n还行\n',
+    '"不错"但是贵\n',
+    "好吃,便宜\n难吃,贵\n",
+    "内容,我真的很喜欢\n画面,我也不太喜欢\n",
+    "不错\t真的\n",
+    "不错\t真的\n还行\n一般\t般\t般\n",
+    "好|坏\n快|慢\n一般|般\n",
+    '"没有结束的引号\n还行\n',
+)
+
+
+@pytest.mark.parametrize("name", ["plain.txt", "plain", "plain.dat"])
+@pytest.mark.parametrize("text", PLAIN)
+def test_comments_in_a_text_file_come_back_as_they_are(name: str, text: str) -> None:
+    table = Table(io.BytesIO(text.encode()), format_of(Path(name)))
+    assert [row.text for row in table.rows()] == text.splitlines()
+    assert table.layout.format == "lines"
+
+
+@pytest.mark.parametrize("name", ["table.txt", "table"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,评论\n1,很好\n2,很差\n",
+        "编号|评论\n1|很好\n2|很差\n",
+        "1\t很好\n2\t很差\n",
+        "id\ttext\n1\t很好\n2\t很差\n",
+        "sep=;\n1;很好\n2;很差\n",
+        '{"text":"很好"}\n{"text":"很差"}\n',
+    ],
+)
+def test_a_clear_table_is_one_without_the_name_of_one(name: str, text: str) -> None:
+    assert read(text.encode(), format_of(Path(name))) == ["很好", "很差"]
+
+
+def test_a_table_of_unknown_kind_needs_three_rows_that_agree() -> None:
+    rows = "1,很好\n2,很差\n3,一般般\n"
+    assert read(rows.encode(), None) == ["很好", "很差", "一般般"]
+    assert read(rows.encode(), "lines") == rows.splitlines()
+    assert read("1,很好\n2,很差\n".encode(), None) == ["1,很好", "2,很差"]
+    assert read("评论\n很好\n".encode(), None) == ["很好"]
+
+
+def test_a_choice_makes_a_text_file_a_table() -> None:
+    text = "很好,真的\n很差,假的\n".encode()
+    assert read(text, "lines", Wanted("2")) == ["真的", "假的"]
+    assert read(text, "lines", Wanted(header=True)) == ["很差"]
+
+
+def test_a_name_beside_a_text_is_no_header() -> None:
+    table = Table(io.BytesIO("评论,真的没什么好说的\n不错,我很喜欢\n".encode()), "csv")
+    assert (table.layout.header, table.layout.rows) == (False, 2)
+
+
+@pytest.mark.parametrize("format", ["csv", "lines", "jsonl", None])
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[{"text":"好吃"},{"text":"难吃"}]', "This is a JSON array: write one object a line"),
+        ('\n[\n  {\n    "text": "好吃"\n  }\n]\n', "This is a JSON array"),
+        ('["好吃", "难吃"]', "This is a JSON array"),
+        ("<!DOCTYPE html>\n<html><body>好吃</body></html>\n", "This is a web page"),
+        ("\ufeff\n<HTML lang=zh>\n", "This is a web page"),
+    ],
+)
+def test_a_json_array_and_a_web_page_are_rejected(text: str, sentence: str, format: Format | None) -> None:
+    with pytest.raises(TextFileError, match=sentence):
+        read(text.encode(), format)
+
+
+@pytest.mark.parametrize("text", ["[微笑]好吃", '["天籁"]真好听', "[{好}]", "<html5>很难学", "<好>"])
+def test_a_bracket_at_the_beginning_of_a_comment_is_a_part_of_it(text: str) -> None:
+    assert read(f"{text}\n{text}\n".encode(), "lines") == [text, text]
+
+
 def test_a_file_is_recognised_as_json_lines_by_its_name_or_its_beginning() -> None:
-    assert format_of(Path("a.JSONL")) == format_of(Path("a.ndjson")) == "jsonl"
+    assert format_of(Path("a.JSONL")) == format_of(Path("a.ndjson")) == format_of(Path("a.json")) == "jsonl"
     assert read(b'\n {"text":"a"}\n', None) == ["a"]
     assert read("{好}\n".encode(), None) == ["{好}"]
 

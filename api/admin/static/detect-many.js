@@ -4,6 +4,8 @@ import { fillIn, percent } from "./word-marks.js";
 
 // Rows that are put into the page at once: thousands would make it slow.
 const AT_ONCE = 100;
+const JSON_LINES = "application/x-ndjson";
+const FILE_TYPES = { csv: "text/csv", tsv: "text/csv", json: JSON_LINES, jsonl: JSON_LINES, ndjson: JSON_LINES };
 const find = (id) => document.getElementById(`many-${id}`);
 const shows = {
   all: () => true,
@@ -24,7 +26,7 @@ export function detectMany(words, limits, look) {
     find("name").hidden = !file;
     find("name-words").textContent = file?.name ?? "";
     find("text").disabled = Boolean(file);
-    find("columns").hidden = !file || typeOf(file) === "text/plain";
+    find("columns").hidden = !file;
     find("column").value = "";
     if (!file) find("file").value = "";
   }
@@ -52,7 +54,7 @@ export function detectMany(words, limits, look) {
     } catch (error) {
       const counted = { done: answers.length, total };
       if (error.name === "AbortError") finish(fillIn(words.cancelled, counted));
-      else if (error instanceof Problem) stop(error.message);
+      else if (error instanceof Problem) stop(withHints(error, words));
       else if (error instanceof TypeError) stop(fillIn(words.cutOff, counted));
       else throw error;
     } finally {
@@ -146,15 +148,22 @@ async function* linesOf(body, type, column, signal) {
 // Typed text and other files have one comment a line.
 function typeOf(file) {
   const suffix = file?.name.toLowerCase().split(".").pop();
-  return { csv: "text/csv", tsv: "text/csv", jsonl: "application/x-ndjson" }[suffix] ?? "text/plain";
+  return FILE_TYPES[suffix] ?? "text/plain";
 }
 
 /** How the file was read, in one sentence. */
 function layoutOf(head, words) {
-  const separator = words.separators[head.separator] ?? "";
-  const { lines, jsonl, csv, unnamed } = words.layouts;
+  const separator = words.separators[head.separator];
+  const { lines, jsonl, csv, unnamed, separator: separated, empty } = words.layouts;
   const sentence = head.format === "csv" ? (head.header ? csv : unnamed) : { lines, jsonl }[head.format];
-  return fillIn(sentence, { ...head, separator });
+  const sentences = [sentence, separator ? separated : "", head.empty ? empty : ""].filter(Boolean);
+  return sentences.map((one) => fillIn(one, { ...head, separator })).join(words.sentenceGap);
+}
+
+/** What is wrong, and what to do about it on this page; the API's own hints are for programs. */
+function withHints(problem, words) {
+  const hints = problem.errors.map((one) => words.hints[one.field]).filter(Boolean);
+  return [problem.message, ...hints].join(words.sentenceGap);
 }
 
 function answerRow(one, words, look) {
