@@ -16,9 +16,9 @@ from starlette_admin.i18n import set_timezone, translations
 
 from api.admin.language import catalogs, install_translations, language_of, show_time, timezone_of
 
-ROOT = Path(__file__).parent.parent.parent / "liuyan"
+ROOT = Path(__file__).parent.parent.parent
 # Files of comments are refused by sentences that the API translates.
-FOLDERS = (ROOT / "api", ROOT / "text_files")
+FOLDERS = (ROOT / "api", ROOT / "liuyan" / "text_files")
 KEYWORDS = {"TextFileError": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "_": None}
 
 
