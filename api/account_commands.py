@@ -42,23 +42,28 @@ def create_user(name: Name, role: Role = "user") -> None:
 @app.command(epilog="Example: liuyan api set-role 小王 user")
 def set_role(name: Name, role: Annotated[RoleName, typer.Argument(help="What it may do from now on.")]) -> None:
     """Change an account's role. A lesser role revokes its tokens; the last admin keeps the role."""
-    _run_on(name, lambda services, actor, number: _accounts().edit_user(services, actor, number, {"role": role}))
-    write_line(f"The account {name} has the role {role}.")
+
+    async def change(services: "AccountServices", actor: "Actor", number: int) -> int:
+        revoked: int = await _accounts().edit_user(services, actor, number, {"role": role})
+        return revoked
+
+    revoked = _run_on(name, change)
+    write_line(f"The account {name} has the role {role}. Tokens revoked: {revoked}.")
 
 
 @app.command(epilog="Example: liuyan api reset-password 小王")
 def reset_password(name: Name) -> None:
     """Print a new password for one use on standard output; the account's sessions end, its tokens are revoked."""
-    password = _run_on(name, lambda services, actor, number: _accounts().reset_password(services, actor, number))
-    write_line(f"{name} must change this password at the next sign-in:", err=True)
+    password, ended = _run_on(name, lambda services, actor, number: _accounts().reset_password(services, actor, number))
+    write_line(f"Tokens revoked: {ended.tokens}. {name} must change this password at the next sign-in:", err=True)
     write_line(password)
 
 
 @app.command(epilog="Example: liuyan api disable 小王")
 def disable(name: Name) -> None:
     """Disable an account: its sessions end, its tokens are revoked. The last admin cannot be disabled."""
-    _run_on(name, lambda services, actor, number: _accounts().disable(services, actor, number))
-    write_line(f"The account {name} is disabled.")
+    ended = _run_on(name, lambda services, actor, number: _accounts().disable(services, actor, number))
+    write_line(f"The account {name} is disabled. Tokens revoked: {ended.tokens}.")
 
 
 @app.command(epilog="Example: liuyan api enable 小王")
@@ -82,16 +87,15 @@ def create_token(
     role: Role = "user",
     days: Annotated[int, typer.Option(min=1, max=366, help="For how many days it is valid.")] = 90,
 ) -> None:
-    """Create a token of an account, with a role of at most the account's, and print it on standard output."""
+    """Create a token of an account, with a role of at most the account's, and print it on standard output.
+
+    An account with a password for one use gets tokens once its person has signed in and changed it.
+    """
 
     async def create(services: "AccountServices", actor: "Actor", number: int) -> str:
         from api.identity import roles, tokens
-        from liuyan.errors import LiuyanError
 
-        what_for = purpose.strip()
-        if not 0 < len(what_for) <= tokens.NAME_AT_MOST or "\0" in what_for:
-            raise LiuyanError(f"Say in 1 to {tokens.NAME_AT_MOST} characters what the token is for.")
-        _, secret = await tokens.create(services, actor, number, tokens.NewToken(what_for, roles.Role(role), days))
+        _, secret = await tokens.create(services, actor, number, tokens.NewToken(purpose, roles.Role(role), days))
         return secret
 
     write_line(_run_on(name, create))

@@ -7,7 +7,7 @@ import typer
 
 from api.account_commands import app as accounts
 from liuyan.errors import UsageError
-from liuyan.terminal import standard_input, write_line
+from liuyan.terminal import is_terminal_input, standard_input, write_line
 
 app = typer.Typer(help="Serve the admin app and the REST API, and manage accounts.", no_args_is_help=True)
 app.add_typer(accounts)
@@ -80,6 +80,8 @@ def create_admin(
 
     if password_stdin:
         password = _read_password()
+    elif not is_terminal_input():
+        raise UsageError("There is no terminal to ask for a password: use --password-stdin.")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     kept = asyncio.run(_create_admin(name, password))

@@ -12,7 +12,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from api.identity.identity import Require, authenticate
-from api.limits import MAXIMUM_BODY, MEDIUM_BODY, SMALL_BODY, admit_body, too_large
+from api.limits import MAXIMUM_BODY, MEDIUM_BODY, SMALL_BODY, admit_body, too_many_values
 from api.problems import documented
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -82,7 +82,7 @@ def _parse(body: bytes) -> Any:
         if outside > MAXIMUM_STRUCTURE:
             break
     if outside + len(body) - end > MAXIMUM_STRUCTURE:
-        raise too_large()
+        raise too_many_values()
     return json.loads(body)
 
 

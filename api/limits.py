@@ -36,10 +36,21 @@ class BodyError(HTTPException):
         self.code, self.title = code, title
 
 
-def too_large() -> BodyError:
-    """The body, or the number of values in it, exceeds its limit."""
-    title, detail = gettext("This is too much at once"), gettext("The body is too large: send fewer texts at once.")
-    return BodyError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", title, detail)
+def too_large(maximum: int) -> BodyError:
+    """The body exceeds its limit of ``maximum`` bytes."""
+    detail = gettext("The request is too large: send at most %(limit)s at once.") % {"limit": _size(maximum)}
+    return BodyError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", gettext("This is too much at once"), detail)
+
+
+def too_many_values() -> BodyError:
+    """The JSON of the body holds more values than may be read at once."""
+    detail = gettext("The request holds too many values: send fewer at once.")
+    return BodyError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", gettext("This is too much at once"), detail)
+
+
+def _size(count: int) -> str:
+    """A number of bytes as people write it: 64 KiB, 8 MiB."""
+    return f"{count // 1024**2} MiB" if count >= 1024**2 else f"{count // 1024} KiB"
 
 
 def too_slow() -> BodyError:
@@ -173,7 +184,7 @@ class _Body:
         message = await self._in_time(self._began)
         self._received += len(message.get("body", b""))
         if self._received > self.maximum:
-            raise too_large()
+            raise too_large(self.maximum)
         self._take(self._received)
         self._complete = not message.get("more_body", False)
         return message
@@ -185,7 +196,7 @@ class _Body:
 
     def _check_announced(self, maximum: int) -> None:
         if not self._announced.isdecimal() or len(self._announced) > 18 or int(self._announced) > maximum:
-            raise too_large()
+            raise too_large(maximum)
         if int(self._announced) - SMALL_BODY > self._budget.free:
             raise no_room()
 

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette_admin.i18n import gettext
 
 from api.limits import BodyError
+from api.sentences import WITHOUT_CONTROL as WITHOUT_CONTROL
 from api.sentences import WITHOUT_NUL as WITHOUT_NUL
 from api.sentences import sentence_of
 from liuyan.errors import LiuyanError
@@ -124,7 +125,7 @@ _MEANINGS = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
         "The body is too large.",
         "body_too_large",
-        "The body is too large: send fewer texts at once.",
+        "The request is too large: send at most 64 KiB at once.",
     ),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
         "The body is of another kind than it may be.",
@@ -204,9 +205,13 @@ def _explain(request: Request, status: HTTPStatus, detail: str) -> tuple[str, st
 
 def _field_problems(errors: Sequence[Any]) -> list[FieldProblem]:
     """Pydantic's errors, without the input: it is the client's own, and may be a comment or not even Unicode."""
-    return [
-        FieldProblem(field=".".join(str(part) for part in error["loc"]), detail=sentence_of(error)) for error in errors
-    ]
+    return [FieldProblem(field=_place(error), detail=sentence_of(error)) for error in errors]
+
+
+def _place(error: Any) -> str:
+    """What is wrong. Of what is not JSON, the place is a number of characters, which the sentence names."""
+    place = error["loc"][:1] if error["type"] == "json_invalid" else error["loc"]
+    return ".".join(map(str, place))
 
 
 def _title(status: HTTPStatus) -> str:

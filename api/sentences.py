@@ -6,6 +6,8 @@ from typing import Any
 from starlette_admin.i18n import gettext
 
 WITHOUT_NUL = r"^[^\x00]*$"
+# For a name, which stands in one line of pages, logs and terminals.
+WITHOUT_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]*$"
 VALUE_ERROR = "Value error, "
 
 
@@ -20,6 +22,10 @@ def sentence_of(error: Mapping[str, Any]) -> str:
         return gettext("Send JSON, with the header Content-Type: application/json")
     if kind == "string_pattern_mismatch" and context["pattern"] == WITHOUT_NUL:
         return gettext("String should not hold NUL")
+    if kind == "string_pattern_mismatch" and context["pattern"] == WITHOUT_CONTROL:
+        return gettext("String should not hold control characters")
+    if kind == "json_invalid":
+        return gettext("not JSON at character %(number)s") % {"number": error["loc"][-1]}
     known = _known(kind)
     if known is not None:
         return known % {name: _spell(value) for name, value in context.items()}
@@ -55,7 +61,8 @@ def _known(kind: str) -> str | None:
     others = {
         "missing": gettext("Field required"),
         "extra_forbidden": gettext("Extra inputs are not permitted"),
-        "json_invalid": gettext("This is not JSON"),
+        "model_attributes_type": gettext("Input should be a JSON object, in braces"),
+        "dict_type": gettext("Input should be a JSON object, in braces"),
         "bool_parsing": gettext("Input should be true or false"),
         "bool_type": gettext("Input should be true or false"),
         "enum": gettext("Input should be %(expected)s"),

@@ -34,10 +34,11 @@ Reason = Annotated[str | None, typer.Option(help="Only letters of this reason, f
 Topic = Annotated[str | None, typer.Option(help="Only letters of this topic.")]
 State = Annotated[str | None, typer.Option(help="Only letters of this state: open, requeued, resolved or discarded.")]
 Since = Annotated[
-    datetime | None,
+    str | None,
     typer.Option(
-        formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
-        help="Only letters stored since this time, in UTC where it names no offset.",
+        metavar="TIME",
+        help="Only letters stored since this time, such as 2026-01-31 or 2026-01-31T08:15:00+08:00; in UTC where it "
+        "names no offset.",
     ),
 ]
 Numbers = Annotated[list[int] | None, typer.Argument(min=1, max=LARGEST_NUMBER, help="Numbers, as `list` shows them.")]
@@ -193,10 +194,8 @@ def _are_named(numbers: list[int] | None, filters: tuple[object, ...], *, every:
 
 
 def _filter(
-    reason: str | None, topic: str | None, state: str | None, since: datetime | None, *, every: bool
+    reason: str | None, topic: str | None, state: str | None, since: str | None, *, every: bool
 ) -> "LetterFilter":
-    from datetime import UTC
-
     from liuyan.errors import UsageError
     from store.letters import UNSETTLED, LetterFilter, LetterState
 
@@ -206,12 +205,24 @@ def _filter(
             states = frozenset({LetterState(state)})
         except ValueError:
             raise UsageError(f"{state!r} is not a state: say {', '.join(LetterState)}.") from None
-    if since is not None:
-        try:
-            since = since.replace(tzinfo=since.tzinfo or UTC).astimezone(UTC)
-        except OverflowError:
-            raise UsageError("--since is before year 1 or after year 9999 in UTC: name another time.") from None
-    return LetterFilter(reason, topic, states, since)
+    return LetterFilter(reason, topic, states, None if since is None else _time(since))
+
+
+def _time(text: str) -> datetime:
+    """A day or a time in UTC. Raises UsageError."""
+    from datetime import UTC
+
+    from liuyan.errors import UsageError
+
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    except ValueError:
+        raise UsageError(
+            f"--since {text!r} is not a time: write it like 2026-01-31 or 2026-01-31T08:15:00+08:00."
+        ) from None
+    except OverflowError:
+        raise UsageError("--since is before year 1 or after year 9999 in UTC: name another time.") from None
 
 
 async def _export(store: "Store", wanted: "LetterFilter", file: Path) -> int:

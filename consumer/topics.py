@@ -135,12 +135,12 @@ class Topics:
         told = self._told
         if told is not None and told.code() == KafkaError._AUTHENTICATION:
             return (
-                f"Kafka at {self._bootstrap} does not let user {self._connection.username!r} in: mend "
+                f"Kafka at {self._bootstrap} does not let user {self._connection.username!r} in: correct "
                 "LIUYAN_KAFKA_SASL_USERNAME, LIUYAN_KAFKA_SASL_PASSWORD or LIUYAN_KAFKA_SASL_MECHANISM."
             )
         if told is not None and self._connection.encrypted and "SSL" in told.str():
             return (
-                f"Kafka at {self._bootstrap} and we cannot agree on TLS ({_tls_fault(told.str())}): mend "
+                f"Kafka at {self._bootstrap} and we cannot agree on TLS ({_tls_fault(told.str())}): correct "
                 "LIUYAN_KAFKA_CA_FILE, LIUYAN_KAFKA_CERTIFICATE_FILE or LIUYAN_KAFKA_SECURITY_PROTOCOL."
             )
         return (

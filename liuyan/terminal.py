@@ -103,6 +103,11 @@ def is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def is_terminal_input() -> bool:
+    """Whether a person types standard input."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def standard_input() -> BinaryIO:
     """Standard input as bytes. Raises UsageError when it is closed."""
     if sys.stdin is None:

@@ -73,27 +73,31 @@ def unavailable(error: BaseException, url: URL) -> DatabaseUnavailableError:
     if url.get_backend_name() == "sqlite":
         place = str(url.database)
     number, message = describe(cause) if isinstance(cause, DBAPIError) else (None, type(cause).__name__)
+    refused = (
+        f"The database at {place} refuses the user {url.username}: correct the user or the password in "
+        "LIUYAN_DATABASE_URL."
+    )
     sentences = {
         1043: f"The database at {place} ends the handshake: LIUYAN_DATABASE_URL may ask for TLS and it offer none.",
         1044: f"The user {url.username} may not use the database {url.database} at {place}: grant it the rights.",
-        1045: f"The database at {place} refuses the user {url.username}: mend user or password in LIUYAN_DATABASE_URL.",
-        1049: f"There is no database {url.database} at {place}: create it, or mend LIUYAN_DATABASE_URL.",
+        1045: refused,
+        1049: f"There is no database {url.database} at {place}: create it, or correct LIUYAN_DATABASE_URL.",
         1142: f"The user {url.username} lacks a right in the database {url.database} at {place}: {message}.",
-        1698: f"The database at {place} refuses the user {url.username}: mend user or password in LIUYAN_DATABASE_URL.",
-        NOBODY_LISTENS: f"No database answers at {place}: start it, or mend LIUYAN_DATABASE_URL.",
+        1698: refused,
+        NOBODY_LISTENS: f"No database answers at {place}: start it, or correct LIUYAN_DATABASE_URL.",
     }
     tls = _tls_fault(cause)
     if tls is not None:
         return DatabaseUnavailableError(
-            f"The database at {place} and we cannot agree on TLS ({tls}): mend ssl_ca, or another ssl_ parameter, in "
-            "LIUYAN_DATABASE_URL."
+            f"The database at {place} and we cannot agree on TLS ({tls}): correct ssl_ca, or another ssl_ parameter, "
+            "in LIUYAN_DATABASE_URL."
         )
     if number in sentences:
         return DatabaseUnavailableError(sentences[number])
     if "unable to open database file" in message:
         return DatabaseUnavailableError(f"The file {place} cannot be opened: its folder must exist and be writable.")
     if "not a database" in message:
-        return DatabaseUnavailableError(f"The file {place} is not an SQLite database: mend LIUYAN_DATABASE_URL.")
+        return DatabaseUnavailableError(f"The file {place} is not an SQLite database: correct LIUYAN_DATABASE_URL.")
     return DatabaseUnavailableError(f"The database at {place} cannot be used: {message}.")
 
 

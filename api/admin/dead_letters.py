@@ -95,6 +95,7 @@ class DeadLettersPage(Page):
             "reason_words": reason_words,
             "topics": sorted({letter.topic for letter in found}),
             "readable_line": readable_line,
+            "visible": visible,
             "waiting_since": await _waiting_since(services),
         }
 
@@ -117,6 +118,7 @@ class DeadLettersPage(Page):
             "reason_words": reason_words,
             "readable": readable,
             "readable_line": readable_line,
+            "visible": visible,
             "shown_bytes": SHOWN_BYTES,
             "waiting_since": waiting_since,
         }
@@ -185,6 +187,11 @@ def readable(content: bytes | None, limit: int = SHOWN_BYTES) -> str:
         text = part.decode(errors="ignore") if len(content) > limit and _is_text(content) else part.decode()
     except UnicodeDecodeError:
         return "\n".join(_line(part, at) for at in range(0, len(part), BYTES_A_LINE))
+    return visible(text)
+
+
+def visible(text: str) -> str:
+    """A text with what cannot be seen escaped, except line feeds and tabs."""
     return "".join(one if one.isprintable() or one in "\n\t" else _escaped(one) for one in text)
 
 

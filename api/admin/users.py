@@ -150,7 +150,7 @@ class UsersPage(Page):
                     said = gettext("All tokens of the account are revoked.")
                 case "reset-password":
                     # Shown in this one answer and nowhere else: a message would keep it in a cookie.
-                    password = await accounts.reset_password(services, actor, number)
+                    password, _ = await accounts.reset_password(services, actor, number)
                     return await self._one(request, password=password)
                 case _:
                     raise HTTPException(404)

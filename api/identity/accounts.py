@@ -41,6 +41,18 @@ class Form:
     language: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How many sessions and tokens an account lost."""
+
+    sessions: int
+    tokens: int
+
+    def told(self) -> dict[str, JSON]:
+        """What the audit log records of it."""
+        return {"sessions_ended": self.sessions, "tokens_revoked": self.tokens}
+
+
 async def sign_up(services: Services, address: str | None, form: Form) -> User:
     """Make an account for whoever asks; it waits for an admin where the settings say so.
 
@@ -82,10 +94,11 @@ async def read_user(services: AccountServices, number: int) -> User:
     return user
 
 
-async def edit_user(services: AccountServices, actor: Actor, number: int, changes: Mapping[str, str | None]) -> None:
+async def edit_user(services: AccountServices, actor: Actor, number: int, changes: Mapping[str, str | None]) -> int:
     """Change name, role, phone, email or language of an account, only those that ``changes`` names.
 
     A lesser role revokes the account's tokens: nothing is left of the access it had, even if it gets the role back.
+    Returns how many tokens that were.
     Raises ProblemError: 404, 409 for a name that is taken or the last admin, 422 for what is not valid.
     """
     columns = _columns(services, changes)
@@ -95,11 +108,12 @@ async def edit_user(services: AccountServices, actor: Actor, number: int, change
             await _keep_an_admin(session, number)
         before = await accounts.lock_user(session, number)
         await accounts.update_user(session, number, columns)
-        detail = _told(before, columns)
+        detail, revoked = _told(before, columns), 0
         if role is not None and not Role(str(role)).includes(Role(before.role)):
-            detail["tokens_revoked"] = await tokens.revoke_tokens(session, number, services.now())
+            detail["tokens_revoked"] = revoked = await tokens.revoke_tokens(session, number, services.now())
         if detail:
             await audit.record(session, actor, "user.edit", "user", str(number), detail)
+    return revoked
 
 
 async def approve(services: AccountServices, actor: Actor, number: int) -> None:
@@ -112,8 +126,8 @@ async def enable(services: AccountServices, actor: Actor, number: int) -> None:
     await _set_state(services, actor, number, "user.enable", "disabled", "active")
 
 
-async def disable(services: AccountServices, actor: Actor, number: int) -> None:
-    """Disable an account: it cannot sign in, its sessions end, its tokens are revoked.
+async def disable(services: AccountServices, actor: Actor, number: int) -> Ended:
+    """Disable an account: it cannot sign in, its sessions end, its tokens are revoked. Returns how many.
 
     Raises ProblemError: 404, 409 for the last admin or when it is disabled already.
     """
@@ -121,16 +135,17 @@ async def disable(services: AccountServices, actor: Actor, number: int) -> None:
         await _keep_an_admin(session, number)
         before = await accounts.lock_user(session, number)
         if before.state == "disabled":
-            raise _wrong_state(before)
+            raise _wrong_state(before, "disabled")
         await accounts.update_user(session, number, {"state": "disabled"})
-        detail = await _end_access(services, session, number)
-        await audit.record(session, actor, "user.disable", "user", str(number), detail)
+        ended = await _end_access(services, session, number)
+        await audit.record(session, actor, "user.disable", "user", str(number), ended.told())
+    return ended
 
 
-async def reset_password(services: AccountServices, actor: Actor, number: int) -> str:
+async def reset_password(services: AccountServices, actor: Actor, number: int) -> tuple[str, Ended]:
     """Give an account a password for one use, which is returned and never shown again.
 
-    Its sessions end and its tokens are revoked.
+    Its sessions end and its tokens are revoked; how many is returned too.
 
     Raises ProblemError, 404.
     """
@@ -140,18 +155,10 @@ async def reset_password(services: AccountServices, actor: Actor, number: int) -
     async with _changing(services.store) as session:
         user = await accounts.lock_user(session, number)
         await accounts.update_user(session, number, changes)
-        detail = await _end_access(services, session, number)
-        await audit.record(session, actor, "user.reset_password", "user", str(number), detail)
+        ended = await _end_access(services, session, number)
+        await audit.record(session, actor, "user.reset_password", "user", str(number), ended.told())
     await throttle.forget(Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(user.name)))
-    return password
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How many sessions and tokens an account lost."""
-
-    sessions: int
-    tokens: int
+    return password, ended
 
 
 async def sign_out_everywhere(
@@ -255,19 +262,17 @@ def _told(before: User, columns: Mapping[str, object]) -> dict[str, JSON]:
     return told
 
 
-async def _end_access(services: AccountServices, session: WriteSession, number: int) -> dict[str, JSON]:
-    """End everything that signs an account in, and what the audit log records of it."""
-    return {
-        "sessions_ended": await sessions.delete_sessions(session, number),
-        "tokens_revoked": await tokens.revoke_tokens(session, number, services.now()),
-    }
+async def _end_access(services: AccountServices, session: WriteSession, number: int) -> Ended:
+    """End everything that signs an account in."""
+    ended = await sessions.delete_sessions(session, number)
+    return Ended(ended, await tokens.revoke_tokens(session, number, services.now()))
 
 
 async def _set_state(services: AccountServices, actor: Actor, number: int, action: str, old: State, new: State) -> None:
     async with _changing(services.store) as session:
         before = await accounts.lock_user(session, number)
         if before.state != old:
-            raise _wrong_state(before)
+            raise _wrong_state(before, new)
         await accounts.update_user(session, number, {"state": new})
         await audit.record(session, actor, action, "user", str(number), {})
 
@@ -296,8 +301,15 @@ def _no_account(number: int) -> ProblemError:
     return ProblemError(HTTPStatus.NOT_FOUND, "no_account", detail)
 
 
-def _wrong_state(user: User) -> ProblemError:
-    states = {"waiting": gettext("waiting"), "active": gettext("active"), "disabled": gettext("disabled")}
-    detail = gettext("The account %(name)s is %(state)s: load the list anew.")
-    detail %= {"name": user.name, "state": states[user.state]}
-    return ProblemError(HTTPStatus.CONFLICT, "wrong_state", detail)
+def _wrong_state(user: User, wanted: State) -> ProblemError:
+    """Why an account cannot come into the state ``wanted`` out of the one that it is in."""
+    if user.state == wanted:
+        detail = {
+            "active": gettext("The account %(name)s is already active."),
+            "disabled": gettext("The account %(name)s is already disabled."),
+        }[user.state]
+    elif user.state == "waiting":
+        detail = gettext("The account %(name)s waits for approval: approve it.")
+    else:
+        detail = gettext("The account %(name)s is disabled: enable it.")
+    return ProblemError(HTTPStatus.CONFLICT, "wrong_state", detail % {"name": user.name})

@@ -11,6 +11,7 @@ from api.identity.secrets import digest_of, new_token
 from api.identity.sign_in import session_ended
 from api.problems import ProblemError
 from api.services import AccountServices, Services
+from liuyan.terminal import printable
 from store import accounts, audit, sessions, tokens
 from store.audit import JSON, Actor
 from store.session import WriteSession
@@ -55,6 +56,16 @@ async def find(services: Services, token: str) -> Bearer | None:
     return Bearer(user.number, user.name, lesser(Role(user.role), Role(found.token.role)), user.language)
 
 
+def check_name(name: str) -> str:
+    """What a token is for, as it is stored. Raises ProblemError, 422."""
+    name = name.strip()
+    if not 0 < len(name) <= NAME_AT_MOST or printable(name) != name:
+        detail = gettext("Say in 1 to %(most)s characters what the token is for, without control characters.")
+        detail %= {"most": NAME_AT_MOST}
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_token_name", detail, field="name")
+    return name
+
+
 async def create(
     services: AccountServices, actor: Actor, owner: int, new: NewToken, *, within: bytes | None = None
 ) -> tuple[Token, str]:
@@ -63,9 +74,9 @@ async def create(
     ``within`` is the digest of the session that asks. A password reset or a sign-out that comes in between locks the
     same account, so that no token is created after it.
     Raises ProblemError: 403 for a role above the owner's or an account that cannot use tokens, 401 when the session has
-    ended, 404, 409 for too many tokens.
+    ended, 404, 409 for too many tokens, 422 as ``check_name`` does.
     """
-    now, secret = services.now(), new_token()
+    name, now, secret = check_name(new.name), services.now(), new_token()
     expires = now + timedelta(days=new.days)
     async with services.store.writing() as session:
         await _check_owner(session, owner, new.role)
@@ -74,10 +85,10 @@ async def create(
         if len(await tokens.list_tokens(session.connection, owner)) >= AT_MOST:
             detail = gettext("There are %(count)s tokens already: revoke one first.") % {"count": AT_MOST}
             raise ProblemError(HTTPStatus.CONFLICT, "too_many_tokens", detail)
-        number = await tokens.add_token(session, owner, digest_of(secret), new.name, new.role, now, expires)
-        told: dict[str, JSON] = {"name": new.name, "role": new.role, "days": new.days, "owner": owner}
+        number = await tokens.add_token(session, owner, digest_of(secret), name, new.role, now, expires)
+        told: dict[str, JSON] = {"name": name, "role": new.role, "days": new.days, "owner": owner}
         await audit.record(session, actor, "token.create", "token", str(number), told)
-    return Token(number, new.name, new.role, now, expires, None, None), secret
+    return Token(number, name, new.role, now, expires, None, None), secret
 
 
 async def revoke(services: AccountServices, actor: Actor, owner: int, number: int) -> None:
@@ -102,14 +113,19 @@ async def revoke_all(services: AccountServices, actor: Actor, owner: int) -> int
 
 async def _check_owner(session: WriteSession, owner: int, role: Role) -> None:
     user = await _lock_owner(session, owner)
-    if user.state != "active" or user.must_change_password:
-        detail = gettext("The account %(name)s cannot have tokens: it is not active or must change its password first.")
-        detail %= {"name": user.name}
-        raise ProblemError(HTTPStatus.FORBIDDEN, "account_without_tokens", detail)
+    if user.state != "active":
+        raise _without_tokens(user, gettext("The account %(name)s cannot have tokens: it is not active."))
+    if user.must_change_password:
+        detail = gettext("The account %(name)s cannot have tokens: sign in with it and change its password first.")
+        raise _without_tokens(user, detail)
     if not Role(user.role).includes(role):
         detail = gettext("A token cannot have the role %(role)s: its account has %(own)s.")
         detail %= {"role": role, "own": user.role}
         raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail, field="role")
+
+
+def _without_tokens(user: accounts.User, detail: str) -> ProblemError:
+    return ProblemError(HTTPStatus.FORBIDDEN, "account_without_tokens", detail % {"name": user.name})
 
 
 async def _lock_owner(session: WriteSession, owner: int) -> accounts.User:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.identity.passwords import MAXIMUM, MINIMUM
 from api.identity.roles import Role
 from api.identity.tokens import LONGEST_DAYS
-from api.problems import WITHOUT_NUL
+from api.problems import WITHOUT_CONTROL, WITHOUT_NUL
 from store.accounts import State
 from store.types import LARGEST_NUMBER
 
@@ -144,7 +144,7 @@ class TokenRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(
-        min_length=1, max_length=64, pattern=WITHOUT_NUL, description="What it is for.", examples=["nightly export"]
+        min_length=1, max_length=64, pattern=WITHOUT_CONTROL, description="What it is for.", examples=["nightly export"]
     )
     role: RoleField
     days: int = Field(90, ge=1, le=LONGEST_DAYS, description="How many days it is good for.", examples=[90])

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from api.markdown import render_markdown
-from api.problems import WITHOUT_NUL
+from api.problems import WITHOUT_CONTROL, WITHOUT_NUL
 from api.rest.fields import Time
 from store.notices import Notice as StoredNotice
 from store.notices import NoticeState, NoticeText
@@ -33,7 +33,7 @@ class NoticeRequest(BaseModel):
     title: Annotated[str, StringConstraints(strip_whitespace=True)] = Field(
         min_length=1,
         max_length=200,
-        pattern=WITHOUT_NUL,
+        pattern=WITHOUT_CONTROL,
         description="One line that says what it is about.",
         examples=["维护通知"],
     )

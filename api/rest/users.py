@@ -103,7 +103,8 @@ async def enable_user(services: TheServices, identity: ConfirmedAdmin, number: N
 @router.post("/{number}/reset-password", summary="Reset a password", responses=ONE)
 async def reset_password(services: TheServices, identity: ConfirmedAdmin, number: Number) -> TemporaryPassword:
     """Give an account a password for one use; its sessions end, its tokens are revoked."""
-    return TemporaryPassword(password=await accounts.reset_password(services, identity.actor, number))
+    password, _ = await accounts.reset_password(services, identity.actor, number)
+    return TemporaryPassword(password=password)
 
 
 @router.post("/{number}/sign-out", summary="Sign somebody out everywhere", responses=ONE)

@@ -180,8 +180,8 @@ async def test_my_account_shows_sessions_and_makes_tokens(visits: Visits) -> Non
     await expect(page.get_by_role("alert")).to_contain_text("令牌已撤销")
     answer = await page.request.get("/api/v1/comments", headers={"Authorization": f"Bearer {secret}"})
     assert answer.status == 401
-    await page.get_by_role("button", name="退出其他所有地方").click()
-    await expect(page.get_by_role("alert")).to_contain_text("其他地方都已退出登录")
+    await page.get_by_role("button", name="退出其他设备").click()
+    await expect(page.get_by_role("alert")).to_contain_text("其他设备已退出登录")
     await other.reload()
     assert "/admin/login" in other.url
 
@@ -199,7 +199,7 @@ async def test_the_language_of_an_account_is_its_pages(visits: Visits) -> None:
 async def test_the_audit_log_is_searched_and_taken_away(visits: Visits) -> None:
     admin = await visits.open(Role.ADMIN, f"/admin/users/{visits.site.users[Role.USER]}")
     admin.on("dialog", accept)
-    await admin.get_by_role("button", name="在所有地方退出").click()
+    await admin.get_by_role("button", name="退出所有设备").click()
     await admin.goto("/admin/audit")
     await shot(admin, "audit")
     await check_accessibility(admin)

@@ -179,8 +179,8 @@ async def test_people_sign_out_and_change_their_password_with_their_tokens(visit
     page.on("dialog", accept)
     await page.get_by_label("同时撤销全部令牌（2 个）").check()
     await shot(page, "account-tokens")
-    await page.get_by_role("button", name="退出其他所有地方").click()
-    await expect(page.get_by_role("alert")).to_contain_text("其他地方都已退出登录")
+    await page.get_by_role("button", name="退出其他设备").click()
+    await expect(page.get_by_role("alert")).to_contain_text("其他设备已退出登录")
     assert await names_of_tokens(visits.site, number) == []
     await add_tokens(visits.site, number, "丙", "丁")
     await page.goto("/admin/password")

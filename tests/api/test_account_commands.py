@@ -95,7 +95,7 @@ def test_a_reset_prints_the_password_alone_and_ends_everything(database: Databas
     done = database.run("reset-password", "小审")
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}\n", done.stdout)
-    assert done.stderr == "小审 must change this password at the next sign-in:\n"
+    assert done.stderr == "Tokens revoked: 1. 小审 must change this password at the next sign-in:\n"
     assert database.user("小审").must_change_password
     assert not database.has(database.people["小审"].token)
     assert database.changes() == [("user.reset_password", "command", {"sessions_ended": 1, "tokens_revoked": 1})]
@@ -109,17 +109,19 @@ def test_a_reset_that_cannot_finish_changes_nothing(database: Database) -> None:
 
 
 def test_accounts_are_disabled_and_enabled_without_their_old_tokens(database: Database) -> None:
-    assert database.done("disable", "小审") == "The account 小审 is disabled.\n"
+    assert database.done("disable", "小审") == "The account 小审 is disabled. Tokens revoked: 1.\n"
     assert database.user("小审").state == "disabled"
     assert database.done("enable", "小审") == "The account 小审 can sign in again.\n"
     assert database.user("小审").state == "active"
     assert not database.has(database.people["小审"].token)
     again = database.run("enable", "小审")
-    assert (again.returncode, again.stderr.startswith("liuyan: The account 小审 is active")) == (1, True)
+    assert (again.returncode, again.stderr) == (1, "liuyan: The account 小审 is already active.\n")
+    waits = database.run("approve", "小审")
+    assert (waits.returncode, waits.stderr) == (1, "liuyan: The account 小审 is already active.\n")
 
 
 def test_a_lesser_role_revokes_tokens(database: Database) -> None:
-    assert database.done("set-role", "小审", "user") == "The account 小审 has the role user.\n"
+    assert database.done("set-role", "小审", "user") == "The account 小审 has the role user. Tokens revoked: 1.\n"
     assert not database.has(database.people["小审"].token)
     last = database.run("set-role", "小管", "user")
     assert last.returncode == 1
@@ -132,7 +134,10 @@ def test_tokens_are_created_and_revoked(database: Database) -> None:
     above = database.run("create-token", "小审", "x", "--role", "admin")
     assert (above.returncode, above.stdout) == (1, "")
     assert above.stderr == "liuyan: A token cannot have the role admin: its account has reviewer.\n"
-    assert database.run("create-token", "小审", " ").returncode == 1
+    for purpose in (" ", "a\x1b[31m\nb"):
+        nameless = database.run("create-token", "小审", purpose)
+        assert nameless.returncode == 1
+        assert nameless.stderr.startswith("liuyan: Say in 1 to 64 characters what the token is for, without control")
     assert database.done("revoke-tokens", "小审") == "Tokens of 小审 that were revoked: 2\n"
     assert not database.has(token)
     assert [action for action, _, _ in database.changes()] == ["token.create", "user.revoke_tokens"]
@@ -144,6 +149,12 @@ def test_an_account_is_created_with_a_password_for_one_use(database: Database) -
     assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}\n", done.stdout)
     made = database.user("小新")
     assert (made.role, made.state, made.must_change_password) == ("reviewer", "active", True)
+    why = "liuyan: The account 小新 cannot have tokens: "
+    assert database.run("create-token", "小新", "x").stderr == (
+        why + "sign in with it and change its password first.\n"
+    )
+    database.done("disable", "小新")
+    assert database.run("create-token", "小新", "x").stderr == why + "it is not active.\n"
 
 
 def test_a_name_that_nobody_has_is_one_sentence(database: Database) -> None:

@@ -239,6 +239,19 @@ async def make_token(api: Api, person: Person, **fields: object) -> httpx.Respon
     return await api.anonymous.post("/api/v1/account/tokens", json=wanted, headers=session_headers(person.session))
 
 
+@pytest.mark.parametrize("name", ["a\x1b[31m\nb", "a\u202eb", " "])
+async def test_a_token_has_a_name_that_can_be_read(api: Api, name: str) -> None:
+    problem(await make_token(api, api.admin, name=name), 422)
+    async with browser(api) as client:
+        client.cookies.set("liuyan_session", api.admin.session)
+        await client.get("/admin/account")
+        form = {"token_name": name, "role": "user", "days": "7", "csrftoken": client.cookies[COOKIE]}
+        answer = await client.post("/admin/account/tokens", data=form)
+    assert answer.status_code == 422
+    assert "Say in 1 to 64 characters what the token is for" in answer.text
+    assert (await api.client.get("/api/v1/account/tokens")).json()["items"][0]["name"] != name
+
+
 async def test_a_token_may_do_what_its_role_says_until_it_is_revoked(api: Api) -> None:
     made = (await make_token(api, api.admin, role="reviewer")).json()
     bearer = {"Authorization": f"Bearer {made['secret']}"}

@@ -145,3 +145,9 @@ async def test_the_refusal_of_a_form_is_a_page(api: Api, path: str) -> None:
         assert answer.status_code == 413
         assert "<html" in answer.text
         assert "一次提交的内容过多" in answer.text
+        assert "提交的内容太大：一次最多 64 KiB。" in answer.text
+
+
+async def test_the_refusal_of_a_document_names_its_limit(api: Api) -> None:
+    answer = await api.page.post("/api/v1/account/tokens", json={"name": "x" * SMALL_BODY})
+    assert problem(answer, 413)["detail"] == "The request is too large: send at most 64 KiB at once."

@@ -85,6 +85,20 @@ def test_what_is_weak_is_refused_in_one_sentence(
     assert password not in line
 
 
+def test_without_a_terminal_it_says_how_to_send_the_password(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "liuyan", "api", "create-admin", "boss"],
+        cwd=tmp_path,
+        input=f"{PASSWORD}\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    sentence = "liuyan: There is no terminal to ask for a password: use --password-stdin.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
+
+
 def test_tables_that_are_not_there_are_named(sqlite_url: str, tmp_path: Path) -> None:
     done = create_admin(sqlite_url, tmp_path, "小管", PASSWORD)
     assert done.returncode == 1

@@ -11,6 +11,7 @@ from api.markdown import render_markdown
 from store.audit import AuditFilter, list_records
 from tests.api.conftest import Api
 from tests.api.people import add_person
+from tests.api.test_comments import problem
 
 pytestmark = pytest.mark.timeout(60)
 TITLE = "维护通知"
@@ -21,6 +22,11 @@ async def write(api: Api, **changes: object) -> dict[str, Any]:
     assert answer.status_code == 201, answer.text
     written: dict[str, Any] = answer.json()
     return written
+
+
+async def test_a_title_holds_no_control_characters(api: Api) -> None:
+    answer = await api.client.post("/api/v1/notices", json={"title": "a\x1b[31mb"})
+    assert "title: String should not hold control characters" in problem(answer, 422)["detail"]
 
 
 async def titles(api: Api, query: str = "", **headers: str) -> list[str]:

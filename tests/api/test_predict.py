@@ -89,14 +89,15 @@ async def test_odd_texts_are_answered(api: Api, text: str) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "sentence"),
     [
-        (b"{", 422, "This is not JSON"),
+        (b"{", 422, "body: not JSON at character 1."),
         (b'{"texts": ["\\ud800"]}', 422, "unicode string"),
         (b'{"texts": ["\xff"]}', 400, "The body is not JSON in UTF-8"),
         (b"[" * 60_000, 400, "The body is not JSON in UTF-8"),
-        (b"[" * 100_000, 413, "The body is too large"),
-        (b'{"texts": [' + b"{}," * 100_000, 413, "The body is too large"),
-        (b'{"texts": [' + b'"",' * 100_000 + b'""]}', 413, "The body is too large"),
-        (b'{"texts": ["' + b'\\"' * 100_000, 422, "This is not JSON"),
+        (b"[" * 100_000, 413, "The request holds too many values: send fewer at once."),
+        (b'{"texts": [' + b"{}," * 100_000, 413, "The request holds too many values"),
+        (b'{"texts": [' + b'"",' * 100_000 + b'""]}', 413, "The request holds too many values"),
+        (b'{"texts": ["' + b'\\"' * 100_000, 422, "body: not JSON at character 11."),
+        (b"[1]", 422, "body: Input should be a JSON object, in braces."),
         (b'{"texts": ["a"], "model": "b"}', 422, "Extra inputs are not permitted"),
     ],
 )
@@ -120,7 +121,17 @@ async def test_a_body_too_large_is_refused(api: Api, announced: bool) -> None:
 
     content = body if announced else pieces()
     answer = await api.client.post("/api/v1/predict", content=content, headers={"content-type": "application/json"})
-    assert problem(answer, 413)["code"] == "body_too_large"
+    refused = problem(answer, 413)
+    assert refused["code"] == "body_too_large"
+    assert refused["detail"] == "The request is too large: send at most 8 MiB at once."
+
+
+async def test_what_is_no_object_is_said_in_chinese(api: Api) -> None:
+    headers = {"content-type": "application/json", "accept-language": "zh"}
+    sentences = {b"[1]": "body: 应为 JSON 对象，写在花括号里.", b"{": "body: 不是 JSON（在第 1 个字符处）."}
+    for body, sentence in sentences.items():
+        answer = await api.client.post("/api/v1/predict", content=body, headers=headers)
+        assert problem(answer, 422)["detail"] == sentence
 
 
 async def test_other_requests_are_answered_while_the_model_works(api: Api) -> None:

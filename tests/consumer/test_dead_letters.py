@@ -213,6 +213,7 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
         ("requeue", "9"): "There is no dead letter 9",
         ("show", "9"): "There is no dead letter 9",
         ("list", "--since", "0001-01-01T00:00:00+1400"): "--since is before year 1 or after year 9999 in UTC",
+        ("list", "--since", "bad"): "--since 'bad' is not a time: write it like 2026-01-31 or 2026-01-31T08:15:00",
         ("list", "--state", "lost"): "'lost' is not a state: say open, requeued, resolved, discarded.",
         ("export", "no/such/file"): "no/such/file cannot be written: No such file or directory.",
     }
