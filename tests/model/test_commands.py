@@ -142,7 +142,7 @@ def test_a_reader_that_has_seen_enough(tmp_path: Path, tiny_artifact: Path) -> N
     command = f"{program} model predict {file} --model {tiny_artifact} | head -n 2"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60, env=os.environ)  # noqa: S602
     assert done.stdout.splitlines()[0] == "label,probability"
-    assert done.stderr == f"{file}: column 1 'text', with header, separator comma, UTF-8, 50000 rows\n"
+    assert done.stderr == f"{file}: column 1 'text', with header, UTF-8, 50000 rows\n"
 
 
 def test_train_and_use_what_it_made(tmp_path: Path, run: Run) -> None:
