@@ -16,6 +16,9 @@ CHOSEN = "(47<@+103<<+4/!93118(4@<398[!14377(\\7{965(930</75%78+3/|!1$3@[%2%<322
 BIG = 7_500 * 1024
 BRACES = b'{"texts": [' + b"{}," * 2_700_000 + b"{}]}"
 
+# Costs nothing to rate.
+ORDINARY = "several words that nobody chose"
+
 
 @dataclass(frozen=True)
 class Target:
@@ -89,6 +92,10 @@ async def _forms(target: Target, until: float, path: str, headers: list[str], **
         await _post(target, path, headers, content.encode())
 
 
+async def _ordinary(target: Target, until: float) -> None:
+    await _forms(target, until, "/admin/sign-up", target.form_headers, password=ORDINARY)
+
+
 async def _long_name(target: Target, until: float) -> None:
     await _forms(target, until, "/admin/sign-up", target.form_headers, name=MARKS)
 
@@ -157,6 +164,7 @@ async def _silent(target: Target, until: float) -> None:
 
 
 ATTACKS: dict[str, Attack] = {
+    "no attack: as many ordinary sign-ups": _ordinary,
     "a name of 160,000 marks": _long_name,
     "a password of 160,000 marks": _long_password,
     "a current password of 160,000 marks": _long_current_password,

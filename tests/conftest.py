@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _is_fast(item: pytest.Item) -> bool:
-    if any(item.get_closest_marker(name) for name in ("server", "trains", "minutes", "long")):
+    if any(item.get_closest_marker(name) for name in ("server", "trains", "programs", "minutes", "long")):
         return False
     servers = SERVERS & set(getattr(item, "fixturenames", ()))
     if servers <= {"_database_server"} and hasattr(item, "callspec"):

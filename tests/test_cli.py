@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 
 from liuyan.cli import app
 
+pytestmark = pytest.mark.programs
+
 HEAVY = ["torch", "sqlalchemy", "aiokafka", "fastapi", "pydantic", "pydantic_settings", "jieba", "numpy"]
 PROGRAM = Path(sys.executable).with_name("liuyan")
 

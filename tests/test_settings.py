@@ -14,6 +14,8 @@ from liuyan.errors import SettingsError
 from liuyan.settings import ANY_PLATFORM, PLATFORM, PREFIX, Settings, load_settings, parse_topics, split_address
 from liuyan.settings_example import settings_example
 
+pytestmark = pytest.mark.programs
+
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 
 WRONG = [

@@ -12,6 +12,8 @@ import pytest
 
 from liuyan.packages import PACKAGES
 
+pytestmark = pytest.mark.programs
+
 ROOT = Path(__file__).parent.parent
 CARRIED = [
     "migrations/env.py",

@@ -18,7 +18,7 @@ from store.migrate import migrate
 from store.store import Store
 from tests.api.people import Person, add_person
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.programs]
 
 
 class Database:

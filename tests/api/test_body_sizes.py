@@ -16,7 +16,7 @@ from tests.api.people import csrf_token
 from tests.api.test_comments import problem
 from tests.api.test_limits import NUMBER, cookies_of, routes_of
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.programs]
 
 
 async def fields_of(api: Api) -> list[str]:

@@ -13,7 +13,7 @@ from store.audit import AuditFilter, list_records
 from store.migrate import migrate
 from store.store import Store
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.programs]
 PASSWORD = "七月 木头 飞机 牛奶糖"
 
 

@@ -36,6 +36,8 @@ from store.store import Store
 from tests.api.people import QUICK_PASSWORDS, Person, add_person, session_headers, settings_for_tests
 from tests.store.feed import ERASURE_KEY, arrival, dead_letter, feed_of
 
+pytestmark = pytest.mark.programs
+
 CHECKS: list[Any] = [
     not_a_server_error,
     status_code_conformance,

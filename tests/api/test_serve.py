@@ -36,7 +36,7 @@ from tests.harness import Installation, Process, free_port, get
 ARTIFACT = Path(model.__file__).parent / "artifact"
 SECRET_TEXT = "这句话不该出现在日志里"
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.programs]
 
 
 def settings(database_url: str | None, health: str = "127.0.0.1:0") -> Settings:

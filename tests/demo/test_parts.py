@@ -23,6 +23,8 @@ from store.migrate import migrate
 from store.store import Store
 from tests.waiting import eventually
 
+pytestmark = pytest.mark.programs
+
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 

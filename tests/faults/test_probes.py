@@ -12,6 +12,8 @@ from local_stack.mysql import MySQL
 from local_stack.server import Server
 from tests.harness import Installation, Process, comment, get
 
+pytestmark = pytest.mark.server
+
 # The check waits two seconds for an answer, and the test asks it one time after the other.
 RED_SECONDS = 6
 # Clients take a while to find that a server is back.

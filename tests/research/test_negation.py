@@ -3,8 +3,12 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from model.training.data import digest, part_of
 from research.negation import negations
+
+pytestmark = pytest.mark.programs
 
 CASES = Path(__file__).parents[1] / "model" / "cases.csv"
 

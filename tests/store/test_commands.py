@@ -18,6 +18,8 @@ from store.tables import count_sums, hourly_counts
 from tests.store.conftest import ready_store
 from tests.store.feed import arrival, dead_letter, feed_of, tombstone
 
+pytestmark = pytest.mark.programs
+
 
 def liuyan(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
