@@ -1,6 +1,6 @@
 """Account commands of `liuyan api`, for scripts: a token of the REST API changes no account.
 
-Whoever may run them knows the database's password, so they ask for no other; the audit log names the machine's user.
+They ask for no password: running them takes the database's. The audit log names the machine's user.
 """
 
 import asyncio

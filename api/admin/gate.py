@@ -95,7 +95,7 @@ class KeepOut:
         if page is not None and not page.is_accessible(request):
             await self._refuse(request, HTTPException(403), send)
             return
-        # Everything up to here is told by the headers; the token of a form is in its body.
+        # The checks above need only the headers; the token of a form is in its body.
         admit_body(request, SMALL_BODY if page is None else page.maximum_body)
         try:
             receive = await read_ahead(request, request.receive)

