@@ -24,6 +24,7 @@ from api.rest import (
     predict,
     predict_file,
     review_export,
+    review_groups,
     reviews,
     users,
 )
@@ -33,6 +34,7 @@ from api.services import Services
 RESOURCES = (
     comments,
     review_export,
+    review_groups,
     reviews,
     predict,
     predict_file,

@@ -4,8 +4,9 @@ Nothing that carries feeling is removed: no stop words, no negation, no emoji.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
+
+from liuyan.nfkc import nfkc
 
 # Placeholders are characters of the private use area, since the segmenter keeps such a character as a word of its own.
 URL = "\ue000"
@@ -17,10 +18,6 @@ _URL = re.compile(r"(?:https?://|www\.)[\x21-\x7e]+|网页链接")
 # A name ends where Weibo ends it; without such an end the words behind it cannot be told from the name and stay.
 _MENTION = re.compile(r"@[\w\-]{2,30}(?=[\s:,。!?@/]|$)")
 _WEIBO_MARK = re.compile(r"\{%|%\}")
-# NFKC's time grows with the square of a run of combining marks, so long texts are normalised in pieces. A piece ends
-# before a character that never combines with those before it; where there is none, marks may stay apart.
-_PIECE = re.compile(r".{1,1000}(?=[\x00-\x7f\u3001-\u3020\u4e00-\u9fff]|\Z)|.{1,1000}", re.DOTALL)
-_SHORT = 1_000
 # Three of a kind say "many"; digits stay, since 10000 is not 1000.
 _RUN = re.compile(r"([^\d\s])\1{3,}")
 _MANY = r"\1\1\1"
@@ -39,7 +36,7 @@ def character_table(simplified: Mapping[str, str]) -> dict[int, str | None]:
 
 def normalise(text: str, table: Mapping[int, str | None]) -> str:
     """NFKC, lower case, simplified characters, short runs, URLs and mentions as one character each."""
-    text = _compose(text).lower().translate(table)
+    text = nfkc(text).lower().translate(table)
     if "{%" in text:
         text = _WEIBO_MARK.sub(" ", text)
     if "http" in text or "www." in text or "网页链接" in text:
@@ -47,9 +44,3 @@ def normalise(text: str, table: Mapping[int, str | None]) -> str:
     if "@" in text:
         text = _MENTION.sub(MENTION, text)
     return _RUN.sub(_MANY, text)
-
-
-def _compose(text: str) -> str:
-    """NFKC in time that grows with the length alone."""
-    pieces = [text] if len(text) <= _SHORT else _PIECE.findall(text)
-    return "".join(unicodedata.normalize("NFKC", piece) for piece in pieces)

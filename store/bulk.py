@@ -182,10 +182,10 @@ def _types(table: Table, names: Iterable[str]) -> dict[str, TypeEngine[Any]]:
 
 
 IDENTITY = ("platform", "id")
-COMMENT_COLUMNS = (*IDENTITY, *CONTENT_COLUMNS, "audit_rank", "stored_at", "changed_at", "claimed_by")
+COMMENT_COLUMNS = (*IDENTITY, *CONTENT_COLUMNS, "folded_digest", "audit_rank", "stored_at", "changed_at", "claimed_by")
 REVIEW_COLUMNS = ("review_number", "review_label")
 # What an event changes of a comment that stands; a new text takes the review away.
-CHANGED_COLUMNS = (*CONTENT_COLUMNS, "changed_at", *REVIEW_COLUMNS)
+CHANGED_COLUMNS = (*CONTENT_COLUMNS, "folded_digest", "changed_at", *REVIEW_COLUMNS)
 # The columns of count_sums that are sums.
 SUMMED = _names(tables.count_sums, *_key(tables.count_sums))
 LETTER_PLACE = ("consumer_group", "topic", "partition", "offset")

@@ -17,6 +17,7 @@ from liuyan.times import EPOCH
 from store.batch import Arrival, Content, Label, Prediction, Tombstone
 from store.dead_letters import comment_key
 from store.decide import ABSENT, Outcome, Standing, StandingReview, apply, by_key
+from store.folding import folded_digest
 from store.rows import content_row, read_content
 from store.sample import AuditSample
 from store.session import WriteSession
@@ -88,6 +89,7 @@ async def decide_under_lock(
 def _claim_row(key: Key, content: Content, audit_rank: int | None) -> dict[str, object]:
     row = content_row(content)
     row["platform"], row["id"] = key
+    row["folded_digest"] = folded_digest(content.text)
     row["audit_rank"] = audit_rank
     return row
 

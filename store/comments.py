@@ -101,7 +101,8 @@ class StoredReview:
     its SHA-256.
 
     ``stands`` says that its label is the one that is shown, ``withdrawn`` that it was taken back; a row with
-    ``withdraws`` is no review itself but takes the one of that number back.
+    ``withdraws`` is no review itself but takes the one of that number back. ``group_number`` is that of the decision
+    for all comments with the same text which it is part of.
     """
 
     number: int
@@ -118,6 +119,7 @@ class StoredReview:
     stands: bool
     withdrawn: bool
     withdraws: int | None
+    group_number: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,8 @@ async def comment_history(connection: AsyncConnection, platform: str, id: str) -
 
 
 COMMENTS: Select[Any] = select(
-    *columns_of(comments, LabelledComment), comments.c.number, comments.c.review_number, comments.c.review_label
+    *columns_of(comments, LabelledComment),
+    *(comments.c[name] for name in ("number", "review_number", "review_label", "audit_rank", "folded_digest")),
 )
 
 Models = Mapping[int, ModelRow]

@@ -12,7 +12,7 @@ from store.comments import ShownLabel
 from store.opinions import Decision, by_text
 from store.rows import built
 from store.store import Store
-from store.tables import comments, reviews
+from store.tables import comments, group_decisions, reviews
 
 # Comments with reviews that one step reads: texts are long.
 COMMENTS_AT_ONCE = 300
@@ -22,7 +22,7 @@ COMMENTS_AT_ONCE = 300
 class ReviewedText:
     """A text with the review that stands, or stood when an edit replaced the text. ``model_label`` and ``probability``
     are what a model had said when it was reviewed, None where none had; ``audit`` says that the comment is in the audit
-    sample."""
+    sample. ``occurrences`` is how many comments with the same text were decided together, of which one is exported."""
 
     platform: str
     id: str
@@ -34,6 +34,7 @@ class ReviewedText:
     model_label: ShownLabel | None
     probability: float | None
     audit: bool
+    occurrences: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +50,19 @@ class ExportFilter:
 
 async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[ReviewedText]:
     """Every reviewed text, comment by comment, each comment's oldest text first; read in steps, so that it costs
-    little memory and holds no transaction. Raises TransientStoreError."""
+    little memory and holds no transaction. Of comments that were decided together the first one that is wanted stands
+    for all. Raises TransientStoreError."""
     behind = 0
+    groups: set[int] = set()
     while True:
         async with store.reading() as connection:
             numbers = await _next_comments(connection, wanted, behind)
             rows = await _reviews_of(connection, numbers)
         for number in numbers:
             for row in _last_of_each_text(rows[number]):
-                if _is_wanted(row, wanted):
+                if _is_wanted(row, wanted) and row.group_number not in groups:
+                    # A text that only one comment has cannot come again, and need not be remembered.
+                    groups |= {row.group_number} if _occurrences(row) > 1 else set()
                     yield _reviewed_text(row)
         if len(numbers) < COMMENTS_AT_ONCE:
             return
@@ -80,8 +85,13 @@ async def _reviews_of(connection: AsyncConnection, numbers: Sequence[int]) -> di
     if not numbers:
         return found
     query = (
-        select(reviews, comments.c.platform, comments.c.id, comments.c.audit_rank)
+        select(
+            reviews,
+            *(comments.c.platform, comments.c.id, comments.c.audit_rank),
+            *(group_decisions.c.stored, group_decisions.c.withdrawn.label("group_withdrawn")),
+        )
         .join_from(reviews, comments, comments.c.number == reviews.c.comment_number)
+        .outerjoin(group_decisions, group_decisions.c.number == reviews.c.group_number)
         .where(reviews.c.comment_number.in_(numbers))
     )
     for row in await connection.execute(query):
@@ -104,6 +114,10 @@ def _is_wanted(row: Row[Any], wanted: ExportFilter) -> bool:
     )
 
 
+def _occurrences(row: Row[Any]) -> int:
+    return 1 if row.stored is None else max(1, row.stored - row.group_withdrawn)
+
+
 def _reviewed_text(row: Row[Any]) -> ReviewedText:
     return built(
         ReviewedText,
@@ -113,4 +127,5 @@ def _reviewed_text(row: Row[Any]) -> ReviewedText:
         model_label=None if row.from_model_label is None else ShownLabel(row.from_model_label),
         probability=row.from_probability,
         audit=row.audit_rank is not None,
+        occurrences=_occurrences(row),
     )

@@ -59,7 +59,9 @@ def check_revision(connection: Connection) -> None:
 
 
 async def migrate(engine: AsyncEngine, report: Report, to: str = "head") -> int:
-    """Apply what is missing up to the revision ``to``; ``report`` gets a sentence for each step. Gives their number.
+    """Apply what is missing up to the revision ``to``; returns the number of steps.
+
+    ``report`` gets a sentence for each step, and for the progress of a long one.
 
     Raises DatabaseUnavailableError, and StoreError when another process holds the lock for too long.
     """
@@ -92,6 +94,7 @@ def _migrate(connection: Connection, report: Report, to: str) -> int:
     config = _configuration()
     config.attributes["connection"] = connection
     config.attributes["on_version_apply"] = applied
+    config.attributes["report"] = report
     command.upgrade(config, to)
     if server:
         connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _lock_name(connection)})

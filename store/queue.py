@@ -1,21 +1,29 @@
 """The review queue: which comments a reviewer gets next, so that no two get the same one.
 
-A comment that is given out is claimed for some minutes: `review_claims` has one row a comment, so that its key decides
-between two who ask at once. Comments are locked before they are claimed, as reviews and batches lock them.
+A comment that is given out is claimed for some minutes: leases.py. Of comments with the same text the queue of
+uncertain comments gives one, the first in its order, which stands for all of them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, exists, false, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, delete, exists, false, insert, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.claim import Key
 from store.comments import COMMENTS, EarlierVersion, LabelledComment, Models, earlier_versions, with_labels
 from store.errors import NoCommentError
+from store.groups import (
+    EarlierDecision,
+    count_occurrences,
+    earlier_decision,
+    is_first_of_group,
+    text_is_undecided,
+)
+from store.leases import Texts, comment_is_free, hold_free, hold_own, release_own, text_is_free
 from store.models import read_models
 from store.retry import retried
 from store.search import ONLY_REVIEWS, CommentFilter, conditions
@@ -23,7 +31,6 @@ from store.session import WriteSession
 from store.steps import Path, Place, walk
 from store.store import Store
 from store.tables import comments, predictions, review_claims, review_skips, reviews
-from store.types import stored_time
 
 CLAIM_TIME = timedelta(minutes=10)
 SKIP_TIME = timedelta(days=1)
@@ -60,13 +67,21 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A comment to review, claimed until ``claimed_until``, with what surrounds it, each the newest first."""
+    """A comment to review, claimed until ``claimed_until``, with what surrounds it, each the newest first.
+
+    ``occurrences`` counts the comments that a decision for the text applies to, ``more_occurrences`` says that there
+    are more than were counted, ``earlier_decision`` is the last one for the text. Where comments are decided one by one
+    they are None.
+    """
 
     comment: LabelledComment
     claimed_until: datetime
     earlier_versions: Sequence[EarlierVersion]
     thread: Sequence[Neighbour]
     author: Sequence[Neighbour]
+    occurrences: int | None
+    more_occurrences: bool
+    earlier_decision: EarlierDecision | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +116,8 @@ async def next_tasks(
     """Claim at most ``limit`` comments for ``reviewer`` and give them, those that are most wanted first.
 
     Never a comment that another one holds, that was reviewed (for a second opinion: by this reviewer), that this
-    reviewer skipped lately, or one of ``without``, (platform, id) of what the reviewer has already.
+    reviewer skipped lately, or one of ``without``, (platform, id) of what the reviewer has already. In the order
+    UNCERTAIN the same holds of texts, and a text that was decided lately is not given.
     Raises TransientStoreError, CommitUnknownError.
     """
     now = datetime.now(UTC) if now is None else now
@@ -110,18 +126,22 @@ async def next_tasks(
     for _ in range(LOOKS):
         async with store.reading() as connection:
             known = await read_models(connection)
-            route = _route(order, reviewer, wanted, known)
+            route = _route(order, reviewer, wanted, known, now)
             if route is None:
                 return Tasks([], True, None)
-            query = route.query.where(*_free(reviewer, now), *_not_among(without))
+            query = route.query.where(*comment_is_free(reviewer, now), *_not_among(without))
+            if order is QueueOrder.UNCERTAIN:
+                query = query.where(*text_is_free(reviewer, now), *await _other_texts(connection, without))
             seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
             found = await walk(connection, query, route.path, after, limit - len(held), seconds)
         after = found.place
-        numbers = [row.number for row in found.rows]
-        held += await hold_free(store, numbers, reviewer, now, until, reviewed=order is QueueOrder.SECOND_OPINION)
+        texts = _texts(found.rows) if order is QueueOrder.UNCERTAIN else {}
+        numbers = _one_of_each_text([row.number for row in found.rows], texts)
+        reviewed = order is QueueOrder.SECOND_OPINION
+        held += await hold_free(store, numbers, reviewer, now, until, reviewed=reviewed, texts=texts)
         if len(held) == limit or after is None or not found.rows:
             break
-    return Tasks(await _tasks(store, held, until), after is None, after)
+    return Tasks(await _tasks(store, held, until, by_text=order is QueueOrder.UNCERTAIN), after is None, after)
 
 
 async def take(store: Store, reviewer: int, key: Key, now: datetime | None = None) -> Task:
@@ -133,11 +153,11 @@ async def take(store: Store, reviewer: int, key: Key, now: datetime | None = Non
     until = now + CLAIM_TIME
     of = comments.c
     async with store.reading() as connection:
-        query = select(of.number).where(of.platform == key[0], of.id == key[1])
-        number = (await connection.execute(query)).scalar_one_or_none()
-    numbers = [] if number is None else [number]
-    await hold_free(store, numbers, reviewer, now, until)
-    tasks = await _tasks(store, numbers, until)
+        query = select(of.number, of.folded_digest, of.audit_rank).where(of.platform == key[0], of.id == key[1])
+        rows = (await connection.execute(query)).all()
+    numbers = [row.number for row in rows]
+    await hold_free(store, numbers, reviewer, now, until, texts=_texts(rows))
+    tasks = await _tasks(store, numbers, until, by_text=True)
     if not tasks:
         raise NoCommentError(
             f"There is no comment {key[1]!r} of platform {key[0]}: it was never stored, or it was erased."
@@ -150,7 +170,7 @@ async def remaining(
 ) -> Remaining:
     """How many comments wait for a review, counted up to COUNTED and no longer than a search; for a second opinion
     those that wait for ``reviewer``'s. Raises TransientStoreError."""
-    route = _route(order, reviewer, wanted, await read_models(connection))
+    route = _route(order, reviewer, wanted, await read_models(connection), datetime.now(UTC))
     if route is None:
         return Remaining(0, False)
     seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
@@ -166,14 +186,22 @@ async def renew(store: Store, reviewer: int, keys: Sequence[Key], now: datetime 
     async def once() -> list[Key]:
         async with store.writing() as session:
             named = await _numbers(session, keys)
-            kept = await _hold_own(session, list(named.values()), reviewer, now + CLAIM_TIME)
+            await hold_own(session, list(named.values()), reviewer, now + CLAIM_TIME)
+            claims = review_claims.c
+            own = select(claims.comment_number).where(
+                claims.comment_number.in_(named.values()), claims.reviewer_number == reviewer
+            )
+            kept = set((await session.connection.execute(own)).scalars())
             return [key for key, number in named.items() if number in kept]
 
     return await retried(once, repeatable=True)
 
 
 async def skip(store: Store, reviewer: int, key: Key, now: datetime | None = None) -> None:
-    """Do not give this comment to the reviewer for SKIP_TIME, and let others have it. Raises TransientStoreError."""
+    """Do not give this comment, nor another one with its text, to the reviewer for SKIP_TIME, and let others have it.
+
+    Raises TransientStoreError.
+    """
     now = datetime.now(UTC) if now is None else now
 
     async def once() -> None:
@@ -182,8 +210,9 @@ async def skip(store: Store, reviewer: int, key: Key, now: datetime | None = Non
                 own = (review_skips.c.comment_number == number, review_skips.c.reviewer_number == reviewer)
                 await session.connection.execute(delete(review_skips).where(*own))
                 values = {"comment_number": number, "reviewer_number": reviewer, "until": now + SKIP_TIME}
-                await session.connection.execute(insert(review_skips).values(values))
-                await _release(session, [number], reviewer)
+                digest = select(comments.c.folded_digest).where(comments.c.number == number).scalar_subquery()
+                await session.connection.execute(insert(review_skips).values(**values, folded_digest=digest))
+                await release_own(session, [number], reviewer)
 
     await retried(once, repeatable=True)
 
@@ -194,7 +223,7 @@ async def release(store: Store, reviewer: int, keys: Sequence[Key] | None = None
     async def once() -> None:
         async with store.writing() as session:
             numbers = None if keys is None else list((await _numbers(session, keys)).values())
-            await _release(session, numbers, reviewer)
+            await release_own(session, numbers, reviewer)
 
     await retried(once, repeatable=True)
 
@@ -207,7 +236,9 @@ class _Route:
     query: Select[Any]
 
 
-def _route(order: QueueOrder, reviewer: int | None, wanted: CommentFilter, known: Models) -> _Route | None:
+def _route(
+    order: QueueOrder, reviewer: int | None, wanted: CommentFilter, known: Models, now: datetime
+) -> _Route | None:
     """How to go through the comments that wait; None where none can."""
     if order is QueueOrder.SECOND_OPINION:
         return _second_opinion_route(reviewer, wanted, known)
@@ -221,7 +252,7 @@ def _route(order: QueueOrder, reviewer: int | None, wanted: CommentFilter, known
     if order is QueueOrder.AUDIT:
         sampled = (comments.c.review_label.is_(None), comments.c.audit_rank.is_not(None))
         path = Path("comments_to_audit", sampled, comments.c.audit_rank, comments.c.number)
-        return _Route(path, COMMENTS.add_columns(comments.c.audit_rank).where(*conditions(wanted, known)))
+        return _Route(path, COMMENTS.where(*conditions(wanted, known)))
     model = models[0]
     # Not `IS false`: for that MySQL does not use the index.
     waiting = (predictions.c.model_number == model.number, predictions.c.reviewed == false())
@@ -232,12 +263,13 @@ def _route(order: QueueOrder, reviewer: int | None, wanted: CommentFilter, known
     # The model's own row is at hand: what it says need not be looked up.
     said = _said(wanted)
     rest = replace(wanted, model=None, label=None, uncertain=None, probability_from=None, probability_to=None)
-    return _Route(path, query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(*said, *conditions(rest, known)))
+    query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(*said, *conditions(rest, known))
+    return _Route(path, query.where(text_is_undecided(now)))
 
 
 def _second_opinion_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> _Route | None:
     """Along the reviews, the newest first: those that stand, are another one's, and of a text of which the reviewer
-    has said nothing that was not taken back."""
+    has said nothing that was not taken back. Of a decision for a text only its first review."""
     unknown = wanted.model is not None and all(model.sha256 != wanted.model for model in known.values())
     if unknown or wanted.reviewed is False:
         return None
@@ -254,7 +286,7 @@ def _second_opinion_route(reviewer: int | None, wanted: CommentFilter, known: Mo
     path = Path("PRIMARY", (), of.number, of.number, descending=True)
     stands = (comments.c.number == of.comment_number) & (comments.c.review_number == of.number)
     query = COMMENTS.add_columns(of.number).join_from(reviews, comments, stands)
-    others = (of.reviewer_number.is_distinct_from(reviewer), ~decided)
+    others = (of.reviewer_number.is_distinct_from(reviewer), ~decided, is_first_of_group())
     return _Route(path, query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(*others, *conditions(wanted, known)))
 
 
@@ -269,80 +301,31 @@ def _said(wanted: CommentFilter) -> list[ColumnElement[bool]]:
     ]
 
 
-def _free(reviewer: int, now: datetime) -> list[ColumnElement[bool]]:
-    """That nobody else holds the comment, and this reviewer has not skipped it."""
-    claims, skips = review_claims.c, review_skips.c
-    claimed = (
-        claims.comment_number == comments.c.number,
-        claims.reviewer_number != reviewer,
-        claims.claimed_until > now,
-    )
-    skipped = (skips.comment_number == comments.c.number, skips.reviewer_number == reviewer, skips.until > now)
-    return [~exists().where(*claimed), ~exists().where(*skipped)]
-
-
 def _not_among(without: Collection[Key]) -> list[ColumnElement[bool]]:
     return [tuple_(comments.c.platform, comments.c.id).not_in(list(without))] if without else []
 
 
-async def hold_free(
-    store: Store, numbers: Sequence[int], reviewer: int, now: datetime, until: datetime, *, reviewed: bool = False
-) -> list[int]:
-    """Claim those of the comments that are still free and not being changed at this moment, in their order; free are
-    those without a review, or those with one if ``reviewed``."""
-    if not numbers:
-        return []
-
-    async def once() -> list[int]:
-        async with store.writing() as session:
-            label = comments.c.review_label
-            free = (
-                select(comments.c.number)
-                .where(comments.c.number.in_(numbers), label.is_not(None) if reviewed else label.is_(None))
-                .order_by(comments.c.number)
-                .with_for_update(skip_locked=True)
-            )
-            locked = list((await session.connection.execute(free)).scalars())
-            return await hold(session, locked, reviewer, until, now) if locked else []
-
-    held = set(await retried(once, repeatable=True))
-    return [number for number in numbers if number in held]
+async def _other_texts(connection: AsyncConnection, without: Collection[Key]) -> list[ColumnElement[bool]]:
+    """That a comment has none of the texts of ``without``."""
+    of = comments.c
+    named = tuple_(of.platform, of.id).in_(list(without))
+    query = select(of.folded_digest).where(named, of.folded_digest.is_not(None))
+    digests = (await connection.execute(query)).scalars().all() if without else []
+    return [or_(of.folded_digest.is_(None), of.folded_digest.not_in(digests))] if digests else []
 
 
-async def hold(
-    session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime, now: datetime | None = None
-) -> list[int]:
-    """Claim comments that are locked; the numbers of those that nobody else holds."""
-    claims = review_claims.c
-    among = claims.comment_number.in_(numbers)
-    over = claims.claimed_until <= (stored_time(session.now) if now is None else now)
-    taken = update(review_claims).where(among, over | (claims.reviewer_number == reviewer))
-    await session.connection.execute(taken.values(reviewer_number=reviewer, claimed_until=until))
-    rows = [
-        {"comment_number": number, "reviewer_number": reviewer, "claimed_until": until} for number in sorted(numbers)
-    ]
-    await session.run(session.statements.add_claims, rows)
-    own = select(claims.comment_number).where(among, claims.reviewer_number == reviewer)
-    return list((await session.connection.execute(own)).scalars())
+def _texts(rows: Iterable[Any]) -> Texts:
+    """The digest of the text of each comment that stands for its text; one of the audit sample stands for itself."""
+    return {row.number: row.folded_digest for row in rows if row.folded_digest is not None and row.audit_rank is None}
 
 
-async def let_go(session: WriteSession, numbers: Sequence[int]) -> None:
-    """Nobody needs to hold or skip comments that were reviewed."""
-    for table in (review_claims, review_skips):
-        await session.connection.execute(delete(table).where(table.c.comment_number.in_(numbers)))
-
-
-async def _hold_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> list[int]:
-    claims = review_claims.c
-    own = (claims.comment_number.in_(numbers), claims.reviewer_number == reviewer)
-    await session.connection.execute(update(review_claims).where(*own).values(claimed_until=until))
-    return list((await session.connection.execute(select(claims.comment_number).where(*own))).scalars())
-
-
-async def _release(session: WriteSession, numbers: Sequence[int] | None, reviewer: int) -> None:
-    claims = review_claims.c
-    named = [] if numbers is None else [claims.comment_number.in_(numbers)]
-    await session.connection.execute(delete(review_claims).where(claims.reviewer_number == reviewer, *named))
+def _one_of_each_text(numbers: Sequence[int], texts: Texts) -> list[int]:
+    """The comments in their order, without those whose text comes before."""
+    first: dict[int, int] = {}
+    for number in numbers:
+        if number in texts:
+            first.setdefault(texts[number], number)
+    return [number for number in numbers if number not in texts or first[texts[number]] == number]
 
 
 async def _numbers(session: WriteSession, keys: Sequence[Key]) -> dict[Key, int]:
@@ -351,25 +334,35 @@ async def _numbers(session: WriteSession, keys: Sequence[Key]) -> dict[Key, int]
     return {(platform, id): number for platform, id, number in await session.connection.execute(query)}
 
 
-async def _tasks(store: Store, numbers: Sequence[int], until: datetime) -> list[Task]:
-    """The comments in the order of ``numbers``, with their context; one that was erased meanwhile is left out."""
+async def _tasks(store: Store, numbers: Sequence[int], until: datetime, *, by_text: bool) -> list[Task]:
+    """The comments in the order of ``numbers``, with their context; one that was erased meanwhile is left out.
+
+    ``by_text`` counts the comments that share the text of one without a review.
+    """
     if not numbers:
         return []
     async with store.reading() as connection:
         rows = {row.number: row for row in await connection.execute(COMMENTS.where(comments.c.number.in_(numbers)))}
         found = [rows[number] for number in numbers if number in rows]
         labelled = await with_labels(connection, found, await read_models(connection))
-        return [await _task(connection, row, one, until) for row, one in zip(found, labelled, strict=True)]
+        return [await _task(connection, row, one, until, by_text) for row, one in zip(found, labelled, strict=True)]
 
 
-async def _task(connection: AsyncConnection, row: Row[Any], comment: LabelledComment, until: datetime) -> Task:
+async def _task(
+    connection: AsyncConnection, row: Row[Any], comment: LabelledComment, until: datetime, by_text: bool
+) -> Task:
     of = comments.c
+    shares = by_text and row.review_number is None and bool(_texts([row]))
+    occurrences = await count_occurrences(connection, row.folded_digest) if shares else None
     return Task(
         comment,
         until,
         await earlier_versions(connection, row.number, CONTEXT_ROWS),
         await _neighbours(connection, row, "comments_by_thread", of.thread == row.thread) if row.thread else [],
         await _neighbours(connection, row, "comments_by_author", of.author == row.author) if row.author else [],
+        None if occurrences is None else max(1, occurrences.count),
+        occurrences is not None and occurrences.more,
+        await earlier_decision(connection, row.folded_digest) if shares else None,
     )
 
 

@@ -15,26 +15,22 @@ from store.audit import JSON, Actor, record
 from store.batch import Prediction
 from store.claim import Found, Key, lock_standing
 from store.comments import LabelSource, ShownLabel, shown_model, text_digest
-from store.decide import ALL_PLATFORMS, Labelled, ReviewerCount, StandingReview, labelled_as
+from store.decide import Labelled, StandingReview, labelled_as
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
+from store.folding import folded_digest, folded_sha256
+from store.leases import hold, let_go
 from store.models import read_models
 from store.opinions import Decision, undo
-from store.queue import hold, let_go
-from store.ranges import DAY, HOUR, MONTH, bucket_of
 from store.retry import retried
+from store.review_work import NOBODY, Work, count_work, uncount_work
 from store.session import WriteSession
 from store.store import Store
 from store.tables import predictions, reviews
 from store.types import stored_time
-from store.write import move_counts, move_label_counts
+from store.write import move_label_counts
 
 # A transaction of so many reviews takes well under a second.
 AT_ONCE = 500
-# In a count's key: a reviewer without an account, and no model.
-NOBODY = 0
-
-# time of the review, reviewer, model, platform, label of the model, label of the review
-Work = tuple[datetime, int, int, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +44,17 @@ class Opinion:
     label: ShownLabel
     reason: str | None = None
     text_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLabel:
+    """What a decision copies to the comments with the same text, which ``folded_sha256`` identifies. ``number`` is the
+    decision's."""
+
+    number: int
+    folded_sha256: str
+    label: ShownLabel
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,11 @@ async def add_review(store: Store, actor: Actor, opinion: Opinion) -> Reviewed:
 
     Raises EditedMeanwhileError, NoCommentError, TransientStoreError, CommitUnknownError.
     """
-    outcome = await add_reviews(store, actor, [opinion])
+    return only_review(await add_reviews(store, actor, [opinion]), opinion)
+
+
+def only_review(outcome: ReviewsOutcome, opinion: Opinion) -> Reviewed:
+    """The outcome of a single opinion. Raises EditedMeanwhileError, NoCommentError."""
     if outcome.edited:
         raise EditedMeanwhileError("The comment was edited meanwhile: look at its new text and decide again.")
     if outcome.missing:
@@ -157,7 +168,7 @@ async def undo_review(
 
     async def once() -> Undone:
         async with store.writing() as session:
-            return await _undo(session, actor, (platform, id), claim_until, number)
+            return await undo_within(session, actor, (platform, id), claim_until, number)
 
     return await retried(once)
 
@@ -172,15 +183,58 @@ async def add_within(session: WriteSession, actor: Actor, opinions: Sequence[Opi
     own = await _own_standing(session, actor, seen)
     repeated = {comment.key for comment in seen if own.get(comment.row.number) == wanted[comment.key].label}
     fresh = [comment for comment in seen if comment.key not in repeated]
-    added = await _insert(session, actor, fresh, wanted) if fresh else {}
+    added = await _store(session, actor, fresh, wanted)
     reviewed = [_reviewed(comment, wanted[comment.key], added.get(comment.row.number)) for comment in seen]
     if fresh:
-        await _move(session, {comment.key: (comment, added[comment.row.number]) for comment in fresh})
-        await _count(session, Counter(_work(session, actor, comment, wanted[comment.key]) for comment in fresh))
-        await let_go(session, [comment.row.number for comment in fresh])
+        await count_work(session, Counter(_work(session, actor, comment, wanted[comment.key]) for comment in fresh))
         await _record_added(session, actor, [one for one in reviewed if (one.platform, one.id) not in repeated])
     found = {comment.key for comment in locked}
     return ReviewsOutcome(reviewed, sorted(edited), [key for key in wanted if key not in found])
+
+
+async def add_copies(session: WriteSession, actor: Actor, group: GroupLabel, keys: Sequence[Key]) -> int:
+    """Copy a decision to those of the comments that still have its text and no review; returns their number.
+
+    A copy is not counted as its reviewer's work, which was one decision.
+    """
+    fresh = [
+        one
+        for one in await _lock(session, sorted(keys))
+        if one.row.review is None and folded_sha256(one.row.content.text) == group.folded_sha256
+    ]
+    wanted = {one.key: Opinion(*one.key, one.row.content.version, group.label, group.reason) for one in fresh}
+    await _store(session, actor, fresh, wanted, group.number)
+    return len(fresh)
+
+
+async def withdraw_copies(session: WriteSession, actor: Actor, taken: Mapping[Key, int]) -> int:
+    """Withdraw copied reviews, given by comment, where they are still current; returns how many were."""
+    current = [
+        (one, one.row.review)
+        for one in await _lock(session, sorted(taken))
+        if one.row.review is not None and one.row.review.number == taken[one.key]
+    ]
+    if current:
+        rows = [_row(actor, one, review.label, None, None, review.number) for one, review in current]
+        await session.run(session.statements.add_reviews, rows)
+        await _move(session, {one.key: (one, None) for one, _ in current})
+    return len(current)
+
+
+async def _store(
+    session: WriteSession,
+    actor: Actor,
+    fresh: Sequence[_Locked],
+    wanted: Mapping[Key, Opinion],
+    group: int | None = None,
+) -> dict[int, StandingReview]:
+    """Store reviews with all that follows for their comments; comment -> the review that is current now."""
+    if not fresh:
+        return {}
+    added = await _insert(session, actor, fresh, wanted, group)
+    await _move(session, {comment.key: (comment, added[comment.row.number]) for comment in fresh})
+    await let_go(session, [comment.row.number for comment in fresh])
+    return added
 
 
 async def _lock(session: WriteSession, keys: Sequence[Key]) -> list[_Locked]:
@@ -212,11 +266,11 @@ async def _own_standing(session: WriteSession, actor: Actor, seen: Sequence[_Loc
 
 
 async def _insert(
-    session: WriteSession, actor: Actor, fresh: Sequence[_Locked], wanted: Mapping[Key, Opinion]
+    session: WriteSession, actor: Actor, fresh: Sequence[_Locked], wanted: Mapping[Key, Opinion], group: int | None
 ) -> dict[int, StandingReview]:
     """Insert the reviews; comment -> the review that stands now."""
     rows = [
-        _row(actor, comment, wanted[comment.key].label, wanted[comment.key].reason, comment.row.review)
+        _row(actor, comment, wanted[comment.key].label, wanted[comment.key].reason, comment.row.review, group=group)
         for comment in fresh
     ]
     await session.run(session.statements.add_reviews, rows)
@@ -237,6 +291,7 @@ def _row(
     reason: str | None,
     replaces: StandingReview | None,
     withdraws: int | None = None,
+    group: int | None = None,
 ) -> dict[str, object]:
     """A review's row, by column."""
     from_label, from_source = comment.shown(comment.row.review)
@@ -256,6 +311,7 @@ def _row(
         "from_probability": None if prediction is None else prediction.probability,
         "replaces": None if replaces is None else replaces.number,
         "withdraws": withdraws,
+        "group_number": group,
     }
 
 
@@ -292,18 +348,6 @@ def _work(session: WriteSession, actor: Actor, comment: _Locked, opinion: Opinio
     return stored_time(session.now), reviewer, model, comment.key[0], said or "", opinion.label
 
 
-async def _count(session: WriteSession, work: Mapping[Work, int]) -> None:
-    """Add to what reviewers did, in each bucket that it lies in."""
-    changes: Counter[ReviewerCount] = Counter()
-    for (at, reviewer, model, platform, said, label), n in work.items():
-        for bucket in (HOUR, DAY, MONTH):
-            for counted_as in (platform,) if bucket == HOUR else (platform, ALL_PLATFORMS):
-                key = ReviewerCount(bucket, bucket_of(bucket, at), reviewer, model, counted_as, said, label)
-                changes[key] += n
-    statements = session.statements
-    await move_counts(session, changes, statements.add_reviewer_counts, statements.delete_zero_reviewer_counts)
-
-
 def _reviewed(comment: _Locked, opinion: Opinion, review: StandingReview | None) -> Reviewed:
     """What is answered for one comment; without ``review`` the same decision stood already."""
     before = comment.row.review
@@ -331,9 +375,10 @@ async def _record_added(session: WriteSession, actor: Actor, added: Sequence[Rev
     await record(session, actor, "review.add_many", "comments", "", {"labels": labels, "reviews": numbers})
 
 
-async def _undo(
+async def undo_within(
     session: WriteSession, actor: Actor, key: Key, claim_until: datetime | None, number: int | None
 ) -> Undone:
+    """As ``undo_review``, in the session's transaction; it has written nothing when it raises."""
     locked = await _lock(session, [key])
     if not locked:
         raise NoCommentError(
@@ -353,20 +398,11 @@ async def _undo(
     after = None if left is None else StandingReview(left.number, left.label)
     await session.run(session.statements.add_reviews, [_row(actor, comment, taken.label, None, None, taken.number)])
     await _move(session, {key: (comment, after)})
-    await _uncount(session, comment, taken)
+    await uncount_work(session, key[0], taken)
     if after is None and claim_until is not None and actor.user_number is not None:
-        await hold(session, [comment.row.number], actor.user_number, claim_until)
+        texts = {comment.row.number: folded_digest(comment.row.content.text)}
+        await hold(session, list(texts), actor.user_number, claim_until, texts=texts)
     label, source = comment.shown(after)
     detail: dict[str, JSON] = {"taken_back": taken.label, "label": label, "label_source": source}
     await record(session, actor, "review.undo", "comment", f"{key[0]}:{key[1]}", detail)
     return Undone(*key, ShownLabel(taken.label), label, source)
-
-
-async def _uncount(session: WriteSession, comment: _Locked, taken: Decision) -> None:
-    """Take a review out of the reviewer's work, from the hour in which it was counted."""
-    columns = reviews.c
-    query = select(columns.reviewed_at, columns.from_model_number, columns.from_model_label)
-    reviewed_at, model, said = (await session.connection.execute(query.where(columns.number == taken.number))).one()
-    reviewer = taken.reviewer_number or NOBODY
-    counted = (reviewed_at, reviewer, model or NOBODY, comment.key[0], said or "", taken.label)
-    await _count(session, {counted: -1})

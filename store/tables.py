@@ -39,6 +39,8 @@ comments = Table(
     Column("platform", ExactString(32), nullable=False),
     Column("id", ExactString(128), nullable=False),
     Column("text", ExactString(), nullable=False),
+    # folding.folded_digest of the text; NULL where a program wrote the row that did not know the column.
+    Column("folded_digest", BigInteger),
     Column("version", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("edited_at", UtcDateTime),
@@ -60,6 +62,8 @@ comments = Table(
     Index("comments_by_thread", "thread", "created_at", "number"),
     Index("comments_by_review", "review_label", "created_at", "number"),
     Index("comments_to_audit", "review_label", "audit_rank", "number"),
+    # The comments of one text that a decision for the text applies to, in the order of their numbers.
+    Index("comments_by_text", "folded_digest", "review_label", "audit_rank", "number"),
 )
 
 comment_versions = Table(
@@ -126,6 +130,43 @@ reviews = Table(
     # The review of the same text that stood before this one, and the one that this row takes back.
     Column("replaces", BigInteger),
     Column("withdraws", BigInteger),
+    # The decision for a text that this review is part of.
+    Column("group_number", BigInteger),
+    Index("reviews_by_group", "group_number", "number"),
+)
+
+# Decisions for all comments with the same text. The first review is stored with the decision, the others in steps.
+group_decisions = Table(
+    "group_decisions",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("folded_digest", BigInteger, nullable=False),
+    Column("folded_sha256", ExactString(64), nullable=False),
+    # The first review; it names the decision even after its comment was erased.
+    Column("review_number", BigInteger, nullable=False, unique=True),
+    Column("label", ExactString(8), nullable=False),
+    # NULL once every review is stored.
+    Column("reason", ExactString(1000)),
+    Column("reviewer", ExactString(128), nullable=False),
+    Column("reviewer_number", BigInteger),
+    Column("decided_at", UtcDateTime, nullable=False),
+    # storing, stored, withdrawing or withdrawn
+    Column("state", ExactString(16), nullable=False),
+    # How many comments shared the text, the first one included, counted up to a limit.
+    Column("occurrences", BigInteger, nullable=False),
+    Column("more_occurrences", Boolean, nullable=False),
+    # The decision applies to comments up to this number; later copies are not labelled.
+    Column("last_comment", BigInteger, nullable=False),
+    # How far the current state has come: a comment's number while storing, a review's while withdrawing.
+    Column("done_up_to", BigInteger, nullable=False),
+    # Reviews beside the first one: stored, left out because something happened to their comments, and withdrawn.
+    Column("stored", BigInteger, nullable=False),
+    Column("skipped", BigInteger, nullable=False),
+    Column("withdrawn", BigInteger, nullable=False),
+    # Comments with this text are not offered for review before this time; NULL once the decision is withdrawn.
+    Column("copies_wait_until", UtcDateTime),
+    Index("group_decisions_by_text", "folded_digest", "copies_wait_until"),
+    Index("group_decisions_by_state", "state", "number"),
 )
 
 # What reviewers did, by the hour, day and month (UTC) in which they did it; what they took back is taken out. Days and
@@ -145,23 +186,28 @@ reviewer_counts = Table(
     Column("n", BigInteger, nullable=False),
 )
 
-# Who has which comment before them, and until when nobody else gets it.
+# Who has which comment before them, and until when nobody else gets it. A claim with a digest holds the text: nobody
+# gets another comment with it.
 review_claims = Table(
     "review_claims",
     metadata,
     Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
     Column("reviewer_number", BigInteger, nullable=False),
     Column("claimed_until", UtcDateTime, nullable=False),
+    Column("folded_digest", BigInteger),
     Index("review_claims_by_reviewer", "reviewer_number", "claimed_until"),
+    Index("review_claims_by_text", "folded_digest", unique=True),
 )
 
-# Which comments a reviewer does not want to see again before `until`.
+# Which comments, and which texts, a reviewer does not want to see again before `until`.
 review_skips = Table(
     "review_skips",
     metadata,
     Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
     Column("reviewer_number", BigInteger, primary_key=True, autoincrement=False),
     Column("until", UtcDateTime, nullable=False),
+    Column("folded_digest", BigInteger),
+    Index("review_skips_by_text", "folded_digest", "reviewer_number"),
 )
 
 dead_letters = Table(

@@ -172,6 +172,9 @@ class CommentReview(BaseModel):
     withdraws: int | None = Field(
         description="Set where this is no decision, but takes back the one of that number.", examples=[None]
     )
+    group_number: int | None = Field(
+        description="Set where it is part of a decision for all comments with the same text.", examples=[None]
+    )
 
 
 class DeadLetter(BaseModel):

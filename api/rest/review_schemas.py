@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from api.problems import WITHOUT_NUL
 from api.rest.comment_schemas import Comment, CommentFields, CommentReview, Version
 from api.rest.fields import Platform, Probability, Time
+from api.rest.review_group_schemas import EarlierDecision, GroupNumber
 from store.comments import LabelSource, ShownLabel
 from store.export import ExportFilter
 from store.review_list import ReviewFilter
@@ -105,6 +106,19 @@ class ReviewTask(BaseModel):
     earlier_versions: list[Version] = Field(description="Texts that edits replaced, the newest first.")
     thread: list[Neighbour] = Field(description="The newest others of the same thread.")
     author: list[Neighbour] = Field(description="The newest others of the same author.")
+    occurrences: int | None = Field(
+        None,
+        ge=1,
+        description="How many comments without a review have this text, this one included; null where comments are "
+        "decided one by one, as in the audit and for second opinions.",
+        examples=[312],
+    )
+    more_occurrences: bool = Field(
+        False, description="Whether there are more occurrences than were counted.", examples=[False]
+    )
+    earlier_decision: EarlierDecision | None = Field(
+        None, description="What was decided for this text before, where the comment is a later copy of it."
+    )
 
 
 class Remaining(BaseModel):
@@ -151,6 +165,12 @@ class NewReview(SeenComment):
     reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=WITHOUT_NUL)] | None = Field(
         None, description="Why, if that helps others.", examples=["反话"]
     )
+    all_occurrences: bool = Field(
+        False,
+        description="Whether the decision is for every current comment with the same text, as the queue offers it. "
+        "`group_number` of the answer is that decision's; its progress is at `/api/v1/reviews/groups/{number}`.",
+        examples=[True],
+    )
 
 
 class AddedReview(BaseModel):
@@ -165,6 +185,9 @@ class AddedReview(BaseModel):
     from_label: ShownLabel | None = Field(description="The label that was shown before.", examples=["positive"])
     from_source: LabelSource | None = Field(description="Where that label came from.", examples=["active_model"])
     second_opinion: bool = Field(description="Whether an earlier review of the same text stands beside it.")
+    group_number: GroupNumber | None = Field(
+        None, description="The number of the decision for all comments with the same text, where it is one."
+    )
 
 
 class BulkReview(BaseModel):
@@ -318,6 +341,9 @@ class ExportedReview(BaseModel):
     model_label: ShownLabel | None = Field(description="What a model had said then.", examples=["positive"])
     probability: float | None = Field(description="How probable it held positive.", examples=[0.52])
     audit: bool = Field(description="Whether the comment is in the audit sample.", examples=[False])
+    occurrences: int = Field(
+        description="How many comments with the same text were decided together; this row counts for all.", examples=[1]
+    )
 
 
 class ListedReview(BaseModel):
@@ -339,6 +365,9 @@ class ListedReview(BaseModel):
     from_probability: Probability | None
     stands: bool = Field(description="Whether this label is the one that is shown.", examples=[True])
     withdrawn: bool = Field(description="Whether it was taken back.", examples=[False])
+    group_number: GroupNumber | None = Field(
+        description="Set where it is part of a decision for all comments with the same text."
+    )
 
 
 class ReviewPage(BaseModel):

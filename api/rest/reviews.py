@@ -39,7 +39,7 @@ from api.rest.review_schemas import (
     WithdrawState,
 )
 from api.services import Services, TheServices
-from store import queue, review_list, reviews
+from store import group_decisions, queue, review_list, reviews
 from store.comments import ShownLabel, comment_history
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
 from store.queue import CLAIM_TIME, QueueOrder, Task, Tasks
@@ -164,16 +164,27 @@ async def add_review(services: TheServices, identity: AsReviewer, request: NewRe
     It stands beside earlier reviews of the same text, and its label is shown from now on. To send it again does no
     harm: the same label by the same person adds nothing. 409 with the code `edited_meanwhile` where the comment has
     another text by now; nothing is stored then.
+
+    With `all_occurrences` the comments that have the same text now get the same review, each its own, in the
+    background. Left out are those that are edited, erased or reviewed before their turn, and the audit sample. Copies
+    that arrive later are offered for review again after 30 days.
     """
     opinion = _opinion(request, request.label, request.reason)
+    group = None
     try:
-        added = await reviews.add_review(services.store, identity.actor, opinion)
+        if request.all_occurrences:
+            decided = await group_decisions.decide_group(services.store, identity.actor, opinion)
+            added, group = decided.review, decided.group
+        else:
+            added = await reviews.add_review(services.store, identity.actor, opinion)
     except EditedMeanwhileError:
         detail = gettext("The comment was edited meanwhile: look at its new text and decide again.")
         raise ProblemError(HTTPStatus.CONFLICT, "edited_meanwhile", detail) from None
     except NoCommentError:
         raise _no_comment(request) from None
-    return AddedReview.model_validate(added)
+    answer = AddedReview.model_validate(added)
+    answer.group_number = group
+    return answer
 
 
 @router.post(
@@ -211,24 +222,28 @@ async def withdraw_reviews(services: TheServices, identity: AsReviewer, request:
     """Take back your latest reviews of comments: what stood before stands again.
 
     The history keeps both. To send it again does no harm. A comment that has no review then is held for you again.
+    The review that answered a decision for all comments with the same text takes back the whole decision: each of its
+    reviews that still stands, in the background. `label` is null there where its first comment was edited or erased.
     """
     return WithdrawAnswer(results=[await _withdraw(services, identity, review) for review in request.reviews])
 
 
 async def _withdraw(services: Services, identity: Identity, given: GivenReview) -> WithdrawResult:
-    until = services.now() + CLAIM_TIME
+    until, undone = services.now() + CLAIM_TIME, None
     try:
-        undone = await reviews.undo_review(
-            services.store, identity.actor, given.platform, given.id, until, number=given.number
-        )
+        if await services.store.read(group_decisions.is_group, given.number):
+            undone = await group_decisions.withdraw_group(services.store, identity.actor, given.number, until)
+        else:
+            undone = await reviews.undo_review(
+                services.store, identity.actor, given.platform, given.id, until, number=given.number
+            )
     except NothingToUndoError:
         state = WithdrawState.NOTHING_TO_UNDO
     except NoCommentError:
         state = WithdrawState.NO_COMMENT
     else:
-        return WithdrawResult(
-            number=given.number, state=WithdrawState.WITHDRAWN, label=undone.label, label_source=undone.label_source
-        )
+        label, source = (None, None) if undone is None else (undone.label, undone.label_source)
+        return WithdrawResult(number=given.number, state=WithdrawState.WITHDRAWN, label=label, label_source=source)
     return WithdrawResult(number=given.number, state=state, label=None, label_source=None)
 
 

@@ -10,7 +10,7 @@ export function showTask(task, words) {
   fill("text", comment.text);
   show("edited", Boolean(task.edited));
   showLegend(false);
-  find("meta").replaceChildren(...metaOf(comment, words));
+  find("meta").replaceChildren(...metaOf(task, words));
   find("model").replaceChildren(...modelOf(comment, task.modelLabel, words));
   for (const label of find("decision").querySelectorAll(".review-label")) {
     label.classList.toggle("is-model", label.htmlFor === `label-${task.modelLabel}`);
@@ -39,8 +39,24 @@ function showLegend(shown) {
   find("legend").style.visibility = shown ? "visible" : "hidden";
 }
 
-function metaOf(comment, words) {
+/** How often the text occurs, and what was decided for it before. */
+function occurrencesOf({ occurrences, more_occurrences, earlier_decision }, words) {
+  const parts = [];
+  if (occurrences > 1) {
+    const count = `${occurrences.toLocaleString(document.documentElement.lang)}${more_occurrences ? "+" : ""}`;
+    parts.push(element("strong", "review-occurrences", words.occurrences.replace("{n}", count)));
+  }
+  if (earlier_decision) {
+    const { label, decided_at } = earlier_decision;
+    parts.push(element("span", "", `${words.decidedBefore} ${words.labels[label]} · ${showTime(decided_at)}`));
+  }
+  return parts;
+}
+
+function metaOf(task, words) {
+  const { comment } = task;
   const parts = [
+    ...occurrencesOf(task, words),
     element("span", "badge comment-label", comment.platform),
     time(comment.created_at),
     comment.edited_at ? element("span", "", `${words.edited} `, time(comment.edited_at)) : "",

@@ -94,7 +94,9 @@ function accept() {
   const task = current;
   const { platform, id, version, text_digest } = task.comment;
   const reason = find("reason").value.trim() || null;
-  const order = sender.send(() => rest("POST", "/reviews", { platform, id, version, text_digest, label, reason }, { reload: false }));
+  // Where the task is a text, the decision is for every comment that has it.
+  const decided = { platform, id, version, text_digest, label, reason, all_occurrences: task.occurrences !== null };
+  const order = sender.send(() => rest("POST", "/reviews", decided, { reload: false }));
   const decision = { task, label, order, undone: false };
   order.answer.then((answer) => settled(decision, answer), (problem) => refused(decision, problem));
   goOn(decision);
@@ -113,7 +115,7 @@ function skip() {
 function goOn(decision) {
   made.push(decision);
   if (made.length > UNDO_AT_MOST) made.shift();
-  if (decision.label) countDecision(1);
+  if (decision.label) countDecision(1, decision.task);
   say(null);
   showUndo();
   announce(decision.label ? WORDS.stored[decision.label] : WORDS.skipped);
@@ -128,7 +130,7 @@ function undo() {
   showUndo();
   if (find("other-opinion")) fill("other-opinion", "");
   if (current) queue.putFirst(current);
-  if (decision.label) countDecision(-1);
+  if (decision.label) countDecision(-1, decision.task);
   if (!sender.cancel(decision.order)) takeBack(decision);
   turn += 1;
   queue.hold(decision.task);
@@ -174,7 +176,7 @@ async function refused(decision, problem) {
   if (place < 0) return; // It was undone meanwhile.
   made.splice(place, 1);
   showUndo();
-  countDecision(-1);
+  countDecision(-1, decision.task);
   queue.forget(decision.task.comment);
   if (problem.code === "no_comment") return say(WORDS.erased);
   const edited = problem.code === "edited_meanwhile";
@@ -208,9 +210,9 @@ function count(answer, asked) {
   showCounts();
 }
 
-function countDecision(change) {
+function countDecision(change, task) {
   done += change;
-  if (remaining && !remaining.more) remaining.count = Math.max(0, remaining.count - change);
+  if (remaining && !remaining.more) remaining.count = Math.max(0, remaining.count - change * (task.occurrences ?? 1));
   showCounts();
 }
 

@@ -1,0 +1,124 @@
+"""Groups of comments with the same text: how many there are, and what was decided for all of them.
+
+group_decisions.py stores and withdraws the decisions.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from store.comments import ShownLabel
+from store.tables import comments, group_decisions, reviews
+
+# Occurrences are counted up to here.
+COUNTED = 10_000
+# Copies that arrive later are offered again once this much time has passed since the decision.
+COPIES_WAIT = timedelta(days=30)
+
+
+class GroupState(StrEnum):
+    """How far a decision for a text has come."""
+
+    STORING = "storing"
+    STORED = "stored"
+    WITHDRAWING = "withdrawing"
+    WITHDRAWN = "withdrawn"
+
+
+# States in which reviews remain to be stored or withdrawn.
+UNFINISHED = (GroupState.STORING, GroupState.WITHDRAWING)
+DECIDED = (GroupState.STORING, GroupState.STORED)
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrences:
+    """How many comments without a review share a text; ``more`` says that there are more than were counted."""
+
+    count: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierDecision:
+    """What was decided for the same text before, and for how many comments."""
+
+    label: ShownLabel
+    decided_at: datetime
+    occurrences: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDecision:
+    """A decision for a text. ``occurrences`` is the number of comments that shared it, ``more_occurrences`` says that
+    there are more than were counted. Of their reviews ``stored`` are stored, and ``withdrawn`` of these withdrawn;
+    ``skipped`` comments were edited, erased or reviewed by themselves."""
+
+    number: int
+    label: ShownLabel
+    state: GroupState
+    decided_at: datetime
+    occurrences: int
+    more_occurrences: bool
+    stored: int
+    skipped: int
+    withdrawn: int
+
+
+def in_group(digest: int) -> list[ColumnElement[bool]]:
+    """Conditions on ``comments``: the comment has this text, no review, and is not in the audit sample."""
+    of = comments.c
+    return [of.folded_digest == digest, of.review_label.is_(None), of.audit_rank.is_(None)]
+
+
+def text_is_undecided(now: datetime) -> ColumnElement[bool]:
+    """Condition on ``comments``: the comment is not a copy of a text that was decided lately."""
+    of = group_decisions.c
+    return ~exists().where(of.folded_digest == comments.c.folded_digest, of.copies_wait_until > now)
+
+
+def is_first_of_group() -> ColumnElement[bool]:
+    """Condition on ``reviews``: a person gave this very review; it was not copied from the one of the same text."""
+    of = group_decisions.c
+    return or_(reviews.c.group_number.is_(None), exists().where(of.review_number == reviews.c.number))
+
+
+async def count_occurrences(connection: AsyncConnection, digest: int) -> Occurrences:
+    """How many comments a decision for this text would apply to. Raises TransientStoreError."""
+    some = select(comments.c.number).where(*in_group(digest)).limit(COUNTED + 1)
+    found = (await connection.execute(select(func.count()).select_from(some.subquery()))).scalar_one()
+    return Occurrences(min(found, COUNTED), found > COUNTED)
+
+
+async def earlier_decision(connection: AsyncConnection, digest: int) -> EarlierDecision | None:
+    """The newest decision for this text that was not withdrawn. Raises TransientStoreError."""
+    of = group_decisions.c
+    query = (
+        select(of.label, of.decided_at, of.stored)
+        .where(of.folded_digest == digest, of.state.in_(DECIDED))
+        .order_by(of.number.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else EarlierDecision(ShownLabel(row.label), row.decided_at, row.stored)
+
+
+async def read_group(connection: AsyncConnection, number: int) -> GroupDecision | None:
+    """The decision with this number; None when there is none. Raises TransientStoreError."""
+    of = group_decisions.c
+    row = (await connection.execute(select(group_decisions).where(of.number == number))).one_or_none()
+    if row is None:
+        return None
+    return GroupDecision(
+        number=row.number,
+        label=ShownLabel(row.label),
+        state=GroupState(row.state),
+        decided_at=row.decided_at,
+        occurrences=max(row.occurrences, row.stored + row.skipped),
+        more_occurrences=row.more_occurrences,
+        stored=row.stored,
+        skipped=row.skipped,
+        withdrawn=row.withdrawn,
+    )

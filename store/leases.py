@@ -1,0 +1,131 @@
+"""Leases: a comment that somebody has before them is given to nobody else, nor is another comment with the same text.
+
+``review_claims`` has one row a comment, and at most one a text, so that its keys decide between two who ask at once.
+Comments are locked before they are claimed, as reviews and batches lock them.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, exists, select, update
+
+from store.retry import retried
+from store.session import WriteSession
+from store.store import Store
+from store.tables import comments, review_claims, review_skips
+from store.types import stored_time
+
+# comment -> digest of its text
+Texts = Mapping[int, int]
+NO_TEXTS: Texts = {}
+
+
+def comment_is_free(reviewer: int, now: datetime) -> list[ColumnElement[bool]]:
+    """Conditions on ``comments``: nobody else holds the comment, and this reviewer has not skipped it."""
+    claims, skips = review_claims.c, review_skips.c
+    claimed = (
+        claims.comment_number == comments.c.number,
+        claims.reviewer_number != reviewer,
+        claims.claimed_until > now,
+    )
+    skipped = (skips.comment_number == comments.c.number, skips.reviewer_number == reviewer, skips.until > now)
+    return [~exists().where(*claimed), ~exists().where(*skipped)]
+
+
+def text_is_free(reviewer: int, now: datetime) -> list[ColumnElement[bool]]:
+    """Conditions on ``comments``: no other comment with the same text is held, and this reviewer has not skipped it."""
+    claims, skips = review_claims.c, review_skips.c
+    held = (
+        claims.folded_digest == comments.c.folded_digest,
+        claims.comment_number != comments.c.number,
+        claims.claimed_until > now,
+    )
+    skipped = (
+        skips.folded_digest == comments.c.folded_digest,
+        skips.reviewer_number == reviewer,
+        skips.until > now,
+    )
+    return [~exists().where(*held), ~exists().where(*skipped)]
+
+
+async def hold_free(
+    store: Store,
+    numbers: Sequence[int],
+    reviewer: int,
+    now: datetime,
+    until: datetime,
+    *,
+    reviewed: bool = False,
+    texts: Texts = NO_TEXTS,
+) -> list[int]:
+    """Claim those of the comments that are still free and not being changed at this moment, in their order; free are
+    those without a review, or those with one if ``reviewed``. With a comment in ``texts`` its text is claimed too."""
+    if not numbers:
+        return []
+
+    async def once() -> list[int]:
+        async with store.writing() as session:
+            label = comments.c.review_label
+            free = (
+                select(comments.c.number)
+                .where(comments.c.number.in_(numbers), label.is_not(None) if reviewed else label.is_(None))
+                .order_by(comments.c.number)
+                .with_for_update(skip_locked=True)
+            )
+            locked = list((await session.connection.execute(free)).scalars())
+            return await hold(session, locked, reviewer, until, now, texts=texts) if locked else []
+
+    held = set(await retried(once, repeatable=True))
+    return [number for number in numbers if number in held]
+
+
+async def hold(
+    session: WriteSession,
+    numbers: Sequence[int],
+    reviewer: int,
+    until: datetime,
+    now: datetime | None = None,
+    *,
+    texts: Texts = NO_TEXTS,
+) -> list[int]:
+    """Claim comments that are locked, and their ``texts``; returns the comments that nobody else holds."""
+    claims = review_claims.c
+    now = stored_time(session.now) if now is None else now
+    among = claims.comment_number.in_(numbers)
+    digests = [texts[number] for number in numbers if number in texts]
+    for same in (among, *([claims.folded_digest.in_(digests)] if digests else [])):
+        await session.connection.execute(delete(review_claims).where(same, claims.claimed_until <= now))
+    await hold_own(session, numbers, reviewer, until)
+    rows: list[dict[str, Any]] = [
+        {
+            "comment_number": number,
+            "reviewer_number": reviewer,
+            "claimed_until": until,
+            "folded_digest": texts.get(number),
+        }
+        for number in sorted(numbers)
+    ]
+    await session.run(session.statements.add_claims, rows)
+    own = select(claims.comment_number).where(among, claims.reviewer_number == reviewer)
+    return list((await session.connection.execute(own)).scalars())
+
+
+async def hold_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> None:
+    """Hold the reviewer's own claims on these comments longer."""
+    claims = review_claims.c
+    own = (claims.comment_number.in_(numbers), claims.reviewer_number == reviewer)
+    await session.connection.execute(update(review_claims).where(*own).values(claimed_until=until))
+
+
+async def let_go(session: WriteSession, numbers: Sequence[int]) -> None:
+    """Nobody needs to hold or skip comments that were reviewed."""
+    for table in (review_claims, review_skips):
+        await session.connection.execute(delete(table).where(table.c.comment_number.in_(numbers)))
+
+
+async def release_own(session: WriteSession, numbers: Sequence[int] | None, reviewer: int) -> None:
+    """Delete the reviewer's own claims on these comments, or all."""
+    claims = review_claims.c
+    named = [] if numbers is None else [claims.comment_number.in_(numbers)]
+    await session.connection.execute(delete(review_claims).where(claims.reviewer_number == reviewer, *named))
