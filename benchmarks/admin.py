@@ -16,12 +16,15 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.made_up import DAYS, NEWEST, PLATFORMS, fill
+from benchmarks.made_up import COPY, DAYS, NEWEST, PLATFORMS, fill
 from local_stack.mysql import MySQL
 from store.analytics import Bucket, CountFilter, mix_by_hour_of_week, mix_by_platform, mix_over_time
 from store.audit import Actor
 from store.comments import ShownLabel
 from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
+from store.folding import folded_digest
+from store.group_decisions import decide_group, take_steps
+from store.groups import count_occurrences
 from store.migrate import migrate
 from store.queue import QueueOrder, next_tasks, release, remaining
 from store.reviews import Opinion, add_review
@@ -106,6 +109,16 @@ async def _review(store: Store, chance: random.Random, wanted: CommentFilter, or
     await release(store, reviewer)
 
 
+async def _decide_text(store: Store, chance: random.Random) -> None:
+    reviewer = chance.randrange(1, 9)
+    tasks = await next_tasks(store, reviewer, UNCERTAIN, ALL, 2)
+    if tasks.items:
+        one = tasks.items[0].comment
+        opinion = Opinion(one.platform, one.id, one.version, ShownLabel.POSITIVE)
+        await decide_group(store, Actor(reviewer, f"r{reviewer}", "session", None), opinion)
+    await release(store, reviewer)
+
+
 async def _next(store: Store, chance: random.Random, wanted: CommentFilter, order: QueueOrder) -> None:
     await next_tasks(store, chance.randrange(1, 9), order, wanted, 2)
 
@@ -115,6 +128,7 @@ def _platform(chance: random.Random) -> str:
 
 
 ALL = CommentFilter()
+COPIES = folded_digest(COPY)
 UNCERTAIN, AUDIT, SECOND = QueueOrder.UNCERTAIN, QueueOrder.AUDIT, QueueOrder.SECOND_OPINION
 QUESTIONS: Sequence[Question] = (
     Question("list, newest", lambda store, _: _list(store, ALL)),
@@ -141,6 +155,9 @@ QUESTIONS: Sequence[Question] = (
         lambda s, c: _next(s, c, CommentFilter(platform=_platform(c)), SECOND),
     ),
     Question("review: next, decide, let go", lambda s, c: _review(s, c, ALL, UNCERTAIN)),
+    Question("review: next, decide the text, let go", _decide_text),
+    Question("review: occurrences of a text that many have", lambda s, _: s.read(count_occurrences, COPIES)),
+    Question("review: one step of a text that many have", lambda s, _: take_steps(s)),
     Question("review: remaining", lambda s, _: s.read(remaining, UNCERTAIN, ALL)),
     Question("review: remaining, second opinion", lambda s, c: s.read(remaining, SECOND, ALL, c.randrange(1, 9))),
     Question("analytics: 30 days by day", lambda s, c: s.read(mix_over_time, _days(c), Bucket.DAY, SHANGHAI)),

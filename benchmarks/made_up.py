@@ -1,7 +1,7 @@
 """Fills a MySQL with made-up comments by the million, as batches and reviews would leave them.
 
 The proportions are those of a busy place: twenty platforms of very different size, two years, 22 % uncertain, 3 %
-reviewed, 2 % in the audit sample. Every value is picked by a digest of the comment's number, so always the same.
+reviewed, 2 % in the audit sample, 10 % copies of one text. Every value is picked by a digest of the comment's number, so always the same.
 """
 
 # ruff: noqa: S608  (nothing in the statements comes from outside)
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from sqlalchemy import text
 
+from store.folding import folded_digest
 from store.store import Store
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
@@ -20,6 +21,9 @@ DAYS = 730
 PLATFORMS = [f"platform-{n:02}" for n in range(20)]
 AUTHORS, THREADS = 20_000, 50_000
 AT_ONCE = 20_000
+# How many comments are copies of one text. The digests of all others are made up.
+COPIES = 0.1
+COPY = "默认好评"
 WORDS = "这家店 的 物流 很快 包装 也好 客服 一直 不 回复 再也 不来 了 味道 不错 价格 有点 贵 推荐 大家 试试"
 
 
@@ -30,9 +34,11 @@ def _pick(what: str) -> str:
 
 # A platform's share falls quickly with its number. Comments arrive about in the order in which they are written.
 COMMENTS = f"""
-INSERT INTO comments (number, platform, id, text, version, created_at, author, thread, stored_at, changed_at,
-    review_number, review_label, audit_rank, claimed_by)
-SELECT n, CONCAT('platform-', LPAD(FLOOR(20 * POW({_pick("platform")}, 3)), 2, '0')), n, made_up_texts.text, 0,
+INSERT INTO comments (number, platform, id, text, folded_digest, version, created_at, author, thread, stored_at,
+    changed_at, review_number, review_label, audit_rank, claimed_by)
+SELECT n, CONCAT('platform-', LPAD(FLOOR(20 * POW({_pick("platform")}, 3)), 2, '0')), n,
+    IF({_pick("copy")} < {COPIES}, '{COPY}', CONCAT(made_up_texts.text, n)),
+    IF({_pick("copy")} < {COPIES}, :copies, FLOOR({_pick("digest")} * 9e18)), 0,
     :newest - INTERVAL FLOOR((1 - n / :size) * {DAYS * 86400}) SECOND,
     CONCAT('u', FLOOR({_pick("author")} * {AUTHORS})), CONCAT('t', FLOOR({_pick("thread")} * {THREADS})),
     :newest, :newest, IF({_pick("reviewed")} < 0.03, n, NULL), CASE WHEN {_pick("reviewed")} < 0.03
@@ -93,7 +99,7 @@ FINISH = (
 
 async def fill(store: Store, size: int) -> None:
     """Make ``size`` comments in an empty, migrated MySQL; a million takes minutes."""
-    values = {"size": size, "newest": NEWEST.replace(tzinfo=None)}
+    values = {"size": size, "newest": NEWEST.replace(tzinfo=None), "copies": folded_digest(COPY)}
     texts = _texts(2_000)
     async with store.writing() as session:
         run = session.connection.execute

@@ -150,6 +150,13 @@ async def test_a_decision_reviews_every_copy_with_its_own_row(feed: Feed) -> Non
     assert (review.reviewer, review.reason, review.from_probability) == ("小李", "默认", 0.501)
 
 
+async def test_an_edit_changes_the_digest(feed: Feed) -> None:
+    await feed.send(arrival(IDS[1], "改了", edited=3), arrival(IDS[2], COPY, author="别人"))
+    async with feed.store.reading() as connection:
+        query = select(comments.c.text, comments.c.folded_digest)
+        assert all(digest == folded_digest(text) for text, digest in await connection.execute(query))
+
+
 async def test_a_decision_sent_twice_is_one(feed: Feed) -> None:
     first, again = [await decide_group(feed.store, LI, opinion(IDS[0])) for _ in range(2)]
     assert (again.group, again.review.number) == (first.group, first.review.number)

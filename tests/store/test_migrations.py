@@ -14,6 +14,7 @@ from store.batch import Label
 from store.check import recount_sums
 from store.comments import ShownLabel
 from store.errors import ErasureKeyError, MigrationsPendingError
+from store.folding import folded_digest
 from store.migrate import migrate, newest_revision
 from store.reviews import Opinion, add_review
 from store.store import Store
@@ -81,6 +82,7 @@ async def test_comments_that_are_there_get_right_values(every_database_url: str)
             comment = (await connection.execute(select(comments))).one()
     assert [(row.reviewed, row.distance) for row in rows] == [(False, pytest.approx(0.4)), (False, pytest.approx(0.15))]
     assert (comment.review_label, comment.audit_rank) == (None, None)
+    assert comment.folded_digest == folded_digest("x")
 
 
 PEOPLE_BEFORE = [
@@ -151,6 +153,46 @@ async def test_sums_are_filled_from_what_is_there(every_database_url: str) -> No
         assert (await read_contents(store)).sums == kept
         assert await store.read(recount_sums) == []
     assert len(kept) == 5
+
+
+MANY = 50_000
+MANY_COMMENTS = (
+    "SET SESSION cte_max_recursion_depth = 100000",
+    "SET SESSION max_recursive_iterations = 100000",
+    "INSERT INTO comments (platform, id, text, version, created_at, stored_at, changed_at, claimed_by) "
+    f"WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {MANY + 2}) "
+    f"SELECT 'forum', n, n, 1, {TIME}, {TIME}, {TIME}, 1 FROM up",
+)
+
+
+def _many_comments(kind: str) -> Iterator[str]:
+    depth, iterations, insertion = MANY_COMMENTS
+    yield from {"mysql": [depth], "mariadb": [iterations], "sqlite": []}[kind]
+    yield insertion
+
+
+async def test_digests_are_filled_from_where_an_upgrade_stopped(
+    every_database_url: str, request: pytest.FixtureRequest
+) -> None:
+    async with Store.open(every_database_url, lock_wait_seconds=60) as store:
+        await migrate(store.engine, lambda step: None, to="0007")
+        async with store.engine.begin() as connection:
+            for statement in _many_comments(request.node.callspec.params["every_database_url"]):
+                await connection.execute(text(statement))
+            # An upgrade was interrupted after the first chunk.
+            await connection.execute(text("ALTER TABLE comments ADD COLUMN folded_digest BIGINT"))
+            await connection.execute(text("UPDATE comments SET folded_digest = 5 WHERE id IN ('1', '2')"))
+        steps: list[str] = []
+        assert await migrate(store.engine, steps.append, to="0008") == 1
+        async with store.reading() as connection:
+            found = (await connection.execute(select(comments.c.text, comments.c.folded_digest))).all()
+    assert steps == [
+        "0008: digests of 50,000 comments are stored",
+        "0008: Identical texts are found by a digest and decided together.",
+    ]
+    assert {row.text: row.folded_digest for row in found} == {
+        str(n): 5 if n <= 2 else folded_digest(str(n)) for n in range(1, MANY + 3)
+    }
 
 
 async def test_steps_are_reported_once(every_database_url: str) -> None:
