@@ -1,7 +1,8 @@
 """Fills a MySQL with made-up comments by the million, as batches and reviews would leave them.
 
 The proportions are those of a busy place: twenty platforms of very different size, two years, 22 % uncertain, 3 %
-reviewed, 2 % in the audit sample, 10 % copies of one text. Every value is picked by a digest of the comment's number, so always the same.
+reviewed, 2 % in the audit sample, 1 % copies of one text. Every value is picked by a digest of the comment's number, so
+always the same.
 """
 
 # ruff: noqa: S608  (nothing in the statements comes from outside)
@@ -22,7 +23,7 @@ PLATFORMS = [f"platform-{n:02}" for n in range(20)]
 AUTHORS, THREADS = 20_000, 50_000
 AT_ONCE = 20_000
 # How many comments are copies of one text. The digests of all others are made up.
-COPIES = 0.1
+COPIES = 0.01
 COPY = "默认好评"
 WORDS = "这家店 的 物流 很快 包装 也好 客服 一直 不 回复 再也 不来 了 味道 不错 价格 有点 贵 推荐 大家 试试"
 
@@ -32,13 +33,15 @@ def _pick(what: str) -> str:
     return f"(CONV(LEFT(SHA2(CONCAT('{what}', n), 256), 8), 16, 10) / 4294967296)"
 
 
+# An integer on both sides: a number with a point on one of them would round the other.
+DIGEST = f"""IF({_pick("copy")} < {COPIES}, :copies, CAST(FLOOR({_pick("digest")} * 9e18) AS SIGNED))"""
 # A platform's share falls quickly with its number. Comments arrive about in the order in which they are written.
 COMMENTS = f"""
 INSERT INTO comments (number, platform, id, text, folded_digest, version, created_at, author, thread, stored_at,
     changed_at, review_number, review_label, audit_rank, claimed_by)
 SELECT n, CONCAT('platform-', LPAD(FLOOR(20 * POW({_pick("platform")}, 3)), 2, '0')), n,
     IF({_pick("copy")} < {COPIES}, '{COPY}', CONCAT(made_up_texts.text, n)),
-    IF({_pick("copy")} < {COPIES}, :copies, FLOOR({_pick("digest")} * 9e18)), 0,
+    {DIGEST}, 0,
     :newest - INTERVAL FLOOR((1 - n / :size) * {DAYS * 86400}) SECOND,
     CONCAT('u', FLOOR({_pick("author")} * {AUTHORS})), CONCAT('t', FLOOR({_pick("thread")} * {THREADS})),
     :newest, :newest, IF({_pick("reviewed")} < 0.03, n, NULL), CASE WHEN {_pick("reviewed")} < 0.03
@@ -48,11 +51,13 @@ FROM (SELECT n + :first AS n FROM made_up_numbers) AS step
 JOIN made_up_texts ON made_up_texts.number = step.n * 7 % :texts
 """
 PREDICTIONS = f"""
-INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, reviewed, distance)
+INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, reviewed, distance,
+    folded_digest)
 SELECT n, 1, IF(p >= 0.5, 'positive', 'negative'), p, p BETWEEN 0.3 AND 0.7, :newest, {_pick("reviewed")} < 0.03,
-    ABS(p - 0.5)
+    ABS(p - 0.5), {DIGEST}
 FROM (
-    SELECT n, CASE WHEN {_pick("sure")} < 0.22 THEN 0.3 + 0.4 * {_pick("where")}
+    SELECT n, CASE WHEN {_pick("copy")} < {COPIES} THEN 0.5
+        WHEN {_pick("sure")} < 0.22 THEN 0.3 + 0.4 * {_pick("where")}
         WHEN {_pick("side")} < 0.5 THEN 0.3 * {_pick("where")} ELSE 1 - 0.3 * {_pick("where")} END AS p
     FROM (SELECT n + :first AS n FROM made_up_numbers) AS step
 ) AS said

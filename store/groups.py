@@ -3,11 +3,12 @@
 group_decisions.py stores and withdraws the decisions.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.comments import ShownLabel
@@ -73,10 +74,17 @@ def in_group(digest: int) -> list[ColumnElement[bool]]:
     return [of.folded_digest == digest, of.review_label.is_(None), of.audit_rank.is_(None)]
 
 
-def text_is_undecided(now: datetime) -> ColumnElement[bool]:
-    """Condition on ``comments``: the comment is not a copy of a text that was decided lately."""
+def text_is_undecided(digest: Column[int | None], now: datetime) -> ColumnElement[bool]:
+    """That the text ``digest`` was not decided lately, so that its copies are offered."""
     of = group_decisions.c
-    return ~exists().where(of.folded_digest == comments.c.folded_digest, of.copies_wait_until > now)
+    return ~exists().where(of.folded_digest == digest, of.copies_wait_until > now)
+
+
+async def unfinished_texts(connection: AsyncConnection) -> Sequence[int]:
+    """The texts whose copies are being reviewed or given back, which may be many. Raises TransientStoreError."""
+    of = group_decisions.c
+    query = select(of.folded_digest).where(of.state.in_(UNFINISHED)).distinct()
+    return (await connection.execute(query)).scalars().all()
 
 
 def is_first_of_group() -> ColumnElement[bool]:

@@ -5,12 +5,12 @@ uncertain comments gives one, the first in its order, which stands for all of th
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, exists, false, insert, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Row, Select, delete, exists, false, insert, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.claim import Key
@@ -22,8 +22,9 @@ from store.groups import (
     earlier_decision,
     is_first_of_group,
     text_is_undecided,
+    unfinished_texts,
 )
-from store.leases import Texts, comment_is_free, hold_free, hold_own, release_own, text_is_free
+from store.leases import Texts, hold_free, hold_own, read_taken, release_own
 from store.models import read_models
 from store.retry import retried
 from store.search import ONLY_REVIEWS, CommentFilter, conditions
@@ -129,10 +130,13 @@ async def next_tasks(
             route = _route(order, reviewer, wanted, known, now)
             if route is None:
                 return Tasks([], True, None)
-            query = route.query.where(*comment_is_free(reviewer, now), *_not_among(without))
+            taken = await read_taken(connection, reviewer, now)
+            query = route.query.where(*taken.comment_is_free(route.number), *_not_among(without))
             if order is QueueOrder.UNCERTAIN:
-                query = query.where(*text_is_free(reviewer, now), *await _other_texts(connection, without))
+                text_free = taken.text_is_free(route.number, predictions.c.folded_digest)
+                query = query.where(*text_free, *await _other_texts(connection, without))
             seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
+            query = query.where(route.last)
             found = await walk(connection, query, route.path, after, limit - len(held), seconds)
         after = found.place
         texts = _texts(found.rows) if order is QueueOrder.UNCERTAIN else {}
@@ -174,7 +178,7 @@ async def remaining(
     if route is None:
         return Remaining(0, False)
     seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
-    numbers = route.query.with_only_columns(route.path.first, route.path.second)
+    numbers = route.query.where(route.last).with_only_columns(route.path.first, route.path.second)
     found = await walk(connection, numbers, route.path, None, COUNTED + 1, seconds)
     return Remaining(min(len(found.rows), COUNTED), found.place is not None)
 
@@ -230,10 +234,15 @@ async def release(store: Store, reviewer: int, keys: Sequence[Key] | None = None
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """The index to go along, and the rows of COMMENTS that it leads to."""
+    """The index to go along, the rows of COMMENTS that it leads to, and the column that has the comment's number.
+
+    ``last`` is a condition that takes so long that it is asked after all others.
+    """
 
     path: Path
     query: Select[Any]
+    number: Column[int]
+    last: ColumnElement[bool] = field(default_factory=true)
 
 
 def _route(
@@ -252,7 +261,7 @@ def _route(
     if order is QueueOrder.AUDIT:
         sampled = (comments.c.review_label.is_(None), comments.c.audit_rank.is_not(None))
         path = Path("comments_to_audit", sampled, comments.c.audit_rank, comments.c.number)
-        return _Route(path, COMMENTS.where(*conditions(wanted, known)))
+        return _Route(path, COMMENTS.where(*conditions(wanted, known)), comments.c.number)
     model = models[0]
     # Not `IS false`: for that MySQL does not use the index.
     waiting = (predictions.c.model_number == model.number, predictions.c.reviewed == false())
@@ -264,7 +273,7 @@ def _route(
     said = _said(wanted)
     rest = replace(wanted, model=None, label=None, uncertain=None, probability_from=None, probability_to=None)
     query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(*said, *conditions(rest, known))
-    return _Route(path, query.where(text_is_undecided(now)))
+    return _Route(path, query, predictions.c.comment_number, text_is_undecided(predictions.c.folded_digest, now))
 
 
 def _second_opinion_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> _Route | None:
@@ -287,7 +296,8 @@ def _second_opinion_route(reviewer: int | None, wanted: CommentFilter, known: Mo
     stands = (comments.c.number == of.comment_number) & (comments.c.review_number == of.number)
     query = COMMENTS.add_columns(of.number).join_from(reviews, comments, stands)
     others = (of.reviewer_number.is_distinct_from(reviewer), ~decided, is_first_of_group())
-    return _Route(path, query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(*others, *conditions(wanted, known)))
+    query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(*others, *conditions(wanted, known))
+    return _Route(path, query, of.comment_number)
 
 
 def _said(wanted: CommentFilter) -> list[ColumnElement[bool]]:
@@ -306,12 +316,14 @@ def _not_among(without: Collection[Key]) -> list[ColumnElement[bool]]:
 
 
 async def _other_texts(connection: AsyncConnection, without: Collection[Key]) -> list[ColumnElement[bool]]:
-    """That a comment has none of the texts of ``without``."""
-    of = comments.c
+    """That a prediction is of none of the texts of ``without``, and of none that is being decided."""
+    of, digest = comments.c, predictions.c.folded_digest
     named = tuple_(of.platform, of.id).in_(list(without))
     query = select(of.folded_digest).where(named, of.folded_digest.is_not(None))
-    digests = (await connection.execute(query)).scalars().all() if without else []
-    return [or_(of.folded_digest.is_(None), of.folded_digest.not_in(digests))] if digests else []
+    digests = [*await unfinished_texts(connection)]
+    if without:
+        digests += (await connection.execute(query)).scalars()
+    return [or_(digest.is_(None), digest.not_in(digests))] if digests else []
 
 
 def _texts(rows: Iterable[Any]) -> Texts:

@@ -103,7 +103,9 @@ predictions = Table(
     # Whether the text has a review, and how far the probability is from 0.5: the order of the review queue.
     Column("reviewed", Boolean, nullable=False, server_default=text("0")),
     Column("distance", Double, nullable=False, server_default=text("0")),
-    Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number"),
+    # The digest of the comment's text: thousands of copies are passed over within the index.
+    Column("folded_digest", BigInteger),
+    Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number", "folded_digest"),
 )
 
 # Append only: a decision is never changed, and taking one back is a row of its own.
@@ -197,6 +199,7 @@ review_claims = Table(
     Column("folded_digest", BigInteger),
     Index("review_claims_by_reviewer", "reviewer_number", "claimed_until"),
     Index("review_claims_by_text", "folded_digest", unique=True),
+    Index("review_claims_by_time", "claimed_until"),
 )
 
 # Which comments, and which texts, a reviewer does not want to see again before `until`.
@@ -207,7 +210,7 @@ review_skips = Table(
     Column("reviewer_number", BigInteger, primary_key=True, autoincrement=False),
     Column("until", UtcDateTime, nullable=False),
     Column("folded_digest", BigInteger),
-    Index("review_skips_by_text", "folded_digest", "reviewer_number"),
+    Index("review_skips_by_reviewer", "reviewer_number", "until"),
 )
 
 dead_letters = Table(

@@ -148,6 +148,7 @@ def _prediction_row(key: Decided, model: int, said: Prediction) -> Values:
     row = prediction_row(said)
     row["comment_number"], row["model_number"] = key.number, model
     row["reviewed"] = key.after.review is not None
+    row["folded_digest"] = None if key.after.content is None else folded_digest(key.after.content.text)
     return row
 
 

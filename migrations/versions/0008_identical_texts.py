@@ -26,28 +26,32 @@ COMMENTS = sa.table(
 FILL = """UPDATE JSON_TABLE(:rows, '$[*]' COLUMNS (number BIGINT PATH '$[0]', version BIGINT PATH '$[1]',
     digest BIGINT PATH '$[2]')) AS new STRAIGHT_JOIN comments ON comments.number = new.number
     AND comments.version = new.version AND comments.folded_digest IS NULL SET comments.folded_digest = new.digest"""
+FILL_PREDICTIONS = """UPDATE predictions SET folded_digest =
+    (SELECT comments.folded_digest FROM comments WHERE comments.number = comment_number)
+    WHERE comment_number > :behind AND comment_number <= :up_to AND folded_digest IS NULL"""
 FILL_SQLITE = """UPDATE comments SET folded_digest = json_extract(value, '$[2]') FROM json_each(:rows)
     WHERE number = json_extract(value, '$[0]')"""
 
 
 def upgrade() -> None:
-    """Add columns, fill the digest of every comment in bounded steps, then index it.
+    """Add columns, fill the digest of every comment and prediction in bounded steps, then index them.
 
     On a server each part is committed by itself: an upgrade that was interrupted goes on where it stopped.
     """
-    _add_column("comments", sa.Column("folded_digest", sa.BigInteger))
+    for table in ("comments", "predictions", "review_claims", "review_skips"):
+        _add_column(table, sa.Column("folded_digest", sa.BigInteger))
     if op.get_bind().dialect.name == "sqlite":
         _fill(op.get_bind())
     else:
         with op.get_context().autocommit_block():
             _fill(op.get_bind())
     _add_index("comments_by_text", "comments", ["folded_digest", "review_label", "audit_rank", "number"])
+    _widen_index()
     _add_column("reviews", sa.Column("group_number", sa.BigInteger))
     _add_index("reviews_by_group", "reviews", ["group_number", "number"])
-    _add_column("review_claims", sa.Column("folded_digest", sa.BigInteger))
     _add_index("review_claims_by_text", "review_claims", ["folded_digest"], unique=True)
-    _add_column("review_skips", sa.Column("folded_digest", sa.BigInteger))
-    _add_index("review_skips_by_text", "review_skips", ["folded_digest", "reviewer_number"])
+    _add_index("review_claims_by_time", "review_claims", ["claimed_until"])
+    _add_index("review_skips_by_reviewer", "review_skips", ["reviewer_number", "until"])
     _group_decisions()
 
 
@@ -64,6 +68,8 @@ def _fill(connection: sa.Connection) -> None:
         digests = [[row.number, row.version, folded_digest(row.text)] for row in rows]
         statement = FILL_SQLITE if connection.dialect.name == "sqlite" else FILL
         connection.execute(sa.text(statement), {"rows": json.dumps(digests)})
+        places = {"behind": behind, "up_to": rows[-1].number}
+        connection.execute(sa.text(FILL_PREDICTIONS), places)
         behind, done = rows[-1].number, done + len(rows)
         if done % REPORTED == 0:
             report(f"{revision}: digests of {done:,} comments are stored")
@@ -77,6 +83,17 @@ def _add_column(table: str, column: sa.Column[int]) -> None:
 def _add_index(name: str, table: str, columns: list[str], *, unique: bool = False) -> None:
     if name not in {found["name"] for found in sa.inspect(op.get_bind()).get_indexes(table)}:
         op.create_index(name, table, columns, unique=unique)
+
+
+def _widen_index() -> None:
+    """Add the digest to the index of the review queue."""
+    columns = ["model_number", "reviewed", "distance", "comment_number", "folded_digest"]
+    found = {index["name"]: index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes("predictions")}
+    if found.get("predictions_to_review") == columns:
+        return
+    if "predictions_to_review" in found:
+        op.drop_index("predictions_to_review", "predictions")
+    op.create_index("predictions_to_review", "predictions", columns)
 
 
 def _group_decisions() -> None:

@@ -23,7 +23,7 @@ from store.reviews import Opinion, add_review, undo_review
 from store.sample import AuditSample
 from store.search import CommentFilter
 from store.store import Store
-from store.tables import comments, group_decisions, reviews
+from store.tables import comments, group_decisions, predictions, reviews
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes, tombstone
 from tests.store.tables_read import read_contents
@@ -117,7 +117,8 @@ async def test_a_skipped_text_goes_to_others(feed: Feed) -> None:
 
 async def test_comments_without_a_digest_are_tasks_of_their_own(feed: Feed) -> None:
     async with feed.store.writing() as session:
-        await session.connection.execute(update(comments).values(folded_digest=None))
+        for table in (comments, predictions):
+            await session.connection.execute(update(table).values(folded_digest=None))
     given = await give(feed.store, limit=3)
     assert [(task.comment.id, task.occurrences) for task in given] == [(id, None) for id in IDS[:3]]
     decision = await decide_group(feed.store, LI, opinion(IDS[0]))
@@ -153,8 +154,10 @@ async def test_a_decision_reviews_every_copy_with_its_own_row(feed: Feed) -> Non
 async def test_an_edit_changes_the_digest(feed: Feed) -> None:
     await feed.send(arrival(IDS[1], "改了", edited=3), arrival(IDS[2], COPY, author="别人"))
     async with feed.store.reading() as connection:
-        query = select(comments.c.text, comments.c.folded_digest)
-        assert all(digest == folded_digest(text) for text, digest in await connection.execute(query))
+        query = select(comments.c.text, comments.c.folded_digest, predictions.c.folded_digest)
+        query = query.join_from(comments, predictions, predictions.c.comment_number == comments.c.number)
+        for text_of, digest, of_prediction in await connection.execute(query):
+            assert digest == of_prediction == folded_digest(text_of)
 
 
 async def test_a_decision_sent_twice_is_one(feed: Feed) -> None:
@@ -364,9 +367,10 @@ FILL = (
     WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {COMMENTS})
     SELECT 'forum', CONCAT('n', n), IF(n % 10 = 0, '{COPY}', CONCAT('第 ', n, ' 条')),
         IF(n % 10 = 0, :digest, n), 0, :now, :now, :now, 1 FROM up""",
-    """INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, distance)
+    """INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, distance,
+    folded_digest)
     SELECT number, :model, 'positive', IF(folded_digest = :digest, 0.51, 0.6), 1, :now,
-        IF(folded_digest = :digest, 0.01, 0.1) FROM comments""",
+        IF(folded_digest = :digest, 0.01, 0.1), folded_digest FROM comments""",
     """INSERT INTO hourly_counts SELECT :model, 'forum', :now, 'positive', 1, COUNT(*) FROM comments""",
     f"""INSERT INTO count_sums SELECT :model, bucket, platform, :now, {COMMENTS}, 0, {COMMENTS}, {COMMENTS}, 0, 0, 0, 0
     FROM (SELECT 'hour' AS bucket, '' AS platform UNION SELECT 'hour', 'forum' UNION SELECT 'day', 'forum') AS sums""",

@@ -83,6 +83,7 @@ async def test_comments_that_are_there_get_right_values(every_database_url: str)
     assert [(row.reviewed, row.distance) for row in rows] == [(False, pytest.approx(0.4)), (False, pytest.approx(0.15))]
     assert (comment.review_label, comment.audit_rank) == (None, None)
     assert comment.folded_digest == folded_digest("x")
+    assert {row.folded_digest for row in rows} == {comment.folded_digest}
 
 
 PEOPLE_BEFORE = [
