@@ -42,6 +42,7 @@ ROUTES: dict[str, str] = {
     "GET /api/v1/comments/{platform}/{id:anything}": REVIEWER,
     "GET /api/v1/reviews": REVIEWER,
     "GET /api/v1/reviews/export": REVIEWER,
+    "GET /api/v1/reviews/groups/{number}": REVIEWER,
     "POST /api/v1/reviews": REVIEWER,
     "POST /api/v1/reviews/next": REVIEWER,
     "POST /api/v1/reviews/claim": REVIEWER,
