@@ -34,7 +34,7 @@ PLACEHOLDER = Content("", 0, EPOCH, None, None, None)
 @dataclass(frozen=True, slots=True)
 class Decided:
     """One key, decided under lock. ``claimed`` is what the claim wrote, None where a row stood before; ``number`` is
-    the row's, ``audit_rank`` its place in the audit sample."""
+    the row's, ``audit_rank`` its place in the audit sample, ``folded_digest`` that of the text it has then."""
 
     platform: str
     id: str
@@ -43,6 +43,7 @@ class Decided:
     number: int
     before: Standing
     after: Outcome
+    folded_digest: int
     claimed: Content | None = None
 
 
@@ -65,7 +66,9 @@ async def decide_under_lock(
     ranks = [sample.rank(*key) for key in keys]
     as_absent = [apply(ABSENT, events[key], model) for key in keys]
     claims = [outcome.content or PLACEHOLDER for outcome in as_absent]
-    rows = map(_claim_row, keys, claims, ranks)
+    # Once for each text: this runs for every comment of every batch.
+    folded = [folded_digest(content.text) for content in claims]
+    rows = map(_claim_row, keys, claims, ranks, folded)
     await session.run(session.statements.claim, rows, token=token)
 
     own, erased = await _own_and_erased(session, keys, digests, token)
@@ -77,19 +80,28 @@ async def decide_under_lock(
         if at in own:
             before = Standing(erased_up_to=erased[at]) if at in erased else ABSENT
             after = apply(before, events[key], model) if at in erased else as_absent[at]
-            decided.append(Decided(*key, digests[at], ranks[at], own[at], before, after, claims[at]))
+            digest = _folded(after, claims[at], folded[at])
+            decided.append(Decided(*key, digests[at], ranks[at], own[at], before, after, digest, claims[at]))
         else:
             row = found[at]
             before = Standing(row.content, predictions.get(row.number, {}), erased.get(at), row.review)
             after = apply(before, events[key], model)
-            decided.append(Decided(*key, digests[at], ranks[at], row.number, before, after))
+            digest = _folded(after, claims[at], folded[at])
+            decided.append(Decided(*key, digests[at], ranks[at], row.number, before, after, digest))
     return decided
 
 
-def _claim_row(key: Key, content: Content, audit_rank: int | None) -> dict[str, object]:
+def _folded(after: Outcome, claim: Content, digest: int) -> int:
+    """The digest of the text that is written, which mostly is the claim's; a comment that goes keeps the claim's."""
+    if after.content is None or after.content.text == claim.text:
+        return digest
+    return folded_digest(after.content.text)
+
+
+def _claim_row(key: Key, content: Content, audit_rank: int | None, digest: int) -> dict[str, object]:
     row = content_row(content)
     row["platform"], row["id"] = key
-    row["folded_digest"] = folded_digest(content.text)
+    row["folded_digest"] = digest
     row["audit_rank"] = audit_rank
     return row
 

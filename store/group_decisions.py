@@ -17,11 +17,19 @@ from store.claim import Key
 from store.comments import ShownLabel
 from store.errors import NoCommentError, NothingToUndoError
 from store.folding import folded_digest, folded_sha256
-from store.groups import COPIES_WAIT, DECIDED, UNFINISHED, GroupState, Occurrences, count_occurrences, in_group
+from store.groups import (
+    COPIES_WAIT,
+    DECIDED,
+    UNFINISHED,
+    GroupLabel,
+    GroupState,
+    Occurrences,
+    count_occurrences,
+    in_group,
+)
 from store.retry import retried
 from store.reviews import (
     AT_ONCE,
-    GroupLabel,
     Opinion,
     Reviewed,
     Undone,

@@ -43,6 +43,17 @@ class Occurrences:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupLabel:
+    """What a decision copies to the comments with the same text, which ``folded_sha256`` identifies. ``number`` is the
+    decision's."""
+
+    number: int
+    folded_sha256: str
+    label: ShownLabel
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class EarlierDecision:
     """What was decided for the same text before, and for how many comments."""
 

@@ -18,6 +18,7 @@ from store.comments import LabelSource, ShownLabel, shown_model, text_digest
 from store.decide import Labelled, StandingReview, labelled_as
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
 from store.folding import folded_digest, folded_sha256
+from store.groups import GroupLabel
 from store.leases import hold, let_go
 from store.models import read_models
 from store.opinions import Decision, undo
@@ -44,17 +45,6 @@ class Opinion:
     label: ShownLabel
     reason: str | None = None
     text_digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GroupLabel:
-    """What a decision copies to the comments with the same text, which ``folded_sha256`` identifies. ``number`` is the
-    decision's."""
-
-    number: int
-    folded_sha256: str
-    label: ShownLabel
-    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

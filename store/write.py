@@ -14,7 +14,6 @@ from store.copies import settle_copies
 from store.dead_letters import comment_key, key_digest, letter_row, sentence, surviving
 from store.decide import CountSum, HourlyCount, Labelled, ReviewerCount, count_changes, hourly_changes, sum_changes
 from store.errors import FencedError, StoreError
-from store.folding import folded_digest
 from store.rows import content_row, prediction_row
 from store.sample import AuditSample
 from store.session import WriteSession
@@ -124,7 +123,7 @@ def _comment_row(key: Decided, content: Content) -> Values:
     review = key.after.review
     row = content_row(content)
     row["number"], row["platform"], row["id"], row["audit_rank"] = key.number, key.platform, key.id, key.audit_rank
-    row["folded_digest"] = folded_digest(content.text)
+    row["folded_digest"] = key.folded_digest
     row["review_number"], row["review_label"] = (None, None) if review is None else (review.number, review.label)
     return row
 
@@ -148,7 +147,7 @@ def _prediction_row(key: Decided, model: int, said: Prediction) -> Values:
     row = prediction_row(said)
     row["comment_number"], row["model_number"] = key.number, model
     row["reviewed"] = key.after.review is not None
-    row["folded_digest"] = None if key.after.content is None else folded_digest(key.after.content.text)
+    row["folded_digest"] = key.folded_digest
     return row
 
 
