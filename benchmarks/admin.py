@@ -23,7 +23,7 @@ from store.audit import Actor
 from store.comments import ShownLabel
 from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
 from store.folding import folded_digest
-from store.group_decisions import decide_group, take_steps
+from store.group_decisions import decide_group
 from store.groups import count_occurrences
 from store.migrate import migrate
 from store.queue import QueueOrder, next_tasks, release, remaining
@@ -157,7 +157,6 @@ QUESTIONS: Sequence[Question] = (
     Question("review: next, decide, let go", lambda s, c: _review(s, c, ALL, UNCERTAIN)),
     Question("review: next, decide the text, let go", _decide_text),
     Question("review: occurrences of a text that many have", lambda s, _: s.read(count_occurrences, COPIES)),
-    Question("review: one step of a text that many have", lambda s, _: take_steps(s)),
     Question("review: remaining", lambda s, _: s.read(remaining, UNCERTAIN, ALL)),
     Question("review: remaining, second opinion", lambda s, c: s.read(remaining, SECOND, ALL, c.randrange(1, 9))),
     Question("analytics: 30 days by day", lambda s, c: s.read(mix_over_time, _days(c), Bucket.DAY, SHANGHAI)),

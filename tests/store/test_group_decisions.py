@@ -268,7 +268,10 @@ async def test_an_undo_ends_a_decision_that_is_still_being_stored(feed: Feed, mo
     assert await read_contents(store) == before
 
 
-async def test_another_decision_waits_until_the_first_one_is_taken_back(feed: Feed) -> None:
+async def test_another_decision_waits_until_the_first_one_is_taken_back(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "AT_ONCE", 2)
     store = feed.store
     first = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
     await finish(store)
