@@ -277,6 +277,8 @@ async def test_another_decision_waits_until_the_first_one_is_taken_back(
     await finish(store)
     await withdraw_group(store, LI, first.review.number, datetime.now(UTC) + CLAIM_TIME)
     second = await decide_group(store, LI, opinion(IDS[0], ShownLabel.NEGATIVE))
+    # Otherwise a process could finish the second one before the copies are given back.
+    assert await store.read(deciding._unfinished) == [first.group]
     await finish(store)
     assert (await decided(store, first.group)).state is GroupState.WITHDRAWN
     assert (await decided(store, second.group)).stored == 10
