@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from api.app import create_app
 from api.group_decisions import work_on_groups
 from api.metrics import Metrics
-from api.pending import settle_for_ever
+from api.pending import resolve_pending_forever
 from api.predictor import Predictor
 from api.services import QUERY_SECONDS, Services
 from liuyan.health import Check, address_of, bind, quiet_server, serve_health, start_listening
@@ -72,7 +72,7 @@ async def running_api(
                     start_listening(listener)
                     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
                     background = [
-                        asyncio.create_task(settle_for_ever(services), name="pending reviews"),
+                        asyncio.create_task(resolve_pending_forever(services), name="pending reviews"),
                         asyncio.create_task(work_on_groups(services), name="group decisions"),
                     ]
                     url = f"http://{address_of(listener)}"

@@ -13,7 +13,6 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.audit import JSON, Actor, record
-from store.claim import Key
 from store.comments import ShownLabel
 from store.errors import NoCommentError, NothingToUndoError
 from store.folding import folded_digest, folded_sha256
@@ -27,6 +26,7 @@ from store.groups import (
     count_occurrences,
     in_group,
 )
+from store.lock_keys import Key
 from store.retry import retried
 from store.reviews import (
     AT_ONCE,

@@ -64,7 +64,7 @@ async def read_taken(connection: AsyncConnection, reviewer: int, now: datetime) 
     return Taken(taken, [digest for digest in texts if digest is not None], own)
 
 
-async def hold_free(
+async def lease_free(
     store: Store,
     numbers: Sequence[int],
     reviewer: int,
@@ -133,7 +133,7 @@ async def hold_own(session: WriteSession, numbers: Sequence[int], reviewer: int,
     await session.connection.execute(update(review_claims).where(*own).values(claimed_until=until))
 
 
-async def let_go(session: WriteSession, numbers: Sequence[int]) -> None:
+async def clear_leases(session: WriteSession, numbers: Sequence[int]) -> None:
     """Nobody needs to hold or skip comments that were reviewed."""
     for table in (review_claims, review_skips):
         await session.connection.execute(delete(table).where(table.c.comment_number.in_(numbers)))

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Row, Select, delete, exists, false, insert, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.claim import Key
 from store.comments import COMMENTS, EarlierVersion, LabelledComment, Models, earlier_versions, with_labels
 from store.errors import NoCommentError
 from store.groups import (
@@ -24,12 +23,13 @@ from store.groups import (
     text_is_undecided,
     unfinished_texts,
 )
-from store.leases import Texts, hold_free, hold_own, read_taken, release_own
+from store.index_walk import Path, Place, walk
+from store.leases import Texts, hold_own, lease_free, read_taken, release_own
+from store.lock_keys import Key
 from store.models import read_models
 from store.retry import retried
 from store.search import ONLY_REVIEWS, CommentFilter, conditions
 from store.session import WriteSession
-from store.steps import Path, Place, walk
 from store.store import Store
 from store.tables import comments, predictions, review_claims, review_skips, reviews
 
@@ -142,7 +142,7 @@ async def next_tasks(
         texts = _texts(found.rows) if order is QueueOrder.UNCERTAIN else {}
         numbers = _one_of_each_text([row.number for row in found.rows], texts)
         reviewed = order is QueueOrder.SECOND_OPINION
-        held += await hold_free(store, numbers, reviewer, now, until, reviewed=reviewed, texts=texts)
+        held += await lease_free(store, numbers, reviewer, now, until, reviewed=reviewed, texts=texts)
         if len(held) == limit or after is None or not found.rows:
             break
     return Tasks(await _tasks(store, held, until, by_text=order is QueueOrder.UNCERTAIN), after is None, after)
@@ -160,7 +160,7 @@ async def take(store: Store, reviewer: int, key: Key, now: datetime | None = Non
         query = select(of.number, of.folded_digest, of.audit_rank).where(of.platform == key[0], of.id == key[1])
         rows = (await connection.execute(query)).all()
     numbers = [row.number for row in rows]
-    await hold_free(store, numbers, reviewer, now, until, texts=_texts(rows))
+    await lease_free(store, numbers, reviewer, now, until, texts=_texts(rows))
     tasks = await _tasks(store, numbers, until, by_text=True)
     if not tasks:
         raise NoCommentError(

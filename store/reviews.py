@@ -13,13 +13,13 @@ from sqlalchemy import func, select, update
 
 from store.audit import JSON, Actor, record
 from store.batch import Prediction
-from store.claim import Found, Key, lock_standing
 from store.comments import LabelSource, ShownLabel, shown_model, text_digest
-from store.decide import Labelled, StandingReview, labelled_as
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
 from store.folding import folded_digest, folded_sha256
 from store.groups import GroupLabel
-from store.leases import hold, let_go
+from store.leases import clear_leases, hold
+from store.lock_keys import Key, LockedRow, lock_current
+from store.merge import CurrentReview, Labelled, labelled_as
 from store.models import read_models
 from store.opinions import Decision, undo
 from store.retry import retried
@@ -87,7 +87,7 @@ class _Locked:
     """A comment under lock. ``model`` is the one whose prediction is shown."""
 
     key: Key
-    row: Found
+    row: LockedRow
     predictions: Mapping[int, Prediction]
     model: int | None
     model_is_active: bool
@@ -96,7 +96,7 @@ class _Locked:
     def prediction(self) -> Prediction | None:
         return None if self.model is None else self.predictions[self.model]
 
-    def shown(self, review: StandingReview | None) -> tuple[ShownLabel | None, LabelSource | None]:
+    def shown(self, review: CurrentReview | None) -> tuple[ShownLabel | None, LabelSource | None]:
         """The label that is shown when ``review`` stands, and whose it is."""
         if review is not None:
             return ShownLabel(review.label), LabelSource.REVIEW
@@ -217,19 +217,19 @@ async def _store(
     fresh: Sequence[_Locked],
     wanted: Mapping[Key, Opinion],
     group: int | None = None,
-) -> dict[int, StandingReview]:
+) -> dict[int, CurrentReview]:
     """Store reviews with all that follows for their comments; comment -> the review that is current now."""
     if not fresh:
         return {}
     added = await _insert(session, actor, fresh, wanted, group)
     await _move(session, {comment.key: (comment, added[comment.row.number]) for comment in fresh})
-    await let_go(session, [comment.row.number for comment in fresh])
+    await clear_leases(session, [comment.row.number for comment in fresh])
     return added
 
 
 async def _lock(session: WriteSession, keys: Sequence[Key]) -> list[_Locked]:
     known = await read_models(session.connection)
-    found = await lock_standing(session, keys)
+    found = await lock_current(session, keys)
     locked = []
     for key, (row, predicted) in found.items():
         model = shown_model(known, predicted)
@@ -237,7 +237,7 @@ async def _lock(session: WriteSession, keys: Sequence[Key]) -> list[_Locked]:
     return locked
 
 
-def _seen(opinion: Opinion, row: Found) -> bool:
+def _seen(opinion: Opinion, row: LockedRow) -> bool:
     """Whether the text that stands is the one that the reviewer saw."""
     if opinion.text_digest is not None:
         return opinion.text_digest == text_digest(row.content.text)
@@ -257,7 +257,7 @@ async def _own_standing(session: WriteSession, actor: Actor, seen: Sequence[_Loc
 
 async def _insert(
     session: WriteSession, actor: Actor, fresh: Sequence[_Locked], wanted: Mapping[Key, Opinion], group: int | None
-) -> dict[int, StandingReview]:
+) -> dict[int, CurrentReview]:
     """Insert the reviews; comment -> the review that stands now."""
     rows = [
         _row(actor, comment, wanted[comment.key].label, wanted[comment.key].reason, comment.row.review, group=group)
@@ -270,7 +270,7 @@ async def _insert(
     query = newest.where(reviews.c.comment_number.in_(numbers)).group_by(reviews.c.comment_number)
     inserted = {row[0]: row[1] for row in await session.connection.execute(query)}
     return {
-        comment.row.number: StandingReview(inserted[comment.row.number], wanted[comment.key].label) for comment in fresh
+        comment.row.number: CurrentReview(inserted[comment.row.number], wanted[comment.key].label) for comment in fresh
     }
 
 
@@ -279,7 +279,7 @@ def _row(
     comment: _Locked,
     label: str,
     reason: str | None,
-    replaces: StandingReview | None,
+    replaces: CurrentReview | None,
     withdraws: int | None = None,
     group: int | None = None,
 ) -> dict[str, object]:
@@ -305,7 +305,7 @@ def _row(
     }
 
 
-async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, StandingReview | None]]) -> None:
+async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, CurrentReview | None]]) -> None:
     """Let other reviews stand: on the comments, on their predictions, and in the sums of what is shown."""
     rows = [
         {
@@ -338,7 +338,7 @@ def _work(session: WriteSession, actor: Actor, comment: _Locked, opinion: Opinio
     return stored_time(session.now), reviewer, model, comment.key[0], said or "", opinion.label
 
 
-def _reviewed(comment: _Locked, opinion: Opinion, review: StandingReview | None) -> Reviewed:
+def _reviewed(comment: _Locked, opinion: Opinion, review: CurrentReview | None) -> Reviewed:
     """What is answered for one comment; without ``review`` the same decision stood already."""
     before = comment.row.review
     from_label, from_source = comment.shown(before)
@@ -385,7 +385,7 @@ async def undo_within(
     if undone is None or number not in (None, undone[0].number):
         raise NothingToUndoError("No review of yours belongs to the text that stands: there is nothing to undo.")
     taken, left = undone
-    after = None if left is None else StandingReview(left.number, left.label)
+    after = None if left is None else CurrentReview(left.number, left.label)
     await session.run(session.statements.add_reviews, [_row(actor, comment, taken.label, None, None, taken.number)])
     await _move(session, {key: (comment, after)})
     await uncount_work(session, key[0], taken)
