@@ -18,7 +18,7 @@ from store.batch import Content, ModelRow
 from store.dead_letters import comment_key, key_digest
 from store.models import read_models
 from store.rows import built, columns_of
-from store.tables import comment_versions, comments, dead_letters, predictions, reviews
+from store.tables import comment_versions, comments, dead_letters, disputes, predictions, reviews
 
 # How many earlier versions, reviews and dead letters of one key are read, the newest: a runaway producer makes
 # thousands.
@@ -53,7 +53,8 @@ class Keyset:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledComment(Content):
     """A comment with the label that is shown. ``probability`` is that of positive, by the model ``model`` (SHA-256);
-    all of these are None where no model has seen the text, ``label`` too when nobody has reviewed it.
+    all of these are None where no model has seen the text, ``label`` too when nobody has reviewed it. ``disputed`` says
+    that reviewers differ on the text and nobody has resolved it; the label is then that of the last opinion.
     """
 
     platform: str
@@ -64,6 +65,7 @@ class LabelledComment(Content):
     uncertain: bool | None
     label_source: LabelSource | None
     model: str | None
+    disputed: bool
 
     @property
     def text_digest(self) -> str:
@@ -165,7 +167,9 @@ async def comment_history(connection: AsyncConnection, platform: str, id: str) -
 
 
 COMMENTS: Select[Any] = select(
-    *columns_of(comments, LabelledComment), comments.c.number, comments.c.review_number, comments.c.review_label
+    *columns_of(comments, LabelledComment),
+    *(comments.c.number, comments.c.review_number, comments.c.review_label, comments.c.audit_rank),
+    comments.c.blind_label,
 )
 
 Models = Mapping[int, ModelRow]
@@ -174,7 +178,8 @@ Models = Mapping[int, ModelRow]
 async def with_labels(connection: AsyncConnection, rows: Sequence[Row[Any]], known: Models) -> list[LabelledComment]:
     """Rows of COMMENTS with the labels that are shown for them."""
     predicted = await _predictions(connection, [row.number for row in rows], known)
-    return [_labelled(row, predicted.get(row.number, [])) for row in rows]
+    disputed = await _disputed(connection, [row.number for row in rows if row.review_number is not None])
+    return [_labelled(row, predicted.get(row.number, []), (row.number, row.review_number) in disputed) for row in rows]
 
 
 def shown_model(known: Models, predicted: Collection[int]) -> int | None:
@@ -188,7 +193,16 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction]) -> LabelledComment:
+async def _disputed(connection: AsyncConnection, numbers: Sequence[int]) -> set[tuple[int, int]]:
+    """The disputes of these comments: (comment, the review up to which it is disputed)."""
+    if not numbers:
+        return set()
+    of = disputes.c
+    query = select(of.comment_number, of.review_number).where(of.comment_number.in_(numbers))
+    return {(number, review) for number, review in await connection.execute(query)}
+
+
+def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction], disputed: bool) -> LabelledComment:
     """The label that is shown: the review's, else the active model's, else that of the newest other model."""
     review = None if row.review_label is None else ShownLabel(row.review_label)
     shown = next((prediction for prediction in predicted if prediction.active), predicted[0] if predicted else None)
@@ -205,6 +219,7 @@ def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction]) -> LabelledC
         uncertain=None if shown is None else shown.uncertain,
         label_source=source,
         model=None if shown is None else shown.model,
+        disputed=disputed,
     )
 
 
