@@ -14,6 +14,7 @@ from api.limits import BodyRules, LimitBodies
 from api.metrics import MeasureRequests, Metrics
 from api.rest import (
     account,
+    agreement,
     analytics,
     audit,
     comments,
@@ -37,6 +38,7 @@ RESOURCES = (
     predict,
     predict_file,
     detections,
+    agreement,
     analytics,
     notices,
     dead_letters,

@@ -23,8 +23,9 @@ from store.audit import Actor
 from store.comments import ShownLabel
 from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
 from store.migrate import migrate
-from store.queue import QueueOrder, next_tasks, release, remaining
+from store.queue import next_tasks, release, remaining
 from store.reviews import Opinion, add_review
+from store.routes import QueueOrder
 from store.search import CommentFilter, list_comments
 from store.store import Store
 

@@ -42,22 +42,23 @@ async def decisions_of(connection: AsyncConnection, numbers: Collection[int]) ->
     return found
 
 
-async def move_disputes(
-    session: WriteSession,
-    before: Mapping[int, int | None],
-    after: Mapping[int, int | None],
-    decided: Mapping[int, Sequence[Decision]],
-    decided_before: Mapping[int, Sequence[Decision]],
-) -> None:
-    """Follow a change of what reviewers say: which comments are disputed, and the counts of agreement.
+async def weighed_of(connection: AsyncConnection, current: Mapping[int, int | None]) -> dict[int, Weighed]:
+    """What the reviewers of each comment's current text think together; ``current`` is each comment's review."""
+    decided = await decisions_of(connection, current) if current else {}
+    return {number: _weighed(decided[number], review) for number, review in current.items()}
 
-    ``before`` and ``after`` are each comment's current review, ``decided_before`` and ``decided`` its decisions then
-    and now; the comments are locked.
+
+async def move_disputes(
+    session: WriteSession, were: Mapping[int, Weighed], are: Mapping[int, Weighed], current: Mapping[int, int | None]
+) -> None:
+    """Follow a change of what reviewers think: which comments are disputed, and the counts of agreement.
+
+    ``current`` is each comment's review after the change; the comments are locked.
     """
-    were = {number: _weighed(decided_before[number], review) for number, review in before.items()}
-    are = {number: _weighed(decided[number], review) for number, review in after.items()}
-    await session.connection.execute(delete(disputes).where(disputes.c.comment_number.in_(list(after))))
-    rows = [{"comment_number": number, "review_number": after[number]} for number, what in are.items() if what.disputed]
+    await session.connection.execute(delete(disputes).where(disputes.c.comment_number.in_(list(current))))
+    rows = [
+        {"comment_number": number, "review_number": current[number]} for number, what in are.items() if what.disputed
+    ]
     if rows:
         await session.run(session.statements.add_disputes, rows)
     await _count(session, were.values(), are.values())
@@ -99,8 +100,8 @@ async def _move(
 
 async def opinions_of(connection: AsyncConnection, number: int, standing: int | None) -> list[AnonymousOpinion]:
     """The opinions that differ on a disputed comment, the oldest first; ``standing`` is its current review."""
-    decisions = (await decisions_of(connection, [number]))[number]
-    numbers = [opinion.number for opinion in _weighed(decisions, standing).opinions.values()]
+    weighed = (await weighed_of(connection, {number: standing}))[number]
+    numbers = [opinion.number for opinion in weighed.opinions.values()]
     of = reviews.c
     query = select(of.label, of.reason).where(of.number.in_(numbers)).order_by(of.number)
     return [AnonymousOpinion(ShownLabel(label), reason) for label, reason in await connection.execute(query)]

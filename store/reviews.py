@@ -17,7 +17,7 @@ from store.blind import add_blind_decisions, waiting_among, withdraw_blind_decis
 from store.claim import Found, Key
 from store.comments import LabelSource, ShownLabel, text_digest
 from store.decide import Labelled, StandingReview, labelled_as
-from store.disputes import decisions_of, move_disputes
+from store.disputes import decisions_of, move_disputes, weighed_of
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
 from store.locked import Locked, lock_comments
 from store.opinions import undo
@@ -178,8 +178,10 @@ async def _add(
     session: WriteSession, actor: Actor, fresh: Sequence[Locked], wanted: Mapping[Key, Opinion]
 ) -> dict[int, StandingReview]:
     """Store new decisions with all that follows from them; comment -> its current review."""
-    again = {comment.row.number: comment.row.review.number for comment in fresh if comment.row.review is not None}
-    decided_before = await decisions_of(session.connection, again) if again else {}
+    again: dict[int, int | None] = {
+        comment.row.number: comment.row.review.number for comment in fresh if comment.row.review is not None
+    }
+    were = await weighed_of(session.connection, again)
     attended = await attend(session, actor.user_number, [_given(comment, wanted[comment.key]) for comment in fresh])
     added = await _insert(session, actor, fresh, wanted, attended)
     await _move(session, {comment.key: (comment, added[comment.row.number]) for comment in fresh})
@@ -193,9 +195,8 @@ async def _add(
         ],
     )
     if again:
-        after = {number: added[number].number for number in again}
-        decided = await decisions_of(session.connection, again)
-        await move_disputes(session, again, after, decided_before, decided)
+        current: dict[int, int | None] = {number: added[number].number for number in again}
+        await move_disputes(session, were, await weighed_of(session.connection, current), current)
     await let_go(session, [comment.row.number for comment in fresh], actor.user_number)
     return added
 
@@ -364,26 +365,22 @@ async def _undo(
         raise NoCommentError(
             f"There is no comment {key[1]!r} of platform {key[0]}: it was never stored, or it was erased."
         )
-    comment = locked[0]
-    standing = comment.row.review
-    number_of = comment.row.number
-    decided = await decisions_of(session.connection, [number_of])
-    decisions = decided[number_of]
-    undone = undo(decisions, None if standing is None else standing.number, actor.user_number)
+    comment, of = locked[0], locked[0].row.number
+    standing = None if comment.row.review is None else comment.row.review.number
+    undone = undo((await decisions_of(session.connection, [of]))[of], standing, actor.user_number)
     if undone is None or number not in (None, undone[0].number):
         raise NothingToUndoError("No review of yours belongs to the text that stands: there is nothing to undo.")
     taken, left = undone
     after = None if left is None else StandingReview(left.number, left.label)
+    were = await weighed_of(session.connection, {of: standing})
     await session.run(session.statements.add_reviews, [_row(actor, comment, taken.label, None, None, taken.number)])
     await _move(session, {key: (comment, after)})
     await uncount_work(session, comment.key[0], taken)
-    review_before = None if standing is None else standing.number
-    left_number = None if left is None else left.number
-    now = await decisions_of(session.connection, [number_of])
-    await move_disputes(session, {number_of: review_before}, {number_of: left_number}, decided, now)
-    blind = await withdraw_blind_decision(session, number_of, taken.number)
+    current = {of: None if left is None else left.number}
+    await move_disputes(session, were, await weighed_of(session.connection, current), current)
+    blind = await withdraw_blind_decision(session, of, taken.number)
     if (after is None or blind) and claim_until is not None and actor.user_number is not None:
-        await hold(session, [number_of], actor.user_number, claim_until, blind=blind)
+        await hold(session, [of], actor.user_number, claim_until, blind=blind)
     label, source = comment.shown(after)
     detail: dict[str, JSON] = {"taken_back": taken.label, "label": label, "label_source": source}
     await record(session, actor, "review.undo", "comment", f"{key[0]}:{key[1]}", detail)

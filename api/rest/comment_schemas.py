@@ -104,6 +104,10 @@ class Comment(BaseModel):
     probability: Probability | None
     uncertain: Uncertain | None
     model: Sha256 | None
+    disputed: bool = Field(
+        description="Whether reviewers differ on it and nobody has resolved that; `label` is then the last opinion.",
+        examples=[False],
+    )
 
 
 class CommentPage(BaseModel):

@@ -179,7 +179,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(module_database_url: str, labeller: Labeller) -> AsyncIterator[Site]:
     """The app over a database with comments of our own and an account of each role."""
-    async with Store.open(module_database_url) as store:
+    async with Store.open(module_database_url, audit_share=0) as store:
         await migrate(store.engine, lambda step: None)
         await store.check_ready(ERASURE_KEY)
         metrics = Metrics(CollectorRegistry())

@@ -98,7 +98,7 @@ async def _api(url: str, labeller: Labeller) -> AsyncIterator[Api]:
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     clock = Clock()
-    async with Store.open(url) as store:
+    async with Store.open(url, audit_share=0) as store:
         await store.check_ready(ERASURE_KEY)
         with Predictor(labeller, metrics) as predictor:
             services = Services(store, predictor, settings_for_tests(), QUICK_PASSWORDS, clock)
