@@ -76,8 +76,8 @@ class NextRequest(BaseModel):
         "items are `blind`; `second_opinion`: what others have reviewed and you have not, the newest review first. Its "
         "items do not tell what the others decided: `label` and `label_source` are null, and `reviews` is empty; "
         "`disputed`: those on which two others differ, the oldest dispute first, with their `opinions` and without "
-        "names; your decision resolves it. A comment of the audit sample is in no other queue until somebody has decided "
-        "it blindly.",
+        "names; your decision resolves it. A comment of the audit sample is in no other queue until somebody has "
+        "decided it blindly.",
     )
     filter: CommentFields = Field(
         CommentFields.model_validate({}), description="Only comments that fulfil this; in any queue."
