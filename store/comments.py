@@ -6,7 +6,7 @@ Lists are in search.py.
 import base64
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from store.batch import Content, ModelRow
 from store.dead_letters import comment_key, key_digest
 from store.models import read_models
 from store.rows import built, columns_of
-from store.tables import comment_versions, comments, dead_letters, disputes, predictions, reviews
+from store.tables import comment_versions, comments, dead_letters, disputes, predictions, review_claims, reviews
 
 # How many earlier versions, reviews and dead letters of one key are read, the newest: a runaway producer makes
 # thousands.
@@ -139,17 +139,24 @@ class StoredDeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class CommentHistory:
-    """What became of the events of one key. ``comment`` is None where only dead letters are known."""
+    """What became of the events of one key. ``comment`` is None where only dead letters are known. ``blind`` says that
+    the reader decides the comment in the random audit: what models and people say of it is left out."""
 
     comment: LabelledComment | None
     predictions: Sequence[StoredPrediction]
     earlier_versions: Sequence[EarlierVersion]
     reviews: Sequence[StoredReview]
     dead_letters: Sequence[StoredDeadLetter]
+    blind: bool = False
 
 
-async def comment_history(connection: AsyncConnection, platform: str, id: str) -> CommentHistory | None:
-    """What is known of a comment; None when nothing is. Raises TransientStoreError."""
+async def comment_history(
+    connection: AsyncConnection, platform: str, id: str, reader: int | None = None
+) -> CommentHistory | None:
+    """What is known of a comment; None when nothing is. ``reader`` is the reviewer who reads it.
+
+    Raises TransientStoreError.
+    """
     known = await read_models(connection)
     query = COMMENTS.where(comments.c.platform == platform, comments.c.id == id)
     rows = (await connection.execute(query)).all()
@@ -157,13 +164,28 @@ async def comment_history(connection: AsyncConnection, platform: str, id: str) -
     if not rows:
         return CommentHistory(None, [], [], [], letters) if letters else None
     number = rows[0].number
+    [comment] = await with_labels(connection, rows, known)
+    if reader is not None and await _holds_blindly(connection, number, reader):
+        versions = await earlier_versions(connection, number, HISTORY_ROWS)
+        return CommentHistory(without_verdict(comment), [], versions, [], letters, blind=True)
     return CommentHistory(
-        comment=(await with_labels(connection, rows, known))[0],
+        comment=comment,
         predictions=(await _predictions(connection, [number], known)).get(number, []),
         earlier_versions=await earlier_versions(connection, number, HISTORY_ROWS),
         reviews=await _reviews(connection, number, rows[0].review_number, known),
         dead_letters=letters,
     )
+
+
+async def _holds_blindly(connection: AsyncConnection, number: int, reader: int) -> bool:
+    of = review_claims.c
+    query = select(of.blind).where(of.comment_number == number, of.reviewer_number == reader)
+    return bool((await connection.execute(query)).scalar())
+
+
+def without_verdict(comment: LabelledComment) -> LabelledComment:
+    """The comment without anything that a model or a person says of it."""
+    return replace(comment, label=None, probability=None, uncertain=None, label_source=None, model=None, disputed=False)
 
 
 COMMENTS: Select[Any] = select(

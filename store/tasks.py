@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.comments import COMMENTS, EarlierVersion, LabelledComment, earlier_versions, with_labels
+from store.comments import COMMENTS, EarlierVersion, LabelledComment, earlier_versions, with_labels, without_verdict
 from store.disputes import AnonymousOpinion, opinions_of
 from store.models import read_models
 from store.store import Store
@@ -83,11 +83,6 @@ async def _task(connection: AsyncConnection, row: Row[Any], comment: LabelledCom
         await _neighbours(connection, row, "comments_by_author", of.author == row.author) if row.author else [],
         blind,
     )
-
-
-def without_verdict(comment: LabelledComment) -> LabelledComment:
-    """The comment without anything that a model or a person says of it."""
-    return replace(comment, label=None, probability=None, uncertain=None, label_source=None, model=None)
 
 
 async def _neighbours(

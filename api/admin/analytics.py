@@ -9,9 +9,11 @@ from typing import ClassVar
 from starlette.requests import Request
 from starlette_admin.i18n import gettext, lazy_gettext
 
+from api.admin.agreement import lines
 from api.admin.label_words import LABEL_WORDS
 from api.admin.page import Page, services_of
 from api.identity.roles import Role
+from store.agreement import read_agreement
 from store.analytics import CountFilter, counted_platforms
 
 # The last so many days; 0 is everything.
@@ -40,7 +42,8 @@ class AnalyticsPage(Page):
 
     async def context(self, request: Request) -> Mapping[str, object]:
         """The cards, the filter as it stands, and the words that the page's script says."""
-        platforms = await services_of(request).store.read(counted_platforms, CountFilter())
+        store = services_of(request).store
+        platforms = await store.read(counted_platforms, CountFilter())
         wanted = read_wanted(request.query_params, platforms)
         return {
             "wanted": asdict(wanted),
@@ -48,6 +51,8 @@ class AnalyticsPage(Page):
             "ranges": _ranges(),
             "platforms": platforms,
             "cards": _cards(),
+            "agreement": lines(await store.read(read_agreement)),
+            "label_words": LABEL_WORDS,
             "script_words": _script_words(),
         }
 
@@ -110,7 +115,7 @@ def _cards() -> list[dict[str, str]]:
             "accuracy",
             gettext("Accuracy on the audit sample"),
             gettext(
-                "How often the model agrees with reviewers on comments that were chosen at random, with the range "
+                "How often the model agrees with blind decisions on comments that were chosen at random, with the range "
                 "within which the true share lies with 95 % confidence."
             ),
         ),

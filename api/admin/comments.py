@@ -71,7 +71,7 @@ class CommentsPage(Page):
     async def _history(self, request: Request, platform: str, id: str) -> Response:
         if not self.is_accessible(request):
             raise HTTPException(403)
-        history = await services_of(request).store.read(comment_history, platform, id)
+        history = await services_of(request).store.read(comment_history, platform, id, identity_of(request).user_number)
         if history is None:
             raise HTTPException(404)
         context = {
@@ -131,6 +131,7 @@ def _script_words() -> dict[str, object]:
         "stored": gettext("{n} stored as “{label}”."),
         "edited": gettext("{n} were edited meanwhile and not stored: load the page anew to see their new texts."),
         "erased": gettext("{n} were erased meanwhile."),
+        "inAudit": gettext("{n} wait for the random audit and were left out: they are decided there, one at a time."),
         "undo": gettext("Undo all {n}"),
         "undoing": gettext("Undoing: {n} of {all} …"),
         "undone": gettext("{n} taken back."),

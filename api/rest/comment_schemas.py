@@ -206,3 +206,6 @@ class CommentHistory(BaseModel):
     earlier_versions: list[Version] = Field(description="Texts that edits replaced.")
     reviews: list[CommentReview] = Field(description="What people decided and took back, the newest first.")
     dead_letters: list[DeadLetter] = Field(description="Records with this key that broke the contract.")
+    blind: bool = Field(
+        False, description="Whether you hold it in the random audit: what models and people say of it is left out."
+    )

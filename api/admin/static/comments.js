@@ -176,6 +176,7 @@ function tell(label, results, which, left) {
   const made = results.flatMap((result, place) => (result.review ? [{ ...result, check: which[place] }] : []));
   const sentences = [put(WORDS.stored, { n: made.length, label: WORDS.labels[label] })];
   if (count("edited_meanwhile")) sentences.push(put(WORDS.edited, { n: count("edited_meanwhile") }));
+  if (count("in_audit")) sentences.push(put(WORDS.inAudit, { n: count("in_audit") }));
   if (count("no_comment")) sentences.push(put(WORDS.erased, { n: count("no_comment") }));
   const undo = element("button", "btn btn-sm ms-2", put(WORDS.undo, { n: made.length }));
   undo.type = "button";

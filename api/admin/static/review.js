@@ -10,6 +10,8 @@ const LABELS = ["positive", "negative", "unclear", "spam"];
 // Words are coloured for who stops to read: whoever decides at once does not keep the model busy.
 const EXPLAIN_AFTER = 250;
 const UNDO_AT_MOST = 100;
+// The longest time that the server takes for the showing of a text: a day, in milliseconds.
+const LONGEST_SHOWN = 86_400_000;
 
 const form = find("decision");
 const undoButtons = document.querySelectorAll(".undo");
@@ -19,6 +21,7 @@ let turn = 0; // Counts what was asked to be shown: an answer that comes too lat
 let done = 0;
 let remaining = null;
 let explaining = null;
+let shownAt = 0; // When the current task was shown.
 
 const sender = new Sender(showSending);
 const queue = new Queue(words("review-wanted"), count, showFetching);
@@ -56,6 +59,7 @@ function present(task, label = null) {
   form.reset();
   if (label) find(`label-${label}`).checked = true;
   showTask(task, WORDS);
+  shownAt = performance.now();
   fill("accept-words", acceptWords());
   window.scrollTo({ top: 0, behavior: "instant" });
   announce(`${WORDS.next} ${task.comment.text}`);
@@ -94,7 +98,9 @@ function accept() {
   const task = current;
   const { platform, id, version, text_digest } = task.comment;
   const reason = find("reason").value.trim() || null;
-  const order = sender.send(() => rest("POST", "/reviews", { platform, id, version, text_digest, label, reason }, { reload: false }));
+  const shown_milliseconds = Math.min(Math.round(performance.now() - shownAt), LONGEST_SHOWN);
+  const review = { platform, id, version, text_digest, label, reason, blind: task.blind, shown_milliseconds };
+  const order = sender.send(() => rest("POST", "/reviews", review, { reload: false }));
   const decision = { task, label, order, undone: false };
   order.answer.then((answer) => settled(decision, answer), (problem) => refused(decision, problem));
   goOn(decision);
@@ -204,8 +210,16 @@ function count(answer, asked) {
   const unknown = Math.min(Math.max(done - answer.done_today, 0), possible);
   done = answer.done_today + unknown;
   const { count, more } = answer.remaining;
+  if (answer.goal) showGoal(answer.goal);
   remaining = { count: more ? count : Math.max(0, count - unknown), more };
   showCounts();
+}
+
+/** How far the audit has come: blind decisions, and how many more are needed. */
+function showGoal({ judged, more }) {
+  find("goal").value = judged / Math.max(judged + more, 1);
+  const words = more ? WORDS.goal : WORDS.goalReached;
+  fill("goal-words", words.replace("{judged}", number(judged)).replace("{more}", number(more)));
 }
 
 function countDecision(change) {
