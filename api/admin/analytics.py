@@ -115,8 +115,8 @@ def _cards() -> list[dict[str, str]]:
             "accuracy",
             gettext("Accuracy on the audit sample"),
             gettext(
-                "How often the model agrees with blind decisions on comments that were chosen at random, with the range "
-                "within which the true share lies with 95 % confidence."
+                "How often the model agrees with blind decisions on comments that were chosen at random, with the "
+                "range within which the true share lies with 95 % confidence."
             ),
         ),
     ]
