@@ -3,7 +3,7 @@
 Cohen (1960), "A Coefficient of Agreement for Nominal Scales"; Krippendorff (2011), "Computing Krippendorff's
 Alpha-Reliability", section C (nominal data, any number of observers, missing data). The intervals are percentiles of a
 bootstrap over the texts (Efron and Tibshirani 1993, chapter 13), drawn with a fixed seed, so that the same counts give
-the same interval.
+the same interval. Where nobody has disagreed it ends at Wilson's bound of the share of disagreement.
 """
 
 from collections.abc import Callable
@@ -13,18 +13,24 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
+from store.intervals import wilson
+
 Counts = NDArray[numpy.int64]
 Values = NDArray[numpy.float64]
 # So many draws give the ends of a 95 % interval to about one hundredth, and take some milliseconds.
 DRAWS = 2_000
 SEED = 20
 ENDS = (2.5, 97.5)
+# Fewer texts have no interval: so few draws differ too little from each other.
+FEWEST = 10
+# Below this a disagreement by chance is zero, but for rounding.
+NO_DISAGREEMENT = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A coefficient, 1 at full agreement and 0 at chance, with its 95 % interval. All are None where everybody always
-    gave one and the same label, since agreement by chance is then certain."""
+    """A coefficient, 1 at full agreement and 0 at chance, with its 95 % interval, which fewer than FEWEST texts do not
+    have. All are None where everybody always gave one and the same label, since agreement by chance is then certain."""
 
     value: float | None
     low: float | None
@@ -44,25 +50,32 @@ def krippendorffs_alpha(patterns: Counts, counts: Counts) -> Estimate:
     return _estimate(counts, lambda draws: _alpha(numpy.tensordot(draws, weights, axes=1)))
 
 
-def _estimate(counts: Counts, coefficient: Callable[[Counts], Values]) -> Estimate:
+def _estimate(counts: Counts, disagreement: Callable[[Counts], tuple[Values, Values]]) -> Estimate:
+    """The coefficient of texts by kind; ``disagreement`` gives what is observed and what chance would give."""
     total = int(counts.sum())
     if total == 0:
         return Estimate(None, None, None)
-    [value] = coefficient(counts[None, :])
-    if numpy.isnan(value):
+    [observed], [expected] = disagreement(counts[None, :])
+    if expected < NO_DISAGREEMENT:
         return Estimate(None, None, None)
+    value = float(1 - observed / expected)
+    if total < FEWEST:
+        return Estimate(value, None, None)
+    if observed == 0:
+        # A draw from texts without disagreement has none either, however few they are.
+        return Estimate(value, float(max(-1.0, 1 - wilson(0, total)[1] / expected)), value)
     draws = numpy.random.default_rng(SEED).multinomial(total, counts / total, size=DRAWS)
-    # A draw of one label alone says nothing of the agreement.
-    drawn = coefficient(draws)
-    low, high = numpy.percentile(drawn[~numpy.isnan(drawn)], ENDS)
-    return Estimate(float(value), float(low), float(high))
+    drawn, by_chance = disagreement(draws)
+    usable = by_chance >= NO_DISAGREEMENT  # A draw of one label alone says nothing of the agreement.
+    low, high = numpy.percentile(1 - drawn[usable] / by_chance[usable], ENDS)
+    return Estimate(value, float(low), float(high))
 
 
-def _kappa(tables: NDArray[Any]) -> Values:
+def _kappa(tables: NDArray[Any]) -> tuple[Values, Values]:
     total = tables.sum(axis=(1, 2))
     observed = numpy.trace(tables, axis1=1, axis2=2) / total
     expected = (tables.sum(axis=2) * tables.sum(axis=1)).sum(axis=1) / total**2
-    return _beyond_chance(1 - observed, 1 - expected)
+    return 1 - observed, 1 - expected
 
 
 def _coincidences(patterns: Counts) -> Values:
@@ -73,15 +86,9 @@ def _coincidences(patterns: Counts) -> Values:
     return numpy.asarray(together / (raters - 1)[:, None, None], dtype=numpy.float64)
 
 
-def _alpha(matrices: NDArray[Any]) -> Values:
+def _alpha(matrices: NDArray[Any]) -> tuple[Values, Values]:
     values = matrices.sum(axis=2)
     total = values.sum(axis=1)
     observed = 1 - numpy.trace(matrices, axis1=1, axis2=2) / total
     expected = 1 - (values * (values - 1)).sum(axis=1) / (total * (total - 1))
-    return _beyond_chance(observed, expected)
-
-
-def _beyond_chance(observed: Values, expected: Values) -> Values:
-    """1 - observed / expected disagreement; NaN where no disagreement is expected."""
-    certain = expected < 1e-12
-    return numpy.where(certain, numpy.nan, 1 - observed / numpy.where(certain, 1.0, expected))
+    return observed, expected

@@ -45,6 +45,8 @@ def _names(one: Reviewer, other: Reviewer) -> dict[str, str]:
 
 
 def _words(estimate: Estimate) -> str:
-    if estimate.value is None or estimate.low is None or estimate.high is None:
+    if estimate.value is None:
         return "–"
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:.2f}"
     return f"{estimate.value:.2f} ({estimate.low:.2f} … {estimate.high:.2f})"

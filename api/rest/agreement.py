@@ -70,7 +70,8 @@ async def agreement(
     """Return how far reviewers agree beyond chance, by pair and by label, with 95 % intervals.
 
     It counts each text that two or more people have decided, with the newest opinion of each. Who resolved a dispute
-    has seen the others' labels and is left out. All coefficients are null where everybody gave one label.
+    has seen the others' labels and is left out. All coefficients are null where everybody gave one label, and
+    intervals with fewer than ten texts.
     """
     found = await services.store.read(read_agreement)
     answer = AgreementRows(rows=[row_of(one) for one in found])

@@ -109,6 +109,20 @@ async def _comment(api: Api, id: str) -> Json:
     return found
 
 
+async def test_the_audit_is_a_share_of_all_in_an_order_of_its_own(api: Api, reviewer: Reviewer) -> None:
+    await send_sampled(api.feed, *(arrival(str(n), created=n, probability=0.99) for n in range(600)), share=0.02)
+    answer = await audit(reviewer, 3)
+    waiting = answer["remaining"]["count"]
+    assert 3 <= waiting <= 40
+    assert len(answer["items"]) == 3
+    await read(api)
+    for task in answer["items"]:
+        await decide(reviewer, task, "positive")
+    again = await audit(reviewer, 3)
+    assert again["remaining"]["count"] == waiting - 3
+    assert not set(ids(again["items"])) & set(ids(answer["items"]))
+
+
 async def test_blind_decisions_are_the_accuracy_and_answer_nothing_of_the_model(api: Api, reviewer: Reviewer) -> None:
     await sample(api)
     tasks = (await audit(reviewer))["items"]

@@ -57,3 +57,14 @@ def test_one_label_alone_says_nothing() -> None:
 def test_full_agreement_and_full_disagreement() -> None:
     assert cohens_kappa(numpy.array([[5, 0], [0, 5]])).value == 1
     assert cohens_kappa(numpy.array([[0, 5], [5, 0]])).value == -1
+
+
+def test_agreement_on_few_texts_is_not_certain() -> None:
+    few, many = [cohens_kappa(numpy.array([[5, 0], [0, 5]]) * times) for times in (1, 100)]
+    # Wilson's upper bound of no disagreement in ten texts is 0.278, twice as much as kappa takes for a whole.
+    assert few.low == pytest.approx(1 - 0.278 / 0.5, abs=0.001)
+    assert few.high == 1
+    assert many.low == pytest.approx(1 - 0.0038 / 0.5, abs=0.001)
+    fewer = cohens_kappa(numpy.array([[1, 0], [1, 1]]))
+    assert fewer.value == pytest.approx(0.4)
+    assert (fewer.low, fewer.high) == (None, None)
