@@ -53,6 +53,7 @@ ROUTES: dict[str, str] = {
     "POST /api/v1/predict": USER,
     "POST /api/v1/predict/file": USER,
     "POST /api/v1/detections": USER,
+    "GET /api/v1/analytics/agreement": REVIEWER,
     "GET /api/v1/analytics/labels": REVIEWER,
     "GET /api/v1/analytics/platforms": REVIEWER,
     "GET /api/v1/analytics/hours": REVIEWER,
