@@ -102,8 +102,9 @@ class StoredReview:
     """What a person decided of a text that the comment has or had. ``from_...`` say what was shown before, the model by
     its SHA-256.
 
-    ``stands`` says that its label is the one that is shown, ``withdrawn`` that it was taken back; a row with
-    ``withdraws`` is no review itself but takes the one of that number back.
+    ``stands`` says that its label is the one that is shown, ``withdrawn`` that it was taken back, ``too_fast`` that it
+    was made faster than the text can be read; a row with ``withdraws`` is no review itself but takes the one of that
+    number back.
     """
 
     number: int
@@ -120,6 +121,7 @@ class StoredReview:
     stands: bool
     withdrawn: bool
     withdraws: int | None
+    too_fast: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,6 +176,9 @@ class CommentReview(BaseModel):
     withdraws: int | None = Field(
         description="Set where this is no decision, but takes back the one of that number.", examples=[None]
     )
+    too_fast: bool = Field(
+        description="Whether it was made faster than the text can be read, as far as that is known.", examples=[False]
+    )
 
 
 class DeadLetter(BaseModel):

@@ -369,6 +369,9 @@ class ListedReview(BaseModel):
     from_probability: Probability | None
     stands: bool = Field(description="Whether this label is the one that is shown.", examples=[True])
     withdrawn: bool = Field(description="Whether it was taken back.", examples=[False])
+    too_fast: bool = Field(
+        description="Whether it was made faster than the text can be read, as far as that is known.", examples=[False]
+    )
 
 
 class ReviewPage(BaseModel):

@@ -264,6 +264,9 @@ async def test_a_decision_faster_than_reading_goes_to_somebody_else(feed: Feed) 
     async with store.reading() as connection:
         rows = [(row.shown_milliseconds, row.too_fast) for row in await connection.execute(select(reviews))]
     assert rows == [(200, True)]
+    history = await store.read(comment_history, "forum", "0")
+    assert history is not None
+    assert [review.too_fast for review in history.reviews] == [True]
     await decide(store, WANG, "0", POSITIVE, shown=2_000)
     assert await accuracy(store) == (1, 1)
 
