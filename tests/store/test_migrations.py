@@ -17,7 +17,7 @@ from store.errors import ErasureKeyError, MigrationsPendingError
 from store.migrate import migrate, newest_revision
 from store.reviews import Opinion, add_review
 from store.store import Store
-from store.tables import comments, predictions
+from store.tables import agreement_pairs, agreement_patterns, comments, disputes, predictions
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes
 from tests.store.tables_read import read_contents
@@ -151,6 +151,51 @@ async def test_sums_are_filled_from_what_is_there(every_database_url: str) -> No
         assert (await read_contents(store)).sums == kept
         assert await store.read(recount_sums) == []
     assert len(kept) == 5
+
+
+OPINIONS_BEFORE = (
+    "INSERT INTO comments (number, platform, id, text, version, created_at, stored_at, changed_at, claimed_by, "
+    "review_number, review_label, audit_rank) VALUES "
+    + ", ".join(
+        f"({number}, 'forum', '{number}', 'x', 1, {TIME}, {TIME}, {TIME}, 1, {review}, '{label}', 5)"
+        for number, review, label in ((1, 2, "negative"), (2, 4, "spam"), (3, 7, "positive"))
+    ),
+    "INSERT INTO reviews (number, comment_number, comment_version, text, label, reviewer, reviewer_number, "
+    "reviewed_at, replaces, withdraws) VALUES "
+    + ", ".join(
+        f"({number}, {comment}, 1, 'x', '{label}', 'r', {reviewer}, {TIME}, {replaces}, {withdraws})"
+        for number, comment, label, reviewer, replaces, withdraws in (
+            (1, 1, "positive", 7, "NULL", "NULL"),
+            (2, 1, "negative", 8, 1, "NULL"),
+            (3, 2, "spam", 8, "NULL", "NULL"),
+            (4, 2, "spam", 7, 3, "NULL"),
+            (5, 3, "positive", 7, "NULL", "NULL"),
+            (6, 3, "negative", 8, 5, "NULL"),
+            (7, 3, "negative", 8, "NULL", 6),
+        )
+    ),
+    "UPDATE comments SET review_number = 5 WHERE number = 3",
+)
+
+
+async def test_disagreements_that_are_there_are_found(every_database_url: str) -> None:
+    async with Store.open(every_database_url) as store:
+        await migrate(store.engine, lambda step: None, to="0007")
+        async with store.engine.begin() as connection:
+            for statement in OPINIONS_BEFORE:
+                await connection.execute(text(statement))
+        await migrate(store.engine, lambda step: None)
+        async with store.reading() as connection:
+            found = [
+                [tuple(row) for row in await connection.execute(select(table))]
+                for table in (disputes, agreement_pairs, agreement_patterns)
+            ]
+            blind = (await connection.execute(select(comments.c.blind_label))).scalars().all()
+    assert found[0] == [(1, 2)]
+    assert sorted(found[1]) == [(7, 8, "positive", "negative", 1), (7, 8, "spam", "spam", 1)]
+    assert sorted(found[2]) == [(0, 0, 0, 2, 1), (1, 1, 0, 0, 1)]
+    # The sample is audited again: nobody has decided it blindly.
+    assert blind == [None, None, None]
 
 
 async def test_steps_are_reported_once(every_database_url: str) -> None:
