@@ -12,10 +12,13 @@ from api.identity.roles import Role
 from store.audit import Actor
 from store.batch import Label
 from store.comments import ShownLabel
-from store.reviews import Opinion, add_reviews
+from store.queue import next_tasks
+from store.reviews import Opinion, add_review, add_reviews
+from store.routes import QueueOrder
+from store.search import CommentFilter
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import NARROW, PICTURES, check_accessibility, shot
-from tests.store.feed import START, arrival
+from tests.store.feed import START, arrival, send_sampled
 
 pytestmark = pytest.mark.timeout(120)
 PATH = "/admin/analytics"
@@ -56,7 +59,20 @@ async def busy(site: Site) -> Site:
         if place % 3
     ]
     await add_reviews(site.store, Actor(number, MARKUP, "session", None), opinions[:400])
+    await audit(site, number, now)
     return site
+
+
+async def audit(site: Site, reviewer: int, now: float) -> None:
+    """Ten blind decisions, one of them against the model."""
+    sampled = (arrival(f"sampled-{number}", f"{GOOD}，抽查 {number}", created=now - 2 - number) for number in range(10))
+    await send_sampled(site.feed, *sampled)
+    read = datetime.now(UTC) - timedelta(minutes=5)
+    found = await next_tasks(site.store, reviewer, QueueOrder.AUDIT, CommentFilter(), 10, now=read)
+    for place, comment in enumerate(task.comment for task in found.items):
+        label = ShownLabel.POSITIVE if place else ShownLabel.NEGATIVE
+        opinion = Opinion(comment.platform, comment.id, comment.version, label, blind=True)
+        await add_review(site.store, Actor(reviewer, MARKUP, "session", None), opinion)
 
 
 async def drawn(page: Page) -> None:
