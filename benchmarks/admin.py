@@ -167,7 +167,7 @@ QUESTIONS: Sequence[Question] = (
     Question("analytics: 2 years by platform", lambda s, _: s.read(mix_by_platform, CountFilter())),
     Question("analytics: corrections, 30 days", lambda s, c: s.read(corrections_by_reviewer, _days(c))),
     Question("analytics: corrections, 2 years", lambda s, _: s.read(corrections_by_model, CountFilter())),
-    Question("analytics: agreement of reviewers", lambda s, _: s.read(read_agreement)),
+    Question("analytics: agreement of reviewers", lambda s, _: read_agreement(s)),
     Question("analytics: accuracy on the audit sample", lambda s, _: s.read(audit_accuracy, CountFilter())),
 )
 

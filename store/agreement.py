@@ -3,6 +3,7 @@
 It reads two tables of counts that each review keeps (disputes.py): it costs the same however many comments there are.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,11 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.admin_tables import users
 from store.comments import ShownLabel
 from store.kappa import Counts, Estimate, cohens_kappa, krippendorffs_alpha
+from store.store import Store
 from store.tables import agreement_pairs, agreement_patterns
 
 LABELS = tuple(ShownLabel)
 # Pairs of reviewers that are compared: those with the most texts in common.
-PAIRS = 50
+PAIRS = 20
 NO_KAPPA = Estimate(None, None, None)
 
 
@@ -46,19 +48,30 @@ class Agreement:
     alpha: Estimate
 
 
-async def read_agreement(connection: AsyncConnection) -> list[Agreement]:
+async def read_agreement(store: Store) -> list[Agreement]:
     """Agreement of all reviewers, then of each pair, those with the most texts first; of each on all labels, then by
     label. At most PAIRS pairs. Raises TransientStoreError."""
-    patterns, counts = await _patterns(connection)
+    async with store.reading() as connection:
+        patterns, counts = await _patterns(connection)
+        tables = await _tables(connection)
+        largest = sorted(tables, key=lambda pair: (-int(tables[pair].sum()), pair))[:PAIRS]
+        names = await _names(connection, largest) if largest else {}
     if not counts.size:
         return []
-    tables = await _tables(connection)
-    largest = sorted(tables, key=lambda pair: (-int(tables[pair].sum()), pair))[:PAIRS]
-    names = await _names(connection, largest)
+    compared = {
+        (Reviewer(first, names.get(first)), Reviewer(second, names.get(second))): tables[first, second]
+        for first, second in largest
+    }
+    # Drawing the intervals takes longer than reading: outside of the transaction and of the event loop.
+    return await asyncio.to_thread(_agreements, patterns, counts, compared)
+
+
+def _agreements(
+    patterns: Counts, counts: Counts, compared: Mapping[tuple[Reviewer, Reviewer], Counts]
+) -> list[Agreement]:
     found = [_of_all(patterns, counts, label) for label in (None, *LABELS)]
-    for first, second in largest:
-        pair = (Reviewer(first, names.get(first)), Reviewer(second, names.get(second)))
-        found += [_of_pair(pair, tables[first, second], label) for label in (None, *LABELS)]
+    for pair, table in compared.items():
+        found += [_of_pair(pair, table, label) for label in (None, *LABELS)]
     return found
 
 

@@ -51,7 +51,7 @@ class AnalyticsPage(Page):
             "ranges": _ranges(),
             "platforms": platforms,
             "cards": _cards(),
-            "agreement": lines(await store.read(read_agreement)),
+            "agreement": lines(await read_agreement(store)),
             "label_words": LABEL_WORDS,
             "script_words": _script_words(),
         }

@@ -51,7 +51,7 @@ class AgreementRows(Rows):
     """Agreement of reviewers."""
 
     rows: list[AgreementRow] = Field(
-        description="All reviewers first, then the pairs with the most texts, at most 50; of each all labels first."
+        description="All reviewers first, then the pairs with the most texts, at most 20; of each all labels first."
     )
 
 
@@ -73,7 +73,7 @@ async def agreement(
     has seen the others' labels and is left out. All coefficients are null where everybody gave one label, and
     intervals with fewer than ten texts.
     """
-    found = await services.store.read(read_agreement)
+    found = await read_agreement(services.store)
     answer = AgreementRows(rows=[row_of(one) for one in found])
     return answer if query.format == "json" else as_csv(answer)
 

@@ -102,7 +102,7 @@ async def test_agreement_of_all_and_of_each_pair_by_label(feed: Feed) -> None:
         await decide(store, WANG, n, other)
     for n in range(5):
         await decide(store, CHEN, n, POSITIVE)
-    found: list[Agreement] = await store.read(read_agreement)
+    found: list[Agreement] = await read_agreement(store)
     of_all, of_pair = found[:5], found[5:10]
     assert [one.label for one in of_all] == [None, *ShownLabel]
     assert all(one.pair is None and one.kappa.value is None for one in of_all)
@@ -119,4 +119,4 @@ async def test_agreement_of_all_and_of_each_pair_by_label(feed: Feed) -> None:
 
 
 async def test_nobody_agrees_where_nobody_has_decided(store: Store) -> None:
-    assert await store.read(read_agreement) == []
+    assert await read_agreement(store) == []
