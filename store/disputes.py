@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.bulk import Statement, Values
 from store.comments import ShownLabel
-from store.opinions import Decision, Weighed, of_standing_text, pairs, pattern, weigh
+from store.opinions import Decision, Weighed, of_current_text, pairs, pattern, weigh
 from store.session import WriteSession
 from store.tables import comments, disputes, reviews
 
@@ -65,7 +65,7 @@ async def move_disputes(
 
 
 def _weighed(decisions: Sequence[Decision], standing: int | None) -> Weighed:
-    return weigh(reversed(of_standing_text(decisions, standing)))
+    return weigh(reversed(of_current_text(decisions, standing)))
 
 
 async def _count(session: WriteSession, were: Iterable[Weighed], are: Iterable[Weighed]) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from store.batch import Prediction
-from store.claim import Found, Key, lock_standing
 from store.comments import LabelSource, ShownLabel, shown_model
-from store.decide import StandingReview
+from store.lock_keys import Found, Key, lock_current
+from store.merge import CurrentReview
 from store.models import read_models
 from store.session import WriteSession
 
@@ -26,7 +26,7 @@ class Locked:
         """The prediction that is shown where there is no review."""
         return None if self.model is None else self.predictions[self.model]
 
-    def shown(self, review: StandingReview | None) -> tuple[ShownLabel | None, LabelSource | None]:
+    def shown(self, review: CurrentReview | None) -> tuple[ShownLabel | None, LabelSource | None]:
         """The label that is shown when ``review`` stands, and whose it is."""
         if review is not None:
             return ShownLabel(review.label), LabelSource.REVIEW
@@ -39,7 +39,7 @@ class Locked:
 async def lock_comments(session: WriteSession, keys: Sequence[Key]) -> list[Locked]:
     """Lock those of the comments that there are; ``keys`` are sorted. Raises TransientStoreError."""
     known = await read_models(session.connection)
-    found = await lock_standing(session, keys)
+    found = await lock_current(session, keys)
     locked = []
     for key, (row, predicted) in found.items():
         model = shown_model(known, predicted)

@@ -23,14 +23,14 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.blind import waits_for_audit
-from store.claim import Key
 from store.errors import NoCommentError
+from store.index_walk import Place, walk
+from store.lock_keys import Key
 from store.models import read_models
 from store.retry import retried
 from store.routes import QueueOrder, route_of, waiting_in
 from store.search import CommentFilter
 from store.session import WriteSession
-from store.steps import Place, walk
 from store.store import Store
 from store.tables import comments, review_claims, review_skips
 from store.tasks import Task, read_tasks
@@ -94,7 +94,7 @@ async def next_tasks(
             found = await walk(connection, query, route.path, after, limit - len(held), seconds)
         after = found.place
         numbers = [row.number for row in found.rows]
-        held += await hold_free(store, numbers, reviewer, now, until, waiting_in(order))
+        held += await lease_free(store, numbers, reviewer, now, until, waiting_in(order))
         if len(held) == limit or after is None or not found.rows:
             break
     tasks = await read_tasks(store, held, until, with_opinions=order is QueueOrder.DISPUTED)
@@ -114,7 +114,7 @@ async def take(store: Store, reviewer: int, key: Key, now: datetime | None = Non
         query = select(of.number).where(of.platform == key[0], of.id == key[1])
         number = (await connection.execute(query)).scalar_one_or_none()
     numbers = [] if number is None else [number]
-    await hold_free(store, numbers, reviewer, now, until, or_(comments.c.review_label.is_(None), waits_for_audit()))
+    await lease_free(store, numbers, reviewer, now, until, or_(comments.c.review_label.is_(None), waits_for_audit()))
     tasks = await read_tasks(store, numbers, until)
     if not tasks:
         raise NoCommentError(
@@ -144,7 +144,7 @@ async def renew(store: Store, reviewer: int, keys: Sequence[Key], now: datetime 
     async def once() -> list[Key]:
         async with store.writing() as session:
             named = await _numbers(session, keys)
-            kept = await _hold_own(session, list(named.values()), reviewer, now + CLAIM_TIME)
+            kept = await _renew_own(session, list(named.values()), reviewer, now + CLAIM_TIME)
             return [key for key, number in named.items() if number in kept]
 
     return await retried(once, repeatable=True)
@@ -193,7 +193,7 @@ def _not_among(without: Collection[Key]) -> list[ColumnElement[bool]]:
     return [tuple_(comments.c.platform, comments.c.id).not_in(list(without))] if without else []
 
 
-async def hold_free(
+async def lease_free(
     store: Store,
     numbers: Sequence[int],
     reviewer: int,
@@ -256,7 +256,7 @@ async def hold(
     return list((await session.connection.execute(held)).scalars())
 
 
-async def let_go(session: WriteSession, numbers: Sequence[int], reviewer: int | None) -> None:
+async def clear_leases(session: WriteSession, numbers: Sequence[int], reviewer: int | None) -> None:
     """Nobody needs to hold or skip comments that ``reviewer`` has reviewed. Others keep what they hold for the audit:
     they decide it in any case."""
     claims = review_claims.c
@@ -265,7 +265,7 @@ async def let_go(session: WriteSession, numbers: Sequence[int], reviewer: int | 
     await session.connection.execute(delete(review_skips).where(review_skips.c.comment_number.in_(numbers)))
 
 
-async def _hold_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> list[int]:
+async def _renew_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> list[int]:
     claims = review_claims.c
     own = (claims.comment_number.in_(numbers), claims.reviewer_number == reviewer)
     await session.connection.execute(update(review_claims).where(*own).values(claimed_until=until))

@@ -14,14 +14,14 @@ from sqlalchemy import func, select, update
 from store.attention import Attention, Given, attend
 from store.audit import JSON, Actor, record
 from store.blind import add_blind_decisions, waiting_among, withdraw_blind_decision
-from store.claim import Found, Key
 from store.comments import LabelSource, ShownLabel, text_digest
-from store.decide import Labelled, StandingReview, labelled_as
 from store.disputes import decisions_of, move_disputes, weighed_of
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
+from store.lock_keys import Key, LockedRow
 from store.locked import Locked, lock_comments
+from store.merge import CurrentReview, Labelled, labelled_as
 from store.opinions import undo
-from store.queue import hold, let_go
+from store.queue import clear_leases, hold
 from store.retry import retried
 from store.session import WriteSession
 from store.store import Store
@@ -176,7 +176,7 @@ async def add_within(
 
 async def _add(
     session: WriteSession, actor: Actor, fresh: Sequence[Locked], wanted: Mapping[Key, Opinion]
-) -> dict[int, StandingReview]:
+) -> dict[int, CurrentReview]:
     """Store new decisions with all that follows from them; comment -> its current review."""
     again: dict[int, int | None] = {
         comment.row.number: comment.row.review.number for comment in fresh if comment.row.review is not None
@@ -197,11 +197,11 @@ async def _add(
     if again:
         current: dict[int, int | None] = {number: added[number].number for number in again}
         await move_disputes(session, were, await weighed_of(session.connection, current), current)
-    await let_go(session, [comment.row.number for comment in fresh], actor.user_number)
+    await clear_leases(session, [comment.row.number for comment in fresh], actor.user_number)
     return added
 
 
-def _seen(opinion: Opinion, row: Found) -> bool:
+def _seen(opinion: Opinion, row: LockedRow) -> bool:
     """Whether the text that stands is the one that the reviewer saw."""
     if opinion.text_digest is not None:
         return opinion.text_digest == text_digest(row.content.text)
@@ -229,7 +229,7 @@ async def _insert(
     fresh: Sequence[Locked],
     wanted: Mapping[Key, Opinion],
     attended: Mapping[int, Attention],
-) -> dict[int, StandingReview]:
+) -> dict[int, CurrentReview]:
     """Insert the reviews; comment -> the review that stands now."""
     rows = [
         {
@@ -246,7 +246,7 @@ async def _insert(
     query = newest.where(reviews.c.comment_number.in_(numbers)).group_by(reviews.c.comment_number)
     inserted = {row[0]: row[1] for row in await session.connection.execute(query)}
     return {
-        comment.row.number: StandingReview(inserted[comment.row.number], wanted[comment.key].label) for comment in fresh
+        comment.row.number: CurrentReview(inserted[comment.row.number], wanted[comment.key].label) for comment in fresh
     }
 
 
@@ -255,7 +255,7 @@ def _row(
     comment: Locked,
     label: str,
     reason: str | None,
-    replaces: StandingReview | None,
+    replaces: CurrentReview | None,
     withdraws: int | None = None,
 ) -> dict[str, object]:
     """A review's row, by column."""
@@ -281,7 +281,7 @@ def _row(
     }
 
 
-def _blind_row(actor: Actor, comment: Locked, review: StandingReview, attention: Attention) -> dict[str, object]:
+def _blind_row(actor: Actor, comment: Locked, review: CurrentReview, attention: Attention) -> dict[str, object]:
     """A blind decision's row, by column."""
     return {
         "comment_number": comment.row.number,
@@ -297,7 +297,7 @@ def _blind_row(actor: Actor, comment: Locked, review: StandingReview, attention:
     }
 
 
-async def _move(session: WriteSession, moves: Mapping[Key, tuple[Locked, StandingReview | None]]) -> None:
+async def _move(session: WriteSession, moves: Mapping[Key, tuple[Locked, CurrentReview | None]]) -> None:
     """Let other reviews stand: on the comments, on their predictions, and in the sums of what is shown."""
     rows = [
         {
@@ -330,7 +330,7 @@ def _work(session: WriteSession, actor: Actor, comment: Locked, opinion: Opinion
     return stored_time(session.now), reviewer, model, comment.key[0], said or "", opinion.label
 
 
-def _reviewed(comment: Locked, opinion: Opinion, review: StandingReview | None) -> Reviewed:
+def _reviewed(comment: Locked, opinion: Opinion, review: CurrentReview | None) -> Reviewed:
     """What is answered for one comment; without ``review`` the same decision stood already."""
     before = comment.row.review
     from_label, from_source = comment.shown(before)
@@ -371,7 +371,7 @@ async def _undo(
     if undone is None or number not in (None, undone[0].number):
         raise NothingToUndoError("No review of yours belongs to the text that stands: there is nothing to undo.")
     taken, left = undone
-    after = None if left is None else StandingReview(left.number, left.label)
+    after = None if left is None else CurrentReview(left.number, left.label)
     were = await weighed_of(session.connection, {of: standing})
     await session.run(session.statements.add_reviews, [_row(actor, comment, taken.label, None, None, taken.number)])
     await _move(session, {key: (comment, after)})

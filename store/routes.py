@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false
 from store.blind import not_decided_by, not_waiting_for_audit, waits_for_audit
 from store.comments import COMMENTS, Models
 from store.disputes import disputed
+from store.index_walk import Path
 from store.search import ONLY_REVIEWS, CommentFilter, conditions
-from store.steps import Path
 from store.tables import comments, disputes, predictions, reviews
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from store.decide import ALL_PLATFORMS, ReviewerCount
+from store.merge import ALL_PLATFORMS, ReviewerCount
 from store.opinions import Decision
 from store.ranges import DAY, HOUR, MONTH, bucket_of
 from store.session import WriteSession
