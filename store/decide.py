@@ -189,6 +189,7 @@ def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, dict[str, int
 def _summed_as(kind: Labelled) -> dict[str, bool]:
     """Which columns of ``count_sums`` a labelled comment counts in."""
     shown = kind.review or kind.label
+    undecided = kind.uncertain and kind.review is None
     return {
         "positive": kind.label == Label.POSITIVE,
         "negative": kind.label == Label.NEGATIVE,
@@ -198,6 +199,8 @@ def _summed_as(kind: Labelled) -> dict[str, bool]:
         "spam": shown == "spam",
         "reviewed": kind.review is not None,
         "corrected": shown != kind.label,
+        "uncertain_positive": undecided and kind.label == Label.POSITIVE,
+        "uncertain_negative": undecided and kind.label == Label.NEGATIVE,
     }
 
 
