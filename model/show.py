@@ -21,8 +21,8 @@ def show_explanation(text: str, explanation: Explanation, console: Console) -> N
     Below it stand the words that matter most with their figures, so that it can be read without colours too.
     """
     prediction = explanation.prediction
-    uncertain = ", uncertain" if prediction.uncertain else ""
-    verdict = Text(f"{prediction.label} {prediction.probability:.3f}{uncertain}", "bold")
+    label = f"uncertain (leaning {prediction.label})" if prediction.uncertain else prediction.label
+    verdict = Text(f"{label} {prediction.probability:.3f}", "bold")
     console.print(verdict, _coloured(text, explanation))
     top = sorted(explanation.words, key=lambda word: -abs(word.contribution))[:5]
     console.print(Text("  ".join(f"{printable(word.text)} {word.contribution:+.2f}" for word in top), "dim"))

@@ -8,9 +8,11 @@ from starlette.requests import Request
 from starlette_admin.i18n import gettext, lazy_gettext
 
 from api.admin.comment_filters import filter_form
-from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
-from api.admin.page import Page
+from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS, UNCERTAIN_WORDS
+from api.admin.page import Page, identity_of, services_of
 from api.admin.typed_filter import TypedFilter, typed_filter
+from api.identity.accounts import read_user
+from api.identity.review_settings import NumberKeys, number_keys_of, quick_reasons_of
 from api.identity.roles import Role
 from api.rest.comment_schemas import CommentFields
 from api.rest.review_schemas import QueueName
@@ -36,6 +38,8 @@ class ReviewPage(Page):
         """The queue that was chosen, and every word that the script shows."""
         queue = _queue(request)
         typed = typed_filter(request, CommentFields)
+        user = await read_user(services_of(request), identity_of(request).user_number)
+        number_keys = number_keys_of(user.number_keys)
         return {
             "queue": queue,
             "explanation": _explanation(queue),
@@ -43,7 +47,9 @@ class ReviewPage(Page):
             **await filter_form(request, typed),
             "queue_words": QUEUE_WORDS,
             "kept": urlencode(typed.values),
-            "keys": _keys(),
+            "keys": _keys(number_keys),
+            "quick_reasons": quick_reasons_of(user.quick_reasons),
+            "settings": {"numberKeys": number_keys},
             "wanted": _wanted(queue, typed),
             "script_words": _script_words(),
         }
@@ -87,10 +93,13 @@ def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
     return {"title": gettext("Nothing waits here: all is done"), "advice": advice}
 
 
-def _keys() -> list[tuple[str, str]]:
+def _keys(number_keys: NumberKeys) -> list[tuple[str, str]]:
+    label_words = gettext("Save as: %(label)s") if number_keys == "save" else gettext("Choose: %(label)s")
     return [
-        *((str(number), str(words)) for number, words in enumerate(LABEL_WORDS.values(), 1)),
+        *((str(number), label_words % {"label": words}) for number, words in enumerate(LABEL_WORDS.values(), 1)),
         ("Enter", gettext("Store the chosen label, or the model's if you chose none")),
+        ("R", gettext("Write a reason")),
+        ("Esc", gettext("Leave the reason; its text stays")),
         ("S", gettext("Skip this comment: somebody else may decide")),
         ("Z", gettext("Undo the last decision")),
         ("?", gettext("Show the keys")),
@@ -114,7 +123,13 @@ def _script_words() -> dict[str, object]:
         "hadSaid": gettext("On the comment before, the other reviewer had said {theirs}, and you {yours}."),
         "chooseFirst": gettext("Choose a label first"),
         "skipped": gettext("Skipped."),
-        "undone": gettext("Undone."),
+        "undone": {
+            **{
+                label: gettext("Undone: “%(label)s” is taken back. Decide this comment again.") % {"label": words}
+                for label, words in labels.items()
+            },
+            "skip": gettext("Undone: the comment that you skipped is back."),
+        },
         "notUndone": gettext("It could not be undone: the comment was edited, erased or taken back already."),
         "nothingToUndo": gettext("There is nothing to undo."),
         "next": gettext("Next comment:"),
@@ -136,10 +151,15 @@ def _script_words() -> dict[str, object]:
         "author": gettext("by"),
         "thread": gettext("in"),
         "history": gettext("History"),
+        "pace": gettext("about {n} an hour"),
+        "minutesLeft": gettext("about {n} min left"),
+        "hoursLeft": gettext("about {n} h left"),
+        "more": gettext("more are waiting"),
         "model": gettext("The model says:"),
+        "leanings": {label: str(words) for label, words in UNCERTAIN_WORDS.items()},
+        "probability": gettext("{percent} probability of positive"),
         "otherModel": str(SOURCE_WORDS[LabelSource.OTHER_MODEL]),
         "noModel": gettext("No model has labelled this text yet."),
-        "uncertain": gettext("uncertain"),
         "withdrawn": gettext("taken back"),
         "replaced": gettext("replaced"),
     }

@@ -151,6 +151,13 @@ class NewReview(SeenComment):
     reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=WITHOUT_NUL)] | None = Field(
         None, description="Why, if that helps others.", examples=["反话"]
     )
+    shown_milliseconds: int | None = Field(
+        None,
+        ge=0,
+        le=LARGEST_NUMBER,
+        description="For how many milliseconds the text was in view before you decided.",
+        examples=[2400],
+    )
 
 
 class AddedReview(BaseModel):

@@ -86,8 +86,8 @@ def _fill(model: int, begins: datetime, ends: datetime) -> None:
         for (bucket, platform, time), counted in sorted(found.items())
     ]
     of = sums.c
-    key = (of.model_number == model, of.bucket == sa.bindparam("of_bucket"), of.platform == sa.bindparam("of_platform"))
-    change = sa.update(sums).where(*key, of.begins == sa.bindparam("at", type_=UtcDateTime))
+    one = (of.model_number == model, of.bucket == sa.bindparam("of_bucket"), of.platform == sa.bindparam("of_platform"))
+    change = sa.update(sums).where(*one, of.begins == sa.bindparam("at", type_=UtcDateTime))
     change = change.values({f"uncertain_{label}": sa.bindparam(f"n_{label}") for label in LABELS[:2]})
     for start in range(0, len(rows), ROWS):
         op.get_bind().execute(change, rows[start : start + ROWS])
