@@ -6,7 +6,7 @@ from typing import ClassVar
 from starlette.requests import Request
 from starlette_admin.i18n import gettext, lazy_gettext
 
-from api.admin.label_words import LABEL_WORDS
+from api.admin.label_words import LABEL_WORDS, UNCERTAIN_WORDS
 from api.admin.loaded_model import other_model
 from api.admin.page import Page
 from api.limits import MAXIMUM_BODY

@@ -53,7 +53,7 @@ async def get_account(services: TheServices, identity: SignedIn) -> Account:
 
 @router.patch("", summary="Change my contacts or settings", responses=documented(*CHANGES))
 async def change_account(services: TheServices, identity: AsUser, change: AccountChange) -> Account:
-    """Change phone, e-mail, language or the review settings; an empty string, an empty list or null removes one.
+    """Change phone, e-mail, language or the review settings; an empty string or list removes one.
 
     Phone and e-mail need a session that was confirmed within 15 minutes (`POST /api/v1/account/confirm`).
     """

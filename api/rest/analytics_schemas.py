@@ -93,8 +93,7 @@ class MixRow(BaseModel):
     reviewed: Count = Field(description="Whose text somebody has reviewed.", examples=[12])
     corrected: Count = Field(description="Whose review says something else than the model.", examples=[5])
     uncertain_positive: Count = Field(
-        description="Of those shown as positive, the ones that nobody has reviewed and of which the model is uncertain. "
-        "Without them `positive` is what is decided.",
+        description="How many of those shown as positive nobody has reviewed although the model is uncertain of them.",
         examples=[11],
     )
     uncertain_negative: Count = Field(description="The same of those shown as negative.", examples=[8])

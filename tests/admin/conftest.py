@@ -120,8 +120,8 @@ class Visits:
     ) -> Page:
         """The page at ``path`` as somebody of ``role`` sees it, or the account of a number; None is not signed in.
 
-        ``touch`` is a touch screen without a mouse. ``routes`` are in force before the page is there: a page that is there gets them over another channel than its
-        keys, and the first request after them may be gone before.
+        ``touch`` is a touch screen without a mouse. ``routes`` are in force before the page is there: a page that is
+        there gets them over another channel than its keys, and the first request after them may be gone before.
         """
         context = await self.browser.new_context(
             base_url=self.site.url,

@@ -52,6 +52,7 @@ async def test_nothing_covers_the_text_of_an_enlarged_page(visits: Visits) -> No
 async def test_the_filter_opens_over_the_page(visits: Visits) -> None:
     await fill(visits.site, "panel", 2)
     page = await visits.open(Role.REVIEWER, "/admin/review", size=LOW)
+    await expect(page.locator("#task")).to_be_visible()
     await page.locator(".review-filter summary").press("Enter")
     await page.get_by_label("平台").fill("panel")
     before = await top(page, "#task")
