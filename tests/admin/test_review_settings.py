@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from playwright.async_api import Page, Request, Route, expect
+from playwright.async_api import Page, Route, expect
 
 from api.identity.roles import Role
 from tests.admin.conftest import Site, Visits
@@ -93,8 +93,8 @@ async def test_a_decision_says_for_how_long_the_text_was_in_view(visits: Visits)
     await fill(visits.site, "view", 3)
     sent: list[int] = []
 
-    async def look(route: Route, request: Request) -> None:
-        sent.append(json.loads(request.post_data or "{}")["shown_milliseconds"])
+    async def look(route: Route) -> None:
+        sent.append(json.loads(route.request.post_data or "{}")["shown_milliseconds"])
         await route.continue_()
 
     page = await visits.open(Role.REVIEWER, routes={REVIEWS: look})

@@ -256,5 +256,7 @@ def test_the_export_of_reviews_is_evaluated(tiny_artifact: Path, tmp_path: Path,
 
 
 def test_the_answers_of_the_page_are_evaluated(run: Run, tmp_path: Path) -> None:
-    file = write(tmp_path, '\ufeffrow,text,label,probability,uncertain\r\n2,"很好","positive",0.9,false\r\n')
+    file = write(
+        tmp_path, '\ufeffrow,text,label,probability,uncertain,verdict\r\n2,"很好","positive",0.9,false,"正面"\r\n'
+    )
     assert run("evaluate", file).splitlines()[-1] == "accuracy 1.0000 macro_f1 - n 1"
