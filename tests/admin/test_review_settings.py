@@ -25,7 +25,7 @@ async def save_settings(page: Page, keys: str, reasons: str) -> None:
     section = page.locator("#review-settings")
     await section.get_by_label(keys).check()
     await section.get_by_label("常用理由").fill(reasons)
-    await section.get_by_role("button", name="保存").click()
+    await section.get_by_role("button", name="更新审核设置").click()
     await expect(page.get_by_text("审核设置已保存。")).to_be_visible()
 
 
@@ -55,7 +55,7 @@ async def test_settings_are_checked_and_stay(visits: Visits) -> None:
     await save_settings(page, "直接保存标签", " 反话 \n\n广告\n反话\n")
     await expect(page.get_by_label("常用理由")).to_have_value("反话\n广告")
     await page.get_by_label("常用理由").fill("\n".join(map(str, range(10))))
-    await page.locator("#review-settings").get_by_role("button", name="保存").click()
+    await page.get_by_role("button", name="更新审核设置").click()
     await expect(page.get_by_role("alert")).to_have_text("常用理由最多 9 条，每条最多 40 个字符，每行一条。")
     await expect(page.get_by_label("常用理由")).to_have_value("\n".join(map(str, range(10))))
     user = await visits.open(Role.USER, "/admin/account")
