@@ -47,7 +47,7 @@ demo: install  ## See it work; SECONDS=20 ends by itself, STACK=real uses Apache
 servers: install  ## Get Apache Kafka, MySQL, MariaDB and Chromium for the tests, once
 	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m local_stack
 
-check: lint types  ## Lint, types and the tests that start no server and train nothing
+check: lint types  ## Lint, types and the tests that start no server and train nothing, in under a minute
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --fast --quiet --numprocesses 2 --dist worksteal
 
 test: lint types servers  ## Lint, types and tests on genuine servers; DATABASE=mariadb for the other database
