@@ -15,7 +15,7 @@ from api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_conta
 from api.identity import accounts, confirmation, cookies, sign_in, tokens
 from api.identity.roles import Role
 from api.problems import ProblemError
-from store import sessions as stored_sessions
+from store import login_sessions as stored_sessions
 from store import tokens as stored_tokens
 
 HERE = "/admin/account"
