@@ -16,7 +16,7 @@ QUIET := $(shell test -t 2 || echo --quiet)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints env-example demo servers lint types check test test-long faults mutations bench bench-admin bench-attacks format clean
+.PHONY: help install constraints env-example demo servers lint types check test test-long faults mutations bench bench-admin bench-attacks pictures format clean
 
 help:  ## What can be made here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -67,6 +67,11 @@ bench: servers  ## Measure the consumer against what the model alone can do
 
 bench-admin: servers  ## Measure what the admin app asks of MySQL, at 100,000 and at a million comments
 	@$(BIN)/python -m benchmarks.admin
+
+pictures: servers  ## Take the README's screenshots again
+	$(BIN)/python -m pytest --quiet tests/admin/test_pictures.py
+	cp build/screenshots/readme-review.png docs/images/review.png
+	cp build/screenshots/readme-analytics.png docs/images/analytics.png
 
 bench-attacks: install  ## Measure what other requests feel while the API is attacked
 	@$(BIN)/python -m benchmarks.attacks
