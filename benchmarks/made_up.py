@@ -70,7 +70,9 @@ _BUCKETS = (
 _SHOWN = "COALESCE(review_label, label)"
 _SUMS = f"""INSERT INTO count_sums SELECT 1, '{{bucket}}', {{platform}} AS platform_or_all, {{begins}} AS begins,
     SUM(label = 'positive'), SUM(label = 'negative'), SUM(uncertain), SUM({_SHOWN} = 'positive'),
-    SUM({_SHOWN} = 'unclear'), SUM({_SHOWN} = 'spam'), SUM(review_label IS NOT NULL), SUM({_SHOWN} <> label)
+    SUM({_SHOWN} = 'unclear'), SUM({_SHOWN} = 'spam'), SUM(review_label IS NOT NULL), SUM({_SHOWN} <> label),
+    SUM(uncertain AND review_label IS NULL AND label = 'positive'),
+    SUM(uncertain AND review_label IS NULL AND label = 'negative')
     FROM comments JOIN predictions ON comment_number = number GROUP BY platform_or_all, begins"""
 _WORK_BUCKETS = [
     ("platform", "hour", _HOUR.format("reviewed_at")),

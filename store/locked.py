@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from store.batch import Prediction
 from store.comments import LabelSource, ShownLabel, shown_model
-from store.lock_keys import Found, Key, lock_current
+from store.lock_keys import Key, LockedRow, lock_current
 from store.merge import CurrentReview
 from store.models import read_models
 from store.session import WriteSession
@@ -16,7 +16,7 @@ class Locked:
     """A comment under lock. ``model`` is the one whose prediction is shown."""
 
     key: Key
-    row: Found
+    row: LockedRow
     predictions: Mapping[int, Prediction]
     model: int | None
     model_is_active: bool

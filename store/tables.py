@@ -340,6 +340,9 @@ count_sums = Table(
     # How many of them a person decided, and how many of these otherwise than the model.
     Column("reviewed", BigInteger, nullable=False),
     Column("corrected", BigInteger, nullable=False),
+    # The comments without a review of which the model is uncertain, by the label that it leans towards.
+    Column("uncertain_positive", BigInteger, nullable=False, server_default="0"),
+    Column("uncertain_negative", BigInteger, nullable=False, server_default="0"),
 )
 
 partitions = Table(

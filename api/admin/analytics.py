@@ -23,12 +23,17 @@ DEFAULT_RANGE = "30d"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the address asks for: a range by its name, or from and to as days of the reader's time zone."""
+    """What the address asks for: a range by its name, or from and to as days of the reader's time zone.
+
+    ``groups`` is three (uncertain comments are a group of their own) or two (they count under the label that the model
+    leans towards).
+    """
 
     range: str
     first: str
     last: str
     platform: str
+    groups: str
 
 
 class AnalyticsPage(Page):
@@ -49,6 +54,7 @@ class AnalyticsPage(Page):
             "wanted": asdict(wanted),
             "days": RANGES.get(wanted.range, 0),
             "ranges": _ranges(),
+            "groups": _groups(),
             "platforms": platforms,
             "cards": _cards(),
             "agreement": lines(await read_agreement(store)),
@@ -65,7 +71,11 @@ def read_wanted(query: Mapping[str, str], platforms: list[str]) -> Wanted:
     range_ = "" if first or last else query.get("range", DEFAULT_RANGE)
     platform = query.get("platform", "")
     return Wanted(
-        range_ if range_ in ("", *RANGES) else DEFAULT_RANGE, first, last, platform if platform in platforms else ""
+        range_ if range_ in ("", *RANGES) else DEFAULT_RANGE,
+        first,
+        last,
+        platform if platform in platforms else "",
+        "two" if query.get("groups") == "two" else "three",
     )
 
 
@@ -84,6 +94,10 @@ def _ranges() -> Mapping[str, str]:
         "365d": gettext("12 months"),
         "all": gettext("everything"),
     }
+
+
+def _groups() -> Mapping[str, str]:
+    return {"three": gettext("Uncertain apart"), "two": gettext("Positive or negative")}
 
 
 def _cards() -> list[dict[str, str]]:
@@ -135,7 +149,7 @@ def _script_words() -> Mapping[str, object]:
             "weekday": gettext("Weekday"),
             "hour": gettext("Hour"),
             "comments": gettext("Number of comments"),
-            "uncertain": gettext("Uncertain"),
+            "undecided": gettext("Uncertain"),
             "reviewed": gettext("Reviewed"),
             "corrected": gettext("Corrected"),
             "reviewer": gettext("Reviewer"),

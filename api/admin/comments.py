@@ -14,7 +14,7 @@ from starlette_admin.i18n import gettext, lazy_gettext
 from api.admin.comment_filters import filter_form
 from api.admin.dead_letter_words import reason_words
 from api.admin.history import timeline
-from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
+from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS, UNCERTAIN_WORDS
 from api.admin.page import Page, identity_of, services_of
 from api.admin.paging import address_at, place_in
 from api.admin.typed_filter import TypedFilter, typed_filter
@@ -116,6 +116,7 @@ def _all_matching(typed: TypedFilter[CommentFields], next: Keyset | None) -> dic
 def _script_words() -> dict[str, object]:
     return {
         "labels": {label: str(words) for label, words in LABEL_WORDS.items()},
+        "leanings": {label: str(words) for label, words in UNCERTAIN_WORDS.items()},
         "selected": gettext("{n} selected"),
         "pageAlone": gettext("That is this page alone."),
         "searching": gettext("Searching for more …"),

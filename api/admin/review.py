@@ -8,9 +8,11 @@ from starlette.requests import Request
 from starlette_admin.i18n import gettext, lazy_gettext
 
 from api.admin.comment_filters import filter_form
-from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
-from api.admin.page import Page
+from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS, UNCERTAIN_WORDS
+from api.admin.page import Page, identity_of, services_of
 from api.admin.typed_filter import TypedFilter, typed_filter
+from api.identity.accounts import read_user
+from api.identity.review_settings import NumberKeys, number_keys_of, quick_reasons_of
 from api.identity.roles import Role
 from api.rest.comment_schemas import CommentFields
 from api.rest.review_schemas import VERDICT_FIELDS, QueueName
@@ -37,6 +39,8 @@ class ReviewPage(Page):
         """The queue that was chosen, and every word that the script shows."""
         queue = _queue(request)
         typed = typed_filter(request, CommentFields)
+        user = await read_user(services_of(request), identity_of(request).user_number)
+        number_keys = number_keys_of(user.number_keys)
         return {
             "queue": queue,
             "explanation": _explanation(queue),
@@ -44,7 +48,9 @@ class ReviewPage(Page):
             **await filter_form(request, typed),
             "queue_words": QUEUE_WORDS,
             "kept": urlencode(typed.values),
-            "keys": _keys(queue),
+            "keys": _keys(queue, number_keys),
+            "quick_reasons": quick_reasons_of(user.quick_reasons),
+            "settings": {"numberKeys": number_keys},
             "wanted": _wanted(queue, typed),
             "script_words": _script_words(),
         }
@@ -99,15 +105,18 @@ def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
     return {"title": gettext("Nothing waits here: all is done"), "advice": advice}
 
 
-def _keys(queue: QueueName) -> list[tuple[str, str]]:
+def _keys(queue: QueueName, number_keys: NumberKeys) -> list[tuple[str, str]]:
+    label_words = gettext("Save as: %(label)s") if number_keys == "save" else gettext("Choose: %(label)s")
     stores = (
         gettext("Store the chosen label")
-        if queue is QueueName.AUDIT
+        if queue in (QueueName.AUDIT, QueueName.DISPUTED)
         else gettext("Store the chosen label, or the model's if you chose none")
     )
     return [
-        *((str(number), str(words)) for number, words in enumerate(LABEL_WORDS.values(), 1)),
+        *((str(number), label_words % {"label": words}) for number, words in enumerate(LABEL_WORDS.values(), 1)),
         ("Enter", stores),
+        ("R", gettext("Write a reason")),
+        ("Esc", gettext("Leave the reason; its text stays")),
         ("S", gettext("Skip this comment: somebody else may decide")),
         ("Z", gettext("Undo the last decision")),
         ("?", gettext("Show the keys")),
@@ -131,7 +140,13 @@ def _script_words() -> dict[str, object]:
         "hadSaid": gettext("On the comment before, the other reviewer had said {theirs}, and you {yours}."),
         "chooseFirst": gettext("Choose a label first"),
         "skipped": gettext("Skipped."),
-        "undone": gettext("Undone."),
+        "undone": {
+            **{
+                label: gettext("Undone: “%(label)s” is taken back. Decide this comment again.") % {"label": words}
+                for label, words in labels.items()
+            },
+            "skip": gettext("Undone: the comment that you skipped is back."),
+        },
         "notUndone": gettext("It could not be undone: the comment was edited, erased or taken back already."),
         "nothingToUndo": gettext("There is nothing to undo."),
         "next": gettext("Next comment:"),
@@ -153,13 +168,18 @@ def _script_words() -> dict[str, object]:
         "author": gettext("by"),
         "thread": gettext("in"),
         "history": gettext("History"),
+        "pace": gettext("about {n} an hour"),
+        "minutesLeft": gettext("about {n} min left"),
+        "hoursLeft": gettext("about {n} h left"),
+        "more": gettext("more are waiting"),
         "model": gettext("The model says:"),
+        "leanings": {label: str(words) for label, words in UNCERTAIN_WORDS.items()},
+        "probability": gettext("{percent} probability of positive"),
         "otherModel": str(SOURCE_WORDS[LabelSource.OTHER_MODEL]),
         "noModel": gettext("No model has labelled this text yet."),
         "hiddenModel": gettext("What the model says is hidden, so that it does not sway you."),
         "goal": gettext("{judged} decisions count. {more} more narrow the accuracy to ±5 points."),
         "goalReached": gettext("{judged} decisions count: the accuracy is known to ±5 points."),
-        "uncertain": gettext("uncertain"),
         "withdrawn": gettext("taken back"),
         "replaced": gettext("replaced"),
     }

@@ -92,6 +92,11 @@ class MixRow(BaseModel):
     uncertain: Count = Field(description="Of which the model is uncertain.", examples=[22])
     reviewed: Count = Field(description="Whose text somebody has reviewed.", examples=[12])
     corrected: Count = Field(description="Whose review says something else than the model.", examples=[5])
+    uncertain_positive: Count = Field(
+        description="How many of those shown as positive nobody has reviewed although the model is uncertain of them.",
+        examples=[11],
+    )
+    uncertain_negative: Count = Field(description="The same of those shown as negative.", examples=[8])
 
 
 class TimeRow(MixRow):

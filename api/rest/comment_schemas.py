@@ -97,7 +97,8 @@ class Comment(BaseModel):
     thread: str | None = Field(description="Topic, ticket or page that it belongs to.", examples=["t-7"])
     stored_at: datetime = Field(description="When this text was stored.", examples=["2026-01-31T00:15:00.250000Z"])
     label: ShownLabel | None = Field(
-        description="The newest review's label, else the active model's, else the newest other model's.",
+        description="The newest review's label, else the active model's, else the newest other model's. Where "
+        "`uncertain` is true and `label_source` is not `review` it is only what the model leans towards.",
         examples=["positive"],
     )
     label_source: LabelSource | None = Field(description="Where the label comes from.", examples=["active_model"])

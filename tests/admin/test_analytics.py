@@ -135,6 +135,34 @@ async def test_range_and_platform_stand_in_the_address(visits: Visits, busy: Sit
     await expect(page.locator("#hours-chart")).to_contain_text("%")
 
 
+async def cells(page: Page, card: str) -> dict[str, int]:
+    """The first row of a card's table, by its headings."""
+    await drawn(page)
+    await page.locator(f"#{card} .analytics-toggle").click()
+    heads = await page.locator(f"#{card}-table thead th").all_inner_texts()
+    row = await page.locator(f"#{card}-table tbody tr").first.locator("td").all_inner_texts()
+    return {head: int(cell.replace(",", "")) for head, cell in zip(heads[1:], row[1:], strict=True)}
+
+
+async def test_uncertain_comments_are_a_group_of_their_own_or_of_the_label_they_lean_to(
+    visits: Visits, busy: Site
+) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=all&platform=forum")
+    three = await cells(page, "platforms")
+    await expect(page.locator("#labels-chart .legend")).to_contain_text("不确定")
+    await expect(page.get_by_role("link", name="不确定单列")).to_have_attribute("aria-current", "true")
+    await page.get_by_role("link", name="只分正负").press("Enter")
+    two = await cells(page, "platforms")
+    await expect(page.locator("#labels-chart .legend")).not_to_contain_text("不确定")
+    groups = ("正面", "负面", "不明确", "垃圾信息")
+    assert sum(two[name] for name in groups) == sum(three[name] for name in (*groups, "不确定")) == two["评论数"]
+    leaning = [two[name] - three[name] for name in ("正面", "负面")]
+    assert sum(leaning) == three["不确定"] == two["不确定"]
+    assert min(leaning) > 0
+    await page.get_by_role("link", name="12 个月").click()
+    await expect(page.get_by_role("link", name="只分正负")).to_have_attribute("aria-current", "true")
+
+
 async def test_a_csv_of_a_chart(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?range=all&platform=forum")
     await drawn(page)

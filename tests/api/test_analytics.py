@@ -64,6 +64,7 @@ async def test_labels_over_time(week: Api) -> None:
         ("2026-01-31T00:00:00Z", 3, 1, 2, 1, 1),
         ("2026-02-01T00:00:00Z", 1, 0, 1, 0, 0),
     ]
+    assert [shown(row, "uncertain_positive", "uncertain_negative") for row in found] == [(0, 0), (0, 0)]
     # In Shanghai all of it is on the first of February, a Sunday.
     [day] = await rows(week, "labels", bucket="day", utc_offset=480)
     assert shown(day, "start", "comments", "reviewed") == ("2026-01-31T16:00:00Z", 4, 2)

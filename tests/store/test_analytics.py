@@ -87,6 +87,11 @@ async def test_by_platform_and_all_together(feed: Feed) -> None:
             sum(comment.label is label for comment in own) for label in ShownLabel
         ]
         assert (mix.comments, mix.uncertain) == (30, sum(bool(comment.uncertain) for comment in own))
+        undecided = Counter(comment.label for comment in own if comment.uncertain and comment.label_source != "review")
+        assert (mix.uncertain_positive, mix.uncertain_negative) == (
+            undecided[ShownLabel.POSITIVE],
+            undecided[ShownLabel.NEGATIVE],
+        )
     assert (found["forum"].reviewed, found["desk"].reviewed) == (15, 0)
     assert (await feed.store.read(mix_of_all, ALL)).comments == 90
     assert await feed.store.read(mix_of_all, CountFilter(platform="desk")) == found["desk"]

@@ -2,6 +2,7 @@
 import { collect, seen } from "./comments-matching.js";
 import { rest, say, words } from "./rest.js";
 import { element, fill, find, show } from "./review-page.js";
+import { verdictOf } from "./word-marks.js";
 
 const WORDS = words("comment-words");
 const MATCHING = words("all-matching");
@@ -217,7 +218,9 @@ async function takeBack(made) {
 function showLabel(check, label, source) {
   if (!check) return; // It is on a later page.
   const verdict = check.closest(".comment-row").querySelector(".comment-verdict");
-  const badge = label ? element("span", `badge comment-label comment-label-${label}`, WORDS.labels[label]) : "";
+  const uncertain = "uncertain" in check.dataset && source !== "review";
+  const look = uncertain ? "uncertain" : `label-${label}`;
+  const badge = label ? element("span", `badge comment-label comment-${look}`, verdictOf({ label, uncertain }, WORDS)) : "";
   verdict.replaceChildren(badge, element("span", "text-secondary small", WORDS.sources[source] ?? ""));
 }
 

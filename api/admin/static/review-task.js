@@ -1,19 +1,21 @@
 // One comment on the review page, with its context and with what the words of its text contributed.
 import { rest, showTime } from "./rest.js";
 import { element, fill, find, historyPath, keyOf, show } from "./review-page.js";
-import { markWords, percent } from "./word-marks.js";
+import { markWords, percent, verdictOf } from "./word-marks.js";
 
-/** Show a task of the queue; sets its `modelLabel`, which Enter accepts. A blind task has none. */
+/** Show a task of the queue; sets its `modelLabel`, which Enter accepts. A blind task and a disputed one have none. */
 export function showTask(task, words) {
   const { comment } = task;
-  task.modelLabel = comment.probability === null ? null : comment.probability >= 0.5 ? "positive" : "negative";
+  const predicted = comment.probability === null ? null : comment.probability >= 0.5 ? "positive" : "negative";
+  task.modelLabel = task.opinions.length ? null : predicted;
   fill("text", comment.text);
   show("edited", Boolean(task.edited));
   showLegend(false);
   find("meta").replaceChildren(...metaOf(task, words));
-  find("model").replaceChildren(...(task.blind ? [words.hiddenModel] : modelOf(comment, task.modelLabel, words)));
+  find("model").replaceChildren(...(task.blind ? [words.hiddenModel] : modelOf(comment, predicted, words)));
   for (const label of find("decision").querySelectorAll(".review-label")) {
     label.classList.toggle("is-model", label.htmlFor === `label-${task.modelLabel}`);
+    label.classList.toggle("is-uncertain", Boolean(comment.uncertain));
   }
   list("opinions", task.opinions.map((opinion) => opinionItem(opinion, words)));
   list("reviews", task.reviews.filter((review) => review.withdraws === null).map((review) => reviewItem(review, words)));
@@ -65,10 +67,10 @@ function time(text) {
 
 function modelOf(comment, label, words) {
   if (!label) return [words.noModel];
-  const sure = percent(label === "positive" ? comment.probability : 1 - comment.probability);
-  const parts = [`${words.model} `, element("strong", "", words.labels[label]), ` ${sure}`];
+  const said = verdictOf({ label, uncertain: comment.uncertain }, words);
+  const probability = words.probability.replace("{percent}", percent(comment.probability));
+  const parts = [`${words.model} `, element("strong", "", said), ` · ${probability}`];
   if (comment.label_source === "other_model") parts.push(` (${words.otherModel})`);
-  if (comment.uncertain) parts.push(" ", element("span", "badge comment-label comment-uncertain", words.uncertain));
   return parts;
 }
 
