@@ -1,11 +1,11 @@
 """The tables of the admin app's people: accounts, what lets them in, what they are told, and what they did.
 
-They share their metadata with tables.py, so that whoever takes it from here has every table.
+They share their metadata with tables.py and review_tables.py, so that whoever takes it from here has every table.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, text
 
-from store.tables import metadata
+from store.review_tables import metadata
 from store.types import Digest, ExactString, RowNumber, UtcDateTime
 
 __all__ = ["api_tokens", "attempts", "audit_log", "metadata", "notices", "sessions", "users"]
@@ -35,6 +35,10 @@ users = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("last_sign_in_at", UtcDateTime),
     Column("password_changed_at", UtcDateTime, nullable=False),
+    # Whether a number key on the review page saves the label at once (save) or Enter confirms it (confirm).
+    Column("number_keys", ExactString(8), nullable=False, server_default="save"),
+    # What the reviewer picks a reason from, one a line.
+    Column("quick_reasons", ExactString(1000)),
 )
 
 sessions = Table(

@@ -13,9 +13,11 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.audit import JSON, Actor, record
+from store.blind import waits_for_audit
 from store.comments import ShownLabel
 from store.errors import NoCommentError, NothingToUndoError
 from store.folding import folded_digest, folded_sha256
+from store.group_copies import add_copies, withdraw_copies
 from store.groups import (
     COPIES_WAIT,
     DECIDED,
@@ -28,20 +30,11 @@ from store.groups import (
 )
 from store.lock_keys import Key
 from store.retry import retried
-from store.reviews import (
-    AT_ONCE,
-    Opinion,
-    Reviewed,
-    Undone,
-    add_copies,
-    add_within,
-    only_review,
-    undo_within,
-    withdraw_copies,
-)
+from store.review_tables import group_decisions
+from store.reviews import AT_ONCE, Opinion, Reviewed, Undone, add_within, only_review, undo_within
 from store.session import WriteSession
 from store.store import Store
-from store.tables import comments, group_decisions, reviews
+from store.tables import comments, reviews
 from store.types import LARGEST_NUMBER, stored_time
 
 # Decisions that one look takes a step of.
@@ -52,8 +45,8 @@ WITHDRAWAL_TIME = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class GroupReviewed:
-    """The first review of a decision, and the decision's number; None for a comment of the audit sample, which is
-    decided alone."""
+    """The first review of a decision, and the decision's number; None where the comment was decided alone: those that
+    wait for the random audit, and blind decisions."""
 
     review: Reviewed
     group: int | None
@@ -115,12 +108,12 @@ async def _order(session: WriteSession, actor: Actor, opinion: Opinion, review_n
     """Insert the decision of which a review is the first; its number. A repeated one has one already."""
     run = session.connection.execute
     query = (
-        select(reviews.c.group_number, comments.c.text, comments.c.audit_rank)
+        select(reviews.c.group_number, reviews.c.too_fast, comments.c.text, waits_for_audit())
         .join_from(reviews, comments, comments.c.number == reviews.c.comment_number)
         .where(reviews.c.number == review_number)
     )
-    group, text, audit_rank = (await run(query)).one()
-    if group is not None or audit_rank is not None:
+    group, too_fast, text, waits = (await run(query)).one()
+    if group is not None or waits or opinion.blind:
         return cast(int | None, group)
     digest, decided_at = folded_digest(text), stored_time(session.now)
     others = await _others(session.connection, digest)
@@ -131,6 +124,7 @@ async def _order(session: WriteSession, actor: Actor, opinion: Opinion, review_n
             folded_sha256=folded_sha256(text),
             review_number=review_number,
             label=opinion.label,
+            too_fast=too_fast,
             reason=opinion.reason if others.count else None,
             reviewer=actor.name,
             reviewer_number=actor.user_number,
@@ -241,7 +235,7 @@ async def _store_some(session: WriteSession, order: Row[Any], actor: Actor) -> N
         .limit(AT_ONCE)
     )
     found = (await session.connection.execute(query)).all()
-    group = GroupLabel(order.number, order.folded_sha256, ShownLabel(order.label), order.reason)
+    group = GroupLabel(order.number, order.folded_sha256, ShownLabel(order.label), order.reason, order.too_fast)
     copied = await add_copies(session, actor, group, [(row.platform, row.id) for row in found])
     stored, skipped = order.stored + copied, order.skipped + len(found) - copied
     if len(found) == AT_ONCE:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Column, ColumnElement, exists, func, or_, select
+from sqlalchemy import Column, ColumnElement, and_, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.comments import ShownLabel
-from store.tables import comments, group_decisions, reviews
+from store.review_tables import group_decisions
+from store.tables import comments, reviews
 
 # Occurrences are counted up to here.
 COUNTED = 10_000
@@ -45,12 +46,13 @@ class Occurrences:
 @dataclass(frozen=True, slots=True)
 class GroupLabel:
     """What a decision copies to the comments with the same text, which ``folded_sha256`` identifies. ``number`` is the
-    decision's."""
+    decision's, ``too_fast`` says that it was made faster than the text can be read."""
 
     number: int
     folded_sha256: str
     label: ShownLabel
     reason: str | None
+    too_fast: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,11 @@ class GroupDecision:
 
 
 def in_group(digest: int) -> list[ColumnElement[bool]]:
-    """Conditions on ``comments``: the comment has this text, no review, and is not in the audit sample."""
+    """Conditions on ``comments``: the comment has this text, no review, and does not wait for the random audit.
+
+    A comment of the sample without a review has no blind decision either, since that is a review too. So this leaves
+    out the whole sample instead of asking for ``blind_label``, and the index ``comments_by_text`` has every column.
+    """
     of = comments.c
     return [of.folded_digest == digest, of.review_label.is_(None), of.audit_rank.is_(None)]
 
@@ -98,10 +104,10 @@ async def unfinished_texts(connection: AsyncConnection) -> Sequence[int]:
     return (await connection.execute(query)).scalars().all()
 
 
-def is_first_of_group() -> ColumnElement[bool]:
-    """Condition on ``reviews``: a person gave this very review; it was not copied from the one of the same text."""
+def is_copied() -> ColumnElement[bool]:
+    """Condition on ``reviews``: the review was copied from the one of another comment with the same text."""
     of = group_decisions.c
-    return or_(reviews.c.group_number.is_(None), exists().where(of.review_number == reviews.c.number))
+    return and_(reviews.c.group_number.is_not(None), ~exists().where(of.review_number == reviews.c.number))
 
 
 async def count_occurrences(connection: AsyncConnection, digest: int) -> Occurrences:

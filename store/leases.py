@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.blind import waits_for_audit
 from store.retry import retried
 from store.session import WriteSession
 from store.store import Store
@@ -70,26 +71,30 @@ async def lease_free(
     reviewer: int,
     now: datetime,
     until: datetime,
+    waiting: ColumnElement[bool],
     *,
-    reviewed: bool = False,
     texts: Texts = NO_TEXTS,
 ) -> list[int]:
     """Claim those of the comments that are still free and not being changed at this moment, in their order; free are
-    those without a review, or those with one if ``reviewed``. With a comment in ``texts`` its text is claimed too."""
+    those of which ``waiting`` holds. With a comment in ``texts`` its text is claimed too. A claim of what waits for the
+    audit is blind."""
     if not numbers:
         return []
 
     async def once() -> list[int]:
         async with store.writing() as session:
-            label = comments.c.review_label
             free = (
-                select(comments.c.number)
-                .where(comments.c.number.in_(numbers), label.is_not(None) if reviewed else label.is_(None))
+                select(comments.c.number, waits_for_audit())
+                .where(comments.c.number.in_(numbers), waiting)
                 .order_by(comments.c.number)
                 .with_for_update(skip_locked=True)
             )
-            locked = list((await session.connection.execute(free)).scalars())
-            return await hold(session, locked, reviewer, until, now, texts=texts) if locked else []
+            locked = (await session.connection.execute(free)).all()
+            held = []
+            for blind in (False, True):
+                chosen = [number for number, waits in locked if bool(waits) is blind]
+                held += await hold(session, chosen, reviewer, until, now, blind=blind, texts=texts) if chosen else []
+            return held
 
     held = set(await retried(once, repeatable=True))
     return [number for number in numbers if number in held]
@@ -102,6 +107,7 @@ async def hold(
     until: datetime,
     now: datetime | None = None,
     *,
+    blind: bool = False,
     texts: Texts = NO_TEXTS,
 ) -> list[int]:
     """Claim comments that are locked, and their ``texts``; returns the comments that nobody else holds."""
@@ -111,32 +117,40 @@ async def hold(
     digests = [texts[number] for number in numbers if number in texts]
     for same in (among, *([claims.folded_digest.in_(digests)] if digests else [])):
         await session.connection.execute(delete(review_claims).where(same, claims.claimed_until <= now))
-    await hold_own(session, numbers, reviewer, until)
+    # A claim that is renewed keeps its ``given_at``.
+    own = (among, claims.reviewer_number == reviewer)
+    renewed = update(review_claims).where(*own).values(claimed_until=until, blind=blind)
+    await session.connection.execute(renewed)
     rows: list[dict[str, Any]] = [
         {
             "comment_number": number,
             "reviewer_number": reviewer,
             "claimed_until": until,
             "folded_digest": texts.get(number),
+            "given_at": now,
+            "blind": blind,
         }
         for number in sorted(numbers)
     ]
     await session.run(session.statements.add_claims, rows)
-    own = select(claims.comment_number).where(among, claims.reviewer_number == reviewer)
-    return list((await session.connection.execute(own)).scalars())
+    return list((await session.connection.execute(select(claims.comment_number).where(*own))).scalars())
 
 
-async def hold_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> None:
-    """Hold the reviewer's own claims on these comments longer."""
+async def renew_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> list[int]:
+    """Hold the reviewer's own claims on these comments longer; returns the comments."""
     claims = review_claims.c
     own = (claims.comment_number.in_(numbers), claims.reviewer_number == reviewer)
     await session.connection.execute(update(review_claims).where(*own).values(claimed_until=until))
+    return list((await session.connection.execute(select(claims.comment_number).where(*own))).scalars())
 
 
-async def clear_leases(session: WriteSession, numbers: Sequence[int]) -> None:
-    """Nobody needs to hold or skip comments that were reviewed."""
-    for table in (review_claims, review_skips):
-        await session.connection.execute(delete(table).where(table.c.comment_number.in_(numbers)))
+async def clear_leases(session: WriteSession, numbers: Sequence[int], reviewer: int | None) -> None:
+    """Nobody needs to hold or skip comments that ``reviewer`` has reviewed. Others keep what they hold for the audit:
+    they decide it in any case."""
+    claims = review_claims.c
+    done = or_(claims.blind.is_(False), claims.reviewer_number == reviewer)
+    await session.connection.execute(delete(review_claims).where(claims.comment_number.in_(numbers), done))
+    await session.connection.execute(delete(review_skips).where(review_skips.c.comment_number.in_(numbers)))
 
 
 async def release_own(session: WriteSession, numbers: Sequence[int] | None, reviewer: int) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from store.groups import is_first_of_group
+from store.groups import is_copied
 from store.merge import ALL_PLATFORMS, ReviewerCount
 from store.opinions import Decision
 from store.ranges import DAY, HOUR, MONTH, bucket_of
@@ -40,7 +40,7 @@ async def uncount_work(session: WriteSession, platform: str, taken: Decision) ->
     """
     columns = reviews.c
     query = select(columns.reviewed_at, columns.from_model_number, columns.from_model_label)
-    query = query.where(columns.number == taken.number, is_first_of_group())
+    query = query.where(columns.number == taken.number, ~is_copied())
     row = (await session.connection.execute(query)).one_or_none()
     if row is None:
         return

@@ -1,7 +1,7 @@
 """What people decide: reviews are added and taken back, each in one transaction with all that follows from it.
 
 A review moves the label that is shown, the review queue, two tables of counts and the audit log. Which review of a
-text stands is told in opinions.py.
+text is current, and what reviewers think together, is in opinions.py.
 """
 
 from collections import Counter
@@ -9,26 +9,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select
 
+from store.attention import Attention, Given, attend
 from store.audit import JSON, Actor, record
-from store.batch import Prediction
-from store.comments import LabelSource, ShownLabel, shown_model, text_digest
+from store.blind import add_blind_decisions, waiting_among, withdraw_blind_decision
+from store.comments import LabelSource, ShownLabel, text_digest
+from store.disputes import decisions_of, move_disputes, weighed_of
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
-from store.folding import folded_digest, folded_sha256
-from store.groups import GroupLabel
+from store.folding import folded_digest
 from store.leases import clear_leases, hold
-from store.lock_keys import Key, LockedRow, lock_current
-from store.merge import CurrentReview, Labelled, labelled_as
-from store.models import read_models
-from store.opinions import Decision, undo
+from store.lock_keys import Key, LockedRow
+from store.locked import Locked, lock_comments
+from store.merge import CurrentReview
+from store.opinions import undo
 from store.retry import retried
+from store.review_rows import decision_row, insert_reviews, set_current, withdrawal_row
 from store.review_work import NOBODY, Work, count_work, uncount_work
 from store.session import WriteSession
 from store.store import Store
-from store.tables import predictions, reviews
+from store.tables import reviews
 from store.types import stored_time
-from store.write import move_label_counts
 
 # A transaction of so many reviews takes well under a second.
 AT_ONCE = 500
@@ -37,7 +38,11 @@ AT_ONCE = 500
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """What a reviewer decides of a comment. ``version`` is that of the text that the reviewer saw; ``text_digest``,
-    where given, is compared instead of it: it knows texts that were changed within one version too."""
+    where given, is compared instead of it: it knows texts that were changed within one version too.
+
+    ``blind`` says that it decides a blind task of the audit; it counts as such only where the reviewer holds one.
+    ``shown_milliseconds`` is how long the page showed the text.
+    """
 
     platform: str
     id: str
@@ -45,6 +50,8 @@ class Opinion:
     label: ShownLabel
     reason: str | None = None
     text_digest: str | None = None
+    blind: bool = False
+    shown_milliseconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,46 +71,25 @@ class Reviewed:
 @dataclass(frozen=True, slots=True)
 class ReviewsOutcome:
     """What became of several opinions, by (platform, id): ``edited`` have another text than was seen, ``missing`` are
-    not there; neither was reviewed."""
+    not there, ``in_audit`` wait for the random audit; none of these was reviewed."""
 
     reviewed: Sequence[Reviewed]
     edited: Sequence[Key]
     missing: Sequence[Key]
+    in_audit: Sequence[Key] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A review that was taken back, and the label that is shown instead."""
+    """A review that was taken back, and the label that is shown instead. ``blind`` says that it was a blind decision,
+    which its reviewer may make again."""
 
     platform: str
     id: str
     taken_back: ShownLabel
     label: ShownLabel | None
     label_source: LabelSource | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Locked:
-    """A comment under lock. ``model`` is the one whose prediction is shown."""
-
-    key: Key
-    row: LockedRow
-    predictions: Mapping[int, Prediction]
-    model: int | None
-    model_is_active: bool
-
-    @property
-    def prediction(self) -> Prediction | None:
-        return None if self.model is None else self.predictions[self.model]
-
-    def shown(self, review: CurrentReview | None) -> tuple[ShownLabel | None, LabelSource | None]:
-        """The label that is shown when ``review`` stands, and whose it is."""
-        if review is not None:
-            return ShownLabel(review.label), LabelSource.REVIEW
-        if self.prediction is None:
-            return None, None
-        source = LabelSource.ACTIVE_MODEL if self.model_is_active else LabelSource.OTHER_MODEL
-        return ShownLabel(self.prediction.label), source
+    blind: bool = False
 
 
 async def add_review(store: Store, actor: Actor, opinion: Opinion) -> Reviewed:
@@ -111,7 +97,12 @@ async def add_review(store: Store, actor: Actor, opinion: Opinion) -> Reviewed:
 
     Raises EditedMeanwhileError, NoCommentError, TransientStoreError, CommitUnknownError.
     """
-    return only_review(await add_reviews(store, actor, [opinion]), opinion)
+
+    async def once() -> ReviewsOutcome:
+        async with store.writing() as session:
+            return await add_within(session, actor, [opinion])
+
+    return only_review(await retried(once, repeatable=True), opinion)
 
 
 def only_review(outcome: ReviewsOutcome, opinion: Opinion) -> Reviewed:
@@ -126,7 +117,8 @@ def only_review(outcome: ReviewsOutcome, opinion: Opinion) -> Reviewed:
 
 
 async def add_reviews(store: Store, actor: Actor, opinions: Sequence[Opinion]) -> ReviewsOutcome:
-    """Add at most AT_ONCE reviews in one transaction; of several opinions on one comment the last one counts.
+    """Add at most AT_ONCE reviews in one transaction; of several opinions on one comment the last one counts. Comments
+    that wait for the random audit are left out: whoever decides many at once has not looked at each of them.
 
     Raises ReviewError when there are more, TransientStoreError, CommitUnknownError.
     """
@@ -135,7 +127,7 @@ async def add_reviews(store: Store, actor: Actor, opinions: Sequence[Opinion]) -
 
     async def once() -> ReviewsOutcome:
         async with store.writing() as session:
-            return await add_within(session, actor, opinions)
+            return await add_within(session, actor, opinions, many=True)
 
     return await retried(once, repeatable=True)
 
@@ -163,78 +155,58 @@ async def undo_review(
     return await retried(once)
 
 
-async def add_within(session: WriteSession, actor: Actor, opinions: Sequence[Opinion]) -> ReviewsOutcome:
-    """As ``add_reviews``, in the session's transaction."""
+async def add_within(
+    session: WriteSession, actor: Actor, opinions: Sequence[Opinion], *, many: bool = False
+) -> ReviewsOutcome:
+    """Add reviews in the session's transaction; with ``many`` as ``add_reviews``, else comments that wait for the audit
+    are reviewed too, and go on waiting unless the decision is blind."""
     by_key = {(opinion.platform, opinion.id): opinion for opinion in opinions}
     wanted = dict(sorted(by_key.items()))
-    locked = await _lock(session, list(wanted))
+    locked = await lock_comments(session, list(wanted))
     edited = {comment.key for comment in locked if not _seen(wanted[comment.key], comment.row)}
-    seen = [comment for comment in locked if comment.key not in edited]
+    waiting = await waiting_among(session, [comment.row.number for comment in locked]) if many else set()
+    in_audit = {comment.key for comment in locked if comment.row.number in waiting} - edited
+    seen = [comment for comment in locked if comment.key not in edited | in_audit]
     own = await _own_standing(session, actor, seen)
     repeated = {comment.key for comment in seen if own.get(comment.row.number) == wanted[comment.key].label}
     fresh = [comment for comment in seen if comment.key not in repeated]
-    added = await _store(session, actor, fresh, wanted)
+    added = await _add(session, actor, fresh, wanted) if fresh else {}
     reviewed = [_reviewed(comment, wanted[comment.key], added.get(comment.row.number)) for comment in seen]
     if fresh:
-        await count_work(session, Counter(_work(session, actor, comment, wanted[comment.key]) for comment in fresh))
         await _record_added(session, actor, [one for one in reviewed if (one.platform, one.id) not in repeated])
     found = {comment.key for comment in locked}
-    return ReviewsOutcome(reviewed, sorted(edited), [key for key in wanted if key not in found])
+    missing = [key for key in wanted if key not in found]
+    return ReviewsOutcome(reviewed, sorted(edited), missing, sorted(in_audit))
 
 
-async def add_copies(session: WriteSession, actor: Actor, group: GroupLabel, keys: Sequence[Key]) -> int:
-    """Copy a decision to those of the comments that still have its text and no review; returns their number.
-
-    A copy is not counted as its reviewer's work, which was one decision.
-    """
-    fresh = [
-        one
-        for one in await _lock(session, sorted(keys))
-        if one.row.review is None and folded_sha256(one.row.content.text) == group.folded_sha256
-    ]
-    wanted = {one.key: Opinion(*one.key, one.row.content.version, group.label, group.reason) for one in fresh}
-    await _store(session, actor, fresh, wanted, group.number)
-    return len(fresh)
-
-
-async def withdraw_copies(session: WriteSession, actor: Actor, taken: Mapping[Key, int]) -> int:
-    """Withdraw copied reviews, given by comment, where they are still current; returns how many were."""
-    current = [
-        (one, one.row.review)
-        for one in await _lock(session, sorted(taken))
-        if one.row.review is not None and one.row.review.number == taken[one.key]
-    ]
-    if current:
-        rows = [_row(actor, one, review.label, None, None, review.number) for one, review in current]
-        await session.run(session.statements.add_reviews, rows)
-        await _move(session, {one.key: (one, None) for one, _ in current})
-    return len(current)
-
-
-async def _store(
-    session: WriteSession,
-    actor: Actor,
-    fresh: Sequence[_Locked],
-    wanted: Mapping[Key, Opinion],
-    group: int | None = None,
+async def _add(
+    session: WriteSession, actor: Actor, fresh: Sequence[Locked], wanted: Mapping[Key, Opinion]
 ) -> dict[int, CurrentReview]:
-    """Store reviews with all that follows for their comments; comment -> the review that is current now."""
-    if not fresh:
-        return {}
-    added = await _insert(session, actor, fresh, wanted, group)
-    await _move(session, {comment.key: (comment, added[comment.row.number]) for comment in fresh})
-    await clear_leases(session, [comment.row.number for comment in fresh])
+    """Store new decisions with all that follows from them; comment -> its current review."""
+    again: dict[int, int | None] = {
+        comment.row.number: comment.row.review.number for comment in fresh if comment.row.review is not None
+    }
+    were = await weighed_of(session.connection, again)
+    attended = await attend(session, actor.user_number, [_given(comment, wanted[comment.key]) for comment in fresh])
+    rows = [
+        decision_row(actor, one, wanted[one.key].label, wanted[one.key].reason, attention=attended[one.row.number])
+        for one in fresh
+    ]
+    added = await insert_reviews(session, fresh, rows)
+    await count_work(session, Counter(_work(session, actor, comment, wanted[comment.key]) for comment in fresh))
+    await add_blind_decisions(
+        session,
+        [
+            _blind_row(actor, comment, added[comment.row.number], attended[comment.row.number])
+            for comment in fresh
+            if attended[comment.row.number].blind
+        ],
+    )
+    if again:
+        current: dict[int, int | None] = {number: added[number].number for number in again}
+        await move_disputes(session, were, await weighed_of(session.connection, current), current)
+    await clear_leases(session, [comment.row.number for comment in fresh], actor.user_number)
     return added
-
-
-async def _lock(session: WriteSession, keys: Sequence[Key]) -> list[_Locked]:
-    known = await read_models(session.connection)
-    found = await lock_current(session, keys)
-    locked = []
-    for key, (row, predicted) in found.items():
-        model = shown_model(known, predicted)
-        locked.append(_Locked(key, row, predicted, model, model is not None and known[model].active))
-    return locked
 
 
 def _seen(opinion: Opinion, row: LockedRow) -> bool:
@@ -244,7 +216,7 @@ def _seen(opinion: Opinion, row: LockedRow) -> bool:
     return opinion.version == row.content.version
 
 
-async def _own_standing(session: WriteSession, actor: Actor, seen: Sequence[_Locked]) -> dict[int, str]:
+async def _own_standing(session: WriteSession, actor: Actor, seen: Sequence[Locked]) -> dict[int, str]:
     """The labels that this reviewer's own reviews give already: comment -> label."""
     standing = {comment.row.review.number: comment for comment in seen if comment.row.review is not None}
     if not standing:
@@ -255,90 +227,34 @@ async def _own_standing(session: WriteSession, actor: Actor, seen: Sequence[_Loc
     return {standing[number].row.number: label for number, label in await session.connection.execute(query)}
 
 
-async def _insert(
-    session: WriteSession, actor: Actor, fresh: Sequence[_Locked], wanted: Mapping[Key, Opinion], group: int | None
-) -> dict[int, CurrentReview]:
-    """Insert the reviews; comment -> the review that stands now."""
-    rows = [
-        _row(actor, comment, wanted[comment.key].label, wanted[comment.key].reason, comment.row.review, group=group)
-        for comment in fresh
-    ]
-    await session.run(session.statements.add_reviews, rows)
-    # The comments are locked: the newest review of each is the one that was just inserted.
-    numbers = [comment.row.number for comment in fresh]
-    newest = select(reviews.c.comment_number, func.max(reviews.c.number))
-    query = newest.where(reviews.c.comment_number.in_(numbers)).group_by(reviews.c.comment_number)
-    inserted = {row[0]: row[1] for row in await session.connection.execute(query)}
-    return {
-        comment.row.number: CurrentReview(inserted[comment.row.number], wanted[comment.key].label) for comment in fresh
-    }
+def _given(comment: Locked, opinion: Opinion) -> Given:
+    return Given(comment.row.number, comment.row.content.text, opinion.blind, opinion.shown_milliseconds)
 
 
-def _row(
-    actor: Actor,
-    comment: _Locked,
-    label: str,
-    reason: str | None,
-    replaces: CurrentReview | None,
-    withdraws: int | None = None,
-    group: int | None = None,
-) -> dict[str, object]:
-    """A review's row, by column."""
-    from_label, from_source = comment.shown(comment.row.review)
-    prediction = comment.prediction
+def _blind_row(actor: Actor, comment: Locked, review: CurrentReview, attention: Attention) -> dict[str, object]:
+    """A blind decision's row, by column."""
     return {
         "comment_number": comment.row.number,
         "comment_version": comment.row.content.version,
-        "text": comment.row.content.text,
-        "label": label,
+        "text_digest": text_digest(comment.row.content.text),
+        "label": review.label,
+        "review_number": review.number,
         "reviewer": actor.name,
         "reviewer_number": actor.user_number,
-        "reason": reason,
-        "from_label": from_label,
-        "from_source": from_source,
-        "from_model_number": comment.model,
-        "from_model_label": None if prediction is None else prediction.label,
-        "from_probability": None if prediction is None else prediction.probability,
-        "replaces": None if replaces is None else replaces.number,
-        "withdraws": withdraws,
-        "group_number": group,
+        "shown_milliseconds": attention.shown_milliseconds,
+        "too_fast": attention.too_fast,
+        "withdrawn": False,
     }
 
 
-async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, CurrentReview | None]]) -> None:
-    """Let other reviews stand: on the comments, on their predictions, and in the sums of what is shown."""
-    rows = [
-        {
-            "number": comment.row.number,
-            "review_number": None if review is None else review.number,
-            "review_label": None if review is None else review.label,
-        }
-        for comment, review in moves.values()
-    ]
-    await session.run(session.statements.set_review, rows)
-    changes: Counter[Labelled] = Counter()
-    for (platform, _), (comment, review) in moves.items():
-        for standing, by in ((comment.row.review, -1), (review, 1)):
-            created_at = comment.row.content.created_at
-            label = None if standing is None else standing.label
-            for kind in labelled_as(platform, created_at, comment.predictions, label):
-                changes[kind] += by
-    for reviewed in (True, False):
-        numbers = [comment.row.number for comment, review in moves.values() if (review is not None) is reviewed]
-        if numbers:
-            mark = update(predictions).where(predictions.c.comment_number.in_(numbers))
-            await session.connection.execute(mark.values(reviewed=reviewed))
-    await move_label_counts(session, changes)
-
-
-def _work(session: WriteSession, actor: Actor, comment: _Locked, opinion: Opinion) -> Work:
+def _work(session: WriteSession, actor: Actor, comment: Locked, opinion: Opinion) -> Work:
     """What this review is counted as in its reviewer's work."""
     said = None if comment.prediction is None else comment.prediction.label
     reviewer, model = actor.user_number or NOBODY, comment.model or NOBODY
     return stored_time(session.now), reviewer, model, comment.key[0], said or "", opinion.label
 
 
-def _reviewed(comment: _Locked, opinion: Opinion, review: CurrentReview | None) -> Reviewed:
+def _reviewed(comment: Locked, opinion: Opinion, review: CurrentReview | None) -> Reviewed:
     """What is answered for one comment; without ``review`` the same decision stood already."""
     before = comment.row.review
     from_label, from_source = comment.shown(before)
@@ -369,30 +285,29 @@ async def undo_within(
     session: WriteSession, actor: Actor, key: Key, claim_until: datetime | None, number: int | None
 ) -> Undone:
     """As ``undo_review``, in the session's transaction; it has written nothing when it raises."""
-    locked = await _lock(session, [key])
+    locked = await lock_comments(session, [key])
     if not locked:
         raise NoCommentError(
             f"There is no comment {key[1]!r} of platform {key[0]}: it was never stored, or it was erased."
         )
-    comment = locked[0]
-    standing = comment.row.review
-    columns = reviews.c
-    query = select(columns.number, columns.label, columns.reviewer_number, columns.replaces, columns.withdraws).where(
-        columns.comment_number == comment.row.number
-    )
-    decisions = [Decision(*row) for row in await session.connection.execute(query)]
-    undone = undo(decisions, None if standing is None else standing.number, actor.user_number)
+    comment, of = locked[0], locked[0].row.number
+    standing = None if comment.row.review is None else comment.row.review.number
+    undone = undo((await decisions_of(session.connection, [of]))[of], standing, actor.user_number)
     if undone is None or number not in (None, undone[0].number):
         raise NothingToUndoError("No review of yours belongs to the text that stands: there is nothing to undo.")
     taken, left = undone
     after = None if left is None else CurrentReview(left.number, left.label)
-    await session.run(session.statements.add_reviews, [_row(actor, comment, taken.label, None, None, taken.number)])
-    await _move(session, {key: (comment, after)})
-    await uncount_work(session, key[0], taken)
-    if after is None and claim_until is not None and actor.user_number is not None:
-        texts = {comment.row.number: folded_digest(comment.row.content.text)}
-        await hold(session, list(texts), actor.user_number, claim_until, texts=texts)
+    were = await weighed_of(session.connection, {of: standing})
+    await session.run(session.statements.add_reviews, [withdrawal_row(actor, comment, taken.label, taken.number)])
+    await set_current(session, {key: (comment, after)})
+    await uncount_work(session, comment.key[0], taken)
+    current = {of: None if left is None else left.number}
+    await move_disputes(session, were, await weighed_of(session.connection, current), current)
+    blind = await withdraw_blind_decision(session, of, taken.number)
+    if (after is None or blind) and claim_until is not None and actor.user_number is not None:
+        texts = {} if blind else {of: folded_digest(comment.row.content.text)}
+        await hold(session, [of], actor.user_number, claim_until, blind=blind, texts=texts)
     label, source = comment.shown(after)
     detail: dict[str, JSON] = {"taken_back": taken.label, "label": label, "label_source": source}
     await record(session, actor, "review.undo", "comment", f"{key[0]}:{key[1]}", detail)
-    return Undone(*key, ShownLabel(taken.label), label, source)
+    return Undone(*key, ShownLabel(taken.label), label, source, blind)

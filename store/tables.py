@@ -1,4 +1,5 @@
-"""The tables of comments and of what hangs on them; those of the admin app's people stand in admin_tables.py.
+"""The tables of comments and of what hangs on them. review_tables.py has those of decisions for a text, the audit and
+agreement, admin_tables.py those of the admin app's people.
 
 A new column is one line here and one migration; a test holds the two together.
 """
@@ -53,6 +54,9 @@ comments = Table(
     Column("review_label", ExactString(8)),
     # Where the comment stands in the random order in which the audit sample is reviewed; NULL outside of the sample.
     Column("audit_rank", BigInteger),
+    # The label of the valid blind decision on the current text; a new text clears it. A comment of the sample waits for
+    # the audit while it is NULL.
+    Column("blind_label", ExactString(8)),
     # The batch that inserted the row, as a random number: a batch knows its own rows by it.
     Column("claimed_by", BigInteger, nullable=False, info=BATCH_TOKEN),
     UniqueConstraint("platform", "id", name="comments_identity"),
@@ -61,7 +65,7 @@ comments = Table(
     Index("comments_by_author", "author", "created_at", "number"),
     Index("comments_by_thread", "thread", "created_at", "number"),
     Index("comments_by_review", "review_label", "created_at", "number"),
-    Index("comments_to_audit", "review_label", "audit_rank", "number"),
+    Index("comments_to_audit", "blind_label", "audit_rank", "number"),
     # The comments of one text that a decision for the text applies to, in the order of their numbers.
     Index("comments_by_text", "folded_digest", "review_label", "audit_rank", "number"),
 )
@@ -132,43 +136,12 @@ reviews = Table(
     # The review of the same text that stood before this one, and the one that this row takes back.
     Column("replaces", BigInteger),
     Column("withdraws", BigInteger),
+    # How long the text was shown, where that is known, and whether that is too short to have read it.
+    Column("shown_milliseconds", BigInteger),
+    Column("too_fast", Boolean, nullable=False, server_default=text("0")),
     # The decision for a text that this review is part of.
     Column("group_number", BigInteger),
     Index("reviews_by_group", "group_number", "number"),
-)
-
-# Decisions for all comments with the same text. The first review is stored with the decision, the others in steps.
-group_decisions = Table(
-    "group_decisions",
-    metadata,
-    Column("number", RowNumber, primary_key=True),
-    Column("folded_digest", BigInteger, nullable=False),
-    Column("folded_sha256", ExactString(64), nullable=False),
-    # The first review; it names the decision even after its comment was erased.
-    Column("review_number", BigInteger, nullable=False, unique=True),
-    Column("label", ExactString(8), nullable=False),
-    # NULL once every review is stored.
-    Column("reason", ExactString(1000)),
-    Column("reviewer", ExactString(128), nullable=False),
-    Column("reviewer_number", BigInteger),
-    Column("decided_at", UtcDateTime, nullable=False),
-    # storing, stored, withdrawing or withdrawn
-    Column("state", ExactString(16), nullable=False),
-    # How many comments shared the text, the first one included, counted up to a limit.
-    Column("occurrences", BigInteger, nullable=False),
-    Column("more_occurrences", Boolean, nullable=False),
-    # The decision applies to comments up to this number; later copies are not labelled.
-    Column("last_comment", BigInteger, nullable=False),
-    # How far the current state has come: a comment's number while storing, a review's while withdrawing.
-    Column("done_up_to", BigInteger, nullable=False),
-    # Reviews beside the first one: stored, left out because something happened to their comments, and withdrawn.
-    Column("stored", BigInteger, nullable=False),
-    Column("skipped", BigInteger, nullable=False),
-    Column("withdrawn", BigInteger, nullable=False),
-    # Comments with this text are not offered for review before this time; NULL once the decision is withdrawn.
-    Column("copies_wait_until", UtcDateTime),
-    Index("group_decisions_by_text", "folded_digest", "copies_wait_until"),
-    Index("group_decisions_by_state", "state", "number"),
 )
 
 # What reviewers did, by the hour, day and month (UTC) in which they did it; what they took back is taken out. Days and
@@ -197,6 +170,9 @@ review_claims = Table(
     Column("reviewer_number", BigInteger, nullable=False),
     Column("claimed_until", UtcDateTime, nullable=False),
     Column("folded_digest", BigInteger),
+    # Since when this reviewer holds it, and whether it was given without what a model says.
+    Column("given_at", UtcDateTime),
+    Column("blind", Boolean, nullable=False, server_default=text("0")),
     Index("review_claims_by_reviewer", "reviewer_number", "claimed_until"),
     Index("review_claims_by_text", "folded_digest", unique=True),
     Index("review_claims_by_time", "claimed_until"),
@@ -327,6 +303,9 @@ count_sums = Table(
     # How many of them a person decided, and how many of these otherwise than the model.
     Column("reviewed", BigInteger, nullable=False),
     Column("corrected", BigInteger, nullable=False),
+    # The comments without a review of which the model is uncertain, by the label that it leans towards.
+    Column("uncertain_positive", BigInteger, nullable=False, server_default="0"),
+    Column("uncertain_negative", BigInteger, nullable=False, server_default="0"),
 )
 
 partitions = Table(

@@ -8,11 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.problems import WITHOUT_NUL
 from api.rest.comment_schemas import Comment, CommentFields, CommentReview, Version
-from api.rest.fields import Platform, Probability, Time
+from api.rest.fields import Platform
 from api.rest.review_group_schemas import EarlierDecision, GroupNumber
 from store.comments import LabelSource, ShownLabel
-from store.export import ExportFilter
-from store.review_list import ReviewFilter
 from store.types import LARGEST_NUMBER
 
 MAXIMUM_AHEAD = 5
@@ -28,6 +26,10 @@ Id = Annotated[
         examples=["post-1817"],
     ),
 ]
+# Filters that say what a model says of a comment.
+VERDICT_FIELDS = frozenset({"label", "uncertain", "probability_from", "probability_to"})
+# A day: nobody looks at one text for longer.
+LONGEST_SHOWN = 86_400_000
 Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER, description="The review's number.", examples=[42])]
 
 
@@ -37,6 +39,7 @@ class QueueName(StrEnum):
     UNCERTAIN = "uncertain"
     AUDIT = "audit"
     SECOND_OPINION = "second_opinion"
+    DISPUTED = "disputed"
 
 
 class CommentName(BaseModel):
@@ -69,9 +72,12 @@ class NextRequest(BaseModel):
 
     queue: QueueName = Field(
         QueueName.UNCERTAIN,
-        description="`uncertain`: those of which the model is least sure first; `audit`: the random sample; "
-        "`second_opinion`: what others have reviewed and you have not, the newest review first. Its items do not tell "
-        "what the others decided: `label` and `label_source` are null, and `reviews` is empty.",
+        description="`uncertain`: those of which the model is least sure first; `audit`: the random sample, whose "
+        "items are `blind`; `second_opinion`: what others have reviewed and you have not, the newest review first. Its "
+        "items do not tell what the others decided: `label` and `label_source` are null, and `reviews` is empty; "
+        "`disputed`: those on which two others differ, the oldest dispute first, with their `opinions` and without "
+        "names; your decision resolves it. A comment of the audit sample is in no other queue until somebody has "
+        "decided it blindly.",
     )
     filter: CommentFields = Field(
         CommentFields.model_validate({}), description="Only comments that fulfil this; in any queue."
@@ -80,6 +86,15 @@ class NextRequest(BaseModel):
     held: list[CommentName] = Field(
         [], max_length=MAXIMUM_HELD, description="Comments that you have already: they are not given again."
     )
+
+    @model_validator(mode="after")
+    def _blind(self) -> Self:
+        given = self.filter.model_dump(exclude_none=True)
+        if self.queue is QueueName.AUDIT and not VERDICT_FIELDS.isdisjoint(given):
+            raise ValueError(
+                "the audit is blind: leave out the filters label, uncertain, probability_from and probability_to"
+            )
+        return self
 
 
 class Neighbour(BaseModel):
@@ -93,6 +108,15 @@ class Neighbour(BaseModel):
     created_at: datetime = Field(description="When the author wrote it.", examples=["2026-01-31T00:10:00Z"])
     author: str | None = Field(description="Who wrote it, as the platform names people.", examples=["u-7"])
     thread: str | None = Field(description="Topic, ticket or page that it belongs to.", examples=["t-7"])
+
+
+class AnonymousOpinion(BaseModel):
+    """What somebody decided, without who it was."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    label: ShownLabel = Field(description="What they decided.", examples=["negative"])
+    reason: str | None = Field(description="Why.", examples=["反话"])
 
 
 class ReviewTask(BaseModel):
@@ -110,7 +134,7 @@ class ReviewTask(BaseModel):
         None,
         ge=1,
         description="How many comments without a review have this text, this one included; null where comments are "
-        "decided one by one, as in the audit and for second opinions.",
+        "decided one by one: in the audit, for second opinions and in disputes.",
         examples=[312],
     )
     more_occurrences: bool = Field(
@@ -118,6 +142,28 @@ class ReviewTask(BaseModel):
     )
     earlier_decision: EarlierDecision | None = Field(
         None, description="What was decided for this text before, where the comment is a later copy of it."
+    )
+    blind: bool = Field(
+        False,
+        description="Whether it waits for the random audit: everything that a model or a reviewer says of it is null "
+        "or empty. Send your decision with `blind: true`.",
+    )
+    opinions: list[AnonymousOpinion] = Field(
+        [], description="In the queue `disputed`: the opinions that differ, the oldest first."
+    )
+
+
+class AuditGoal(BaseModel):
+    """How far the random audit has come."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    judged: int = Field(ge=0, description="Blind decisions that count for the active model.", examples=[120])
+    more: int = Field(
+        ge=0,
+        description="How many more narrow the 95 % interval of its accuracy to five points on each side, as far as can "
+        "be told from those so far.",
+        examples=[74],
     )
 
 
@@ -137,6 +183,7 @@ class NextAnswer(BaseModel):
     )
     remaining: Remaining
     done_today: int = Field(ge=0, description="How many reviews you have made since midnight.", examples=[57])
+    goal: AuditGoal | None = Field(None, description="In the queue `audit`: how far the audit has come.")
 
 
 class SeenComment(CommentName):
@@ -171,6 +218,18 @@ class NewReview(SeenComment):
         "`group_number` of the answer is that decision's; its progress is at `/api/v1/reviews/groups/{number}`.",
         examples=[True],
     )
+    blind: bool = Field(
+        False,
+        description="Whether this decides a `blind` task that you hold. It then counts for the accuracy of models, "
+        "unless it was made faster than the text can be read; such a comment goes to somebody else.",
+    )
+    shown_milliseconds: int | None = Field(
+        None,
+        ge=0,
+        le=LONGEST_SHOWN,
+        description="How long you had the text before you, in milliseconds; no longer than you have held the comment.",
+        examples=[4200],
+    )
 
 
 class AddedReview(BaseModel):
@@ -182,7 +241,9 @@ class AddedReview(BaseModel):
     platform: Platform
     id: Id
     label: ShownLabel = Field(description="What was decided.", examples=["negative"])
-    from_label: ShownLabel | None = Field(description="The label that was shown before.", examples=["positive"])
+    from_label: ShownLabel | None = Field(
+        description="The label that was shown before; null after a blind decision.", examples=["positive"]
+    )
     from_source: LabelSource | None = Field(description="Where that label came from.", examples=["active_model"])
     second_opinion: bool = Field(description="Whether an earlier review of the same text stands beside it.")
     group_number: GroupNumber | None = Field(
@@ -210,6 +271,7 @@ class BulkState(StrEnum):
     REVIEWED = "reviewed"
     EDITED_MEANWHILE = "edited_meanwhile"
     NO_COMMENT = "no_comment"
+    IN_AUDIT = "in_audit"
 
 
 class BulkResult(BaseModel):
@@ -217,7 +279,11 @@ class BulkResult(BaseModel):
 
     platform: Platform
     id: Id
-    state: BulkState = Field(description="Whether it was reviewed; else why not.", examples=["reviewed"])
+    state: BulkState = Field(
+        description="Whether it was reviewed; else why not. `in_audit`: it waits for the random audit, where somebody "
+        "decides it alone.",
+        examples=["reviewed"],
+    )
     review: AddedReview | None = Field(description="The review, where it was stored.")
 
 
@@ -256,7 +322,9 @@ class WithdrawResult(BaseModel):
 
     number: Number
     state: WithdrawState = Field(description="Whether it was taken back; else why not.", examples=["withdrawn"])
-    label: ShownLabel | None = Field(description="The label that is shown now.", examples=["positive"])
+    label: ShownLabel | None = Field(
+        description="The label that is shown now; null where a blind decision was taken back.", examples=["positive"]
+    )
     label_source: LabelSource | None = Field(description="Where it comes from.", examples=["active_model"])
 
 
@@ -264,117 +332,3 @@ class WithdrawAnswer(BaseModel):
     """What became of each review."""
 
     results: list[WithdrawResult] = Field(description="One for each review, in the order of the request.")
-
-
-class ReviewFields(BaseModel):
-    """Which reviews: all that fulfil every filter that is given."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    platform: Platform | None = Field(None, description="Only of comments of this platform.", examples=["forum"])
-    label: ShownLabel | None = Field(None, description="Only with this label.", examples=["negative"])
-    reviewed_from: Time | None = Field(None, description="Only from this time on.", examples=["2026-01-31T08:15:00Z"])
-    reviewed_to: Time | None = Field(
-        None, description="Only from before this time.", examples=["2026-02-01T00:00:00+08:00"]
-    )
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.reviewed_from and self.reviewed_to and self.reviewed_from >= self.reviewed_to:
-            raise ValueError("reviewed_from must be before reviewed_to")
-        return self
-
-
-class ListFields(ReviewFields):
-    """Which reviews to list."""
-
-    mine: bool = Field(False, description="Only your own.")
-
-    def wanted(self, own_number: int) -> ReviewFilter:
-        """The same filter, as the store takes it; ``own_number`` is the account of whoever asks."""
-        reviewer = own_number if self.mine else None
-        return ReviewFilter(reviewer, self.platform, self.label, self.reviewed_from, self.reviewed_to)
-
-
-class ReviewQuery(ListFields):
-    """Which reviews to list, and which page of them."""
-
-    after: str | None = Field(None, max_length=100, description="Where to go on: `next` of the page before, as it is.")
-    limit: int = Field(50, ge=1, le=200, description="How many reviews a page holds at most.", examples=[50])
-
-
-class ExportFormat(StrEnum):
-    """How reviewed texts are written."""
-
-    CSV = "csv"
-    JSON_LINES = "jsonl"
-
-
-class ExportQuery(ReviewFields):
-    """Which reviewed texts to export, and how."""
-
-    audit: bool | None = Field(
-        None, description="Only comments of the audit sample, or only the others.", examples=[True]
-    )
-    format: ExportFormat = Field(
-        ExportFormat.JSON_LINES, description="`csv` with a header, or `jsonl`: one JSON object a line."
-    )
-
-    def wanted(self) -> ExportFilter:
-        """The same filter, as the store takes it."""
-        labels = frozenset([self.label]) if self.label else None
-        return ExportFilter(self.platform, labels, self.reviewed_from, self.reviewed_to, self.audit)
-
-
-class ExportedReview(BaseModel):
-    """A reviewed text: the label belongs to the very text that the reviewer saw. The CSV has the same columns."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    platform: str = Field(examples=["forum"])
-    id: str = Field(examples=["post-1817"])
-    version: int = Field(examples=[1769818500000000])
-    text: str = Field(examples=["物流很快"])
-    label: ShownLabel = Field(examples=["negative"])
-    reviewer: str = Field(examples=["小王"])
-    reviewed_at: datetime = Field(examples=["2026-01-31T00:20:00Z"])
-    model_label: ShownLabel | None = Field(description="What a model had said then.", examples=["positive"])
-    probability: float | None = Field(description="How probable it held positive.", examples=[0.52])
-    audit: bool = Field(description="Whether the comment is in the audit sample.", examples=[False])
-    occurrences: int = Field(
-        description="How many comments with the same text were decided together; this row counts for all.", examples=[1]
-    )
-
-
-class ListedReview(BaseModel):
-    """A review of a comment."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    number: Number
-    platform: Platform
-    id: Id
-    version: int = Field(description="The version of the text that was seen.", examples=[1769818500000000])
-    text: str = Field(description="The text that was seen.", examples=["物流很快"])
-    label: ShownLabel = Field(description="What was decided.", examples=["negative"])
-    reviewer: str = Field(description="Who decided.", examples=["小王"])
-    reason: str | None = Field(description="Why.", examples=["反话"])
-    reviewed_at: datetime = Field(description="When.", examples=["2026-01-31T00:20:00Z"])
-    from_label: ShownLabel | None = Field(description="The label that was shown before.", examples=["positive"])
-    from_source: LabelSource | None = Field(description="Where that label came from.", examples=["active_model"])
-    from_probability: Probability | None
-    stands: bool = Field(description="Whether this label is the one that is shown.", examples=[True])
-    withdrawn: bool = Field(description="Whether it was taken back.", examples=[False])
-    group_number: GroupNumber | None = Field(
-        description="Set where it is part of a decision for all comments with the same text."
-    )
-
-
-class ReviewPage(BaseModel):
-    """A page of reviews, newest first."""
-
-    items: list[ListedReview] = Field(description="The reviews, newest first.")
-    next: str | None = Field(
-        description="Pass it as `after`, with the same filters, for the next page; null on the last page.",
-        examples=["MTc2OTgxODUwMDAwMDAwMC4xODE3"],
-    )

@@ -17,13 +17,16 @@ from store.export import ExportFilter, export_reviews
 from store.folding import folded_digest
 from store.group_decisions import decide_group, take_steps, withdraw_group
 from store.groups import COPIES_WAIT, GroupDecision, GroupState, read_group
-from store.queue import CLAIM_TIME, QueueOrder, Task, next_tasks, release, remaining, skip, take
+from store.queue import CLAIM_TIME, next_tasks, release, remaining, skip, take
 from store.review_list import count_done
+from store.review_tables import group_decisions
 from store.reviews import Opinion, add_review, undo_review
+from store.routes import QueueOrder
 from store.sample import AuditSample
 from store.search import CommentFilter
 from store.store import Store
-from store.tables import comments, group_decisions, predictions, reviews
+from store.tables import comments, predictions, reviews
+from store.tasks import Task
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes, tombstone
 from tests.store.tables_read import read_contents
