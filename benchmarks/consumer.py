@@ -89,7 +89,7 @@ async def _consume(installation: Installation, records: Sequence[Record]) -> Con
 
 def _began(output: str) -> datetime:
     """When the consumer knew its positions and asked for the first records."""
-    match = re.search(r'"event": "positions are taken up".*?"time": "([^"]+)"', output)
+    match = re.search(r'"event": "partitions started".*?"time": "([^"]+)"', output)
     assert match is not None, output
     return datetime.fromisoformat(match[1])
 

@@ -1,4 +1,4 @@
-"""The log moved under the consumer: retention overtook it, or the topic was deleted and made anew."""
+"""Retention removes records before they are read, or the topic is deleted and recreated."""
 
 import asyncio
 import signal
@@ -33,14 +33,14 @@ def consumed(ours: Installation, offset: int, consumer: Process) -> None:
 
 
 def remove_records(ours: Installation, before: int) -> None:
-    """Delete what lies before an offset, as retention does."""
+    """Delete the records before an offset, as retention does."""
     administrator = AdminClient({"bootstrap.servers": ours.kafka})
     for future in administrator.delete_records([TopicPartition(ours.topic, 0, before)]).values():
         future.result(timeout=10)
 
 
-async def make_anew(ours: Installation) -> None:
-    """Delete the topic and make it again, empty, as soon as the broker lets us."""
+async def recreate_topic(ours: Installation) -> None:
+    """Delete the topic and recreate it, empty, as soon as the broker allows it."""
     administrator = AdminClient({"bootstrap.servers": ours.kafka})
     for future in administrator.delete_topics([ours.topic]).values():
         future.result(timeout=10)
@@ -49,7 +49,7 @@ async def make_anew(ours: Installation) -> None:
             return await ours.create_topic(partitions=1)
         except (TopicError, KafkaException):
             await asyncio.sleep(0.05)
-    raise AssertionError("the topic could not be made anew")
+    raise AssertionError("the topic could not be recreated")
 
 
 def metric(consumer: Process, name: str) -> float:
@@ -57,13 +57,13 @@ def metric(consumer: Process, name: str) -> float:
     return sum(float(line.split()[-1]) for line in answer.splitlines() if line.startswith(name))
 
 
-def loss_is_told(ours: Installation, consumer: Process, lost: int) -> None:
+def assert_loss_is_reported(ours: Installation, consumer: Process, lost: int) -> None:
     assert ours.query("SELECT records_lost FROM partitions") == [(lost,)]
     assert metric(consumer, "liuyan_consumer_records_lost_total") == lost
     assert "retention removed records before they were read" in consumer.output()
 
 
-async def test_retention_overtook_a_consumer_that_was_down(installation: Installation) -> None:
+async def test_retention_overtakes_a_stopped_consumer(installation: Installation) -> None:
     ours = installation
     with ours.consumer() as consumer:
         consumed(ours, STORED, consumer)
@@ -71,12 +71,12 @@ async def test_retention_overtook_a_consumer_that_was_down(installation: Install
     remove_records(ours, 35)
     with ours.consumer() as consumer:
         consumed(ours, 50, consumer)
-        loss_is_told(ours, consumer, 15)
+        assert_loss_is_reported(ours, consumer, 15)
     assert ours.comments() == 35
     assert ours.run("consumer", "status", "--json").stdout.count('"records_lost": 15') == 1
 
 
-async def test_retention_overtook_a_consumer_that_stood_still(installation: Installation) -> None:
+async def test_retention_overtakes_a_paused_partition(installation: Installation) -> None:
     ours = installation
     with ours.consumer() as consumer:
         consumed(ours, STORED, consumer)
@@ -87,23 +87,23 @@ async def test_retention_overtook_a_consumer_that_stood_still(installation: Inst
         remove_records(ours, 45)
         assert ours.run("consumer", "resume", ours.topic, "0").returncode == 0
         consumed(ours, 50, consumer)
-        loss_is_told(ours, consumer, 25)
+        assert_loss_is_reported(ours, consumer, 25)
     assert ours.comments() == 25
 
 
-def stopped_and_mended(ours: Installation, consumer: Process, records: int) -> None:
-    """It stands still and says what mends it; nothing of the new topic is stored before that is done."""
+def assert_paused_then_fixed(ours: Installation, consumer: Process, records: int) -> None:
+    """Check that the partition is paused and stores nothing until the command in its reason is run."""
     ours.wait_for(
         lambda: ours.number("SELECT COUNT(*) FROM partitions WHERE paused_reason LIKE 'topic recreated%'") == 1,
         seconds=60,
         process=consumer,
     )
-    mend = f"liuyan consumer seek {ours.topic} 0 --to start"
-    assert mend in ours.query("SELECT paused_reason FROM partitions")[0][0]
-    assert mend in consumer.output()
+    command = f"liuyan consumer seek {ours.topic} 0 --to start"
+    assert command in ours.query("SELECT paused_reason FROM partitions")[0][0]
+    assert command in consumer.output()
     assert ours.comments() == STORED
     assert ours.stored() == STORED
-    done = ours.run(*mend.split()[1:])
+    done = ours.run(*command.split()[1:])
     assert done.returncode == 0, done.stderr
     consumed(ours, records, consumer)
     assert ours.comments() == STORED + records
@@ -111,34 +111,34 @@ def stopped_and_mended(ours: Installation, consumer: Process, records: int) -> N
 
 
 @pytest.mark.parametrize("records", [5, 40], ids=["shorter", "longer"])
-async def test_a_topic_made_anew_while_the_consumer_was_down(installation: Installation, records: int) -> None:
+async def test_topic_recreated_while_the_consumer_is_stopped(installation: Installation, records: int) -> None:
     ours = installation
     with ours.consumer() as consumer:
         consumed(ours, STORED, consumer)
-    await make_anew(ours)
+    await recreate_topic(ours)
     await publish(ours, 1000, records)
     with ours.consumer() as consumer:
-        stopped_and_mended(ours, consumer, records)
+        assert_paused_then_fixed(ours, consumer, records)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("records", [5, 40], ids=["shorter", "longer"])
-async def test_a_topic_made_anew_while_the_consumer_runs(installation: Installation, records: int) -> None:
+async def test_topic_recreated_while_the_consumer_runs(installation: Installation, records: int) -> None:
     ours = installation
     with ours.consumer() as consumer:
         consumed(ours, STORED, consumer)
-        await make_anew(ours)
+        await recreate_topic(ours)
         await publish(ours, 1000, records)
-        stopped_and_mended(ours, consumer, records)
+        assert_paused_then_fixed(ours, consumer, records)
 
 
-async def test_a_topic_made_anew_in_the_blink_of_an_eye(installation: Installation) -> None:
-    """Stopped meanwhile, the consumer sees one failed fetch and then a topic of the same name, as long as the old."""
+async def test_topic_recreated_between_two_fetches(installation: Installation) -> None:
+    """Suspend the consumer meanwhile: it sees one failed fetch, then a topic of the same name and length."""
     ours = installation
     with ours.consumer() as consumer:
         consumed(ours, STORED, consumer)
         consumer.send(signal.SIGSTOP)
-        await make_anew(ours)
+        await recreate_topic(ours)
         await publish(ours, 1000, 40)
         consumer.send(signal.SIGCONT)
-        stopped_and_mended(ours, consumer, 40)
+        assert_paused_then_fixed(ours, consumer, 40)

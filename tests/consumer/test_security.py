@@ -1,4 +1,4 @@
-"""A Kafka with TLS, users and access control lists: everything works over it, and what is wrong is one line."""
+"""Kafka with TLS, users and access control lists: everything works, and wrong settings are one-line errors."""
 
 import secrets
 import subprocess
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.server
 
 PASSWORDS = {name: secrets.token_hex(8) for name in ("consumer", "forum", "desk", "stranger")}
 CLIENT = "User:CN=client"
-# Who may write nowhere does not even get a producer's number.
+# A user without write access to any topic does not get a producer id.
 REFUSED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 
 
 @dataclass(frozen=True)
 class Secured:
-    """The broker, and the certificate of a client that it knows."""
+    """The broker and a client certificate that it accepts."""
 
     broker: SecuredKafka
     certificate: Path
@@ -45,7 +45,7 @@ class Secured:
         self._add(AclPermissionType.ALLOW, principal, kind, name, *operations)
 
     def deny(self, principal: str, topic: str, *operations: AclOperation) -> None:
-        """A denial wins over whatever is allowed."""
+        """Deny operations; a denial takes precedence over permissions."""
         self._add(AclPermissionType.DENY, principal, ResourceType.TOPIC, topic, *operations)
 
     def _add(
@@ -62,14 +62,14 @@ class Secured:
 
 @pytest.fixture(scope="module")
 def secured() -> Iterator[Secured]:
-    """One broker for the module."""
+    """Start one broker for the module."""
     with SecuredKafka(PASSWORDS) as broker:
         yield Secured(broker, *broker.authority.issue("client"))
 
 
 @pytest.fixture
 async def installation(secured: Secured, topic: str, tmp_path: Path) -> Installation:
-    """A topic of the forum's and one of the desk's, bound by access control lists, and a consumer that reads both."""
+    """Create a topic for the forum and one for the desk, with access control lists, and a consumer of both."""
     broker = secured.broker
     settings = {
         "LIUYAN_TOPICS": f"{topic}=forum,{topic}-desk=desk",
@@ -100,9 +100,7 @@ def stored(ours: Installation, count: int, consumer: Process) -> None:
     ours.wait_for(lambda: ours.comments() == count, seconds=60, process=consumer)
 
 
-async def test_a_platform_writes_to_its_own_topic_alone_and_is_read_over_tls(
-    installation: Installation, secured: Secured
-) -> None:
+async def test_platforms_write_only_to_their_own_topics(installation: Installation, secured: Secured) -> None:
     ours = installation
     with ours.consumer() as consumer:
         await publish(secured.user("forum"), ours.topic, "forum")
@@ -111,7 +109,7 @@ async def test_a_platform_writes_to_its_own_topic_alone_and_is_read_over_tls(
             with pytest.raises(REFUSED):
                 await publish(secured.user(stranger), topic, stranger)
         stored(ours, 2, consumer)
-        # What another platform's user was let through would be a dead letter all the same.
+        # The forum's user may write to its topic, but an event of another platform becomes a dead letter.
         await publish(secured.user("forum"), ours.topic, "desk")
         ours.wait_for(lambda: ours.stored() == 3, seconds=30, process=consumer)
         assert ours.number("SELECT COUNT(*) FROM dead_letters WHERE reason = 'platform_not_allowed'") == 1
@@ -136,7 +134,9 @@ def test_the_forum_example_publishes_over_tls(installation: Installation, secure
     ("listener", "mechanism"),
     [("sasl_ssl", "SCRAM-SHA-256"), ("sasl_ssl", "PLAIN"), ("sasl_plaintext", "SCRAM-SHA-512"), ("ssl", "PLAIN")],
 )
-async def test_every_way_in(installation: Installation, secured: Secured, listener: str, mechanism: str) -> None:
+async def test_every_listener_and_mechanism(
+    installation: Installation, secured: Secured, listener: str, mechanism: str
+) -> None:
     settings = {
         "LIUYAN_KAFKA": str(getattr(secured.broker, listener)),
         "LIUYAN_KAFKA_SECURITY_PROTOCOL": listener,
@@ -159,7 +159,7 @@ def one_line(ours: Installation, **settings: str) -> str:
     return line
 
 
-async def test_what_is_wrong_is_one_line(installation: Installation, secured: Secured, tmp_path: Path) -> None:
+async def test_wrong_settings_are_one_line_errors(installation: Installation, secured: Secured, tmp_path: Path) -> None:
     foreign = Authority(tmp_path / "foreign")
     certificate, _ = foreign.issue("client")
     cases: list[tuple[str, dict[str, str]]] = [
@@ -167,8 +167,8 @@ async def test_what_is_wrong_is_one_line(installation: Installation, secured: Se
         ("SASL_USERNAME", {"SASL_USERNAME": "nobody"}),
         ("certificate verify failed", {"CA_FILE": str(foreign.file)}),
         ("No such file", {"CA_FILE": str(tmp_path / "absent.pem")}),
-        ("cannot be used", {"CA_FILE": str(secured.key)}),
-        ("that belong together", {"CERTIFICATE_FILE": str(certificate), "KEY_FILE": str(secured.key)}),
+        ("Cannot use", {"CA_FILE": str(secured.key)}),
+        ("Specify a PEM certificate and its key", {"CERTIFICATE_FILE": str(certificate), "KEY_FILE": str(secured.key)}),
         ("SECURITY_PROTOCOL", {"SECURITY_PROTOCOL": "plaintext"}),
         ("authorization failed", {"SASL_USERNAME": "stranger", "SASL_PASSWORD": PASSWORDS["stranger"]}),
     ]
@@ -183,14 +183,14 @@ async def test_what_is_wrong_is_one_line(installation: Installation, secured: Se
         assert expected in line
 
 
-def test_a_connection_keeps_its_password_to_itself() -> None:
+def test_repr_does_not_contain_the_password() -> None:
     connection = Connection("host:1", "sasl_ssl", username="u", password="secret")
     assert "secret" not in repr(connection)
-    with pytest.raises(SettingsError, match="set LIUYAN_KAFKA_SASL_USERNAME and"):
+    with pytest.raises(SettingsError, match="Also set LIUYAN_KAFKA_SASL_USERNAME and"):
         Connection("host:1", "sasl_plaintext", username="u").aiokafka()
 
 
-async def test_a_topic_that_may_not_be_read_any_more_stops_alone(installation: Installation, secured: Secured) -> None:
+async def test_unauthorized_topic_pauses_only_itself(installation: Installation, secured: Secured) -> None:
     ours = installation
     desk = f"{ours.topic}-desk"
     with ours.consumer() as consumer:
@@ -203,6 +203,6 @@ async def test_a_topic_that_may_not_be_read_any_more_stops_alone(installation: I
         ours.wait_for(lambda: ours.stored() == 3, seconds=60, process=consumer)
         [(topic, reason)] = ours.query("SELECT topic, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
         assert topic == desk
-        assert f"allow READ to our user, then `liuyan consumer resume {desk} 0`" in reason
+        assert f"grant READ to the consumer's user, then `liuyan consumer resume {desk} 0`" in reason
         done = ours.run("consumer", "status")
         assert done.returncode == 0, done.stderr

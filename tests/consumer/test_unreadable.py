@@ -1,4 +1,4 @@
-"""Every codec of Kafka is read, and a record that cannot be read stops its own partition and no other."""
+"""All of Kafka's codecs are supported, and an unreadable record pauses only its partition."""
 
 import asyncio
 import contextlib
@@ -24,8 +24,8 @@ PATIENCE = 120
 
 @pytest.fixture
 def broker() -> Iterator[Kafka]:
-    """A broker whose files a test may change."""
-    # No log is kept in memory only: what is written is on disk when the test looks at the file.
+    """Start a broker whose files a test may change."""
+    # Flush every record, so that it is on disk when the test reads the file.
     with Kafka({"log.flush.interval.messages": "1"}) as kafka:
         yield kafka
 
@@ -61,7 +61,7 @@ def paused(ours: Installation) -> dict[int, str]:
 
 
 def flip(broker: Kafka, topic: str, partition: int, offset: int) -> None:
-    """Change one byte of the records of the batch that begins at ``offset``, in the broker's log file."""
+    """Change one byte of the batch that begins at ``offset``, in the broker's log file."""
     [segment] = (broker.folder / "data" / f"{topic}-{partition}").glob("*.log")
     content = bytearray(segment.read_bytes())
     at = 0
@@ -83,7 +83,7 @@ def status(ours: Installation) -> dict[int, dict[str, object]]:
 
 
 @pytest.mark.parametrize("side", ["producer", "topic"])
-async def test_every_codec_becomes_rows(kafka: str, topic: str, database_url: str, tmp_path: Path, side: str) -> None:
+async def test_every_codec_is_stored(kafka: str, topic: str, database_url: str, tmp_path: Path, side: str) -> None:
     ours = await new(kafka, topic, database_url, tmp_path)
     expected = 0
     topics = {codec: f"{topic}-{codec}" for codec in CODECS}
@@ -116,7 +116,7 @@ async def test_every_codec_becomes_rows(kafka: str, topic: str, database_url: st
     assert isinstance(ages[topics["lz4"]]["lag_seconds"], float)
 
 
-async def test_a_damaged_batch_pauses_its_partition_and_no_record_around_it_is_lost(
+async def test_damaged_batch_pauses_its_partition_and_loses_no_other_record(
     broker: Kafka, topic: str, database_url: str, tmp_path: Path
 ) -> None:
     ours = await new(broker.bootstrap, topic, database_url, tmp_path)
@@ -132,7 +132,7 @@ async def test_a_damaged_batch_pauses_its_partition_and_no_record_around_it_is_l
         await send(ours, range(200, 210), 1)
         ours.wait_for(lambda: stored(ours) == {0: 100, 1: 210}, seconds=PATIENCE, process=consumer)
     assert ours.comments() == 310
-    assert "offset 100 cannot be read" in paused(ours)[0]
+    assert "unreadable record at offset 100" in paused(ours)[0]
     assert f"liuyan consumer seek {topic} 0 --to 103" in paused(ours)[0]
     assert f"liuyan consumer resume {topic} 0" in paused(ours)[0]
     now = status(ours)
@@ -146,35 +146,35 @@ async def test_a_damaged_batch_pauses_its_partition_and_no_record_around_it_is_l
     assert ours.comments() == 407
 
 
-async def test_a_broker_that_restarts_is_one_line(broker: Kafka, topic: str, database_url: str, tmp_path: Path) -> None:
+async def test_broker_restart_logs_one_line(broker: Kafka, topic: str, database_url: str, tmp_path: Path) -> None:
     ours = await new(broker.bootstrap, topic, database_url, tmp_path)
     await ours.publish([comment(1, "很好")])
     with ours.consumer() as consumer:
         ours.wait_for(lambda: ours.comments() == 1, seconds=PATIENCE, process=consumer)
-        begun = len(consumer.output())
+        size = len(consumer.output())
         broker.restart()
         await ours.publish([comment(2, "很好")])
         ours.wait_for(lambda: ours.comments() == 2, seconds=PATIENCE, process=consumer)
         output = consumer.output()
-    first = [line for line in output[begun:].splitlines() if "aiokafka" in line and "more like it" not in line]
+    first = [line for line in output[size:].splitlines() if "aiokafka" in line and "more like it" not in line]
     assert len(first) <= 1, first
-    # A slow machine may have written the line for a late heartbeat before.
+    # On a slow machine a late heartbeat may have caused the line before the restart.
     assert "aiokafka" in output
 
 
 @pytest.fixture
 def loop() -> Iterator[VirtualTime]:
-    """A clock that jumps, whose patches end with the test."""
+    """Return a virtual-time event loop; its patches end with the test."""
     with contextlib.closing(VirtualTime()) as loop:
         yield loop
     patch.stopall()
 
 
-def test_a_codec_that_is_not_installed_stops_its_partition_and_drops_no_record_of_another(loop: VirtualTime) -> None:
+def test_missing_codec_pauses_its_partition_and_loses_no_record_of_others(loop: VirtualTime) -> None:
     log = Log({0: [Entry.RECORD] * 20, 1: [Entry.RECORD] * 12}, unreadable={(1, 6)})
     database = Database(log)
     consumer = loop.run_until_complete(start(log, database, loop))
-    consumer.member.most = 2  # A poll takes from both.
+    consumer.member.max_offsets = 2  # A poll returns records of both partitions.
     loop.run_until_complete(consumer.member.rebalance([0, 1]))
     assert consumer.pipeline.read_error is None
     loop.run_until_complete(asyncio.sleep(20))
@@ -185,7 +185,7 @@ def test_a_codec_that_is_not_installed_stops_its_partition_and_drops_no_record_o
     assert list(database.paused) == [1]
     assert "lz4" in database.paused[1]
     assert "liuyan consumer resume comments 1" in database.paused[1]
-    assert consumer.pipeline.read_error is None, "the partition's row says it now"
+    assert consumer.pipeline.read_error is None, "the partition's row contains the reason now"
     log.partitions[0] += [Entry.RECORD] * 5
     loop.run_until_complete(asyncio.sleep(5))
     assert database.offsets == {0: 25, 1: 6}
@@ -193,7 +193,7 @@ def test_a_codec_that_is_not_installed_stops_its_partition_and_drops_no_record_o
     database.paused.clear()
     consumer.pipeline.reset("row_resumed")
     loop.run_until_complete(asyncio.sleep(5))
-    assert database.everything_once()
+    assert database.all_stored_once()
     loop.run_until_complete(consumer.end())
 
 

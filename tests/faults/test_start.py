@@ -33,7 +33,7 @@ async def test_a_start_survives_cut_connections_and_a_lost_commit(installation: 
         through = url.set(port=port.number).render_as_string(hide_password=False)
         with ours.consumer(LIUYAN_DATABASE_URL=through) as consumer:
             await asyncio.to_thread(ours.wait_for, lambda: ours.comments() == 1, seconds=60, process=consumer)
-            assert consumer.output().count("the database broke off, trying again") == 2
+            assert consumer.output().count("database connection lost, retrying") == 2
         assert proxy.lost_commits == 1
         await proxy.stop()
     assert ours.number("SELECT COUNT(*) FROM models") == 1
