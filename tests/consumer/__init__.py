@@ -1,4 +1,4 @@
 """Test the consumer, from parsing one record to killing whole processes.
 
-Tests use real brokers and databases where these matter, and scripted faults where timing must not depend on chance.
+Tests use real brokers and databases where these matter. Faults whose timing must not depend on chance are scripted.
 """
