@@ -1,12 +1,12 @@
 """Kafka connection settings, for aiokafka and confluent-kafka clients."""
 
 import ssl
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from liuyan.errors import SettingsError
-from liuyan.settings import Settings, load_settings
+from liuyan.settings import Settings
 
 Protocol = Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -116,14 +116,6 @@ class Connection:
                 f"{self.key_file}: {_cause(error)}. Specify a PEM certificate and its key."
             ) from None
         return context
-
-
-def client_settings(bootstrap: str) -> dict[str, Any]:
-    """Return the arguments for aiokafka clients that connect to ``bootstrap`` with the LIUYAN_KAFKA_... settings.
-
-    Raises SettingsError.
-    """
-    return replace(Connection.of(load_settings()), bootstrap=bootstrap).aiokafka()
 
 
 def _cause(error: OSError) -> str:

@@ -120,14 +120,21 @@ async def test_platforms_write_only_to_their_own_topics(installation: Installati
     assert done.stderr.splitlines()[-1] == "lag 0"
 
 
-def test_the_forum_example_publishes_over_tls(installation: Installation, secured: Secured) -> None:
+@pytest.mark.parametrize("name", ["forum.py", "publish_file.py"])
+def test_examples_publish_over_tls(installation: Installation, secured: Secured, name: str) -> None:
     ours = installation
-    environment = ours.environment(LIUYAN_KAFKA_SASL_USERNAME="forum", LIUYAN_KAFKA_SASL_PASSWORD=PASSWORDS["forum"])
-    program = Path(__file__).parents[2] / "producer_examples" / "forum.py"
-    command = [sys.executable, str(program), "--kafka", secured.broker.sasl_ssl, "--topic", ours.topic]
+    environment = {
+        "KAFKA_USERNAME": "forum",
+        "KAFKA_PASSWORD": PASSWORDS["forum"],
+        "KAFKA_CA_FILE": str(secured.broker.authority.file),
+    }
+    program = Path(__file__).parents[2] / "producer_examples" / name
+    (ours.folder / "comments.jsonl").write_bytes((comment("1", "很好").value or b"") + b"\n")
+    files = ["comments.jsonl"] if name == "publish_file.py" else []
+    command = [sys.executable, str(program), *files, "--kafka", secured.broker.sasl_ssl, "--topic", ours.topic]
     done = subprocess.run(command, env=environment, cwd=ours.folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "erased post-4" in done.stdout
+    assert done.stdout.splitlines()[-1] in ("erased post-4", "published 1 events")
 
 
 @pytest.mark.parametrize(
