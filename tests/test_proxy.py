@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from local_stack.apt import unpack
-from local_stack.database import through_own_loader
-from local_stack.downloads import kept
+from local_stack.database import unpacked_command
+from local_stack.downloads import cached_folder
 from local_stack.process import Process
 from tests.harness import free_port
 
@@ -40,8 +40,9 @@ def nginx() -> list[str]:
     installed = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin")
     if installed is not None:
         return [installed]
-    root = kept("nginx", "Getting nginx from Debian's packages (5 MB) ...", lambda folder: unpack("nginx", folder))
-    return through_own_loader(root, "usr/sbin/nginx")
+    message = "Downloading nginx from Debian's packages (5 MB) ..."
+    root = cached_folder("nginx", message, lambda folder: unpack("nginx", folder))
+    return unpacked_command(root, "usr/sbin/nginx")
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def real_stack() -> Iterator[Stack]:
     broker, database = Kafka(), MySQL()
     try:
         for server in (broker, database):
-            server.get()
+            server.download()
         starting = Console(stderr=True).status("Starting Apache Kafka and MySQL ...")
         with starting, ThreadPoolExecutor(2) as both:
             list(both.map(lambda server: server.start(), (broker, database)))
