@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette_admin.i18n import gettext
 
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Format, Layout, Table
 
@@ -27,7 +27,13 @@ class Lines:
 
 
 def read_lines(
-    content: bytes, *, format: Format, wanted: Wanted, encoding: str | None, maximum_lines: int, maximum_text: int
+    content: bytes,
+    *,
+    format: Format,
+    wanted: ColumnOptions,
+    encoding: str | None,
+    maximum_lines: int,
+    maximum_text: int,
 ) -> Lines:
     """Read the texts of a file; ``encoding`` is the declared one. Raises TextFileError."""
     table = Table(io.BytesIO(content), format, wanted, encoding)

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from liuyan.text_files.columns import Wanted, fold_label
+from liuyan.text_files.columns import ColumnOptions, fold_label
 from liuyan.text_files.decode import decoded_lines
 from liuyan.text_files.errors import Needs, TextFileError
 from liuyan.text_files.labels import LABELS
@@ -65,7 +65,7 @@ class CommentFile:
 
 @contextmanager
 def open_comments(
-    path: Path, wanted: Wanted, encoding: str | None = None, hints: Mapping[Needs, str] = WITHOUT_OPTIONS
+    path: Path, wanted: ColumnOptions, encoding: str | None = None, hints: Mapping[Needs, str] = WITHOUT_OPTIONS
 ) -> Iterator[CommentFile]:
     """Open the file at ``path``; all of it is checked at once. Raises CommentFileError: not there, not readable."""
     with _named(path, hints):

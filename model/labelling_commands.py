@@ -40,14 +40,14 @@ def evaluate(
         liuyan model evaluate 评论.csv --column 评论内容 --label-column 情感 --encoding gb18030
     """
     from liuyan.errors import UsageError
-    from liuyan.text_files.columns import Wanted
+    from liuyan.text_files.columns import ColumnOptions
     from model.evaluate import score, show
     from model.files import OPTIONS, in_chunks, open_comments
     from model.labeller import load_labeller, use_one_core
     from model.progress import progress_bar
 
     use_one_core()
-    wanted = Wanted(column, label_column, header, labels=True)
+    wanted = ColumnOptions(column, label_column, header, labels=True)
     with open_comments(file, wanted, encoding, OPTIONS) as comments, progress_bar() as progress:
         write_line(f"{file}: {comments.layout}", err=True)
         labeller = load_labeller(model)
@@ -126,12 +126,12 @@ def predict(
 @contextmanager
 def _texts(file: str, column: str | None, header: bool | None, encoding: str | None) -> Iterator[Iterator[str]]:
     """The comments to label, of a file or of standard input. Raises CommentFileError."""
-    from liuyan.text_files.columns import Wanted
+    from liuyan.text_files.columns import ColumnOptions
     from model.files import OPTIONS, open_comments, read_lines
 
     if file == "-":
         yield read_lines(standard_input(), encoding)
         return
-    with open_comments(Path(file), Wanted(column, header=header), encoding, OPTIONS) as comments:
+    with open_comments(Path(file), ColumnOptions(column, header=header), encoding, OPTIONS) as comments:
         write_line(f"{file}: {comments.layout}", err=True)
         yield (row.text for row in comments.rows())

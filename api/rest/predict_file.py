@@ -18,7 +18,7 @@ from api.rest.predict import busy
 from api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT, FileHead, FileQuery, LinePrediction
 from api.services import TheServices
 from api.text_file import Line, Lines, read_lines, translate
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Format
 from model.labeller import Prediction
@@ -106,7 +106,7 @@ async def _read(request: Request, query: FileQuery) -> Lines:
             read_lines,
             content,
             format=format,
-            wanted=Wanted(query.column, header=query.header),
+            wanted=ColumnOptions(query.column, header=query.header),
             encoding=declared.get_content_charset(),
             maximum_lines=MAXIMUM_FILE_LINES,
             maximum_text=MAXIMUM_TEXT,

@@ -42,7 +42,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ColumnOptions:
     """How to choose columns.
 
     ``column`` and ``label_column`` are names or numbers from 1, None to detect them; ``header`` is whether the first
@@ -56,7 +56,7 @@ class Wanted:
     others: tuple[str, ...] = ()
 
 
-def choose_columns(rows: Sequence[Sequence[str]], options: Wanted) -> Columns:
+def choose_columns(rows: Sequence[Sequence[str]], options: ColumnOptions) -> Columns:
     """Choose the columns of a file that starts with ``rows`` (at least one). Raises TextFileError."""
     first, rest = rows[0], rows[1:]
     header = options.header if options.header is not None else _is_header(first, rest, options)
@@ -74,7 +74,7 @@ def is_data(value: str) -> bool:
     return not value.strip() or _DATA.fullmatch(value.strip()) is not None
 
 
-def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], options: Wanted) -> bool:
+def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], options: ColumnOptions) -> bool:
     if any(len(name) > LONGEST_NAME or "\n" in name or _SENTENCE.search(name) for name in first):
         return False
     stripped = [name.strip() for name in first]
@@ -181,7 +181,7 @@ def _worth(values: Sequence[str]) -> float:
     return length * (0.3 + chinese) * (0.5 + sentences) * len(set(values)) / len(values)
 
 
-def _label(names: Sequence[str] | None, columns: Sequence[Sequence[str]], options: Wanted) -> int | None:
+def _label(names: Sequence[str] | None, columns: Sequence[Sequence[str]], options: ColumnOptions) -> int | None:
     if options.label_column is not None:
         return _named(options.label_column, names, len(columns), "label_column")
     if not options.labels:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from liuyan.text_files.column_words import comment_rank, label_rank
-from liuyan.text_files.columns import SAMPLE, Columns, Wanted, ascii_or_plain, choose_columns
+from liuyan.text_files.columns import SAMPLE, ColumnOptions, Columns, ascii_or_plain, choose_columns
 from liuyan.text_files.csv_rows import CsvRow, csv_rows
 from liuyan.text_files.decode import find_encoding, label_of
 from liuyan.text_files.errors import TextFileError
@@ -92,7 +92,11 @@ class Table:
     """
 
     def __init__(
-        self, stream: BinaryIO, format: Format | None, options: Wanted = Wanted(), encoding: str | None = None
+        self,
+        stream: BinaryIO,
+        format: Format | None,
+        options: ColumnOptions = ColumnOptions(),
+        encoding: str | None = None,
     ) -> None:
         self._stream = stream
         self._options = options

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from liuyan.errors import UsageError
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from model.files import open_comments
 
 Part = Literal["train", "validation", "test"]
@@ -93,7 +93,7 @@ def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
             "(1 positive, 0 negative)."
         )
     for path in paths:
-        with open_comments(path, Wanted(labels=True, others=("split",))) as file:
+        with open_comments(path, ColumnOptions(labels=True, others=("split",))) as file:
             for row, positive in file.labelled():
                 four = rated and positive and row.others.get("split", "").endswith("_4")
                 if positive is not None:

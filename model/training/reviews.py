@@ -7,7 +7,7 @@ known, ``reviewed_at``: of several reviews of one text the newest decides, and u
 from datetime import UTC, datetime
 from pathlib import Path
 
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from model.files import open_comments
 from model.normalise import character_table, normalise
 from model.training.data import REVIEWS, Comment, simplified_characters
@@ -22,7 +22,7 @@ def read_reviews(path: Path, weight: float) -> list[Comment]:
     """
     table = character_table(simplified_characters())
     newest: dict[str, tuple[datetime, str, bool | None]] = {}
-    with open_comments(path, Wanted(labels=True, others=(REVIEWED_AT,))) as file:
+    with open_comments(path, ColumnOptions(labels=True, others=(REVIEWED_AT,))) as file:
         for row, positive in file.labelled():
             review = (_time(row.others.get(REVIEWED_AT, "")), row.text, positive)
             key = " ".join(normalise(row.text, table).split())

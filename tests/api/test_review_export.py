@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from api.identity.roles import Role
 from api.rest.review_export import AT_ONCE, COLUMNS
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from model.files import open_comments
 from model.training.reviews import read_reviews
 from store.audit import Actor
@@ -122,7 +122,7 @@ async def test_a_training_reads_what_was_exported(api: Api, reviewer: Person, tm
     file = tmp_path / f"reviews.{format}"
     answer = await api.anonymous.get(EXPORT, params={"format": format}, headers=reviewer.bearer)
     await asyncio.to_thread(file.write_bytes, answer.content)
-    with open_comments(file, Wanted(labels=True)) as comments:
+    with open_comments(file, ColumnOptions(labels=True)) as comments:
         labelled = [(row.text, positive) for row, positive in comments.labelled()]
     assert labelled == [(AWKWARD, False), ("说不清", None), ("很好", True)]
     assert [(one.text, one.positive) for one in read_reviews(file, 1.0)] == [(AWKWARD, False), ("很好", True)]

@@ -3,14 +3,16 @@
 import pytest
 
 from api.text_file import Line, read_lines
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Format
 
 TEXTS = ["物流很快，包装也好 👍", "再也不来了"]
 
 
-def read(content: bytes, format: Format = "csv", wanted: Wanted = Wanted(), encoding: str | None = None) -> list[Line]:
+def read(
+    content: bytes, format: Format = "csv", wanted: ColumnOptions = ColumnOptions(), encoding: str | None = None
+) -> list[Line]:
     return read_lines(
         content, format=format, wanted=wanted, encoding=encoding, maximum_lines=10, maximum_text=100
     ).lines
@@ -34,7 +36,7 @@ def test_without_a_header_the_first_row_is_a_comment() -> None:
 
 
 def test_the_column_and_the_encoding_are_taken_as_they_are_declared() -> None:
-    assert read("text,备注\n很好,真的\n".encode(), wanted=Wanted("备注")) == [Line(2, "真的")]
+    assert read("text,备注\n很好,真的\n".encode(), wanted=ColumnOptions("备注")) == [Line(2, "真的")]
     assert read("很好".encode("big5"), encoding="big5") == [Line(1, "很好")]
 
 

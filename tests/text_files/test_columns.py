@@ -4,14 +4,14 @@ import io
 
 import pytest
 
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Table
 from tests.text_files.exports import COMMENTS, EXPORTS, Export
 
 
-def read(text: str, wanted: Wanted = Wanted()) -> Table:
-    return Table(io.BytesIO(text.encode()), "csv", wanted)
+def read(text: str, options: ColumnOptions = ColumnOptions()) -> Table:
+    return Table(io.BytesIO(text.encode()), "csv", options)
 
 
 @pytest.mark.parametrize("export", EXPORTS, ids=lambda export: export.name)
@@ -66,45 +66,53 @@ def test_first_comment_is_not_mistaken_for_a_header(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "texts"),
+    ("options", "texts"),
     [
-        (Wanted("备注"), ["甲", "乙"]),
-        (Wanted(" 备注 "), ["甲", "乙"]),
-        (Wanted("NOTE-2"), ["1", "2"]),
-        (Wanted("3"), ["1", "2"]),
-        (Wanted("3", header=False), ["note 2", "1", "2"]),
-        (Wanted(header=False), ["评论", "很好，会再来", "太差了，不来了"]),
+        (ColumnOptions("备注"), ["甲", "乙"]),
+        (ColumnOptions(" 备注 "), ["甲", "乙"]),
+        (ColumnOptions("NOTE-2"), ["1", "2"]),
+        (ColumnOptions("3"), ["1", "2"]),
+        (ColumnOptions("3", header=False), ["note 2", "1", "2"]),
+        (ColumnOptions(header=False), ["评论", "很好，会再来", "太差了，不来了"]),
     ],
 )
-def test_chosen_column_is_used(wanted: Wanted, texts: list[str]) -> None:
-    table = read("评论,备注,note 2\n很好，会再来,甲,1\n太差了，不来了,乙,2\n", wanted)
+def test_chosen_column_is_used(options: ColumnOptions, texts: list[str]) -> None:
+    table = read("评论,备注,note 2\n很好，会再来,甲,1\n太差了，不来了,乙,2\n", options)
     assert [row.text for row in table.rows()] == texts
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted", "sentence"),
+    ("text", "options", "sentence"),
     [
-        ("a,b\n1,2\n", Wanted(), "No column looks like comments among 'a', 'b'"),
-        ("bucket,platform,label,count\n2026-01-01,forum,positive,12\n", Wanted(), "No column looks like comments"),
-        ("评论时间,用户昵称,评分\n昨天,小鱼干,力荐\n", Wanted(), "No column looks like comments"),
-        ("a,b\n1,2\n", Wanted("c"), "There is no column 'c': name one of 'a', 'b', or give a number from 1 to 2"),
-        ("a,b\n1,2\n", Wanted("3"), "There is no column '3'"),
-        ("a,b\n1,2\n", Wanted("0"), "There is no column '0'"),
-        ("a,b\n1,2\n", Wanted("²"), "There is no column '²'"),
-        ("text,\x1b[2J\n好,1\n", Wanted("c"), r"'\\x1b\[2J'"),
-        ("text,id,text\n好,1,坏\n", Wanted(), "Several columns are called 'text': .* 1, 3"),
-        ("text,Text\n好,坏\n", Wanted("TEXT"), "Several columns are called 'TEXT'"),
-        ("text,id\n好,1\n", Wanted(labels=True), "no column label among 'text', 'id'"),
-        ("label,text,label\n1,好,0\n", Wanted(labels=True), "Several columns are called 'label'"),
+        ("a,b\n1,2\n", ColumnOptions(), "No column looks like comments among 'a', 'b'"),
+        (
+            "bucket,platform,label,count\n2026-01-01,forum,positive,12\n",
+            ColumnOptions(),
+            "No column looks like comments",
+        ),
+        ("评论时间,用户昵称,评分\n昨天,小鱼干,力荐\n", ColumnOptions(), "No column looks like comments"),
+        (
+            "a,b\n1,2\n",
+            ColumnOptions("c"),
+            "There is no column 'c': name one of 'a', 'b', or give a number from 1 to 2",
+        ),
+        ("a,b\n1,2\n", ColumnOptions("3"), "There is no column '3'"),
+        ("a,b\n1,2\n", ColumnOptions("0"), "There is no column '0'"),
+        ("a,b\n1,2\n", ColumnOptions("²"), "There is no column '²'"),
+        ("text,\x1b[2J\n好,1\n", ColumnOptions("c"), r"'\\x1b\[2J'"),
+        ("text,id,text\n好,1,坏\n", ColumnOptions(), "Several columns are called 'text': .* 1, 3"),
+        ("text,Text\n好,坏\n", ColumnOptions("TEXT"), "Several columns are called 'TEXT'"),
+        ("text,id\n好,1\n", ColumnOptions(labels=True), "no column label among 'text', 'id'"),
+        ("label,text,label\n1,好,0\n", ColumnOptions(labels=True), "Several columns are called 'label'"),
     ],
 )
-def test_error_explains_why_no_column_is_chosen(text: str, wanted: Wanted, sentence: str) -> None:
+def test_error_explains_why_no_column_is_chosen(text: str, options: ColumnOptions, sentence: str) -> None:
     with pytest.raises(TextFileError, match=sentence):
-        read(text, wanted)
+        read(text, options)
 
 
 def test_ambiguous_column_is_chosen_by_number() -> None:
-    assert [row.text for row in read("text,text\n好,坏\n", Wanted("2")).rows()] == ["坏"]
+    assert [row.text for row in read("text,text\n好,坏\n", ColumnOptions("2")).rows()] == ["坏"]
 
 
 @pytest.mark.parametrize(
@@ -118,10 +126,10 @@ def test_ambiguous_column_is_chosen_by_number() -> None:
     ],
 )
 def test_label_columns_are_detected(text: str, labels: list[str]) -> None:
-    assert [row.label for row in read(text, Wanted(labels=True)).rows()] == labels
+    assert [row.label for row in read(text, ColumnOptions(labels=True)).rows()] == labels
 
 
 def test_label_column_is_chosen_by_name_or_number() -> None:
     text = "评论,甲,乙\n很好的一次体验,1,0\n"
-    assert [row.label for row in read(text, Wanted(label_column="乙")).rows()] == ["0"]
-    assert [row.label for row in read(text, Wanted(label_column="2")).rows()] == ["1"]
+    assert [row.label for row in read(text, ColumnOptions(label_column="乙")).rows()] == ["0"]
+    assert [row.label for row in read(text, ColumnOptions(label_column="2")).rows()] == ["1"]

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.separators import find_separator
 from liuyan.text_files.table import Format, Table, format_of, open_seekable
 from tests.file_cases import READABLE, REJECTED, FileCase
 
 
-def read(content: bytes, format: Format | None = "csv", wanted: Wanted = Wanted()) -> list[str]:
-    return [row.text for row in Table(io.BytesIO(content), format, wanted).rows()]
+def read(content: bytes, format: Format | None = "csv", options: ColumnOptions = ColumnOptions()) -> list[str]:
+    return [row.text for row in Table(io.BytesIO(content), format, options).rows()]
 
 
 @pytest.mark.parametrize("case", READABLE, ids=lambda case: case.name)
@@ -121,8 +121,8 @@ def test_table_of_unknown_format_needs_three_consistent_rows() -> None:
 
 def test_choosing_a_column_makes_a_text_file_a_table() -> None:
     text = "很好,真的\n很差,假的\n".encode()
-    assert read(text, "lines", Wanted("2")) == ["真的", "假的"]
-    assert read(text, "lines", Wanted(header=True)) == ["很差"]
+    assert read(text, "lines", ColumnOptions("2")) == ["真的", "假的"]
+    assert read(text, "lines", ColumnOptions(header=True)) == ["很差"]
 
 
 def test_known_word_next_to_text_is_not_a_header() -> None:
@@ -178,9 +178,9 @@ def test_json_lines_are_strict(content: str, sentence: str) -> None:
 def test_json_lines_field_is_detected_or_chosen() -> None:
     content = '{"id":"1","comment":"好","note":"甲"}\n{"comment":"坏","note":"乙"}'.encode()
     assert read(content, "jsonl") == ["好", "坏"]
-    assert read(content, "jsonl", Wanted("note")) == ["甲", "乙"]
+    assert read(content, "jsonl", ColumnOptions("note")) == ["甲", "乙"]
     with pytest.raises(TextFileError, match="no field 'text'"):
-        read(content, "jsonl", Wanted("text"))
+        read(content, "jsonl", ColumnOptions("text"))
 
 
 def test_cell_size_is_limited() -> None:
