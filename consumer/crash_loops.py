@@ -116,5 +116,5 @@ class CrashLoops:
         )
 
     def _failed(self, state: PartitionState) -> int:
-        ours = self._counted.get(state.partition) == state.next_offset
-        return max(0, state.failed_starts - ours)
+        own = self._counted.get(state.partition) == state.next_offset
+        return max(0, state.failed_starts - own)

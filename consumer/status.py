@@ -67,8 +67,8 @@ async def _read(
     starts = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
     states = {tp: stored.get((tp.topic, tp.partition)) for tp in partitions}
-    behind = {tp: state.next_offset for tp, state in states.items() if state and state.next_offset < ends[tp]}
-    ages = await _ages(consumer, {tp: max(offset, starts[tp]) for tp, offset in behind.items()})
+    lagging = {tp: state.next_offset for tp, state in states.items() if state and state.next_offset < ends[tp]}
+    ages = await _ages(consumer, {tp: max(offset, starts[tp]) for tp, offset in lagging.items()})
     return [_status(tp, states[tp], starts[tp], ends[tp], ages.get(tp)) for tp in partitions]
 
 

@@ -20,7 +20,7 @@ SECRETS = {
     "LIUYAN_ERASURE_KEY": "fedcba9876543210",
     "LIUYAN_SECRET_KEY": "0123456789abcdef" * 2,
 }
-OURS = ("setup", "consumer", "api")
+LIUYAN_SERVICES = ("setup", "consumer", "api")
 
 pytestmark = pytest.mark.timeout(30)
 
@@ -73,7 +73,7 @@ def test_missing_secret_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_services_are_complete(services: dict[str, Any]) -> None:
-    assert set(services) == {"kafka", "mysql", "proxy", *OURS}
+    assert set(services) == {"kafka", "mysql", "proxy", *LIUYAN_SERVICES}
     assert services["mysql"]["image"] == "mysql:9.7"
 
 
@@ -116,7 +116,7 @@ def test_only_the_proxy_reaches_the_api(services: dict[str, Any]) -> None:
 
 
 def test_liuyan_services_have_no_capabilities(services: dict[str, Any]) -> None:
-    assert all(services[name]["cap_drop"] == ["ALL"] for name in OURS)
+    assert all(services[name]["cap_drop"] == ["ALL"] for name in LIUYAN_SERVICES)
 
 
 def test_services_wait_for_their_dependencies(services: dict[str, Any]) -> None:
@@ -153,7 +153,9 @@ def test_data_is_stored_in_volumes(services: dict[str, Any]) -> None:
 def test_only_known_settings_are_set(services: dict[str, Any]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     in_image = set(re.findall(r"\b(LIUYAN_[A-Z_]+)=", _dockerfile()))
-    in_compose = {name for service in OURS for name in services[service]["environment"] if name.startswith(PREFIX)}
+    in_compose = {
+        name for service in LIUYAN_SERVICES for name in services[service]["environment"] if name.startswith(PREFIX)
+    }
     assert len(in_image | in_compose) >= 6
     assert in_image | in_compose <= known
 
@@ -179,7 +181,7 @@ def test_every_setting_is_passed_to_liuyan_services(tmp_path: Path) -> None:
     passed = {name: value for name, value in values.items() if name not in FIXED | OF_ONE_SERVICE}
     assert len(passed) >= 30
     services = configured(tmp_path, values)
-    for name in OURS:
+    for name in LIUYAN_SERVICES:
         environment = services[name]["environment"]
         assert {key: environment.get(key) for key in passed} == passed, name
     assert services["consumer"]["environment"]["LIUYAN_ERASURE_KEY"]
@@ -190,7 +192,7 @@ def test_external_kafka_and_database_are_passed_to_liuyan_services(tmp_path: Pat
     given = {**SECURED, "EXTERNAL_KAFKA": "kafka.example.org:9093", "EXTERNAL_DATABASE_URL": url, "TLS_FOLDER": "./tls"}
     secured = configured(tmp_path, given)
     expected = {**SECURED, "LIUYAN_KAFKA": "kafka.example.org:9093", "LIUYAN_DATABASE_URL": url}
-    for name in OURS:
+    for name in LIUYAN_SERVICES:
         environment = secured[name]["environment"]
         assert {key: environment.get(key) for key in expected} == expected, name
         [folder] = secured[name]["volumes"]
@@ -202,7 +204,7 @@ def test_example_is_valid_in_the_containers(tmp_path: Path, monkeypatch: pytest.
     shutil.copy(ROOT / ".env.example", tmp_path / ".env")
     done = compose(tmp_path, "config", "--format", "json")
     services = json.loads(done.stdout)["services"]
-    for name in OURS:
+    for name in LIUYAN_SERVICES:
         with monkeypatch.context() as container:
             for key, value in services[name]["environment"].items():
                 container.setenv(key, value)
@@ -214,7 +216,7 @@ def test_example_is_valid_in_the_containers(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_unset_settings_keep_their_defaults(services: dict[str, Any]) -> None:
-    for name in OURS:
+    for name in LIUYAN_SERVICES:
         environment = services[name]["environment"]
         assert environment["LIUYAN_KAFKA"] == "kafka:19092"
         assert environment["LIUYAN_DATABASE_URL"].endswith("@mysql:3306/liuyan?charset=utf8mb4")

@@ -80,17 +80,17 @@ async def test_suspicious_partitions_are_isolated_one_at_a_time(store: Store) ->
 async def test_paused_partition_without_committed_offset_does_not_block_others(
     kafka: str, topic: str, tmp_path: Path
 ) -> None:
-    ours = Installation(kafka, topic, f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
-    ours.migrate()
-    await ours.create_topic(partitions=2)
-    await ours.publish(comment(n, "很好", minutes=n) for n in range(40))
-    first = PartitionKey(ours.group, topic, 0)
-    async with Store.open(ours.database_url) as store:
+    installation = Installation(kafka, topic, f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
+    installation.migrate()
+    await installation.create_topic(partitions=2)
+    await installation.publish(comment(n, "很好", minutes=n) for n in range(40))
+    first = PartitionKey(installation.group, topic, 0)
+    async with Store.open(installation.database_url) as store:
         await store.write(begin_partition, first, 0, None)
         await store.write(pause_partition, first, "for a test")
-    with ours.consumer() as consumer:
-        ours.wait_for(lambda: ours.stored() > 0, seconds=PATIENCE, process=consumer)
-        assert [number for number, _ in paused(ours)] == [0]
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: installation.stored() > 0, seconds=PATIENCE, process=consumer)
+        assert [number for number, _ in paused(installation)] == [0]
 
 
 @pytest.mark.minutes
@@ -98,45 +98,49 @@ async def test_paused_partition_without_committed_offset_does_not_block_others(
 async def test_consumers_killed_at_one_offset_pause_only_its_partition(
     kafka: str, topic: str, database_url: str, tmp_path: Path
 ) -> None:
-    ours = Installation(kafka, topic, database_url, tmp_path)
-    ours.migrate()
-    await ours.create_topic(partitions=2)
-    await ours.publish(comment(n, "很好", minutes=n) for n in range(40))
+    installation = Installation(kafka, topic, database_url, tmp_path)
+    installation.migrate()
+    await installation.create_topic(partitions=2)
+    await installation.publish(comment(n, "很好", minutes=n) for n in range(40))
     # A table lock prevents consumers from storing anything until they are killed.
-    with pymysql.connect(**ours.address()) as blocker, blocker.cursor() as lock:
+    with pymysql.connect(**installation.address()) as blocker, blocker.cursor() as lock:
         for kill in range(1, MOST_STARTS + 1):
             lock.execute("LOCK TABLES comments READ")
-            with ours.consumer() as consumer:
+            with installation.consumer() as consumer:
                 # Once both are suspicious, only the first is read and counted.
-                started(ours, [kill, min(kill, SUSPICIOUS_STARTS)], consumer)
+                started(installation, [kill, min(kill, SUSPICIOUS_STARTS)], consumer)
                 consumer.kill()
             # Unlock, so that the dead consumer's transaction is rolled back and releases its own locks.
             lock.execute("UNLOCK TABLES")
-    with ours.consumer() as consumer:
-        ours.wait_for(lambda: len(paused(ours)) == 1 and ours.stored() > 0, seconds=PATIENCE, process=consumer)
-        [(number, reason)] = paused(ours)
+    with installation.consumer() as consumer:
+        installation.wait_for(
+            lambda: len(paused(installation)) == 1 and installation.stored() > 0, seconds=PATIENCE, process=consumer
+        )
+        [(number, reason)] = paused(installation)
         assert number == 0
         assert f"liuyan consumer seek {topic} 0 --to 1" in reason
-        ours.wait_for(lambda: reason in get(f"{consumer.health()}/readyz")[1], seconds=PATIENCE, process=consumer)
+        installation.wait_for(
+            lambda: reason in get(f"{consumer.health()}/readyz")[1], seconds=PATIENCE, process=consumer
+        )
         assert get(f"{consumer.health()}/readyz")[0] == 503
-        shown = ours.run("consumer", "status", "--json").stdout.splitlines()
+        shown = installation.run("consumer", "status", "--json").stdout.splitlines()
         assert [json.loads(line)["paused"] for line in shown] == [reason, None]
-        assert ours.run("consumer", "resume", topic, "0").returncode == 0
-        ours.wait_for(lambda: ours.stored() == 40, seconds=PATIENCE, process=consumer)
-        ours.wait_for(lambda: get(f"{consumer.health()}/readyz")[0] == 200, seconds=PATIENCE, process=consumer)
-    assert ours.comments() == 40
-    assert ours.counts_that_differ() == []
+        assert installation.run("consumer", "resume", topic, "0").returncode == 0
+        installation.wait_for(lambda: installation.stored() == 40, seconds=PATIENCE, process=consumer)
+        installation.wait_for(lambda: get(f"{consumer.health()}/readyz")[0] == 200, seconds=PATIENCE, process=consumer)
+    assert installation.comments() == 40
+    assert installation.counts_that_differ() == []
 
 
-def starts(ours: Installation) -> list[int]:
+def starts(installation: Installation) -> list[int]:
     counted = "CASE WHEN started_offset = next_offset THEN starts ELSE 0 END"
-    return [int(n) for (n,) in ours.query(f"SELECT {counted} FROM partitions ORDER BY `partition`")]
+    return [int(n) for (n,) in installation.query(f"SELECT {counted} FROM partitions ORDER BY `partition`")]
 
 
-def started(ours: Installation, counts: list[int], consumer: Process) -> None:
-    ours.wait_for(lambda: starts(ours) == counts, seconds=PATIENCE, process=consumer)
+def started(installation: Installation, counts: list[int], consumer: Process) -> None:
+    installation.wait_for(lambda: starts(installation) == counts, seconds=PATIENCE, process=consumer)
 
 
-def paused(ours: Installation) -> list[tuple[int, str]]:
-    rows = ours.query("SELECT `partition`, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
+def paused(installation: Installation) -> list[tuple[int, str]]:
+    rows = installation.query("SELECT `partition`, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
     return [(int(number), str(reason)) for number, reason in rows]

@@ -20,19 +20,19 @@ ASSIGNED = "liuyan_consumer_assigned_partitions "
 @pytest.fixture
 async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
     """A migrated database and a topic of four partitions."""
-    ours = Installation(kafka, topic, database_url, tmp_path)
-    ours.migrate()
-    await ours.create_topic(partitions=4)
-    return ours
+    installation = Installation(kafka, topic, database_url, tmp_path)
+    installation.migrate()
+    await installation.create_topic(partitions=4)
+    return installation
 
 
-def assert_stored_once(ours: Installation, count: int) -> None:
-    assert ours.comments() == count
-    assert ours.number("SELECT COUNT(DISTINCT platform, id) FROM comments") == count
-    assert ours.number("SELECT COUNT(*) FROM predictions") == count
-    assert ours.number("SELECT SUM(n) FROM hourly_counts") == count
-    assert ours.number("SELECT COUNT(*) FROM dead_letters") == 0
-    assert ours.counts_that_differ() == []
+def assert_stored_once(installation: Installation, count: int) -> None:
+    assert installation.comments() == count
+    assert installation.number("SELECT COUNT(DISTINCT platform, id) FROM comments") == count
+    assert installation.number("SELECT COUNT(*) FROM predictions") == count
+    assert installation.number("SELECT SUM(n) FROM hourly_counts") == count
+    assert installation.number("SELECT COUNT(*) FROM dead_letters") == 0
+    assert installation.counts_that_differ() == []
 
 
 async def test_20000_real_comments_become_20000_rows(installation: Installation) -> None:
@@ -87,8 +87,8 @@ async def test_killing_one_of_two_consumers_loses_nothing(installation: Installa
     assert_stored_once(installation, 12_000)
 
 
-def both_consume(ours: Installation, *processes: Process) -> None:
-    ours.wait_for(lambda: all(assigned(process) == 2 for process in processes), seconds=30)
+def both_consume(installation: Installation, *processes: Process) -> None:
+    installation.wait_for(lambda: all(assigned(process) == 2 for process in processes), seconds=30)
 
 
 def assigned(process: Process) -> float:
@@ -266,12 +266,12 @@ async def test_circuit_breaker_survives_restart_and_rebalance_until_resume(insta
         )
 
 
-def assert_pause_is_reported(ours: Installation, consumer: Process) -> None:
+def assert_pause_is_reported(installation: Installation, consumer: Process) -> None:
     """Check the pause in /readyz, in the metrics and in the output of `status`."""
-    assert f"Paused: {ours.topic} 1 (circuit breaker" in readiness(consumer)
+    assert f"Paused: {installation.topic} 1 (circuit breaker" in readiness(consumer)
     assert get(f"{consumer.health()}/readyz")[0] == 503
-    gauge = f'liuyan_consumer_partition_paused{{partition="1",topic="{ours.topic}"}} 1.0'
+    gauge = f'liuyan_consumer_partition_paused{{partition="1",topic="{installation.topic}"}} 1.0'
     assert gauge in get(f"{consumer.health()}/metrics")[1]
-    output = ours.run("consumer", "status").stdout
+    output = installation.run("consumer", "status").stdout
     assert "\tpaused\tcircuit breaker: " in output
-    assert f"`liuyan consumer resume {ours.topic} 1`" in output
+    assert f"`liuyan consumer resume {installation.topic} 1`" in output

@@ -109,10 +109,10 @@ def test_file_that_ends_within_a_frame_is_checked() -> None:
 @pytest.fixture
 async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
     """A migrated database and a topic of one partition."""
-    ours = Installation(kafka, topic, database_url, tmp_path)
-    ours.migrate()
-    await ours.create_topic(partitions=1)
-    return ours
+    installation = Installation(kafka, topic, database_url, tmp_path)
+    installation.migrate()
+    await installation.create_topic(partitions=1)
+    return installation
 
 
 async def test_framed_records_are_stored_and_dead_letters_keep_the_frame(

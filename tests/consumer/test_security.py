@@ -79,15 +79,15 @@ async def installation(secured: Secured, topic: str, tmp_path: Path) -> Installa
         "LIUYAN_KAFKA_CA_FILE": str(broker.authority.file),
     }
     database = f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}"
-    ours = Installation(broker.sasl_ssl, topic, database, tmp_path, settings)
-    ours.migrate()
+    installation = Installation(broker.sasl_ssl, topic, database, tmp_path, settings)
+    installation.migrate()
     for name, platform in ((topic, "forum"), (f"{topic}-desk", "desk")):
         await Installation(broker.bootstrap, name, database, tmp_path).create_topic(partitions=1)
         secured.allow(f"User:{platform}", ResourceType.TOPIC, name, AclOperation.WRITE)
         for reader in ("User:consumer", CLIENT):
             secured.allow(reader, ResourceType.TOPIC, name, AclOperation.READ, AclOperation.WRITE)
-    secured.allow("User:consumer", ResourceType.GROUP, ours.group, AclOperation.READ)
-    return ours
+    secured.allow("User:consumer", ResourceType.GROUP, installation.group, AclOperation.READ)
+    return installation
 
 
 async def publish(connection: Connection, topic: str, platform: str) -> None:
@@ -96,43 +96,45 @@ async def publish(connection: Connection, topic: str, platform: str) -> None:
         await producer.send_and_wait(topic, record.value, key=record.key)
 
 
-def stored(ours: Installation, count: int, consumer: Process) -> None:
-    ours.wait_for(lambda: ours.comments() == count, seconds=60, process=consumer)
+def stored(installation: Installation, count: int, consumer: Process) -> None:
+    installation.wait_for(lambda: installation.comments() == count, seconds=60, process=consumer)
 
 
 async def test_platforms_write_only_to_their_own_topics(installation: Installation, secured: Secured) -> None:
-    ours = installation
-    with ours.consumer() as consumer:
-        await publish(secured.user("forum"), ours.topic, "forum")
-        await publish(secured.user("desk"), f"{ours.topic}-desk", "desk")
-        for stranger, topic in (("forum", f"{ours.topic}-desk"), ("desk", ours.topic), ("stranger", ours.topic)):
+    with installation.consumer() as consumer:
+        await publish(secured.user("forum"), installation.topic, "forum")
+        await publish(secured.user("desk"), f"{installation.topic}-desk", "desk")
+        for stranger, topic in (
+            ("forum", f"{installation.topic}-desk"),
+            ("desk", installation.topic),
+            ("stranger", installation.topic),
+        ):
             with pytest.raises(REFUSED):
                 await publish(secured.user(stranger), topic, stranger)
-        stored(ours, 2, consumer)
+        stored(installation, 2, consumer)
         # The forum's user may write to its topic, but an event of another platform becomes a dead letter.
-        await publish(secured.user("forum"), ours.topic, "desk")
-        ours.wait_for(lambda: ours.stored() == 3, seconds=30, process=consumer)
-        assert ours.number("SELECT COUNT(*) FROM dead_letters WHERE reason = 'platform_not_allowed'") == 1
-        assert ours.run("consumer", "dead-letters", "requeue", "--all").returncode == 0
-        ours.wait_for(lambda: ours.stored() == 4, seconds=30, process=consumer)
+        await publish(secured.user("forum"), installation.topic, "desk")
+        installation.wait_for(lambda: installation.stored() == 3, seconds=30, process=consumer)
+        assert installation.number("SELECT COUNT(*) FROM dead_letters WHERE reason = 'platform_not_allowed'") == 1
+        assert installation.run("consumer", "dead-letters", "requeue", "--all").returncode == 0
+        installation.wait_for(lambda: installation.stored() == 4, seconds=30, process=consumer)
         assert get(f"{consumer.health()}/readyz")[0] == 200
-    done = ours.run("consumer", "status")
+    done = installation.run("consumer", "status")
     assert done.stderr.splitlines()[-1] == "lag 0"
 
 
 @pytest.mark.parametrize("name", ["forum.py", "publish_file.py"])
 def test_examples_publish_over_tls(installation: Installation, secured: Secured, name: str) -> None:
-    ours = installation
     environment = {
         "KAFKA_USERNAME": "forum",
         "KAFKA_PASSWORD": PASSWORDS["forum"],
         "KAFKA_CA_FILE": str(secured.broker.authority.file),
     }
     program = Path(__file__).parents[2] / "producer_examples" / name
-    (ours.folder / "comments.jsonl").write_bytes((comment("1", "很好").value or b"") + b"\n")
+    (installation.folder / "comments.jsonl").write_bytes((comment("1", "很好").value or b"") + b"\n")
     files = ["comments.jsonl"] if name == "publish_file.py" else []
-    command = [sys.executable, str(program), *files, "--kafka", secured.broker.sasl_ssl, "--topic", ours.topic]
-    done = subprocess.run(command, env=environment, cwd=ours.folder, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, str(program), *files, "--kafka", secured.broker.sasl_ssl, "--topic", installation.topic]
+    done = subprocess.run(command, env=environment, cwd=installation.folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] in ("erased post-4", "published 1 events")
 
@@ -156,8 +158,8 @@ async def test_every_listener_and_mechanism(
     assert done.stderr.splitlines()[-1] == "lag 0"
 
 
-def one_line(ours: Installation, **settings: str) -> str:
-    done = ours.run("consumer", "run", **settings)
+def one_line(installation: Installation, **settings: str) -> str:
+    done = installation.run("consumer", "run", **settings)
     assert done.returncode != 0
     assert done.stderr.count("\n") == 1, done.stderr
     line = done.stderr
@@ -181,7 +183,7 @@ async def test_wrong_settings_are_one_line_errors(installation: Installation, se
     ]
     settings = [{f"LIUYAN_KAFKA_{name}": value for name, value in case.items()} for _, case in cases]
     settings.append({"LIUYAN_KAFKA": secured.broker.ssl, "LIUYAN_KAFKA_SECURITY_PROTOCOL": "ssl"})
-    settings.append({"LIUYAN_GROUP": "not-ours"})
+    settings.append({"LIUYAN_GROUP": "not-installation"})
     with ThreadPoolExecutor(4) as several:
         lines = list(several.map(lambda case: one_line(installation, **case), settings))
     for line, expected in zip(
@@ -198,18 +200,21 @@ def test_repr_does_not_contain_the_password() -> None:
 
 
 async def test_unauthorized_topic_pauses_only_itself(installation: Installation, secured: Secured) -> None:
-    ours = installation
-    desk = f"{ours.topic}-desk"
-    with ours.consumer() as consumer:
-        await publish(secured.user("forum"), ours.topic, "forum")
+    desk = f"{installation.topic}-desk"
+    with installation.consumer() as consumer:
+        await publish(secured.user("forum"), installation.topic, "forum")
         await publish(secured.user("desk"), desk, "desk")
-        stored(ours, 2, consumer)
+        stored(installation, 2, consumer)
         secured.deny("User:consumer", desk, AclOperation.READ)
-        ours.wait_for(lambda: f"{desk} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=60, process=consumer)
-        await publish(secured.user("forum"), ours.topic, "forum")
-        ours.wait_for(lambda: ours.stored() == 3, seconds=60, process=consumer)
-        [(topic, reason)] = ours.query("SELECT topic, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
+        installation.wait_for(
+            lambda: f"{desk} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=60, process=consumer
+        )
+        await publish(secured.user("forum"), installation.topic, "forum")
+        installation.wait_for(lambda: installation.stored() == 3, seconds=60, process=consumer)
+        [(topic, reason)] = installation.query(
+            "SELECT topic, paused_reason FROM partitions WHERE paused_reason IS NOT NULL"
+        )
         assert topic == desk
         assert f"grant READ to the consumer's user, then `liuyan consumer resume {desk} 0`" in reason
-        done = ours.run("consumer", "status")
+        done = installation.run("consumer", "status")
         assert done.returncode == 0, done.stderr

@@ -19,14 +19,14 @@ from tests.harness import Installation, free_port
 @pytest.fixture
 async def installation(kafka: str, topic: str, tmp_path: Path) -> Installation:
     """A migrated database, SQLite for speed, and a topic."""
-    ours = Installation(kafka, topic, f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
-    ours.migrate()
-    await ours.create_topic(partitions=1)
-    return ours
+    installation = Installation(kafka, topic, f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
+    installation.migrate()
+    await installation.create_topic(partitions=1)
+    return installation
 
 
-def one_line(ours: Installation, *arguments: str, **settings: str) -> str:
-    done = ours.run("consumer", "run", *arguments, **settings)
+def one_line(installation: Installation, *arguments: str, **settings: str) -> str:
+    done = installation.run("consumer", "run", *arguments, **settings)
     assert done.returncode != 0
     [line] = done.stderr.splitlines()
     assert line.startswith("liuyan: ")
@@ -123,12 +123,12 @@ def test_port_in_use_is_reported_before_the_model_is_loaded(installation: Instal
 
 
 async def test_created_topic_accepts_the_largest_event_and_no_larger_batch(kafka: str, tmp_path: Path) -> None:
-    ours = Installation(
+    installation = Installation(
         kafka, f"made-{secrets.token_hex(4)}", f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path
     )
-    done = ours.run("consumer", "create-topic", "--partitions", "1")
+    done = installation.run("consumer", "create-topic", "--partitions", "1")
     assert done.returncode == 0, done.stderr
     async with AIOKafkaProducer(bootstrap_servers=kafka, max_request_size=4_000_000) as producer:
-        await producer.send_and_wait(ours.topic, b"x" * MAXIMUM_VALUE_BYTES, key=b"k" * 161)
+        await producer.send_and_wait(installation.topic, b"x" * MAXIMUM_VALUE_BYTES, key=b"k" * 161)
         with pytest.raises(MessageSizeTooLargeError):
-            await producer.send_and_wait(ours.topic, b"x" * (MAXIMUM_VALUE_BYTES + 70_000))
+            await producer.send_and_wait(installation.topic, b"x" * (MAXIMUM_VALUE_BYTES + 70_000))

@@ -31,32 +31,33 @@ def broker() -> Iterator[Kafka]:
 
 
 async def new(kafka: str, topic: str, database_url: str, folder: Path, **settings: str) -> Installation:
-    ours = Installation(kafka, topic, database_url, folder)
-    ours.migrate()
-    await ours.create_topic(partitions=2, **settings)
-    return ours
+    installation = Installation(kafka, topic, database_url, folder)
+    installation.migrate()
+    await installation.create_topic(partitions=2, **settings)
+    return installation
 
 
-async def send(ours: Installation, numbers: range, partition: int, codec: str | None = None) -> None:
+async def send(installation: Installation, numbers: range, partition: int, codec: str | None = None) -> None:
     """Publish comments as one batch."""
     async with AIOKafkaProducer(
-        bootstrap_servers=ours.kafka, compression_type=codec, max_batch_size=500_000
+        bootstrap_servers=installation.kafka, compression_type=codec, max_batch_size=500_000
     ) as producer:
         batch = producer.create_batch()
         for number in numbers:
             record = comment(f"{partition}-{number}", f"第{number}条，很好" * 10)
             assert batch.append(key=record.key, value=record.value, timestamp=None) is not None
-        await (await producer.send_batch(batch, ours.topic, partition=partition))
+        await (await producer.send_batch(batch, installation.topic, partition=partition))
 
 
-def stored(ours: Installation) -> dict[int, int]:
+def stored(installation: Installation) -> dict[int, int]:
     return {
-        int(number): int(offset) for number, offset in ours.query("SELECT `partition`, next_offset FROM partitions")
+        int(number): int(offset)
+        for number, offset in installation.query("SELECT `partition`, next_offset FROM partitions")
     }
 
 
-def paused(ours: Installation) -> dict[int, str]:
-    rows = ours.query("SELECT `partition`, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
+def paused(installation: Installation) -> dict[int, str]:
+    rows = installation.query("SELECT `partition`, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
     return {int(number): str(reason) for number, reason in rows}
 
 
@@ -75,8 +76,8 @@ def flip(broker: Kafka, topic: str, partition: int, offset: int) -> None:
     raise AssertionError(f"no batch begins at {offset}")
 
 
-def status(ours: Installation) -> dict[int, dict[str, object]]:
-    done = ours.run("consumer", "status", "--json")
+def status(installation: Installation) -> dict[int, dict[str, object]]:
+    done = installation.run("consumer", "status", "--json")
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return {line["partition"]: line for line in lines}
@@ -84,7 +85,7 @@ def status(ours: Installation) -> dict[int, dict[str, object]]:
 
 @pytest.mark.parametrize("side", ["producer", "topic"])
 async def test_every_codec_is_stored(kafka: str, topic: str, database_url: str, tmp_path: Path, side: str) -> None:
-    ours = await new(kafka, topic, database_url, tmp_path)
+    installation = await new(kafka, topic, database_url, tmp_path)
     expected = 0
     topics = {codec: f"{topic}-{codec}" for codec in CODECS}
     for codec, name in topics.items():
@@ -99,18 +100,19 @@ async def test_every_codec_is_stored(kafka: str, topic: str, database_url: str, 
                 await producer.send(name, record.value, key=record.key)
             await producer.flush()
         expected += 50
-    ours.settings["LIUYAN_TOPICS"] = ",".join(topics.values())
-    behind = ours.run("consumer", "status", "--json")
-    with ours.consumer() as consumer:
-        ours.wait_for(lambda: ours.comments() == expected, seconds=PATIENCE, process=consumer)
+    installation.settings["LIUYAN_TOPICS"] = ",".join(topics.values())
+    before = installation.run("consumer", "status", "--json")
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: installation.comments() == expected, seconds=PATIENCE, process=consumer)
         assert get(f"{consumer.health()}/readyz")[0] == 200
         consumer.send(signal.SIGTERM)
         assert consumer.wait(20) == 0
-    assert behind.returncode == 0, behind.stderr
-    sought = ours.run("consumer", "seek", topics["lz4"], "0", "--to", "10")
+    assert before.returncode == 0, before.stderr
+    sought = installation.run("consumer", "seek", topics["lz4"], "0", "--to", "10")
     assert sought.returncode == 0, sought.stderr
     ages = {
-        line["topic"]: line for line in map(json.loads, ours.run("consumer", "status", "--json").stdout.splitlines())
+        line["topic"]: line
+        for line in map(json.loads, installation.run("consumer", "status", "--json").stdout.splitlines())
     }
     assert ages[topics["lz4"]]["lag"] == 40
     assert isinstance(ages[topics["lz4"]]["lag_seconds"], float)
@@ -119,42 +121,46 @@ async def test_every_codec_is_stored(kafka: str, topic: str, database_url: str, 
 async def test_damaged_batch_pauses_its_partition_and_loses_no_other_record(
     broker: Kafka, topic: str, database_url: str, tmp_path: Path
 ) -> None:
-    ours = await new(broker.bootstrap, topic, database_url, tmp_path)
+    installation = await new(broker.bootstrap, topic, database_url, tmp_path)
     for partition in (0, 1):
-        await send(ours, range(100), partition, "lz4")
-        await send(ours, range(100, 103), partition, "lz4")
-        await send(ours, range(103, 200), partition)
+        await send(installation, range(100), partition, "lz4")
+        await send(installation, range(100, 103), partition, "lz4")
+        await send(installation, range(103, 200), partition)
     flip(broker, topic, 0, 100)
-    with ours.consumer() as consumer:
-        ours.wait_for(lambda: stored(ours).get(1) == 200 and 0 in paused(ours), seconds=PATIENCE, process=consumer)
-        ours.wait_for(lambda: f"{topic} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=10, process=consumer)
+    with installation.consumer() as consumer:
+        installation.wait_for(
+            lambda: stored(installation).get(1) == 200 and 0 in paused(installation), seconds=PATIENCE, process=consumer
+        )
+        installation.wait_for(
+            lambda: f"{topic} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=10, process=consumer
+        )
         assert get(f"{consumer.health()}/readyz")[0] == 503
-        await send(ours, range(200, 210), 1)
-        ours.wait_for(lambda: stored(ours) == {0: 100, 1: 210}, seconds=PATIENCE, process=consumer)
-    assert ours.comments() == 310
-    assert "unreadable record at offset 100" in paused(ours)[0]
-    assert f"liuyan consumer seek {topic} 0 --to 103" in paused(ours)[0]
-    assert f"liuyan consumer resume {topic} 0" in paused(ours)[0]
-    now = status(ours)
+        await send(installation, range(200, 210), 1)
+        installation.wait_for(lambda: stored(installation) == {0: 100, 1: 210}, seconds=PATIENCE, process=consumer)
+    assert installation.comments() == 310
+    assert "unreadable record at offset 100" in paused(installation)[0]
+    assert f"liuyan consumer seek {topic} 0 --to 103" in paused(installation)[0]
+    assert f"liuyan consumer resume {topic} 0" in paused(installation)[0]
+    now = status(installation)
     assert (now[0]["lag"], now[0]["lag_seconds"]) == (100, None)
     assert now[1]["lag"] == 0
-    sought = ours.run("consumer", "seek", topic, "0", "--to", "103")
+    sought = installation.run("consumer", "seek", topic, "0", "--to", "103")
     assert sought.returncode == 0, sought.stderr
-    with ours.consumer() as consumer:
-        ours.wait_for(lambda: stored(ours) == {0: 200, 1: 210}, seconds=PATIENCE, process=consumer)
-        ours.wait_for(lambda: get(f"{consumer.health()}/readyz")[0] == 200, seconds=10, process=consumer)
-    assert ours.comments() == 407
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: stored(installation) == {0: 200, 1: 210}, seconds=PATIENCE, process=consumer)
+        installation.wait_for(lambda: get(f"{consumer.health()}/readyz")[0] == 200, seconds=10, process=consumer)
+    assert installation.comments() == 407
 
 
 async def test_broker_restart_logs_one_line(broker: Kafka, topic: str, database_url: str, tmp_path: Path) -> None:
-    ours = await new(broker.bootstrap, topic, database_url, tmp_path)
-    await ours.publish([comment(1, "很好")])
-    with ours.consumer() as consumer:
-        ours.wait_for(lambda: ours.comments() == 1, seconds=PATIENCE, process=consumer)
+    installation = await new(broker.bootstrap, topic, database_url, tmp_path)
+    await installation.publish([comment(1, "很好")])
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: installation.comments() == 1, seconds=PATIENCE, process=consumer)
         size = len(consumer.output())
         broker.restart()
-        await ours.publish([comment(2, "很好")])
-        ours.wait_for(lambda: ours.comments() == 2, seconds=PATIENCE, process=consumer)
+        await installation.publish([comment(2, "很好")])
+        installation.wait_for(lambda: installation.comments() == 2, seconds=PATIENCE, process=consumer)
         output = consumer.output()
     first = [line for line in output[size:].splitlines() if "aiokafka" in line and "more similar lines" not in line]
     assert len(first) <= 1, first
