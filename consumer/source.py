@@ -118,7 +118,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Drop open batches and wait for the current write. aiokafka calls this before partitions are revoked."""
-        # ``assignment()`` contains them until the next assignment. Reading them would not harm the rows, but Kafka
+        # ``assignment()`` contains them until the next assignment. Committing them would not harm the rows, but Kafka
         # refuses such a commit, and aiokafka reacts by rejoining: the rebalance would never finish.
         self._assigned = frozenset()
         if revoked:
