@@ -1,4 +1,4 @@
-"""The application: endpoints, problems, documentation and metrics put together."""
+"""Assemble the application from endpoints, pages, problems, documentation and middleware."""
 
 from importlib.metadata import version
 
@@ -29,7 +29,7 @@ from api.rest import (
 )
 from api.services import Services
 
-# What lies under /api/v1; OpenAPI has them in this order.
+# The resources under /api/v1, in the order in which OpenAPI lists them.
 RESOURCES = (
     comments,
     review_export,
@@ -48,9 +48,9 @@ RESOURCES = (
 
 
 def create_app(services: Services, metrics: Metrics, bodies: BodyRules | None = None) -> FastAPI:
-    """The API over the store and the model in ``services``; the caller opens and closes both.
+    """Return the application for ``services``; the caller opens and closes its store and predictor.
 
-    Raises SettingsError when the settings lack the secret that signs forms.
+    Raises SettingsError if the settings lack the secret key that signs forms.
     """
     app = FastAPI(
         title=documentation.TITLE,
@@ -73,6 +73,6 @@ def create_app(services: Services, metrics: Metrics, bodies: BodyRules | None = 
     app.add_middleware(ChooseLanguage, default="en")
     app.add_middleware(CheckHost, allowed_hosts=services.settings.allowed_hosts)
     app.add_middleware(SecureAnswers)
-    # Outermost: where a request is from, and whether over TLS, everything inside asks.
+    # Outermost, because everything inside relies on the client's address and scheme.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(services.settings.trusted_proxies))
     return app

@@ -1,6 +1,7 @@
-"""Forged requests: what changes something and comes with a cookie must also bring the token that our pages hold.
+"""CSRF protection: a change authenticated by a cookie must also carry the CSRF token.
 
-Cookie, header and signature are starlette-admin's, whose middleware guards the pages: one token is good for both.
+Cookie, header and signature are those of starlette-admin's middleware, which protects the pages, so that one token
+works for both.
 """
 
 import hmac
@@ -20,9 +21,9 @@ HEADER = csrf.CSRFMiddleware.header_name
 
 
 def is_foreign(connection: HTTPConnection) -> bool:
-    """Whether the browser says that another site made this request.
+    """Return whether another site made this request, according to the browser.
 
-    The token alone would not do: whoever has a neighbouring host under the same name can plant cookies for ours.
+    The token alone is not sufficient, because a sibling subdomain can set cookies for this host.
     """
     site = connection.headers.get("sec-fetch-site")
     if site is not None:
@@ -32,23 +33,23 @@ def is_foreign(connection: HTTPConnection) -> bool:
 
 
 def check(request: Request) -> None:
-    """Raises ProblemError, 403, where a request that may change something comes from elsewhere or lacks the token."""
+    """Check a request that may change something. Raises ProblemError, 403, if it is foreign or lacks the token."""
     if request.method in csrf.CSRFMiddleware.safe_methods:
         return
     if is_foreign(request):
         raise ProblemError(HTTPStatus.FORBIDDEN, "csrf", gettext("Another site sent this request: it is not done."))
     services: Services = request.app.state.services
-    if not _right(request, services.settings.required_secret_key()):
+    if not _has_valid_token(request, services.settings.required_secret_key()):
         detail = gettext("Send the value of the cookie %(cookie)s in the header %(header)s: load the page anew first.")
         detail %= {"cookie": COOKIE, "header": HEADER}
         raise ProblemError(HTTPStatus.FORBIDDEN, "csrf", detail)
 
 
-def _right(connection: HTTPConnection, secret_key: str) -> bool:
+def _has_valid_token(connection: HTTPConnection, secret_key: str) -> bool:
     signer = URLSafeSerializer(secret_key, salt=csrf._CSRF_SALT)
     try:
-        given = signer.loads(connection.headers.get(HEADER, ""))
-        kept = signer.loads(connection.cookies.get(COOKIE, ""))
+        in_header = signer.loads(connection.headers.get(HEADER, ""))
+        in_cookie = signer.loads(connection.cookies.get(COOKIE, ""))
     except BadSignature:
         return False
-    return isinstance(given, str) and isinstance(kept, str) and hmac.compare_digest(given, kept)
+    return isinstance(in_header, str) and isinstance(in_cookie, str) and hmac.compare_digest(in_header, in_cookie)
