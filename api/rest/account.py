@@ -103,7 +103,7 @@ async def change_password(
 
 @router.get("/sessions", summary="List my sessions", responses=documented(*COMMON))
 async def get_sessions(services: TheServices, identity: AsUser) -> Sessions:
-    """List the caller's sessions."""
+    """List the caller's active sessions, most recently used first."""
     async with services.store.reading() as connection:
         found = await stored_sessions.list_sessions(
             connection, identity.user_number, services.now(), sign_in.idle_of(services)

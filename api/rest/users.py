@@ -56,7 +56,7 @@ async def get_users(services: TheServices, _: AsAdmin, query: Annotated[UserQuer
 
 @router.post("", summary="Create an account", status_code=201, responses=READ | documented(HTTPStatus.CONFLICT))
 async def create_user(services: TheServices, identity: ConfirmedAdmin, request: UserRequest) -> User:
-    """Create an active account."""
+    """Create an active account with the given role and password."""
     form = Form(request.name, request.password, request.phone, request.email)
     number = await accounts.create_user(
         services, identity.actor, form, request.role, must_change_password=request.must_change_password
@@ -66,7 +66,7 @@ async def create_user(services: TheServices, identity: ConfirmedAdmin, request: 
 
 @router.get("/{number}", summary="Get an account", responses=ONE)
 async def get_user(services: TheServices, _: AsAdmin, number: Number) -> User:
-    """Return an account."""
+    """Return an account, including its contacts."""
     return await _read(services, number)
 
 

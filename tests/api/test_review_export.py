@@ -1,4 +1,4 @@
-"""Reviewed texts as files: what a training reads."""
+"""The export of reviews, which training reads."""
 
 import asyncio
 import codecs
