@@ -1,4 +1,4 @@
-"""Reject requests for unknown hosts, with advice on how to fix them."""
+"""Reject requests for unknown hosts with a page or a problem that explains what to do."""
 
 from collections.abc import Sequence
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Hash passwords with Argon2id, verify them in constant time, and reject weak ones."""
+"""Hash and verify passwords with Argon2id, without revealing which accounts exist, and reject weak ones."""
 
 import asyncio
 import json

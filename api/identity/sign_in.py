@@ -71,7 +71,7 @@ async def sign_in(
     await throttle.forget(of_account)
     await throttle.give_back(from_address)
     user = known[0]
-    _refuse_unless_active(user)
+    _require_active(user)
     changes = {"password_hash": verdict.new_hash} if verdict.new_hash else {}
     return await _open(services, browser, user, known[1], changes, old_secret)
 
@@ -98,7 +98,7 @@ async def _open(
         current = await accounts.lock_password(session, user.number, password_hash)
         if current is None:
             raise _wrong_name_or_password(browser)
-        _refuse_unless_active(current)
+        _require_active(current)
         if old_secret is not None:
             await login_sessions.forget_session(session, digest_of(old_secret))
         await accounts.update_user(session, user.number, {**changes, "last_sign_in_at": now})
@@ -154,7 +154,7 @@ def _wrong_name_or_password(browser: Browser) -> ProblemError:
     return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
 
 
-def _refuse_unless_active(user: User) -> None:
+def _require_active(user: User) -> None:
     if user.state == "waiting":
         detail = gettext("Your account waits until an administrator lets it in: come back later.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "account_waits", detail)
