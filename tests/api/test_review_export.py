@@ -45,7 +45,7 @@ async def export(api: Api, person: Person, **parameters: str) -> str:
     answer = await api.anonymous.get(EXPORT, params=parameters, headers=person.bearer)
     assert answer.status_code == 200, answer.text
     if parameters.get("format") == "csv":
-        assert answer.content.startswith(codecs.BOM_UTF8), "without a byte order mark, Excel assumes the system's encoding"
+        assert answer.content.startswith(codecs.BOM_UTF8), "Excel needs a byte order mark"
     return answer.content.decode("utf-8-sig")
 
 
