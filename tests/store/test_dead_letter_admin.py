@@ -98,7 +98,7 @@ async def test_of_two_consumers_one_carries_an_order_out_until_its_lease_ends(fe
         ended = datetime.now(UTC) - timedelta(seconds=1)
         await session.connection.execute(update(outbox).values(claimed_until=ended))
     [again] = await claimed(feed.store)
-    assert (again.number, again.claim != order.claim) == (order.number, True)
+    assert (again.number, again.lease != order.lease) == (order.number, True)
     await feed.store.write(mark_published, [Published(order, 1, 5)])  # Too late: it is another's now.
     assert await feed.store.read(has_messages, TOPICS)
     await feed.store.write(mark_published, [Published(again, 2, 7)])

@@ -37,13 +37,13 @@ def test_every_field_of_an_event_and_of_a_prediction_is_a_column() -> None:
 def test_statements_have_every_column(dialect: Dialect) -> None:
     statements = write_statements(dialect)
     for statement, names in (
-        (statements.claim, CONTENT_COLUMNS),
+        (statements.insert_keys, CONTENT_COLUMNS),
         (statements.write_comments, CONTENT_COLUMNS),
         (statements.write_predictions, predictions.c.keys()),
         (statements.add_sums, count_sums.c.keys()),
     ):
         assert all(name in str(statement.sql) for name in names)
-    assert set(CONTENT_COLUMNS) < set(statements.standing.answers)
+    assert set(CONTENT_COLUMNS) < set(statements.read_current.columns)
 
 
 def test_a_content_is_read_as_it_was_written() -> None:
