@@ -1,4 +1,4 @@
-"""Pending reviews on every database: several processes at once add each review once, and give up each but once."""
+"""Concurrent processes resolve or abandon each pending review exactly once, on every database."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ KEPT = 8
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_each_is_reviewed_once_or_given_up_once(every_database_url: str) -> None:
+async def test_each_pending_review_is_resolved_or_abandoned_once(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
         await migrate(store.engine, lambda step: None)
         await store.check_ready(ERASURE_KEY)

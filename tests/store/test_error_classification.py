@@ -1,4 +1,4 @@
-"""Which faults are tried again, which content is given up, and which stop the program."""
+"""Classification of database errors: transient, permanent, or fatal."""
 
 import asyncio
 import sqlite3
@@ -13,7 +13,7 @@ from store.faults import classify_error, unavailable
 
 
 def raised(original: Exception) -> DBAPIError:
-    """The error as SQLAlchemy hands it on."""
+    """Wrap a driver error as SQLAlchemy does."""
     kind = DataError if isinstance(original, pymysql.DataError | sqlite3.DataError) else DBAPIError
     return kind("SELECT 1", {}, original)
 
@@ -38,11 +38,11 @@ def raised(original: Exception) -> DBAPIError:
         (StatementError("a wrong value", "SELECT 1", {}, ValueError("no time zone")), StoreError),
     ],
 )
-def test_each_fault_has_its_kind(error: BaseException, kind: type[StoreError]) -> None:
+def test_errors_are_classified(error: BaseException, kind: type[StoreError]) -> None:
     assert type(classify_error(error)) is kind
 
 
-def test_a_sentence_never_shows_the_password() -> None:
+def test_error_messages_never_contain_the_password() -> None:
     url = make_url("mysql+aiomysql://writer:secret@db.example:3307/liuyan")
     for number in (1044, 1045, 1049, 1142, 2003, 1, None):
         original = pymysql.OperationalError(number, "message") if number else pymysql.OperationalError("message")
