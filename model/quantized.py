@@ -1,7 +1,7 @@
 """A model's numbers as they are stored: vectors of words in 8 bits, all others in float16.
 
 Each word's vector has a scale of its own, which takes its largest number to 127. That moves the logit of a comment by a
-thousandth, and leaves half of the artifact to n-grams (docs/decisions/ngrams-beside-the-network.md).
+thousandth, and leaves half of the artifact to n-grams (docs/decisions/character-ngrams.md).
 """
 
 from collections.abc import Mapping

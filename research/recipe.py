@@ -42,7 +42,7 @@ from research.teacher.linear import LinearTeacher
 
 # Validation comments of each set that teachers are weighed on.
 WEIGHED_ON = 500
-# Of the last passes, on labels alone (research/decisions/labels-alone-in-the-end.md).
+# Of the last passes, on labels alone (research/decisions/label-only-final-pass.md).
 LABELS_RATE = 6e-4
 LABELS_NEGATIONS = 2.0
 

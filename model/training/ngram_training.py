@@ -1,7 +1,7 @@
 """Learning the weights of n-grams: LinearSVC on all that occur twice, of which the weightiest are kept.
 
 They learn from labels alone, at once and apart from the GRU: what teachers think is in the GRU already, and n-grams
-that were told so too added less (docs/decisions/ngrams-beside-the-network.md).
+that were told so too added less (docs/decisions/character-ngrams.md).
 """
 
 from collections.abc import Sequence
