@@ -106,7 +106,7 @@ def test_a_time_out_of_range_is_the_nearest_one() -> None:
 
 OURS = [
     OverflowError("date value out of range"),
-    StoreError("The database refused: 1064 a mistake."),
+    StoreError("The database refused the statement: 1064 a mistake."),
     PermanentStoreError("The database cannot store this."),
 ]
 
