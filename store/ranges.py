@@ -62,5 +62,5 @@ def within(sums: Table, time_range: TimeRange) -> list[ColumnElement[bool]]:
 def _next(bucket: str, time: datetime) -> datetime:
     """Return the first bucket start at or after ``time``. Raises OverflowError if it is after year 9999."""
     start = bucket_of(bucket, time)
-    # 31 days after the start of a month always lie in the next month.
+    # 31 days after the start of a month is always in the next month.
     return start if start == time else bucket_of(bucket, start + timedelta(days=31 if bucket == MONTH else 1))

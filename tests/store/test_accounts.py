@@ -96,7 +96,7 @@ async def test_locking_the_admins_serialises_changes(store: Store) -> None:
             await accounts.update_user(session, number, {"state": "disabled"})
             return True
 
-    # Each would leave the other one alone; together they would leave nobody.
+    # Each change alone would leave an admin; together they would leave none.
     assert sorted(await asyncio.gather(disable(first), disable(second))) == [False, True]
 
 
