@@ -38,10 +38,10 @@ async def test_each_pending_review_is_resolved_or_abandoned_once(every_database_
         assert await store.read(count_pending, 7) == KEPT + 2
         await feed.send(*(arrival(f"kept-{number}", platform="detect") for number in range(KEPT)))
 
-        settled = await asyncio.gather(*(resolve_pending(store, now) for _ in range(4)))
-        assert sum(one.reviewed for one in settled) == KEPT
-        settled = await asyncio.gather(*(resolve_pending(store, now + LIFE) for _ in range(4)))
-        assert [sum(one.reviewed for one in settled), sum(one.given_up for one in settled)] == [0, 2]
+        outcomes = await asyncio.gather(*(resolve_pending(store, now) for _ in range(4)))
+        assert sum(one.reviewed for one in outcomes) == KEPT
+        outcomes = await asyncio.gather(*(resolve_pending(store, now + LIFE) for _ in range(4)))
+        assert [sum(one.reviewed for one in outcomes), sum(one.given_up for one in outcomes)] == [0, 2]
         assert await store.read(count_pending, 7) == 0
         async with store.reading() as connection:
             decided = (await connection.execute(select(reviews.c.label, reviews.c.reviewer_number))).all()
