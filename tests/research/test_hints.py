@@ -11,7 +11,7 @@ import torch
 from model.artifact import read_artifact
 from model.network import DEVIATION
 from model.training.data import Comment
-from model.training.hints import Hints, missed
+from model.training.hints import Hints, hint_loss
 from model.training.options import Options
 from model.training.train import train
 from research.hints import COMPONENTS, Vectors, begin_words, first_vectors, gather_hints
@@ -71,10 +71,10 @@ def test_a_network_begins_with_the_words_of_an_encoder(few_comments: dict[str, C
 def test_what_is_missed_is_a_share_of_the_variance() -> None:
     vectors = torch.nn.functional.normalize(torch.randn(50, 4), dim=1)
     weights = torch.rand(50)
-    assert float(missed(vectors, vectors, weights)) == 0
-    assert abs(float(missed(torch.zeros(50, 4), vectors, weights)) - 1) < 1e-5
+    assert float(hint_loss(vectors, vectors, weights)) == 0
+    assert abs(float(hint_loss(torch.zeros(50, 4), vectors, weights)) - 1) < 1e-5
     half = torch.tensor([1.0] * 25 + [0.0] * 25)
-    assert float(missed(torch.where(half[:, None] > 0, vectors, 0), vectors, half)) == 0
+    assert float(hint_loss(torch.where(half[:, None] > 0, vectors, 0), vectors, half)) == 0
 
 
 def test_a_network_learns_from_hints_alone(few_comments: dict[str, Comment], tmp_path: Path) -> None:
