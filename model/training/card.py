@@ -32,8 +32,8 @@ SHA-256 `{artifact.sha256}`
 
 Labels a Chinese comment as positive or negative, with a calibrated probability. The network has
 {len(artifact.words):,} words and characters with vectors of {sizes["embedding"]}, a bidirectional GRU of
-{sizes["hidden"]} in each direction, maximum and mean over the steps, and one logit{_ngrams(artifact)}. The
-{_parameters(artifact):,} weights are stored in 8 bits with a scale per word (word vectors) or in float16 (all others).
+{sizes["hidden"]} in each direction, maximum and mean over the steps, and one logit{_ngrams(artifact)}. Of the
+{_parameters(artifact):,} weights, word vectors are stored in 8 bits with one scale per word, all others in float16.
 
 ## Intended use
 
@@ -114,7 +114,9 @@ def _network_origin(options: dict[str, Any]) -> str:
         return ""
     first, *others = (f"`{one[:12]}`" for one in options["network"].split("+"))
     if others:
-        origin = f"the artifact {first}. The network's weights are the mean of those of {first}, {' and '.join(others)}"
+        origin = (
+            f"the artifact {first}. The network's weights are the mean of those of {' and '.join([first, *others])}"
+        )
     else:
         origin = f"the network, which is that of the artifact {first}"
     return f"The options and the curve describe {origin}; n-grams were trained later with `--epochs 0`.\n"

@@ -1,4 +1,4 @@
-"""What `python -m research.train` does: train once, for every fold, or in search of options."""
+"""Run `python -m research.train`: a training, a cross-validation or a search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -19,8 +19,10 @@ from research.train.search import search
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A training, and what is done beyond it: ``teachers`` soften its targets; ``folds`` and ``trials`` of 0 mean that
-    it is done once. ``studies`` is the file that trials are kept in."""
+    """A training with optional ``teachers``. With ``folds`` it is cross-validated, with ``trials`` it is a search.
+
+    ``studies`` is the file that stores trials.
+    """
 
     request: Request
     teachers: Sequence[Labeller]
@@ -30,12 +32,14 @@ class Experiment:
 
 
 def run(experiment: Experiment, say: Say) -> None:
-    """Train as asked and say how it goes. Raises UsageError for what cannot be asked for together."""
+    """Train and report progress. Raises UsageError for options that cannot be combined."""
     request = experiment.request
     if experiment.folds == 1:
-        raise UsageError("--folds 1 leaves nothing to train on: give 2 or more.")
+        raise UsageError("--folds 1 leaves nothing to train on. Use 2 or more.")
     if (experiment.folds or experiment.trials) and (experiment.teachers or request.start):
-        raise UsageError("--folds and --search begin from nothing: an earlier model has seen what they validate on.")
+        raise UsageError(
+            "--folds and --search cannot use an earlier model, which was trained on their validation comments."
+        )
     gathered = gather_with_negations(request.places, request.options)
     comments = gathered.comments
     report_gathered(gathered, say)
@@ -66,9 +70,9 @@ def _cross_validate(experiment: Experiment, comments: dict[str, Comment], progre
 
 def _search(experiment: Experiment, comments: dict[str, Comment], progress: Report, say: Say) -> None:
     options = experiment.request.options
-    found = search(comments, options, experiment.trials, experiment.studies, progress)
-    say(f"best of {found.trials} trials: validation_accuracy {found.accuracy:.4f}")
+    best = search(comments, options, experiment.trials, experiment.studies, progress)
+    say(f"best of {best.trials} trials: validation_accuracy {best.accuracy:.4f}")
     for field in fields(Options):
-        before, now = getattr(options, field.name), getattr(found.options, field.name)
+        before, now = getattr(options, field.name), getattr(best.options, field.name)
         if before != now:
             say(f"--set {field.name}={now}")

@@ -1,5 +1,1 @@
-"""Tests of the teachers.
-
-The encoder is compared with the package that packs it, and runs on tiny sizes. Answers are kept once and ensembles are
-weighed.
-"""
+"""Tests of the teachers: encoders, cached answers, the linear teacher and ensembles."""
