@@ -50,7 +50,7 @@ class PackedRecurrence:
         self._bias = bias
 
     def over(self, switches: Tensor, state: Tensor) -> Callable[[], Tensor]:
-        """As ``Recurrence`` says."""
+        """See ``Recurrence.over``."""
         rows, width = switches.shape
         rounded = state[: _round_up(rows)]
 
@@ -72,7 +72,7 @@ class PlainRecurrence:
         self._added = torch.empty(ROWS, len(self._bias))
 
     def over(self, switches: Tensor, state: Tensor) -> Callable[[], Tensor]:
-        """As ``Recurrence`` says."""
+        """See ``Recurrence.over``."""
         rows = len(switches)
         now, added = state[:rows], self._added[:rows]
 

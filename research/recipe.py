@@ -78,7 +78,7 @@ class Callbacks:
     progress: Report
     epoch: Callable[[Epoch], None]
     check: Callable[[EncoderCheck], None]
-    say: Callable[[str], object]
+    message: Callable[[str], object]
 
 
 def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, callbacks: Callbacks) -> Mapping[str, object]:
@@ -92,7 +92,7 @@ def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, callbacks: 
     answers = _ask(corpus, teachers, cache / "answers", recipe, callbacks)
     known = {name: one.known for name, one in answers.items()}
     for line in evaluate_teachers(known, corpus.parts["validation"]):
-        callbacks.say(line)
+        callbacks.message(line)
     options = _student_options(recipe, teachers)
 
     def teach(folder: Path) -> Mapping[str, object]:

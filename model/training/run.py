@@ -16,7 +16,7 @@ from model.training.train import train
 from model.training.trainer import Epoch
 
 
-class Say(Protocol):
+class WriteLine(Protocol):
     """Write a line to standard output, or to standard error."""
 
     def __call__(self, message: str, *, err: bool = False) -> Any: ...
@@ -34,31 +34,31 @@ class Request:
     sources: Mapping[str, Source] = field(default_factory=lambda: SOURCES)
 
 
-def run(request: Request, say: Say) -> None:
+def run(request: Request, write_line: WriteLine) -> None:
     """Train and report progress. Raises UsageError like ``train``."""
     gathered = gather_comments(request.places, request.options)
-    report_gathered(gathered, say)
+    report_gathered(gathered, write_line)
     with progress_bar() as progress:
-        learn(request, gathered.comments, progress, say)
+        learn(request, gathered.comments, progress, write_line)
 
 
-def report_gathered(gathered: Gathered, say: Say) -> None:
+def report_gathered(gathered: Gathered, write_line: WriteLine) -> None:
     """Report the number of comments and of rows read."""
-    say(
+    write_line(
         f"{len(gathered.comments)} of {gathered.read} comments remain after removing duplicates and held-out comments "
         "and balancing rated ones",
         err=True,
     )
 
 
-def learn(request: Request, comments: dict[str, Comment], progress: Report, say: Say) -> None:
+def learn(request: Request, comments: dict[str, Comment], progress: Report, write_line: WriteLine) -> None:
     """Train on ``comments`` (by key), and evaluate the model on the reviews that were kept aside."""
     train(
-        comments, request.options, request.output, progress, lambda epoch: say(line(epoch)),
+        comments, request.options, request.output, progress, lambda epoch: write_line(line(epoch)),
         resume=request.resume, start=request.start, sources=request.sources,
     )  # fmt: skip
-    say(f"model written to {request.output}")
-    _evaluate_on_reviews(request, comments, say)
+    write_line(f"model written to {request.output}")
+    _evaluate_on_reviews(request, comments, write_line)
 
 
 def line(epoch: Epoch) -> str:
@@ -69,14 +69,14 @@ def line(epoch: Epoch) -> str:
     )
 
 
-def _evaluate_on_reviews(request: Request, comments: dict[str, Comment], say: Say) -> None:
+def _evaluate_on_reviews(request: Request, comments: dict[str, Comment], write_line: WriteLine) -> None:
     """Report how many reviews of the test part the model, and the initial model, label correctly."""
     reviewed = [one for key, one in comments.items() if one.source == REVIEWS and part_of(key) == "test"]
     if not reviewed:
         return
     before = f" (initial model: {_correct(request.start, reviewed)})" if request.start else ""
     now = _correct(read_artifact(request.output), reviewed)
-    say(f"correct on {now} of {len(reviewed)} reviews that were kept aside{before}")
+    write_line(f"correct on {now} of {len(reviewed)} reviews that were kept aside{before}")
 
 
 def _correct(artifact: Artifact, comments: Sequence[Comment]) -> int:

@@ -111,10 +111,10 @@ def test_a_row_without_text_is_counted_and_has_no_label(tiny_artifact: Path, tmp
         "c.jsonl": ('{"text":"很好"}\n{"text":""}\n{"text":"很差"}\n', "3 rows, 1 of them without text"),
         "d.csv": ("id,text\n1,\n2,\n", "2 rows, 2 of them without text"),
     }
-    for name, (content, said) in expected.items():
+    for name, (content, message) in expected.items():
         arguments = ["predict", write(tmp_path, content, name), "--model", str(tiny_artifact)]
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-        assert said in result.stderr
+        assert message in result.stderr
         labels = [row["label"] for row in rows(result.stdout)]
         assert labels == (["", ""] if name == "d.csv" else ["positive", "", "negative"])
 
@@ -204,10 +204,10 @@ def test_columns_are_reported_and_can_be_chosen(tiny_artifact: Path, tmp_path: P
         ("--column", "3", "--encoding", "gbk"): ("column 3 '备注', with header", ["negative"] * 2),
         ("--column", "2", "--no-header"): ("column 2, no header", ["positive"] * 2),
     }
-    for options, (said, labels) in expected.items():
+    for options, (message, labels) in expected.items():
         arguments = ["predict", str(file), "--model", str(tiny_artifact), *options]
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-        assert said in result.stderr
+        assert message in result.stderr
         assert "separator comma, GB18030" in result.stderr
         assert [row["label"] for row in rows(result.stdout)][-2:] == labels
 

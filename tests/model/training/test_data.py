@@ -50,17 +50,17 @@ def test_clean_drops_duplicates_conflicts_and_held_out_comments() -> None:
 
 
 def test_labels_overrule_stars() -> None:
-    judged = [comment("还行吧"), comment("还行吧", False, rated=True)]
+    labelled = [comment("还行吧"), comment("还行吧", False, rated=True)]
     rated = [comment("凑合", rated=True), comment("凑合", False, rated=True)]
-    assert [one.positive for one in clean([*judged, *rated], frozenset()).values()] == [True]
+    assert [one.positive for one in clean([*labelled, *rated], frozenset()).values()] == [True]
 
 
 def test_balance_samples_rated_comments_only() -> None:
     rated = [comment(f"赞{n}", rated=True) for n in range(30)] + [
         comment(f"差{n}", False, rated=True) for n in range(4)
     ]
-    judged = [comment(f"好{n}", source="b") for n in range(30)]
-    chosen = balance(clean([*rated, *judged], frozenset()))
+    labelled = [comment(f"好{n}", source="b") for n in range(30)]
+    chosen = balance(clean([*rated, *labelled], frozenset()))
     assert sum(one.rated and one.positive for one in chosen.values()) == 6
     assert sum(one.rated and not one.positive for one in chosen.values()) == 4
     assert sum(not one.rated for one in chosen.values()) == 30
@@ -83,8 +83,8 @@ def test_read_folder(tmp_path: Path) -> None:
     (tmp_path / "hotel.csv").write_text(
         "split,label,text\nx_4,1,还可以\nx_5,1,很好\nx_1,0,很差\n", encoding="utf-8-sig"
     )
-    judged, rated = list(read_folder(tmp_path)), list(read_folder(tmp_path, rated=True))
-    assert [one.target for one in judged] == [1, 1, 0]
+    labelled, rated = list(read_folder(tmp_path)), list(read_folder(tmp_path, rated=True))
+    assert [one.target for one in labelled] == [1, 1, 0]
     assert [one.target for one in rated] == [FOUR_STARS, 1, 0]
     assert {one.source for one in rated} == {"hotel"}
 
