@@ -12,6 +12,7 @@ from model.progress import Report, progress_bar
 from model.training.data import Comment
 from model.training.options import Options
 from model.training.run import Request, WriteLine, learn, line, report_gathered
+from model.training.trainer import Epoch
 from research.gathering import gather_with_negations, with_teachers
 from research.train.folds import cross_validate
 from research.train.search import search
@@ -60,10 +61,13 @@ def _cross_validate(
 ) -> None:
     request = experiment.request
     accuracies = []
+
+    def report(epoch: Epoch) -> None:
+        write_line(line(epoch), err=True)
+
     for fold in cross_validate(
-        comments, request.options, experiment.folds, request.output, progress, lambda epoch: write_line(line(epoch), err=True),
-        resume=request.resume,
-    ):  # fmt: skip
+        comments, request.options, experiment.folds, request.output, progress, report, resume=request.resume
+    ):
         accuracies.append(fold.accuracy)
         macro_f1 = show(fold.macro_f1, 4)
         write_line(f"fold {fold.number} comments {fold.comments} accuracy {fold.accuracy:.4f} macro_f1 {macro_f1}")
