@@ -1,5 +1,5 @@
 """Teachers of the shipped model: pretrained encoders, several GRUs and a linear model on TF-IDF.
 
 Each is trained on the labelled comments and labels every comment; its answers are cached on disk. The shipped GRU
-learns from their weighted mean. Serving does not need the teachers.
+learns from their weighted mean, and serving does not need them.
 """

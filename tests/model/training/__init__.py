@@ -1,4 +1,4 @@
 """Tests of training: reading comments, the training loop and the command.
 
-The models are tiny and the comments are written by hand.
+The models are tiny. The comments are written by hand.
 """
