@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette_admin.i18n import gettext
+from api.i18n import gettext
 
 WITHOUT_NUL = r"^[^\x00]*$"
 # For a name, which stands in one line of pages, logs and terminals.

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from api.identity.confirmation import check_own_password
 from api.identity.contacts import Contacts
 from api.identity.identity import Identity

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from starlette_admin.i18n import gettext
 
 from api.guard import GuardedRoute
+from api.i18n import gettext
 from api.identity import accounts, confirmation, cookies, sign_in, tokens
 from api.identity.confirmation import ConfirmedUser, SignedInWithSession, UserWithSession
 from api.identity.identity import AsUser, Identity, SignedIn

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
-from starlette_admin.i18n import gettext
 
 from api import paths  # noqa: F401 (registers the converter of {id:anything})
 from api.guard import GuardedRoute
+from api.i18n import gettext
 from api.identity.identity import AsReviewer
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.comment_schemas import Comment, CommentHistory, CommentPage, CommentQuery

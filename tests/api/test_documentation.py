@@ -91,7 +91,7 @@ async def test_answers_match_their_schemas(api: Api, document: dict[str, Any]) -
 async def test_the_documentation_loads_from_this_server_alone(api: Api) -> None:
     answer = await api.client.get("/docs")
     assert answer.status_code == 200
-    assert "script-src 'self' 'nonce-" in answer.headers["content-security-policy"]
+    assert "script-src 'self';" in answer.headers["content-security-policy"]
     links = re.findall(r'(?:src|href)="([^"]+)"', answer.text)
     assert len(links) == 4
     for link in links:

@@ -99,7 +99,7 @@ ROUTES: dict[str, str] = {
     "GET /api/v1/audit": ADMIN,
     # The pages.
     "GET /admin/static/{path}": EVERYBODY,
-    "GET /admin/static/plotly.min.js": EVERYBODY,
+    "GET /admin/static/vendor/{path:path}": EVERYBODY,
     "GET /admin/login": EVERYBODY,
     "POST /admin/login": EVERYBODY,
     "GET /admin/sign-up": EVERYBODY,
