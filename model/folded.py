@@ -41,7 +41,7 @@ class PackedRecurrence:
     """With the weight packed for oneDNN once.
 
     Twice as fast as MKL where the processor has AVX-512 and MKL does not favour it (measured on an AMD EPYC: 230
-    against 108 GFLOP/s). PyTorch has no public door to it yet.
+    against 108 GFLOP/s). PyTorch's public way to it copies states and gates at each step.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
