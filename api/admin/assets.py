@@ -29,7 +29,7 @@ VENDOR = {
 
 
 def routes() -> list[BaseRoute]:
-    """The addresses of the files, which need no sign-in: the sign-in page itself needs them."""
+    """Routes of the files; they are public, as the sign-in page needs them."""
     return [
         Route("/static/vendor/{path:path}", _vendor, name="vendor"),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),
@@ -45,7 +45,7 @@ async def _vendor(request: Request) -> Response:
 
 @functools.cache
 def vendor_file(path: str) -> Path:
-    """Where the package that carries a file has it. Raises KeyError for a file that pages do not use."""
+    """The path of a file in its installed package. Raises KeyError for a file that pages do not use."""
     name, place = VENDOR[path]
     return Path(str(distribution(name).locate_file(place)))
 
@@ -67,5 +67,5 @@ def _versioned(request: Request, route: str, path: str, file: Path) -> str:
 
 @functools.cache
 def _digest(file: Path, changed_at: int) -> str:
-    """Of the file as it is since ``changed_at``: a developer's edits count without a restart."""
+    """The digest of a file; ``changed_at`` keys the cache, so that edits count without a restart."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]

@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 async def show_error(request: Request, error: Exception) -> Response:
-    """The page for an error; it says nothing of what went on inside."""
+    """The page for an error, with the error's headers; it does not reveal internal details."""
     status = error.status_code if isinstance(error, HTTPException) else _status_of(error)
     if isinstance(error, BodyError):
         title, advice = error.title, error.detail
@@ -23,7 +23,9 @@ async def show_error(request: Request, error: Exception) -> Response:
         title, advice = error.explain() if isinstance(error, OldFormError) else _explain(status)
     templates: Templates = request.app.state.templates
     context = {"title": title, "status": status, "advice": advice}
-    return templates.render(request, "error.html", context, status=status)
+    response = templates.render(request, "error.html", context, status=status)
+    response.headers.update(getattr(error, "headers", None) or {})
+    return response
 
 
 def _status_of(error: Exception) -> int:

@@ -1,6 +1,6 @@
-"""Messages for the next page: an action leaves one and redirects, and the page that follows shows it.
+"""Flash messages: an action leaves one and redirects, and the next page shows it.
 
-They travel in a signed cookie for at most five minutes: what must not be stored in a browser does not belong here.
+They are kept in a signed cookie for at most five minutes, so never put a secret into one.
 """
 
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _SALT = "liuyan.messages"
 
 @dataclass(frozen=True, slots=True)
 class Flash:
-    """A message, and what it looks like."""
+    """A message and its severity."""
 
     kind: Kind
     text: str
@@ -28,14 +28,14 @@ class Flash:
 
 @dataclass(slots=True)
 class _Messages:
-    """What no page has shown yet; ``changed`` where the cookie says something else."""
+    """Messages that no page has shown yet; ``changed`` when the cookie must be written."""
 
     waiting: list[Flash] = field(default_factory=list)
     changed: bool = False
 
 
 class KeepMessages:
-    """Middleware that takes messages from one request to the next page."""
+    """Middleware that carries messages from one request to the next page."""
 
     def __init__(self, app: ASGIApp, secret_key: str) -> None:
         self.app = app
@@ -73,7 +73,7 @@ def flash(request: Request, text: str, kind: Kind) -> None:
 
 
 def take_messages(request: Request) -> list[Flash]:
-    """The messages that wait for a page; each is given once."""
+    """The messages to show on this page; each is returned once."""
     messages: _Messages = request.state.messages
     taken, messages.waiting = messages.waiting, []
     messages.changed = messages.changed or bool(taken)

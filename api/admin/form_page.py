@@ -1,4 +1,4 @@
-"""Pages that are one form each: how they are shown, sent, and shown again with what was wrong."""
+"""Pages that consist of one form: show it, submit it, and show it again with what is wrong."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from api.problems import ProblemError
 
 
 class FormPage(Page):
-    """GET shows the form; POST does what it is for, or shows it again with the reason why not.
+    """GET shows the form; POST submits it, or shows it again with the problem.
 
     A subclass overrides ``perform`` and ``form_context``.
     """
@@ -22,7 +22,7 @@ class FormPage(Page):
 
     @route("", methods=["POST"])
     async def submit(self, request: Request) -> Response:
-        """Do what the form asks for."""
+        """Submit the form."""
         typed = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
         try:
             return await self.perform(request, typed)
@@ -30,16 +30,16 @@ class FormPage(Page):
             return await self._show(request, typed, problem)
 
     async def perform(self, request: Request, typed: Mapping[str, str]) -> Response:
-        """Do it and answer. Raises ProblemError, which the form then shows."""
+        """Carry out the request. Raises ProblemError, which the form then shows."""
         raise NotImplementedError
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
-        """What the template shows beside ``problem``, ``next`` and ``typed``."""
+        """The template's context besides ``problem``, ``next`` and ``typed``."""
         return {}
 
     async def _show(self, request: Request, typed: Mapping[str, str], problem: ProblemError | None = None) -> Response:
         shown = {
-            # A password is typed again: a page that holds one might be kept.
+            # Never send a password back: the page may be stored.
             "typed": {name: value for name, value in typed.items() if "password" not in name},
             "next": request.query_params.get("next", ""),
             **await self.form_context(request, typed),

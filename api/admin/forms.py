@@ -1,4 +1,4 @@
-"""Forms and the tokens that protect them: each page gets its token, and a form without it is refused with advice."""
+"""CSRF protection of forms: gives each browser a token, and refuses forms without it with advice."""
 
 from collections.abc import Awaitable, Callable
 
@@ -41,7 +41,7 @@ class ForeignFormError(OldFormError):
 
 
 class GiveToken:
-    """Middleware that keeps a token in each browser, and puts it into ``request.state.csrf_token`` for our forms."""
+    """Middleware that stores a CSRF token in each browser, and in ``request.state.csrf_token`` for our forms."""
 
     def __init__(self, app: ASGIApp, secret_key: str) -> None:
         self.app = app
@@ -60,7 +60,7 @@ class GiveToken:
         request.state.csrf_token = csrf.new_token(self._secret_key)
 
         async def giving_send(message: Message) -> None:
-            # Files and redirects do without: caches may keep them for others.
+            # Not on files: caches may give the same answer to others.
             if message["type"] == "http.response.start" and _is_page(message):
                 add_cookie(message, request, csrf.COOKIE, request.state.csrf_token, httponly=False)
             await send(message)
@@ -69,7 +69,10 @@ class GiveToken:
 
 
 class CheckToken:
-    """Middleware that refuses a change without the token of its browser, by ``refuse``; the body must be buffered."""
+    """Middleware that answers with ``refuse`` where a change lacks its browser's token.
+
+    It reads the whole body into memory: something before it must limit the size.
+    """
 
     def __init__(
         self, app: ASGIApp, secret_key: str, refuse: Callable[[Request, Exception], Awaitable[Response]]
@@ -92,7 +95,7 @@ class CheckToken:
 
 
 def csrf_input(request: Request) -> Markup:
-    """The hidden field with which each of our forms sends its token."""
+    """The hidden field that sends the token with a form."""
     return Markup('<input type="hidden" name="{}" value="{}">').format(csrf.FIELD, request.state.csrf_token)
 
 
@@ -120,7 +123,7 @@ async def _given(request: Request) -> str:
 
 
 def _giving(body: bytes, receive: Receive) -> Receive:
-    """A receive that gives ``body`` first, and then what ``receive`` gives."""
+    """A receive channel that gives ``body`` first, and then what ``receive`` gives."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def give() -> Message:

@@ -1,6 +1,6 @@
-"""Who may open a page: asks identity/ who is there, and sends people who are not signed in to the sign-in page.
+"""Access to pages: identifies the client, and redirects clients without a session to the sign-in page.
 
-A page is closed unless it says otherwise: without a session only pages whose role is None answer, and static files.
+Without a session only static files and pages whose role is None answer: a page that declares nothing is closed.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,10 +26,10 @@ PUBLIC_ROUTES = frozenset({"static", "vendor"})
 
 
 class Gate:
-    """Middleware that puts the Identity of a request into ``request.state.identity``, and lets it pass or not.
+    """Middleware that puts the Identity of a request into ``request.state.identity`` and checks the page's role.
 
-    Answers 303 to the sign-in page where nobody is signed in, to the password page where the password must be changed
-    first, and with ``refuse`` where the role is too low or a form must not be read.
+    Redirects to the sign-in page without a session, and to the password page while the password must be changed.
+    Answers with ``refuse`` where the role is too low, or a form comes from another site or is too large.
     """
 
     def __init__(self, app: ASGIApp, identify: Identify, refuse: Refuse) -> None:
@@ -70,12 +70,12 @@ class Gate:
         await self._let_in(request, page, send)
 
     async def _identity_of(self, request: Request) -> Identity | None:
-        """Who has the request's session; a token signs nobody in here."""
+        """The identity of the request's session; pages do not accept tokens."""
         identity = await self._identify(request)
         return None if identity is None or identity.via == "token" else identity
 
     async def _let_in(self, request: Request, page: Page | None, send: Send) -> None:
-        """Read the form, if it is one, and go on to the page."""
+        """Read the body of a form, and pass the request on to the page."""
         if request.method in ("GET", "HEAD"):
             await self.app(request.scope, request.receive, send)
             return
@@ -89,14 +89,13 @@ class Gate:
         await self.app(request.scope, receive, send)
 
     async def _refuse(self, request: Request, error: Exception, send: Send) -> None:
-        """Answer with a page: exception handlers do not see what a middleware raises."""
+        """Answer with an error page: exception handlers do not see what a middleware raises."""
         response = await self._refuse_with(request, error)
-        response.headers.update(getattr(error, "headers", None) or {})
         await response(request.scope, request.receive, send)
 
 
 def _elsewhere(page: Page | None, identity: Identity | None) -> str | None:
-    """The name of the page to which the request is sent instead, if any."""
+    """The name of the page to redirect to instead, if any."""
     if page is not None and page.role is None:
         return None
     if identity is None:
@@ -116,7 +115,7 @@ def _send_to(request: Request, page: str) -> RedirectResponse:
 
 
 def _matched(request: Request) -> BaseRoute | None:
-    """The route that answers, else the first one with another method, whose 405 only those may see who may open it."""
+    """The route that answers, else the first one for another method: its page decides who may see the 405."""
     partial: BaseRoute | None = None
     for route in request.app.routes:
         match, _ = route.matches(request.scope)

@@ -52,8 +52,8 @@ class PageRoute(Route):
 class Page:
     """A page in the layout. A subclass names its path, its template and the least role, and gives its context.
 
-    Another method with ``@route("/more")`` answers below the page's path, for the same role. A page whose role is None
-    is for everybody; one that names no role is for those who are signed in.
+    Another method with ``@route("/more")`` answers below the page's path, for the same role; a method that overrides
+    one with a route answers in its place. A page whose role is None is public; one that names no role needs a session.
     """
 
     path: ClassVar[str]
@@ -63,11 +63,11 @@ class Page:
     menu_label: ClassVar[str] = ""
     icon: ClassVar[str] = ""
     add_to_menu: ClassVar[bool] = True
-    # What is open to people who must change their password first.
+    # Whether people who must change their password first may open it.
     before_password_change: ClassVar[bool] = False
 
     def routes(self) -> list[PageRoute]:
-        """Its methods that answer, in the order in which they are written; the page itself has the name of its path."""
+        """A route for each method with ``@route``, in the order of the source; ``index`` is named after the path."""
         found: dict[str, _Options] = {}
         for kind in reversed(type(self).__mro__):
             for name, member in vars(kind).items():
@@ -85,7 +85,7 @@ class Page:
         ]
 
     def is_accessible(self, request: Request) -> bool:
-        """Whether who asks has the page's role; the menu leaves out the others, and the address answers 403."""
+        """Whether the client has the page's role; without it the menu omits the page, and its address answers 403."""
         if self.role is None:
             return True
         identity: Identity | None = request.state.identity

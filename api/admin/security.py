@@ -1,4 +1,4 @@
-"""Headers that keep a browser from doing what nobody meant.
+"""Security headers, and how long browsers may keep an answer.
 
 The policy allows no inline script and no handler in an attribute: templates hold neither, and scripts are files.
 """
@@ -19,7 +19,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# Files that may lie in a browser's cache; everything else may hold what only who is signed in should see.
+# Files that browsers may cache; anything else may hold what only signed-in people should see.
 STATIC = ("/admin/static/", "/docs/assets/")
 A_YEAR = "public, max-age=31536000, immutable"
 

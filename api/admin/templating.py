@@ -1,4 +1,4 @@
-"""Templates: one Jinja environment with our words, and what every template may use."""
+"""Templates: one Jinja environment with translations and the globals that every template may use."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ FOLDER = Path(__file__).parent / "templates"
 
 
 class Templates:
-    """Renders pages; ``menu`` are the pages that the sidebar lists for those who may open them."""
+    """Renders pages; the sidebar lists the pages in ``menu`` that the client may open."""
 
     def __init__(self, menu: Sequence[object]) -> None:
         env = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, extensions=["jinja2.ext.i18n"])
@@ -50,6 +50,6 @@ class Templates:
         self._templates = Jinja2Templates(env=env)
 
     def render(self, request: Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> Response:
-        """A page with the messages that wait for one."""
+        """Render a template with the pending messages and the identity of the client."""
         shown = {"messages": take_messages(request), "identity": request.state.identity, **context}
         return self._templates.TemplateResponse(request, template, shown, status_code=status)

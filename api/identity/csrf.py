@@ -1,7 +1,7 @@
-"""Forged requests: a change that comes with a session's cookie must also bring the token that our pages hold.
+"""CSRF protection: a change that comes with a session's cookie must also bring the token that our pages hold.
 
-The token is a signed random value, in a cookie and once more in a form's field or a request's header (double submit).
-Another site can make a browser send the cookie, but cannot read it; and without the secret key nobody can make a token.
+The token is a signed random value, sent in a cookie and again in a form's field or a header (double submit). Another
+site can make a browser send the cookie, but cannot read it; and nobody can make a token without the secret key.
 """
 
 import hmac
@@ -24,18 +24,18 @@ _SALT = "liuyan.csrf"
 
 
 def new_token(secret_key: str) -> str:
-    """A token for a browser that has none."""
+    """A new signed token."""
     signed: str = URLSafeSerializer(secret_key, salt=_SALT).dumps(secrets.token_hex(32))
     return signed
 
 
 def is_signed(token: str, secret_key: str) -> bool:
-    """Whether we made this token."""
+    """Whether the token carries our signature."""
     return _value(token, secret_key) is not None
 
 
 def matches(given: str, kept: str, secret_key: str) -> bool:
-    """Whether the token of a form or a header is ours, and the one in the cookie."""
+    """Whether the token of a form or a header is signed, and equal to the cookie's."""
     one, other = _value(given, secret_key), _value(kept, secret_key)
     return one is not None and other is not None and hmac.compare_digest(one, other)
 

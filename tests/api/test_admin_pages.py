@@ -135,3 +135,9 @@ async def test_a_message_that_somebody_else_wrote_is_not_shown(api: Api) -> None
         client.cookies.set(MESSAGES, forged, domain="liuyan.test")
         answer = await client.get("/admin/login")
         assert (answer.status_code, "You are signed out." in answer.text) == (200, False)
+
+
+async def test_an_error_page_has_the_headers_of_its_error(api: Api) -> None:
+    answer = await api.page.put("/admin/models")
+    assert (answer.status_code, sorted(answer.headers["allow"].split(", "))) == (405, ["GET", "HEAD"])
+    assert answer.headers["content-type"].startswith("text/html")
