@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from api.app import create_app
 from api.metrics import Metrics
-from api.pending import settle_for_ever
+from api.pending import resolve_pending_forever
 from api.predictor import Predictor
 from api.services import QUERY_SECONDS, Services
 from liuyan.health import Check, address_of, bind, quiet_server, serve_health, start_listening
@@ -70,7 +70,7 @@ async def running_api(
                 async with serve_health(settings.api_address, ready=ready, registry=registry) as health:
                     start_listening(listener)
                     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
-                    beside = asyncio.create_task(settle_for_ever(services), name="pending reviews")
+                    beside = asyncio.create_task(resolve_pending_forever(services), name="pending reviews")
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)
                     log.info("serving", url=url, hosts=hosts, health=f"http://{health}", model=labeller.sha256)

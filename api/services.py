@@ -9,8 +9,8 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from api.identity.passwords import Passwords
+from api.keywords import KeywordsCache
 from api.predictor import Predictor
-from api.words import WordsCache
 from liuyan.settings import Settings
 from store.store import Store
 
@@ -66,7 +66,7 @@ class Services:
     settings: Settings
     passwords: Passwords = field(default_factory=Passwords)
     now: Callable[[], datetime] = _now
-    words: WordsCache = field(default_factory=WordsCache)
+    words: KeywordsCache = field(default_factory=KeywordsCache)
 
 
 def _services(connection: HTTPConnection) -> Services:

@@ -32,10 +32,10 @@ from api.identity.roles import Role
 from api.identity.secrets import digest_of, new_secret, new_token
 from benchmarks.attackers import ATTACKS, Target
 from local_stack.ports import ReservedPort
-from store import sessions, tokens
+from store import login_sessions, tokens
 from store.accounts import NewUser, add_user
+from store.login_sessions import LoginSession
 from store.migrate import migrate
-from store.sessions import Session
 from store.store import Store
 
 WANTED_RATIO = 3.0
@@ -150,8 +150,8 @@ async def _people(url: str) -> tuple[str, str]:
         async with store.writing() as session:
             number = await add_user(session, NewUser("owner", PasswordHasher().hash(secret), Role.ADMIN, "active"), now)
             await tokens.add_token(session, number, digest_of(token), "bench", Role.ADMIN, now, None)
-            opened = Session(digest_of(secret), number, now, now, now + timedelta(days=1), "127.0.0.1", "bench")
-            await sessions.add_session(session, opened)
+            opened = LoginSession(digest_of(secret), number, now, now, now + timedelta(days=1), "127.0.0.1", "bench")
+            await login_sessions.add_session(session, opened)
     return token, secret
 
 

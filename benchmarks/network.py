@@ -18,8 +18,8 @@ from rich.table import Table
 from benchmarks.comments import spread_comments
 from benchmarks.onnx_network import onnx_session
 from model.artifact import SHIPPED, Artifact, read_artifact
-from model.folded import ROWS, FoldedNetwork
 from model.gru import GruClassifier
+from model.inference import ROWS, InferenceNetwork
 from model.labeller import use_one_core
 from model.network import Network, Shape, pad
 
@@ -50,7 +50,7 @@ def _candidates(artifact: Artifact) -> dict[str, Candidate]:
     """Every way of computing, warm: oneDNN has prepared its kernels, buffers are there."""
     network = Network(Shape(len(artifact.words), **artifact.configuration.sizes)).eval()
     network.load_state_dict(dict(artifact.weights))
-    served = FoldedNetwork(artifact.weights)
+    served = InferenceNetwork(artifact.weights)
     served.logits([(0,) * (1 + place % 64) for place in range(ROWS)])
     session = onnx_session(artifact.weights)
     candidates: dict[str, Candidate] = {f"folded, {ROWS}": served.logits}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from consumer.status import PartitionStatus
 
 app = typer.Typer(help="Consume comment events, and look after the consumer's state.", no_args_is_help=True)
-app.add_typer(dead_letters, name="deadletters")
+app.add_typer(dead_letters, name="dead-letters")
 
 Model = Annotated[Path | None, typer.Option(help="Folder of the model artifact; the active model's by default.")]
 Topic = Annotated[str, typer.Argument(help="The topic.")]
@@ -172,7 +172,7 @@ def seek(
     """
     import asyncio
 
-    from consumer.mend import seek_partition
+    from consumer.partition_admin import seek_partition
     from liuyan.settings import load_settings
 
     offset = asyncio.run(seek_partition(load_settings(), topic, partition, to))
@@ -188,7 +188,7 @@ def pause(
     """Pause a partition, as a stored row that neither a restart nor a rebalance releases."""
     import asyncio
 
-    from consumer.mend import pause_partition
+    from consumer.partition_admin import pause_partition
     from liuyan.settings import load_settings
 
     asyncio.run(pause_partition(load_settings(), topic, partition, reason))
@@ -200,7 +200,7 @@ def resume(topic: Topic, partition: Partition) -> None:
     """Release a paused partition; running consumers go on within seconds."""
     import asyncio
 
-    from consumer.mend import resume_partition
+    from consumer.partition_admin import resume_partition
     from liuyan.settings import load_settings
 
     asyncio.run(resume_partition(load_settings(), topic, partition))

@@ -1,4 +1,4 @@
-"""`liuyan consumer deadletters`: look at records that broke the contract, publish them again, or put them aside."""
+"""`liuyan consumer dead-letters`: look at records that broke the contract, publish them again, or put them aside."""
 
 from contextlib import ExitStack
 from datetime import datetime
@@ -23,7 +23,7 @@ from liuyan.terminal import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from store.letters import Letter, LetterFilter, LetterOrder
+    from store.dead_letter_admin import DeadLetterFilter, RequeueMessage, StoredLetter
     from store.store import Store
 
 # The largest number of a row in any database.
@@ -46,7 +46,7 @@ EveryLetter = Annotated[bool, typer.Option("--all", help="Every open letter that
 By = Annotated[str | None, typer.Option(help="Who decides this; by default the name of your account.")]
 
 
-@app.command("list", epilog="Example: liuyan consumer deadletters list --reason invalid_field --since 2026-01-31")
+@app.command("list", epilog="Example: liuyan consumer dead-letters list --reason invalid_field --since 2026-01-31")
 def list_(
     reason: Reason = None,
     topic: Topic = None,
@@ -57,11 +57,11 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a letter and line.")] = False,
 ) -> None:
     """List dead letters that nobody has settled yet, the newest first."""
-    from store.letters import list_letters
+    from store.dead_letter_admin import list_dead_letters
     from store.ready import with_store
 
     wanted = _filter(reason, topic, state, since, every=every)
-    letters = with_store(lambda store: store.read(list_letters, wanted, limit))
+    letters = with_store(lambda store: store.read(list_dead_letters, wanted, limit))
     if as_json:
         for letter in letters:
             write_json(_fields(letter))
@@ -69,7 +69,7 @@ def list_(
         _show_table(letters)
 
 
-@app.command(epilog="Example: liuyan consumer deadletters show 17")
+@app.command(epilog="Example: liuyan consumer dead-letters show 17")
 def show(
     number: Annotated[int, typer.Argument(min=1, max=LARGEST_NUMBER, help="Number, as `list` shows it.")],
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
@@ -77,10 +77,10 @@ def show(
     """Show one letter: what the record held, why it was refused, and what was done about it."""
     from dataclasses import asdict
 
-    from store.letters import read_letter
+    from store.dead_letter_admin import read_dead_letter
     from store.ready import with_store
 
-    letter, content, orders = with_store(lambda store: store.read(read_letter, number))
+    letter, content, orders = with_store(lambda store: store.read(read_dead_letter, number))
     fields = {**_fields(letter), **_content(content.value, content.headers)}
     if as_json:
         write_json({**fields, "orders": [asdict(order) for order in orders]})
@@ -96,7 +96,7 @@ def show(
     write_text(indent(printable_bytes(content.value, keep="\n"), "  "))
 
 
-@app.command(epilog="Example: liuyan consumer deadletters export letters.jsonl --all")
+@app.command(epilog="Example: liuyan consumer dead-letters export letters.jsonl --all")
 def export(
     file: Annotated[Path, typer.Argument(help="Where to write; - is standard output.")] = Path("-"),
     reason: Reason = None,
@@ -118,8 +118,8 @@ def export(
 
 
 @app.command(
-    epilog="Examples: liuyan consumer deadletters requeue 17 18; "
-    "liuyan consumer deadletters requeue --reason platform_not_allowed --all"
+    epilog="Examples: liuyan consumer dead-letters requeue 17 18; "
+    "liuyan consumer dead-letters requeue --reason platform_not_allowed --all"
 )
 def requeue(
     numbers: Numbers = None,
@@ -134,8 +134,8 @@ def requeue(
     A copy that is stored resolves its letter; one that fails again says in the letter why. Ordering twice is safe.
     """
     from store.audit import command_actor
-    from store.letters import requeue as requeue_numbers
-    from store.letters import requeue_all
+    from store.dead_letter_admin import requeue as requeue_numbers
+    from store.dead_letter_admin import requeue_all
     from store.ready import with_store
 
     who = command_actor(by)
@@ -147,7 +147,7 @@ def requeue(
     write_line(f"Ordered {count} dead letters to be published again.")
 
 
-@app.command(epilog="Example: liuyan consumer deadletters discard 17 --by wang")
+@app.command(epilog="Example: liuyan consumer dead-letters discard 17 --by wang")
 def discard(
     numbers: Numbers = None,
     reason: Reason = None,
@@ -158,8 +158,8 @@ def discard(
 ) -> None:
     """Put letters aside as dealt with; `list --all` still shows them, with who did it and when."""
     from store.audit import command_actor
-    from store.letters import discard as discard_numbers
-    from store.letters import discard_all
+    from store.dead_letter_admin import discard as discard_numbers
+    from store.dead_letter_admin import discard_all
     from store.ready import with_store
 
     who = command_actor(by)
@@ -171,7 +171,7 @@ def discard(
     write_line(f"Discarded {count} dead letters.")
 
 
-def _history(letter: "Letter", orders: "Sequence[LetterOrder]") -> "Iterator[tuple[datetime, str]]":
+def _history(letter: "StoredLetter", orders: "Sequence[RequeueMessage]") -> "Iterator[tuple[datetime, str]]":
     """What was done about a letter and when, the oldest first."""
     yield letter.stored_at, "stored"
     for order in orders:
@@ -195,17 +195,17 @@ def _are_named(numbers: list[int] | None, filters: tuple[object, ...], *, every:
 
 def _filter(
     reason: str | None, topic: str | None, state: str | None, since: str | None, *, every: bool
-) -> "LetterFilter":
+) -> "DeadLetterFilter":
     from liuyan.errors import UsageError
-    from store.letters import UNSETTLED, LetterFilter, LetterState
+    from store.dead_letter_admin import UNRESOLVED, DeadLetterFilter, DeadLetterState
 
-    states = frozenset() if every else UNSETTLED
+    states = frozenset() if every else UNRESOLVED
     if state is not None:
         try:
-            states = frozenset({LetterState(state)})
+            states = frozenset({DeadLetterState(state)})
         except ValueError:
-            raise UsageError(f"{state!r} is not a state: say {', '.join(LetterState)}.") from None
-    return LetterFilter(reason, topic, states, None if since is None else _time(since))
+            raise UsageError(f"{state!r} is not a state: say {', '.join(DeadLetterState)}.") from None
+    return DeadLetterFilter(reason, topic, states, None if since is None else _time(since))
 
 
 def _time(text: str) -> datetime:
@@ -225,13 +225,13 @@ def _time(text: str) -> datetime:
         raise UsageError("--since is before year 1 or after year 9999 in UTC: name another time.") from None
 
 
-async def _export(store: "Store", wanted: "LetterFilter", file: Path) -> int:
-    from store.letters import export_letters
+async def _export(store: "Store", wanted: "DeadLetterFilter", file: Path) -> int:
+    from store.dead_letter_admin import export_dead_letters
 
     count = 0
     with console(error=True).status("exporting dead letters") as status, ExitStack() as stack:
         lines = None if str(file) == "-" else stack.enter_context(file.open("w", encoding="utf-8"))
-        async for letter, content in export_letters(store, wanted):
+        async for letter, content in export_dead_letters(store, wanted):
             fields = {**_fields(letter), **_content(content.value, content.headers)}
             if lines is None:
                 write_json(fields)
@@ -242,7 +242,7 @@ async def _export(store: "Store", wanted: "LetterFilter", file: Path) -> int:
     return count
 
 
-def _fields(letter: "Letter") -> dict[str, Any]:
+def _fields(letter: "StoredLetter") -> dict[str, Any]:
     from dataclasses import asdict
 
     fields = asdict(letter)
@@ -268,7 +268,7 @@ def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
         return {f"{name}_base64": base64.b64encode(content).decode()}
 
 
-def _show_table(letters: "list[Letter]") -> None:
+def _show_table(letters: "list[StoredLetter]") -> None:
     """What tells letters apart in a row; key and reason, which their publishers wrote, below it."""
     columns = [
         Column("number", right=True),

@@ -19,7 +19,7 @@ class ConsumerMetrics:
             "Polls of Kafka, those that gave nothing among them: they go on while the database is away.",
             registry=registry,
         )
-        self.held = Gauge(
+        self.backpressure = Gauge(
             "liuyan_consumer_held",
             "1 while nothing is taken from Kafka, because the batches in hand wait for the database.",
             registry=registry,

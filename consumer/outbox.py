@@ -17,7 +17,7 @@ from aiokafka.errors import (
 from consumer.connection import Connection
 from consumer.metrics import ConsumerMetrics
 from store.errors import CommitUnknownError, TransientStoreError
-from store.outbox import Order, Published, any_orders, claim_orders, mark_published, mark_refused
+from store.outbox import OutboxMessage, Published, has_messages, lease_messages, mark_published, mark_refused
 from store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 1.0
 WAIT_AFTER_FAULT_SECONDS = 5.0
 # Each may hold a megabyte.
-ORDERS_AT_ONCE = 20
+MESSAGES_AT_ONCE = 20
 # Longer than aiokafka tries to publish, so that nobody else takes up what may still be on its way.
 LEASE_SECONDS = 90.0
 # Ours is not the limit: the broker says what is too large.
@@ -60,7 +60,7 @@ class Outbox:
         self._lease_seconds = lease_seconds
         self._producer: AIOKafkaProducer | None = None
 
-    async def carry_out(self) -> None:
+    async def run(self) -> None:
         """Look for orders and carry them out. Runs until it is cancelled."""
         try:
             while True:
@@ -81,10 +81,10 @@ class Outbox:
 
         Raises TransientStoreError, CommitUnknownError and KafkaError, after which it may be called again.
         """
-        if not await self._store.read(any_orders, self._topics):
+        if not await self._store.read(has_messages, self._topics):
             return False
         orders = await self._store.write(
-            claim_orders, self._topics, self._erasure_key, limit=ORDERS_AT_ONCE, lease_seconds=self._lease_seconds
+            lease_messages, self._topics, self._erasure_key, limit=MESSAGES_AT_ONCE, lease_seconds=self._lease_seconds
         )
         published = [one for order in orders if (one := await self._publish(order)) is not None]
         if published:
@@ -99,7 +99,7 @@ class Outbox:
         if producer is not None:
             await producer.stop()
 
-    async def _publish(self, order: Order) -> Published | None:
+    async def _publish(self, order: OutboxMessage) -> Published | None:
         """Publish a record as it was; None when Kafka will never take it, which is noted."""
         if order.key is None and order.value is None:
             await self._refuse(order, "a record with neither key nor value says nothing")
@@ -114,7 +114,7 @@ class Outbox:
             return None
         return Published(order, sent.partition, sent.offset)
 
-    async def _refuse(self, order: Order, why: str) -> None:
+    async def _refuse(self, order: OutboxMessage, why: str) -> None:
         await self._store.write(mark_refused, order, why)
         self._metrics.orders.labels("refused").inc()
         log.warning("an order cannot be carried out", order=order.number, letter=order.letter, why=why)

@@ -16,19 +16,19 @@ from aiokafka.errors import KafkaError
 
 from consumer.batcher import Batcher, ClosedBatch
 from consumer.metrics import ConsumerMetrics
-from consumer.positions import Positions
-from consumer.progress import Progress
+from consumer.offsets import Offsets
 from consumer.source import Poll, Source
+from consumer.stall import StallDetector
 from consumer.topics import BrokerError
 from consumer.worker import LabelledBatch, PreparedRecord, Worker
-from consumer.writer import Writer, Written
+from consumer.writer import Writer, WriteResult
 from store.errors import CommitUnknownError, FencedError, TransientStoreError
 
 log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.5
-HELD_SECONDS = 1.0
-TAKE_UP_AGAIN_SECONDS = 0.5
+BACKPRESSURE_POLL_SECONDS = 1.0
+START_RETRY_SECONDS = 0.5
 BROKER_PATIENCE_SECONDS = 60.0
 Item = TypeVar("Item")
 
@@ -40,13 +40,13 @@ class Pipeline:
         self,
         source: Source,
         worker: Worker,
-        positions: Positions,
+        positions: Offsets,
         batcher: Batcher[PreparedRecord],
         metrics: ConsumerMetrics,
         make_writer: Callable[[Callable[[int], bool]], Writer],
     ) -> None:
         self.stored: dict[TopicPartition, int] = {}
-        self.progress = Progress(time.monotonic())
+        self.stall = StallDetector(time.monotonic())
         self.idle = asyncio.Event()
         self.idle.set()
         self.writes = 0
@@ -57,7 +57,7 @@ class Pipeline:
         self._metrics = metrics
         self._writer = make_writer(lambda epoch: epoch == source.epoch)
         self._epoch = source.epoch
-        self._take_up_at = 0.0
+        self._start_at = 0.0
         self._broken_since: float | None = None
         self._read_error: str | None = None
         self._closed: asyncio.Queue[ClosedBatch[PreparedRecord]] = asyncio.Queue(maxsize=1)
@@ -69,7 +69,7 @@ class Pipeline:
         self._metrics.resets.labels(cause).inc()
         self._source.reset()
 
-    async def drained(self) -> None:
+    async def drain(self) -> None:
         """Wait until every closed batch is written or dropped."""
         await self._closed.join()
         await self._labelled.join()
@@ -79,33 +79,33 @@ class Pipeline:
         while True:
             await self._begin_epoch()
             if self._due():
-                await self._hand_over()
+                await self._close_batch()
                 continue
             poll = await self._poll()
             if poll is not None:
-                await self._take(poll)
+                await self._add(poll)
 
     async def label(self) -> None:
         """The labeller: run the GRU over closed batches. Runs until it is cancelled."""
         while True:
-            async with _taken(self._closed) as closed:
+            async with _next_item(self._closed) as closed:
                 if closed.epoch != self._source.epoch:
                     continue
                 # Asked after the last poll of the batch: a topic that was made anew between two fetches, under the
                 # same name, goes unnoticed by the client, and would be read on as if nothing had happened.
                 names = sorted({partition.topic for partition in closed.spans})
-                labelled, made_anew = await asyncio.gather(
-                    self._worker.label(closed), self._positions.changed_ids(names)
+                labelled, recreated = await asyncio.gather(
+                    self._worker.label(closed), self._positions.any_recreated(names)
                 )
-                if not made_anew:
+                if not recreated:
                     await self._labelled.put(labelled)
                 elif closed.epoch == self._source.epoch:
-                    self.reset("topic_made_anew")
+                    self.reset("topic_recreated")
 
     async def write(self) -> None:
         """The writer: store labelled batches, in order. Runs until it is cancelled."""
         while True:
-            async with _taken(self._labelled) as labelled:
+            async with _next_item(self._labelled) as labelled:
                 self.idle.clear()
                 try:
                     await self._write(labelled)
@@ -118,14 +118,14 @@ class Pipeline:
             self._batcher.clear()
             self.stored.clear()
             await self._worker.forget()
-        if self._source.assigned != self._source.sought and time.monotonic() >= self._take_up_at:
-            await self._take_up()
+        if self._source.assigned != self._source.positioned and time.monotonic() >= self._start_at:
+            await self._start_partitions()
 
-    async def _take_up(self) -> None:
+    async def _start_partitions(self) -> None:
         """Seek what is assigned; after a failure polling goes on, paused, and this is tried again."""
         await self.idle.wait()
         try:
-            running = await self._positions.take_up(self._epoch)
+            running = await self._positions.start_partitions(self._epoch)
         except (TransientStoreError, CommitUnknownError, FencedError, KafkaError) as error:
             log.warning("positions cannot be read now, trying again", error=str(error), repeats=True)
             running = {}
@@ -133,26 +133,26 @@ class Pipeline:
             return
         for partition, offset in running.items():
             self._batcher.begin(partition, offset)
-            self._note(partition, offset)
+            self._record_offset(partition, offset)
         if running:
             log.info("positions are taken up", partitions=len(running))
-        if self._source.assigned != self._source.sought:
-            self._take_up_at = time.monotonic() + TAKE_UP_AGAIN_SECONDS
+        if self._source.assigned != self._source.positioned:
+            self._start_at = time.monotonic() + START_RETRY_SECONDS
 
     def _due(self) -> bool:
         """Whether to close the open batch; on trial every record is a batch."""
         now = time.monotonic()
         return self._batcher.due(now) or (
-            self._positions.starts.on_trial and self._batcher.seconds_left(now) is not None
+            self._positions.crash_loops.isolating and self._batcher.seconds_left(now) is not None
         )
 
     async def _poll(self) -> Poll | None:
         left = self._batcher.seconds_left(time.monotonic())
-        room = 1 if self._positions.starts.on_trial else max(1, self._batcher.room())
+        room = 1 if self._positions.crash_loops.isolating else max(1, self._batcher.room())
         try:
             poll = await self._source.poll(IDLE_SECONDS if left is None else left, room)
         except KafkaError as error:
-            await self._bear(error)
+            await self._retry_read(error)
             return None
         self._metrics.polls.inc()
         self._broken_since = self._read_error = None
@@ -163,7 +163,7 @@ class Pipeline:
         """Why records cannot be read now; None when they can."""
         return self._read_error or self._source.fault
 
-    async def _bear(self, error: KafkaError) -> None:
+    async def _retry_read(self, error: KafkaError) -> None:
         """Retry for a minute: aiokafka restores lost connections itself, but not from an error that lasts."""
         now = time.monotonic()
         self._read_error = str(error)
@@ -173,7 +173,7 @@ class Pipeline:
         log.warning("Kafka cannot be read from now, trying again", error=str(error), repeats=True)
         await asyncio.sleep(IDLE_SECONDS)
 
-    async def _take(self, poll: Poll) -> None:
+    async def _add(self, poll: Poll) -> None:
         prepared = await self._worker.prepare(poll.records) if poll.records else []
         if poll.epoch == self._source.epoch == self._epoch:
             self._batcher.add(prepared, poll.positions, time.monotonic())
@@ -182,24 +182,24 @@ class Pipeline:
             for record in poll.records:
                 self._metrics.records.labels(record.topic).inc()
 
-    async def _hand_over(self) -> None:
+    async def _close_batch(self) -> None:
         """Pass the open batch on; on trial it is stored before more is read."""
         closed = self._batcher.close(self._epoch)
         await self._wait_for(lambda: self._closed.put(closed), closed.epoch)
-        if self._positions.starts.on_trial:
-            await self._wait_for(self.drained, closed.epoch)
-        self._source.release()
-        self._metrics.held.set(0)
+        if self._positions.crash_loops.isolating:
+            await self._wait_for(self.drain, closed.epoch)
+        self._source.release_backpressure()
+        self._metrics.backpressure.set(0)
 
     async def _wait_for(self, work: Callable[[], Awaitable[None]], epoch: int) -> None:
         """Wait for the tasks behind the reader; meanwhile hold Kafka back, and poll so that the group keeps us."""
         while epoch == self._source.epoch:
             try:
-                await asyncio.wait_for(work(), HELD_SECONDS)
+                await asyncio.wait_for(work(), BACKPRESSURE_POLL_SECONDS)
                 break
             except TimeoutError:
-                self._source.hold()
-                self._metrics.held.set(1)
+                self._source.apply_backpressure()
+                self._metrics.backpressure.set(1)
                 with contextlib.suppress(KafkaError):
                     await self._source.poll(0, 1)
                     self._metrics.polls.inc()
@@ -207,13 +207,13 @@ class Pipeline:
     async def _write(self, labelled: LabelledBatch) -> None:
         written = await self._writer.write(labelled)
         self.writes += 1
-        if written is Written.STORED:
-            self._after(labelled)
-        elif written is not Written.ABANDONED and labelled.epoch == self._source.epoch:
+        if written is WriteResult.STORED:
+            self._record_stored(labelled)
+        elif written is not WriteResult.ABANDONED and labelled.epoch == self._source.epoch:
             self.reset(written)
 
-    def _after(self, labelled: LabelledBatch) -> None:
-        self.progress.stored(time.monotonic())
+    def _record_stored(self, labelled: LabelledBatch) -> None:
+        self.stall.stored(time.monotonic())
         self._metrics.last_stored.set_to_current_time()
         timestamps = [entry.item.record.timestamp for entry in labelled.entries if entry.item.record.timestamp >= 0]
         if timestamps:
@@ -221,20 +221,22 @@ class Pipeline:
         if labelled.epoch != self._source.epoch:
             return
         for advance in labelled.advances:
-            self._note(TopicPartition(advance.partition.topic, advance.partition.partition), advance.next_offset)
+            self._record_offset(
+                TopicPartition(advance.partition.topic, advance.partition.partition), advance.next_offset
+            )
         reasons = [advance.pause_reason for advance in labelled.advances if advance.pause_reason is not None]
         if reasons:
             log.error("partitions are paused", reasons=reasons)
             self.reset("paused")
 
-    def _note(self, partition: TopicPartition, offset: int) -> None:
+    def _record_offset(self, partition: TopicPartition, offset: int) -> None:
         self.stored[partition] = offset
-        self._positions.starts.stored(partition, offset)
+        self._positions.crash_loops.stored(partition, offset)
         self._metrics.stored_offset.labels(partition.topic, str(partition.partition)).set(offset)
 
 
 @contextlib.asynccontextmanager
-async def _taken(queue: asyncio.Queue[Item]) -> AsyncIterator[Item]:
+async def _next_item(queue: asyncio.Queue[Item]) -> AsyncIterator[Item]:
     item = await queue.get()
     try:
         yield item

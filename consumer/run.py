@@ -13,15 +13,15 @@ from typing import TypeVar
 import structlog
 
 from consumer.batcher import Batcher, Limits
-from consumer.brake import PoisonBrake
+from consumer.circuit_breaker import CircuitBreaker
 from consumer.connection import Connection
 from consumer.metrics import ConsumerMetrics
+from consumer.monitor import ModelChangedError, Monitor
+from consumer.offsets import Offsets
 from consumer.outbox import Outbox
 from consumer.pipeline import Pipeline
-from consumer.positions import Positions
 from consumer.source import Source
 from consumer.topics import BrokerError, Topics
-from consumer.watch import ModelChangedError, Watch
 from consumer.worker import PreparedRecord, Worker
 from consumer.writer import Writer
 from liuyan.health import bind, serve_health
@@ -30,13 +30,13 @@ from model.artifact import find_artifact
 from model.labeller import Labeller, load_labeller
 from store.batch import ModelRow
 from store.errors import StoreError
-from store.faults import broke_off
+from store.faults import is_connection_lost
 from store.models import read_active, register_model
 from store.store import Store
 
 log = structlog.get_logger(__name__)
 
-SETTLE_SECONDS = 10.0
+WRITE_DRAIN_SECONDS = 10.0
 # An end takes 20 s at most: the batch in hand, telling Kafka, leaving the group, and a question to the broker that runs
 # in a thread and cannot be taken back.
 DRAIN_SECONDS = 8.0
@@ -101,7 +101,7 @@ async def _consume(
                 model=identity.model.number,
                 group=identity.group,
                 topics=settings.topics,
-                brake=PoisonBrake(settings.poison_share, settings.poison_window),
+                brake=CircuitBreaker(settings.poison_share, settings.poison_window),
                 metrics=metrics,
             )
             with worker:
@@ -114,7 +114,7 @@ async def _patiently(question: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             return await question()
         except StoreError as error:
-            if not broke_off(error):
+            if not is_connection_lost(error):
                 raise
             log.warning("the database broke off, trying again", error=str(error), seconds=seconds)
         await asyncio.sleep(seconds)
@@ -169,11 +169,11 @@ class _Running:
         self._source = Source(
             Connection.of(settings),
             identity.group,
-            settle=self._settle,
+            drain=self._drain,
             count_rebalance=metrics.rebalances.inc,
             session_timeout_seconds=settings.session_timeout_seconds,
         )
-        self._positions = positions = Positions(
+        self._positions = positions = Offsets(
             store, self._source, topics, group=identity.group, model=identity.model.number, metrics=metrics
         )
         batcher = Batcher[PreparedRecord](
@@ -192,7 +192,7 @@ class _Running:
             metrics,
             lambda wanted: Writer(store, metrics, wanted),
         )
-        self._watch = Watch(
+        self._monitor = Monitor(
             self._pipeline,
             self._source,
             positions,
@@ -211,8 +211,8 @@ class _Running:
         """Work until ``stop`` is set or something cannot go on, whose error is raised. ``listener`` is for health."""
         health = serve_health(
             listener,
-            alive=self._watch.alive,
-            ready=self._watch.ready,
+            alive=self._monitor.alive,
+            ready=self._monitor.ready,
             registry=self._metrics.registry,
         )
         try:
@@ -224,10 +224,10 @@ class _Running:
                 try:
                     await self._work(stop)
                 except (BrokerError, ModelChangedError):
-                    await self._take_back_starts()
+                    await self._uncount_starts()
                     raise
                 # Any other error may come from a record: it counts as a crash.
-                await self._take_back_starts()
+                await self._uncount_starts()
         finally:
             await self._leave()
 
@@ -236,14 +236,14 @@ class _Running:
         works = {
             "labeller": self._pipeline.label(),
             "writer": self._pipeline.write(),
-            "report": self._watch.report(),
-            "offsets": self._watch.commit_offsets(),
-            "rows": self._watch.follow_rows(),
-            "topics": self._watch.follow_topics(),
-            "letters": self._watch.follow_letters(),
+            "report": self._monitor.report(),
+            "offsets": self._monitor.commit_offsets(),
+            "rows": self._monitor.follow_rows(),
+            "topics": self._monitor.follow_topics(),
+            "letters": self._monitor.follow_dead_letters(),
         }
         if not self._identity.shadow:  # A shadow reads only.
-            works["outbox"] = self._outbox.carry_out()
+            works["outbox"] = self._outbox.run()
         others = [asyncio.create_task(work, name=name) for name, work in works.items()]
         stopped = asyncio.create_task(stop.wait(), name="stop")
         tasks = [reader, *others, stopped]
@@ -264,21 +264,21 @@ class _Running:
         reader.cancel()
         await asyncio.wait([reader])
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._pipeline.drained(), DRAIN_SECONDS)
+            await asyncio.wait_for(self._pipeline.drain(), DRAIN_SECONDS)
 
-    async def _settle(self) -> None:
+    async def _drain(self) -> None:
         """Before partitions are given up: let the batch that is being written end."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._pipeline.idle.wait(), SETTLE_SECONDS)
-        await self._take_back_starts()
+            await asyncio.wait_for(self._pipeline.idle.wait(), WRITE_DRAIN_SECONDS)
+        await self._uncount_starts()
 
-    async def _take_back_starts(self) -> None:
+    async def _uncount_starts(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._positions.starts.leave(), LEAVE_SECONDS)
+            await asyncio.wait_for(self._positions.crash_loops.leave(), LEAVE_SECONDS)
 
     async def _leave(self) -> None:
         """Commit for lag tools, leave the group. aiokafka's stop may be cancelled from within: it has left then too."""
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(self._watch.commit(), LEAVE_SECONDS)
+            await asyncio.wait_for(self._monitor.commit(), LEAVE_SECONDS)
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(self._source.stop(), LEAVE_SECONDS)

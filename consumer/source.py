@@ -21,7 +21,7 @@ from aiokafka.errors import (
 )
 
 from consumer.connection import Connection
-from consumer.skip import next_readable
+from consumer.next_readable import next_readable
 from consumer.topics import BrokerError
 from consumer.unreadable import UNREADABLE, Search, Unreadable, describe
 
@@ -50,7 +50,7 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
-class LogEdges:
+class LogOffsets:
     """First offset that is still kept, and the offset behind the last stable record."""
 
     start: int
@@ -68,20 +68,20 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         connection: Connection,
         group: str,
         *,
-        settle: Callable[[], Awaitable[None]],
+        drain: Callable[[], Awaitable[None]],
         count_rebalance: Callable[[], None],
         session_timeout_seconds: int,
     ) -> None:
         self.epoch = 0
         self._count_rebalance = count_rebalance
         self._connection = connection
-        self._settle = settle
+        self._drain = drain
         self._assigned: frozenset[TopicPartition] = frozenset()
-        self._sought: set[TopicPartition] = set()
-        self._stopped: dict[TopicPartition, str] = {}
+        self._positioned: set[TopicPartition] = set()
+        self._paused: dict[TopicPartition, str] = {}
         self._unreadable: set[TopicPartition] = set()
         self._search = Search()
-        self._held = False
+        self._backpressure = False
         self._consumer = AIOKafkaConsumer(
             **connection.aiokafka(),
             group_id=group,
@@ -122,7 +122,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         self._assigned = frozenset()
         if revoked:
             self.reset()
-            await self._settle()
+            await self._drain()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Called by aiokafka: pause flags do not survive an assignment, so pause again before anything is fetched."""
@@ -134,8 +134,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
     def reset(self) -> None:
         """Begin a new epoch: every partition waits, paused, until it is sought again."""
         self.epoch += 1
-        self._sought.clear()
-        self._stopped.clear()
+        self._positioned.clear()
+        self._paused.clear()
         self._unreadable.clear()
         self._consumer.pause(*self._consumer.assignment())
 
@@ -145,14 +145,14 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         return self._assigned & frozenset(self._consumer.assignment())
 
     @property
-    def sought(self) -> frozenset[TopicPartition]:
+    def positioned(self) -> frozenset[TopicPartition]:
         """Those of them whose position was taken from the database, stopped ones among them."""
-        return frozenset(self._sought | self._stopped.keys())
+        return frozenset(self._positioned | self._paused.keys())
 
     @property
-    def stopped(self) -> Mapping[TopicPartition, str]:
+    def paused(self) -> Mapping[TopicPartition, str]:
         """Those that are paused by a stored row, with the reason."""
-        return dict(self._stopped)
+        return dict(self._paused)
 
     @property
     def unreadable(self) -> frozenset[TopicPartition]:
@@ -167,30 +167,30 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
     def seek(self, partition: TopicPartition, offset: int) -> None:
         """Take records of a partition from ``offset`` on. Raises IllegalStateError when it is no longer ours."""
         self._consumer.seek(partition, offset)
-        self._sought.add(partition)
-        if not self._held:
+        self._positioned.add(partition)
+        if not self._backpressure:
             self._consumer.resume(partition)
 
-    def park(self, partition: TopicPartition, offset: int) -> None:
+    def seek_paused(self, partition: TopicPartition, offset: int) -> None:
         """Give a partition that stays paused a position. Raises IllegalStateError when it is no longer ours.
 
         Without one aiokafka asks for a committed offset, and where there is none every poll of every partition fails.
         """
         self._consumer.seek(partition, offset)
 
-    def stop_partition(self, partition: TopicPartition, reason: str) -> None:
+    def pause(self, partition: TopicPartition, reason: str) -> None:
         """Take no records of a partition until the next reset."""
-        self._stopped[partition] = reason
+        self._paused[partition] = reason
 
-    def hold(self) -> None:
+    def apply_backpressure(self) -> None:
         """Fetch nothing for a while; ``poll`` goes on, so that the group knows that we live."""
-        self._held = True
+        self._backpressure = True
         self._consumer.pause(*self._polled)
 
-    def release(self) -> None:
+    def release_backpressure(self) -> None:
         """Fetch again."""
-        if self._held:
-            self._held = False
+        if self._backpressure:
+            self._backpressure = False
             self._consumer.resume(*self._polled)
 
     async def poll(self, timeout_seconds: float, max_records: int) -> Poll:
@@ -277,17 +277,17 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     @property
     def _polled(self) -> frozenset[TopicPartition]:
-        return (self.assigned & self._sought) - self._unreadable
+        return (self.assigned & self._positioned) - self._unreadable
 
     async def _positions(self) -> dict[TopicPartition, int]:
         return {partition: await self._consumer.position(partition) for partition in self._polled}
 
-    async def edges(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, LogEdges]:
+    async def log_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, LogOffsets]:
         """Where each partition's log starts and ends. Raises KafkaError."""
         wanted = list(partitions)
         starts = await self._consumer.beginning_offsets(wanted)
         ends = await self._consumer.end_offsets(wanted)
-        return {partition: LogEdges(starts[partition], ends[partition]) for partition in wanted}
+        return {partition: LogOffsets(starts[partition], ends[partition]) for partition in wanted}
 
     def end(self, partition: TopicPartition) -> int | None:
         """The end of a partition's log as of the last fetch; None before the first or when it is not ours."""

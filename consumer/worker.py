@@ -13,13 +13,13 @@ from typing import ParamSpec, Self, TypeVar
 from aiokafka import ConsumerRecord, TopicPartition
 
 from consumer.batcher import ClosedBatch
-from consumer.brake import PoisonBrake
+from consumer.circuit_breaker import CircuitBreaker
 from consumer.event import CommentEvent, Erasure, Parsed, Rejection, parse
 from consumer.metrics import ConsumerMetrics
 from model.labeller import Labeller, Prediction, PreparedText, use_one_core
-from store.batch import Advance, Arrival, Batch, Copy, DeadLetter, Label, PartitionKey, Tombstone
+from store.batch import Advance, Arrival, Batch, DeadLetter, Label, PartitionKey, RequeuedRecord, Tombstone
 from store.batch import Prediction as StoredPrediction
-from store.copies import LETTER_HEADER
+from store.requeued import DEAD_LETTER_HEADER
 from store.rows import content_of
 
 Result = TypeVar("Result")
@@ -85,14 +85,14 @@ class Worker:
         model: int,
         group: str,
         topics: Mapping[str, frozenset[str]],
-        brake: PoisonBrake,
+        brake: CircuitBreaker,
         metrics: ConsumerMetrics,
     ) -> None:
         self._labeller = labeller
         self._model = model
         self._group = group
         self._topics = topics
-        self._brake = brake
+        self._circuit_breaker = brake
         self._metrics = metrics
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker", initializer=use_one_core)
 
@@ -114,7 +114,7 @@ class Worker:
 
     async def forget(self) -> None:
         """Start the brake's windows anew, after the positions were read again."""
-        await self._run(self._brake.clear)
+        await self._run(self._circuit_breaker.clear)
 
     async def _run(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -162,7 +162,7 @@ class Worker:
                 PartitionKey(self._group, partition.topic, partition.partition),
                 expected=span.begin,
                 next_offset=span.end,
-                pause_reason=closed.pauses.get(partition) or self._brake.watch(partition, poison[partition]),
+                pause_reason=closed.pauses.get(partition) or self._circuit_breaker.watch(partition, poison[partition]),
             )
             for partition, span in closed.spans.items()
         ]
@@ -182,13 +182,13 @@ def dead_letter(record: ConsumerRecord, group: str, rejection: Rejection) -> Dea
     )
 
 
-def _copies(group: str, entries: Sequence[Entry]) -> Iterator[Copy]:
+def _copies(group: str, entries: Sequence[Entry]) -> Iterator[RequeuedRecord]:
     """The records that say that they are a dead letter published again."""
     for record in (entry.item.record for entry in entries):
         for name, value in record.headers:
-            if name == LETTER_HEADER and value is not None:
+            if name == DEAD_LETTER_HEADER and value is not None:
                 key = PartitionKey(group, record.topic, record.partition)
-                yield Copy(key, record.offset, record.key, record.value, value)
+                yield RequeuedRecord(key, record.offset, record.key, record.value, value)
 
 
 def _arrival(event: CommentEvent, prediction: Prediction) -> Arrival:

@@ -23,7 +23,7 @@ LONGEST_WAIT_SECONDS = 5.0
 Result = TypeVar("Result")
 
 
-class Written(StrEnum):
+class WriteResult(StrEnum):
     """How a batch ended."""
 
     STORED = "stored"
@@ -40,20 +40,20 @@ class Writer:
         self._metrics = metrics
         self._wanted = wanted
 
-    async def write(self, labelled: LabelledBatch) -> Written:
+    async def write(self, labelled: LabelledBatch) -> WriteResult:
         """Store a batch with its offsets, or tell why it was not."""
         try:
             with self._metrics.stage_seconds.labels("write").time():
                 return await self._write(labelled)
         except FencedError:
-            return Written.FENCED
+            return WriteResult.FENCED
         except CommitUnknownError:
             # The stored offsets know: they are read again, and the batch is polled again from wherever they stand.
-            return Written.COMMIT_UNKNOWN
+            return WriteResult.COMMIT_UNKNOWN
 
-    async def _write(self, labelled: LabelledBatch, *, truncate: bool = False) -> Written:
+    async def _write(self, labelled: LabelledBatch, *, truncate: bool = False) -> WriteResult:
         if not self._wanted(labelled.epoch):
-            return Written.ABANDONED
+            return WriteResult.ABANDONED
         batch = labelled.batch
         try:
             outcome = await self._retry(
@@ -62,20 +62,20 @@ class Writer:
         except PermanentStoreError as error:
             return await self._halve(labelled, error, truncated=truncate)
         if outcome is None:
-            return Written.ABANDONED
+            return WriteResult.ABANDONED
         self._count(labelled, outcome)
-        return Written.STORED
+        return WriteResult.STORED
 
-    async def _halve(self, labelled: LabelledBatch, error: PermanentStoreError, *, truncated: bool) -> Written:
+    async def _halve(self, labelled: LabelledBatch, error: PermanentStoreError, *, truncated: bool) -> WriteResult:
         """The database refuses something in the batch for good: find the record and keep it as a dead letter."""
         if not labelled.entries or truncated:
             raise error
         if len(labelled.entries) > 1:
             for half in halves(labelled):
                 written = await self._write(half)
-                if written is not Written.STORED:
+                if written is not WriteResult.STORED:
                     return written
-            return Written.STORED
+            return WriteResult.STORED
         entry = labelled.entries[0]
         if isinstance(entry.change, DeadLetter):
             return await self._write(labelled, truncate=True)

@@ -72,7 +72,7 @@ def write_artifact(
     """Write a model into ``folder`` (made if needed); gives its identity, 64 hex digits."""
     from safetensors.torch import save
 
-    from model.rounded import pack
+    from model.quantized import pack
 
     folder.mkdir(parents=True, exist_ok=True)
     contents = {
@@ -107,7 +107,7 @@ def read_artifact(folder: Path) -> Artifact:
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    from model.rounded import unpack
+    from model.quantized import unpack
 
     if not folder.is_dir():
         raise ArtifactError(f"There is no model folder {folder}: make one with `liuyan model train`.")

@@ -79,7 +79,7 @@ def train(
     from liuyan.settings import load_settings
     from model.artifact import read_artifact
     from model.training.gathering import Places
-    from model.training.options import Options, begun_with
+    from model.training.options import Options, with_initial_model
     from model.training.run import Request, run
 
     settings = load_settings()
@@ -90,7 +90,7 @@ def train(
         smoothing=smoothing, rated_weight=rated_weight, reviews_weight=reviews_weight, ngrams=ngrams,
     )  # fmt: skip
     if beginning:
-        options = begun_with(options, beginning)
+        options = with_initial_model(options, beginning)
     places = Places(data_dir or settings.data_dir, rated, snownlp, reviews, heldout)
     run(Request(output, places, options, beginning, resume), write_line)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from model.folded import Direction, FoldedNetwork
+from model.inference import Direction, InferenceNetwork
 from model.ngrams import NgramTable
 from model.pieces import Piece
 from model.vocabulary import shorten
@@ -21,7 +21,7 @@ LEFT_OUT = 4
 
 
 def contributions(
-    network: FoldedNetwork, ngrams: NgramTable, pieces: Sequence[Piece], maximum_tokens: int
+    network: InferenceNetwork, ngrams: NgramTable, pieces: Sequence[Piece], maximum_tokens: int
 ) -> tuple[float, list[float]]:
     """The logit of the whole, and by how much it falls without each of ``pieces``: five forward passes at most.
 
@@ -59,7 +59,7 @@ def _without(pieces: Sequence[Piece], left_out: int) -> tuple[int, ...]:
     return tuple(numbers) or (0,)
 
 
-def _slopes(network: FoldedNetwork, numbers: Sequence[int]) -> tuple[float, list[float]]:
+def _slopes(network: InferenceNetwork, numbers: Sequence[int]) -> tuple[float, list[float]]:
     """The logit, and its derivative by the presence of each word number."""
     with torch.inference_mode(False), torch.enable_grad():
         presence = torch.ones(len(numbers), requires_grad=True)

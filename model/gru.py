@@ -30,11 +30,11 @@ class GruClassifier:
     """The GRU with its embedding folded into the input projection, and the table of n-grams."""
 
     def __init__(self, artifact: "Artifact") -> None:
-        from model.folded import FoldedNetwork
+        from model.inference import InferenceNetwork
 
         self._table = character_table(artifact.simplified)
         self._vocabulary = Vocabulary(artifact.words, artifact.configuration.maximum_tokens)
-        self._network = FoldedNetwork(artifact.weights)
+        self._network = InferenceNetwork(artifact.weights)
         self._ngrams = NgramTable(artifact.ngrams)
 
     def words(self, text: str) -> list[str]:

@@ -17,13 +17,13 @@ from model.ngrams import NONE
 from model.processor import CPU
 from model.progress import Report
 from model.training.data import AUGMENTED, UNLABELLED, Comment
-from model.training.descent import Epoch
-from model.training.options import Options, begun_with
+from model.training.options import Options, with_initial_model
 from model.training.train import train
+from model.training.trainer import Epoch
+from research.cached_runs import fingerprint, once
 from research.data.registry import DESCRIBED
 from research.hints import first_vectors, gather_hints
 from research.negation import with_negations
-from research.once import fingerprint, once
 from research.teacher import ensemble
 from research.teacher.answers import Answers, Teacher, ask
 from research.teacher.augmented import made_of
@@ -121,7 +121,7 @@ def _student_options(recipe: Recipe, teachers: Sequence[Teacher]) -> Options:
         options = replace(options, hints=0.0, encoder_words=False)
     if recipe.start is None:
         return options
-    return replace(begun_with(options, recipe.start), hidden=options.hidden)
+    return replace(with_initial_model(options, recipe.start), hidden=options.hidden)
 
 
 def _encoder(teachers: Sequence[Teacher]) -> EncoderTeacher | None:
@@ -156,8 +156,8 @@ def _learn_labels(
     """``taught`` learns on from labels and rules alone, into ``output``; its n-grams stay."""
     comments = with_negations(corpus.chosen, labels.negations)
     return train(
-        comments, begun_with(labels, taught), output, telling.progress, telling.epoch, resume=True, start=taught,
-        device=recipe.device, sources=DESCRIBED,
+        comments, with_initial_model(labels, taught), output, telling.progress, telling.epoch, resume=True,
+        start=taught, device=recipe.device, sources=DESCRIBED,
     )  # fmt: skip
 
 

@@ -19,9 +19,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
 from store.bulk import SUMMED
-from store.decide import ALL_PLATFORMS
+from store.merge import ALL_PLATFORMS
 from store.models import read_models
-from store.ranges import DAY, HOUR, Stretch, cover, within
+from store.ranges import DAY, HOUR, TimeRange, cover, within
 from store.tables import count_sums
 
 HOURS_OF_WEEK = 168
@@ -193,7 +193,7 @@ async def _platforms(connection: AsyncConnection, model: int) -> list[str]:
     return list((await connection.execute(query)).scalars())
 
 
-def _summed(group: ColumnElement[Any], model: int, platforms: Sequence[str], stretch: Stretch) -> Select[Any]:
+def _summed(group: ColumnElement[Any], model: int, platforms: Sequence[str], stretch: TimeRange) -> Select[Any]:
     of = count_sums.c
     grouped = group.label("grouped")
     return (

@@ -102,8 +102,8 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
-    """A record that says by ``header``, the value of copies.LETTER_HEADER, that it is a dead letter published again."""
+class RequeuedRecord:
+    """A record that says by ``header``, the value of requeued.DEAD_LETTER_HEADER, that it is a requeued dead letter."""
 
     partition: PartitionKey
     offset: int
@@ -124,7 +124,7 @@ class Batch:
     model: int
     advances: Sequence[Advance]
     records: Sequence[Arrival | Tombstone | DeadLetter] = ()
-    copies: Sequence[Copy] = ()
+    copies: Sequence[RequeuedRecord] = ()
 
 
 @dataclass(frozen=True, slots=True)

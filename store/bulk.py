@@ -190,7 +190,7 @@ CHANGED_COLUMNS = (*CONTENT_COLUMNS, "changed_at", *REVIEW_COLUMNS)
 SUMMED = _names(tables.count_sums, *_key(tables.count_sums))
 LETTER_PLACE = ("consumer_group", "topic", "partition", "offset")
 # What people and copies do to a letter stays when its record is read again.
-LETTER_CONTENT = _names(tables.dead_letters, "number", *LETTER_PLACE, *tables.LETTER_SETTLEMENT)
+LETTER_CONTENT = _names(tables.dead_letters, "number", *LETTER_PLACE, *tables.DEAD_LETTER_RESOLUTION)
 PARTITION_COLUMNS = (*_key(tables.partitions), "next_offset", "topic_id", "records_lost", "updated_at")
 ADVANCE_FIELDS: Fields = {
     **_types(tables.partitions, _key(tables.partitions)),
@@ -218,8 +218,8 @@ class Statements:
     write_predictions: Statement
     delete_letters: Statement
     write_letters: Statement
-    letters_of: Statement
-    settle_letters: Statement
+    dead_letters_of: Statement
+    resolve_dead_letters: Statement
     write_erasures: Statement
     add_counts: Statement
     delete_zero_counts: Statement
@@ -280,8 +280,8 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
         delete_letters=form.delete(letters, ["key_digest"]),
         write_letters=form.insert(letters, (*LETTER_PLACE, *LETTER_CONTENT), dict.fromkeys(LETTER_CONTENT, given)),
-        letters_of=form.select(letters, ["number"], ["consumer_group", "topic"], "true", lock=False),
-        settle_letters=form.update(
+        dead_letters_of=form.select(letters, ["number"], ["consumer_group", "topic"], "true", lock=False),
+        resolve_dead_letters=form.update(
             letters,
             ["number"],
             COPY_FIELDS,

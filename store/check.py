@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.decide import ALL_PLATFORMS
+from store.merge import ALL_PLATFORMS
 from store.ranges import DAY, HOUR
 from store.tables import comments, count_sums, hourly_counts, predictions
 

@@ -10,9 +10,9 @@ from store.admin_tables import users
 from store.analytics import CountFilter, read_model_number
 from store.batch import ModelRow
 from store.comments import ShownLabel
-from store.decide import ALL_PLATFORMS
+from store.merge import ALL_PLATFORMS
 from store.models import read_models
-from store.ranges import DAY, HOUR, MONTH, Stretch, cover, within
+from store.ranges import DAY, HOUR, MONTH, TimeRange, cover, within
 from store.tables import comments, predictions, reviewer_counts
 
 # Of the audit sample so many reviewed comments of each label are judged, which tells accuracy to half a percent.
@@ -152,7 +152,7 @@ async def _done(
     return found
 
 
-def _of_platform(stretch: Stretch, platform: str | None) -> list[ColumnElement[bool]]:
+def _of_platform(stretch: TimeRange, platform: str | None) -> list[ColumnElement[bool]]:
     # By the hour there are no sums of all platforms.
     if platform is None and stretch.bucket == HOUR:
         return []

@@ -40,7 +40,7 @@ def surviving(records: Iterable[Arrival | Tombstone | DeadLetter]) -> list[DeadL
     return kept
 
 
-def letter_row(letter: DeadLetter, truncate: bool) -> dict[str, object]:
+def dead_letter_row(letter: DeadLetter, truncate: bool) -> dict[str, object]:
     """The letter's row, by column."""
     size = sum(len(part or b"") for part in (letter.key, letter.value, *(value for _, value in letter.headers)))
     truncate = truncate or size > WHOLE_BYTES
@@ -61,11 +61,11 @@ def letter_row(letter: DeadLetter, truncate: bool) -> dict[str, object]:
         "truncated": truncate,
         "record_timestamp": letter.timestamp,
         "reason": letter.reason[:REASON_CHARACTERS],
-        "detail": sentence(letter.detail),
+        "detail": truncated(letter.detail),
     }
 
 
-def sentence(text: str) -> str:
+def truncated(text: str) -> str:
     """A sentence as it is stored: not too long, and without the half surrogates that a bad record may put into it."""
     return text[:DETAIL_CHARACTERS].encode("utf-8", "replace").decode()
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from store.errors import CommitUnknownError, StoreError
-from store.faults import FAULTS, sort_fault
+from store.faults import FAULTS, classify_error
 from store.tls import PARAMETERS, refuse_plain, take_tls
 
 DRIVERS = {
@@ -157,7 +157,7 @@ async def transaction(engine: AsyncEngine, seconds: float | None, *, writes: boo
             raise CommitUnknownError("The answer to COMMIT was lost: nobody knows whether it was stored.") from error
         if not isinstance(error, FAULTS):
             raise
-        raise sort_fault(error) from error
+        raise classify_error(error) from error
     except BaseException:
         await _give_up(connection)
         raise

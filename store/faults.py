@@ -26,7 +26,7 @@ SQLITE_PERMANENT = frozenset({18, 20})  # too big, mismatch
 FAULTS = (DBAPIError, DisconnectionError, PoolTimeoutError, sqlite3.Error, OSError, TimeoutError, EOFError)
 
 
-def sort_fault(error: BaseException) -> StoreError:
+def classify_error(error: BaseException) -> StoreError:
     """The error to raise in place of one of FAULTS. An unknown one is a StoreError, which stops: better than
     guessing."""
     if isinstance(error, OSError | TimeoutError | EOFError | PoolTimeoutError | DisconnectionError):
@@ -47,7 +47,7 @@ def sort_fault(error: BaseException) -> StoreError:
     return StoreError(f"The database refused: {message}.")
 
 
-def broke_off(error: StoreError) -> bool:
+def is_connection_lost(error: StoreError) -> bool:
     """Whether the database was there and ended the session in the middle, or was busy: the same again may work soon.
 
     One that is not there at all, or does not answer for long, is not meant.
@@ -55,7 +55,7 @@ def broke_off(error: StoreError) -> bool:
     cause = error.__cause__
     if not isinstance(cause, DBAPIError) or describe(cause)[0] == NOBODY_LISTENS:
         return False
-    return isinstance(sort_fault(cause), TransientStoreError)
+    return isinstance(classify_error(cause), TransientStoreError)
 
 
 def describe(error: DBAPIError) -> tuple[int | None, str]:

@@ -38,7 +38,7 @@ def by_text(decisions: Iterable[Decision]) -> list[list[Decision]]:
     return [reviews for reviews in texts.values() if reviews]
 
 
-def of_standing_text(decisions: Iterable[Decision], standing: int | None) -> list[Decision]:
+def of_current_text(decisions: Iterable[Decision], standing: int | None) -> list[Decision]:
     """The reviews of the text of which ``standing`` is the newest review, newest first."""
     for reviews in by_text(decisions):
         if reviews[-1].number == standing:
@@ -51,7 +51,7 @@ def undo(
 ) -> tuple[Decision, Decision | None] | None:
     """What an undo by this reviewer takes back, the newest own review of the text that stands, and the review that
     stands then; None when there is nothing to take back."""
-    reviews = of_standing_text(decisions, standing)
+    reviews = of_current_text(decisions, standing)
     taken = next((review for review in reviews if review.reviewer_number == reviewer_number), None)
     if taken is None:
         return None

@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Update, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.copies import LETTER_HEADER, seal
-from store.dead_letters import Headers, read_headers, sentence
-from store.letters import LetterState
+from store.dead_letter_admin import DeadLetterState
+from store.dead_letters import Headers, read_headers, truncated
+from store.requeued import DEAD_LETTER_HEADER, header_value
 from store.session import WriteSession
 from store.tables import dead_letters, outbox
 
@@ -22,7 +22,7 @@ DONE: dict[str, object] = {"key": None, "value": None, "headers": "[]"}
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OutboxMessage:
     """A record to publish. ``claim`` is the random number by which whoever claimed it is known."""
 
     number: int
@@ -38,14 +38,14 @@ class Order:
 class Published:
     """An order that Kafka took, and where."""
 
-    order: Order
+    order: OutboxMessage
     partition: int
     offset: int
 
 
-async def claim_orders(
+async def lease_messages(
     session: WriteSession, topics: Sequence[str], erasure_key: bytes, *, limit: int, lease_seconds: float
-) -> list[Order]:
+) -> list[OutboxMessage]:
     """Claim the oldest orders for these topics that nobody else has; what they publish carries the letter's header.
 
     Raises TransientStoreError and CommitUnknownError.
@@ -71,18 +71,18 @@ async def claim_orders(
             .values(claimed_by=claim, claimed_until=now + timedelta(seconds=lease_seconds))
         )
     return [
-        Order(number, claim, topic, key, value, _headers(headers, letter, key, value, erasure_key), letter)
+        OutboxMessage(number, claim, topic, key, value, _headers(headers, letter, key, value, erasure_key), letter)
         for number, topic, key, value, headers, letter in rows
     ]
 
 
-async def any_orders(connection: AsyncConnection, topics: Sequence[str]) -> bool:
+async def has_messages(connection: AsyncConnection, topics: Sequence[str]) -> bool:
     """Whether anything is to be done, asked without a lock. Raises TransientStoreError."""
     query = select(outbox.c.number).where(outbox.c.done_at.is_(None), outbox.c.topic.in_(topics)).limit(1)
     return (await connection.execute(query)).first() is not None
 
 
-async def oldest_order(connection: AsyncConnection) -> datetime | None:
+async def oldest_message(connection: AsyncConnection) -> datetime | None:
     """When the oldest order that waits was given; None when none does. Raises TransientStoreError."""
     query = select(outbox.c.ordered_at).where(outbox.c.done_at.is_(None)).order_by(outbox.c.number).limit(1)
     return (await connection.execute(query)).scalar_one_or_none()
@@ -102,21 +102,21 @@ async def mark_published(session: WriteSession, published: Sequence[Published]) 
         )
 
 
-async def mark_refused(session: WriteSession, order: Order, why: str) -> None:
+async def mark_refused(session: WriteSession, order: OutboxMessage, why: str) -> None:
     """Mark an order that Kafka will never take as done; its letter is open again.
 
     Raises TransientStoreError and CommitUnknownError.
     """
-    await session.connection.execute(_claimed(order).values(done_at=datetime.now(UTC), refused=sentence(why), **DONE))
+    await session.connection.execute(_claimed(order).values(done_at=datetime.now(UTC), refused=truncated(why), **DONE))
     if order.letter is not None:
         await session.connection.execute(
             update(dead_letters)
-            .where(dead_letters.c.number == order.letter, dead_letters.c.state == LetterState.REQUEUED)
-            .values(state=LetterState.OPEN)
+            .where(dead_letters.c.number == order.letter, dead_letters.c.state == DeadLetterState.REQUEUED)
+            .values(state=DeadLetterState.OPEN)
         )
 
 
-def _claimed(order: Order) -> Update:
+def _claimed(order: OutboxMessage) -> Update:
     return update(outbox).where(
         outbox.c.number == order.number, outbox.c.claimed_by == order.claim, outbox.c.done_at.is_(None)
     )
@@ -127,5 +127,5 @@ def _headers(stored: str, letter: int | None, key: bytes | None, value: bytes | 
     if letter is None:
         return headers
     # A copy of a copy that another group made of the same record names our letter alone.
-    others = [(name, content) for name, content in headers if name != LETTER_HEADER]
-    return [*others, (LETTER_HEADER, seal(erasure_key, letter, key, value))]
+    others = [(name, content) for name, content in headers if name != DEAD_LETTER_HEADER]
+    return [*others, (DEAD_LETTER_HEADER, header_value(erasure_key, letter, key, value))]

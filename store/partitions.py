@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.batch import PartitionKey, PartitionState
-from store.dead_letters import sentence
+from store.dead_letters import truncated
 from store.errors import StoreError
 from store.session import WriteSession
 from store.tables import partitions
@@ -82,7 +82,7 @@ async def pause_partition(session: WriteSession, key: PartitionKey, reason: str)
         update(partitions)
         .where(*_is(key))
         .values(
-            paused_reason=func.coalesce(partitions.c.paused_reason, sentence(reason)),
+            paused_reason=func.coalesce(partitions.c.paused_reason, truncated(reason)),
             paused_at=func.coalesce(partitions.c.paused_at, now),
             updated_at=now,
         )
@@ -108,7 +108,7 @@ async def count_starts(session: WriteSession, states: Iterable[PartitionState]) 
         )
 
 
-async def take_back_starts(session: WriteSession, offsets: Mapping[PartitionKey, int]) -> None:
+async def uncount_starts(session: WriteSession, offsets: Mapping[PartitionKey, int]) -> None:
     """Uncount a consumer that began at these offsets and leaves cleanly, except where another began elsewhere since."""
     for key, offset in offsets.items():
         await session.connection.execute(

@@ -92,7 +92,7 @@ async def count_pending(connection: AsyncConnection, reviewer_number: int) -> in
     return int((await connection.execute(query)).scalar_one())
 
 
-async def settle_pending(store: Store, now: datetime) -> Settled:
+async def resolve_pending(store: Store, now: datetime) -> Settled:
     """Review what has arrived meanwhile, and give up what never will, with a sentence in the audit log.
 
     Raises TransientStoreError and CommitUnknownError; what was settled before stays settled.

@@ -11,7 +11,7 @@ from liuyan.errors import UsageError
 from store import audit
 from store.audit import Actor
 from store.batch import ModelRow
-from store.decide import ALL_PLATFORMS
+from store.merge import ALL_PLATFORMS
 from store.models import read_models
 from store.ranges import HOUR
 from store.session import WriteSession

@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, delete, exists, false, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.claim import Key
 from store.comments import COMMENTS, EarlierVersion, LabelledComment, Models, earlier_versions, with_labels
 from store.errors import NoCommentError
+from store.index_walk import Path, Place, walk
+from store.lock_keys import Key
 from store.models import read_models
 from store.retry import retried
 from store.search import ONLY_REVIEWS, CommentFilter, conditions
 from store.session import WriteSession
-from store.steps import Path, Place, walk
 from store.store import Store
 from store.tables import comments, predictions, review_claims, review_skips, reviews
 from store.types import stored_time
@@ -118,7 +118,7 @@ async def next_tasks(
             found = await walk(connection, query, route.path, after, limit - len(held), seconds)
         after = found.place
         numbers = [row.number for row in found.rows]
-        held += await hold_free(store, numbers, reviewer, now, until, reviewed=order is QueueOrder.SECOND_OPINION)
+        held += await lease_free(store, numbers, reviewer, now, until, reviewed=order is QueueOrder.SECOND_OPINION)
         if len(held) == limit or after is None or not found.rows:
             break
     return Tasks(await _tasks(store, held, until), after is None, after)
@@ -136,7 +136,7 @@ async def take(store: Store, reviewer: int, key: Key, now: datetime | None = Non
         query = select(of.number).where(of.platform == key[0], of.id == key[1])
         number = (await connection.execute(query)).scalar_one_or_none()
     numbers = [] if number is None else [number]
-    await hold_free(store, numbers, reviewer, now, until)
+    await lease_free(store, numbers, reviewer, now, until)
     tasks = await _tasks(store, numbers, until)
     if not tasks:
         raise NoCommentError(
@@ -166,7 +166,7 @@ async def renew(store: Store, reviewer: int, keys: Sequence[Key], now: datetime 
     async def once() -> list[Key]:
         async with store.writing() as session:
             named = await _numbers(session, keys)
-            kept = await _hold_own(session, list(named.values()), reviewer, now + CLAIM_TIME)
+            kept = await _renew_own(session, list(named.values()), reviewer, now + CLAIM_TIME)
             return [key for key, number in named.items() if number in kept]
 
     return await retried(once, repeatable=True)
@@ -285,7 +285,7 @@ def _not_among(without: Collection[Key]) -> list[ColumnElement[bool]]:
     return [tuple_(comments.c.platform, comments.c.id).not_in(list(without))] if without else []
 
 
-async def hold_free(
+async def lease_free(
     store: Store, numbers: Sequence[int], reviewer: int, now: datetime, until: datetime, *, reviewed: bool = False
 ) -> list[int]:
     """Claim those of the comments that are still free and not being changed at this moment, in their order; free are
@@ -326,13 +326,13 @@ async def hold(
     return list((await session.connection.execute(own)).scalars())
 
 
-async def let_go(session: WriteSession, numbers: Sequence[int]) -> None:
+async def clear_leases(session: WriteSession, numbers: Sequence[int]) -> None:
     """Nobody needs to hold or skip comments that were reviewed."""
     for table in (review_claims, review_skips):
         await session.connection.execute(delete(table).where(table.c.comment_number.in_(numbers)))
 
 
-async def _hold_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> list[int]:
+async def _renew_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> list[int]:
     claims = review_claims.c
     own = (claims.comment_number.in_(numbers), claims.reviewer_number == reviewer)
     await session.connection.execute(update(review_claims).where(*own).values(claimed_until=until))

@@ -13,7 +13,7 @@ HOUR, DAY, MONTH = "hour", "day", "month"
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class TimeRange:
     """Whole buckets from ``begins`` on, before ``ends``; None is open."""
 
     bucket: str
@@ -29,14 +29,14 @@ def bucket_of(bucket: str, time: datetime) -> datetime:
     return hour.replace(hour=0) if bucket == DAY else hour.replace(hour=0, day=1)
 
 
-def cover(begins: datetime | None, ends: datetime | None, buckets: Sequence[str]) -> list[Stretch]:
+def cover(begins: datetime | None, ends: datetime | None, buckets: Sequence[str]) -> list[TimeRange]:
     """Stretches that together are the range, each of the coarsest of ``buckets`` that fits, which come coarsest first.
 
     What the finest bucket cuts is left to it as it is.
     """
     bucket, *finer = buckets
     if not finer:
-        return [Stretch(bucket, begins, ends)]
+        return [TimeRange(bucket, begins, ends)]
     try:
         first = None if begins is None else _next(bucket, begins)
     except OverflowError:  # No bucket begins between ``begins`` and the end of year 9999.
@@ -46,10 +46,10 @@ def cover(begins: datetime | None, ends: datetime | None, buckets: Sequence[str]
         return cover(begins, ends, finer)
     before = [] if first == begins else cover(begins, first, finer)
     behind = [] if last == ends else cover(last, ends, finer)
-    return [*before, Stretch(bucket, first, last), *behind]
+    return [*before, TimeRange(bucket, first, last), *behind]
 
 
-def within(sums: Table, stretch: Stretch) -> list[ColumnElement[bool]]:
+def within(sums: Table, stretch: TimeRange) -> list[ColumnElement[bool]]:
     """What holds of the rows of ``sums`` that lie in the stretch; it has the columns bucket and begins."""
     begins: ColumnElement[Any] = sums.c.begins
     return [

@@ -13,13 +13,13 @@ from sqlalchemy import func, select, update
 
 from store.audit import JSON, Actor, record
 from store.batch import Prediction
-from store.claim import Found, Key, lock_standing
 from store.comments import LabelSource, ShownLabel, shown_model, text_digest
-from store.decide import ALL_PLATFORMS, Labelled, ReviewerCount, StandingReview, labelled_as
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
+from store.lock_keys import Key, LockedRow, lock_current
+from store.merge import ALL_PLATFORMS, CurrentReview, Labelled, ReviewerCount, labelled_as
 from store.models import read_models
 from store.opinions import Decision, undo
-from store.queue import hold, let_go
+from store.queue import clear_leases, hold
 from store.ranges import DAY, HOUR, MONTH, bucket_of
 from store.retry import retried
 from store.session import WriteSession
@@ -90,7 +90,7 @@ class _Locked:
     """A comment under lock. ``model`` is the one whose prediction is shown."""
 
     key: Key
-    row: Found
+    row: LockedRow
     predictions: Mapping[int, Prediction]
     model: int | None
     model_is_active: bool
@@ -99,7 +99,7 @@ class _Locked:
     def prediction(self) -> Prediction | None:
         return None if self.model is None else self.predictions[self.model]
 
-    def shown(self, review: StandingReview | None) -> tuple[ShownLabel | None, LabelSource | None]:
+    def shown(self, review: CurrentReview | None) -> tuple[ShownLabel | None, LabelSource | None]:
         """The label that is shown when ``review`` stands, and whose it is."""
         if review is not None:
             return ShownLabel(review.label), LabelSource.REVIEW
@@ -177,7 +177,7 @@ async def add_within(session: WriteSession, actor: Actor, opinions: Sequence[Opi
     if fresh:
         await _move(session, {comment.key: (comment, added[comment.row.number]) for comment in fresh})
         await _count(session, Counter(_work(session, actor, comment, wanted[comment.key]) for comment in fresh))
-        await let_go(session, [comment.row.number for comment in fresh])
+        await clear_leases(session, [comment.row.number for comment in fresh])
         await _record_added(session, actor, [one for one in reviewed if (one.platform, one.id) not in repeated])
     found = {comment.key for comment in locked}
     return ReviewsOutcome(reviewed, sorted(edited), [key for key in wanted if key not in found])
@@ -185,7 +185,7 @@ async def add_within(session: WriteSession, actor: Actor, opinions: Sequence[Opi
 
 async def _lock(session: WriteSession, keys: Sequence[Key]) -> list[_Locked]:
     known = await read_models(session.connection)
-    found = await lock_standing(session, keys)
+    found = await lock_current(session, keys)
     locked = []
     for key, (row, predicted) in found.items():
         model = shown_model(known, predicted)
@@ -193,7 +193,7 @@ async def _lock(session: WriteSession, keys: Sequence[Key]) -> list[_Locked]:
     return locked
 
 
-def _seen(opinion: Opinion, row: Found) -> bool:
+def _seen(opinion: Opinion, row: LockedRow) -> bool:
     """Whether the text that stands is the one that the reviewer saw."""
     if opinion.text_digest is not None:
         return opinion.text_digest == text_digest(row.content.text)
@@ -213,7 +213,7 @@ async def _own_standing(session: WriteSession, actor: Actor, seen: Sequence[_Loc
 
 async def _insert(
     session: WriteSession, actor: Actor, fresh: Sequence[_Locked], wanted: Mapping[Key, Opinion]
-) -> dict[int, StandingReview]:
+) -> dict[int, CurrentReview]:
     """Insert the reviews; comment -> the review that stands now."""
     rows = [
         _row(actor, comment, wanted[comment.key].label, wanted[comment.key].reason, comment.row.review)
@@ -226,7 +226,7 @@ async def _insert(
     query = newest.where(reviews.c.comment_number.in_(numbers)).group_by(reviews.c.comment_number)
     inserted = {row[0]: row[1] for row in await session.connection.execute(query)}
     return {
-        comment.row.number: StandingReview(inserted[comment.row.number], wanted[comment.key].label) for comment in fresh
+        comment.row.number: CurrentReview(inserted[comment.row.number], wanted[comment.key].label) for comment in fresh
     }
 
 
@@ -235,7 +235,7 @@ def _row(
     comment: _Locked,
     label: str,
     reason: str | None,
-    replaces: StandingReview | None,
+    replaces: CurrentReview | None,
     withdraws: int | None = None,
 ) -> dict[str, object]:
     """A review's row, by column."""
@@ -259,7 +259,7 @@ def _row(
     }
 
 
-async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, StandingReview | None]]) -> None:
+async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, CurrentReview | None]]) -> None:
     """Let other reviews stand: on the comments, on their predictions, and in the sums of what is shown."""
     rows = [
         {
@@ -304,7 +304,7 @@ async def _count(session: WriteSession, work: Mapping[Work, int]) -> None:
     await move_counts(session, changes, statements.add_reviewer_counts, statements.delete_zero_reviewer_counts)
 
 
-def _reviewed(comment: _Locked, opinion: Opinion, review: StandingReview | None) -> Reviewed:
+def _reviewed(comment: _Locked, opinion: Opinion, review: CurrentReview | None) -> Reviewed:
     """What is answered for one comment; without ``review`` the same decision stood already."""
     before = comment.row.review
     from_label, from_source = comment.shown(before)
@@ -350,7 +350,7 @@ async def _undo(
     if undone is None or number not in (None, undone[0].number):
         raise NothingToUndoError("No review of yours belongs to the text that stands: there is nothing to undo.")
     taken, left = undone
-    after = None if left is None else StandingReview(left.number, left.label)
+    after = None if left is None else CurrentReview(left.number, left.label)
     await session.run(session.statements.add_reviews, [_row(actor, comment, taken.label, None, None, taken.number)])
     await _move(session, {key: (comment, after)})
     await _uncount(session, comment, taken)

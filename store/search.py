@@ -12,8 +12,8 @@ from sqlalchemy import Column, ColumnElement, Row, func, literal, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.comments import COMMENTS, Keyset, LabelledComment, Models, ShownLabel, with_labels
+from store.index_walk import Path, WalkResult, walk
 from store.models import read_models
-from store.steps import Found, Path, walk
 from store.tables import comments, predictions
 
 # How long a search may look before it says how far it has come: texts are dear to look through.
@@ -87,7 +87,7 @@ async def _search(
     return rows[:limit], stop
 
 
-def _stop(found: Found, limit: int) -> Keyset | None:
+def _stop(found: WalkResult, limit: int) -> Keyset | None:
     """Where a search stopped before it had enough; None when it has, or came to the end."""
     if found.place is None or len(found.rows) == limit:
         return None

@@ -197,7 +197,7 @@ dead_letters = Table(
 )
 
 # The columns of a dead letter that people and copies set; the others are the record's.
-LETTER_SETTLEMENT = ("state", "attempts", "latest_partition", "latest_offset", "settled_by", "settled_at")
+DEAD_LETTER_RESOLUTION = ("state", "attempts", "latest_partition", "latest_offset", "settled_by", "settled_at")
 
 # What running consumers are to publish. A letter's orders go with the letter when it is erased.
 outbox = Table(

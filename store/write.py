@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from store.batch import Advance, Batch, BatchOutcome, Content, DeadLetter, Prediction
 from store.bulk import Statement, Values
-from store.claim import Decided, decide_under_lock, new_token
-from store.copies import settle_copies
-from store.dead_letters import comment_key, key_digest, letter_row, sentence, surviving
-from store.decide import CountSum, HourlyCount, Labelled, ReviewerCount, count_changes, hourly_changes, sum_changes
+from store.dead_letters import comment_key, dead_letter_row, key_digest, surviving, truncated
 from store.errors import FencedError, StoreError
+from store.lock_keys import MergedKey, lock_and_merge, new_token
+from store.merge import CountSum, HourlyCount, Labelled, ReviewerCount, count_changes, hourly_changes, sum_changes
+from store.requeued import resolve_requeued
 from store.rows import content_row, prediction_row
 from store.sample import AuditSample
 from store.session import WriteSession
@@ -33,25 +33,25 @@ async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_lett
     sample = AuditSample.of(erasure_key, session.audit_share)
     changes = [record for record in batch.records if not isinstance(record, DeadLetter)]
     letters = surviving(batch.records)
-    became = Counter(dead=len(batch.records) - len(changes))
+    outcomes = Counter(dead=len(batch.records) - len(changes))
 
     await _advance(session, batch.advances)
     if changes:
         token = new_token()
-        decided = await decide_under_lock(session, changes, batch.model, token, erasure_key, sample)
-        became.update(name for key in decided for name in key.after.became)
-        await _erase(session, decided, changes_erase=became["erased"] > 0)
+        decided = await lock_and_merge(session, changes, batch.model, token, erasure_key, sample)
+        outcomes.update(name for key in decided for name in key.after.outcomes)
+        await _erase(session, decided, changes_erase=outcomes["erased"] > 0)
         await _write_comments(session, decided, token)
         await _write_predictions(session, decided)
     if batch.copies:
-        letters = await settle_copies(session, batch.copies, letters, erasure_key)
+        letters = await resolve_requeued(session, batch.copies, letters, erasure_key)
     if letters:
         await session.run(
-            session.statements.write_letters, [letter_row(letter, truncate_dead_letters) for letter in letters]
+            session.statements.write_letters, [dead_letter_row(letter, truncate_dead_letters) for letter in letters]
         )
     if changes:
         await _count(session, decided)
-    return BatchOutcome(**became)
+    return BatchOutcome(**outcomes)
 
 
 async def _advance(session: WriteSession, advances: Sequence[Advance]) -> None:
@@ -66,7 +66,7 @@ async def _advance(session: WriteSession, advances: Sequence[Advance]) -> None:
             "expected": advance.expected,
             "next_offset": advance.next_offset,
             "records_lost": advance.records_lost,
-            "paused_reason": None if advance.pause_reason is None else sentence(advance.pause_reason),
+            "paused_reason": None if advance.pause_reason is None else truncated(advance.pause_reason),
         }
         for advance in sorted(advances, key=_place)
     ]
@@ -79,24 +79,24 @@ def _place(advance: Advance) -> tuple[str, str, int]:
     return advance.partition.group, advance.partition.topic, advance.partition.partition
 
 
-async def _erase(session: WriteSession, decided: Sequence[Decided], changes_erase: bool) -> None:
+async def _erase(session: WriteSession, decided: Sequence[MergedKey], changes_erase: bool) -> None:
     """Delete comments that tombstones erased, with all that hangs on them, and claims that must not stay."""
     gone = [
         {"number": key.number}
         for key in decided
-        if (key.after.wiped if key.claimed is None else key.after.content is None)
+        if (key.after.erased if key.claimed is None else key.after.content is None)
     ]
     if gone:
         await session.run(session.statements.delete_comments, gone)
     if changes_erase:
-        wiped = [key for key in decided if key.after.wiped]
-        digests = [base64.b64encode(key_digest(comment_key(key.platform, key.id))).decode() for key in wiped]
+        erased = [key for key in decided if key.after.erased]
+        digests = [base64.b64encode(key_digest(comment_key(key.platform, key.id))).decode() for key in erased]
         await session.run(session.statements.delete_letters, [{"key_digest": digest} for digest in digests])
-        erasures = [{"digest": key.digest, "erased_up_to": key.after.erased_up_to} for key in wiped]
+        erasures = [{"digest": key.digest, "erased_up_to": key.after.erased_up_to} for key in erased]
         await session.run(session.statements.write_erasures, erasures)
 
 
-async def _write_comments(session: WriteSession, decided: Sequence[Decided], token: int) -> None:
+async def _write_comments(session: WriteSession, decided: Sequence[MergedKey], token: int) -> None:
     """Write the comments that are not as they stand, or as the claim wrote them, and keep the texts they replace."""
     changed, replaced = [], []
     for key in decided:
@@ -119,7 +119,7 @@ def _version_row(number: int, old: Content) -> Values:
     return row
 
 
-def _comment_row(key: Decided, content: Content) -> Values:
+def _comment_row(key: MergedKey, content: Content) -> Values:
     review = key.after.review
     row = content_row(content)
     row["number"], row["platform"], row["id"], row["audit_rank"] = key.number, key.platform, key.id, key.audit_rank
@@ -127,13 +127,13 @@ def _comment_row(key: Decided, content: Content) -> Values:
     return row
 
 
-async def _write_predictions(session: WriteSession, decided: Sequence[Decided]) -> None:
+async def _write_predictions(session: WriteSession, decided: Sequence[MergedKey]) -> None:
     """Add what this model thinks; every model's prediction of a text that was replaced goes."""
     gone: list[Values] = []
     added = []
     for key in decided:
         before, after = key.before.predictions, key.after.predictions
-        if not key.after.wiped:
+        if not key.after.erased:
             gone += [{"comment_number": key.number, "model_number": model} for model in before if model not in after]
         added += [(key, model, said) for model, said in after.items() if before.get(model) is not said]
     if gone:
@@ -142,14 +142,14 @@ async def _write_predictions(session: WriteSession, decided: Sequence[Decided]) 
         await session.run(session.statements.write_predictions, starmap(_prediction_row, added))
 
 
-def _prediction_row(key: Decided, model: int, said: Prediction) -> Values:
+def _prediction_row(key: MergedKey, model: int, said: Prediction) -> Values:
     row = prediction_row(said)
     row["comment_number"], row["model_number"] = key.number, model
     row["reviewed"] = key.after.review is not None
     return row
 
 
-async def _count(session: WriteSession, decided: Sequence[Decided]) -> None:
+async def _count(session: WriteSession, decided: Sequence[MergedKey]) -> None:
     changes: Counter[Labelled] = Counter()
     for key in decided:
         count_changes(key.platform, key.before, key.after, changes)

@@ -86,7 +86,7 @@ def _fast_means_fast(request: pytest.FixtureRequest) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Server, "start", refuse)
-        patch.setattr("model.training.descent.Descent.run_epoch", refuse)
+        patch.setattr("model.training.trainer.Trainer.run_epoch", refuse)
         yield
 
 

@@ -46,6 +46,6 @@ def test_what_is_shipped_imports_nothing_that_is_not(package: str) -> None:
 
 def test_serving_imports_no_training() -> None:
     """`predict`, the consumer and the API run without `model.training`, whose libraries are optional."""
-    asks = "import sys, model.labeller, model.gru, model.folded, model.explain, consumer.run, api.serve; "
+    asks = "import sys, model.labeller, model.gru, model.inference, model.explain, consumer.run, api.serve; "
     asks += "sys.exit(any(name.startswith('model.training') for name in sys.modules))"
     subprocess.run([sys.executable, "-c", asks], cwd=ROOT, timeout=60, check=True)

@@ -169,11 +169,11 @@ def test_no_command_prints_what_others_wrote_as_it_is(
 @pytest.mark.parametrize(
     "command",
     [
-        "consumer deadletters list",
-        "consumer deadletters list --json",
-        "consumer deadletters show 1",
-        "consumer deadletters show 1 --json",
-        "consumer deadletters export",
+        "consumer dead-letters list",
+        "consumer dead-letters list --json",
+        "consumer dead-letters show 1",
+        "consumer dead-letters show 1 --json",
+        "consumer dead-letters export",
         "store models list",
         "store models list --json",
         "store models activate 2",
@@ -224,7 +224,7 @@ def writes(node: ast.AST) -> bool:
 def test_a_terminal_of_80_columns_shows_dead_letters(hostile_database: str) -> None:
     ours, theirs = pty.openpty()
     environment = {**os.environ, "LIUYAN_DATABASE_URL": hostile_database, "COLUMNS": "80", "NO_COLOR": "1"}
-    command = [str(PROGRAM), "consumer", "deadletters", "list"]
+    command = [str(PROGRAM), "consumer", "dead-letters", "list"]
     with subprocess.Popen(command, stdout=theirs, stdin=theirs, env=environment) as process:
         assert process.wait(60) == 0
         shown = os.read(ours, 100_000).decode()

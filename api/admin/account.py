@@ -13,7 +13,7 @@ from api.i18n import LANGUAGE_COOKIE, LANGUAGES, gettext, lazy_gettext, set_loca
 from api.identity import accounts, confirmation, cookies, sign_in, tokens
 from api.identity.roles import Role
 from api.problems import ProblemError
-from store import sessions as stored_sessions
+from store import login_sessions as stored_sessions
 from store import tokens as stored_tokens
 
 HERE = "/admin/account"

@@ -96,7 +96,7 @@ def _cards() -> list[dict[str, str]]:
         _card("platforms", gettext("By platform"), gettext("Where they were written, and their labels.")),
         _card("hours", gettext("By hour of the week"), gettext("When they were written, in your time zone.")),
         _card(
-            "words",
+            "keywords",
             gettext("Most telling words"),
             gettext("Words that one side's comments hold far more often, from the newest thousand of each side."),
         ),

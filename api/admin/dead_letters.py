@@ -19,9 +19,9 @@ from api.identity.roles import Role
 from api.rest.dead_letter_schemas import MAXIMUM_NUMBERS
 from api.rest.dead_letters import refusal
 from api.services import Services
-from store import letters
-from store.letters import UNSETTLED, LetterError, LetterFilter, LetterState
-from store.outbox import oldest_order
+from store import dead_letter_admin
+from store.dead_letter_admin import UNRESOLVED, DeadLetterError, DeadLetterFilter, DeadLetterState
+from store.outbox import oldest_message
 
 LIST = "/admin/dead-letters"
 ROWS = 50
@@ -31,10 +31,10 @@ SHOWN_BYTES = 65_536
 BYTES_A_LINE = 16
 SHOWN_LINE = 512
 STATE_WORDS = {
-    LetterState.OPEN: lazy_gettext("Open"),
-    LetterState.REQUEUED: lazy_gettext("Ordered again"),
-    LetterState.RESOLVED: lazy_gettext("Resolved"),
-    LetterState.DISCARDED: lazy_gettext("Put aside"),
+    DeadLetterState.OPEN: lazy_gettext("Open"),
+    DeadLetterState.REQUEUED: lazy_gettext("Ordered again"),
+    DeadLetterState.RESOLVED: lazy_gettext("Resolved"),
+    DeadLetterState.DISCARDED: lazy_gettext("Put aside"),
 }
 
 
@@ -50,18 +50,18 @@ class Filters:
     def of(cls, given: QueryParams | FormData) -> "Filters":
         """From an address or a form; what cannot be is left out."""
         state = str(given.get("state", ""))
-        known = state if state == "all" or state in list(LetterState) else ""
+        known = state if state == "all" or state in list(DeadLetterState) else ""
         return cls(known, str(given.get("reason", ""))[:64].strip(), str(given.get("topic", ""))[:249].strip())
 
-    def wanted(self, states: frozenset[LetterState] | None = None) -> LetterFilter:
+    def wanted(self, states: frozenset[DeadLetterState] | None = None) -> DeadLetterFilter:
         """What the store takes."""
         if states is None:
             states = (
                 frozenset()
                 if self.state == "all"
-                else frozenset({LetterState(self.state)} if self.state else UNSETTLED)
+                else frozenset({DeadLetterState(self.state)} if self.state else UNRESOLVED)
             )
-        return LetterFilter(self.reason or None, self.topic or None, states)
+        return DeadLetterFilter(self.reason or None, self.topic or None, states)
 
     def query(self, **more: object) -> str:
         """The part of an address that holds them."""
@@ -82,13 +82,17 @@ class DeadLettersPage(Page):
         """A page of letters, how many there are, and whether orders wait for a consumer in vain."""
         services, filters = services_of(request), Filters.of(request.query_params)
         before = number_or_none(request.query_params.get("before"))
-        found = await services.store.read(letters.list_letters, filters.wanted(), ROWS + 1, before=before)
+        found = await services.store.read(
+            dead_letter_admin.list_dead_letters, filters.wanted(), ROWS + 1, before=before
+        )
         return {
             "letters": found[:ROWS],
             "next": filters.query(before=found[ROWS - 1].number) if len(found) > ROWS else None,
-            "counts": await services.store.read(letters.count_letters, LetterFilter(states=frozenset())),
+            "counts": await services.store.read(
+                dead_letter_admin.count_dead_letters, DeadLetterFilter(states=frozenset())
+            ),
             "filters": filters,
-            "states": LetterState,
+            "states": DeadLetterState,
             "state_words": STATE_WORDS,
             "reasons": _reasons({letter.reason for letter in found} | {filters.reason} - {""}),
             "reason_words": reason_words,
@@ -103,8 +107,10 @@ class DeadLettersPage(Page):
         """One letter, whole."""
         services = services_of(request)
         try:
-            letter, content, orders = await services.store.read(letters.read_letter, number_in_path(request))
-        except LetterError:
+            letter, content, orders = await services.store.read(
+                dead_letter_admin.read_dead_letter, number_in_path(request)
+            )
+        except DeadLetterError:
             raise HTTPException(404) from None
         waiting_since = await _waiting_since(services)
         shown = {
@@ -112,7 +118,7 @@ class DeadLettersPage(Page):
             "letter": letter,
             "content": content,
             "orders": orders,
-            "states": LetterState,
+            "states": DeadLetterState,
             "state_words": STATE_WORDS,
             "reason_words": reason_words,
             "readable": readable,
@@ -132,14 +138,16 @@ class DeadLettersPage(Page):
         discards = form.get("action") == "discard"
         try:
             if form.get("all"):
-                act_on_all = letters.discard_all if discards else letters.requeue_all
-                count = await act_on_all(store, filters.wanted(frozenset({LetterState.OPEN})), actor)
+                act_on_all = dead_letter_admin.discard_all if discards else dead_letter_admin.requeue_all
+                count = await act_on_all(store, filters.wanted(frozenset({DeadLetterState.OPEN})), actor)
             elif numbers:
-                count = await store.write(letters.discard if discards else letters.requeue, numbers, actor)
+                count = await store.write(
+                    dead_letter_admin.discard if discards else dead_letter_admin.requeue, numbers, actor
+                )
             else:
                 flash(request, gettext("Choose at least one letter first."), "warning")
                 return _back(form, filters)
-        except LetterError as error:
+        except DeadLetterError as error:
             flash(request, refusal(error).detail, "error")
             return _back(form, filters)
         flash(request, _done(count, discards=discards), "success")
@@ -172,7 +180,7 @@ def _back(form: FormData, filters: Filters) -> Response:
 
 async def _waiting_since(services: Services) -> object:
     """Since when an order waits that a running consumer would have carried out; None where none does."""
-    oldest = await services.store.read(oldest_order)
+    oldest = await services.store.read(oldest_message)
     return oldest if oldest is not None and services.now() - oldest > WAITS_TOO_LONG else None
 
 

@@ -13,7 +13,7 @@ from api.markdown import render_ahead, render_markdown
 from api.services import Services
 from store.accounts import UserFilter, count_users
 from store.analytics import CountFilter, mix_of_all
-from store.letters import LetterFilter, LetterState, count_letters
+from store.dead_letter_admin import DeadLetterFilter, DeadLetterState, count_dead_letters
 from store.notices import current_notices
 from store.overview import consumer_health
 from store.queue import QueueOrder, remaining
@@ -56,11 +56,11 @@ async def _work(services: Services) -> Mapping[str, object]:
 
 async def _health(services: Services) -> Mapping[str, object]:
     """Who waits to be let in, how the consumers do, and what they could not store."""
-    letters = await services.store.read(count_letters, LetterFilter(states=frozenset({LetterState.OPEN})))
+    letters = await services.store.read(count_dead_letters, DeadLetterFilter(states=frozenset({DeadLetterState.OPEN})))
     async with services.store.reading() as connection:
         waiting = await count_users(connection, UserFilter(state="waiting"))
     return {
         "waiting_accounts": waiting,
         "health": await services.store.read(consumer_health),
-        "open_letters": letters[LetterState.OPEN],
+        "open_letters": letters[DeadLetterState.OPEN],
     }

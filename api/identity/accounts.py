@@ -19,7 +19,7 @@ from api.identity.sign_in import Browser, renew, session_ended
 from api.identity.throttle import SIGN_IN_OF_ACCOUNT, SIGN_UP_FROM_ADDRESS, Limit, Throttle
 from api.problems import ProblemError
 from api.services import AccountServices, Services
-from store import accounts, audit, sessions, tokens
+from store import accounts, audit, login_sessions, tokens
 from store.accounts import NewUser, State, User
 from store.audit import JSON, Actor
 from store.session import WriteSession
@@ -169,7 +169,7 @@ async def sign_out_everywhere(
     """
     async with _changing(services.store) as session:
         await accounts.lock_user(session, number)
-        ended = await sessions.delete_sessions(session, number, but=but)
+        ended = await login_sessions.delete_sessions(session, number, but=but)
         revoked = await tokens.revoke_tokens(session, number, services.now()) if revoke_tokens else 0
         detail: dict[str, JSON] = {"sessions_ended": ended}
         if revoke_tokens:
@@ -196,10 +196,12 @@ async def change_password(
     changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": services.now()}
     async with _changing(services.store) as session:
         user = await accounts.lock_password(session, identity.user_number, known)
-        if user is None or not await sessions.lock_session(session, identity.user_number, identity.session or b""):
+        if user is None or not await login_sessions.lock_session(
+            session, identity.user_number, identity.session or b""
+        ):
             raise session_ended()
         await accounts.update_user(session, user.number, changes)
-        told: dict[str, JSON] = {"sessions_ended": await sessions.delete_sessions(session, user.number)}
+        told: dict[str, JSON] = {"sessions_ended": await login_sessions.delete_sessions(session, user.number)}
         if not keep_tokens:
             told["tokens_revoked"] = await tokens.revoke_tokens(session, user.number, services.now())
         secret = await renew(services, session, browser, user)
@@ -263,7 +265,7 @@ def _told(before: User, columns: Mapping[str, object]) -> dict[str, JSON]:
 
 async def _end_access(services: AccountServices, session: WriteSession, number: int) -> Ended:
     """End everything that signs an account in."""
-    ended = await sessions.delete_sessions(session, number)
+    ended = await login_sessions.delete_sessions(session, number)
     return Ended(ended, await tokens.revoke_tokens(session, number, services.now()))
 
 

@@ -20,7 +20,7 @@ from api.identity.sign_in import session_ended
 from api.identity.throttle import CONFIRMATION_OF_SESSION, SIGN_IN_FROM_ADDRESS, Limit, Throttle
 from api.problems import ProblemError
 from api.services import Services, TheServices
-from store import accounts, audit, sessions
+from store import accounts, audit, login_sessions
 
 VALID_FOR = timedelta(minutes=15)
 log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ async def confirm(services: Services, identity: Identity, password: str) -> str:
         if await accounts.lock_password(session, identity.user_number, password_hash) is None:
             raise _wrong_password("password")
         old, new = require_session(identity), digest_of(secret)
-        if not await sessions.confirm_session(session, identity.user_number, old, new, services.now()):
+        if not await login_sessions.confirm_session(session, identity.user_number, old, new, services.now()):
             raise session_ended()
         await audit.record(session, identity.actor, "session.confirm", "user", str(identity.user_number), {})
     return secret

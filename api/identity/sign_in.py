@@ -13,7 +13,7 @@ from api.identity.secrets import digest_of, new_secret
 from api.identity.throttle import SIGN_IN_FROM_ADDRESS, SIGN_IN_OF_ACCOUNT, Limit, Throttle
 from api.problems import ProblemError
 from api.services import Services
-from store import accounts, audit, sessions
+from store import accounts, audit, login_sessions
 from store.accounts import User
 from store.session import WriteSession
 
@@ -37,14 +37,14 @@ class Opened:
     secret: str
 
 
-async def find_session(services: Services, secret: str) -> sessions.SignedIn | None:
+async def find_session(services: Services, secret: str) -> login_sessions.SignedIn | None:
     """The session of a cookie, with its account; None when it is unknown or over, or the account may not sign in."""
     now = services.now()
     async with services.store.reading() as connection:
-        found = await sessions.find_session(connection, digest_of(secret), now, idle_of(services))
-    if found is not None and now - found.session.seen_at >= sessions.SEEN_EVERY:
+        found = await login_sessions.find_session(connection, digest_of(secret), now, idle_of(services))
+    if found is not None and now - found.session.seen_at >= login_sessions.SEEN_EVERY:
         async with services.store.writing() as session:
-            await sessions.touch_session(session, found.digest, now)
+            await login_sessions.touch_session(session, found.digest, now)
     return found
 
 
@@ -100,9 +100,9 @@ async def _open(
             raise _wrong_name_or_password(browser)
         _refuse_unless_active(current)
         if old_secret is not None:
-            await sessions.forget_session(session, digest_of(old_secret))
+            await login_sessions.forget_session(session, digest_of(old_secret))
         await accounts.update_user(session, user.number, {**changes, "last_sign_in_at": now})
-        await sessions.add_session(session, _session(services, browser, user, secret, now))
+        await login_sessions.add_session(session, _session(services, browser, user, secret, now))
         await audit.record(session, actor, "session.sign_in", "user", str(user.number), {})
     return Opened(user, secret)
 
@@ -110,14 +110,14 @@ async def _open(
 async def renew(services: Services, session: WriteSession, browser: Browser, user: User) -> str:
     """Open a session within a transaction, as after a changed password; returns the cookie's secret."""
     secret = new_secret()
-    await sessions.add_session(session, _session(services, browser, user, secret, services.now()))
+    await login_sessions.add_session(session, _session(services, browser, user, secret, services.now()))
     return secret
 
 
 async def sign_out(services: Services, actor: audit.Actor, user_number: int, digest: bytes) -> bool:
     """End one session of an account; False where there is none."""
     async with services.store.writing() as session:
-        ended = await sessions.delete_session(session, user_number, digest)
+        ended = await login_sessions.delete_session(session, user_number, digest)
         if ended:
             await audit.record(session, actor, "session.sign_out", "user", str(user_number), {})
     return ended
@@ -133,9 +133,11 @@ def lifetime_of(services: Services) -> timedelta:
     return timedelta(days=services.settings.session_days)
 
 
-def _session(services: Services, browser: Browser, user: User, secret: str, now: datetime) -> sessions.Session:
+def _session(
+    services: Services, browser: Browser, user: User, secret: str, now: datetime
+) -> login_sessions.LoginSession:
     agent = (browser.user_agent or "")[:USER_AGENT] or None
-    return sessions.Session(
+    return login_sessions.LoginSession(
         digest_of(secret), user.number, now, now, now + lifetime_of(services), browser.address, agent, confirmed_at=now
     )
 

@@ -11,7 +11,7 @@ from api.identity.sign_in import session_ended
 from api.problems import ProblemError
 from api.services import AccountServices, Services
 from liuyan.terminal import printable
-from store import accounts, audit, sessions, tokens
+from store import accounts, audit, login_sessions, tokens
 from store.audit import JSON, Actor
 from store.session import WriteSession
 from store.tokens import Token
@@ -79,7 +79,7 @@ async def create(
     expires = now + timedelta(days=new.days)
     async with services.store.writing() as session:
         await _check_owner(session, owner, new.role)
-        if within is not None and not await sessions.lock_session(session, owner, within):
+        if within is not None and not await login_sessions.lock_session(session, owner, within):
             raise session_ended()
         if len(await tokens.list_tokens(session.connection, owner)) >= AT_MOST:
             detail = gettext("There are %(count)s tokens already: revoke one first.") % {"count": AT_MOST}

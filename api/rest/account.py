@@ -32,7 +32,7 @@ from api.rest.account_schemas import (
     TokensRevoked,
 )
 from api.services import Services, TheServices
-from store import sessions as stored_sessions
+from store import login_sessions as stored_sessions
 from store import tokens as stored_tokens
 from store.types import LARGEST_NUMBER
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from api.guard import GuardedRoute
 from api.identity.identity import AsReviewer
+from api.keywords import Keywords, find_keywords
 from api.problems import REFUSALS, documented
 from api.rest.analytics_schemas import (
     BUCKETS,
@@ -37,7 +38,6 @@ from api.rest.analytics_schemas import (
     ZonedQuery,
 )
 from api.services import Services, TheServices
-from api.words import TellingWords, telling_words
 from store.analytics import Mix, mix_by_hour_of_week, mix_by_platform, mix_over_time
 from store.comments import ShownLabel
 from store.corrections import (
@@ -126,7 +126,7 @@ async def accuracy(services: TheServices, _: AsReviewer, query: Annotated[Analyt
     return _told(query, AccuracyRows(rows=[_accuracy(one) for one in found]))
 
 
-@router.get("/words", summary="Telling words", response_model=WordRows, responses=RESPONSES)
+@router.get("/keywords", summary="Telling words", response_model=WordRows, responses=RESPONSES)
 async def words(services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]) -> Rows | Response:
     """Tell which words the positive comments of a range hold more often than the negative ones, and the other way.
 
@@ -151,13 +151,13 @@ async def words(services: TheServices, _: AsReviewer, query: Annotated[Analytics
     return _told(query, answer)
 
 
-async def _words(services: Services, wanted: CommentFilter) -> TellingWords:
+async def _words(services: Services, wanted: CommentFilter) -> Keywords:
     positive, negative = [
         await _soon(services.store.read(sample_texts, replace(wanted, label=label), SAMPLE))
         for label in (ShownLabel.POSITIVE, ShownLabel.NEGATIVE)
     ]
     cut = services.predictor.words
-    return await asyncio.to_thread(telling_words, positive, negative, cut, limit=TELLING, seconds=WORDS_SECONDS)
+    return await asyncio.to_thread(find_keywords, positive, negative, cut, limit=TELLING, seconds=WORDS_SECONDS)
 
 
 async def _soon(asked: Awaitable[Answer]) -> Answer:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.problems import WITHOUT_NUL
 from api.rest.fields import Time
-from store.letters import Letter, LetterContent, LetterFilter, LetterOrder, LetterState
+from store.dead_letter_admin import DeadLetterContent, DeadLetterFilter, DeadLetterState, RequeueMessage, StoredLetter
 from store.types import LARGEST_NUMBER
 
 MAXIMUM_NUMBERS = 500
@@ -72,13 +72,13 @@ class DeadLetterRecord(BaseModel):
     reason: str = Field(description="Why, in a word that can be counted.", examples=["invalid_field"])
     detail: str = Field(description="Why, in a sentence.", examples=["field text: must not be empty"])
     stored_at: datetime = Field(description="When it was stored.", examples=["2026-01-31T00:15:00.250000Z"])
-    state: LetterState = Field(description="What became of it.", examples=["open"])
+    state: DeadLetterState = Field(description="What became of it.", examples=["open"])
     attempts: int = Field(description="How often it was requeued.", examples=[0])
     settled_by: str | None = Field(description="Who put it aside.", examples=[None])
     settled_at: datetime | None = Field(description="When it was settled.", examples=[None])
 
     @classmethod
-    def of(cls, letter: Letter) -> Self:
+    def of(cls, letter: StoredLetter) -> Self:
         """A stored letter."""
         values = {name: getattr(letter, name) for name in cls.model_fields if name != "key"}
         return cls(**values, key=Content.of(letter.key))
@@ -125,7 +125,7 @@ class WholeDeadLetter(DeadLetterRecord):
     orders: list[Order] = Field(description="The orders to publish it again, the oldest first.")
 
     @classmethod
-    def whole(cls, letter: Letter, content: LetterContent, orders: list[LetterOrder]) -> Self:
+    def whole(cls, letter: StoredLetter, content: DeadLetterContent, orders: list[RequeueMessage]) -> Self:
         """A stored letter with its content."""
         return cls(
             **dict(DeadLetterRecord.of(letter)),
@@ -135,7 +135,7 @@ class WholeDeadLetter(DeadLetterRecord):
         )
 
 
-class LetterChoice(BaseModel):
+class DeadLetterSelection(BaseModel):
     """Which letters: either by number, or every open one that the filters leave."""
 
     model_config = ConfigDict(extra="forbid")
@@ -155,12 +155,12 @@ class LetterChoice(BaseModel):
             raise ValueError("give either numbers, or all with or without reason, topic and since")
         return self
 
-    def as_filter(self) -> LetterFilter:
+    def as_filter(self) -> DeadLetterFilter:
         """What the store takes for ``all``."""
-        return LetterFilter(self.reason, self.topic, frozenset({LetterState.OPEN}), self.since)
+        return DeadLetterFilter(self.reason, self.topic, frozenset({DeadLetterState.OPEN}), self.since)
 
 
-class LettersChanged(BaseModel):
+class DeadLettersChanged(BaseModel):
     """How many letters changed."""
 
     changed: int = Field(description="Letters that were not in that state before.", examples=[2])

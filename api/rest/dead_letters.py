@@ -13,17 +13,17 @@ from api.problems import REFUSALS, ProblemError, documented
 from api.rest.dead_letter_schemas import (
     DeadLetterPage,
     DeadLetterRecord,
-    LetterChoice,
+    DeadLettersChanged,
+    DeadLetterSelection,
     LetterNumber,
-    LettersChanged,
     Reason,
     Since,
     Topic,
     WholeDeadLetter,
 )
 from api.services import TheServices
-from store import letters
-from store.letters import UNSETTLED, LetterError, LetterFilter, LetterState
+from store import dead_letter_admin
+from store.dead_letter_admin import UNRESOLVED, DeadLetterError, DeadLetterFilter, DeadLetterState
 from store.types import LARGEST_NUMBER
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ async def get_dead_letters(
     services: TheServices,
     _: AsAdmin,
     state: Annotated[
-        list[LetterState] | None,
+        list[DeadLetterState] | None,
         Query(description="Only letters in one of these states; open and requeued by default.", examples=[["open"]]),
     ] = None,
     reason: Annotated[Reason | None, Query()] = None,
@@ -52,8 +52,8 @@ async def get_dead_letters(
     limit: Annotated[int, Query(ge=1, le=200, description="How many letters a page holds at most.")] = 50,
 ) -> DeadLetterPage:
     """List records that broke the contract, without what they held, the newest first."""
-    wanted = LetterFilter(reason, topic, frozenset(state) if state else UNSETTLED, since)
-    found = await services.store.read(letters.list_letters, wanted, limit + 1, before=before)
+    wanted = DeadLetterFilter(reason, topic, frozenset(state) if state else UNRESOLVED, since)
+    found = await services.store.read(dead_letter_admin.list_dead_letters, wanted, limit + 1, before=before)
     items = [DeadLetterRecord.of(letter) for letter in found[:limit]]
     return DeadLetterPage(items=items, next=items[-1].number if len(found) > limit else None)
 
@@ -68,7 +68,7 @@ async def get_dead_letter(
     services: TheServices, _: AsAdmin, number: Annotated[LetterNumber, Path()]
 ) -> WholeDeadLetter:
     """Read what a record held, why it was refused, and the orders that were given to publish it again."""
-    return WholeDeadLetter.whole(*await decided(services.store.read(letters.read_letter, number)))
+    return WholeDeadLetter.whole(*await decided(services.store.read(dead_letter_admin.read_dead_letter, number)))
 
 
 @router.post(
@@ -77,39 +77,47 @@ async def get_dead_letter(
     response_description="How many were ordered.",
     responses=CHANGING,
 )
-async def requeue_dead_letters(services: TheServices, identity: AsAdmin, choice: LetterChoice) -> LettersChanged:
+async def requeue_dead_letters(
+    services: TheServices, identity: AsAdmin, choice: DeadLetterSelection
+) -> DeadLettersChanged:
     """Order letters to be published again to their topic, as they were; a running consumer does it within seconds.
 
     A copy that is stored resolves its letter; one that fails again says in the letter why. Ordering twice is safe.
     """
     if choice.numbers is None:
-        changed = await letters.requeue_all(services.store, choice.as_filter(), identity.actor)
+        changed = await dead_letter_admin.requeue_all(services.store, choice.as_filter(), identity.actor)
     else:
-        changed = await decided(services.store.write(letters.requeue, sorted(set(choice.numbers)), identity.actor))
-    return LettersChanged(changed=changed)
+        changed = await decided(
+            services.store.write(dead_letter_admin.requeue, sorted(set(choice.numbers)), identity.actor)
+        )
+    return DeadLettersChanged(changed=changed)
 
 
 @router.post(
     "/discard", summary="Put dead letters aside", response_description="How many were put aside.", responses=CHANGING
 )
-async def discard_dead_letters(services: TheServices, identity: AsAdmin, choice: LetterChoice) -> LettersChanged:
+async def discard_dead_letters(
+    services: TheServices, identity: AsAdmin, choice: DeadLetterSelection
+) -> DeadLettersChanged:
     """Put letters aside as dealt with; they stay, with who did it and when. Orders that wait are withdrawn."""
     if choice.numbers is None:
-        changed = await letters.discard_all(services.store, choice.as_filter(), identity.actor)
+        changed = await dead_letter_admin.discard_all(services.store, choice.as_filter(), identity.actor)
     else:
-        changed = await decided(services.store.write(letters.discard, sorted(set(choice.numbers)), identity.actor))
-    return LettersChanged(changed=changed)
+        changed = await decided(
+            services.store.write(dead_letter_admin.discard, sorted(set(choice.numbers)), identity.actor)
+        )
+    return DeadLettersChanged(changed=changed)
 
 
 async def decided(work: Awaitable[T]) -> T:
     """What ``work`` gives; a decision that a letter does not allow becomes a problem in the request's language."""
     try:
         return await work
-    except LetterError as error:
+    except DeadLetterError as error:
         raise refusal(error) from None
 
 
-def refusal(error: LetterError) -> ProblemError:
+def refusal(error: DeadLetterError) -> ProblemError:
     """The problem of a decision that a letter does not allow."""
     sentence = {
         "missing": gettext("There is no dead letter %(number)s: it never existed, or it was erased with its comment."),

@@ -118,12 +118,12 @@ async def _look(
 
 
 @router.post(
-    "/claim",
+    "/lease",
     summary="Get one certain comment to review",
     response_description="The comment as it stands, with its context.",
     responses=documented(*COMMON, HTTPStatus.NOT_FOUND),
 )
-async def claim_review(services: TheServices, identity: AsReviewer, request: CommentName) -> ReviewTask:
+async def lease_review(services: TheServices, identity: AsReviewer, request: CommentName) -> ReviewTask:
     """Give a comment with what helps to decide; it is held for you unless somebody reviewed it or holds it."""
     try:
         task = await queue.take(services.store, identity.user_number, (request.platform, request.id))

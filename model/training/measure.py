@@ -9,10 +9,10 @@ from torch import Tensor
 
 from model.artifact import Configuration
 from model.evaluate import Floats, score, score_band, uncertain_band
-from model.folded import FoldedNetwork
+from model.inference import InferenceNetwork
 from model.network import Network
 from model.ngrams import Ngrams, NgramTable
-from model.rounded import pack, unpack
+from model.quantized import pack, unpack
 from model.training.data import Part
 from model.training.examples import Examples, weighted_loss
 from model.training.options import Options
@@ -20,7 +20,7 @@ from model.training.options import Options
 
 def validate(network: Network, validation: Examples) -> tuple[float, float]:
     """Weighted cross-entropy and weighted accuracy."""
-    logits = FoldedNetwork(network.plain_weights()).logits(validation.texts)
+    logits = InferenceNetwork(network.plain_weights()).logits(validation.texts)
     right = (logits >= 0).numpy() == validation.positive
     accuracy = float(numpy.average(right, weights=validation.weights.numpy()))
     return float(weighted_loss(logits, validation, range(len(logits)))), accuracy
@@ -31,7 +31,7 @@ def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: O
     uncertain band on the probabilities that this gives. The n-grams come back in units of the network's logit.
 
     The probability is of the label, so that soft targets (4 stars as 0.9) count as what they are labelled here."""
-    logits = FoldedNetwork(network.plain_weights()).logits(validation.texts).clone()
+    logits = InferenceNetwork(network.plain_weights()).logits(validation.texts).clone()
     margins = torch.from_numpy(NgramTable(ngrams).logits(validation.characters))
     labelled = replace(validation, targets=torch.from_numpy(validation.positive.astype(numpy.float32)))
     line = torch.tensor([1.0, 1.0, 0.0], requires_grad=True)
@@ -66,7 +66,7 @@ def measure(
 ) -> dict[str, object]:
     """Scores on validation and test: pooled, and of each source; of the numbers as they are stored, rounded."""
     weights, stored = unpack(pack(network.plain_weights(), ngrams))
-    folded, table = FoldedNetwork(weights), NgramTable(stored)
+    folded, table = InferenceNetwork(weights), NgramTable(stored)
     metrics: dict[str, object] = {}
     held: tuple[Part, ...] = ("validation", "test")
     for part in held:

@@ -47,7 +47,7 @@ class Options:
     ngrams: int = 900_000
 
 
-def begun_with(options: Options, start: Artifact) -> Options:
+def with_initial_model(options: Options, start: Artifact) -> Options:
     """``options`` of a training that begins with ``start``, with its words and in its widths."""
     sizes = start.configuration.sizes
     return replace(

@@ -9,11 +9,11 @@ from model.artifact import Artifact, read_artifact
 from model.labeller import Labeller
 from model.progress import Report, progress_bar
 from model.training.data import REVIEWS, Comment, part_of
-from model.training.descent import Epoch
 from model.training.gathering import Gathered, Places, gather_comments
 from model.training.options import Options
 from model.training.sources import SOURCES, Source
 from model.training.train import train
+from model.training.trainer import Epoch
 
 
 class Say(Protocol):

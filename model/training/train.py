@@ -18,13 +18,13 @@ from model.processor import CPU
 from model.progress import Report
 from model.training.card import write_card
 from model.training.data import AUGMENTED, NEGATIONS, REVIEWS, UNLABELLED, Comment, Part, part_of, simplified_characters
-from model.training.descent import Descent, Epoch
 from model.training.examples import Examples, prepare
 from model.training.hints import Hints
 from model.training.measure import calibrate, count, measure, validate
 from model.training.ngram_training import fit_ngrams
 from model.training.options import Options
 from model.training.sources import SOURCES, Source
+from model.training.trainer import Epoch, Trainer
 
 CHECKPOINT = "checkpoint.pt"
 # Gives the vectors (words, embedding) that words begin with.
@@ -70,15 +70,15 @@ def train(
         _write(output, network, ngrams, options, parts, words, simplified, told, sources)
         _write_curve(output / "curve.csv", [Epoch(**one) for one in told["curve"]])
         return read_artifact(output).metrics
-    descent = Descent(network, parts["train"], options, hints, device)
+    trainer = Trainer(network, parts["train"], options, hints, device)
     checkpoint = output / CHECKPOINT
     if resume and checkpoint.exists():
-        descent.load(checkpoint)
-    standing = descent.standing
+        trainer.load(checkpoint)
+    standing = trainer.standing
     while standing.epoch <= options.epochs and standing.waited < options.patience:
         number = standing.epoch
-        mean, seconds = descent.run_epoch(progress, lambda: descent.save(checkpoint))
-        loss, accuracy = validate(descent.averaged, parts["validation"])
+        mean, seconds = trainer.run_epoch(progress, lambda: trainer.save(checkpoint))
+        loss, accuracy = validate(trainer.averaged, parts["validation"])
         standing.curve.append(Epoch(number, mean, loss, accuracy, seconds))
         standing.waited += 1
         if accuracy > standing.best:
@@ -88,10 +88,10 @@ def train(
                 "curve": [asdict(one) for one in standing.curve],
                 "rows": count(parts),
             } | _told_of(start)
-            _write(output, descent.averaged, ngrams, options, parts, words, simplified, told, sources)
+            _write(output, trainer.averaged, ngrams, options, parts, words, simplified, told, sources)
         report(standing.curve[-1])
         _write_curve(output / "curve.csv", standing.curve)
-        descent.save(checkpoint)
+        trainer.save(checkpoint)
     checkpoint.unlink(missing_ok=True)
     return read_artifact(output).metrics
 

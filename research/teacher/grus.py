@@ -13,10 +13,10 @@ from pathlib import Path
 from model.artifact import SUMS
 from model.progress import Report
 from model.training.data import Comment
-from model.training.descent import Epoch
 from model.training.options import Options
 from model.training.train import train
-from research.once import fingerprint, once
+from model.training.trainer import Epoch
+from research.cached_runs import fingerprint, once
 from research.teacher.answers import Reply
 from research.teacher.gru import GruTeacher
 from research.train.folds import fold_of, part_without

@@ -58,7 +58,7 @@ def train(
     from model.artifact import read_artifact
     from model.labeller import load_labeller
     from model.training.gathering import Places
-    from model.training.options import Options, begun_with
+    from model.training.options import Options, with_initial_model
     from model.training.run import Request
     from research.data.registry import DESCRIBED
     from research.heldout import HELD_OUT
@@ -71,7 +71,7 @@ def train(
     teachers = [load_labeller(path, answer_cache_size=0) for path in teacher or ()]
     options = change(Options(teachers=tuple(one.sha256 for one in teachers)), changes or ())
     if beginning:
-        options = begun_with(options, beginning)
+        options = with_initial_model(options, beginning)
     places = Places(data_dir or settings.data_dir, rated, snownlp, held_out=HELD_OUT)
     request = Request(output, places, options, beginning, resume, DESCRIBED)
     run(Experiment(request, teachers, folds, search, settings.cache_dir / "searches.db"), typer.echo)

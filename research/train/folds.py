@@ -10,9 +10,9 @@ from pathlib import Path
 
 from model.progress import Report
 from model.training.data import Comment, Part, content_of, part_of
-from model.training.descent import Epoch
 from model.training.options import Options
 from model.training.train import train
+from model.training.trainer import Epoch
 
 
 @dataclass(frozen=True, slots=True)

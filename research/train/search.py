@@ -14,9 +14,9 @@ from typing import Any
 from liuyan.errors import UsageError
 from model.progress import Report
 from model.training.data import Comment
-from model.training.descent import Epoch
 from model.training.options import Options
 from model.training.train import train
+from model.training.trainer import Epoch
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,8 @@ from liuyan.settings import Settings
 from local_stack.chromium import get_chromium
 from model.labeller import Labeller, load_labeller
 from store.accounts import NewUser, add_user
+from store.login_sessions import LoginSession, add_session
 from store.migrate import migrate
-from store.sessions import Session, add_session
 from store.store import Store
 from tests.admin.looking import WIDE
 from tests.admin.seed import seed
@@ -91,7 +91,7 @@ class Site:
         """A session of this account, confirmed as after a sign-in: the value of its cookie."""
         secret, now = new_secret(), self.services.now()
         until, confirmed_at = now + timedelta(days=1), now if confirmed else None
-        added = Session(digest_of(secret), user_number, now, now, until, "127.0.0.1", "tests", confirmed_at)
+        added = LoginSession(digest_of(secret), user_number, now, now, until, "127.0.0.1", "tests", confirmed_at)
         async with self.store.writing() as session:
             await add_session(session, added)
         return secret

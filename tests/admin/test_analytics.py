@@ -19,7 +19,7 @@ from tests.store.feed import START, arrival
 
 pytestmark = pytest.mark.timeout(120)
 PATH = "/admin/analytics"
-CARDS = ["labels", "shares", "platforms", "hours", "words", "reviewers", "models", "accuracy"]
+CARDS = ["labels", "shares", "platforms", "hours", "keywords", "reviewers", "models", "accuracy"]
 GOOD, BAD = "物流很快，包装也好，下次还来", "等了两周，客服不理人，只好退货"
 MARKUP = "<b>小审</b>"
 

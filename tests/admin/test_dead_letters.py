@@ -9,7 +9,7 @@ from api.admin.dead_letter_words import REASON_WORDS
 from api.admin.dead_letters import readable, readable_line
 from api.identity.roles import Role
 from consumer.event import Reason
-from store.letters import LetterFilter, LetterState, list_letters
+from store.dead_letter_admin import DeadLetterFilter, DeadLetterState, list_dead_letters
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
 from tests.store.feed import dead_letter
@@ -49,8 +49,8 @@ async def test_letters_from_the_list_to_their_end(visits: Visits) -> None:
     await page.get_by_label("状态").select_option("discarded")
     await page.get_by_role("button", name="筛选", exact=True).click()
     assert await page.locator("tbody tr").count() == 3
-    letters = await feed.store.read(list_letters, LetterFilter(states=frozenset()), 9)
-    assert {letter.state for letter in letters} == {LetterState.DISCARDED}
+    letters = await feed.store.read(list_dead_letters, DeadLetterFilter(states=frozenset()), 9)
+    assert {letter.state for letter in letters} == {DeadLetterState.DISCARDED}
 
 
 async def test_nothing_chosen_is_said_and_changes_nothing(visits: Visits) -> None:

@@ -13,9 +13,9 @@ from api.identity.passwords import Passwords
 from api.identity.roles import Role
 from api.identity.secrets import digest_of, new_secret, new_token
 from liuyan.settings import Settings
-from store import sessions, tokens
+from store import login_sessions, tokens
 from store.accounts import NewUser, State, add_user
-from store.sessions import Session
+from store.login_sessions import LoginSession
 from store.store import Store
 
 SECRET_KEY = "a secret that signs forms in tests"
@@ -86,6 +86,6 @@ async def add_person(
         number = await add_user(session, user, now)
         await tokens.add_token(session, number, digest_of(person_token), "for tests", role, now, None)
         until, confirmed_at = now + timedelta(days=7), now if confirmed else None
-        lasting = Session(digest_of(secret), number, now, now, until, "127.0.0.1", "tests", confirmed_at)
-        await sessions.add_session(session, lasting)
+        lasting = LoginSession(digest_of(secret), number, now, now, until, "127.0.0.1", "tests", confirmed_at)
+        await login_sessions.add_session(session, lasting)
     return Person(number, name, role, person_token, secret)

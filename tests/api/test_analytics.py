@@ -20,7 +20,7 @@ from tests.store.feed import arrival, microseconds, minutes
 
 pytestmark = pytest.mark.timeout(60)
 ROOT = "/api/v1/analytics"
-NAMES = ["labels", "platforms", "hours", "reviewers", "models", "accuracy", "words"]
+NAMES = ["labels", "platforms", "hours", "reviewers", "models", "accuracy", "keywords"]
 
 
 async def get(api: Api, name: str, **query: str | int) -> httpx.Response:
@@ -120,13 +120,13 @@ async def test_words_of_both_sides(api: Api) -> None:
         *(arrival(f"p{n}", "物流很快，包装也好 👍") for n in range(30)),
         *(arrival(f"n{n}", "客服不理人，退货", label=Label.NEGATIVE, probability=0.1) for n in range(30)),
     )
-    answer = (await get(api, "words")).json()
+    answer = (await get(api, "keywords")).json()
     assert (answer["positive_comments"], answer["negative_comments"], answer["complete"]) == (30, 30, True)
     sides = {row["word"]: row["side"] for row in answer["rows"]}
     assert (sides["很快"], sides["退货"]) == ("positive", "negative")
     # Kept for some minutes, whatever arrives.
     await api.feed.send(arrival("later", "更多"))
-    assert (await get(api, "words")).json() == answer
+    assert (await get(api, "keywords")).json() == answer
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,7 +150,11 @@ async def test_each_as_csv_and_where_there_is_nothing(week: Api, name: str) -> N
         ("labels", {"bucket": "hour"}, "at most 62 days are told by the hour"),
         ("labels", {"bucket": "month"}, "'hour', 'day' or 'week'"),
         ("hours", {"utc_offset": "900"}, "840"),
-        ("words", {"created_from": "2026-02-01T00:00:00Z", "created_to": "2026-01-01T00:00:00Z"}, "before created_to"),
+        (
+            "keywords",
+            {"created_from": "2026-02-01T00:00:00Z", "created_to": "2026-01-01T00:00:00Z"},
+            "before created_to",
+        ),
         ("platforms", {"utc_offset": "0"}, "Extra inputs"),
         ("models", {"platform": "A B"}, "pattern"),
     ],

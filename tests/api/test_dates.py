@@ -58,7 +58,7 @@ async def test_charts_and_lists_take_every_time(server_api: Api, wanted: dict[st
             assert [row["comments"] for row in found] == [1, 1, 1]
         assert sum(row["comments"] for row in await rows("analytics/hours", utc_offset=offset)) == 3
     assert (await rows("analytics/labels", bucket="week", utc_offset=480))[1]["start"] == "1970-01-04T16:00:00Z"
-    for resource in ("platforms", "reviewers", "models", "accuracy", "words"):
+    for resource in ("platforms", "reviewers", "models", "accuracy", "keywords"):
         await rows(f"analytics/{resource}")
     listed = [item["created_at"] for item in await rows("comments")]
     assert (

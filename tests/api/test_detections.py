@@ -17,8 +17,8 @@ from store import reviews as reviews_module
 from store.admin_tables import audit_log
 from store.batch import Arrival, Content, Label, Prediction
 from store.errors import TransientStoreError
-from store.outbox import any_orders
-from store.pending_reviews import EDITED, LIFE, NEVER_ARRIVED, Settled, settle_pending
+from store.outbox import has_messages
+from store.pending_reviews import EDITED, LIFE, NEVER_ARRIVED, Settled, resolve_pending
 from store.tables import outbox, pending_reviews, reviews
 from tests.api.conftest import Api
 from tests.api.people import add_person
@@ -72,10 +72,10 @@ async def test_the_review_follows_the_comment_once(api: Api) -> None:
     await keep(api, "positive")
     [order] = await rows(api, outbox)
     event = ordered_event(order)
-    assert await settle_pending(api.store, api.clock()) == Settled(0, 0)
+    assert await resolve_pending(api.store, api.clock()) == Settled(0, 0)
     await arrive(api, event)
-    assert await settle_pending(api.store, api.clock()) == Settled(1, 0)
-    assert await settle_pending(api.store, api.clock()) == Settled(0, 0)
+    assert await resolve_pending(api.store, api.clock()) == Settled(1, 0)
+    assert await resolve_pending(api.store, api.clock()) == Settled(0, 0)
     [review] = await rows(api, reviews)
     assert (review.label, review.reviewer, review.text) == ("positive", "admin", TEXT)
     assert (review.from_label, review.from_probability) == ("negative", 0.2)
@@ -97,9 +97,9 @@ async def test_a_fault_leaves_everything_as_it_was(api: Api, monkeypatch: pytest
     with monkeypatch.context() as broken:
         broken.setattr(pending_module, "add_within", add_and_fail)
         with pytest.raises(TransientStoreError):
-            await settle_pending(api.store, api.clock())
+            await resolve_pending(api.store, api.clock())
     assert await rows(api, reviews) == []
-    assert await settle_pending(api.store, api.clock()) == Settled(1, 0)
+    assert await resolve_pending(api.store, api.clock()) == Settled(1, 0)
     assert len(await rows(api, reviews)) == 1
 
 
@@ -112,20 +112,20 @@ async def given_up(api: Api) -> str:
 
 async def test_a_comment_that_never_arrives_is_given_up(api: Api) -> None:
     await keep(api)
-    assert await settle_pending(api.store, api.clock() + LIFE - timedelta(minutes=1)) == Settled(0, 0)
-    assert await settle_pending(api.store, api.clock() + LIFE) == Settled(0, 1)
+    assert await resolve_pending(api.store, api.clock() + LIFE - timedelta(minutes=1)) == Settled(0, 0)
+    assert await resolve_pending(api.store, api.clock() + LIFE) == Settled(0, 1)
     assert NEVER_ARRIVED in await given_up(api)
     # Nothing of the text is left, and no consumer publishes it any more.
     [order] = await rows(api, outbox)
     assert (order.key, order.value, order.refused) == (None, None, NEVER_ARRIVED)
-    assert not await api.store.read(any_orders, ["comments"])
+    assert not await api.store.read(has_messages, ["comments"])
 
 
 async def test_what_kafka_refuses_is_given_up_with_its_reason(api: Api) -> None:
     await keep(api)
     async with api.store.writing() as session:
         await session.connection.execute(update(outbox).values(refused="Kafka refuses it: too large"))
-    assert await settle_pending(api.store, api.clock()) == Settled(0, 1)
+    assert await resolve_pending(api.store, api.clock()) == Settled(0, 1)
     assert "Kafka refuses it: too large" in await given_up(api)
 
 
@@ -134,7 +134,7 @@ async def test_another_text_than_was_seen_is_not_reviewed(api: Api) -> None:
     [order] = await rows(api, outbox)
     event = ordered_event(order)
     await arrive(api, event, "换了一段话", version=event.version + 1)
-    assert await settle_pending(api.store, api.clock()) == Settled(0, 1)
+    assert await resolve_pending(api.store, api.clock()) == Settled(0, 1)
     assert EDITED in await given_up(api)
     assert await rows(api, reviews) == []
 

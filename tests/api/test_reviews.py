@@ -179,7 +179,7 @@ async def test_a_second_opinion_stands_beside_the_first(api: Api, reviewer: Revi
     await fill(api, 1)
     [task] = await reviewer.next()
     await reviewer.review(task["comment"], "negative")
-    claimed = await second.post("/claim", named(task["comment"]))
+    claimed = await second.post("/lease", named(task["comment"]))
     assert [(review["label"], review["reviewer"]) for review in claimed["reviews"]] == [("negative", "审一")]
     added = await second.review(claimed["comment"], "unclear")
     assert (added["second_opinion"], added["from_label"], added["from_source"]) == (True, "negative", "review")
@@ -215,7 +215,7 @@ async def test_a_text_that_was_edited_meanwhile_is_not_reviewed(api: Api, review
     problem = await reviewer.review(task["comment"], "positive", status=409)
     assert problem["code"] == "edited_meanwhile"
     assert await shown(api, "0") == ("negative", "active_model")
-    claimed = await reviewer.post("/claim", named(task["comment"]))
+    claimed = await reviewer.post("/lease", named(task["comment"]))
     assert claimed["comment"]["text"] == "改过的话"
     assert [version["text"] for version in claimed["earlier_versions"]] == ["第 0 条"]
     await reviewer.review(claimed["comment"], "negative")
@@ -235,7 +235,7 @@ async def test_a_comment_that_was_erased_is_not_there(api: Api, reviewer: Review
     [task] = await reviewer.next()
     await api.feed.send(tombstone("0", at=100))
     assert (await reviewer.review(task["comment"], "positive", status=404))["code"] == "no_comment"
-    assert (await reviewer.post("/claim", named(task["comment"]), 404))["code"] == "no_comment"
+    assert (await reviewer.post("/lease", named(task["comment"]), 404))["code"] == "no_comment"
 
 
 async def test_what_is_taken_back_is_held_again(api: Api, reviewer: Reviewer, second: Reviewer) -> None:
@@ -338,7 +338,7 @@ async def test_ids_are_whatever_the_platform_says(api: Api, reviewer: Reviewer, 
     assert await shown(api, id) == ("unclear", "review")
 
 
-@pytest.mark.parametrize("path", ["", "/next", "/claim", "/renew", "/release", "/skip", "/bulk", "/withdraw"])
+@pytest.mark.parametrize("path", ["", "/next", "/lease", "/renew", "/release", "/skip", "/bulk", "/withdraw"])
 async def test_users_may_not_review(api: Api, path: str) -> None:
     user = await add_person(api.store, "小用", Role.USER, now=api.clock())
     answer = await api.anonymous.post(REVIEWS + path, json={}, headers=user.bearer)

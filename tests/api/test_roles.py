@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Mount
 
 from api.identity.roles import Role
 from api.identity.secrets import digest_of, new_secret, new_token
-from store.sessions import Session, add_session
+from store.login_sessions import LoginSession, add_session
 from store.tokens import add_token
 from tests.api.conftest import Api
 from tests.api.people import Person, add_person, session_headers
@@ -44,7 +44,7 @@ ROUTES: dict[str, str] = {
     "GET /api/v1/reviews/export": REVIEWER,
     "POST /api/v1/reviews": REVIEWER,
     "POST /api/v1/reviews/next": REVIEWER,
-    "POST /api/v1/reviews/claim": REVIEWER,
+    "POST /api/v1/reviews/lease": REVIEWER,
     "POST /api/v1/reviews/renew": REVIEWER,
     "POST /api/v1/reviews/release": REVIEWER,
     "POST /api/v1/reviews/skip": REVIEWER,
@@ -59,7 +59,7 @@ ROUTES: dict[str, str] = {
     "GET /api/v1/analytics/reviewers": REVIEWER,
     "GET /api/v1/analytics/models": REVIEWER,
     "GET /api/v1/analytics/accuracy": REVIEWER,
-    "GET /api/v1/analytics/words": REVIEWER,
+    "GET /api/v1/analytics/keywords": REVIEWER,
     "GET /api/v1/notices": USER,
     "GET /api/v1/notices/{number}": ADMIN,
     "POST /api/v1/notices": ADMIN,
@@ -272,7 +272,7 @@ async def _new_session(api: Api, person: Person, confirmed: bool) -> str:
     secret, now = new_secret(), api.clock()
     until, confirmed_at = now + timedelta(days=1), now if confirmed else None
     async with api.store.writing() as session:
-        added = Session(digest_of(secret), person.number, now, now, until, None, None, confirmed_at)
+        added = LoginSession(digest_of(secret), person.number, now, now, until, None, None, confirmed_at)
         await add_session(session, added)
     return secret
 

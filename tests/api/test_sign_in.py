@@ -196,7 +196,7 @@ async def test_the_state_of_an_account_is_told_after_the_right_password_alone(ap
         assert "liuyan_session" not in client.cookies
 
 
-async def test_a_hash_of_old_parameters_is_made_anew(api: Api) -> None:
+async def test_a_hash_of_old_parameters_is_recreated(api: Api) -> None:
     old = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(PASSWORD)
     async with api.store.writing() as session:
         await session.connection.execute(update(users).where(users.c.name == "admin").values(password_hash=old))

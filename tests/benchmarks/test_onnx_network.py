@@ -5,7 +5,7 @@ import torch
 
 from benchmarks.onnx_network import onnx_session
 from model.artifact import SHIPPED, read_artifact
-from model.folded import FoldedNetwork
+from model.inference import InferenceNetwork
 from model.network import pad
 
 
@@ -16,4 +16,4 @@ def test_same_logits() -> None:
     numbers, lengths = pad(texts)
     inputs = {"numbers": numbers.numpy(), "lengths": lengths.numpy()}
     (logits,) = onnx_session(weights).run(None, inputs)
-    assert numpy.abs(logits - FoldedNetwork(weights).logits(texts).numpy()).max() < 1e-4
+    assert numpy.abs(logits - InferenceNetwork(weights).logits(texts).numpy()).max() < 1e-4

@@ -18,11 +18,11 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaConnectionError, UnsupportedCodecError
 
 from consumer.batcher import Batcher, Limits
-from consumer.brake import PoisonBrake
+from consumer.circuit_breaker import CircuitBreaker
 from consumer.connection import Connection
 from consumer.metrics import ConsumerMetrics
+from consumer.offsets import Offsets
 from consumer.pipeline import Pipeline
-from consumer.positions import Positions
 from consumer.source import Source
 from consumer.topics import Topics
 from consumer.worker import PreparedRecord, Worker
@@ -313,15 +313,15 @@ class Consumer:
             source = Source(
                 Connection("nowhere:1"),
                 "group",
-                settle=self._settle,
+                drain=self._settle,
                 count_rebalance=_nothing,
                 session_timeout_seconds=6,
             )
         self.member.listener = source
         self.member.epoch = lambda: source.epoch
         store = cast(Store, database)
-        positions = Positions(store, source, cast(Topics, _Ids()), group="group", model=1, metrics=metrics)
-        brake = PoisonBrake(1, 1_000)
+        positions = Offsets(store, source, cast(Topics, _Ids()), group="group", model=1, metrics=metrics)
+        brake = CircuitBreaker(1, 1_000)
         worker = _Inline(
             cast(Labeller, _NoTexts()),
             model=1,

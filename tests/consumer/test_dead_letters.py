@@ -14,8 +14,8 @@ from consumer import outbox as outbox_module
 from consumer.connection import Connection
 from consumer.metrics import ConsumerMetrics
 from consumer.outbox import Outbox
-from store.copies import LETTER_HEADER
 from store.errors import TransientStoreError
+from store.requeued import DEAD_LETTER_HEADER
 from store.store import Store
 from tests.harness import ERASURE_KEY, Installation, Record, comment, get
 
@@ -30,8 +30,8 @@ async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path
 
 
 def say(ours: Installation, *arguments: str) -> str:
-    """What `liuyan consumer deadletters ARGUMENTS` prints."""
-    done = ours.run("consumer", "deadletters", *arguments)
+    """What `liuyan consumer dead-letters ARGUMENTS` prints."""
+    done = ours.run("consumer", "dead-letters", *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -87,7 +87,7 @@ async def test_letters_are_published_again_and_settled_by_their_copies(installat
 
     originals = [record for record in await topic_contents(ours) if not record.headers]
     copies = [record for record in await topic_contents(ours) if record.headers]
-    assert [[name for name, _ in copy.headers] for copy in copies] == [[LETTER_HEADER]] * 3
+    assert [[name for name, _ in copy.headers] for copy in copies] == [[DEAD_LETTER_HEADER]] * 3
     assert {(copy.key, copy.value) for copy in copies} == {
         (record.key, record.value) for record in originals if record.key != b"desk:3"
     }
@@ -218,7 +218,7 @@ def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
         ("export", "no/such/file"): "no/such/file cannot be written: No such file or directory.",
     }
     with ThreadPoolExecutor(4) as several:
-        answers = several.map(lambda arguments: ours.run("consumer", "deadletters", *arguments), sentences)
+        answers = several.map(lambda arguments: ours.run("consumer", "dead-letters", *arguments), sentences)
         for done, sentence in zip(answers, sentences.values(), strict=True):
             assert done.stderr.startswith(f"liuyan: {sentence}")
             assert done.stderr.count("\n") == 1

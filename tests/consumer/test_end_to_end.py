@@ -245,7 +245,7 @@ async def test_the_poison_brake_holds_over_a_restart_and_a_rebalance_until_resum
     settings = {"LIUYAN_POISON_WINDOW": "20", "LIUYAN_BATCH_RECORDS": "10"}
     await installation.publish([Record(b"forum:x", b"poison", partition=1) for _ in range(100)])
     with installation.consumer(**settings) as consumer:
-        paused = "SELECT COUNT(*) FROM partitions WHERE paused_reason LIKE 'poison brake%'"
+        paused = "SELECT COUNT(*) FROM partitions WHERE paused_reason LIKE 'circuit breaker%'"
         installation.wait_for(lambda: installation.number(paused) == 1, seconds=60, process=consumer)
         consumer.send(signal.SIGTERM)
         assert consumer.wait(20) == 0
@@ -268,10 +268,10 @@ async def test_the_poison_brake_holds_over_a_restart_and_a_rebalance_until_resum
 
 def brake_is_told(ours: Installation, consumer: Process) -> None:
     """By /readyz, by a metric and by `status`."""
-    assert f"Paused: {ours.topic} 1 (poison brake" in readiness(consumer)
+    assert f"Paused: {ours.topic} 1 (circuit breaker" in readiness(consumer)
     assert get(f"{consumer.health()}/readyz")[0] == 503
     gauge = f'liuyan_consumer_partition_paused{{partition="1",topic="{ours.topic}"}} 1.0'
     assert gauge in get(f"{consumer.health()}/metrics")[1]
     said = ours.run("consumer", "status").stdout
-    assert "\tpaused\tpoison brake: " in said
+    assert "\tpaused\tcircuit breaker: " in said
     assert f"`liuyan consumer resume {ours.topic} 1`" in said

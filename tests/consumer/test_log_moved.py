@@ -94,7 +94,7 @@ async def test_retention_overtook_a_consumer_that_stood_still(installation: Inst
 def stopped_and_mended(ours: Installation, consumer: Process, records: int) -> None:
     """It stands still and says what mends it; nothing of the new topic is stored before that is done."""
     ours.wait_for(
-        lambda: ours.number("SELECT COUNT(*) FROM partitions WHERE paused_reason LIKE 'topic made anew%'") == 1,
+        lambda: ours.number("SELECT COUNT(*) FROM partitions WHERE paused_reason LIKE 'topic recreated%'") == 1,
         seconds=60,
         process=consumer,
     )

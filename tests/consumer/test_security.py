@@ -120,7 +120,7 @@ async def test_a_platform_writes_to_its_own_topic_alone_and_is_read_over_tls(
         await publish(secured.user("forum"), ours.topic, "desk")
         ours.wait_for(lambda: ours.stored() == 3, seconds=30, process=consumer)
         assert ours.number("SELECT COUNT(*) FROM dead_letters WHERE reason = 'platform_not_allowed'") == 1
-        assert ours.run("consumer", "deadletters", "requeue", "--all").returncode == 0
+        assert ours.run("consumer", "dead-letters", "requeue", "--all").returncode == 0
         ours.wait_for(lambda: ours.stored() == 4, seconds=30, process=consumer)
         assert get(f"{consumer.health()}/readyz")[0] == 200
     done = ours.run("consumer", "status")

@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 from consumer.event import Erasure
 from consumer.metrics import ConsumerMetrics
 from consumer.worker import Entry, LabelledBatch, PreparedRecord
-from consumer.writer import Writer, Written, halves
+from consumer.writer import Writer, WriteResult, halves
 from store.batch import (
     Advance,
     Batch,
@@ -79,7 +79,7 @@ async def test_a_refused_record_becomes_a_dead_letter_and_the_others_are_stored_
     store = ScriptedStore({0: 0, 1: 0}, refused={"3"})
     entries = [entry(0, 0), entry(1, 1), entry(0, 3), entry(0, 4), entry(1, 5)]
     batch = labelled(entries, [Advance(KEYS[0], 0, 6), Advance(KEYS[1], 0, 8)])
-    assert await writer(store).write(batch) is Written.STORED
+    assert await writer(store).write(batch) is WriteResult.STORED
     names = [change.id if isinstance(change, Tombstone) else f"dead {change.offset}" for change in store.stored]
     assert names == ["0", "1", "dead 3", "4", "5"]
     assert store.offsets == {0: 6, 1: 8}
@@ -87,7 +87,7 @@ async def test_a_refused_record_becomes_a_dead_letter_and_the_others_are_stored_
 
 async def test_a_dead_letter_that_is_too_large_is_cut() -> None:
     store = ScriptedStore({0: 0}, refused={"0", "letter 0"})
-    assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is Written.STORED
+    assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is WriteResult.STORED
     assert store.truncated == [True]
     assert isinstance(store.stored[0], DeadLetter)
     assert store.stored[0].reason == "refused_by_database"
@@ -95,7 +95,7 @@ async def test_a_dead_letter_that_is_too_large_is_cut() -> None:
 
 async def test_a_transient_fault_is_tried_again() -> None:
     store = ScriptedStore({0: 0}, script=[TransientStoreError("1213"), TransientStoreError("1205")])
-    assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is Written.STORED
+    assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is WriteResult.STORED
     assert len(store.stored) == 1
 
 
@@ -103,7 +103,7 @@ async def test_a_transient_fault_of_a_batch_that_is_not_wanted_any_more_ends_it(
     store = ScriptedStore({0: 0}, script=[TransientStoreError("2006")] * 2)
     answers = iter([True, False])
     batch = labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])
-    assert await writer(store, lambda epoch: next(answers)).write(batch) is Written.ABANDONED
+    assert await writer(store, lambda epoch: next(answers)).write(batch) is WriteResult.ABANDONED
     assert store.stored == []
 
 
@@ -111,13 +111,13 @@ async def test_a_transient_fault_of_a_batch_that_is_not_wanted_any_more_ends_it(
 async def test_a_lost_answer_is_told_and_not_guessed_at(script: object) -> None:
     store = ScriptedStore({0: 0}, script=[script])
     batch = labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])
-    assert await writer(store).write(batch) is Written.COMMIT_UNKNOWN
+    assert await writer(store).write(batch) is WriteResult.COMMIT_UNKNOWN
     assert len(store.stored) == (0 if script == "not stored" else 1)
 
 
 async def test_a_failed_compare_is_told() -> None:
     store = ScriptedStore({0: 5})
-    assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is Written.FENCED
+    assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is WriteResult.FENCED
 
 
 def test_halves_chain_at_the_first_record_of_the_second_one() -> None:

@@ -22,7 +22,7 @@ from model.errors import ArtifactError
 from model.labeller import load_labeller
 from model.network import Network, Shape
 from model.ngrams import NONE, Ngrams
-from model.rounded import NGRAM_KEYS, NGRAM_WEIGHTS, SCALE, WORDS
+from model.quantized import NGRAM_KEYS, NGRAM_WEIGHTS, SCALE, WORDS
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from benchmarks.explanations import logit, measure
 from model.artifact import SHIPPED, read_artifact
 from model.explain import LEFT_OUT, contributions
-from model.folded import FoldedNetwork
+from model.inference import InferenceNetwork
 from model.labeller import Labeller
 from model.ngrams import NONE, NgramTable
 from model.normalise import character_table, normalise
@@ -35,14 +35,14 @@ def test_five_passes_and_the_probability_of_predict(
     texts = real_comments(50)
     expected = [one.probability for one in shipped.predict(texts)]
     passes = 0
-    logits = FoldedNetwork.logits
+    logits = InferenceNetwork.logits
 
-    def count(self: FoldedNetwork, texts: list[tuple[int, ...]]) -> object:
+    def count(self: InferenceNetwork, texts: list[tuple[int, ...]]) -> object:
         nonlocal passes
         passes += len(texts)
         return logits(self, texts)
 
-    monkeypatch.setattr(FoldedNetwork, "logits", count)
+    monkeypatch.setattr(InferenceNetwork, "logits", count)
     for text, probability in zip(texts, expected, strict=True):
         passes = 1  # the one with the gradient
         assert shipped.explain(text).prediction.probability == pytest.approx(probability, abs=1e-5)
@@ -101,5 +101,5 @@ def test_a_long_text(shipped: Labeller) -> None:
 
 
 def test_contributions_of_nothing() -> None:
-    _, fall = contributions(FoldedNetwork(read_artifact(SHIPPED).weights), NgramTable(NONE), [], 400)
+    _, fall = contributions(InferenceNetwork(read_artifact(SHIPPED).weights), NgramTable(NONE), [], 400)
     assert fall == []

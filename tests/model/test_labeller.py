@@ -9,8 +9,8 @@ import torch
 
 from model.artifact import SHIPPED, read_artifact
 from model.classifier import Classifier
-from model.folded import FoldedNetwork
 from model.gru import GruInput
+from model.inference import InferenceNetwork
 from model.labeller import Labeller, load_labeller
 from model.ngrams import NgramTable
 
@@ -121,7 +121,7 @@ def test_network_and_n_grams_together(shipped: Labeller, real_comments: Callable
     configuration = artifact.configuration
     prepared = shipped.prepare(real_comments(50))
     inputs = [one.input for one in prepared if isinstance(one.input, GruInput)]
-    network = FoldedNetwork(artifact.weights).logits([one.numbers for one in inputs])
+    network = InferenceNetwork(artifact.weights).logits([one.numbers for one in inputs])
     ngrams = torch.from_numpy(NgramTable(artifact.ngrams).logits([one.characters for one in inputs]))
     assert ngrams.abs().mean() > 0.1
     expected = torch.sigmoid(configuration.scale * (network + ngrams) + configuration.shift)

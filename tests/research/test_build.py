@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from liuyan.errors import UsageError
 from model.artifact import Artifact, read_artifact
 from model.training.data import AUGMENTED, NEGATIONS, UNLABELLED, Comment, Part, digest, part_of
-from model.training.descent import Epoch
 from model.training.options import Options
+from model.training.trainer import Epoch
 from research.build import app
 from research.recipe import LABELS_NEGATIONS, Recipe, Telling, asked_first, build
 from research.teacher.corpus import Corpus

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from store.batch import Arrival, DeadLetter, Tombstone
-from store.claim import erasure_digest
+from store.lock_keys import erasure_digest
 from tests.store.feed import ERASURE_KEY
 from tests.store.tables_read import Contents, Key
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from store import accounts, attempts, audit, sessions, tokens
+from store import accounts, attempts, audit, login_sessions, tokens
 from store.accounts import NameTakenError, NewUser, NoAccountError, UserFilter
 from store.audit import Actor, AuditFilter
-from store.sessions import Session
+from store.login_sessions import LoginSession
 from store.store import Store
 
 pytestmark = pytest.mark.timeout(60)
@@ -26,8 +26,8 @@ async def add(store: Store, name: str, role: str = "user", state: accounts.State
 
 async def add_session(store: Store, user: int, digest: bytes, expires: timedelta = timedelta(days=7)) -> None:
     async with store.writing() as session:
-        added = Session(digest, user, NOW, NOW, NOW + expires, "192.0.2.7", "browser")
-        await sessions.add_session(session, added)
+        added = LoginSession(digest, user, NOW, NOW, NOW + expires, "192.0.2.7", "browser")
+        await login_sessions.add_session(session, added)
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ async def test_a_session_is_found_until_one_of_its_ends(store: Store) -> None:
 
     async def found(digest: bytes, later: timedelta) -> bool:
         async with store.reading() as connection:
-            return await sessions.find_session(connection, digest, NOW + later, IDLE) is not None
+            return await login_sessions.find_session(connection, digest, NOW + later, IDLE) is not None
 
     assert await found(DIGEST, timedelta())
     assert not await found(OTHER, timedelta())
     assert await found(DIGEST, IDLE - timedelta(microseconds=1))
     assert not await found(DIGEST, IDLE)
     async with store.writing() as session:
-        await sessions.touch_session(session, DIGEST, NOW + timedelta(days=7) - timedelta(hours=1))
+        await login_sessions.touch_session(session, DIGEST, NOW + timedelta(days=7) - timedelta(hours=1))
     assert await found(DIGEST, timedelta(days=7) - timedelta(microseconds=1))
     assert not await found(DIGEST, timedelta(days=7))
 
@@ -126,14 +126,14 @@ async def test_a_session_of_an_account_that_may_not_sign_in_is_none(store: Store
     number = await add(store, "anna")
     await add_session(store, number, DIGEST)
     async with store.reading() as connection:
-        signed_in = await sessions.find_session(connection, DIGEST, NOW, IDLE)
+        signed_in = await login_sessions.find_session(connection, DIGEST, NOW, IDLE)
     assert signed_in is not None
     assert (signed_in.user.number, signed_in.session.address, signed_in.digest) == (number, "192.0.2.7", DIGEST)
     for state in ("disabled", "waiting"):
         async with store.writing() as session:
             await accounts.update_user(session, number, {"state": state})
         async with store.reading() as connection:
-            assert await sessions.find_session(connection, DIGEST, NOW, IDLE) is None
+            assert await login_sessions.find_session(connection, DIGEST, NOW, IDLE) is None
 
 
 async def test_sessions_end_one_by_one_or_together(store: Store) -> None:
@@ -142,14 +142,14 @@ async def test_sessions_end_one_by_one_or_together(store: Store) -> None:
     for digest in (DIGEST, OTHER, third):
         await add_session(store, anna, digest)
     async with store.writing() as session:
-        assert not await sessions.delete_session(session, bob, DIGEST)
-        assert await sessions.delete_session(session, anna, DIGEST)
-        assert not await sessions.delete_session(session, anna, DIGEST)
-        assert await sessions.delete_sessions(session, anna, but=OTHER) == 1
+        assert not await login_sessions.delete_session(session, bob, DIGEST)
+        assert await login_sessions.delete_session(session, anna, DIGEST)
+        assert not await login_sessions.delete_session(session, anna, DIGEST)
+        assert await login_sessions.delete_sessions(session, anna, but=OTHER) == 1
     async with store.reading() as connection:
-        assert [one.digest for one in await sessions.list_sessions(connection, anna, NOW, IDLE)] == [OTHER]
+        assert [one.digest for one in await login_sessions.list_sessions(connection, anna, NOW, IDLE)] == [OTHER]
     async with store.writing() as session:
-        assert await sessions.delete_sessions(session, anna) == 1
+        assert await login_sessions.delete_sessions(session, anna) == 1
 
 
 async def test_sessions_that_are_over_are_forgotten(store: Store) -> None:
@@ -157,7 +157,7 @@ async def test_sessions_that_are_over_are_forgotten(store: Store) -> None:
     await add_session(store, number, DIGEST, expires=timedelta(0))
     await add_session(store, number, OTHER)
     async with store.writing() as session:
-        assert await sessions.delete_sessions(session, number) == 1
+        assert await login_sessions.delete_sessions(session, number) == 1
 
 
 async def test_a_token_is_found_until_it_ends_or_is_revoked(store: Store) -> None:
@@ -249,14 +249,14 @@ async def test_a_session_is_confirmed_under_another_digest(store: Store) -> None
     await add_session(store, user, DIGEST)
     later = NOW + timedelta(minutes=1)
     async with store.writing() as session:
-        assert not await sessions.confirm_session(session, user + 1, DIGEST, OTHER, later)
-        assert await sessions.lock_session(session, user, DIGEST)
-        assert not await sessions.lock_session(session, user + 1, DIGEST)
-        assert await sessions.confirm_session(session, user, DIGEST, OTHER, later)
-        assert not await sessions.confirm_session(session, user, DIGEST, OTHER, later)
+        assert not await login_sessions.confirm_session(session, user + 1, DIGEST, OTHER, later)
+        assert await login_sessions.lock_session(session, user, DIGEST)
+        assert not await login_sessions.lock_session(session, user + 1, DIGEST)
+        assert await login_sessions.confirm_session(session, user, DIGEST, OTHER, later)
+        assert not await login_sessions.confirm_session(session, user, DIGEST, OTHER, later)
     async with store.reading() as connection:
-        assert await sessions.find_session(connection, DIGEST, later, IDLE) is None
-        found = await sessions.find_session(connection, OTHER, later, IDLE)
+        assert await login_sessions.find_session(connection, DIGEST, later, IDLE) is None
+        found = await login_sessions.find_session(connection, OTHER, later, IDLE)
     assert found is not None
     assert (found.session.confirmed_at, found.session.created_at) == (later, NOW)
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, insert, select, update
 
 from store.batch import Arrival, BatchOutcome, DeadLetter, Label, Tombstone
 from store.check import recount
-from store.claim import erasure_digest
+from store.lock_keys import erasure_digest
 from store.store import Store
 from store.tables import comment_versions, comments, reviews
 from tests.store.feed import (

@@ -1,6 +1,6 @@
 """Which review of a text stands, by the rules alone."""
 
-from store.opinions import Decision, by_text, of_standing_text, undo
+from store.opinions import Decision, by_text, of_current_text, undo
 
 FIRST = Decision(1, "positive", 7)
 SECOND = Decision(2, "negative", 8, replaces=1)
@@ -35,8 +35,8 @@ def test_a_review_after_one_that_was_taken_back_belongs_to_the_same_text() -> No
 
 
 def test_reviews_of_the_text_that_stands_are_newest_first() -> None:
-    assert numbers(of_standing_text([FIRST, SECOND, OTHER_TEXT], 2)) == [2, 1]
-    assert of_standing_text([FIRST, SECOND], None) == []
+    assert numbers(of_current_text([FIRST, SECOND, OTHER_TEXT], 2)) == [2, 1]
+    assert of_current_text([FIRST, SECOND], None) == []
 
 
 def test_undo_takes_back_the_own_newest_and_brings_back_what_stood_before() -> None:

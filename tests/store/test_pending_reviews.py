@@ -11,7 +11,7 @@ from store.admin_tables import audit_log
 from store.audit import Actor
 from store.comments import ShownLabel
 from store.migrate import migrate
-from store.pending_reviews import LIFE, KeptText, count_pending, keep_text, settle_pending
+from store.pending_reviews import LIFE, KeptText, count_pending, keep_text, resolve_pending
 from store.store import Store
 from store.tables import outbox, reviews
 from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes
@@ -38,9 +38,9 @@ async def test_each_is_reviewed_once_or_given_up_once(every_database_url: str) -
         assert await store.read(count_pending, 7) == KEPT + 2
         await feed.send(*(arrival(f"kept-{number}", platform="detect") for number in range(KEPT)))
 
-        settled = await asyncio.gather(*(settle_pending(store, now) for _ in range(4)))
+        settled = await asyncio.gather(*(resolve_pending(store, now) for _ in range(4)))
         assert sum(one.reviewed for one in settled) == KEPT
-        settled = await asyncio.gather(*(settle_pending(store, now + LIFE) for _ in range(4)))
+        settled = await asyncio.gather(*(resolve_pending(store, now + LIFE) for _ in range(4)))
         assert [sum(one.reviewed for one in settled), sum(one.given_up for one in settled)] == [0, 2]
         assert await store.read(count_pending, 7) == 0
         async with store.reading() as connection:

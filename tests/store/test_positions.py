@@ -15,7 +15,7 @@ from store.partitions import (
     read_positions,
     resume_partition,
     seek_partition,
-    take_back_starts,
+    uncount_starts,
 )
 from store.store import Store
 from store.write import write_batch
@@ -137,9 +137,9 @@ async def test_starts_are_counted_at_one_offset_and_taken_back(feed: Feed) -> No
     for expected in (1, 2, 3):
         await feed.store.write(count_starts, [await state()])
         assert (await state()).failed_starts == expected
-    await feed.store.write(take_back_starts, {PARTITION: 0})
+    await feed.store.write(uncount_starts, {PARTITION: 0})
     assert (await state()).failed_starts == 2
-    await feed.store.write(take_back_starts, {PARTITION: 7})
+    await feed.store.write(uncount_starts, {PARTITION: 7})
     assert (await state()).failed_starts == 2
     before = await state()
     await feed.send(arrival("1"))

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import update
 
-from store import queue, steps
+from store import index_walk, queue
 from store.audit import Actor
 from store.batch import Label
 from store.comments import ShownLabel
@@ -274,7 +274,7 @@ async def test_second_opinions_are_held_and_skipped_as_all_are(feed: Feed) -> No
 
 async def test_long_ways_to_a_second_opinion_are_gone_in_steps(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     store = feed.store
-    monkeypatch.setattr(steps, "FIRST_STEP", 2)
+    monkeypatch.setattr(index_walk, "FIRST_STEP", 2)
     await decide(store, "0", by=WANG)
     for id in range(1, 20):
         await decide(store, str(id))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.ranges import DAY, HOUR, MONTH, Stretch, bucket_of, cover
+from store.ranges import DAY, HOUR, MONTH, TimeRange, bucket_of, cover
 
 TIMES = st.datetimes(datetime(2023, 11, 1), datetime(2026, 3, 1)).map(lambda time: time.replace(tzinfo=UTC))
 
@@ -24,11 +24,11 @@ def test_two_years_are_months_with_days_and_hours_at_their_ends() -> None:
 
 def test_open_ends_are_left_to_the_coarsest() -> None:
     since = datetime(2026, 1, 1, tzinfo=UTC)
-    assert cover(None, None, (MONTH, DAY, HOUR)) == [Stretch("month", None, None)]
-    assert cover(since, None, (DAY, HOUR)) == [Stretch("day", since, None)]
+    assert cover(None, None, (MONTH, DAY, HOUR)) == [TimeRange("month", None, None)]
+    assert cover(since, None, (DAY, HOUR)) == [TimeRange("day", since, None)]
     assert cover(None, since + timedelta(minutes=5), (DAY, HOUR)) == [
-        Stretch("day", None, since),
-        Stretch("hour", since, since + timedelta(minutes=5)),
+        TimeRange("day", None, since),
+        TimeRange("hour", since, since + timedelta(minutes=5)),
     ]
 
 

@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from store import search, steps
+from store import index_walk, search
 from store.audit import Actor
 from store.batch import Label
 from store.comments import Keyset, ShownLabel
@@ -123,7 +123,7 @@ async def pages(store: Store, wanted: CommentFilter, limit: int) -> tuple[list[i
 async def test_a_search_that_runs_out_of_time_goes_on_where_it_ended(
     feed: Feed, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
-    monkeypatch.setattr(steps, "FIRST_STEP", 7)
+    monkeypatch.setattr(index_walk, "FIRST_STEP", 7)
     monkeypatch.setattr(search, "OTHER_SECONDS", 0.0)
     monkeypatch.setattr(search, "TEXT_SECONDS", 0.0)
     for wanted, expected in (
@@ -139,7 +139,7 @@ async def test_a_search_that_runs_out_of_time_goes_on_where_it_ended(
 
 
 async def test_longer_steps_find_the_same(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(steps, "FIRST_STEP", 2)
+    monkeypatch.setattr(index_walk, "FIRST_STEP", 2)
     assert await found(feed.store, text="物流") == newest_first(range(0, 60, 7))
     assert await found(feed.store, 4, reviewed=True) == newest_first(REVIEWED)[:4]
 

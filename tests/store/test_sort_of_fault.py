@@ -9,7 +9,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import DataError, DBAPIError, StatementError
 
 from store.errors import PermanentStoreError, StoreError, TransientStoreError
-from store.faults import sort_fault, unavailable
+from store.faults import classify_error, unavailable
 
 
 def raised(original: Exception) -> DBAPIError:
@@ -39,7 +39,7 @@ def raised(original: Exception) -> DBAPIError:
     ],
 )
 def test_each_fault_has_its_kind(error: BaseException, kind: type[StoreError]) -> None:
-    assert type(sort_fault(error)) is kind
+    assert type(classify_error(error)) is kind
 
 
 def test_a_sentence_never_shows_the_password() -> None:

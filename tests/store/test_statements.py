@@ -6,10 +6,10 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from store.audit import Actor
-from store.batch import Arrival, Batch, Copy, DeadLetter, Tombstone
+from store.batch import Arrival, Batch, DeadLetter, RequeuedRecord, Tombstone
 from store.comments import ShownLabel
-from store.copies import seal
-from store.letters import LetterFilter, list_letters
+from store.dead_letter_admin import DeadLetterFilter, list_dead_letters
+from store.requeued import header_value
 from store.reviews import Opinion, add_reviews
 from store.store import Store
 from store.write import write_batch
@@ -75,9 +75,11 @@ async def copies_cost(feed: Feed, offsets: range) -> dict[str, int]:
     """What it costs that copies of so many letters fail again; the letters' numbers are read before."""
     letters = [dead_letter(offset, b"copied:%d" % offset) for offset in offsets]
     await feed.send(*letters)
-    stored = await feed.store.read(list_letters, LetterFilter(), len(letters))
+    stored = await feed.store.read(list_dead_letters, DeadLetterFilter(), len(letters))
     copies = [
-        Copy(PARTITION, -letter.number, letter.key, b"{", seal(ERASURE_KEY, letter.number, letter.key, b"{"))
+        RequeuedRecord(
+            PARTITION, -letter.number, letter.key, b"{", header_value(ERASURE_KEY, letter.number, letter.key, b"{")
+        )
         for letter in stored
     ]
     failed = [dead_letter(copy.offset, copy.key) for copy in copies]

@@ -58,7 +58,7 @@ export const figures = {
     };
   },
 
-  words: (rows, { words }) => {
+  keywords: (rows, { words }) => {
     const sides = ["positive", "negative"].map((side) => rows.filter((row) => row.side === side).slice(0, 12));
     const axes = ["", "2"];
     return {

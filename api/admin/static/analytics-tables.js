@@ -8,7 +8,7 @@ const COLUMNS = {
   shares: ["start", "comments", "shareNegative", "shareUncertain", "shareCorrected"],
   platforms: ["platform", ...MIX],
   hours: ["weekday", "hour", ...MIX],
-  words: ["side", "word", "score", "positive", "negative"],
+  keywords: ["side", "word", "score", "positive", "negative"],
   reviewers: ["reviewer", ...DONE],
   models: ["model_name", ...DONE],
   accuracy: ["model_name", "judged", "right", "accuracy", "low", "high"],

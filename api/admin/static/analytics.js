@@ -36,7 +36,7 @@ async function fill(card) {
     const answer = await ask(card.dataset.resource);
     show(card, part, answer);
     if (card.id === "labels") showTotals(answer.rows);
-    if (card.id === "words") noteSample(part("note"), answer);
+    if (card.id === "keywords") noteSample(part("note"), answer);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     part("trouble").textContent = error.message;

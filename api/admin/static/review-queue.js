@@ -68,7 +68,7 @@ export class Queue {
 
   /** Hold a comment and give it as it stands now, with its context. */
   async claim(comment) {
-    const task = await rest("POST", "/reviews/claim", named(comment), { reload: false });
+    const task = await rest("POST", "/reviews/lease", named(comment), { reload: false });
     this.#keep(task.comment);
     return task;
   }

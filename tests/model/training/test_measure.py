@@ -4,7 +4,7 @@ import numpy
 import pytest
 import torch
 
-from model.folded import FoldedNetwork
+from model.inference import InferenceNetwork
 from model.network import Network, Shape
 from model.ngrams import NONE
 from model.training.examples import Examples
@@ -18,7 +18,7 @@ def test_probabilities_are_of_the_label() -> None:
     torch.manual_seed(5)
     network = Network(Shape(50, 6, 5))
     texts = [tuple(torch.randint(50, (5,)).tolist()) for _ in range(300)]
-    logits = FoldedNetwork(network.plain_weights()).logits(texts)
+    logits = InferenceNetwork(network.plain_weights()).logits(texts)
     positive = (logits + 0.3 * torch.randn(300) > logits.median()).numpy()
     four_stars = torch.from_numpy(numpy.where(positive, 0.9, 0.0)).float()
     weights = torch.ones(300)

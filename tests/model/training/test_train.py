@@ -13,12 +13,12 @@ from liuyan.errors import LiuyanError
 from model.artifact import read_artifact
 from model.labeller import load_labeller
 from model.progress import Report
-from model.training import descent
+from model.training import trainer
 from model.training.card import card
 from model.training.data import Comment
-from model.training.descent import Epoch
 from model.training.options import Options
 from model.training.train import CHECKPOINT, train
+from model.training.trainer import Epoch
 from tests.model.reports import silent
 
 pytestmark = pytest.mark.trains
@@ -93,7 +93,7 @@ def kill_at(epoch: str, batch: int) -> Report:
 def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     few_comments: dict[str, Comment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(descent, "SAVE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY_SECONDS", 0.0)
     options = Options(epochs=3, words=200, embedding=4, hidden=4, batch=32)
     train(few_comments, options, tmp_path / "whole", silent, lambda epoch: None)
     for place in (("epoch 1", 3), ("epoch 2", 5), ("epoch 3", 1)):

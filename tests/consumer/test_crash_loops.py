@@ -8,7 +8,7 @@ import pymysql
 import pytest
 from aiokafka import TopicPartition
 
-from consumer.starts import MOST_STARTS, SUSPICIOUS_STARTS, Behind, Starts
+from consumer.crash_loops import MOST_STARTS, SUSPICIOUS_STARTS, Behind, CrashLoops
 from store.batch import PartitionKey
 from store.partitions import begin_partition, pause_partition, read_positions, resume_partition
 from store.store import Store
@@ -36,7 +36,7 @@ async def behind(store: Store) -> dict[TopicPartition, Behind]:
 
 async def test_a_consumer_counts_its_start_once_and_takes_it_back(store: Store) -> None:
     for _ in range(MOST_STARTS + 2):
-        starts = Starts(store)
+        starts = CrashLoops(store)
         for _ in range(3):  # Positions are read again after every reset.
             assert await starts.admit(await behind(store), NONE) == {FIRST, SECOND}
         assert (await behind(store))[FIRST].state.failed_starts == 1
@@ -46,32 +46,32 @@ async def test_a_consumer_counts_its_start_once_and_takes_it_back(store: Store) 
 
 async def test_crashes_at_one_offset_are_too_many(store: Store) -> None:
     for crash in range(MOST_STARTS):
-        starts, waiting = Starts(store), await behind(store)
-        assert starts.too_many(waiting[FIRST].state) is None, crash
+        starts, waiting = CrashLoops(store), await behind(store)
+        assert starts.pause_reason(waiting[FIRST].state) is None, crash
         assert FIRST in await starts.admit({FIRST: waiting[FIRST]}, NONE)
-        assert starts.too_many((await behind(store))[FIRST].state) is None, "its own start is no crash"
+        assert starts.pause_reason((await behind(store))[FIRST].state) is None, "its own start is no crash"
     state = (await behind(store))[FIRST].state
-    reason = Starts(store).too_many(state)
+    reason = CrashLoops(store).pause_reason(state)
     assert reason is not None
     assert "liuyan consumer seek comments 0 --to 11" in reason
     assert "liuyan consumer resume comments 0" in reason
     await store.write(resume_partition, state.partition)
-    assert Starts(store).too_many((await behind(store))[FIRST].state) is None
+    assert CrashLoops(store).pause_reason((await behind(store))[FIRST].state) is None
 
 
 async def test_suspicious_partitions_are_tried_one_at_a_time(store: Store) -> None:
     for _ in range(SUSPICIOUS_STARTS):
-        assert await Starts(store).admit(await behind(store), NONE) == {FIRST, SECOND}
-    starts = Starts(store)
+        assert await CrashLoops(store).admit(await behind(store), NONE) == {FIRST, SECOND}
+    starts = CrashLoops(store)
     assert await starts.admit(await behind(store), NONE) == {FIRST}
-    assert starts.on_trial
+    assert starts.isolating
     waiting = {SECOND: (await behind(store))[SECOND]}
     assert await starts.admit(waiting, frozenset({FIRST})) == set()
     starts.stored(SECOND, 100)
     starts.stored(FIRST, 99)
-    assert starts.on_trial
+    assert starts.isolating
     starts.stored(FIRST, 100)
-    assert not starts.on_trial
+    assert not starts.isolating
     assert await starts.admit(waiting, frozenset({FIRST})) == {SECOND}
     # The partition that was not read is not blamed for a crash of the one that was.
     assert (await behind(store))[SECOND].state.failed_starts == SUSPICIOUS_STARTS + 1

@@ -17,7 +17,7 @@ SEEN_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class LoginSession:
     """One browser that is signed in. It ends at ``expires_at``, and earlier when nobody was seen for too long.
 
     ``confirmed_at`` is when its password was last given: at sign-in, and whenever it was asked for again.
@@ -37,7 +37,7 @@ class Session:
 class SignedIn:
     """A session with the account that it is of."""
 
-    session: Session
+    session: LoginSession
     user: User
 
     @property
@@ -46,12 +46,12 @@ class SignedIn:
         return self.session.digest
 
 
-SESSION_COLUMNS = [sessions.c[name] for name in Session.__dataclass_fields__]
+SESSION_COLUMNS = [sessions.c[name] for name in LoginSession.__dataclass_fields__]
 
 
-async def add_session(session: WriteSession, added: Session) -> None:
+async def add_session(session: WriteSession, added: LoginSession) -> None:
     """Insert a session, and forget those whose time is over."""
-    values = {name: getattr(added, name) for name in Session.__dataclass_fields__}
+    values = {name: getattr(added, name) for name in LoginSession.__dataclass_fields__}
     values["digest"] = as_binary(added.digest)
     await session.connection.execute(delete(sessions).where(sessions.c.expires_at <= added.created_at))
     await session.connection.execute(insert(sessions).values(**values))
@@ -69,7 +69,7 @@ async def find_session(connection: AsyncConnection, digest: bytes, now: datetime
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
-    found = Session(**{name: getattr(row, f"session_{name}") for name in Session.__dataclass_fields__})
+    found = LoginSession(**{name: getattr(row, f"session_{name}") for name in LoginSession.__dataclass_fields__})
     return SignedIn(found, user_of(row))
 
 
@@ -97,7 +97,7 @@ async def confirm_session(
 
 async def list_sessions(
     connection: AsyncConnection, user_number: int, now: datetime, idle: timedelta
-) -> Sequence[Session]:
+) -> Sequence[LoginSession]:
     """The sessions of an account that are not over, the one seen last first."""
     query = (
         select(*SESSION_COLUMNS)
@@ -105,7 +105,7 @@ async def list_sessions(
         .where(sessions.c.expires_at > now, sessions.c.seen_at > now - idle)
         .order_by(sessions.c.seen_at.desc(), sessions.c.digest)
     )
-    return [Session(**row._asdict()) for row in await connection.execute(query)]
+    return [LoginSession(**row._asdict()) for row in await connection.execute(query)]
 
 
 async def delete_session(session: WriteSession, user_number: int, digest: bytes) -> bool:

@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from store.batch import PartitionState
 
 
-class Progress:
+class StallDetector:
     """Lag, and since when nothing was stored in spite of it. Without a clock of its own; ``now`` is in seconds.
 
     A consumer answers for the partitions that the group gave it. One that has none answers for all of them: it may be
@@ -24,11 +24,11 @@ class Progress:
         self._paused: frozenset[TopicPartition] = frozenset()
         self._since = now
 
-    def ends_are(self, ends: Mapping[TopicPartition, int]) -> None:
+    def update_ends(self, ends: Mapping[TopicPartition, int]) -> None:
         """Take in the ends of the partitions' logs."""
         self._ends |= ends
 
-    def rows_are(
+    def update_rows(
         self, rows: Mapping[tuple[str, int], PartitionState], assigned: Collection[TopicPartition], now: float
     ) -> None:
         """Take in the stored rows."""
@@ -52,6 +52,6 @@ class Progress:
         ours = [partition for partition in assigned or self._ends if partition not in self._paused]
         return sum(max(0, self._ends.get(partition, 0) - self._stored.get(partition, 0)) for partition in ours)
 
-    def silent(self, now: float) -> float:
+    def stalled_seconds(self, now: float) -> float:
         """Seconds since something was stored, or there was nothing to store."""
         return now - self._since

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from api import words as words_module
-from api.words import TellingWords, WordsCache, telling_words
+from api import keywords as words_module
+from api.keywords import Keywords, KeywordsCache, find_keywords
 from model.labeller import Labeller
 
 POSITIVE = ["物流很快，真不错！", "包装不错，物流很快 👍", "老板人很好，物流很快 👍", "很快就到了，不错 👍"]
 NEGATIVE = ["客服不理人，退货！", "屏幕坏了，退货", "等了很久，发错了，退货", "退货也不理人，失望"]
 
 
-def tell(positive: Sequence[str], negative: Sequence[str], labeller: Labeller, seconds: float = 10) -> TellingWords:
-    return telling_words(positive, negative, labeller.words, limit=5, seconds=seconds)
+def tell(positive: Sequence[str], negative: Sequence[str], labeller: Labeller, seconds: float = 10) -> Keywords:
+    return find_keywords(positive, negative, labeller.words, limit=5, seconds=seconds)
 
 
 def test_words_of_one_side_are_told_and_common_ones_are_not(labeller: Labeller) -> None:
@@ -54,23 +54,23 @@ def test_a_single_word_is_told(labeller: Labeller) -> None:
 def test_time_that_is_up_cuts_both_sides_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1_000))
     monkeypatch.setattr(words_module, "monotonic", lambda: next(clock))
-    found = telling_words(["好"] * 50, ["差"] * 50, list, limit=5, seconds=10)
+    found = find_keywords(["好"] * 50, ["差"] * 50, list, limit=5, seconds=10)
     assert (found.positive_comments, found.negative_comments, found.complete) == (10, 10, False)
 
 
 async def test_an_answer_is_kept_for_minutes_and_computed_once() -> None:
     now = 0.0
-    cache = WordsCache(now=lambda: now)
+    cache = KeywordsCache(now=lambda: now)
     asked: list[str] = []
 
-    async def answer(key: str) -> TellingWords:
+    async def answer(key: str) -> Keywords:
         asked.append(key)
         await asyncio.sleep(0)
         if key == "broken":
             raise TimeoutError
-        return TellingWords([], [], len(asked), 0, True)
+        return Keywords([], [], len(asked), 0, True)
 
-    async def get(key: str) -> TellingWords:
+    async def get(key: str) -> Keywords:
         return await cache.get(key, lambda: asyncio.create_task(answer(key)))
 
     first, second, other = await asyncio.gather(get("a"), get("a"), get("b"))
@@ -87,12 +87,12 @@ async def test_an_answer_is_kept_for_minutes_and_computed_once() -> None:
 
 
 async def test_who_goes_away_takes_nothing_from_others() -> None:
-    cache = WordsCache()
+    cache = KeywordsCache()
     go = asyncio.Event()
 
-    async def answer() -> TellingWords:
+    async def answer() -> Keywords:
         await go.wait()
-        return TellingWords([], [], 0, 0, True)
+        return Keywords([], [], 0, 0, True)
 
     waiting = [asyncio.create_task(cache.get("a", lambda: asyncio.create_task(answer()))) for _ in range(2)]
     await asyncio.sleep(0)

@@ -14,7 +14,7 @@ from store.ranges import DAY, HOUR, bucket_of
 
 
 @dataclass(frozen=True, slots=True)
-class StandingReview:
+class CurrentReview:
     """The newest review of the text that stands."""
 
     number: int
@@ -22,35 +22,35 @@ class StandingReview:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class StoredState:
     """What the database holds of one key: the comment, each model's prediction by its number, up to which version it
     was erased before, and what a person decided."""
 
     content: Content | None = None
     predictions: Mapping[int, Prediction] = field(default_factory=dict)
     erased_up_to: int | None = None
-    review: StandingReview | None = None
+    review: CurrentReview | None = None
 
 
 @dataclass(slots=True)
 class Outcome:
     """What shall stand once the events were applied in order, and what the way there leaves behind.
 
-    ``replaced`` are contents whose text an edit replaced, and with it go predictions and review; ``wiped`` says that
-    everything that hung on the comment was erased on the way. ``became`` says of each event what it was, in
+    ``replaced`` are contents whose text an edit replaced, and with it go predictions and review; ``erased`` says that
+    everything that hung on the comment was erased on the way. ``outcomes`` says of each event what it was, in
     BatchOutcome's words.
     """
 
     content: Content | None
     predictions: dict[int, Prediction]
     erased_up_to: int | None
-    review: StandingReview | None = None
+    review: CurrentReview | None = None
     replaced: list[Content] = field(default_factory=list)
-    became: list[str] = field(default_factory=list)
-    wiped: bool = False
+    outcomes: list[str] = field(default_factory=list)
+    erased: bool = False
 
 
-ABSENT = Standing()
+ABSENT = StoredState()
 
 ALL_PLATFORMS = ""
 
@@ -97,15 +97,15 @@ class ReviewerCount(NamedTuple):
     reviewed_label: str
 
 
-def apply(standing: Standing, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
+def merge_events(standing: StoredState, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
     """Fold the events of one key, in order of arrival, into what stands; ``model`` is whose predictions they carry."""
     outcome = Outcome(standing.content, dict(standing.predictions), standing.erased_up_to, standing.review)
     for event in events:
         if isinstance(event, Tombstone):
             _erase(outcome, event)
-            outcome.became.append("erased")
+            outcome.outcomes.append("erased")
         else:
-            outcome.became.append(_arrive(outcome, event, model))
+            outcome.outcomes.append(_arrive(outcome, event, model))
     return outcome
 
 
@@ -139,10 +139,10 @@ def _erase(outcome: Outcome, event: Tombstone) -> None:
     if outcome.erased_up_to is not None:
         known.append(outcome.erased_up_to)
     outcome.content, outcome.predictions, outcome.review, outcome.replaced = None, {}, None, []
-    outcome.erased_up_to, outcome.wiped = max(known), True
+    outcome.erased_up_to, outcome.erased = max(known), True
 
 
-def count_changes(platform: str, before: Standing, after: Outcome, changes: Counter[Labelled]) -> None:
+def count_changes(platform: str, before: StoredState, after: Outcome, changes: Counter[Labelled]) -> None:
     """Add to ``changes`` how many labelled comments there are more or fewer of each kind."""
     for standing, by in ((before, -1), (after, 1)):
         if standing.content is not None:

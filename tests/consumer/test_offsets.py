@@ -1,4 +1,4 @@
-"""Where a partition begins: by the stored row and the log's edges, never by Kafka's committed offset."""
+"""Where a partition begins: by the stored row and the log's log_offsets, never by Kafka's committed offset."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
@@ -9,8 +9,8 @@ import pytest
 from aiokafka import TopicPartition
 
 from consumer.metrics import ConsumerMetrics
-from consumer.positions import Jump, Positions, Run, Stop, where_to_begin
-from consumer.source import LogEdges, Source
+from consumer.offsets import Offsets, PauseAt, SkipTo, StartAt, decide_start
+from consumer.source import LogOffsets, Source
 from consumer.topics import Topics
 from store.batch import PartitionKey, PartitionState
 from store.store import Store
@@ -18,30 +18,35 @@ from store.store import Store
 STATE = PartitionState(PartitionKey("group", "comments", 3), 50, "id-1", 0, None, None, datetime.now(UTC))
 
 
-@pytest.mark.parametrize("edges", [LogEdges(0, 100), LogEdges(50, 50), LogEdges(50, 51)])
+@pytest.mark.parametrize("log_offsets", [LogOffsets(0, 100), LogOffsets(50, 50), LogOffsets(50, 51)])
 @pytest.mark.parametrize("topic_id", ["id-1", None])
-def test_the_stored_offset_within_the_log_is_where_it_goes_on(edges: LogEdges, topic_id: str | None) -> None:
-    assert where_to_begin(STATE, edges, topic_id) == Run(50)
+def test_the_stored_offset_within_the_log_is_where_it_goes_on(log_offsets: LogOffsets, topic_id: str | None) -> None:
+    assert decide_start(STATE, log_offsets, topic_id) == StartAt(50)
 
 
 def test_retention_that_overtook_is_a_jump_that_counts_what_is_lost() -> None:
-    assert where_to_begin(STATE, LogEdges(70, 100), "id-1") == Jump(70, 20)
+    assert decide_start(STATE, LogOffsets(70, 100), "id-1") == SkipTo(70, 20)
 
 
 @pytest.mark.parametrize(
-    ("edges", "topic_id"),
-    [(LogEdges(0, 100), "id-2"), (LogEdges(0, 49), "id-1"), (LogEdges(0, 49), None), (LogEdges(70, 100), "id-2")],
+    ("log_offsets", "topic_id"),
+    [
+        (LogOffsets(0, 100), "id-2"),
+        (LogOffsets(0, 49), "id-1"),
+        (LogOffsets(0, 49), None),
+        (LogOffsets(70, 100), "id-2"),
+    ],
 )
-def test_a_topic_made_anew_stops_with_the_command_that_mends_it(edges: LogEdges, topic_id: str | None) -> None:
-    decision = where_to_begin(STATE, edges, topic_id)
-    assert isinstance(decision, Stop)
+def test_a_topic_made_anew_stops_with_the_command_that_mends_it(log_offsets: LogOffsets, topic_id: str | None) -> None:
+    decision = decide_start(STATE, log_offsets, topic_id)
+    assert isinstance(decision, PauseAt)
     assert not decision.stored
     assert "liuyan consumer seek comments 3 --to start" in decision.reason
 
 
 def test_a_stored_pause_stands_whatever_the_log_says() -> None:
-    paused = replace(STATE, paused_reason="poison brake")
-    assert where_to_begin(paused, LogEdges(0, 100), "id-1") == Stop("poison brake", stored=True)
+    paused = replace(STATE, paused_reason="circuit breaker")
+    assert decide_start(paused, LogOffsets(0, 100), "id-1") == PauseAt("circuit breaker", stored=True)
 
 
 class Rebalancing:
@@ -50,15 +55,15 @@ class Rebalancing:
     def __init__(self, *, rebalance: bool) -> None:
         self.epoch = 7
         self.assigned = frozenset({TopicPartition("comments", 3)})
-        self.sought: frozenset[TopicPartition] = frozenset()
+        self.positioned: frozenset[TopicPartition] = frozenset()
         self.seeks: list[int] = []
         self._rebalance = rebalance
 
     async def ids(self, topics: Sequence[str]) -> dict[str, str]:
         return {"comments": "id-1"}
 
-    async def edges(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, LogEdges]:
-        return dict.fromkeys(partitions, LogEdges(0, 100))
+    async def log_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, LogOffsets]:
+        return dict.fromkeys(partitions, LogOffsets(0, 100))
 
     async def read(self, query: Callable[..., Awaitable[Any]], *args: object) -> Any:
         return await getattr(self, query.__name__)(*args)
@@ -82,7 +87,7 @@ async def test_nothing_is_sought_in_an_epoch_that_the_caller_does_not_know(
     rebalance: bool, caller: int, seeks: list[int]
 ) -> None:
     scripted = Rebalancing(rebalance=rebalance)
-    positions = Positions(
+    positions = Offsets(
         cast(Store, scripted),
         cast(Source, scripted),
         cast(Topics, scripted),
@@ -90,6 +95,6 @@ async def test_nothing_is_sought_in_an_epoch_that_the_caller_does_not_know(
         model=1,
         metrics=ConsumerMetrics(),
     )
-    running = await positions.take_up(caller)
+    running = await positions.start_partitions(caller)
     assert scripted.seeks == seeks
     assert list(running.values()) == seeks

@@ -11,15 +11,15 @@ import structlog
 from aiokafka import TopicPartition
 
 from consumer.metrics import ConsumerMetrics
+from consumer.offsets import Offsets
 from consumer.pipeline import Pipeline
-from consumer.positions import Positions
 from consumer.source import Source
 from consumer.topics import BrokerError, Topics
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
 from liuyan.reachable import Reachable
+from store.dead_letter_admin import DeadLetterFilter, count_dead_letters
 from store.errors import TransientStoreError
-from store.letters import LetterFilter, count_letters
 from store.models import read_active
 from store.partitions import read_positions
 from store.ready import database_reachable
@@ -39,14 +39,14 @@ class ModelChangedError(LiuyanError):
     """Another model than the consumer's is active."""
 
 
-class Watch:
+class Monitor:
     """The tasks beside the pipeline, and what /livez and /readyz answer."""
 
     def __init__(
         self,
         pipeline: Pipeline,
         source: Source,
-        positions: Positions,
+        positions: Offsets,
         store: Store,
         broker: Topics,
         metrics: ConsumerMetrics,
@@ -126,21 +126,21 @@ class Watch:
         """Find topics that were deleted and made anew, and where their logs end. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(TOPICS_SECONDS)
-            if await self._positions.changed_ids(self._topics):
-                self._pipeline.reset("topic_made_anew")
+            if await self._positions.any_recreated(self._topics):
+                self._pipeline.reset("topic_recreated")
             try:
-                self._pipeline.progress.ends_are(await self._broker.ends(self._topics))
+                self._pipeline.stall.update_ends(await self._broker.ends(self._topics))
                 self._ends_read_at = time.monotonic()
             except LiuyanError as error:
                 log.debug("Kafka does not answer now", error=str(error))
 
-    async def follow_letters(self) -> None:
+    async def follow_dead_letters(self) -> None:
         """Count the dead letters by state; no count is shown while the database does not answer. Runs until it is
         cancelled."""
         while True:
             try:
                 async with asyncio.timeout(LETTERS_SECONDS):
-                    counts = await self._store.read(count_letters, LetterFilter(states=frozenset()))
+                    counts = await self._store.read(count_dead_letters, DeadLetterFilter(states=frozenset()))
             except (TransientStoreError, TimeoutError):
                 self._metrics.letters.clear()
             else:
@@ -152,14 +152,14 @@ class Watch:
         """Records behind the stored offset, of each partition that is read, by the latest end that we know."""
         lags = {}
         for partition, stored in self._pipeline.stored.items():
-            ends = (self._source.end(partition), self._pipeline.progress.end(partition))
+            ends = (self._source.end(partition), self._pipeline.stall.end(partition))
             lags[partition] = max((end - stored for end in ends if end is not None and end > stored), default=0)
         return lags
 
     async def alive(self) -> Sequence[Check]:
         """/livez: there is progress, or nothing to do."""
-        progress, now = self._pipeline.progress, time.monotonic()
-        lag, silent = progress.lag(self._source.assigned), progress.silent(now)
+        progress, now = self._pipeline.stall, time.monotonic()
+        lag, silent = progress.lag(self._source.assigned), progress.stalled_seconds(now)
         stuck = lag > 0 and silent > self._stuck_seconds
         told = f"nothing was stored for {silent:.0f} s" if lag else "nothing is to be stored"
         age = now - self._ends_read_at
@@ -168,8 +168,8 @@ class Watch:
 
     async def ready(self) -> Sequence[Check]:
         """/readyz: database and Kafka answer now, and every assigned partition is read."""
-        assigned, waiting = self._source.assigned, self._source.assigned - self._source.sought
-        stopped = sorted(f"{tp.topic} {tp.partition} ({why})" for tp, why in self._source.stopped.items())
+        assigned, waiting = self._source.assigned, self._source.assigned - self._source.positioned
+        stopped = sorted(f"{tp.topic} {tp.partition} ({why})" for tp, why in self._source.paused.items())
         database, kafka = await asyncio.gather(self._database.check(), self._kafka.check())
         if self._pipeline.read_error is not None:
             kafka = Check("kafka", False, f"Records cannot be read: {self._pipeline.read_error}.")
@@ -182,11 +182,11 @@ class Watch:
 
     async def _follow_partitions(self) -> None:
         writes, idle = self._pipeline.writes, self._pipeline.idle.is_set()
-        known, stopped = dict(self._pipeline.stored), self._source.stopped
+        known, stopped = dict(self._pipeline.stored), self._source.paused
         states = await self._store.read(read_positions, self._group, self._topics)
-        self._pipeline.progress.rows_are(states, self._source.assigned, time.monotonic())
+        self._pipeline.stall.update_rows(states, self._source.assigned, time.monotonic())
         settled = idle and self._pipeline.idle.is_set() and writes == self._pipeline.writes
-        for partition in self._source.sought - self._source.unreadable:
+        for partition in self._source.positioned - self._source.unreadable:
             state = states.get((partition.topic, partition.partition))
             if state is None:
                 continue

@@ -29,7 +29,7 @@ Cut = Callable[[str], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class TellingWord:
+class Keyword:
     """A word of one side. ``positive`` and ``negative`` are the comments of each sample that hold it; ``score`` is
     above 0 and counts standard deviations."""
 
@@ -40,20 +40,20 @@ class TellingWord:
 
 
 @dataclass(frozen=True, slots=True)
-class TellingWords:
+class Keywords:
     """The words of both sides, the most telling first, and how many comments were read; not ``complete`` when time was
     up before all of them were."""
 
-    positive: Sequence[TellingWord]
-    negative: Sequence[TellingWord]
+    positive: Sequence[Keyword]
+    negative: Sequence[Keyword]
     positive_comments: int
     negative_comments: int
     complete: bool
 
 
-def telling_words(
+def find_keywords(
     positive: Sequence[str], negative: Sequence[str], cut: Cut, *, limit: int, seconds: float
-) -> TellingWords:
+) -> Keywords:
     """The ``limit`` most telling words of each side, by what ``cut`` makes of its texts within ``seconds``.
 
     Both sides are read in turn, so that time that is up cuts both alike. Where one side is empty, nothing is told.
@@ -69,7 +69,7 @@ def telling_words(
                 counted[side].update({word for word in cut(text[:LONGEST_TEXT]) if _tells(word)})
                 read[side] += 1
     scored = _score(*counted) if all(read) else []
-    return TellingWords(
+    return Keywords(
         [word for word in scored if word.score >= LOWEST_SCORE][:limit],
         [_turned(word) for word in reversed(scored) if word.score <= -LOWEST_SCORE][:limit],
         positive_comments=read[0],
@@ -85,7 +85,7 @@ def _tells(word: str) -> bool:
     )
 
 
-def _score(positive: Counter[str], negative: Counter[str]) -> list[TellingWord]:
+def _score(positive: Counter[str], negative: Counter[str]) -> list[Keyword]:
     """All words that are frequent enough, the most positive first."""
     both = positive + negative
     # One more than there are, so that a word is never all of its side.
@@ -99,22 +99,22 @@ def _score(positive: Counter[str], negative: Counter[str]) -> list[TellingWord]:
         here, there = positive[word] + prior, negative[word] + prior
         odds = log(here / (all_positive - here)) - log(there / (all_negative - there))
         score = odds / sqrt(1 / here + 1 / there)
-        scored.append(TellingWord(word, score, positive[word], negative[word]))
+        scored.append(Keyword(word, score, positive[word], negative[word]))
     return sorted(scored, key=lambda word: (-word.score, word.word))
 
 
-def _turned(word: TellingWord) -> TellingWord:
-    return TellingWord(word.word, -word.score, word.positive, word.negative)
+def _turned(word: Keyword) -> Keyword:
+    return Keyword(word.word, -word.score, word.positive, word.negative)
 
 
 @dataclass(slots=True)
-class WordsCache:
+class KeywordsCache:
     """Keeps answers for some minutes, and lets those who ask the same at once wait for one answer."""
 
     now: Callable[[], float] = monotonic
-    _kept: "dict[Hashable, tuple[float, asyncio.Task[TellingWords]]]" = field(default_factory=dict)
+    _kept: "dict[Hashable, tuple[float, asyncio.Task[Keywords]]]" = field(default_factory=dict)
 
-    async def get(self, key: Hashable, ask: "Callable[[], asyncio.Task[TellingWords]]") -> TellingWords:
+    async def get(self, key: Hashable, ask: "Callable[[], asyncio.Task[Keywords]]") -> Keywords:
         """The kept answer, else what the task of ``ask`` answers; an error is not kept."""
         now = self.now()
         self._kept = {key: kept for key, kept in self._kept.items() if kept[0] > now}

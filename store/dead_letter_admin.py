@@ -23,7 +23,7 @@ AT_ONCE = 200
 READ_AT_ONCE = 50
 
 
-class LetterState(StrEnum):
+class DeadLetterState(StrEnum):
     """What became of a letter: nothing yet, ordered to be published again, stored after all, or put aside."""
 
     OPEN = "open"
@@ -32,7 +32,7 @@ class LetterState(StrEnum):
     DISCARDED = "discarded"
 
 
-class LetterError(UsageError):
+class DeadLetterError(UsageError):
     """A decision that letter ``number`` does not allow; ``code`` says why, for programs."""
 
     def __init__(self, number: int, code: Literal["missing", "truncated", "resolved"], sentence: str) -> None:
@@ -40,21 +40,21 @@ class LetterError(UsageError):
         self.number, self.code = number, code
 
 
-UNSETTLED = frozenset({LetterState.OPEN, LetterState.REQUEUED})
+UNRESOLVED = frozenset({DeadLetterState.OPEN, DeadLetterState.REQUEUED})
 
 
 @dataclass(frozen=True, slots=True)
-class LetterFilter:
+class DeadLetterFilter:
     """Which letters; None and an empty set do not filter. ``since`` is the time from which they were stored."""
 
     reason: str | None = None
     topic: str | None = None
-    states: frozenset[LetterState] = UNSETTLED
+    states: frozenset[DeadLetterState] = UNRESOLVED
     since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class StoredLetter:
     """A dead letter without its content. ``partition`` and ``offset`` are the original record's, ``latest_...`` those
     of its latest copy; ``record_timestamp`` is in milliseconds since 1970, ``attempts`` how often it was requeued."""
 
@@ -70,7 +70,7 @@ class Letter:
     reason: str
     detail: str
     stored_at: datetime
-    state: LetterState
+    state: DeadLetterState
     attempts: int
     latest_partition: int | None
     latest_offset: int | None
@@ -79,7 +79,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterContent:
+class DeadLetterContent:
     """What the record held; of a truncated letter the beginning."""
 
     value: bytes | None
@@ -87,7 +87,7 @@ class LetterContent:
 
 
 @dataclass(frozen=True, slots=True)
-class LetterOrder:
+class RequeueMessage:
     """An order to publish a letter again. ``done_at`` is when Kafka took it, or ``refused`` it for good."""
 
     ordered_by: str
@@ -121,9 +121,9 @@ _COLUMNS = (
 _LETTERS = select(*(dead_letters.c[name] for name in _COLUMNS))
 
 
-async def list_letters(
-    connection: AsyncConnection, wanted: LetterFilter, limit: int, *, before: int | None = None
-) -> list[Letter]:
+async def list_dead_letters(
+    connection: AsyncConnection, wanted: DeadLetterFilter, limit: int, *, before: int | None = None
+) -> list[StoredLetter]:
     """At most ``limit`` letters, the newest first, those older than letter ``before``. Raises TransientStoreError."""
     query = _LETTERS.where(*_conditions(wanted)).order_by(dead_letters.c.number.desc()).limit(limit)
     if before is not None:
@@ -131,29 +131,33 @@ async def list_letters(
     return [_letter(row) for row in await connection.execute(query)]
 
 
-async def count_letters(connection: AsyncConnection, wanted: LetterFilter) -> dict[LetterState, int]:
+async def count_dead_letters(connection: AsyncConnection, wanted: DeadLetterFilter) -> dict[DeadLetterState, int]:
     """How many letters there are in each state. Raises TransientStoreError."""
     query = select(dead_letters.c.state, func.count()).where(*_conditions(wanted)).group_by(dead_letters.c.state)
-    counted = {LetterState(state): count for state, count in await connection.execute(query)}
-    return {state: counted.get(state, 0) for state in LetterState}
+    counted = {DeadLetterState(state): count for state, count in await connection.execute(query)}
+    return {state: counted.get(state, 0) for state in DeadLetterState}
 
 
-async def read_letter(connection: AsyncConnection, number: int) -> tuple[Letter, LetterContent, list[LetterOrder]]:
-    """One letter with its content and the orders that were given for it. Raises LetterError when there is none."""
+async def read_dead_letter(
+    connection: AsyncConnection, number: int
+) -> tuple[StoredLetter, DeadLetterContent, list[RequeueMessage]]:
+    """One letter with its content and the orders that were given for it. Raises DeadLetterError when there is none."""
     orders = (
-        select(*(outbox.c[name] for name in LetterOrder.__dataclass_fields__))
+        select(*(outbox.c[name] for name in RequeueMessage.__dataclass_fields__))
         .where(outbox.c.dead_letter_number == number)
         .order_by(outbox.c.number)
     )
     found = await _read_whole(connection, [dead_letters.c.number == number], limit=1)
-    given = [LetterOrder(*row) for row in await connection.execute(orders)]
+    given = [RequeueMessage(*row) for row in await connection.execute(orders)]
     if not found:
         raise _missing(number)
     letter, content = found[0]
     return letter, content, given
 
 
-async def export_letters(store: Store, wanted: LetterFilter) -> AsyncIterator[tuple[Letter, LetterContent]]:
+async def export_dead_letters(
+    store: Store, wanted: DeadLetterFilter
+) -> AsyncIterator[tuple[StoredLetter, DeadLetterContent]]:
     """All letters with their content, the oldest first. Raises TransientStoreError."""
     behind = 0
     while True:
@@ -170,10 +174,10 @@ async def export_letters(store: Store, wanted: LetterFilter) -> AsyncIterator[tu
 async def requeue(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
     """Order letters to be published again, all of them or none; how many that were not ordered already.
 
-    Raises LetterError with the first letter that cannot be: missing, truncated or resolved.
+    Raises DeadLetterError with the first letter that cannot be: missing, truncated or resolved.
     """
     found = await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))
-    states = {number: (LetterState(state), truncated) for number, state, truncated in found}
+    states = {number: (DeadLetterState(state), truncated) for number, state, truncated in found}
     for number in numbers:
         if number not in states:
             raise _missing(number)
@@ -183,36 +187,36 @@ async def requeue(session: WriteSession, numbers: Sequence[int], by: Actor) -> i
                 f"Dead letter {number} was too large for the database and only its beginning is kept: its "
                 "platform must publish it again."
             )
-            raise LetterError(number, "truncated", sentence)
-        if state is LetterState.RESOLVED:
+            raise DeadLetterError(number, "truncated", sentence)
+        if state is DeadLetterState.RESOLVED:
             raise _resolved(number)
-    return await _order(session, [n for n, (state, _) in states.items() if state is not LetterState.REQUEUED], by)
+    return await _order(session, [n for n, (state, _) in states.items() if state is not DeadLetterState.REQUEUED], by)
 
 
-async def requeue_all(store: Store, wanted: LetterFilter, by: Actor) -> int:
+async def requeue_all(store: Store, wanted: DeadLetterFilter, by: Actor) -> int:
     """Order every open letter that is kept whole; how many. Raises TransientStoreError."""
-    whole = [*_conditions(wanted), dead_letters.c.state == LetterState.OPEN, dead_letters.c.truncated.is_(False)]
+    whole = [*_conditions(wanted), dead_letters.c.state == DeadLetterState.OPEN, dead_letters.c.truncated.is_(False)]
     return await _for_all(store, whole, by, _order)
 
 
 async def discard(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
     """Put letters aside, all of them or none; how many that were not before. Orders that wait are withdrawn.
 
-    Raises LetterError with the first letter that is missing or resolved.
+    Raises DeadLetterError with the first letter that is missing or resolved.
     """
     found = await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))
-    states = {number: LetterState(state) for number, state, _ in found}
+    states = {number: DeadLetterState(state) for number, state, _ in found}
     for number in numbers:
         if number not in states:
             raise _missing(number)
-        if states[number] is LetterState.RESOLVED:
+        if states[number] is DeadLetterState.RESOLVED:
             raise _resolved(number)
-    return await _put_aside(session, [n for n, state in states.items() if state in UNSETTLED], by)
+    return await _put_aside(session, [n for n, state in states.items() if state in UNRESOLVED], by)
 
 
-async def discard_all(store: Store, wanted: LetterFilter, by: Actor) -> int:
+async def discard_all(store: Store, wanted: DeadLetterFilter, by: Actor) -> int:
     """Put every open letter aside; how many. Raises TransientStoreError."""
-    conditions = [*_conditions(wanted), dead_letters.c.state == LetterState.OPEN]
+    conditions = [*_conditions(wanted), dead_letters.c.state == DeadLetterState.OPEN]
     return await _for_all(store, conditions, by, _put_aside)
 
 
@@ -247,7 +251,7 @@ async def _order(session: WriteSession, numbers: Sequence[int], by: Actor) -> in
     await session.connection.execute(
         update(dead_letters)
         .where(columns.number.in_(numbers))
-        .values(state=LetterState.REQUEUED, attempts=columns.attempts + 1, settled_by=None, settled_at=None)
+        .values(state=DeadLetterState.REQUEUED, attempts=columns.attempts + 1, settled_by=None, settled_at=None)
     )
     return await _record(session, by, "dead_letter.requeue", numbers)
 
@@ -266,7 +270,7 @@ async def _put_aside(session: WriteSession, numbers: Sequence[int], by: Actor) -
     await session.connection.execute(
         update(dead_letters)
         .where(dead_letters.c.number.in_(numbers))
-        .values(state=LetterState.DISCARDED, settled_by=by.name[:128], settled_at=now)
+        .values(state=DeadLetterState.DISCARDED, settled_by=by.name[:128], settled_at=now)
     )
     return await _record(session, by, "dead_letter.discard", numbers)
 
@@ -293,20 +297,21 @@ async def _lock(session: WriteSession, conditions: Sequence[ColumnElement[bool]]
 
 async def _read_whole(
     connection: AsyncConnection, conditions: Sequence[ColumnElement[bool]], limit: int
-) -> list[tuple[Letter, LetterContent]]:
+) -> list[tuple[StoredLetter, DeadLetterContent]]:
     whole = _LETTERS.add_columns(dead_letters.c.value, dead_letters.c.headers)
     query = whole.where(*conditions).order_by(dead_letters.c.number).limit(limit)
     return [
-        (_letter(row[:-2]), LetterContent(row[-2], read_headers(row[-1]))) for row in await connection.execute(query)
+        (_letter(row[:-2]), DeadLetterContent(row[-2], read_headers(row[-1])))
+        for row in await connection.execute(query)
     ]
 
 
-def _letter(row: Sequence[Any]) -> Letter:
-    named = dict(zip(Letter.__dataclass_fields__, row, strict=True))
-    return Letter(**named | {"state": LetterState(named["state"])})
+def _letter(row: Sequence[Any]) -> StoredLetter:
+    named = dict(zip(StoredLetter.__dataclass_fields__, row, strict=True))
+    return StoredLetter(**named | {"state": DeadLetterState(named["state"])})
 
 
-def _conditions(wanted: LetterFilter) -> list[ColumnElement[bool]]:
+def _conditions(wanted: DeadLetterFilter) -> list[ColumnElement[bool]]:
     columns = dead_letters.c
     conditions: list[ColumnElement[bool]] = []
     if wanted.states:
@@ -320,10 +325,10 @@ def _conditions(wanted: LetterFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _missing(number: int) -> LetterError:
-    sentence = f"There is no dead letter {number}: `liuyan consumer deadletters list` shows them."
-    return LetterError(number, "missing", sentence)
+def _missing(number: int) -> DeadLetterError:
+    sentence = f"There is no dead letter {number}: `liuyan consumer dead-letters list` shows them."
+    return DeadLetterError(number, "missing", sentence)
 
 
-def _resolved(number: int) -> LetterError:
-    return LetterError(number, "resolved", f"Dead letter {number} is resolved already: its copy was stored.")
+def _resolved(number: int) -> DeadLetterError:
+    return DeadLetterError(number, "resolved", f"Dead letter {number} is resolved already: its copy was stored.")

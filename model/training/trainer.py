@@ -47,7 +47,7 @@ class Standing:
     waited: int = 0
 
 
-class Descent:
+class Trainer:
     """A network on its way down, its averaged weights, and where it stands."""
 
     def __init__(

@@ -8,42 +8,42 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from store.batch import Copy, DeadLetter, PartitionKey
-from store.dead_letters import REASON_CHARACTERS, sentence
+from store.batch import DeadLetter, PartitionKey, RequeuedRecord
+from store.dead_letters import REASON_CHARACTERS, truncated
 from store.session import WriteSession
 
-LETTER_HEADER = "liuyan-dead-letter"
+DEAD_LETTER_HEADER = "liuyan-dead-letter"
 
 
-def seal(erasure_key: bytes, number: int, key: bytes | None, value: bytes | None) -> bytes:
+def header_value(erasure_key: bytes, number: int, key: bytes | None, value: bytes | None) -> bytes:
     """The header's value for a copy of letter ``number``: the number, and a digest that only we can make."""
     parts = (b"-" if part is None else b"+" + hashlib.sha256(part).digest() for part in (key, value))
     digest = hmac.digest(erasure_key, b"liuyan: copy of letter %d: " % number + b"".join(parts), hashlib.sha256)
     return b"%d %s" % (number, digest[:16].hex().encode())
 
 
-def copied_letter(erasure_key: bytes, copy: Copy) -> int | None:
+def requeued_letter_number(erasure_key: bytes, copy: RequeuedRecord) -> int | None:
     """The number of the letter that a record is a copy of; None when its header is not one of ours."""
     number, _, _ = copy.header.partition(b" ")
     if not number.isdigit() or len(number) > 18:
         return None
-    sealed = seal(erasure_key, int(number), copy.key, copy.value)
+    sealed = header_value(erasure_key, int(number), copy.key, copy.value)
     return int(number) if hmac.compare_digest(sealed, copy.header) else None
 
 
-async def settle_copies(
-    session: WriteSession, copies: Sequence[Copy], letters: Sequence[DeadLetter], erasure_key: bytes
+async def resolve_requeued(
+    session: WriteSession, copies: Sequence[RequeuedRecord], letters: Sequence[DeadLetter], erasure_key: bytes
 ) -> list[DeadLetter]:
     """Say of each copied letter that it is resolved, or why it failed again; the letters that are still to be written.
 
     A failed copy of a letter that is gone is dropped: its key was erased since it was published. A letter of another
     group is that group's to settle, and here the copy is a record like any other.
     """
-    numbers = {(copy.partition, copy.offset): copied_letter(erasure_key, copy) for copy in copies}
+    numbers = {(copy.partition, copy.offset): requeued_letter_number(erasure_key, copy) for copy in copies}
     sealed = sorted({number for number in numbers.values() if number is not None})
     if not sealed:
         return list(letters)
-    rows = await session.read(session.statements.letters_of, [{"number": number} for number in sealed])
+    rows = await session.read(session.statements.dead_letters_of, [{"number": number} for number in sealed])
     found = {sealed[row["position"] - 1]: (row["consumer_group"], row["topic"]) for row in rows}
     failed = {(letter.partition, letter.offset): letter for letter in letters}
     settled: dict[int, dict[str, object]] = {}
@@ -57,7 +57,7 @@ async def settle_copies(
             if number not in settled or settled[number]["state"] != "resolved":
                 settled[number] = row
     if settled:
-        await session.run(session.statements.settle_letters, [settled[number] for number in sorted(settled)])
+        await session.run(session.statements.resolve_dead_letters, [settled[number] for number in sorted(settled)])
     return list(failed.values())
 
 
@@ -69,5 +69,5 @@ def _settled(number: int, partition: PartitionKey, offset: int, letter: DeadLett
         "latest_partition": partition.partition,
         "latest_offset": offset,
         "reason": None if letter is None else letter.reason[:REASON_CHARACTERS],
-        "detail": None if letter is None else sentence(letter.detail),
+        "detail": None if letter is None else truncated(letter.detail),
     }

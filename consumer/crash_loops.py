@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 
 from store.batch import PartitionKey, PartitionState
 from store.errors import CommitUnknownError, TransientStoreError
-from store.partitions import count_starts, take_back_starts
+from store.partitions import count_starts, uncount_starts
 from store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -24,7 +24,7 @@ SUSPICIOUS_STARTS = 3
 MOST_STARTS = 5
 # Tried record by record, each stored before the next is read, so that the stored offset ends at the record that kills.
 # A consumer reads a few batches ahead of the stored offset; this is more.
-TRIAL_RECORDS = 2_000
+ISOLATED_RECORDS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +36,20 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class _Isolation:
     partition: TopicPartition
     until: int
 
 
-class Starts:
+class CrashLoops:
     """Counts this consumer's starts and chooses the partitions that it may read."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._counted: dict[PartitionKey, int] = {}
-        self._trial: _Trial | None = None
+        self._isolation: _Isolation | None = None
 
-    def too_many(self, state: PartitionState) -> str | None:
+    def pause_reason(self, state: PartitionState) -> str | None:
         """The reason to pause a partition with records to read; None to read it."""
         failed = self._failed(state)
         if failed < MOST_STARTS:
@@ -69,12 +69,12 @@ class Starts:
         A suspicious partition is admitted alone: the others wait until its trial ends, so that they neither slow it
         down nor can be blamed for its crash. Raises TransientStoreError and CommitUnknownError.
         """
-        if self._trial is not None and self._trial.partition not in reading:
-            self._trial = None
+        if self._isolation is not None and self._isolation.partition not in reading:
+            self._isolation = None
         suspects = sorted(tp for tp, one in waiting.items() if self._failed(one.state) >= SUSPICIOUS_STARTS)
-        admitted = set(waiting) if self._trial is None else set()
-        if suspects and self._trial is None:
-            self._begin_trial(suspects[0], waiting[suspects[0]])
+        admitted = set(waiting) if self._isolation is None else set()
+        if suspects and self._isolation is None:
+            self._isolate(suspects[0], waiting[suspects[0]])
             admitted = {suspects[0]}
         states = [waiting[partition].state for partition in sorted(admitted)]
         uncounted = [state for state in states if self._counted.get(state.partition) != state.next_offset]
@@ -85,28 +85,28 @@ class Starts:
 
     def stored(self, partition: TopicPartition, offset: int) -> None:
         """A partition is stored up to an offset: a trial ends behind the records that may cause the crash."""
-        if self._trial is not None and self._trial.partition == partition and offset >= self._trial.until:
+        if self._isolation is not None and self._isolation.partition == partition and offset >= self._isolation.until:
             log.info("the suspicious records are stored", topic=partition.topic, partition=partition.partition)
-            self._trial = None
+            self._isolation = None
 
     @property
-    def on_trial(self) -> bool:
+    def isolating(self) -> bool:
         """Whether a suspicious partition is read: record by record, each stored before the next is read."""
-        return self._trial is not None
+        return self._isolation is not None
 
     async def leave(self) -> None:
         """Take this consumer's starts back: it leaves cleanly. Without a database they remain counted."""
         counted, self._counted = self._counted, {}
-        self._trial = None
+        self._isolation = None
         if counted:
             try:
-                await self._store.write(take_back_starts, counted)
+                await self._store.write(uncount_starts, counted)
             except (TransientStoreError, CommitUnknownError) as error:
                 log.warning("starts cannot be taken back", error=str(error))
 
-    def _begin_trial(self, partition: TopicPartition, one: Behind) -> None:
+    def _isolate(self, partition: TopicPartition, one: Behind) -> None:
         offset = one.state.next_offset
-        self._trial = _Trial(partition, min(one.end, offset + TRIAL_RECORDS))
+        self._isolation = _Isolation(partition, min(one.end, offset + ISOLATED_RECORDS))
         log.warning(
             "consumers ended here before, reading record by record",
             topic=partition.topic,

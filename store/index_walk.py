@@ -55,7 +55,7 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class WalkResult:
     """What a walk found, in order. ``place`` is how far it has looked; None when it came to the end."""
 
     rows: Sequence[Row[Any]]
@@ -69,7 +69,7 @@ async def walk(
     after: Place | None,
     limit: int,
     seconds: float,
-) -> Found:
+) -> WalkResult:
     """At most ``limit`` rows of ``query`` behind ``after``; it selects the path's columns.
 
     A step is finished once it was begun: a walk takes somewhat longer than ``seconds`` at worst.
@@ -90,10 +90,10 @@ async def walk(
         rows += (await connection.execute(within)).all()
         if len(rows) == limit:
             last = rows[-1]._mapping
-            return Found(rows, (last[path.first], last[path.second]))
+            return WalkResult(rows, (last[path.first], last[path.second]))
         now = time.monotonic()
         if place is None or now - began >= seconds:
-            return Found(rows, place)
+            return WalkResult(rows, place)
         after = place
         length = _next_length(length, now - step_began, seconds - (now - began))
 

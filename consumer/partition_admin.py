@@ -1,7 +1,7 @@
 """Orders to running consumers, given as rows: seek, pause and resume a partition."""
 
 from consumer.connection import Connection
-from consumer.source import LogEdges
+from consumer.source import LogOffsets
 from consumer.status import read_status
 from consumer.topics import Topics
 from liuyan.errors import UsageError
@@ -18,8 +18,8 @@ async def seek_partition(settings: Settings, topic: str, partition: int, to: str
     Raises UsageError when the offset is not within the log, and the broker's and the store's errors.
     """
     async with ready_store(settings) as store:
-        edges = await _edges(store, settings, topic, partition)
-        offset = _offset(to, edges)
+        log_offsets = await _log_offsets(store, settings, topic, partition)
+        offset = _offset(to, log_offsets)
         ids = await Topics(Connection.of(settings)).ids([topic])
         key = PartitionKey(settings.group, topic, partition)
         await store.write(partitions.begin_partition, key, offset, ids.get(topic))
@@ -40,17 +40,17 @@ async def resume_partition(settings: Settings, topic: str, partition: int) -> No
         await store.write(partitions.resume_partition, PartitionKey(settings.group, topic, partition))
 
 
-async def _edges(store: Store, settings: Settings, topic: str, partition: int) -> LogEdges:
+async def _log_offsets(store: Store, settings: Settings, topic: str, partition: int) -> LogOffsets:
     for status in await read_status(store, Connection.of(settings), settings.group, [topic]):
         if status.partition == partition:
-            return LogEdges(status.start, status.end)
+            return LogOffsets(status.start, status.end)
     raise UsageError(f"Topic {topic!r} has no partition {partition}.")
 
 
-def _offset(to: str, edges: LogEdges) -> int:
-    named = {"start": edges.start, "end": edges.end}
+def _offset(to: str, log_offsets: LogOffsets) -> int:
+    named = {"start": log_offsets.start, "end": log_offsets.end}
     if to in named:
         return named[to]
-    if not to.isdecimal() or not edges.start <= int(to) <= edges.end:
-        raise UsageError(f"{to!r} is not start, end, or an offset from {edges.start} to {edges.end}.")
+    if not to.isdecimal() or not log_offsets.start <= int(to) <= log_offsets.end:
+        raise UsageError(f"{to!r} is not start, end, or an offset from {log_offsets.start} to {log_offsets.end}.")
     return int(to)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model.artifact import SHIPPED, read_artifact
-from model.folded import ROWS, TOGETHER, FoldedNetwork, PackedRecurrence, PlainRecurrence, recurrence
+from model.inference import ROWS, TOGETHER, InferenceNetwork, PackedRecurrence, PlainRecurrence, recurrence
 from model.network import Network, Shape, pad
 from model.normalise import character_table, normalise
 from model.segment import segment
@@ -23,7 +23,7 @@ def test_shipped_model_folded_equals_gru(real_comments: Callable[[int], list[str
     network.load_state_dict(dict(artifact.weights))
     with torch.inference_mode():
         trained = torch.cat([network(*pad(texts[start : start + 64])) for start in range(0, len(texts), 64)])
-    folded = FoldedNetwork(artifact.weights)
+    folded = InferenceNetwork(artifact.weights)
     served = folded.logits(texts)
     assert len(texts) > ROWS * 2  # rows read one text after the other
     assert torch.std(trained) > 1
@@ -37,7 +37,7 @@ def test_any_sizes_and_any_mixture_of_lengths() -> None:
     with torch.inference_mode():
         trained = network(*pad(texts))
         alone = torch.stack([network.forward_equal(torch.tensor([text]))[0][0] for text in texts])
-    served = FoldedNetwork(network.state_dict())
+    served = InferenceNetwork(network.state_dict())
     torch.testing.assert_close(served.logits(texts), trained, rtol=0, atol=1e-5)
     torch.testing.assert_close(alone, trained, rtol=0, atol=1e-5)
     assert served.logits([]).tolist() == []
@@ -45,7 +45,7 @@ def test_any_sizes_and_any_mixture_of_lengths() -> None:
 
 def test_more_texts_than_are_arranged_at_once() -> None:
     torch.manual_seed(5)
-    served = FoldedNetwork(Network(Shape(50, 6, 5)).state_dict())
+    served = InferenceNetwork(Network(Shape(50, 6, 5)).state_dict())
     texts = [(number % 50, number % 7) if number % 3 else (number % 50,) for number in range(TOGETHER + 700)]
     each = {text: served.logits([text])[0] for text in set(texts)}
     torch.testing.assert_close(served.logits(texts), torch.stack([each[text] for text in texts]), rtol=0, atol=1e-5)

@@ -16,7 +16,7 @@ from typing import Any
 from liuyan.times import EPOCH
 from store.batch import Arrival, Content, Label, Prediction, Tombstone
 from store.dead_letters import comment_key
-from store.decide import ABSENT, Outcome, Standing, StandingReview, apply, by_key
+from store.merge import ABSENT, CurrentReview, Outcome, StoredState, by_key, merge_events
 from store.rows import content_row, read_content
 from store.sample import AuditSample
 from store.session import WriteSession
@@ -31,7 +31,7 @@ PLACEHOLDER = Content("", 0, EPOCH, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class MergedKey:
     """One key, decided under lock. ``claimed`` is what the claim wrote, None where a row stood before; ``number`` is
     the row's, ``audit_rank`` its place in the audit sample."""
 
@@ -40,29 +40,29 @@ class Decided:
     digest: str
     audit_rank: int | None
     number: int
-    before: Standing
+    before: StoredState
     after: Outcome
     claimed: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class LockedRow:
     """A row that stood before the batch."""
 
     number: int
-    review: StandingReview | None
+    review: CurrentReview | None
     content: Content
 
 
-async def decide_under_lock(
+async def lock_and_merge(
     session: WriteSession, changes: Events, model: int, token: int, erasure_key: bytes, sample: AuditSample
-) -> list[Decided]:
+) -> list[MergedKey]:
     """Claim the keys of ``changes``, sorted, and decide each; the keys stay locked until the transaction ends."""
     events = by_key(changes)
     keys = list(events)
     digests = [erasure_digest(erasure_key, *key) for key in keys]
     ranks = [sample.rank(*key) for key in keys]
-    as_absent = [apply(ABSENT, events[key], model) for key in keys]
+    as_absent = [merge_events(ABSENT, events[key], model) for key in keys]
     claims = [outcome.content or PLACEHOLDER for outcome in as_absent]
     rows = map(_claim_row, keys, claims, ranks)
     await session.run(session.statements.claim, rows, token=token)
@@ -74,14 +74,14 @@ async def decide_under_lock(
     decided = []
     for at, key in enumerate(keys):
         if at in own:
-            before = Standing(erased_up_to=erased[at]) if at in erased else ABSENT
-            after = apply(before, events[key], model) if at in erased else as_absent[at]
-            decided.append(Decided(*key, digests[at], ranks[at], own[at], before, after, claims[at]))
+            before = StoredState(erased_up_to=erased[at]) if at in erased else ABSENT
+            after = merge_events(before, events[key], model) if at in erased else as_absent[at]
+            decided.append(MergedKey(*key, digests[at], ranks[at], own[at], before, after, claims[at]))
         else:
             row = found[at]
-            before = Standing(row.content, predictions.get(row.number, {}), erased.get(at), row.review)
-            after = apply(before, events[key], model)
-            decided.append(Decided(*key, digests[at], ranks[at], row.number, before, after))
+            before = StoredState(row.content, predictions.get(row.number, {}), erased.get(at), row.review)
+            after = merge_events(before, events[key], model)
+            decided.append(MergedKey(*key, digests[at], ranks[at], row.number, before, after))
     return decided
 
 
@@ -102,7 +102,9 @@ def erasure_digest(erasure_key: bytes, platform: str, id: str) -> str:
     return base64.b64encode(hmac.digest(erasure_key, comment_key(platform, id), hashlib.sha256)).decode()
 
 
-async def lock_standing(session: WriteSession, keys: Sequence[Key]) -> dict[Key, tuple[Found, dict[int, Prediction]]]:
+async def lock_current(
+    session: WriteSession, keys: Sequence[Key]
+) -> dict[Key, tuple[LockedRow, dict[int, Prediction]]]:
     """What stands of ``keys``, which are sorted: each comment with its predictions, locked until the transaction ends;
     a key without a comment is left out."""
     found = await _found(session, keys, NO_TOKEN)
@@ -122,15 +124,15 @@ async def _own_and_erased(
     return own, erased
 
 
-async def _found(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, Found]:
+async def _found(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, LockedRow]:
     """The rows that stood before, by their position among the keys."""
     rows = await session.read(session.statements.standing, map(_named, keys), token=token)
-    return {row["position"] - 1: Found(row["number"], _review(row), read_content(row)) for row in rows}
+    return {row["position"] - 1: LockedRow(row["number"], _review(row), read_content(row)) for row in rows}
 
 
-def _review(row: Mapping[str, Any]) -> StandingReview | None:
+def _review(row: Mapping[str, Any]) -> CurrentReview | None:
     number = row["review_number"]
-    return None if number is None else StandingReview(number, row["review_label"])
+    return None if number is None else CurrentReview(number, row["review_label"])
 
 
 def _named(key: Key) -> dict[str, object]:

@@ -187,7 +187,7 @@ def _round_up(rows: int) -> int:
     return -(-rows // ROW_MULTIPLE) * ROW_MULTIPLE
 
 
-class FoldedNetwork:
+class InferenceNetwork:
     """Logit of positive for texts given as word numbers. Not thread-safe: its buffers are used again."""
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:

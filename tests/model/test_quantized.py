@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.artifact import SHIPPED, read_artifact
-from model.folded import FoldedNetwork
+from model.inference import InferenceNetwork
 from model.network import Network, Shape
 from model.ngrams import NONE
-from model.rounded import SCALE, SMALLEST, WORDS, pack, unpack
+from model.quantized import SCALE, SMALLEST, WORDS, pack, unpack
 
 Vectors = st.lists(st.lists(st.floats(-4, 4, width=32), min_size=3, max_size=3), min_size=1, max_size=6)
 
@@ -49,5 +49,5 @@ def test_a_logit_moves_by_a_thousandth() -> None:
     weights[WORDS] = weights[WORDS] + 1e-3 * torch.randn_like(weights[WORDS])
     chance = torch.Generator().manual_seed(1)
     texts = [tuple(torch.randint(2, 20_000, (40,), generator=chance).tolist()) for _ in range(200)]
-    moved = FoldedNetwork(unpack(pack(weights, NONE))[0]).logits(texts) - FoldedNetwork(weights).logits(texts)
+    moved = InferenceNetwork(unpack(pack(weights, NONE))[0]).logits(texts) - InferenceNetwork(weights).logits(texts)
     assert 0 < float(moved.abs().mean()) < 0.005

@@ -1,4 +1,4 @@
-"""The poison brake: a bad deploy upstream must not drain a topic into dead letters."""
+"""The circuit breaker: a bad deploy upstream must not drain a topic into dead letters."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from aiokafka import TopicPartition
 
 
-class PoisonBrake:
+class CircuitBreaker:
     """Watches the latest records of each partition; trips when more than ``share`` of a full ``window`` is poison."""
 
     def __init__(self, share: float, window: int) -> None:
@@ -27,6 +27,6 @@ class PoisonBrake:
             return None
         recent.clear()
         return (
-            f"poison brake: {bad} of the last {self._window} records are dead letters; mend the publisher, "
+            f"circuit breaker: {bad} of the last {self._window} records are dead letters; mend the publisher, "
             f"then `liuyan consumer resume {partition.topic} {partition.partition}`"
         )
