@@ -14,6 +14,7 @@ from api.limits import BodyRules, LimitBodies
 from api.metrics import MeasureRequests, Metrics
 from api.rest import (
     account,
+    agreement,
     analytics,
     audit,
     comments,
@@ -38,6 +39,7 @@ RESOURCES = (
     predict_file,
     detections,
     analytics,
+    agreement,
     notices,
     dead_letters,
     models,

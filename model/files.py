@@ -52,8 +52,10 @@ class CommentFile:
             yield from self.table.rows()
 
     def labelled(self) -> Iterator[tuple[Row, bool | None]]:
-        """Every row and whether it is positive; None for unclear and spam. Raises CommentFileError."""
+        """Every row with a text and whether it is positive; None for unclear and spam. Raises CommentFileError."""
         for row in self.rows():
+            if not row.text.strip():
+                continue
             try:
                 yield row, LABELS[fold_label(row.label or "")]
             except KeyError:

@@ -29,9 +29,9 @@ def evaluate(
 ) -> None:
     """Compare a model with labels: accuracy, recall of each class, macro-F1.
 
-    A label is 1 or positive, 0 or negative; unclear and spam, as in the export of reviews, are skipped. Which columns
-    are read is reported on standard error. The last line is `accuracy 0.xxxx macro_f1 0.xxxx n N`; an undefined figure
-    is `-`.
+    A label is 1 or positive, 0 or negative. Rows labelled unclear or spam, as in the export of reviews, and rows
+    without text are skipped. Standard error reports which columns are read and how many rows are skipped. The last line
+    is `accuracy 0.xxxx macro_f1 0.xxxx n N`; an undefined figure is `-`.
 
     Examples:
 
@@ -58,10 +58,13 @@ def evaluate(
             positive += [label for _, label in chunk]
             probabilities += [one.probability for one in labeller.predict([text for text, _ in chunk])]
             progress("labelling", len(probabilities), comments.layout.rows)
-    if skipped := comments.layout.rows - len(positive):
+    layout = comments.layout
+    if layout.empty:
+        write_line(f"skipped because they have no text: {layout.empty}, first in line {layout.first_empty}", err=True)
+    if skipped := layout.rows - layout.empty - len(positive):
         write_line(f"skipped because they are labelled unclear or spam: {skipped}", err=True)
     if not positive:
-        raise UsageError(f"{file} has no row labelled positive or negative: there is nothing to evaluate.")
+        raise UsageError(f"{file} has no text labelled positive or negative: there is nothing to evaluate.")
     scores = score(probabilities, positive)
     write_line(f"recall of positive {show(scores.recall_positive, 4)}")
     write_line(f"recall of negative {show(scores.recall_negative, 4)}")
@@ -84,7 +87,8 @@ def predict(
 ) -> None:
     """Label comments: CSV `label,probability` on standard output, a row for every input row, in order.
 
-    Both are empty for a row without text. A `.txt` file has one comment a line, unless it is clearly a table.
+    Both are empty for a row without text, which --explain skips. A `.txt` file has one comment a line, unless it is
+    clearly a table.
 
     The probability is that of positive. The column with the comments is found by its name, or by what it contains, and
     reported on standard error. Works row by row, so that files may be of any size.
@@ -113,25 +117,27 @@ def predict(
         raise UsageError("--json is for explanations: give --explain too, or leave it out for CSV.")
     if file == "-" and (column is not None or header is not None):
         raise UsageError("Standard input is read as one comment a line: --column and --header are for files.")
-    with _texts(file, column, header, encoding) as texts:
+    with _lines(file, column, header, encoding) as lines:
         labeller = load_labeller(model)
         if explain:
-            write_explanations(texts, labeller, as_json)
+            write_explanations(lines, labeller, as_json)
             return
         with progress_bar() as progress:
-            answers = (predict_texts(labeller.predict, chunk) for chunk in in_chunks(texts))
+            answers = (predict_texts(labeller.predict, chunk) for chunk in in_chunks(text for _, text in lines))
             write_predictions(answers, progress)
 
 
 @contextmanager
-def _texts(file: str, column: str | None, header: bool | None, encoding: str | None) -> Iterator[Iterator[str]]:
-    """The comments to label, of a file or of standard input. Raises CommentFileError."""
+def _lines(
+    file: str, column: str | None, header: bool | None, encoding: str | None
+) -> Iterator[Iterator[tuple[int, str]]]:
+    """The comments to label, each with its line, from a file or standard input. Raises CommentFileError."""
     from liuyan.text_files.columns import Wanted
     from model.files import OPTIONS, open_comments, read_lines
 
     if file == "-":
-        yield read_lines(standard_input(), encoding)
+        yield enumerate(read_lines(standard_input(), encoding), start=1)
         return
     with open_comments(Path(file), Wanted(column, header=header), encoding, OPTIONS) as comments:
         write_line(f"{file}: {comments.layout}", err=True)
-        yield (row.text for row in comments.rows())
+        yield ((row.line, row.text) for row in comments.rows())

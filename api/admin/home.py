@@ -16,7 +16,8 @@ from store.analytics import CountFilter, mix_of_all
 from store.dead_letter_admin import DeadLetterFilter, DeadLetterState, count_dead_letters
 from store.notices import current_notices
 from store.overview import consumer_health
-from store.queue import QueueOrder, remaining
+from store.queue import remaining
+from store.routes import QueueOrder
 from store.search import CommentFilter
 
 RECENT = timedelta(hours=24)

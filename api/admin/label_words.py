@@ -9,6 +9,11 @@ LABEL_WORDS: dict[str, str] = {
     ShownLabel.UNCLEAR: lazy_gettext("Unclear"),
     ShownLabel.SPAM: lazy_gettext("Spam"),
 }
+# What stands in place of the label where the model is uncertain and nobody has reviewed the comment.
+UNCERTAIN_WORDS: dict[str, str] = {
+    ShownLabel.POSITIVE: lazy_gettext("Uncertain (leaning positive)"),
+    ShownLabel.NEGATIVE: lazy_gettext("Uncertain (leaning negative)"),
+}
 SOURCE_WORDS: dict[str, str] = {
     LabelSource.REVIEW: lazy_gettext("by a person"),
     LabelSource.ACTIVE_MODEL: lazy_gettext("by the active model"),

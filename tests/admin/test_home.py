@@ -10,6 +10,7 @@ from playwright.async_api import expect
 from api.identity.roles import Role
 from store.batch import Label
 from store.errors import TransientStoreError
+from store.queue import Remaining
 from store.store import Store
 from tests.admin.conftest import Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
@@ -43,9 +44,20 @@ async def test_home_counts_the_last_day_under_the_labels_that_are_shown(visits: 
     )
     page = await visits.open(Role.REVIEWER)
     work = " ".join((await page.get_by_label("待办事项").inner_text()).split())
-    assert "2 条评论（最近 24 小时）：正面 1，负面 1，不确定 1" in work
+    assert "2 条评论（最近 24 小时）：正面 1，负面 0，不确定 1" in work
     assert "死信" not in work
     await shot(page, "home-reviewer")
+
+
+async def test_home_does_not_say_that_nothing_waits_before_all_was_counted(
+    visits: Visits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unfinished(*_: object) -> Remaining:
+        return Remaining(0, True)
+
+    monkeypatch.setattr("api.admin.home.remaining", unfinished)
+    page = await visits.open(Role.REVIEWER)
+    await expect(page.get_by_label("待办事项")).to_contain_text("有评论待审核")
 
 
 async def test_home_tells_users_no_more_than_they_may_know(visits: Visits) -> None:

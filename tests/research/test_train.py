@@ -102,8 +102,8 @@ def test_what_cannot_be_asked_for_together(train: Train, tiny_artifact: Path) ->
     [
         ("rate", "--set rate names no option of a training: give NAME=VALUE"),
         ("speed=1", "--set speed=1 names no option of a training"),
-        ("rate=fast", "--set rate=fast is no valid value: Input should be a valid number"),
-        ("epochs=1.5", r"--set epochs=1\.5 is no valid value: Input should be a valid integer"),
+        ("rate=fast", "--set rate=fast: the value must be a number"),
+        ("epochs=1.5", r"--set epochs=1\.5: the value must be a whole number"),
     ],
 )
 def test_a_change_that_cannot_be_made(train: Train, change: str, sentence: str) -> None:
