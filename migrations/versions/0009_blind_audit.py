@@ -12,7 +12,7 @@ from store.opinions import Decision, by_text, pairs, pattern, weigh
 from store.types import ExactString, RowNumber, UtcDateTime
 
 revision = "0009"
-down_revision = "0008"
+down_revision = "0007"
 
 COMMENTS_AT_ONCE = 1_000
 LABELS = ("positive", "negative", "unclear", "spam")
