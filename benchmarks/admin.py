@@ -18,13 +18,16 @@ from rich.table import Table
 
 from benchmarks.made_up import DAYS, NEWEST, PLATFORMS, fill
 from local_stack.mysql import MySQL
+from store.agreement import read_agreement
 from store.analytics import Bucket, CountFilter, mix_by_hour_of_week, mix_by_platform, mix_over_time
 from store.audit import Actor
 from store.comments import ShownLabel
 from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
+from store.goal import audit_goal
 from store.migrate import migrate
-from store.queue import QueueOrder, next_tasks, release, remaining
+from store.queue import next_tasks, release, remaining
 from store.reviews import Opinion, add_review
+from store.routes import QueueOrder
 from store.search import CommentFilter, list_comments
 from store.store import Store
 
@@ -115,7 +118,12 @@ def _platform(chance: random.Random) -> str:
 
 
 ALL = CommentFilter()
-UNCERTAIN, AUDIT, SECOND = QueueOrder.UNCERTAIN, QueueOrder.AUDIT, QueueOrder.SECOND_OPINION
+UNCERTAIN, AUDIT, SECOND, DISPUTED = (
+    QueueOrder.UNCERTAIN,
+    QueueOrder.AUDIT,
+    QueueOrder.SECOND_OPINION,
+    QueueOrder.DISPUTED,
+)
 QUERIES: Sequence[Query] = (
     Query("list, newest", lambda store, _: _list(store, ALL)),
     Query("list, second page of a platform", lambda s, c: _second_page(s, CommentFilter(platform=_platform(c)))),
@@ -140,8 +148,12 @@ QUERIES: Sequence[Query] = (
         "review: next, second opinion of a platform",
         lambda s, c: _next(s, c, CommentFilter(platform=_platform(c)), SECOND),
     ),
+    Query("review: next, disputed", lambda s, c: _next(s, c, ALL, DISPUTED)),
     Query("review: next, decide, release", lambda s, c: _review(s, c, ALL, UNCERTAIN)),
     Query("review: remaining", lambda s, _: s.read(remaining, UNCERTAIN, ALL)),
+    Query("review: remaining, audit", lambda s, c: s.read(remaining, AUDIT, ALL, c.randrange(1, 9))),
+    Query("review: remaining, disputed", lambda s, c: s.read(remaining, DISPUTED, ALL, c.randrange(1, 9))),
+    Query("review: goal of the audit", lambda s, _: s.read(audit_goal, CountFilter())),
     Query("review: remaining, second opinion", lambda s, c: s.read(remaining, SECOND, ALL, c.randrange(1, 9))),
     Query("analytics: 30 days by day", lambda s, c: s.read(mix_over_time, _days(c), Bucket.DAY, SHANGHAI)),
     Query("analytics: 30 days by hour of week", lambda s, c: s.read(mix_by_hour_of_week, _days(c), SHANGHAI)),
@@ -155,6 +167,7 @@ QUERIES: Sequence[Query] = (
     Query("analytics: 2 years by platform", lambda s, _: s.read(mix_by_platform, CountFilter())),
     Query("analytics: corrections, 30 days", lambda s, c: s.read(corrections_by_reviewer, _days(c))),
     Query("analytics: corrections, 2 years", lambda s, _: s.read(corrections_by_model, CountFilter())),
+    Query("analytics: agreement of reviewers", lambda s, _: read_agreement(s)),
     Query("analytics: accuracy on the audit sample", lambda s, _: s.read(audit_accuracy, CountFilter())),
 )
 

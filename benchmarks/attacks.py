@@ -23,12 +23,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from argon2 import PasswordHasher
-from itsdangerous import URLSafeSerializer
 from rich.console import Console
 from rich.table import Table
 
+from api.identity import csrf
 from api.identity.cookies import SESSION
-from api.identity.csrf import COOKIE
 from api.identity.roles import Role
 from api.identity.secrets import digest_of, new_secret, new_token
 from benchmarks.attackers import ATTACKS, Target
@@ -49,7 +48,6 @@ QUIET, UNDER_ATTACK = 3.0, 5.0
 TRIES = 2
 START_SECONDS = 60
 REQUEST_SECONDS = 30
-SALT = "starlette-admin-csrf"
 
 
 @dataclass(frozen=True)
@@ -121,7 +119,7 @@ def _served(folder: Path) -> Iterator[Server]:
     url = f"sqlite+aiosqlite:///{folder / 'liuyan.db'}"
     key = secrets.token_hex(32)
     bearer, session = asyncio.run(_create_account(url))
-    token = URLSafeSerializer(key, salt=SALT).dumps("random")
+    token = csrf.new_token(key)
     with ReservedPort() as port, ReservedPort() as health:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("LIUYAN_")},
@@ -135,7 +133,7 @@ def _served(folder: Path) -> Iterator[Server]:
         command = [sys.executable, "-m", "liuyan", "api", "serve", "--port", str(port.number)]
         process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL)
         try:
-            target = Target(port.number, bearer, f"{SESSION}={session}", f"{COOKIE}={token}")
+            target = Target(port.number, bearer, f"{SESSION}={session}", f"{csrf.COOKIE}={token}")
             server = Server(process, port.number, health.number, target)
             _wait_for(server)
             yield server

@@ -1,7 +1,8 @@
 """Fill a MySQL database with up to millions of made-up comments, predictions and reviews.
 
-The proportions are realistic: twenty platforms of very different sizes, two years, 22 % uncertain, 3 % reviewed, 2 % in
-the audit sample. Values are derived from a digest of the comment's number, so they are reproducible.
+The proportions are realistic: twenty platforms of very different sizes, two years, 22 % uncertain, 4 % reviewed and
+some of them disputed, 2 % in the audit sample and the first half of it decided blindly. Values are derived from a digest of
+the comment's number, so they are reproducible.
 """
 
 # ruff: noqa: S608  (the statements contain no external input)
@@ -28,22 +29,24 @@ def _random(what: str) -> str:
     return f"(CONV(LEFT(SHA2(CONCAT('{what}', n), 256), 8), 16, 10) / 4294967296)"
 
 
+REVIEWED = f"({_random('reviewed')} < 0.03 OR {_random('audit')} < 0.01)"
 # Platforms with low numbers are much larger. Comments arrive roughly in the order of their creation.
 COMMENTS = f"""
 INSERT INTO comments (number, platform, id, text, version, created_at, author, thread, stored_at, changed_at,
-    review_number, review_label, audit_rank, claimed_by)
+    review_number, review_label, audit_rank, blind_label, claimed_by)
 SELECT n, CONCAT('platform-', LPAD(FLOOR(20 * POW({_random("platform")}, 3)), 2, '0')), n, made_up_texts.text, 0,
     :newest - INTERVAL FLOOR((1 - n / :size) * {DAYS * 86400}) SECOND,
     CONCAT('u', FLOOR({_random("author")} * {AUTHORS})), CONCAT('t', FLOOR({_random("thread")} * {THREADS})),
-    :newest, :newest, IF({_random("reviewed")} < 0.03, n, NULL), CASE WHEN {_random("reviewed")} < 0.03
-    THEN ELT(1 + FLOOR(4 * {_random("label")}), 'positive', 'negative', 'unclear', 'spam') END,
-    IF({_random("audit")} < 0.02, FLOOR({_random("audit")} * 9e18), NULL), 1
+    :newest, :newest, IF({REVIEWED}, n, NULL),
+    IF({REVIEWED}, ELT(1 + FLOOR(4 * {_random("label")}), 'positive', 'negative', 'unclear', 'spam'), NULL),
+    IF({_random("audit")} < 0.02, FLOOR({_random("audit")} * 9e18), NULL),
+    IF({_random("audit")} < 0.01, IF({_random("label")} < 0.5, 'positive', 'negative'), NULL), 1
 FROM (SELECT n + :first AS n FROM made_up_numbers) AS step
 JOIN made_up_texts ON made_up_texts.number = step.n * 7 % :texts
 """
 PREDICTIONS = f"""
 INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, reviewed, distance)
-SELECT n, 1, IF(p >= 0.5, 'positive', 'negative'), p, p BETWEEN 0.3 AND 0.7, :newest, {_random("reviewed")} < 0.03,
+SELECT n, 1, IF(p >= 0.5, 'positive', 'negative'), p, p BETWEEN 0.3 AND 0.7, :newest, {REVIEWED},
     ABS(p - 0.5)
 FROM (
     SELECT n, CASE WHEN {_random("sure")} < 0.22 THEN 0.3 + 0.4 * {_random("where")}
@@ -67,7 +70,9 @@ _BUCKETS = (
 _SHOWN = "COALESCE(review_label, label)"
 _SUMS = f"""INSERT INTO count_sums SELECT 1, '{{bucket}}', {{platform}} AS platform_or_all, {{begins}} AS begins,
     SUM(label = 'positive'), SUM(label = 'negative'), SUM(uncertain), SUM({_SHOWN} = 'positive'),
-    SUM({_SHOWN} = 'unclear'), SUM({_SHOWN} = 'spam'), SUM(review_label IS NOT NULL), SUM({_SHOWN} <> label)
+    SUM({_SHOWN} = 'unclear'), SUM({_SHOWN} = 'spam'), SUM(review_label IS NOT NULL), SUM({_SHOWN} <> label),
+    SUM(uncertain AND review_label IS NULL AND label = 'positive'),
+    SUM(uncertain AND review_label IS NULL AND label = 'negative')
     FROM comments JOIN predictions ON comment_number = number GROUP BY platform_or_all, begins"""
 _WORK_BUCKETS = [
     ("platform", "hour", _HOUR.format("reviewed_at")),
@@ -86,8 +91,14 @@ FINISH = (
     """INSERT INTO reviews (number, comment_number, comment_version, text, label, reviewer, reviewer_number,
     reviewed_at, from_model_number) SELECT number, number, version, text, review_label, CONCAT('r', number % 8),
     number % 8, created_at + INTERVAL 1 DAY, 1 FROM comments WHERE review_label IS NOT NULL""",
+    "INSERT INTO disputes SELECT number, review_number FROM comments WHERE review_number % 40 = 0",
+    """INSERT INTO agreement_pairs SELECT a.n % 8, 8 + b.n % 8, ELT(c.n, 'positive', 'negative', 'unclear', 'spam'),
+    ELT(d.n, 'positive', 'negative', 'unclear', 'spam'), 1 + a.n * b.n FROM made_up_numbers AS a, made_up_numbers AS b,
+    made_up_numbers AS c, made_up_numbers AS d WHERE a.n <= 8 AND b.n <= 8 AND c.n <= 4 AND d.n <= 4""",
+    """INSERT INTO agreement_patterns SELECT a.n, b.n, 0, 0, 100 FROM made_up_numbers AS a, made_up_numbers AS b
+    WHERE a.n <= 4 AND b.n <= 4""",
     *(_WORK.format(platform=platform, bucket=bucket, begins=begins) for platform, bucket, begins in _WORK_BUCKETS),
-    "ANALYZE TABLE comments, predictions, reviews, hourly_counts, count_sums, reviewer_counts",
+    "ANALYZE TABLE comments, predictions, reviews, disputes, hourly_counts, count_sums, reviewer_counts",
 )
 
 

@@ -52,11 +52,13 @@ class CommentFile:
             yield from self.table.rows()
 
     def labelled(self) -> Iterator[tuple[Row, bool | None]]:
-        """Yield every row and whether it is positive; None for unclear and spam.
+        """Yield every row with text and whether it is positive; None for unclear and spam.
 
         Raises CommentFileError for an unknown label.
         """
         for row in self.rows():
+            if not row.text.strip():
+                continue
             try:
                 yield row, LABELS[fold_label(row.label or "")]
             except KeyError:

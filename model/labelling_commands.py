@@ -29,8 +29,9 @@ def evaluate(
 ) -> None:
     """Evaluate a model on labelled comments: accuracy, recall of each class, macro-F1.
 
-    Labels are 1 or positive, and 0 or negative. Rows labelled unclear or spam are skipped. The columns in use are
-    reported on standard error. The last line is `accuracy 0.xxxx macro_f1 0.xxxx n N`; an undefined score is `-`.
+    Labels are 1 or positive, and 0 or negative. Rows labelled unclear or spam, and rows without text, are skipped.
+    Standard error reports the columns in use and the number of skipped rows. The last line is
+    `accuracy 0.xxxx macro_f1 0.xxxx n N`; an undefined score is `-`.
 
     Examples:
 
@@ -57,10 +58,13 @@ def evaluate(
             positive += [label for _, label in chunk]
             probabilities += [one.probability for one in labeller.predict([text for text, _ in chunk])]
             progress("labelling", len(probabilities), comments.layout.rows)
-    if skipped := comments.layout.rows - len(positive):
+    layout = comments.layout
+    if layout.empty:
+        write_line(f"skipped (no text): {layout.empty}, first in line {layout.first_empty}", err=True)
+    if skipped := layout.rows - layout.empty - len(positive):
         write_line(f"skipped (labelled unclear or spam): {skipped}", err=True)
     if not positive:
-        raise UsageError(f"{file} has no rows labelled positive or negative.")
+        raise UsageError(f"{file} has no text labelled positive or negative.")
     scores = score(probabilities, positive)
     write_line(f"recall of positive {show(scores.recall_positive, 4)}")
     write_line(f"recall of negative {show(scores.recall_negative, 4)}")
@@ -81,7 +85,8 @@ def predict(
 ) -> None:
     """Label comments: write CSV `label,probability` to standard output, one row per input row, in order.
 
-    Both are empty for a row without text. A `.txt` file has one comment per line, unless it is clearly a table.
+    Both are empty for a row without text, which --explain skips. A `.txt` file has one comment per line, unless it is
+    clearly a table.
 
     The probability is that of positive. The column with the comments is detected by name or content and reported on
     standard error. Rows are processed one by one, so files may be of any size.
@@ -110,25 +115,27 @@ def predict(
         raise UsageError("--json requires --explain. Leave out --json for CSV.")
     if file == "-" and (column is not None or header is not None):
         raise UsageError("--column and --header apply to files only. Standard input has one comment per line.")
-    with _texts(file, column, header, encoding) as texts:
+    with _lines(file, column, header, encoding) as lines:
         labeller = load_labeller(model)
         if explain:
-            write_explanations(texts, labeller, as_json)
+            write_explanations(lines, labeller, as_json)
             return
         with progress_bar() as progress:
-            answers = (predict_texts(labeller.predict, chunk) for chunk in in_chunks(texts))
+            answers = (predict_texts(labeller.predict, chunk) for chunk in in_chunks(text for _, text in lines))
             write_predictions(answers, progress)
 
 
 @contextmanager
-def _texts(file: str, column: str | None, header: bool | None, encoding: str | None) -> Iterator[Iterator[str]]:
-    """Yield the comments of a file or of standard input. Raises CommentFileError."""
+def _lines(
+    file: str, column: str | None, header: bool | None, encoding: str | None
+) -> Iterator[Iterator[tuple[int, str]]]:
+    """Yield line number and comment of each row of a file or of standard input. Raises CommentFileError."""
     from liuyan.text_files.columns import Wanted
     from model.files import OPTIONS, open_comments, read_lines
 
     if file == "-":
-        yield read_lines(standard_input(), encoding)
+        yield enumerate(read_lines(standard_input(), encoding), start=1)
         return
     with open_comments(Path(file), Wanted(column, header=header), encoding, OPTIONS) as comments:
         write_line(f"{file}: {comments.layout}", err=True)
-        yield (row.text for row in comments.rows())
+        yield ((row.line, row.text) for row in comments.rows())

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.text import Text
 
-from liuyan.terminal import console, printable, write_json
+from liuyan.terminal import console, printable, write_json, write_line
 from model.files import discard_output
 from model.labeller import Explanation, Labeller
 
@@ -21,8 +21,8 @@ def show_explanation(text: str, explanation: Explanation, console: Console) -> N
     The most important words follow with their contributions, so that the output is readable without colours.
     """
     prediction = explanation.prediction
-    uncertain = ", uncertain" if prediction.uncertain else ""
-    verdict = Text(f"{prediction.label} {prediction.probability:.3f}{uncertain}", "bold")
+    label = f"uncertain (leaning {prediction.label})" if prediction.uncertain else prediction.label
+    verdict = Text(f"{label} {prediction.probability:.3f}", "bold")
     console.print(verdict, _coloured(text, explanation))
     top = sorted(explanation.words, key=lambda word: -abs(word.contribution))[:5]
     console.print(Text("  ".join(f"{printable(word.text)} {word.contribution:+.2f}" for word in top), "dim"))
@@ -41,11 +41,17 @@ def _coloured(text: str, explanation: Explanation) -> Text:
     return coloured.append(printable(text[at:]))
 
 
-def write_explanations(texts: Iterable[str], labeller: Labeller, as_json: bool) -> None:
-    """Write each comment's explanation to standard output, as text or as one JSON object per line."""
+def write_explanations(lines: Iterable[tuple[int, str]], labeller: Labeller, as_json: bool) -> None:
+    """Write each comment's explanation to standard output, as text or as one JSON object per line.
+
+    ``lines`` are line numbers and comments. Lines without text are skipped and reported on standard error.
+    """
     terminal = console()
     try:
-        for text in texts:
+        for number, text in lines:
+            if not text.strip():
+                write_line(f"line {number} has no text: skipped", err=True)
+                continue
             explanation = labeller.explain(text)
             if as_json:
                 fields = {"text": text, **asdict(explanation.prediction), "words": list(map(asdict, explanation.words))}

@@ -58,7 +58,11 @@ class CountFilter:
 @dataclass(frozen=True, slots=True)
 class Mix:
     """How many comments are shown under each label, of how many the model was uncertain, how many were reviewed, and
-    of how many of these the review says something else than the model."""
+    of how many of these the review says something else than the model.
+
+    ``uncertain_positive`` and ``uncertain_negative`` are the comments, of those shown as positive and as negative,
+    whose label is only a guess: the model is uncertain and nobody has reviewed them.
+    """
 
     positive: int = 0
     negative: int = 0
@@ -67,11 +71,18 @@ class Mix:
     uncertain: int = 0
     reviewed: int = 0
     corrected: int = 0
+    uncertain_positive: int = 0
+    uncertain_negative: int = 0
 
     @property
     def comments(self) -> int:
         """All of them."""
         return self.positive + self.negative + self.unclear + self.spam
+
+    @property
+    def undecided(self) -> int:
+        """The uncertain comments without a review."""
+        return self.uncertain_positive + self.uncertain_negative
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +182,11 @@ async def _count(connection: AsyncConnection, wanted: CountFilter, numbered: Num
 
 
 def _mix(
-    positive: int, negative: int, uncertain: int, shown_positive: int, unclear: int, spam: int, *reviews: int
+    positive: int, negative: int, uncertain: int, shown_positive: int, unclear: int, spam: int, *others: int
 ) -> Mix:
     """A mix from the columns of count_sums in their order: what is shown otherwise than the model's label is told."""
     shown_negative = positive + negative - shown_positive - unclear - spam
-    return Mix(shown_positive, shown_negative, unclear, spam, uncertain, *reviews)
+    return Mix(shown_positive, shown_negative, unclear, spam, uncertain, *others)
 
 
 async def read_model_number(connection: AsyncConnection, wanted: CountFilter) -> int | None:

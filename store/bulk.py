@@ -108,7 +108,7 @@ class Form:
         if conflict is None:
             return Statement(text(head), Rows(fields))
         settings = ", ".join(
-            f"{self.quote(name)} = {how.format(given=self._conflicting(table.c[name]))}"
+            f"{self.quote(name)} = {how.format(given=self.conflicting(table.c[name]))}"
             for name, how in conflict.items()
         )
         tail = f"WHERE true ON CONFLICT DO UPDATE SET {settings}"
@@ -116,7 +116,8 @@ class Form:
             tail = f"ON DUPLICATE KEY UPDATE {settings}"
         return Statement(text(f"{head} {tail}"), Rows(fields))
 
-    def _conflicting(self, column: Column[Any]) -> str:
+    def conflicting(self, column: Column[Any]) -> str:
+        """The value that a row gives for a column, as an insert's conflict clause names it."""
         return f"excluded.{self.quote(column.name)}" if self._sqlite else self.given(column)
 
     def delete(self, table: Table, columns: Sequence[str], condition: str = "true") -> Statement:
@@ -229,6 +230,12 @@ class Statements:
     set_review: Statement
     add_reviewer_counts: Statement
     delete_zero_reviewer_counts: Statement
+    add_blind_decisions: Statement
+    add_disputes: Statement
+    add_pairs: Statement
+    delete_zero_pairs: Statement
+    add_patterns: Statement
+    delete_zero_patterns: Statement
     add_claims: Statement
     begin_partition: Statement
     seek_partition: Statement
@@ -242,9 +249,13 @@ def write_statements(dialect: Dialect) -> Statements:
     given = "{given}"
     comments, predictions, letters = tables.comments, tables.predictions, tables.dead_letters
     hourly, sums, work = tables.hourly_counts, tables.count_sums, tables.reviewer_counts
+    pairs, patterns = tables.agreement_pairs, tables.agreement_patterns
     identity = _types(comments, IDENTITY)
     digest = _types(tables.erasures, ["digest"])
     own = form.collect(comments, IDENTITY, "number", "old.claimed_by = :token")
+    # A blind decision is also a review: a text that lost its review has no blind decision.
+    review = form.conflicting(comments.c.review_number)
+    keep_blind_label = f"CASE WHEN {review} IS NULL THEN NULL ELSE comments.blind_label END"
     erased = form.collect(tables.erasures, ["digest"], "erased_up_to", "true", rows=":digests")
     return Statements(
         advance=form.update(
@@ -271,7 +282,9 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
         delete_comments=form.delete(comments, ["number"]),
         write_comments=form.insert(
-            comments, ("number", *REVIEW_COLUMNS, *COMMENT_COLUMNS), dict.fromkeys(CHANGED_COLUMNS, given)
+            comments,
+            ("number", *REVIEW_COLUMNS, *COMMENT_COLUMNS),
+            {**dict.fromkeys(CHANGED_COLUMNS, given), "blind_label": keep_blind_label},
         ),
         add_versions=form.insert(tables.comment_versions, _names(tables.comment_versions, "number")),
         delete_predictions=form.delete(predictions, _key(predictions)),
@@ -315,6 +328,12 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
         add_reviewer_counts=form.insert(work, _names(work), {"n": f"reviewer_counts.n + {given}"}),
         delete_zero_reviewer_counts=form.delete(work, _key(work), "n = 0"),
+        add_blind_decisions=form.insert(tables.blind_decisions, _names(tables.blind_decisions, "number")),
+        add_disputes=form.insert(tables.disputes, _names(tables.disputes), {"review_number": given}),
+        add_pairs=form.insert(pairs, _names(pairs), {"n": f"agreement_pairs.n + {given}"}),
+        delete_zero_pairs=form.delete(pairs, _key(pairs), "n = 0"),
+        add_patterns=form.insert(patterns, _names(patterns), {"n": f"agreement_patterns.n + {given}"}),
+        delete_zero_patterns=form.delete(patterns, _key(patterns), "n = 0"),
         add_claims=form.insert(
             tables.review_claims, _names(tables.review_claims), {"claimed_until": "review_claims.claimed_until"}
         ),

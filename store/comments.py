@@ -6,7 +6,7 @@ Lists are in search.py.
 import base64
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from store.batch import Content, ModelRow
 from store.dead_letters import comment_key, key_digest
 from store.models import read_models
 from store.rows import built, columns_of
-from store.tables import comment_versions, comments, dead_letters, predictions, reviews
+from store.tables import comment_versions, comments, dead_letters, disputes, predictions, review_claims, reviews
 
 # How many earlier versions, reviews and dead letters of one key are read, the newest: a runaway producer makes
 # thousands.
@@ -53,7 +53,8 @@ class Keyset:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledComment(Content):
     """A comment with the label that is shown. ``probability`` is that of positive, by the model ``model`` (SHA-256);
-    all of these are None where no model has seen the text, ``label`` too when nobody has reviewed it.
+    all of these are None where no model has seen the text, ``label`` too when nobody has reviewed it. ``disputed`` says
+    that reviewers differ on the text and nobody has resolved it; the label is then that of the last opinion.
     """
 
     platform: str
@@ -64,6 +65,7 @@ class LabelledComment(Content):
     uncertain: bool | None
     label_source: LabelSource | None
     model: str | None
+    disputed: bool
 
     @property
     def text_digest(self) -> str:
@@ -100,8 +102,9 @@ class StoredReview:
     """What a person decided of a text that the comment has or had. ``from_...`` say what was shown before, the model by
     its SHA-256.
 
-    ``stands`` says that its label is the one that is shown, ``withdrawn`` that it was taken back; a row with
-    ``withdraws`` is no review itself but takes the one of that number back.
+    ``stands`` says that its label is the one that is shown, ``withdrawn`` that it was taken back, ``too_fast`` that it
+    was made faster than the text can be read; a row with ``withdraws`` is no review itself but takes the one of that
+    number back.
     """
 
     number: int
@@ -118,6 +121,7 @@ class StoredReview:
     stands: bool
     withdrawn: bool
     withdraws: int | None
+    too_fast: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +141,24 @@ class StoredDeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class CommentHistory:
-    """What became of the events of one key. ``comment`` is None where only dead letters are known."""
+    """What became of the events of one key. ``comment`` is None where only dead letters are known. ``blind`` says that
+    the reader decides the comment in the random audit: what models and people say of it is left out."""
 
     comment: LabelledComment | None
     predictions: Sequence[StoredPrediction]
     earlier_versions: Sequence[EarlierVersion]
     reviews: Sequence[StoredReview]
     dead_letters: Sequence[StoredDeadLetter]
+    blind: bool = False
 
 
-async def comment_history(connection: AsyncConnection, platform: str, id: str) -> CommentHistory | None:
-    """What is known of a comment; None when nothing is. Raises TransientStoreError."""
+async def comment_history(
+    connection: AsyncConnection, platform: str, id: str, reader: int | None = None
+) -> CommentHistory | None:
+    """What is known of a comment; None when nothing is. ``reader`` is the reviewer who reads it.
+
+    Raises TransientStoreError.
+    """
     known = await read_models(connection)
     query = COMMENTS.where(comments.c.platform == platform, comments.c.id == id)
     rows = (await connection.execute(query)).all()
@@ -155,8 +166,12 @@ async def comment_history(connection: AsyncConnection, platform: str, id: str) -
     if not rows:
         return CommentHistory(None, [], [], [], letters) if letters else None
     number = rows[0].number
+    [comment] = await with_labels(connection, rows, known)
+    if reader is not None and await _holds_blindly(connection, number, reader):
+        versions = await earlier_versions(connection, number, HISTORY_ROWS)
+        return CommentHistory(without_verdict(comment), [], versions, [], letters, blind=True)
     return CommentHistory(
-        comment=(await with_labels(connection, rows, known))[0],
+        comment=comment,
         predictions=(await _predictions(connection, [number], known)).get(number, []),
         earlier_versions=await earlier_versions(connection, number, HISTORY_ROWS),
         reviews=await _reviews(connection, number, rows[0].review_number, known),
@@ -164,8 +179,21 @@ async def comment_history(connection: AsyncConnection, platform: str, id: str) -
     )
 
 
+async def _holds_blindly(connection: AsyncConnection, number: int, reader: int) -> bool:
+    of = review_claims.c
+    query = select(of.blind).where(of.comment_number == number, of.reviewer_number == reader)
+    return bool((await connection.execute(query)).scalar())
+
+
+def without_verdict(comment: LabelledComment) -> LabelledComment:
+    """The comment without anything that a model or a person says of it."""
+    return replace(comment, label=None, probability=None, uncertain=None, label_source=None, model=None, disputed=False)
+
+
 COMMENTS: Select[Any] = select(
-    *columns_of(comments, LabelledComment), comments.c.number, comments.c.review_number, comments.c.review_label
+    *columns_of(comments, LabelledComment),
+    *(comments.c.number, comments.c.review_number, comments.c.review_label, comments.c.audit_rank),
+    comments.c.blind_label,
 )
 
 Models = Mapping[int, ModelRow]
@@ -174,7 +202,8 @@ Models = Mapping[int, ModelRow]
 async def with_labels(connection: AsyncConnection, rows: Sequence[Row[Any]], known: Models) -> list[LabelledComment]:
     """Rows of COMMENTS with the labels that are shown for them."""
     predicted = await _predictions(connection, [row.number for row in rows], known)
-    return [_labelled(row, predicted.get(row.number, [])) for row in rows]
+    disputed = await _disputed(connection, [row.number for row in rows if row.review_number is not None])
+    return [_labelled(row, predicted.get(row.number, []), (row.number, row.review_number) in disputed) for row in rows]
 
 
 def shown_model(known: Models, predicted: Collection[int]) -> int | None:
@@ -188,7 +217,16 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction]) -> LabelledComment:
+async def _disputed(connection: AsyncConnection, numbers: Sequence[int]) -> set[tuple[int, int]]:
+    """The disputes of these comments: (comment, the review up to which it is disputed)."""
+    if not numbers:
+        return set()
+    of = disputes.c
+    query = select(of.comment_number, of.review_number).where(of.comment_number.in_(numbers))
+    return {(number, review) for number, review in await connection.execute(query)}
+
+
+def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction], disputed: bool) -> LabelledComment:
     """The label that is shown: the review's, else the active model's, else that of the newest other model."""
     review = None if row.review_label is None else ShownLabel(row.review_label)
     shown = next((prediction for prediction in predicted if prediction.active), predicted[0] if predicted else None)
@@ -205,6 +243,7 @@ def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction]) -> LabelledC
         uncertain=None if shown is None else shown.uncertain,
         label_source=source,
         model=None if shown is None else shown.model,
+        disputed=disputed,
     )
 
 

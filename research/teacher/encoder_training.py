@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from liuyan.errors import UsageError
 from model.processor import CPU
@@ -102,7 +103,8 @@ class EncoderTraining:
         torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._optimiser.step()
         keep = min(self.options.averaging, (1 + self.position.steps) / (10 + self.position.steps))
-        torch._foreach_lerp_(self._mean, [one.detach() for one in self._parameters], 1 - keep)
+        average = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
+        average(self._mean, [one.detach() for one in self._parameters], self.position.steps)
         return loss.item()
 
     def _mask(self, numbers: Tensor) -> Tensor:

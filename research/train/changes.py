@@ -6,6 +6,7 @@ from dataclasses import asdict, fields
 from pydantic import TypeAdapter, ValidationError
 
 from liuyan.errors import UsageError
+from liuyan.sentences import sentence_of
 from model.training.options import Options
 
 
@@ -24,4 +25,4 @@ def change(options: Options, changes: Sequence[str]) -> Options:
         return TypeAdapter(Options).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"--set {first['loc'][0]}={first['input']} is invalid: {first['msg']}.") from error
+        raise UsageError(f"--set {first['loc'][0]}={first['input']}: the value {sentence_of(first)}.") from error

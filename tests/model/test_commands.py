@@ -48,14 +48,41 @@ def test_evaluate(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "columns", "line"),
+    [
+        ("a.csv", "label,text\n1,很好\n0,\n0, \nspam,\nspam,好\n", "column 2 'text', labels in column 1 'label'", 3),
+        ("b.csv", "1,物流很快，很好\n0,手机不行，很差\n0,\n,\n1,客服不错，喜欢\n", "column 2, labels in column 1", 3),
+        (
+            "c.jsonl",
+            '{"text":"很好","label":"1"}\n{"text":"","label":"0"}\n{"text":" ","label":"0"}\n',
+            "field 'text', labels in field 'label'",
+            2,
+        ),
+    ],
+)
+def test_evaluate_skips_rows_without_text(
+    tmp_path: Path, tiny_artifact: Path, name: str, content: str, columns: str, line: int
+) -> None:
+    arguments = ["evaluate", write(tmp_path, content, name), "--model", str(tiny_artifact)]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    empty = 3 if name == "a.csv" else 2
+    assert columns in result.stderr
+    assert f"skipped (no text): {empty}, first in line {line}\n" in result.stderr
+    assert ("labelled unclear or spam: 1\n" in result.stderr) is (name == "a.csv")
+    labelled = {"a.csv": 1, "b.csv": 3, "c.jsonl": 1}[name]
+    assert result.stdout.splitlines()[-1].endswith(f" n {labelled}")
+
+
+@pytest.mark.parametrize(
     ("content", "sentence"),
     [
         ("a,b\n1,好\n", "no column label among 'a', 'b'"),
-        ("", "no rows labelled positive or negative"),
+        ("", "no text labelled positive or negative"),
         ("label,text\n2,好\n", "line 2: unknown label '2'"),
         ("label,text\n1\n,好\n", "line 3: unknown label ''"),
-        ("label,text\n", "no rows labelled positive or negative"),
-        ("label,text\nspam,好\n", "no rows labelled positive or negative"),
+        ("label,text\n", "no text labelled positive or negative"),
+        ("label,text\nspam,好\n", "no text labelled positive or negative"),
+        ("label,text\n1,\n", "no text labelled positive or negative"),
         ('label,text\n1,好\n0,"差\n1,好\n', "comments.csv: The quote that opens in line 3 is never closed"),
         (b"label,text\n1,\xff\xfe\n", "Tried: UTF-8, which line 2 is not"),
     ],
@@ -179,6 +206,16 @@ def test_explain() -> None:
     assert "\x1b[2J" not in result.stdout
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_explain_skips_lines_without_text(tmp_path: Path, options: tuple[str, ...]) -> None:
+    file = write(tmp_path, 'text\n"很好，\n推荐"\n \n很差\n')
+    for arguments, content, line in ((file, None, 4), ("-", "很好\n\n很差\n".encode(), 2)):
+        command = ["predict", arguments, "--explain", *options]
+        result = CliRunner().invoke(app, command, input=content, catch_exceptions=False)
+        assert f"line {line} has no text: skipped\n" in result.stderr
+        assert len(result.stdout.splitlines()) == (2 if options else 4)
+
+
 def test_explain_as_json(run: Run, tmp_path: Path) -> None:
     lines = run("predict", write(tmp_path, "text\n手机很好\n手机很差\n"), "--explain", "--json").splitlines()
     first, second = map(json.loads, lines)
@@ -258,5 +295,7 @@ def test_evaluate_an_export_of_reviews(tiny_artifact: Path, tmp_path: Path, suff
 
 
 def test_evaluate_an_export_of_the_upload_page(run: Run, tmp_path: Path) -> None:
-    file = write(tmp_path, '\ufeffrow,text,label,probability,uncertain\r\n2,"很好","positive",0.9,false\r\n')
+    file = write(
+        tmp_path, '\ufeffrow,text,label,probability,uncertain,verdict\r\n2,"很好","positive",0.9,false,"正面"\r\n'
+    )
     assert run("evaluate", file).splitlines()[-1] == "accuracy 1.0000 macro_f1 - n 1"

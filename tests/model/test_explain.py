@@ -20,6 +20,7 @@ from model.segment import segment
 from model.vocabulary import Vocabulary
 
 
+@pytest.mark.seconds
 def test_faithful_on_real_comments(shipped: Labeller, real_comments: Callable[[int], list[str]]) -> None:
     found = [measure(shipped, text, shipped.explain(text).words) for text in real_comments(200)]
     measured = [one for one in found if one is not None]
@@ -69,7 +70,7 @@ def test_words_are_pieces_of_the_original(shipped: Labeller) -> None:
     assert contribution["不錯"] > 0 > contribution["差"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 2, deadline=None)
 @example("\u0300\uff9e")
 @given(st.one_of(st.text(), st.text(alphabet="好吃！aＡﬁ㍿①é\u0300各👍🏽@张 :http://{%}壞\u200b\x00\nｶﾞ[哈]\ud800")))
 def test_any_text(shipped: Labeller, text: str) -> None:

@@ -23,7 +23,7 @@ def test_real_comments(real_comments: Callable[[int], list[str]]) -> None:
         assert len(traced.spans) == len(traced.text)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=settings().max_examples * 4, deadline=None)
 @example("\u0300\uff9e")
 @given(st.one_of(st.text(), st.text(alphabet=ODD), st.lists(st.sampled_from(ODD.split())).map("".join)))
 def test_any_text(text: str) -> None:

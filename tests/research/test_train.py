@@ -102,8 +102,8 @@ def test_options_that_cannot_be_combined(train: Train, tiny_artifact: Path) -> N
     [
         ("rate", r"--set rate is not an option of a training\. Use NAME=VALUE"),
         ("speed=1", "--set speed=1 is not an option of a training"),
-        ("rate=fast", "--set rate=fast is invalid: Input should be a valid number"),
-        ("epochs=1.5", r"--set epochs=1\.5 is invalid: Input should be a valid integer"),
+        ("rate=fast", "--set rate=fast: the value must be a number"),
+        ("epochs=1.5", r"--set epochs=1\.5: the value must be a whole number"),
     ],
 )
 def test_invalid_options(train: Train, change: str, sentence: str) -> None:

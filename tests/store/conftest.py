@@ -22,16 +22,16 @@ from tests.store.feed import ERASURE_KEY, Feed, feed_of
 
 
 async def ready_store(url: str, lock_wait_seconds: int = 10) -> Store:
-    """A store on ``url``, migrated."""
-    store = Store.open(url, lock_wait_seconds=lock_wait_seconds)
+    """A store on ``url``, migrated, whose comments stay out of the audit sample."""
+    store = Store.open(url, lock_wait_seconds=lock_wait_seconds, audit_share=0)
     await migrate(store.engine, lambda step: None)
     await store.check_ready(ERASURE_KEY)
     return store
 
 
 async def empty_store(url: str, lock_wait_seconds: int = 10) -> Store:
-    """A store on ``url``, whose tables are there already, emptied."""
-    store = Store.open(url, lock_wait_seconds=lock_wait_seconds)
+    """A store on ``url``, whose tables are there already, emptied; its comments stay out of the audit sample."""
+    store = Store.open(url, lock_wait_seconds=lock_wait_seconds, audit_share=0)
     async with store.writing() as session:
         for table in reversed(metadata.sorted_tables):
             await session.connection.execute(delete(table))

@@ -101,6 +101,7 @@ async def test_a_comment_is_shown_with_all_that_is_known(feed: Feed) -> None:
         uncertain=False,
         label_source=LabelSource.ACTIVE_MODEL,
         model="a" * 64,
+        disputed=False,
     )
 
 

@@ -81,7 +81,7 @@ def test_missing_held_out_file(tmp_path: Path) -> None:
 
 def test_read_folder(tmp_path: Path) -> None:
     (tmp_path / "hotel.csv").write_text(
-        "split,label,text\nx_4,1,还可以\nx_5,1,很好\nx_1,0,很差\n", encoding="utf-8-sig"
+        "split,label,text\nx_4,1,还可以\nx_5,1,很好\nx_1,0,很差\nx_1,0,\n", encoding="utf-8-sig"
     )
     labelled, rated = list(read_folder(tmp_path)), list(read_folder(tmp_path, rated=True))
     assert [one.target for one in labelled] == [1, 1, 0]

@@ -14,7 +14,7 @@ HEADER = "text,label,reviewer,reviewed_at\n"
 
 def test_only_positive_and_negative_reviews_are_used(tmp_path: Path) -> None:
     file = tmp_path / "reviews.csv"
-    decided = (("很快", "positive"), ("太慢", "negative"), ("不知道", "unclear"), ("加我", "spam"))
+    decided = (("很快", "positive"), ("太慢", "negative"), ("不知道", "unclear"), ("加我", "spam"), (" ", "positive"))
     rows = "".join(f"{text},{label},someone,2026-01-01\n" for text, label in decided)
     file.write_text(HEADER + rows, encoding="utf-8")
     assert read_reviews(file, 3.0) == [
