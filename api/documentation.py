@@ -36,7 +36,7 @@ TAGS = [
     {"name": "comments", "description": "What is stored: comments, their labels and their history."},
     {"name": "reviews", "description": "What people decide: the queue, reviews one by one and in bulk, their export."},
     {"name": "predictions", "description": "What the model says of a text."},
-    {"name": "analytics", "description": "Labels, corrections and telling words, counted."},
+    {"name": "analytics", "description": "Labels, corrections, accuracy, agreement and telling words."},
     {"name": "notices", "description": "What administrators tell everybody who signs in."},
     {"name": "dead letters", "description": "Records that broke the contract: publish them again, or put them aside."},
     {"name": "models", "description": "Which models were used, and whose labels are shown."},

@@ -1,14 +1,18 @@
-"""What is wrong with a request, in the language of the request: pydantic's own messages are English alone."""
+"""What is wrong with a request, in the language of the request: pydantic's own messages are English alone.
+
+``liuyan.sentences`` has the words for settings and events, which are English and stored. These are separate because the
+catalogs of translations are checked against the literal texts in calls of ``gettext``.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette_admin.i18n import gettext
+from api.i18n import gettext
+from liuyan.sentences import VALUE_ERROR
 
 WITHOUT_NUL = r"^[^\x00]*$"
 # For a name, which stands in one line of pages, logs and terminals.
 WITHOUT_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]*$"
-VALUE_ERROR = "Value error, "
 
 
 def sentence_of(error: Mapping[str, Any]) -> str:

@@ -45,6 +45,8 @@ class User:
     created_at: datetime
     last_sign_in_at: datetime | None
     password_changed_at: datetime
+    number_keys: str
+    quick_reasons: str | None
 
 
 @dataclass(frozen=True, slots=True)

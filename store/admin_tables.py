@@ -35,6 +35,10 @@ users = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("last_sign_in_at", UtcDateTime),
     Column("password_changed_at", UtcDateTime, nullable=False),
+    # Whether a number key on the review page saves the label at once (save) or Enter confirms it (confirm).
+    Column("number_keys", ExactString(8), nullable=False, server_default="save"),
+    # What the reviewer picks a reason from, one a line.
+    Column("quick_reasons", ExactString(1000)),
 )
 
 sessions = Table(

@@ -60,7 +60,11 @@ class CountFilter:
 @dataclass(frozen=True, slots=True)
 class Mix:
     """Comments by shown label, and how many of them are uncertain, reviewed, and corrected (reviewed with another label
-    than the model's)."""
+    than the model's).
+
+    ``uncertain_positive`` and ``uncertain_negative`` count the comments shown as positive and as negative of which the
+    model is uncertain and that nobody has reviewed.
+    """
 
     positive: int = 0
     negative: int = 0
@@ -69,11 +73,18 @@ class Mix:
     uncertain: int = 0
     reviewed: int = 0
     corrected: int = 0
+    uncertain_positive: int = 0
+    uncertain_negative: int = 0
 
     @property
     def comments(self) -> int:
         """The total."""
         return self.positive + self.negative + self.unclear + self.spam
+
+    @property
+    def undecided(self) -> int:
+        """The uncertain comments without a review."""
+        return self.uncertain_positive + self.uncertain_negative
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,11 +186,11 @@ async def _mixes(connection: AsyncConnection, filters: CountFilter, grouping: Gr
 
 
 def _mix(
-    positive: int, negative: int, uncertain: int, shown_positive: int, unclear: int, spam: int, *reviews: int
+    positive: int, negative: int, uncertain: int, shown_positive: int, unclear: int, spam: int, *others: int
 ) -> Mix:
     """Build a mix from the columns of count_sums, in their order. Comments shown as negative have no column."""
     shown_negative = positive + negative - shown_positive - unclear - spam
-    return Mix(shown_positive, shown_negative, unclear, spam, uncertain, *reviews)
+    return Mix(shown_positive, shown_negative, unclear, spam, uncertain, *others)
 
 
 async def read_model_number(connection: AsyncConnection, filters: CountFilter) -> int | None:

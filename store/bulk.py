@@ -113,14 +113,15 @@ class StatementBuilder:
         if conflict is None:
             return Statement(text(head), Rows(fields))
         settings = ", ".join(
-            f"{self.quote(name)} = {how.format(given=self._new_value(table.c[name]))}" for name, how in conflict.items()
+            f"{self.quote(name)} = {how.format(given=self.new_value(table.c[name]))}" for name, how in conflict.items()
         )
         tail = f"WHERE true ON CONFLICT DO UPDATE SET {settings}"
         if not self._sqlite:
             tail = f"ON DUPLICATE KEY UPDATE {settings}"
         return Statement(text(f"{head} {tail}"), Rows(fields))
 
-    def _new_value(self, column: Column[Any]) -> str:
+    def new_value(self, column: Column[Any]) -> str:
+        """Return the expression for a row's new value of a column in an insert's conflict clause."""
         return f"excluded.{self.quote(column.name)}" if self._sqlite else self.value(column)
 
     def delete(self, table: Table, columns: Sequence[str], condition: str = "true") -> Statement:
@@ -236,6 +237,12 @@ class Statements:
     set_review: Statement
     add_reviewer_counts: Statement
     delete_zero_reviewer_counts: Statement
+    add_blind_decisions: Statement
+    add_disputes: Statement
+    add_pairs: Statement
+    delete_zero_pairs: Statement
+    add_patterns: Statement
+    delete_zero_patterns: Statement
     add_claims: Statement
     begin_partition: Statement
     seek_partition: Statement
@@ -249,9 +256,13 @@ def write_statements(dialect: Dialect) -> Statements:
     given = "{given}"
     comments, predictions, letters = tables.comments, tables.predictions, tables.dead_letters
     hourly, sums, work = tables.hourly_counts, tables.count_sums, tables.reviewer_counts
+    pairs, patterns = tables.agreement_pairs, tables.agreement_patterns
     identity = _types(comments, IDENTITY)
     digest = _types(tables.erasures, ["digest"])
     inserted = build.collect(comments, IDENTITY, "number", "old.claimed_by = :token")
+    # A blind decision is also a review: a text that lost its review has no blind decision.
+    review = build.new_value(comments.c.review_number)
+    keep_blind_label = f"CASE WHEN {review} IS NULL THEN NULL ELSE comments.blind_label END"
     erased = build.collect(tables.erasures, ["digest"], "erased_up_to", "true", rows=":digests")
     return Statements(
         advance=build.update(
@@ -278,7 +289,9 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
         delete_comments=build.delete(comments, ["number"]),
         write_comments=build.insert(
-            comments, ("number", *REVIEW_COLUMNS, *COMMENT_COLUMNS), dict.fromkeys(CHANGED_COLUMNS, given)
+            comments,
+            ("number", *REVIEW_COLUMNS, *COMMENT_COLUMNS),
+            {**dict.fromkeys(CHANGED_COLUMNS, given), "blind_label": keep_blind_label},
         ),
         add_versions=build.insert(tables.comment_versions, _column_names(tables.comment_versions, "number")),
         delete_predictions=build.delete(predictions, _key(predictions)),
@@ -328,6 +341,12 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
         add_reviewer_counts=build.insert(work, _column_names(work), {"n": f"reviewer_counts.n + {given}"}),
         delete_zero_reviewer_counts=build.delete(work, _key(work), "n = 0"),
+        add_blind_decisions=build.insert(tables.blind_decisions, _column_names(tables.blind_decisions, "number")),
+        add_disputes=build.insert(tables.disputes, _column_names(tables.disputes), {"review_number": given}),
+        add_pairs=build.insert(pairs, _column_names(pairs), {"n": f"agreement_pairs.n + {given}"}),
+        delete_zero_pairs=build.delete(pairs, _key(pairs), "n = 0"),
+        add_patterns=build.insert(patterns, _column_names(patterns), {"n": f"agreement_patterns.n + {given}"}),
+        delete_zero_patterns=build.delete(patterns, _key(patterns), "n = 0"),
         add_claims=build.insert(
             tables.review_claims, _column_names(tables.review_claims), {"claimed_until": "review_claims.claimed_until"}
         ),

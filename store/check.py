@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, literal, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.merge import ALL_PLATFORMS
@@ -102,6 +102,7 @@ def _counted_sums() -> list[Select[Any]]:
     )
     kinds = _labelled(*kind).add_columns(func.count().label("n")).cte("kinds").c
     shown = func.coalesce(kinds.review_label, kinds.label)
+    undecided = and_(kinds.uncertain, kinds.review_label.is_(None))
     conditions = {
         "positive": kinds.label == "positive",
         "negative": kinds.label == "negative",
@@ -111,6 +112,8 @@ def _counted_sums() -> list[Select[Any]]:
         "spam": shown == "spam",
         "reviewed": kinds.review_label.is_not(None),
         "corrected": shown != kinds.label,
+        "uncertain_positive": and_(undecided, kinds.label == "positive"),
+        "uncertain_negative": and_(undecided, kinds.label == "negative"),
     }
     sums = [func.sum(case((condition, kinds.n), else_=0)).label(name) for name, condition in conditions.items()]
     day = func.substr(kinds.hour, 1, 10).concat(" 00")

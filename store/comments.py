@@ -6,7 +6,7 @@ Lists are in search.py.
 import base64
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -18,7 +18,7 @@ from store.batch import Content, ModelRow
 from store.dead_letters import comment_key, key_digest
 from store.models import read_models
 from store.rows import built, columns_of
-from store.tables import comment_versions, comments, dead_letters, predictions, reviews
+from store.tables import comment_versions, comments, dead_letters, disputes, predictions, review_claims, reviews
 
 # At most so many of a key's newest versions, reviews and dead letters are read: a faulty producer can create thousands.
 HISTORY_ROWS = 200
@@ -53,7 +53,8 @@ class Keyset:
 class LabelledComment(Content):
     """A comment with its shown label. ``probability`` is that of positive, according to ``model`` (SHA-256).
 
-    Both are None if no model has labelled the text; ``label`` is then None unless the text is reviewed.
+    Both are None if no model has labelled the text; ``label`` is then None unless the text is reviewed. ``disputed`` is
+    true while reviewers disagree about the text; the label is then that of the last review.
     """
 
     platform: str
@@ -64,6 +65,7 @@ class LabelledComment(Content):
     uncertain: bool | None
     label_source: LabelSource | None
     model: str | None
+    disputed: bool
 
     @property
     def text_digest(self) -> str:
@@ -100,7 +102,8 @@ class StoredReview:
     """A review of the comment's current text or of an earlier one.
 
     The ``from_...`` fields describe what was shown before; ``from_model`` is a SHA-256. ``stands`` marks the current
-    review. A row with ``withdraws`` is not a review but withdraws the review of that number.
+    review, ``withdrawn`` a review that was withdrawn, ``too_fast`` one that was made faster than the text can be read.
+    A row with ``withdraws`` is not a review but withdraws the review of that number.
     """
 
     number: int
@@ -117,6 +120,7 @@ class StoredReview:
     stands: bool
     withdrawn: bool
     withdraws: int | None
+    too_fast: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +140,24 @@ class StoredDeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class CommentHistory:
-    """Everything stored for one key. ``comment`` is None if there are only dead letters."""
+    """Everything stored for one key. ``comment`` is None if there are only dead letters. ``blind`` is true while the
+    reader decides the comment in the random audit; labels and predictions are then left out."""
 
     comment: LabelledComment | None
     predictions: Sequence[StoredPrediction]
     earlier_versions: Sequence[EarlierVersion]
     reviews: Sequence[StoredReview]
     dead_letters: Sequence[StoredDeadLetter]
+    blind: bool = False
 
 
-async def comment_history(connection: AsyncConnection, platform: str, id: str) -> CommentHistory | None:
-    """Return everything stored for a key, or None. Raises TransientStoreError."""
+async def comment_history(
+    connection: AsyncConnection, platform: str, id: str, reader: int | None = None
+) -> CommentHistory | None:
+    """Return everything stored for a key, or None. ``reader`` is the number of the account that reads it.
+
+    Raises TransientStoreError.
+    """
     known = await read_models(connection)
     query = COMMENTS.where(comments.c.platform == platform, comments.c.id == id)
     rows = (await connection.execute(query)).all()
@@ -154,8 +165,12 @@ async def comment_history(connection: AsyncConnection, platform: str, id: str) -
     if not rows:
         return CommentHistory(None, [], [], [], letters) if letters else None
     number = rows[0].number
+    [comment] = await with_labels(connection, rows, known)
+    if reader is not None and await _holds_blindly(connection, number, reader):
+        versions = await earlier_versions(connection, number, HISTORY_ROWS)
+        return CommentHistory(without_verdict(comment), [], versions, [], letters, blind=True)
     return CommentHistory(
-        comment=(await with_labels(connection, rows, known))[0],
+        comment=comment,
         predictions=(await _predictions(connection, [number], known)).get(number, []),
         earlier_versions=await earlier_versions(connection, number, HISTORY_ROWS),
         reviews=await _reviews(connection, number, rows[0].review_number, known),
@@ -163,8 +178,21 @@ async def comment_history(connection: AsyncConnection, platform: str, id: str) -
     )
 
 
+async def _holds_blindly(connection: AsyncConnection, number: int, reader: int) -> bool:
+    of = review_claims.c
+    query = select(of.blind).where(of.comment_number == number, of.reviewer_number == reader)
+    return bool((await connection.execute(query)).scalar())
+
+
+def without_verdict(comment: LabelledComment) -> LabelledComment:
+    """The comment without anything that a model or a person says of it."""
+    return replace(comment, label=None, probability=None, uncertain=None, label_source=None, model=None, disputed=False)
+
+
 COMMENTS: Select[Any] = select(
-    *columns_of(comments, LabelledComment), comments.c.number, comments.c.review_number, comments.c.review_label
+    *columns_of(comments, LabelledComment),
+    *(comments.c.number, comments.c.review_number, comments.c.review_label, comments.c.audit_rank),
+    comments.c.blind_label,
 )
 
 Models = Mapping[int, ModelRow]
@@ -173,7 +201,8 @@ Models = Mapping[int, ModelRow]
 async def with_labels(connection: AsyncConnection, rows: Sequence[Row[Any]], known: Models) -> list[LabelledComment]:
     """Add the shown labels to rows of COMMENTS."""
     predicted = await _predictions(connection, [row.number for row in rows], known)
-    return [_labelled(row, predicted.get(row.number, [])) for row in rows]
+    disputed = await _disputed(connection, [row.number for row in rows if row.review_number is not None])
+    return [_labelled(row, predicted.get(row.number, []), (row.number, row.review_number) in disputed) for row in rows]
 
 
 def shown_model(known: Models, predicted: Collection[int]) -> int | None:
@@ -187,7 +216,16 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction]) -> LabelledComment:
+async def _disputed(connection: AsyncConnection, numbers: Sequence[int]) -> set[tuple[int, int]]:
+    """Return the disputes of these comments: (comment number, number of the review up to which it is disputed)."""
+    if not numbers:
+        return set()
+    of = disputes.c
+    query = select(of.comment_number, of.review_number).where(of.comment_number.in_(numbers))
+    return {(number, review) for number, review in await connection.execute(query)}
+
+
+def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction], disputed: bool) -> LabelledComment:
     """Choose the shown label: the review's, else the active model's, else the newest other model's."""
     review = None if row.review_label is None else ShownLabel(row.review_label)
     shown = next((prediction for prediction in predicted if prediction.active), predicted[0] if predicted else None)
@@ -204,6 +242,7 @@ def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction]) -> LabelledC
         uncertain=None if shown is None else shown.uncertain,
         label_source=source,
         model=None if shown is None else shown.model,
+        disputed=disputed,
     )
 
 

@@ -173,21 +173,25 @@ def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, dict[str, int
     sums: dict[CountSum, dict[str, int]] = {}
     for kind, n in changes.items():
         counted = _summed_as(kind)
+        moving = [column for column, counts in counted.items() if counts]
         model, hour, day = kind.model_number, kind.hour, bucket_of(DAY, kind.hour)
         for key in (
             CountSum(model, HOUR, ALL_PLATFORMS, hour),
             CountSum(model, HOUR, kind.platform, hour),
             CountSum(model, DAY, kind.platform, day),
         ):
-            moved = sums.setdefault(key, dict.fromkeys(counted, 0))
-            for column, counts in counted.items():
-                moved[column] += n if counts else 0
+            moved = sums.get(key)
+            if moved is None:
+                moved = sums[key] = dict.fromkeys(counted, 0)
+            for column in moving:
+                moved[column] += n
     return sums
 
 
 def _summed_as(kind: Labelled) -> dict[str, bool]:
     """Return the columns of ``count_sums``, and whether a labelled comment counts in each."""
     shown = kind.review or kind.label
+    undecided = kind.uncertain and kind.review is None
     return {
         "positive": kind.label == Label.POSITIVE,
         "negative": kind.label == Label.NEGATIVE,
@@ -197,6 +201,8 @@ def _summed_as(kind: Labelled) -> dict[str, bool]:
         "spam": shown == "spam",
         "reviewed": kind.review is not None,
         "corrected": shown != kind.label,
+        "uncertain_positive": undecided and kind.label == Label.POSITIVE,
+        "uncertain_negative": undecided and kind.label == Label.NEGATIVE,
     }
 
 

@@ -51,6 +51,9 @@ comments = Table(
     Column("review_label", ExactString(8)),
     # The comment's rank in the random order in which the audit sample is reviewed; NULL outside the sample.
     Column("audit_rank", BigInteger),
+    # The label of the valid blind decision on the current text; an edit of the text clears it. A comment of the sample
+    # waits for the audit while this is NULL.
+    Column("blind_label", ExactString(8)),
     # The random number of the batch that inserted the row, by which it recognises its own rows.
     Column("claimed_by", BigInteger, nullable=False, info=BATCH_TOKEN),
     UniqueConstraint("platform", "id", name="comments_identity"),
@@ -59,7 +62,7 @@ comments = Table(
     Index("comments_by_author", "author", "created_at", "number"),
     Index("comments_by_thread", "thread", "created_at", "number"),
     Index("comments_by_review", "review_label", "created_at", "number"),
-    Index("comments_to_audit", "review_label", "audit_rank", "number"),
+    Index("comments_to_audit", "blind_label", "audit_rank", "number"),
 )
 
 comment_versions = Table(
@@ -126,6 +129,62 @@ reviews = Table(
     # The review of the same text that stood before this one, and the one that this row takes back.
     Column("replaces", BigInteger),
     Column("withdraws", BigInteger),
+    # How long the text was shown, where that is known, and whether that is too short to have read it.
+    Column("shown_milliseconds", BigInteger),
+    Column("too_fast", Boolean, nullable=False, server_default=text("0")),
+)
+
+# Decisions of the random audit, made without seeing what a model says. A later review does not replace them; they are
+# withdrawn only with the review that they count as. Those that were too fast do not count.
+blind_decisions = Table(
+    "blind_decisions",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("comment_number", RowNumber, on_comment(), nullable=False, index=True),
+    Column("comment_version", BigInteger, nullable=False),
+    # comments.text_digest of the text that was seen
+    Column("text_digest", ExactString(16), nullable=False),
+    Column("label", ExactString(8), nullable=False),
+    # The review that the decision also counts as.
+    Column("review_number", BigInteger, nullable=False, unique=True),
+    Column("reviewer", ExactString(128), nullable=False),
+    Column("reviewer_number", BigInteger),
+    Column("decided_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
+    Column("shown_milliseconds", BigInteger),
+    Column("too_fast", Boolean, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+)
+
+# Comments on which reviewers differ. A row is valid while its review is the comment's current one: an edit ends the
+# dispute without touching this table, and the next review of the comment removes the row.
+disputes = Table(
+    "disputes",
+    metadata,
+    Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
+    Column("review_number", BigInteger, nullable=False),
+    Index("disputes_by_review", "review_number", "comment_number"),
+)
+
+# How often two reviewers gave which labels to the same text, independently. 0 is a reviewer without an account.
+agreement_pairs = Table(
+    "agreement_pairs",
+    metadata,
+    Column("first_reviewer", BigInteger, primary_key=True, autoincrement=False),
+    Column("second_reviewer", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_label", ExactString(8), primary_key=True),
+    Column("second_label", ExactString(8), primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
+# How many texts have so many independent opinions of each label, where there are two or more.
+agreement_patterns = Table(
+    "agreement_patterns",
+    metadata,
+    Column("positive", Integer, primary_key=True, autoincrement=False),
+    Column("negative", Integer, primary_key=True, autoincrement=False),
+    Column("unclear", Integer, primary_key=True, autoincrement=False),
+    Column("spam", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
 )
 
 # What reviewers did, by the hour, day and month (UTC) in which they did it; what they took back is taken out. Days and
@@ -152,6 +211,9 @@ review_claims = Table(
     Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
     Column("reviewer_number", BigInteger, nullable=False),
     Column("claimed_until", UtcDateTime, nullable=False),
+    # Since when this reviewer holds it, and whether it was given without what a model says.
+    Column("given_at", UtcDateTime),
+    Column("blind", Boolean, nullable=False, server_default=text("0")),
     Index("review_claims_by_reviewer", "reviewer_number", "claimed_until"),
 )
 
@@ -278,6 +340,9 @@ count_sums = Table(
     # Reviewed comments, and those among them whose review differs from the model's label.
     Column("reviewed", BigInteger, nullable=False),
     Column("corrected", BigInteger, nullable=False),
+    # The comments without a review of which the model is uncertain, by the label that it leans towards.
+    Column("uncertain_positive", BigInteger, nullable=False, server_default="0"),
+    Column("uncertain_negative", BigInteger, nullable=False, server_default="0"),
 )
 
 partitions = Table(

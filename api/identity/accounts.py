@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from api.identity.confirmation import check_own_password
 from api.identity.contacts import Contacts
 from api.identity.identity import Identity
 from api.identity.names import check_name
 from api.identity.passwords import temporary_password
+from api.identity.review_settings import check_number_keys, check_quick_reasons
 from api.identity.roles import Role
 from api.identity.sign_in import Browser, renew, session_ended
 from api.identity.throttle import SIGN_IN_OF_ACCOUNT, SIGN_UP_FROM_ADDRESS, Limit, Throttle
@@ -95,7 +95,7 @@ async def read_user(services: AccountServices, number: int) -> User:
 
 
 async def edit_user(services: AccountServices, actor: Actor, number: int, changes: Mapping[str, str | None]) -> int:
-    """Change name, role, phone, email or language of an account, only those that ``changes`` names.
+    """Change name, role, phone, email, language, number keys or quick reasons of an account: what ``changes`` names.
 
     A lesser role revokes the account's tokens: nothing is left of the access it had, even if it gets the role back.
     Returns how many tokens that were.
@@ -250,6 +250,10 @@ def _columns(services: AccountServices, changes: Mapping[str, str | None]) -> di
             columns["email_encrypted"] = contacts.encrypt_email(value)
         elif field == "language":
             columns["language"] = value if value in LANGUAGES else None
+        elif field == "number_keys":
+            columns["number_keys"] = check_number_keys(value)
+        elif field == "quick_reasons":
+            columns["quick_reasons"] = check_quick_reasons(value)
     return columns
 
 

@@ -97,13 +97,18 @@ class Comment(BaseModel):
     thread: str | None = Field(description="Topic, ticket or page that it belongs to.", examples=["t-7"])
     stored_at: datetime = Field(description="When this text was stored.", examples=["2026-01-31T00:15:00.250000Z"])
     label: ShownLabel | None = Field(
-        description="The newest review's label, else the active model's, else the newest other model's.",
+        description="The newest review's label, else the active model's, else the newest other model's. Where "
+        "`uncertain` is true and `label_source` is not `review` it is only what the model leans towards.",
         examples=["positive"],
     )
     label_source: LabelSource | None = Field(description="Where the label comes from.", examples=["active_model"])
     probability: Probability | None
     uncertain: Uncertain | None
     model: Sha256 | None
+    disputed: bool = Field(
+        description="Whether reviewers differ on it and nobody has resolved that; `label` is then the last opinion.",
+        examples=[False],
+    )
 
 
 class CommentPage(BaseModel):
@@ -172,6 +177,9 @@ class CommentReview(BaseModel):
     withdraws: int | None = Field(
         description="Set where this is no decision, but takes back the one of that number.", examples=[None]
     )
+    too_fast: bool = Field(
+        description="Whether it was made faster than the text can be read, as far as that is known.", examples=[False]
+    )
 
 
 class DeadLetter(BaseModel):
@@ -202,3 +210,6 @@ class CommentHistory(BaseModel):
     earlier_versions: list[Version] = Field(description="Texts that edits replaced.")
     reviews: list[CommentReview] = Field(description="What people decided and took back, the newest first.")
     dead_letters: list[DeadLetter] = Field(description="Records with this key that broke the contract.")
+    blind: bool = Field(
+        False, description="Whether you hold it in the random audit: what models and people say of it is left out."
+    )

@@ -58,7 +58,9 @@ class TextPrediction(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     label: Literal["positive", "negative"] = Field(
-        description="Positive from a probability of 0.5 on.", examples=["positive"]
+        description="Positive from a probability of 0.5 on; where `uncertain` is true it is only what the model leans "
+        "towards.",
+        examples=["positive"],
     )
     probability: Probability
     uncertain: Uncertain

@@ -67,6 +67,7 @@ async def test_a_comment_shows_all_that_is_known(server_api: Api) -> None:
         "probability": 0.9,
         "uncertain": False,
         "model": "a" * 64,
+        "disputed": False,
     }
 
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from api.admin.language import in_utc
+from api.i18n import in_utc
 from store.errors import PermanentStoreError, StoreError, TransientStoreError
 from store.tables import comments
 from tests.api.conftest import Api

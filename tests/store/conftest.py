@@ -22,16 +22,16 @@ from tests.store.feed import ERASURE_KEY, Feed, feed_of
 
 
 async def ready_store(url: str, lock_wait_seconds: int = 10) -> Store:
-    """Migrate the database at ``url`` and open a store on it."""
-    store = Store.open(url, lock_wait_seconds=lock_wait_seconds)
+    """Migrate the database at ``url`` and open a store on it, whose comments stay out of the audit sample."""
+    store = Store.open(url, lock_wait_seconds=lock_wait_seconds, audit_share=0)
     await migrate(store.engine, lambda step: None)
     await store.check_ready(ERASURE_KEY)
     return store
 
 
 async def empty_store(url: str, lock_wait_seconds: int = 10) -> Store:
-    """Empty the tables of the database at ``url`` and open a store on it."""
-    store = Store.open(url, lock_wait_seconds=lock_wait_seconds)
+    """Empty the tables at ``url`` and open a store on them, whose comments stay out of the audit sample."""
+    store = Store.open(url, lock_wait_seconds=lock_wait_seconds, audit_share=0)
     async with store.writing() as session:
         for table in reversed(metadata.sorted_tables):
             await session.connection.execute(delete(table))

@@ -99,3 +99,16 @@ async def feed_of(store: Store, sha256: str = "a" * 64, partition: PartitionKey 
     feed = Feed(store, model, partition)
     feed.offset = state.next_offset
     return feed
+
+
+async def send_sampled(feed: Feed, *records: Arrival | Tombstone | DeadLetter, share: float = 1) -> BatchOutcome:
+    """Send records with this share of new comments in the audit sample; elsewhere tests have no sample."""
+    plain = feed.store
+    url = plain.engine.url.render_as_string(hide_password=False)
+    async with Store.open(url, audit_share=share) as store:
+        await store.check_ready(ERASURE_KEY)
+        feed.store = store
+        try:
+            return await feed.send(*records)
+        finally:
+            feed.store = plain

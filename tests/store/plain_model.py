@@ -175,6 +175,7 @@ def _summed(kinds: list[Kind]) -> tuple[int, ...]:
     predicted = Counter(kind.label for kind in kinds)
     shown = Counter(kind.review or kind.label for kind in kinds)
     reviews = [kind for kind in kinds if kind.review is not None]
+    undecided = Counter(kind.label for kind in kinds if kind.uncertain and kind.review is None)
     return (
         predicted["positive"],
         predicted["negative"],
@@ -184,4 +185,6 @@ def _summed(kinds: list[Kind]) -> tuple[int, ...]:
         shown["spam"],
         len(reviews),
         sum(kind.review != kind.label for kind in reviews),
+        undecided["positive"],
+        undecided["negative"],
     )

@@ -22,7 +22,7 @@ from store.corrections import audit_accuracy, corrections_by_model, corrections_
 from store.reviews import Opinion, add_review, undo_review
 from store.search import CommentFilter, list_comments
 from store.store import Store
-from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes
+from tests.store.feed import Feed, arrival, feed_of, microseconds, minutes
 
 ALL = CountFilter()
 SHANGHAI = timedelta(hours=8)
@@ -87,6 +87,11 @@ async def test_by_platform_and_all_together(feed: Feed) -> None:
             sum(comment.label is label for comment in own) for label in ShownLabel
         ]
         assert (mix.comments, mix.uncertain) == (30, sum(bool(comment.uncertain) for comment in own))
+        undecided = Counter(comment.label for comment in own if comment.uncertain and comment.label_source != "review")
+        assert (mix.uncertain_positive, mix.uncertain_negative) == (
+            undecided[ShownLabel.POSITIVE],
+            undecided[ShownLabel.NEGATIVE],
+        )
     assert (found["forum"].reviewed, found["desk"].reviewed) == (15, 0)
     assert (await feed.store.read(mix_of_all, ALL)).comments == 90
     assert await feed.store.read(mix_of_all, CountFilter(platform="desk")) == found["desk"]
@@ -132,31 +137,6 @@ async def test_corrections_by_reviewer_and_by_model(feed: Feed) -> None:
     assert await feed.store.read(corrections_by_reviewer, CountFilter(platform="desk")) == [wang]
     assert await feed.store.read(corrections_by_reviewer, CountFilter(created_from=datetime.now(UTC) + SHANGHAI)) == []
     assert await feed.store.read(corrections_by_reviewer, CountFilter(model="c" * 64)) == []
-
-
-async def test_accuracy_is_measured_on_the_audit_sample_only(store: Store) -> None:
-    whole = Store.open(store.engine.url.render_as_string(hide_password=False), audit_share=1)
-    async with whole:
-        await whole.check_ready(ERASURE_KEY)
-        feed = await feed_of(whole)
-        await feed.send(*(arrival(str(n), label=Label.POSITIVE) for n in range(8)))
-    outside = await feed_of(store)
-    none = Store.open(store.engine.url.render_as_string(hide_password=False), audit_share=0)
-    async with none:
-        await none.check_ready(ERASURE_KEY)
-        outside.store = none
-        await outside.send(arrival("outside"))
-    given = ["positive"] * 3 + ["negative", "spam"]
-    for id, label in [*zip(map(str, range(5)), given, strict=True), ("outside", "negative")]:
-        await add_review(store, LI, Opinion("forum", id, microseconds(minutes(0)), ShownLabel(label)))
-    [judged] = await store.read(audit_accuracy, ALL)
-    assert (judged.judged, judged.right, judged.active) == (4, 3, True)
-    assert judged.confused == {
-        (ShownLabel.POSITIVE, ShownLabel.POSITIVE): 3,
-        (ShownLabel.POSITIVE, ShownLabel.NEGATIVE): 1,
-        (ShownLabel.POSITIVE, ShownLabel.SPAM): 1,
-    }
-    assert await store.read(audit_accuracy, CountFilter(platform="desk")) == []
 
 
 async def test_an_empty_store_has_no_counts(store: Store) -> None:

@@ -101,6 +101,7 @@ async def test_a_listed_comment_has_every_field(feed: Feed) -> None:
         uncertain=False,
         label_source=LabelSource.ACTIVE_MODEL,
         model="a" * 64,
+        disputed=False,
     )
 
 
