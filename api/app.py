@@ -7,13 +7,14 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import documentation, problems
 from api.admin.admin import mount_admin
-from api.admin.language import ChooseLanguage
 from api.admin.security import SecureAnswers
 from api.hosts import CheckHost
+from api.i18n import ChooseLanguage
 from api.limits import BodyRules, LimitBodies
 from api.metrics import MeasureRequests, Metrics
 from api.rest import (
     account,
+    agreement,
     analytics,
     audit,
     comments,
@@ -38,6 +39,7 @@ RESOURCES = (
     predict_file,
     detections,
     analytics,
+    agreement,
     notices,
     dead_letters,
     models,

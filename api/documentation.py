@@ -36,7 +36,7 @@ TAGS = [
     {"name": "comments", "description": "Stored comments, their labels and their history."},
     {"name": "reviews", "description": "The review queue, single and bulk reviews, and their export."},
     {"name": "predictions", "description": "The model's labels for texts."},
-    {"name": "analytics", "description": "Statistics on labels, corrections and keywords."},
+    {"name": "analytics", "description": "Labels, corrections, accuracy, agreement and keywords."},
     {"name": "notices", "description": "Announcements by administrators to everyone who signs in."},
     {"name": "dead letters", "description": "Records that broke the contract: requeue or discard them."},
     {"name": "models", "description": "The registered models, and which one is active."},

@@ -8,9 +8,8 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette_admin.i18n import get_locale, gettext, set_locale
 
-from api.admin.language import LANGUAGES, language_of
+from api.i18n import LANGUAGES, get_locale, gettext, language_of, set_locale
 from api.problems import ProblemError, answer_of
 
 # Self-contained, because a link or a style sheet would be requested from the unknown host.

@@ -10,7 +10,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette_admin.i18n import gettext
+
+from api.i18n import gettext
 
 # A form, or a JSON document with a few fields.
 SMALL_BODY = 64 * 1024

@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.limits import BodyError
 from api.sentences import WITHOUT_CONTROL as WITHOUT_CONTROL
 from api.sentences import WITHOUT_NUL as WITHOUT_NUL

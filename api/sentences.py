@@ -1,14 +1,18 @@
-"""Translate Pydantic's validation errors, which are in English, into the language of the request."""
+"""Translate Pydantic's validation errors, which are in English, into the language of the request.
+
+``liuyan.sentences`` has the wording for settings and events, which is English only. The two are separate because the
+translation catalogs are checked against the literal strings in calls of ``gettext``.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette_admin.i18n import gettext
+from api.i18n import gettext
+from liuyan.sentences import VALUE_ERROR
 
 WITHOUT_NUL = r"^[^\x00]*$"
 # For names, which are shown on one line of pages, logs and terminals.
 WITHOUT_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]*$"
-VALUE_ERROR = "Value error, "
 
 
 def sentence_of(error: Mapping[str, Any]) -> str:

@@ -3,8 +3,7 @@
 import io
 from dataclasses import dataclass
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from liuyan.text_files.columns import Wanted
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Format, Layout, Table

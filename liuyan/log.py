@@ -16,7 +16,7 @@ from liuyan.repeats import RepeatFilter
 from liuyan.terminal import UNPRINTABLE, json_line, printable
 
 # Libraries that tell what only their developers want to read, or, as aiosqlite does, every comment that is written.
-CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "starlette_admin", "uvicorn")
+CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "uvicorn")
 
 
 def configure_logging(log_format: Literal["console", "json"] = "console", level: str = "info") -> None:

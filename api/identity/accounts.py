@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from api.identity.confirmation import check_own_password
 from api.identity.contacts import Contacts
 from api.identity.identity import Identity
 from api.identity.names import check_name
 from api.identity.passwords import temporary_password
+from api.identity.review_settings import check_number_keys, check_quick_reasons
 from api.identity.roles import Role
 from api.identity.sign_in import Browser, renew, session_ended
 from api.identity.throttle import SIGN_IN_OF_ACCOUNT, SIGN_UP_FROM_ADDRESS, Limit, Throttle
@@ -96,7 +96,7 @@ async def read_user(services: AccountServices, number: int) -> User:
 
 
 async def edit_user(services: AccountServices, actor: Actor, number: int, changes: Mapping[str, str | None]) -> int:
-    """Change the fields of an account that ``changes`` contains: name, role, phone, email or language.
+    """Change the fields of an account that ``changes`` contains: name, role, contacts, language or review settings.
 
     A lower role revokes the account's tokens, so that they stay invalid even if the account gets the role back.
     Returns the number of tokens revoked.
@@ -249,6 +249,10 @@ def _columns(services: AccountServices, changes: Mapping[str, str | None]) -> di
             columns["email_encrypted"] = contacts.encrypt_email(value)
         elif field == "language":
             columns["language"] = value if value in LANGUAGES else None
+        elif field == "number_keys":
+            columns["number_keys"] = check_number_keys(value)
+        elif field == "quick_reasons":
+            columns["quick_reasons"] = check_quick_reasons(value)
     return columns
 
 

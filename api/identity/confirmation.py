@@ -11,8 +11,8 @@ from typing import Annotated
 
 import structlog
 from fastapi import Depends
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.identity.identity import Identity, Require, signed_in
 from api.identity.roles import Role
 from api.identity.secrets import digest_of, new_secret

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.problems import ProblemError
 
 PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,30}[0-9]")

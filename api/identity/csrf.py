@@ -1,23 +1,51 @@
 """CSRF protection: a change authenticated by a cookie must also carry the CSRF token.
 
-Cookie, header and signature are those of starlette-admin's middleware, which protects the pages, so that one token
-works for both.
+The token is a signed random value, sent in a cookie and again in a form field or a header (double submit). Another site
+can make a browser send the cookie but cannot read it, and nobody can create a token without the secret key.
 """
 
 import hmac
+import secrets
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from itsdangerous import BadSignature, URLSafeSerializer
 from starlette.requests import HTTPConnection, Request
-from starlette_admin.i18n import gettext
-from starlette_admin.security import csrf
 
+from api.i18n import gettext
 from api.problems import ProblemError
 from api.services import Services
 
-COOKIE = csrf.CSRFMiddleware.cookie_name
-HEADER = csrf.CSRFMiddleware.header_name
+COOKIE = "liuyan_csrf"
+HEADER = "X-CSRFToken"
+FIELD = "csrftoken"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_SALT = "liuyan.csrf"
+
+
+def new_token(secret_key: str) -> str:
+    """A new signed token."""
+    signed: str = URLSafeSerializer(secret_key, salt=_SALT).dumps(secrets.token_hex(32))
+    return signed
+
+
+def is_signed(token: str, secret_key: str) -> bool:
+    """Whether the token carries our signature."""
+    return _value(token, secret_key) is not None
+
+
+def matches(given: str, kept: str, secret_key: str) -> bool:
+    """Whether the token of a form or a header is signed, and equal to the cookie's."""
+    one, other = _value(given, secret_key), _value(kept, secret_key)
+    return one is not None and other is not None and hmac.compare_digest(one, other)
+
+
+def _value(token: str, secret_key: str) -> str | None:
+    try:
+        value = URLSafeSerializer(secret_key, salt=_SALT).loads(token)
+    except BadSignature:
+        return None
+    return value if isinstance(value, str) and value.isascii() else None
 
 
 def is_foreign(connection: HTTPConnection) -> bool:
@@ -34,22 +62,13 @@ def is_foreign(connection: HTTPConnection) -> bool:
 
 def check(request: Request) -> None:
     """Check a request that may change something. Raises ProblemError, 403, if it is foreign or lacks the token."""
-    if request.method in csrf.CSRFMiddleware.safe_methods:
+    if request.method in SAFE_METHODS:
         return
     if is_foreign(request):
         raise ProblemError(HTTPStatus.FORBIDDEN, "csrf", gettext("Another site sent this request: it is not done."))
     services: Services = request.app.state.services
-    if not _has_valid_token(request, services.settings.required_secret_key()):
+    secret_key = services.settings.required_secret_key()
+    if not matches(request.headers.get(HEADER, ""), request.cookies.get(COOKIE, ""), secret_key):
         detail = gettext("Send the value of the cookie %(cookie)s in the header %(header)s: load the page anew first.")
         detail %= {"cookie": COOKIE, "header": HEADER}
         raise ProblemError(HTTPStatus.FORBIDDEN, "csrf", detail)
-
-
-def _has_valid_token(connection: HTTPConnection, secret_key: str) -> bool:
-    signer = URLSafeSerializer(secret_key, salt=csrf._CSRF_SALT)
-    try:
-        in_header = signer.loads(connection.headers.get(HEADER, ""))
-        in_cookie = signer.loads(connection.cookies.get(COOKIE, ""))
-    except BadSignature:
-        return False
-    return isinstance(in_header, str) and isinstance(in_cookie, str) and hmac.compare_digest(in_header, in_cookie)

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.identity import cookies, csrf, sign_in, tokens
 from api.identity.roles import Role
 from api.problems import ProblemError

@@ -4,8 +4,7 @@ import re
 import unicodedata
 from http import HTTPStatus
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from api.problems import ProblemError
 from store.accounts import NAME_AT_MOST, fold
 

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.identity import guesses
 from api.problems import ProblemError
 from store.accounts import fold

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import structlog
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.identity.passwords import is_possible
 from api.identity.secrets import digest_of, new_secret
 from api.identity.throttle import SIGN_IN_FROM_ADDRESS, SIGN_IN_OF_ACCOUNT, Limit, Throttle

@@ -16,8 +16,8 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.storage import storage_from_string
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.problems import ProblemError
 from api.services import AccountServices
 from store import attempts

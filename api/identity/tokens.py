@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from api.identity.roles import Role, lesser
 from api.identity.secrets import digest_of, new_token
 from api.identity.sign_in import session_ended

@@ -1,17 +1,17 @@
 """/api/v1/account: the caller's own account, password, sessions and tokens.
 
-A token can read everything and change only the language. Other changes require a session, and changes that grant
-access a confirmed one.
+A token can read everything and change only the language and the review settings. Other changes require a session, and
+changes that grant access a confirmed one.
 """
 
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from starlette_admin.i18n import gettext
 
 from api.guard import GuardedRoute
-from api.identity import accounts, confirmation, cookies, sign_in, tokens
+from api.i18n import gettext
+from api.identity import accounts, confirmation, cookies, review_settings, sign_in, tokens
 from api.identity.confirmation import ConfirmedUser, SignedInWithSession, UserWithSession
 from api.identity.identity import AsUser, Identity, SignedIn
 from api.identity.roles import Role
@@ -51,13 +51,15 @@ async def get_account(services: TheServices, identity: SignedIn) -> Account:
     return await _account(services, identity)
 
 
-@router.patch("", summary="Change my contacts or language", responses=documented(*CHANGES))
+@router.patch("", summary="Change my contacts or settings", responses=documented(*CHANGES))
 async def change_account(services: TheServices, identity: AsUser, change: AccountChange) -> Account:
-    """Change phone, e-mail or language; an empty string or null removes the value.
+    """Change phone, e-mail, language or the review settings; an empty string or list removes a value.
 
     Phone and e-mail require a session confirmed within the last 15 minutes (`POST /api/v1/account/confirm`).
     """
     changes = change.model_dump(exclude_unset=True)
+    if "quick_reasons" in changes:
+        changes["quick_reasons"] = "\n".join(changes["quick_reasons"])
     if accounts.CONTACTS & changes.keys():
         confirmation.require_confirmed(identity, services.now())
     await accounts.edit_user(services, identity.actor, identity.user_number, changes)
@@ -201,6 +203,8 @@ async def _account(services: Services, identity: Identity) -> Account:
         email=contacts.decrypt(user.email_encrypted),
         contacts_kept=contacts.offered,
         language="zh" if user.language == "zh" else "en" if user.language == "en" else None,
+        number_keys=review_settings.number_keys_of(user.number_keys),
+        quick_reasons=review_settings.quick_reasons_of(user.quick_reasons),
         must_change_password=user.must_change_password,
         created_at=user.created_at,
         last_sign_in_at=user.last_sign_in_at,

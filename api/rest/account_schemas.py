@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.identity.passwords import MAXIMUM, MINIMUM
+from api.identity.review_settings import LONGEST_REASON, MOST_REASONS, NumberKeys
 from api.identity.roles import Role
 from api.identity.tokens import LONGEST_DAYS
 from api.problems import WITHOUT_CONTROL, WITHOUT_NUL
@@ -50,6 +51,24 @@ Language = Annotated[
     Literal["zh", "en"] | None, Field(description="The language of the pages, unless the browser has chosen one.")
 ]
 
+NumberKeysField = Annotated[
+    NumberKeys,
+    Field(
+        description="What the number keys of the review page do: `save` the label at once, or choose it for Enter to "
+        "`confirm`.",
+        examples=["save"],
+    ),
+]
+QuickReason = Annotated[str, Field(min_length=1, max_length=LONGEST_REASON, pattern=WITHOUT_CONTROL)]
+QuickReasons = Annotated[
+    list[QuickReason],
+    Field(
+        max_length=MOST_REASONS,
+        description="Reasons that the review page offers as buttons; spaces around them and repeated ones are dropped.",
+        examples=[["反话", "广告"]],
+    ),
+]
+
 
 class Account(BaseModel):
     """The caller's account."""
@@ -62,6 +81,8 @@ class Account(BaseModel):
     email: Email
     contacts_kept: bool = Field(description="Whether phone and e-mail can be stored, which requires an encryption key.")
     language: Language
+    number_keys: NumberKeysField
+    quick_reasons: QuickReasons
     must_change_password: bool = Field(description="Whether the password must be changed before anything else.")
     created_at: datetime = Field(description="When the account was created.")
     last_sign_in_at: datetime | None = Field(description="When its owner last signed in.")
@@ -79,6 +100,8 @@ class AccountChange(BaseModel):
     phone: Phone = None
     email: Email = None
     language: Language = None
+    number_keys: NumberKeysField = "save"
+    quick_reasons: QuickReasons = []
 
 
 class PasswordChange(BaseModel):

@@ -99,13 +99,18 @@ class Comment(BaseModel):
     thread: str | None = Field(description="The topic, ticket or page that the comment belongs to.", examples=["t-7"])
     stored_at: datetime = Field(description="When the text was stored.", examples=["2026-01-31T00:15:00.250000Z"])
     label: ShownLabel | None = Field(
-        description="The label of the newest review, else of the active model, else of the newest other model.",
+        description="The label of the newest review, else of the active model, else of the newest other model. If "
+        "`uncertain` is true and `label_source` is not `review`, the model only leans towards it.",
         examples=["positive"],
     )
     label_source: LabelSource | None = Field(description="The source of the label.", examples=["active_model"])
     probability: Probability | None
     uncertain: Uncertain | None
     model: Sha256 | None
+    disputed: bool = Field(
+        description="Whether reviewers differ on it and nobody has resolved that; `label` is then the last opinion.",
+        examples=[False],
+    )
 
 
 class CommentPage(BaseModel):
@@ -176,6 +181,9 @@ class CommentReview(BaseModel):
     withdraws: int | None = Field(
         description="Set if this entry is a withdrawal: the number of the withdrawn review.", examples=[None]
     )
+    too_fast: bool = Field(
+        description="Whether the review was made faster than the text can be read, if known.", examples=[False]
+    )
 
 
 class DeadLetter(BaseModel):
@@ -208,3 +216,6 @@ class CommentHistory(BaseModel):
     earlier_versions: list[Version] = Field(description="Earlier texts of the comment.")
     reviews: list[CommentReview] = Field(description="Reviews and withdrawals, newest first.")
     dead_letters: list[DeadLetter] = Field(description="Dead letters with this comment's key.")
+    blind: bool = Field(
+        False, description="Whether you hold the comment in the random audit: labels and predictions are left out."
+    )

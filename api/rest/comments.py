@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
-from starlette_admin.i18n import gettext
 
 from api import paths  # noqa: F401 (registers the converter of {id:anything})
 from api.guard import GuardedRoute
-from api.identity.identity import AsReviewer
+from api.i18n import gettext
+from api.identity.identity import AsReviewer, Identity
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.comment_schemas import Comment, CommentHistory, CommentPage, CommentQuery
 from api.rest.cursor import encode_cursor, read_cursor
@@ -59,10 +59,10 @@ async def get_comments(services: TheServices, _: AsReviewer, query: Annotated[Co
     responses=ONE,
 )
 async def get_comment_by_query(
-    services: TheServices, _: AsReviewer, platform: Annotated[Platform, Path()], id: Annotated[Id, Query()]
+    services: TheServices, identity: AsReviewer, platform: Annotated[Platform, Path()], id: Annotated[Id, Query()]
 ) -> CommentHistory:
     """Same as the path with the id, for ids that clients or proxies rewrite in a path, such as `..` or `a//b`."""
-    return await _history(services, platform, id)
+    return await _history(services, identity, platform, id)
 
 
 @router.get(
@@ -72,18 +72,19 @@ async def get_comment_by_query(
     responses=ONE,
 )
 async def get_comment(
-    services: TheServices, _: AsReviewer, platform: Annotated[Platform, Path()], id: Annotated[Id, Path()]
+    services: TheServices, identity: AsReviewer, platform: Annotated[Platform, Path()], id: Annotated[Id, Path()]
 ) -> CommentHistory:
     """Return everything that is stored about one comment.
 
     That includes the current text and label, each model's prediction, reviews and withdrawals, earlier texts, and dead
-    letters with the comment's key. Erased comments are not found.
+    letters with the comment's key. Erased comments are not found. While you hold the comment in the random audit,
+    labels and predictions are left out.
     """
-    return await _history(services, platform, id)
+    return await _history(services, identity, platform, id)
 
 
-async def _history(services: Services, platform: str, id: str) -> CommentHistory:
-    history = await services.store.read(comment_history, platform, id)
+async def _history(services: Services, identity: Identity, platform: str, id: str) -> CommentHistory:
+    history = await services.store.read(comment_history, platform, id, identity.user_number)
     if history is None:
         detail = gettext(
             "No comment and no dead letter of platform %(platform)s has the id %(id)s: "

@@ -5,8 +5,7 @@ import binascii
 import re
 from http import HTTPStatus
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from api.problems import ProblemError
 from liuyan.times import from_microseconds, microseconds
 from store.comments import Keyset

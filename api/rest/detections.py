@@ -10,9 +10,9 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from starlette_admin.i18n import gettext
 
 from api.guard import MediumBodyRoute
+from api.i18n import gettext
 from api.identity.identity import AsUser
 from api.problems import REFUSALS, WITHOUT_NUL, ProblemError, documented
 from api.rest.predict_schemas import MAXIMUM_TEXT

@@ -5,9 +5,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from starlette_admin.i18n import gettext
 
 from api.guard import GuardedRoute
+from api.i18n import gettext
 from api.identity.identity import AsAdmin
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.model_schemas import Model, Models

@@ -4,9 +4,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from starlette_admin.i18n import gettext
 
 from api.guard import MediumBodyRoute
+from api.i18n import gettext
 from api.identity.identity import AsAdmin, AsUser
 from api.identity.roles import Role
 from api.markdown import render_ahead

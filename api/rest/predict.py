@@ -3,9 +3,9 @@
 from http import HTTPStatus
 
 from fastapi import APIRouter
-from starlette_admin.i18n import gettext
 
 from api.guard import LargeBodyRoute
+from api.i18n import gettext
 from api.identity.identity import AsUser
 from api.predictor import BusyError
 from api.problems import REFUSALS, ProblemError, documented

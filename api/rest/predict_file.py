@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
-from starlette_admin.i18n import gettext
 
 from api.guard import LargeBodyRoute
+from api.i18n import gettext
 from api.identity.identity import AsUser
 from api.predictor import BusyError
 from api.problems import REFUSALS, FieldProblem, ProblemError, documented

@@ -58,7 +58,9 @@ class TextPrediction(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     label: Literal["positive", "negative"] = Field(
-        description="Positive if the probability is at least 0.5.", examples=["positive"]
+        description="Positive if the probability is at least 0.5. If `uncertain` is true, the model only leans towards "
+        "it.",
+        examples=["positive"],
     )
     probability: Probability
     uncertain: Uncertain

@@ -1,7 +1,7 @@
 """The encoding of a file: the declared one, a byte order mark, UTF-8, or GB18030 if the result reads like Chinese.
 
 Any sequence of UTF-8 or Big5 bytes may also be valid GB18030, where it gives rare characters. So GB18030 is accepted
-only if most characters are common ones; docs/decisions/one-reader-for-files.md has what that is worth, measured.
+only if most characters are common ones; docs/decisions/comment-file-reader.md has what that is worth, measured.
 """
 
 import codecs

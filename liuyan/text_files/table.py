@@ -40,7 +40,8 @@ NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 class Layout:
     """How a file is read. ``column`` is the number of the comments' column, from 1, ``name`` what its header calls it;
     both None where there are no columns. ``separator`` is None where there is one column. ``rows`` counts the rows
-    below the header, ``multiline`` those with a line break inside a cell, ``empty`` those without a text.
+    below the header, ``multiline`` those with a line break inside a cell, ``empty`` those without a text, the first of
+    which is in line ``first_empty``. ``labels`` names the column or field with the labels where labels are wanted.
     """
 
     format: Format
@@ -52,16 +53,20 @@ class Layout:
     rows: int
     multiline: int = 0
     empty: int = 0
+    first_empty: int | None = None
+    labels: str | None = None
 
     def __str__(self) -> str:
         """For people, without the file's name."""
+        labels = f", labels in {self.labels}" if self.labels else ""
         if self.format == "csv":
             name = f" {ascii_or_plain(self.name)}" if self.name else ""
             header = "with" if self.header else "no"
             separator = f", separator {NAMES[self.separator]}" if self.separator else ""
-            read = f"column {self.column}{name}, {header} header{separator}"
+            read = f"column {self.column}{name}{labels}, {header} header{separator}"
         else:
-            read = f"field {ascii_or_plain(self.name or '')}" if self.format == "jsonl" else "each line"
+            field = f"field {ascii_or_plain(self.name or '')}"
+            read = f"{field}{labels}" if self.format == "jsonl" else "each line"
         multiline = f", {self.multiline} of them over several lines" if self.multiline else ""
         empty = f", {self.empty} of them without text" if self.empty else ""
         return f"{read}, {self.encoding}, {self.rows} {'row' if self.rows == 1 else 'rows'}{multiline}{empty}"
@@ -143,23 +148,35 @@ class Table:
         beginning = list(islice(self._lines(), FIRST_LINES))
         return "csv" if (is_table if said == "lines" else is_table_by_content)(beginning) else "lines"
 
-    def _count(self) -> tuple[int, int]:
-        """How many rows there are, and how many of them have no text."""
-        count = empty = 0
+    def _count(self) -> tuple[int, list[int]]:
+        """How many rows there are, and the lines of those without text."""
+        count, empty = 0, []
         for row in self.rows():
             count += 1
-            empty += not row.text.strip()
+            if not row.text.strip():
+                empty.append(row.line)
         return count, empty
 
-    def _layout(self, rows: int, empty: int, name: str | None = None, multiline: int = 0) -> Layout:
+    def _layout(self, rows: int, empty: list[int], multiline: int = 0) -> Layout:
+        """``empty`` has the lines of the rows without text."""
+        counts = (rows, multiline, len(empty), empty[0] if empty else None)
+        encoding = label_of(self._codec)
         if self._format != "csv":
-            return Layout(self._format, label_of(self._codec), None, None, None, name, rows, empty=empty)
+            name, label = self._keys
+            labels = None if label is None else f"field {ascii_or_plain(label)}"
+            return Layout(self._format, encoding, None, None, None, name, *counts, labels)
+        columns, separator = self._columns, self._separator if self._width > 1 else None
+        labels = None if columns.label is None else f"column {columns.label + 1}{self._shown_name(columns.label)}"
+        name = self._name(columns.text)
+        return Layout("csv", encoding, separator, columns.names is not None, columns.text + 1, name, *counts, labels)
+
+    def _name(self, place: int) -> str | None:
         names = self._columns.names
-        place = self._columns.text
-        name = names[place] if names and place < len(names) else None
-        encoding, header = label_of(self._codec), names is not None
-        separator = self._separator if self._width > 1 else None
-        return Layout("csv", encoding, separator, header, place + 1, name, rows, multiline, empty)
+        return names[place] if names and place < len(names) else None
+
+    def _shown_name(self, place: int) -> str:
+        name = self._name(place)
+        return f" {ascii_or_plain(name)}" if name else ""
 
     def _look_at_csv(self) -> Layout:
         beginning = list(islice(self._lines(), FIRST_LINES))
@@ -170,12 +187,13 @@ class Table:
         if sample:
             self._columns = choose_columns(sample, self._wanted)
             self._width = len(sample[0])
-        count = multiline = empty = 0
+        count, multiline, empty = 0, 0, []
         for row in islice(self._cells(), 1 if self._columns.names else 0, None):
             count += 1
             multiline += any("\n" in cell or "\r" in cell for cell in row.cells)
-            empty += not _cell(row.cells, self._columns.text).strip()
-        return self._layout(count, empty, multiline=multiline)
+            if not _cell(row.cells, self._columns.text).strip():
+                empty.append(row.line)
+        return self._layout(count, empty, multiline)
 
     def _cells(self) -> Iterator[CsvRow]:
         """The rows with the header, each as wide as the first one or narrower."""
@@ -207,7 +225,7 @@ class Table:
             if self._wanted.labels or label:
                 label = self._key(sample, label, label_rank, "label")
             self._keys = (text, label)
-        return self._layout(*self._count(), self._keys[0])
+        return self._layout(*self._count())
 
     def _key(self, sample: list[JsonRow], asked: str | None, rank: Callable[[str], int | None], usual: str) -> str:
         """The field that is asked for, or the one whose name says most clearly that it is the right one."""

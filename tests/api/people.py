@@ -1,13 +1,13 @@
 """Create accounts for tests, each with a token and a session."""
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
-from itsdangerous import URLSafeSerializer
 from pydantic import SecretStr
-from starlette_admin.security import csrf
 
+from api.identity import csrf
 from api.identity.cookies import SESSION
 from api.identity.passwords import Passwords
 from api.identity.roles import Role
@@ -44,20 +44,20 @@ class Person:
     @property
     def cookies(self) -> dict[str, str]:
         """The cookies of a signed-in browser."""
-        return {SESSION: self.session, csrf.CSRFMiddleware.cookie_name: csrf_token()}
+        return {SESSION: self.session, csrf.COOKIE: csrf_token()}
 
 
 def session_headers(session: str) -> dict[str, str]:
     """Return the headers of a request from a page: session cookie and CSRF token."""
-    cookies = {SESSION: session, csrf.CSRFMiddleware.cookie_name: csrf_token()}
+    cookies = {SESSION: session, csrf.COOKIE: csrf_token()}
     cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    return {"Cookie": cookie, csrf.CSRFMiddleware.header_name: csrf_token()}
+    return {"Cookie": cookie, csrf.HEADER: csrf_token()}
 
 
+@functools.cache
 def csrf_token() -> str:
     """Return a CSRF token, as in the cookie, the forms and the header."""
-    token: str = URLSafeSerializer(SECRET_KEY, salt=csrf._CSRF_SALT).dumps("random")
-    return token
+    return csrf.new_token(SECRET_KEY)
 
 
 def settings_for_tests(**changes: object) -> Settings:

@@ -67,6 +67,7 @@ async def test_a_comment_has_all_fields(server_api: Api) -> None:
         "probability": 0.9,
         "uncertain": False,
         "model": "a" * 64,
+        "disputed": False,
     }
 
 

@@ -63,7 +63,7 @@ def test_it_creates_an_admin_and_names_the_next_step(migrated_url: str, tmp_path
     asyncio.run(check())
     again = create_admin(migrated_url, tmp_path, "小管", PASSWORD)
     assert again.returncode == 1
-    assert again.stderr == "liuyan: There is an account named '小管' already: choose another name.\n"
+    assert again.stderr == "liuyan: An account named '小管' already exists. Choose another name.\n"
 
 
 @pytest.mark.parametrize(

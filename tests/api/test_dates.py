@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from api.admin.language import in_utc
+from api.i18n import in_utc
 from store.errors import PermanentStoreError, StoreError, TransientStoreError
 from store.tables import comments
 from tests.api.conftest import Api
@@ -105,7 +105,7 @@ def test_in_utc_clamps_times_out_of_range() -> None:
 
 INTERNAL_ERRORS = [
     OverflowError("date value out of range"),
-    StoreError("The database refused: 1064 a mistake."),
+    StoreError("The database refused the statement: 1064 a mistake."),
     PermanentStoreError("The database cannot store this."),
 ]
 

@@ -18,7 +18,7 @@ from store.admin_tables import audit_log
 from store.batch import Arrival, Content, Label, Prediction
 from store.errors import TransientStoreError
 from store.outbox import has_messages
-from store.pending_reviews import EDITED, LIFE, NEVER_ARRIVED, Settled, resolve_pending
+from store.pending_reviews import EDITED, LIFE, NEVER_ARRIVED, PendingOutcome, resolve_pending
 from store.tables import outbox, pending_reviews, reviews
 from tests.api.conftest import Api
 from tests.api.people import add_person
@@ -72,10 +72,10 @@ async def test_the_review_is_added_once_after_the_comment(api: Api) -> None:
     await keep(api, "positive")
     [message] = await rows(api, outbox)
     event = event_of(message)
-    assert await resolve_pending(api.store, api.clock()) == Settled(0, 0)
+    assert await resolve_pending(api.store, api.clock()) == PendingOutcome(0, 0)
     await arrive(api, event)
-    assert await resolve_pending(api.store, api.clock()) == Settled(1, 0)
-    assert await resolve_pending(api.store, api.clock()) == Settled(0, 0)
+    assert await resolve_pending(api.store, api.clock()) == PendingOutcome(1, 0)
+    assert await resolve_pending(api.store, api.clock()) == PendingOutcome(0, 0)
     [review] = await rows(api, reviews)
     assert (review.label, review.reviewer, review.text) == ("positive", "admin", TEXT)
     assert (review.from_label, review.from_probability) == ("negative", 0.2)
@@ -99,7 +99,7 @@ async def test_an_error_rolls_everything_back(api: Api, monkeypatch: pytest.Monk
         with pytest.raises(TransientStoreError):
             await resolve_pending(api.store, api.clock())
     assert await rows(api, reviews) == []
-    assert await resolve_pending(api.store, api.clock()) == Settled(1, 0)
+    assert await resolve_pending(api.store, api.clock()) == PendingOutcome(1, 0)
     assert len(await rows(api, reviews)) == 1
 
 
@@ -112,8 +112,8 @@ async def given_up(api: Api) -> str:
 
 async def test_a_comment_that_never_arrives_is_given_up(api: Api) -> None:
     await keep(api)
-    assert await resolve_pending(api.store, api.clock() + LIFE - timedelta(minutes=1)) == Settled(0, 0)
-    assert await resolve_pending(api.store, api.clock() + LIFE) == Settled(0, 1)
+    assert await resolve_pending(api.store, api.clock() + LIFE - timedelta(minutes=1)) == PendingOutcome(0, 0)
+    assert await resolve_pending(api.store, api.clock() + LIFE) == PendingOutcome(0, 1)
     assert NEVER_ARRIVED in await given_up(api)
     # The text is deleted, and no consumer will publish it.
     [message] = await rows(api, outbox)
@@ -125,7 +125,7 @@ async def test_a_text_that_kafka_rejects_is_given_up_with_the_reason(api: Api) -
     await keep(api)
     async with api.store.writing() as session:
         await session.connection.execute(update(outbox).values(refused="Kafka refuses it: too large"))
-    assert await resolve_pending(api.store, api.clock()) == Settled(0, 1)
+    assert await resolve_pending(api.store, api.clock()) == PendingOutcome(0, 1)
     assert "Kafka refuses it: too large" in await given_up(api)
 
 
@@ -134,7 +134,7 @@ async def test_an_edited_text_is_not_reviewed(api: Api) -> None:
     [message] = await rows(api, outbox)
     event = event_of(message)
     await arrive(api, event, "换了一段话", version=event.version + 1)
-    assert await resolve_pending(api.store, api.clock()) == Settled(0, 1)
+    assert await resolve_pending(api.store, api.clock()) == PendingOutcome(0, 1)
     assert EDITED in await given_up(api)
     assert await rows(api, reviews) == []
 

@@ -167,12 +167,12 @@ async def test_an_authorized_request_may_send_its_body(running: Running) -> None
     assert line == CONTINUE
 
 
-async def test_an_endpoint_that_reads_the_body_before_authentication_fails(api: Api) -> None:
-    @api.app.post("/careless", include_in_schema=False)
+async def test_an_endpoint_that_reads_the_body_before_authentication_fails(own_api: Api) -> None:
+    @own_api.app.post("/careless", include_in_schema=False)
     async def careless(request: Request) -> int:
         return len(await request.body())
 
-    problem(await api.client.post("/careless", content=b"x"), 500)
+    problem(await own_api.client.post("/careless", content=b"x"), 500)
 
 
 # Time

@@ -140,19 +140,6 @@ async def test_eight_at_once_on_a_server_never_get_the_same(server_api: Api) -> 
     assert len(given) == len(set(given)) == 40
 
 
-async def test_the_audit_is_a_share_of_all_in_an_order_of_its_own(api: Api, reviewer: Reviewer) -> None:
-    await api.feed.send(*(arrival(str(n), created=n, probability=0.99) for n in range(600)))
-    answer = await reviewer.post("/next", {"queue": "audit", "count": 3})
-    waiting = answer["remaining"]["count"]
-    assert 3 <= waiting <= 40
-    assert len(answer["items"]) == 3
-    for task in answer["items"]:
-        await reviewer.review(task["comment"], "positive")
-    again = await reviewer.post("/next", {"queue": "audit", "count": 3})
-    assert again["remaining"]["count"] == waiting - 3
-    assert not set(ids(again["items"])) & set(ids(answer["items"]))
-
-
 async def test_a_review_is_stored_and_shown(api: Api, reviewer: Reviewer) -> None:
     await fill(api, 1)
     [task] = await reviewer.next()

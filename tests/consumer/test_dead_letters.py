@@ -202,6 +202,7 @@ async def test_letters_are_listed_exported_and_discarded(installation: Installat
     assert say(ours, "discard", "--all") == "Discarded 2 dead letters.\n"
 
 
+@pytest.mark.programs
 def test_what_cannot_be_done_is_one_line(tmp_path: Path) -> None:
     ours = Installation("127.0.0.1:1", "comments", f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
     ours.migrate()
