@@ -22,7 +22,7 @@ RUN version=$(sed -n 's/^torch==\([^ ]*\).*/\1/p' constraints.txt) \
     && uv pip install --no-cache --python /opt/liuyan --no-deps --default-index "$TORCH_INDEX" "torch==$version" \
     && uv pip install --no-cache --system --constraint image.txt hatchling
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY liuyan liuyan
 COPY consumer consumer
 COPY store store

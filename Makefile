@@ -12,9 +12,11 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Show progress bars only on a terminal.
 QUIET := $(shell test -t 2 || echo --quiet)
+# Without cached bytecode each process compiles PyTorch and all tests again; some containers forbid the cache.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints env-example demo servers lint types check test test-long faults mutations bench bench-admin bench-attacks format clean
+.PHONY: help install constraints env-example demo servers lint types check test test-long faults mutations bench bench-admin bench-attacks pictures format clean
 
 help:  ## List all targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -45,8 +47,8 @@ demo: install  ## Run the demo; SECONDS=20 stops it, STACK=real uses Apache Kafk
 servers: install  ## Download Apache Kafka, MySQL, MariaDB and Chromium for the tests
 	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m local_stack
 
-check: lint types  ## Run linters, type checks and fast tests, which start no servers and train no models
-	$(BIN)/python -m pytest --fast --quiet --numprocesses 2 --dist loadfile
+check: lint types  ## Run linters, type checks and fast tests: no servers, no training, under a minute
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --fast --quiet --numprocesses 2 --dist worksteal
 
 test: lint types servers  ## Run linters, type checks and tests with real servers; DATABASE=mariadb instead of MySQL
 	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m "not long" --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
@@ -65,6 +67,11 @@ bench: servers  ## Compare the consumer's throughput with the model's
 
 bench-admin: servers  ## Measure the admin app's queries on MySQL with 100,000 and a million comments
 	@$(BIN)/python -m benchmarks.admin
+
+pictures: servers  ## Take the README's screenshots again
+	$(BIN)/python -m pytest --quiet tests/admin/test_pictures.py
+	cp build/screenshots/readme-review.png docs/images/review.png
+	cp build/screenshots/readme-analytics.png docs/images/analytics.png
 
 bench-attacks: install  ## Measure latency while the API is under attack
 	@$(BIN)/python -m benchmarks.attacks

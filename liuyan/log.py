@@ -16,7 +16,7 @@ from liuyan.repeats import RepeatFilter
 from liuyan.terminal import UNPRINTABLE, json_line, printable
 
 # Libraries whose info and debug lines only help their developers or, like aiosqlite's, contain comments.
-CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "starlette_admin", "uvicorn")
+CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "uvicorn")
 
 
 def configure_logging(log_format: Literal["console", "json"] = "console", level: str = "info") -> None:

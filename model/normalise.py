@@ -1,36 +1,36 @@
-"""First step: one spelling for what means the same, before the text is cut into words.
+"""Step 1: normalise a text, so that equivalent spellings become equal.
 
-Nothing that carries feeling is removed: no stop words, no negation, no emoji.
+Nothing that carries sentiment is removed: no stop words, negations or emoji.
 """
 
 import re
 import unicodedata
 from collections.abc import Mapping
 
-# Placeholders are characters of the private use area, since the segmenter keeps such a character as a word of its own.
+# Placeholders are private use characters, because the segmenter keeps each of them as one word.
 URL = "\ue000"
 MENTION = "\ue001"
 
 _INVISIBLE = [0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, 0xFE0E, 0xFE0F]
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _URL = re.compile(r"(?:https?://|www\.)[\x21-\x7e]+|网页链接")
-# A name ends where Weibo ends it; without such an end the words behind it cannot be told from the name and stay.
+# A name ends where Weibo ends it. Without such an end, the name cannot be separated from the next words and is kept.
 _MENTION = re.compile(r"@[\w\-]{2,30}(?=[\s:,。!?@/]|$)")
 _WEIBO_MARK = re.compile(r"\{%|%\}")
-# NFKC's time grows with the square of a run of combining marks, so long texts are normalised in pieces. A piece ends
-# before a character that never combines with those before it; where there is none, marks may stay apart.
+# NFKC takes quadratic time on a run of combining marks, so long texts are normalised in pieces. A piece ends before a
+# character that never combines with the previous ones; without such a character, marks may remain uncombined.
 _PIECE = re.compile(r".{1,1000}(?=[\x00-\x7f\u3001-\u3020\u4e00-\u9fff]|\Z)|.{1,1000}", re.DOTALL)
 _SHORT = 1_000
-# Three of a kind say "many"; digits stay, since 10000 is not 1000.
+# Runs are cut to three characters, except for digits: 10000 is not 1000.
 _RUN = re.compile(r"([^\d\s])\1{3,}")
 _MANY = r"\1\1\1"
 
-# In the order in which they are made.
+# In the order of application.
 SUBSTITUTIONS = ((_WEIBO_MARK, " "), (_URL, URL), (_MENTION, MENTION), (_RUN, _MANY))
 
 
 def character_table(simplified: Mapping[str, str]) -> dict[int, str | None]:
-    """The table for ``normalise``: traditional characters to simplified ones; what nobody sees is dropped."""
+    """Return the table for ``normalise``: traditional to simplified characters; invisible ones are dropped."""
     table: dict[int, str | None] = {ord(old): new for old, new in simplified.items()}
     table.update(dict.fromkeys([*_INVISIBLE, *_SKIN_TONES, ord(URL), ord(MENTION)]))
     table[0] = " "
@@ -38,7 +38,7 @@ def character_table(simplified: Mapping[str, str]) -> dict[int, str | None]:
 
 
 def normalise(text: str, table: Mapping[int, str | None]) -> str:
-    """NFKC, lower case, simplified characters, short runs, URLs and mentions as one character each."""
+    """Apply NFKC, lower case and simplified characters, shorten runs, replace URLs and mentions by placeholders."""
     text = _compose(text).lower().translate(table)
     if "{%" in text:
         text = _WEIBO_MARK.sub(" ", text)
@@ -50,6 +50,6 @@ def normalise(text: str, table: Mapping[int, str | None]) -> str:
 
 
 def _compose(text: str) -> str:
-    """NFKC in time that grows with the length alone."""
+    """Apply NFKC in linear time."""
     pieces = [text] if len(text) <= _SHORT else _PIECE.findall(text)
     return "".join(unicodedata.normalize("NFKC", piece) for piece in pieces)

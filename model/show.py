@@ -1,4 +1,4 @@
-"""What the commands print for people: coloured words in the terminal."""
+"""Print explanations with coloured words in the terminal."""
 
 import sys
 from collections.abc import Iterable
@@ -7,22 +7,22 @@ from dataclasses import asdict
 from rich.console import Console
 from rich.text import Text
 
-from liuyan.terminal import console, printable, write_json
-from model.files import forget_output
+from liuyan.terminal import console, printable, write_json, write_line
+from model.files import discard_output
 from model.labeller import Explanation, Labeller
 
-# How far the calibrated logit falls without a word, for the word to be coloured, and to be coloured strongly.
+# Contributions to the calibrated logit from which a word is coloured, and coloured in bold.
 FAINT, STRONG = 0.3, 1.0
 
 
 def show_explanation(text: str, explanation: Explanation, console: Console) -> None:
-    """A comment with its label, its words coloured by what they contributed: green for positive, red for negative.
+    """Print a comment with its label and its words coloured by contribution: green for positive, red for negative.
 
-    Below it stand the words that matter most with their figures, so that it can be read without colours too.
+    The most important words follow with their contributions, so that the output is readable without colours.
     """
     prediction = explanation.prediction
-    uncertain = ", uncertain" if prediction.uncertain else ""
-    verdict = Text(f"{prediction.label} {prediction.probability:.3f}{uncertain}", "bold")
+    label = f"uncertain (leaning {prediction.label})" if prediction.uncertain else prediction.label
+    verdict = Text(f"{label} {prediction.probability:.3f}", "bold")
     console.print(verdict, _coloured(text, explanation))
     top = sorted(explanation.words, key=lambda word: -abs(word.contribution))[:5]
     console.print(Text("  ".join(f"{printable(word.text)} {word.contribution:+.2f}" for word in top), "dim"))
@@ -41,17 +41,23 @@ def _coloured(text: str, explanation: Explanation) -> Text:
     return coloured.append(printable(text[at:]))
 
 
-def write_explanations(texts: Iterable[str], labeller: Labeller, as_json: bool) -> None:
-    """Each comment's explanation on standard output, for people or as a JSON object a line."""
+def write_explanations(lines: Iterable[tuple[int, str]], labeller: Labeller, as_json: bool) -> None:
+    """Write each comment's explanation to standard output, as text or as one JSON object per line.
+
+    ``lines`` are line numbers and comments. Lines without text are skipped and reported on standard error.
+    """
     terminal = console()
     try:
-        for text in texts:
+        for number, text in lines:
+            if not text.strip():
+                write_line(f"line {number} has no text: skipped", err=True)
+                continue
             explanation = labeller.explain(text)
             if as_json:
-                said = {"text": text, **asdict(explanation.prediction), "words": list(map(asdict, explanation.words))}
-                write_json(said)
+                fields = {"text": text, **asdict(explanation.prediction), "words": list(map(asdict, explanation.words))}
+                write_json(fields)
             else:
                 show_explanation(text, explanation, terminal)
         sys.stdout.flush()
     except BrokenPipeError:
-        forget_output()
+        discard_output()

@@ -15,7 +15,7 @@ from store.models import read_models
 from store.ranges import DAY, HOUR, MONTH, TimeRange, cover, within
 from store.tables import comments, predictions, reviewer_counts
 
-# Of the audit sample so many reviewed comments of each label are judged, which tells accuracy to half a percent.
+# The blind decisions of each label that are judged at most, which gives accuracy to half a percent.
 JUDGED = 20_000
 
 
@@ -49,8 +49,8 @@ class ModelCorrections:
 
 @dataclass(frozen=True, slots=True)
 class AuditAccuracy:
-    """Of the comments of the audit sample that were reviewed as positive or negative, how many the model labels so.
-    ``confused`` is (model's label, review's label) -> comments; unclear and spam are counted there alone."""
+    """Of the comments of the audit sample that were decided blindly as positive or negative, how many the model labels
+    so. ``confused`` is (model's label, blind label) -> comments; unclear and spam are counted there alone."""
 
     model: str
     model_name: str
@@ -85,17 +85,19 @@ async def corrections_by_model(connection: AsyncConnection, wanted: CountFilter)
     ]
 
 
-async def audit_accuracy(connection: AsyncConnection, wanted: CountFilter) -> list[AuditAccuracy]:
-    """How right each model is on the reviewed part of the audit sample, the newest model first.
+async def audit_accuracy(connection: AsyncConnection, wanted: CountFilter, most: int = JUDGED) -> list[AuditAccuracy]:
+    """How right each model is by the blind decisions on the audit sample, the newest model first.
 
-    At most JUDGED comments of each label are judged, those that come first in the sample's order. Raises
-    TransientStoreError.
+    A decision counts while its comment has the text that was seen, since a model's prediction goes with its text. The
+    comments that come first in the sample's random order are judged, up to the one at which a label has ``most``.
+    Raises TransientStoreError.
     """
     known = await read_models(connection)
+    last = await _last_rank(connection, wanted, most)
     confused: dict[int, dict[tuple[ShownLabel, ShownLabel], int]] = {}
-    for reviewed in ShownLabel:
-        for model, label, n in await _judged(connection, reviewed, wanted):
-            confused.setdefault(model, {})[ShownLabel(label), reviewed] = n
+    for decided in ShownLabel:
+        for model, label, n in await _judged(connection, decided, wanted, last):
+            confused.setdefault(model, {})[ShownLabel(label), decided] = n
     return [_accuracy(known[number], confused[number]) for number in sorted(confused, reverse=True) if number in known]
 
 
@@ -106,30 +108,40 @@ def _accuracy(model: ModelRow, confused: dict[tuple[ShownLabel, ShownLabel], int
     return AuditAccuracy(model.sha256, model.name, model.active, judged, right, confused)
 
 
-async def _judged(
-    connection: AsyncConnection, reviewed: ShownLabel, wanted: CountFilter
-) -> Sequence[tuple[int, str, int]]:
-    """Model, its label and how many comments of the sample that were reviewed so."""
+async def _last_rank(connection: AsyncConnection, wanted: CountFilter, most: int) -> int | None:
+    """The rank at which the first label has ``most`` decisions; None where none has. All labels are judged up to it: a
+    limit on each label alone would change their shares."""
     of = comments.c
-    within: list[ColumnElement[bool]] = [
+    ranks: list[int] = []
+    for decided in ShownLabel:
+        query = select(of.audit_rank).where(*_decided(decided, wanted)).order_by(of.audit_rank)
+        ranks += (await connection.execute(query.offset(most - 1).limit(1))).scalars().all()
+    return min(ranks, default=None)
+
+
+async def _judged(
+    connection: AsyncConnection, decided: ShownLabel, wanted: CountFilter, last: int | None
+) -> Sequence[tuple[int, str, int]]:
+    """Model, its label and how many comments of the sample that were blindly decided so."""
+    said = predictions.c
+    query = (
+        select(said.model_number, said.label, func.count())
+        .join_from(comments, predictions, said.comment_number == comments.c.number)
+        .where(*_decided(decided, wanted), *([] if last is None else [comments.c.audit_rank <= last]))
+        .group_by(said.model_number, said.label)
+    )
+    return [(model, label, n) for model, label, n in await connection.execute(query)]
+
+
+def _decided(decided: ShownLabel, wanted: CountFilter) -> list[ColumnElement[bool]]:
+    of = comments.c
+    return [
+        of.blind_label == decided,
+        of.audit_rank.is_not(None),
         *([] if wanted.platform is None else [of.platform == wanted.platform]),
         *([] if wanted.created_from is None else [of.created_at >= wanted.created_from]),
         *([] if wanted.created_to is None else [of.created_at < wanted.created_to]),
     ]
-    sample = (
-        select(of.number)
-        .where(of.review_label == reviewed, of.audit_rank.is_not(None), *within)
-        .order_by(of.audit_rank)
-        .limit(JUDGED)
-        .subquery("sample")
-    )
-    said = predictions.c
-    query = (
-        select(said.model_number, said.label, func.count())
-        .join_from(sample, predictions, said.comment_number == sample.c.number)
-        .group_by(said.model_number, said.label)
-    )
-    return [(model, label, n) for model, label, n in await connection.execute(query)]
 
 
 async def _done(

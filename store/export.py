@@ -9,7 +9,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.comments import ShownLabel
-from store.opinions import Decision, by_text
+from store.opinions import Decision, by_text, weigh
 from store.rows import built
 from store.store import Store
 from store.tables import comments, reviews
@@ -22,7 +22,7 @@ COMMENTS_AT_ONCE = 300
 class ReviewedText:
     """A text with the review that stands, or stood when an edit replaced the text. ``model_label`` and ``probability``
     are what a model had said when it was reviewed, None where none had; ``audit`` says that the comment is in the audit
-    sample."""
+    sample, ``disputed`` that reviewers differ on the text and nobody has resolved it."""
 
     platform: str
     id: str
@@ -34,17 +34,22 @@ class ReviewedText:
     model_label: ShownLabel | None
     probability: float | None
     audit: bool
+    disputed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFilter:
-    """Which reviewed texts; None does not filter. ``reviewed_from`` is included, ``reviewed_to`` is not."""
+    """Which reviewed texts; None does not filter. ``reviewed_from`` is included, ``reviewed_to`` is not.
+
+    Disputed texts are left out unless ``disputed``: a training should not learn a label that reviewers do not agree on.
+    """
 
     platform: str | None = None
     labels: frozenset[ShownLabel] | None = None
     reviewed_from: datetime | None = None
     reviewed_to: datetime | None = None
     audit: bool | None = None
+    disputed: bool = False
 
 
 async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[ReviewedText]:
@@ -56,9 +61,9 @@ async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[Re
             numbers = await _next_comments(connection, wanted, behind)
             rows = await _reviews_of(connection, numbers)
         for number in numbers:
-            for row in _last_of_each_text(rows[number]):
-                if _is_wanted(row, wanted):
-                    yield _reviewed_text(row)
+            for row, disputed in _last_of_each_text(rows[number]):
+                if (wanted.disputed or not disputed) and _is_wanted(row, wanted):
+                    yield _reviewed_text(row, disputed)
         if len(numbers) < COMMENTS_AT_ONCE:
             return
         behind = numbers[-1]
@@ -89,10 +94,11 @@ async def _reviews_of(connection: AsyncConnection, numbers: Sequence[int]) -> di
     return found
 
 
-def _last_of_each_text(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+def _last_of_each_text(rows: Sequence[Row[Any]]) -> list[tuple[Row[Any], bool]]:
+    """The current or last review of each text, and whether reviewers dispute the text."""
     by_number = {row.number: row for row in rows}
     decisions = [Decision(row.number, row.label, row.reviewer_number, row.replaces, row.withdraws) for row in rows]
-    return [by_number[texts[-1].number] for texts in by_text(decisions)]
+    return [(by_number[reviewed[-1].number], weigh(reviewed).disputed) for reviewed in by_text(decisions)]
 
 
 def _is_wanted(row: Row[Any], wanted: ExportFilter) -> bool:
@@ -104,7 +110,7 @@ def _is_wanted(row: Row[Any], wanted: ExportFilter) -> bool:
     )
 
 
-def _reviewed_text(row: Row[Any]) -> ReviewedText:
+def _reviewed_text(row: Row[Any], disputed: bool) -> ReviewedText:
     return built(
         ReviewedText,
         row,
@@ -113,4 +119,5 @@ def _reviewed_text(row: Row[Any]) -> ReviewedText:
         model_label=None if row.from_model_label is None else ShownLabel(row.from_model_label),
         probability=row.from_probability,
         audit=row.audit_rank is not None,
+        disputed=disputed,
     )

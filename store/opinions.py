@@ -4,8 +4,10 @@ Each review names the one that stood before it, so that the reviews of one text 
 text that comes back does not bring its old reviews with it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +58,53 @@ def undo(
     if taken is None:
         return None
     return taken, next((review for review in reviews if review is not taken), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """What the reviewers of one text think together.
+
+    ``opinions`` are their current ones, oldest first: after a dispute was resolved they begin with the resolving one.
+    ``independent`` is the latest label of each reviewer who did not see the others' labels in a dispute.
+    """
+
+    disputed: bool
+    opinions: Mapping[int | None, Decision]
+    independent: Mapping[int | None, str]
+
+
+def weigh(one_text: Iterable[Decision]) -> Weighed:
+    """Weigh the decisions of one text, oldest first and without what was taken back (as ``by_text`` gives them).
+
+    The text is disputed while different reviewers' current opinions differ. A person who changes their mind disputes
+    nothing. The decision of somebody who is no party to a dispute resolves it, whatever it says.
+    """
+    opinions: dict[int | None, Decision] = {}
+    independent: dict[int | None, str] = {}
+    resolvers: set[int | None] = set()
+    disputed = False
+    for decision in one_text:
+        who = decision.reviewer_number
+        if disputed and who not in opinions:
+            opinions, disputed = {who: decision}, False
+            resolvers.add(who)
+            continue
+        opinions.pop(who, None)
+        opinions[who] = decision
+        if who not in resolvers:
+            independent[who] = decision.label
+        disputed = len({opinion.label for opinion in opinions.values()}) > 1
+    return Weighed(disputed, opinions, independent)
+
+
+def pairs(weighed: Weighed) -> Counter[tuple[int, int, str, str]]:
+    """Which labels each two reviewers gave the text: (first reviewer, second, the first's label, the second's). The
+    lower number is first; 0 is a reviewer without an account."""
+    ordered = sorted((who or 0, label) for who, label in weighed.independent.items())
+    return Counter((one, other, label, others) for (one, label), (other, others) in combinations(ordered, 2))
+
+
+def pattern(weighed: Weighed, labels: Sequence[str]) -> Counter[tuple[int, ...]]:
+    """How many reviewers gave the text each of ``labels``; nothing where fewer than two gave any."""
+    given = Counter(weighed.independent.values())
+    return Counter([tuple(given[label] for label in labels)] if given.total() > 1 else [])

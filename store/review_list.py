@@ -28,7 +28,7 @@ class ReviewFilter:
 @dataclass(frozen=True, slots=True)
 class ListedReview:
     """A review of a comment, with the text that was seen. ``stands`` says that its label is the one that is shown,
-    ``withdrawn`` that it was taken back."""
+    ``withdrawn`` that it was taken back, ``too_fast`` that it was made faster than the text can be read."""
 
     number: int
     platform: str
@@ -44,6 +44,7 @@ class ListedReview:
     from_probability: float | None
     stands: bool
     withdrawn: bool
+    too_fast: bool
 
 
 @dataclass(frozen=True, slots=True)

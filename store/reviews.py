@@ -1,7 +1,7 @@
 """What people decide: reviews are added and taken back, each in one transaction with all that follows from it.
 
 A review moves the label that is shown, the review queue, two tables of counts and the audit log. Which review of a
-text stands is told in opinions.py.
+text is current, and what reviewers think together, is in opinions.py.
 """
 
 from collections import Counter
@@ -11,36 +11,37 @@ from datetime import datetime
 
 from sqlalchemy import func, select, update
 
+from store.attention import Attention, Given, attend
 from store.audit import JSON, Actor, record
-from store.batch import Prediction
-from store.comments import LabelSource, ShownLabel, shown_model, text_digest
+from store.blind import add_blind_decisions, waiting_among, withdraw_blind_decision
+from store.comments import LabelSource, ShownLabel, text_digest
+from store.disputes import decisions_of, move_disputes, weighed_of
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
-from store.lock_keys import Key, LockedRow, lock_current
-from store.merge import ALL_PLATFORMS, CurrentReview, Labelled, ReviewerCount, labelled_as
-from store.models import read_models
-from store.opinions import Decision, undo
+from store.lock_keys import Key, LockedRow
+from store.locked import Locked, lock_comments
+from store.merge import CurrentReview, Labelled, labelled_as
+from store.opinions import undo
 from store.queue import clear_leases, hold
-from store.ranges import DAY, HOUR, MONTH, bucket_of
 from store.retry import retried
 from store.session import WriteSession
 from store.store import Store
 from store.tables import predictions, reviews
 from store.types import stored_time
-from store.write import move_counts, move_label_counts
+from store.work import NOBODY, Work, count_work, uncount_work
+from store.write import move_label_counts
 
 # A transaction of so many reviews takes well under a second.
 AT_ONCE = 500
-# In a count's key: a reviewer without an account, and no model.
-NOBODY = 0
-
-# time of the review, reviewer, model, platform, label of the model, label of the review
-Work = tuple[datetime, int, int, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
     """What a reviewer decides of a comment. ``version`` is that of the text that the reviewer saw; ``text_digest``,
-    where given, is compared instead of it: it knows texts that were changed within one version too."""
+    where given, is compared instead of it: it knows texts that were changed within one version too.
+
+    ``blind`` says that it decides a blind task of the audit; it counts as such only where the reviewer holds one.
+    ``shown_milliseconds`` is how long the page showed the text.
+    """
 
     platform: str
     id: str
@@ -48,6 +49,8 @@ class Opinion:
     label: ShownLabel
     reason: str | None = None
     text_digest: str | None = None
+    blind: bool = False
+    shown_milliseconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,46 +70,25 @@ class Reviewed:
 @dataclass(frozen=True, slots=True)
 class ReviewsOutcome:
     """What became of several opinions, by (platform, id): ``edited`` have another text than was seen, ``missing`` are
-    not there; neither was reviewed."""
+    not there, ``in_audit`` wait for the random audit; none of these was reviewed."""
 
     reviewed: Sequence[Reviewed]
     edited: Sequence[Key]
     missing: Sequence[Key]
+    in_audit: Sequence[Key] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A review that was taken back, and the label that is shown instead."""
+    """A review that was taken back, and the label that is shown instead. ``blind`` says that it was a blind decision,
+    which its reviewer may make again."""
 
     platform: str
     id: str
     taken_back: ShownLabel
     label: ShownLabel | None
     label_source: LabelSource | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Locked:
-    """A comment under lock. ``model`` is the one whose prediction is shown."""
-
-    key: Key
-    row: LockedRow
-    predictions: Mapping[int, Prediction]
-    model: int | None
-    model_is_active: bool
-
-    @property
-    def prediction(self) -> Prediction | None:
-        return None if self.model is None else self.predictions[self.model]
-
-    def shown(self, review: CurrentReview | None) -> tuple[ShownLabel | None, LabelSource | None]:
-        """The label that is shown when ``review`` stands, and whose it is."""
-        if review is not None:
-            return ShownLabel(review.label), LabelSource.REVIEW
-        if self.prediction is None:
-            return None, None
-        source = LabelSource.ACTIVE_MODEL if self.model_is_active else LabelSource.OTHER_MODEL
-        return ShownLabel(self.prediction.label), source
+    blind: bool = False
 
 
 async def add_review(store: Store, actor: Actor, opinion: Opinion) -> Reviewed:
@@ -114,7 +96,12 @@ async def add_review(store: Store, actor: Actor, opinion: Opinion) -> Reviewed:
 
     Raises EditedMeanwhileError, NoCommentError, TransientStoreError, CommitUnknownError.
     """
-    outcome = await add_reviews(store, actor, [opinion])
+
+    async def once() -> ReviewsOutcome:
+        async with store.writing() as session:
+            return await add_within(session, actor, [opinion])
+
+    outcome = await retried(once, repeatable=True)
     if outcome.edited:
         raise EditedMeanwhileError("The comment was edited meanwhile: look at its new text and decide again.")
     if outcome.missing:
@@ -125,7 +112,8 @@ async def add_review(store: Store, actor: Actor, opinion: Opinion) -> Reviewed:
 
 
 async def add_reviews(store: Store, actor: Actor, opinions: Sequence[Opinion]) -> ReviewsOutcome:
-    """Add at most AT_ONCE reviews in one transaction; of several opinions on one comment the last one counts.
+    """Add at most AT_ONCE reviews in one transaction; of several opinions on one comment the last one counts. Comments
+    that wait for the random audit are left out: whoever decides many at once has not looked at each of them.
 
     Raises ReviewError when there are more, TransientStoreError, CommitUnknownError.
     """
@@ -134,7 +122,7 @@ async def add_reviews(store: Store, actor: Actor, opinions: Sequence[Opinion]) -
 
     async def once() -> ReviewsOutcome:
         async with store.writing() as session:
-            return await add_within(session, actor, opinions)
+            return await add_within(session, actor, opinions, many=True)
 
     return await retried(once, repeatable=True)
 
@@ -162,35 +150,55 @@ async def undo_review(
     return await retried(once)
 
 
-async def add_within(session: WriteSession, actor: Actor, opinions: Sequence[Opinion]) -> ReviewsOutcome:
-    """As ``add_reviews``, in the session's transaction."""
+async def add_within(
+    session: WriteSession, actor: Actor, opinions: Sequence[Opinion], *, many: bool = False
+) -> ReviewsOutcome:
+    """Add reviews in the session's transaction; with ``many`` as ``add_reviews``, else comments that wait for the audit
+    are reviewed too, and go on waiting unless the decision is blind."""
     by_key = {(opinion.platform, opinion.id): opinion for opinion in opinions}
     wanted = dict(sorted(by_key.items()))
-    locked = await _lock(session, list(wanted))
+    locked = await lock_comments(session, list(wanted))
     edited = {comment.key for comment in locked if not _seen(wanted[comment.key], comment.row)}
-    seen = [comment for comment in locked if comment.key not in edited]
+    waiting = await waiting_among(session, [comment.row.number for comment in locked]) if many else set()
+    in_audit = {comment.key for comment in locked if comment.row.number in waiting} - edited
+    seen = [comment for comment in locked if comment.key not in edited | in_audit]
     own = await _own_standing(session, actor, seen)
     repeated = {comment.key for comment in seen if own.get(comment.row.number) == wanted[comment.key].label}
     fresh = [comment for comment in seen if comment.key not in repeated]
-    added = await _insert(session, actor, fresh, wanted) if fresh else {}
+    added = await _add(session, actor, fresh, wanted) if fresh else {}
     reviewed = [_reviewed(comment, wanted[comment.key], added.get(comment.row.number)) for comment in seen]
     if fresh:
-        await _move(session, {comment.key: (comment, added[comment.row.number]) for comment in fresh})
-        await _count(session, Counter(_work(session, actor, comment, wanted[comment.key]) for comment in fresh))
-        await clear_leases(session, [comment.row.number for comment in fresh])
         await _record_added(session, actor, [one for one in reviewed if (one.platform, one.id) not in repeated])
     found = {comment.key for comment in locked}
-    return ReviewsOutcome(reviewed, sorted(edited), [key for key in wanted if key not in found])
+    missing = [key for key in wanted if key not in found]
+    return ReviewsOutcome(reviewed, sorted(edited), missing, sorted(in_audit))
 
 
-async def _lock(session: WriteSession, keys: Sequence[Key]) -> list[_Locked]:
-    known = await read_models(session.connection)
-    found = await lock_current(session, keys)
-    locked = []
-    for key, (row, predicted) in found.items():
-        model = shown_model(known, predicted)
-        locked.append(_Locked(key, row, predicted, model, model is not None and known[model].active))
-    return locked
+async def _add(
+    session: WriteSession, actor: Actor, fresh: Sequence[Locked], wanted: Mapping[Key, Opinion]
+) -> dict[int, CurrentReview]:
+    """Store new decisions with all that follows from them; comment -> its current review."""
+    again: dict[int, int | None] = {
+        comment.row.number: comment.row.review.number for comment in fresh if comment.row.review is not None
+    }
+    were = await weighed_of(session.connection, again)
+    attended = await attend(session, actor.user_number, [_given(comment, wanted[comment.key]) for comment in fresh])
+    added = await _insert(session, actor, fresh, wanted, attended)
+    await _move(session, {comment.key: (comment, added[comment.row.number]) for comment in fresh})
+    await count_work(session, Counter(_work(session, actor, comment, wanted[comment.key]) for comment in fresh))
+    await add_blind_decisions(
+        session,
+        [
+            _blind_row(actor, comment, added[comment.row.number], attended[comment.row.number])
+            for comment in fresh
+            if attended[comment.row.number].blind
+        ],
+    )
+    if again:
+        current: dict[int, int | None] = {number: added[number].number for number in again}
+        await move_disputes(session, were, await weighed_of(session.connection, current), current)
+    await clear_leases(session, [comment.row.number for comment in fresh], actor.user_number)
+    return added
 
 
 def _seen(opinion: Opinion, row: LockedRow) -> bool:
@@ -200,7 +208,7 @@ def _seen(opinion: Opinion, row: LockedRow) -> bool:
     return opinion.version == row.content.version
 
 
-async def _own_standing(session: WriteSession, actor: Actor, seen: Sequence[_Locked]) -> dict[int, str]:
+async def _own_standing(session: WriteSession, actor: Actor, seen: Sequence[Locked]) -> dict[int, str]:
     """The labels that this reviewer's own reviews give already: comment -> label."""
     standing = {comment.row.review.number: comment for comment in seen if comment.row.review is not None}
     if not standing:
@@ -211,12 +219,24 @@ async def _own_standing(session: WriteSession, actor: Actor, seen: Sequence[_Loc
     return {standing[number].row.number: label for number, label in await session.connection.execute(query)}
 
 
+def _given(comment: Locked, opinion: Opinion) -> Given:
+    return Given(comment.row.number, comment.row.content.text, opinion.blind, opinion.shown_milliseconds)
+
+
 async def _insert(
-    session: WriteSession, actor: Actor, fresh: Sequence[_Locked], wanted: Mapping[Key, Opinion]
+    session: WriteSession,
+    actor: Actor,
+    fresh: Sequence[Locked],
+    wanted: Mapping[Key, Opinion],
+    attended: Mapping[int, Attention],
 ) -> dict[int, CurrentReview]:
     """Insert the reviews; comment -> the review that stands now."""
     rows = [
-        _row(actor, comment, wanted[comment.key].label, wanted[comment.key].reason, comment.row.review)
+        {
+            **_row(actor, comment, wanted[comment.key].label, wanted[comment.key].reason, comment.row.review),
+            "shown_milliseconds": attended[comment.row.number].shown_milliseconds,
+            "too_fast": attended[comment.row.number].too_fast,
+        }
         for comment in fresh
     ]
     await session.run(session.statements.add_reviews, rows)
@@ -232,7 +252,7 @@ async def _insert(
 
 def _row(
     actor: Actor,
-    comment: _Locked,
+    comment: Locked,
     label: str,
     reason: str | None,
     replaces: CurrentReview | None,
@@ -256,10 +276,28 @@ def _row(
         "from_probability": None if prediction is None else prediction.probability,
         "replaces": None if replaces is None else replaces.number,
         "withdraws": withdraws,
+        "shown_milliseconds": None,
+        "too_fast": False,
     }
 
 
-async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, CurrentReview | None]]) -> None:
+def _blind_row(actor: Actor, comment: Locked, review: CurrentReview, attention: Attention) -> dict[str, object]:
+    """A blind decision's row, by column."""
+    return {
+        "comment_number": comment.row.number,
+        "comment_version": comment.row.content.version,
+        "text_digest": text_digest(comment.row.content.text),
+        "label": review.label,
+        "review_number": review.number,
+        "reviewer": actor.name,
+        "reviewer_number": actor.user_number,
+        "shown_milliseconds": attention.shown_milliseconds,
+        "too_fast": attention.too_fast,
+        "withdrawn": False,
+    }
+
+
+async def _move(session: WriteSession, moves: Mapping[Key, tuple[Locked, CurrentReview | None]]) -> None:
     """Let other reviews stand: on the comments, on their predictions, and in the sums of what is shown."""
     rows = [
         {
@@ -285,26 +323,14 @@ async def _move(session: WriteSession, moves: Mapping[Key, tuple[_Locked, Curren
     await move_label_counts(session, changes)
 
 
-def _work(session: WriteSession, actor: Actor, comment: _Locked, opinion: Opinion) -> Work:
+def _work(session: WriteSession, actor: Actor, comment: Locked, opinion: Opinion) -> Work:
     """What this review is counted as in its reviewer's work."""
     said = None if comment.prediction is None else comment.prediction.label
     reviewer, model = actor.user_number or NOBODY, comment.model or NOBODY
     return stored_time(session.now), reviewer, model, comment.key[0], said or "", opinion.label
 
 
-async def _count(session: WriteSession, work: Mapping[Work, int]) -> None:
-    """Add to what reviewers did, in each bucket that it lies in."""
-    changes: Counter[ReviewerCount] = Counter()
-    for (at, reviewer, model, platform, said, label), n in work.items():
-        for bucket in (HOUR, DAY, MONTH):
-            for counted_as in (platform,) if bucket == HOUR else (platform, ALL_PLATFORMS):
-                key = ReviewerCount(bucket, bucket_of(bucket, at), reviewer, model, counted_as, said, label)
-                changes[key] += n
-    statements = session.statements
-    await move_counts(session, changes, statements.add_reviewer_counts, statements.delete_zero_reviewer_counts)
-
-
-def _reviewed(comment: _Locked, opinion: Opinion, review: CurrentReview | None) -> Reviewed:
+def _reviewed(comment: Locked, opinion: Opinion, review: CurrentReview | None) -> Reviewed:
     """What is answered for one comment; without ``review`` the same decision stood already."""
     before = comment.row.review
     from_label, from_source = comment.shown(before)
@@ -334,39 +360,28 @@ async def _record_added(session: WriteSession, actor: Actor, added: Sequence[Rev
 async def _undo(
     session: WriteSession, actor: Actor, key: Key, claim_until: datetime | None, number: int | None
 ) -> Undone:
-    locked = await _lock(session, [key])
+    locked = await lock_comments(session, [key])
     if not locked:
         raise NoCommentError(
             f"There is no comment {key[1]!r} of platform {key[0]}: it was never stored, or it was erased."
         )
-    comment = locked[0]
-    standing = comment.row.review
-    columns = reviews.c
-    query = select(columns.number, columns.label, columns.reviewer_number, columns.replaces, columns.withdraws).where(
-        columns.comment_number == comment.row.number
-    )
-    decisions = [Decision(*row) for row in await session.connection.execute(query)]
-    undone = undo(decisions, None if standing is None else standing.number, actor.user_number)
+    comment, of = locked[0], locked[0].row.number
+    standing = None if comment.row.review is None else comment.row.review.number
+    undone = undo((await decisions_of(session.connection, [of]))[of], standing, actor.user_number)
     if undone is None or number not in (None, undone[0].number):
         raise NothingToUndoError("No review of yours belongs to the text that stands: there is nothing to undo.")
     taken, left = undone
     after = None if left is None else CurrentReview(left.number, left.label)
+    were = await weighed_of(session.connection, {of: standing})
     await session.run(session.statements.add_reviews, [_row(actor, comment, taken.label, None, None, taken.number)])
     await _move(session, {key: (comment, after)})
-    await _uncount(session, comment, taken)
-    if after is None and claim_until is not None and actor.user_number is not None:
-        await hold(session, [comment.row.number], actor.user_number, claim_until)
+    await uncount_work(session, comment.key[0], taken)
+    current = {of: None if left is None else left.number}
+    await move_disputes(session, were, await weighed_of(session.connection, current), current)
+    blind = await withdraw_blind_decision(session, of, taken.number)
+    if (after is None or blind) and claim_until is not None and actor.user_number is not None:
+        await hold(session, [of], actor.user_number, claim_until, blind=blind)
     label, source = comment.shown(after)
     detail: dict[str, JSON] = {"taken_back": taken.label, "label": label, "label_source": source}
     await record(session, actor, "review.undo", "comment", f"{key[0]}:{key[1]}", detail)
-    return Undone(*key, ShownLabel(taken.label), label, source)
-
-
-async def _uncount(session: WriteSession, comment: _Locked, taken: Decision) -> None:
-    """Take a review out of the reviewer's work, from the hour in which it was counted."""
-    columns = reviews.c
-    query = select(columns.reviewed_at, columns.from_model_number, columns.from_model_label)
-    reviewed_at, model, said = (await session.connection.execute(query.where(columns.number == taken.number))).one()
-    reviewer = taken.reviewer_number or NOBODY
-    counted = (reviewed_at, reviewer, model or NOBODY, comment.key[0], said or "", taken.label)
-    await _count(session, {counted: -1})
+    return Undone(*key, ShownLabel(taken.label), label, source, blind)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pymysql
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL, make_url
 
 from liuyan.settings import PREFIX, TEST_PREFIX, Settings
@@ -42,8 +43,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fast", action="store_true", help="run only tests that start no server and train nothing")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """``--fast`` generates a quarter of the examples; tests that want more or fewer multiply ``max_examples``."""
+    settings.register_profile("fast", max_examples=25)
+    if config.getoption("--fast"):
+        settings.load_profile("fast")
+
+
 def _is_fast(item: pytest.Item) -> bool:
-    if any(item.get_closest_marker(name) for name in ("server", "trains", "programs", "minutes", "long")):
+    if any(item.get_closest_marker(name) for name in ("server", "trains", "programs", "seconds", "minutes", "long")):
         return False
     servers = SERVERS & set(getattr(item, "fixturenames", ()))
     if servers <= {"_database_server"} and hasattr(item, "callspec"):

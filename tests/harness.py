@@ -172,16 +172,17 @@ class Installation:
         ):
             begins = _text(hour)[:13]
             for key in (("", "hour", begins), (platform, "hour", begins), (platform, "day", f"{begins[:10]} 00")):
-                sums = rows.setdefault((model, *key), [0] * 8)
+                sums = rows.setdefault((model, *key), [0] * 10)
                 sums[0 if label == "positive" else 1] += n
                 sums[2] += n if uncertain else 0
                 # Comments shown as positive; without reviews, those that the model labels positive.
                 sums[3] = sums[0]
+                sums[8 if label == "positive" else 9] += n if uncertain else 0
         stored = {
             (*row[:3], _text(row[3])[:13]): tuple(map(int, row[4:]))
             for row in self.query(
                 "SELECT model_number, platform, bucket, begins, positive, negative, uncertain, shown_positive, "
-                "unclear, spam, reviewed, corrected FROM count_sums"
+                "unclear, spam, reviewed, corrected, uncertain_positive, uncertain_negative FROM count_sums"
             )
         }
         return sorted({key: tuple(sums) for key, sums in rows.items()}.items() ^ stored.items(), key=str)

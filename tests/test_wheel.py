@@ -21,7 +21,7 @@ CARRIED = [
     "local_stack/guard.py",
     "api/admin/templates/home.html",
     "api/admin/static/liuyan.css",
-    "api/admin/translations/zh/pages.po",
+    "api/translations/zh/pages.po",
 ]
 
 

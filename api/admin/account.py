@@ -5,14 +5,12 @@ from typing import ClassVar
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette_admin import route
-from starlette_admin.flash import flash
-from starlette_admin.i18n import gettext, lazy_gettext, set_locale
 
-from api.admin.language import LANGUAGE_COOKIE, LANGUAGES
-from api.admin.page import Page, identity_of, number_in_path, services_of
+from api.admin.flash import flash
+from api.admin.page import Page, identity_of, number_in_path, route, services_of
 from api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_contacts
-from api.identity import accounts, confirmation, cookies, sign_in, tokens
+from api.i18n import LANGUAGE_COOKIE, LANGUAGES, gettext, lazy_gettext, set_locale
+from api.identity import accounts, confirmation, cookies, review_settings, sign_in, tokens
 from api.identity.roles import Role
 from api.problems import ProblemError
 from store import login_sessions as stored_sessions
@@ -26,7 +24,6 @@ class AccountPage(Page):
     """Everything that people may change of their own account."""
 
     path = "/account"
-    route_name = "account"
     menu_label = lazy_gettext("My account")
     icon = "fa-solid fa-user-gear"
     template: ClassVar[str] = "account.html"
@@ -56,6 +53,18 @@ class AccountPage(Page):
             response.set_cookie(LANGUAGE_COOKIE, typed["language"], samesite="lax", secure=secure)
         flash(request, gettext("Your account is changed."), "success")
         return response
+
+    @route("/review", methods=["POST"], name="account-review")
+    async def save_review_settings(self, request: Request) -> Response:
+        """Change what number keys do on the review page, and the reasons that it offers."""
+        form, identity = await request.form(), identity_of(request)
+        typed = {name: str(form.get(name, "")) for name in ("number_keys", "quick_reasons")}
+        try:
+            await accounts.edit_user(services_of(request), identity.actor, identity.user_number, typed)
+        except ProblemError as problem:
+            return await self._show(request, problem, typed=typed)
+        flash(request, gettext("The review settings are saved."), "success")
+        return RedirectResponse(HERE, 303)
 
     @route("/sessions/end", methods=["POST"], name="account-end-sessions")
     async def end_sessions(self, request: Request) -> Response:
@@ -130,6 +139,8 @@ class AccountPage(Page):
         stands = {
             **stored_contacts(services, user),
             "language": user.language or "",
+            "number_keys": review_settings.number_keys_of(user.number_keys),
+            "quick_reasons": user.quick_reasons or "",
             "role": Role.USER,
             "days": "90",
         }
@@ -138,16 +149,16 @@ class AccountPage(Page):
             "identity": identity,
             "roles": ROLE_WORDS,
             "role_choices": [role for role in Role if identity.role.includes(role)],
+            "reviews": identity.role.includes(Role.REVIEWER),
             "days": DAYS,
             "contacts": contacts.offered,
             "typed": {**stands, **(typed or {})},
             "sessions": sessions,
             "tokens": own_tokens,
             "now": services.now(),
-            "problem": problem,
             "secret": secret,
         }
-        return self.render(request, shown, status=problem.status if problem else 200)
+        return self.render(request, shown, problem=problem)
 
 
 def _digest(text: str) -> bytes:

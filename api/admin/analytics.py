@@ -7,11 +7,13 @@ from datetime import date
 from typing import ClassVar
 
 from starlette.requests import Request
-from starlette_admin.i18n import gettext, lazy_gettext
 
+from api.admin.agreement import lines
 from api.admin.label_words import LABEL_WORDS
 from api.admin.page import Page, services_of
+from api.i18n import gettext, lazy_gettext
 from api.identity.roles import Role
+from store.agreement import read_agreement
 from store.analytics import CountFilter, counted_platforms
 
 # The last so many days; 0 is everything.
@@ -21,12 +23,17 @@ DEFAULT_RANGE = "30d"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the address asks for: a range by its name, or from and to as days of the reader's time zone."""
+    """What the address asks for: a range by its name, or from and to as days of the reader's time zone.
+
+    ``groups`` is three (uncertain comments are a group of their own) or two (they count under the label that the model
+    leans towards).
+    """
 
     range: str
     first: str
     last: str
     platform: str
+    groups: str
 
 
 class AnalyticsPage(Page):
@@ -40,14 +47,18 @@ class AnalyticsPage(Page):
 
     async def context(self, request: Request) -> Mapping[str, object]:
         """The cards, the filter as it stands, and the words that the page's script says."""
-        platforms = await services_of(request).store.read(counted_platforms, CountFilter())
+        store = services_of(request).store
+        platforms = await store.read(counted_platforms, CountFilter())
         wanted = read_wanted(request.query_params, platforms)
         return {
             "wanted": asdict(wanted),
             "days": RANGES.get(wanted.range, 0),
             "ranges": _ranges(),
+            "groups": _groups(),
             "platforms": platforms,
             "cards": _cards(),
+            "agreement": lines(await read_agreement(store)),
+            "label_words": LABEL_WORDS,
             "script_words": _script_words(),
         }
 
@@ -60,7 +71,11 @@ def read_wanted(query: Mapping[str, str], platforms: list[str]) -> Wanted:
     range_ = "" if first or last else query.get("range", DEFAULT_RANGE)
     platform = query.get("platform", "")
     return Wanted(
-        range_ if range_ in ("", *RANGES) else DEFAULT_RANGE, first, last, platform if platform in platforms else ""
+        range_ if range_ in ("", *RANGES) else DEFAULT_RANGE,
+        first,
+        last,
+        platform if platform in platforms else "",
+        "two" if query.get("groups") == "two" else "three",
     )
 
 
@@ -79,6 +94,10 @@ def _ranges() -> Mapping[str, str]:
         "365d": gettext("12 months"),
         "all": gettext("everything"),
     }
+
+
+def _groups() -> Mapping[str, str]:
+    return {"three": gettext("Uncertain apart"), "two": gettext("Positive or negative")}
 
 
 def _cards() -> list[dict[str, str]]:
@@ -110,8 +129,8 @@ def _cards() -> list[dict[str, str]]:
             "accuracy",
             gettext("Accuracy on the audit sample"),
             gettext(
-                "How often the model agrees with reviewers on comments that were chosen at random, with the range "
-                "within which the true share lies with 95 % confidence."
+                "How often the model agrees with blind decisions on comments that were chosen at random, with the "
+                "range within which the true share lies with 95 % confidence."
             ),
         ),
     ]
@@ -130,7 +149,7 @@ def _script_words() -> Mapping[str, object]:
             "weekday": gettext("Weekday"),
             "hour": gettext("Hour"),
             "comments": gettext("Number of comments"),
-            "uncertain": gettext("Uncertain"),
+            "undecided": gettext("Uncertain"),
             "reviewed": gettext("Reviewed"),
             "corrected": gettext("Corrected"),
             "reviewer": gettext("Reviewer"),

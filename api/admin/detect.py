@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from starlette.requests import Request
-from starlette_admin.i18n import gettext, lazy_gettext
 
-from api.admin.label_words import LABEL_WORDS
+from api.admin.label_words import LABEL_WORDS, UNCERTAIN_WORDS
 from api.admin.loaded_model import other_model
 from api.admin.page import Page
+from api.i18n import gettext, lazy_gettext
 from api.limits import MAXIMUM_BODY
 from api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT
 
@@ -42,7 +42,7 @@ def _script_words() -> Mapping[str, object]:
     return {
         "labels": _labels(),
         "probability": gettext("%(percent)s probability of positive"),
-        "uncertain": gettext("uncertain"),
+        "leanings": {label: str(words) for label, words in UNCERTAIN_WORDS.items()},
         "speaksPositive": gettext("speaks for positive"),
         "speaksNegative": gettext("speaks for negative"),
         "kept": gettext("Thank you: it will be stored as a comment of platform detect, labelled “%(label)s” by you."),
@@ -55,7 +55,7 @@ def _script_words() -> Mapping[str, object]:
         ),
         "tooLarge": gettext("The file has more than %(mebibytes)s MiB: send it in several parts.")
         % {"mebibytes": MAXIMUM_BODY // 2**20},
-        "summary": gettext("%(positive)s positive · %(negative)s negative · %(uncertain)s of them uncertain"),
+        "summary": gettext("%(positive)s positive · %(negative)s negative · %(uncertain)s uncertain"),
         "shown": gettext("%(shown)s of %(total)s shown"),
         "closer": gettext("Look closer"),
         "closerAt": gettext("Look closer at row %(row)s"),

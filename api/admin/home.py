@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import ClassVar
 
 from starlette.requests import Request
-from starlette_admin.i18n import lazy_gettext
 
 from api.admin.page import Page, identity_of, services_of
+from api.i18n import lazy_gettext
 from api.identity.roles import Role
 from api.markdown import render_ahead, render_markdown
 from api.services import Services
@@ -16,7 +16,8 @@ from store.analytics import CountFilter, mix_of_all
 from store.dead_letter_admin import DeadLetterFilter, DeadLetterState, count_dead_letters
 from store.notices import current_notices
 from store.overview import consumer_health
-from store.queue import QueueOrder, remaining
+from store.queue import remaining
+from store.routes import QueueOrder
 from store.search import CommentFilter
 
 RECENT = timedelta(hours=24)

@@ -5,21 +5,24 @@ from typing import ClassVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette_admin.i18n import gettext, lazy_gettext
 
 from api.admin.comment_filters import filter_form
-from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS
-from api.admin.page import Page
+from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS, UNCERTAIN_WORDS
+from api.admin.page import Page, identity_of, services_of
 from api.admin.typed_filter import TypedFilter, typed_filter
+from api.i18n import gettext, lazy_gettext
+from api.identity.accounts import read_user
+from api.identity.review_settings import NumberKeys, number_keys_of, quick_reasons_of
 from api.identity.roles import Role
 from api.rest.comment_schemas import CommentFields
-from api.rest.review_schemas import QueueName
+from api.rest.review_schemas import VERDICT_FIELDS, QueueName
 from store.comments import LabelSource
 
 QUEUE_WORDS = {
     QueueName.UNCERTAIN: lazy_gettext("Most uncertain first"),
     QueueName.AUDIT: lazy_gettext("Random audit"),
     QueueName.SECOND_OPINION: lazy_gettext("Second opinion"),
+    QueueName.DISPUTED: lazy_gettext("Disputed"),
 }
 
 
@@ -36,6 +39,8 @@ class ReviewPage(Page):
         """The queue that was chosen, and every word that the script shows."""
         queue = _queue(request)
         typed = typed_filter(request, CommentFields)
+        user = await read_user(services_of(request), identity_of(request).user_number)
+        number_keys = number_keys_of(user.number_keys)
         return {
             "queue": queue,
             "explanation": _explanation(queue),
@@ -43,7 +48,9 @@ class ReviewPage(Page):
             **await filter_form(request, typed),
             "queue_words": QUEUE_WORDS,
             "kept": urlencode(typed.values),
-            "keys": _keys(),
+            "keys": _keys(queue, number_keys),
+            "quick_reasons": quick_reasons_of(user.quick_reasons),
+            "settings": {"numberKeys": number_keys},
             "wanted": _wanted(queue, typed),
             "script_words": _script_words(),
         }
@@ -55,22 +62,30 @@ def _queue(request: Request) -> QueueName:
 
 
 def _wanted(queue: QueueName, typed: TypedFilter[CommentFields]) -> dict[str, object] | None:
-    """What the script asks for; None where the filter must be mended first."""
+    """What the script asks for; None where the filter must be corrected first.
+
+    The audit ignores filters by what the model says: they would tell it.
+    """
     if typed.problems:
         return None
     fields = typed.fields.model_dump(mode="json", exclude_none=True) if typed.fields else {}
-    return {"queue": queue, "filter": fields}
+    hidden = VERDICT_FIELDS if queue is QueueName.AUDIT else ()
+    return {"queue": queue, "filter": {name: value for name, value in fields.items() if name not in hidden}}
 
 
 def _explanation(queue: QueueName) -> str:
     return {
         QueueName.UNCERTAIN: gettext("The model is least sure of these: what you decide helps it most."),
         QueueName.AUDIT: gettext(
-            "A random share of all comments: what you decide here shows how often the model is right."
+            "A random share of all comments, without what the model says: what you decide here shows how often it is "
+            "right."
         ),
         QueueName.SECOND_OPINION: gettext(
             "Others have decided these and you have not. Their labels are shown after yours, so that they do not sway "
             "you; both are kept."
+        ),
+        QueueName.DISPUTED: gettext(
+            "Two people differ on these. You see both opinions without names, and what you decide is what counts."
         ),
     }[queue]
 
@@ -80,6 +95,9 @@ def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
     if queue is QueueName.SECOND_OPINION and not filtered:
         advice = gettext("Look again when others have reviewed more, or go on with another queue.")
         return {"title": gettext("There is nothing that others have decided and you have not"), "advice": advice}
+    if queue is QueueName.DISPUTED and not filtered:
+        advice = gettext("Comments come here when two people differ on them, for somebody who has not decided them.")
+        return {"title": gettext("There is nothing that others dispute"), "advice": advice}
     if filtered:
         advice = gettext("Widen the filter, or go on with another queue.")
         return {"title": gettext("No comment that waits fulfils this filter"), "advice": advice}
@@ -87,10 +105,18 @@ def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
     return {"title": gettext("Nothing waits here: all is done"), "advice": advice}
 
 
-def _keys() -> list[tuple[str, str]]:
+def _keys(queue: QueueName, number_keys: NumberKeys) -> list[tuple[str, str]]:
+    label_words = gettext("Save as: %(label)s") if number_keys == "save" else gettext("Choose: %(label)s")
+    stores = (
+        gettext("Store the chosen label")
+        if queue in (QueueName.AUDIT, QueueName.DISPUTED)
+        else gettext("Store the chosen label, or the model's if you chose none")
+    )
     return [
-        *((str(number), str(words)) for number, words in enumerate(LABEL_WORDS.values(), 1)),
-        ("Enter", gettext("Store the chosen label, or the model's if you chose none")),
+        *((str(number), label_words % {"label": words}) for number, words in enumerate(LABEL_WORDS.values(), 1)),
+        ("Enter", stores),
+        ("R", gettext("Write a reason")),
+        ("Esc", gettext("Leave the reason; its text stays")),
         ("S", gettext("Skip this comment: somebody else may decide")),
         ("Z", gettext("Undo the last decision")),
         ("?", gettext("Show the keys")),
@@ -114,7 +140,13 @@ def _script_words() -> dict[str, object]:
         "hadSaid": gettext("On the comment before, the other reviewer had said {theirs}, and you {yours}."),
         "chooseFirst": gettext("Choose a label first"),
         "skipped": gettext("Skipped."),
-        "undone": gettext("Undone."),
+        "undone": {
+            **{
+                label: gettext("Undone: “%(label)s” is taken back. Decide this comment again.") % {"label": words}
+                for label, words in labels.items()
+            },
+            "skip": gettext("Undone: the comment that you skipped is back."),
+        },
         "notUndone": gettext("It could not be undone: the comment was edited, erased or taken back already."),
         "nothingToUndo": gettext("There is nothing to undo."),
         "next": gettext("Next comment:"),
@@ -136,10 +168,18 @@ def _script_words() -> dict[str, object]:
         "author": gettext("by"),
         "thread": gettext("in"),
         "history": gettext("History"),
+        "pace": gettext("about {n} an hour"),
+        "minutesLeft": gettext("about {n} min left"),
+        "hoursLeft": gettext("about {n} h left"),
+        "more": gettext("more are waiting"),
         "model": gettext("The model says:"),
+        "leanings": {label: str(words) for label, words in UNCERTAIN_WORDS.items()},
+        "probability": gettext("{percent} probability of positive"),
         "otherModel": str(SOURCE_WORDS[LabelSource.OTHER_MODEL]),
         "noModel": gettext("No model has labelled this text yet."),
-        "uncertain": gettext("uncertain"),
+        "hiddenModel": gettext("What the model says is hidden, so that it does not sway you."),
+        "goal": gettext("{judged} decisions count. {more} more narrow the accuracy to ±5 points."),
+        "goalReached": gettext("{judged} decisions count: the accuracy is known to ±5 points."),
         "withdrawn": gettext("taken back"),
         "replaced": gettext("replaced"),
     }

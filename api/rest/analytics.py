@@ -6,7 +6,6 @@ import io
 from collections.abc import Awaitable
 from dataclasses import asdict, replace
 from http import HTTPStatus
-from math import sqrt
 from typing import Annotated, Any, TypeVar, get_args
 
 from fastapi import APIRouter, Query
@@ -47,6 +46,7 @@ from store.corrections import (
     corrections_by_model,
     corrections_by_reviewer,
 )
+from store.intervals import wilson
 from store.search import CommentFilter, sample_texts
 
 router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"], route_class=GuardedRoute)
@@ -55,8 +55,6 @@ Answer = TypeVar("Answer")
 SAMPLE = 1_000
 TELLING = 20
 WORDS_SECONDS = 2.0
-# The normal distribution's quantile that leaves 2.5 % on each side.
-Z_95 = 1.959964
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
     **documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -117,10 +115,10 @@ async def reviewed_models(
 
 @router.get("/accuracy", summary="Accuracy on the audit sample", response_model=AccuracyRows, responses=RESPONSES)
 async def accuracy(services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]) -> Rows | Response:
-    """Tell how right each model is, measured on a sample of all comments that is chosen at random.
+    """Return the accuracy of each model on a random sample of all comments.
 
-    Only what was reviewed of the sample is judged. What reviewers choose themselves, the most uncertain comments
-    first, would say less than the truth.
+    Only blind decisions count: those that reviewers made in the queue `audit`, without seeing what a model says, and
+    not faster than they could read. A later review does not replace them, an edit of the text does.
     """
     found = await _soon(services.store.read(audit_accuracy, query.wanted()))
     return _told(query, AccuracyRows(rows=[_accuracy(one) for one in found]))
@@ -187,20 +185,13 @@ def _accuracy(found: AuditAccuracy) -> AccuracyRow:
     )
 
 
-def wilson(right: int, judged: int) -> tuple[float, float]:
-    """Wilson's interval of a share, at 95 % confidence; ``judged`` is above 0."""
-    share, square = right / judged, Z_95**2
-    middle = (share + square / (2 * judged)) / (1 + square / judged)
-    margin = Z_95 * sqrt(share * (1 - share) / judged + square / (4 * judged**2)) / (1 + square / judged)
-    return max(0.0, middle - margin), min(1.0, middle + margin)
-
-
 def _told(query: AnalyticsQuery, answer: Rows) -> Rows | Response:
     """The answer itself, or its rows as CSV."""
-    return answer if query.format == "json" else _as_csv(answer)
+    return answer if query.format == "json" else as_csv(answer)
 
 
-def _as_csv(answer: Rows) -> Response:
+def as_csv(answer: Rows) -> Response:
+    """The rows of an answer as CSV, with a head."""
     [kind] = get_args(type(answer).model_fields["rows"].annotation)
     written = io.StringIO(newline="")
     writer = csv.DictWriter(written, list(kind.model_fields))

@@ -92,6 +92,11 @@ class MixRow(BaseModel):
     uncertain: Count = Field(description="Of which the model is uncertain.", examples=[22])
     reviewed: Count = Field(description="Whose text somebody has reviewed.", examples=[12])
     corrected: Count = Field(description="Whose review says something else than the model.", examples=[5])
+    uncertain_positive: Count = Field(
+        description="How many of those shown as positive nobody has reviewed although the model is uncertain of them.",
+        examples=[11],
+    )
+    uncertain_negative: Count = Field(description="The same of those shown as negative.", examples=[8])
 
 
 class TimeRow(MixRow):
@@ -138,13 +143,13 @@ class ModelRow(CorrectionsRow):
 
 
 class AccuracyRow(BaseModel):
-    """How right a model is on the reviewed part of the audit sample, which is chosen at random."""
+    """How right a model is by the blind decisions on the audit sample, which is chosen at random."""
 
     model: Sha256
     model_name: str = Field(description="The model's name.", examples=["gru"])
     active: bool = Field(description="Whether it is the active model.", examples=[True])
-    judged: Count = Field(description="Comments that were reviewed as positive or negative.", examples=[400])
-    right: Count = Field(description="Of these, those that the model labels as the review does.", examples=[372])
+    judged: Count = Field(description="Comments that were blindly decided as positive or negative.", examples=[400])
+    right: Count = Field(description="Of these, those that the model labels as the decision does.", examples=[372])
     accuracy: float | None = Field(description="Their share; null where nothing was judged.", examples=[0.93])
     low: float | None = Field(description="Where the share begins, at 95 % confidence (Wilson).", examples=[0.901])
     high: float | None = Field(description="Where it ends.", examples=[0.951])

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 from api.guard import GuardedRoute
 from api.identity.identity import AsReviewer
 from api.problems import REFUSALS, documented
-from api.rest.review_schemas import ExportedReview, ExportFormat, ExportQuery
+from api.rest.export_schemas import ExportedReview, ExportFormat, ExportQuery
 from api.services import TheServices
 from store.export import ReviewedText, export_reviews
 
@@ -22,7 +22,8 @@ COLUMNS = tuple(ExportedReview.model_fields)
 AT_ONCE = 100
 _EXAMPLE = (
     '{"platform":"forum","id":"post-1817","version":1769818500000000,"text":"物流很快","label":"negative",'
-    '"reviewer":"小王","reviewed_at":"2026-01-31T00:20:00Z","model_label":"positive","probability":0.52,"audit":false}\n'
+    '"reviewer":"小王","reviewed_at":"2026-01-31T00:20:00Z","model_label":"positive","probability":0.52,"audit":false,'
+    '"disputed":false}\n'
 )
 
 router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_class=GuardedRoute)
@@ -35,7 +36,7 @@ router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_clas
     responses={
         200: {
             "description": "The reviewed texts: platform, id, version, text, label, reviewer, reviewed_at, "
-            "model_label, probability, audit.",
+            "model_label, probability, audit, disputed.",
             "content": {
                 "text/csv": {"schema": {"type": "string"}},
                 "application/x-ndjson": {"schema": {"type": "string"}, "example": _EXAMPLE},
@@ -47,10 +48,11 @@ router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_clas
 async def export(services: TheServices, _: AsReviewer, query: Annotated[ExportQuery, Query()]) -> StreamingResponse:
     """Export reviewed texts for training: each label with the very text that the reviewer saw.
 
-    Of each text its newest review that was not taken back. The texts are written exactly as they are stored, so that
-    a training reads what people saw. A spreadsheet program may take a text that begins with = + - or @ for a formula:
-    import the CSV with all columns as text there, instead of opening it. An export that breaks off ends without the
-    last chunk of its transfer, which every HTTP client reports.
+    Of each text its newest review that was not taken back. Texts on which reviewers differ are left out until somebody
+    resolves it; `disputed=true` exports them too, marked, with the last label. The texts are written exactly as they
+    are stored, so that a training reads what people saw. A spreadsheet program may take a text that begins with = + -
+    or @ for a formula: import the CSV with all columns as text there, instead of opening it. An export that breaks off
+    ends without the last chunk of its transfer, which every HTTP client reports.
     """
     found = export_reviews(services.store, query.wanted())
     # What is wrong at once is answered as a problem, before the answer has begun.

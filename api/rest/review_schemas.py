@@ -10,7 +10,6 @@ from api.problems import WITHOUT_NUL
 from api.rest.comment_schemas import Comment, CommentFields, CommentReview, Version
 from api.rest.fields import Platform, Probability, Time
 from store.comments import LabelSource, ShownLabel
-from store.export import ExportFilter
 from store.review_list import ReviewFilter
 from store.types import LARGEST_NUMBER
 
@@ -27,6 +26,10 @@ Id = Annotated[
         examples=["post-1817"],
     ),
 ]
+# Filters that say what a model says of a comment.
+VERDICT_FIELDS = frozenset({"label", "uncertain", "probability_from", "probability_to"})
+# A day: nobody looks at one text for longer.
+LONGEST_SHOWN = 86_400_000
 Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER, description="The review's number.", examples=[42])]
 
 
@@ -36,6 +39,7 @@ class QueueName(StrEnum):
     UNCERTAIN = "uncertain"
     AUDIT = "audit"
     SECOND_OPINION = "second_opinion"
+    DISPUTED = "disputed"
 
 
 class CommentName(BaseModel):
@@ -68,9 +72,12 @@ class NextRequest(BaseModel):
 
     queue: QueueName = Field(
         QueueName.UNCERTAIN,
-        description="`uncertain`: those of which the model is least sure first; `audit`: the random sample; "
-        "`second_opinion`: what others have reviewed and you have not, the newest review first. Its items do not tell "
-        "what the others decided: `label` and `label_source` are null, and `reviews` is empty.",
+        description="`uncertain`: those of which the model is least sure first; `audit`: the random sample, whose "
+        "items are `blind`; `second_opinion`: what others have reviewed and you have not, the newest review first. Its "
+        "items do not tell what the others decided: `label` and `label_source` are null, and `reviews` is empty; "
+        "`disputed`: those on which two others differ, the oldest dispute first, with their `opinions` and without "
+        "names; your decision resolves it. A comment of the audit sample is in no other queue until somebody has "
+        "decided it blindly.",
     )
     filter: CommentFields = Field(
         CommentFields.model_validate({}), description="Only comments that fulfil this; in any queue."
@@ -79,6 +86,15 @@ class NextRequest(BaseModel):
     held: list[CommentName] = Field(
         [], max_length=MAXIMUM_HELD, description="Comments that you have already: they are not given again."
     )
+
+    @model_validator(mode="after")
+    def _blind(self) -> Self:
+        given = self.filter.model_dump(exclude_none=True)
+        if self.queue is QueueName.AUDIT and not VERDICT_FIELDS.isdisjoint(given):
+            raise ValueError(
+                "the audit is blind: leave out the filters label, uncertain, probability_from and probability_to"
+            )
+        return self
 
 
 class Neighbour(BaseModel):
@@ -94,6 +110,15 @@ class Neighbour(BaseModel):
     thread: str | None = Field(description="Topic, ticket or page that it belongs to.", examples=["t-7"])
 
 
+class AnonymousOpinion(BaseModel):
+    """What somebody decided, without who it was."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    label: ShownLabel = Field(description="What they decided.", examples=["negative"])
+    reason: str | None = Field(description="Why.", examples=["反话"])
+
+
 class ReviewTask(BaseModel):
     """A comment to review, with what helps to decide; nobody else gets it until `claimed_until`."""
 
@@ -105,6 +130,28 @@ class ReviewTask(BaseModel):
     earlier_versions: list[Version] = Field(description="Texts that edits replaced, the newest first.")
     thread: list[Neighbour] = Field(description="The newest others of the same thread.")
     author: list[Neighbour] = Field(description="The newest others of the same author.")
+    blind: bool = Field(
+        False,
+        description="Whether it waits for the random audit: everything that a model or a reviewer says of it is null "
+        "or empty. Send your decision with `blind: true`.",
+    )
+    opinions: list[AnonymousOpinion] = Field(
+        [], description="In the queue `disputed`: the opinions that differ, the oldest first."
+    )
+
+
+class AuditGoal(BaseModel):
+    """How far the random audit has come."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    judged: int = Field(ge=0, description="Blind decisions that count for the active model.", examples=[120])
+    more: int = Field(
+        ge=0,
+        description="How many more narrow the 95 % interval of its accuracy to five points on each side, as far as can "
+        "be told from those so far.",
+        examples=[74],
+    )
 
 
 class Remaining(BaseModel):
@@ -123,6 +170,7 @@ class NextAnswer(BaseModel):
     )
     remaining: Remaining
     done_today: int = Field(ge=0, description="How many reviews you have made since midnight.", examples=[57])
+    goal: AuditGoal | None = Field(None, description="In the queue `audit`: how far the audit has come.")
 
 
 class SeenComment(CommentName):
@@ -152,6 +200,19 @@ class NewReview(SeenComment):
         None, description="Why, if that helps others.", examples=["反话"]
     )
 
+    blind: bool = Field(
+        False,
+        description="Whether this decides a `blind` task that you hold. It then counts for the accuracy of models, "
+        "unless it was made faster than the text can be read; such a comment goes to somebody else.",
+    )
+    shown_milliseconds: int | None = Field(
+        None,
+        ge=0,
+        le=LONGEST_SHOWN,
+        description="How long you had the text before you, in milliseconds; no longer than you have held the comment.",
+        examples=[4200],
+    )
+
 
 class AddedReview(BaseModel):
     """A review that was stored."""
@@ -162,7 +223,9 @@ class AddedReview(BaseModel):
     platform: Platform
     id: Id
     label: ShownLabel = Field(description="What was decided.", examples=["negative"])
-    from_label: ShownLabel | None = Field(description="The label that was shown before.", examples=["positive"])
+    from_label: ShownLabel | None = Field(
+        description="The label that was shown before; null after a blind decision.", examples=["positive"]
+    )
     from_source: LabelSource | None = Field(description="Where that label came from.", examples=["active_model"])
     second_opinion: bool = Field(description="Whether an earlier review of the same text stands beside it.")
 
@@ -187,6 +250,7 @@ class BulkState(StrEnum):
     REVIEWED = "reviewed"
     EDITED_MEANWHILE = "edited_meanwhile"
     NO_COMMENT = "no_comment"
+    IN_AUDIT = "in_audit"
 
 
 class BulkResult(BaseModel):
@@ -194,7 +258,11 @@ class BulkResult(BaseModel):
 
     platform: Platform
     id: Id
-    state: BulkState = Field(description="Whether it was reviewed; else why not.", examples=["reviewed"])
+    state: BulkState = Field(
+        description="Whether it was reviewed; else why not. `in_audit`: it waits for the random audit, where somebody "
+        "decides it alone.",
+        examples=["reviewed"],
+    )
     review: AddedReview | None = Field(description="The review, where it was stored.")
 
 
@@ -233,7 +301,9 @@ class WithdrawResult(BaseModel):
 
     number: Number
     state: WithdrawState = Field(description="Whether it was taken back; else why not.", examples=["withdrawn"])
-    label: ShownLabel | None = Field(description="The label that is shown now.", examples=["positive"])
+    label: ShownLabel | None = Field(
+        description="The label that is shown now; null where a blind decision was taken back.", examples=["positive"]
+    )
     label_source: LabelSource | None = Field(description="Where it comes from.", examples=["active_model"])
 
 
@@ -280,46 +350,6 @@ class ReviewQuery(ListFields):
     limit: int = Field(50, ge=1, le=200, description="How many reviews a page holds at most.", examples=[50])
 
 
-class ExportFormat(StrEnum):
-    """How reviewed texts are written."""
-
-    CSV = "csv"
-    JSON_LINES = "jsonl"
-
-
-class ExportQuery(ReviewFields):
-    """Which reviewed texts to export, and how."""
-
-    audit: bool | None = Field(
-        None, description="Only comments of the audit sample, or only the others.", examples=[True]
-    )
-    format: ExportFormat = Field(
-        ExportFormat.JSON_LINES, description="`csv` with a header, or `jsonl`: one JSON object a line."
-    )
-
-    def wanted(self) -> ExportFilter:
-        """The same filter, as the store takes it."""
-        labels = frozenset([self.label]) if self.label else None
-        return ExportFilter(self.platform, labels, self.reviewed_from, self.reviewed_to, self.audit)
-
-
-class ExportedReview(BaseModel):
-    """A reviewed text: the label belongs to the very text that the reviewer saw. The CSV has the same columns."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    platform: str = Field(examples=["forum"])
-    id: str = Field(examples=["post-1817"])
-    version: int = Field(examples=[1769818500000000])
-    text: str = Field(examples=["物流很快"])
-    label: ShownLabel = Field(examples=["negative"])
-    reviewer: str = Field(examples=["小王"])
-    reviewed_at: datetime = Field(examples=["2026-01-31T00:20:00Z"])
-    model_label: ShownLabel | None = Field(description="What a model had said then.", examples=["positive"])
-    probability: float | None = Field(description="How probable it held positive.", examples=[0.52])
-    audit: bool = Field(description="Whether the comment is in the audit sample.", examples=[False])
-
-
 class ListedReview(BaseModel):
     """A review of a comment."""
 
@@ -339,6 +369,9 @@ class ListedReview(BaseModel):
     from_probability: Probability | None
     stands: bool = Field(description="Whether this label is the one that is shown.", examples=[True])
     withdrawn: bool = Field(description="Whether it was taken back.", examples=[False])
+    too_fast: bool = Field(
+        description="Whether it was made faster than the text can be read, as far as that is known.", examples=[False]
+    )
 
 
 class ReviewPage(BaseModel):

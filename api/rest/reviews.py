@@ -1,20 +1,22 @@
 """/api/v1/reviews: the review queue, what people decide, and how they take it back."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette_admin.i18n import get_tzinfo, gettext
 
 from api.guard import MediumBodyRoute
+from api.i18n import get_tzinfo, gettext
 from api.identity.identity import AsReviewer, Identity
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.comment_schemas import CommentReview
 from api.rest.cursor import encode_cursor, read_cursor
 from api.rest.review_schemas import (
     AddedReview,
+    AuditGoal,
     BulkAnswer,
     BulkResult,
     BulkReview,
@@ -40,11 +42,15 @@ from api.rest.review_schemas import (
 )
 from api.services import Services, TheServices
 from store import queue, review_list, reviews
+from store.analytics import CountFilter
 from store.comments import ShownLabel, comment_history
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
-from store.queue import CLAIM_TIME, QueueOrder, Task, Tasks
+from store.goal import audit_goal
+from store.queue import CLAIM_TIME, Tasks
 from store.reviews import Opinion
+from store.routes import QueueOrder
 from store.search import CommentFilter
+from store.tasks import Task
 
 router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"], route_class=MediumBodyRoute)
 # What every endpoint here may answer with.
@@ -59,6 +65,8 @@ COMMON = (
 LOOK_SECONDS = 2.0
 # How often it counts what waits, where decisions are stored meanwhile.
 COUNTS = 4
+# Queues in which nobody is shown who decided what.
+UNSWAYED = (QueueName.SECOND_OPINION, QueueName.DISPUTED)
 
 
 @router.post(
@@ -73,7 +81,7 @@ async def next_reviews(services: TheServices, identity: AsReviewer, request: Nex
     Nobody else gets a comment while you hold it: ten minutes, longer if you renew it, and until you review, skip or
     release it. Where `searched_all` is false and there are no items, time was up before one was found: ask again.
     """
-    order, show = QueueOrder(request.queue), _unswayed if request.queue is QueueName.SECOND_OPINION else _task
+    order, show = QueueOrder(request.queue), _unswayed if request.queue in UNSWAYED else _task
     wanted = request.filter.wanted()
     without = [(comment.platform, comment.id) for comment in request.held]
     tasks = await _look(services, identity, order, request, without)
@@ -83,7 +91,13 @@ async def next_reviews(services: TheServices, identity: AsReviewer, request: Nex
         searched_all=tasks.searched_all,
         remaining=Remaining(count=waiting.count, more=waiting.more),
         done_today=done,
+        goal=await _goal(services) if order is QueueOrder.AUDIT else None,
     )
+
+
+async def _goal(services: Services) -> AuditGoal:
+    """How far the audit of all comments has come, whatever the filter."""
+    return AuditGoal.model_validate(await services.store.read(audit_goal, CountFilter()))
 
 
 async def _count(
@@ -124,7 +138,10 @@ async def _look(
     responses=documented(*COMMON, HTTPStatus.NOT_FOUND),
 )
 async def lease_review(services: TheServices, identity: AsReviewer, request: CommentName) -> ReviewTask:
-    """Give a comment with what helps to decide; it is held for you unless somebody reviewed it or holds it."""
+    """Give a comment with what helps to decide; it is held for you unless somebody reviewed it or holds it.
+
+    A comment that waits for the random audit is `blind`.
+    """
     try:
         task = await queue.take(services.store, identity.user_number, (request.platform, request.id))
     except NoCommentError:
@@ -161,11 +178,16 @@ async def skip_review(services: TheServices, identity: AsReviewer, request: Comm
 async def add_review(services: TheServices, identity: AsReviewer, request: NewReview) -> AddedReview:
     """Store what you decide of the text that you saw.
 
-    It stands beside earlier reviews of the same text, and its label is shown from now on. To send it again does no
+    It stands beside earlier reviews of the same text, and its label is shown from now on; where it differs from another
+    reviewer's, the comment is disputed until a third one decides. To send it again does no
     harm: the same label by the same person adds nothing. 409 with the code `edited_meanwhile` where the comment has
     another text by now; nothing is stored then.
     """
-    opinion = _opinion(request, request.label, request.reason)
+    opinion = replace(
+        _opinion(request, request.label, request.reason),
+        blind=request.blind,
+        shown_milliseconds=request.shown_milliseconds,
+    )
     try:
         added = await reviews.add_review(services.store, identity.actor, opinion)
     except EditedMeanwhileError:
@@ -173,7 +195,10 @@ async def add_review(services: TheServices, identity: AsReviewer, request: NewRe
         raise ProblemError(HTTPStatus.CONFLICT, "edited_meanwhile", detail) from None
     except NoCommentError:
         raise _no_comment(request) from None
-    return AddedReview.model_validate(added)
+    answer = AddedReview.model_validate(added)
+    if request.blind:  # Who takes it back decides again, as blindly as before.
+        answer.from_label = answer.from_source = None
+    return answer
 
 
 @router.post(
@@ -183,11 +208,18 @@ async def add_review(services: TheServices, identity: AsReviewer, request: NewRe
     responses=documented(*COMMON),
 )
 async def add_reviews(services: TheServices, identity: AsReviewer, request: BulkReview) -> BulkAnswer:
-    """Give many comments one label, in one transaction; those that were edited or erased meanwhile are left out."""
+    """Give many comments one label, in one transaction.
+
+    Those that were edited or erased meanwhile are left out, and those that wait for the random audit.
+    """
     opinions = [_opinion(comment, request.label, request.reason) for comment in request.comments]
     outcome = await reviews.add_reviews(services.store, identity.actor, opinions)
     added = {(one.platform, one.id): AddedReview.model_validate(one) for one in outcome.reviewed}
-    states = {**dict.fromkeys(outcome.edited, BulkState.EDITED_MEANWHILE), **dict.fromkeys(added, BulkState.REVIEWED)}
+    states = {
+        **dict.fromkeys(outcome.edited, BulkState.EDITED_MEANWHILE),
+        **dict.fromkeys(outcome.in_audit, BulkState.IN_AUDIT),
+        **dict.fromkeys(added, BulkState.REVIEWED),
+    }
     return BulkAnswer(
         results=[
             BulkResult(
@@ -226,9 +258,8 @@ async def _withdraw(services: Services, identity: Identity, given: GivenReview) 
     except NoCommentError:
         state = WithdrawState.NO_COMMENT
     else:
-        return WithdrawResult(
-            number=given.number, state=WithdrawState.WITHDRAWN, label=undone.label, label_source=undone.label_source
-        )
+        label, source = (None, None) if undone.blind else (undone.label, undone.label_source)
+        return WithdrawResult(number=given.number, state=WithdrawState.WITHDRAWN, label=label, label_source=source)
     return WithdrawResult(number=given.number, state=state, label=None, label_source=None)
 
 
@@ -253,7 +284,7 @@ async def get_reviews(
 async def _task(services: Services, task: Task) -> ReviewTask:
     """A task as it is answered. Only a text that was edited or reviewed has earlier reviews to look for."""
     shown = ReviewTask.model_validate(task)
-    if task.earlier_versions or task.comment.label_source == "review":
+    if not task.blind and (task.earlier_versions or task.comment.label_source == "review"):
         history = await services.store.read(comment_history, task.comment.platform, task.comment.id)
         shown.reviews = [CommentReview.model_validate(review) for review in history.reviews] if history else []
     return shown

@@ -1,7 +1,7 @@
 """Detect a file's encoding: declared, byte order mark, UTF-8, or GB18030 if the result reads like Chinese.
 
 UTF-8 and Big5 bytes may also be valid GB18030, but decode to rare characters. So GB18030 is accepted only if most
-characters are common; docs/decisions/one-reader-for-files.md has measurements.
+characters are common; docs/decisions/comment-file-reader.md has measurements.
 """
 
 import codecs

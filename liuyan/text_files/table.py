@@ -42,7 +42,8 @@ class Layout:
 
     ``column`` is the number of the comments' column, from 1, and ``name`` its name in the header; both are None if the
     file has no columns. ``separator`` is None for a single column. ``rows`` counts the rows without the header,
-    ``multiline`` those with a line break inside a cell and ``empty`` those without text.
+    ``multiline`` those with a line break inside a cell and ``empty`` those without text, the first of which is in line
+    ``first_empty``. ``labels`` names the column or field with the labels, if labels are requested.
     """
 
     format: Format
@@ -54,16 +55,20 @@ class Layout:
     rows: int
     multiline: int = 0
     empty: int = 0
+    first_empty: int | None = None
+    labels: str | None = None
 
     def __str__(self) -> str:
         """Describe the layout for people, without the file's name."""
+        labels = f", labels in {self.labels}" if self.labels else ""
         if self.format == "csv":
             name = f" {ascii_or_plain(self.name)}" if self.name else ""
             header = "with" if self.header else "no"
             separator = f", separator {NAMES[self.separator]}" if self.separator else ""
-            source = f"column {self.column}{name}, {header} header{separator}"
+            source = f"column {self.column}{name}{labels}, {header} header{separator}"
         else:
-            source = f"field {ascii_or_plain(self.name or '')}" if self.format == "jsonl" else "each line"
+            field = f"field {ascii_or_plain(self.name or '')}"
+            source = f"{field}{labels}" if self.format == "jsonl" else "each line"
         multiline = f", {self.multiline} of them over several lines" if self.multiline else ""
         empty = f", {self.empty} of them without text" if self.empty else ""
         return f"{source}, {self.encoding}, {self.rows} {'row' if self.rows == 1 else 'rows'}{multiline}{empty}"
@@ -151,23 +156,35 @@ class Table:
         beginning = list(islice(self._lines(), FIRST_LINES))
         return "csv" if (is_table if declared == "lines" else is_table_by_content)(beginning) else "lines"
 
-    def _count(self) -> tuple[int, int]:
-        """Return the number of rows, and of rows without text."""
-        count = empty = 0
+    def _count(self) -> tuple[int, list[int]]:
+        """Return the number of rows, and the lines of those without text."""
+        count, empty = 0, []
         for row in self.rows():
             count += 1
-            empty += not row.text.strip()
+            if not row.text.strip():
+                empty.append(row.line)
         return count, empty
 
-    def _layout(self, rows: int, empty: int, name: str | None = None, multiline: int = 0) -> Layout:
+    def _layout(self, rows: int, empty: list[int], multiline: int = 0) -> Layout:
+        """``empty`` has the lines of the rows without text."""
+        counts = (rows, multiline, len(empty), empty[0] if empty else None)
+        encoding = label_of(self._codec)
         if self._format != "csv":
-            return Layout(self._format, label_of(self._codec), None, None, None, name, rows, empty=empty)
+            name, label = self._keys
+            labels = None if label is None else f"field {ascii_or_plain(label)}"
+            return Layout(self._format, encoding, None, None, None, name, *counts, labels)
+        columns, separator = self._columns, self._separator if self._width > 1 else None
+        labels = None if columns.label is None else f"column {columns.label + 1}{self._shown_name(columns.label)}"
+        name = self._name(columns.text)
+        return Layout("csv", encoding, separator, columns.names is not None, columns.text + 1, name, *counts, labels)
+
+    def _name(self, index: int) -> str | None:
         names = self._columns.names
-        index = self._columns.text
-        name = names[index] if names and index < len(names) else None
-        encoding, header = label_of(self._codec), names is not None
-        separator = self._separator if self._width > 1 else None
-        return Layout("csv", encoding, separator, header, index + 1, name, rows, multiline, empty)
+        return names[index] if names and index < len(names) else None
+
+    def _shown_name(self, index: int) -> str:
+        name = self._name(index)
+        return f" {ascii_or_plain(name)}" if name else ""
 
     def _detect_csv_layout(self) -> Layout:
         beginning = list(islice(self._lines(), FIRST_LINES))
@@ -178,12 +195,13 @@ class Table:
         if sample:
             self._columns = choose_columns(sample, self._options)
             self._width = len(sample[0])
-        count = multiline = empty = 0
+        count, multiline, empty = 0, 0, []
         for row in islice(self._cells(), 1 if self._columns.names else 0, None):
             count += 1
             multiline += any("\n" in cell or "\r" in cell for cell in row.cells)
-            empty += not _cell(row.cells, self._columns.text).strip()
-        return self._layout(count, empty, multiline=multiline)
+            if not _cell(row.cells, self._columns.text).strip():
+                empty.append(row.line)
+        return self._layout(count, empty, multiline)
 
     def _cells(self) -> Iterator[CsvRow]:
         """Yield the rows, including the header. Raises TextFileError for a row wider than the first one."""
@@ -215,7 +233,7 @@ class Table:
             if self._options.labels or label:
                 label = self._key(sample, label, label_rank, "label")
             self._keys = (text, label)
-        return self._layout(*self._count(), self._keys[0])
+        return self._layout(*self._count())
 
     def _key(self, sample: list[JsonRow], requested: str | None, rank: Callable[[str], int | None], usual: str) -> str:
         """Return the requested field, or the one with the most specific name."""

@@ -115,15 +115,21 @@ class Visits:
         size: ViewportSize = WIDE,
         language: str = "zh-CN",
         confirmed: bool = True,
+        touch: bool = False,
         routes: Mapping[str, Callable[[Route], Awaitable[None]]] = MappingProxyType({}),
     ) -> Page:
         """The page at ``path`` as somebody of ``role`` sees it, or the account of a number; None is not signed in.
 
-        ``routes`` are in force before the page is there: a page that is there gets them over another channel than its
-        keys, and the first request after them may be gone before.
+        ``touch`` is a touch screen without a mouse. ``routes`` are in force before the page is there: a page that is
+        there gets them over another channel than its keys, and the first request after them may be gone before.
         """
         context = await self.browser.new_context(
-            base_url=self.site.url, viewport=size, locale=language, timezone_id="Asia/Shanghai"
+            base_url=self.site.url,
+            viewport=size,
+            locale=language,
+            timezone_id="Asia/Shanghai",
+            has_touch=touch,
+            is_mobile=touch,
         )
         self.contexts.append(context)
         context.set_default_timeout(WAIT_MILLISECONDS)
@@ -179,7 +185,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(module_database_url: str, labeller: Labeller) -> AsyncIterator[Site]:
     """The app over a database with comments of our own and an account of each role."""
-    async with Store.open(module_database_url) as store:
+    async with Store.open(module_database_url, audit_share=0) as store:
         await migrate(store.engine, lambda step: None)
         await store.check_ready(ERASURE_KEY)
         metrics = Metrics(CollectorRegistry())

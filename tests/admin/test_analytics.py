@@ -12,10 +12,13 @@ from api.identity.roles import Role
 from store.audit import Actor
 from store.batch import Label
 from store.comments import ShownLabel
-from store.reviews import Opinion, add_reviews
+from store.queue import next_tasks
+from store.reviews import Opinion, add_review, add_reviews
+from store.routes import QueueOrder
+from store.search import CommentFilter
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import NARROW, PICTURES, check_accessibility, shot
-from tests.store.feed import START, arrival
+from tests.store.feed import START, arrival, send_sampled
 
 pytestmark = pytest.mark.timeout(120)
 PATH = "/admin/analytics"
@@ -56,7 +59,20 @@ async def busy(site: Site) -> Site:
         if place % 3
     ]
     await add_reviews(site.store, Actor(number, MARKUP, "session", None), opinions[:400])
+    await audit(site, number, now)
     return site
+
+
+async def audit(site: Site, reviewer: int, now: float) -> None:
+    """Ten blind decisions, one of them against the model."""
+    sampled = (arrival(f"sampled-{number}", f"{GOOD}，抽查 {number}", created=now - 2 - number) for number in range(10))
+    await send_sampled(site.feed, *sampled)
+    read = datetime.now(UTC) - timedelta(minutes=5)
+    found = await next_tasks(site.store, reviewer, QueueOrder.AUDIT, CommentFilter(), 10, now=read)
+    for place, comment in enumerate(task.comment for task in found.items):
+        label = ShownLabel.POSITIVE if place else ShownLabel.NEGATIVE
+        opinion = Opinion(comment.platform, comment.id, comment.version, label, blind=True)
+        await add_review(site.store, Actor(reviewer, MARKUP, "session", None), opinion)
 
 
 async def drawn(page: Page) -> None:
@@ -117,6 +133,34 @@ async def test_range_and_platform_stand_in_the_address(visits: Visits, busy: Sit
     await expect(page.locator("#totals")).to_contain_text("条评论")
     await page.get_by_label("颜色表示什么").select_option("negative")
     await expect(page.locator("#hours-chart")).to_contain_text("%")
+
+
+async def cells(page: Page, card: str) -> dict[str, int]:
+    """The first row of a card's table, by its headings."""
+    await drawn(page)
+    await page.locator(f"#{card} .analytics-toggle").click()
+    heads = await page.locator(f"#{card}-table thead th").all_inner_texts()
+    row = await page.locator(f"#{card}-table tbody tr").first.locator("td").all_inner_texts()
+    return {head: int(cell.replace(",", "")) for head, cell in zip(heads[1:], row[1:], strict=True)}
+
+
+async def test_uncertain_comments_are_a_group_of_their_own_or_of_the_label_they_lean_to(
+    visits: Visits, busy: Site
+) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=all&platform=forum")
+    three = await cells(page, "platforms")
+    await expect(page.locator("#labels-chart .legend")).to_contain_text("不确定")
+    await expect(page.get_by_role("link", name="不确定单列")).to_have_attribute("aria-current", "true")
+    await page.get_by_role("link", name="只分正负").press("Enter")
+    two = await cells(page, "platforms")
+    await expect(page.locator("#labels-chart .legend")).not_to_contain_text("不确定")
+    groups = ("正面", "负面", "不明确", "垃圾信息")
+    assert sum(two[name] for name in groups) == sum(three[name] for name in (*groups, "不确定")) == two["评论数"]
+    leaning = [two[name] - three[name] for name in ("正面", "负面")]
+    assert sum(leaning) == three["不确定"] == two["不确定"]
+    assert min(leaning) > 0
+    await page.get_by_role("link", name="12 个月").click()
+    await expect(page.get_by_role("link", name="只分正负")).to_have_attribute("aria-current", "true")
 
 
 async def test_a_csv_of_a_chart(visits: Visits, busy: Site) -> None:

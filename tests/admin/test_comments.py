@@ -368,3 +368,38 @@ async def test_times_are_those_of_whoever_asks(visits: Visits) -> None:
     later = local + timedelta(minutes=1)
     await page.goto(f"/admin/comments?platform=times&created_from={later:%Y-%m-%dT%H:%M}")
     await expect(page.locator(".comment-row")).to_have_count(0)
+
+
+async def test_an_uncertain_label_is_never_headlined_as_one(visits: Visits) -> None:
+    site = visits.site
+    await site.feed.send(
+        arrival("sure", "很好", platform="leans", created=2),
+        arrival("good", "什么时候发货？", platform="leans", created=1, probability=0.55, uncertain=True),
+        arrival(
+            "bad",
+            "说不上来",
+            platform="leans",
+            created=0,
+            label=Label.NEGATIVE,
+            probability=0.45,
+            uncertain=True,
+        ),
+    )
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=leans")
+    badges = page.locator(".comment-verdict .badge")
+    verdicts = ["正面", "不确定（偏正面）", "不确定（偏负面）"]
+    await expect(badges).to_have_text(verdicts)
+    await expect(page.locator(".comment-verdict").nth(1)).to_contain_text("正面概率 55%")
+    await page.locator(".comment-check").nth(1).check()
+    await page.locator("#bulk").get_by_role("button", name="负面").click()
+    await page.get_by_role("button", name="保存", exact=True).click()
+    await expect(badges).to_have_text(["正面", "负面", "不确定（偏负面）"])
+    await page.get_by_role("button", name="全部撤销（1 条）").click()
+    await expect(badges).to_have_text(verdicts)
+    await shot(page, "comments-uncertain")
+    await check_accessibility(page)
+    await page.goto("/admin/comments/leans/good")
+    await expect(page.locator("#comment .badge").first).to_have_text("不确定（偏正面）")
+    await expect(page.locator(".history-events")).to_contain_text("不确定（偏正面）")
+    english = await visits.open(Role.REVIEWER, "/admin/comments?platform=leans", language="en-GB")
+    await expect(english.locator(".comment-verdict .badge").nth(2)).to_have_text("Uncertain (leaning negative)")

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,7 +67,7 @@ async def test_what_is_uncertain_says_so_and_what_is_typed_is_text(visits: Visit
     page = await visits.open(Role.USER, PATH)
     await ask(page, "还行吧，说不上好也说不上坏")
     await expect(page.locator("#one-doubt")).to_be_visible()
-    await expect(page.locator("#one-uncertain")).to_have_text("不确定")
+    await expect(page.locator("#one-label")).to_have_text(re.compile("^不确定（偏[正负]面）$"))
     await ask(page, MARKUP)
     await expect(page.locator("#one-words")).to_have_text(MARKUP)
     assert await page.locator("#one-words img").count() == 0
@@ -132,6 +133,23 @@ async def test_five_thousand_lines_with_progress_and_download(visits: Visits) ->
     assert [row["row"] for row in rows[:2]] == ["2", "3"]
     await shot(page, "detect-many")
     await check_accessibility(page)
+
+
+async def test_an_uncertain_answer_among_many_is_neither_positive_nor_negative(visits: Visits) -> None:
+    page = await visits.open(Role.USER, PATH)
+    await page.get_by_label("每行一条评论").fill(f"{GOOD}\n还行吧，说不上好也说不上坏\n{BAD}")
+    await page.get_by_role("button", name="全部检测").click()
+    await expect(page.locator("#many-summary")).to_have_text("正面 1 条 · 负面 1 条 · 不确定 1 条")
+    leaning = page.locator("#many-rows tr").nth(1).locator("td").nth(2)
+    await expect(leaning).to_have_text(re.compile("^不确定（偏[正负]面）$"))
+    verdict = await leaning.inner_text()
+    for choice in ("positive", "uncertain", "negative"):
+        await page.get_by_label("显示", exact=True).select_option(choice)
+        await expect(page.locator("#many-rows tr")).to_have_count(1)
+    async with page.expect_download() as started:
+        await page.get_by_role("button", name="下载 CSV").click()
+    rows = read_csv(await (await started.value).path())
+    assert [row["verdict"] for row in rows] == ["正面", verdict, "负面"]
 
 
 async def test_the_table_shows_what_is_chosen_and_a_text_closer(visits: Visits) -> None:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(120)
 MEASURE = """() => {
     window.waits = [];
     document.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter") return;
+        if (!["1", "2", "3", "4", "Enter"].includes(event.key)) return;
         const pressed = performance.now();
         const text = document.getElementById("text");
         new MutationObserver((_, observer) => {
@@ -61,7 +61,14 @@ async def label(site: Site, platform: str, id: str) -> tuple[str | None, str | N
 
 
 async def shows(page: Page, text: str) -> None:
+    """The text is in view, and for so long that keys are no longer ignored."""
     await expect(page.locator("#text")).to_contain_text(text)
+    await settled(page)
+
+
+async def settled(page: Page) -> None:
+    """The text in view was there for so long that keys are no longer ignored."""
+    await expect(page.locator("#decision.is-new")).to_have_count(0)
 
 
 async def stored(page: Page) -> None:
@@ -87,12 +94,10 @@ async def test_twenty_comments_are_reviewed_by_keys_alone(visits: Visits) -> Non
     await shows(page, "keys 的第 0 条")
     await expect(page.locator("#remaining")).to_have_text("21")
     await page.evaluate(MEASURE)
-    keys = ["1", "2", "3", "4", ""]
+    keys = ["1", "2", "3", "4", "Enter"]
     for n in range(20):
         await shows(page, f"keys 的第 {n} 条")
-        if keys[n % 5]:
-            await page.keyboard.press(keys[n % 5])
-        await page.keyboard.press("Enter")
+        await page.keyboard.press(keys[n % 5])
     await shows(page, "keys 的第 20 条")
     await stored(page)
     await expect(page.locator("#done-today")).to_have_text("20")
@@ -138,7 +143,6 @@ async def test_undo_brings_the_comment_back_with_its_label(visits: Visits) -> No
     page = await visits.open(Role.REVIEWER, "/admin/review?platform=undo")
     await shows(page, "undo 的第 0 条")
     await page.keyboard.press("4")
-    await page.keyboard.press("Enter")
     await shows(page, "undo 的第 1 条")
     await stored(page)
     await page.keyboard.press("z")
@@ -147,7 +151,6 @@ async def test_undo_brings_the_comment_back_with_its_label(visits: Visits) -> No
     await stored(page)
     assert await label(site, "undo", "0") == ("positive", "active_model")
     await page.keyboard.press("2")
-    await page.keyboard.press("Enter")
     await shows(page, "undo 的第 1 条")
     await stored(page)
     assert await label(site, "undo", "0") == ("negative", "review")
@@ -240,7 +243,6 @@ async def test_a_comment_that_was_edited_meanwhile_comes_again_with_its_new_text
         arrival("0", "完全改过的话", created=0, edited=50, platform="edited", label=Label.NEGATIVE, probability=0.4)
     )
     await page.keyboard.press("1")
-    await page.keyboard.press("Enter")
     await shows(page, "edited 的第 1 条")
     await expect(page.locator("#message")).to_contain_text("判断没有保存")
     await shot(page, "review-edited")
@@ -251,7 +253,6 @@ async def test_a_comment_that_was_edited_meanwhile_comes_again_with_its_new_text
     await expect(page.locator("#edited")).to_be_visible()
     assert await label(site, "edited", "0") == ("negative", "active_model")
     await page.keyboard.press("3")
-    await page.keyboard.press("Enter")
     await shows(page, "edited 的第 2 条")
     await stored(page)
     assert await label(site, "edited", "0") == ("unclear", "review")

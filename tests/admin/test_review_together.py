@@ -11,7 +11,7 @@ from store.comments import ShownLabel
 from store.reviews import Opinion, add_review
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
-from tests.admin.test_review import fill, history, label, shows, stored
+from tests.admin.test_review import fill, history, label, settled, shows, stored
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -29,7 +29,6 @@ async def test_nothing_is_lost_while_the_server_is_away(visits: Visits) -> None:
     for n, key in enumerate("24"):
         await shows(page, f"away 的第 {n} 条")
         await page.keyboard.press(key)
-        await page.keyboard.press("Enter")
     await shows(page, "away 的第 2 条")
     await expect(page.locator("#trouble")).to_contain_text("2 条尚未保存")
     await shot(page, "review-away")
@@ -100,7 +99,6 @@ async def test_a_comment_that_was_brought_back_does_not_come_twice(visits: Visit
     for n in range(6):
         await shows(page, f"twice 的第 {n} 条")
         await page.keyboard.press("3")
-        await page.keyboard.press("Enter")
     await expect(page.locator("#nothing").get_by_text("没有符合筛选条件的待审核评论")).to_be_visible()
     await stored(page)
     for n in range(6):
@@ -116,8 +114,8 @@ async def test_two_tabs_get_other_comments(visits: Visits) -> None:
     await second.goto("/admin/review?platform=tabs")
     await shows(second, "tabs 的第 4 条")
     for page in (second, first, second):
+        await settled(page)
         await page.keyboard.press("2")
-        await page.keyboard.press("Enter")
     await shows(first, "tabs 的第 1 条")
     await shows(second, "tabs 的第 6 条")
     await stored(first)
@@ -141,7 +139,6 @@ async def test_the_same_comment_in_two_browsers_is_decided_once(visits: Visits) 
         await shows(page, "browsers 的第 0 条")
     for page in (first, second):
         await page.keyboard.press("2")
-        await page.keyboard.press("Enter")
         await shows(page, "browsers 的第 1 条")
         await stored(page)
         await expect(page.locator("#message")).not_to_be_visible()
@@ -168,11 +165,9 @@ async def test_second_opinions_are_given_without_knowing_the_first(visits: Visit
     await shot(page, "review-second")
     await check_accessibility(page)
     await page.keyboard.press("2")
-    await page.keyboard.press("Enter")
     await expect(page.locator("#other-opinion")).to_have_text("上一条评论：您与对方判断一致，都是“负面”。")
     await shows(page, "second 的第 0 条")
     await page.keyboard.press("1")
-    await page.keyboard.press("Enter")
     await expect(page.locator("#other-opinion")).to_have_text("上一条评论：对方判断为“垃圾信息”，您判断为“正面”。")
     await expect(page.locator(".empty-title")).to_have_text("没有符合筛选条件的待审核评论")
     await shot(page, "review-second-done")

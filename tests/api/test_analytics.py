@@ -1,4 +1,4 @@
-"""What the counts say over HTTP: every chart's numbers, as JSON and as CSV, within a range and a time zone."""
+"""Analytics over REST: the numbers of every chart, as JSON and CSV, for a time range and a time zone."""
 
 import csv
 import io
@@ -8,7 +8,6 @@ import httpx2 as httpx
 import pytest
 
 from api.identity.roles import Role
-from api.rest.analytics import wilson
 from store.audit import Actor
 from store.batch import Label
 from store.comments import ShownLabel
@@ -40,7 +39,7 @@ def shown(row: dict[str, Any], *names: str) -> tuple[Any, ...]:
 
 @pytest.fixture
 async def week(api: Api) -> Api:
-    """Comments of Saturday 2026-01-31 22:30 UTC and of the two hours behind it, on two platforms; one is corrected."""
+    """Comments of two platforms, from Saturday 2026-01-31 22:30 UTC to two hours later; one is corrected."""
     await api.feed.send(
         arrival("a", created=0),
         arrival("b", created=10, platform="desk", label=Label.NEGATIVE, probability=0.1),
@@ -65,7 +64,8 @@ async def test_labels_over_time(week: Api) -> None:
         ("2026-01-31T00:00:00Z", 3, 1, 2, 1, 1),
         ("2026-02-01T00:00:00Z", 1, 0, 1, 0, 0),
     ]
-    # In Shanghai all of it is on the first of February, a Sunday.
+    assert [shown(row, "uncertain_positive", "uncertain_negative") for row in found] == [(0, 0), (0, 0)]
+    # In Shanghai, all of them are on Sunday, February 1.
     [day] = await rows(week, "labels", bucket="day", utc_offset=480)
     assert shown(day, "start", "comments", "reviewed") == ("2026-01-31T16:00:00Z", 4, 2)
     hours = await rows(
@@ -89,32 +89,6 @@ async def test_corrections(week: Api) -> None:
     assert shown(model, "model_name", "reviews", "corrections") == ("model a", 2, 1)
 
 
-async def test_accuracy_is_that_of_the_audit_sample(api: Api) -> None:
-    ids = [str(number) for number in range(300)]
-    await api.feed.send(*(arrival(id) for id in ids))
-    reviewer = await add_person(api.store, "小审", Role.REVIEWER, now=api.clock())
-    drawn = (
-        await api.client.post("/api/v1/reviews/next", json={"queue": "audit", "count": 2}, headers=reviewer.bearer)
-    ).json()["items"]
-    assert len(drawn) == 2
-    for task, label in zip(drawn, ("positive", "negative"), strict=True):
-        comment = task["comment"]
-        await api.client.post(
-            "/api/v1/reviews",
-            json={"platform": "forum", "id": comment["id"], "version": comment["version"], "label": label},
-            headers=reviewer.bearer,
-        )
-    [row] = await rows(api, "accuracy")
-    assert shown(row, "model_name", "active", "judged", "right", "accuracy") == ("model a", True, 2, 1, 0.5)
-    assert 0 < row["low"] < 0.5 < row["high"] < 1
-
-
-def test_wilson() -> None:
-    assert wilson(372, 400) == pytest.approx((0.9007, 0.9511), abs=1e-3)
-    assert wilson(0, 10)[0] == 0
-    assert wilson(10, 10)[1] == pytest.approx(1)
-
-
 async def test_words_of_both_sides(api: Api) -> None:
     await api.feed.send(
         *(arrival(f"p{n}", "物流很快，包装也好 👍") for n in range(30)),
@@ -124,7 +98,7 @@ async def test_words_of_both_sides(api: Api) -> None:
     assert (answer["positive_comments"], answer["negative_comments"], answer["complete"]) == (30, 30, True)
     sides = {row["word"]: row["side"] for row in answer["rows"]}
     assert (sides["很快"], sides["退货"]) == ("positive", "negative")
-    # Kept for some minutes, whatever arrives.
+    # The response is cached for some minutes.
     await api.feed.send(arrival("later", "更多"))
     assert (await get(api, "keywords")).json() == answer
 

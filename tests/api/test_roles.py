@@ -1,8 +1,9 @@
-"""Every route, every role and every credential: allowed, or 401, 403 or the way to the sign-in page.
+"""Access of every role with every credential to every route: allowed, 401, 403 or a redirect to the sign-in page.
 
-A new route is one line in ROUTES, and one in NEEDS if a token or an unconfirmed session is not enough.
+A new route needs a line in ROUTES, and one in NEEDS if a token or an unconfirmed session is not sufficient.
 
-It fails when a route is missing here, when one here is gone, and when one answers another than the table says.
+The test fails if a route is missing from the table, if the table contains a removed route, and if a response differs
+from the table.
 """
 
 import re
@@ -26,12 +27,12 @@ from tests.api.people import Person, add_person, session_headers
 pytestmark = pytest.mark.timeout(180)
 
 EVERYBODY = "everybody"
-SIGNED_IN = "signed in"  # Even with a password that must be changed first.
+SIGNED_IN = "signed in"  # Even if the password must be changed first.
 USER, REVIEWER, ADMIN = Role.USER, Role.REVIEWER, Role.ADMIN
 
 ROUTES: dict[str, str] = {
     "GET /": EVERYBODY,
-    "GET /admin": EVERYBODY,  # Both only lead to the home page.
+    "GET /admin": EVERYBODY,  # Both redirect to the home page.
     "GET /docs": EVERYBODY,
     "GET /docs/start.js": EVERYBODY,
     "GET /docs/assets/{path}": EVERYBODY,
@@ -53,6 +54,7 @@ ROUTES: dict[str, str] = {
     "POST /api/v1/predict": USER,
     "POST /api/v1/predict/file": USER,
     "POST /api/v1/detections": USER,
+    "GET /api/v1/analytics/agreement": REVIEWER,
     "GET /api/v1/analytics/labels": REVIEWER,
     "GET /api/v1/analytics/platforms": REVIEWER,
     "GET /api/v1/analytics/hours": REVIEWER,
@@ -99,12 +101,12 @@ ROUTES: dict[str, str] = {
     "GET /api/v1/audit": ADMIN,
     # The pages.
     "GET /admin/static/{path}": EVERYBODY,
-    "GET /admin/static/plotly.min.js": EVERYBODY,
+    "GET /admin/static/vendor/{path:path}": EVERYBODY,
     "GET /admin/login": EVERYBODY,
     "POST /admin/login": EVERYBODY,
     "GET /admin/sign-up": EVERYBODY,
     "POST /admin/sign-up": EVERYBODY,
-    "POST /admin/logout": EVERYBODY,  # It leads to the sign-in page, whoever asks.
+    "POST /admin/logout": EVERYBODY,  # Redirects to the sign-in page in any case.
     "GET /admin/confirm": USER,
     "POST /admin/confirm": USER,
     "GET /admin/password": SIGNED_IN,
@@ -144,8 +146,8 @@ ROUTES: dict[str, str] = {
     "GET /admin/audit": ADMIN,
     "GET /admin/audit/export.csv": ADMIN,
 }
-# What a token may not do whatever its role, and what a session may only do once it is confirmed. Pages take no token at
-# all; their forms that need a confirmed session are in tests/api/test_confirmation.py.
+# Routes that require a session or a confirmed session, regardless of the role. Pages never accept tokens; their forms
+# that require a confirmed session are in tests/api/test_confirmation.py.
 SESSION, CONFIRMED = "session", "confirmed session"
 NEEDS: dict[str, str] = {
     "POST /api/v1/account/confirm": SESSION,
@@ -166,7 +168,7 @@ NEEDS: dict[str, str] = {
     "DELETE /api/v1/users/{number}/tokens/{token}": SESSION,
     "POST /admin/users/new": CONFIRMED,
 }
-# What stands for the parts of a path: nothing that there is, so that nothing is changed.
+# Values for path parameters. None of them exists, so that nothing is changed.
 SAMPLES = {
     "number": "999999",
     "token": "999999",
@@ -178,7 +180,7 @@ SAMPLES = {
 
 
 class Kind(StrEnum):
-    """Who asks."""
+    """The kind of account."""
 
     NOBODY = "nobody"
     WAITING = "waiting"
@@ -190,7 +192,7 @@ class Kind(StrEnum):
 
 
 class Credential(StrEnum):
-    """What a request comes with."""
+    """The credential of a request."""
 
     TOKEN = "token"
     UNCONFIRMED = "unconfirmed session"
@@ -199,7 +201,7 @@ class Credential(StrEnum):
 
 @dataclass(frozen=True)
 class Asker:
-    """Somebody of a kind, and what signs them in; nobody has no person."""
+    """An account of a kind with a credential. ``person`` is None for nobody."""
 
     kind: Kind
     person: Person | None
@@ -213,7 +215,7 @@ def test_every_route_stands_in_the_table(api: Api) -> None:
 
 
 def routes_of(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[str]:
-    """Every route, within routers and mounted applications too, as `METHOD path`."""
+    """Yield every route, including those of routers and mounted applications, as `METHOD path`."""
     for route in routes:
         router = getattr(route, "original_router", None)
         path = prefix + getattr(route, "path", "")
@@ -234,9 +236,14 @@ async def test_the_answer_is_as_the_table_says(api: Api, kind: Kind, credential:
     wrong = []
     transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://liuyan.test") as client:
+        headers = await _headers(api, asker)
         for route, access in ROUTES.items():
             method, path = route.split(" ")
-            answer = await _ask(api, client, asker, method, re.sub(r"\{(\w+)[^}]*\}", lambda m: SAMPLES[m[1]], path))
+            client.cookies.clear()
+            address = re.sub(r"\{(\w+)[^}]*\}", lambda m: SAMPLES[m[1]], path)
+            answer = await client.request(method, address, headers=headers)
+            if method != "GET":  # It may have ended the credential, or all of them.
+                headers = await _headers(api, asker)
             if fault := _fault(answer, asker, route, access):
                 wrong.append(f"{route}: {fault}")
     assert wrong == []
@@ -257,15 +264,13 @@ async def _person(api: Api, kind: Kind) -> Person | None:
             return await add_person(api.store, f"one {kind}", Role(kind), now=now)
 
 
-async def _ask(api: Api, client: httpx.AsyncClient, asker: Asker, method: str, path: str) -> httpx.Response:
-    """A request with a credential of its own, since some of the routes end it."""
-    headers = session_headers("")
-    if asker.person is not None and asker.credential is Credential.TOKEN:
-        headers |= {"Authorization": f"Bearer {await _new_token(api, asker.person)}"}
-    elif asker.person is not None:
-        headers = session_headers(await _new_session(api, asker.person, asker.credential is Credential.CONFIRMED))
-    client.cookies.clear()
-    return await client.request(method, path, headers=headers)
+async def _headers(api: Api, asker: Asker) -> dict[str, str]:
+    """Return the headers of a request with a new credential."""
+    if asker.person is None:
+        return session_headers("")
+    if asker.credential is Credential.TOKEN:
+        return session_headers("") | {"Authorization": f"Bearer {await _new_token(api, asker.person)}"}
+    return session_headers(await _new_session(api, asker.person, asker.credential is Credential.CONFIRMED))
 
 
 async def _new_session(api: Api, person: Person, confirmed: bool) -> str:
@@ -285,7 +290,7 @@ async def _new_token(api: Api, person: Person) -> str:
 
 
 def _fault(answer: httpx.Response, asker: Asker, route: str, access: str) -> str | None:
-    """What is wrong with an answer; None when it is as it should be."""
+    """Return how a response differs from the table; None if it does not."""
     if answer.status_code >= 500:
         return f"{answer.status_code} {answer.text[:300]}"
     found = _outcome(answer)
@@ -315,7 +320,7 @@ def _wanted(asker: Asker, route: str, access: str) -> str:
 
 
 def _outcome(answer: httpx.Response) -> str:
-    if answer.request.url.path == "/admin/login":  # It answers 401 itself, to a wrong name or password.
+    if answer.request.url.path == "/admin/login":  # Answers 401 to a wrong name or password.
         return "allowed"
     location = answer.headers.get("location", "")
     if location.startswith("/admin/login") and answer.request.url.path != "/admin/logout":

@@ -170,7 +170,7 @@ def _drop_event(*_: Any) -> dict[str, Any]:
 
 TestBookkeeping = Bookkeeping.TestCase
 TestBookkeeping.settings = settings(
-    max_examples=60,
+    max_examples=settings().max_examples * 3 // 5,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

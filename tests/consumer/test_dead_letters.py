@@ -209,6 +209,7 @@ async def test_dead_letters_are_listed_exported_and_discarded(installation: Inst
     assert run_command(installation, "discard", "--all") == "Discarded 2 dead letters.\n"
 
 
+@pytest.mark.programs
 def test_invalid_arguments_are_one_line_errors(tmp_path: Path) -> None:
     installation = Installation("127.0.0.1:1", "comments", f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}", tmp_path)
     installation.migrate()

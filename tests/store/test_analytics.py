@@ -1,4 +1,4 @@
-"""Counts over time, by platform and by hour of the week are those of the comments themselves, reviews included."""
+"""Counts over time, by platform and by hour of the week equal those computed from the comments and their reviews."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ from store.corrections import audit_accuracy, corrections_by_model, corrections_
 from store.reviews import Opinion, add_review, undo_review
 from store.search import CommentFilter, list_comments
 from store.store import Store
-from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes
+from tests.store.feed import Feed, arrival, feed_of, microseconds, minutes
 
 ALL = CountFilter()
 SHANGHAI = timedelta(hours=8)
@@ -62,7 +62,7 @@ async def everything(store: Store) -> list[LabelledComment]:
 @pytest.mark.parametrize("bucket", list(Bucket))
 async def test_over_time(feed: Feed, bucket: Bucket, offset: timedelta) -> None:
     def start(comment: LabelledComment) -> datetime:
-        # What is counted by the hour lies in the bucket of its hour's beginning.
+        # Hourly sums belong to the bucket in which the hour begins.
         local = comment.created_at.replace(minute=0) + offset
         if bucket is Bucket.HOUR:
             return local.replace(minute=0) - offset
@@ -87,6 +87,11 @@ async def test_by_platform_and_all_together(feed: Feed) -> None:
             sum(comment.label is label for comment in own) for label in ShownLabel
         ]
         assert (mix.comments, mix.uncertain) == (30, sum(bool(comment.uncertain) for comment in own))
+        undecided = Counter(comment.label for comment in own if comment.uncertain and comment.label_source != "review")
+        assert (mix.uncertain_positive, mix.uncertain_negative) == (
+            undecided[ShownLabel.POSITIVE],
+            undecided[ShownLabel.NEGATIVE],
+        )
     assert (found["forum"].reviewed, found["desk"].reviewed) == (15, 0)
     assert (await feed.store.read(mix_of_all, ALL)).comments == 90
     assert await feed.store.read(mix_of_all, CountFilter(platform="desk")) == found["desk"]
@@ -104,12 +109,12 @@ async def test_a_range_counts_whole_hours(feed: Feed) -> None:
     comments = await everything(feed.store)
     first, last = datetime(2026, 2, 3, 10, tzinfo=UTC), datetime(2026, 2, 9, 22, tzinfo=UTC)
     within = [one for one in comments if first <= one.created_at.replace(minute=0) < last]
-    wanted = CountFilter(first, last)
-    assert 0 < (await feed.store.read(mix_of_all, wanted)).comments == len(within) < 90
-    assert sum(one.mix.comments for one in await feed.store.read(mix_by_hour_of_week, wanted, SHANGHAI)) == len(within)
+    filters = CountFilter(first, last)
+    assert 0 < (await feed.store.read(mix_of_all, filters)).comments == len(within) < 90
+    assert sum(one.mix.comments for one in await feed.store.read(mix_by_hour_of_week, filters, SHANGHAI)) == len(within)
 
 
-async def test_the_counts_are_of_one_model(feed: Feed) -> None:
+async def test_counts_are_per_model(feed: Feed) -> None:
     second = await feed_of(feed.store, "b" * 64)
     await second.send(*(arrival(str(n), created=n * 310, label=Label.NEGATIVE) for n in range(0, 90, 3)))
     mix = await feed.store.read(mix_of_all, CountFilter(model="b" * 64))
@@ -117,7 +122,7 @@ async def test_the_counts_are_of_one_model(feed: Feed) -> None:
     assert (await feed.store.read(mix_of_all, ALL)).comments == 90
 
 
-async def test_corrections_are_what_reviewers_did(feed: Feed) -> None:
+async def test_corrections_by_reviewer_and_by_model(feed: Feed) -> None:
     await decide(feed.store, WANG, 1, ShownLabel.POSITIVE)
     await decide(feed.store, WANG, 6, ShownLabel.SPAM)
     await undo_review(feed.store, WANG, "forum", "6")
@@ -132,31 +137,6 @@ async def test_corrections_are_what_reviewers_did(feed: Feed) -> None:
     assert await feed.store.read(corrections_by_reviewer, CountFilter(platform="desk")) == [wang]
     assert await feed.store.read(corrections_by_reviewer, CountFilter(created_from=datetime.now(UTC) + SHANGHAI)) == []
     assert await feed.store.read(corrections_by_reviewer, CountFilter(model="c" * 64)) == []
-
-
-async def test_accuracy_is_judged_on_the_audit_sample_alone(store: Store) -> None:
-    whole = Store.open(store.engine.url.render_as_string(hide_password=False), audit_share=1)
-    async with whole:
-        await whole.check_ready(ERASURE_KEY)
-        feed = await feed_of(whole)
-        await feed.send(*(arrival(str(n), label=Label.POSITIVE) for n in range(8)))
-    outside = await feed_of(store)
-    none = Store.open(store.engine.url.render_as_string(hide_password=False), audit_share=0)
-    async with none:
-        await none.check_ready(ERASURE_KEY)
-        outside.store = none
-        await outside.send(arrival("outside"))
-    given = ["positive"] * 3 + ["negative", "spam"]
-    for id, label in [*zip(map(str, range(5)), given, strict=True), ("outside", "negative")]:
-        await add_review(store, LI, Opinion("forum", id, microseconds(minutes(0)), ShownLabel(label)))
-    [judged] = await store.read(audit_accuracy, ALL)
-    assert (judged.judged, judged.right, judged.active) == (4, 3, True)
-    assert judged.confused == {
-        (ShownLabel.POSITIVE, ShownLabel.POSITIVE): 3,
-        (ShownLabel.POSITIVE, ShownLabel.NEGATIVE): 1,
-        (ShownLabel.POSITIVE, ShownLabel.SPAM): 1,
-    }
-    assert await store.read(audit_accuracy, CountFilter(platform="desk")) == []
 
 
 async def test_an_empty_store_has_no_counts(store: Store) -> None:

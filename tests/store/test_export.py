@@ -33,7 +33,8 @@ async def test_a_label_comes_with_the_text_that_was_seen(feed: Feed) -> None:
     await decide(feed.store, "3", ShownLabel.POSITIVE)
     await decide(feed.store, "3", ShownLabel.NEGATIVE, WANG)
     await undo_review(feed.store, WANG, "forum", "3")
-    found = await exported(feed.store)
+    found = await exported(feed.store, ExportFilter(disputed=True))
+    assert [one.disputed for one in found] == [False, True, False]
     assert [(one.id, one.text, one.label, one.reviewer, one.model_label, one.probability) for one in found] == [
         ("1", "一", "negative", "小李", "positive", 0.75),
         ("1", "一改", "unclear", "小王", "positive", 0.6),

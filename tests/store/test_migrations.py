@@ -1,12 +1,14 @@
-"""Migrations make the very tables that tables.py describes, once, whoever runs them."""
+"""Migrations create exactly the tables in tables.py, and run once even when started concurrently."""
 
 import asyncio
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
 
 import pytest
-from sqlalchemy import Connection, inspect, select, text
+from sqlalchemy import Connection, inspect, select, text, update
 
 from store.admin_tables import api_tokens, metadata, sessions
 from store.audit import Actor
@@ -17,11 +19,13 @@ from store.errors import ErasureKeyError, MigrationsPendingError
 from store.migrate import migrate, newest_revision
 from store.reviews import Opinion, add_review
 from store.store import Store
-from store.tables import comments, predictions
+from store.tables import agreement_pairs, agreement_patterns, comments, count_sums, disputes, predictions
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes
 from tests.store.tables_read import read_contents
 
+# In minutes; more than the migrations read at once.
+DAYS = 40 * 24 * 60
 TIME = "'2026-01-31 22:30:00.000000'"
 BEFORE_REVIEWS = (
     "INSERT INTO comments (number, platform, id, text, version, created_at, stored_at, changed_at, claimed_by) "
@@ -32,7 +36,7 @@ BEFORE_REVIEWS = (
 
 
 def definitions(connection: Connection) -> dict[str, list[str]]:
-    """Each table as the database itself describes it; columns, indexes and constraints in no order."""
+    """Return each table as the database describes it, with columns, indexes and constraints sorted."""
     describe = _sqlite_lines if connection.dialect.name == "sqlite" else _server_lines
     return {name: sorted(describe(connection, name)) for name in inspect(connection).get_table_names()}
 
@@ -55,7 +59,7 @@ def _sqlite_lines(connection: Connection, table: str) -> list[str]:
     return [str(tuple(column)) for column in columns] + [str(sorted(found.items(), key=str)) for found in constraints]
 
 
-async def test_migrations_make_the_tables_of_the_program(every_database_url: str) -> None:
+async def test_migrations_create_the_tables_of_the_program(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
         async with store.engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
@@ -69,7 +73,7 @@ async def test_migrations_make_the_tables_of_the_program(every_database_url: str
     assert len(described) == len(metadata.tables)
 
 
-async def test_comments_that_are_there_get_right_values(every_database_url: str) -> None:
+async def test_existing_comments_get_correct_values(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
         await migrate(store.engine, lambda step: None, to="0002")
         async with store.engine.begin() as connection:
@@ -83,7 +87,7 @@ async def test_comments_that_are_there_get_right_values(every_database_url: str)
     assert (comment.review_label, comment.audit_rank) == (None, None)
 
 
-PEOPLE_BEFORE = [
+ACCOUNTS_BEFORE = [
     ("an admin", "admin", "active"),
     ("a reviewer who was an admin", "reviewer", "active"),
     ("a user who was a reviewer", "user", "active"),
@@ -91,9 +95,9 @@ PEOPLE_BEFORE = [
 ]
 
 
-def _people_before() -> Iterator[str]:
-    """Accounts with a token of each role, and a session."""
-    for number, (name, role, state) in enumerate(PEOPLE_BEFORE, 1):
+def _accounts_before() -> Iterator[str]:
+    """Yield statements that insert accounts with a token of each role, and a session."""
+    for number, (name, role, state) in enumerate(ACCOUNTS_BEFORE, 1):
         yield (
             "INSERT INTO users (number, name, name_folded, password_hash, role, state, created_at, password_changed_at)"
             f" VALUES ({number}, '{name}', '{name}', 'hash', '{role}', '{state}', {TIME}, {TIME})"
@@ -109,13 +113,13 @@ def _people_before() -> Iterator[str]:
     )
 
 
-async def test_tokens_that_outlived_access_are_revoked_and_open_sessions_are_not_confirmed(
+async def test_tokens_above_the_accounts_role_are_revoked_and_sessions_unconfirmed(
     every_database_url: str,
 ) -> None:
     async with Store.open(every_database_url) as store:
         await migrate(store.engine, lambda step: None, to="0005")
         async with store.engine.begin() as connection:
-            for statement in _people_before():
+            for statement in _accounts_before():
                 await connection.execute(text(statement))
         await migrate(store.engine, lambda step: None)
         async with store.reading() as connection:
@@ -133,35 +137,112 @@ async def test_tokens_that_outlived_access_are_revoked_and_open_sessions_are_not
     assert confirmed == [None]
 
 
+async def _reviewed_comments(store: Store) -> None:
+    feed = await feed_of(store)
+    await feed.send(*(arrival(str(n), uncertain=n in (1, 4)) for n in range(6)))
+    await feed.send(arrival("6", label=Label.NEGATIVE, probability=0.1), arrival("7", platform="desk"))
+    await feed.send(*(arrival(f"{n}", created=n * DAYS, label=Label.NEGATIVE, uncertain=True) for n in range(8, 12)))
+    opinions = [("0", 0, "negative"), ("1", 0, "positive"), ("6", 0, "spam"), ("9", 9 * DAYS, "unclear")]
+    for id, created, label in opinions:
+        opinion = Opinion("forum", id, microseconds(minutes(created)), ShownLabel(label))
+        await add_review(store, Actor(7, "小李", "session", None), opinion)
+
+
 async def test_sums_are_filled_from_what_is_there(every_database_url: str) -> None:
+    columns = [*count_sums.primary_key, *(count_sums.c[name] for name in _migration("0005_count_sums").NAMES)]
+
+    async def sums(store: Store) -> list[tuple[object, ...]]:
+        async with store.reading() as connection:
+            return [tuple(row) for row in await connection.execute(select(*columns).order_by(*columns[:4]))]
+
     async with await ready_store(every_database_url) as store:
-        feed = await feed_of(store)
-        await feed.send(*(arrival(str(n), uncertain=n == 4) for n in range(6)))
-        await feed.send(arrival("6", label=Label.NEGATIVE, probability=0.1), arrival("7", platform="desk"))
-        version = microseconds(minutes(0))
-        for id, label in (("0", ShownLabel.NEGATIVE), ("1", ShownLabel.POSITIVE), ("6", ShownLabel.SPAM)):
-            await add_review(store, Actor(7, "小李", "session", None), Opinion("forum", id, version, label))
-        kept = (await read_contents(store)).sums
+        await _reviewed_comments(store)
+        kept = await sums(store)
         async with store.engine.begin() as connection:
             await connection.execute(text("DROP TABLE count_sums"))
-            await connection.execute(text("ALTER TABLE sessions DROP COLUMN confirmed_at"))
             await connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
-        # The later steps are there already.
+        # Later migrations have already been applied.
         await migrate(store.engine, lambda step: None, to="0005")
+        assert await sums(store) == kept
+    assert len(kept) == 17
+
+
+async def test_uncertain_comments_without_a_review_are_counted(every_database_url: str) -> None:
+    step = _migration("0010_review_settings")
+    async with await ready_store(every_database_url) as store:
+        await _reviewed_comments(store)
+        kept = (await read_contents(store)).sums
+        async with store.engine.begin() as connection:
+            # As an upgrade leaves it that stops before it fills the columns.
+            await connection.execute(update(count_sums).values(uncertain_positive=0, uncertain_negative=0))
+            await connection.execute(text("ALTER TABLE users DROP COLUMN quick_reasons"))
+            earlier = text("UPDATE alembic_version SET version_num = :number")
+            await connection.execute(earlier, {"number": step.down_revision})
+        await migrate(store.engine, lambda step: None, to=step.revision)
         assert (await read_contents(store)).sums == kept
         assert await store.read(recount_sums) == []
-    assert len(kept) == 5
+    assert sum(sums[-2] for sums in kept.values()) == 3
+    assert sum(sums[-1] for sums in kept.values()) == 9
 
 
-async def test_steps_are_reported_once(every_database_url: str) -> None:
+def _migration(name: str) -> ModuleType:
+    return import_module(f"migrations.versions.{name}")
+
+
+OPINIONS_BEFORE = (
+    "INSERT INTO comments (number, platform, id, text, version, created_at, stored_at, changed_at, claimed_by, "
+    "review_number, review_label, audit_rank) VALUES "
+    + ", ".join(
+        f"({number}, 'forum', '{number}', 'x', 1, {TIME}, {TIME}, {TIME}, 1, {review}, '{label}', 5)"
+        for number, review, label in ((1, 2, "negative"), (2, 4, "spam"), (3, 7, "positive"))
+    ),
+    "INSERT INTO reviews (number, comment_number, comment_version, text, label, reviewer, reviewer_number, "
+    "reviewed_at, replaces, withdraws) VALUES "
+    + ", ".join(
+        f"({number}, {comment}, 1, 'x', '{label}', 'r', {reviewer}, {TIME}, {replaces}, {withdraws})"
+        for number, comment, label, reviewer, replaces, withdraws in (
+            (1, 1, "positive", 7, "NULL", "NULL"),
+            (2, 1, "negative", 8, 1, "NULL"),
+            (3, 2, "spam", 8, "NULL", "NULL"),
+            (4, 2, "spam", 7, 3, "NULL"),
+            (5, 3, "positive", 7, "NULL", "NULL"),
+            (6, 3, "negative", 8, 5, "NULL"),
+            (7, 3, "negative", 8, "NULL", 6),
+        )
+    ),
+    "UPDATE comments SET review_number = 5 WHERE number = 3",
+)
+
+
+async def test_disagreements_that_are_there_are_found(every_database_url: str) -> None:
+    async with Store.open(every_database_url) as store:
+        await migrate(store.engine, lambda step: None, to="0007")
+        async with store.engine.begin() as connection:
+            for statement in OPINIONS_BEFORE:
+                await connection.execute(text(statement))
+        await migrate(store.engine, lambda step: None)
+        async with store.reading() as connection:
+            found = [
+                [tuple(row) for row in await connection.execute(select(table))]
+                for table in (disputes, agreement_pairs, agreement_patterns)
+            ]
+            blind = (await connection.execute(select(comments.c.blind_label))).scalars().all()
+    assert found[0] == [(1, 2)]
+    assert sorted(found[1]) == [(7, 8, "positive", "negative", 1), (7, 8, "spam", "spam", 1)]
+    assert sorted(found[2]) == [(0, 0, 0, 2, 1), (1, 1, 0, 0, 1)]
+    # The sample is audited again: nobody has decided it blindly.
+    assert blind == [None, None, None]
+
+
+async def test_migrations_are_reported_once(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
         steps: list[str] = []
         assert await migrate(store.engine, steps.append) == len(steps) > 0
-        assert steps[0] == "0001: The first tables."
+        assert steps[0] == "0001: Create the first tables."
         assert await migrate(store.engine, steps.append) == 0
 
 
-async def test_processes_that_migrate_at_once_do_it_once(every_database_url: str) -> None:
+async def test_concurrent_processes_migrate_once(every_database_url: str) -> None:
     program = "from liuyan.cli import main; main()"
     environment = {"LIUYAN_DATABASE_URL": every_database_url, "PATH": "/usr/bin:/bin"}
     processes = [
@@ -172,18 +253,18 @@ async def test_processes_that_migrate_at_once_do_it_once(every_database_url: str
     ]
     outputs = [await process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
-    said = sorted(standard_output.decode().splitlines()[-1] for standard_output, _ in outputs)
-    assert said == ["The tables are up to date."] + ["The tables were up to date already."] * 2
+    last_lines = sorted(standard_output.decode().splitlines()[-1] for standard_output, _ in outputs)
+    assert last_lines == ["The tables are up to date."] + ["The tables were already up to date."] * 2
 
 
-async def test_a_database_without_tables_names_the_command(every_database_url: str) -> None:
+async def test_an_empty_database_is_reported_with_the_command(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
-        with pytest.raises(MigrationsPendingError, match="run `liuyan store migrate`"):
+        with pytest.raises(MigrationsPendingError, match="Run `liuyan store migrate`"):
             await store.check_ready(ERASURE_KEY)
 
 
 async def test_another_revision_is_refused(store: Store) -> None:
-    for revision, sentence in (("9999", "newer Liuyan"), (newest_revision(), None)):
+    for revision, sentence in (("9999", "newer version of Liuyan"), (newest_revision(), None)):
         async with store.engine.begin() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
         if sentence is None:

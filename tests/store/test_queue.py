@@ -15,7 +15,6 @@ from store.comments import ShownLabel
 from store.queue import (
     CLAIM_TIME,
     SKIP_TIME,
-    QueueOrder,
     Remaining,
     Tasks,
     next_tasks,
@@ -25,11 +24,11 @@ from store.queue import (
     skip,
 )
 from store.reviews import Opinion, add_review, undo_review
-from store.sample import AuditSample
+from store.routes import QueueOrder
 from store.search import CommentFilter
 from store.store import Store
 from store.tables import models
-from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes
+from tests.store.feed import Feed, arrival, feed_of, microseconds, minutes
 
 ALL = CommentFilter()
 LI, WANG = 7, 8
@@ -160,23 +159,6 @@ async def test_the_queue_is_the_active_models_or_that_of_the_model_asked_for(fee
         for number, active in ((feed.model.number, None), (second.model.number, True)):
             await session.connection.execute(update(models).where(models.c.number == number).values(active=active))
     assert await get(feed.store, LI, 2) == ["3"]
-
-
-async def test_the_audit_sample_comes_in_its_own_order(store: Store) -> None:
-    feed = await feed_of(store)
-    sample = AuditSample.of(ERASURE_KEY, 0.02)
-    ranks = {id: rank for id in map(str, range(2000)) if (rank := sample.rank("forum", id)) is not None}
-    names = sorted(ranks, key=lambda id: ranks[id])
-    await feed.send(*(arrival(id) for id in (*names, "x", "y", "z")))
-    first = await next_tasks(store, LI, QueueOrder.AUDIT, ALL, 4, now=NOW)
-    assert ids(first) == names[:4]
-    assert ids(await next_tasks(store, WANG, QueueOrder.AUDIT, ALL, 4, now=NOW)) == names[4:8]
-    assert await store.read(remaining, QueueOrder.AUDIT, ALL) == Remaining(len(names), False)
-    await add_review(
-        store, Actor(LI, "小李", "session", None), Opinion("forum", names[0], microseconds(minutes(0)), ShownLabel.SPAM)
-    )
-    assert ids(await next_tasks(store, LI, QueueOrder.AUDIT, ALL, 3, now=NOW)) == names[1:4]
-    assert (await store.read(remaining, QueueOrder.AUDIT, ALL)).count == len(names) - 1
 
 
 async def test_a_task_shows_what_surrounds_the_comment(feed: Feed) -> None:

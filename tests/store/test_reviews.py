@@ -17,7 +17,7 @@ from store.reviews import AT_ONCE, Opinion, add_review, add_reviews, undo_review
 from store.sample import AuditSample
 from store.store import Store
 from store.tables import comments, review_claims, review_skips, reviews
-from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes, tombstone
+from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes, send_sampled, tombstone
 from tests.store.tables_read import read_contents
 
 KEY = ("forum", "1")
@@ -44,7 +44,9 @@ async def shown(store: Store) -> tuple[ShownLabel | None, LabelSource | None]:
 def _sums(model: int, sums: tuple[int, ...]) -> dict[tuple[int, str, str, datetime], tuple[int, ...]]:
     """All comments of these tests are written in one hour on one platform."""
     day = HOUR.replace(hour=0)
-    return {(model, *key): sums for key in (("", "hour", HOUR), ("forum", "hour", HOUR), ("forum", "day", day))}
+    return {
+        (model, *key): (*sums, 0, 0) for key in (("", "hour", HOUR), ("forum", "hour", HOUR), ("forum", "day", day))
+    }
 
 
 async def test_a_review_says_who_when_from_what_to_what(feed: Feed) -> None:
@@ -215,7 +217,7 @@ async def test_reviewers_and_a_consumer_at_once_leave_counts_that_are_right(feed
 
     await asyncio.gather(review(LI, ShownLabel.SPAM), review(WANG, ShownLabel.NEGATIVE), consume())
     held = await read_contents(feed.store)
-    assert held.sums[feed.model.number, "", "hour", HOUR][-2:] == (12, 12)
+    assert held.sums[feed.model.number, "", "hour", HOUR][6:8] == (12, 12)
     assert sum(held.work.values()) == 24
     assert set(held.review_labels) == {("forum", id) for id in ids}
 
@@ -231,8 +233,9 @@ async def test_the_audit_sample_is_the_same_every_time_and_as_large_as_asked(fee
     assert {id for id in chosen if AuditSample.of(b"another key of some length", 0.2).rank("forum", id)} != chosen
 
     ids = [str(n) for n in range(400)]
-    await feed.send(*(arrival(id) for id in ids))
-    await feed.send(*(arrival(id, "改了", edited=5) for id in ids), tombstone("1", 9), arrival("1", edited=10))
+    await send_sampled(feed, *(arrival(id) for id in ids), share=0.02)
+    edits = (arrival(id, "改了", edited=5) for id in ids)
+    await send_sampled(feed, *edits, tombstone("1", 9), arrival("1", edited=10), share=0.02)
     async with feed.store.reading() as connection:
         stored = {row.id: row.audit_rank for row in await connection.execute(select(comments))}
     assert stored == {id: small.rank("forum", id) for id in ids}

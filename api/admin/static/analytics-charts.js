@@ -1,7 +1,6 @@
 // Each card's chart, from the rows of the API. Colours are Okabe and Ito's; patterns tell labels apart without them.
-const LABELS = ["positive", "negative", "unclear", "spam"];
-const COLOURS = { positive: "#0072b2", negative: "#d55e00", unclear: "#999999", spam: "#cc79a7" };
-const PATTERNS = { positive: "", negative: "/", unclear: ".", spam: "x" };
+const COLOURS = { positive: "#0072b2", undecided: "#e69f00", negative: "#d55e00", unclear: "#999999", spam: "#cc79a7" };
+const PATTERNS = { positive: "", undecided: "-", negative: "/", unclear: ".", spam: "x" };
 const SHARES = {
   shareNegative: { color: "#d55e00", dash: "solid", symbol: "circle" },
   shareUncertain: { color: "#0072b2", dash: "dash", symbol: "square" },
@@ -12,8 +11,8 @@ const TICKS = { hour: "%m-%d %H:%M", day: "%m-%d", week: "%Y-%m-%d" };
 
 /** What Plotly draws for a card: traces and layout. `context` has words, bucket, measure and the language. */
 export const figures = {
-  labels: (rows, { words, bucket }) => ({
-    data: LABELS.map((label) => bar(rows.map((row) => localTime(row.start)), rows.map((row) => row[label]), label, words)),
+  labels: (rows, { words, bucket, threeGroups }) => ({
+    data: groupsOf(threeGroups).map((label) => bar(rows.map((row) => localTime(row.start)), rows.map((row) => row[label]), label, words)),
     layout: { barmode: "stack", xaxis: time(bucket), yaxis: { rangemode: "tozero", tickformat: ",d" } },
   }),
 
@@ -29,8 +28,8 @@ export const figures = {
     layout: { xaxis: time(bucket), yaxis: { tickformat: ".0%", rangemode: "tozero" } },
   }),
 
-  platforms: (rows, { words }) => ({
-    data: LABELS.map((label) => lying(rows.map((row) => row.platform), rows.map((row) => row[label]), label, words)),
+  platforms: (rows, { words, threeGroups }) => ({
+    data: groupsOf(threeGroups).map((label) => lying(rows.map((row) => row.platform), rows.map((row) => row[label]), label, words)),
     layout: listed(rows.length, { barmode: "stack", xaxis: { tickformat: ",d" } }),
   }),
 
@@ -107,9 +106,14 @@ export const figures = {
   },
 };
 
+/** The columns that together are all comments, in their order. */
+export function groupsOf(threeGroups) {
+  return ["positive", ...(threeGroups ? ["undecided"] : []), "negative", "unclear", "spam"];
+}
+
 /** A row's share of what is counted: null where nothing is. */
 export function shareOf(row, name) {
-  const of = { shareNegative: row.negative, shareUncertain: row.uncertain, shareCorrected: row.corrected }[name];
+  const of = { shareNegative: row.negative, shareUncertain: row.undecided, shareCorrected: row.corrected }[name];
   return row.comments ? of / row.comments : null;
 }
 
@@ -152,7 +156,7 @@ function line(rows, name, bucket) {
 
 function bar(x, y, label, words) {
   const marker = { color: COLOURS[label], pattern: { shape: PATTERNS[label], size: 5, solidity: 0.25 } };
-  return { type: "bar", name: words.labels[label], x, y, marker };
+  return { type: "bar", name: words.labels[label] ?? words.columns[label], x, y, marker };
 }
 
 function lying(y, x, label, words) {

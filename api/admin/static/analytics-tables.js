@@ -1,7 +1,7 @@
 // Each card's table: the same rows, in the page's words.
 import { localTime, nameOf, shareOf } from "./analytics-charts.js";
 
-const MIX = ["comments", "positive", "negative", "unclear", "spam", "uncertain", "reviewed", "corrected"];
+const MIX = ["comments", "positive", "undecided", "negative", "unclear", "spam", "reviewed", "corrected"];
 const DONE = ["reviews", "corrections", "positive", "negative", "unclear", "spam"];
 const COLUMNS = {
   labels: ["start", ...MIX],

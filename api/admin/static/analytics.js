@@ -7,7 +7,9 @@ import { Problem, rest, words as island } from "./rest.js";
 import { fillIn } from "./word-marks.js";
 
 const words = island("analytics-words");
-const range = rangeOf(island("analytics-wanted"));
+const wanted = island("analytics-wanted");
+const range = rangeOf(wanted);
+const threeGroups = wanted.groups === "three";
 const language = document.documentElement.lang;
 // 2024-01-01 was a Monday.
 const weekdays = [...Array(7).keys()].map((day) =>
@@ -17,6 +19,7 @@ const context = {
   words,
   weekdays,
   bucket: range.bucket,
+  threeGroups,
   measure: "comments",
   numbers: new Intl.NumberFormat(language),
   percents: new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }),
@@ -50,8 +53,20 @@ async function fill(card) {
 
 // Two cards show the same answer: it is asked for once.
 function ask(resource) {
-  if (!answers.has(resource)) answers.set(resource, rest("GET", pathOf(resource, range)));
+  if (!answers.has(resource)) answers.set(resource, rest("GET", pathOf(resource, range)).then(grouped));
   return answers.get(resource);
+}
+
+// Uncertain comments that nobody has reviewed: with three groups they are neither positive nor negative.
+function grouped(answer) {
+  if (answer.rows[0]?.uncertain_positive === undefined) return answer;
+  const rows = answer.rows.map((row) => ({
+    ...row,
+    undecided: row.uncertain_positive + row.uncertain_negative,
+    positive: row.positive - (threeGroups ? row.uncertain_positive : 0),
+    negative: row.negative - (threeGroups ? row.uncertain_negative : 0),
+  }));
+  return { ...answer, rows };
 }
 
 function show(card, part, { rows }) {
@@ -95,7 +110,7 @@ function showTotals(rows) {
   const sum = (name) => rows.reduce((total, row) => total + row[name], 0);
   const comments = sum("comments");
   if (!comments) return;
-  const shares = ["positive", "negative", "uncertain", "corrected"].map(
+  const shares = ["positive", "negative", "undecided", "corrected"].map(
     (name) => `${words.labels[name] ?? words.columns[name]} ${context.percents.format(sum(name) / comments)}`,
   );
   const totals = document.getElementById("totals");

@@ -2,6 +2,7 @@
 import { collect, seen } from "./comments-matching.js";
 import { rest, say, words } from "./rest.js";
 import { element, fill, find, show } from "./review-page.js";
+import { verdictOf } from "./word-marks.js";
 
 const WORDS = words("comment-words");
 const MATCHING = words("all-matching");
@@ -176,6 +177,7 @@ function tell(label, results, which, left) {
   const made = results.flatMap((result, place) => (result.review ? [{ ...result, check: which[place] }] : []));
   const sentences = [put(WORDS.stored, { n: made.length, label: WORDS.labels[label] })];
   if (count("edited_meanwhile")) sentences.push(put(WORDS.edited, { n: count("edited_meanwhile") }));
+  if (count("in_audit")) sentences.push(put(WORDS.inAudit, { n: count("in_audit") }));
   if (count("no_comment")) sentences.push(put(WORDS.erased, { n: count("no_comment") }));
   const undo = element("button", "btn btn-sm ms-2", put(WORDS.undo, { n: made.length }));
   undo.type = "button";
@@ -216,7 +218,9 @@ async function takeBack(made) {
 function showLabel(check, label, source) {
   if (!check) return; // It is on a later page.
   const verdict = check.closest(".comment-row").querySelector(".comment-verdict");
-  const badge = label ? element("span", `badge comment-label comment-label-${label}`, WORDS.labels[label]) : "";
+  const uncertain = "uncertain" in check.dataset && source !== "review";
+  const look = uncertain ? "uncertain" : `label-${label}`;
+  const badge = label ? element("span", `badge comment-label comment-${look}`, verdictOf({ label, uncertain }, WORDS)) : "";
   verdict.replaceChildren(badge, element("span", "text-secondary small", WORDS.sources[source] ?? ""));
 }
 

@@ -1,6 +1,6 @@
 // Many comments: sent as one file, answered line by line while a bar moves; a table and a CSV of the answers.
 import { Problem, ask } from "./rest.js";
-import { fillIn, percent } from "./word-marks.js";
+import { fillIn, percent, verdictOf } from "./word-marks.js";
 
 // Rows that are put into the page at once: thousands would make it slow.
 const AT_ONCE = 100;
@@ -9,8 +9,8 @@ const FILE_TYPES = { csv: "text/csv", tsv: "text/csv", json: JSON_LINES, jsonl: 
 const find = (id) => document.getElementById(`many-${id}`);
 const shows = {
   all: () => true,
-  positive: (one) => one.label === "positive",
-  negative: (one) => one.label === "negative",
+  positive: (one) => one.label === "positive" && !one.uncertain,
+  negative: (one) => one.label === "negative" && !one.uncertain,
   uncertain: (one) => one.uncertain,
 };
 
@@ -172,7 +172,7 @@ function answerRow(one, words, look) {
   text.className = "written detect-clip";
   text.textContent = one.text;
   const label = document.createElement("span");
-  label.textContent = words.labels[one.label] + (one.uncertain ? ` · ${words.uncertain}` : "");
+  label.textContent = verdictOf(one, words);
   const closer = document.createElement("button");
   closer.type = "button";
   closer.className = "btn btn-sm";
@@ -220,8 +220,8 @@ function takeDrops(choose) {
 
 /** Hand the answers out as CSV. Texts stand as they came, in quotes; the mark at the start makes spreadsheets read UTF-8. */
 function download(answers, words) {
-  const names = ["row", "text", "label", "probability", "uncertain"];
-  const lines = answers.map((one) => names.map((name) => quoted(one[name])).join(","));
+  const names = ["row", "text", "label", "probability", "uncertain", "verdict"];
+  const lines = answers.map((one) => names.map((name) => quoted(name === "verdict" ? verdictOf(one, words) : one[name])).join(","));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob(["\ufeff", [names.join(","), ...lines, ""].join("\r\n")], { type: "text/csv" }));
   link.download = words.fileName;

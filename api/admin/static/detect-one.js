@@ -1,6 +1,6 @@
 // One comment: its label, how sure the model is, what each word contributed, and what the person says of it.
 import { Problem, rest } from "./rest.js";
-import { fillIn, markWords, percent } from "./word-marks.js";
+import { fillIn, markWords, percent, verdictOf } from "./word-marks.js";
 
 const find = (id) => document.getElementById(`one-${id}`);
 
@@ -69,8 +69,7 @@ export function detectOne(words) {
 }
 
 function showAnswer(answer, words) {
-  find("label").textContent = words.labels[answer.label];
-  find("uncertain").hidden = !answer.uncertain;
+  find("label").textContent = verdictOf(answer, words);
   find("doubt").hidden = !answer.uncertain;
   find("probability").textContent = fillIn(words.probability, { percent: percent(answer.probability) });
   find("needle").style.left = `${100 * answer.probability}%`;

@@ -1,31 +1,35 @@
 // One comment on the review page, with its context and with what the words of its text contributed.
 import { rest, showTime } from "./rest.js";
 import { element, fill, find, historyPath, keyOf, show } from "./review-page.js";
-import { markWords, percent } from "./word-marks.js";
+import { markWords, percent, verdictOf } from "./word-marks.js";
 
-/** Show a task of the queue; sets its `modelLabel`, which Enter accepts. */
+/** Show a task of the queue; sets its `modelLabel`, which Enter accepts. A blind task and a disputed one have none. */
 export function showTask(task, words) {
   const { comment } = task;
-  task.modelLabel = comment.probability === null ? null : comment.probability >= 0.5 ? "positive" : "negative";
+  const predicted = comment.probability === null ? null : comment.probability >= 0.5 ? "positive" : "negative";
+  task.modelLabel = task.opinions.length ? null : predicted;
   fill("text", comment.text);
   show("edited", Boolean(task.edited));
   showLegend(false);
-  find("meta").replaceChildren(...metaOf(comment, words));
-  find("model").replaceChildren(...modelOf(comment, task.modelLabel, words));
+  find("meta").replaceChildren(...metaOf(task, words));
+  find("model").replaceChildren(...(task.blind ? [words.hiddenModel] : modelOf(comment, predicted, words)));
   for (const label of find("decision").querySelectorAll(".review-label")) {
     label.classList.toggle("is-model", label.htmlFor === `label-${task.modelLabel}`);
+    label.classList.toggle("is-uncertain", Boolean(comment.uncertain));
   }
+  list("opinions", task.opinions.map((opinion) => opinionItem(opinion, words)));
   list("reviews", task.reviews.filter((review) => review.withdraws === null).map((review) => reviewItem(review, words)));
   list("versions", task.earlier_versions.map((version) => textItem(version.text, showTime(version.replaced_at), words.replaced)));
   list("thread", task.thread.map((other) => neighbourItem(other)));
   // Who wrote in the same thread is shown there.
   const inThread = new Set(task.thread.map(keyOf));
   list("author", task.author.filter((other) => !inThread.has(keyOf(other))).map((other) => neighbourItem(other)));
-  show("alone", !(task.reviews.length + task.earlier_versions.length + task.thread.length + task.author.length));
+  show("alone", !(task.opinions.length + task.reviews.length + task.earlier_versions.length + task.thread.length + task.author.length));
 }
 
 /** Mark what the words of the text contributed, once the model says so; without an answer the text stays as it is. */
 export async function explain(task, isCurrent) {
+  if (task.blind) return;
   try {
     task.words ??= (await rest("POST", "/predict", { texts: [task.comment.text], explain: true }, { reload: false })).predictions[0].words;
   } catch {
@@ -39,7 +43,8 @@ function showLegend(shown) {
   find("legend").style.visibility = shown ? "visible" : "hidden";
 }
 
-function metaOf(comment, words) {
+/** A blind task has no link to its history, which would say what the model says. */
+function metaOf({ comment, blind }, words) {
   const parts = [
     element("span", "badge comment-label", comment.platform),
     time(comment.created_at),
@@ -47,6 +52,7 @@ function metaOf(comment, words) {
     comment.author ? element("span", "", `${words.author} ${comment.author}`) : "",
     comment.thread ? element("span", "", `${words.thread} ${comment.thread}`) : "",
   ];
+  if (blind) return parts.filter(Boolean);
   const link = element("a", "", words.history);
   link.href = historyPath(comment);
   link.target = "_blank";
@@ -61,16 +67,21 @@ function time(text) {
 
 function modelOf(comment, label, words) {
   if (!label) return [words.noModel];
-  const sure = percent(label === "positive" ? comment.probability : 1 - comment.probability);
-  const parts = [`${words.model} `, element("strong", "", words.labels[label]), ` ${sure}`];
+  const said = verdictOf({ label, uncertain: comment.uncertain }, words);
+  const probability = words.probability.replace("{percent}", percent(comment.probability));
+  const parts = [`${words.model} `, element("strong", "", said), ` · ${probability}`];
   if (comment.label_source === "other_model") parts.push(` (${words.otherModel})`);
-  if (comment.uncertain) parts.push(" ", element("span", "badge comment-label comment-uncertain", words.uncertain));
   return parts;
 }
 
 function list(id, items) {
   show(id, items.length > 0);
   find(id).querySelector("ul").replaceChildren(...items);
+}
+
+function opinionItem({ label, reason }, words) {
+  const why = reason ? [element("div", "written small", reason)] : [];
+  return element("li", "list-group-item", element("strong", "", words.labels[label]), ...why);
 }
 
 function reviewItem(review, words) {

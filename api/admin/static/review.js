@@ -1,30 +1,40 @@
 // The review page: one comment at a time, decided by a key. What is decided is sent in the background.
 import { rest, words } from "./rest.js";
 import { fill, find, show } from "./review-page.js";
+import { Progress } from "./review-progress.js";
+import { showReasons, wireReasons } from "./review-reasons.js";
+import { Settling, Watch } from "./review-settle.js";
+import { fitSwipes, wireSwipes } from "./review-swipe.js";
 import { explain, showTask } from "./review-task.js";
 import { Queue } from "./review-queue.js";
 import { Sender } from "./review-sender.js";
 
 const WORDS = words("review-words");
+const SAVE_AT_ONCE = words("review-settings").numberKeys === "save";
 const LABELS = ["positive", "negative", "unclear", "spam"];
 // Words are coloured for who stops to read: whoever decides at once does not keep the model busy.
 const EXPLAIN_AFTER = 250;
 const UNDO_AT_MOST = 100;
+// The longest time that the server takes for the showing of a text: a day, in milliseconds.
+const LONGEST_SHOWN = 86_400_000;
 
 const form = find("decision");
 const undoButtons = document.querySelectorAll(".undo");
 const made = []; // What was decided here, the newest last: { task, label, order, undone }; label null is a skip.
 let current = null;
 let turn = 0; // Counts what was asked to be shown: an answer that comes too late is not shown over a newer one.
-let done = 0;
-let remaining = null;
 let explaining = null;
 
+const progress = new Progress(WORDS);
+const watch = new Watch();
+const settling = new Settling(form);
 const sender = new Sender(showSending);
 const queue = new Queue(words("review-wanted"), count, showFetching);
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  // Enter ends what is typed as a reason; without a chosen label it accepts nothing.
+  if (document.activeElement === find("reason") && !chosen()) return leaveReason();
   accept();
 });
 form.addEventListener("change", () => fill("accept-words", acceptWords()));
@@ -34,6 +44,11 @@ find("retry").addEventListener("click", () => sender.retry());
 find("look-again").addEventListener("click", advance);
 find("show-keys").addEventListener("click", () => find("keys").showModal());
 document.addEventListener("keydown", press);
+find("reason").addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && !event.isComposing) leaveReason();
+});
+wireReasons();
+wireSwipes(swipe, { ...WORDS.labels, skip: find("skip").lastChild.textContent.trim() });
 window.addEventListener("beforeunload", (event) => sender.unsent && event.preventDefault());
 window.addEventListener("pageshow", (event) => event.persisted && window.location.reload());
 advance();
@@ -51,13 +66,17 @@ async function advance() {
 
 function present(task, label = null) {
   current = task;
+  watch.show(task);
   showOnly(task ? "task" : "nothing");
   if (!task) return announce(find("nothing").querySelector(".empty-title").textContent);
   form.reset();
+  showReasons();
+  settling.begin();
   if (label) find(`label-${label}`).checked = true;
   showTask(task, WORDS);
   fill("accept-words", acceptWords());
   window.scrollTo({ top: 0, behavior: "instant" });
+  fitSwipes();
   announce(`${WORDS.next} ${task.comment.text}`);
   clearTimeout(explaining);
   explaining = setTimeout(() => explain(task, () => current === task), EXPLAIN_AFTER);
@@ -70,7 +89,8 @@ function press(event) {
   if (key === "?" || key === "？") find("keys").showModal();
   else if (key === "z") undo();
   else if (!current) return;
-  else if (LABELS[key - 1]) choose(LABELS[key - 1]);
+  else if (LABELS[key - 1]) decideByKey(LABELS[key - 1]);
+  else if (key === "r") find("reason").focus();
   else if (key === "s") skip();
   else if (key === "enter" && !event.target.closest("a, button, summary")) accept();
   else return;
@@ -79,6 +99,24 @@ function press(event) {
 
 const typing = (target) => target.matches("textarea, select, input:not([type=radio]), [contenteditable]");
 
+/** Keys are keys again afterwards; what was typed stays. */
+function leaveReason() {
+  find("reason").blur();
+}
+
+function decideByKey(label) {
+  if (settling.active) return;
+  choose(label);
+  if (SAVE_AT_ONCE) accept();
+}
+
+function swipe(meant) {
+  if (meant === "skip") return skip();
+  if (settling.active) return;
+  choose(meant);
+  accept();
+}
+
 function choose(label) {
   const choice = find(`label-${label}`);
   choice.checked = true;
@@ -86,22 +124,24 @@ function choose(label) {
   announce(WORDS.chosen[label]);
 }
 
-/** Store what was chosen, else what the model says, and go on. */
+/** Store what was chosen, else what the model says, and go on; not while a text is too new to have been read. */
 function accept() {
-  if (!current) return;
+  if (!current || settling.active) return;
   const label = chosen() ?? current.modelLabel;
   if (!label) return say(WORDS.chooseFirst);
   const task = current;
   const { platform, id, version, text_digest } = task.comment;
   const reason = find("reason").value.trim() || null;
-  const order = sender.send(() => rest("POST", "/reviews", { platform, id, version, text_digest, label, reason }, { reload: false }));
+  const shown_milliseconds = Math.min(watch.milliseconds, LONGEST_SHOWN);
+  const review = { platform, id, version, text_digest, label, reason, blind: task.blind, shown_milliseconds };
+  const order = sender.send(() => rest("POST", "/reviews", review, { reload: false }));
   const decision = { task, label, order, undone: false };
   order.answer.then((answer) => settled(decision, answer), (problem) => refused(decision, problem));
   goOn(decision);
 }
 
 function skip() {
-  if (!current) return;
+  if (!current || settling.active) return;
   const { comment } = current;
   const named = { platform: comment.platform, id: comment.id };
   const order = sender.send(() => rest("POST", "/reviews/skip", named, { reload: false }));
@@ -113,8 +153,9 @@ function skip() {
 function goOn(decision) {
   made.push(decision);
   if (made.length > UNDO_AT_MOST) made.shift();
-  if (decision.label) countDecision(1);
+  if (decision.label) progress.decide(1);
   say(null);
+  show("undone", false);
   showUndo();
   announce(decision.label ? WORDS.stored[decision.label] : WORDS.skipped);
   advance();
@@ -128,12 +169,15 @@ function undo() {
   showUndo();
   if (find("other-opinion")) fill("other-opinion", "");
   if (current) queue.putFirst(current);
-  if (decision.label) countDecision(-1);
+  if (decision.label) progress.decide(-1);
   if (!sender.cancel(decision.order)) takeBack(decision);
   turn += 1;
   queue.hold(decision.task);
   present(decision.task, decision.label);
-  announce(WORDS.undone);
+  const sentence = WORDS.undone[decision.label ?? "skip"];
+  fill("undone", sentence);
+  show("undone", true);
+  announce(`${sentence} ${decision.task.comment.text}`);
 }
 
 function takeBack({ task, label, order }) {
@@ -174,7 +218,7 @@ async function refused(decision, problem) {
   if (place < 0) return; // It was undone meanwhile.
   made.splice(place, 1);
   showUndo();
-  countDecision(-1);
+  if (decision.label) progress.decide(-1);
   queue.forget(decision.task.comment);
   if (problem.code === "no_comment") return say(WORDS.erased);
   const edited = problem.code === "edited_meanwhile";
@@ -201,22 +245,15 @@ function chosen() {
 /** Take the server's numbers, but for the decisions that it did not know of when it counted. */
 function count(answer, asked) {
   const possible = made.filter(({ label, order }) => label && (!order.settled || order.settled > asked)).length;
-  const unknown = Math.min(Math.max(done - answer.done_today, 0), possible);
-  done = answer.done_today + unknown;
-  const { count, more } = answer.remaining;
-  remaining = { count: more ? count : Math.max(0, count - unknown), more };
-  showCounts();
+  progress.count(answer, Math.min(Math.max(progress.done - answer.done_today, 0), possible));
+  if (answer.goal) showGoal(answer.goal);
 }
 
-function countDecision(change) {
-  done += change;
-  if (remaining && !remaining.more) remaining.count = Math.max(0, remaining.count - change);
-  showCounts();
-}
-
-function showCounts() {
-  fill("done-today", number(done));
-  fill("remaining", remaining ? `${number(remaining.count)}${remaining.more ? "+" : ""}` : "–");
+/** How far the audit has come: blind decisions, and how many more are needed. */
+function showGoal({ judged, more }) {
+  find("goal").value = judged / Math.max(judged + more, 1);
+  const words = more ? WORDS.goal : WORDS.goalReached;
+  fill("goal-words", words.replace("{judged}", number(judged)).replace("{more}", number(more)));
 }
 
 const number = (value) => value.toLocaleString(document.documentElement.lang);

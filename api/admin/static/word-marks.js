@@ -29,6 +29,11 @@ export function percent(probability) {
   return `${(100 * Math.min(Math.max(probability, 0.001), 0.999)).toFixed(1)} %`;
 }
 
+/** A prediction as people read it: where the model is uncertain, its label is only what it leans towards. */
+export function verdictOf({ label, uncertain }, words) {
+  return uncertain ? words.leanings[label] : words.labels[label];
+}
+
 /** The template with its `%(name)s` filled in. */
 export function fillIn(template, values) {
   return template.replace(/%\((\w+)\)s/g, (_, name) => values[name]);

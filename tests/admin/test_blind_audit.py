@@ -1,0 +1,163 @@
+"""The blind audit, disputed comments and agreement on the pages."""
+
+import pytest
+from playwright.async_api import Page, expect
+from sqlalchemy import select
+
+from api.identity.roles import Role
+from store.audit import Actor
+from store.comments import ShownLabel
+from store.reviews import Opinion, add_review
+from store.tables import blind_decisions, comments, reviews
+from tests.admin.conftest import Site, Visits
+from tests.admin.looking import NARROW, check_accessibility, shot
+from tests.admin.test_review import label, shows, stored
+from tests.store.feed import arrival, microseconds, minutes, send_sampled
+
+pytestmark = pytest.mark.timeout(120)
+TEXT = "物流很快，包装也好，就是味道一般"
+# Longer than reading it takes.
+READ_MILLISECONDS = 1_500
+
+
+async def sample(site: Site, platform: str, count: int = 3) -> None:
+    """Comments of the audit sample that the model holds for positive."""
+    await send_sampled(
+        site.feed,
+        *(
+            arrival(str(n), f"{platform} 的第 {n} 条：{TEXT}", created=n, platform=platform, thread="抽查")
+            for n in range(count)
+        ),
+    )
+
+
+async def decisions(site: Site, platform: str) -> list[tuple[str, bool]]:
+    """Blind decisions on a platform: the label, and whether it was too fast."""
+    of = blind_decisions.c
+    query = select(of.label, of.too_fast).join(comments, comments.c.number == of.comment_number)
+    async with site.store.reading() as connection:
+        rows = await connection.execute(query.where(comments.c.platform == platform).order_by(of.number))
+        return [(row.label, row.too_fast) for row in rows]
+
+
+async def explains(page: Page) -> list[str]:
+    """The requests for coloured words that a page makes from now on."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/predict" in request.url else None)
+    return asked
+
+
+async def test_nothing_of_the_model_is_visible_and_enter_alone_decides_nothing(visits: Visits) -> None:
+    site = visits.site
+    await sample(site, "blind", 2)
+    page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=blind&label=negative&uncertain=true")
+    asked = await explains(page)
+    await shows(page, TEXT)
+    await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
+    await expect(page.locator("#goal-words")).to_contain_text("再审核约")
+    await expect(page.locator(".is-model")).to_have_count(0)
+    await expect(page.locator("#meta a")).to_have_count(0)
+    await expect(page.locator("#accept-words")).to_have_text("请先选择标签")
+    before = await page.locator("#text").text_content()
+    await page.wait_for_timeout(READ_MILLISECONDS)
+    await expect(page.locator("#text span")).to_have_count(0)
+    await page.keyboard.press("Enter")
+    await shot(page, "audit-blind")
+    await check_accessibility(page)
+    assert await page.locator("#text").text_content() == before
+    assert await decisions(site, "blind") == []
+    await page.keyboard.press("2")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#text")).not_to_have_text(before or "")
+    await stored(page)
+    assert await decisions(site, "blind") == [("negative", False)]
+    assert asked == []
+    # The next one is decided before it can have been read.
+    await page.keyboard.press("1")
+    await page.keyboard.press("Enter")
+    await stored(page)
+    assert await decisions(site, "blind") == [("negative", False), ("positive", True)]
+
+
+async def test_a_blind_decision_is_undone_and_made_again(visits: Visits) -> None:
+    site = visits.site
+    await sample(site, "undone", 1)
+    page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=undone", size=NARROW)
+    await shows(page, TEXT)
+    await page.wait_for_timeout(READ_MILLISECONDS)
+    await page.keyboard.press("2")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#nothing")).to_be_visible()
+    await stored(page)
+    await page.keyboard.press("z")
+    await shows(page, TEXT)
+    await stored(page)
+    await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
+    await page.wait_for_timeout(READ_MILLISECONDS)
+    await page.keyboard.press("1")
+    await page.keyboard.press("Enter")
+    await stored(page)
+    assert await decisions(site, "undone") == [("negative", False), ("positive", False)]
+    assert await label(site, "undone", "0") == ("positive", "review")
+
+
+async def test_the_page_of_a_comment_hides_the_model_from_who_audits_it(visits: Visits) -> None:
+    site = visits.site
+    await sample(site, "page", 1)
+    page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=page")
+    await shows(page, TEXT)
+    own = await page.context.new_page()
+    await own.goto("/admin/comments/page/0")
+    await expect(own.locator("#comment .alert")).to_contain_text("您正在随机抽查中审核这条评论")
+    await expect(own.locator(".comment-verdict-line")).to_be_hidden()
+    await expect(own.locator(".history-what")).to_have_count(1)
+    admin = await visits.open(Role.ADMIN, "/admin/comments/page/0")
+    await expect(admin.locator(".comment-verdict-line")).to_contain_text("正面")
+
+
+async def test_what_waits_for_the_audit_is_left_out_of_bulk(visits: Visits) -> None:
+    site = visits.site
+    await sample(site, "bulk", 1)
+    await site.feed.send(arrival("outside", "不在样本里", created=9, platform="bulk"))
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=bulk")
+    await page.locator("#select-all").check()
+    await page.locator("#bulk [data-label=spam]").click()
+    await page.locator("#confirm button[value=yes]").click()
+    await expect(page.locator("#message")).to_contain_text("1 条在随机抽查中等待盲审，已跳过")
+    assert await label(site, "bulk", "outside") == ("spam", "review")
+    assert (await label(site, "bulk", "0"))[1] == "active_model"
+
+
+async def test_a_dispute_is_shown_without_names_and_resolved(visits: Visits) -> None:
+    site = visits.site
+    await site.feed.send(arrival("0", TEXT, platform="dispute"))
+    for number, (name, verdict, reason) in enumerate(
+        (("争甲", ShownLabel.POSITIVE, "总体满意"), ("争乙", ShownLabel.NEGATIVE, "味道才是重点"))
+    ):
+        account = await site.add_user(f"{name}{number}", Role.REVIEWER)
+        opinion = Opinion("dispute", "0", microseconds(minutes(0)), verdict, reason)
+        await add_review(site.store, Actor(account, name, "session", None), opinion)
+    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=dispute")
+    await expect(page.locator(".comment-verdict")).to_contain_text("有分歧")
+    await page.goto("/admin/review?queue=disputed&platform=dispute")
+    await shows(page, TEXT)
+    opinions = page.locator("#opinions li")
+    await expect(opinions).to_have_text(["正面总体满意", "负面味道才是重点"])
+    await expect(page.locator("#task")).not_to_contain_text("争")
+    await shot(page, "disputed")
+    await check_accessibility(page)
+    await page.keyboard.press("2")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#nothing")).to_contain_text("没有")
+    await stored(page)
+    assert await label(site, "dispute", "0") == ("negative", "review")
+    async with site.store.reading() as connection:
+        times = (await connection.execute(select(reviews.c.shown_milliseconds).order_by(reviews.c.number))).scalars()
+        assert list(times)[-1] > 0
+    await page.goto("/admin/analytics")
+    lines = page.locator("#agreement tbody tr")
+    await expect(lines.first).to_contain_text("全部审核员")
+    await expect(page.locator("#agreement")).to_contain_text("争甲0 与 争乙1")
+    await page.locator("#agreement").scroll_into_view_if_needed()
+    await shot(page, "agreement")
+    await check_accessibility(page)

@@ -1,0 +1,112 @@
+"""The audit's interval covers a model's true accuracy, whatever else reviewers do with its comments.
+
+Reviewers work through the uncertain queue, mark many comments at once and correct single ones on their own pages, as
+they do in life: where the model is wrong more often than elsewhere. Each of 200 runs is a platform of its own.
+"""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from store.analytics import CountFilter
+from store.audit import Actor
+from store.batch import Arrival, Label
+from store.comments import ShownLabel
+from store.corrections import audit_accuracy
+from store.intervals import wilson
+from store.queue import next_tasks
+from store.reviews import Opinion, add_review, add_reviews, add_within
+from store.routes import QueueOrder
+from store.search import CommentFilter, list_comments
+from store.store import Store
+from store.tasks import Task
+from tests.store.conftest import empty_store
+from tests.store.feed import Feed, arrival, feed_of, send_sampled
+
+RUNS, COMMENTS, SAMPLED, AUDITED = 200, 100, 0.6, 40
+# The share of comments of which the model is uncertain, and how often it is right on these and on the others.
+UNCERTAIN, RIGHT_UNCERTAIN, RIGHT_SURE = 0.3, 0.6, 0.95
+ACCURACY = UNCERTAIN * RIGHT_UNCERTAIN + (1 - UNCERTAIN) * RIGHT_SURE
+COVERED_AT_LEAST = 0.93
+LI, WANG = (Actor(number, f"审{number}", "session", None) for number in (7, 8))
+EARLIER = datetime.now(UTC) - timedelta(minutes=5)
+
+
+class Life:
+    """A platform's comments, with what is true of each; the text tells it to reviewers and to nobody else."""
+
+    def __init__(self, platform: str, chance: random.Random) -> None:
+        self.platform = platform
+        self.chance = chance
+        self.wanted = CommentFilter(platform=platform)
+        self.truth: dict[str, ShownLabel] = {}
+
+    def comments(self) -> list[Arrival]:
+        return [self._comment(str(n)) for n in range(COMMENTS)]
+
+    def _comment(self, id: str) -> Arrival:
+        uncertain, positive = self.chance.random() < UNCERTAIN, self.chance.random() < 0.5
+        right = self.chance.random() < (RIGHT_UNCERTAIN if uncertain else RIGHT_SURE)
+        self.truth[id] = ShownLabel.POSITIVE if positive is right else ShownLabel.NEGATIVE
+        distance = self.chance.random() * 0.2 if uncertain else 0.2 + self.chance.random() * 0.3
+        return arrival(
+            id,
+            platform=self.platform,
+            author=None,
+            label=Label.POSITIVE if positive else Label.NEGATIVE,
+            probability=0.5 + distance if positive else 0.5 - distance,
+            uncertain=uncertain,
+        )
+
+    def opinions(self, tasks: Sequence[Task], *, blind: bool = False) -> list[Opinion]:
+        return [
+            Opinion(self.platform, one.id, one.version, self.truth[one.id], blind=blind)
+            for one in (task.comment for task in tasks)
+        ]
+
+    async def review(self, store: Store) -> None:
+        """The most uncertain by the queue, some wrong ones on their own pages, and the most certain ones in bulk."""
+        uncertain = await next_tasks(store, 7, QueueOrder.UNCERTAIN, self.wanted, 8, now=EARLIER)
+        async with store.writing() as session:
+            await add_within(session, LI, self.opinions(uncertain.items))
+        listed = (await store.read(list_comments, self.wanted, None, COMMENTS)).items
+        wrong = [one for one in listed if one.label != self.truth[one.id]][:2]
+        for one in wrong:
+            await add_review(store, WANG, Opinion(self.platform, one.id, one.version, self.truth[one.id]))
+        sure = [one for one in listed if one.uncertain is False][:40]
+        many = [Opinion(self.platform, one.id, one.version, self.truth[one.id]) for one in sure]
+        await add_reviews(store, LI, many)
+        # Decisions on groups of identical texts belong here too.
+
+    async def audit(self, store: Store) -> None:
+        """A third person works through the beginning of the audit."""
+        found = await next_tasks(store, 9, QueueOrder.AUDIT, self.wanted, AUDITED, now=EARLIER)
+        async with store.writing() as session:
+            auditor = Actor(9, "审9", "session", None)
+            await add_within(session, auditor, self.opinions(found.items, blind=True))
+
+    async def covers(self, store: Store) -> bool:
+        [judged] = await store.read(audit_accuracy, CountFilter(platform=self.platform))
+        assert judged.judged == AUDITED
+        low, high = wilson(judged.right, judged.judged)
+        return low <= ACCURACY <= high
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("store_kind", ["sqlite"])
+async def test_the_audit_covers_the_true_accuracy_in_95_percent_of_200_runs(store_url: str) -> None:
+    chance = random.Random(21)
+    lives = [Life(f"p{n}", chance) for n in range(RUNS)]
+    async with await empty_store(store_url) as store:
+        feed: Feed = await feed_of(store)
+        for first in range(0, RUNS, 20):
+            events = [event for life in lives[first : first + 20] for event in life.comments()]
+            await send_sampled(feed, *events, share=SAMPLED)
+        covered = 0
+        for life in lives:
+            await life.review(store)
+            await life.audit(store)
+            covered += await life.covers(store)
+    assert covered / RUNS >= COVERED_AT_LEAST

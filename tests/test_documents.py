@@ -1,0 +1,88 @@
+"""The documents for users: both READMEs show the same commands, and commands, make targets and links exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from liuyan.cli import app
+
+ROOT = Path(__file__).parent.parent
+README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
+DOCUMENTS = sorted(
+    [README, README_ZH, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")]
+)
+FENCED = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`((?:make|liuyan|docker compose|python -m) [^`]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def fenced(text: str) -> list[str]:
+    return FENCED.findall(text)
+
+
+def commands(text: str) -> list[str]:
+    """Every command that a text mentions, in code blocks or in a sentence, without prompts and comments."""
+    lines = [line.split("  #")[0].strip() for block in fenced(text) for line in block.splitlines()]
+    in_blocks = [
+        line.removeprefix(".venv/bin/") for line in lines if line.startswith((".venv/bin/", "make ", "liuyan "))
+    ]
+    return in_blocks + INLINE.findall(FENCED.sub("", text))
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub writes them."""
+    headings = re.findall(r"^#+ (.+)$", FENCED.sub("", path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= 150
+
+
+def test_both_readmes_show_the_same_commands() -> None:
+    english, chinese = README.read_text(), README_ZH.read_text()
+    assert fenced(chinese) == fenced(english)
+    assert sorted(INLINE.findall(chinese)) == sorted(INLINE.findall(english))
+
+
+def test_both_readmes_have_the_same_pictures_and_pages() -> None:
+    english, chinese = (
+        [one for one in LINK.findall(path.read_text()) if "README" not in one] for path in (README, README_ZH)
+    )
+    assert sorted(chinese) == sorted(english)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in LINK.findall(FENCED.sub("", path.read_text())):
+        if link.startswith("https://"):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (path.parent / file) if file else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+# The changelog names commands that are gone.
+@pytest.mark.parametrize("path", [one for one in DOCUMENTS if one.name != "CHANGELOG.md"], ids=lambda path: path.name)
+def test_commands_exist(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for command in commands(path.read_text()):
+        program, *words = command.split()
+        if program == "make":
+            assert words[0] in targets, command
+        elif program == "liuyan":
+            assert_known(words, command)
+
+
+def assert_known(words: list[str], command: str) -> None:
+    """Follow the words of a command through the groups of the program."""
+    group = typer.main.get_command(app)
+    for word in words:
+        known = getattr(group, "commands", None)
+        if known is None or word.startswith("-"):
+            return
+        assert word in known, command
+        group = known[word]
