@@ -1,12 +1,12 @@
 # syntax=docker/dockerfile:1
-# The image that runs the consumer, the API and every other command: the installed wheel, nothing of the sources.
+# Image for the consumer, the API and all other commands. It contains the installed wheel without the sources.
 #
 #   docker build -t liuyan .
 #   docker build -t liuyan --build-arg TORCH_INDEX=https://my-mirror.example/torch-cpu .
 
 FROM python:3.11-slim-bookworm AS build
 
-# What the package index holds is PyTorch's CUDA build, 5 GB of which a CPU uses nothing. This index holds the CPU's.
+# PyPI has PyTorch's CUDA build, which adds 5 GB that a CPU does not need. This index has the CPU build.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 
 WORKDIR /build
@@ -14,8 +14,8 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
 COPY requirements-uv.txt constraints.txt ./
 RUN pip install --no-cache-dir --require-hashes -r requirements-uv.txt
-# The CPU build has the pinned version and other hashes than the CUDA build: its line leaves the constraints, and it is
-# installed first and alone, so that nothing else is taken from its index. uv checks the hashes of all other packages.
+# The CPU build has the pinned version, but different hashes than the CUDA build. So remove torch from the constraints
+# and install it separately, so that nothing else comes from its index. uv checks the hashes of all other packages.
 RUN version=$(sed -n 's/^torch==\([^ ]*\).*/\1/p' constraints.txt) \
     && awk '/^[a-z]/ { keep = !/^torch==/ } keep' constraints.txt > image.txt \
     && uv venv /opt/liuyan \
@@ -39,7 +39,7 @@ FROM python:3.11-slim-bookworm
 COPY --from=build /opt/liuyan /opt/liuyan
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin liuyan
 
-# Both processes serve health and metrics on one port here, so that one check below suits both.
+# Consumer and API use the same port for health and metrics, so that the health check below works for both.
 ENV PATH=/opt/liuyan/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     LIUYAN_LOG_FORMAT=json \
@@ -50,7 +50,7 @@ USER 10001
 WORKDIR /tmp
 EXPOSE 8000 9100
 
-# Alive, not ready: a container is not to be replaced because its database is away.
+# Check liveness, not readiness: a container must not be restarted because its database is unavailable.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9100/livez', timeout=4)"]
 

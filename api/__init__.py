@@ -1,7 +1,6 @@
-"""The REST API and the admin app: what is stored, and what the model says of a text, over HTTP.
+"""The REST API and the admin app: stored comments and predictions over HTTP.
 
-A request goes through metrics.py and admin/security.py to its endpoint in rest/ or its page in admin/, which ask
-identity/ who is there, and the store or the predictor for the rest; whatever goes wrong leaves as a problem of
-problems.py or as a page that says what to do. app.py puts these together, documentation.py explains them to a
-stranger, serve.py runs them as a process.
+A request passes metrics.py and admin/security.py on its way to an endpoint in rest/ or a page in admin/, which both
+authenticate it with identity/ and use the store and the predictor. app.py assembles the application, problems.py turns
+errors into problem details, documentation.py serves /docs and OpenAPI, and serve.py runs the process.
 """

@@ -1,6 +1,7 @@
-"""Account commands of `liuyan api`, for scripts: a token of the REST API changes no account.
+"""Account commands of `liuyan api`, for scripts: REST tokens cannot change accounts.
 
-They ask for no password: running them takes the database's. The audit log names the machine's user.
+They ask for no password, because running them requires access to the database. The audit log records the
+operating-system user.
 """
 
 import asyncio
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 app = typer.Typer()
 Answer = TypeVar("Answer")
 
-Name = Annotated[str, typer.Argument(help="The account's name; case and width make no difference.")]
+Name = Annotated[str, typer.Argument(help="The account's name; case and character width do not matter.")]
 RoleName = Literal["user", "reviewer", "admin"]
-Role = Annotated[RoleName, typer.Option(help="What it may do.")]
+Role = Annotated[RoleName, typer.Option(help="The role to grant; each role includes the ones before it.")]
 
 
 @app.command(epilog="Example: liuyan api create-user 小王 --role reviewer")
 def create_user(name: Name, role: Role = "user") -> None:
-    """Create an account that can sign in at once, and print its password for one use on standard output."""
+    """Create an active account and print its temporary password on standard output."""
 
     async def create(services: "AccountServices", actor: "Actor") -> str:
         from api.identity import passwords, roles
@@ -35,49 +36,55 @@ def create_user(name: Name, role: Role = "user") -> None:
         return password
 
     password = _run(create)
-    write_line(f"The account {name} is created. It must change this password at the first sign-in:", err=True)
+    write_line(f"Created the account {name}. This password must be changed at the first sign-in:", err=True)
     write_line(password)
 
 
 @app.command(epilog="Example: liuyan api set-role 小王 user")
-def set_role(name: Name, role: Annotated[RoleName, typer.Argument(help="What it may do from now on.")]) -> None:
-    """Change an account's role. A lesser role revokes its tokens; the last admin keeps the role."""
+def set_role(name: Name, role: Annotated[RoleName, typer.Argument(help="The new role.")]) -> None:
+    """Change an account's role.
+
+    A lower role revokes the account's tokens. The last admin cannot be demoted.
+    """
 
     async def change(services: "AccountServices", actor: "Actor", number: int) -> int:
         revoked: int = await _accounts().edit_user(services, actor, number, {"role": role})
         return revoked
 
     revoked = _run_on(name, change)
-    write_line(f"The account {name} has the role {role}. Tokens revoked: {revoked}.")
+    write_line(f"The account {name} now has the role {role}. Tokens revoked: {revoked}.")
 
 
 @app.command(epilog="Example: liuyan api reset-password 小王")
 def reset_password(name: Name) -> None:
-    """Print a new password for one use on standard output; the account's sessions end, its tokens are revoked."""
+    """Set a temporary password and print it on standard output.
+
+    All of the account's sessions end and its tokens are revoked.
+    """
     password, ended = _run_on(name, lambda services, actor, number: _accounts().reset_password(services, actor, number))
-    write_line(f"Tokens revoked: {ended.tokens}. {name} must change this password at the next sign-in:", err=True)
+    write_line(f"Tokens revoked: {ended.tokens}. This password must be changed at the next sign-in:", err=True)
     write_line(password)
 
 
 @app.command(epilog="Example: liuyan api disable 小王")
 def disable(name: Name) -> None:
-    """Disable an account: its sessions end, its tokens are revoked. The last admin cannot be disabled."""
+    """Disable an account, end its sessions and revoke its tokens. The last admin cannot be disabled."""
     ended = _run_on(name, lambda services, actor, number: _accounts().disable(services, actor, number))
-    write_line(f"The account {name} is disabled. Tokens revoked: {ended.tokens}.")
+    write_line(f"Disabled the account {name}. Tokens revoked: {ended.tokens}.")
 
 
 @app.command(epilog="Example: liuyan api enable 小王")
 def enable(name: Name) -> None:
-    """Let a disabled account sign in again. Its tokens stay revoked."""
+    """Allow a disabled account to sign in again. Its tokens remain revoked."""
     _run_on(name, lambda services, actor, number: _accounts().enable(services, actor, number))
     write_line(f"The account {name} can sign in again.")
 
 
 @app.command(epilog="Example: liuyan api approve 小李")
 def approve(name: Name) -> None:
-    """Approve an account that signed up and waits."""
+    """Approve an account that signed up and is waiting for approval."""
     _run_on(name, lambda services, actor, number: _accounts().approve(services, actor, number))
-    write_line(f"The account {name} can sign in.")
+    write_line(f"Approved the account {name}. It can sign in now.")
 
 
 @app.command(epilog="Example: liuyan api create-token 小王 'nightly export' --role reviewer --days 30 > token.txt")
@@ -85,11 +92,12 @@ def create_token(
     name: Name,
     purpose: Annotated[str, typer.Argument(help="What the token is for.")],
     role: Role = "user",
-    days: Annotated[int, typer.Option(min=1, max=366, help="For how many days it is valid.")] = 90,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Number of days until the token expires.")] = 90,
 ) -> None:
-    """Create a token of an account, with a role of at most the account's, and print it on standard output.
+    """Create a token for an account and print it on standard output.
 
-    An account with a password for one use gets tokens once its person has signed in and changed it.
+    The token's role cannot exceed the account's. An account with a temporary password cannot have tokens until its
+    owner has signed in and changed the password.
     """
 
     async def create(services: "AccountServices", actor: "Actor", number: int) -> str:
@@ -103,18 +111,18 @@ def create_token(
 
 @app.command(epilog="Example: liuyan api revoke-tokens 小王")
 def revoke_tokens(name: Name) -> None:
-    """Revoke all tokens of an account: programs that use them stop working."""
+    """Revoke all tokens of an account. Programs that use them lose access."""
 
     async def revoke(services: "AccountServices", actor: "Actor", number: int) -> int:
         from api.identity import tokens
 
         return await tokens.revoke_all(services, actor, number)
 
-    write_line(f"Tokens of {name} that were revoked: {_run_on(name, revoke)}")
+    write_line(f"Tokens of {name} revoked: {_run_on(name, revoke)}.")
 
 
 def _accounts() -> Any:
-    """The rules of accounts, imported when a command runs: `--help` must not wait for them."""
+    """Import the account rules only when a command runs, to keep `--help` fast."""
     from api.identity import accounts
 
     return accounts
@@ -130,7 +138,7 @@ def _run_on(name: str, work: Callable[["AccountServices", "Actor", int], Awaitab
         async with services.store.reading() as connection:
             known = await find_credentials(connection, name)
         if known is None:
-            raise LiuyanError(f"There is no account named {name!r}: check the list under People in the admin app.")
+            raise LiuyanError(f"No account is named {name!r}: check the list under People in the admin app.")
         return await work(services, actor, known[0].number)
 
     return _run(on_account)

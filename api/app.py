@@ -1,4 +1,4 @@
-"""The application: endpoints, problems, documentation and metrics put together."""
+"""Assemble the application from endpoints, pages, problems, documentation and middleware."""
 
 from importlib.metadata import version
 
@@ -7,9 +7,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import documentation, problems
 from api.admin.admin import mount_admin
-from api.admin.language import ChooseLanguage
 from api.admin.security import SecureAnswers
 from api.hosts import CheckHost
+from api.i18n import ChooseLanguage
 from api.limits import BodyRules, LimitBodies
 from api.metrics import MeasureRequests, Metrics
 from api.rest import (
@@ -31,7 +31,7 @@ from api.rest import (
 )
 from api.services import Services
 
-# What lies under /api/v1; OpenAPI has them in this order.
+# The resources under /api/v1, in the order in which OpenAPI lists them.
 RESOURCES = (
     comments,
     review_export,
@@ -52,9 +52,9 @@ RESOURCES = (
 
 
 def create_app(services: Services, metrics: Metrics, bodies: BodyRules | None = None) -> FastAPI:
-    """The API over the store and the model in ``services``; the caller opens and closes both.
+    """Return the application for ``services``; the caller opens and closes its store and predictor.
 
-    Raises SettingsError when the settings lack the secret that signs forms.
+    Raises SettingsError if the settings lack the secret key that signs forms.
     """
     app = FastAPI(
         title=documentation.TITLE,
@@ -77,6 +77,6 @@ def create_app(services: Services, metrics: Metrics, bodies: BodyRules | None = 
     app.add_middleware(ChooseLanguage, default="en")
     app.add_middleware(CheckHost, allowed_hosts=services.settings.allowed_hosts)
     app.add_middleware(SecureAnswers)
-    # Outermost: where a request is from, and whether over TLS, everything inside asks.
+    # Outermost, because everything inside relies on the client's address and scheme.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(services.settings.trusted_proxies))
     return app

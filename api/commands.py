@@ -1,4 +1,4 @@
-"""`liuyan api`: serves the admin app and the REST API, and manages accounts."""
+"""`liuyan api`: serve the admin app and the REST API, and manage accounts."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,20 +21,20 @@ def group() -> None:
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free port.")] = 8000,
     model: Annotated[
-        Path | None, typer.Option(help="Folder of the model artifact; the active model's by default.")
+        Path | None, typer.Option(help="Model artifact folder. Default: the artifact of the active model.")
     ] = None,
 ) -> None:
     """Serve the admin app (/admin) and the REST API (/api/v1, described at /docs) until Ctrl-C or SIGTERM.
 
-    The database must have been migrated (`liuyan store migrate`), and LIUYAN_SECRET_KEY be set. Nobody can do anything
-    without an account: `liuyan api create-admin` makes the first one. /livez, /readyz and /metrics are served apart, at
+    Requires a migrated database (`liuyan store migrate`) and LIUYAN_SECRET_KEY. Everything requires an account;
+    `liuyan api create-admin` creates the first one. /livez, /readyz and /metrics are served separately, at
     LIUYAN_API_ADDRESS.
 
-    It answers only under the names of LIUYAN_ALLOWED_HOSTS, this machine's own by default, and speaks plain HTTP, in
-    which passwords can be read on the way: for others put a proxy with TLS in front, and name it in
-    LIUYAN_TRUSTED_PROXIES.
+    The server only accepts requests for the hosts in LIUYAN_ALLOWED_HOSTS, by default the local machine. It speaks
+    plain HTTP, which exposes passwords on the network. To serve other machines, put a TLS proxy in front of it and list
+    the proxy in LIUYAN_TRUSTED_PROXIES.
 
     Examples:
 
@@ -61,14 +61,14 @@ def serve(
 
 @app.command()
 def create_admin(
-    name: Annotated[str, typer.Argument(help="The name that the account is known by.")],
+    name: Annotated[str, typer.Argument(help="The name of the new account.")],
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking for it.")
     ] = False,
 ) -> None:
-    """Make an account that may manage all others: the first one, or one more.
+    """Create an admin account, which can manage all others.
 
-    The password has 10 characters or more, does not hold the name and is not among those that are tried first.
+    The password must have at least 10 characters, must not contain the name and must not be easy to guess.
 
     Examples:
 
@@ -81,15 +81,15 @@ def create_admin(
     if password_stdin:
         password = _read_password()
     elif not is_terminal_input():
-        raise UsageError("There is no terminal to ask for a password: use --password-stdin.")
+        raise UsageError("Cannot ask for a password without a terminal: use --password-stdin.")
     else:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    kept = asyncio.run(_create_admin(name, password))
-    write_line(f"The admin {kept} is made. Run `liuyan api serve` and sign in at /admin.")
+    stored_name = asyncio.run(_create_admin(name, password))
+    write_line(f"Created the admin {stored_name}. Run `liuyan api serve` and sign in at /admin.")
 
 
 def _read_password() -> str:
-    """The first line of standard input. Raises UsageError when it is not UTF-8, without showing it."""
+    """Return the first line of standard input. Raises UsageError, without showing the line, if it is not UTF-8."""
     try:
         return standard_input().readline().decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""What a stranger reads: /docs and the words of OpenAPI. The page loads nothing from elsewhere."""
+"""Serve /docs and /openapi.json. The page loads nothing from other hosts."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -13,36 +13,36 @@ from starlette.responses import Response
 from api.problems import Problem
 
 TITLE = "Liuyan"
-SUMMARY = "Labels of the comments that platforms publish, and of any text."
+SUMMARY = "Sentiment labels for the comments that platforms publish, and for any text."
 DESCRIPTION = """\
-Liuyan labels comments as **positive** or **negative** while they arrive, and keeps every label reviewable.
+Liuyan labels comments as **positive** or **negative** as they arrive. Reviewers can correct every label.
 
-- *comments* are read here and published through Kafka (the project's producer examples show how).
-- *predictions* label texts that are stored nowhere.
+- *comments* are published through Kafka (see the project's producer examples) and read here.
+- *predictions* label texts without storing them.
 
-Everything asks who you are. Send `Authorization: Bearer …` with a token that you created under *My account* of the
-admin app (`/admin`); it may do what its role may: a *user* labels texts, a *reviewer* reads and corrects comments, an
-*admin* does the rest. A browser that is signed in may leave the token out, and sends the header `X-CSRFToken` with
-changes.
+Every endpoint requires authentication. Create a token under *My account* in the admin app (`/admin`) and send it as
+`Authorization: Bearer …`. Its role determines what it can do: a *user* labels texts, a *reviewer* also reads and
+corrects comments, and an *admin* also does everything else. A signed-in browser needs no token, but must send the
+header `X-CSRFToken` with every change.
 
-A token changes no account, password, session or token (`session_required`). What gives access also needs a session
-whose password was given within 15 minutes (`confirmation_required`), at sign-in or by `POST /api/v1/account/confirm`.
-Scripts use the commands of `liuyan api` instead.
+Tokens cannot change accounts, passwords, sessions or tokens (`session_required`). Changes that grant access also
+require a session confirmed within the last 15 minutes (`confirmation_required`): by signing in or by
+`POST /api/v1/account/confirm`. Scripts use the commands of `liuyan api` instead.
 
-Times are RFC 3339; answers give them in UTC. Errors are RFC 9457 problem details (`application/problem+json`):
-`code` is for programs, `detail` one sentence for people.
+Times are RFC 3339; responses use UTC. Errors are RFC 9457 problem details (`application/problem+json`): `code` is for
+programs, `detail` is one sentence for people.
 """
 TAGS = [
-    {"name": "comments", "description": "What is stored: comments, their labels and their history."},
-    {"name": "reviews", "description": "What people decide: the queue, reviews one by one and in bulk, their export."},
-    {"name": "predictions", "description": "What the model says of a text."},
-    {"name": "analytics", "description": "Labels, corrections, accuracy, agreement and telling words."},
-    {"name": "notices", "description": "What administrators tell everybody who signs in."},
-    {"name": "dead letters", "description": "Records that broke the contract: publish them again, or put them aside."},
-    {"name": "models", "description": "Which models were used, and whose labels are shown."},
-    {"name": "account", "description": "One's own account: password, sessions and tokens."},
-    {"name": "users", "description": "Everybody's accounts, for administrators."},
-    {"name": "audit", "description": "Who changed what, and when."},
+    {"name": "comments", "description": "Stored comments, their labels and their history."},
+    {"name": "reviews", "description": "The review queue, single and bulk reviews, and their export."},
+    {"name": "predictions", "description": "The model's labels for texts."},
+    {"name": "analytics", "description": "Labels, corrections, accuracy, agreement and keywords."},
+    {"name": "notices", "description": "Announcements by administrators to everyone who signs in."},
+    {"name": "dead letters", "description": "Records that broke the contract: requeue or discard them."},
+    {"name": "models", "description": "The registered models, and which one is active."},
+    {"name": "account", "description": "The caller's own account: password, sessions and tokens."},
+    {"name": "users", "description": "All accounts, for administrators."},
+    {"name": "audit", "description": "The audit log: who changed what, and when."},
 ]
 DOCS_PAGE = f"""<!doctype html>
 <html lang="en">
@@ -56,7 +56,7 @@ DOCS_PAGE = f"""<!doctype html>
 <script src="docs/start.js"></script>
 </html>
 """
-# validatorUrl null: Swagger UI would otherwise send the document's address to a public validator.
+# Without validatorUrl: null, Swagger UI sends the document's URL to a public validator.
 START_SCRIPT = """SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#documentation",
@@ -105,5 +105,5 @@ def _describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _assets() -> Path:
-    """The files of Swagger UI, which fastapi-offline carries."""
+    """Return the folder with Swagger UI's files, which fastapi-offline ships."""
     return Path(str(files("fastapi_offline") / "static"))

@@ -1,4 +1,4 @@
-"""REST routes that check who asks by the headers alone, before FastAPI reads and parses the body."""
+"""REST routes that authenticate a request by its headers before FastAPI reads and parses the body."""
 
 import asyncio
 import json
@@ -16,14 +16,14 @@ from api.limits import MAXIMUM_BODY, MEDIUM_BODY, SMALL_BODY, admit_body, too_ma
 from api.problems import documented
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
-# A string, or the rest of a document whose last string is not closed.
+# A string, or the rest of a document whose last string is unterminated.
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-# Everything but the contents of strings. Each value takes at least two such bytes and up to 24 times as much memory.
+# Bytes outside the contents of strings. Each value needs at least two of them, and up to 24 times as much memory.
 MAXIMUM_STRUCTURE = 64 * 1024
 
 
 class GuardedRoute(APIRoute):
-    """Answers 401 or 403 without asking for a byte of the body; a route that needs no role needs a sign-in."""
+    """Answers 401 or 403 without reading the body. A route that requires no role still requires authentication."""
 
     maximum_body: ClassVar[int] = SMALL_BODY
 
@@ -36,7 +36,7 @@ class GuardedRoute(APIRoute):
         super().__init__(*arguments, **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler behind the check."""
+        """Return FastAPI's handler, preceded by the checks."""
         handle = super().get_route_handler()
         requirements = tuple(_requirements(self.dependant))
 
@@ -52,22 +52,22 @@ class GuardedRoute(APIRoute):
 
 
 class MediumBodyRoute(GuardedRoute):
-    """A route that takes lists, or one long text."""
+    """A route that accepts lists, or one long text."""
 
     maximum_body = MEDIUM_BODY
 
 
 class LargeBodyRoute(GuardedRoute):
-    """A route that takes many texts."""
+    """A route that accepts many texts."""
 
     maximum_body = MAXIMUM_BODY
 
 
 class BoundedRequest(Request):
-    """A request whose JSON holds a bounded number of values; large documents are parsed in a thread."""
+    """A request whose JSON has a bounded number of values. Large documents are parsed in a thread."""
 
     async def json(self) -> Any:
-        """The document. Raises BodyError, 413, and JSONDecodeError."""
+        """Return the parsed body. Raises BodyError, 413, and JSONDecodeError."""
         body = await self.body()
         if len(body) <= SMALL_BODY:
             return json.loads(body)

@@ -1,4 +1,4 @@
-"""Requests for another host than ours are refused, and whoever sent them is told what to do about it."""
+"""Reject requests for unknown hosts with a page or a problem that explains what to do."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -8,12 +8,11 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette_admin.i18n import get_locale, gettext, set_locale
 
-from api.admin.language import LANGUAGES, language_of
+from api.i18n import LANGUAGES, get_locale, gettext, language_of, set_locale
 from api.problems import ProblemError, answer_of
 
-# Complete in itself: a link or a style sheet would lead to the host that is not ours.
+# Self-contained, because a link or a style sheet would be requested from the unknown host.
 PAGE = Markup(
     '<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>'
@@ -24,20 +23,20 @@ PAGE = Markup(
 
 
 class CheckHost:
-    """Starlette's check, whose own refusal is a line of plain text in English."""
+    """Replaces the plain-text rejection of Starlette's TrustedHostMiddleware by a problem or a page."""
 
     def __init__(self, app: ASGIApp, allowed_hosts: Sequence[str]) -> None:
         self.app = app
         self.allowed_hosts = allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or await self._is_ours(scope, receive):
+        if scope["type"] != "http" or await self._is_allowed(scope, receive):
             await self.app(scope, receive, send)
             return
-        await _refusal(Request(scope))(scope, receive, send)
+        await _rejection(Request(scope))(scope, receive, send)
 
-    async def _is_ours(self, scope: Scope, receive: Receive) -> bool:
-        """Whether Starlette lets the request through."""
+    async def _is_allowed(self, scope: Scope, receive: Receive) -> bool:
+        """Return whether Starlette accepts the request's host."""
         passed = False
 
         async def inside(*_: object) -> None:
@@ -45,14 +44,14 @@ class CheckHost:
             passed = True
 
         async def drop(_: Message) -> None:
-            """Its refusal, which nobody sees."""
+            """Discard Starlette's own response."""
 
         await TrustedHostMiddleware(inside, self.allowed_hosts, www_redirect=False)(scope, receive, drop)
         return passed
 
 
-def _refusal(request: Request) -> Response:
-    """A problem for programs, a page for people, each in the language of the request."""
+def _rejection(request: Request) -> Response:
+    """Return a problem for programs or a page for people, in the language of the request."""
     for_programs = request.scope["path"].startswith("/api/") or request.scope["path"] == "/openapi.json"
     set_locale(language_of(request, "en" if for_programs else LANGUAGES[0]))
     title = gettext("This address is not one of this server's")

@@ -1,7 +1,7 @@
-"""The most telling words of each label: words that one side's comments hold more often than the other's.
+"""Find keywords: words that occur more often in the comments of one label than in those of the other.
 
-A word's score is its log-odds ratio between both samples with an informative Dirichlet prior (Monroe, Colaresi and
-Quinn, 2008: "Fightin' Words"), divided by its standard deviation: frequent words need a difference, rare ones evidence.
+A word's score is its log-odds ratio between both samples with an informative Dirichlet prior, divided by its standard
+deviation (Monroe, Colaresi and Quinn, 2008: "Fightin' Words").
 """
 
 import asyncio
@@ -13,14 +13,14 @@ from itertools import zip_longest
 from math import log, sqrt
 from time import monotonic
 
-# What the prior counts for: as if each side had also seen so large a share of both samples together.
+# Weight of the prior, as a share of both samples together that is added to each side.
 PRIOR_SHARE = 0.1
-# A word in fewer comments tells of them and not of a side.
+# A word in fewer comments characterizes those comments, not their label.
 FEWEST_COMMENTS = 3
-# Nothing that is within chance: 1.96 standard deviations.
+# 1.96 standard deviations: the bound of a two-sided test at 5 %.
 LOWEST_SCORE = 1.96
 LONGEST_WORD = 20
-# What follows in a long comment adds little; the model does not read all of it either.
+# The rest of a long comment adds little, and the model does not read all of it either.
 LONGEST_TEXT = 1_000
 KEEP_SECONDS = 300
 KEPT_AT_MOST = 100
@@ -30,8 +30,8 @@ Cut = Callable[[str], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Keyword:
-    """A word of one side. ``positive`` and ``negative`` are the comments of each sample that hold it; ``score`` is
-    above 0 and counts standard deviations."""
+    """A keyword of one label. ``positive`` and ``negative`` count the comments of each sample that contain the word;
+    ``score`` is in standard deviations, above 0."""
 
     word: str
     score: float
@@ -41,8 +41,8 @@ class Keyword:
 
 @dataclass(frozen=True, slots=True)
 class Keywords:
-    """The words of both sides, the most telling first, and how many comments were read; not ``complete`` when time was
-    up before all of them were."""
+    """The keywords of both labels, highest score first, and the number of comments read; ``complete`` is False if the
+    time limit ended the count early."""
 
     positive: Sequence[Keyword]
     negative: Sequence[Keyword]
@@ -54,9 +54,10 @@ class Keywords:
 def find_keywords(
     positive: Sequence[str], negative: Sequence[str], cut: Cut, *, limit: int, seconds: float
 ) -> Keywords:
-    """The ``limit`` most telling words of each side, by what ``cut`` makes of its texts within ``seconds``.
+    """Return up to ``limit`` keywords of each label, counting the words that ``cut`` finds within ``seconds``.
 
-    Both sides are read in turn, so that time that is up cuts both alike. Where one side is empty, nothing is told.
+    Texts of both labels are read alternately, so that the time limit truncates both samples alike. If one sample is
+    empty, there are no keywords.
     """
     deadline = monotonic() + seconds
     counted: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
@@ -66,29 +67,29 @@ def find_keywords(
             break
         for side, text in enumerate(pair):
             if text is not None:
-                counted[side].update({word for word in cut(text[:LONGEST_TEXT]) if _tells(word)})
+                counted[side].update({word for word in cut(text[:LONGEST_TEXT]) if _is_candidate(word)})
                 read[side] += 1
     scored = _score(*counted) if all(read) else []
     return Keywords(
         [word for word in scored if word.score >= LOWEST_SCORE][:limit],
-        [_turned(word) for word in reversed(scored) if word.score <= -LOWEST_SCORE][:limit],
+        [_negated(word) for word in reversed(scored) if word.score <= -LOWEST_SCORE][:limit],
         positive_comments=read[0],
         negative_comments=read[1],
         complete=read == [len(positive), len(negative)],
     )
 
 
-def _tells(word: str) -> bool:
-    """Letters, ideographs and emoji, no punctuation, numbers or placeholders."""
+def _is_candidate(word: str) -> bool:
+    """Return whether a word has letters, ideographs or emoji, as opposed to punctuation, numbers or placeholders."""
     return len(word) <= LONGEST_WORD and any(
         (category := unicodedata.category(character))[0] == "L" or category == "So" for character in word
     )
 
 
 def _score(positive: Counter[str], negative: Counter[str]) -> list[Keyword]:
-    """All words that are frequent enough, the most positive first."""
+    """Return all words that are frequent enough, most positive first."""
     both = positive + negative
-    # One more than there are, so that a word is never all of its side.
+    # Plus one, so that a word never makes up its entire sample.
     prior_words = PRIOR_SHARE * both.total() + 1
     all_positive, all_negative = positive.total() + prior_words, negative.total() + prior_words
     scored = []
@@ -103,28 +104,28 @@ def _score(positive: Counter[str], negative: Counter[str]) -> list[Keyword]:
     return sorted(scored, key=lambda word: (-word.score, word.word))
 
 
-def _turned(word: Keyword) -> Keyword:
+def _negated(word: Keyword) -> Keyword:
     return Keyword(word.word, -word.score, word.positive, word.negative)
 
 
 @dataclass(slots=True)
 class KeywordsCache:
-    """Keeps answers for some minutes, and lets those who ask the same at once wait for one answer."""
+    """Caches keywords for some minutes and shares one task among concurrent requests for the same key."""
 
     now: Callable[[], float] = monotonic
     _kept: "dict[Hashable, tuple[float, asyncio.Task[Keywords]]]" = field(default_factory=dict)
 
-    async def get(self, key: Hashable, ask: "Callable[[], asyncio.Task[Keywords]]") -> Keywords:
-        """The kept answer, else what the task of ``ask`` answers; an error is not kept."""
+    async def get(self, key: Hashable, start: "Callable[[], asyncio.Task[Keywords]]") -> Keywords:
+        """Return the cached keywords, or the result of the task that ``start`` creates. Errors are not cached."""
         now = self.now()
         self._kept = {key: kept for key, kept in self._kept.items() if kept[0] > now}
         if key not in self._kept:
             while len(self._kept) >= KEPT_AT_MOST:
                 self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = (now + KEEP_SECONDS, ask())
+            self._kept[key] = (now + KEEP_SECONDS, start())
         task = self._kept[key][1]
         try:
-            # Whoever goes away takes nothing from those who still wait.
+            # The task continues for other requests if this one is cancelled.
             return await asyncio.shield(task)
         except BaseException:
             if task.done():

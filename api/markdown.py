@@ -1,4 +1,4 @@
-"""Markdown that administrators write, as HTML that cannot do harm: no markup of its own, no pictures, no scripts."""
+"""Render administrators' Markdown as safe HTML: no raw HTML, no images, no scripts."""
 
 import asyncio
 from collections.abc import Iterable
@@ -12,24 +12,22 @@ TAGS = {
     *("p", "br", "hr", "strong", "em", "code", "pre", "blockquote", "ul", "ol", "li", "a"),
     *("h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
 }
-# A notice stands below the page's own headings.
+# Headings in a notice rank below the page's own.
 HEADING_OFFSET = 2
-
-
-# More notices than are ever shown at once; each is a few kilobytes.
+# More notices than a page shows; each takes a few kilobytes.
 KEPT = 128
 
 
 async def render_ahead(texts: Iterable[str]) -> None:
-    """Render in a thread what ``render_markdown`` is asked for next: 20,000 characters can take a third of a second."""
+    """Fill the cache of ``render_markdown`` from a thread: 20,000 characters can take a third of a second."""
     for text in texts:
         await asyncio.to_thread(render_markdown, text)
 
 
 @lru_cache(maxsize=KEPT)
 def render_markdown(text: str) -> Markup:
-    """HTML of ``text``: what it holds of HTML is text, and links lead to http, https and mail addresses alone."""
-    # A picture would be loaded from elsewhere, which the pages' policy forbids.
+    """Render ``text`` as HTML. Raw HTML is escaped; links may use http, https and mailto only."""
+    # The pages' content security policy blocks images from other hosts.
     parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable("table").disable("image")
     tokens = parser.parse(text)
     for token in tokens:
@@ -43,4 +41,4 @@ def render_markdown(text: str) -> Markup:
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer nofollow",
     )
-    return Markup(clean)  # noqa: S704 - nh3 has just taken everything out that is not one of the tags above
+    return Markup(clean)  # noqa: S704 - nh3 has just removed everything except the tags above

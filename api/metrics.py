@@ -1,4 +1,4 @@
-"""The API's metrics, each declared here once, and the middleware that measures every request."""
+"""Declare the API's metrics, and measure every request in a middleware."""
 
 from time import perf_counter
 
@@ -9,7 +9,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class Metrics:
-    """All metrics of the API, on a registry of their own."""
+    """All metrics of the API."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.requests = Counter(
@@ -48,7 +48,7 @@ class Metrics:
 
 
 class MeasureRequests:
-    """Counts and times every request by its route's template, so that ids in paths make no new series."""
+    """Counts and times requests by route template, so that ids in paths do not create new series."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -58,7 +58,7 @@ class MeasureRequests:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        # What no answer came from is an error of ours, or the client's going away.
+        # A request without a response failed in the server, or its client disconnected.
         status = 500
 
         async def measured_send(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""Paths that may hold anything: an id is whatever its platform calls a comment, line feeds included."""
+"""Match paths that contain any characters: a comment's id is arbitrary text and may contain line feeds."""
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import Mount, compile_path
@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 
 
 class _AnythingConvertor(Convertor[str]):
-    """The rest of the path, whatever is in it; the library's `path` does not match a line feed."""
+    """The rest of the path. Starlette's `path` convertor does not match line feeds."""
 
     regex = "(?s:.*)"
 
@@ -21,7 +21,7 @@ register_url_convertor("anything", _AnythingConvertor())
 
 
 class MountAll(Mount):
-    """A mount that takes every path below its own, where the library's leaves paths with a line feed to nobody."""
+    """A mount that matches every path below its own. Starlette's Mount does not match paths with line feeds."""
 
     def __init__(self, path: str, app: ASGIApp, name: str) -> None:
         super().__init__(path, app, name=name)

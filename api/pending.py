@@ -1,4 +1,4 @@
-"""Beside the requests: what people said of texts that they kept becomes a review once the text is stored."""
+"""Turn the labels of kept texts into reviews in the background, once the texts are stored."""
 
 import asyncio
 
@@ -8,21 +8,21 @@ from api.services import Services
 from store.errors import StoreError
 from store.pending_reviews import resolve_pending
 
-# A text takes seconds on its way through Kafka; without anything that waits a look is one query.
-LOOK_SECONDS = 2.0
-WAIT_AFTER_FAULT_SECONDS = 10.0
+# A text takes seconds to pass through Kafka. Each poll without pending reviews costs one query.
+POLL_SECONDS = 2.0
+RETRY_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
 async def resolve_pending_forever(services: Services) -> None:
-    """Look for pending reviews whose comment has arrived, until it is cancelled. Every API process may do it."""
+    """Resolve pending reviews whose comments are stored, until cancelled. Several API processes may run this."""
     while True:
-        pause = LOOK_SECONDS
+        pause = POLL_SECONDS
         try:
-            settled = await resolve_pending(services.store, services.now())
-            if settled.reviewed or settled.given_up:
-                log.info("kept texts are settled", reviewed=settled.reviewed, given_up=settled.given_up)
+            resolved = await resolve_pending(services.store, services.now())
+            if resolved.reviewed or resolved.given_up:
+                log.info("pending reviews resolved", reviewed=resolved.reviewed, given_up=resolved.given_up)
         except StoreError as error:
-            log.warning("kept texts cannot be reviewed now, trying again", error=str(error), repeats=True)
-            pause = WAIT_AFTER_FAULT_SECONDS
+            log.warning("resolving pending reviews failed, will retry", error=str(error), repeats=True)
+            pause = RETRY_SECONDS
         await asyncio.sleep(pause)

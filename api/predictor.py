@@ -1,4 +1,4 @@
-"""The model behind an asyncio door: one worker thread, a bounded line before it, long requests cut into slices."""
+"""Label texts from asyncio: one worker thread, a bounded queue, and long requests split into slices."""
 
 import asyncio
 import contextlib
@@ -10,54 +10,54 @@ from typing import Self
 from api.metrics import Metrics
 from model.labeller import CacheStatistics, Explanation, Labeller, Prediction, use_one_core
 
-# Requests that may wait at once. Each is at most a body of MAXIMUM_BODY, which bounds the memory that waits.
+# Requests that may be queued at once. Each body is at most MAXIMUM_BODY, which bounds their memory.
 MAXIMUM_WAITING = 32
-# Texts in one turn of the worker: a large request lets others go between its slices, and is still a good batch.
+# Texts in one slice. Other requests run between the slices of a large one, and a slice is still an efficient batch.
 SLICE = 128
 
 
 class BusyError(Exception):
-    """As many requests wait as may."""
+    """The queue is full."""
 
 
 class Predictor:
-    """Labels texts without ever blocking the event loop; requests take turns, slice by slice."""
+    """Labels texts without blocking the event loop. Concurrent requests alternate slice by slice."""
 
     def __init__(self, labeller: Labeller, metrics: Metrics, *, maximum_waiting: int = MAXIMUM_WAITING) -> None:
         self._labeller = labeller
         self._metrics = metrics
         self._maximum_waiting = maximum_waiting
         self._waiting = 0
-        # The labeller belongs to one thread, and PyTorch to one core: the rest of the machine is not ours.
+        # The labeller is not thread-safe. PyTorch is limited to one core to leave the others to other processes.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict", initializer=use_one_core)
         self._seen = CacheStatistics(0, 0, 0)
 
     @property
     def model(self) -> str:
-        """SHA-256 of the artifact that answers."""
+        """SHA-256 of the loaded artifact."""
         return self._labeller.sha256
 
     @property
     def name(self) -> str:
-        """What the artifact is called."""
+        """Name of the loaded artifact."""
         return self._labeller.name
 
     def words(self, text: str) -> list[str]:
-        """The words that the model reads ``text`` as; from any thread."""
+        """Segment ``text`` into the model's words. Safe to call from any thread."""
         return self._labeller.words(text)
 
     async def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """The model's answer to each text, in order. Raises BusyError."""
-        with self._place():
-            return [prediction for part in _slices(texts) for prediction in await self._answer(part)]
+        """Return the prediction of each text, in order. Raises BusyError."""
+        with self._slot():
+            return [prediction for part in _slices(texts) for prediction in await self._predict_slice(part)]
 
     async def predict_in_parts(self, texts: Sequence[str]) -> AsyncGenerator[list[Prediction], None]:
-        """The same, slice by slice as they are ready. Raises BusyError before the first.
+        """Yield predictions slice by slice, in order, as they are ready. Raises BusyError before the first slice.
 
-        The model waits for nobody: a reader that takes its time keeps no place in the line.
+        The model does not wait for the caller, so a slow caller does not occupy a slot in the queue.
         """
         ready: asyncio.Queue[list[Prediction] | None] = asyncio.Queue()
-        work = asyncio.create_task(self._answer_into(ready, texts))
+        work = asyncio.create_task(self._predict_into(ready, texts))
         try:
             while (answered := await ready.get()) is not None:
                 yield answered
@@ -66,12 +66,12 @@ class Predictor:
             work.cancel()
 
     async def explain(self, text: str) -> Explanation:
-        """The model's answer to one text, with what each word contributed to it. Raises BusyError."""
-        with self._place():
+        """Return the prediction of one text with the contribution of each word. Raises BusyError."""
+        with self._slot():
             return await asyncio.get_running_loop().run_in_executor(self._worker, self._labeller.explain, text)
 
     def close(self) -> None:
-        """End the worker; a slice in hand is finished, waiting ones are dropped."""
+        """Stop the worker after its current slice. Queued slices are dropped."""
         self._worker.shutdown(cancel_futures=True)
 
     def __enter__(self) -> Self:
@@ -83,7 +83,7 @@ class Predictor:
         self.close()
 
     @contextlib.contextmanager
-    def _place(self) -> Iterator[None]:
+    def _slot(self) -> Iterator[None]:
         if self._waiting >= self._maximum_waiting:
             raise BusyError
         self._waiting += 1
@@ -94,15 +94,15 @@ class Predictor:
             self._waiting -= 1
             self._metrics.predictions_waiting.set(self._waiting)
 
-    async def _answer_into(self, ready: "asyncio.Queue[list[Prediction] | None]", texts: Sequence[str]) -> None:
+    async def _predict_into(self, ready: "asyncio.Queue[list[Prediction] | None]", texts: Sequence[str]) -> None:
         try:
-            with self._place():
+            with self._slot():
                 for part in _slices(texts):
-                    ready.put_nowait(await self._answer(part))
+                    ready.put_nowait(await self._predict_slice(part))
         finally:
             ready.put_nowait(None)
 
-    async def _answer(self, part: Sequence[str]) -> list[Prediction]:
+    async def _predict_slice(self, part: Sequence[str]) -> list[Prediction]:
         loop = asyncio.get_running_loop()
         answered, cache = await loop.run_in_executor(self._worker, self._label, part)
         self._count(answered, cache)

@@ -1,4 +1,4 @@
-"""Everything that goes wrong, as RFC 9457 problem details: a code for programs, one clear sentence for people."""
+"""Answer errors with RFC 9457 problem details: a code for programs and one sentence for people."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.limits import BodyError
 from api.sentences import WITHOUT_CONTROL as WITHOUT_CONTROL
 from api.sentences import WITHOUT_NUL as WITHOUT_NUL
@@ -20,19 +20,21 @@ from liuyan.errors import LiuyanError
 from store.errors import OUTAGES
 
 MEDIA_TYPE = "application/problem+json"
-# A client that waits this long lets a restarted database come back.
+# Long enough for a restarted database to accept connections.
 RETRY_SECONDS = 5
 NOT_JSON = "The body is not JSON in UTF-8: see /docs for what is expected."
-# Each takes a sentence: what is wrong after these is seen when they are right.
+# Further errors show up once these are fixed.
 MOST_ERRORS = 20
 log = structlog.get_logger(__name__)
 
 
 class FieldProblem(BaseModel):
-    """One thing that is wrong with a request."""
+    """One error in a request."""
 
-    field: str = Field(description="What is wrong: the parameter, or the place in the body.", examples=["query.limit"])
-    detail: str = Field(description="Why, and what is right.", examples=["Input should be less than or equal to 200"])
+    field: str = Field(description="The invalid parameter, or the place in the body.", examples=["query.limit"])
+    detail: str = Field(
+        description="Why it is invalid, and what is valid.", examples=["Input should be less than or equal to 200"]
+    )
 
 
 class Problem(BaseModel):
@@ -40,22 +42,22 @@ class Problem(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"description": "RFC 9457 problem details."})
 
-    type: str = Field("about:blank", description="Always about:blank: `code` tells problems apart.")
+    type: str = Field("about:blank", description="Always about:blank; `code` identifies the kind of problem.")
     title: str = Field(description="The status in words.", examples=["Not Found"])
     status: int = Field(description="The HTTP status.", examples=[404])
-    code: str = Field(description="The kind of problem, for programs; it does not change.", examples=["no_comment"])
+    code: str = Field(description="The kind of problem, for programs. Codes are stable.", examples=["no_comment"])
     detail: str = Field(
         description="One sentence for people: what is wrong and what to do.",
         examples=["No comment and no dead letter of platform forum has the id post-1817."],
     )
-    errors: list[FieldProblem] | None = Field(None, description="Everything that is wrong with the request.")
+    errors: list[FieldProblem] | None = Field(None, description="All errors in the request.")
 
 
 class ProblemError(LiuyanError):
-    """A rule that the request breaks: answered as a problem, shown in a form, or said by a command.
+    """The request breaks a rule. The API answers with a problem, a page shows it in its form, a command prints it.
 
-    ``field`` is the one that is wrong, where it is one; ``errors`` are parts of the request that would put it right;
-    ``detail`` is in the language of the request.
+    ``detail`` is in the language of the request. ``field`` names the invalid field, if it is a single one. ``errors``
+    name the parts of the request that would fix it.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class ProblemError(LiuyanError):
 
 
 def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """The problems that an endpoint may answer with, for OpenAPI."""
+    """Return the OpenAPI responses for the problems of an endpoint."""
     return {int(status): _describe(status) for status in statuses}
 
 
@@ -86,34 +88,34 @@ def _describe(status: HTTPStatus) -> dict[str, Any]:
     return {"description": meaning, "content": content}
 
 
-# Whom every endpoint under /api/v1 may refuse.
+# Every endpoint under /api/v1 may answer with these.
 REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-# What each status means, with a code and a sentence as an example.
+# The meaning of each status, with an example of a code and a detail.
 _MEANINGS = {
-    HTTPStatus.BAD_REQUEST: ("The body cannot be read.", "bad_request", NOT_JSON),
+    HTTPStatus.BAD_REQUEST: ("The body is not JSON in UTF-8.", "bad_request", NOT_JSON),
     HTTPStatus.UNAUTHORIZED: (
-        "Nobody is signed in, or the token is not good.",
+        "The request has no session and no valid token.",
         "not_signed_in",
         "Sign in at /admin, or send a valid token in the header Authorization: Bearer ….",
     ),
     HTTPStatus.FORBIDDEN: (
-        "Who asks may not do this.",
+        "The caller is not allowed to do this.",
         "role_too_low",
         "This needs the role reviewer; yours is user.",
     ),
     HTTPStatus.NOT_FOUND: (
-        "Nothing is known under that name.",
+        "The object does not exist.",
         "no_comment",
         "No comment and no dead letter of platform forum has the id 'post-1817': "
         "it was never consumed, or it was erased.",
     ),
     HTTPStatus.CONFLICT: (
-        "It cannot be done as things stand.",
+        "The request conflicts with the current state.",
         "name_taken",
         "Another account has this name, or one that looks the same: choose another one.",
     ),
     HTTPStatus.TOO_MANY_REQUESTS: (
-        "Too many tries; `Retry-After` says when to come back.",
+        "Too many attempts; retry after the seconds in `Retry-After`.",
         "too_many_tries",
         "Too many tries: try again in 15 minutes.",
     ),
@@ -128,17 +130,17 @@ _MEANINGS = {
         "The request is too large: send at most 64 KiB at once.",
     ),
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
-        "The body is of another kind than it may be.",
+        "The Content-Type is not supported.",
         "unsupported_media_type",
         "Send the file itself, with the header Content-Type: text/csv, text/plain or application/x-ndjson.",
     ),
     HTTPStatus.UNPROCESSABLE_ENTITY: (
-        "The request breaks a rule; `errors` says which.",
+        "The request is invalid; `errors` lists the reasons.",
         "invalid_request",
         "query.limit: Input should be less than or equal to 200.",
     ),
     HTTPStatus.SERVICE_UNAVAILABLE: (
-        "Not now: try again after the seconds in `Retry-After`.",
+        "Temporarily unavailable; retry after the seconds in `Retry-After`.",
         "database_unavailable",
         f"The database does not answer: try again in {RETRY_SECONDS} seconds.",
     ),
@@ -146,7 +148,7 @@ _MEANINGS = {
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of ``app`` as a problem, those of routing and the ones that nobody expected too."""
+    """Answer every error of ``app`` with a problem, including routing errors and unexpected exceptions."""
 
     @app.exception_handler(ProblemError)
     async def _problem(_: Request, error: ProblemError) -> Response:
@@ -178,19 +180,19 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _unexpected(_: Request, error: Exception) -> Response:
-        # The server logs the error with its traceback; the answer tells nothing of the inside.
+        # The server logs the traceback. The response reveals no internals.
         detail = gettext("Something went wrong on this side; the log of the API says what.")
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", detail)
 
 
 def answer_of(error: ProblemError) -> Response:
-    """The answer to a request that breaks a rule."""
+    """Return the response to a request that breaks a rule."""
     errors = [FieldProblem(field=f"body.{error.field}", detail=error.detail)] if error.field else error.errors or None
     return _answer(error.status, error.code, error.detail, headers=error.headers, errors=errors)
 
 
 def _explain(request: Request, status: HTTPStatus, detail: str) -> tuple[str, str]:
-    """Code and sentence for what routing and the reading of the body raise."""
+    """Return code and detail of an error from routing or from reading the body."""
     asked = {"path": request.url.path, "method": request.method}
     not_found = gettext("There is nothing at %(path)s: /docs lists what there is.")
     return {
@@ -204,18 +206,18 @@ def _explain(request: Request, status: HTTPStatus, detail: str) -> tuple[str, st
 
 
 def _field_problems(errors: Sequence[Any]) -> list[FieldProblem]:
-    """Pydantic's errors, without the input: it is the client's own, and may be a comment or not even Unicode."""
-    return [FieldProblem(field=_place(error), detail=sentence_of(error)) for error in errors]
+    """Describe Pydantic's errors without the input, which may be a comment or not even valid Unicode."""
+    return [FieldProblem(field=_field_of(error), detail=sentence_of(error)) for error in errors]
 
 
-def _place(error: Any) -> str:
-    """What is wrong. Of what is not JSON, the place is a number of characters, which the sentence names."""
-    place = error["loc"][:1] if error["type"] == "json_invalid" else error["loc"]
-    return ".".join(map(str, place))
+def _field_of(error: Any) -> str:
+    """Return the invalid field. For invalid JSON the rest of ``loc`` is a position, which the detail names."""
+    location = error["loc"][:1] if error["type"] == "json_invalid" else error["loc"]
+    return ".".join(map(str, location))
 
 
 def _title(status: HTTPStatus) -> str:
-    """The status in words; the phrases of HTTP are English."""
+    """Return the status in words, in the language of the request."""
     return {
         HTTPStatus.BAD_REQUEST: gettext("Bad Request"),
         HTTPStatus.UNAUTHORIZED: gettext("Unauthorized"),

@@ -1,26 +1,25 @@
-"""What is wrong with a request, in the language of the request: pydantic's own messages are English alone.
+"""Translate Pydantic's validation errors, which are in English, into the language of the request.
 
-``liuyan.sentences`` has the words for settings and events, which are English and stored. These are separate because the
-catalogs of translations are checked against the literal texts in calls of ``gettext``.
+``liuyan.sentences`` has the wording for settings and events, which is English only. The two are separate because the
+translation catalogs are checked against the literal strings in calls of ``gettext``.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from liuyan.sentences import VALUE_ERROR
 
 WITHOUT_NUL = r"^[^\x00]*$"
-# For a name, which stands in one line of pages, logs and terminals.
+# For names, which are shown on one line of pages, logs and terminals.
 WITHOUT_CONTROL = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 
 def sentence_of(error: Mapping[str, Any]) -> str:
-    """One of pydantic's errors as a sentence without its full stop.
+    """Return a Pydantic error as a sentence without its full stop.
 
-    It never shows the input, which is the client's own, and may be a comment or not even Unicode. What we do not know
-    stays as pydantic says it; what our own validators raise is looked up as it is.
+    The sentence never contains the input, which may be a comment or not even valid Unicode. Messages of the project's
+    validators are msgids. Unknown kinds of errors keep Pydantic's message.
     """
     kind, context = error["type"], error.get("ctx", {})
     if kind in ("model_attributes_type", "dict_type") and isinstance(error["input"], bytes):
@@ -44,7 +43,7 @@ def _spell(value: object) -> object:
 
 
 def _known(kind: str) -> str | None:
-    """Pydantic's messages, by the kind of error; what stands in %(...)s is in the error's context."""
+    """Return the translated message for a kind of error. Its placeholders are keys of the error's context."""
     texts = {
         "string_type": gettext("Input should be a valid string"),
         "string_too_short": gettext("String should have %(min_length)s characters or more"),

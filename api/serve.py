@@ -1,4 +1,4 @@
-"""The API as a process: everything opened in order, one clear line when something is missing, a graceful end."""
+"""Run the API as a process: check everything it needs, serve, and shut down gracefully."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ from store.models import read_active
 from store.ready import database_reachable
 from store.store import Store
 
-# Answers under way may end; clients that keep their connection open without asking are cut off.
+# Requests in progress may finish; idle connections are closed.
 GRACE_SECONDS = 10
 log = structlog.get_logger(__name__)
 
@@ -32,8 +32,8 @@ log = structlog.get_logger(__name__)
 async def serve(settings: Settings, host: str, port: int, *, model_path: Path | None = None) -> None:
     """Run the API at ``host``:``port`` until SIGTERM or SIGINT.
 
-    Raises LiuyanError, one sentence each: an address in use, no database, a wrong password, migrations not run, an
-    artifact missing or damaged.
+    Raises LiuyanError with one sentence: address in use, database unreachable, wrong password, pending migrations,
+    missing or damaged artifact.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -47,14 +47,14 @@ async def serve(settings: Settings, host: str, port: int, *, model_path: Path | 
 async def running_api(
     settings: Settings, host: str, port: int, *, model_path: Path | None = None
 ) -> AsyncIterator[str]:
-    """The API and its health paths while the block runs; yields its URL, in which port 0 has become a real one.
+    """Serve the API and its health endpoints while the block runs, and yield its URL with the actual port.
 
     Raises LiuyanError as ``serve`` does.
     """
     settings.required_secret_key()
     registry = CollectorRegistry()
     metrics = Metrics(registry)
-    # An address in use is told at once; who connects is refused, and does not wait, until there is somebody to answer.
+    # Binding first reports an address in use at once. Connections are refused until the server listens.
     with contextlib.closing(bind(f"{host}:{port}")) as listener:
         async with Store.open(settings.required_database_url(), answer_seconds=QUERY_SECONDS) as store:
             await store.check_ready()
@@ -78,7 +78,7 @@ async def running_api(
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)
                     log.info("serving", url=url, hosts=hosts, health=f"http://{health}", model=labeller.sha256)
-                    await _look_for_an_admin(store)
+                    await _warn_without_admin(store)
                     try:
                         yield url
                     finally:
@@ -88,18 +88,18 @@ async def running_api(
                         await task
 
 
-async def _look_for_an_admin(store: Store) -> None:
+async def _warn_without_admin(store: Store) -> None:
     async with store.reading() as connection:
         if not await count_users(connection, UserFilter(role="admin", state="active")):
-            log.warning("nobody can manage accounts yet", make_one="liuyan api create-admin NAME")
+            log.warning("there is no active admin account", create_one="liuyan api create-admin NAME")
 
 
 async def _load(store: Store, settings: Settings, path: Path | None) -> Labeller:
-    """The model in ``path``, else the active one, else, where none is active yet, the shipped one."""
+    """Load the model in ``path``, else the active model, else the shipped one if no model is active yet."""
     active = await store.read(read_active)
     if path is None and active is not None:
         path = find_artifact(active.sha256, settings.models_dir)
     labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
     if active is not None and active.sha256 != labeller.sha256:
-        log.warning("predictions come from another model than the active one", active=active.sha256)
+        log.warning("the loaded model is not the active one", active=active.sha256)
     return labeller

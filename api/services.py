@@ -1,4 +1,4 @@
-"""What the endpoints and pages work with, and how they get it."""
+"""The services that endpoints, pages and commands use, and the dependency that provides them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,8 +14,8 @@ from api.predictor import Predictor
 from liuyan.settings import Settings
 from store.store import Store
 
-# The deadline of each transaction that a request makes. A query takes milliseconds; a database that is stopped or cut
-# off must not hold requests for minutes.
+# Deadline of each transaction of a request. A query takes milliseconds; an unreachable database must not block
+# requests for minutes.
 QUERY_SECONDS = 10
 
 
@@ -24,7 +24,7 @@ def _now() -> datetime:
 
 
 class AccountServices(Protocol):
-    """What the rules of accounts need; commands have no more than this."""
+    """The services that the account rules need. Commands provide only these."""
 
     @property
     def store(self) -> Store:
@@ -33,23 +33,23 @@ class AccountServices(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """The settings, with the keys that encrypt contacts and digest counts of attempts."""
+        """The settings, including the keys that encrypt contacts and digest the throttle's keys."""
         ...
 
     @property
     def passwords(self) -> Passwords:
-        """What hashes and compares passwords."""
+        """The password hasher."""
         ...
 
     @property
     def now(self) -> Callable[[], datetime]:
-        """The clock by which sessions and tokens end."""
+        """The clock for the expiry of sessions and tokens."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CommandServices:
-    """The services of a command that changes accounts: no model and no server."""
+    """The services of an account command, without model and server."""
 
     store: Store
     settings: Settings
@@ -59,7 +59,7 @@ class CommandServices:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The store and the model of one app, its settings, and the clock by which sessions and tokens end."""
+    """The services of one application: store, model, settings, and the clock for the expiry of sessions and tokens."""
 
     store: Store
     predictor: Predictor

@@ -1,18 +1,17 @@
-"""Comments in a file that people send: read by the reader of the commands, within the limits of a request."""
+"""Read the comments of an uploaded file with the commands' reader, within the limits of a request."""
 
 import io
 from dataclasses import dataclass
 
-from starlette_admin.i18n import gettext
-
-from liuyan.text_files.columns import Wanted
+from api.i18n import gettext
+from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Format, Layout, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A text, and the row of the file (from 1, a header counted) that it is in."""
+    """A text and its row in the file, from 1, counting the header."""
 
     row: int
     text: str
@@ -20,16 +19,22 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """The texts of a file in order, without empty ones, and how the file was read."""
+    """The non-empty texts of a file in order, and the detected layout."""
 
     layout: Layout
     lines: list[Line]
 
 
 def read_lines(
-    content: bytes, *, format: Format, wanted: Wanted, encoding: str | None, maximum_lines: int, maximum_text: int
+    content: bytes,
+    *,
+    format: Format,
+    wanted: ColumnOptions,
+    encoding: str | None,
+    maximum_lines: int,
+    maximum_text: int,
 ) -> Lines:
-    """Read the texts of a file; ``encoding`` is the declared one. Raises TextFileError."""
+    """Return the texts of a file. ``encoding`` is the declared encoding, if any. Raises TextFileError."""
     table = Table(io.BytesIO(content), format, wanted, encoding)
     lines: list[Line] = []
     for row in table.rows():
@@ -52,5 +57,5 @@ def read_lines(
 
 
 def translate(error: TextFileError) -> str:
-    """The error's sentence in the language of the request."""
+    """Return the error's sentence in the language of the request."""
     return gettext(error.sentence) % error.values

@@ -1,5 +1,5 @@
-"""What `make bench` runs: ratios measured side by side in one run, on this machine, in this minute.
+"""Benchmarks: compare speeds in the same run on the same machine.
 
-Each module measures one thing and prints its figures with the ones that they are compared to. Speeds alone say little
-on a shared machine; only ratios are claimed.
+Each module measures one thing and prints its results next to those of a reference. Absolute speeds mean little on a
+shared machine, so targets are ratios.
 """

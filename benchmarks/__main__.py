@@ -1,9 +1,9 @@
-"""`make bench`: every benchmark, one after the other; the exit status is 1 when a wanted ratio is not reached."""
+"""`make bench`: run the benchmarks of network and consumer. Exit with status 1 when a target ratio is missed."""
 
 import sys
 
 from benchmarks import consumer, network
 
-# Both are run whatever the first one says.
+# Run both, even if the first one misses its target.
 reached = [network.run(), consumer.run()]
 sys.exit(0 if all(reached) else 1)

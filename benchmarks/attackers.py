@@ -1,4 +1,4 @@
-"""The clients of `benchmarks.attacks` that mean harm, each for some seconds, bounded in number, to one address."""
+"""The attacking clients of `benchmarks.attacks`, limited in time, in number and to one address."""
 
 import asyncio
 import contextlib
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 MARKS = "a" + "\u0300\u0316" * 80_000
-# 1.8 s of pure Python for zxcvbn when it rates all 72.
-CHOSEN = "(47<@+103<<+4/!93118(4@<398[!14377(\\7{965(930</75%78+3/|!1$3@[%2%<322%"
+# zxcvbn needs 1.8 s of pure Python to rate all 72 characters.
+EXPENSIVE = "(47<@+103<<+4/!93118(4@<398[!14377(\\7{965(930</75%78+3/|!1$3@[%2%<322%"
 BIG = 7_500 * 1024
 BRACES = b'{"texts": [' + b"{}," * 2_700_000 + b"{}]}"
 
-# Costs nothing to rate.
+# A password that zxcvbn rates quickly.
 ORDINARY = "several words that nobody chose"
 
 
 @dataclass(frozen=True)
 class Target:
-    """The server, and what somebody needs who has an account."""
+    """The server to attack, and the credentials of an account."""
 
     port: int
     bearer: str
@@ -31,12 +31,12 @@ class Target:
 
     @property
     def form_headers(self) -> list[str]:
-        """The headers of a form that nobody signed in sends."""
+        """The headers of a form without a session."""
         return [f"Cookie: {self.csrf}", *self._form]
 
     @property
     def own_form_headers(self) -> list[str]:
-        """The headers of a form that the account's owner sends."""
+        """The headers of a form with the account's session."""
         return [f"Cookie: {self.csrf}; {self.session}", *self._form]
 
     @property
@@ -58,14 +58,14 @@ def main() -> None:
 
 
 async def _for_seconds(work: Attack, target: Target, seconds: float) -> None:
-    # An attacker who waits for an answer that does not come is cut off, which is not an error.
+    # The timeout ends attackers that wait for a response that never comes; this is not an error.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await work(target, time.monotonic() + seconds)
 
 
 async def _post(target: Target, path: str, headers: list[str], content: bytes) -> None:
-    """One request, from an address that no throttle has seen."""
+    """Send one request with a new client address, so that no throttle applies."""
     reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
     number = next(_addresses)
     head = [
@@ -86,9 +86,9 @@ async def _post(target: Target, path: str, headers: list[str], content: bytes) -
 async def _forms(target: Target, until: float, path: str, headers: list[str], **fields: str) -> None:
     while time.monotonic() < until:
         number = next(_addresses)
-        typed = {"name": f"attacker {number}", "password": CHOSEN, **fields}
-        typed["password_again"] = typed["password"]
-        content = "&".join(f"{name}={quote(value, safe='')}" for name, value in typed.items())
+        form = {"name": f"attacker {number}", "password": EXPENSIVE, **fields}
+        form["password_again"] = form["password"]
+        content = "&".join(f"{name}={quote(value, safe='')}" for name, value in form.items())
         await _post(target, path, headers, content.encode())
 
 
@@ -108,7 +108,7 @@ async def _long_current_password(target: Target, until: float) -> None:
     await _forms(target, until, "/admin/password", target.own_form_headers, current_password=MARKS)
 
 
-async def _chosen_password(target: Target, until: float) -> None:
+async def _expensive_password(target: Target, until: float) -> None:
     await _forms(target, until, "/admin/sign-up", target.form_headers)
 
 
@@ -116,7 +116,7 @@ async def _predict(target: Target, until: float, content: bytes, at_once: int, *
     async def one() -> None:
         while time.monotonic() < until:
             await _post(target, "/api/v1/predict", ["Content-Type: application/json", *headers], content)
-            # A connection a second each: the harm is in what the server holds, not in the traffic.
+            # One connection per second: the attack is on the server's memory, not on its bandwidth.
             await asyncio.sleep(1)
 
     await asyncio.gather(*(one() for _ in range(at_once)))
@@ -135,7 +135,7 @@ async def _braces_with_token(target: Target, until: float) -> None:
 
 
 async def _hold(target: Target, until: float, count: int, content: bytes) -> None:
-    """Connections that say this much and wait."""
+    """Open connections, send ``content`` and wait."""
     writers = []
     for _ in range(count):
         _, writer = await asyncio.open_connection("127.0.0.1", target.port)
@@ -164,11 +164,11 @@ async def _silent(target: Target, until: float) -> None:
 
 
 ATTACKS: dict[str, Attack] = {
-    "no attack: as many ordinary sign-ups": _ordinary,
+    "no attack: the same number of ordinary sign-ups": _ordinary,
     "a name of 160,000 marks": _long_name,
     "a password of 160,000 marks": _long_password,
     "a current password of 160,000 marks": _long_current_password,
-    "a password chosen for zxcvbn": _chosen_password,
+    "a password that is expensive for zxcvbn": _expensive_password,
     "60 bodies of 7.5 MiB without credentials": _big_bodies,
     "20 half-sent bodies": _half_bodies,
     "200 half-sent heads": _half_heads,

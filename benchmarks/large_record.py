@@ -1,7 +1,7 @@
-"""The memory that a record takes which is small on the wire and large after decompression.
+"""Measure the memory for records that are small on the wire and large after decompression.
 
-A consumer labels a few comments, then reads such records, one in each partition, and stores them as dead letters. Peaks
-are the kernel's (VmHWM). `python -m benchmarks.large_record` prints them for one record and for four.
+A consumer labels a few comments, then reads such records, one per partition, and stores them as dead letters. `python
+-m benchmarks.large_record` prints peak memory (the kernel's VmHWM) for one record and for four.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ class Peaks:
 
 
 def large_value() -> bytes:
-    """A valid event but for its size; it compresses to a few hundred kB."""
+    """Return an event that is valid except for its size. It compresses to a few hundred kB."""
     event = json.loads(comment("large", "很好").value or b"")
     noise = secrets.token_hex(100_000)
     event["more"] = noise + "好" * ((RECORD_BYTES - len(noise)) // 3)
@@ -58,7 +58,7 @@ async def measure(ours: Installation, records: int) -> Peaks:
 
 
 async def publish(ours: Installation, records: int) -> None:
-    """One large record to each of the first partitions, compressed with zstd."""
+    """Publish one large record, compressed with zstd, to each of the first partitions."""
     value = large_value()
     async with AIOKafkaProducer(
         bootstrap_servers=ours.kafka, compression_type="zstd", max_request_size=2 * RECORD_BYTES
@@ -68,14 +68,14 @@ async def publish(ours: Installation, records: int) -> None:
 
 
 def peak(process: Process) -> int:
-    """The most resident memory that a process has had."""
+    """Return the peak resident memory of a process in bytes."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.popen.pid}/status").read_text())
     assert found is not None
     return int(found[1]) * 1024
 
 
 def run() -> None:
-    """Measure and print."""
+    """Measure and print the peaks."""
     with tempfile.TemporaryDirectory() as folder, Kafka() as kafka, MySQL() as mysql:
         for records in (1, PARTITIONS):
             name = f"large_{secrets.token_hex(4)}"

@@ -1,11 +1,11 @@
-"""Fills a MySQL with made-up comments by the million, as batches and reviews would leave them.
+"""Fill a MySQL database with up to millions of made-up comments, predictions and reviews.
 
-The proportions are those of a busy place: twenty platforms of very different size, two years, 22 % uncertain, 4 %
-reviewed and some of them disputed, 2 % in the audit sample and the first half of it decided blindly, 1 % copies of one
-text. Every value is picked by a digest of the comment's number, so always the same.
+The proportions are realistic: twenty platforms of very different sizes, two years, 22 % uncertain, 4 % reviewed and
+some of them disputed, 2 % in the audit sample and the first half of it decided blindly, 1 % copies of one text. Values
+are derived from a digest of the comment's number, so they are reproducible.
 """
 
-# ruff: noqa: S608  (nothing in the statements comes from outside)
+# ruff: noqa: S608  (the statements contain no external input)
 
 import random
 from datetime import UTC, datetime
@@ -21,34 +21,34 @@ NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
 DAYS = 730
 PLATFORMS = [f"platform-{n:02}" for n in range(20)]
 AUTHORS, THREADS = 20_000, 50_000
-AT_ONCE = 20_000
-# How many comments are copies of one text. The digests of all others are made up.
+CHUNK_SIZE = 20_000
+# The share of comments that are copies of one text. The digests of all others are made up.
 COPIES = 0.01
 COPY = "默认好评"
 WORDS = "这家店 的 物流 很快 包装 也好 客服 一直 不 回复 再也 不来 了 味道 不错 价格 有点 贵 推荐 大家 试试"
 
 
-def _pick(what: str) -> str:
-    """SQL for a number from 0 to 1, spread evenly over the comments `n`."""
+def _random(what: str) -> str:
+    """Return SQL for a uniformly distributed number from 0 to 1 that depends on the comment's number `n`."""
     return f"(CONV(LEFT(SHA2(CONCAT('{what}', n), 256), 8), 16, 10) / 4294967296)"
 
 
-REVIEWED = f"({_pick('reviewed')} < 0.03 OR {_pick('audit')} < 0.01)"
-# An integer on both sides: a number with a point on one of them would round the other.
-DIGEST = f"""IF({_pick("copy")} < {COPIES}, :copies, CAST(FLOOR({_pick("digest")} * 9e18) AS SIGNED))"""
-# A platform's share falls quickly with its number. Comments arrive about in the order in which they are written.
+REVIEWED = f"({_random('reviewed')} < 0.03 OR {_random('audit')} < 0.01)"
+# Both branches are integers: a decimal number in one of them would round the other.
+DIGEST = f"""IF({_random("copy")} < {COPIES}, :copies, CAST(FLOOR({_random("digest")} * 9e18) AS SIGNED))"""
+# Platforms with low numbers are much larger. Comments arrive roughly in the order of their creation.
 COMMENTS = f"""
 INSERT INTO comments (number, platform, id, text, folded_digest, version, created_at, author, thread, stored_at,
     changed_at, review_number, review_label, audit_rank, blind_label, claimed_by)
-SELECT n, CONCAT('platform-', LPAD(FLOOR(20 * POW({_pick("platform")}, 3)), 2, '0')), n,
-    IF({_pick("copy")} < {COPIES}, '{COPY}', CONCAT(made_up_texts.text, n)),
+SELECT n, CONCAT('platform-', LPAD(FLOOR(20 * POW({_random("platform")}, 3)), 2, '0')), n,
+    IF({_random("copy")} < {COPIES}, '{COPY}', CONCAT(made_up_texts.text, n)),
     {DIGEST}, 0,
     :newest - INTERVAL FLOOR((1 - n / :size) * {DAYS * 86400}) SECOND,
-    CONCAT('u', FLOOR({_pick("author")} * {AUTHORS})), CONCAT('t', FLOOR({_pick("thread")} * {THREADS})),
+    CONCAT('u', FLOOR({_random("author")} * {AUTHORS})), CONCAT('t', FLOOR({_random("thread")} * {THREADS})),
     :newest, :newest, IF({REVIEWED}, n, NULL),
-    IF({REVIEWED}, ELT(1 + FLOOR(4 * {_pick("label")}), 'positive', 'negative', 'unclear', 'spam'), NULL),
-    IF({_pick("audit")} < 0.02, FLOOR({_pick("audit")} * 9e18), NULL),
-    IF({_pick("audit")} < 0.01, IF({_pick("label")} < 0.5, 'positive', 'negative'), NULL), 1
+    IF({REVIEWED}, ELT(1 + FLOOR(4 * {_random("label")}), 'positive', 'negative', 'unclear', 'spam'), NULL),
+    IF({_random("audit")} < 0.02, FLOOR({_random("audit")} * 9e18), NULL),
+    IF({_random("audit")} < 0.01, IF({_random("label")} < 0.5, 'positive', 'negative'), NULL), 1
 FROM (SELECT n + :first AS n FROM made_up_numbers) AS step
 JOIN made_up_texts ON made_up_texts.number = step.n * 7 % :texts
 """
@@ -58,18 +58,18 @@ INSERT INTO predictions (comment_number, model_number, label, probability, uncer
 SELECT n, 1, IF(p >= 0.5, 'positive', 'negative'), p, p BETWEEN 0.3 AND 0.7, :newest, {REVIEWED},
     ABS(p - 0.5), {DIGEST}
 FROM (
-    SELECT n, CASE WHEN {_pick("copy")} < {COPIES} THEN 0.5
-        WHEN {_pick("sure")} < 0.22 THEN 0.3 + 0.4 * {_pick("where")}
-        WHEN {_pick("side")} < 0.5 THEN 0.3 * {_pick("where")} ELSE 1 - 0.3 * {_pick("where")} END AS p
+    SELECT n, CASE WHEN {_random("copy")} < {COPIES} THEN 0.5
+        WHEN {_random("sure")} < 0.22 THEN 0.3 + 0.4 * {_random("where")}
+        WHEN {_random("side")} < 0.5 THEN 0.3 * {_random("where")} ELSE 1 - 0.3 * {_random("where")} END AS p
     FROM (SELECT n + :first AS n FROM made_up_numbers) AS step
-) AS said
+) AS drawn
 """
 PREPARE = (
     "CREATE TABLE made_up_numbers (n INT PRIMARY KEY)",
     "CREATE TABLE made_up_texts (number INT PRIMARY KEY, text TEXT NOT NULL)",
     "SET SESSION cte_max_recursion_depth = 1000000",
     "INSERT INTO made_up_numbers WITH RECURSIVE up (n) AS "
-    f"(SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {AT_ONCE}) SELECT n FROM up",
+    f"(SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {CHUNK_SIZE}) SELECT n FROM up",
 )
 _HOUR = "DATE_FORMAT({}, '%Y-%m-%d %H:00:00')"
 _BUCKETS = (
@@ -113,7 +113,7 @@ FINISH = (
 
 
 async def fill(store: Store, size: int) -> None:
-    """Make ``size`` comments in an empty, migrated MySQL; a million takes minutes."""
+    """Insert ``size`` comments into an empty, migrated MySQL database. A million takes minutes."""
     values = {"size": size, "newest": NEWEST.replace(tzinfo=None), "copies": folded_digest(COPY)}
     texts = _texts(2_000)
     async with store.writing() as session:
@@ -125,7 +125,7 @@ async def fill(store: Store, size: int) -> None:
         await run(
             text("INSERT INTO made_up_texts VALUES (:n, :text)"), [{"n": n, "text": t} for n, t in enumerate(texts)]
         )
-    for first in track(range(0, size, AT_ONCE), f"making {size:,} comments", console=Console(stderr=True)):
+    for first in track(range(0, size, CHUNK_SIZE), f"inserting {size:,} comments", console=Console(stderr=True)):
         async with store.writing() as session:
             for statement in (COMMENTS, PREDICTIONS):
                 await session.connection.execute(text(statement), {**values, "first": first, "texts": len(texts)})

@@ -1,4 +1,4 @@
-"""Segmentation, GRU and n-grams alone: prints comments/s over the texts that the consumer's benchmark publishes."""
+"""Print the comments/s of the model alone on the texts that the consumer's benchmark publishes."""
 
 import sys
 import time
@@ -18,10 +18,10 @@ def main(count: int) -> None:
     size = Settings.model_fields["batch_records"].default
     labeller = load_labeller(answer_cache_size=0)
     labeller.predict(texts[:size])
-    began = time.perf_counter()
+    started = time.perf_counter()
     for first in range(0, count, size):
         labeller.predict(texts[first : first + size])
-    sys.stdout.write(f"{count / (time.perf_counter() - began)}\n")
+    sys.stdout.write(f"{count / (time.perf_counter() - started)}\n")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""The shipped network folded against the same network as packed `nn.GRU` and in ONNX Runtime.
+"""Compare the inference network with the same network as packed `nn.GRU` and in ONNX Runtime.
 
-One thread, each at its own best batch size. Real comments with their lengths, segmentation apart. The candidates take
-turns, so that what else the machine does in that minute falls on all of them. `python -m benchmarks.network` prints the
-table.
+Every implementation uses one thread and its best batch size, on real comments and without segmentation. They take
+turns, so that other load affects all of them. `python -m benchmarks.network` prints the results.
 """
 
 import statistics
@@ -23,7 +22,7 @@ from model.inference import ROWS, InferenceNetwork
 from model.labeller import use_one_core
 from model.network import Network, Shape, pad
 
-WANTED = {"nn.GRU": 2.0, "ONNX Runtime": 1.5}
+TARGET_RATIOS = {"nn.GRU": 2.0, "ONNX Runtime": 1.5}
 COMMENTS = 3_000
 ROUNDS = 5
 BATCHES = (16, 32, 64, 128, 256, 512)
@@ -33,7 +32,7 @@ Candidate = Callable[[Texts], object]
 
 
 def run() -> bool:
-    """Measure, print, and say whether the wanted ratio was reached."""
+    """Measure and print. Return whether the target ratios are reached."""
     use_one_core()
     classifier = GruClassifier(read_artifact(SHIPPED))
     chosen = spread_comments(COMMENTS)
@@ -47,13 +46,13 @@ def run() -> bool:
 
 
 def _candidates(artifact: Artifact) -> dict[str, Candidate]:
-    """Every way of computing, warm: oneDNN has prepared its kernels, buffers are there."""
+    """Return all implementations by name. The inference network is warm: kernels and buffers are ready."""
     network = Network(Shape(len(artifact.words), **artifact.configuration.sizes)).eval()
     network.load_state_dict(dict(artifact.weights))
     served = InferenceNetwork(artifact.weights)
     served.logits([(0,) * (1 + place % 64) for place in range(ROWS)])
     session = onnx_session(artifact.weights)
-    candidates: dict[str, Candidate] = {f"folded, {ROWS}": served.logits}
+    candidates: dict[str, Candidate] = {f"inference network, {ROWS}": served.logits}
     for batch in BATCHES:
         candidates[f"nn.GRU packed, {batch}"] = lambda texts, batch=batch: _packed(network, texts, batch)  # type: ignore[misc]
         candidates[f"ONNX Runtime, {batch}"] = lambda texts, batch=batch: _onnx(session, texts, batch)  # type: ignore[misc]
@@ -79,9 +78,9 @@ def _by_length(texts: Texts, batch: int) -> Iterator[list[tuple[int, ...]]]:
 
 
 def _time(name: str, candidate: Candidate, texts: Texts, seconds: dict[str, list[float]]) -> None:
-    began = time.perf_counter()
+    started = time.perf_counter()
     candidate(texts)
-    seconds.setdefault(name, []).append(time.perf_counter() - began)
+    seconds.setdefault(name, []).append(time.perf_counter() - started)
 
 
 def _report(speeds: dict[str, float], texts: Texts) -> bool:
@@ -90,17 +89,17 @@ def _report(speeds: dict[str, float], texts: Texts) -> bool:
     for name, speed in speeds.items():
         table.add_row(name, f"{speed:,.0f}")
     Console().print(table)
-    folded_speed = _best(speeds, "folded")
+    inference_speed = _best(speeds, "inference network")
     reached = []
-    for name, wanted in WANTED.items():
-        ratio = folded_speed / _best(speeds, name)
-        reached.append(ratio >= wanted)
-        sys.stdout.write(f"folded / {name} {ratio:.2f}, wanted {wanted}\n")
+    for name, target in TARGET_RATIOS.items():
+        ratio = inference_speed / _best(speeds, name)
+        reached.append(ratio >= target)
+        sys.stdout.write(f"inference network / {name} {ratio:.2f}, target {target}\n")
     return all(reached)
 
 
 def _best(speeds: dict[str, float], name: str) -> float:
-    """The speed of the candidate at its best batch size."""
+    """Return the speed of an implementation with its best batch size."""
     return max(speed for candidate, speed in speeds.items() if candidate.startswith(name))
 
 

@@ -1,7 +1,7 @@
-"""The same network as an ONNX graph, for ONNX Runtime to be measured with.
+"""Build the network as an ONNX graph, to benchmark ONNX Runtime.
 
-Built by hand: embedding, one bidirectional GRU node that knows where each text ends, maximum and mean over its steps,
-one logit. ONNX orders the gates update, reset, candidate, PyTorch reset, update, candidate.
+The graph consists of embedding, one bidirectional GRU node with text lengths, maximum and mean over the steps, and one
+logit. The order of gates is update, reset, candidate in ONNX, and reset, update, candidate in PyTorch.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ OPSET = 17
 
 
 def onnx_session(weights: Mapping[str, Tensor]) -> Any:
-    """An ONNX Runtime session of one thread: int64 ``numbers`` (texts, steps), ``lengths`` (texts); ``logits``."""
+    """Return a single-threaded session: int64 ``numbers`` (texts, steps) and ``lengths`` (texts) to ``logits``."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -63,7 +63,7 @@ def _nodes(hidden: int) -> list[Any]:
         node("Transpose", ["numbers"], ["by_step"], perm=[1, 0]),
         node("Gather", ["embedding", "by_step"], ["vectors"]),
         node("Cast", ["lengths"], ["ends"], to=TensorProto.INT32),
-        # States (steps, directions, texts, hidden), 0 behind a text's end.
+        # States (steps, directions, texts, hidden), 0 after a text's end.
         node("GRU", ["vectors", "input_weights", "recurrent_weights", "biases", "ends"], ["states"], **gru),
         node("Shape", ["by_step"], ["shape"]),
         node("Gather", ["shape", "nothing"], ["steps"]),
@@ -86,7 +86,7 @@ def _nodes(hidden: int) -> list[Any]:
 
 
 def _row_of_both(name: str) -> list[Any]:
-    """(directions, texts, hidden) to (texts, directions * hidden)."""
+    """Return nodes that convert (directions, texts, hidden) to (texts, directions * hidden)."""
     return [
         helper.make_node("Transpose", [name], [f"{name}_by_text"], perm=[1, 0, 2]),
         helper.make_node("Reshape", [f"{name}_by_text", "row"], [f"{name}_row"]),
@@ -94,7 +94,7 @@ def _row_of_both(name: str) -> list[Any]:
 
 
 def _both(weights: Mapping[str, NDArray[numpy.float32]], name: str) -> NDArray[numpy.float32]:
-    """Both directions one upon the other, the gates as ONNX orders them."""
+    """Stack both directions, with gates in ONNX's order."""
     return numpy.stack([_reorder(weights[f"gru.{name}{suffix}"]) for suffix in ("", "_reverse")])
 
 

@@ -1,6 +1,5 @@
-"""Kafka in, labelled rows out: a comment passes source, worker, batcher and writer, and run.py ties them.
+"""Read comment events from Kafka, label them and store them: source, worker, batcher, writer.
 
-The database holds each partition's position and every batch compares it before it writes, so a crash, a redelivery or
-a consumer that wakes late can neither lose a comment nor store it twice. What platforms publish is defined once, in
-event.py.
+The database stores each partition's offset and every batch compares it before writing, so a crash, a redelivery or a
+resumed zombie neither loses a comment nor stores it twice. run.py connects the steps; event.py defines the contract.
 """

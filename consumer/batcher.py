@@ -1,7 +1,7 @@
-"""Step 3: collect records until a batch is worth writing, and keep the books on offsets.
+"""Step 3: collect records into batches and track the offsets that each batch covers.
 
-Plain bookkeeping without Kafka or a clock of its own, so that any interleaving can be tested. For each partition it
-knows where the open batch began and where the next one will: what lies between belongs to exactly one batch.
+Uses neither Kafka nor a clock, so that tests can try any interleaving. The next batch of a partition begins where the
+last one ended, so every offset belongs to exactly one batch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from aiokafka import TopicPartition
 
 
 class Sized(Protocol):
-    """What the batcher needs to know of a record."""
+    """What the batcher needs of a record."""
 
     @property
     def tokens(self) -> int:
-        """How many tokens the network will run over."""
+        """Number of tokens that the network reads."""
 
     @property
     def size(self) -> int:
@@ -28,7 +28,7 @@ Item = TypeVar("Item", bound=Sized)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A batch closes on the first of these; ``padded_tokens`` is its records times its longest text."""
+    """A batch closes at the first limit reached; ``padded_tokens`` is its number of records times its longest text."""
 
     records: int
     padded_tokens: int
@@ -38,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The offsets that a batch takes from one partition: from ``begin`` up to, but without, ``end``."""
+    """The offsets that a batch covers in one partition, from ``begin`` up to but not including ``end``."""
 
     begin: int
     end: int
@@ -46,9 +46,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ClosedBatch(Generic[Item]):
-    """Records in order of arrival, and the span of every partition that moved, also of those without a record.
+    """Records in order of arrival, and the span of every partition that moved, even if it returned no records.
 
-    ``pauses`` gives the reason to pause a partition at the end of its span.
+    ``pauses`` maps each partition to pause at the end of its span to the reason.
     """
 
     epoch: int
@@ -58,7 +58,7 @@ class ClosedBatch(Generic[Item]):
 
 
 class Batcher(Generic[Item]):
-    """The open batch. ``epoch`` is stamped on what it closes, so that batches from before a reset can be told."""
+    """Collects the open batch. Closed batches carry their epoch, so that batches from before a reset can be dropped."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -71,21 +71,21 @@ class Batcher(Generic[Item]):
         self._opened_at: float | None = None
 
     def clear(self) -> None:
-        """Forget the open batch and every partition: each must ``begin`` anew before its records are taken."""
+        """Drop the open batch and all partitions. Call ``begin`` for a partition before adding its records."""
         self._begin.clear()
         self._end.clear()
         self._empty()
 
     def begin(self, partition: TopicPartition, offset: int) -> None:
-        """Take records of a partition from ``offset`` on. Raises ValueError when the open batch has it already."""
+        """Accept records of a partition from ``offset`` on. Raises ValueError if the partition has begun already."""
         if partition in self._begin:
-            raise ValueError(f"{partition} was begun at {self._begin[partition]} already")
+            raise ValueError(f"{partition} has begun already, at {self._begin[partition]}")
         self._begin[partition] = self._end[partition] = offset
 
     def add(self, records: Sequence[Item], positions: Mapping[TopicPartition, int], now: float) -> None:
-        """Add one poll: its records, and the position of each partition behind it. ``now`` is in seconds.
+        """Add one poll: its records and each partition's position after it. ``now`` is in seconds.
 
-        Raises ValueError when a partition was not begun or would move backwards.
+        Raises KeyError for a partition that has not begun and ValueError for one that would move backwards.
         """
         for partition, position in positions.items():
             if position < self._end[partition]:
@@ -98,27 +98,27 @@ class Batcher(Generic[Item]):
             self._opened_at = now
 
     def pause(self, partition: TopicPartition, reason: str, now: float) -> None:
-        """End a partition where it is: the open batch is due at once and pauses it."""
+        """Pause a partition at its current offset; the open batch is due at once and stores the pause."""
         self._pauses[partition] = reason
         self._opened_at = now if self._opened_at is None else self._opened_at
 
     def room(self) -> int:
-        """How many more records the open batch takes; 0 when it is full by any measure."""
+        """Return how many more records fit into the open batch; 0 when any limit is reached."""
         full = self._size >= self._limits.size or self._longest * len(self._records) >= self._limits.padded_tokens
         return 0 if full else max(0, self._limits.records - len(self._records))
 
     def seconds_left(self, now: float) -> float | None:
-        """Seconds until the open batch is old enough to close; None while nothing is in it."""
+        """Return the seconds until the open batch must close; None while it is empty."""
         if self._opened_at is None:
             return None
         return 0.0 if self._pauses else max(0.0, self._opened_at + self._limits.age_seconds - now)
 
     def due(self, now: float) -> bool:
-        """Whether the open batch is full or old enough to close."""
+        """Return whether the open batch is full or old enough to close."""
         return self._opened_at is not None and (self.room() == 0 or self.seconds_left(now) == 0.0)
 
     def close(self, epoch: int) -> ClosedBatch[Item]:
-        """Hand out the open batch; the next one begins where it ends."""
+        """Close and return the open batch; the next one begins where it ends."""
         spans = {tp: Span(self._begin[tp], self._end[tp]) for tp in (*self._moved(), *self._pauses)}
         closed = ClosedBatch(epoch, tuple(self._records), spans, dict(self._pauses))
         self._begin.update(self._end)

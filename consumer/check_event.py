@@ -1,4 +1,4 @@
-"""`liuyan consumer check-event`: what would become of what a platform is about to publish."""
+"""`liuyan consumer check-event`: validate events before a platform publishes them."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -11,9 +11,9 @@ from consumer.event import FRAME_BYTES, FRAME_START, Rejection, parse, parse_val
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What Liuyan says of one line: its key and partition when it is valid, else the reason.
+    """The result for one line: key and partition of a valid event, or the reason why it is invalid.
 
-    ``note`` explains what is unusual about a valid one.
+    ``note`` explains what is unusual about a valid event.
     """
 
     line: int
@@ -25,39 +25,39 @@ class Verdict:
 
 
 def check_lines(lines: Iterable[bytes], partitions: int, now: float | None = None) -> Iterator[Verdict]:
-    """Judge each line as the value of a record published now with the right key; empty lines are skipped."""
+    """Check each line as the value of a record published now with the right key. Skip empty lines."""
     timestamp = int((time.time() if now is None else now) * 1000)
     for number, line in _whole_values(lines):
         value = line.rstrip(b"\r\n")
         if value:
-            yield _judge(number, value, partitions, timestamp)
+            yield _check(number, value, partitions, timestamp)
 
 
 def _whole_values(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Each line with its number; a line break within a schema registry's frame (a byte of the id is 10) ends none."""
-    begun, first = b"", 0
+    """Yield each line with its number. A byte 10 in the schema id of a frame is not a line break."""
+    value, first = b"", 0
     for number, line in enumerate(lines, start=1):
-        first = first if begun else number
-        begun += line
-        if begun.startswith(FRAME_START) and len(begun) <= FRAME_BYTES:
+        first = first if value else number
+        value += line
+        if value.startswith(FRAME_START) and len(value) <= FRAME_BYTES:
             continue
-        yield first, begun
-        begun = b""
-    if begun:
-        yield first, begun
+        yield first, value
+        value = b""
+    if value:
+        yield first, value
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """The partition that Kafka's default partitioner picks: murmur2 of the key, as in the Java client."""
+    """Return the partition that Kafka's default partitioner picks: murmur2 of the key, as in the Java client."""
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
-def _judge(number: int, value: bytes, partitions: int, timestamp: int) -> Verdict:
+def _check(number: int, value: bytes, partitions: int, timestamp: int) -> Verdict:
     event = parse_value(value)
     key = b"" if isinstance(event, Rejection) else event.key.encode()
     parsed = event if isinstance(event, Rejection) else parse(key, value, timestamp)
     if isinstance(parsed, Rejection):
         return Verdict(number, None, None, parsed.reason, parsed.detail)
     schema_id, _ = split_frame(value)
-    note = None if schema_id is None else f"the frame of schema {schema_id} before the JSON is removed"
+    note = None if schema_id is None else f"the schema registry frame (schema id {schema_id}) is removed"
     return Verdict(number, key.decode(), partition_of(key, partitions), None, None, note)

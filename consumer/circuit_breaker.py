@@ -1,4 +1,4 @@
-"""The circuit breaker: a bad deploy upstream must not drain a topic into dead letters."""
+"""The circuit breaker: pause a partition before a faulty publisher turns its whole topic into dead letters."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from aiokafka import TopicPartition
 
 
 class CircuitBreaker:
-    """Watches the latest records of each partition; trips when more than ``share`` of a full ``window`` is poison."""
+    """Opens when more than ``share`` of a partition's last ``window`` records are poison."""
 
     def __init__(self, share: float, window: int) -> None:
         self._share = share
@@ -15,11 +15,11 @@ class CircuitBreaker:
         self._recent: dict[TopicPartition, deque[bool]] = {}
 
     def clear(self) -> None:
-        """Forget what was seen: the partitions may come back from an earlier offset, or not at all."""
+        """Forget all records: after a reset, partitions may restart at an earlier offset or be lost."""
         self._recent.clear()
 
     def watch(self, partition: TopicPartition, poison: Iterable[bool]) -> str | None:
-        """Take in the next records of a partition; the reason for a pause when the brake trips, else None."""
+        """Add the next records of a partition; return the reason to pause it if the circuit breaker opens."""
         recent = self._recent.setdefault(partition, deque(maxlen=self._window))
         recent.extend(poison)
         bad = sum(recent)
@@ -27,6 +27,6 @@ class CircuitBreaker:
             return None
         recent.clear()
         return (
-            f"circuit breaker: {bad} of the last {self._window} records are dead letters; mend the publisher, "
+            f"circuit breaker: {bad} of the last {self._window} records are dead letters; fix the publisher, "
             f"then `liuyan consumer resume {partition.topic} {partition.partition}`"
         )

@@ -1,4 +1,4 @@
-"""`liuyan consumer`: run a consumer, make its topic, check what platforms publish, see and mend its state."""
+"""`liuyan consumer`: run a consumer, create its topic, check events, inspect and manage partitions."""
 
 from collections import Counter
 from pathlib import Path
@@ -25,25 +25,26 @@ if TYPE_CHECKING:
     from consumer.check_event import Verdict
     from consumer.status import PartitionStatus
 
-app = typer.Typer(help="Consume comment events, and look after the consumer's state.", no_args_is_help=True)
+app = typer.Typer(help="Consume comment events and manage topics, partitions and dead letters.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
 
-Model = Annotated[Path | None, typer.Option(help="Folder of the model artifact; the active model's by default.")]
-Topic = Annotated[str, typer.Argument(help="The topic.")]
-Partition = Annotated[int, typer.Argument(min=0, max=2**31 - 1, help="Number of the partition.")]
+Model = Annotated[Path | None, typer.Option(help="Folder of the model artifact. Default: the active model.")]
+Topic = Annotated[str, typer.Argument(help="Name of the topic.")]
+Partition = Annotated[int, typer.Argument(min=0, max=2**31 - 1, help="Partition number.")]
 
 
 @app.command(epilog="Example: liuyan consumer run")
 def run(
     model: Model = None,
     shadow: Annotated[
-        bool, typer.Option("--shadow", help="Label beside the active model, in a group of its own; shows nothing.")
+        bool,
+        typer.Option("--shadow", help="Only add this model's predictions, in a separate group. Requires --model."),
     ] = False,
 ) -> None:
-    """Consume comment events, label them and store them, until SIGTERM or Ctrl-C.
+    """Consume, label and store comment events until SIGTERM or Ctrl-C.
 
-    Start as many as there are partitions: Kafka shares the work out. Settings are environment variables, see
-    .env.example.
+    Run up to one consumer per partition; Kafka distributes the partitions. Configure it with environment variables,
+    see .env.example.
     """
     import asyncio
 
@@ -55,7 +56,7 @@ def run(
 
     check_owners()
     if shadow and model is None:
-        raise UsageError("--shadow labels with another model than the active one: name its artifact with --model.")
+        raise UsageError("--shadow needs a model other than the active one. Specify its artifact with --model.")
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
     asyncio.run(run_consumer(settings, model_path=model, shadow=shadow))
@@ -63,17 +64,17 @@ def run(
 
 @app.command("create-topic", epilog="Example: liuyan consumer create-topic comments --partitions 8 --retention-days 30")
 def create_topic(
-    topic: Annotated[str | None, typer.Argument(help="Name; by default every topic of LIUYAN_TOPICS.")] = None,
-    partitions: Annotated[int, typer.Option(min=1, max=10_000, help="The most consumers that can share it.")] = 8,
-    replication: Annotated[int, typer.Option(min=1, max=100, help="Copies of each partition.")] = 1,
-    retention_days: Annotated[
-        float, typer.Option(min=0, help="Days that records are kept; 0 keeps them for good.")
-    ] = 30,
-    if_missing: Annotated[bool, typer.Option("--if-missing", help="Succeed when it exists already.")] = False,
+    topic: Annotated[str | None, typer.Argument(help="Topic name. Default: all topics of LIUYAN_TOPICS.")] = None,
+    partitions: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Number of partitions: the most consumers that can share the topic.")
+    ] = 8,
+    replication: Annotated[int, typer.Option(min=1, max=100, help="Replicas of each partition.")] = 1,
+    retention_days: Annotated[float, typer.Option(min=0, help="Days to keep records; 0 keeps them permanently.")] = 30,
+    if_missing: Annotated[bool, typer.Option("--if-missing", help="Succeed if the topic exists.")] = False,
 ) -> None:
-    """Make the topic that platforms publish to.
+    """Create the topic that platforms publish to.
 
-    It takes batches of up to 1 MiB as they are compressed; the largest record of an event is 1 MiB after decompression.
+    It accepts compressed batches of up to 1 MiB. An event may have up to 1 MiB after decompression.
     """
     import asyncio
 
@@ -99,20 +100,22 @@ def create_topic(
         except TopicError:
             if not if_missing:
                 raise
-            write_line(f"Topic {name} exists already.")
+            write_line(f"Topic {name} already exists.")
         else:
-            write_line(f"Made topic {name} with {partitions} partitions.")
+            write_line(f"Created topic {name} with {partitions} partitions.")
 
 
 @app.command("check-event", epilog="Example: liuyan consumer check-event events.jsonl --partitions 8")
 def check_event(
-    file: Annotated[Path, typer.Argument(help="One event as JSON a line; - reads standard input.")],
-    partitions: Annotated[int, typer.Option(min=1, help="Partitions of the topic, to tell each event's.")] = 8,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    file: Annotated[Path, typer.Argument(help="File with one JSON event per line; - reads standard input.")],
+    partitions: Annotated[
+        int, typer.Option(min=1, help="Number of partitions of the topic, to compute each event's partition.")
+    ] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object per event.")] = False,
 ) -> None:
-    """Say of each line whether it is a valid event, why not, and its key and partition. Publishes nothing.
+    """Check events without publishing them: show each one's key and partition, or why it is invalid.
 
-    Ends with status 1 when a line is not valid. Into a pipe it writes tab-separated values.
+    Exits with status 1 if an event is invalid. Writes tab-separated values to a pipe.
     """
     from consumer.check_event import check_lines
 
@@ -131,7 +134,7 @@ def check_event(
 
 @app.command(epilog="Example: liuyan consumer contract > contract.asyncapi.json")
 def contract() -> None:
-    """Print the contract that platforms publish by, as AsyncAPI 3 with JSON Schema."""
+    """Print the event contract as an AsyncAPI 3 document with JSON Schema."""
     from consumer.contract import contract_json
 
     write_text(contract_json().removesuffix("\n"))
@@ -139,9 +142,9 @@ def contract() -> None:
 
 @app.command(epilog="Example: liuyan consumer status")
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a partition and line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object per partition.")] = False,
 ) -> None:
-    """Show each partition: stored offset, end, lag in records and in seconds, records lost, and why it is paused."""
+    """Show each partition's stored offset, end offset, lag in records and seconds, lost records and state."""
     from dataclasses import asdict
 
     from consumer.connection import Connection
@@ -164,11 +167,11 @@ def status(
 def seek(
     topic: Topic,
     partition: Partition,
-    to: Annotated[str, typer.Option(help="An offset, or start, or end.")],
+    to: Annotated[str, typer.Option(help="An offset, start or end.")],
 ) -> None:
-    """Set the stored offset of a partition, and release it if it stands still. Running consumers follow.
+    """Set a partition's stored offset and resume the partition if it is paused. Running consumers follow.
 
-    Going back stores nothing twice: what the database holds already is recognised.
+    Seeking back stores nothing twice: comments that are already stored remain unchanged.
     """
     import asyncio
 
@@ -176,16 +179,16 @@ def seek(
     from liuyan.settings import load_settings
 
     offset = asyncio.run(seek_partition(load_settings(), topic, partition, to))
-    write_line(f"{topic} {partition} goes on at offset {offset}.")
+    write_line(f"{topic} {partition} continues at offset {offset}.")
 
 
-@app.command(epilog='Example: liuyan consumer pause comments 3 --reason "publisher is being mended"')
+@app.command(epilog='Example: liuyan consumer pause comments 3 --reason "publisher is being fixed"')
 def pause(
     topic: Topic,
     partition: Partition,
-    reason: Annotated[str, typer.Option(help="Why; status and readyz show it.")] = "paused by hand",
+    reason: Annotated[str, typer.Option(help="Reason, shown by `status` and /readyz.")] = "paused by hand",
 ) -> None:
-    """Pause a partition, as a stored row that neither a restart nor a rebalance releases."""
+    """Pause a partition. It stays paused across restarts and rebalances until `resume` or `seek`."""
     import asyncio
 
     from consumer.partition_admin import pause_partition
@@ -197,18 +200,18 @@ def pause(
 
 @app.command(epilog="Example: liuyan consumer resume comments 3")
 def resume(topic: Topic, partition: Partition) -> None:
-    """Release a paused partition; running consumers go on within seconds."""
+    """Resume a paused partition. Running consumers continue within seconds."""
     import asyncio
 
     from consumer.partition_admin import resume_partition
     from liuyan.settings import load_settings
 
     asyncio.run(resume_partition(load_settings(), topic, partition))
-    write_line(f"{topic} {partition} goes on.")
+    write_line(f"{topic} {partition} is resumed.")
 
 
 def _events(file: Path) -> "BinaryIO":
-    """The lines of a file, to be closed. Raises UsageError when it cannot be read."""
+    """Open a file, or standard input for "-". Raises UsageError if it cannot be read."""
     from liuyan.errors import UsageError
 
     if str(file) == "-":
@@ -216,7 +219,7 @@ def _events(file: Path) -> "BinaryIO":
     try:
         return file.open("rb")
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}.") from None
+        raise UsageError(f"Cannot read {file}: {error.strerror}.") from None
 
 
 def _show_verdicts(verdicts: "Iterable[Verdict]", *, as_json: bool) -> None:
@@ -240,7 +243,7 @@ def _show(statuses: "list[PartitionStatus]") -> None:
     numbers = [Column(name, right=True) for name in ("partition", "stored", "end", "lag", "seconds", "lost")]
     rows = []
     for one in statuses:
-        state = "paused" if one.paused else "not begun" if one.stored is None else "runs"
+        state = "paused" if one.paused else "not started" if one.stored is None else "running"
         seconds = None if one.lag_seconds is None else f"{one.lag_seconds:.0f}"
         offsets = (one.stored, one.end, one.lag)
         rows.append((one.topic, one.partition, *offsets, seconds, one.records_lost, state, one.paused))

@@ -1,12 +1,12 @@
-"""How every client of ours connects to Kafka: one description, written for aiokafka and for confluent-kafka alike."""
+"""Kafka connection settings, for aiokafka and confluent-kafka clients."""
 
 import ssl
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from liuyan.errors import SettingsError
-from liuyan.settings import Settings, load_settings
+from liuyan.settings import Settings
 
 Protocol = Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]
 Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
@@ -14,10 +14,10 @@ Mechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where Kafka is, and how we show who we are.
+    """Bootstrap servers, TLS and credentials.
 
-    Without ``ca_file`` the system's authorities are trusted; ``certificate_file`` and ``key_file`` are our own, for a
-    broker that wants one; they are PEM. The broker's name must be the one in its certificate.
+    All files are PEM. Without ``ca_file`` the system's certificate authorities are trusted; ``certificate_file`` and
+    ``key_file`` authenticate the client. The broker's host name must match its certificate.
     """
 
     bootstrap: str
@@ -31,7 +31,7 @@ class Connection:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The connection that the settings describe."""
+        """Return the connection that the settings describe."""
         password = settings.kafka_sasl_password
         return cls(
             settings.kafka,
@@ -49,27 +49,26 @@ class Connection:
 
     @property
     def encrypted(self) -> bool:
-        """Whether TLS is spoken."""
+        """Whether the connection uses TLS."""
         return self.protocol in ("ssl", "sasl_ssl")
 
     @property
     def authenticated(self) -> bool:
-        """Whether user and password are sent."""
+        """Whether the connection authenticates with user name and password."""
         return self.protocol in ("sasl_plaintext", "sasl_ssl")
 
     def check(self) -> None:
-        """Raises SettingsError with one sentence when a file is missing or not what it should be, or a user is not
-        named."""
+        """Raise SettingsError if credentials are incomplete or a file is missing or invalid."""
         if self.authenticated and (not self.username or self.password is None):
             raise SettingsError(
-                f"LIUYAN_KAFKA_SECURITY_PROTOCOL is {self.protocol}: set LIUYAN_KAFKA_SASL_USERNAME and "
-                "LIUYAN_KAFKA_SASL_PASSWORD too."
+                f"LIUYAN_KAFKA_SECURITY_PROTOCOL is {self.protocol}. Also set LIUYAN_KAFKA_SASL_USERNAME and "
+                "LIUYAN_KAFKA_SASL_PASSWORD."
             )
         if self.encrypted:
             self._tls()
 
     def aiokafka(self) -> dict[str, Any]:
-        """What aiokafka's clients take. Raises SettingsError."""
+        """Return the keyword arguments for aiokafka's clients. Raises SettingsError."""
         self.check()
         settings: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
@@ -84,7 +83,7 @@ class Connection:
         return settings
 
     def confluent(self) -> dict[str, Any]:
-        """What confluent-kafka's clients take. Raises SettingsError."""
+        """Return the configuration for confluent-kafka's clients. Raises SettingsError."""
         self.check()
         settings: dict[str, Any] = {"bootstrap.servers": self.bootstrap, "security.protocol": self.protocol}
         if self.encrypted:
@@ -105,7 +104,7 @@ class Connection:
             context = ssl.create_default_context(cafile=None if self.ca_file is None else str(self.ca_file))
         except (OSError, ssl.SSLError) as error:
             raise SettingsError(
-                f"LIUYAN_KAFKA_CA_FILE {self.ca_file} cannot be used: {_why(error)}; name a PEM file of certificates."
+                f"Cannot use LIUYAN_KAFKA_CA_FILE {self.ca_file}: {_cause(error)}. Specify a PEM file of certificates."
             ) from None
         if self.certificate_file is None:
             return context
@@ -113,19 +112,11 @@ class Connection:
             context.load_cert_chain(self.certificate_file, self.key_file)
         except (OSError, ssl.SSLError) as error:
             raise SettingsError(
-                f"LIUYAN_KAFKA_CERTIFICATE_FILE {self.certificate_file} with LIUYAN_KAFKA_KEY_FILE {self.key_file} "
-                f"cannot be used: {_why(error)}; name PEM files that belong together."
+                f"Cannot use LIUYAN_KAFKA_CERTIFICATE_FILE {self.certificate_file} with LIUYAN_KAFKA_KEY_FILE "
+                f"{self.key_file}: {_cause(error)}. Specify a PEM certificate and its key."
             ) from None
         return context
 
 
-def client_settings(bootstrap: str) -> dict[str, Any]:
-    """What aiokafka's clients take to reach ``bootstrap`` as the settings LIUYAN_KAFKA_... say, for a publisher.
-
-    Raises SettingsError.
-    """
-    return replace(Connection.of(load_settings()), bootstrap=bootstrap).aiokafka()
-
-
-def _why(error: OSError) -> str:
+def _cause(error: OSError) -> str:
     return str(error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror or error)

@@ -1,4 +1,4 @@
-"""The contract that platforms publish by: an AsyncAPI 3 document, generated from the class that parses the events."""
+"""Generate the event contract as an AsyncAPI 3 document, from the class that parses events."""
 
 import json
 from typing import Any
@@ -8,27 +8,27 @@ from consumer.event import CommentEvent
 VERSION = "1.1.0"
 
 _DESCRIPTION = """\
-A platform publishes a comment when it is written and again each time that it is edited. Liuyan labels it as
-positive or negative, once, whatever is delivered twice or late.
+A platform publishes a comment when it is written and again whenever it is edited. Liuyan labels it as positive or
+negative. Events that arrive twice or late change nothing.
 
-- The value is one JSON object in UTF-8, without a byte order mark; no key twice, no NaN, nested at most 32
+- The value is one JSON object in UTF-8, without a byte order mark, duplicate keys or NaN, nested at most 32 levels
   deep. Unknown fields are ignored.
-- Before the JSON may be the frame of Confluent's JSON Schema serializer: a zero byte and the four-byte id of the
-  schema. It is removed; the id is not looked up, and this contract alone decides what is valid. A schema id in a
-  header is ignored. Avro and Protobuf become dead letters, and the key is a plain string without a frame.
-- The key is `platform:id`, so that all versions of a comment stay in order. `platform` and `id` compare byte
+- The JSON may follow the frame of Confluent's JSON Schema serializer: a zero byte and the four-byte schema id. The
+  frame is removed. Schema ids, in the frame or in a header, are ignored: only this contract decides what is valid.
+  Avro and Protobuf values become dead letters. The key is a plain string without a frame.
+- The key is `platform:id`, so that all versions of a comment stay in order. `platform` and `id` are compared byte
   for byte.
-- The version of an event is `edited_at`, or `created_at` without it. A newer version replaces the stored one,
-  an older one changes nothing, and of one version the last to arrive stands. `edited_at` is not before
-  `created_at`, and the version not more than a day ahead of the record's timestamp.
-- Times lie in the years 1 to 9999 in UTC. One that is valid is stored and charted as it is, however unlikely:
-  0001-01-01T00:00:00Z, for example, is what some languages write for a time that was never set.
-- A record with a null value erases the comment of its key and everything that hangs on it. A version not newer
-  than the later of that record's timestamp and the stored version is dropped from then on.
-- A record that breaks a rule is kept as a dead letter with its reason and stops nothing. `liuyan consumer
-  check-event` tells beforehand.
-- Produce with acks=all and idempotence, and with the default partitioner of your client; a topic may be bound
-  to the platforms that may publish to it.
+- The version of an event is `edited_at`, or `created_at` if the comment was never edited. A newer version replaces
+  the stored one and an older one changes nothing; if two events have the same version, the last to arrive wins.
+  `edited_at` must not be before `created_at`, nor the version more than a day ahead of the record's timestamp.
+- Times are in the years 1 to 9999 in UTC. Valid times are stored and charted unchanged, even unlikely ones such as
+  0001-01-01T00:00:00Z, which some languages write for a time that was never set.
+- A record with a null value erases the comment of its key and everything attached to it. From then on, versions that
+  are not newer than both that record's timestamp and the erased version are dropped.
+- A record that breaks a rule becomes a dead letter with a reason; consumption continues. `liuyan consumer
+  check-event` checks events before you publish them.
+- Produce with acks=all, idempotence and the default partitioner of your client. A topic may accept only certain
+  platforms.
 """
 
 _KEY = {
@@ -40,7 +40,7 @@ _KEY = {
 
 
 def build_contract() -> dict[str, Any]:
-    """The AsyncAPI 3.0 document as plain JSON values; the payload's schema is JSON Schema, as draft 7 reads it too."""
+    """Return the AsyncAPI 3.0 document as JSON values. The payload's JSON Schema is also valid in draft 7."""
     return {
         "asyncapi": "3.0.0",
         "info": {"title": "Liuyan: comment events", "version": VERSION, "description": _DESCRIPTION},
@@ -49,7 +49,7 @@ def build_contract() -> dict[str, Any]:
             "comments": {
                 "address": "comments",
                 "title": "Comment events",
-                "description": "The topic; an installation may read several, named in LIUYAN_TOPICS.",
+                "description": "The topic. An installation can read several topics, listed in LIUYAN_TOPICS.",
                 "messages": {
                     "comment": {"$ref": "#/components/messages/comment"},
                     "erasure": {"$ref": "#/components/messages/erasure"},
@@ -60,7 +60,7 @@ def build_contract() -> dict[str, Any]:
             "labelComments": {
                 "action": "receive",
                 "channel": {"$ref": "#/channels/comments"},
-                "summary": "Liuyan reads every record of the topic from its beginning, read committed.",
+                "summary": "Liuyan reads every committed record of the topic from its start.",
                 "messages": [
                     {"$ref": "#/channels/comments/messages/comment"},
                     {"$ref": "#/channels/comments/messages/erasure"},
@@ -75,7 +75,7 @@ def build_contract() -> dict[str, Any]:
 
 
 def contract_json() -> str:
-    """The document as it is committed in docs/contract.asyncapi.json: indented, with a line break at the end."""
+    """Return the document as docs/contract.asyncapi.json contains it: indented, with a final line break."""
     return json.dumps(build_contract(), ensure_ascii=False, indent=2) + "\n"
 
 
@@ -110,7 +110,7 @@ def _erasure_message() -> dict[str, Any]:
     return {
         "name": "erasure",
         "title": "A tombstone: erase the comment of this key",
-        "description": "The record's value is null (no bytes at all, not the JSON word).",
+        "description": "The record's value is null: it has no bytes, not the JSON word null.",
         "payload": {"type": "null"},
         "bindings": {"kafka": {"key": _KEY, "bindingVersion": "0.5.0"}},
     }

@@ -1,8 +1,8 @@
-"""Crash loops: how often consumers ended at a partition's stored offset before they stored anything.
+"""Detect crash loops: consumers that end repeatedly at the same stored offset.
 
-A record can end the process that reads it, for example by its decompressed size, and the next consumer starts at that
-record again. Each start is counted in the partition's row before anything is read, and taken back by a consumer that
-leaves cleanly; the offset of the count says whether anything was stored since, so that batches need not clear it.
+A record can crash the process that reads it, for example by its decompressed size, and the next consumer starts at
+that record again. Each start is counted in the partition's row before reading, together with the offset, and a
+consumer that stops cleanly removes its count. A count at an earlier offset is obsolete, so batches need not clear it.
 """
 
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ from store.store import Store
 
 log = structlog.get_logger(__name__)
 
-# A crash ends all partitions of a consumer: from so many on each is tried alone, to find the one that causes it.
+# A crash affects all partitions of a consumer. From this count on, they are tried one at a time to find the cause.
 SUSPICIOUS_STARTS = 3
-# Kills during a deployment or an outage of the database rarely hit a partition twice in a row without progress.
+# Kills during a deployment or a database outage rarely hit a partition twice in a row without progress.
 MOST_STARTS = 5
-# Tried record by record, each stored before the next is read, so that the stored offset ends at the record that kills.
-# A consumer reads a few batches ahead of the stored offset; this is more.
+# Number of records read one by one, each stored before the next is read, so that the stored offset stops at the record
+# that crashes the consumer. More than a consumer reads ahead of the stored offset.
 ISOLATED_RECORDS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """A partition with records to read: its row, and the end of its log."""
+class Backlog:
+    """A partition with records to read: its row and its end offset."""
 
     state: PartitionState
     end: int
@@ -42,7 +42,7 @@ class _Isolation:
 
 
 class CrashLoops:
-    """Counts this consumer's starts and chooses the partitions that it may read."""
+    """Count this consumer's starts and choose the partitions that it may read."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -50,24 +50,24 @@ class CrashLoops:
         self._isolation: _Isolation | None = None
 
     def pause_reason(self, state: PartitionState) -> str | None:
-        """The reason to pause a partition with records to read; None to read it."""
+        """Return the reason to pause a partition that has records to read, or None."""
         failed = self._failed(state)
         if failed < MOST_STARTS:
             return None
         topic, number, offset = state.partition.topic, state.partition.partition, state.next_offset
         return (
-            f"{failed} consumers ended at offset {offset} before they stored anything: see how they ended and how much "
-            f"memory they may use, then `liuyan consumer resume {topic} {number}`, or skip the record with "
+            f"crash loop: {failed} consumers ended at offset {offset} without storing anything; check their logs and "
+            f"memory limit, then `liuyan consumer resume {topic} {number}`, or skip the record with "
             f"`liuyan consumer seek {topic} {number} --to {offset + 1}`"
         )
 
     async def admit(
-        self, waiting: Mapping[TopicPartition, Behind], reading: frozenset[TopicPartition]
+        self, waiting: Mapping[TopicPartition, Backlog], reading: frozenset[TopicPartition]
     ) -> set[TopicPartition]:
-        """Choose from partitions that wait with records to read, and count their start; ``reading`` are read already.
+        """Choose which waiting partitions to start and count their starts. ``reading`` are those already started.
 
-        A suspicious partition is admitted alone: the others wait until its trial ends, so that they neither slow it
-        down nor can be blamed for its crash. Raises TransientStoreError and CommitUnknownError.
+        A suspicious partition is admitted alone. The others wait until its isolation ends, so that they neither slow it
+        down nor are blamed for its crash. Raises TransientStoreError and CommitUnknownError.
         """
         if self._isolation is not None and self._isolation.partition not in reading:
             self._isolation = None
@@ -84,37 +84,37 @@ class CrashLoops:
         return admitted
 
     def stored(self, partition: TopicPartition, offset: int) -> None:
-        """A partition is stored up to an offset: a trial ends behind the records that may cause the crash."""
+        """Record a partition's stored offset. Isolation ends after the records that may cause the crash."""
         if self._isolation is not None and self._isolation.partition == partition and offset >= self._isolation.until:
             log.info("the suspicious records are stored", topic=partition.topic, partition=partition.partition)
             self._isolation = None
 
     @property
     def isolating(self) -> bool:
-        """Whether a suspicious partition is read: record by record, each stored before the next is read."""
+        """Whether a suspicious partition is being read record by record, each stored before the next is read."""
         return self._isolation is not None
 
     async def leave(self) -> None:
-        """Take this consumer's starts back: it leaves cleanly. Without a database they remain counted."""
+        """Remove this consumer's starts, because it stops cleanly. They stay counted if the database is unavailable."""
         counted, self._counted = self._counted, {}
         self._isolation = None
         if counted:
             try:
                 await self._store.write(uncount_starts, counted)
             except (TransientStoreError, CommitUnknownError) as error:
-                log.warning("starts cannot be taken back", error=str(error))
+                log.warning("cannot remove the counted starts", error=str(error))
 
-    def _isolate(self, partition: TopicPartition, one: Behind) -> None:
-        offset = one.state.next_offset
-        self._isolation = _Isolation(partition, min(one.end, offset + ISOLATED_RECORDS))
+    def _isolate(self, partition: TopicPartition, backlog: Backlog) -> None:
+        offset = backlog.state.next_offset
+        self._isolation = _Isolation(partition, min(backlog.end, offset + ISOLATED_RECORDS))
         log.warning(
-            "consumers ended here before, reading record by record",
+            "earlier consumers crashed at this offset, reading record by record",
             topic=partition.topic,
             partition=partition.partition,
             offset=offset,
-            starts=self._failed(one.state),
+            starts=self._failed(backlog.state),
         )
 
     def _failed(self, state: PartitionState) -> int:
-        ours = self._counted.get(state.partition) == state.next_offset
-        return max(0, state.failed_starts - ours)
+        own = self._counted.get(state.partition) == state.next_offset
+        return max(0, state.failed_starts - own)

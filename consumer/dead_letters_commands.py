@@ -1,4 +1,4 @@
-"""`liuyan consumer dead-letters`: look at records that broke the contract, publish them again, or put them aside."""
+"""`liuyan consumer dead-letters`: list, show, export, requeue and discard dead letters."""
 
 from contextlib import ExitStack
 from datetime import datetime
@@ -26,24 +26,26 @@ if TYPE_CHECKING:
     from store.dead_letter_admin import DeadLetterFilter, RequeueMessage, StoredLetter
     from store.store import Store
 
-# The largest number of a row in any database.
+# The largest row number of any database.
 LARGEST_NUMBER = 2**63 - 1
-app = typer.Typer(help="Look at dead letters, publish them again, or put them aside.", no_args_is_help=True)
+app = typer.Typer(help="List, show, export, requeue and discard dead letters.", no_args_is_help=True)
 
-Reason = Annotated[str | None, typer.Option(help="Only letters of this reason, for example invalid_field.")]
-Topic = Annotated[str | None, typer.Option(help="Only letters of this topic.")]
-State = Annotated[str | None, typer.Option(help="Only letters of this state: open, requeued, resolved or discarded.")]
+Reason = Annotated[str | None, typer.Option(help="Only dead letters with this reason, for example invalid_field.")]
+Topic = Annotated[str | None, typer.Option(help="Only dead letters from this topic.")]
+State = Annotated[
+    str | None, typer.Option(help="Only dead letters in this state: open, requeued, resolved or discarded.")
+]
 Since = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
-        help="Only letters stored since this time, such as 2026-01-31 or 2026-01-31T08:15:00+08:00; in UTC where it "
-        "names no offset.",
+        help="Only dead letters stored at or after this time, for example 2026-01-31 or 2026-01-31T08:15:00+08:00. "
+        "UTC if the time has no offset.",
     ),
 ]
-Numbers = Annotated[list[int] | None, typer.Argument(min=1, max=LARGEST_NUMBER, help="Numbers, as `list` shows them.")]
-EveryLetter = Annotated[bool, typer.Option("--all", help="Every open letter that the filters leave.")]
-By = Annotated[str | None, typer.Option(help="Who decides this; by default the name of your account.")]
+Numbers = Annotated[list[int] | None, typer.Argument(min=1, max=LARGEST_NUMBER, help="Numbers, as shown by `list`.")]
+EveryLetter = Annotated[bool, typer.Option("--all", help="All open dead letters that match the filters.")]
+By = Annotated[str | None, typer.Option(help="Who does this, for the audit log. Default: your account's name.")]
 
 
 @app.command("list", epilog="Example: liuyan consumer dead-letters list --reason invalid_field --since 2026-01-31")
@@ -52,16 +54,16 @@ def list_(
     topic: Topic = None,
     state: State = None,
     since: Since = None,
-    every: Annotated[bool, typer.Option("--all", help="Also those that are resolved or discarded.")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a letter and line.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Include resolved and discarded dead letters.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of dead letters.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object per dead letter.")] = False,
 ) -> None:
-    """List dead letters that nobody has settled yet, the newest first."""
+    """List open and requeued dead letters, newest first."""
     from store.dead_letter_admin import list_dead_letters
     from store.ready import with_store
 
-    wanted = _filter(reason, topic, state, since, every=every)
-    letters = with_store(lambda store: store.read(list_dead_letters, wanted, limit))
+    letter_filter = _filter(reason, topic, state, since, every=every)
+    letters = with_store(lambda store: store.read(list_dead_letters, letter_filter, limit))
     if as_json:
         for letter in letters:
             write_json(_fields(letter))
@@ -71,49 +73,49 @@ def list_(
 
 @app.command(epilog="Example: liuyan consumer dead-letters show 17")
 def show(
-    number: Annotated[int, typer.Argument(min=1, max=LARGEST_NUMBER, help="Number, as `list` shows it.")],
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    number: Annotated[int, typer.Argument(min=1, max=LARGEST_NUMBER, help="Number, as shown by `list`.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
-    """Show one letter: what the record held, why it was refused, and what was done about it."""
+    """Show a dead letter: its record, the reason, and its history."""
     from dataclasses import asdict
 
     from store.dead_letter_admin import read_dead_letter
     from store.ready import with_store
 
-    letter, content, orders = with_store(lambda store: store.read(read_dead_letter, number))
+    letter, content, messages = with_store(lambda store: store.read(read_dead_letter, number))
     fields = {**_fields(letter), **_content(content.value, content.headers)}
     if as_json:
-        write_json({**fields, "orders": [asdict(order) for order in orders]})
+        write_json({**fields, "orders": [asdict(message) for message in messages]})
         return
     for name, value in fields.items():
         if name not in ("headers", "value", "value_base64"):
             write_line(f"{name:<16} {'-' if value is None else value}")
     for header, value in content.headers:
         write_line(f"{'header':<16} {header}: {printable_bytes(value)}")
-    for at, (time, event) in enumerate(_history(letter, orders)):
-        write_line(f"{'history' if at == 0 else '':<16} {time:%Y-%m-%d %H:%M:%S} {event}")
+    for index, (time, event) in enumerate(_history(letter, messages)):
+        write_line(f"{'history' if index == 0 else '':<16} {time:%Y-%m-%d %H:%M:%S} {event}")
     write_line("value")
     write_text(indent(printable_bytes(content.value, keep="\n"), "  "))
 
 
 @app.command(epilog="Example: liuyan consumer dead-letters export letters.jsonl --all")
 def export(
-    file: Annotated[Path, typer.Argument(help="Where to write; - is standard output.")] = Path("-"),
+    file: Annotated[Path, typer.Argument(help="File to write; - is standard output.")] = Path("-"),
     reason: Reason = None,
     topic: Topic = None,
     state: State = None,
     since: Since = None,
-    every: Annotated[bool, typer.Option("--all", help="Also those that are resolved or discarded.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Include resolved and discarded dead letters.")] = False,
 ) -> None:
-    """Write letters with all they hold as JSON lines, the oldest first; what is not UTF-8 is base64."""
+    """Write dead letters with their records as JSON Lines, oldest first. Bytes that are not UTF-8 become base64."""
     from liuyan.errors import UsageError
     from store.ready import with_store
 
-    wanted = _filter(reason, topic, state, since, every=every)
+    letter_filter = _filter(reason, topic, state, since, every=every)
     try:
-        count = with_store(lambda store: _export(store, wanted, file))
+        count = with_store(lambda store: _export(store, letter_filter, file))
     except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}.") from None
+        raise UsageError(f"Cannot write {file}: {error.strerror}.") from None
     write_line(f"Exported {count} dead letters.", err=True)
 
 
@@ -129,22 +131,23 @@ def requeue(
     every: EveryLetter = False,
     by: By = None,
 ) -> None:
-    """Order letters to be published again to their topic, as they were; a running consumer does it within seconds.
+    """Publish dead letters to their topic again, unchanged. A running consumer does it within seconds.
 
-    A copy that is stored resolves its letter; one that fails again says in the letter why. Ordering twice is safe.
+    A copy that is stored resolves its dead letter. If it fails again, the dead letter shows why. Requeueing twice is
+    safe.
     """
     from store.audit import command_actor
     from store.dead_letter_admin import requeue as requeue_numbers
     from store.dead_letter_admin import requeue_all
     from store.ready import with_store
 
-    who = command_actor(by)
-    if _are_named(numbers, (reason, topic, since), every=every):
-        count = with_store(lambda store: store.write(requeue_numbers, numbers or [], who))
+    actor = command_actor(by)
+    if _chosen_by_number(numbers, (reason, topic, since), every=every):
+        count = with_store(lambda store: store.write(requeue_numbers, numbers or [], actor))
     else:
-        wanted = _filter(reason, topic, "open", since, every=False)
-        count = with_store(lambda store: requeue_all(store, wanted, who))
-    write_line(f"Ordered {count} dead letters to be published again.")
+        letter_filter = _filter(reason, topic, "open", since, every=False)
+        count = with_store(lambda store: requeue_all(store, letter_filter, actor))
+    write_line(f"Requeued {count} dead letters.")
 
 
 @app.command(epilog="Example: liuyan consumer dead-letters discard 17 --by wang")
@@ -156,40 +159,42 @@ def discard(
     every: EveryLetter = False,
     by: By = None,
 ) -> None:
-    """Put letters aside as dealt with; `list --all` still shows them, with who did it and when."""
+    """Discard dead letters. `list --all` still shows them, and `show` who discarded them and when."""
     from store.audit import command_actor
     from store.dead_letter_admin import discard as discard_numbers
     from store.dead_letter_admin import discard_all
     from store.ready import with_store
 
-    who = command_actor(by)
-    if _are_named(numbers, (reason, topic, since), every=every):
-        count = with_store(lambda store: store.write(discard_numbers, numbers or [], who))
+    actor = command_actor(by)
+    if _chosen_by_number(numbers, (reason, topic, since), every=every):
+        count = with_store(lambda store: store.write(discard_numbers, numbers or [], actor))
     else:
-        wanted = _filter(reason, topic, "open", since, every=False)
-        count = with_store(lambda store: discard_all(store, wanted, who))
+        letter_filter = _filter(reason, topic, "open", since, every=False)
+        count = with_store(lambda store: discard_all(store, letter_filter, actor))
     write_line(f"Discarded {count} dead letters.")
 
 
-def _history(letter: "StoredLetter", orders: "Sequence[RequeueMessage]") -> "Iterator[tuple[datetime, str]]":
-    """What was done about a letter and when, the oldest first."""
+def _history(letter: "StoredLetter", messages: "Sequence[RequeueMessage]") -> "Iterator[tuple[datetime, str]]":
+    """Yield when and how a dead letter changed, oldest first."""
     yield letter.stored_at, "stored"
-    for order in orders:
-        yield order.ordered_at, f"requeued by {order.ordered_by}"
-        if order.done_at is not None:
-            place = f"published at partition {order.published_partition}, offset {order.published_offset}"
-            yield order.done_at, place if order.refused is None else order.refused
+    for message in messages:
+        yield message.ordered_at, f"requeued by {message.ordered_by}"
+        if message.done_at is not None:
+            place = f"published at partition {message.published_partition}, offset {message.published_offset}"
+            yield message.done_at, place if message.refused is None else message.refused
     if letter.settled_at is not None:
         yield letter.settled_at, f"{letter.state} by {letter.settled_by}" if letter.settled_by else letter.state
 
 
-def _are_named(numbers: list[int] | None, filters: tuple[object, ...], *, every: bool) -> bool:
-    """Whether letters are chosen by number. Raises UsageError unless it is either numbers or --all."""
+def _chosen_by_number(numbers: list[int] | None, filters: tuple[object, ...], *, every: bool) -> bool:
+    """Return whether dead letters are chosen by number. Raises UsageError unless either numbers or --all are given."""
     from liuyan.errors import UsageError
 
     filtered = any(one is not None for one in filters)
     if bool(numbers) == every or (numbers and filtered):
-        raise UsageError("Name the numbers of letters, or say --all with or without --reason, --topic and --since.")
+        raise UsageError(
+            "Specify either the numbers of dead letters or --all, which accepts --reason, --topic and --since."
+        )
     return bool(numbers)
 
 
@@ -204,12 +209,12 @@ def _filter(
         try:
             states = frozenset({DeadLetterState(state)})
         except ValueError:
-            raise UsageError(f"{state!r} is not a state: say {', '.join(DeadLetterState)}.") from None
+            raise UsageError(f"Invalid state {state!r}. Use one of: {', '.join(DeadLetterState)}.") from None
     return DeadLetterFilter(reason, topic, states, None if since is None else _time(since))
 
 
 def _time(text: str) -> datetime:
-    """A day or a time in UTC. Raises UsageError."""
+    """Parse a date or a time; UTC if it has no offset. Raises UsageError."""
     from datetime import UTC
 
     from liuyan.errors import UsageError
@@ -219,19 +224,19 @@ def _time(text: str) -> datetime:
         return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
     except ValueError:
         raise UsageError(
-            f"--since {text!r} is not a time: write it like 2026-01-31 or 2026-01-31T08:15:00+08:00."
+            f"Invalid --since {text!r}. Use a format such as 2026-01-31 or 2026-01-31T08:15:00+08:00."
         ) from None
     except OverflowError:
-        raise UsageError("--since is before year 1 or after year 9999 in UTC: name another time.") from None
+        raise UsageError("Invalid --since: the time must be in the years 1 to 9999 in UTC.") from None
 
 
-async def _export(store: "Store", wanted: "DeadLetterFilter", file: Path) -> int:
+async def _export(store: "Store", letter_filter: "DeadLetterFilter", file: Path) -> int:
     from store.dead_letter_admin import export_dead_letters
 
     count = 0
     with console(error=True).status("exporting dead letters") as status, ExitStack() as stack:
         lines = None if str(file) == "-" else stack.enter_context(file.open("w", encoding="utf-8"))
-        async for letter, content in export_dead_letters(store, wanted):
+        async for letter, content in export_dead_letters(store, letter_filter):
             fields = {**_fields(letter), **_content(content.value, content.headers)}
             if lines is None:
                 write_json(fields)
@@ -257,7 +262,7 @@ def _content(value: bytes | None, headers: Any) -> dict[str, Any]:
 
 
 def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
-    """A field of text, or NAME_base64 where the bytes are not UTF-8."""
+    """Return a text field, or NAME_base64 if the bytes are not UTF-8."""
     import base64
 
     if content is None:
@@ -269,7 +274,7 @@ def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
 
 
 def _show_table(letters: "list[StoredLetter]") -> None:
-    """What tells letters apart in a row; key and reason, which their publishers wrote, below it."""
+    """Write a table; columns whose text comes from publishers are below each row, because it may be long."""
     columns = [
         Column("number", right=True),
         Column("stored"),

@@ -1,7 +1,7 @@
-"""The contract, version 1: what a platform publishes, and how one Kafka record is read.
+"""The event contract, version 1: parse a Kafka record into a comment event, a tombstone or a rejection.
 
-A record is a comment event, a tombstone, or a rejection with its reason; nothing in it raises out of here. The
-published schema is generated from ``CommentEvent``.
+Invalid records never raise an exception: they return a rejection with a reason. The published schema is generated from
+``CommentEvent``.
 """
 
 import json
@@ -19,17 +19,17 @@ from liuyan.times import MICROSECOND, microseconds, parse_rfc3339
 
 MAXIMUM_DEPTH = 32
 MAXIMUM_AHEAD = timedelta(days=1)
-# Eight times what the longest event takes when every character is escaped. Kafka limits compressed bytes only: a record
-# of a few hundred kB can be 60 MB here, which is not worth its memory to parse.
+# Eight times the longest event with every character escaped. Kafka limits compressed bytes only: a record of a few
+# hundred kB can decompress to 60 MB, which would take too much memory to parse.
 MAXIMUM_VALUE_BYTES = 1024 * 1024
-# Confluent's serializers put a zero byte and the four-byte id of the schema before the value.
+# Confluent's serializers write a zero byte and the four-byte schema id before the value.
 FRAME_START = b"\0"
 FRAME_BYTES = 5
 WITHOUT_NUL = r"^[^\x00]*$"
 
 
 class Reason(StrEnum):
-    """Why a record is a dead letter, in a word that can be counted."""
+    """Why a record is a dead letter; a metric label and a filter."""
 
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
@@ -52,7 +52,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A record that breaks the contract: the reason, and the sentence that its publisher reads."""
+    """A record that breaks the contract, with the reason and an explanation for its publisher."""
 
     reason: Reason
     detail: str
@@ -60,14 +60,14 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """A tombstone: the record's null value orders the comment of its key to be erased."""
+    """A tombstone: a record with a null value that erases the comment of its key."""
 
     platform: str
     id: str
 
 
 class _InvalidError(Exception):
-    """Carries a rejection out of the steps of ``parse``."""
+    """Carries a rejection out of the parsing functions."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
@@ -85,7 +85,7 @@ Time = Annotated[datetime, BeforeValidator(_parse_time), WithJsonSchema({"type":
 
 
 class _Identity(BaseModel):
-    """What names a comment."""
+    """The fields that identify a comment."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
@@ -93,48 +93,48 @@ class _Identity(BaseModel):
         min_length=1,
         max_length=32,
         pattern=r"^[a-z0-9_-]+$",
-        description="The platform that publishes: small letters, digits, _ and -.",
+        description="The platform that publishes: lowercase letters, digits, _ and -.",
         examples=["forum"],
     )
     id: str = Field(
         min_length=1,
         max_length=128,
         pattern=WITHOUT_NUL,
-        description="The platform's own identifier of the comment; compared byte for byte.",
+        description="The platform's own id of the comment; compared byte for byte.",
         examples=["post-1817"],
     )
 
 
 class CommentEvent(_Identity):
-    """A comment as its platform publishes it, when it is written and again each time that it is edited."""
+    """A comment, published when it is written and again whenever it is edited."""
 
     text: str = Field(
         min_length=1,
         max_length=10_000,
         pattern=WITHOUT_NUL,
-        description="The comment: any Unicode but NUL, emoji included; stored as it came.",
+        description="The comment: any Unicode except NUL, including emoji; stored unchanged.",
         examples=["物流很快，包装也好 👍"],
     )
     created_at: Time = Field(
-        description="When the author wrote it, with offset.", examples=["2026-01-31T08:15:00+08:00"]
+        description="When the author wrote it, with UTC offset.", examples=["2026-01-31T08:15:00+08:00"]
     )
     edited_at: Time | None = Field(
         None,
-        description="When the author last changed it; leave it out, or null, when never.",
+        description="When the author last edited it; omit it, or use null, if never.",
         examples=["2026-01-31T08:20:00.5+08:00"],
     )
     author: str | None = Field(
         None,
         max_length=128,
         pattern=WITHOUT_NUL,
-        description="Who wrote it, as the platform names people.",
+        description="Who wrote it, as the platform identifies people.",
         examples=["u-42"],
     )
     thread: str | None = Field(
         None,
         max_length=256,
         pattern=WITHOUT_NUL,
-        description="Topic, ticket or page that it belongs to.",
+        description="The topic, ticket or page that it belongs to.",
         examples=["t-7"],
     )
 
@@ -151,7 +151,7 @@ class CommentEvent(_Identity):
 
     @property
     def version(self) -> int:
-        """Microseconds from 1970 to the last change, in UTC; the newest version of a comment is the one that stands."""
+        """Time of the last edit in microseconds since 1970 in UTC; the highest version of a comment is current."""
         return microseconds(self.edited_at or self.created_at)
 
 
@@ -159,10 +159,10 @@ Parsed = CommentEvent | Erasure | Rejection
 
 
 def parse(key: bytes | None, value: bytes | None, timestamp: int, platforms: Set[str] = frozenset()) -> Parsed:
-    """Read one Kafka record.
+    """Parse one Kafka record.
 
-    ``timestamp`` is the record's, in milliseconds since 1970, negative when it has none; ``platforms`` are those that
-    may publish to the record's topic, all of them when empty.
+    ``timestamp`` is the record's, in milliseconds since 1970, negative if it has none. ``platforms`` may publish to the
+    record's topic; if empty, all platforms may.
     """
     try:
         _check_size(key, value)
@@ -179,18 +179,18 @@ def parse(key: bytes | None, value: bytes | None, timestamp: int, platforms: Set
 def _check_size(key: bytes | None, value: bytes | None) -> None:
     size = len(key or b"") + len(value or b"")
     if size > MAXIMUM_VALUE_BYTES:
-        raise _InvalidError(Reason.TOO_LARGE, f"the record has {size} bytes, of {MAXIMUM_VALUE_BYTES} at most")
+        raise _InvalidError(Reason.TOO_LARGE, f"the record has {size} bytes; the maximum is {MAXIMUM_VALUE_BYTES}")
 
 
 def split_frame(value: bytes) -> tuple[int | None, bytes]:
-    """The schema id in a schema registry's frame and the value after it; None and the whole value without a frame."""
+    """Return the schema id of a schema registry frame and the value after it; None and the value without a frame."""
     if len(value) < FRAME_BYTES or not value.startswith(FRAME_START):
         return None, value
     return int.from_bytes(value[1:FRAME_BYTES], "big"), value[FRAME_BYTES:]
 
 
 def parse_value(value: bytes) -> CommentEvent | Rejection:
-    """Read a record's value alone, without key and time."""
+    """Parse a record's value without its key and timestamp."""
     try:
         _check_size(None, value)
         return _parse_value(value)
@@ -201,10 +201,10 @@ def parse_value(value: bytes) -> CommentEvent | Rejection:
 def _parse_comment(key: bytes | None, value: bytes, timestamp: int) -> CommentEvent:
     event = _parse_value(value)
     if not key:
-        raise _InvalidError(Reason.MISSING_KEY, "the record has no key: it must be `platform:id`")
+        raise _InvalidError(Reason.MISSING_KEY, "the record has no key; it must be `platform:id`")
     if key != event.key.encode():
         raise _InvalidError(
-            Reason.KEY_CONTRADICTS_VALUE, f"the record's key is not the value's `platform:id`{_framed_key(key)}"
+            Reason.KEY_CONTRADICTS_VALUE, f"the record's key is not the value's `platform:id`{_key_frame_hint(key)}"
         )
     if timestamp >= 0 and event.version > timestamp * 1000 + MAXIMUM_AHEAD // MICROSECOND:
         raise _InvalidError(
@@ -215,22 +215,22 @@ def _parse_comment(key: bytes | None, value: bytes, timestamp: int) -> CommentEv
 
 def _parse_tombstone(key: bytes | None) -> Erasure:
     if not key:
-        raise _InvalidError(Reason.MISSING_KEY, "a tombstone without a key names no comment")
+        raise _InvalidError(Reason.MISSING_KEY, "the tombstone has no key; it must be `platform:id`")
     try:
         platform, _, identifier = key.decode().partition(":")
-        named = _Identity(platform=platform, id=identifier)
+        identity = _Identity(platform=platform, id=identifier)
     except UnicodeDecodeError:
         raise _InvalidError(Reason.INVALID_KEY, "the tombstone's key is not UTF-8") from None
     except ValidationError:
-        detail = f"the tombstone's key is not `platform:id`{_framed_key(key)}"
+        detail = f"the tombstone's key is not `platform:id`{_key_frame_hint(key)}"
         raise _InvalidError(Reason.INVALID_KEY, detail) from None
-    return Erasure(named.platform, named.id)
+    return Erasure(identity.platform, identity.id)
 
 
-def _framed_key(key: bytes) -> str:
-    """What to do about a key that a schema registry's serializer wrote."""
+def _key_frame_hint(key: bytes) -> str:
+    """Return how to fix a key that a schema registry's serializer wrote; empty for other keys."""
     framed = key.startswith(FRAME_START)
-    return ": it has a schema registry's frame, so serialize keys as plain strings" if framed else ""
+    return ": it has a schema registry frame; serialize keys as plain strings" if framed else ""
 
 
 def _parse_value(value: bytes) -> CommentEvent:
@@ -260,13 +260,13 @@ def _parse_framed(value: bytes) -> dict[str, Any]:
             raise
     raise _InvalidError(
         Reason.UNKNOWN_FRAMING,
-        f"the value has a schema registry's frame (schema id {schema_id}) but no JSON after it: publish it with the "
-        "JSON Schema serializer, because Avro and Protobuf are not accepted",
+        f"the value has a schema registry frame (schema id {schema_id}) but no JSON after it; use the JSON Schema "
+        "serializer, because Avro and Protobuf are not accepted",
     )
 
 
 def _parse_json(value: bytes) -> dict[str, Any]:
-    """Read strict JSON (RFC 8259): Python's own reader lets duplicate keys and NaN pass."""
+    """Parse JSON strictly (RFC 8259): Python's decoder accepts duplicate keys and NaN."""
     try:
         text = value.decode()
     except UnicodeDecodeError as error:
@@ -276,18 +276,18 @@ def _parse_json(value: bytes) -> dict[str, Any]:
     try:
         fields = _DECODER.decode(text)
     except RecursionError:
-        raise _InvalidError(Reason.TOO_DEEP, f"the value is nested deeper than {MAXIMUM_DEPTH}") from None
+        raise _InvalidError(Reason.TOO_DEEP, f"the value is nested deeper than {MAXIMUM_DEPTH} levels") from None
     except json.JSONDecodeError as error:
-        why = error.msg.removesuffix(" at")  # Some of the messages end so, for a position to follow.
-        raise _InvalidError(Reason.NOT_JSON, f"the value is not JSON: {why} at character {error.pos + 1}") from None
+        message = error.msg.removesuffix(" at")  # Some messages end in " at", which is added below.
+        raise _InvalidError(Reason.NOT_JSON, f"the value is not JSON: {message} at character {error.pos + 1}") from None
     if not isinstance(fields, dict):
-        raise _InvalidError(Reason.NOT_AN_OBJECT, "the value is JSON, but not an object")
+        raise _InvalidError(Reason.NOT_AN_OBJECT, "the value is JSON but not an object")
     _check_strings_and_depth(text, fields)
     return fields
 
 
 def _check_strings_and_depth(text: str, fields: dict[str, Any]) -> None:
-    """Walk the value only when its text hints at something: a valid event does not pay for it."""
+    """Walk the value only if its text could break a rule, so that ordinary events skip the cost."""
     if "\\u" not in text and text.count("{") + text.count("[") <= MAXIMUM_DEPTH:
         return
     level: list[Any] = [fields]
@@ -295,10 +295,10 @@ def _check_strings_and_depth(text: str, fields: dict[str, Any]) -> None:
     while level:
         depth += 1
         if depth > MAXIMUM_DEPTH and any(isinstance(value, dict | list) for value in level):
-            raise _InvalidError(Reason.TOO_DEEP, f"the value is nested deeper than {MAXIMUM_DEPTH}")
+            raise _InvalidError(Reason.TOO_DEEP, f"the value is nested deeper than {MAXIMUM_DEPTH} levels")
         for value in level:
             if isinstance(value, str) and _has_surrogate(value):
-                raise _InvalidError(Reason.LONE_SURROGATE, "the value holds half of a surrogate pair")
+                raise _InvalidError(Reason.LONE_SURROGATE, "the value contains half of a surrogate pair")
         level = [child for value in level if isinstance(value, dict | list) for child in _children(value)]
 
 
@@ -318,8 +318,8 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         names = [name for name, _ in pairs]
-        twice = next(name for name in fields if names.count(name) > 1)
-        raise _InvalidError(Reason.DUPLICATE_KEYS, f"an object has the key {twice[:64]!r} twice")
+        duplicate = next(name for name in fields if names.count(name) > 1)
+        raise _InvalidError(Reason.DUPLICATE_KEYS, f"an object has the key {duplicate[:64]!r} more than once")
     return fields
 
 
@@ -327,5 +327,5 @@ def _refuse_constant(name: str) -> None:
     raise _InvalidError(Reason.NAN, f"{name} is not JSON")
 
 
-# Integers are read as floats: no field is a number, and Python refuses integers of more than 4,300 digits.
+# Integers become floats: no field is a number, and Python refuses integers of more than 4,300 digits.
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_int=float)

@@ -1,4 +1,4 @@
-"""Every metric of the consumer, declared once, with a sentence."""
+"""The consumer's Prometheus metrics."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -9,7 +9,7 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 
 
 class ConsumerMetrics:
-    """The consumer's metrics in a registry of their own."""
+    """The consumer's metrics, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -114,17 +114,17 @@ class ConsumerMetrics:
         )
 
     def forget(self, topic: str, partition: int) -> None:
-        """Drop the gauges of a partition that another consumer has now."""
+        """Remove the gauges of a partition that is no longer assigned."""
         for gauge in (self.lag, self.stored_offset, self.paused):
             gauge.remove(topic, str(partition))
 
     def count(self, outcome: BatchOutcome) -> None:
-        """Count what one stored batch changed."""
+        """Count the outcomes of a stored batch."""
         for name in BatchOutcome.__dataclass_fields__:
             self.events.labels(name).inc(getattr(outcome, name))
 
     def read_cache(self, statistics: CacheStatistics) -> None:
-        """Show the answer cache as it is now."""
+        """Update the gauges of the answer cache."""
         self.cache_hits.set(statistics.hits)
         self.cache_misses.set(statistics.misses)
         self.cache_size.set(statistics.size)

@@ -1,6 +1,6 @@
-"""Beside the batches: tell Kafka and the metrics how far we are, and act on rows that people change.
+"""Background tasks: report lag and health, commit offsets to Kafka, and react to rows that people change.
 
-A command never speaks to a consumer: it changes a row (pause, resume, seek, promote), and this finds it.
+Commands do not connect to consumers: they change a row (pause, resume, seek, promote), which the monitor polls.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ REPORT_SECONDS = 1.0
 ROWS_SECONDS = 2.0
 TOPICS_SECONDS = 5.0
 LETTERS_SECONDS = 15.0
-# Ends of logs that are older say nothing about the lag.
+# End offsets older than this do not count for the lag.
 STALE_SECONDS = 15.0
 
 
 class ModelChangedError(LiuyanError):
-    """Another model than the consumer's is active."""
+    """The consumer's model is not the active model."""
 
 
 class Monitor:
-    """The tasks beside the pipeline, and what /livez and /readyz answer."""
+    """Run the background tasks and answer /livez and /readyz."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Monitor:
         self._kafka = Reachable("kafka", "Kafka", lambda: broker.ends(topics), outages=(BrokerError,))
 
     async def report(self) -> None:
-        """Every second: lag and the event loop's delay. Runs until it is cancelled."""
+        """Update the gauges every second, until cancelled."""
         while True:
             before = time.monotonic()
             await asyncio.sleep(REPORT_SECONDS)
@@ -82,7 +82,7 @@ class Monitor:
             self.measure(now)
 
     def measure(self, now: float) -> None:
-        """Set the gauges of the assigned partitions; none keeps a value that may no longer be true."""
+        """Set the gauges of assigned partitions and remove those whose value is stale."""
         assigned = self._source.assigned
         self._metrics.assigned.set(len(assigned))
         stale = now - self._ends_read_at > STALE_SECONDS
@@ -97,22 +97,22 @@ class Monitor:
         self._measured = assigned
 
     async def commit_offsets(self) -> None:
-        """Every second: our offsets to Kafka, which may keep us waiting. Runs until it is cancelled."""
+        """Commit stored offsets to Kafka every second, until cancelled. Separate from ``report``: commits may wait."""
         while True:
             await asyncio.sleep(REPORT_SECONDS)
             await self.commit()
 
     async def commit(self) -> None:
-        """Commit the stored offsets to Kafka, for lag tools only."""
+        """Commit the stored offsets to Kafka. Only lag tools read them."""
         stored = dict(self._pipeline.stored)
         moved = {partition: offset for partition, offset in stored.items() if self._committed.get(partition) != offset}
         if moved and await self._source.commit(moved):
             self._committed |= moved
 
     async def follow_rows(self) -> None:
-        """Find pauses, resumes, seeks and promotions in the database. Runs until it is cancelled.
+        """Poll the database for pauses, resumes, seeks and promotions, until cancelled.
 
-        Raises ModelChangedError when the active model is not ours any more.
+        Raises ModelChangedError when another model becomes active.
         """
         while True:
             await asyncio.sleep(ROWS_SECONDS)
@@ -120,10 +120,10 @@ class Monitor:
                 await self._follow_partitions()
                 await self._follow_model()
             except TransientStoreError as error:
-                log.debug("the database does not answer now", error=str(error))
+                log.debug("database unavailable", error=str(error))
 
     async def follow_topics(self) -> None:
-        """Find topics that were deleted and made anew, and where their logs end. Runs until it is cancelled."""
+        """Poll Kafka for recreated topics and end offsets, until cancelled."""
         while True:
             await asyncio.sleep(TOPICS_SECONDS)
             if await self._positions.any_recreated(self._topics):
@@ -132,11 +132,10 @@ class Monitor:
                 self._pipeline.stall.update_ends(await self._broker.ends(self._topics))
                 self._ends_read_at = time.monotonic()
             except LiuyanError as error:
-                log.debug("Kafka does not answer now", error=str(error))
+                log.debug("Kafka unavailable", error=str(error))
 
     async def follow_dead_letters(self) -> None:
-        """Count the dead letters by state; no count is shown while the database does not answer. Runs until it is
-        cancelled."""
+        """Count dead letters by state, until cancelled. Remove the gauges while the database is unavailable."""
         while True:
             try:
                 async with asyncio.timeout(LETTERS_SECONDS):
@@ -149,7 +148,7 @@ class Monitor:
             await asyncio.sleep(LETTERS_SECONDS)
 
     def lags(self) -> dict[TopicPartition, int]:
-        """Records behind the stored offset, of each partition that is read, by the latest end that we know."""
+        """Return each started partition's lag in records, by the highest end offset known."""
         lags = {}
         for partition, stored in self._pipeline.stored.items():
             ends = (self._source.end(partition), self._pipeline.stall.end(partition))
@@ -157,42 +156,42 @@ class Monitor:
         return lags
 
     async def alive(self) -> Sequence[Check]:
-        """/livez: there is progress, or nothing to do."""
-        progress, now = self._pipeline.stall, time.monotonic()
-        lag, silent = progress.lag(self._source.assigned), progress.stalled_seconds(now)
-        stuck = lag > 0 and silent > self._stuck_seconds
-        told = f"nothing was stored for {silent:.0f} s" if lag else "nothing is to be stored"
+        """Check for /livez that the consumer is not stalled."""
+        stall, now = self._pipeline.stall, time.monotonic()
+        lag, seconds = stall.lag(self._source.assigned), stall.stalled_seconds(now)
+        stalled = lag > 0 and seconds > self._stuck_seconds
+        progress = f"no batch stored for {seconds:.0f} s" if lag else "no records to store"
         age = now - self._ends_read_at
-        known = f"; Kafka last answered {age:.0f} s ago" if age > STALE_SECONDS else ""
-        return [Check("progress", not stuck, f"{lag} records behind, {told}{known}.")]
+        staleness = f"; Kafka last answered {age:.0f} s ago" if age > STALE_SECONDS else ""
+        return [Check("progress", not stalled, f"Lag of {lag} records, {progress}{staleness}.")]
 
     async def ready(self) -> Sequence[Check]:
-        """/readyz: database and Kafka answer now, and every assigned partition is read."""
+        """Check for /readyz that database and Kafka are reachable and every assigned partition is being read."""
         assigned, waiting = self._source.assigned, self._source.assigned - self._source.positioned
-        stopped = sorted(f"{tp.topic} {tp.partition} ({why})" for tp, why in self._source.paused.items())
+        paused = sorted(f"{tp.topic} {tp.partition} ({reason})" for tp, reason in self._source.paused.items())
         database, kafka = await asyncio.gather(self._database.check(), self._kafka.check())
         if self._pipeline.read_error is not None:
-            kafka = Check("kafka", False, f"Records cannot be read: {self._pipeline.read_error}.")
+            kafka = Check("kafka", False, f"Cannot read records: {self._pipeline.read_error}.")
         return [
             database,
             kafka,
-            Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions taken up."),
-            Check("partitions", not stopped, f"Paused: {', '.join(stopped)}." if stopped else "None is paused."),
+            Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions started."),
+            Check("partitions", not paused, f"Paused: {', '.join(paused)}." if paused else "No partition is paused."),
         ]
 
     async def _follow_partitions(self) -> None:
         writes, idle = self._pipeline.writes, self._pipeline.idle.is_set()
-        known, stopped = dict(self._pipeline.stored), self._source.paused
+        stored, paused = dict(self._pipeline.stored), self._source.paused
         states = await self._store.read(read_positions, self._group, self._topics)
         self._pipeline.stall.update_rows(states, self._source.assigned, time.monotonic())
-        settled = idle and self._pipeline.idle.is_set() and writes == self._pipeline.writes
+        no_write = idle and self._pipeline.idle.is_set() and writes == self._pipeline.writes
         for partition in self._source.positioned - self._source.unreadable:
             state = states.get((partition.topic, partition.partition))
             if state is None:
                 continue
-            if (state.paused_reason is not None) != (partition in stopped):
+            if (state.paused_reason is not None) != (partition in paused):
                 return self._pipeline.reset("row_paused" if state.paused_reason is not None else "row_resumed")
-            if settled and state.next_offset != known.get(partition, state.next_offset):
+            if no_write and state.next_offset != stored.get(partition, state.next_offset):
                 return self._pipeline.reset("row_sought")
         return None
 
@@ -200,6 +199,6 @@ class Monitor:
         active = await self._store.read(read_active)
         if self._active_sha256 is not None and active is not None and active.sha256 != self._active_sha256:
             raise ModelChangedError(
-                f"Model {active.sha256[:12]} ({active.name}) is active now and this consumer runs another: "
-                "start it again with `--model` of that artifact, or with `--shadow`."
+                f"Model {active.sha256[:12]} ({active.name}) is now active, but this consumer runs another model. "
+                "Restart it with `--model` and the active artifact, or with `--shadow`."
             )

@@ -1,6 +1,7 @@
-"""Where a partition can be read again behind a record that cannot be read, so that a person can skip exactly that.
+"""Find the next readable offset after an unreadable record, so that a person can skip exactly the damage.
 
-A damaged batch fails at each of its offsets and aiokafka does not say where it ends: a second consumer tries them.
+A damaged Kafka batch fails at each of its offsets and aiokafka does not report its end, so a second consumer tries
+each offset.
 """
 
 import asyncio
@@ -11,16 +12,16 @@ from aiokafka.errors import KafkaError
 from consumer.connection import Connection
 from consumer.unreadable import UNREADABLE
 
-# The consumer reads nothing meanwhile; a batch of a thousand records takes about this long.
+# The main consumer reads nothing during the search. A batch of a thousand records takes about this long.
 SEARCH_SECONDS = 5.0
-# Without a record for so long there is none to fetch: aborted transactions and the end of the log are readable.
+# No record within this time means there is none to fetch: aborted transactions and the end of the log are readable.
 ANSWER_SECONDS = 1.0
 
 
 async def next_readable(connection: Connection, partition: TopicPartition, offset: int) -> int:
-    """The first readable offset behind the unreadable ``offset``, or the last one tried when the search is cut short.
+    """Return the first readable offset after ``offset``, or the last one tried if the search ends early.
 
-    Offsets are tried one by one: jumping ahead could skip readable records between two damaged batches.
+    Offsets are tried one by one, because jumping ahead could skip readable records between two damaged batches.
     """
     deadline = asyncio.get_running_loop().time() + SEARCH_SECONDS
     consumer = AIOKafkaConsumer(
@@ -33,7 +34,7 @@ async def next_readable(connection: Connection, partition: TopicPartition, offse
         while asyncio.get_running_loop().time() < deadline and not await _readable(consumer, partition, offset):
             offset += 1
     except KafkaError:
-        return offset  # A person gets a bound that is too low: the partition pauses there again.
+        return offset  # A lower bound: the partition pauses there again.
     finally:
         await consumer.stop()
     return offset

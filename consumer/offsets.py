@@ -1,6 +1,7 @@
-"""Before step 1: where each assigned partition begins, by the database's row and the log's log_offsets.
+"""Before step 1: choose the offset at which each assigned partition starts, from its row and its log.
 
-Kafka's own committed offsets are never asked. What cannot be right stops the partition with the command that mends it.
+Kafka's committed offsets are never used. An offset that cannot be right pauses the partition with a reason that names
+the command to run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 from aiokafka import TopicPartition
 
-from consumer.crash_loops import Behind, CrashLoops
+from consumer.crash_loops import Backlog, CrashLoops
 from consumer.metrics import ConsumerMetrics
 from consumer.source import LogOffsets, Source
 from consumer.topics import Topics
@@ -23,14 +24,14 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StartAt:
-    """Read the partition from ``offset`` on."""
+    """Read the partition from ``offset``."""
 
     offset: int
 
 
 @dataclass(frozen=True, slots=True)
 class SkipTo:
-    """Retention overtook the consumer: ``lost`` records are gone, go on at ``offset``."""
+    """Continue at ``offset``, because retention removed ``lost`` records before they were read."""
 
     offset: int
     lost: int
@@ -38,26 +39,26 @@ class SkipTo:
 
 @dataclass(frozen=True, slots=True)
 class PauseAt:
-    """Read nothing; ``stored`` says whether the reason stands in the partition's row already."""
+    """Pause the partition; ``stored`` is whether its row already contains the reason."""
 
     reason: str
     stored: bool
 
 
 def decide_start(state: PartitionState, log_offsets: LogOffsets, topic_id: str | None) -> StartAt | SkipTo | PauseAt:
-    """Decide what to do with a partition; ``topic_id`` is None when the broker does not tell."""
+    """Decide how to start a partition; ``topic_id`` is None if the broker does not report it."""
     topic, partition = state.partition.topic, state.partition.partition
-    mend = f"look at the topic, then `liuyan consumer seek {topic} {partition} --to start`"
+    action = f"check the topic, then `liuyan consumer seek {topic} {partition} --to start`"
     if state.paused_reason is not None:
         return PauseAt(state.paused_reason, stored=True)
     if state.topic_id is not None and topic_id is not None and topic_id != state.topic_id:
         return PauseAt(
-            f"topic recreated: {topic} has another id than the one that was read up to now; {mend}", stored=False
+            f"topic recreated: the id of {topic} is not the one stored with the offset; {action}", stored=False
         )
     if state.next_offset > log_offsets.end:
         return PauseAt(
-            f"topic recreated: the stored offset {state.next_offset} is beyond the end of the log, {log_offsets.end}; "
-            f"{mend}",
+            f"topic recreated: the stored offset {state.next_offset} is beyond the end offset {log_offsets.end}; "
+            f"{action}",
             stored=False,
         )
     if state.next_offset < log_offsets.start:
@@ -66,7 +67,7 @@ def decide_start(state: PartitionState, log_offsets: LogOffsets, topic_id: str |
 
 
 class Offsets:
-    """Takes every assigned partition to where the database says that it stands."""
+    """Seek assigned partitions to their stored offsets."""
 
     def __init__(
         self, store: Store, source: Source, topics: Topics, *, group: str, model: int, metrics: ConsumerMetrics
@@ -82,11 +83,11 @@ class Offsets:
         self._beyond_end: dict[TopicPartition, int] = {}
 
     async def start_partitions(self, epoch: int) -> Mapping[TopicPartition, int]:
-        """Seek the partitions that wait for it; partition -> offset of those that run. One try: the caller repeats.
+        """Seek partitions that have not started and return the offsets of those that run. The caller retries.
 
-        Nothing is sought once another than the caller's ``epoch`` has begun, since the caller would not know of it.
+        Seeks nothing if a new epoch has begun since the caller read ``epoch``.
 
-        Raises TransientStoreError, FencedError (another consumer is ahead of us) and KafkaError.
+        Raises TransientStoreError, FencedError (another consumer has advanced a partition) and KafkaError.
         """
         partitions = self._source.assigned - self._source.positioned
         names = sorted({partition.topic for partition in partitions})
@@ -94,18 +95,18 @@ class Offsets:
         log_offsets = await self._source.log_offsets(partitions)
         states = await self._states(partitions, log_offsets)
         running: dict[TopicPartition, int] = {}
-        stopped: dict[TopicPartition, str] = {}
-        behind: dict[TopicPartition, Behind] = {}
+        paused: dict[TopicPartition, str] = {}
+        backlogs: dict[TopicPartition, Backlog] = {}
         for partition, state in states.items():
             match await self._resolve(partition, state, log_offsets[partition]):
                 case int(offset):
                     running[partition] = offset
                     if offset == state.next_offset < log_offsets[partition].end:
-                        behind[partition] = Behind(state, log_offsets[partition].end)
+                        backlogs[partition] = Backlog(state, log_offsets[partition].end)
                 case str(reason):
-                    stopped[partition] = reason
-        admitted = await self.crash_loops.admit(behind, self._source.positioned)
-        for partition in behind.keys() - admitted:
+                    paused[partition] = reason
+        admitted = await self.crash_loops.admit(backlogs, self._source.positioned)
+        for partition in backlogs.keys() - admitted:
             del running[partition]
         if epoch != self._source.epoch:
             return {}
@@ -113,12 +114,12 @@ class Offsets:
             self._source.seek(partition, offset)
         for partition in states.keys() - running.keys():
             self._source.seek_paused(partition, states[partition].next_offset)
-        for partition, reason in stopped.items():
+        for partition, reason in paused.items():
             self._source.pause(partition, reason)
         return running
 
     async def any_recreated(self, names: Sequence[str]) -> bool:
-        """Whether a topic has another id than when its positions were taken."""
+        """Return whether a topic's id differs from the one at the time its partitions were started."""
         ids = await self._topics.ids(names)
         changed = {topic for topic, topic_id in ids.items() if self._ids.get(topic, topic_id) != topic_id}
         return bool(changed)
@@ -126,7 +127,7 @@ class Offsets:
     async def _states(
         self, partitions: frozenset[TopicPartition], log_offsets: Mapping[TopicPartition, LogOffsets]
     ) -> dict[TopicPartition, PartitionState]:
-        """The stored rows; a partition that was never seen begins at its log's start."""
+        """Return the stored rows; insert one at the log start offset for a new partition."""
         stored = await self._store.read(
             read_positions, self._group, sorted({partition.topic for partition in partitions})
         )
@@ -145,15 +146,15 @@ class Offsets:
     async def _resolve(
         self, partition: TopicPartition, state: PartitionState, log_offsets: LogOffsets
     ) -> int | str | None:
-        """Carry a decision out; the offset to read from, why the partition is paused, or None to decide later."""
+        """Decide and apply; return the offset to read from, the reason of a pause, or None to decide again later."""
         labels = (partition.topic, str(partition.partition))
         decision = decide_start(state, log_offsets, self._ids.get(partition.topic))
         if isinstance(decision, StartAt) and state.next_offset < log_offsets.end:
-            too_many = self.crash_loops.pause_reason(state)
-            decision = decision if too_many is None else PauseAt(too_many, stored=False)
+            crash_loop = self.crash_loops.pause_reason(state)
+            decision = decision if crash_loop is None else PauseAt(crash_loop, stored=False)
         beyond_end = state.next_offset > log_offsets.end and isinstance(decision, PauseAt) and not decision.stored
         if beyond_end and self._beyond_end.setdefault(partition, 0) < 3:
-            # A broker that has just come back may tell an old end for a moment: believe it the third time.
+            # A broker that has just restarted may briefly report an old end offset, so try again three times.
             self._beyond_end[partition] += 1
             return None
         self._beyond_end.pop(partition, None)
@@ -162,15 +163,15 @@ class Offsets:
             case StartAt(offset):
                 return offset
             case SkipTo(offset, lost):
-                await self._jump(state, offset, lost)
+                await self._skip(state, offset, lost)
                 return offset
             case PauseAt(reason, stored):
                 if not stored:
                     await self._store.write(pause_partition, state.partition, reason)
-                log.error("partition stands still", topic=labels[0], partition=labels[1], reason=reason)
+                log.error("partition is paused", topic=labels[0], partition=labels[1], reason=reason)
                 return reason
 
-    async def _jump(self, state: PartitionState, offset: int, lost: int) -> None:
+    async def _skip(self, state: PartitionState, offset: int, lost: int) -> None:
         advance = Advance(state.partition, expected=state.next_offset, next_offset=offset, records_lost=lost)
         await self._store.write(write_batch, Batch(self._model, [advance]))
         self._metrics.records_lost.inc(lost)

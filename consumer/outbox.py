@@ -1,4 +1,4 @@
-"""Beside the batches: publish what people ordered, each order by one of the running consumers."""
+"""Publish outbox messages to Kafka; each is leased by one of the running consumers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 1.0
 WAIT_AFTER_FAULT_SECONDS = 5.0
-# Each may hold a megabyte.
+# Each message may have a megabyte.
 MESSAGES_AT_ONCE = 20
-# Longer than aiokafka tries to publish, so that nobody else takes up what may still be on its way.
+# Longer than aiokafka's delivery timeout, so that no other consumer leases a message that is still being sent.
 LEASE_SECONDS = 90.0
-# Ours is not the limit: the broker says what is too large.
+# High enough to let the broker's limit decide.
 LARGEST_REQUEST_BYTES = 64 * 1024 * 1024
-NEVER = (
+PERMANENT_ERRORS = (
     ClusterAuthorizationFailedError,
     InvalidTopicError,
     MessageSizeTooLargeError,
@@ -40,7 +40,7 @@ NEVER = (
 
 
 class Outbox:
-    """Carries out the orders for ``topics``. It connects to Kafka with the first of them."""
+    """Publish outbox messages for ``topics``. Connects to Kafka on the first message."""
 
     def __init__(
         self,
@@ -61,15 +61,15 @@ class Outbox:
         self._producer: AIOKafkaProducer | None = None
 
     async def run(self) -> None:
-        """Look for orders and carry them out. Runs until it is cancelled."""
+        """Publish messages as they arrive, until cancelled."""
         try:
             while True:
                 try:
                     while await self.round():
                         pass
                 except (TransientStoreError, CommitUnknownError, KafkaError) as error:
-                    # What is claimed is taken up again, by whom ever, when the lease has ended.
-                    log.warning("orders cannot be carried out now, trying again", error=str(error), repeats=True)
+                    # Any consumer picks up the leased messages after the lease expires.
+                    log.warning("cannot publish outbox messages, retrying", error=str(error), repeats=True)
                     await self.close()
                     await asyncio.sleep(WAIT_AFTER_FAULT_SECONDS)
                 await asyncio.sleep(LOOK_SECONDS)
@@ -77,47 +77,47 @@ class Outbox:
             await self.close()
 
     async def round(self) -> bool:
-        """Carry some orders out; whether there were any.
+        """Publish up to ``MESSAGES_AT_ONCE`` messages and return whether there were any.
 
-        Raises TransientStoreError, CommitUnknownError and KafkaError, after which it may be called again.
+        Raises TransientStoreError, CommitUnknownError and KafkaError; the caller may retry.
         """
         if not await self._store.read(has_messages, self._topics):
             return False
-        orders = await self._store.write(
+        messages = await self._store.write(
             lease_messages, self._topics, self._erasure_key, limit=MESSAGES_AT_ONCE, lease_seconds=self._lease_seconds
         )
-        published = [one for order in orders if (one := await self._publish(order)) is not None]
+        published = [sent for message in messages if (sent := await self._publish(message)) is not None]
         if published:
             await self._store.write(mark_published, published)
             self._metrics.orders.labels("published").inc(len(published))
-            log.info("orders are published", orders=len(published))
-        return bool(orders)
+            log.info("published outbox messages", messages=len(published))
+        return bool(messages)
 
     async def close(self) -> None:
-        """End the connection to Kafka."""
+        """Close the connection to Kafka."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await producer.stop()
 
-    async def _publish(self, order: OutboxMessage) -> Published | None:
-        """Publish a record as it was; None when Kafka will never take it, which is noted."""
-        if order.key is None and order.value is None:
-            await self._refuse(order, "a record with neither key nor value says nothing")
+    async def _publish(self, message: OutboxMessage) -> Published | None:
+        """Publish a message; if Kafka refuses it permanently, store the reason and return None."""
+        if message.key is None and message.value is None:
+            await self._refuse(message, "the record has neither key nor value")
             return None
         try:
             sent = await (await self._connected()).send_and_wait(
-                order.topic, order.value, key=order.key, headers=list(order.headers)
+                message.topic, message.value, key=message.key, headers=list(message.headers)
             )
-        except NEVER as error:
+        except PERMANENT_ERRORS as error:
             await self.close()
-            await self._refuse(order, f"Kafka refuses it: {error}")
+            await self._refuse(message, f"Kafka refuses the record: {error}")
             return None
-        return Published(order, sent.partition, sent.offset)
+        return Published(message, sent.partition, sent.offset)
 
-    async def _refuse(self, order: OutboxMessage, why: str) -> None:
-        await self._store.write(mark_refused, order, why)
+    async def _refuse(self, message: OutboxMessage, reason: str) -> None:
+        await self._store.write(mark_refused, message, reason)
         self._metrics.orders.labels("refused").inc()
-        log.warning("an order cannot be carried out", order=order.number, letter=order.letter, why=why)
+        log.warning("outbox message refused", message=message.number, dead_letter=message.letter, reason=reason)
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:

@@ -1,4 +1,4 @@
-"""Orders to running consumers, given as rows: seek, pause and resume a partition."""
+"""Seek, pause and resume partitions by changing their rows, which running consumers poll."""
 
 from consumer.connection import Connection
 from consumer.source import LogOffsets
@@ -13,9 +13,9 @@ from store.store import Store
 
 
 async def seek_partition(settings: Settings, topic: str, partition: int, to: str) -> int:
-    """Set the stored offset to ``to`` (an offset, ``start`` or ``end``) and release the partition; the offset set.
+    """Set the stored offset to ``to`` (an offset, ``start`` or ``end``), resume the partition and return the offset.
 
-    Raises UsageError when the offset is not within the log, and the broker's and the store's errors.
+    Raises UsageError if the offset is outside the log, and the broker's and the store's errors.
     """
     async with ready_store(settings) as store:
         log_offsets = await _log_offsets(store, settings, topic, partition)
@@ -29,13 +29,13 @@ async def seek_partition(settings: Settings, topic: str, partition: int, to: str
 
 
 async def pause_partition(settings: Settings, topic: str, partition: int, reason: str) -> None:
-    """Pause a partition as a stored row. Raises the store's errors."""
+    """Pause a partition. Raises the store's errors."""
     async with ready_store(settings) as store:
         await store.write(partitions.pause_partition, PartitionKey(settings.group, topic, partition), reason)
 
 
 async def resume_partition(settings: Settings, topic: str, partition: int) -> None:
-    """Release a paused partition. Raises the store's errors."""
+    """Resume a paused partition. Raises the store's errors."""
     async with ready_store(settings) as store:
         await store.write(partitions.resume_partition, PartitionKey(settings.group, topic, partition))
 
@@ -52,5 +52,7 @@ def _offset(to: str, log_offsets: LogOffsets) -> int:
     if to in named:
         return named[to]
     if not to.isdecimal() or not log_offsets.start <= int(to) <= log_offsets.end:
-        raise UsageError(f"{to!r} is not start, end, or an offset from {log_offsets.start} to {log_offsets.end}.")
+        raise UsageError(
+            f"Invalid offset {to!r}. Use start, end, or an offset from {log_offsets.start} to {log_offsets.end}."
+        )
     return int(to)

@@ -1,7 +1,8 @@
-"""One micro-batch from poll to commit: three tasks hand batches on, so that one is labelled while another is written.
+"""Run batches from poll to commit in three tasks, so that one batch is labelled while another is written.
 
-reader: poll -> prepare -> batcher; labeller: the GRU; writer: the transaction. Between them is room for one batch each,
-and when that is taken the reader holds Kafka back but goes on polling: memory is bounded and the group keeps us.
+reader: poll -> prepare -> batcher; labeller: the GRU; writer: the transaction. Each queue between them holds one batch.
+When it is full, the reader pauses fetching but continues polling: memory stays bounded and the consumer stays in the
+group.
 """
 
 import asyncio
@@ -34,7 +35,7 @@ Item = TypeVar("Item")
 
 
 class Pipeline:
-    """The three tasks and what they share. ``stored`` is how far each partition is, as the database holds it."""
+    """The three tasks and their shared state. ``stored`` maps started partitions to their stored offsets."""
 
     def __init__(
         self,
@@ -64,8 +65,8 @@ class Pipeline:
         self._labelled: asyncio.Queue[LabelledBatch] = asyncio.Queue(maxsize=1)
 
     def reset(self, cause: str) -> None:
-        """Drop every batch in hand and read the stored offsets again."""
-        log.info("positions are read again", cause=cause)
+        """Drop all open batches and read the stored offsets again."""
+        log.info("resetting to stored offsets", cause=cause)
         self._metrics.resets.labels(cause).inc()
         self._source.reset()
 
@@ -75,7 +76,7 @@ class Pipeline:
         await self._labelled.join()
 
     async def read(self) -> None:
-        """The reader: fill the open batch, close it when due. Runs until it is cancelled."""
+        """Run the reader until cancelled: fill the open batch and close it when due."""
         while True:
             await self._begin_epoch()
             if self._due():
@@ -86,13 +87,13 @@ class Pipeline:
                 await self._add(poll)
 
     async def label(self) -> None:
-        """The labeller: run the GRU over closed batches. Runs until it is cancelled."""
+        """Run the labeller until cancelled: run the GRU on closed batches."""
         while True:
             async with _next_item(self._closed) as closed:
                 if closed.epoch != self._source.epoch:
                     continue
-                # Asked after the last poll of the batch: a topic that was made anew between two fetches, under the
-                # same name, goes unnoticed by the client, and would be read on as if nothing had happened.
+                # Check topic ids after the last poll of the batch: aiokafka does not notice a topic that was deleted
+                # and recreated between two fetches, and would continue reading.
                 names = sorted({partition.topic for partition in closed.spans})
                 labelled, recreated = await asyncio.gather(
                     self._worker.label(closed), self._positions.any_recreated(names)
@@ -103,7 +104,7 @@ class Pipeline:
                     self.reset("topic_recreated")
 
     async def write(self) -> None:
-        """The writer: store labelled batches, in order. Runs until it is cancelled."""
+        """Run the writer until cancelled: store labelled batches in order."""
         while True:
             async with _next_item(self._labelled) as labelled:
                 self.idle.clear()
@@ -122,12 +123,12 @@ class Pipeline:
             await self._start_partitions()
 
     async def _start_partitions(self) -> None:
-        """Seek what is assigned; after a failure polling goes on, paused, and this is tried again."""
+        """Start assigned partitions. After an error they stay paused while polling continues, and are tried again."""
         await self.idle.wait()
         try:
             running = await self._positions.start_partitions(self._epoch)
         except (TransientStoreError, CommitUnknownError, FencedError, KafkaError) as error:
-            log.warning("positions cannot be read now, trying again", error=str(error), repeats=True)
+            log.warning("cannot start partitions, retrying", error=str(error), repeats=True)
             running = {}
         if self._epoch != self._source.epoch:
             return
@@ -135,12 +136,12 @@ class Pipeline:
             self._batcher.begin(partition, offset)
             self._record_offset(partition, offset)
         if running:
-            log.info("positions are taken up", partitions=len(running))
+            log.info("partitions started", partitions=len(running))
         if self._source.assigned != self._source.positioned:
             self._start_at = time.monotonic() + START_RETRY_SECONDS
 
     def _due(self) -> bool:
-        """Whether to close the open batch; on trial every record is a batch."""
+        """Whether to close the open batch; in isolation every record is a batch."""
         now = time.monotonic()
         return self._batcher.due(now) or (
             self._positions.crash_loops.isolating and self._batcher.seconds_left(now) is not None
@@ -160,17 +161,17 @@ class Pipeline:
 
     @property
     def read_error(self) -> str | None:
-        """Why records cannot be read now; None when they can."""
+        """Why records cannot be read at present, or None."""
         return self._read_error or self._source.fault
 
     async def _retry_read(self, error: KafkaError) -> None:
-        """Retry for a minute: aiokafka restores lost connections itself, but not from an error that lasts."""
+        """Retry for a minute: aiokafka reconnects automatically, but some errors last."""
         now = time.monotonic()
         self._read_error = str(error)
         self._broken_since = self._broken_since or now
         if now - self._broken_since > BROKER_PATIENCE_SECONDS:
-            raise BrokerError(f"Kafka cannot be read from: {error}.") from None
-        log.warning("Kafka cannot be read from now, trying again", error=str(error), repeats=True)
+            raise BrokerError(f"Cannot read from Kafka: {error}.") from None
+        log.warning("cannot read from Kafka, retrying", error=str(error), repeats=True)
         await asyncio.sleep(IDLE_SECONDS)
 
     async def _add(self, poll: Poll) -> None:
@@ -183,7 +184,7 @@ class Pipeline:
                 self._metrics.records.labels(record.topic).inc()
 
     async def _close_batch(self) -> None:
-        """Pass the open batch on; on trial it is stored before more is read."""
+        """Pass the open batch to the labeller; in isolation, wait until it is stored."""
         closed = self._batcher.close(self._epoch)
         await self._wait_for(lambda: self._closed.put(closed), closed.epoch)
         if self._positions.crash_loops.isolating:
@@ -192,7 +193,7 @@ class Pipeline:
         self._metrics.backpressure.set(0)
 
     async def _wait_for(self, work: Callable[[], Awaitable[None]], epoch: int) -> None:
-        """Wait for the tasks behind the reader; meanwhile hold Kafka back, and poll so that the group keeps us."""
+        """Wait for the later tasks; meanwhile apply backpressure and poll, so that the consumer stays in the group."""
         while epoch == self._source.epoch:
             try:
                 await asyncio.wait_for(work(), BACKPRESSURE_POLL_SECONDS)
@@ -226,7 +227,7 @@ class Pipeline:
             )
         reasons = [advance.pause_reason for advance in labelled.advances if advance.pause_reason is not None]
         if reasons:
-            log.error("partitions are paused", reasons=reasons)
+            log.error("partitions paused", reasons=reasons)
             self.reset("paused")
 
     def _record_offset(self, partition: TopicPartition, offset: int) -> None:

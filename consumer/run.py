@@ -1,4 +1,4 @@
-"""`liuyan consumer run`: starts everything in order, waits for a signal or a fault, ends everything in order."""
+"""`liuyan consumer run`: start all parts in order, wait for a signal or an error, stop them in order."""
 
 import asyncio
 import contextlib
@@ -37,18 +37,18 @@ from store.store import Store
 log = structlog.get_logger(__name__)
 
 WRITE_DRAIN_SECONDS = 10.0
-# An end takes 20 s at most: the batch in hand, telling Kafka, leaving the group, and a question to the broker that runs
-# in a thread and cannot be taken back.
+# Stopping takes at most 20 s: draining batches, committing offsets to Kafka, leaving the group, and an administration
+# request, which runs in a thread and cannot be cancelled.
 DRAIN_SECONDS = 8.0
 LEAVE_SECONDS = 3.0
 ADMINISTRATION_SECONDS = 5.0
 START_WAITS_SECONDS = (0.1, 0.5, 1.0, 2.0, 4.0)
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which model this consumer runs, and in which group: a shadow reads everything again, in a group of its own."""
+    """The consumer's model and group. A shadow reads all records again in a separate group."""
 
     model: ModelRow
     group: str
@@ -58,19 +58,19 @@ class Identity:
 async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: bool) -> None:
     """Consume until SIGTERM or SIGINT.
 
-    Raises LiuyanError with one sentence when something is not there at the start, or will not come back.
+    Raises LiuyanError if a dependency is missing at the start or fails permanently.
     """
-    stop, begun = asyncio.Event(), asyncio.Event()
-    consuming = asyncio.create_task(_consume(settings, model_path, shadow=shadow, stop=stop, begun=begun))
+    stop, started = asyncio.Event(), asyncio.Event()
+    consuming = asyncio.create_task(_consume(settings, model_path, shadow=shadow, stop=stop, started=started))
 
-    def end() -> None:
+    def request_stop() -> None:
         stop.set()
-        if not begun.is_set():
-            # Nothing is in hand yet, and a server that is away may keep the start waiting for long.
+        if not started.is_set():
+            # There is nothing to drain yet, and an unreachable server can delay the start for a long time.
             consuming.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, end)
+        asyncio.get_running_loop().add_signal_handler(number, request_stop)
     await asyncio.wait([consuming])
     if not (consuming.cancelled() and stop.is_set()):
         consuming.result()
@@ -78,57 +78,57 @@ async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: b
 
 
 async def _consume(
-    settings: Settings, model_path: Path | None, *, shadow: bool, stop: asyncio.Event, begun: asyncio.Event
+    settings: Settings, model_path: Path | None, *, shadow: bool, stop: asyncio.Event, started: asyncio.Event
 ) -> None:
-    """Open everything in order and work until ``stop``; ``begun`` is set when there is work that must be finished."""
+    """Open all parts in order and run until ``stop``; set ``started`` once there may be batches to drain."""
     metrics = ConsumerMetrics()
     topics = Topics(Connection.of(settings), timeout=ADMINISTRATION_SECONDS)
     url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
     waits, share = settings.lock_wait_seconds, settings.audit_share
     async with Store.open(url, lock_wait_seconds=waits, audit_share=share) as store:
-        # What takes no time to find wrong is looked at before the model is loaded, which takes seconds; and the
-        # database, which answers or refuses at once, before Kafka, whose client gives up on a broker after seconds.
-        await _patiently(lambda: store.check_ready(erasure_key))
+        # Run fast checks first: loading the model takes seconds. Check the database, which fails at once, before
+        # Kafka, whose client takes seconds to report an unreachable broker.
+        await _retry_lost_connection(lambda: store.check_ready(erasure_key))
         await _check_topics(topics, settings.topics)
-        path = model_path or await _patiently(lambda: _find_model(store, settings))
+        path = model_path or await _retry_lost_connection(lambda: _find_model(store, settings))
         with contextlib.closing(bind(settings.consumer_address)) as listener:
             labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
-            identity = await _patiently(lambda: identify(store, labeller, settings.group, shadow=shadow))
-            # The vocabulary and PyTorch live as long as we do: the garbage collector need not look at them each time.
+            identity = await _retry_lost_connection(lambda: identify(store, labeller, settings.group, shadow=shadow))
+            # The vocabulary and PyTorch live as long as the process; exclude them from garbage collection.
             gc.freeze()
             worker = Worker(
                 labeller,
                 model=identity.model.number,
                 group=identity.group,
                 topics=settings.topics,
-                brake=CircuitBreaker(settings.poison_share, settings.poison_window),
+                circuit_breaker=CircuitBreaker(settings.poison_share, settings.poison_window),
                 metrics=metrics,
             )
             with worker:
-                await _Running(settings, store, topics, worker, metrics, identity).run(listener, stop, begun)
+                await _Running(settings, store, topics, worker, metrics, identity).run(listener, stop, started)
 
 
-async def _patiently(question: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Ask a database again that ended the session in the middle; one that is not there is told at once."""
+async def _retry_lost_connection(query: Callable[[], Awaitable[Result]]) -> Result:
+    """Retry if the database drops the connection; raise at once if it is unreachable."""
     for seconds in START_WAITS_SECONDS:
         try:
-            return await question()
+            return await query()
         except StoreError as error:
             if not is_connection_lost(error):
                 raise
-            log.warning("the database broke off, trying again", error=str(error), seconds=seconds)
+            log.warning("database connection lost, retrying", error=str(error), seconds=seconds)
         await asyncio.sleep(seconds)
-    return await question()
+    return await query()
 
 
 async def _find_model(store: Store, settings: Settings) -> Path | None:
-    """The folder of the active model's artifact; None, the shipped one, when no model is active yet."""
+    """Return the folder of the active model's artifact; None (the shipped model) if no model is active yet."""
     active = await store.read(read_active)
     return None if active is None else find_artifact(active.sha256, settings.models_dir)
 
 
 async def identify(store: Store, labeller: Labeller, group: str, *, shadow: bool) -> Identity:
-    """Find our model's row, registering it when no model is there yet. Raises ModelChangedError."""
+    """Find the model's row, registering it if necessary. Raises ModelChangedError if another model is active."""
     row = await register_model(
         store,
         labeller.sha256,
@@ -141,8 +141,8 @@ async def identify(store: Store, labeller: Labeller, group: str, *, shadow: bool
         return Identity(row, f"{group}-shadow-{row.sha256[:8]}", shadow=True)
     if not row.active:
         raise ModelChangedError(
-            f"Model {row.sha256[:12]} ({row.name}) is not the active one: start with `--model` of the active artifact, "
-            "or with `--shadow` to label beside it."
+            f"Model {row.sha256[:12]} ({row.name}) is not active. Start with `--model` and the active artifact, or add "
+            "`--shadow` to only add this model's predictions."
         )
     return Identity(row, group, shadow=False)
 
@@ -153,7 +153,7 @@ async def _check_topics(topics: Topics, names: Iterable[str]) -> None:
 
 
 class _Running:
-    """The parts of one running consumer, and the order in which they begin and end."""
+    """The parts of one running consumer, started and stopped in order."""
 
     def __init__(
         self,
@@ -190,7 +190,7 @@ class _Running:
             positions,
             batcher,
             metrics,
-            lambda wanted: Writer(store, metrics, wanted),
+            lambda is_current: Writer(store, metrics, is_current),
         )
         self._monitor = Monitor(
             self._pipeline,
@@ -207,8 +207,8 @@ class _Running:
         self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_key(), metrics)
         self._identity = identity
 
-    async def run(self, listener: socket.socket, stop: asyncio.Event, begun: asyncio.Event) -> None:
-        """Work until ``stop`` is set or something cannot go on, whose error is raised. ``listener`` is for health."""
+    async def run(self, listener: socket.socket, stop: asyncio.Event, started: asyncio.Event) -> None:
+        """Run until ``stop`` is set, or raise the error of the first task that fails. ``listener`` serves health."""
         health = serve_health(
             listener,
             alive=self._monitor.alive,
@@ -220,20 +220,20 @@ class _Running:
                 await self._source.start(self._names)
                 model = self._identity.model.sha256[:12]
                 log.info("consuming", topics=self._names, group=self._identity.group, model=model, health=address)
-                begun.set()
+                started.set()
                 try:
                     await self._work(stop)
                 except (BrokerError, ModelChangedError):
                     await self._uncount_starts()
                     raise
-                # Any other error may come from a record: it counts as a crash.
+                # A record may have caused any other error, so the start stays counted as a crash.
                 await self._uncount_starts()
         finally:
             await self._leave()
 
     async def _work(self, stop: asyncio.Event) -> None:
         reader = asyncio.create_task(self._pipeline.read(), name="reader")
-        works = {
+        coroutines = {
             "labeller": self._pipeline.label(),
             "writer": self._pipeline.write(),
             "report": self._monitor.report(),
@@ -242,9 +242,9 @@ class _Running:
             "topics": self._monitor.follow_topics(),
             "letters": self._monitor.follow_dead_letters(),
         }
-        if not self._identity.shadow:  # A shadow reads only.
-            works["outbox"] = self._outbox.run()
-        others = [asyncio.create_task(work, name=name) for name, work in works.items()]
+        if not self._identity.shadow:  # A shadow does not publish.
+            coroutines["outbox"] = self._outbox.run()
+        others = [asyncio.create_task(coroutine, name=name) for name, coroutine in coroutines.items()]
         stopped = asyncio.create_task(stop.wait(), name="stop")
         tasks = [reader, *others, stopped]
         try:
@@ -259,15 +259,15 @@ class _Running:
             task.result()
 
     async def _finish(self, reader: "asyncio.Task[None]") -> None:
-        """Take nothing new, and give the batches in hand time to be stored; what is not by then is rolled back."""
-        log.info("stopping: the batch in hand is finished")
+        """Stop reading and drain open batches; those not stored in time are rolled back."""
+        log.info("stopping, finishing open batches")
         reader.cancel()
         await asyncio.wait([reader])
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._pipeline.drain(), DRAIN_SECONDS)
 
     async def _drain(self) -> None:
-        """Before partitions are given up: let the batch that is being written end."""
+        """Wait for the current write before partitions are revoked."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._pipeline.idle.wait(), WRITE_DRAIN_SECONDS)
         await self._uncount_starts()
@@ -277,7 +277,7 @@ class _Running:
             await asyncio.wait_for(self._positions.crash_loops.leave(), LEAVE_SECONDS)
 
     async def _leave(self) -> None:
-        """Commit for lag tools, leave the group. aiokafka's stop may be cancelled from within: it has left then too."""
+        """Commit offsets for lag tools and leave the group. aiokafka may raise CancelledError after it has left."""
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             await asyncio.wait_for(self._monitor.commit(), LEAVE_SECONDS)
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):

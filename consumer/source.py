@@ -1,7 +1,7 @@
-"""Step 1: records from Kafka, from partitions whose position was read from the database and from no other.
+"""Step 1: poll records from Kafka, only from partitions that were sought to their stored offset.
 
-Kafka assigns partitions and the listener only takes note; the main loop reads the stored offsets, seeks and resumes.
-Every assignment, revocation and reset begins a new ``epoch``: what was polled in an earlier one is worth nothing.
+The rebalance listener only pauses new partitions; the main loop reads the stored offsets, seeks and resumes. Every
+assignment, revocation and reset begins a new ``epoch``; records from an earlier epoch are dropped.
 """
 
 import asyncio
@@ -27,20 +27,20 @@ from consumer.unreadable import UNREADABLE, Search, Unreadable, describe
 
 log = structlog.get_logger(__name__)
 
-# Both limits count compressed bytes. aiokafka decompresses a partition's records inside ``getmany``, so the first one
-# bounds what a poll can expand to: some hundred plain comments, or 256 MiB a partition when they are made to compress a
-# thousandfold. A larger batch still arrives, alone: Kafka always returns the first one.
+# Both limits count compressed bytes. aiokafka decompresses a partition's records inside ``getmany``, so this limit
+# bounds the memory of a poll: a few hundred ordinary comments, or 256 MiB per partition if records are crafted to
+# compress a thousandfold. Kafka always returns the first batch of a partition, even if it is larger.
 PARTITION_FETCH_BYTES = 256 * 1024
-# What may wait in memory, compressed, for one broker's partitions: 32 of them at their limit.
+# Compressed bytes that may wait in memory per broker: 32 partitions at their limit.
 FETCH_BYTES = 8 * 1024 * 1024
 SEARCH_WAIT_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """What one poll gave: records, and the position behind them of every partition that was sought.
+    """The result of one poll: records, and the position after them of every started partition.
 
-    ``unreadable`` are the partitions that end at a record that cannot be read; they are not polled again.
+    ``unreadable`` are the partitions stopped by an unreadable record; they are not polled again.
     """
 
     epoch: int
@@ -51,16 +51,16 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class LogOffsets:
-    """First offset that is still kept, and the offset behind the last stable record."""
+    """A partition's log start offset, and its end offset: the one after the last stable record."""
 
     start: int
     end: int
 
 
 class Source(ConsumerRebalanceListener):  # type: ignore[misc]
-    """A member of the consumer group that gives records only of partitions that were sought.
+    """A member of the consumer group that returns records only from partitions that were sought.
 
-    ``settle`` is awaited before partitions are given up, so that the batch being written can end.
+    ``drain`` is awaited before partitions are revoked, so that the current write can finish.
     """
 
     def __init__(
@@ -93,46 +93,47 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             fetch_max_bytes=FETCH_BYTES,
             session_timeout_ms=session_timeout_seconds * 1000,
             heartbeat_interval_ms=session_timeout_seconds * 1000 // 4,
-            # How soon added partitions are found: new ones would wait for five minutes.
+            # Detect added partitions within 30 seconds instead of the default five minutes.
             metadata_max_age_ms=30_000,
-            # Time for the batch in hand before the group goes on without us.
+            # Time to finish the current write before the group continues without this consumer.
             rebalance_timeout_ms=30_000,
         )
 
     async def start(self, topics: Iterable[str]) -> None:
-        """Join the group. Raises BrokerError with one sentence."""
+        """Join the group. Raises BrokerError."""
         self._consumer.subscribe(topics=list(topics), listener=self)
         try:
             await self._consumer.start()
         except AuthenticationFailedError as error:
-            raise BrokerError(f"Kafka at {self._connection.bootstrap} refuses our credentials: {error}.") from None
+            raise BrokerError(f"Kafka at {self._connection.bootstrap} refuses the credentials: {error}.") from None
         except (KafkaConnectionError, OSError):
             raise BrokerError(
-                f"Kafka at {self._connection.bootstrap} does not answer: is it running, and LIUYAN_KAFKA right?"
+                f"Kafka at {self._connection.bootstrap} does not answer. Check that it is running and that "
+                "LIUYAN_KAFKA is correct."
             ) from None
 
     async def stop(self) -> None:
-        """Leave the group; also after a start that failed."""
+        """Leave the group. May be called after a failed start."""
         await self._consumer.stop()
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Called by aiokafka before it gives partitions up: what is open is dropped, what is being written may end."""
-        # aiokafka goes on naming them until it has others. Read and committed meanwhile they would do no harm to the
-        # rows, but such a commit is refused, and aiokafka answers a refusal by joining anew: nobody would ever finish.
+        """Drop open batches and wait for the current write. aiokafka calls this before partitions are revoked."""
+        # ``assignment()`` contains them until the next assignment. Committing them would not harm the rows, but Kafka
+        # refuses such a commit, and aiokafka reacts by rejoining: the rebalance would never finish.
         self._assigned = frozenset()
         if revoked:
             self.reset()
             await self._drain()
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Called by aiokafka: pause flags do not survive an assignment, so pause again before anything is fetched."""
+        """Pause new partitions before anything is fetched: aiokafka clears pauses on every assignment."""
         self._assigned = frozenset(assigned)
         self._consumer.pause(*assigned)
         self._count_rebalance()
         self.reset()
 
     def reset(self) -> None:
-        """Begin a new epoch: every partition waits, paused, until it is sought again."""
+        """Begin a new epoch: pause all partitions until they are sought again."""
         self.epoch += 1
         self._positioned.clear()
         self._paused.clear()
@@ -141,63 +142,63 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     @property
     def assigned(self) -> frozenset[TopicPartition]:
-        """The partitions that the group gave us and has not asked back."""
+        """The partitions that are assigned and not being revoked."""
         return self._assigned & frozenset(self._consumer.assignment())
 
     @property
     def positioned(self) -> frozenset[TopicPartition]:
-        """Those of them whose position was taken from the database, stopped ones among them."""
+        """The partitions that were started or paused after their rows were read."""
         return frozenset(self._positioned | self._paused.keys())
 
     @property
     def paused(self) -> Mapping[TopicPartition, str]:
-        """Those that are paused by a stored row, with the reason."""
+        """The partitions that their rows pause, with the reason."""
         return dict(self._paused)
 
     @property
     def unreadable(self) -> frozenset[TopicPartition]:
-        """Those that wait at an unreadable record until their row says so."""
+        """The partitions stopped at an unreadable record whose pause is not stored yet."""
         return frozenset(self._unreadable)
 
     @property
     def fault(self) -> str | None:
-        """The error that reading raises now, whose partition is not known yet; None when reading works."""
+        """The current read error whose partition is not known yet, or None."""
         return None if self._search.error is None else describe(self._search.error)
 
     def seek(self, partition: TopicPartition, offset: int) -> None:
-        """Take records of a partition from ``offset`` on. Raises IllegalStateError when it is no longer ours."""
+        """Read a partition from ``offset``. Raises IllegalStateError if it is no longer assigned."""
         self._consumer.seek(partition, offset)
         self._positioned.add(partition)
         if not self._backpressure:
             self._consumer.resume(partition)
 
     def seek_paused(self, partition: TopicPartition, offset: int) -> None:
-        """Give a partition that stays paused a position. Raises IllegalStateError when it is no longer ours.
+        """Set the position of a partition that stays paused. Raises IllegalStateError if it is no longer assigned.
 
-        Without one aiokafka asks for a committed offset, and where there is none every poll of every partition fails.
+        Otherwise aiokafka would look for a committed offset and, if there is none, fail every poll of all partitions.
         """
         self._consumer.seek(partition, offset)
 
     def pause(self, partition: TopicPartition, reason: str) -> None:
-        """Take no records of a partition until the next reset."""
+        """Read nothing from a partition until the next reset."""
         self._paused[partition] = reason
 
     def apply_backpressure(self) -> None:
-        """Fetch nothing for a while; ``poll`` goes on, so that the group knows that we live."""
+        """Pause fetching. Continue to call ``poll``, which keeps the consumer in the group."""
         self._backpressure = True
         self._consumer.pause(*self._polled)
 
     def release_backpressure(self) -> None:
-        """Fetch again."""
+        """Resume fetching."""
         if self._backpressure:
             self._backpressure = False
             self._consumer.resume(*self._polled)
 
     async def poll(self, timeout_seconds: float, max_records: int) -> Poll:
-        """What is there within the time; begins a new epoch when the positions must be read again.
+        """Return the records that arrive within the timeout. Begins a new epoch if offsets must be read again.
 
-        Raises BrokerError when the broker refuses us and KafkaError, after which it may be called again; lost
-        connections are aiokafka's to restore.
+        Raises BrokerError if the broker refuses access, and KafkaError, after which the caller may retry. aiokafka
+        restores lost connections.
         """
         try:
             if self._search.active(_now()):
@@ -207,30 +208,30 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             self.reset()
             return Poll(self.epoch, (), {})
         except NoOffsetForPartitionError:
-            # Of a partition that was not sought yet: aiokafka looked for a committed offset, which we never use.
+            # aiokafka looked for a committed offset of a partition that is not sought yet; those are never used.
             return Poll(self.epoch, (), {})
         except (AuthenticationFailedError, GroupAuthorizationFailedError) as error:
-            raise BrokerError(f"Kafka at {self._connection.bootstrap} refuses us: {error}.") from None
+            raise BrokerError(f"Kafka at {self._connection.bootstrap} refuses access: {error}.") from None
         except KafkaError:
-            self.reset()  # Whether records were taken and dropped before the error is unknown.
+            self.reset()  # aiokafka may have dropped records before the error.
             raise
 
     async def _poll_all(self, timeout_seconds: float, max_records: int) -> Poll:
         try:
             fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         except UNREADABLE as error:
-            log.warning("a record cannot be read, searching for its partition", error=describe(error))
+            log.warning("unreadable record, searching for its partition", error=describe(error))
             self._search.begin(error, _now())
-            # aiokafka has dropped the records that this poll had taken from other partitions, and moved past them.
+            # aiokafka has dropped records that this poll took from other partitions and moved past them.
             self.reset()
             return Poll(self.epoch, (), {})
-        # No await between the records and the positions: a rebalance in between would tear them apart.
+        # ``position`` does not suspend for sought partitions, so no rebalance can separate it from the records.
         positions = await self._positions()
         records = [record for tp, several in fetched.items() if tp in positions for record in several]
         return Poll(self.epoch, records, positions)
 
     async def _poll_each(self, timeout_seconds: float, max_records: int) -> Poll:
-        """Poll each partition alone and record by record: an error then drops nothing, and its place is known."""
+        """Poll partitions separately, record by record, so that an error drops no records and its offset is known."""
         epoch = self.epoch
         partitions = sorted(self._polled)
         records: list[ConsumerRecord] = []
@@ -245,19 +246,19 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                     if self._search.failed(found, _now()):
                         unreadable[partition] = await self._with_end(found)
         if not partitions:
-            await self._consumer.getmany(timeout_ms=0)  # So that the group knows that we live.
+            await self._consumer.getmany(timeout_ms=0)  # Stay in the group.
         if not records and not unreadable:
             await asyncio.sleep(min(timeout_seconds, SEARCH_WAIT_SECONDS))
         if epoch != self.epoch:
             return Poll(self.epoch, (), {})
         positions = await self._positions()
-        self._give_up(unreadable)
+        self._pause_unreadable(unreadable)
         return Poll(self.epoch, records, positions, unreadable)
 
-    async def _one_by_one(self, partition: TopicPartition, most: int) -> AsyncIterator[ConsumerRecord]:
-        """At most ``most`` records of a partition that have been fetched already, while the epoch lasts."""
+    async def _one_by_one(self, partition: TopicPartition, max_records: int) -> AsyncIterator[ConsumerRecord]:
+        """Yield up to ``max_records`` fetched records of a partition while the epoch lasts."""
         epoch = self.epoch
-        for _ in range(most):
+        for _ in range(max_records):
             fetched = await self._consumer.getmany(partition, timeout_ms=0, max_records=1)
             if epoch != self.epoch or not fetched:
                 return
@@ -269,7 +270,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             return found
         return replace(found, skip_to=await next_readable(self._connection, found.partition, found.offset))
 
-    def _give_up(self, partitions: Iterable[TopicPartition]) -> None:
+    def _pause_unreadable(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:
             self._unreadable.add(partition)
             self._consumer.pause(partition)
@@ -283,27 +284,30 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         return {partition: await self._consumer.position(partition) for partition in self._polled}
 
     async def log_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, LogOffsets]:
-        """Where each partition's log starts and ends. Raises KafkaError."""
-        wanted = list(partitions)
-        starts = await self._consumer.beginning_offsets(wanted)
-        ends = await self._consumer.end_offsets(wanted)
-        return {partition: LogOffsets(starts[partition], ends[partition]) for partition in wanted}
+        """Return each partition's log start offset and end offset. Raises KafkaError."""
+        requested = list(partitions)
+        starts = await self._consumer.beginning_offsets(requested)
+        ends = await self._consumer.end_offsets(requested)
+        return {partition: LogOffsets(starts[partition], ends[partition]) for partition in requested}
 
     def end(self, partition: TopicPartition) -> int | None:
-        """The end of a partition's log as of the last fetch; None before the first or when it is not ours."""
+        """Return a partition's end offset as of the last fetch; None before the first fetch or if not assigned."""
         if partition not in self.assigned:
             return None
         end: int | None = self._consumer.highwater(partition)
         return end
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> bool:
-        """Tell Kafka how far we are, for lag tools only: a refusal during a rebalance changes nothing."""
-        ours = {partition: offset for partition, offset in offsets.items() if partition in self.assigned}
+        """Commit offsets of assigned partitions to Kafka and return whether it succeeded.
+
+        Only lag tools use them, so a refusal during a rebalance does not matter.
+        """
+        assigned = {partition: offset for partition, offset in offsets.items() if partition in self.assigned}
         try:
-            if ours:
-                await self._consumer.commit(ours)
+            if assigned:
+                await self._consumer.commit(assigned)
         except KafkaError as error:
-            log.debug("offsets not committed to Kafka", error=str(error))
+            log.debug("cannot commit offsets to Kafka", error=str(error))
             return False
         return True
 

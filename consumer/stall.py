@@ -1,7 +1,7 @@
-"""Whether the consumer gets on, judged by what the database holds and what the broker tells somebody else's question.
+"""Detect a stalled consumer.
 
-A Kafka client that is stuck says nothing of it: it polls, it gets nothing, and the ends of logs that it knows are those
-of its last fetch. So the ends are asked for on another connection, by another client, and the offsets are the rows.
+A stalled Kafka client gives no sign: it polls, receives nothing, and reports the end offsets of its last fetch. So lag
+is the difference between end offsets that another client requests and the stored offsets.
 """
 
 from collections.abc import Collection, Mapping
@@ -12,10 +12,10 @@ from store.batch import PartitionState
 
 
 class StallDetector:
-    """Lag, and since when nothing was stored in spite of it. Without a clock of its own; ``now`` is in seconds.
+    """Track lag and the time since the last progress. Uses no clock; ``now`` is in seconds.
 
-    A consumer answers for the partitions that the group gave it. One that has none answers for all of them: it may be
-    one too many, and then others get on; or the group has lost it, and then, where it is the only one, nobody does.
+    A consumer is judged by its assigned partitions. One without an assignment is judged by all partitions: either other
+    consumers advance them, or the group has lost the only consumer and nobody does.
     """
 
     def __init__(self, now: float) -> None:
@@ -25,13 +25,13 @@ class StallDetector:
         self._since = now
 
     def update_ends(self, ends: Mapping[TopicPartition, int]) -> None:
-        """Take in the ends of the partitions' logs."""
+        """Update the partitions' end offsets."""
         self._ends |= ends
 
     def update_rows(
         self, rows: Mapping[tuple[str, int], PartitionState], assigned: Collection[TopicPartition], now: float
     ) -> None:
-        """Take in the stored rows."""
+        """Update the stored offsets and pauses."""
         stored = {TopicPartition(*key): state.next_offset for key, state in rows.items()}
         moved = any(stored.get(partition) != self._stored.get(partition) for partition in assigned or self._ends)
         self._stored = stored
@@ -40,18 +40,18 @@ class StallDetector:
             self._since = now
 
     def stored(self, now: float) -> None:
-        """Something was stored, whatever the rows said last."""
+        """Record that this consumer has stored a batch."""
         self._since = now
 
     def end(self, partition: TopicPartition) -> int | None:
-        """The end of a partition's log, as it was told last."""
+        """Return a partition's latest known end offset."""
         return self._ends.get(partition)
 
     def lag(self, assigned: Collection[TopicPartition]) -> int:
-        """Records that are not stored yet of the partitions that we answer for, without those that a row pauses."""
-        ours = [partition for partition in assigned or self._ends if partition not in self._paused]
-        return sum(max(0, self._ends.get(partition, 0) - self._stored.get(partition, 0)) for partition in ours)
+        """Return the lag in records of the assigned partitions (all if none), without paused ones."""
+        active = [partition for partition in assigned or self._ends if partition not in self._paused]
+        return sum(max(0, self._ends.get(partition, 0) - self._stored.get(partition, 0)) for partition in active)
 
     def stalled_seconds(self, now: float) -> float:
-        """Seconds since something was stored, or there was nothing to store."""
+        """Return the seconds since a batch was last stored or the lag was last zero."""
         return now - self._since

@@ -1,4 +1,4 @@
-"""`liuyan consumer status`: how far the database is in each partition, and how far Kafka."""
+"""`liuyan consumer status`: stored offset, end offset and lag of each partition."""
 
 import asyncio
 import time
@@ -21,10 +21,10 @@ POLL_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class PartitionStatus:
-    """One partition: offsets, records not stored yet, and the age in seconds of the first of them.
+    """Offsets and lag of a partition. ``lag_seconds`` is the age of the first record that is not stored.
 
-    ``stored`` and ``lag`` are None while no consumer has begun; ``lag_seconds`` is None when it is unknown, as when the
-    first of those records cannot be read.
+    ``stored`` and ``lag`` are None before a consumer has started the partition; ``lag_seconds`` is None if unknown, for
+    example because that record cannot be read.
     """
 
     topic: str
@@ -39,7 +39,7 @@ class PartitionStatus:
 
 
 async def read_status(store: Store, connection: Connection, group: str, topics: Sequence[str]) -> list[PartitionStatus]:
-    """The state of every partition of the topics. Raises BrokerError, TopicError and the store's errors."""
+    """Return the status of every partition of the topics. Raises BrokerError, TopicError and the store's errors."""
     stored = await store.read(read_positions, group, topics)
     counts = {topic: await Topics(connection).partitions(topic) for topic in topics}
     partitions = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
@@ -48,7 +48,7 @@ async def read_status(store: Store, connection: Connection, group: str, topics: 
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         group_id=None,
-        max_partition_fetch_bytes=1,  # Kafka returns the first records all the same, and no more are needed.
+        max_partition_fetch_bytes=1,  # Kafka still returns the first batch, which is enough.
     )
     try:
         await consumer.start()
@@ -67,8 +67,8 @@ async def _read(
     starts = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
     states = {tp: stored.get((tp.topic, tp.partition)) for tp in partitions}
-    behind = {tp: state.next_offset for tp, state in states.items() if state and state.next_offset < ends[tp]}
-    ages = await _ages(consumer, {tp: max(offset, starts[tp]) for tp, offset in behind.items()})
+    lagging = {tp: state.next_offset for tp, state in states.items() if state and state.next_offset < ends[tp]}
+    ages = await _ages(consumer, {tp: max(offset, starts[tp]) for tp, offset in lagging.items()})
     return [_status(tp, states[tp], starts[tp], ends[tp], ages.get(tp)) for tp in partitions]
 
 
@@ -90,7 +90,7 @@ def _status(
 
 
 async def _ages(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, float]:
-    """Seconds since the timestamp of the first record at or behind each offset."""
+    """Return the seconds since the timestamp of the first record at or after each offset."""
     if not offsets:
         return {}
     consumer.assign(list(offsets))
@@ -101,7 +101,7 @@ async def _ages(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int
     deadline = time.monotonic() + WAIT_FOR_RECORDS_SECONDS
     while missing and time.monotonic() < deadline:
         for partition in tuple(missing):
-            # Alone and one record: an error then belongs to this partition and hides no other's record.
+            # One partition and one record at a time, so that an error does not hide another partition's record.
             try:
                 fetched = await consumer.getmany(partition, timeout_ms=0, max_records=1)
             except UNREADABLE:
@@ -116,5 +116,5 @@ async def _ages(consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int
 
 
 def total_lag(statuses: Iterable[PartitionStatus]) -> int:
-    """Records that are not stored yet, partitions that nobody has begun counted whole."""
+    """Return the sum of all lags; a partition that was never started counts with all its records."""
     return sum(status.lag if status.lag is not None else status.end - status.start for status in statuses)

@@ -1,7 +1,7 @@
-"""Records that aiokafka cannot read: which errors say so, and the reason that the paused partition's row keeps.
+"""Unreadable records: the errors they cause, the search for their offset, and the reason to pause their partition.
 
-aiokafka decompresses and decodes inside ``getmany``, so a damaged record raises there, often as an error of the codec's
-library. Reading it again does not help, and aiokafka names neither the partition nor the offset.
+aiokafka decompresses and decodes inside ``getmany``, so a damaged record raises there, often an error of the codec's
+library. Retrying does not help, and the error names neither partition nor offset.
 """
 
 import gzip
@@ -21,8 +21,8 @@ from aiokafka.errors import (
     UnsupportedForMessageFormatError,
 )
 
-# Errors that reading again cannot fix and that belong to one partition. ValueError covers a header name that is not
-# UTF-8 and a malformed length.
+# Errors that retrying cannot fix and that one partition causes. ValueError covers a header name that is not UTF-8 and
+# a malformed length.
 UNREADABLE = (
     CorruptRecordException,
     RecordTooLargeError,
@@ -35,14 +35,14 @@ UNREADABLE = (
     EOFError,
     ValueError,
 )
-# A checksum can fail because of the network: only an error that repeats belongs to the record.
+# A checksum can fail because of the network: only a repeated error is the record's.
 ATTEMPTS = 3
 SEARCH_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """The record at which reading a partition fails; ``skip_to`` is the next readable offset, where it is known."""
+    """A record that cannot be read; ``skip_to`` is the next readable offset, if known."""
 
     partition: TopicPartition
     offset: int
@@ -51,32 +51,32 @@ class Unreadable:
 
     @property
     def damaged(self) -> bool:
-        """Whether the record itself is at fault: skipping it helps."""
+        """Whether the record itself is at fault, so that skipping it helps."""
         return not isinstance(self.error, TopicAuthorizationFailedError | UnsupportedCodecError)
 
     @property
     def reason(self) -> str:
-        """What is wrong and how to continue, for the partition's row."""
+        """The reason for the partition's row: the error and how to continue."""
         topic, number = self.partition.topic, self.partition.partition
         resume = f"`liuyan consumer resume {topic} {number}`"
         if isinstance(self.error, TopicAuthorizationFailedError):
-            return f"Kafka refuses to let us read topic {topic}: allow READ to our user, then {resume}"
+            return f"Kafka refuses access to topic {topic}; grant READ to the consumer's user, then {resume}"
         if isinstance(self.error, UnsupportedCodecError):
             return (
-                f"the record at offset {self.offset} cannot be read ({describe(self.error)}): install "
+                f"unreadable record at offset {self.offset} ({describe(self.error)}); install "
                 f"`aiokafka[lz4,snappy,zstd]`, then {resume}"
             )
         to = self.offset + 1 if self.skip_to is None else self.skip_to
         return (
-            f"the record at offset {self.offset} cannot be read ({describe(self.error)}): repair the log and run "
-            f"{resume}, or skip {to - self.offset} offsets with `liuyan consumer seek {topic} {number} --to {to}`"
+            f"unreadable record at offset {self.offset} ({describe(self.error)}); repair the log, then {resume}, or "
+            f"skip {to - self.offset} offsets with `liuyan consumer seek {topic} {number} --to {to}`"
         )
 
 
 class Search:
-    """Finds the partition and offset of an error: active while partitions are polled record by record.
+    """Find the partition and offset of a read error. While active, partitions are polled record by record.
 
-    Without a clock of its own; ``now`` is in seconds.
+    Uses no clock; ``now`` is in seconds.
     """
 
     def __init__(self) -> None:
@@ -90,23 +90,23 @@ class Search:
         self._until = now + SEARCH_SECONDS
 
     def end(self) -> None:
-        """Stop: the record was found."""
+        """Stop the search."""
         self._error = None
         self._failures.clear()
 
     def active(self, now: float) -> bool:
-        """Whether to poll record by record; ends when no error came for a while."""
+        """Return whether to poll record by record. The search ends ``SEARCH_SECONDS`` after the last error."""
         if self._error is not None and now >= self._until:
             self.end()
         return self._error is not None
 
     @property
     def error(self) -> Exception | None:
-        """The latest error; None when no search is active."""
+        """The latest error, or None if no search is active."""
         return self._error
 
     def failed(self, found: Unreadable, now: float) -> bool:
-        """Count a failure; True when it repeated often enough to belong to the record."""
+        """Count a failed read; return True after ``ATTEMPTS`` failures at the same offset."""
         self.begin(found.error, now)
         place = (found.partition, found.offset)
         self._failures[place] = self._failures.get(place, 0) + 1
@@ -114,18 +114,18 @@ class Search:
 
 
 def describe(error: Exception) -> str:
-    """An error in a few words."""
+    """Return a short description of an error."""
     if isinstance(error, CorruptRecordException) and error.args:
-        return "its checksum or format is wrong"
+        return "invalid checksum or format"
     if isinstance(error, RecordTooLargeError):
-        return "it is larger than a fetch"
+        return "larger than a fetch"
     if isinstance(error, UnsupportedCodecError):
         return str(error)
     return f"{type(error).__name__}: {error}"
 
 
 def broker_fault(bootstrap: str, error: KafkaError) -> str:
-    """One sentence on an error of a question to the broker."""
+    """Return a sentence that explains a failed request to the broker."""
     if isinstance(error, KafkaConnectionError | KafkaTimeoutError):
-        return f"Kafka at {bootstrap} does not answer ({error}): is it running?"
+        return f"Kafka at {bootstrap} does not answer ({error}). Check that it is running."
     return f"Kafka at {bootstrap} refuses the request: {error}."

@@ -1,6 +1,6 @@
-"""Steps 2 and 4: parse and segment what a poll gave, then run the GRU over a closed batch.
+"""Steps 2 and 4: parse and segment polled records, and run the GRU on closed batches.
 
-Both run in one worker thread, since the event loop must stay free for Kafka's heartbeats.
+Both run in one worker thread, because the event loop must stay free for Kafka heartbeats.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ Arguments = ParamSpec("Arguments")
 
 @dataclass(frozen=True, slots=True)
 class PreparedRecord:
-    """A record, read; ``text`` is set when it is a comment event."""
+    """A parsed record; ``text`` is the segmented text of a comment event."""
 
     record: ConsumerRecord
     parsed: Parsed
@@ -36,7 +36,7 @@ class PreparedRecord:
 
     @property
     def tokens(self) -> int:
-        """How many tokens the network will run over."""
+        """Number of tokens that the network reads."""
         return self.text.tokens if self.text is not None else 0
 
     @property
@@ -46,13 +46,13 @@ class PreparedRecord:
 
     @property
     def partition(self) -> TopicPartition:
-        """The partition that it came from."""
+        """The record's partition."""
         return TopicPartition(self.record.topic, self.record.partition)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record and what is to be stored of it."""
+    """A record and the change to store for it."""
 
     item: PreparedRecord
     change: Arrival | Tombstone | DeadLetter
@@ -60,7 +60,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LabelledBatch:
-    """A batch ready to be written: entries in order of arrival, and how far each partition moves."""
+    """A batch ready to write: entries in order of arrival, and each partition's advance."""
 
     epoch: int
     model: int
@@ -69,14 +69,14 @@ class LabelledBatch:
 
     @property
     def batch(self) -> Batch:
-        """What the store is given."""
+        """The batch as the store takes it."""
         changes = [entry.change for entry in self.entries]
         group = self.advances[0].partition.group if self.advances else ""
-        return Batch(self.model, self.advances, changes, list(_copies(group, self.entries)))
+        return Batch(self.model, self.advances, changes, list(_requeued_records(group, self.entries)))
 
 
 class Worker:
-    """The worker thread with the labeller that only it uses. A context manager: leaving it ends the thread."""
+    """The worker thread and its labeller. A context manager that stops the thread on exit."""
 
     def __init__(
         self,
@@ -85,14 +85,14 @@ class Worker:
         model: int,
         group: str,
         topics: Mapping[str, frozenset[str]],
-        brake: CircuitBreaker,
+        circuit_breaker: CircuitBreaker,
         metrics: ConsumerMetrics,
     ) -> None:
         self._labeller = labeller
         self._model = model
         self._group = group
         self._topics = topics
-        self._circuit_breaker = brake
+        self._circuit_breaker = circuit_breaker
         self._metrics = metrics
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker", initializer=use_one_core)
 
@@ -105,15 +105,15 @@ class Worker:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     async def prepare(self, records: Sequence[ConsumerRecord]) -> list[PreparedRecord]:
-        """Parse and segment one poll's records."""
+        """Parse and segment the records of one poll."""
         return await self._run(self._prepare, records)
 
     async def label(self, closed: ClosedBatch[PreparedRecord]) -> LabelledBatch:
-        """Run the GRU over a closed batch and say what is to be written."""
+        """Run the GRU on a closed batch and return the changes to write."""
         return await self._run(self._label, closed)
 
     async def forget(self) -> None:
-        """Start the brake's windows anew, after the positions were read again."""
+        """Clear the circuit breaker after a reset."""
         await self._run(self._circuit_breaker.clear)
 
     async def _run(
@@ -150,7 +150,7 @@ class Worker:
         if isinstance(parsed, Erasure):
             return Tombstone(parsed.platform, parsed.id, max(0, item.record.timestamp) * 1000)
         if prediction is None:
-            raise ValueError("a comment event came without its prediction")
+            raise ValueError("comment event without prediction")
         return _arrival(parsed, prediction)
 
     def _advances(self, closed: ClosedBatch[PreparedRecord]) -> list[Advance]:
@@ -169,7 +169,7 @@ class Worker:
 
 
 def dead_letter(record: ConsumerRecord, group: str, rejection: Rejection) -> DeadLetter:
-    """A record as the dead letter that is kept of it."""
+    """Return the dead letter of a rejected record."""
     return DeadLetter(
         partition=PartitionKey(group, record.topic, record.partition),
         offset=record.offset,
@@ -182,8 +182,8 @@ def dead_letter(record: ConsumerRecord, group: str, rejection: Rejection) -> Dea
     )
 
 
-def _copies(group: str, entries: Sequence[Entry]) -> Iterator[RequeuedRecord]:
-    """The records that say that they are a dead letter published again."""
+def _requeued_records(group: str, entries: Sequence[Entry]) -> Iterator[RequeuedRecord]:
+    """Yield the records whose headers mark them as a requeued dead letter."""
     for record in (entry.item.record for entry in entries):
         for name, value in record.headers:
             if name == DEAD_LETTER_HEADER and value is not None:
@@ -192,5 +192,5 @@ def _copies(group: str, entries: Sequence[Entry]) -> Iterator[RequeuedRecord]:
 
 
 def _arrival(event: CommentEvent, prediction: Prediction) -> Arrival:
-    said = StoredPrediction(Label(prediction.label), prediction.probability, prediction.uncertain)
-    return Arrival(event.platform, event.id, content_of(event), said)
+    stored = StoredPrediction(Label(prediction.label), prediction.probability, prediction.uncertain)
+    return Arrival(event.platform, event.id, content_of(event), stored)

@@ -1,4 +1,4 @@
-"""Step 5: write a labelled batch, come what may: retry what passes, halve what never will, tell what nobody knows."""
+"""Step 5: write a batch: retry transient errors, bisect on permanent ones, report unknown commits."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -18,13 +18,13 @@ from store.write import write_batch
 
 log = structlog.get_logger(__name__)
 
-FIRST_WAIT_SECONDS = 0.05
-LONGEST_WAIT_SECONDS = 5.0
+FIRST_DELAY_SECONDS = 0.05
+MAXIMUM_DELAY_SECONDS = 5.0
 Result = TypeVar("Result")
 
 
 class WriteResult(StrEnum):
-    """How a batch ended."""
+    """The outcome of a write."""
 
     STORED = "stored"
     FENCED = "fenced"
@@ -33,26 +33,26 @@ class WriteResult(StrEnum):
 
 
 class Writer:
-    """Writes batches one after the other. ``wanted(epoch)`` tells whether batches of an epoch are still worth it."""
+    """Write batches in order. ``is_current(epoch)`` returns whether batches of an epoch may still be written."""
 
-    def __init__(self, store: Store, metrics: ConsumerMetrics, wanted: Callable[[int], bool]) -> None:
+    def __init__(self, store: Store, metrics: ConsumerMetrics, is_current: Callable[[int], bool]) -> None:
         self._store = store
         self._metrics = metrics
-        self._wanted = wanted
+        self._is_current = is_current
 
     async def write(self, labelled: LabelledBatch) -> WriteResult:
-        """Store a batch with its offsets, or tell why it was not."""
+        """Store a batch with its offsets and return the outcome. Raises PermanentStoreError if bisecting fails."""
         try:
             with self._metrics.stage_seconds.labels("write").time():
                 return await self._write(labelled)
         except FencedError:
             return WriteResult.FENCED
         except CommitUnknownError:
-            # The stored offsets know: they are read again, and the batch is polled again from wherever they stand.
+            # The stored offsets show whether the commit succeeded: the caller reads them again and polls from there.
             return WriteResult.COMMIT_UNKNOWN
 
     async def _write(self, labelled: LabelledBatch, *, truncate: bool = False) -> WriteResult:
-        if not self._wanted(labelled.epoch):
+        if not self._is_current(labelled.epoch):
             return WriteResult.ABANDONED
         batch = labelled.batch
         try:
@@ -60,14 +60,14 @@ class Writer:
                 lambda: self._store.write(write_batch, batch, truncate_dead_letters=truncate), labelled.epoch
             )
         except PermanentStoreError as error:
-            return await self._halve(labelled, error, truncated=truncate)
+            return await self._bisect(labelled, error, truncated=truncate)
         if outcome is None:
             return WriteResult.ABANDONED
         self._count(labelled, outcome)
         return WriteResult.STORED
 
-    async def _halve(self, labelled: LabelledBatch, error: PermanentStoreError, *, truncated: bool) -> WriteResult:
-        """The database refuses something in the batch for good: find the record and keep it as a dead letter."""
+    async def _bisect(self, labelled: LabelledBatch, error: PermanentStoreError, *, truncated: bool) -> WriteResult:
+        """Find the record that the database refuses and store it as a dead letter, truncated if necessary."""
         if not labelled.entries or truncated:
             raise error
         if len(labelled.entries) > 1:
@@ -83,25 +83,23 @@ class Writer:
         rejection = Rejection(Reason.REFUSED_BY_DATABASE, str(error))
         letter = dead_letter(record, labelled.advances[0].partition.group, rejection)
         log.warning(
-            "the database refuses a record", topic=record.topic, partition=record.partition, offset=record.offset
+            "record refused by the database", topic=record.topic, partition=record.partition, offset=record.offset
         )
         return await self._write(replace(labelled, entries=(Entry(entry.item, letter),)))
 
     async def _retry(self, action: Callable[[], Awaitable[Result]], epoch: int) -> Result | None:
-        """Try until it works; None when the batch is not wanted any more, since then it will be polled again."""
-        wait = FIRST_WAIT_SECONDS
+        """Retry transient errors; return None once the epoch has ended, because its batches are polled again."""
+        delay = FIRST_DELAY_SECONDS
         while True:
             try:
                 return await action()
             except TransientStoreError as error:
-                if not self._wanted(epoch):
+                if not self._is_current(epoch):
                     return None
                 self._metrics.write_retries.inc()
-                log.warning(
-                    "the database does not take it now, trying again", error=str(error), seconds=wait, repeats=True
-                )
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+                log.warning("cannot write the batch, retrying", error=str(error), seconds=delay, repeats=True)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, MAXIMUM_DELAY_SECONDS)
 
     def _count(self, labelled: LabelledBatch, outcome: BatchOutcome) -> None:
         self._metrics.count(outcome)
@@ -112,9 +110,9 @@ class Writer:
 
 
 def halves(labelled: LabelledBatch) -> tuple[LabelledBatch, LabelledBatch]:
-    """Split a batch in two that can be stored one after the other.
+    """Split a batch into two that can be stored one after the other.
 
-    A partition moves in the first half up to its first record in the second one; where it has none there, all the way.
+    In the first half a partition advances up to its first record in the second half, or fully if it has none there.
     """
     middle = len(labelled.entries) // 2
     first, second = labelled.entries[:middle], labelled.entries[middle:]

@@ -1,5 +1,5 @@
-"""Liuyan labels the comments that platforms publish to Kafka as positive or negative, and keeps every label reviewable.
+"""Label the comments that platforms publish to Kafka as positive or negative, and keep every label reviewable.
 
-An event becomes a row in five steps: consumer/ reads and parses it, model/ turns its text into a probability,
-store/ writes it in one transaction, api/ shows it. Each folder is a process or a library and names its command group.
+consumer/ reads and parses events, model/ computes the probability that a text is positive, store/ writes both in one
+transaction, and api/ serves them. Each of these folders has a command group of the same name.
 """

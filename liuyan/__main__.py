@@ -1,4 +1,4 @@
-"""The program `liuyan`, also as `python -m liuyan`."""
+"""Entry point of `liuyan` and `python -m liuyan`."""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from liuyan.terminal import write_line
 
 
 def main() -> None:
-    """Check that our packages are our own, then run the command line."""
+    """Check that Liuyan's packages are its own, then run the command line."""
     try:
         check_location()
         run = _command_line()
@@ -23,7 +23,7 @@ def _command_line() -> Callable[[], None]:
     try:
         from liuyan.cli import main as run
     except ImportError:
-        check_owners()  # Another package's files among ours explain most failed imports.
+        check_owners()  # The usual cause is another distribution that overwrote files.
         raise
     return run
 

@@ -1,4 +1,4 @@
-"""`liuyan`: mounts the command groups. Nothing heavy is imported here, so that `--help` answers at once."""
+"""The `liuyan` command line and its command groups. Imports nothing heavy, so that `--help` is fast."""
 
 import os
 import sys
@@ -12,14 +12,14 @@ from api.commands import app as api
 from consumer.commands import app as consumer
 from liuyan.demo.commands import demo
 from liuyan.errors import LiuyanError, UsageError
-from liuyan.terminal import escape_what_cannot_be_encoded, write_line
+from liuyan.terminal import escape_unencodable_output, write_line
 from model.commands import app as model
 from store.commands import app as store
 
 app = typer.Typer(
     name="liuyan",
     help="Label the comments that platforms publish to Kafka, exactly once, and keep every label reviewable.",
-    epilog="First look: `liuyan demo`. Settings are environment variables, see .env.example.",
+    epilog="To try it, run `liuyan demo`. Settings are environment variables, see .env.example.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -30,47 +30,47 @@ app.add_typer(store, name="store")
 app.add_typer(api, name="api")
 app.command()(demo)
 
-# As sysexits.h has it: an internal software error.
+# EX_SOFTWARE of sysexits.h.
 INTERNAL_ERROR = 70
 
 
 def main(program: typer.Typer = app) -> None:
-    """Run the command line. An error that a person can fix is one line on standard error, never a traceback."""
-    escape_what_cannot_be_encoded()
+    """Run the command line. Errors are one line on standard error, without a traceback."""
+    escape_unencodable_output()
     try:
         _check_arguments(sys.argv[1:])
         program()
     except LiuyanError as error:
-        _end(str(error), error.exit_status)
+        _exit(str(error), error.exit_status)
     except Exception as error:
         if os.environ.get("LIUYAN_LOG_LEVEL") == "debug":
             raise
         if isinstance(error, OSError) and error.errno is not None:
-            # The file system or the network refuses: the user can fix that, and the message names the file.
-            _end(_sentence(error), LiuyanError.exit_status)
-        _end(
-            f"internal error, please report it ({type(error).__name__}: {error}); "
-            "LIUYAN_LOG_LEVEL=debug shows where it happened.",
+            # An error of the file system or the network, which the user can fix.
+            _exit(_describe(error), LiuyanError.exit_status)
+        _exit(
+            f"internal error, please report it ({type(error).__name__}: {error}). "
+            "Set LIUYAN_LOG_LEVEL=debug to see the traceback.",
             INTERNAL_ERROR,
         )
 
 
-def _end(sentence: str, status: int) -> NoReturn:
-    write_line(f"liuyan: {sentence}", err=True)
+def _exit(message: str, status: int) -> NoReturn:
+    write_line(f"liuyan: {message}", err=True)
     sys.exit(status)
 
 
-def _sentence(error: OSError) -> str:
+def _describe(error: OSError) -> str:
     reason = error.strerror or str(error)
     return f"{os.fsdecode(error.filename)}: {reason}." if isinstance(error.filename, str | bytes) else f"{reason}."
 
 
 def _check_arguments(arguments: Sequence[str]) -> None:
-    """Raises UsageError for an argument that is not UTF-8, unless it names a file: file names may be any bytes."""
+    """Raise UsageError for an argument that is not UTF-8, unless it is a file name, which may contain any bytes."""
     for argument in arguments:
         value = argument.partition("=")[2] if argument.startswith("--") else argument
         if not _is_unicode(argument) and not Path(value).exists():
-            raise UsageError(f"The argument {argument} is not UTF-8 and names no file.")
+            raise UsageError(f"Argument {argument} is neither UTF-8 nor an existing file.")
 
 
 def _is_unicode(text: str) -> bool:

@@ -1,6 +1,6 @@
-"""Deadlines of connections: for a request's head, for the pause between requests, and for a client that does not read.
+"""Connection deadlines: for a request's head, between requests, and for clients that do not read the response.
 
-uvicorn has the second alone. This protocol passes everything on to uvicorn's own and keeps a timer beside it.
+uvicorn only has the second one. The protocol here wraps uvicorn's and adds a timer.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from uvicorn.server import ServerState
 
 # A browser sends a head in one packet.
 HEAD_SECONDS = 10.0
-# How long one part of an answer may wait for a client to read it.
+# How long one part of a response may wait for the client to read it.
 WRITE_SECONDS = 60.0
-# Cookies, filters in an address and an Accept-Language together stay far below; h11 bounds only incomplete heads.
+# Far more than cookies, filters in the URL and an Accept-Language need; h11 only limits incomplete heads.
 MAXIMUM_HEAD = 16 * 1024
 STATE = "connection"
 
 
 class TimedConnection(asyncio.Protocol):
-    """One connection: closed when no complete head arrives within HEAD_SECONDS while no request is in progress."""
+    """A connection that closes if no complete head arrives within HEAD_SECONDS while no request is in progress."""
 
     def __init__(
         self,
@@ -31,14 +31,14 @@ class TimedConnection(asyncio.Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        # uvicorn copies this state into the scope of each request, where KeepTime finds the connection.
+        # uvicorn copies this state into the scope of each request, where DeadlineMiddleware reads it.
         self._http = H11Protocol(config, server_state, {**app_state, STATE: self}, _loop)
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._requests = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start waiting for the first head."""
+        """Start the deadline of the first head."""
         if not isinstance(transport, asyncio.Transport):
             raise TypeError(f"{transport!r} is not a stream")
         self._transport = transport
@@ -46,39 +46,39 @@ class TimedConnection(asyncio.Protocol):
         self._http.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop the deadline."""
         self._stop_waiting()
         self._http.connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Pass it on: a part of a head does not extend its deadline."""
+        """Forward data; a part of a head does not extend the deadline."""
         self._http.data_received(data)
 
     def eof_received(self) -> None:
-        """Pass it on."""
+        """Forward the call."""
         self._http.eof_received()
 
     def pause_writing(self) -> None:
-        """Pass it on."""
+        """Forward the call."""
         self._http.pause_writing()
 
     def resume_writing(self) -> None:
-        """Pass it on."""
+        """Forward the call."""
         self._http.resume_writing()
 
     def request_began(self) -> None:
-        """A head is complete."""
+        """Record that a head is complete and stop the deadline."""
         self._requests += 1
         self._stop_waiting()
 
     def request_ended(self) -> None:
-        """The application is done with a request; what is left of its body must go by before the deadline."""
+        """Record that the application has responded; the rest of the body and the next head share a new deadline."""
         self._requests -= 1
         if not self._requests:
             self._wait_for_head()
 
     def abort(self) -> None:
-        """Close the connection at once."""
+        """Close the connection immediately."""
         if self._transport is not None:
             self._transport.abort()
 
@@ -93,8 +93,8 @@ class TimedConnection(asyncio.Protocol):
             self._timer = None
 
 
-class KeepTime:
-    """The application's side: tells the connection when a request is in progress, and bounds its head and answer."""
+class DeadlineMiddleware:
+    """Tell the connection when a request is in progress, and limit the size of its head and the time to send."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -117,7 +117,7 @@ class KeepTime:
 
 
 async def _head_too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    text = f"The address and the headers exceed {MAXIMUM_HEAD} bytes: remove cookies or shorten the address.\n"
+    text = f"The URL and headers exceed {MAXIMUM_HEAD} bytes. Remove cookies or shorten the URL.\n"
     await PlainTextResponse(text, 431, headers={"Connection": "close"})(scope, receive, send)
 
 

@@ -1,6 +1,6 @@
-"""Structured log lines on standard error, set up the same way for the consumer and the API.
+"""Structured logging to standard error, for the consumer and the API.
 
-Log with `structlog.get_logger()`: an event in a few words, everything that varies as keywords, never a comment's text.
+Log with `structlog.get_logger()`: a short constant event, variable data as keywords, and never a comment's text.
 """
 
 import logging
@@ -15,14 +15,14 @@ from structlog.typing import EventDict, Processor
 from liuyan.repeats import RepeatFilter
 from liuyan.terminal import UNPRINTABLE, json_line, printable
 
-# Libraries that tell what only their developers want to read, or, as aiosqlite does, every comment that is written.
-CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "starlette_admin", "uvicorn")
+# Libraries whose info and debug lines only help their developers or, like aiosqlite's, contain comments.
+CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "uvicorn")
 
 
 def configure_logging(log_format: Literal["console", "json"] = "console", level: str = "info") -> None:
-    """Send every log line, the libraries' too, to standard error as text for people or one JSON object a line.
+    """Write all log lines, including those of libraries, to standard error as text or as one JSON object per line.
 
-    ``level`` is the least severe level written (``debug`` .. ``error``); times are RFC 3339 in UTC.
+    ``level`` is the lowest level written (``debug`` to ``error``). Times are RFC 3339 in UTC.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -57,14 +57,15 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
 
 
 def _name_app(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Loggers are named after our packages (`consumer.run`): where several programs' logs meet, this tells whose."""
+    """Add the application's name, because logger names such as `consumer.run` do not contain it."""
     return {"app": "liuyan", **event}
 
 
 def _renderers(log_format: str) -> list[Processor]:
-    """Tracebacks are plain in both forms: the richer ones print local variables, and so the texts of comments.
+    """Return the final processors of a format.
 
-    Both forms escape what a value may hold: text from elsewhere can neither forge a line nor command a terminal.
+    Tracebacks are plain, because rich ones print local variables, which may contain comments. Values are escaped, so
+    that foreign text can neither forge a log line nor control a terminal.
     """
     if log_format == "json":
         json = structlog.processors.JSONRenderer(serializer=_json_line)
@@ -83,7 +84,7 @@ def _json_line(fields: Mapping[str, object], **_options: object) -> str:
 
 
 class _Quoted:
-    """A text that the renderer shows as Python writes it, with every unprintable character escaped."""
+    """A string that the renderer prints as a Python literal, with unprintable characters escaped."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -93,7 +94,7 @@ class _Quoted:
 
 
 def _escape_values(_logger: object, _name: str, fields: EventDict) -> EventDict:
-    """Escape every text; a traceback keeps its lines, indented, so that none of them looks like a log line."""
+    """Escape all strings; tracebacks keep their lines, indented, so that none looks like a log line."""
     return {name: _escape(name, value) for name, value in fields.items()}
 
 

@@ -1,7 +1,7 @@
-"""Liuyan's top-level packages, and the check that nothing else on the machine uses their names.
+"""Check that no other distribution or folder uses the names of Liuyan's top-level packages.
 
-Names such as ``model`` and ``api`` are common. pip overwrites the files of one package with those of another without a
-word, and a folder on ``sys.path`` can hide an installed package.
+Names such as ``model`` and ``api`` are common. pip silently overwrites the files of one package with those of another,
+and a folder on ``sys.path`` can hide an installed package.
 """
 
 from importlib.metadata import packages_distributions
@@ -15,30 +15,30 @@ PACKAGES = ("liuyan", "consumer", "store", "api", "model", "migrations", "local_
 
 
 class PackagesError(LiuyanError):
-    """One of our top-level names belongs to another package."""
+    """Another package uses the name of a Liuyan package."""
 
 
 def check_location() -> None:
-    """Raises PackagesError unless every package of ours would be imported from the folder that holds ``liuyan``."""
+    """Raise PackagesError unless all packages would be imported from the folder that contains ``liuyan``."""
     home = Path(liuyan.__file__).resolve().parent.parent
     for name in PACKAGES:
         spec = find_spec(name)
         if spec is None or spec.origin is None:
-            raise PackagesError(f"The package `{name}` is missing next to `liuyan` in {home}: install Liuyan again.")
+            raise PackagesError(f"Package `{name}` is missing next to `liuyan` in {home}. Reinstall Liuyan.")
         if Path(spec.origin).resolve() != home / name / "__init__.py":
             raise PackagesError(
-                f"Python finds `{name}` at {spec.origin} instead of Liuyan's own in {home}: run `liuyan` from another "
-                "folder, take that one off PYTHONPATH, or uninstall the package that brought it."
+                f"Python finds `{name}` at {spec.origin} instead of Liuyan's package in {home}. Run `liuyan` from "
+                "another folder, remove that one from PYTHONPATH, or uninstall the package that installed it."
             )
 
 
 def check_owners() -> None:
-    """Raises PackagesError when another distribution has installed files under one of our names."""
+    """Raise PackagesError if another distribution has installed files into a Liuyan package."""
     owners = packages_distributions()
     for name in PACKAGES:
         others = sorted(set(owners.get(name, ())) - {"liuyan"})
         if others:
             raise PackagesError(
-                f"{' and '.join(others)} has installed files into Liuyan's package `{name}`: uninstall it and install "
-                "Liuyan again, in an environment of its own."
+                f"{' and '.join(others)} has installed files into Liuyan's package `{name}`. Uninstall it and "
+                "reinstall Liuyan in a separate environment."
             )

@@ -1,4 +1,4 @@
-"""Checks of /readyz that ask a server whether it answers now, instead of telling what it answered last."""
+"""Readiness checks that query a server for every probe instead of reporting its last known state."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,16 +8,16 @@ import structlog
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
 
-# Less than the time after which the health server gives up on the event loop, so that the check itself is reported.
+# Less than STALLED_SECONDS of the health server, so that this check is reported and not a blocked event loop.
 ANSWER_SECONDS = 2.0
 log = structlog.get_logger(__name__)
 
 
 class Reachable:
-    """The check ``name`` that ``server`` answers ``ask`` within ``seconds``.
+    """The check ``name``: ``server`` answers the query ``ask`` within ``seconds``.
 
-    One question is under way at a time: probes that come while a server does not answer wait for the same one, so they
-    never pile up. An error in ``outages`` means that the server does not answer.
+    Concurrent probes share one query, so that queries do not pile up while a server does not answer. Errors in
+    ``outages`` mean that the server does not answer.
     """
 
     def __init__(
@@ -34,15 +34,15 @@ class Reachable:
         self._ask = ask
         self._outages = outages
         self._seconds = seconds
-        self._question: asyncio.Task[Check] | None = None
+        self._query: asyncio.Task[Check] | None = None
         self._ok = True
 
     async def check(self) -> Check:
-        """Ask, and report what the server answers in time."""
-        if self._question is None or self._question.done():
-            self._question = asyncio.create_task(self._answer(), name=f"probe {self._name}")
-        done, _ = await asyncio.wait([self._question], timeout=self._seconds)
-        return self._question.result() if done else self._failed("does not answer", "no answer in time")
+        """Query the server and return the result, or a failed check after the timeout."""
+        if self._query is None or self._query.done():
+            self._query = asyncio.create_task(self._answer(), name=f"probe {self._name}")
+        done, _ = await asyncio.wait([self._query], timeout=self._seconds)
+        return self._query.result() if done else self._failed("does not answer", "no answer in time")
 
     async def _answer(self) -> Check:
         try:
@@ -50,12 +50,12 @@ class Reachable:
         except self._outages as error:
             return self._failed("does not answer", str(error) or "no answer in time")
         except LiuyanError as error:
-            return self._failed("answers with an error, see the log", str(error))
+            return self._failed("returned an error, see the log", str(error))
         self._ok = True
         return Check(self._name, True, f"{self._server} answers.")
 
-    def _failed(self, what: str, reason: str) -> Check:
-        if self._ok:  # Once, and not at every probe.
+    def _failed(self, problem: str, reason: str) -> Check:
+        if self._ok:  # Log the first failure only.
             log.warning("not ready", check=self._name, reason=reason)
         self._ok = False
-        return Check(self._name, False, f"{self._server} {what}.")
+        return Check(self._name, False, f"{self._server} {problem}.")

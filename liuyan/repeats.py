@@ -1,6 +1,6 @@
-"""Repeated log lines: the first of a kind is written, and then every half minute how many more there were.
+"""Summarize repeated log lines: write the first one, then every 30 seconds the number of similar ones.
 
-A client library logs each failed request. While a broker restarts that is tens of lines a second that say the same.
+Client libraries log each failed request, which is dozens of similar lines per second while a broker restarts.
 """
 
 import copy
@@ -10,17 +10,17 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-# Libraries that log each failed request and retry it. Ours opt in with the keyword ``repeats=True``.
+# Libraries that log each failed request and retry it. Liuyan's own lines opt in with the keyword ``repeats=True``.
 RETRYING = frozenset({"aiokafka", "aiomysql", "asyncio", "sqlalchemy"})
-# What aiokafka logs without an error when a broker is away.
-CONSEQUENCES = (
+# Messages without an exception that aiokafka logs while a broker is unavailable.
+UNAVAILABLE_MESSAGES = (
     "Unable to update metadata",
     "Marking the coordinator dead",
     "Heartbeat session expired",
     "Heartbeat failed for group %s: coordinator",
 )
 REPORT_SECONDS = 30.0
-# An error whose text is always different is not repeated: so many kinds are remembered, and all others written.
+# Errors whose text always differs are not repetitions: remember this many kinds and write all others.
 MOST_KINDS = 200
 
 
@@ -31,10 +31,9 @@ class _Repeated:
 
 
 class RepeatFilter(logging.Filter):
-    """A handler's filter that lets the first line of each kind pass and reports the number of the others.
+    """A handler filter that passes the first line of each kind and reports the number of suppressed ones.
 
-    ``write`` writes a report; it passes this filter. Reports come from a daemon thread that runs while there is
-    something to report.
+    ``write`` writes a report, which passes this filter. A daemon thread writes reports while lines repeat.
     """
 
     def __init__(self, write: Callable[[logging.LogRecord], object], seconds: float = REPORT_SECONDS) -> None:
@@ -47,7 +46,7 @@ class RepeatFilter(logging.Filter):
         self._reporter: int | None = None
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether to write the line."""
+        """Return whether to write the line."""
         kind = _kind(record)
         if kind is None or threading.get_ident() == self._reporter:
             return True
@@ -62,7 +61,7 @@ class RepeatFilter(logging.Filter):
             return True
 
     def report(self) -> None:
-        """Write how many lines of each kind were left out since the last report; forget kinds that have ended."""
+        """Write the number of suppressed lines per kind since the last report; forget kinds without any."""
         self._reporter = threading.get_ident()
         with self._lock:
             self._timer = None
@@ -85,9 +84,9 @@ class RepeatFilter(logging.Filter):
 
 
 def _kind(record: logging.LogRecord) -> Hashable | None:
-    """What makes two lines the same; None for a line that is always written.
+    """Return the key under which lines count as repetitions; None for a line that is always written.
 
-    All requests of a library that fail because its server is away are one kind.
+    All failures of a library caused by an unavailable server are one kind.
     """
     if record.levelno < logging.WARNING:
         return None
@@ -98,13 +97,13 @@ def _kind(record: logging.LogRecord) -> Hashable | None:
     if library not in RETRYING:
         return None
     errors = [one for one in record.args if isinstance(one, Exception)] if isinstance(record.args, tuple) else []
-    if any(map(_passes, errors)) or str(record.msg).startswith(CONSEQUENCES):
+    if any(map(_is_transient, errors)) or str(record.msg).startswith(UNAVAILABLE_MESSAGES):
         return (library, "unavailable")
     return (record.name, record.msg, *(type(error).__name__ for error in errors))
 
 
-def _passes(error: Exception) -> bool:
-    """Whether an error says that a server is not there now; aiokafka's errors say themselves that a retry helps."""
+def _is_transient(error: Exception) -> bool:
+    """Return whether an error means that a server is unavailable; aiokafka's errors have a ``retriable`` flag."""
     return isinstance(error, OSError) or getattr(error, "retriable", False) is True
 
 
@@ -115,6 +114,6 @@ def _report(one: _Repeated, seconds: float) -> logging.LogRecord:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         record.msg = {**record.msg, "time": now, "more": one.count, "seconds": seconds}
     else:
-        record.msg = "%s (and %d more like it within %.0f s)"
+        record.msg = "%s (and %d more similar lines within %.0f s)"
         record.args = (one.first.getMessage(), one.count, seconds)
     return record

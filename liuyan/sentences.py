@@ -1,17 +1,17 @@
-"""Pydantic's errors in plain English, for settings and for events; the REST API translates its own."""
+"""Describe Pydantic errors in plain English, for settings and events. The REST API has translated descriptions."""
 
 from collections.abc import Mapping
 from typing import Any
 
 VALUE_ERROR = "Value error, "
 NOT_UNICODE = "must be text in UTF-8"
-# By the kind of error; what stands in braces is in its context.
+# By error type; placeholders are filled from the error's context.
 SENTENCES = {
     "missing": "is missing",
     "string_type": "must be a string",
     "string_unicode": NOT_UNICODE,
     "string_sub_type": "must be a string",
-    "string_too_short": "must have {min_length} or more characters",
+    "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must match the pattern {pattern}",
     "int_parsing": "must be a whole number",
@@ -34,17 +34,17 @@ SENTENCES = {
 
 
 def sentence_of(error: Mapping[str, Any]) -> str:
-    """What is wrong with a field, to follow its name, without a full stop; it never quotes the input.
+    """Describe an error, to follow the field's name, without a full stop. Never quotes the input.
 
-    A kind of error without a sentence here is described as pydantic does.
+    Other error types get Pydantic's own message.
     """
     kind, context = error["type"], error.get("ctx", {})
-    if kind == "too_short":  # A secret is a string to people; pydantic counts it as a collection.
+    if kind == "too_short":  # For Pydantic a secret is a collection; describe it as a string.
         kind, context = "string_too_short", {"min_length": context["min_length"]}
     if kind == "too_long":
         kind, context = "string_too_long", {"max_length": context["max_length"]}
     if kind == "string_too_short" and context["min_length"] == 1:
         return "must not be empty"
-    known = SENTENCES.get(kind)
-    shown = {name: f"{value:g}" if isinstance(value, float) else value for name, value in context.items()}
-    return known.format(**shown) if known else str(error["msg"]).removeprefix(VALUE_ERROR)
+    template = SENTENCES.get(kind)
+    values = {name: f"{value:g}" if isinstance(value, float) else value for name, value in context.items()}
+    return template.format(**values) if template else str(error["msg"]).removeprefix(VALUE_ERROR)

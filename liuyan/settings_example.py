@@ -1,4 +1,4 @@
-"""Writes ``.env.example`` from the settings: ``python -m liuyan.settings_example > .env.example``."""
+"""Generate ``.env.example`` from the settings: ``python -m liuyan.settings_example > .env.example``."""
 
 import sys
 import textwrap
@@ -11,13 +11,13 @@ from liuyan.settings import PREFIX, Settings
 
 WIDTH = 120
 HEADER = """\
-# Settings of Liuyan: copy this file to `.env` in the folder that you start from, or set them in the environment,
-# which wins. A line that starts with `# LIUYAN_` is a setting without a default: fill it in and remove the `# `.
+# Settings of Liuyan. Copy this file to `.env` in the folder where you run `liuyan`, or set environment variables, which
+# take precedence. Lines that start with `# LIUYAN_` are settings without a default: fill them in and remove the `# `.
 """
 
 
 def settings_example() -> str:
-    """The content of ``.env.example``: each setting with its description and its default, or with an example."""
+    """Return the content of ``.env.example``: each setting with its description and its default or an example."""
     return "\n".join([HEADER, *(_paragraph(name, field) for name, field in Settings.model_fields.items())])
 
 
@@ -27,21 +27,21 @@ def _paragraph(name: str, field: FieldInfo) -> str:
     )
     variable = PREFIX + name.upper()
     if field.default is not None:
-        return "\n".join([*comment, f"{variable}={_written(field.default)}", ""])
+        return "\n".join([*comment, f"{variable}={_format(field.default)}", ""])
     example = field.examples[0] if field.examples else ""
     return "\n".join([*comment, f"# {variable}={example}", ""])
 
 
-def _written(value: object) -> str:
-    """A default in the form in which the setting is read."""
+def _format(value: object) -> str:
+    """Return a default in the form in which the setting is parsed."""
     if isinstance(value, Mapping):
-        return ",".join(_bound(topic, platforms) for topic, platforms in value.items())
+        return ",".join(_format_topic(topic, platforms) for topic, platforms in value.items())
     if isinstance(value, tuple):
         return ",".join(value)
     return value.as_posix() if isinstance(value, Path) else str(value)
 
 
-def _bound(topic: str, platforms: Set[str]) -> str:
+def _format_topic(topic: str, platforms: Set[str]) -> str:
     return f"{topic}={'|'.join(sorted(platforms))}" if platforms else topic
 
 

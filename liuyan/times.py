@@ -1,4 +1,4 @@
-"""Times as text and as numbers: RFC 3339, and microseconds since 1970."""
+"""Convert times from RFC 3339, and to and from microseconds since 1970."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,29 +11,29 @@ RFC3339 = re.compile(
 
 
 def parse_rfc3339(text: str) -> datetime:
-    """Read RFC 3339 with an offset as a time in UTC; digits after the microsecond are cut off.
+    """Parse RFC 3339 with an offset into a time in UTC. Digits after microseconds are truncated.
 
-    Raises ValueError with a sentence that continues the name of the field: "must be a time ...".
+    Raises ValueError with a message that follows the field's name: "must be a time ...".
     """
     match = RFC3339.fullmatch(text)
     if match is None:
-        raise ValueError("must be a time as RFC 3339 with an offset, like 2026-01-31T08:15:00+08:00")
+        raise ValueError("must be an RFC 3339 time with offset, such as 2026-01-31T08:15:00+08:00")
     day, minute, second, fraction, offset = match.groups()
     microsecond = ((fraction or "") + "000000")[:6]
-    # RFC 3339 allows a leap second, which Python's datetime does not know: it is the first of the next minute.
+    # RFC 3339 allows leap seconds, which datetime does not support: use the first second of the next minute.
     leap = timedelta(seconds=1) if second == "60" and minute.endswith(":59") else timedelta(0)
     try:
         time = datetime.fromisoformat(f"{day}T{minute}:{'59' if leap else second}.{microsecond}{offset.upper()}")
         return time.astimezone(UTC) + leap
     except (ValueError, OverflowError):
-        raise ValueError("must be a time that exists, from year 1 to 9999 in UTC") from None
+        raise ValueError("must be an existing time in the years 1 to 9999 in UTC") from None
 
 
 def microseconds(time: datetime) -> int:
-    """Microseconds from 1970 to ``time``, which has a time zone."""
+    """Return the microseconds from 1970 to ``time``, which must have a time zone."""
     return (time - EPOCH) // MICROSECOND
 
 
 def from_microseconds(number: int) -> datetime:
-    """The time in UTC that is ``number`` microseconds after 1970. Raises OverflowError outside the years 1 to 9999."""
+    """Return the UTC time ``number`` microseconds after 1970. Raises OverflowError outside the years 1 to 9999."""
     return EPOCH + number * MICROSECOND

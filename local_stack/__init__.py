@@ -1,6 +1,6 @@
-"""Gets and starts the genuine servers that Liuyan works with, for the demo, the tests and the benchmarks alike.
+"""Download and start real servers for the demo, the tests and the benchmarks.
 
-Kafka comes from Maven Central, MySQL and MariaDB from Debian's packages in a private folder, and all are kept in the
-cache folder. Each server is a context manager with a data folder and ports of its own; it can be stopped, killed,
-paused and restarted, and never outlives the process that started it.
+Kafka comes from Maven Central and MySQL and MariaDB from Debian packages; all are unpacked into the cache folder. Each
+server is a context manager with separate data and ports; it can be stopped, killed, paused and restarted, and ends with
+the process that started it.
 """

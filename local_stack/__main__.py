@@ -1,6 +1,7 @@
-"""`python -m local_stack` downloads what the tests will start, unless the settings name servers to use instead.
+"""`python -m local_stack`: download the servers and the browser for the tests.
 
-Within pytest nobody would see the progress, and a slow network would count against the time of a single test.
+Separate from pytest, which would hide the progress and count the download towards a test's timeout. Skips servers that
+settings replace.
 """
 
 import os
@@ -17,7 +18,7 @@ from local_stack.server import Server
 
 
 def main() -> int:
-    """Get every server that is needed, and the browser; what cannot be had is said in one line."""
+    """Download all necessary servers and the browser; report an error in one line."""
     database, database_url = os.environ.get("LIUYAN_TEST_DATABASE", "mysql"), os.environ.get("LIUYAN_TEST_DATABASE_URL")
     needed: list[Callable[[], Server]] = []
     if not os.environ.get("LIUYAN_TEST_KAFKA"):
@@ -29,10 +30,10 @@ def main() -> int:
         get_chromium()
         if Kafka in needed:
             install_java()
-        for make in needed:
-            server = make()
+        for create in needed:
+            server = create()
             try:
-                server.get()
+                server.download()
             finally:
                 server.close()
     except LiuyanError as error:

@@ -1,4 +1,4 @@
-"""Debian's packages, unpacked into a private folder without a change to the system."""
+"""Unpack Debian packages into a private folder without changing the system."""
 
 import platform
 import re
@@ -9,25 +9,25 @@ from local_stack.downloads import run
 from local_stack.errors import LocalStackError
 
 KEYRINGS = ("/usr/share/keyrings/debian-archive-keyring.pgp", "/usr/share/keyrings/debian-archive-keyring.gpg")
-INSTEAD = "start the server yourself and set LIUYAN_TEST_KAFKA or LIUYAN_TEST_DATABASE_URL."
+ALTERNATIVE = "start the server yourself and set LIUYAN_TEST_KAFKA or LIUYAN_TEST_DATABASE_URL."
 
 
 def unpack(package: str, folder: Path, *, suite: str | None = None) -> None:
-    """Download ``package`` with all that it needs and unpack it into ``folder``.
+    """Download ``package`` and its dependencies and unpack them into ``folder``.
 
-    ``suite`` is one of Debian's (for example "unstable"); None takes the one that this system is. apt works on sources,
-    lists, caches and a status of its own, so the system's packages neither count nor change. Raises LocalStackError.
+    ``suite`` is a Debian suite such as "unstable"; None means the system's. apt uses separate sources, lists, caches
+    and status, so that it ignores and does not change the system's packages. Raises LocalStackError.
     """
     state = folder / "apt"
     options = _private_state(state, suite or _codename())
-    failure = f"Debian's package {package} could not be got: check the network and apt's sources, or {INSTEAD}"
+    failure = f"Cannot download Debian's package {package}. Check the network and apt's sources, or {ALTERNATIVE}"
     run(["apt-get", "-qq", *options, "update"], failure)
     run(
         ["apt-get", "-qq", "-y", *options, "install", "--download-only", "--no-install-recommends", package],
         failure,
     )
     for archive in sorted((state / "cache" / "archives").glob("*.deb")):
-        run(["dpkg-deb", "-x", str(archive), str(folder)], f"{archive.name} could not be unpacked.")
+        run(["dpkg-deb", "-x", str(archive), str(folder)], f"Cannot unpack {archive.name}.")
     shutil.rmtree(state)
 
 
@@ -49,9 +49,9 @@ def _private_state(state: Path, suite: str) -> list[str]:
         "Dir::Cache::archives": state / "cache" / "archives",
         "Acquire::Languages": "none",
         "Acquire::Retries": "3",
-        # A mirror that stood still for some weeks will do for such a server; signatures are checked as ever.
+        # Accept package lists that are some weeks old. Signatures are still checked.
         "Acquire::Check-Valid-Until": "false",
-        # The folder may lie where apt's own user may not look.
+        # apt's unprivileged user may not have access to the folder.
         "APT::Sandbox::User": "root",
         "APT::Install-Recommends": "false",
     }
@@ -59,17 +59,17 @@ def _private_state(state: Path, suite: str) -> list[str]:
 
 
 def _mirror() -> str:
-    """The address of the Debian mirror that the system uses, also where no package lists were downloaded yet."""
-    listing = run(["apt-get", "update", "--print-uris"], f"This system has no apt: {INSTEAD}")
+    """Return the URL of the system's Debian mirror; works without downloaded package lists."""
+    listing = run(["apt-get", "update", "--print-uris"], f"This system has no apt. Instead, {ALTERNATIVE}")
     for suite in (_codename(), "stable", "testing", "unstable"):
-        found = re.search(rf"'(\S+)/dists/{suite}/main/binary-", listing)
-        if found:
-            return found[1]
-    raise LocalStackError(f"apt's sources name no Debian mirror: mend them, or {INSTEAD}")
+        match = re.search(rf"'(\S+)/dists/{suite}/main/binary-", listing)
+        if match:
+            return match[1]
+    raise LocalStackError(f"apt's sources contain no Debian mirror. Correct them, or {ALTERNATIVE}")
 
 
 def _codename() -> str:
-    """The system's release, for example "bookworm"; "unstable" where it has no name."""
+    """Return the system's release, for example "bookworm"; "unstable" if it has none."""
     try:
         return platform.freedesktop_os_release().get("VERSION_CODENAME", "unstable")
     except OSError:

@@ -1,4 +1,4 @@
-"""Certificates for servers on this machine, made in Python: an authority, and what it vouches for. Good for a day."""
+"""Create a certificate authority and certificates for local servers, valid for a day."""
 
 import ipaddress
 from collections.abc import Callable
@@ -14,7 +14,7 @@ ADDRESS = "127.0.0.1"
 
 
 class Authority:
-    """A certificate authority in a folder; ``file`` is what clients trust, as PEM."""
+    """A certificate authority; ``file`` is its certificate as PEM, for clients to trust."""
 
     def __init__(self, folder: Path, name: str = "Liuyan test authority") -> None:
         self._folder = folder
@@ -26,11 +26,11 @@ class Authority:
         self.file.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, name: str) -> tuple[Path, Path]:
-        """A certificate for ``name`` at 127.0.0.1: the files of the certificate and of its key."""
+        """Issue a certificate for ``name`` at 127.0.0.1; return the files of the certificate and its key."""
         key = ec.generate_private_key(ec.SECP256R1())
-        places = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(ADDRESS))])
+        names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(ADDRESS))])
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = self._sign(subject, key, lambda builder: builder.add_extension(places, critical=False))
+        certificate = self._sign(subject, key, lambda builder: builder.add_extension(names, critical=False))
         files = self._folder / f"{name}.pem", self._folder / f"{name}.key"
         files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         files[1].touch(mode=0o600)

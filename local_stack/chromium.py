@@ -1,4 +1,4 @@
-"""Debian's Chromium with the fonts that Chinese comments and emoji need: what the tests of the pages look with."""
+"""Debian's Chromium with fonts for Chinese and emoji, for browser tests."""
 
 import shutil
 import sys
@@ -11,9 +11,9 @@ FONTS = {":lang=zh": "fonts-noto-cjk", ":charset=1f44d": "fonts-noto-color-emoji
 
 
 def get_chromium() -> str:
-    """The path of the browser; it is installed into the system with its fonts where it is missing, which needs root.
+    """Return the browser's path; install the browser and fonts if they are missing, which needs root.
 
-    Raises LocalStackError that says what to type instead.
+    Raises LocalStackError with the command to run otherwise.
     """
     missing = [] if _browser() else ["chromium"]
     missing += [package for pattern, package in FONTS.items() if not _has_font(pattern)]
@@ -28,5 +28,5 @@ def _browser() -> str | None:
 
 
 def _has_font(pattern: str) -> bool:
-    """Whether a font has what ``pattern`` asks for, in fontconfig's words."""
-    return shutil.which("fc-list") is not None and bool(run(["fc-list", pattern], "The fonts cannot be listed."))
+    """Return whether a font matches a fontconfig pattern."""
+    return shutil.which("fc-list") is not None and bool(run(["fc-list", pattern], "Cannot list fonts."))

@@ -1,4 +1,4 @@
-"""What MySQL and MariaDB have in common: unpacked packages, accounts, databases."""
+"""The common base of MySQL and MariaDB."""
 
 import getpass
 import secrets
@@ -15,9 +15,9 @@ from local_stack.server import Server
 
 
 class DatabaseServer(Server):
-    """A database server whose only account is ``liuyan``, with a password made at random and every right.
+    """A database server whose only account is ``liuyan``, with a random password and all privileges.
 
-    ``options`` are added to the server's command line, for example ``--max-allowed-packet=1M``.
+    ``options`` are additional command line options, for example ``--max-allowed-packet=1M``.
     """
 
     data_name: ClassVar[str] = "data"
@@ -29,11 +29,11 @@ class DatabaseServer(Server):
         self._options = list(options)
 
     def url(self, database: str) -> str:
-        """The SQLAlchemy URL of a database on this server, for the asynchronous driver."""
+        """Return the SQLAlchemy URL (asynchronous driver) of a database on this server."""
         return f"mysql+aiomysql://{self.user}:{self.password}@127.0.0.1:{self.port}/{database}?charset=utf8mb4"
 
     def create_database(self, name: str) -> str:
-        """Make an empty database, with 4-byte Unicode, and return its URL."""
+        """Create an empty utf8mb4 database and return its URL."""
         with self._connect() as connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
         return self.url(name)
@@ -41,7 +41,7 @@ class DatabaseServer(Server):
     @property
     @abstractmethod
     def _program(self) -> list[str]:
-        """The server's program with the options that tell it where its files are."""
+        """The server's program with the options for its installation folders."""
 
     @property
     def _data(self) -> Path:
@@ -61,7 +61,7 @@ class DatabaseServer(Server):
         ]
 
     def _write_accounts(self) -> Path:
-        """Statements for every start: nobody else on this machine may use the server, which may run as root."""
+        """Write statements to run at every start, so that other users of this machine have no access."""
         path = self.folder / "accounts.sql"
         path.touch(mode=0o600)
         path.write_text(
@@ -92,20 +92,20 @@ class DatabaseServer(Server):
         )
 
 
-def through_own_loader(root: Path, program: str) -> list[str]:
-    """The command of a program unpacked into ``root``, run with the C library unpacked beside it.
+def unpacked_command(root: Path, program: str) -> list[str]:
+    """Return the command to run a program unpacked into ``root`` with the C library unpacked next to it.
 
-    That library may be newer than the system's, so the program cannot be started directly. Raises LocalStackError.
+    That library may be newer than the system's, so its own loader must start the program. Raises LocalStackError.
     """
     loader = next(root.glob("usr/lib/*-linux-gnu/ld-linux*"), None) or next(
         root.glob("lib/*-linux-gnu/ld-linux*"), None
     )
     if loader is None:
-        raise LocalStackError(f"{root} is damaged: remove that folder, and it is downloaded again.")
+        raise LocalStackError(f"{root} is damaged. Remove the folder to download it again.")
     folders = [str(root / part / loader.parent.name) for part in ("usr/lib", "lib")]
     return [str(loader), "--library-path", ":".join(folders), str(root / program)]
 
 
-def account() -> str:
-    """The system's account that the server runs as: this one; it must be said aloud when that is root."""
+def user_option() -> str:
+    """Return the option for the system account that the server runs as; the servers require it for root."""
     return f"--user={getpass.getuser()}"

@@ -1,7 +1,7 @@
-"""librdkafka's in-process broker: speaks Kafka's protocol over real TCP and needs nothing but Python.
+"""librdkafka's in-process broker: Kafka's protocol over TCP, without a server.
 
-Good for a first look. It has no controller (topics come into being when they are first used, with four partitions),
-knows no consumer group of two and keeps about 5 MB a partition: judge nothing by it.
+Only for a first look: it has no controller (topics are created on first use, with four partitions), supports one member
+per consumer group and keeps about 5 MB per partition.
 """
 
 from types import TracebackType
@@ -11,28 +11,28 @@ from confluent_kafka import KafkaException, Producer
 
 from local_stack.errors import LocalStackError
 
-SECONDS = 10
+TIMEOUT_SECONDS = 10
 
 
 class EmbeddedBroker:
-    """A broker that lives in this process, on a port of its own, from start() to close()."""
+    """A broker in this process, on a free port, from start() to close()."""
 
     def __init__(self) -> None:
         self._client: Producer | None = None
         self.bootstrap = ""
 
     def start(self) -> None:
-        """Start the broker. Raises LocalStackError when it does not answer."""
+        """Start the broker. Raises LocalStackError if it does not answer."""
         client = Producer({"test.mock.num.brokers": 1, "log_level": 0})
         try:
-            (broker,) = client.list_topics(timeout=SECONDS).brokers.values()
+            (broker,) = client.list_topics(timeout=TIMEOUT_SECONDS).brokers.values()
         except KafkaException as error:
             raise LocalStackError(f"The embedded broker does not answer: {error.args[0].str()}.") from None
         self.bootstrap = f"{broker.host}:{broker.port}"
         self._client = client
 
     def close(self) -> None:
-        """End the broker; what it held is gone."""
+        """Stop the broker and drop its records."""
         self._client = None
 
     def __enter__(self) -> Self:

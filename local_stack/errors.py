@@ -1,7 +1,7 @@
-"""What goes wrong with servers that are started here."""
+"""Errors of local servers."""
 
 from liuyan.errors import LiuyanError
 
 
 class LocalStackError(LiuyanError):
-    """A server could not be got or did not start; the sentence says what to do about it."""
+    """A server cannot be downloaded or does not start; the message says what to do."""

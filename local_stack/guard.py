@@ -1,8 +1,8 @@
-"""Runs one program and ends it when the process that asked for it is gone; started as a script by process.py.
+"""Run a program and kill it when the parent process ends; process.py starts this file as a script.
 
-Arguments: the log file, the folder to remove when the parent died (or an empty string), the command. Standard input is
-a pipe that the parent holds open and never writes to: its end is the sign that the parent died, by whatever signal. The
-death of the thread that started it, which PR_SET_PDEATHSIG looks at, would be the wrong sign: so this stands between.
+Arguments: the log file, the folder to remove if the parent dies (or an empty string), and the command. Standard input
+is a pipe that the parent keeps open, so its end means that the parent has ended, even by SIGKILL. PR_SET_PDEATHSIG
+alone would not suffice, because it reacts to the end of the thread that started the program.
 """
 
 import ctypes
@@ -17,9 +17,9 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
-    """Run the command and return its exit status; its process id is the first line on standard output."""
+    """Run the command and return its exit status; write its process id to standard output."""
     log, folder, *command = sys.argv[1:]
-    with open(log, "ab") as output:  # noqa: PTH123 - pathlib would double the start's time
+    with open(log, "ab") as output:  # noqa: PTH123 - importing pathlib would double the startup time
         try:
             child = subprocess.Popen(
                 command,
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _die_with_guard() -> None:
-    """Should somebody kill the guard itself, the kernel kills the program (Linux alone can)."""
+    """Let the kernel kill the program if the guard itself is killed (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 

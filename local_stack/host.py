@@ -1,4 +1,4 @@
-"""Installs what tests and benchmarks need on this machine: Java, Maven and a browser. Only the checkout contains it."""
+"""Install system packages for tests and benchmarks: Java, Maven and a browser. Not part of the wheel."""
 
 import os
 import shutil
@@ -10,23 +10,23 @@ from local_stack.kafka import OLDEST_JAVA, java_version
 
 
 def install_java() -> None:
-    """Install Java and Maven where they are missing, which needs root. Raises LocalStackError."""
+    """Install Java and Maven if they are missing, which needs root. Raises LocalStackError."""
     if java_version() < OLDEST_JAVA or shutil.which("mvn") is None:
         install("default-jre-headless", "maven")
 
 
 def install(*packages: str) -> None:
-    """Install packages into the system, which needs root. Raises LocalStackError that says what to type instead."""
-    by_hand = f"Install {' and '.join(packages)} (on Debian: `apt-get install {' '.join(packages)}`)."
+    """Install system packages, which needs root. Raises LocalStackError with the command to run otherwise."""
+    instruction = f"Install {' and '.join(packages)} (on Debian: `apt-get install {' '.join(packages)}`)."
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise LocalStackError(by_hand)
+        raise LocalStackError(instruction)
     # Java's package links its manual pages into this folder, which slim images lack.
     Path("/usr/share/man/man1").mkdir(parents=True, exist_ok=True)
     apt = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y"]
-    order = [*apt, "install", "--no-install-recommends", *packages]
+    command = [*apt, "install", "--no-install-recommends", *packages]
     try:
-        run(order, by_hand)
+        run(command, instruction)
     except LocalStackError:
-        # The package lists are missing, or older than what the mirror holds.
-        run([*apt, "update"], by_hand)
-        run(order, by_hand)
+        # The package lists are missing or outdated.
+        run([*apt, "update"], instruction)
+        run(command, instruction)

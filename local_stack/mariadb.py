@@ -1,15 +1,15 @@
-"""A genuine MariaDB from Debian's packages of the release that this system is."""
+"""MariaDB from the packages of the system's Debian release."""
 
 import subprocess
 from pathlib import Path
 from typing import ClassVar
 
 from local_stack import apt
-from local_stack.database import DatabaseServer, account, through_own_loader
-from local_stack.downloads import kept
+from local_stack.database import DatabaseServer, unpacked_command, user_option
+from local_stack.downloads import cached_folder
 from local_stack.errors import LocalStackError
 
-# What mariadb-install-db, a shell script that cannot find an unpacked server, feeds to `mariadbd --bootstrap`.
+# The scripts that mariadb-install-db runs with `mariadbd --bootstrap`; it cannot be used with an unpacked server.
 SYSTEM_TABLES = (
     "mysql_system_tables.sql",
     "mysql_performance_tables.sql",
@@ -20,25 +20,25 @@ SYSTEM_TABLES = (
 
 
 class MariaDB(DatabaseServer):
-    """A MariaDB server. Raises LocalStackError from start() when it cannot be got."""
+    """A MariaDB server. start() raises LocalStackError if it cannot be downloaded."""
 
     name: ClassVar[str] = "MariaDB"
 
-    def get(self) -> None:
-        """Get the server's packages and unpack them into the cache."""
-        self._root = kept("mariadb", "Getting MariaDB from Debian's packages ...", _get)
+    def download(self) -> None:
+        """Download the server's packages and unpack them into the cache."""
+        self._root = cached_folder("mariadb", "Downloading MariaDB from Debian's packages ...", _download)
 
     @property
     def _program(self) -> list[str]:
         root = self._root
         return [
-            *through_own_loader(root, "usr/sbin/mariadbd"),
+            *unpacked_command(root, "usr/sbin/mariadbd"),
             "--no-defaults",
-            account(),
+            user_option(),
             f"--basedir={root / 'usr'}",
             f"--lc-messages-dir={root / 'usr' / 'share' / 'mysql'}",
             f"--plugin-dir={root / 'usr' / 'lib' / 'mysql' / 'plugin'}",
-            # A server that starts deletes temporary tables that it finds, also those of one that is just being made.
+            # A starting server deletes temporary tables in its folder, including those of other servers.
             f"--tmpdir={self._temporary}",
         ]
 
@@ -62,8 +62,8 @@ class MariaDB(DatabaseServer):
                 check=False,
             )
         if done.returncode != 0:
-            raise LocalStackError(f"{self.name}: making its data folder failed{self._last_words()}")
+            raise LocalStackError(f"{self.name}: creating the data folder failed{self._log_end()}")
 
 
-def _get(folder: Path) -> None:
+def _download(folder: Path) -> None:
     apt.unpack("mariadb-server-core", folder)

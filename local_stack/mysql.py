@@ -1,30 +1,30 @@
-"""A genuine MySQL from the packages of Debian's unstable suite, the only one of Debian's that has it."""
+"""MySQL from the packages of Debian's unstable suite, the only suite that has it."""
 
 from pathlib import Path
 from typing import ClassVar
 
 from local_stack import apt
-from local_stack.database import DatabaseServer, account, through_own_loader
-from local_stack.downloads import kept
+from local_stack.database import DatabaseServer, unpacked_command, user_option
+from local_stack.downloads import cached_folder
 
 
 class MySQL(DatabaseServer):
-    """A MySQL server. Raises LocalStackError from start() when it cannot be got."""
+    """A MySQL server. start() raises LocalStackError if it cannot be downloaded."""
 
     name: ClassVar[str] = "MySQL"
 
-    def get(self) -> None:
-        """Get the server's packages and unpack them into the cache."""
-        self._root = kept("mysql", "Getting MySQL from Debian's packages (66 MB) ...", _get)
+    def download(self) -> None:
+        """Download the server's packages and unpack them into the cache."""
+        self._root = cached_folder("mysql", "Downloading MySQL from Debian's packages (66 MB) ...", _download)
 
     @property
     def _program(self) -> list[str]:
         root = self._root
         share = root / "usr" / "share" / "mysql"
         return [
-            *through_own_loader(root, "usr/sbin/mysqld"),
+            *unpacked_command(root, "usr/sbin/mysqld"),
             "--no-defaults",
-            account(),
+            user_option(),
             f"--basedir={root / 'usr'}",
             f"--lc-messages-dir={share}",
             f"--character-sets-dir={share / 'charsets'}",
@@ -35,8 +35,8 @@ class MySQL(DatabaseServer):
 
     def _prepare(self) -> None:
         command = [*self._program, f"--datadir={self._data}", "--initialize-insecure"]
-        self._run_to_end(command, "making its data folder")
+        self._run_to_end(command, "creating the data folder")
 
 
-def _get(folder: Path) -> None:
+def _download(folder: Path) -> None:
     apt.unpack("mysql-server-core", folder, suite="unstable")

@@ -1,4 +1,4 @@
-"""Ports that two processes never choose at the same time."""
+"""Reserve ports so that no two processes choose the same one."""
 
 import fcntl
 import os
@@ -10,15 +10,16 @@ from types import TracebackType
 
 from local_stack.errors import LocalStackError
 
-# Below the range from which Linux takes the ports of outgoing connections, which would otherwise sit on the port of a
-# server that is down for a moment.
+# Below Linux's range for outgoing connections, which could otherwise occupy the port of a stopped server.
 FIRST, LAST = 20_000, 32_000
 ATTEMPTS = 200
 
 
 class ReservedPort:
-    """A free port of 127.0.0.1, reserved until closed by a lock on a small file: others who reserve see it taken even
-    while no server listens on it. Raises LocalStackError when none is free."""
+    """A free port of 127.0.0.1, reserved by a file lock until closed, even while no server listens on it.
+
+    Raises LocalStackError if no port is free.
+    """
 
     def __init__(self) -> None:
         folder = Path(tempfile.gettempdir()) / f"liuyan-ports-{os.getuid()}"
@@ -31,10 +32,10 @@ class ReservedPort:
                 self._lock = lock
                 return
             lock.close()
-        raise LocalStackError(f"No free port of 127.0.0.1 was found between {FIRST} and {LAST}: close some servers.")
+        raise LocalStackError(f"No free port of 127.0.0.1 found between {FIRST} and {LAST}. Stop some servers.")
 
     def close(self) -> None:
-        """Give the port back; closing twice is harmless."""
+        """Release the port. May be called twice."""
         self._lock.close()
 
     def __enter__(self) -> "ReservedPort":
@@ -53,7 +54,7 @@ def _locked(descriptor: int) -> bool:
 
 
 def _is_free(port: int) -> bool:
-    """Whether a server could listen there, one that is closing down included (as servers do, with SO_REUSEADDR)."""
+    """Return whether a server could listen on the port; like servers, with SO_REUSEADDR."""
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -64,7 +65,7 @@ def _is_free(port: int) -> bool:
 
 
 def answers(port: int) -> bool:
-    """Whether somebody accepts connections on that port of 127.0.0.1."""
+    """Return whether a server accepts connections on a port of 127.0.0.1."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""A child process that never outlives its parent, not even when the parent is killed with SIGKILL."""
+"""A child process that ends with its parent, even if the parent is killed with SIGKILL."""
 
 import contextlib
 import os
@@ -12,11 +12,10 @@ GUARD = Path(__file__).with_name("guard.py")
 
 
 class Process:
-    """A running program, watched by a guard process. Its output goes to ``log``; it reads nothing.
+    """A running program, supervised by a guard process. Its output goes to ``log``; its standard input is empty.
 
-    It works in ``folder``, by default where its parent does. ``remove_if_orphaned`` is a folder that the guard removes
-    when it had to end the program because the parent died. The program is in a session of its own: Ctrl-C reaches the
-    parent alone, who then decides.
+    ``folder`` is its working directory, by default the parent's. ``remove_if_orphaned`` is a folder that the guard
+    removes if the parent dies. The program runs in a separate session, so that Ctrl-C only reaches the parent.
     """
 
     def __init__(
@@ -44,17 +43,17 @@ class Process:
 
     @property
     def running(self) -> bool:
-        """Whether the program has not ended; a paused one is running."""
+        """Whether the program has not ended; a paused program is running."""
         return self._guard.poll() is None
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the program, if it still runs."""
+        """Send a signal to the program if it is running."""
         if self.pid is not None and self.running:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
     def wait(self, seconds: float) -> int | None:
-        """Wait for the program's end: its exit status (128 + n after signal n), or None when it still runs."""
+        """Wait for the program; return its exit status (128 + n after signal n), or None after a timeout."""
         try:
             status = self._guard.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -63,14 +62,14 @@ class Process:
         return status
 
     def stop(self, seconds: float) -> int:
-        """Ask the program to end (SIGTERM); kill it when it has not ended in time. Returns its exit status."""
+        """Send SIGTERM, kill the program if it does not end in time, and return its exit status."""
         self.send(signal.SIGCONT)
         self.send(signal.SIGTERM)
         status = self.wait(seconds)
         return self.kill() if status is None else status
 
     def kill(self) -> int:
-        """End the program with SIGKILL. Returns its exit status."""
+        """Kill the program with SIGKILL and return its exit status."""
         self.send(signal.SIGKILL)
         status = self._guard.wait()
         self._close_pipe()

@@ -1,4 +1,4 @@
-"""An Apache Kafka with TLS, users and access control lists, beside the open address that administers it."""
+"""Apache Kafka with TLS, users and access control lists, and an open listener to administer it."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -12,10 +12,10 @@ MECHANISMS = ("SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN")
 
 
 class SecuredKafka(Kafka):
-    """A Kafka that lets in ``users`` (name -> password), each to what access control lists allow and no further.
+    """A Kafka for ``users`` (passwords by name), who may only do what access control lists allow.
 
-    ``bootstrap`` asks nobody for a name and may do everything: it is the administrator's, on this machine alone.
-    ``sasl_ssl`` and ``sasl_plaintext`` want user and password, ``ssl`` a certificate of ``authority``.
+    ``bootstrap`` needs no authentication and has all permissions, for administration. ``sasl_ssl`` and
+    ``sasl_plaintext`` require user and password, ``ssl`` a certificate of ``authority``.
     """
 
     name: ClassVar[str] = "Kafka"
@@ -28,21 +28,21 @@ class SecuredKafka(Kafka):
 
     @property
     def sasl_ssl(self) -> str:
-        """Where users are let in over TLS."""
+        """Address for users with TLS."""
         return self._address("SASL_SSL")
 
     @property
     def sasl_plaintext(self) -> str:
-        """Where users are let in without TLS."""
+        """Address for users without TLS."""
         return self._address("SASL_PLAINTEXT")
 
     @property
     def ssl(self) -> str:
-        """Where clients are let in who have a certificate."""
+        """Address for clients with a certificate."""
         return self._address("SSL")
 
     def close(self) -> None:
-        """End the broker at once and remove its data."""
+        """Kill the broker and remove its data."""
         super().close()
         for port in self._listeners.values():
             port.close()
@@ -65,10 +65,10 @@ class SecuredKafka(Kafka):
         keystore.touch(mode=0o600)
         keystore.write_text(key.read_text() + certificate.read_text())
         passwords = " ".join(f'user_{user}="{password}"' for user, password in self._users.items())
-        places = [f"PLAINTEXT://{self.bootstrap}", *(f"{name}://{self._address(name)}" for name in LISTENERS)]
+        listeners = [f"PLAINTEXT://{self.bootstrap}", *(f"{name}://{self._address(name)}" for name in LISTENERS)]
         protocols = [f"{name}:{name}" for name in ("PLAINTEXT", *LISTENERS)]
         properties = {
-            "listeners": ",".join([*places, f"CONTROLLER://{controller}"]),
+            "listeners": ",".join([*listeners, f"CONTROLLER://{controller}"]),
             "listener.security.protocol.map": ",".join([*protocols, "CONTROLLER:PLAINTEXT"]),
             "inter.broker.listener.name": "PLAINTEXT",
             "sasl.enabled.mechanisms": ",".join(MECHANISMS),

@@ -1,4 +1,4 @@
-"""What Kafka, MySQL and MariaDB have in common: a data folder, a port, and a life that tests can play with."""
+"""The common base of Kafka, MySQL and MariaDB: a data folder, a port and a process that tests control."""
 
 import shutil
 import signal
@@ -17,10 +17,10 @@ LOG_LINES = 15
 
 
 class Server(ABC):
-    """A server on 127.0.0.1, started by ``start()`` or by entering it as a context manager.
+    """A server on 127.0.0.1, started with ``start()`` or as a context manager.
 
-    Its data folder lies in the system's temporary folder, outlives stop(), kill() and restart(), and goes with close().
-    The port stays the same for life.
+    Its data folder is in the system's temporary folder; stop(), kill() and restart() keep it, and close() removes it.
+    The port does not change.
     """
 
     name: ClassVar[str]
@@ -41,75 +41,75 @@ class Server(ABC):
 
     @property
     def pid(self) -> int | None:
-        """The server's process id; None when it never started."""
+        """The server's process id; None if it was never started."""
         return self._process.pid if self._process else None
 
     @property
     def running(self) -> bool:
-        """Whether the server's process lives; it does while paused."""
+        """Whether the server's process has not ended; a paused server is running."""
         return self._process is not None and self._process.running
 
     @abstractmethod
-    def get(self) -> None:
-        """Download the server's files, unless they are in the cache; start() does so too. Raises LocalStackError."""
+    def download(self) -> None:
+        """Download the server's files unless they are cached; start() calls this. Raises LocalStackError."""
 
     @abstractmethod
     def _prepare(self) -> None:
-        """Make the data folder ready, once. Raises LocalStackError."""
+        """Prepare the data folder, once. Raises LocalStackError."""
 
     @abstractmethod
     def _command(self) -> list[str]:
-        """The command that runs the server in the foreground."""
+        """Return the command that runs the server in the foreground."""
 
     @abstractmethod
     def _answers(self) -> bool:
-        """Whether the server answers its clients."""
+        """Return whether the server answers clients."""
 
     def start(self) -> None:
         """Start the server and wait until it answers. Raises LocalStackError with the end of its log."""
         if self.running:
             return
         if not self._prepared:
-            self.get()
+            self.download()
             self._prepare()
             self._prepared = True
         self._process = self._run(self._command())
         deadline = time.monotonic() + self.start_seconds
         while not self._answers():
             if not self._process.running:
-                raise LocalStackError(f"{self.name} ended while it started{self._last_words()}")
+                raise LocalStackError(f"{self.name} ended during startup{self._log_end()}")
             if time.monotonic() > deadline:
                 self._process.kill()
-                raise LocalStackError(f"{self.name} did not answer for {self.start_seconds:.0f} s{self._last_words()}")
+                raise LocalStackError(f"{self.name} did not answer within {self.start_seconds:.0f} s{self._log_end()}")
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End the server in order (SIGTERM), or by force when it takes too long; its data stays."""
+        """Stop the server with SIGTERM, kill it if that takes too long, and keep its data."""
         if self._process is not None:
             self._process.stop(self.stop_seconds)
 
     def kill(self) -> None:
-        """End the server with SIGKILL; its data stays as that left it."""
+        """Kill the server with SIGKILL and keep its data."""
         if self._process is not None:
             self._process.kill()
 
     def pause(self) -> None:
-        """Stop the server's clock (SIGSTOP): connections stay open and nobody answers."""
+        """Suspend the server with SIGSTOP: connections stay open without a response."""
         if self._process is not None:
             self._process.send(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a paused server go on (SIGCONT)."""
+        """Resume a paused server with SIGCONT."""
         if self._process is not None:
             self._process.send(signal.SIGCONT)
 
     def restart(self) -> None:
-        """Stop the server, if it runs, and start it on the same port with the same data."""
+        """Stop the server if it is running, and start it on the same port with the same data."""
         self.stop()
         self.start()
 
     def close(self) -> None:
-        """End the server at once and remove its data."""
+        """Kill the server and remove its data."""
         self.kill()
         self._port.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -128,14 +128,14 @@ class Server(ABC):
     def _run(self, command: list[str]) -> Process:
         return Process(command, self.log, remove_if_orphaned=self.folder)
 
-    def _run_to_end(self, command: list[str], what: str) -> None:
+    def _run_to_end(self, command: list[str], step: str) -> None:
         process = self._run(command)
         if process.wait(self.start_seconds) != 0:
             process.kill()
-            raise LocalStackError(f"{self.name}: {what} failed{self._last_words()}")
+            raise LocalStackError(f"{self.name}: {step} failed{self._log_end()}")
 
-    def _last_words(self) -> str:
+    def _log_end(self) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
-        # Java's stack frames hide what happened.
+        # Leave out Java's stack frames.
         lines = [line for line in text.splitlines() if not line.startswith("\tat ")]
-        return "; the end of its log:\n" + "\n".join(lines[-LOG_LINES:]) if lines else "; its log is empty."
+        return ". The end of its log:\n" + "\n".join(lines[-LOG_LINES:]) if lines else ". Its log is empty."

@@ -1,5 +1,5 @@
-"""The history of the tables, one file a step: `liuyan store migrate` applies them in order to any of the databases.
+"""Migrations of the tables, one file per revision; `liuyan store migrate` applies them in order.
 
-A step is written by hand, says what it does in its first line, and is never changed once it was released.
-What the tables are today stands in store/tables.py, and a test holds that both give the very same database.
+A migration is written by hand, describes itself in its first line and never changes once it is released. The current
+tables are defined in store/tables.py; a test checks that both result in the same database.
 """

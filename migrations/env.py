@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the connection that store/migrate.py hands over."""
+"""Alembic's entry point: run the migrations on the connection that store/migrate.py passes."""
 
 from alembic import context
 

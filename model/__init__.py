@@ -1,6 +1,6 @@
-"""From a comment's text to the probability that it is positive: normalise, segment, look up, GRU and n-grams.
+"""Predict whether a comment is positive: normalise, segment, look up, GRU and character n-grams.
 
-Training writes an artifact folder (weights, vocabulary, configuration, metrics, checksums); serving loads it with the
-embedding folded into the input projection and answers frequent texts from a cache.
-The shipped artifact lies in ``artifact/``, and nothing here knows Kafka, the database or HTTP.
+Training writes an artifact folder with weights, vocabulary, configuration, metrics and checksums; serving loads it (the
+shipped one is in ``artifact/``), multiplies the embedding into the input projection and caches the predictions of
+frequent texts. This package does not depend on Kafka, the database or HTTP.
 """

@@ -1,4 +1,4 @@
-"""Which text is read in which row of a batch, and when: where a text ends the next one begins."""
+"""Pack texts into the rows of a batch: when a text ends, the next one starts in its row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Before a step: in ``rows`` other texts begin, where ``ended`` (numbers of texts) were read up to then."""
+    """The texts that start before a step: in each of ``rows``, the text numbered in ``ended`` has just finished."""
 
     rows: Tensor
     ended: Tensor
@@ -18,10 +18,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """``row`` and first step, ``start``, of each text, and the text that ends each row, ``last``; all int64.
+    """``row`` and first step (``start``) of each text, and the text that is ``last`` in each row; all int64.
 
-    In step s the first ``running[s]`` rows read a word each, never more than in the step before; ``changes[s]`` is what
-    comes before that.
+    The first ``running[s]`` rows read one word each in step s; the number never rises. ``changes[s]`` applies before
+    step s.
     """
 
     row: Tensor
@@ -31,17 +31,20 @@ class Arrangement:
     changes: Sequence[Change | None]
 
     def places(self, text: Tensor, word: Tensor) -> Tensor:
-        """Where a ``word`` (its place in its ``text``) stands among all that are read, step by step and row by row."""
+        """Return the position of each word in reading order: by step, then by row.
+
+        ``word`` is the word's position in its ``text``.
+        """
         before = torch.tensor([0, *self.running]).cumsum(0)
         return before[self.start[text] + word] + self.row[text]
 
 
 def arrange(lengths: Sequence[int], rows: int) -> Arrangement:
-    """Arrange texts of ``lengths`` words, longest first, in ``rows`` at most.
+    """Arrange texts of ``lengths`` words, longest first, in at most ``rows`` rows.
 
-    The next longest text begins in the row that is free first (Graham 1969, longest processing time first). So all rows
-    run until no text is left to begin, and leave then one by one. Sorted batches, one after the other, would each end
-    with steps of few rows, which cost almost as much as those of many.
+    The next longest text starts in the first free row (Graham 1969, longest processing time first). All rows stay busy
+    until no text is left; then they finish one by one. Sorted batches would each end with steps of few rows, which cost
+    almost as much as steps of many.
     """
     rows = min(rows, len(lengths))
     row, start = list(range(len(lengths))), [0] * len(lengths)
@@ -53,7 +56,7 @@ def arrange(lengths: Sequence[int], rows: int) -> Arrangement:
         ended.append(reading[row[text]])
         reading[row[text]] = text
         heapreplace(ends, (start[text] + lengths[text], row[text]))
-    ends.sort(reverse=True)  # rows that run longest come first, so that those which run are always the first ones
+    ends.sort(reverse=True)  # longest rows first, so that the running rows are always a prefix
     place = torch.empty(rows, dtype=torch.int64)
     place[torch.tensor([number for _, number in ends])] = torch.arange(rows)
     placed, starts = place[torch.tensor(row)], torch.tensor(start)
@@ -64,7 +67,7 @@ def arrange(lengths: Sequence[int], rows: int) -> Arrangement:
 
 
 def _changes(rows: Tensor, starts: Tensor, ended: Tensor, steps: int) -> list[Change | None]:
-    """A change for each of ``steps`` in which texts begin, in ``rows`` and at ``starts``, which never fall."""
+    """Return the change before each of ``steps``. Texts start in ``rows`` at ``starts``, which must not decrease."""
     changes: list[Change | None] = [None] * steps
     changed, counts = torch.unique_consecutive(starts, return_counts=True)
     each = counts.tolist()

@@ -1,9 +1,9 @@
-"""An artifact: the folder that holds a trained model. Never pickle.
+"""Read and write artifacts: folders with a trained model. Nothing is pickled.
 
-``weights.safetensors`` (as ``rounded`` has it), ``vocabulary.txt`` (a word a line), ``simplified.txt`` (traditional
-character, tab, simplified one), ``configuration.json``, ``metrics.json`` and ``SHA256SUMS`` over all of these. The
-SHA-256 of that last file names the model. The model card ``README.md`` beside them may be corrected without making
-another model. What weights and words mean is up to the model's kind (``model.kinds``).
+An artifact contains ``weights.safetensors`` (see ``quantized``), ``vocabulary.txt`` (one word per line),
+``simplified.txt`` (traditional character, tab, simplified character), ``configuration.json``, ``metrics.json`` and
+``SHA256SUMS`` over all of these. The SHA-256 of ``SHA256SUMS`` identifies the model. The model card ``README.md`` is
+not part of the identity and may be corrected. The model's kind (``model.kinds``) defines what weights and words mean.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from model.kinds import find_kind
 from model.ngrams import NONE, Ngrams
 
 SHIPPED = Path(__file__).parent / "artifact"
-# What is written, and all that is read. Models of format 1 have the vectors of their words in float16. Those of formats
-# 1 and 2 name no kind, since all of them are GRUs, and their sizes are not in an object of their own.
+# The format written, and the formats read. Format 1 stores word vectors in float16. Formats 1 and 2 have no kind (every
+# model is a GRU) and no ``sizes`` object.
 FORMAT = 3
 FORMATS = (1, 2, FORMAT)
 GRU_SIZES = ("embedding", "hidden")
@@ -29,11 +29,11 @@ SUMS = "SHA256SUMS"
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What the weights alone do not say.
+    """Everything needed besides the weights.
 
-    The probability is ``sigmoid(scale * logit + shift)``; it is uncertain within ``uncertain_low .. uncertain_high``.
-    ``sizes`` are those of the kind; a GRU's are ``embedding``, the width of a word's vector, and ``hidden``, that of
-    the GRU in each direction.
+    The probability is ``sigmoid(scale * logit + shift)``. It is uncertain within ``uncertain_low .. uncertain_high``.
+    ``sizes`` depend on the kind. A GRU has ``embedding``, the width of a word vector, and ``hidden``, the width of the
+    GRU in each direction.
     """
 
     name: str
@@ -48,8 +48,10 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A model in memory. ``weights``: tensors by their names in ``Network``, float32; ``ngrams`` stand beside the
-    network and may be none; ``sha256`` is the identity."""
+    """A model in memory.
+
+    ``weights`` are float32 tensors by their names in ``Network``. ``ngrams`` may be empty. ``sha256`` is the identity.
+    """
 
     configuration: Configuration
     words: Sequence[str]
@@ -69,7 +71,7 @@ def write_artifact(
     weights: Mapping[str, Any],
     ngrams: Ngrams = NONE,
 ) -> str:
-    """Write a model into ``folder`` (made if needed); gives its identity, 64 hex digits."""
+    """Write a model to ``folder``, which is created if needed. Return its identity, 64 hex digits."""
     from safetensors.torch import save
 
     from model.quantized import pack
@@ -89,9 +91,9 @@ def write_artifact(
 
 
 def find_artifact(sha256: str, models_dir: Path | None) -> Path:
-    """The folder of the model known by ``sha256``: the shipped one, or one of the folders in ``models_dir``.
+    """Return the folder of the model with this ``sha256``: the shipped artifact or a folder in ``models_dir``.
 
-    Raises ArtifactError when it is in neither place.
+    Raises ArtifactError when neither matches.
     """
     folders = [SHIPPED, *sorted(models_dir.iterdir())] if models_dir and models_dir.is_dir() else [SHIPPED]
     for folder in folders:
@@ -99,25 +101,25 @@ def find_artifact(sha256: str, models_dir: Path | None) -> Path:
         if sums.is_file() and _digest(sums.read_bytes()) == sha256:
             return folder
     place = models_dir or "LIUYAN_MODELS_DIR, which is not set"
-    raise ArtifactError(f"The model {sha256[:12]} is neither the shipped one nor in {place}: copy its folder there.")
+    raise ArtifactError(f"Model {sha256[:12]} is not the shipped one and not in {place}. Copy its folder there.")
 
 
 def read_artifact(folder: Path) -> Artifact:
-    """Read the model in ``folder`` and check every file against its sum. Raises ArtifactError with one sentence."""
+    """Read the model in ``folder`` and verify its checksums. Raises ArtifactError when it is missing or damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
     from model.quantized import unpack
 
     if not folder.is_dir():
-        raise ArtifactError(f"There is no model folder {folder}: make one with `liuyan model train`.")
+        raise ArtifactError(f"There is no model folder {folder}. Create one with `liuyan model train`.")
     sums = _read(folder, SUMS)
     contents = {name: _read(folder, name) for name in FILES}
     expected = "".join(f"{_digest(content)}  {name}\n" for name, content in contents.items()).encode()
     if sums != expected:
         changed = [line for line in expected.split(b"\n") if line not in sums.split(b"\n")]
         name = changed[0].split()[-1].decode() if changed else SUMS
-        raise ArtifactError(f"The model in {folder} is damaged: {name} does not match {SUMS}; get it anew.")
+        raise ArtifactError(f"The model in {folder} is damaged: {name} does not match {SUMS}. Copy it again.")
     try:
         configuration = _read_configuration(contents["configuration.json"])
         metrics = json.loads(contents["metrics.json"])
@@ -127,23 +129,23 @@ def read_artifact(folder: Path) -> Artifact:
         artifact = Artifact(configuration, words, simplified, metrics, weights, ngrams, _digest(sums))
         find_kind(configuration.kind).check(artifact)
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise ArtifactError(f"The model in {folder} cannot be used ({error}): train it anew or get another.") from error
+        raise ArtifactError(f"The model in {folder} cannot be used: {error}. Train it again or use another.") from error
     return artifact
 
 
 def _read_configuration(content: bytes) -> Configuration:
     fields = json.loads(content)
     if not isinstance(fields, dict) or fields.get("format") not in FORMATS:
-        raise ValueError(f"configuration.json is of no format that this Liuyan reads ({', '.join(map(str, FORMATS))})")
+        raise ValueError(f"configuration.json has an unsupported format (supported: {', '.join(map(str, FORMATS))})")
     if fields.pop("format") < 3:
         fields["sizes"] = {name: fields.pop(name) for name in GRU_SIZES}
     configuration = Configuration(**fields)
     if not isinstance(configuration.sizes, dict):
-        raise ValueError("configuration.json has no object as sizes")
+        raise ValueError("sizes in configuration.json is not an object")
     numbers = ("maximum_tokens", "scale", "shift", "uncertain_low", "uncertain_high")
     for field, value in [*configuration.sizes.items(), *((name, getattr(configuration, name)) for name in numbers)]:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"configuration.json has no number as {field}")
+            raise ValueError(f"{field} in configuration.json is not a number")
     return configuration
 
 
@@ -151,7 +153,7 @@ def _read(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except OSError as error:
-        raise ArtifactError(f"The model in {folder} is incomplete: {name} cannot be read; get it anew.") from error
+        raise ArtifactError(f"The model in {folder} is incomplete: {name} cannot be read. Copy it again.") from error
 
 
 def _json(value: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Answers to the most frequent texts, so that the thousandth 好评 costs a look-up."""
+"""Cache the probabilities of frequent texts, so that a repeated 好评 costs only a lookup."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CacheStatistics:
-    """Counts since the labeller was loaded; ``size`` is the number of answers kept now."""
+    """Hits and misses since the labeller was loaded; ``size`` is the current number of entries."""
 
     hits: int
     misses: int
@@ -14,10 +14,10 @@ class CacheStatistics:
 
 
 class AnswerCache:
-    """A bounded map of text to probability that texts seen only once cannot flush.
+    """A bounded map from text to probability. Texts seen only once cannot evict entries.
 
-    A text is admitted when it comes a second time within the last ``4 x size`` texts that were not known; among the
-    admitted ones the longest unused leaves first. Long texts hardly ever repeat and are left out.
+    A text is admitted when it repeats within the last ``4 x size`` unknown texts. The least recently used entry is
+    evicted first. Long texts rarely repeat and are not cached.
     """
 
     LONGEST = 100
@@ -30,7 +30,7 @@ class AnswerCache:
         self._misses = 0
 
     def get(self, text: str) -> float | None:
-        """The probability that was put for ``text``; counts a hit or a miss."""
+        """Return the cached probability of ``text``, and count a hit or a miss."""
         answer = self._answers.get(text)
         if answer is None:
             self._misses += 1
@@ -40,7 +40,7 @@ class AnswerCache:
         return answer
 
     def put(self, text: str, probability: float) -> None:
-        """Offer an answer; it is kept when the text was offered before."""
+        """Offer an entry. It is stored when the text was offered before."""
         if self._size == 0 or len(text) > self.LONGEST:
             return
         trace = hash(text)
@@ -55,5 +55,5 @@ class AnswerCache:
             self._answers.popitem(last=False)
 
     def statistics(self) -> CacheStatistics:
-        """Hits, misses and answers kept."""
+        """Return hits, misses and the number of entries."""
         return CacheStatistics(self._hits, self._misses, len(self._answers))

@@ -1,21 +1,23 @@
-"""What a type of model implements to be served: texts in, logits out.
+"""The interface of a kind of model: texts in, logits out.
 
-A logit above 0 means positive. ``Labeller`` calibrates logits to probabilities, caches answers and computes
-equal inputs once, for every type alike. ``model.kinds`` lists the types.
+A logit above 0 means positive. For every kind, ``Labeller`` calibrates logits to probabilities, caches them and
+computes equal inputs once. ``model.kinds`` lists the kinds.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-if TYPE_CHECKING:  # artifacts are read with the help of their kind
+if TYPE_CHECKING:  # model.artifact imports this module
     from model.artifact import Artifact
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A piece ``start .. end`` (in code points) of the original text; ``contribution`` is above 0 where it speaks for
-    positive: the logit falls by about so much when the piece is left out."""
+    """The piece ``start .. end`` (in code points) of the original text.
+
+    Without the piece the logit falls by about ``contribution``, which is above 0 when the piece points to positive.
+    """
 
     text: str
     start: int
@@ -24,38 +26,41 @@ class Word:
 
 
 class Input(Protocol):
-    """A text in the form that a classifier reads. Inputs are hashable, and equal ones have equal logits."""
+    """A text as a classifier reads it. Inputs are hashable, and equal inputs have equal logits."""
 
     @property
     def tokens(self) -> int:
-        """Steps that the classifier computes for it, at most the configuration's ``maximum_tokens``."""
+        """Steps that the classifier computes, at most the configuration's ``maximum_tokens``."""
 
     def __hash__(self) -> int: ...
 
 
-I = TypeVar("I", bound=Input)  # noqa: E741 - the classifier's own type of input
+I = TypeVar("I", bound=Input)  # noqa: E741 - the usual name of an input type
 
 
 class Classifier(Protocol[I]):
-    """A loaded model. One worker thread calls it; ``words`` may be called from any thread."""
+    """A loaded model. Only one worker thread may call it, except for ``words``, which is thread-safe."""
 
     def words(self, text: str) -> list[str]:
-        """The words that ``text`` is read as, in order."""
+        """Return the words of ``text``, in order."""
 
     def prepare(self, text: str) -> I:
-        """Everything that is done with one text alone. Accepts any string, and the result is bounded."""
+        """Do all work that depends on one text only. Accepts any string; the size of the result is bounded."""
 
     def logits(self, inputs: Sequence[I]) -> list[float]:
-        """The logit of each input, in order; the other inputs change it by rounding errors at most."""
+        """Return the logit of each input, in order. Other inputs change it by rounding errors at most."""
 
     def explain(self, text: str) -> tuple[float, list[Word]]:
-        """The logit of ``text``, and its words in order with what each contributes to it."""
+        """Return the logit of ``text`` and its words, in order, with their contributions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A type of model. ``check`` raises ValueError or TypeError when an artifact's parts do not match; ``load`` makes a
-    classifier of an artifact that was checked. Both import what is slow to import (PyTorch) when they are called."""
+    """A type of model.
+
+    ``check`` raises ValueError or TypeError when the parts of an artifact do not match. ``load`` creates a classifier
+    from a checked artifact. Both import PyTorch, which is slow, only when called.
+    """
 
     check: "Callable[[Artifact], None]"
     load: "Callable[[Artifact], Classifier[Any]]"

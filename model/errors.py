@@ -1,4 +1,4 @@
-"""What can be wrong with an artifact or with a file of comments, said in one sentence."""
+"""Errors of artifacts and comment files. Each message is one sentence for the user."""
 
 from liuyan.errors import LiuyanError, UsageError
 
@@ -8,4 +8,4 @@ class ArtifactError(LiuyanError):
 
 
 class CommentFileError(UsageError):
-    """A file of comments cannot be read: not there, not UTF-8, wrong columns or wrong labels."""
+    """A comment file cannot be read: missing, not UTF-8, wrong columns or wrong labels."""

@@ -1,4 +1,4 @@
-"""How well probabilities fit labels: accuracy, recall of each class, macro-F1, calibration, and the uncertain band."""
+"""Score probabilities against labels: accuracy, recall, macro-F1, calibration and the uncertain band."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ Truth = NDArray[numpy.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All within 0..1; ``calibration_error`` is the expected one over 15 equal bins of the probability.
+    """Scores within 0..1. ``calibration_error`` is the expected calibration error over 15 equal bins.
 
-    A recall is None where no comment has that label, and ``macro_f1`` where either label is missing: undefined.
+    A recall is None when no comment has that label. ``macro_f1`` is None when either label is missing.
     """
 
     n: int
@@ -26,15 +26,15 @@ class Scores:
 
 
 def score(probabilities: Sequence[float] | Floats, positive: Sequence[bool] | Truth) -> Scores:
-    """Compare the probabilities of positive with the truth; both have one entry a comment, at least one."""
+    """Compare probabilities of positive with the labels. Both have one entry per comment, at least one."""
     guess = numpy.asarray(probabilities, dtype=numpy.float64)
     truth = numpy.asarray(positive, dtype=numpy.bool_)
-    said = guess >= 0.5
-    recall_positive, f1_positive = _recall_and_f1(truth, said)
-    recall_negative, f1_negative = _recall_and_f1(~truth, ~said)
+    predicted = guess >= 0.5
+    recall_positive, f1_positive = _recall_and_f1(truth, predicted)
+    recall_negative, f1_negative = _recall_and_f1(~truth, ~predicted)
     return Scores(
         n=len(truth),
-        accuracy=float((said == truth).mean()),
+        accuracy=float((predicted == truth).mean()),
         macro_f1=None if f1_positive is None or f1_negative is None else (f1_positive + f1_negative) / 2,
         recall_positive=recall_positive,
         recall_negative=recall_negative,
@@ -43,20 +43,20 @@ def score(probabilities: Sequence[float] | Floats, positive: Sequence[bool] | Tr
 
 
 def show(figure: float | None, digits: int) -> str:
-    """A figure for people; ``-`` where it is undefined."""
+    """Format a score; ``-`` when it is undefined."""
     return "-" if figure is None else f"{figure:.{digits}f}"
 
 
-def _recall_and_f1(right: Truth, claimed: Truth) -> tuple[float | None, float | None]:
-    """Of one class; None where no comment belongs to it."""
-    members, hits = int(right.sum()), int((right & claimed).sum())
+def _recall_and_f1(actual: Truth, claimed: Truth) -> tuple[float | None, float | None]:
+    """Return recall and F1 of one class; None when no comment belongs to it."""
+    members, hits = int(actual.sum()), int((actual & claimed).sum())
     if not members:
         return None, None
     return hits / members, 2 * hits / (members + int(claimed.sum()))
 
 
 def calibration_error(probabilities: Floats, truth: Truth, bins: int = 15) -> float:
-    """Expected calibration error: the distance of probability and truth, mean over equal bins by their rows."""
+    """Return the expected calibration error: the mean distance of probability and truth over equal bins, by rows."""
     places = numpy.minimum((probabilities * bins).astype(int), bins - 1)
     distance = 0.0
     for place in numpy.unique(places):
@@ -66,16 +66,16 @@ def calibration_error(probabilities: Floats, truth: Truth, bins: int = 15) -> fl
 
 
 def uncertain_band(probabilities: Floats, share: float) -> tuple[float, float]:
-    """The band around 0.5 that holds this share of the probabilities: where the model errs most."""
+    """Return the band around 0.5 that contains this share of the probabilities."""
     margin = float(numpy.quantile(numpy.abs(probabilities - 0.5), share))
     return round(0.5 - margin, 4), round(0.5 + margin, 4)
 
 
 @dataclass(frozen=True, slots=True)
 class BandScores:
-    """``share`` of the comments inside of the uncertain band, and the accuracies on both sides of its border.
+    """The ``share`` of comments inside the uncertain band, and the accuracy inside and outside it.
 
-    An accuracy is None where there are no comments: undefined.
+    An accuracy is None when there are no comments.
     """
 
     share: float
@@ -84,10 +84,10 @@ class BandScores:
 
 
 def score_band(probabilities: Floats, truth: Truth, low: float, high: float) -> BandScores:
-    """How the uncertain band does on these comments."""
+    """Measure the uncertain band on these comments."""
     inside = (probabilities >= low) & (probabilities <= high)
-    right = (probabilities >= 0.5) == truth
-    return BandScores(float(inside.mean()), _mean(right[inside]), _mean(right[~inside]))
+    correct = (probabilities >= 0.5) == truth
+    return BandScores(float(inside.mean()), _mean(correct[inside]), _mean(correct[~inside]))
 
 
 def _mean(values: Truth) -> float | None:

@@ -1,9 +1,9 @@
-"""What each word of a comment contributed: how far the logit falls when the word is left out.
+"""Compute the contribution of each word of a comment: how far the logit falls without it.
 
-What the n-grams add to the logit is computed again without each word, which costs little. The network would need a
-forward pass for each. There every word gets a presence of 1, which says how far its step moves the state; at presence 0
-the word is as good as left out. One pass with its gradient by presence tells what all words are worth at once, and four
-more passes leave out the four most important ones and correct their figures.
+The n-gram logit is recomputed without each word, which is cheap. The network would need a forward pass for each word.
+Instead, every word gets a presence of 1, which scales how far its step moves the state; a presence of 0 leaves the word
+out. The gradient by presence from one pass estimates all contributions. Four more passes leave out the four most
+important words and replace their estimates.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,16 @@ from model.ngrams import NgramTable
 from model.pieces import Piece
 from model.vocabulary import shorten
 
-# Words that are left out for certain; with the pass for the gradient this makes five.
+# Words whose contribution is measured exactly, one forward pass each, besides the pass for the gradient.
 LEFT_OUT = 4
 
 
 def contributions(
     network: InferenceNetwork, ngrams: NgramTable, pieces: Sequence[Piece], maximum_tokens: int
 ) -> tuple[float, list[float]]:
-    """The logit of the whole, and by how much it falls without each of ``pieces``: five forward passes at most.
+    """Return the logit of the text and how far it falls without each of ``pieces``, in at most five forward passes.
 
-    Without a piece that has no numbers it falls by nothing.
+    A piece without numbers contributes 0.
     """
     logit, by_number = _slopes(network, [number for piece in pieces for number in piece.numbers] or [0])
     added, lost = _ngram_falls(ngrams, pieces, maximum_tokens)
@@ -41,7 +41,7 @@ def contributions(
 
 
 def _ngram_falls(ngrams: NgramTable, pieces: Sequence[Piece], maximum_tokens: int) -> tuple[float, list[float]]:
-    """What the n-grams of the whole add to its logit, and by how much that falls without each of ``pieces``."""
+    """Return the n-gram logit of the text and how far it falls without each of ``pieces``."""
     whole = "".join(piece.characters for piece in pieces)
     texts = [whole]
     end = 0
@@ -60,7 +60,7 @@ def _without(pieces: Sequence[Piece], left_out: int) -> tuple[int, ...]:
 
 
 def _slopes(network: InferenceNetwork, numbers: Sequence[int]) -> tuple[float, list[float]]:
-    """The logit, and its derivative by the presence of each word number."""
+    """Return the logit and its derivative by the presence of each word number."""
     with torch.inference_mode(False), torch.enable_grad():
         presence = torch.ones(len(numbers), requires_grad=True)
         words = torch.tensor(numbers)
@@ -74,7 +74,7 @@ def _slopes(network: InferenceNetwork, numbers: Sequence[int]) -> tuple[float, l
 
 
 def _states(direction: Direction, words: Tensor, presence: Tensor) -> Tensor:
-    """The states (steps, hidden) of one text, as ``Direction.run`` computes them where every presence is 1."""
+    """Return the states (steps, hidden) of one text. They equal those of ``Direction.run`` if every presence is 1."""
     hidden = direction.hidden
     inputs, recurrent, bias = direction.inputs(words), direction.recurrent.clone(), direction.bias.clone()
     state = torch.full((hidden,), 0.5)

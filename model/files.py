@@ -1,4 +1,4 @@
-"""Files of comments that people hand in: opened with one clear sentence for every fault, and answered as CSV."""
+"""Read files of comments and write predictions as CSV."""
 
 import csv
 import os
@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from liuyan.text_files.columns import Wanted, fold_label
+from liuyan.text_files.columns import ColumnOptions, fold_label
 from liuyan.text_files.decode import decoded_lines
 from liuyan.text_files.errors import Needs, TextFileError
 from liuyan.text_files.labels import LABELS
@@ -20,22 +20,22 @@ from model.labeller import Prediction
 from model.progress import Report
 
 Item = TypeVar("Item")
-# What to do about a file: where a command has options for it, and where it has none.
+# What the user can do about an unreadable file, for commands with and without options for it.
 OPTIONS: Mapping[Needs, str] = {
     "column": "Name the column with --column.",
     "label_column": "Name the column with --label-column.",
     "encoding": "Convert it to UTF-8, or name its encoding with --encoding.",
 }
 WITHOUT_OPTIONS: Mapping[Needs, str] = {
-    "column": "Call the column with the comments text.",
-    "label_column": "Call the column with the labels label.",
+    "column": "Name the column with the comments `text`.",
+    "label_column": "Name the column with the labels `label`.",
     "encoding": "Convert it to UTF-8.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CommentFile:
-    """A file of comments that was found readable."""
+    """An open, checked file of comments."""
 
     path: Path
     table: Table
@@ -43,16 +43,19 @@ class CommentFile:
 
     @property
     def layout(self) -> Layout:
-        """How the file is read."""
+        """The encoding and columns of the file."""
         return self.table.layout
 
     def rows(self) -> Iterator[Row]:
-        """Every row. Raises CommentFileError if the file changes meanwhile."""
-        with _named(self.path, self.hints):
+        """Yield every row. Raises CommentFileError if the file changes while it is read."""
+        with _named_errors(self.path, self.hints):
             yield from self.table.rows()
 
     def labelled(self) -> Iterator[tuple[Row, bool | None]]:
-        """Every row with a text and whether it is positive; None for unclear and spam. Raises CommentFileError."""
+        """Yield every row with text and whether it is positive; None for unclear and spam.
+
+        Raises CommentFileError for an unknown label.
+        """
         for row in self.rows():
             if not row.text.strip():
                 continue
@@ -60,26 +63,26 @@ class CommentFile:
                 yield row, LABELS[fold_label(row.label or "")]
             except KeyError:
                 raise CommentFileError(
-                    f"{self.path}, line {row.line}: the label {row.label or ''!r} is none of positive (1), negative "
-                    "(0), unclear and spam."
+                    f"{self.path}, line {row.line}: unknown label {row.label or ''!r}. "
+                    "Use positive (1), negative (0), unclear or spam."
                 ) from None
 
 
 @contextmanager
 def open_comments(
-    path: Path, wanted: Wanted, encoding: str | None = None, hints: Mapping[Needs, str] = WITHOUT_OPTIONS
+    path: Path, wanted: ColumnOptions, encoding: str | None = None, hints: Mapping[Needs, str] = WITHOUT_OPTIONS
 ) -> Iterator[CommentFile]:
-    """Open the file at ``path``; all of it is checked at once. Raises CommentFileError: not there, not readable."""
-    with _named(path, hints):
+    """Open the file at ``path`` and check all of it. Raises CommentFileError when it is missing or unreadable."""
+    with _named_errors(path, hints):
         stream = open_seekable(path)
     with stream:
-        with _named(path, hints):
+        with _named_errors(path, hints):
             table = Table(stream, format_of(path), wanted, encoding)
         yield CommentFile(path, table, hints)
 
 
 @contextmanager
-def _named(path: Path, hints: Mapping[Needs, str]) -> Iterator[None]:
+def _named_errors(path: Path, hints: Mapping[Needs, str]) -> Iterator[None]:
     try:
         yield
     except TextFileError as error:
@@ -93,9 +96,10 @@ def _with_hint(error: TextFileError, hints: Mapping[Needs, str]) -> str:
 
 
 def read_lines(stream: BinaryIO, encoding: str | None = None) -> Iterator[str]:
-    """One comment a line, empty lines included, as they arrive; UTF-8 or what a byte order mark or ``encoding`` says.
+    """Yield one comment per line as lines arrive, including empty ones.
 
-    Lines end with a line feed alone: U+2028 belongs to a comment. Raises CommentFileError for what cannot be decoded.
+    The encoding is ``encoding``, that of a byte order mark, or UTF-8. Only a line feed ends a line; U+2028 is part of a
+    comment. Raises CommentFileError when a line cannot be decoded.
     """
     try:
         yield from decoded_lines(stream, encoding)
@@ -104,7 +108,7 @@ def read_lines(stream: BinaryIO, encoding: str | None = None) -> Iterator[str]:
 
 
 def in_chunks(items: Iterable[Item], size: int = 512) -> Iterator[list[Item]]:
-    """Lists of ``size`` items, the last one shorter, none empty."""
+    """Yield lists of ``size`` items. The last one may be shorter."""
     rest = iter(items)
     while chunk := list(islice(rest, size)):
         yield chunk
@@ -113,19 +117,19 @@ def in_chunks(items: Iterable[Item], size: int = 512) -> Iterator[list[Item]]:
 def predict_texts(
     predict: Callable[[Sequence[str]], Sequence[Prediction]], texts: Sequence[str]
 ) -> list[Prediction | None]:
-    """What ``predict`` says of each text; None where there is none, of which a label would say nothing."""
+    """Return the prediction for each text; None for a blank text."""
     answers = iter(predict([text for text in texts if text.strip()]))
     return [next(answers) if text.strip() else None for text in texts]
 
 
 def write_predictions(chunks: Iterator[Sequence[Prediction | None]], progress: Report) -> None:
-    """CSV ``label,probability`` on standard output, both empty for a row without text.
+    """Write CSV ``label,probability`` to standard output; both are empty for a row without text.
 
-    A reader that has seen enough (``| head``) ends it quietly.
+    A closed pipe (``| head``) ends the output without an error.
     """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     done = 0
-    first = next(chunks, ())  # before anything is written: a file that cannot be read gives no output
+    first = next(chunks, ())  # read first, so that an unreadable file produces no output
     try:
         writer.writerow(("label", "probability"))
         for predictions in chain([first], chunks):
@@ -134,9 +138,9 @@ def write_predictions(chunks: Iterator[Sequence[Prediction | None]], progress: R
             progress("labelling", done, 0)
         sys.stdout.flush()
     except BrokenPipeError:
-        forget_output()
+        discard_output()
 
 
-def forget_output() -> None:
-    """After a broken pipe: Python flushes standard output once more at exit, let that go nowhere."""
+def discard_output() -> None:
+    """Redirect standard output to the null device after a broken pipe, because Python flushes it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

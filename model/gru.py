@@ -1,4 +1,4 @@
-"""The type of model that is shipped: a GRU over words, with n-grams of characters beside it."""
+"""The shipped kind of model: a GRU over words plus character n-grams."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,24 +10,24 @@ from model.pieces import cut_pieces
 from model.segment import segment
 from model.vocabulary import Vocabulary
 
-if TYPE_CHECKING:  # artifacts are read with the help of their kind
+if TYPE_CHECKING:  # model.artifact imports this module
     from model.artifact import Artifact
 
 
 class GruInput(NamedTuple):
-    """A text's word numbers, and the characters whose n-grams are looked up."""
+    """The word numbers of a text, and the characters whose n-grams are looked up."""
 
     numbers: tuple[int, ...]
     characters: str
 
     @property
     def tokens(self) -> int:
-        """Steps that the network takes."""
+        """The number of steps of the network."""
         return len(self.numbers)
 
 
 class GruClassifier:
-    """The GRU with its embedding folded into the input projection, and the table of n-grams."""
+    """The inference network and the n-gram table of an artifact."""
 
     def __init__(self, artifact: "Artifact") -> None:
         from model.inference import InferenceNetwork
@@ -38,7 +38,7 @@ class GruClassifier:
         self._ngrams = NgramTable(artifact.ngrams)
 
     def words(self, text: str) -> list[str]:
-        """As ``Classifier`` says."""
+        """Normalise and segment; see ``Classifier.words``."""
         return segment(normalise(text, self._table))
 
     def prepare(self, text: str) -> GruInput:
@@ -47,13 +47,13 @@ class GruClassifier:
         return GruInput(self._vocabulary.look_up(words), spell_out(words, self._vocabulary.maximum_tokens))
 
     def logits(self, inputs: Sequence[GruInput]) -> list[float]:
-        """The network's logits plus those of the n-grams."""
+        """Return the sums of network and n-gram logits."""
         network = self._network.logits([one.numbers for one in inputs]).tolist()
         ngrams = self._ngrams.logits([one.characters for one in inputs]).tolist()
         return [sum(both) for both in zip(network, ngrams, strict=True)]
 
     def explain(self, text: str) -> tuple[float, list[Word]]:
-        """In five forward passes at most. Of a text that is too long the middle is left out."""
+        """Explain in at most five forward passes. The middle of a text that is too long is left out."""
         from model.explain import contributions
 
         pieces = cut_pieces(text, self._table, self._vocabulary)
@@ -67,13 +67,13 @@ class GruClassifier:
 
 
 def check(artifact: "Artifact") -> None:
-    """Raises ValueError or TypeError when the configuration's sizes, the vocabulary and the weights do not match."""
+    """Check that sizes, vocabulary and weights match. Raises ValueError or TypeError."""
     from model.network import Network, Shape
 
     network = Network(Shape(len(artifact.words), **artifact.configuration.sizes))
-    wanted = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    if wanted != {name: tuple(tensor.shape) for name, tensor in artifact.weights.items()}:
-        raise ValueError("weights.safetensors does not fit the configuration and the vocabulary")
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    if expected != {name: tuple(tensor.shape) for name, tensor in artifact.weights.items()}:
+        raise ValueError("weights.safetensors does not match the configuration and the vocabulary")
 
 
 GRU = Kind(check, GruClassifier)

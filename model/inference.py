@@ -1,9 +1,9 @@
-"""The network as it serves: the same numbers as ``nn.GRU``, with half of its arithmetic done when it is loaded.
+"""The inference network: the same numbers as ``nn.GRU``, with half of its arithmetic done when it is loaded.
 
-An input can only be a word of the vocabulary, so embedding and input projection fold into one table per direction.
-Three more things are folded: every fixed bias; tanh(x) = 2 sigmoid(2x) - 1, as PyTorch's tanh is slow; and the
-affine part of that, by keeping the state as (h + 1) / 2. A step is then a look-up, a product, two sigmoids and the mix
-of old and new.
+An input is always a word of the vocabulary, so embedding and input projection become one table per direction. Three
+more things are precomputed: every fixed bias; tanh(x) = 2 sigmoid(2x) - 1, because PyTorch's tanh is slow; and the
+affine part of that, by storing the state as (h + 1) / 2. A step is then a lookup, a product, two sigmoids and an
+interpolation between old and new state.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,31 +17,31 @@ from torch import Tensor
 from model.arrangement import Arrangement, arrange
 from model.processor import has_avx512
 
-# oneDNN prepares a kernel for every number of rows that it meets: let it meet few. Rows up to the next multiple are
-# computed for nothing.
+# oneDNN prepares a kernel for each number of rows. Rounding up to a multiple keeps the number of kernels small; the
+# results of the additional rows are ignored.
 ROW_MULTIPLE = 16
-# Texts that are read side by side at most: enough to keep the product busy, few enough for the core's cache.
+# Maximum number of texts read in parallel: enough to keep the matrix product busy, few enough for the core's cache.
 ROWS = 512
-# Texts that are arranged at once.
-TOGETHER = 8_192
+# Texts arranged at a time.
+CHUNK_SIZE = 8_192
 
 
 class Recurrence(Protocol):
-    """What the state adds to a step: ``state @ weight + bias``, without the bias of the switches."""
+    """The state's part of a step: ``state @ weight + bias``, without the bias of reset and update gates."""
 
     def over(self, switches: Tensor, state: Tensor) -> Callable[[], Tensor]:
-        """What adds the switches' part to ``switches`` (rows, 2 hidden) in place and gives the candidate's part (rows,
-        hidden), as often as it is called: views are made once for all steps of as many rows.
+        """Return a function to call once per step; its views are reused while the number of rows is the same.
 
-        ``state`` (rows and more, hidden) may have rows behind those of ``switches``.
+        It adds the part of reset and update gates to ``switches`` (rows, 2 hidden) in place and returns the candidate's
+        part (rows, hidden). ``state`` (at least rows, hidden) may have more rows than ``switches``.
         """
 
 
 class PackedRecurrence:
-    """With the weight packed for oneDNN once.
+    """The product with weights packed once for oneDNN.
 
-    Twice as fast as MKL where the processor has AVX-512 and MKL does not favour it (measured on an AMD EPYC: 230
-    against 108 GFLOP/s). PyTorch has no public door to it yet.
+    It is twice as fast as MKL on processors with AVX-512 that MKL does not optimise for (measured on an AMD EPYC: 230
+    against 108 GFLOP/s). PyTorch's public interface to oneDNN copies states and gates at each step.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
@@ -50,7 +50,7 @@ class PackedRecurrence:
         self._bias = bias
 
     def over(self, switches: Tensor, state: Tensor) -> Callable[[], Tensor]:
-        """As ``Recurrence`` says."""
+        """See ``Recurrence.over``."""
         rows, width = switches.shape
         rounded = state[: _round_up(rows)]
 
@@ -63,7 +63,7 @@ class PackedRecurrence:
 
 
 class PlainRecurrence:
-    """With PyTorch's own products, which add to what is there as they go: faster where there is no AVX-512."""
+    """The product with PyTorch's ``addmm``, which accumulates in place: faster without AVX-512."""
 
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         switches = weight.shape[1] // 3 * 2
@@ -72,7 +72,7 @@ class PlainRecurrence:
         self._added = torch.empty(ROWS, len(self._bias))
 
     def over(self, switches: Tensor, state: Tensor) -> Callable[[], Tensor]:
-        """As ``Recurrence`` says."""
+        """See ``Recurrence.over``."""
         rows = len(switches)
         now, added = state[:rows], self._added[:rows]
 
@@ -84,14 +84,14 @@ class PlainRecurrence:
 
 
 def recurrence(weight: Tensor, bias: Tensor) -> Recurrence:
-    """The faster one of the two on this processor; always the same one there, so that probabilities repeat."""
+    """Return the faster implementation for this processor. The choice is fixed, so that probabilities repeat."""
     packs = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_reorder_linear_weight")  # type: ignore[no-untyped-call]
     return PackedRecurrence(weight, bias) if has_avx512() and packs else PlainRecurrence(weight, bias)
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    """Views of the rows that still run: buffers of switches and candidate, what is kept of them, and their product."""
+    """Views of the running rows: gate buffers, state, pooled values and the state's part of a step."""
 
     rows: int
     switches: Tensor
@@ -104,12 +104,12 @@ class _Running:
     add: Callable[[], Tensor]
 
     def step(self) -> None:
-        """One step of these rows; the buffers hold what the words give."""
+        """Compute one step. The buffers contain the words' part."""
         self.mix(self.add())
 
     def mix(self, added: Tensor) -> None:
-        """The new state, where the switches hold the old one's part, and ``added`` is that in the candidate: (rows,
-        hidden) or (hidden)."""
+        """Compute the new state. The reset and update gates already include the old state's part; ``added`` is its
+        part of the candidate, (rows, hidden) or (hidden)."""
         self.switches.sigmoid_()
         self.candidate.addcmul_(self.reset, added).sigmoid_()
         torch.lerp(self.candidate, self.state, self.update, out=self.state)
@@ -118,7 +118,10 @@ class _Running:
 
 
 class Direction:
-    """One direction of the GRU, its gates in PyTorch's order: reset, update, candidate."""
+    """One direction of the GRU. Gates are in PyTorch's order: reset, update, candidate.
+
+    ``switches`` are the reset and update gates together.
+    """
 
     def __init__(self, weights: Mapping[str, Tensor], suffix: str, hidden: int) -> None:
         recurrent = weights[f"gru.weight_hh_l0{suffix}"].T.contiguous()
@@ -128,39 +131,39 @@ class Direction:
         # h = 2 s - 1, hence h @ U + b = s @ 2U + (b - sum of U's rows).
         bias = recurrent_bias - recurrent.sum(0)
         recurrent = 2 * recurrent
-        # The candidate's gate is doubled for tanh(x) = 2 sigmoid(2x) - 1.
+        # The candidate is doubled for tanh(x) = 2 sigmoid(2x) - 1.
         for part in (table, recurrent):
             part[:, 2 * hidden :] *= 2
         bias[2 * hidden :] *= 2
-        # The candidate's recurrent bias stands inside of the reset gate's product; the other two do not.
+        # The reset gate multiplies the candidate's recurrent bias, so only the other two biases move to the table.
         table[:, : 2 * hidden] += bias[: 2 * hidden]
         bias[: 2 * hidden] = 0
-        # What the state adds to the first step, where it is 0.5 in every text: no product is needed to know it.
+        # In the first step the state is 0.5 in every text, so its part is a constant.
         first = recurrent.sum(0) / 2 + bias
         self._first_switches, self._first_candidate = first[: 2 * hidden], first[2 * hidden :]
         self.hidden = hidden
         self.recurrent = recurrent
         self.bias = bias
         self._recurrence = recurrence(recurrent, bias)
-        # Apart, each in one piece: what is computed on all of one is quicker so than on a part of both.
+        # Two contiguous tables are faster than slices of one.
         self._switches, self._candidate = table[:, : 2 * hidden].contiguous(), table[:, 2 * hidden :].contiguous()
         self._buffers = torch.empty(ROWS, 2 * hidden), torch.empty(ROWS, hidden)
 
     def inputs(self, words: Tensor) -> Tensor:
-        """What words (...) by their numbers bring to their step (..., 3 hidden): switches, then candidate."""
+        """Return the words' part of their steps (..., 3 hidden) for word numbers (...): switches, then candidate."""
         return torch.cat([self._switches[words], self._candidate[words]], -1)
 
     def run(self, order: Arrangement, words: Tensor) -> Tensor:
-        """``words``: numbers int64 (words) in the order in which they are read, step by step and row by row.
+        """Return maximum and sum of the states over the steps (2, texts, hidden), with states as (h + 1) / 2.
 
-        Gives maximum and sum over the steps of the states (2, texts, hidden), a state kept as (h + 1) / 2.
+        ``words`` are word numbers, int64 (words), in reading order: by step, then by row.
         """
         rows, texts = order.running[0], len(order.row)
         state = torch.full((_round_up(rows), self.hidden), 0.5)
         seen, done = torch.zeros(2, rows, self.hidden), torch.empty(2, texts, self.hidden)
         running = self._view(rows, state, seen)
         for step, (numbers, change) in enumerate(zip(torch.split(words, order.running), order.changes, strict=True)):
-            if change:  # what was read there is kept, and the rows are as at the start
+            if change:  # store the results of finished texts and reset their rows
                 done.index_copy_(1, change.ended, seen.index_select(1, change.rows))
                 seen.index_fill_(1, change.rows, 0)
                 state.index_fill_(0, change.rows, 0.5)
@@ -188,10 +191,10 @@ def _round_up(rows: int) -> int:
 
 
 class InferenceNetwork:
-    """Logit of positive for texts given as word numbers. Not thread-safe: its buffers are used again."""
+    """Compute logits of texts given as word numbers. Not thread-safe, because buffers are reused."""
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        """``weights`` are those of ``Network``, as float32."""
+        """``weights`` are the float32 weights of ``Network``."""
         hidden = weights["gru.weight_hh_l0"].shape[1]
         with torch.inference_mode():
             self.forward = Direction(weights, "", hidden)
@@ -201,16 +204,16 @@ class InferenceNetwork:
 
     @torch.inference_mode()
     def logits(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
-        """Logits (texts) float32, in the order given; a text is one or more word numbers."""
+        """Return logits (texts), float32, in the given order. A text has at least one word number."""
         longest_first = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
         answers = torch.empty(len(texts))
-        for start in range(0, len(texts), TOGETHER):
-            places = longest_first[start : start + TOGETHER]
+        for start in range(0, len(texts), CHUNK_SIZE):
+            places = longest_first[start : start + CHUNK_SIZE]
             answers[torch.tensor(places)] = self._run([texts[place] for place in places])
         return answers
 
     def _run(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
-        """Logits (texts) of ``texts``, longest first."""
+        """Return logits (texts) of ``texts``, which are sorted longest first."""
         lengths = torch.tensor([len(text) for text in texts])
         words = torch.tensor(list(chain.from_iterable(texts)))
         order = arrange(lengths.tolist(), ROWS)
@@ -225,6 +228,6 @@ class InferenceNetwork:
 
 
 def _places(lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Of each word of texts, one after the other, its text and its place in it, from 0."""
+    """Return the text of each word and its position in that text, for all words of all texts in order."""
     text = torch.repeat_interleave(lengths)
     return text, torch.arange(len(text)) - (lengths.cumsum(0) - lengths)[text]

@@ -1,6 +1,6 @@
-"""The types of models that can be served: an artifact's configuration names one of them as its ``kind``.
+"""The registry of kinds of models. An artifact's configuration names its ``kind``.
 
-To add a type, implement ``Classifier`` in a module of its own, as ``model.gru`` does, and add a line here.
+To add a kind, implement ``Classifier`` in a new module, as ``model.gru`` does, and add a line here.
 """
 
 from model.classifier import Kind
@@ -10,7 +10,7 @@ KINDS = {"gru": GRU}
 
 
 def find_kind(name: str) -> Kind:
-    """The kind called ``name``. Raises ValueError when there is none."""
+    """Return the kind called ``name``. Raises ValueError when it is unknown."""
     if name not in KINDS:
-        raise ValueError(f"its kind is {name!r}, and this Liuyan knows {', '.join(KINDS)}")
+        raise ValueError(f"unknown kind {name!r} (known: {', '.join(KINDS)})")
     return KINDS[name]

@@ -1,7 +1,7 @@
-"""The one door to the model: texts in, labels with calibrated probabilities out.
+"""The public interface of the model: texts in, labels with calibrated probabilities out.
 
-PyTorch, which takes seconds to import, is imported when a model is loaded and not before: whoever starts a process
-hears of a wrong setting or a missing server at once.
+PyTorch takes seconds to import, so it is imported only when a model is loaded. Wrong settings and missing servers are
+reported before that.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the model says of one text; ``probability`` is that of positive, positive from 0.5 on."""
+    """The label of one text. ``probability`` is the probability of positive; the label is positive from 0.5."""
 
     label: Literal["positive", "negative"]
     probability: float
@@ -38,7 +38,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A prediction, and the words of the text in order with what each contributed to its calibrated logit."""
+    """A prediction and the words of the text, in order, with their contributions to the calibrated logit."""
 
     prediction: Prediction
     words: tuple[Word, ...]
@@ -46,7 +46,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class PreparedText:
-    """A text, and its ``input`` to the classifier or, when that is known already, its ``answer`` (a probability)."""
+    """A text with its ``input`` to the classifier or, if cached, its ``answer`` (a probability)."""
 
     text: str
     input: Input | None
@@ -54,14 +54,14 @@ class PreparedText:
 
     @property
     def tokens(self) -> int:
-        """Steps that the classifier computes for it; 0 when the answer is known."""
+        """Steps that the classifier computes; 0 when the answer is cached."""
         return self.input.tokens if self.input is not None else 0
 
 
 class Labeller:
-    """Labels texts with one artifact. Not thread-safe: use it from one worker thread.
+    """Label texts with one artifact. Not thread-safe: use it from one worker thread.
 
-    ``sha256`` is the artifact's identity; a probability within ``uncertain_low .. uncertain_high`` is uncertain.
+    ``sha256`` is the artifact's identity. Probabilities within ``uncertain_low .. uncertain_high`` are uncertain.
     """
 
     def __init__(self, artifact: Artifact, answer_cache_size: int) -> None:
@@ -75,7 +75,7 @@ class Labeller:
         self._cache = AnswerCache(answer_cache_size)
 
     def prepare(self, texts: Sequence[str]) -> list[PreparedText]:
-        """Normalise, segment and look up each text, or find its answer in the cache."""
+        """Normalise, segment and look up each text, or take its answer from the cache."""
         seen: dict[str, PreparedText] = {}
         for text in texts:
             if text not in seen:
@@ -89,7 +89,7 @@ class Labeller:
         return PreparedText(text, self._classifier.prepare(text))
 
     def label(self, prepared: Sequence[PreparedText]) -> list[Prediction]:
-        """Run the classifier over what ``prepare`` gave, in the same order; equal inputs are computed once."""
+        """Label the results of ``prepare``, in order. Equal inputs are computed once."""
         unknown = list(dict.fromkeys(one.input for one in prepared if one.answer is None))
         computed = dict(zip(unknown, map(self._calibrate, self._classifier.logits(unknown)), strict=True))
         predictions = []
@@ -102,24 +102,24 @@ class Labeller:
         return predictions
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """``label(prepare(texts))``."""
+        """Return ``label(prepare(texts))``."""
         return self.label(self.prepare(texts))
 
     def explain(self, text: str) -> Explanation:
-        """What each word contributed. The words are pieces of ``text`` as it stands.
+        """Return the contribution of each word. The words are pieces of the original ``text``.
 
-        The probability is that of ``predict`` to six digits.
+        The probability equals that of ``predict`` to six digits.
         """
         logit, words = self._classifier.explain(text)
         scaled = tuple(replace(word, contribution=self._scale * word.contribution) for word in words)
         return Explanation(self._predict(self._calibrate(logit)), scaled)
 
     def words(self, text: str) -> list[str]:
-        """The words that ``text`` is read as, in order. Unlike the rest it may be asked from any thread."""
+        """Return the words of ``text``, in order. Thread-safe, unlike the other methods."""
         return self._classifier.words(text)
 
     def cache_statistics(self) -> CacheStatistics:
-        """Hits and misses of the answer cache, and how many answers it keeps."""
+        """Return hits, misses and size of the answer cache."""
         return self._cache.statistics()
 
     def _calibrate(self, logit: float) -> float:
@@ -131,17 +131,17 @@ class Labeller:
 
 
 def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000) -> Labeller:
-    """Load the artifact in ``path`` (None: the shipped one). Raises ArtifactError with one sentence.
+    """Load the artifact in ``path`` (None: the shipped one). Raises ArtifactError.
 
-    Call ``use_one_core`` in the thread that labels, or leave PyTorch its threads.
+    To use a single core, call ``use_one_core`` in the thread that labels.
     """
     return Labeller(read_artifact(path or SHIPPED), answer_cache_size)
 
 
 def use_one_core() -> None:
-    """Keep PyTorch to the calling thread; it would start a thread for each core, and others need those.
+    """Limit PyTorch to the calling thread. By default it starts a thread per core.
 
-    A step of the network is too small to be shared: where another process wants a second core, steps wait for it.
+    A step of the network is too small to share: when another process uses the second core, every step waits for it.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""`liuyan model evaluate` and `liuyan model predict`: what a model says of a file of comments."""
+"""`liuyan model evaluate` and `liuyan model predict`: apply a model to a file of comments."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +10,13 @@ import typer
 from liuyan.terminal import standard_input, write_line
 
 Column = Annotated[
-    str | None, typer.Option(help="Column with the comments, by name or number from 1; by default it is found.")
+    str | None, typer.Option(help="Column with the comments, by name or number from 1. Default: detected.")
 ]
 HasHeader = Annotated[
-    bool | None, typer.Option("--header/--no-header", help="Whether the first row is a header; by default it is found.")
+    bool | None, typer.Option("--header/--no-header", help="Whether the first row is a header. Default: detected.")
 ]
-Encoding = Annotated[str | None, typer.Option(help="Encoding of the file, such as big5; by default it is found.")]
-ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder; by default the shipped one.")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of the file, such as big5. Default: detected.")]
+ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder. Default: the shipped one.")]
 
 
 def evaluate(
@@ -27,11 +27,11 @@ def evaluate(
     header: HasHeader = None,
     encoding: Encoding = None,
 ) -> None:
-    """Compare a model with labels: accuracy, recall of each class, macro-F1.
+    """Evaluate a model on labelled comments: accuracy, recall of each class, macro-F1.
 
-    A label is 1 or positive, 0 or negative. Rows labelled unclear or spam, as in the export of reviews, and rows
-    without text are skipped. Standard error reports which columns are read and how many rows are skipped. The last line
-    is `accuracy 0.xxxx macro_f1 0.xxxx n N`; an undefined figure is `-`.
+    Labels are 1 or positive, and 0 or negative. Rows labelled unclear or spam, and rows without text, are skipped.
+    Standard error reports the columns in use and the number of skipped rows. The last line is
+    `accuracy 0.xxxx macro_f1 0.xxxx n N`; an undefined score is `-`.
 
     Examples:
 
@@ -40,14 +40,14 @@ def evaluate(
         liuyan model evaluate 评论.csv --column 评论内容 --label-column 情感 --encoding gb18030
     """
     from liuyan.errors import UsageError
-    from liuyan.text_files.columns import Wanted
+    from liuyan.text_files.columns import ColumnOptions
     from model.evaluate import score, show
     from model.files import OPTIONS, in_chunks, open_comments
     from model.labeller import load_labeller, use_one_core
     from model.progress import progress_bar
 
     use_one_core()
-    wanted = Wanted(column, label_column, header, labels=True)
+    wanted = ColumnOptions(column, label_column, header, labels=True)
     with open_comments(file, wanted, encoding, OPTIONS) as comments, progress_bar() as progress:
         write_line(f"{file}: {comments.layout}", err=True)
         labeller = load_labeller(model)
@@ -60,11 +60,11 @@ def evaluate(
             progress("labelling", len(probabilities), comments.layout.rows)
     layout = comments.layout
     if layout.empty:
-        write_line(f"skipped because they have no text: {layout.empty}, first in line {layout.first_empty}", err=True)
+        write_line(f"skipped (no text): {layout.empty}, first in line {layout.first_empty}", err=True)
     if skipped := layout.rows - layout.empty - len(positive):
-        write_line(f"skipped because they are labelled unclear or spam: {skipped}", err=True)
+        write_line(f"skipped (labelled unclear or spam): {skipped}", err=True)
     if not positive:
-        raise UsageError(f"{file} has no text labelled positive or negative: there is nothing to evaluate.")
+        raise UsageError(f"{file} has no text labelled positive or negative.")
     scores = score(probabilities, positive)
     write_line(f"recall of positive {show(scores.recall_positive, 4)}")
     write_line(f"recall of negative {show(scores.recall_negative, 4)}")
@@ -73,25 +73,23 @@ def evaluate(
 
 
 def predict(
-    file: Annotated[str, typer.Argument(help="CSV, JSON lines or text; - reads a comment a line from standard input.")],
+    file: Annotated[
+        str, typer.Argument(help="CSV, JSON lines or text. - reads one comment per line from standard input.")
+    ],
     model: ModelPath = None,
     column: Column = None,
     header: HasHeader = None,
     encoding: Encoding = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show what each word contributed, one comment after the other.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="With --explain: one JSON object a comment, for machines.")
-    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show the contribution of each word.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --explain: write one JSON object per comment.")] = False,
 ) -> None:
-    """Label comments: CSV `label,probability` on standard output, a row for every input row, in order.
+    """Label comments: write CSV `label,probability` to standard output, one row per input row, in order.
 
-    Both are empty for a row without text, which --explain skips. A `.txt` file has one comment a line, unless it is
+    Both are empty for a row without text, which --explain skips. A `.txt` file has one comment per line, unless it is
     clearly a table.
 
-    The probability is that of positive. The column with the comments is found by its name, or by what it contains, and
-    reported on standard error. Works row by row, so that files may be of any size.
+    The probability is that of positive. The column with the comments is detected by name or content and reported on
+    standard error. Rows are processed one by one, so files may be of any size.
 
     Examples:
 
@@ -103,8 +101,8 @@ def predict(
 
         echo 房间不错，但是服务员态度太差 | liuyan model predict --explain -
 
-    What a word contributed is by how much the logit of the probability falls when the word is left out: above 0 (green)
-    it speaks for positive, below 0 (red) for negative.
+    The contribution of a word is how far the logit of the probability falls without it: above 0 (green) points to
+    positive, below 0 (red) to negative.
     """
     from liuyan.errors import UsageError
     from model.files import in_chunks, predict_texts, write_predictions
@@ -114,9 +112,9 @@ def predict(
 
     use_one_core()
     if as_json and not explain:
-        raise UsageError("--json is for explanations: give --explain too, or leave it out for CSV.")
+        raise UsageError("--json requires --explain. Leave out --json for CSV.")
     if file == "-" and (column is not None or header is not None):
-        raise UsageError("Standard input is read as one comment a line: --column and --header are for files.")
+        raise UsageError("--column and --header apply to files only. Standard input has one comment per line.")
     with _lines(file, column, header, encoding) as lines:
         labeller = load_labeller(model)
         if explain:
@@ -131,13 +129,13 @@ def predict(
 def _lines(
     file: str, column: str | None, header: bool | None, encoding: str | None
 ) -> Iterator[Iterator[tuple[int, str]]]:
-    """The comments to label, each with its line, from a file or standard input. Raises CommentFileError."""
-    from liuyan.text_files.columns import Wanted
+    """Yield line number and comment of each row of a file or of standard input. Raises CommentFileError."""
+    from liuyan.text_files.columns import ColumnOptions
     from model.files import OPTIONS, open_comments, read_lines
 
     if file == "-":
         yield enumerate(read_lines(standard_input(), encoding), start=1)
         return
-    with open_comments(Path(file), Wanted(column, header=header), encoding, OPTIONS) as comments:
+    with open_comments(Path(file), ColumnOptions(column, header=header), encoding, OPTIONS) as comments:
         write_line(f"{file}: {comments.layout}", err=True)
         yield ((row.line, row.text) for row in comments.rows())

@@ -1,4 +1,4 @@
-"""The network as it is trained: embedding, bidirectional GRU, pooling over the valid steps, one logit."""
+"""The network for training: embedding, bidirectional GRU, pooling over the valid steps, one logit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,19 +10,22 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Sizes of a network: words in the vocabulary, width of a word's vector, width of the GRU in one direction."""
+    """Sizes of a network: words in the vocabulary, width of a word vector, width of the GRU in one direction."""
 
     words: int
     embedding: int
     hidden: int
 
 
-# Standard deviation of the numbers in a word's vector when training begins.
+# Standard deviation of the initial word vectors.
 DEVIATION = 0.1
 
 
 class ComposedEmbedding(nn.Module):
-    """A word's vector in training: its own plus the mean of its characters', so that rare words learn from others."""
+    """Word vectors in training: a word's own vector plus the mean of its characters' vectors.
+
+    Rare words thus learn from other words with the same characters.
+    """
 
     LONGEST = 4
 
@@ -42,14 +45,14 @@ class ComposedEmbedding(nn.Module):
         nn.init.normal_(self.characters.weight, std=DEVIATION)
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """Vectors (..., width) of word numbers (...)."""
+        """Return vectors (..., width) of word numbers (...)."""
         composed: Tensor = self.characters(self.spelling[numbers].view(-1, self.LONGEST))
         vectors: Tensor = self.own(numbers) + composed.view(*numbers.shape, -1)
         return vectors
 
 
 def embed(words: Sequence[str], width: int, composed: bool) -> nn.Module:
-    """The embedding to train with: composed of characters' vectors too, or each word's own alone."""
+    """Create the embedding for training, with or without character vectors."""
     if composed:
         return ComposedEmbedding(words, width)
     plain = nn.Embedding(len(words), width)
@@ -58,10 +61,11 @@ def embed(words: Sequence[str], width: int, composed: bool) -> nn.Module:
 
 
 class Network(nn.Module):
-    """Logit of positive for a batch of texts. Trained with ``ComposedEmbedding``, kept and served with a plain one."""
+    """Compute logits for a batch of texts. The network is trained with ``ComposedEmbedding`` and stored with a plain
+    embedding."""
 
     def __init__(self, shape: Shape, dropout: float = 0.0, embedding: nn.Module | None = None, hints: int = 0) -> None:
-        """``hints`` is the width of the vectors that it guesses in training beside the logit; 0 guesses none."""
+        """``hints`` is the width of the hint vectors that it also predicts in training; 0 for none."""
         super().__init__()
         self.shape = shape
         self.embedding = embedding or nn.Embedding(shape.words, shape.embedding)
@@ -71,34 +75,37 @@ class Network(nn.Module):
         self.hint = nn.Linear(4 * shape.hidden, hints) if hints else None
 
     def forward(self, numbers: Tensor, lengths: Tensor) -> Tensor:
-        """``numbers`` int64 (texts, steps), padded behind a text's end; ``lengths`` int64 (texts); logits (texts)."""
+        """Return logits (texts).
+
+        ``numbers`` are word numbers, int64 (texts, steps), padded at the end; ``lengths`` are int64 (texts).
+        """
         packed = pack_padded_sequence(self.embedding(numbers), lengths, batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=numbers.shape[1])
         valid = (torch.arange(numbers.shape[1]) < lengths[:, None])[:, :, None]
         maximum = states.masked_fill(~valid, -1.0).amax(1)  # a state lies within -1 .. 1
-        mean = states.sum(1) / lengths[:, None]  # packing leaves zeros behind the end
-        return self._judge(torch.cat([maximum, mean], 1))
+        mean = states.sum(1) / lengths[:, None]  # packing leaves zeros after the end
+        return self._output_logits(torch.cat([maximum, mean], 1))
 
     def forward_equal(self, numbers: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits of texts that are all of one length, and the vectors (texts, hints) that it guesses for them.
+        """Return logits and predicted hints (texts, hints) of texts of equal length.
 
-        There is nothing to pack, which makes training several times as fast.
+        Equal lengths need no packing, which makes training several times as fast.
         """
         states, _ = self.gru(self.dropout(self.embedding(numbers)))
         pooled = self.dropout(torch.cat([states.amax(1), states.mean(1)], 1))
-        return self._judge(pooled), self.hint(pooled) if self.hint else None
+        return self._output_logits(pooled), self.hint(pooled) if self.hint else None
 
     @torch.no_grad()
-    def begin_with(self, weights: Mapping[str, Tensor]) -> None:
-        """Take the ``plain_weights`` of a network as wide or narrower; characters add nothing at first."""
+    def load_initial_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Start from the ``plain_weights`` of a network of at most this width. Character vectors start at 0."""
         weights = widen(weights, self.state_dict())
-        self.begin_with_words(weights["embedding.weight"])
+        self.load_initial_vectors(weights["embedding.weight"])
         others = {name: tensor for name, tensor in weights.items() if not name.startswith("embedding.")}
         self.load_state_dict(others, strict=False)
 
     @torch.no_grad()
-    def begin_with_words(self, vectors: Tensor) -> None:
-        """Take ``vectors`` (words, width) as those of the words; characters add nothing at first."""
+    def load_initial_vectors(self, vectors: Tensor) -> None:
+        """Start from word ``vectors`` (words, width). Character vectors start at 0."""
         if isinstance(self.embedding, ComposedEmbedding):
             self.embedding.own.weight.copy_(vectors)
             self.embedding.characters.weight.zero_()
@@ -107,22 +114,21 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def plain_weights(self) -> dict[str, Tensor]:
-        """The weights of the same network with a plain embedding, one vector a word, and without guesses of hints, on
-        the processor."""
+        """Return the weights, on the CPU, of the equivalent network with one vector per word and without hints."""
         kept = ("gru.", "output.")
         weights = {name: tensor.cpu() for name, tensor in self.state_dict().items() if name.startswith(kept)}
         numbers = torch.arange(self.shape.words, device=self.output.weight.device)
         return {"embedding.weight": self.embedding(numbers).cpu(), **weights}
 
-    def _judge(self, pooled: Tensor) -> Tensor:
+    def _output_logits(self, pooled: Tensor) -> Tensor:
         logits: Tensor = self.output(pooled)
         return logits[:, 0]
 
 
 def widen(weights: Mapping[str, Tensor], wider: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``weights`` of a network in the place of the first units of each block of a ``wider`` one, which says the same.
+    """Copy ``weights`` into the first units of each block of a ``wider`` network. The logits do not change.
 
-    Old units hear nothing of the new ones, nor does the output, at first: they have to learn what they are good for.
+    The weights from new units to old ones and to the output start at 0.
     """
     hidden = weights["gru.weight_hh_l0"].shape[1]
     width = wider["gru.weight_hh_l0"].shape[1]
@@ -144,7 +150,7 @@ def widen(weights: Mapping[str, Tensor], wider: Mapping[str, Tensor]) -> dict[st
 
 
 def pad(texts: list[tuple[int, ...]]) -> tuple[Tensor, Tensor]:
-    """Word numbers as the padded matrix (texts, steps) and the lengths that ``Network`` takes."""
+    """Return word numbers as a padded matrix (texts, steps), and the lengths."""
     lengths = torch.tensor([len(text) for text in texts])
     numbers = torch.zeros(len(texts), int(lengths.max()), dtype=torch.int64)
     for row, text in zip(numbers, texts, strict=True):

@@ -1,4 +1,4 @@
-"""Parameters that several commands take."""
+"""Command-line parameters shared by several commands."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,18 +6,18 @@ from typing import Annotated, Any
 import typer
 
 DataDir = Annotated[
-    Path | None, typer.Option(help="Folder with *.csv files, columns label,text. Default: LIUYAN_DATA_DIR.")
+    Path | None, typer.Option(help="Folder with *.csv files with columns label,text. Default: LIUYAN_DATA_DIR.")
 ]
-Threads = Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 leaves it to PyTorch.")]
+Threads = Annotated[int, typer.Option(min=0, help="Number of threads; 0 uses PyTorch's default.")]
 
 
 def artifact_option(text: str) -> Any:
-    """An option that takes an artifact, described by ``text``."""
-    return typer.Option(parser=_artifact_folder, metavar="PATH", help=f"{text} `shipped` is the shipped one.")
+    """Return an option for an artifact folder, with ``text`` as help."""
+    return typer.Option(parser=_artifact_folder, metavar="PATH", help=f"{text} `shipped` names the shipped one.")
 
 
 def _artifact_folder(name: str) -> Path:
-    """The folder called ``name``, or the shipped artifact's, wherever Liuyan is installed, for the word `shipped`."""
+    """Return ``name`` as a path, or the folder of the shipped artifact for `shipped`."""
     from model.artifact import SHIPPED
 
     return SHIPPED if name == "shipped" else Path(name)

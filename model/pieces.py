@@ -1,4 +1,4 @@
-"""The words of a text with the places that they have in it, for explanations."""
+"""Split a text into words with their positions in the original, for explanations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,9 +10,9 @@ from model.vocabulary import Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of the original, the numbers of the words that the network reads it as, and their characters.
+    """A piece of the original text with its word numbers and normalised characters.
 
-    In the middle of a text that is too long there are no numbers.
+    Pieces in the middle of a text that is too long have no numbers.
     """
 
     span: Span
@@ -21,9 +21,9 @@ class Piece:
 
 
 def cut_pieces(text: str, table: Mapping[int, str | None], vocabulary: Vocabulary) -> list[Piece]:
-    """The words of ``text`` in order with their places in it; together they are what ``Vocabulary.look_up`` gives.
+    """Return the words of ``text`` in order. Their numbers together equal ``Vocabulary.look_up``.
 
-    Words out of one character (㍿) are one piece.
+    Words from one original character (㍿) form one piece.
     """
     traced = trace(text, table)
     pieces: list[Piece] = []
@@ -43,7 +43,7 @@ def cut_pieces(text: str, table: Mapping[int, str | None], vocabulary: Vocabular
 
 
 def _shorten(pieces: list[Piece], maximum_tokens: int) -> list[Piece]:
-    """Head and tail of what is too long, as ``Vocabulary.look_up`` keeps them."""
+    """Drop the numbers in the middle of a text that is too long, as ``Vocabulary.look_up`` does."""
     total = sum(len(piece.numbers) for piece in pieces)
     if total <= maximum_tokens:
         return pieces

@@ -1,4 +1,4 @@
-"""What the processor is good at."""
+"""Properties of the processor."""
 
 import torch
 
@@ -6,5 +6,5 @@ CPU = torch.device("cpu")
 
 
 def has_avx512() -> bool:
-    """Whether PyTorch computes with AVX-512 here."""
+    """Return whether PyTorch uses AVX-512."""
     return bool(torch.backends.cpu.get_cpu_capability() == "AVX512")

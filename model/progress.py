@@ -1,4 +1,4 @@
-"""Progress bars on standard error, shown only where a person looks at it."""
+"""Progress bars on standard error, shown only in a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-# A step: what is counted now, how much is done, of how much.
+# Description, number done, total.
 Report = Callable[[str, int, int], None]
 
 
 @contextmanager
 def progress_bar() -> Iterator[Report]:
-    """Gives ``progress(what, done, total)``; a new ``what`` begins a new bar, a total of 0 is one that is not known."""
+    """Yield ``progress(what, done, total)``. A new ``what`` starts a new bar; a total of 0 means unknown."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as bars:

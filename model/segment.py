@@ -1,18 +1,18 @@
-"""Second step: cut a normalised text into words with jieba's dictionary and algorithm, HMM off.
+"""Step 2: segment a normalised text with jieba's dictionary and algorithm, HMM off.
 
-rjieba is jieba in Rust, about nine times as fast; a test holds the two together on real comments.
+rjieba is jieba in Rust and about nine times as fast. A test compares the two on real comments.
 """
 
 import re
 
 import rjieba
 
-# Weibo's emoticons, such as [哈哈] or [doge]: one word, since its brackets tell it from the word inside.
+# Weibo's emoticons, such as [哈哈] or [doge], are one word: the brackets distinguish them from the word inside.
 _EMOTICON = re.compile(r"(\[[a-z\u4e00-\u9fff]{1,8}\])")
 
 
 def segment(text: str) -> list[str]:
-    """The words of ``text`` in order; whitespace comes as words too, the vocabulary drops it."""
+    """Return the words of ``text`` in order, including whitespace, which the vocabulary drops."""
     if "[" not in text:
         return cut(text)
     words: list[str] = []
@@ -22,9 +22,9 @@ def segment(text: str) -> list[str]:
 
 
 def cut(text: str) -> list[str]:
-    """What ``jieba.lcut(text, HMM=False)`` gives."""
+    """Return the same words as ``jieba.lcut(text, HMM=False)``."""
     try:
         words: list[str] = rjieba.cut(text, False)
-    except UnicodeEncodeError:  # half of a surrogate pair is a string in Python and in JSON, but not in Rust
+    except UnicodeEncodeError:  # Python and JSON strings may contain a lone surrogate, Rust strings may not
         words = rjieba.cut(text.encode("utf-8", "replace").decode(), False)
     return words

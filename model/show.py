@@ -1,4 +1,4 @@
-"""What the commands print for people: coloured words in the terminal."""
+"""Print explanations with coloured words in the terminal."""
 
 import sys
 from collections.abc import Iterable
@@ -8,17 +8,17 @@ from rich.console import Console
 from rich.text import Text
 
 from liuyan.terminal import console, printable, write_json, write_line
-from model.files import forget_output
+from model.files import discard_output
 from model.labeller import Explanation, Labeller
 
-# How far the calibrated logit falls without a word, for the word to be coloured, and to be coloured strongly.
+# Contributions to the calibrated logit from which a word is coloured, and coloured in bold.
 FAINT, STRONG = 0.3, 1.0
 
 
 def show_explanation(text: str, explanation: Explanation, console: Console) -> None:
-    """A comment with its label, its words coloured by what they contributed: green for positive, red for negative.
+    """Print a comment with its label and its words coloured by contribution: green for positive, red for negative.
 
-    Below it stand the words that matter most with their figures, so that it can be read without colours too.
+    The most important words follow with their contributions, so that the output is readable without colours.
     """
     prediction = explanation.prediction
     label = f"uncertain (leaning {prediction.label})" if prediction.uncertain else prediction.label
@@ -42,9 +42,9 @@ def _coloured(text: str, explanation: Explanation) -> Text:
 
 
 def write_explanations(lines: Iterable[tuple[int, str]], labeller: Labeller, as_json: bool) -> None:
-    """Each comment's explanation on standard output, for people or as a JSON object a line.
+    """Write each comment's explanation to standard output, as text or as one JSON object per line.
 
-    ``lines`` are the number of a line and its comment. Lines without text are skipped and reported on standard error.
+    ``lines`` are line numbers and comments. Lines without text are skipped and reported on standard error.
     """
     terminal = console()
     try:
@@ -54,10 +54,10 @@ def write_explanations(lines: Iterable[tuple[int, str]], labeller: Labeller, as_
                 continue
             explanation = labeller.explain(text)
             if as_json:
-                said = {"text": text, **asdict(explanation.prediction), "words": list(map(asdict, explanation.words))}
-                write_json(said)
+                fields = {"text": text, **asdict(explanation.prediction), "words": list(map(asdict, explanation.words))}
+                write_json(fields)
             else:
                 show_explanation(text, explanation, terminal)
         sys.stdout.flush()
     except BrokenPipeError:
-        forget_output()
+        discard_output()

@@ -1,6 +1,6 @@
-"""Normalising with a memory: which characters of the original each character of the normalised text stands for.
+"""Normalise a text and map each normalised character to its span in the original.
 
-For explanations alone: it is slower than ``normalise``, and a test holds the two together.
+Only explanations use this; it is slower than ``normalise``. A test checks that both produce the same text.
 """
 
 import re
@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 
 from model.normalise import SUBSTITUTIONS, normalise
 
-# Characters of both texts together that are compared one by one, in a few milliseconds.
+# Maximum number of characters, of both texts together, to compare one by one; this takes a few milliseconds.
 LONGEST_COMPARED = 1_000
 # Start and end in the original, in code points.
 Span = tuple[int, int]
@@ -19,18 +19,18 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Traced:
-    """A normalised text, and of each of its characters the span in the original; spans never go back."""
+    """A normalised text and the span of each of its characters in the original, in ascending order."""
 
     text: str
     spans: tuple[Span, ...]
 
     def span(self, start: int, end: int) -> Span:
-        """What the normalised characters ``start .. end`` (at least one) stand for in the original."""
+        """Return the span in the original of the normalised characters ``start .. end`` (at least one)."""
         return self.spans[start][0], self.spans[end - 1][1]
 
 
 def trace(text: str, table: Mapping[int, str | None]) -> Traced:
-    """What ``normalise`` gives, and where it comes from as far as can be told."""
+    """Normalise ``text`` and find the origin of each character as precisely as possible."""
     traced = _characters(text, table)
     for pattern, replacement in SUBSTITUTIONS:
         traced = _substitute(traced, pattern, replacement)
@@ -39,7 +39,7 @@ def trace(text: str, table: Mapping[int, str | None]) -> Traced:
 
 
 def _characters(text: str, table: Mapping[int, str | None]) -> Traced:
-    """NFKC, lower case and the table, a character and the marks that combine with it at a time."""
+    """Apply NFKC, lower case and the table to each character together with its combining marks."""
     pieces: list[str] = []
     spans: list[Span] = []
     for start, end in _clusters(text):
@@ -58,7 +58,7 @@ def _clusters(text: str) -> Iterator[Span]:
 
 
 def _substitute(traced: Traced, pattern: re.Pattern[str], replacement: str) -> Traced:
-    """As ``pattern.sub``; the last character of a replacement stands for the rest of what was found."""
+    """Replace like ``pattern.sub``. The last character of a replacement gets the rest of the match as its span."""
     pieces: list[str] = []
     spans: list[Span] = []
     done = 0
@@ -73,15 +73,15 @@ def _substitute(traced: Traced, pattern: re.Pattern[str], replacement: str) -> T
 
 
 def _align(text: str, normalised: str) -> Traced:
-    """Where characters combine across clusters (Hangul, some marks): by the longest pieces in common.
+    """Align by the longest common pieces, for characters that combine across clusters (Hangul, span marks).
 
-    What both texts begin and end with is left out of the comparison, whose time grows with the square of the length.
+    The comparison takes quadratic time, so the common prefix and suffix are left out.
     """
-    before = _in_common(text, normalised)
+    before = _common_prefix(text, normalised)
     rest, new_rest = text[before:], normalised[before:]
-    after = _in_common(rest[::-1], new_rest[::-1])
+    after = _common_prefix(rest[::-1], new_rest[::-1])
     if before and len(rest) == after:
-        # What seems to come from nowhere needs a character before it.
+        # An inserted character takes the span of the character before it, so keep one.
         before -= 1
         rest, new_rest = text[before:], normalised[before:]
     middle, new_middle = rest[: len(rest) - after], new_rest[: len(new_rest) - after]
@@ -90,20 +90,20 @@ def _align(text: str, normalised: str) -> Traced:
     else:
         inner = [(0, max(1, len(middle)))] * len(new_middle)
     spans = [
-        *_one_each(0, before),
+        *_single_characters(0, before),
         *((before + start, before + end) for start, end in inner),
-        *_one_each(len(text) - after, len(text)),
+        *_single_characters(len(text) - after, len(text)),
     ]
     return Traced(normalised, tuple(spans))
 
 
-def _in_common(one: str, other: str) -> int:
-    """How many characters both begin with."""
+def _common_prefix(one: str, other: str) -> int:
+    """Return the length of the common prefix."""
     shorter = min(len(one), len(other))
     return next((place for place in range(shorter) if one[place] != other[place]), shorter)
 
 
-def _one_each(start: int, end: int) -> Iterator[Span]:
+def _single_characters(start: int, end: int) -> Iterator[Span]:
     return ((place, place + 1) for place in range(start, end))
 
 
@@ -111,9 +111,9 @@ def _compare(text: str, normalised: str) -> list[Span]:
     spans: list[Span] = []
     for _, start, end, new_start, new_end in SequenceMatcher(None, text, normalised, autojunk=False).get_opcodes():
         if end - start == new_end - new_start:
-            spans += _one_each(start, end)
+            spans += _single_characters(start, end)
         else:
-            # What seems to come from nowhere stands for the character before it, or for the first one.
-            some = (start, end) if start < end else (max(start - 1, 0), max(start, 1))
-            spans += [some] * (new_end - new_start)
+            # An inserted character takes the span of the character before it, or of the first one.
+            span = (start, end) if start < end else (max(start - 1, 0), max(start, 1))
+            spans += [span] * (new_end - new_start)
     return spans

@@ -1,4 +1,4 @@
-"""Third step: words to numbers, and the choice of the words that are worth a number."""
+"""Step 3: map words to numbers, and choose the words of a vocabulary."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ SPECIAL = (UNKNOWN, NUMBER)
 
 
 class Vocabulary:
-    """The words that the network knows; a word's number is its place in ``words``."""
+    """The words that the network knows. A word's number is its index in ``words``."""
 
     def __init__(self, words: Sequence[str], maximum_tokens: int) -> None:
-        """``maximum_tokens`` bounds what one text gives: longer ones keep their head and their tail."""
+        """Longer texts than ``maximum_tokens`` keep their head and tail. Raises ValueError for invalid ``words``."""
         if tuple(words[: len(SPECIAL)]) != SPECIAL or len(set(words)) != len(words):
-            raise ValueError("a vocabulary begins with its special words and holds each word once")
+            raise ValueError("a vocabulary starts with its special words and has no duplicates")
         self.words = tuple(words)
         self.maximum_tokens = maximum_tokens
         self._numbers = {word: number for number, word in enumerate(words)}
@@ -26,7 +26,7 @@ class Vocabulary:
         return len(self.words)
 
     def look_up(self, words: Iterable[str]) -> tuple[int, ...]:
-        """The numbers of ``words``: at least one, at most ``maximum_tokens``."""
+        """Return the numbers of ``words``: at least one, at most ``maximum_tokens``."""
         known = self._numbers.get
         numbers: list[int] = []
         for word in words:
@@ -38,12 +38,12 @@ class Vocabulary:
         return tuple(shorten(numbers, self.maximum_tokens)) or (0,)
 
     def numbers(self, word: str) -> list[int]:
-        """The numbers of one word: its own, or those of its characters; none for white space."""
+        """Return the number of a known word, or those of its characters; none for whitespace."""
         number = self._numbers.get(word)
         return self._spell(word) if number is None else [number]
 
     def _spell(self, word: str) -> list[int]:
-        """A word that is not known: its known characters; letters and digits alone would say nothing."""
+        """Return the numbers of an unknown word's known characters. ASCII words are not split."""
         if word.isspace():
             return []
         if word.isascii():
@@ -52,7 +52,7 @@ class Vocabulary:
 
 
 def shorten(text: Text, most: int) -> Text:
-    """Head and tail of more than ``most`` numbers or characters: verdicts stand at both ends of a long comment."""
+    """Return head and tail if ``text`` is longer than ``most``: long comments state their verdict at either end."""
     if len(text) <= most:
         return text
     head = most // 2
@@ -60,7 +60,7 @@ def shorten(text: Text, most: int) -> Text:
 
 
 def choose_words(segmented: Iterable[Sequence[str]], size: int, at_least: int = 2) -> list[str]:
-    """The ``size`` words worth a number: special ones, characters that spell the rest, and the most frequent words."""
+    """Return at most ``size`` words: special words, characters to spell unknown words, and the most frequent words."""
     words: Counter[str] = Counter()
     for text in segmented:
         words.update(text)

@@ -1,5 +1,5 @@
-"""How a platform publishes comments to Kafka, as small programs to copy from.
+"""Examples of platforms that publish comments to Kafka, to copy and adapt.
 
-Each runs by itself against any Kafka, the demo's too, and holds what its platform needs and nothing more.
-README.md shows the same for other languages.
+Each program is independent of the others and of Liuyan, and needs only aiokafka. README.md shows how to publish from
+other languages.
 """

@@ -1,21 +1,20 @@
-"""A support desk publishes what its customers write, ticket by ticket, and forgets a customer who asks for it.
+"""A support desk publishes its customers' messages and erases those of a customer who asks for it.
 
-    python producer_examples/support_desk.py --kafka 127.0.0.1:9092 --topic comments
+    python support_desk.py --kafka 127.0.0.1:9092 --topic comments
 
-A message's id is `ticket/number`, its thread the ticket. Messages are handed to the producer without waiting for each,
-which is quick; at the end every acknowledgement is awaited, so that none is lost without an error.
+A message's id is `ticket/number` and its thread is the ticket. The program sends messages without waiting for each one,
+which is faster, and awaits all acknowledgements at the end, so that a lost message raises an error.
 """
 
 import argparse
 import asyncio
 import json
-from collections.abc import Awaitable
+import os
+import ssl
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-
-from consumer.connection import client_settings
 
 PLATFORM = "support-desk"
 TICKETS = {
@@ -23,11 +22,11 @@ TICKETS = {
     "T-1002": ("customer-31", ["App 每次付款都闪退", "更新以后还是闪退，太失望了"]),
     "T-1003": ("customer-58", ["退款什么时候到账？", "客服很耐心，已经解决了 🙏"]),
 }
-FORGOTTEN = "customer-31"
+ERASED_CUSTOMER = "customer-31"
 
 
 def events() -> list[tuple[bytes, dict[str, str]]]:
-    """Key and value of every message, the oldest first."""
+    """Return key and event of every message."""
     opened = datetime.now(UTC) - timedelta(hours=1)
     return [
         (
@@ -46,25 +45,32 @@ def events() -> list[tuple[bytes, dict[str, str]]]:
     ]
 
 
-async def run(kafka: str, topic: str) -> None:
-    """Publish all messages, then erase those of the customer who wants to be forgotten."""
-    async with AIOKafkaProducer(
-        **client_settings(kafka), enable_idempotence=True, acks="all", linger_ms=20, compression_type="gzip"
-    ) as producer:
-        waiting: list[Awaitable[Any]] = []
-        for key, event in events():
-            value = json.dumps(event, ensure_ascii=False).encode()
-            waiting.append(await producer.send(topic, value, key=key))
-        await asyncio.gather(*waiting)
-        print(f"published {len(waiting)} messages of {len(TICKETS)} tickets")
+def security() -> dict[str, Any]:
+    """Return aiokafka's settings for TLS and SCRAM if KAFKA_USERNAME is set, otherwise for plaintext."""
+    if "KAFKA_USERNAME" not in os.environ:
+        return {}
+    context = ssl.create_default_context(cafile=os.environ.get("KAFKA_CA_FILE"))
+    username, password = os.environ["KAFKA_USERNAME"], os.environ["KAFKA_PASSWORD"]
+    sasl = {"sasl_mechanism": "SCRAM-SHA-512", "sasl_plain_username": username, "sasl_plain_password": password}
+    return {"security_protocol": "SASL_SSL", "ssl_context": context, **sasl}
 
-        keys = [key for key, event in events() if event["author"] == FORGOTTEN]
+
+async def run(kafka: str, topic: str) -> None:
+    """Publish all messages, then erase those of one customer."""
+    async with AIOKafkaProducer(
+        bootstrap_servers=kafka, **security(), enable_idempotence=True, acks="all", compression_type="gzip"
+    ) as producer:
+        values = [(key, json.dumps(event, ensure_ascii=False).encode()) for key, event in events()]
+        await asyncio.gather(*[await producer.send(topic, value, key=key) for key, value in values])
+        print(f"published {len(values)} messages of {len(TICKETS)} tickets")
+
+        keys = [key for key, event in events() if event["author"] == ERASED_CUSTOMER]
         await asyncio.gather(*[await producer.send(topic, None, key=key) for key in keys])
-        print(f"erased {len(keys)} messages of {FORGOTTEN}")
+        print(f"erased {len(keys)} messages of {ERASED_CUSTOMER}")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Publish what a support desk's customers write.")
+    parser = argparse.ArgumentParser(description="Publish a support desk's messages.")
     parser.add_argument("--kafka", default="127.0.0.1:9092", help="bootstrap servers, as host:port")
     parser.add_argument("--topic", default="comments", help="topic to publish to")
     arguments = parser.parse_args()

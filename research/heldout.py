@@ -1,4 +1,4 @@
-"""The comments that nothing may be trained or tuned on: models are compared on them."""
+"""The comments that must not be used for training or tuning, because models are compared on them."""
 
 from pathlib import Path
 

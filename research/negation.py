@@ -1,8 +1,8 @@
-"""Comments made by rule: negated blame, negated praise, and sentences that turn at 但是.
+"""Generate comments with negations: negated complaints, negated praise, and contrasts such as 但是.
 
-Real comments hold few negations that turn blame into praise, and a label too often agrees with the word alone. These
-pairs differ in what negates and in nothing else. They are spelled from word lists of ours, weigh little, and are only
-ever trained on.
+Real comments contain few negations that reverse the sentiment, so a model learns to rely on single words. The generated
+pairs differ only in the negation. They are composed from our own word lists, have a low weight and are used only for
+training.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ SUBJECTS = (
     "", "这家店", "老板", "这款手机", "耳机", "这本书", "这部电影", "酒店", "快递", "店员", "这个软件", "外卖", "衣服",
     "这次体验", "空调", "键盘", "景区", "课程", "充电宝", "鞋子",
 )  # fmt: skip
-# What is bad, so that without it all is well; and what is good.
+# Problems, whose absence is good; then bad and good qualities and effects.
 TROUBLE = (
     "卡顿", "闪退", "掉色", "漏水", "异味", "噪音", "破损", "质量问题", "毛病", "差错", "故障", "发热", "色差", "套路",
     "瑕疵", "延误", "缺货", "坏点", "隐形消费", "线头",
@@ -30,7 +30,7 @@ GOOD = (
 BAD_DEEDS = ("失望", "踩雷", "吃亏", "上当", "后悔", "被坑", "生气", "扫兴", "翻车", "遗憾", "心疼钱")
 GOOD_DEEDS = ("满意", "惊喜", "开心", "放心", "省心", "感动", "过瘾", "享受")
 
-# Each is filled with a word of its list: (pattern, words, positive).
+# (pattern, words to insert, positive).
 PATTERNS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     ("用到现在没有{}", TROUBLE, True),
     ("用到现在老是{}", TROUBLE, False),
@@ -86,7 +86,7 @@ PATTERNS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
 )
 TURNS = ("虽然{}，但是{}", "有点{}，不过{}", "说起来{}，可{}", "别看{}，其实{}")
 DEGREES = ("很", "特别", "非常")
-# What happened says more than the praise before it.
+# Events that outweigh the opinion before them.
 BAD_EVENTS = (
     "没几天就裂了", "洗一回就缩水", "半路就没电", "等了两个钟头", "退款拖了半个月", "第二天就罢工", "里面少了零件",
 )  # fmt: skip
@@ -96,23 +96,23 @@ GOOD_EVENTS = (
 
 
 def negations(weight: float) -> dict[str, Comment]:
-    """All of them by digest, a few thousand, each counting ``weight``; those alone whose part is the train part."""
-    made: dict[str, Comment] = {}
+    """Return a few thousand generated comments of the train part by digest, each with this ``weight``."""
+    generated: dict[str, Comment] = {}
     for text, positive in (*_negated(), *_turned()):
         key = digest(text)
         if part_of(key) == "train":
-            made[key] = Comment(text, positive, NEGATIONS, float(positive), weight=weight)
-    return made
+            generated[key] = Comment(text, positive, NEGATIONS, float(positive), weight=weight)
+    return generated
 
 
 def with_negations(comments: Mapping[str, Comment], weight: float) -> dict[str, Comment]:
-    """``comments`` by digest, and those made by rule beside them where they count: at a ``weight`` above 0."""
+    """Return ``comments`` by key, with generated negations added if ``weight`` is above 0."""
     return {**negations(weight), **comments} if weight else dict(comments)
 
 
 def _negated() -> Iterator[tuple[str, bool]]:
     for subject, (pattern, words, positive) in product(SUBJECTS, PATTERNS):
-        # Every subject with some of the words, so that no one subject stands for a label.
+        # Every subject gets some of the words, so that no subject predicts a label.
         for place, word in enumerate(words):
             if (place + len(subject) + len(pattern)) % 3 == 0:
                 yield subject + pattern.format(word), positive

@@ -1,7 +1,7 @@
-"""The shipped artifact, teachers included: each step goes on where it was killed, and none is done twice.
+"""Build the shipped artifact, including its teachers, in cached steps that can be interrupted.
 
-Teachers learn from the labelled comments; all of them answer for all comments; their answers, weighed on validation,
-are the greater part of the student's targets. What it was taught is learnt on from labels alone in the end.
+Teachers are trained on the labelled comments and label all comments. Their answers, weighted on validation, are the
+larger part of the student's targets. Finally, the student is trained on labels only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,40 +20,43 @@ from model.training.data import AUGMENTED, UNLABELLED, Comment
 from model.training.options import Options, with_initial_model
 from model.training.train import train
 from model.training.trainer import Epoch
-from research.cached_runs import fingerprint, once
+from research.cached_runs import fingerprint, run_cached
 from research.data.registry import DESCRIBED
 from research.hints import first_vectors, gather_hints
 from research.negation import with_negations
 from research.teacher import ensemble
 from research.teacher.answers import Answers, Teacher, ask
-from research.teacher.augmented import made_of
+from research.teacher.augmented import augment_corpus
 from research.teacher.corpus import Corpus
 from research.teacher.encoder_teacher import (
     EncoderTeacher,
     encoder_path,
     options_on,
+    pretrained_vectors,
     train_encoder,
-    vectors_before,
 )
 from research.teacher.encoder_training import EncoderCheck
 from research.teacher.gru import GruTeacher
 from research.teacher.grus import GruEnsemble, train_grus
 from research.teacher.linear import LinearTeacher
 
-# Validation comments of each set that teachers are weighed on.
+# Validation comments of each data set that are used to weight the teachers.
 WEIGHED_ON = 500
-# Of the last passes, on labels alone (research/decisions/labels-alone-in-the-end.md).
+# Options of the final epochs on labels only (research/decisions/label-only-final-pass.md).
 LABELS_RATE = 6e-4
 LABELS_NEGATIONS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is built from what. ``encoders`` are the comments that each encoder is trained on; ``grus`` 0 and no
-    ``linear`` leave these teachers out; ``earlier`` are artifacts that teach too, ``start`` is the one that the student
-    begins with; with ``asking`` False only the answers on disk count. ``augmented`` texts are made out of the others,
-    with an encoder's neighbours of their words. ``labels`` is what the passes on labels alone are told, which the
-    student goes on with in the end; None leaves them out. ``device`` computes encoders and student."""
+    """How to build the model.
+
+    ``encoders`` are the numbers of comments to train each encoder on. ``grus`` is the number of GRU teachers,
+    ``linear`` adds a linear teacher, and ``earlier`` are artifacts that teach too. The student starts from ``start``.
+    Without ``asking``, only cached answers are used. ``augmented`` is the number of augmented texts, for which an
+    encoder provides similar words. ``labels`` are the options of the final training on labels only; None leaves it out.
+    Encoders and student are trained on ``device``.
+    """
 
     student: Options
     gru: Options
@@ -69,52 +72,52 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """Whom to tell: of progress, of a pass, of a check of the encoder, and of what else there is to say."""
+class Callbacks:
+    """Functions that report progress, epochs, checks of the encoder and other messages."""
 
     progress: Report
     epoch: Callable[[Epoch], None]
     check: Callable[[EncoderCheck], None]
-    say: Callable[[str], object]
+    message: Callable[[str], object]
 
 
-def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, telling: Telling) -> Mapping[str, object]:
-    """Train what is not trained, ask what is not answered, train the student into ``output``; gives its metrics.
+def build(corpus: Corpus, recipe: Recipe, cache: Path, output: Path, callbacks: Callbacks) -> Mapping[str, object]:
+    """Run the steps that are not cached, and train the student into ``output``. Return its metrics.
 
-    Raises UsageError when a recipe cannot be followed.
+    Raises UsageError for an invalid recipe.
     """
-    _refuse(recipe)
-    teachers = _teachers(corpus, recipe, cache, telling)
-    corpus = _augment(corpus, recipe, cache, telling.progress)
-    answers = _ask(corpus, teachers, cache / "answers", recipe, telling)
-    said = {name: one.known for name, one in answers.items()}
-    for line in judge(said, corpus.parts["validation"]):
-        telling.say(line)
+    _check(recipe)
+    teachers = _teachers(corpus, recipe, cache, callbacks)
+    corpus = _augment(corpus, recipe, cache, callbacks.progress)
+    answers = _ask(corpus, teachers, cache / "answers", recipe, callbacks)
+    known = {name: one.known for name, one in answers.items()}
+    for line in evaluate_teachers(known, corpus.parts["validation"]):
+        callbacks.message(line)
     options = _student_options(recipe, teachers)
 
     def teach(folder: Path) -> Mapping[str, object]:
-        return _teach(corpus, recipe, options, _encoder(teachers), answers, folder, telling)
+        return _teach(corpus, recipe, options, _encoder(teachers), answers, folder, callbacks)
 
     if recipe.labels is None:
         return teach(output)
-    # With what a teacher says by then of more comments, another student is taught.
-    answered = (f"{name} {len(known)}" for name, known in said.items())
+    # More answers of a teacher require another student.
+    answered = (f"{name} {len(one)}" for name, one in known.items())
     data = fingerprint(corpus.chosen, {*corpus.unlabelled, *corpus.augmented, *answered})
-    taught = read_artifact(once(cache, "taught", options, data, teach))
-    return _learn_labels(corpus, recipe.labels, taught, output, recipe, telling)
+    taught = read_artifact(run_cached(cache, "taught", options, data, teach))
+    return _learn_labels(corpus, recipe.labels, taught, output, recipe, callbacks)
 
 
-def _refuse(recipe: Recipe) -> None:
-    """Raises UsageError for what would otherwise be found out after hours."""
+def _check(recipe: Recipe) -> None:
+    """Raise UsageError for an invalid recipe, which would otherwise fail after hours."""
     if recipe.augmented and not recipe.encoders:
-        raise UsageError("Augmented texts need an encoder, which knows words alike: name one, or give --augmented 0.")
+        raise UsageError("Augmented texts need an encoder to find similar words. Add one, or use --augmented 0.")
     hidden, narrowest = recipe.student.hidden, recipe.start.configuration.sizes["hidden"] if recipe.start else 0
     if hidden < narrowest:
-        raise UsageError(f"--hidden {hidden} is less than the {narrowest} of --start: give that or more.")
+        raise UsageError(f"--hidden {hidden} is less than the {narrowest} of --start. Use at least {narrowest}.")
 
 
 def _student_options(recipe: Recipe, teachers: Sequence[Teacher]) -> Options:
-    """What the student is told of its teachers and of what it begins with."""
+    """Return the student's options with its teachers and its initial model."""
     named = tuple(f"{teacher.name} {teacher.digest[:12]}" for teacher in teachers)
     options = replace(recipe.student, teachers=named)
     if _encoder(teachers) is None:
@@ -125,7 +128,7 @@ def _student_options(recipe: Recipe, teachers: Sequence[Teacher]) -> Options:
 
 
 def _encoder(teachers: Sequence[Teacher]) -> EncoderTeacher | None:
-    """The last encoder among them, which tells the student more than its logits."""
+    """Return the last encoder, which provides hints and word vectors to the student."""
     return next((one for one in reversed(teachers) if isinstance(one, EncoderTeacher)), None)
 
 
@@ -136,14 +139,14 @@ def _teach(
     encoder: EncoderTeacher | None,
     answers: Mapping[str, Answers],
     output: Path,
-    telling: Telling,
+    callbacks: Callbacks,
 ) -> Mapping[str, object]:
-    """The student of the teachers' ``answers``, into ``output``."""
-    said = {name: one.known for name, one in answers.items()}
-    comments = with_negations(_targets(corpus, said, options.teachers_share), options.negations)
+    """Train the student on the teachers' ``answers`` into ``output``. Return its metrics."""
+    known = {name: one.known for name, one in answers.items()}
+    comments = with_negations(_targets(corpus, known, options.teachers_share), options.negations)
     return train(
-        comments, options, output, telling.progress, telling.epoch, resume=True,
-        start=replace(recipe.start, ngrams=NONE) if recipe.start else None,  # it learns n-grams from these comments
+        comments, options, output, callbacks.progress, callbacks.epoch, resume=True,
+        start=replace(recipe.start, ngrams=NONE) if recipe.start else None,  # n-grams are trained on these comments
         hints=gather_hints(*answers[encoder.name].vectors()) if encoder and options.hints else None,
         first_vectors=first_vectors(encoder.of_words, options.embedding) if encoder and options.encoder_words else None,
         device=recipe.device, sources=DESCRIBED,
@@ -151,66 +154,65 @@ def _teach(
 
 
 def _learn_labels(
-    corpus: Corpus, labels: Options, taught: Artifact, output: Path, recipe: Recipe, telling: Telling
+    corpus: Corpus, labels: Options, taught: Artifact, output: Path, recipe: Recipe, callbacks: Callbacks
 ) -> Mapping[str, object]:
-    """``taught`` learns on from labels and rules alone, into ``output``; its n-grams stay."""
+    """Train ``taught`` on labels and generated comments into ``output``, and keep its n-grams."""
     comments = with_negations(corpus.chosen, labels.negations)
     return train(
-        comments, with_initial_model(labels, taught), output, telling.progress, telling.epoch, resume=True,
+        comments, with_initial_model(labels, taught), output, callbacks.progress, callbacks.epoch, resume=True,
         start=taught, device=recipe.device, sources=DESCRIBED,
     )  # fmt: skip
 
 
-def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, telling: Telling) -> list[Teacher]:
+def _teachers(corpus: Corpus, recipe: Recipe, cache: Path, callbacks: Callbacks) -> list[Teacher]:
     teachers: list[Teacher] = []
     if recipe.linear:
-        teachers.append(LinearTeacher(corpus.parts["train"], telling.progress))
+        teachers.append(LinearTeacher(corpus.parts["train"], callbacks.progress))
     teachers += [GruTeacher(path) for path in recipe.earlier]
     if recipe.grus:
-        paths = train_grus(corpus.chosen, recipe.gru, cache, telling.progress, telling.epoch, recipe.grus)
+        paths = train_grus(corpus.chosen, recipe.gru, cache, callbacks.progress, callbacks.epoch, recipe.grus)
         teachers.append(GruEnsemble(paths, corpus.parts["train"]))
     for name, comments in recipe.encoders.items():
         path = encoder_path(cache, name)
         options = options_on(recipe.device)[name]
-        for row in train_encoder(corpus, path, options, comments, telling.progress, recipe.device):
-            telling.check(row)
+        for row in train_encoder(corpus, path, options, comments, callbacks.progress, recipe.device):
+            callbacks.check(row)
         teachers.append(EncoderTeacher(path, recipe.device))
     return teachers
 
 
 def _augment(corpus: Corpus, recipe: Recipe, cache: Path, report: Report) -> Corpus:
-    """``corpus`` with augmented texts."""
+    """Add augmented texts to ``corpus``."""
     if not recipe.augmented:
         return corpus
     *_, encoder = recipe.encoders
-    texts = made_of(
+    texts = augment_corpus(
         corpus, recipe.augmented, recipe.student,
-        recipe.start.words if recipe.start else None, partial(vectors_before, encoder, cache), report,
+        recipe.start.words if recipe.start else None, partial(pretrained_vectors, encoder, cache), report,
     )  # fmt: skip
     return replace(corpus, augmented=texts)
 
 
 def _ask(
-    corpus: Corpus, teachers: Sequence[Teacher], folder: Path, recipe: Recipe, telling: Telling
+    corpus: Corpus, teachers: Sequence[Teacher], folder: Path, recipe: Recipe, callbacks: Callbacks
 ) -> dict[str, Answers]:
-    """What each teacher said, by its name; with the vectors behind it where the student guesses them."""
-    texts = asked_first(corpus)
-    said: dict[str, Answers] = {}
+    """Return the answers of each teacher by name, with vectors if the student needs hints."""
+    texts = texts_to_ask(corpus)
+    by_teacher: dict[str, Answers] = {}
     for teacher in teachers:
         answers = Answers(folder, teacher.digest, teacher.width)
         if not recipe.student.hints and not answers.known:
             answers = Answers(folder, teacher.digest)
         if recipe.asking:
-            ask(teacher, texts, answers, telling.progress)
-        said[teacher.name] = answers
-    return said
+            ask(teacher, texts, answers, callbacks.progress)
+        by_teacher[teacher.name] = answers
+    return by_teacher
 
 
-def asked_first(corpus: Corpus) -> dict[str, str]:
-    """All texts by digest, in the order in which a teacher is asked that may not answer all of them in time.
+def texts_to_ask(corpus: Corpus) -> dict[str, str]:
+    """Return all texts by digest, most important first, because a teacher may not label all of them in time.
 
-    What its weight is learnt on; then what people labelled, what nobody did, what bears stars, and what was made of
-    all these.
+    The order is: comments that the teacher's weight is fitted on, labelled, unlabelled, rated and augmented ones.
     """
     counts: dict[str, int] = {}
     first: dict[str, str] = {}
@@ -224,34 +226,34 @@ def asked_first(corpus: Corpus) -> dict[str, str]:
     return {**first, **labelled, **corpus.unlabelled, **rated, **corpus.augmented}
 
 
-def judge(said: ensemble.Said, validation: Mapping[str, Comment]) -> list[str]:
-    """A line for each teacher and one for all of them together: accuracy on validation, and their weights."""
+def evaluate_teachers(known: ensemble.Known, validation: Mapping[str, Comment]) -> list[str]:
+    """Return one line per teacher and one for all together, with weights and accuracy on validation."""
     lines = []
-    groups = [(name,) for name in said] + ([tuple(said)] if len(said) > 1 else [])
+    groups = [(name,) for name in known] + ([tuple(known)] if len(known) > 1 else [])
     for names in groups:
-        keys = [key for key in validation if all(key in said[name] for name in names)]
+        keys = [key for key in validation if all(key in known[name] for name in names)]
         if not keys:
             lines.append(f"{names[0]}: no answers")
             continue
-        fitted = ensemble.fit(said, names, validation)
-        right: dict[str, list[bool]] = {}
+        fitted = ensemble.fit(known, names, validation)
+        correct: dict[str, list[bool]] = {}
         for key in keys:
-            guess = fitted.probability({name: said[name][key] for name in names})
-            right.setdefault(validation[key].source, []).append((guess >= 0.5) == validation[key].positive)
-        pooled = sum(map(sum, right.values())) / len(keys)
-        mean = sum(sum(one) / len(one) for one in right.values()) / len(right)
+            guess = fitted.probability({name: known[name][key] for name in names})
+            correct.setdefault(validation[key].source, []).append((guess >= 0.5) == validation[key].positive)
+        pooled = sum(map(sum, correct.values())) / len(keys)
+        mean = sum(sum(one) / len(one) for one in correct.values()) / len(correct)
         weights = ", ".join(f"{name} {weight:.2f}" for name, weight in fitted.weights.items())
         lines.append(f"{weights}: accuracy {pooled:.4f}, mean over sets {mean:.4f}, comments {len(keys)}")
     return lines
 
 
-def _targets(corpus: Corpus, said: ensemble.Said, share: float) -> dict[str, Comment]:
-    """All comments, and the texts without a label that somebody answered; targets of the train part softened."""
+def _targets(corpus: Corpus, known: ensemble.Known, share: float) -> dict[str, Comment]:
+    """Return all comments with the teachers' share in train targets, and unlabelled texts with an answer."""
     train = corpus.parts["train"]
     unlabelled = {key: (text, UNLABELLED) for key, text in corpus.unlabelled.items()}
     unlabelled |= {key: (text, AUGMENTED) for key, text in corpus.augmented.items()}
     comments = dict(corpus.chosen)
-    for key, answer in ensemble.answer(said, [*train, *unlabelled], corpus.parts["validation"]).items():
+    for key, answer in ensemble.answer(known, [*train, *unlabelled], corpus.parts["validation"]).items():
         if key in unlabelled:
             text, source = unlabelled[key]
             comments[key] = Comment(text, answer >= 0.5, source, answer, rated=True)

@@ -1,4 +1,4 @@
-"""People's accounts: what is stored of them, found, listed and changed. The rules stand in api/identity."""
+"""Accounts as rows: find, list, lock and change them. The rules are in api/identity."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class NameTakenError(LiuyanError):
 
 
 class NoAccountError(LiuyanError):
-    """There is no account with this number."""
+    """No account has this number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"There is no account {number}.")
@@ -32,7 +32,7 @@ class NoAccountError(LiuyanError):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account, without its password. ``role`` is user, reviewer or admin; contacts are as they are stored."""
+    """An account without its password hash. ``role`` is user, reviewer or admin; phone and email are encrypted."""
 
     number: int
     name: str
@@ -51,7 +51,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """An account to be made."""
+    """An account to insert."""
 
     name: str
     password_hash: str
@@ -65,7 +65,7 @@ class NewUser:
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """Which accounts to list; ``search`` is a part of the name."""
+    """Which accounts to list; ``search`` matches a part of the name."""
 
     search: str | None = None
     role: str | None = None
@@ -78,10 +78,9 @@ COLUMNS = [users.c[name] for name in User.__dataclass_fields__]
 
 
 def fold(name: str) -> str:
-    """A name as it is compared: in NFKC, without regard to case, without spaces around it.
+    """Return the form in which names are compared: NFKC, case-folded, without surrounding spaces.
 
-    Raises ValueError for one longer than NAME_AT_MOST: the time to normalise it would grow with the square of its
-    length.
+    Raises ValueError if the name is longer than NAME_AT_MOST, because normalisation takes time quadratic in the length.
     """
     if len(name) > NAME_AT_MOST:
         raise ValueError("the name is longer than NAME_AT_MOST")
@@ -89,13 +88,13 @@ def fold(name: str) -> str:
 
 
 async def find_user(connection: AsyncConnection, number: int) -> User | None:
-    """The account with this number."""
+    """Return the account with this number, or None."""
     row = (await connection.execute(select(*COLUMNS).where(users.c.number == number))).one_or_none()
     return None if row is None else user_of(row)
 
 
 async def find_credentials(connection: AsyncConnection, name: str) -> tuple[User, str] | None:
-    """The account with this name, and the hash of its password."""
+    """Return the account with this name and its password hash, or None."""
     if len(name) > NAME_AT_MOST:
         return None
     query = select(*COLUMNS, users.c.password_hash).where(users.c.name_folded == fold(name))
@@ -104,35 +103,35 @@ async def find_credentials(connection: AsyncConnection, name: str) -> tuple[User
 
 
 async def find_password_hash(connection: AsyncConnection, number: int) -> str | None:
-    """The hash of an account's password; None without such an account."""
+    """Return an account's password hash, or None if there is no such account."""
     query = select(users.c.password_hash).where(users.c.number == number)
     return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def list_users(
-    connection: AsyncConnection, wanted: UserFilter, after: int | None, limit: int
+    connection: AsyncConnection, filters: UserFilter, after: int | None, limit: int
 ) -> tuple[list[User], int | None]:
-    """A page of accounts, the newest first, and the number after which the next page begins (None: the last one)."""
-    query = _filtered(select(*COLUMNS), wanted).order_by(users.c.number.desc()).limit(limit + 1)
+    """Return a page of accounts, newest first, and the ``after`` of the next page (None: there is none)."""
+    query = _filtered(select(*COLUMNS), filters).order_by(users.c.number.desc()).limit(limit + 1)
     if after is not None:
         query = query.where(users.c.number < after)
     found = [user_of(row) for row in await connection.execute(query)]
     return found[:limit], found[limit - 1].number if len(found) > limit else None
 
 
-def _filtered(query: Select[Any], wanted: UserFilter) -> Select[Any]:
-    if wanted.search:
-        query = query.where(users.c.name_folded.contains(fold(wanted.search), autoescape=True))
-    if wanted.role:
-        query = query.where(users.c.role == wanted.role)
-    if wanted.state:
-        query = query.where(users.c.state == wanted.state)
+def _filtered(query: Select[Any], filters: UserFilter) -> Select[Any]:
+    if filters.search:
+        query = query.where(users.c.name_folded.contains(fold(filters.search), autoescape=True))
+    if filters.role:
+        query = query.where(users.c.role == filters.role)
+    if filters.state:
+        query = query.where(users.c.state == filters.state)
     return query
 
 
-async def count_users(connection: AsyncConnection, wanted: UserFilter) -> int:
-    """How many accounts there are of that kind."""
-    return int((await connection.execute(_filtered(select(func.count()).select_from(users), wanted))).scalar_one())
+async def count_users(connection: AsyncConnection, filters: UserFilter) -> int:
+    """Count the accounts that match."""
+    return int((await connection.execute(_filtered(select(func.count()).select_from(users), filters))).scalar_one())
 
 
 async def add_user(session: WriteSession, user: NewUser, now: datetime) -> int:
@@ -142,13 +141,13 @@ async def add_user(session: WriteSession, user: NewUser, now: datetime) -> int:
     try:
         done = await session.connection.execute(insert(users).values(**values, **added))
     except IntegrityError as error:
-        raise NameTakenError(f"There is an account named {user.name!r} already: choose another name.") from error
-    added_number: int = done.inserted_primary_key[0]  # type: ignore[index] # an insert of one row has one
+        raise NameTakenError(f"An account named {user.name!r} already exists. Choose another name.") from error
+    added_number: int = done.inserted_primary_key[0]  # type: ignore[index] # a single-row INSERT has one
     return added_number
 
 
 async def lock_user(session: WriteSession, number: int) -> User:
-    """The account as it stands, held until the end of the transaction. Raises NoAccountError."""
+    """Lock an account until the transaction ends, and return it. Raises NoAccountError."""
     row = (await session.connection.execute(select(*COLUMNS).where(users.c.number == number).with_for_update())).first()
     if row is None:
         raise NoAccountError(number)
@@ -156,9 +155,9 @@ async def lock_user(session: WriteSession, number: int) -> User:
 
 
 async def lock_password(session: WriteSession, number: int, password_hash: str) -> User | None:
-    """The account, held until the end of the transaction; None if its password no longer has this hash.
+    """Lock an account until the transaction ends, and return it; None if its password hash has changed.
 
-    A password is compared before the transaction, because that takes long: a reset may come in between.
+    Passwords are verified before the transaction, because that is slow; a reset may happen in between.
     """
     query = select(*COLUMNS).where(users.c.number == number, users.c.password_hash == password_hash).with_for_update()
     row = (await session.connection.execute(query)).first()
@@ -166,13 +165,13 @@ async def lock_password(session: WriteSession, number: int, password_hash: str) 
 
 
 async def lock_admins(session: WriteSession) -> set[int]:
-    """The numbers of all admins that can sign in, held, so that two changes at once cannot take away the last ones."""
+    """Lock all admins that can sign in, and return their numbers, so that concurrent changes cannot remove the last."""
     query = select(users.c.number).where(users.c.role == ADMIN, users.c.state == "active").with_for_update()
     return set((await session.connection.execute(query.order_by(users.c.number))).scalars())
 
 
 async def update_user(session: WriteSession, number: int, changes: Mapping[str, object]) -> None:
-    """Set columns of an account. Raises NameTakenError."""
+    """Update columns of an account. Raises NameTakenError."""
     if not changes:
         return
     values = dict(changes)
@@ -181,9 +180,9 @@ async def update_user(session: WriteSession, number: int, changes: Mapping[str, 
     try:
         await session.connection.execute(update(users).where(users.c.number == number).values(**values))
     except IntegrityError as error:
-        raise NameTakenError(f"There is an account named {name!r} already: choose another name.") from error
+        raise NameTakenError(f"An account named {name!r} already exists. Choose another name.") from error
 
 
 def user_of(row: Any) -> User:
-    """An account from a row that holds ``COLUMNS``."""
+    """Build an account from a row that has ``COLUMNS``."""
     return User(**{name: getattr(row, name) for name in User.__dataclass_fields__})

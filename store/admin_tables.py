@@ -1,6 +1,6 @@
-"""The tables of the admin app's people: accounts, what lets them in, what they are told, and what they did.
+"""Tables of the admin app: accounts, sessions, tokens, notices and the audit log.
 
-They share their metadata with tables.py and review_tables.py, so that whoever takes it from here has every table.
+They share their metadata with tables.py and review_tables.py, so ``metadata`` imported from here has every table.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, text
@@ -12,7 +12,7 @@ __all__ = ["api_tokens", "attempts", "audit_log", "metadata", "notices", "sessio
 
 
 def on_user() -> ForeignKey:
-    """A reference to the account that a row lets in: it goes with the account."""
+    """Return a foreign key to an account; deleting the account deletes the row."""
     return ForeignKey("users.number", ondelete="CASCADE")
 
 
@@ -21,7 +21,7 @@ users = Table(
     metadata,
     Column("number", RowNumber, primary_key=True),
     Column("name", ExactString(64), nullable=False),
-    # The name in NFKC and folded case: two that look alike are one. NFKC can make a name longer.
+    # The name in NFKC and case-folded, so that names that look alike collide. NFKC can lengthen a name.
     Column("name_folded", ExactString(255), nullable=False, unique=True),
     Column("password_hash", ExactString(255), nullable=False),
     # user, reviewer or admin
@@ -44,7 +44,7 @@ users = Table(
 sessions = Table(
     "sessions",
     metadata,
-    # SHA-256 of the cookie's random value: who reads the database cannot sign in with it.
+    # SHA-256 of the cookie's random value: reading the database is not enough to sign in.
     Column("digest", Digest, primary_key=True),
     Column("user_number", RowNumber, on_user(), nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
@@ -52,7 +52,7 @@ sessions = Table(
     Column("expires_at", UtcDateTime, nullable=False, index=True),
     Column("address", ExactString(64)),
     Column("user_agent", ExactString(256)),
-    # When the password was last given in this session; NULL: not since the column was added.
+    # When the password was last confirmed in this session; NULL: not since the column was added.
     Column("confirmed_at", UtcDateTime),
 )
 
@@ -71,7 +71,7 @@ api_tokens = Table(
     Column("revoked_at", UtcDateTime),
 )
 
-# How often something that is throttled was tried within a window of time.
+# Attempts at throttled actions, counted in time windows.
 attempts = Table(
     "attempts",
     metadata,
@@ -92,14 +92,14 @@ notices = Table(
     Column("starts_at", UtcDateTime, nullable=False),
     Column("ends_at", UtcDateTime),
     Column("withdrawn_at", UtcDateTime),
-    # Names, as they were then.
+    # Names at that time.
     Column("created_by", ExactString(128), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("edited_by", ExactString(128)),
     Column("edited_at", UtcDateTime),
 )
 
-# Everything that was changed, by whom. It keeps no text of a comment and nothing secret, and outlives the account.
+# Every change that a person made. It contains no comment texts and no secrets, and it outlives the account.
 audit_log = Table(
     "audit_log",
     metadata,
@@ -110,7 +110,7 @@ audit_log = Table(
     # session, token or command
     Column("via", ExactString(16), nullable=False),
     Column("address", ExactString(64)),
-    # Such as review.add or user.disable.
+    # For example review.add or user.disable.
     Column("action", ExactString(64), nullable=False),
     Column("object_kind", ExactString(32), nullable=False),
     Column("object_id", ExactString(200), nullable=False),

@@ -1,8 +1,7 @@
-"""What the labels say over time, by platform and by hour of the week, and what reviewers change of it.
+"""Label counts over time, by platform and by hour of the week, with reviews taken into account.
 
-All but the audit sample comes from sums that each batch and each review keep. So it costs the same however many
-comments there are. Counted is what one model has labelled, the active one unless another is asked for, under the label
-that is shown.
+The figures come from sums that each batch and each review update, so the cost does not depend on the number of
+comments. Each comment that the model has labelled counts under its shown label; the active model is the default.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -26,18 +25,18 @@ from store.tables import count_sums
 
 HOURS_OF_WEEK = 168
 # A Monday, so that weeks begin on one.
-BEGINNING = datetime(1970, 1, 5, tzinfo=UTC)
-# Buckets are numbered from so long before BEGINNING, in whole weeks, that no stored time (from year 1 on) gets a
-# negative number in any time zone: databases disagree on how to divide those.
+FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+# Bucket numbers count from this long before FIRST_MONDAY, in whole weeks, so that no time from year 1 on has a negative
+# number in any time zone: databases round the division of negative numbers differently.
 BEFORE = timedelta(weeks=104_000)
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
-# Gives the hours of one group the same number.
-Numbered = Callable[[ColumnElement[Any]], ColumnElement[Any]]
+# Maps an hour to the number of its group.
+Grouping = Callable[[ColumnElement[Any]], ColumnElement[Any]]
 
 
 class Bucket(Enum):
-    """How long a point on the line of time is, in minutes."""
+    """The length of one point of a time series, in minutes."""
 
     HOUR = 60
     DAY = 24 * 60
@@ -46,8 +45,11 @@ class Bucket(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CountFilter:
-    """Which comments are counted, by when they were written and where; None does not filter. ``created_from`` is
-    included, ``created_to`` is not, and both count from the full hour; ``model`` (SHA-256) None is the active one."""
+    """Which comments to count; None does not filter.
+
+    ``created_from`` (inclusive) and ``created_to`` (exclusive) are rounded down to the hour. ``model`` is a SHA-256;
+    None means the active model.
+    """
 
     created_from: datetime | None = None
     created_to: datetime | None = None
@@ -57,11 +59,11 @@ class CountFilter:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How many comments are shown under each label, of how many the model was uncertain, how many were reviewed, and
-    of how many of these the review says something else than the model.
+    """Comments by shown label, and how many of them are uncertain, reviewed, and corrected (reviewed with another label
+    than the model's).
 
-    ``uncertain_positive`` and ``uncertain_negative`` are the comments, of those shown as positive and as negative,
-    whose label is only a guess: the model is uncertain and nobody has reviewed them.
+    ``uncertain_positive`` and ``uncertain_negative`` count the comments shown as positive and as negative of which the
+    model is uncertain and that nobody has reviewed.
     """
 
     positive: int = 0
@@ -76,7 +78,7 @@ class Mix:
 
     @property
     def comments(self) -> int:
-        """All of them."""
+        """The total."""
         return self.positive + self.negative + self.unclear + self.spam
 
     @property
@@ -87,7 +89,7 @@ class Mix:
 
 @dataclass(frozen=True, slots=True)
 class TimeMix:
-    """What was written from ``start`` on, until the next bucket begins."""
+    """The mix of the bucket that begins at ``start``."""
 
     start: datetime
     mix: Mix
@@ -95,7 +97,7 @@ class TimeMix:
 
 @dataclass(frozen=True, slots=True)
 class PlatformMix:
-    """What was written on one platform."""
+    """The mix of one platform."""
 
     platform: str
     mix: Mix
@@ -103,7 +105,7 @@ class PlatformMix:
 
 @dataclass(frozen=True, slots=True)
 class HourOfWeekMix:
-    """What was written in one hour of the week; ``weekday`` 0 is Monday, ``hour`` 0..23."""
+    """The mix of one hour of the week; ``weekday`` 0 is Monday, ``hour`` is 0..23."""
 
     weekday: int
     hour: int
@@ -111,45 +113,47 @@ class HourOfWeekMix:
 
 
 async def mix_over_time(
-    connection: AsyncConnection, wanted: CountFilter, bucket: Bucket, offset: timedelta
+    connection: AsyncConnection, filters: CountFilter, bucket: Bucket, offset: timedelta
 ) -> list[TimeMix]:
-    """The labels over time, oldest first, in buckets of the time zone that is ``offset`` from UTC; a bucket in which
-    nothing was written is left out. A bucket that begins before year 1 starts there. Raises TransientStoreError."""
+    """Return the mix per bucket, oldest first, without empty buckets. Raises TransientStoreError.
 
-    def numbered(hour: ColumnElement[Any]) -> ColumnElement[Any]:
+    Buckets begin in the time zone that is ``offset`` from UTC; none begins before year 1.
+    """
+
+    def grouping(hour: ColumnElement[Any]) -> ColumnElement[Any]:
         return (minutes_since(hour) + _minutes(BEFORE + offset)) // bucket.value
 
-    counted = await _count(connection, wanted, numbered)
+    counted = await _mixes(connection, filters, grouping)
     length = timedelta(minutes=bucket.value)
     return [TimeMix(_start(int(number) * length - BEFORE - offset), mix) for number, mix in sorted(counted)]
 
 
-async def mix_by_platform(connection: AsyncConnection, wanted: CountFilter) -> list[PlatformMix]:
-    """The labels of each platform, the largest first. Raises TransientStoreError."""
-    counted = [PlatformMix(platform, mix) for platform, mix in await _count(connection, wanted, None)]
+async def mix_by_platform(connection: AsyncConnection, filters: CountFilter) -> list[PlatformMix]:
+    """Return the mix of each platform, largest first. Raises TransientStoreError."""
+    counted = [PlatformMix(platform, mix) for platform, mix in await _mixes(connection, filters, None)]
     return sorted(counted, key=lambda one: (-one.mix.comments, one.platform))
 
 
 async def mix_by_hour_of_week(
-    connection: AsyncConnection, wanted: CountFilter, offset: timedelta
+    connection: AsyncConnection, filters: CountFilter, offset: timedelta
 ) -> list[HourOfWeekMix]:
-    """The labels of each hour of the week in the time zone that is ``offset`` from UTC. Raises TransientStoreError."""
+    """Return the mix of each hour of the week, in the time zone ``offset`` from UTC. Raises TransientStoreError."""
 
-    def numbered(hour: ColumnElement[Any]) -> ColumnElement[Any]:
+    def grouping(hour: ColumnElement[Any]) -> ColumnElement[Any]:
         return ((minutes_since(hour) + _minutes(BEFORE + offset)) // Bucket.HOUR.value) % HOURS_OF_WEEK
 
-    counted = sorted(await _count(connection, wanted, numbered))
+    counted = sorted(await _mixes(connection, filters, grouping))
     return [HourOfWeekMix(*divmod(int(number), 24), mix) for number, mix in counted]
 
 
-async def mix_of_all(connection: AsyncConnection, wanted: CountFilter) -> Mix:
-    """All comments together. Raises TransientStoreError."""
-    return _sum(mix for _, mix in await _count(connection, wanted, None))
+async def mix_of_all(connection: AsyncConnection, filters: CountFilter) -> Mix:
+    """Return the mix of all comments that match. Raises TransientStoreError."""
+    return _sum(mix for _, mix in await _mixes(connection, filters, None))
 
 
-async def counted_platforms(connection: AsyncConnection, wanted: CountFilter) -> list[str]:
-    """The platforms whose comments the model of ``wanted`` has labelled, by name. Raises TransientStoreError."""
-    model = await read_model_number(connection, wanted)
+async def counted_platforms(connection: AsyncConnection, filters: CountFilter) -> list[str]:
+    """Return the platforms with comments that the model has labelled, sorted. Raises TransientStoreError."""
+    model = await read_model_number(connection, filters)
     found = [] if model is None else await _platforms(connection, model)
     return sorted(found)
 
@@ -160,20 +164,20 @@ def _sum(mixes: Iterable[Mix]) -> Mix:
     return Mix(**{name: sum(getattr(mix, name) for mix in listed) for name in names})
 
 
-async def _count(connection: AsyncConnection, wanted: CountFilter, numbered: Numbered | None) -> list[tuple[Any, Mix]]:
-    """The mix of each group: by what ``numbered`` makes of the hour, else by platform."""
-    model = await read_model_number(connection, wanted)
+async def _mixes(connection: AsyncConnection, filters: CountFilter, grouping: Grouping | None) -> list[tuple[Any, Mix]]:
+    """Return the mix of each group: by ``grouping`` of the hour, or by platform if it is None."""
+    model = await read_model_number(connection, filters)
     if model is None:
         return []
-    if numbered is None:
+    if grouping is None:
         group: ColumnElement[Any] = count_sums.c.platform
         buckets = [DAY, HOUR]
-        platforms = [wanted.platform] if wanted.platform else await _platforms(connection, model)
+        platforms = [filters.platform] if filters.platform else await _platforms(connection, model)
     else:
-        group, buckets = numbered(count_sums.c.begins), [HOUR]
-        platforms = [wanted.platform or ALL_PLATFORMS]
-    stretches = cover(wanted.created_from, wanted.created_to, buckets)
-    queries = [_summed(group, model, platforms, stretch) for stretch in stretches]
+        group, buckets = grouping(count_sums.c.begins), [HOUR]
+        platforms = [filters.platform or ALL_PLATFORMS]
+    time_ranges = cover(filters.created_from, filters.created_to, buckets)
+    queries = [_summed(group, model, platforms, time_range) for time_range in time_ranges]
     rows = [row for query in queries for row in await connection.execute(query)]
     mixes: dict[Any, list[Mix]] = {}
     for group, *sums in rows:
@@ -184,47 +188,47 @@ async def _count(connection: AsyncConnection, wanted: CountFilter, numbered: Num
 def _mix(
     positive: int, negative: int, uncertain: int, shown_positive: int, unclear: int, spam: int, *others: int
 ) -> Mix:
-    """A mix from the columns of count_sums in their order: what is shown otherwise than the model's label is told."""
+    """Build a mix from the columns of count_sums, in their order. Comments shown as negative have no column."""
     shown_negative = positive + negative - shown_positive - unclear - spam
     return Mix(shown_positive, shown_negative, unclear, spam, uncertain, *others)
 
 
-async def read_model_number(connection: AsyncConnection, wanted: CountFilter) -> int | None:
-    """The number of the model that is counted; None when there is none."""
+async def read_model_number(connection: AsyncConnection, filters: CountFilter) -> int | None:
+    """Return the number of the model to count, or None if there is none."""
     for model in (await read_models(connection)).values():
-        if model.active if wanted.model is None else model.sha256 == wanted.model:
+        if model.active if filters.model is None else model.sha256 == filters.model:
             return model.number
     return None
 
 
 async def _platforms(connection: AsyncConnection, model: int) -> list[str]:
-    """The platforms that have comments: with their names the hours of each are one range of the primary key."""
+    """Return the platforms that have comments; naming them lets the query read ranges of the primary key."""
     of = count_sums.c
     query = select(of.platform).distinct().where(of.model_number == model, of.bucket == DAY)
     return list((await connection.execute(query)).scalars())
 
 
-def _summed(group: ColumnElement[Any], model: int, platforms: Sequence[str], stretch: TimeRange) -> Select[Any]:
+def _summed(group: ColumnElement[Any], model: int, platforms: Sequence[str], time_range: TimeRange) -> Select[Any]:
     of = count_sums.c
     grouped = group.label("grouped")
     return (
         select(grouped, *(func.sum(of[name]) for name in SUMMED))
-        .where(of.model_number == model, of.platform.in_(platforms), *within(count_sums, stretch))
+        .where(of.model_number == model, of.platform.in_(platforms), *within(count_sums, time_range))
         .group_by(grouped)
     )
 
 
 def _start(since: timedelta) -> datetime:
-    """The time that is ``since`` after BEGINNING, no earlier than EARLIEST."""
-    return BEGINNING + max(since, EARLIEST - BEGINNING)
+    """Return the time ``since`` after FIRST_MONDAY, but not before EARLIEST."""
+    return FIRST_MONDAY + max(since, EARLIEST - FIRST_MONDAY)
 
 
 def _minutes(offset: timedelta) -> int:
     return offset // timedelta(minutes=1)
 
 
-class minutes_since(FunctionElement[int]):  # noqa: N801 (a function of SQL)
-    """Minutes from BEGINNING to a full hour; negative before it."""
+class minutes_since(FunctionElement[int]):  # noqa: N801 (an SQL function)
+    """Minutes from FIRST_MONDAY to a full hour; negative before it."""
 
     type = BigInteger()
     inherit_cache = True
@@ -238,4 +242,4 @@ def _on_servers(element: minutes_since, compiler: SQLCompiler, **how: Any) -> st
 @compiles(minutes_since, "sqlite")
 def _on_sqlite(element: minutes_since, compiler: SQLCompiler, **how: Any) -> str:
     hour = compiler.process(element.clauses, **how)
-    return f"((CAST(strftime('%s', {hour}) AS INTEGER) - {int(BEGINNING.timestamp())}) / 60)"
+    return f"((CAST(strftime('%s', {hour}) AS INTEGER) - {int(FIRST_MONDAY.timestamp())}) / 60)"

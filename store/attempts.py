@@ -1,4 +1,4 @@
-"""How often something that is throttled was tried within a window of time: counts that restarts and processes share."""
+"""Attempts at throttled actions, counted in time windows that all processes share and that survive restarts."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from store.types import as_binary
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """``n`` tries in a window that is over at ``expires_at``."""
+    """``n`` attempts in the window that ends at ``expires_at``."""
 
     n: int
     expires_at: datetime
@@ -23,9 +23,9 @@ class Count:
 async def add_attempts(
     session: WriteSession, digest: bytes, window_start: datetime, expires_at: datetime, amount: int
 ) -> int:
-    """Add to a window's count and return it; windows that are over are forgotten on the way."""
+    """Add to a window's count and return the new count; delete windows that are over."""
     await session.connection.execute(delete(attempts).where(attempts.c.expires_at <= window_start))
-    # The bytes are written as an expression, which only a statement of one row can hold.
+    # as_binary() is an expression, which only a single-row INSERT accepts.
     row = {"digest": as_binary(digest), "window_start": window_start, "n": amount, "expires_at": expires_at}
     more = {"n": attempts.c.n + amount}
     if session.connection.dialect.name == "sqlite":
@@ -39,7 +39,7 @@ async def add_attempts(
 
 
 async def read_attempts(connection: AsyncConnection, digest: bytes, now: datetime) -> Count | None:
-    """The count of the window that is not over yet."""
+    """Return the count of the current window, or None."""
     query = (
         select(attempts.c.n, attempts.c.expires_at)
         .where(attempts.c.digest == as_binary(digest), attempts.c.expires_at > now)
@@ -51,7 +51,7 @@ async def read_attempts(connection: AsyncConnection, digest: bytes, now: datetim
 
 
 async def clear_attempts(session: WriteSession, digest: bytes | None = None) -> int:
-    """Forget what one digest counted, or everything, and return how many windows there were."""
+    """Delete the windows of one digest, or all windows, and return their number."""
     query = delete(attempts)
     if digest is not None:
         query = query.where(attempts.c.digest == as_binary(digest))

@@ -1,4 +1,4 @@
-"""The audit log: everything that was changed, by whom, written in the transaction of the change itself."""
+"""The audit log: who changed what, written in the transaction of the change."""
 
 import getpass
 import json
@@ -22,7 +22,7 @@ OBJECT_ID = 200
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who changes something: a person, by a page or a token, or a command (which has no number)."""
+    """Who makes a change: an account, through a session or a token, or a command (which has no number)."""
 
     user_number: int | None
     name: str
@@ -31,18 +31,18 @@ class Actor:
 
 
 def command_actor(name: str | None) -> Actor:
-    """Whoever gives a command: the name that they say, else that of their account on this machine."""
+    """Return the actor of a command: ``name``, or the operating system's user name."""
     if name is None:
         try:
             name = getpass.getuser()
-        except (KeyError, OSError):  # A container's user may have no name.
+        except (KeyError, OSError):  # The user of a container may have no name.
             name = "unknown"
     return Actor(None, printable(name)[:128], "command", None)
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One change. ``action`` is such as `review.add`; the object's id is what people know it by."""
+    """One change. ``action`` is for example `review.add`; ``object_id`` identifies the object to people."""
 
     number: int
     at: datetime
@@ -58,7 +58,7 @@ class AuditRecord:
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
-    """Which changes to show; ``action`` is a whole one, or the part before its dot with it (`user.`)."""
+    """Which changes to list; an ``action`` that ends in a dot matches the whole group (`user.`)."""
 
     user_number: int | None = None
     user_name: str | None = None
@@ -71,7 +71,7 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True)
 class AuditPage:
-    """Changes, newest first, and where the next page begins; None on the last one."""
+    """Changes, newest first; ``next`` is None on the last page."""
 
     items: Sequence[AuditRecord]
     next: Keyset | None
@@ -80,9 +80,9 @@ class AuditPage:
 async def record(
     session: WriteSession, actor: Actor, action: str, object_kind: str, object_id: str, detail: Mapping[str, JSON]
 ) -> None:
-    """Write down a change within its own transaction.
+    """Record a change in its own transaction.
 
-    ``detail`` never holds a comment's text, a password, a token, a phone number or an e-mail address.
+    ``detail`` must not contain comment texts, passwords, tokens, phone numbers or email addresses.
     """
     await session.connection.execute(
         insert(audit_log).values(
@@ -99,9 +99,11 @@ async def record(
     )
 
 
-async def list_records(connection: AsyncConnection, wanted: AuditFilter, after: Keyset | None, limit: int) -> AuditPage:
-    """A page of what was changed, newest first."""
-    query = _filtered(wanted)
+async def list_records(
+    connection: AsyncConnection, filters: AuditFilter, after: Keyset | None, limit: int
+) -> AuditPage:
+    """Return a page of changes, newest first."""
+    query = _filtered(filters)
     if after is not None:
         columns = audit_log.c
         older = and_(columns.at == after.created_at, columns.number < after.number)
@@ -112,25 +114,27 @@ async def list_records(connection: AsyncConnection, wanted: AuditFilter, after: 
     return AuditPage(records[:limit], Keyset(last.at, last.number) if last else None)
 
 
-def _filtered(wanted: AuditFilter) -> Select[Any]:
+def _filtered(filters: AuditFilter) -> Select[Any]:
     columns = audit_log.c
     query = select(audit_log)
     for column, value in (
-        (columns.user_number, wanted.user_number),
-        (columns.user_name, wanted.user_name),
-        (columns.object_kind, wanted.object_kind),
-        (columns.object_id, wanted.object_id),
+        (columns.user_number, filters.user_number),
+        (columns.user_name, filters.user_name),
+        (columns.object_kind, filters.object_kind),
+        (columns.object_id, filters.object_id),
     ):
         if value is not None:
             query = query.where(column == value)
-    if wanted.action is not None:
-        group = wanted.action.endswith(".")
-        named = columns.action.startswith(wanted.action, autoescape=True) if group else columns.action == wanted.action
+    if filters.action is not None:
+        group = filters.action.endswith(".")
+        named = (
+            columns.action.startswith(filters.action, autoescape=True) if group else columns.action == filters.action
+        )
         query = query.where(named)
-    if wanted.at_from is not None:
-        query = query.where(columns.at >= wanted.at_from)
-    if wanted.at_to is not None:
-        query = query.where(columns.at < wanted.at_to)
+    if filters.at_from is not None:
+        query = query.where(columns.at >= filters.at_from)
+    if filters.at_to is not None:
+        query = query.where(columns.at < filters.at_to)
     return query
 
 

@@ -1,6 +1,6 @@
-"""What the consumer hands to the store: one micro-batch, as plain data.
+"""The data that the consumer passes to the store: one micro-batch, independent of Kafka and the model.
 
-The store decides under lock what each change means; nothing here knows Kafka or the model.
+The store decides under lock what each event changes.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Label(StrEnum):
-    """What a model or a person says of a comment."""
+    """The label of a prediction."""
 
     POSITIVE = "positive"
     NEGATIVE = "negative"
@@ -18,7 +18,7 @@ class Label(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PartitionKey:
-    """A partition of a topic, as the group named ``group`` reads it."""
+    """A partition of a topic, as read by a consumer group."""
 
     group: str
     topic: str
@@ -27,10 +27,10 @@ class PartitionKey:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """Moves one partition from the offset at which the batch began to the one at which the next begins.
+    """Advances a partition from the offset at which the batch begins to the next one to read.
 
-    ``expected`` is compared with the stored offset before ``next_offset`` is set (compare-and-set). ``records_lost`` is
-    added to the partition's count; ``pause_reason`` pauses the partition in the same transaction.
+    ``next_offset`` is set only if the stored offset equals ``expected`` (compare-and-set). ``records_lost`` is added to
+    the partition's count; ``pause_reason`` pauses the partition in the same transaction.
     """
 
     partition: PartitionKey
@@ -42,9 +42,9 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a platform says of a comment, in one version (microseconds since 1970, UTC); times carry UTC.
+    """One version of a comment as its platform published it. ``version`` is in microseconds since 1970; times are UTC.
 
-    Each field is the column of that name in ``comments``: writing, comparing and reading follow this list.
+    Each field is a column of ``comments``; writing, comparing and reading use this list.
     """
 
     text: str
@@ -57,7 +57,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What one model says of a text; each field is the column of that name in ``predictions``."""
+    """A model's prediction for a text; each field is a column of ``predictions``."""
 
     label: Label
     probability: float
@@ -66,7 +66,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A comment event, labelled."""
+    """A labelled comment event."""
 
     platform: str
     id: str
@@ -76,7 +76,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """An order to erase a comment; ``timestamp`` is the record's, in microseconds since 1970."""
+    """A request to erase a comment; ``timestamp`` is the record's, in microseconds since 1970."""
 
     platform: str
     id: str
@@ -85,10 +85,10 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A record that cannot become a comment, kept whole with the reason.
+    """A record that cannot be stored as a comment, with the reason.
 
-    ``reason`` is one of a few words (for counting), ``detail`` the sentence that a person reads; ``timestamp`` is the
-    record's in milliseconds since 1970, as Kafka gives it.
+    ``reason`` is one of a few codes, for counting; ``detail`` is a sentence for people. ``timestamp`` is the record's,
+    in milliseconds since 1970.
     """
 
     partition: PartitionKey
@@ -103,7 +103,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class RequeuedRecord:
-    """A record that says by ``header``, the value of requeued.DEAD_LETTER_HEADER, that it is a requeued dead letter."""
+    """A record with the header requeued.DEAD_LETTER_HEADER, whose value is ``header``: a copy of a dead letter."""
 
     partition: PartitionKey
     offset: int
@@ -114,11 +114,11 @@ class RequeuedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One micro-batch: everything in it is stored together with its offsets, or nothing is.
+    """One micro-batch, stored with its offsets in one transaction.
 
-    ``records`` are in the order of arrival, dead letters among them, since a tombstone erases the dead letters of its
-    key that came before it and not those behind it. ``model`` is the ``models.number`` whose predictions they carry;
-    ``copies`` are those of the records, dead letters among them, that say they are one.
+    ``records`` are in order of arrival and include dead letters: a tombstone erases only the dead letters of its key
+    that precede it. ``model`` is the ``models.number`` of the predictions. ``copies`` are the records, including
+    failed ones, that are marked as copies of dead letters.
     """
 
     model: int
@@ -129,10 +129,11 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What a stored batch changed, counted in records; ``same`` are redeliveries, ``late`` older than what stands,
-    ``erased_before`` not newer than a tombstone that was seen, ``touched`` changed only author, thread or times.
+    """The records of a stored batch, counted by effect.
 
-    ``erased`` are tombstones, of comments never seen too; ``dead`` are dead letters.
+    ``touched``: only author, thread or times changed. ``same``: redelivered. ``late``: older than the current version.
+    ``erased``: tombstones, including those of unknown comments. ``erased_before``: not newer than an earlier tombstone.
+    ``dead``: dead letters.
     """
 
     new: int = 0
@@ -147,9 +148,9 @@ class BatchOutcome:
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """A row of ``partitions``: the position that the database holds. ``paused_reason`` None means that it runs.
+    """A row of ``partitions`` with the stored offset. ``paused_reason`` is None unless the partition is paused.
 
-    ``starts`` counts the consumers that began to read at ``started_offset`` and did not leave cleanly.
+    ``starts`` counts consumers that began to read at ``started_offset`` and did not stop cleanly.
     """
 
     partition: PartitionKey
@@ -164,13 +165,13 @@ class PartitionState:
 
     @property
     def failed_starts(self) -> int:
-        """Consumers that began at the stored offset and neither moved it nor left cleanly."""
+        """Consumers that began at the stored offset and neither advanced it nor stopped cleanly."""
         return self.starts if self.started_offset == self.next_offset else 0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A row of ``models``; probabilities within ``uncertain_low`` .. ``uncertain_high`` are uncertain."""
+    """A row of ``models``; probabilities from ``uncertain_low`` to ``uncertain_high`` are uncertain."""
 
     number: int
     sha256: str

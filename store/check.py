@@ -1,4 +1,4 @@
-"""Proves the books: every count that is kept by differences must equal what counting the rows gives."""
+"""Recount everything and report counters that have drifted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from store.tables import comments, count_sums, hourly_counts, predictions
 
 @dataclass(frozen=True, slots=True)
 class CountDifference:
-    """An hourly count that is not what the rows say. ``hour`` reads ``2026-01-31 23``, in UTC."""
+    """An hourly count that differs from the rows. ``hour`` is formatted ``2026-01-31 23``, in UTC."""
 
     model_number: int
     platform: str
@@ -27,8 +27,8 @@ class CountDifference:
 
 @dataclass(frozen=True, slots=True)
 class SumDifference:
-    """A sum that is not what the rows say. ``platform`` is empty for all of them; ``bucket`` is hour or day, and
-    ``begins`` reads ``2026-01-31 23``, in UTC; ``name`` is the column."""
+    """A sum that differs from the rows. ``platform`` is empty for all platforms together, ``bucket`` is hour or day,
+    ``begins`` is formatted ``2026-01-31 23``, in UTC, and ``name`` is the column."""
 
     model_number: int
     platform: str
@@ -40,9 +40,9 @@ class SumDifference:
 
 
 async def recount(connection: AsyncConnection) -> list[CountDifference]:
-    """Every hourly count that differs from the rows; none is how it should be. Reads every comment.
+    """Recount all comments and return the hourly counts that differ. Raises TransientStoreError.
 
-    One statement reads both sides, so that a consumer may go on writing. Raises TransientStoreError.
+    One statement reads both sides, so consumers may keep writing.
     """
     of = hourly_counts.c
     stored = select(of.model_number, of.platform, _hour(of.hour), of.label, of.uncertain, of.n)
@@ -56,7 +56,7 @@ async def recount(connection: AsyncConnection) -> list[CountDifference]:
 
 
 async def recount_sums(connection: AsyncConnection) -> list[SumDifference]:
-    """Every sum that differs from the rows; none is how it should be. Raises TransientStoreError."""
+    """Recount all comments and return the sums that differ. Raises TransientStoreError."""
     of = count_sums.c
     names = [column.name for column in count_sums.c if not column.primary_key]
     stored = select(of.model_number, of.platform, of.bucket, _hour(of.begins).label("begins"), *(of[n] for n in names))
@@ -76,12 +76,12 @@ async def recount_sums(connection: AsyncConnection) -> list[SumDifference]:
 
 
 def _hour(time: ColumnElement[Any], characters: int = 13) -> ColumnElement[str]:
-    """A time as text, cut off behind the hour: the same way on every database."""
+    """Return a time as text up to the hour, formatted the same on every database."""
     return func.substr(cast(time, String(26)), 1, characters)
 
 
 def _labelled(*key: ColumnElement[Any]) -> Select[Any]:
-    """The key of each labelled comment, and how many there are."""
+    """Return a query for the number of labelled comments per key."""
     labelled = select(*key, func.count()).join_from(
         predictions, comments, comments.c.number == predictions.c.comment_number
     )
@@ -89,10 +89,17 @@ def _labelled(*key: ColumnElement[Any]) -> Select[Any]:
 
 
 def _counted_sums() -> list[Select[Any]]:
-    """What the sums should be: of all platforms by the hour, of each by the hour and by the day."""
-    said, comment = predictions.c, comments.c
+    """Return queries for the correct sums: all platforms by hour, and each platform by hour and by day."""
+    prediction, comment = predictions.c, comments.c
     hour = _hour(comment.created_at)
-    kind = (said.model_number, comment.platform, hour.label("hour"), said.label, said.uncertain, comment.review_label)
+    kind = (
+        prediction.model_number,
+        comment.platform,
+        hour.label("hour"),
+        prediction.label,
+        prediction.uncertain,
+        comment.review_label,
+    )
     kinds = _labelled(*kind).add_columns(func.count().label("n")).cte("kinds").c
     shown = func.coalesce(kinds.review_label, kinds.label)
     undecided = and_(kinds.uncertain, kinds.review_label.is_(None))
@@ -124,7 +131,7 @@ def _counted_sums() -> list[Select[Any]]:
 
 
 def _signed(side: Select[Any], names: Sequence[str], which: int) -> Select[Any]:
-    """One side's sums in columns of their own, with zeros in those of the other."""
+    """Return one side's sums in their own columns, with zeros in the other side's."""
     of = side.subquery().c
     key = [of[name] for name in ("model_number", "platform", "bucket", "begins")]
     columns = []
@@ -135,8 +142,8 @@ def _signed(side: Select[Any], names: Sequence[str], which: int) -> Select[Any]:
 
 
 async def _differences(connection: AsyncConnection, stored: Select[Any], counted: Select[Any]) -> list[Sequence[Any]]:
-    """Keys with what is stored and what was counted, where these differ. Of each query the last column is the count;
-    a stored count of zero is a difference too."""
+    """Return keys whose stored and recounted numbers differ, with both numbers. The last column of each query is the
+    number; a stored zero is a difference too."""
     sides = []
     for at, side in enumerate((stored, counted)):
         columns = list(side.subquery(f"side_{at}").c)

@@ -1,4 +1,4 @@
-"""`liuyan store`."""
+"""The command group `liuyan store`."""
 
 import asyncio
 
@@ -7,32 +7,32 @@ import typer
 from liuyan.terminal import console, write_line
 from store.models_commands import app as models
 
-app = typer.Typer(help="Make, check and describe the database.", no_args_is_help=True)
+app = typer.Typer(help="Migrate, check and inspect the database.", no_args_is_help=True)
 app.add_typer(models, name="models")
 
 
 @app.command(epilog="Example: LIUYAN_DATABASE_URL=mysql+aiomysql://liuyan:secret@127.0.0.1/liuyan liuyan store migrate")
 def migrate() -> None:
-    """Make the tables of the database that LIUYAN_DATABASE_URL names, or bring them up to date.
+    """Create or upgrade the tables of the database at LIUYAN_DATABASE_URL.
 
-    The database itself must exist, or the folder of an SQLite file.
+    The database must exist; for SQLite, the folder of the file must exist.
 
-    Safe to run again and from several places: one works, the others wait.
+    Safe to repeat and to run concurrently: one process migrates, the others wait.
     """
     asyncio.run(_migrate())
 
 
 @app.command(epilog="Example: liuyan store status")
 def status() -> None:
-    """Say at which revision the tables are, which model is active and how many partitions are followed."""
+    """Show the revision of the tables, the active model and the number of partitions."""
     asyncio.run(_status())
 
 
-@app.command(epilog="Example: liuyan store check && echo the counts are right")
+@app.command(epilog="Example: liuyan store check && echo 'counts are correct'")
 def check() -> None:
-    """Count every labelled comment anew and compare with the hourly counts; the exit status is 1 if any differs.
+    """Recount all labelled comments and report counters that have drifted.
 
-    It reads all comments; consumers may go on meanwhile.
+    Exits with status 1 if a counter differs. Reads all comments; consumers can keep running.
     """
     raise typer.Exit(asyncio.run(_check()))
 
@@ -44,7 +44,7 @@ async def _migrate() -> None:
 
     async with Store.open(load_settings().required_database_url(), lock_wait_seconds=LOCK_SECONDS) as store:
         steps = await migrate(store.engine, lambda step: write_line(f"applied {step}"))
-    write_line("The tables are up to date." if steps else "The tables were up to date already.")
+    write_line("The tables are up to date." if steps else "The tables were already up to date.")
 
 
 async def _status() -> None:
@@ -56,11 +56,11 @@ async def _status() -> None:
 
     async with ready_store(load_settings()) as store:
         model = await store.read(read_active)
-        followed, paused = await store.read(count_partitions)
+        partitions, paused = await store.read(count_partitions)
         write_line(f"database    {store.engine.url.set(query={}).render_as_string(hide_password=True)}")
         write_line(f"revision    {newest_revision()} (up to date)")
-        write_line(f"model       {f'{model.name} {model.sha256}' if model else 'none is active yet'}")
-        write_line(f"partitions  {followed} followed, {paused} paused")
+        write_line(f"model       {f'{model.name} {model.sha256}' if model else 'no active model yet'}")
+        write_line(f"partitions  {partitions} in total, {paused} paused")
 
 
 async def _check() -> int:
@@ -73,18 +73,18 @@ async def _check() -> int:
             async with store.reading(patient=True) as connection:
                 differences = await recount(connection)
                 sums = await recount_sums(connection)
-    for found in differences:
+    for count in differences:
         write_line(
-            f"model {found.model_number} {found.platform} {found.hour}:00 {found.label} "
-            f"{'uncertain' if found.uncertain else 'certain'}: {found.stored} stored, {found.counted} counted"
+            f"model {count.model_number} {count.platform} {count.hour}:00 {count.label} "
+            f"{'uncertain' if count.uncertain else 'certain'}: {count.stored} stored, {count.counted} counted"
         )
-    for one in sums:
+    for total in sums:
         write_line(
-            f"model {one.model_number} {one.platform or 'all platforms'} {one.bucket} of {one.begins}:00 {one.name}: "
-            f"{one.stored} stored, {one.counted} counted"
+            f"model {total.model_number} {total.platform or 'all platforms'} {total.bucket} of {total.begins}:00 "
+            f"{total.name}: {total.stored} stored, {total.counted} counted"
         )
     if not differences and not sums:
-        write_line("The counts are right.")
+        write_line("The counts are correct.")
         return 0
     if differences:
         write_line(f"{len(differences)} hourly counts differ from the rows.")

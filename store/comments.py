@@ -1,4 +1,4 @@
-"""Comments with the label that everything shows, the newest review's, else a model's; and what became of one comment.
+"""Comments with their shown label (the newest review's, else a model's), and the history of one comment.
 
 Lists are in search.py.
 """
@@ -21,13 +21,12 @@ from store.review_tables import disputes
 from store.rows import built, columns_of
 from store.tables import comment_versions, comments, dead_letters, predictions, review_claims, reviews
 
-# How many earlier versions, reviews and dead letters of one key are read, the newest: a runaway producer makes
-# thousands.
+# At most so many of a key's newest versions, reviews and dead letters are read: a faulty producer can create thousands.
 HISTORY_ROWS = 200
 
 
 class LabelSource(StrEnum):
-    """Where the label that is shown comes from."""
+    """The source of a shown label."""
 
     REVIEW = "review"
     ACTIVE_MODEL = "active_model"
@@ -35,7 +34,7 @@ class LabelSource(StrEnum):
 
 
 class ShownLabel(StrEnum):
-    """What a model or a reviewer says of a comment."""
+    """The label of a model or a reviewer."""
 
     POSITIVE = "positive"
     NEGATIVE = "negative"
@@ -45,7 +44,7 @@ class ShownLabel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Keyset:
-    """The last comment of a page: the next page begins behind it. ``number`` is the comment's row."""
+    """The last comment of a page, after which the next page begins. ``number`` is its row number."""
 
     created_at: datetime
     number: int
@@ -53,9 +52,10 @@ class Keyset:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledComment(Content):
-    """A comment with the label that is shown. ``probability`` is that of positive, by the model ``model`` (SHA-256);
-    all of these are None where no model has seen the text, ``label`` too when nobody has reviewed it. ``disputed`` says
-    that reviewers differ on the text and nobody has resolved it; the label is then that of the last opinion.
+    """A comment with its shown label. ``probability`` is that of positive, according to ``model`` (SHA-256).
+
+    Both are None if no model has labelled the text; ``label`` is then None unless the text is reviewed. ``disputed`` is
+    true while reviewers disagree about the text; the label is then that of the last review.
     """
 
     platform: str
@@ -70,13 +70,13 @@ class LabelledComment(Content):
 
     @property
     def text_digest(self) -> str:
-        """By this a review can say which text it saw."""
+        """The digest by which a review names the text it is about."""
         return text_digest(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPrediction:
-    """What one model thinks of the text that stands. ``probability`` is that of positive."""
+    """A model's prediction for the current text. ``probability`` is that of positive."""
 
     model: str
     model_name: str
@@ -100,12 +100,12 @@ class EarlierVersion:
 
 @dataclass(frozen=True, slots=True)
 class StoredReview:
-    """What a person decided of a text that the comment has or had. ``from_...`` say what was shown before, the model by
-    its SHA-256.
+    """A review of the comment's current text or of an earlier one.
 
-    ``stands`` says that its label is the one that is shown, ``withdrawn`` that it was taken back, ``too_fast`` that it
-    was made faster than the text can be read; a row with ``withdraws`` is no review itself but takes the one of that
-    number back. ``group_number`` is that of the decision for all comments with the same text which it is part of.
+    The ``from_...`` fields describe what was shown before; ``from_model`` is a SHA-256. ``stands`` marks the current
+    review, ``withdrawn`` a review that was withdrawn, ``too_fast`` one that was made faster than the text can be read.
+    A row with ``withdraws`` is not a review but withdraws the review of that number. ``group_number`` is the decision
+    for all comments with the same text to which the review belongs.
     """
 
     number: int
@@ -128,7 +128,7 @@ class StoredReview:
 
 @dataclass(frozen=True, slots=True)
 class StoredDeadLetter:
-    """A record of this key that could not become a comment. ``record_timestamp`` is in milliseconds since 1970."""
+    """A dead letter with the comment's key. ``record_timestamp`` is in milliseconds since 1970."""
 
     number: int
     group: str
@@ -143,8 +143,8 @@ class StoredDeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class CommentHistory:
-    """What became of the events of one key. ``comment`` is None where only dead letters are known. ``blind`` says that
-    the reader decides the comment in the random audit: what models and people say of it is left out."""
+    """Everything stored for one key. ``comment`` is None if there are only dead letters. ``blind`` is true while the
+    reader decides the comment in the random audit; labels and predictions are then left out."""
 
     comment: LabelledComment | None
     predictions: Sequence[StoredPrediction]
@@ -157,7 +157,7 @@ class CommentHistory:
 async def comment_history(
     connection: AsyncConnection, platform: str, id: str, reader: int | None = None
 ) -> CommentHistory | None:
-    """What is known of a comment; None when nothing is. ``reader`` is the reviewer who reads it.
+    """Return everything stored for a key, or None. ``reader`` is the number of the account that reads it.
 
     Raises TransientStoreError.
     """
@@ -202,25 +202,25 @@ Models = Mapping[int, ModelRow]
 
 
 async def with_labels(connection: AsyncConnection, rows: Sequence[Row[Any]], known: Models) -> list[LabelledComment]:
-    """Rows of COMMENTS with the labels that are shown for them."""
+    """Add the shown labels to rows of COMMENTS."""
     predicted = await _predictions(connection, [row.number for row in rows], known)
     disputed = await _disputed(connection, [row.number for row in rows if row.review_number is not None])
     return [_labelled(row, predicted.get(row.number, []), (row.number, row.review_number) in disputed) for row in rows]
 
 
 def shown_model(known: Models, predicted: Collection[int]) -> int | None:
-    """Of the models that labelled a text, the one whose label is shown: the active one, else the newest other one."""
+    """Return, of the models that labelled a text, the one whose label is shown: the active one, else the newest."""
     active = next((number for number in predicted if number in known and known[number].active), None)
     return max((number for number in predicted if number in known), default=None) if active is None else active
 
 
 def text_digest(text: str) -> str:
-    """Tells texts apart: 16 hexadecimal digits."""
+    """Return a digest that identifies a text: 16 hexadecimal digits."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 async def _disputed(connection: AsyncConnection, numbers: Sequence[int]) -> set[tuple[int, int]]:
-    """The disputes of these comments: (comment, the review up to which it is disputed)."""
+    """Return the disputes of these comments: (comment number, number of the review up to which it is disputed)."""
     if not numbers:
         return set()
     of = disputes.c
@@ -229,7 +229,7 @@ async def _disputed(connection: AsyncConnection, numbers: Sequence[int]) -> set[
 
 
 def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction], disputed: bool) -> LabelledComment:
-    """The label that is shown: the review's, else the active model's, else that of the newest other model."""
+    """Choose the shown label: the review's, else the active model's, else the newest other model's."""
     review = None if row.review_label is None else ShownLabel(row.review_label)
     shown = next((prediction for prediction in predicted if prediction.active), predicted[0] if predicted else None)
     label = source = None
@@ -252,7 +252,7 @@ def _labelled(row: Row[Any], predicted: Sequence[StoredPrediction], disputed: bo
 async def _predictions(
     connection: AsyncConnection, numbers: Sequence[int], known: Models
 ) -> dict[int, list[StoredPrediction]]:
-    """What each model thinks of these comments, by comment, the newest model first."""
+    """Return the predictions of these comments, by comment, newest model first."""
     found: dict[int, list[StoredPrediction]] = {}
     query = (
         select(predictions)
@@ -261,7 +261,7 @@ async def _predictions(
     )
     for row in await connection.execute(query) if numbers else ():
         model = known.get(row.model_number)
-        if model is None:  # It was registered since the models were read.
+        if model is None:  # Registered after the models were read.
             continue
         found.setdefault(row.comment_number, []).append(
             built(
@@ -277,7 +277,7 @@ async def _predictions(
 
 
 async def earlier_versions(connection: AsyncConnection, number: int, limit: int) -> list[EarlierVersion]:
-    """The texts that edits of the comment ``number`` replaced, newest first."""
+    """Return the texts that edits of comment ``number`` replaced, newest first."""
     columns = comment_versions.c
     query = (
         select(*columns_of(comment_versions, EarlierVersion))
@@ -288,8 +288,8 @@ async def earlier_versions(connection: AsyncConnection, number: int, limit: int)
     return [built(EarlierVersion, row) for row in await connection.execute(query)]
 
 
-async def _reviews(connection: AsyncConnection, number: int, standing: int | None, known: Models) -> list[StoredReview]:
-    """The reviews of a comment, of all its texts, newest first."""
+async def _reviews(connection: AsyncConnection, number: int, current: int | None, known: Models) -> list[StoredReview]:
+    """Return the reviews of all texts of a comment, newest first."""
     newest = reviews.c.number.desc()
     query = select(reviews).where(reviews.c.comment_number == number).order_by(newest).limit(HISTORY_ROWS)
     rows = (await connection.execute(query)).all()
@@ -300,7 +300,7 @@ async def _reviews(connection: AsyncConnection, number: int, standing: int | Non
             row,
             **review_fields(row),
             from_model=known[row.from_model_number].sha256 if row.from_model_number in known else None,
-            stands=row.number == standing,
+            stands=row.number == current,
             withdrawn=row.number in withdrawn,
         )
         for row in rows
@@ -308,7 +308,7 @@ async def _reviews(connection: AsyncConnection, number: int, standing: int | Non
 
 
 def review_fields(row: Row[Any]) -> dict[str, object]:
-    """The fields of a review that are named otherwise than the columns of ``reviews``, or are of another type."""
+    """Return the fields of a review whose name or type differs from the column of ``reviews``."""
     return {
         "version": row.comment_version,
         "label": ShownLabel(row.label),
@@ -332,7 +332,7 @@ async def _dead_letters(connection: AsyncConnection, platform: str, id: str) -> 
             columns.detail,
             columns.stored_at,
         )
-        .where(columns.key_digest == func.from_base64(digest))  # aiomysql cannot pass bytes since PyMySQL 1.2.
+        .where(columns.key_digest == func.from_base64(digest))  # aiomysql cannot pass bytes with PyMySQL >= 1.2.
         .order_by(columns.number.desc())
         .limit(HISTORY_ROWS)
     )

@@ -1,4 +1,4 @@
-"""What people see of dead letters, and what they decide: publish it again, or put it aside."""
+"""Dead letters for people: list, show, export, requeue and discard."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from store.session import WriteSession
 from store.store import Store
 from store.tables import dead_letters, outbox
 
-# Letters that one transaction orders or puts aside: few enough to hold their locks for a moment only.
-AT_ONCE = 200
-# Letters of a megabyte each may be among those that are exported.
-READ_AT_ONCE = 50
+# Dead letters that one transaction requeues or discards: few enough to hold their locks only briefly.
+LETTERS_PER_TRANSACTION = 200
+# An exported dead letter may be a megabyte large.
+LETTERS_PER_PAGE = 50
 
 
 class DeadLetterState(StrEnum):
-    """What became of a letter: nothing yet, ordered to be published again, stored after all, or put aside."""
+    """The state of a dead letter: open, requeued, resolved (its copy was stored) or discarded."""
 
     OPEN = "open"
     REQUEUED = "requeued"
@@ -33,7 +33,7 @@ class DeadLetterState(StrEnum):
 
 
 class DeadLetterError(UsageError):
-    """A decision that letter ``number`` does not allow; ``code`` says why, for programs."""
+    """Dead letter ``number`` cannot be requeued or discarded; ``code`` is the machine-readable reason."""
 
     def __init__(self, number: int, code: Literal["missing", "truncated", "resolved"], sentence: str) -> None:
         super().__init__(sentence)
@@ -45,7 +45,7 @@ UNRESOLVED = frozenset({DeadLetterState.OPEN, DeadLetterState.REQUEUED})
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterFilter:
-    """Which letters; None and an empty set do not filter. ``since`` is the time from which they were stored."""
+    """Which dead letters; None and an empty set do not filter. ``since`` applies to the time of storing."""
 
     reason: str | None = None
     topic: str | None = None
@@ -55,8 +55,11 @@ class DeadLetterFilter:
 
 @dataclass(frozen=True, slots=True)
 class StoredLetter:
-    """A dead letter without its content. ``partition`` and ``offset`` are the original record's, ``latest_...`` those
-    of its latest copy; ``record_timestamp`` is in milliseconds since 1970, ``attempts`` how often it was requeued."""
+    """A dead letter without its content.
+
+    ``partition`` and ``offset`` are the original record's, ``latest_...`` its latest copy's. ``record_timestamp`` is in
+    milliseconds since 1970; ``attempts`` counts how often it was requeued.
+    """
 
     number: int
     group: str
@@ -80,7 +83,7 @@ class StoredLetter:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterContent:
-    """What the record held; of a truncated letter the beginning."""
+    """The value and headers of the record, or their beginning if the dead letter is truncated."""
 
     value: bytes | None
     headers: Headers
@@ -88,7 +91,7 @@ class DeadLetterContent:
 
 @dataclass(frozen=True, slots=True)
 class RequeueMessage:
-    """An order to publish a letter again. ``done_at`` is when Kafka took it, or ``refused`` it for good."""
+    """An outbox message for a dead letter. ``done_at`` is when Kafka accepted it, or refused it permanently."""
 
     ordered_by: str
     ordered_at: datetime
@@ -122,18 +125,18 @@ _LETTERS = select(*(dead_letters.c[name] for name in _COLUMNS))
 
 
 async def list_dead_letters(
-    connection: AsyncConnection, wanted: DeadLetterFilter, limit: int, *, before: int | None = None
+    connection: AsyncConnection, filters: DeadLetterFilter, limit: int, *, before: int | None = None
 ) -> list[StoredLetter]:
-    """At most ``limit`` letters, the newest first, those older than letter ``before``. Raises TransientStoreError."""
-    query = _LETTERS.where(*_conditions(wanted)).order_by(dead_letters.c.number.desc()).limit(limit)
+    """Return at most ``limit`` dead letters with numbers below ``before``, newest first. Raises TransientStoreError."""
+    query = _LETTERS.where(*_conditions(filters)).order_by(dead_letters.c.number.desc()).limit(limit)
     if before is not None:
         query = query.where(dead_letters.c.number < before)
     return [_letter(row) for row in await connection.execute(query)]
 
 
-async def count_dead_letters(connection: AsyncConnection, wanted: DeadLetterFilter) -> dict[DeadLetterState, int]:
-    """How many letters there are in each state. Raises TransientStoreError."""
-    query = select(dead_letters.c.state, func.count()).where(*_conditions(wanted)).group_by(dead_letters.c.state)
+async def count_dead_letters(connection: AsyncConnection, filters: DeadLetterFilter) -> dict[DeadLetterState, int]:
+    """Count the dead letters by state. Raises TransientStoreError."""
+    query = select(dead_letters.c.state, func.count()).where(*_conditions(filters)).group_by(dead_letters.c.state)
     counted = {DeadLetterState(state): count for state, count in await connection.execute(query)}
     return {state: counted.get(state, 0) for state in DeadLetterState}
 
@@ -141,40 +144,40 @@ async def count_dead_letters(connection: AsyncConnection, wanted: DeadLetterFilt
 async def read_dead_letter(
     connection: AsyncConnection, number: int
 ) -> tuple[StoredLetter, DeadLetterContent, list[RequeueMessage]]:
-    """One letter with its content and the orders that were given for it. Raises DeadLetterError when there is none."""
-    orders = (
+    """Return a dead letter with its content and outbox messages. Raises DeadLetterError if it does not exist."""
+    messages_query = (
         select(*(outbox.c[name] for name in RequeueMessage.__dataclass_fields__))
         .where(outbox.c.dead_letter_number == number)
         .order_by(outbox.c.number)
     )
     found = await _read_whole(connection, [dead_letters.c.number == number], limit=1)
-    given = [RequeueMessage(*row) for row in await connection.execute(orders)]
+    messages = [RequeueMessage(*row) for row in await connection.execute(messages_query)]
     if not found:
         raise _missing(number)
     letter, content = found[0]
-    return letter, content, given
+    return letter, content, messages
 
 
 async def export_dead_letters(
-    store: Store, wanted: DeadLetterFilter
+    store: Store, filters: DeadLetterFilter
 ) -> AsyncIterator[tuple[StoredLetter, DeadLetterContent]]:
-    """All letters with their content, the oldest first. Raises TransientStoreError."""
-    behind = 0
+    """Yield all matching dead letters with their content, oldest first. Raises TransientStoreError."""
+    after = 0
     while True:
         async with store.reading() as connection:
-            conditions = [*_conditions(wanted), dead_letters.c.number > behind]
-            page = await _read_whole(connection, conditions, READ_AT_ONCE)
+            conditions = [*_conditions(filters), dead_letters.c.number > after]
+            page = await _read_whole(connection, conditions, LETTERS_PER_PAGE)
         if not page:
             return
         for letter, content in page:
             yield letter, content
-        behind = page[-1][0].number
+        after = page[-1][0].number
 
 
 async def requeue(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
-    """Order letters to be published again, all of them or none; how many that were not ordered already.
+    """Requeue all of these dead letters or none, and return how many were not requeued already.
 
-    Raises DeadLetterError with the first letter that cannot be: missing, truncated or resolved.
+    Raises DeadLetterError for the first one that is missing, truncated or resolved.
     """
     found = await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))
     states = {number: (DeadLetterState(state), truncated) for number, state, truncated in found}
@@ -184,25 +187,28 @@ async def requeue(session: WriteSession, numbers: Sequence[int], by: Actor) -> i
         state, truncated = states[number]
         if truncated:
             sentence = (
-                f"Dead letter {number} was too large for the database and only its beginning is kept: its "
-                "platform must publish it again."
+                f"Dead letter {number} was too large for the database, which stores only its beginning: ask its "
+                "platform to publish the record again."
             )
             raise DeadLetterError(number, "truncated", sentence)
         if state is DeadLetterState.RESOLVED:
             raise _resolved(number)
-    return await _order(session, [n for n, (state, _) in states.items() if state is not DeadLetterState.REQUEUED], by)
+    return await _requeue_locked(
+        session, [n for n, (state, _) in states.items() if state is not DeadLetterState.REQUEUED], by
+    )
 
 
-async def requeue_all(store: Store, wanted: DeadLetterFilter, by: Actor) -> int:
-    """Order every open letter that is kept whole; how many. Raises TransientStoreError."""
-    whole = [*_conditions(wanted), dead_letters.c.state == DeadLetterState.OPEN, dead_letters.c.truncated.is_(False)]
-    return await _for_all(store, whole, by, _order)
+async def requeue_all(store: Store, filters: DeadLetterFilter, by: Actor) -> int:
+    """Requeue every matching open dead letter that is complete; return their number. Raises TransientStoreError."""
+    whole = [*_conditions(filters), dead_letters.c.state == DeadLetterState.OPEN, dead_letters.c.truncated.is_(False)]
+    return await _for_all(store, whole, by, _requeue_locked)
 
 
 async def discard(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
-    """Put letters aside, all of them or none; how many that were not before. Orders that wait are withdrawn.
+    """Discard all of these dead letters or none, and return how many were not discarded already.
 
-    Raises DeadLetterError with the first letter that is missing or resolved.
+    Unpublished outbox messages for them are cancelled. Raises DeadLetterError for the first one that is missing or
+    resolved.
     """
     found = await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))
     states = {number: DeadLetterState(state) for number, state, _ in found}
@@ -211,13 +217,13 @@ async def discard(session: WriteSession, numbers: Sequence[int], by: Actor) -> i
             raise _missing(number)
         if states[number] is DeadLetterState.RESOLVED:
             raise _resolved(number)
-    return await _put_aside(session, [n for n, state in states.items() if state in UNRESOLVED], by)
+    return await _discard_locked(session, [n for n, state in states.items() if state in UNRESOLVED], by)
 
 
-async def discard_all(store: Store, wanted: DeadLetterFilter, by: Actor) -> int:
-    """Put every open letter aside; how many. Raises TransientStoreError."""
-    conditions = [*_conditions(wanted), dead_letters.c.state == DeadLetterState.OPEN]
-    return await _for_all(store, conditions, by, _put_aside)
+async def discard_all(store: Store, filters: DeadLetterFilter, by: Actor) -> int:
+    """Discard every matching open dead letter and return their number. Raises TransientStoreError."""
+    conditions = [*_conditions(filters), dead_letters.c.state == DeadLetterState.OPEN]
+    return await _for_all(store, conditions, by, _discard_locked)
 
 
 async def _for_all(
@@ -226,18 +232,18 @@ async def _for_all(
     by: Actor,
     act: Callable[[WriteSession, Sequence[int], Actor], Awaitable[int]],
 ) -> int:
-    """Act on some letters after the other, each once: one that fails again meanwhile is not met a second time."""
-    acted = behind = 0
+    """Process dead letters in pages, by number, so that one that fails again meanwhile is processed only once."""
+    acted = after = 0
     while True:
         async with store.writing() as session:
-            rows = await _lock(session, [*conditions, dead_letters.c.number > behind], AT_ONCE)
+            rows = await _lock(session, [*conditions, dead_letters.c.number > after], LETTERS_PER_TRANSACTION)
             acted += await act(session, [number for number, *_ in rows], by)
-        if len(rows) < AT_ONCE:
+        if len(rows) < LETTERS_PER_TRANSACTION:
             return acted
-        behind = rows[-1][0]
+        after = rows[-1][0]
 
 
-async def _order(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
+async def _requeue_locked(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
     if not numbers:
         return 0
     columns = dead_letters.c
@@ -256,7 +262,7 @@ async def _order(session: WriteSession, numbers: Sequence[int], by: Actor) -> in
     return await _record(session, by, "dead_letter.requeue", numbers)
 
 
-async def _put_aside(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
+async def _discard_locked(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
     if not numbers:
         return 0
     now = datetime.now(UTC)
@@ -264,7 +270,7 @@ async def _put_aside(session: WriteSession, numbers: Sequence[int], by: Actor) -
         update(outbox)
         .where(outbox.c.dead_letter_number.in_(numbers), outbox.c.done_at.is_(None))
         .values(
-            done_at=now, refused=f"withdrawn: {by.name[:128]} discarded the letter", key=None, value=None, headers="[]"
+            done_at=now, refused=f"cancelled: {by.name[:128]} discarded the letter", key=None, value=None, headers="[]"
         )
     )
     await session.connection.execute(
@@ -276,14 +282,14 @@ async def _put_aside(session: WriteSession, numbers: Sequence[int], by: Actor) -
 
 
 async def _record(session: WriteSession, by: Actor, action: str, numbers: Sequence[int]) -> int:
-    """Write the decision into the audit log, one record a letter; how many letters it is about."""
+    """Write one audit record per dead letter and return their number."""
     for number in numbers:
         await audit.record(session, by, action, "dead_letter", str(number), {})
     return len(numbers)
 
 
 async def _lock(session: WriteSession, conditions: Sequence[ColumnElement[bool]], limit: int) -> Sequence[Any]:
-    """Number, state and whether it is truncated, locked until the transaction ends."""
+    """Lock dead letters until the transaction ends; return number, state and whether each is truncated."""
     columns = dead_letters.c
     query = (
         select(columns.number, columns.state, columns.truncated)
@@ -311,24 +317,24 @@ def _letter(row: Sequence[Any]) -> StoredLetter:
     return StoredLetter(**named | {"state": DeadLetterState(named["state"])})
 
 
-def _conditions(wanted: DeadLetterFilter) -> list[ColumnElement[bool]]:
+def _conditions(filters: DeadLetterFilter) -> list[ColumnElement[bool]]:
     columns = dead_letters.c
     conditions: list[ColumnElement[bool]] = []
-    if wanted.states:
-        conditions.append(columns.state.in_(sorted(wanted.states)))
-    if wanted.reason is not None:
-        conditions.append(columns.reason == wanted.reason)
-    if wanted.topic is not None:
-        conditions.append(columns.topic == wanted.topic)
-    if wanted.since is not None:
-        conditions.append(columns.stored_at >= wanted.since)
+    if filters.states:
+        conditions.append(columns.state.in_(sorted(filters.states)))
+    if filters.reason is not None:
+        conditions.append(columns.reason == filters.reason)
+    if filters.topic is not None:
+        conditions.append(columns.topic == filters.topic)
+    if filters.since is not None:
+        conditions.append(columns.stored_at >= filters.since)
     return conditions
 
 
 def _missing(number: int) -> DeadLetterError:
-    sentence = f"There is no dead letter {number}: `liuyan consumer dead-letters list` shows them."
+    sentence = f"There is no dead letter {number}. List them with `liuyan consumer dead-letters list`."
     return DeadLetterError(number, "missing", sentence)
 
 
 def _resolved(number: int) -> DeadLetterError:
-    return DeadLetterError(number, "resolved", f"Dead letter {number} is resolved already: its copy was stored.")
+    return DeadLetterError(number, "resolved", f"Dead letter {number} is already resolved: its copy was stored.")

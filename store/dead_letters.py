@@ -1,4 +1,4 @@
-"""Dead letters as rows: what a record held, kept whole or, where it is too large for the database, its beginning."""
+"""Dead letters as rows: the whole record or, if it is too large for the database, its beginning."""
 
 import base64
 import hashlib
@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from store.batch import Arrival, DeadLetter, Tombstone
 
-# What is kept of a key, of a value and of the headers when a letter is truncated: enough to see what it was.
+# Bytes stored of the key, the value and the headers of a truncated dead letter: enough to recognise it.
 TRUNCATED_BYTES = 4_096
-# A larger key or value, as decompression can make of a small record, is always truncated: its copies in the statement
-# would take many times its size, and the database may refuse it.
+# Larger records, which can result from decompression, are always truncated: the statement would need many times their
+# size in memory, and the database may refuse it.
 WHOLE_BYTES = 2 * 1024 * 1024
 DETAIL_CHARACTERS = 1_000
 REASON_CHARACTERS = 64
@@ -19,17 +19,17 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 def key_digest(key: bytes) -> bytes:
-    """By this a tombstone finds the dead letters of its key."""
+    """Return the digest by which a tombstone finds the dead letters of its key."""
     return hashlib.sha256(key).digest()
 
 
 def comment_key(platform: str, id: str) -> bytes:
-    """The key that a record of this comment has."""
+    """Return the record key of a comment."""
     return f"{platform}:{id}".encode()
 
 
 def surviving(records: Iterable[Arrival | Tombstone | DeadLetter]) -> list[DeadLetter]:
-    """The dead letters of a batch without those whose key a tombstone behind them erases."""
+    """Return the dead letters of a batch except those that a later tombstone in it erases."""
     kept: list[DeadLetter] = []
     for record in records:
         if isinstance(record, DeadLetter):
@@ -41,7 +41,7 @@ def surviving(records: Iterable[Arrival | Tombstone | DeadLetter]) -> list[DeadL
 
 
 def dead_letter_row(letter: DeadLetter, truncate: bool) -> dict[str, object]:
-    """The letter's row, by column."""
+    """Return the row of a dead letter, by column."""
     size = sum(len(part or b"") for part in (letter.key, letter.value, *(value for _, value in letter.headers)))
     truncate = truncate or size > WHOLE_BYTES
     headers = write_headers(letter.headers)
@@ -66,7 +66,7 @@ def dead_letter_row(letter: DeadLetter, truncate: bool) -> dict[str, object]:
 
 
 def truncated(text: str) -> str:
-    """A sentence as it is stored: not too long, and without the half surrogates that a bad record may put into it."""
+    """Shorten a sentence for storing, and replace lone surrogates, which may come from a malformed record."""
     return text[:DETAIL_CHARACTERS].encode("utf-8", "replace").decode()
 
 
@@ -75,10 +75,10 @@ def _base64(content: bytes | None, cut: int | None) -> str | None:
 
 
 def write_headers(headers: Headers) -> str:
-    """A record's headers as they are stored: JSON, values in base64, in their order, names more than once too."""
+    """Serialise a record's headers as JSON with base64 values, keeping order and repeated names."""
     return json.dumps([[name, _base64(value, None)] for name, value in headers], ensure_ascii=False)
 
 
 def read_headers(stored: str) -> Headers:
-    """The record's headers from what is stored."""
+    """Parse headers written by ``write_headers``."""
     return [(name, None if value is None else base64.b64decode(value)) for name, value in json.loads(stored)]

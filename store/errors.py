@@ -1,42 +1,42 @@
-"""What can go wrong between us and the database, sorted by what the caller should do about it."""
+"""Errors of the store, by what the caller should do."""
 
 from liuyan.errors import LiuyanError
 
 
 class StoreError(LiuyanError):
-    """The store cannot do what it was asked; nothing was changed."""
+    """The store cannot do what was requested; nothing has changed."""
 
 
 class DatabaseUnavailableError(StoreError):
-    """At start: the database does not answer, or does not let us in."""
+    """At startup, the database does not answer or refuses access."""
 
 
 class MigrationsPendingError(StoreError):
-    """The tables are not those that this program was written for."""
+    """The tables are at another revision than this program needs."""
 
 
 class ErasureKeyError(StoreError):
-    """The erasure key is not the one with which this database's digests were made."""
+    """The erasure key is not the one that this database's digests were computed with."""
 
 
 class FencedError(StoreError):
-    """A compare-and-set of a stored offset failed: another consumer, or an earlier try, moved it. Rolled back."""
+    """A compare-and-set of a stored offset failed: another consumer or an earlier attempt advanced it. Rolled back."""
 
 
 class CommitUnknownError(StoreError):
-    """The answer to COMMIT was lost: the stored offsets tell whether the batch was stored."""
+    """The answer to COMMIT was lost; the stored offsets show whether the batch was stored."""
 
 
 class TransientStoreError(StoreError):
-    """Server away, deadlock, lock wait: rolled back, the same again may work."""
+    """The server is away, a deadlock or a lock timeout: rolled back, and a retry may succeed."""
 
 
 class PermanentStoreError(StoreError):
-    """The database will never take this content (too large, not representable): rolled back, trying again is no use."""
+    """The database cannot store this content (too large, not representable): rolled back, and a retry is useless."""
 
 
-# The database does not answer, or nobody knows what it answered. Any other StoreError is a mistake of ours or a table
-# that is not as it should be: trying again later does not help.
+# The database does not answer, or its answer was lost. Any other StoreError is an internal error or a wrong schema, for
+# which a later retry does not help.
 OUTAGES: tuple[type[Exception], ...] = (
     TransientStoreError,
     DatabaseUnavailableError,
@@ -46,16 +46,16 @@ OUTAGES: tuple[type[Exception], ...] = (
 
 
 class ReviewError(LiuyanError):
-    """A review cannot be as the reviewer wants it; nothing was changed, and trying the same again is no use."""
+    """A review is not possible; nothing has changed, and a retry cannot succeed."""
 
 
 class NoCommentError(ReviewError):
-    """There is no such comment: it was never stored, or it was erased meanwhile."""
+    """There is no such comment: it was never stored, or it has been erased."""
 
 
 class EditedMeanwhileError(ReviewError):
-    """The comment's text is not the one that the reviewer saw."""
+    """The comment's text is no longer the one that the reviewer saw."""
 
 
 class NothingToUndoError(ReviewError):
-    """No review of this reviewer belongs to the text that stands."""
+    """The current text has no review by this reviewer."""

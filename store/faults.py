@@ -1,4 +1,4 @@
-"""Sorts what a database driver raises into the errors that a caller can act on."""
+"""Classify database driver errors."""
 
 import sqlite3
 import ssl
@@ -9,57 +9,56 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from store.errors import DatabaseUnavailableError, PermanentStoreError, StoreError, TransientStoreError
 
-# The server's numbers, MySQL's and MariaDB's: locks, sessions that ended, a server that stops, is full or is read only.
+# Error numbers of MySQL and MariaDB: locks, ended sessions, a server that is stopping, full or read-only.
 TRANSIENT = frozenset(
     {0, 1021, 1030, 1040, 1053, 1079, 1080, 1114, 1129, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1203, 1205, 1213}
     | {1226, 1290, 1317, 1792, 1836, 1927, 1969, 3024, 3100, 3101, 3572, 4031, 2002, 2003, 2006, 2013, 2014, 2055}
 )
-# Content that no row can hold: too large, out of range, not representable.
+# Content that cannot be stored: too large, out of range, not representable.
 PERMANENT = frozenset({1048, 1118, 1153, 1264, 1265, 1292, 1300, 1366, 1406, 1416, 1958, 3140, 3141, 3144, 3903})
-NOBODY_LISTENS = 2003
+CANNOT_CONNECT = 2003
 SQLITE_TRANSIENT = frozenset({5, 6, 9, 10, 13, 14})  # busy, locked, interrupted, input/output, full, cannot open
 SQLITE_PERMANENT = frozenset({18, 20})  # too big, mismatch
 
 
-# What a driver or the connection to the server raises. SQLAlchemy's other errors, such as a parameter that cannot be
-# bound, are raised before the database is asked: they are mistakes in our code and pass as they are.
+# Errors of the driver or the connection. SQLAlchemy's other errors, such as a parameter that cannot be bound, occur
+# before the statement is sent: they are bugs in our code and pass unchanged.
 FAULTS = (DBAPIError, DisconnectionError, PoolTimeoutError, sqlite3.Error, OSError, TimeoutError, EOFError)
 
 
 def classify_error(error: BaseException) -> StoreError:
-    """The error to raise in place of one of FAULTS. An unknown one is a StoreError, which stops: better than
-    guessing."""
+    """Return the error to raise in place of one of FAULTS. Unknown ones become a StoreError, which is not retried."""
     if isinstance(error, OSError | TimeoutError | EOFError | PoolTimeoutError | DisconnectionError):
         return TransientStoreError(f"The database does not answer ({type(error).__name__}).")
     if not isinstance(error, DBAPIError):
-        return StoreError(f"The database cannot be asked this: {' '.join(str(error).split())}.")
+        return StoreError(f"The database driver failed: {' '.join(str(error).split())}.")
     number, message = describe(error)
     sqlite_number = getattr(error.orig, "sqlite_errorcode", None)
     if sqlite_number is not None:
         transient, permanent = sqlite_number & 0xFF in SQLITE_TRANSIENT, sqlite_number & 0xFF in SQLITE_PERMANENT
     else:
-        # The driver gives no number where the session has ended without a word of the server's.
+        # The driver reports no number if the session ended without a message from the server.
         transient, permanent = number is None or number in TRANSIENT, number in PERMANENT
     if permanent or isinstance(error, DataError):
         return PermanentStoreError(f"The database cannot store this: {message}.")
     if transient or error.connection_invalidated:
-        return TransientStoreError(f"The database could not do this now: {message}.")
-    return StoreError(f"The database refused: {message}.")
+        return TransientStoreError(f"The database is temporarily unable to do this: {message}.")
+    return StoreError(f"The database refused the statement: {message}.")
 
 
 def is_connection_lost(error: StoreError) -> bool:
-    """Whether the database was there and ended the session in the middle, or was busy: the same again may work soon.
+    """Return whether the database was reachable but ended the session or was busy, so that a retry may succeed soon.
 
-    One that is not there at all, or does not answer for long, is not meant.
+    False for a database that cannot be reached or did not answer in time.
     """
     cause = error.__cause__
-    if not isinstance(cause, DBAPIError) or describe(cause)[0] == NOBODY_LISTENS:
+    if not isinstance(cause, DBAPIError) or describe(cause)[0] == CANNOT_CONNECT:
         return False
     return isinstance(classify_error(cause), TransientStoreError)
 
 
 def describe(error: DBAPIError) -> tuple[int | None, str]:
-    """The server's number, where it has one, and its message in one line."""
+    """Return the server's error number, if any, and its message on one line."""
     arguments = error.orig.args if error.orig is not None else ()
     number = arguments[0] if arguments and isinstance(arguments[0], int) else None
     message = " ".join(str(arguments[-1] if arguments else error).split()).rstrip(".")
@@ -67,45 +66,45 @@ def describe(error: DBAPIError) -> tuple[int | None, str]:
 
 
 def unavailable(error: BaseException, url: URL) -> DatabaseUnavailableError:
-    """One sentence for a person: why ``url`` cannot be used, and what to do. It never shows the password."""
+    """Return an error that says why ``url`` cannot be used and what to do, without the password."""
     cause = error.__cause__ if isinstance(error, StoreError) and error.__cause__ is not None else error
     place = f"{url.host}:{url.port or 3306}"
     if url.get_backend_name() == "sqlite":
         place = str(url.database)
     number, message = describe(cause) if isinstance(cause, DBAPIError) else (None, type(cause).__name__)
     refused = (
-        f"The database at {place} refuses the user {url.username}: correct the user or the password in "
+        f"The database at {place} refuses the user {url.username}. Correct the user or the password in "
         "LIUYAN_DATABASE_URL."
     )
     sentences = {
-        1043: f"The database at {place} ends the handshake: LIUYAN_DATABASE_URL may ask for TLS and it offer none.",
-        1044: f"The user {url.username} may not use the database {url.database} at {place}: grant it the rights.",
+        1043: f"The database at {place} ended the handshake. If LIUYAN_DATABASE_URL asks for TLS, enable it there.",
+        1044: f"The user {url.username} has no access to the database {url.database} at {place}. Grant it.",
         1045: refused,
-        1049: f"There is no database {url.database} at {place}: create it, or correct LIUYAN_DATABASE_URL.",
-        1142: f"The user {url.username} lacks a right in the database {url.database} at {place}: {message}.",
+        1049: f"There is no database {url.database} at {place}. Create it or correct LIUYAN_DATABASE_URL.",
+        1142: f"The user {url.username} lacks a privilege on the database {url.database} at {place}: {message}.",
         1698: refused,
-        NOBODY_LISTENS: f"No database answers at {place}: start it, or correct LIUYAN_DATABASE_URL.",
+        CANNOT_CONNECT: f"No database answers at {place}. Start it or correct LIUYAN_DATABASE_URL.",
     }
     tls = _tls_fault(cause)
     if tls is not None:
         return DatabaseUnavailableError(
-            f"The database at {place} and we cannot agree on TLS ({tls}): correct ssl_ca, or another ssl_ parameter, "
-            "in LIUYAN_DATABASE_URL."
+            f"The TLS handshake with the database at {place} failed ({tls}). Correct ssl_ca or the other ssl_ "
+            "parameters in LIUYAN_DATABASE_URL."
         )
     if number in sentences:
         return DatabaseUnavailableError(sentences[number])
     if "unable to open database file" in message:
-        return DatabaseUnavailableError(f"The file {place} cannot be opened: its folder must exist and be writable.")
+        return DatabaseUnavailableError(f"The file {place} cannot be opened. Its folder must exist and be writable.")
     if "not a database" in message:
-        return DatabaseUnavailableError(f"The file {place} is not an SQLite database: correct LIUYAN_DATABASE_URL.")
+        return DatabaseUnavailableError(f"The file {place} is not an SQLite database. Correct LIUYAN_DATABASE_URL.")
     return DatabaseUnavailableError(f"The database at {place} cannot be used: {message}.")
 
 
 def _tls_fault(error: BaseException) -> str | None:
-    """What was wrong with TLS, when a connection failed for that."""
-    below: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
-    while below is not None:
-        if isinstance(below, ssl.SSLError):
-            return str(getattr(below, "verify_message", "") or below.reason)
-        below = below.__cause__ or below.__context__
+    """Return the TLS error that made a connection fail, or None."""
+    cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            return str(getattr(cause, "verify_message", "") or cause.reason)
+        cause = cause.__cause__ or cause.__context__
     return None

@@ -1,7 +1,7 @@
-"""Walks along an index in bounded steps, to find rows that no index knows, until there are enough or time is up.
+"""Walk along an index in bounded steps, to filter by conditions that no index covers, within a time limit.
 
-A step is a range of the index, so that a condition that nothing fulfils costs as little as the time that is given;
-where the walk stopped is told, and the next one goes on from there.
+A step reads a range of the index, so even a condition that no row meets takes no longer than the limit. The result
+says where the walk stopped, so that the next one can continue there.
 """
 
 import time
@@ -13,17 +13,19 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Row, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-# How many entries of the index the first step and the longest one hold, and how much longer the next one may be.
+# Index entries in the first step and at most in any step, and the most by which a step may exceed the previous one.
 FIRST_STEP, LONGEST_STEP, GROWTH = 250, 40_000, 4
 
-# The values of both columns that the walk goes along.
+# The values of the two columns that the walk is ordered by.
 Place = tuple[float | int | datetime, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """An index: ``equal`` fixes its first columns, and the walk goes along ``first`` and ``second``, the row's number.
-    ``name`` is the index's, since MySQL would choose another one where it guesses wrong."""
+    """An index to walk along: ``equal`` fixes its leading columns; ``first`` and ``second``, the row number, follow.
+
+    ``name`` forces MySQL to use this index, because its estimates sometimes choose another.
+    """
 
     name: str
     equal: Sequence[ColumnElement[bool]]
@@ -32,19 +34,19 @@ class Path:
     descending: bool = False
 
     def order(self) -> list[ColumnElement[Any]]:
-        """What to sort by."""
+        """Return the columns to order by."""
         return [column.desc() if self.descending else column.asc() for column in (self.first, self.second)]
 
     def within(self, after: Place | None, up_to: Place | None) -> list[ColumnElement[bool]]:
-        """The condition under which a row comes after the place ``after`` and not after ``up_to``.
+        """Return the conditions for rows after the place ``after``, up to and including ``up_to``.
 
-        It names both columns for each end, so that the index is read from one place to the other even where thousands
-        of rows share the first column, as identical texts do.
+        They name both columns for each end, so that only this range of the index is read even if thousands of rows
+        share the first column, as identical texts do.
         """
         first, second = self.first, self.second
         if after is not None and up_to is not None and after[0] == up_to[0]:
             low, high = sorted((after[1], up_to[1]))
-            # The row at ``after`` itself is left out, whichever end of the range it is.
+            # The row at ``after`` is excluded, whichever end of the range it is.
             return [first == after[0], second.between(low, high), second != after[1]]
         ends = []
         if after is not None:
@@ -56,15 +58,15 @@ class Path:
         return ends
 
     def _from(self, at: float | datetime, rest: ColumnElement[bool], *, up: bool) -> list[ColumnElement[bool]]:
-        """The condition under which a row lies above or below ``at``, or fulfils ``rest`` there. The first part alone
-        is enough for SQLite to begin in the right place."""
+        """Return the conditions for rows beyond ``at``, or at it where ``rest`` is true. The first one lets SQLite
+        start the index scan in the right place."""
         beyond, bound = (self.first > at, self.first >= at) if up else (self.first < at, self.first <= at)
         return [bound, or_(beyond, and_(self.first == at, rest))]
 
 
 @dataclass(frozen=True, slots=True)
 class WalkResult:
-    """What a walk found, in order. ``place`` is how far it has looked; None when it came to the end."""
+    """The rows found, in order. The walk has looked up to ``place``; None means the end of the index."""
 
     rows: Sequence[Row[Any]]
     place: Place | None
@@ -78,10 +80,9 @@ async def walk(
     limit: int,
     seconds: float,
 ) -> WalkResult:
-    """At most ``limit`` rows of ``query`` behind ``after``; it selects the path's columns.
+    """Return at most ``limit`` rows of ``query`` after ``after``; the query must select the path's columns.
 
-    A step is finished once it was begun: a walk takes somewhat longer than ``seconds`` at worst.
-    Raises TransientStoreError.
+    A step that has begun is finished, so a walk can take slightly longer than ``seconds``. Raises TransientStoreError.
     """
     query = query.with_hint(path.first.table, f"FORCE INDEX ({path.name})", "mysql").order_by(*path.order())
     ends = select(path.first, path.second).where(*path.equal).order_by(*path.order())
@@ -107,6 +108,6 @@ async def walk(
 
 
 def _next_length(length: int, took: float, left: float) -> int:
-    """Longer steps cost fewer questions, but the next one shall not take much more than the time that is left."""
+    """Return the length of the next step: longer steps need fewer queries, but must fit into the remaining time."""
     fitting = int(length * left / max(took, 0.001))
     return max(FIRST_STEP, min(length * GROWTH, fitting, LONGEST_STEP))

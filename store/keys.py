@@ -1,4 +1,4 @@
-"""Secrets that the database was made with: a check value of each is stored, so that a changed one is refused."""
+"""Check values of secrets, stored so that a changed secret is refused."""
 
 import hashlib
 import hmac
@@ -13,13 +13,13 @@ ERASURE = "erasure"
 
 
 async def check_erasure_key(session: WriteSession, key: bytes) -> None:
-    """Store the key's check value on first use. Raises ErasureKeyError when another key's is stored."""
+    """Store the key's check value on first use. Raises ErasureKeyError if the stored one belongs to another key."""
     value = hmac.new(key, b"liuyan: check value of the erasure key", hashlib.sha256).hexdigest()
     await session.run(session.statements.add_key_check, [{"name": ERASURE, "check_value": value}])
     query = select(key_checks.c.check_value).where(key_checks.c.name == ERASURE)
     stored = (await session.connection.execute(query)).scalar_one()
     if not hmac.compare_digest(stored, value):
         raise ErasureKeyError(
-            "LIUYAN_ERASURE_KEY is not the key that this database was made with: erased comments would not be known "
-            "again; set the first key."
+            "LIUYAN_ERASURE_KEY is not the key that this database was created with, so erased comments would not be "
+            "recognised. Set the original key."
         )

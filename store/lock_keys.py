@@ -1,7 +1,7 @@
-"""Makes the keys of a batch its own until COMMIT, reads what stands under them, and decides what shall stand.
+"""Lock a batch's keys, read their current rows and compute the new ones.
 
-The claim inserts each key as if nothing stood there, with the content that the events would then give; most keys are
-new, and for them nothing more is to be written. A random number in the row tells which ones these are.
+Locking inserts every key with the content that its events produce if no row exists. Most keys are new, and their rows
+are then complete. A random number in the row, the batch's token, identifies the rows that this batch inserted.
 """
 
 import base64
@@ -25,16 +25,16 @@ from store.session import WriteSession
 Key = tuple[str, str]
 Events = Sequence[Arrival | Tombstone]
 
-# No batch has this random number.
+# A token that no batch has.
 NO_TOKEN = -1
-# Holds the place of a key that has tombstones alone, until the end of its own transaction.
+# Inserted to lock a key whose only events are tombstones; deleted in the same transaction.
 PLACEHOLDER = Content("", 0, EPOCH, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class MergedKey:
-    """One key, decided under lock. ``claimed`` is what the claim wrote, None where a row stood before; ``number`` is
-    the row's, ``audit_rank`` its place in the audit sample, ``folded_digest`` that of the text it has then."""
+    """A key merged under lock. ``number`` is its row's, ``audit_rank`` its rank in the audit sample, ``folded_digest``
+    the digest of its new text, and ``inserted`` the content that locking inserted, None if the row existed."""
 
     platform: str
     id: str
@@ -44,12 +44,12 @@ class MergedKey:
     before: StoredState
     after: Outcome
     folded_digest: int
-    claimed: Content | None = None
+    inserted: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LockedRow:
-    """A row that stood before the batch."""
+    """A comment's row that existed before the batch."""
 
     number: int
     review: CurrentReview | None
@@ -59,46 +59,47 @@ class LockedRow:
 async def lock_and_merge(
     session: WriteSession, changes: Events, model: int, token: int, erasure_key: bytes, sample: AuditSample
 ) -> list[MergedKey]:
-    """Claim the keys of ``changes``, sorted, and decide each; the keys stay locked until the transaction ends."""
+    """Lock the keys of ``changes`` in sorted order until the transaction ends, and merge the events of each."""
     events = by_key(changes)
     keys = list(events)
     digests = [erasure_digest(erasure_key, *key) for key in keys]
     ranks = [sample.rank(*key) for key in keys]
     as_absent = [merge_events(ABSENT, events[key], model) for key in keys]
-    claims = [outcome.content or PLACEHOLDER for outcome in as_absent]
-    # Once for each text: this runs for every comment of every batch.
-    folded = [folded_digest(content.text) for content in claims]
-    rows = map(_claim_row, keys, claims, ranks, folded)
-    await session.run(session.statements.claim, rows, token=token)
+    inserted_contents = [outcome.content or PLACEHOLDER for outcome in as_absent]
+    # Once per text, because this runs for every comment of every batch.
+    folded = [folded_digest(content.text) for content in inserted_contents]
+    rows = map(_inserted_row, keys, inserted_contents, ranks, folded)
+    await session.run(session.statements.insert_keys, rows, token=token)
 
-    own, erased = await _own_and_erased(session, keys, digests, token)
-    found = await _found(session, keys, token) if len(own) < len(keys) else {}
+    inserted, erased = await _inserted_and_erased(session, keys, digests, token)
+    found = await _locked_rows(session, keys, token) if len(inserted) < len(keys) else {}
     predictions = await _predictions(session, [row.number for row in found.values()])
 
-    decided = []
+    merged = []
     for at, key in enumerate(keys):
-        if at in own:
+        if at in inserted:
             before = StoredState(erased_up_to=erased[at]) if at in erased else ABSENT
             after = merge_events(before, events[key], model) if at in erased else as_absent[at]
-            digest = _folded(after, claims[at], folded[at])
-            decided.append(MergedKey(*key, digests[at], ranks[at], own[at], before, after, digest, claims[at]))
+            content = inserted_contents[at]
+            digest = _digest_of(after, content, folded[at])
+            merged.append(MergedKey(*key, digests[at], ranks[at], inserted[at], before, after, digest, content))
         else:
             row = found[at]
             before = StoredState(row.content, predictions.get(row.number, {}), erased.get(at), row.review)
             after = merge_events(before, events[key], model)
-            digest = _folded(after, claims[at], folded[at])
-            decided.append(MergedKey(*key, digests[at], ranks[at], row.number, before, after, digest))
-    return decided
+            digest = _digest_of(after, inserted_contents[at], folded[at])
+            merged.append(MergedKey(*key, digests[at], ranks[at], row.number, before, after, digest))
+    return merged
 
 
-def _folded(after: Outcome, claim: Content, digest: int) -> int:
-    """The digest of the text that is written, which mostly is the claim's; a comment that goes keeps the claim's."""
-    if after.content is None or after.content.text == claim.text:
+def _digest_of(after: Outcome, inserted: Content, digest: int) -> int:
+    """Return the digest of the text to store; ``digest`` is that of the inserted text, which is usually the same."""
+    if after.content is None or after.content.text == inserted.text:
         return digest
     return folded_digest(after.content.text)
 
 
-def _claim_row(key: Key, content: Content, audit_rank: int | None, digest: int) -> dict[str, object]:
+def _inserted_row(key: Key, content: Content, audit_rank: int | None, digest: int) -> dict[str, object]:
     row = content_row(content)
     row["platform"], row["id"] = key
     row["folded_digest"] = digest
@@ -107,40 +108,46 @@ def _claim_row(key: Key, content: Content, audit_rank: int | None, digest: int) 
 
 
 def new_token() -> int:
-    """A batch's random number."""
+    """Return a batch's token: a random number."""
     return secrets.randbits(63)
 
 
 def erasure_digest(erasure_key: bytes, platform: str, id: str) -> str:
-    """By this an erased comment is known again, in base64: without the key nobody can try names against it."""
+    """Return the base64 digest that identifies an erased comment; it is keyed, so nobody can test ids against it."""
     return base64.b64encode(hmac.digest(erasure_key, comment_key(platform, id), hashlib.sha256)).decode()
 
 
 async def lock_current(
     session: WriteSession, keys: Sequence[Key]
 ) -> dict[Key, tuple[LockedRow, dict[int, Prediction]]]:
-    """What stands of ``keys``, which are sorted: each comment with its predictions, locked until the transaction ends;
-    a key without a comment is left out."""
-    found = await _found(session, keys, NO_TOKEN)
+    """Lock the comments of ``keys`` until the transaction ends, and return each with its predictions.
+
+    ``keys`` must be sorted; those without a comment are left out.
+    """
+    found = await _locked_rows(session, keys, NO_TOKEN)
     predictions = await _predictions(session, [row.number for row in found.values()])
     return {keys[at]: (row, predictions.get(row.number, {})) for at, row in found.items()}
 
 
-async def _own_and_erased(
+async def _inserted_and_erased(
     session: WriteSession, keys: Sequence[Key], digests: Sequence[str], token: int
 ) -> tuple[dict[int, int], dict[int, int]]:
-    """By position among the keys: the rows that this batch inserted, and up to which version keys were erased before.
-    One question for both, since every batch asks them."""
+    """Return, by index among the keys, the numbers of inserted rows and the versions up to which keys are erased.
+
+    One query reads both, since every batch needs them.
+    """
     statements = session.statements
-    asked = statements.digests.document({"digest": digest} for digest in digests)
-    row = (await session.run(statements.own_and_erased, map(_named, keys), token=token, digests=asked)).one()
-    own, erased = ({position - 1: value for position, value in json.loads(gathered or "[]")} for gathered in row)
-    return own, erased
+    digest_rows = statements.digests.document({"digest": digest} for digest in digests)
+    row = (
+        await session.run(statements.read_inserted_and_erased, map(_key_row, keys), token=token, digests=digest_rows)
+    ).one()
+    inserted, erased = ({position - 1: value for position, value in json.loads(gathered or "[]")} for gathered in row)
+    return inserted, erased
 
 
-async def _found(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, LockedRow]:
-    """The rows that stood before, by their position among the keys."""
-    rows = await session.read(session.statements.standing, map(_named, keys), token=token)
+async def _locked_rows(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, LockedRow]:
+    """Lock the rows that existed before, and return them by index among the keys."""
+    rows = await session.read(session.statements.read_current, map(_key_row, keys), token=token)
     return {row["position"] - 1: LockedRow(row["number"], _review(row), read_content(row)) for row in rows}
 
 
@@ -149,17 +156,17 @@ def _review(row: Mapping[str, Any]) -> CurrentReview | None:
     return None if number is None else CurrentReview(number, row["review_label"])
 
 
-def _named(key: Key) -> dict[str, object]:
+def _key_row(key: Key) -> dict[str, object]:
     platform, id = key
     return {"platform": platform, "id": id}
 
 
 async def _predictions(session: WriteSession, numbers: Sequence[int]) -> dict[int, dict[int, Prediction]]:
-    """The predictions of all models for these comments: comment -> model -> prediction."""
+    """Return the predictions of all models for these comments: comment -> model -> prediction."""
     predictions: dict[int, dict[int, Prediction]] = {}
     if numbers:
-        asked = [{"comment_number": number} for number in numbers]
-        for row in await session.read(session.statements.predictions_of, asked):
+        comments = [{"comment_number": number} for number in numbers]
+        for row in await session.read(session.statements.read_predictions, comments):
             prediction = Prediction(Label(row["label"]), row["probability"], row["uncertain"])
             predictions.setdefault(row["comment_number"], {})[row["model_number"]] = prediction
     return predictions

@@ -1,4 +1,4 @@
-"""Sessions of people who signed in: known by the digest of what their cookie holds, and gone when they are revoked."""
+"""Login sessions: identified by the digest of their cookie, and deleted when they are revoked."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from store.admin_tables import sessions, users
 from store.session import WriteSession
 from store.types import as_binary
 
-# Writing at every request would make each a transaction that writes.
+# Recording every request would make each one a write transaction.
 SEEN_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class LoginSession:
-    """One browser that is signed in. It ends at ``expires_at``, and earlier when nobody was seen for too long.
+    """A signed-in browser. The session ends at ``expires_at``, or earlier after a period of inactivity.
 
-    ``confirmed_at`` is when its password was last given: at sign-in, and whenever it was asked for again.
+    ``confirmed_at`` is when the password was last entered: at sign-in, or when it was asked for again.
     """
 
     digest: bytes
@@ -35,14 +35,14 @@ class LoginSession:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session with the account that it is of."""
+    """A session and its account."""
 
     session: LoginSession
     user: User
 
     @property
     def digest(self) -> bytes:
-        """What the session is known by."""
+        """The digest that identifies the session."""
         return self.session.digest
 
 
@@ -50,7 +50,7 @@ SESSION_COLUMNS = [sessions.c[name] for name in LoginSession.__dataclass_fields_
 
 
 async def add_session(session: WriteSession, added: LoginSession) -> None:
-    """Insert a session, and forget those whose time is over."""
+    """Insert a session and delete expired ones."""
     values = {name: getattr(added, name) for name in LoginSession.__dataclass_fields__}
     values["digest"] = as_binary(added.digest)
     await session.connection.execute(delete(sessions).where(sessions.c.expires_at <= added.created_at))
@@ -58,7 +58,7 @@ async def add_session(session: WriteSession, added: LoginSession) -> None:
 
 
 async def find_session(connection: AsyncConnection, digest: bytes, now: datetime, idle: timedelta) -> SignedIn | None:
-    """The session, if its time is not over, somebody was seen within ``idle``, and its account is active."""
+    """Return the session if it has not expired, was used within ``idle``, and its account is active; else None."""
     own = [column.label(f"session_{column.name}") for column in SESSION_COLUMNS]
     query = (
         select(*own, *COLUMNS)
@@ -74,31 +74,31 @@ async def find_session(connection: AsyncConnection, digest: bytes, now: datetime
 
 
 async def touch_session(session: WriteSession, digest: bytes, now: datetime) -> None:
-    """Note that somebody was seen."""
+    """Record that the session was used."""
     seen = update(sessions).where(sessions.c.digest == as_binary(digest), sessions.c.seen_at < now).values(seen_at=now)
     await session.connection.execute(seen)
 
 
 async def lock_session(session: WriteSession, user_number: int, digest: bytes) -> bool:
-    """Hold a session of an account until the end of the transaction; False if it has ended."""
-    ours = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
-    held = select(sessions.c.user_number).where(ours).with_for_update()
+    """Lock an account's session until the transaction ends; return False if it has ended."""
+    condition = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
+    held = select(sessions.c.user_number).where(condition).with_for_update()
     return (await session.connection.execute(held)).first() is not None
 
 
 async def confirm_session(
     session: WriteSession, user_number: int, digest: bytes, new_digest: bytes, now: datetime
 ) -> bool:
-    """Record that the password was given again, under a new digest; False if the session has ended."""
-    ours = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
-    confirmed = update(sessions).where(ours).values(digest=as_binary(new_digest), confirmed_at=now, seen_at=now)
+    """Record that the password was entered again, and change the digest; return False if the session has ended."""
+    condition = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
+    confirmed = update(sessions).where(condition).values(digest=as_binary(new_digest), confirmed_at=now, seen_at=now)
     return bool((await session.connection.execute(confirmed)).rowcount)
 
 
 async def list_sessions(
     connection: AsyncConnection, user_number: int, now: datetime, idle: timedelta
 ) -> Sequence[LoginSession]:
-    """The sessions of an account that are not over, the one seen last first."""
+    """Return an account's sessions that have not ended, most recently used first."""
     query = (
         select(*SESSION_COLUMNS)
         .where(sessions.c.user_number == user_number)
@@ -109,18 +109,18 @@ async def list_sessions(
 
 
 async def delete_session(session: WriteSession, user_number: int, digest: bytes) -> bool:
-    """End one session of an account; False where there is none."""
-    ours = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
-    return bool((await session.connection.execute(delete(sessions).where(ours))).rowcount)
+    """End a session of an account; return False if there is none."""
+    condition = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
+    return bool((await session.connection.execute(delete(sessions).where(condition))).rowcount)
 
 
 async def forget_session(session: WriteSession, digest: bytes) -> None:
-    """End the session of a browser that signs in anew, whosever it was."""
+    """End the previous session of a browser that signs in again, whichever account it belongs to."""
     await session.connection.execute(delete(sessions).where(sessions.c.digest == as_binary(digest)))
 
 
 async def delete_sessions(session: WriteSession, user_number: int, *, but: bytes | None = None) -> int:
-    """End all sessions of an account, or all ``but`` one, and return how many there were."""
+    """End all sessions of an account except ``but``, and return their number."""
     query = delete(sessions).where(sessions.c.user_number == user_number)
     if but is not None:
         query = query.where(sessions.c.digest != as_binary(but))

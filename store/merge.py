@@ -1,6 +1,6 @@
-"""The contract's rules, as pure functions: what stands and what arrived give what shall stand.
+"""The contract's rules as pure functions: stored state and events in, new state out.
 
-Nothing here reads or writes: write.py calls it with what it has read under lock.
+write.py calls them with the state that it has read under lock.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from store.ranges import DAY, HOUR, bucket_of
 
 @dataclass(frozen=True, slots=True)
 class CurrentReview:
-    """The newest review of the text that stands."""
+    """The newest review of the current text."""
 
     number: int
     label: str
@@ -23,8 +23,8 @@ class CurrentReview:
 
 @dataclass(frozen=True, slots=True)
 class StoredState:
-    """What the database holds of one key: the comment, each model's prediction by its number, up to which version it
-    was erased before, and what a person decided."""
+    """The stored state of one key: the comment, predictions by model number, the version up to which it is erased, and
+    its review."""
 
     content: Content | None = None
     predictions: Mapping[int, Prediction] = field(default_factory=dict)
@@ -34,11 +34,10 @@ class StoredState:
 
 @dataclass(slots=True)
 class Outcome:
-    """What shall stand once the events were applied in order, and what the way there leaves behind.
+    """The state of one key after its events, and what happened on the way.
 
-    ``replaced`` are contents whose text an edit replaced, and with it go predictions and review; ``erased`` says that
-    everything that hung on the comment was erased on the way. ``outcomes`` says of each event what it was, in
-    BatchOutcome's words.
+    ``replaced`` are contents whose text an edit replaced, which removes their predictions and review. ``erased`` means
+    that a tombstone erased the comment. ``outcomes`` has one of BatchOutcome's field names for each event.
     """
 
     content: Content | None
@@ -56,7 +55,7 @@ ALL_PLATFORMS = ""
 
 
 class Labelled(NamedTuple):
-    """What a labelled comment is counted as; ``review`` is the label of the review that stands."""
+    """The attributes by which a labelled comment is counted; ``review`` is the label of the current review."""
 
     model_number: int
     platform: str
@@ -67,7 +66,7 @@ class Labelled(NamedTuple):
 
 
 class HourlyCount(NamedTuple):
-    """The key of an hourly count, by column; ``hour`` is that of created_at."""
+    """The key columns of an hourly count; ``hour`` is that of created_at."""
 
     model_number: int
     platform: str
@@ -77,7 +76,7 @@ class HourlyCount(NamedTuple):
 
 
 class CountSum(NamedTuple):
-    """The key of a sum, by column: ``bucket`` is HOUR or DAY (UTC), ``platform`` may be ALL_PLATFORMS."""
+    """The key columns of a sum; ``bucket`` is HOUR or DAY (UTC), ``platform`` may be ALL_PLATFORMS."""
 
     model_number: int
     bucket: str
@@ -86,7 +85,7 @@ class CountSum(NamedTuple):
 
 
 class ReviewerCount(NamedTuple):
-    """The key of a count of what reviewers did, by column; ``platform`` may be ALL_PLATFORMS."""
+    """The key columns of a count of reviews; ``platform`` may be ALL_PLATFORMS."""
 
     bucket: str
     begins: datetime
@@ -97,42 +96,42 @@ class ReviewerCount(NamedTuple):
     reviewed_label: str
 
 
-def merge_events(standing: StoredState, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
-    """Fold the events of one key, in order of arrival, into what stands; ``model`` is whose predictions they carry."""
-    outcome = Outcome(standing.content, dict(standing.predictions), standing.erased_up_to, standing.review)
+def merge_events(stored: StoredState, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
+    """Apply the events of one key, in order of arrival, to its stored state; ``model`` is that of their predictions."""
+    outcome = Outcome(stored.content, dict(stored.predictions), stored.erased_up_to, stored.review)
     for event in events:
         if isinstance(event, Tombstone):
             _erase(outcome, event)
             outcome.outcomes.append("erased")
         else:
-            outcome.outcomes.append(_arrive(outcome, event, model))
+            outcome.outcomes.append(_merge_event(outcome, event, model))
     return outcome
 
 
-def _arrive(outcome: Outcome, event: Arrival, model: int) -> str:
-    """Apply one comment event; say what it was, in BatchOutcome's words."""
-    stands = outcome.content
+def _merge_event(outcome: Outcome, event: Arrival, model: int) -> str:
+    """Apply a comment event; return the field of BatchOutcome in which it counts."""
+    current = outcome.content
     if outcome.erased_up_to is not None and event.content.version <= outcome.erased_up_to:
         return "erased_before"
-    if stands is not None and event.content.version < stands.version:
+    if current is not None and event.content.version < current.version:
         return "late"
     prediction, arrived = event.prediction, event.content
-    if stands is None:
+    if current is None:
         outcome.content, outcome.predictions = arrived, {model: prediction}
         return "new"
-    if stands.text != arrived.text:
-        outcome.replaced.append(stands)
+    if current.text != arrived.text:
+        outcome.replaced.append(current)
         outcome.content, outcome.predictions, outcome.review = arrived, {model: prediction}, None
         return "edited"
     outcome.predictions.setdefault(model, prediction)
-    if stands == arrived:
+    if current == arrived:
         return "same"
     outcome.content = arrived
     return "touched"
 
 
 def _erase(outcome: Outcome, event: Tombstone) -> None:
-    """Apply a tombstone: the later of its time, the stored version and an earlier erasure is remembered."""
+    """Apply a tombstone; ``erased_up_to`` becomes the latest of its time, the stored version and earlier erasures."""
     known = [event.timestamp]
     if outcome.content is not None:
         known.append(outcome.content.version)
@@ -143,25 +142,25 @@ def _erase(outcome: Outcome, event: Tombstone) -> None:
 
 
 def count_changes(platform: str, before: StoredState, after: Outcome, changes: Counter[Labelled]) -> None:
-    """Add to ``changes`` how many labelled comments there are more or fewer of each kind."""
-    for standing, by in ((before, -1), (after, 1)):
-        if standing.content is not None:
-            review = None if standing.review is None else standing.review.label
-            for kind in labelled_as(platform, standing.content.created_at, standing.predictions, review):
+    """Add to ``changes`` by how much the number of labelled comments of each kind changes."""
+    for state, by in ((before, -1), (after, 1)):
+        if state.content is not None:
+            review = None if state.review is None else state.review.label
+            for kind in labelled_as(platform, state.content.created_at, state.predictions, review):
                 changes[kind] += by
 
 
 def labelled_as(
     platform: str, created_at: datetime, predictions: Mapping[int, Prediction], review: str | None
 ) -> Iterator[Labelled]:
-    """What one comment is counted as: once for each model that labelled it."""
+    """Yield what a comment is counted as: once per model that labelled it."""
     hour = bucket_of(HOUR, created_at)
     for model, prediction in predictions.items():
         yield Labelled(model, platform, hour, prediction.label, prediction.uncertain, review)
 
 
 def hourly_changes(changes: Mapping[Labelled, int]) -> dict[HourlyCount, int]:
-    """By how much each hourly count moves, which knows of no review."""
+    """Return the change of each hourly count, which ignores reviews."""
     hourly: dict[HourlyCount, int] = {}
     for kind, n in changes.items():
         key = HourlyCount(kind.model_number, kind.platform, kind.hour, kind.label, kind.uncertain)
@@ -170,7 +169,7 @@ def hourly_changes(changes: Mapping[Labelled, int]) -> dict[HourlyCount, int]:
 
 
 def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, dict[str, int]]:
-    """By how much each sum moves, by column of ``count_sums``."""
+    """Return the change of each sum, by column of ``count_sums``."""
     sums: dict[CountSum, dict[str, int]] = {}
     for kind, n in changes.items():
         counted = _summed_as(kind)
@@ -190,7 +189,7 @@ def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, dict[str, int
 
 
 def _summed_as(kind: Labelled) -> dict[str, bool]:
-    """Which columns of ``count_sums`` a labelled comment counts in."""
+    """Return the columns of ``count_sums``, and whether a labelled comment counts in each."""
     shown = kind.review or kind.label
     undecided = kind.uncertain and kind.review is None
     return {
@@ -208,7 +207,7 @@ def _summed_as(kind: Labelled) -> dict[str, bool]:
 
 
 def by_key(events: Sequence[Arrival | Tombstone]) -> dict[tuple[str, str], list[Arrival | Tombstone]]:
-    """Events by (platform, id), sorted: everybody locks in the same order; each key's events stay in theirs."""
+    """Group events by (platform, id), sorted, so that all writers lock in the same order; events keep their order."""
     grouped: dict[tuple[str, str], list[Arrival | Tombstone]] = {}
     for event in events:
         grouped.setdefault((event.platform, event.id), []).append(event)

@@ -1,4 +1,4 @@
-"""Brings a database's tables up to date, one process at a time, and says whether they are."""
+"""Migrate the tables, one process at a time, and check their revision."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,40 +30,40 @@ def _configuration() -> Config:
 
 
 def newest_revision() -> str:
-    """The revision that this program needs."""
+    """Return the revision that this program needs."""
     head = ScriptDirectory.from_config(_configuration()).get_current_head()
     if head is None:
-        raise StoreError("The package has no migrations: install it anew.")
+        raise StoreError("The package contains no migrations. Install it again.")
     return head
 
 
 def stored_revision(connection: Connection) -> str | None:
-    """The revision at which the database stands; None for an empty one."""
+    """Return the database's revision, or None if it is empty."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def check_revision(connection: Connection) -> None:
-    """Raises MigrationsPendingError unless the database stands where this program needs it."""
+    """Raise MigrationsPendingError unless the database is at the revision that this program needs."""
     stored, needed = stored_revision(connection), newest_revision()
     if stored == needed:
         return
     if stored is None:
-        raise MigrationsPendingError("The database has no tables yet: run `liuyan store migrate`.")
+        raise MigrationsPendingError("The database has no tables yet. Run `liuyan store migrate`.")
     if stored not in {script.revision for script in ScriptDirectory.from_config(_configuration()).walk_revisions()}:
         raise MigrationsPendingError(
-            f"The database's tables are of a newer Liuyan (revision {stored}): upgrade this program."
+            f"The tables were created by a newer version of Liuyan (revision {stored}). Upgrade this program."
         )
     raise MigrationsPendingError(
-        f"The database's tables are at revision {stored} and {needed} is needed: run `liuyan store migrate`."
+        f"The tables are at revision {stored}, but {needed} is needed. Run `liuyan store migrate`."
     )
 
 
 async def migrate(engine: AsyncEngine, report: Report, to: str = "head") -> int:
-    """Apply what is missing up to the revision ``to``; returns the number of steps.
+    """Apply the pending migrations up to revision ``to`` and return their number.
 
-    ``report`` gets a sentence for each step, and for the progress of a long one.
+    ``report`` receives a sentence for each migration, and for the progress of a long one.
 
-    Raises DatabaseUnavailableError, and StoreError when another process holds the lock for too long.
+    Raises DatabaseUnavailableError, and StoreError if another process holds the lock for too long.
     """
     try:
         async with engine.connect() as connection:
@@ -76,8 +76,8 @@ async def migrate(engine: AsyncEngine, report: Report, to: str = "head") -> int:
 
 
 def _migrate(connection: Connection, report: Report, to: str) -> int:
-    """On SQLite the whole upgrade is one transaction that holds the writer's place; servers commit at each table
-    definition, so there a named lock of the session keeps others out."""
+    """Upgrade while holding a lock: on SQLite the write lock of one transaction, on servers, where each DDL statement
+    commits, a named lock of the session."""
     server = connection.dialect.name != "sqlite"
     if server:
         _lock(connection)
@@ -107,7 +107,7 @@ def _lock(connection: Connection) -> None:
     ).scalar()
     connection.commit()
     if taken != 1:
-        raise StoreError("Another process is migrating this database: wait for it, then try again.")
+        raise StoreError("Another process is migrating this database. Wait until it has finished and try again.")
 
 
 def _lock_name(connection: Connection) -> str:

@@ -1,4 +1,4 @@
-"""The models that have been used with this database; at most one is active: the one whose labels are shown."""
+"""The models registered in this database; the labels of the active one, at most one, are shown."""
 
 from typing import Any
 
@@ -17,13 +17,13 @@ COLUMNS = select(*columns_of(models, ModelRow))
 
 
 async def read_active(connection: AsyncConnection) -> ModelRow | None:
-    """The active model."""
+    """Return the active model, or None."""
     row = (await connection.execute(COLUMNS.where(models.c.active.is_(True)))).one_or_none()
     return None if row is None else _model(row)
 
 
 async def read_models(connection: AsyncConnection) -> dict[int, ModelRow]:
-    """All models by their number, the oldest first: a handful."""
+    """Return all models by number, oldest first."""
     rows = await connection.execute(COLUMNS.order_by(models.c.number))
     return {model.number: model for model in map(_model, rows)}
 
@@ -31,23 +31,23 @@ async def read_models(connection: AsyncConnection) -> dict[int, ModelRow]:
 async def register_model(
     store: Store, sha256: str, name: str, uncertain_low: float, uncertain_high: float, activate_if_first: bool = True
 ) -> ModelRow:
-    """Insert a model if it is absent, and make it active if no model is; two starting at once agree."""
+    """Insert a model if it is absent, and activate it if none is active. Safe to call concurrently."""
     arguments = (sha256, name, uncertain_low, uncertain_high, activate_if_first)
     try:
         return await store.write(_register, *arguments)
     except StoreError as error:
         if not isinstance(error.__cause__, IntegrityError):
             raise
-    return await store.write(_register, *arguments)  # Another one became active meanwhile.
+    return await store.write(_register, *arguments)  # Another model became active in the meantime.
 
 
 async def _register(
     session: WriteSession, sha256: str, name: str, uncertain_low: float, uncertain_high: float, activate_if_first: bool
 ) -> ModelRow:
-    """Insert a model if it is absent; make it active if none is.
+    """Insert a model if it is absent, and activate it if none is active.
 
-    Two that activate at once both find no active one; the second to write then breaks the unique key, and its
-    transaction, tried again, finds the first one's.
+    Two concurrent calls may both find no active model. The second then violates the unique key on ``active``; its retry
+    finds the first one's model active.
     """
     row = {
         "sha256": sha256,

@@ -1,4 +1,4 @@
-"""`liuyan store models`: which models were used with this database, and which one's labels are shown."""
+"""The command group `liuyan store models`."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from store.batch import ModelRow
     from store.store import Store
 
-app = typer.Typer(help="List the models of this database, and say whose labels are shown.", no_args_is_help=True)
+app = typer.Typer(help="List the models of this database and activate one.", no_args_is_help=True)
 
 
 @app.command("list", epilog="Example: liuyan store models list")
 def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a model and line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """List every model that was used with this database, the newest first."""
+    """List the models of this database, newest first."""
     from dataclasses import asdict
 
     from store.promotion import list_models
@@ -45,13 +45,15 @@ def list_(
 
 @app.command(epilog="Examples: liuyan store models activate 3; liuyan store models activate 9f2c41d07b3e --by wang")
 def activate(
-    model: Annotated[str, typer.Argument(help="Its number, or the beginning of its SHA-256, as `list` shows them.")],
-    by: Annotated[str | None, typer.Option(help="Who decides this; by default the name of your account.")] = None,
+    model: Annotated[
+        str, typer.Argument(help="The model's number or the beginning of its SHA-256, as shown by `list`.")
+    ],
+    by: Annotated[str | None, typer.Option(help="Name for the audit log; default: your user name.")] = None,
 ) -> None:
-    """Show this model's labels from now on; going back to the one before is the same command.
+    """Activate a model: show its labels from now on. To roll back, activate the previous model.
 
-    No label is rewritten. Running consumers of the model before end by themselves: start them anew, and the API too, so
-    that they load this model's artifact from LIUYAN_MODELS_DIR.
+    No labels are rewritten. Consumers that run the previous model stop: restart them, and the API, so that they load
+    the model's artifact from LIUYAN_MODELS_DIR.
     """
     from store.audit import command_actor
     from store.promotion import activate_model, find_model

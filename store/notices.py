@@ -1,4 +1,4 @@
-"""Notices: what administrators tell everybody who signs in, from when and until when."""
+"""Notices: announcements that administrators publish for a period of time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from store.admin_tables import notices
 from store.audit import JSON, Actor
 from store.session import WriteSession
 
-# More than anybody reads on a home page.
+# At most this many notices on the home page.
 SHOWN = 50
 
 
 class NoticeState(StrEnum):
-    """Whether a notice is shown: not yet, now, no more, or taken back by an administrator."""
+    """The state of a notice: not shown yet, shown, no longer shown, or withdrawn by an administrator."""
 
     SCHEDULED = "scheduled"
     CURRENT = "current"
@@ -29,8 +29,7 @@ class NoticeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoticeText:
-    """What an administrator writes: ``body`` is Markdown, ``ends_at`` None is for good. ``starts_at`` is included,
-    ``ends_at`` is not."""
+    """The content of a notice. ``body`` is Markdown; ``starts_at`` is inclusive, ``ends_at`` exclusive or None."""
 
     title: str
     body: str
@@ -41,7 +40,7 @@ class NoticeText:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice as it stands; ``created_by`` and ``edited_by`` are names as they were then."""
+    """A stored notice; ``created_by`` and ``edited_by`` are the names at that time."""
 
     number: int
     title: str
@@ -56,7 +55,7 @@ class Notice:
     edited_at: datetime | None
 
     def state(self, now: datetime) -> NoticeState:
-        """Whether it is shown at ``now``."""
+        """Return the state at ``now``."""
         if self.withdrawn_at is not None:
             return NoticeState.WITHDRAWN
         if now < self.starts_at:
@@ -68,7 +67,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class NoticePage:
-    """Notices, the newest first; ``next`` is the number before which the next page begins, None on the last one."""
+    """Notices, newest first; ``next`` is the value of ``before`` for the next page, None on the last page."""
 
     items: Sequence[Notice]
     next: int | None
@@ -78,7 +77,7 @@ _NOTICES = select(*(notices.c[name] for name in Notice.__dataclass_fields__))
 
 
 async def current_notices(connection: AsyncConnection, now: datetime) -> list[Notice]:
-    """What everybody is shown at ``now``: the pinned ones first, then the latest to begin. Raises StoreError."""
+    """Return the notices shown at ``now``: pinned ones first, then by latest start. Raises StoreError."""
     columns = notices.c
     shown = and_(
         columns.withdrawn_at.is_(None),
@@ -90,7 +89,7 @@ async def current_notices(connection: AsyncConnection, now: datetime) -> list[No
 
 
 async def list_notices(connection: AsyncConnection, *, before: int | None = None, limit: int = 50) -> NoticePage:
-    """Every notice, the newest first. Raises StoreError."""
+    """Return a page of all notices, newest first. Raises StoreError."""
     columns = notices.c
     condition = columns.number < before if before is not None else columns.number > 0
     found = await _read(connection, condition, (columns.number.desc(),), limit + 1)
@@ -98,41 +97,41 @@ async def list_notices(connection: AsyncConnection, *, before: int | None = None
 
 
 async def read_notice(connection: AsyncConnection, number: int) -> Notice | None:
-    """One notice. Raises StoreError."""
-    return await _one(connection, number)
+    """Return a notice, or None. Raises StoreError."""
+    return await _find(connection, number)
 
 
 async def add_notice(session: WriteSession, actor: Actor, text: NoticeText) -> Notice:
-    """Write a new notice. Raises StoreError."""
+    """Insert a notice. Raises StoreError."""
     now = _now(session)
     row = {**_columns(text), "created_by": actor.name, "created_at": now}
     number = (await session.connection.execute(insert(notices).values(row))).lastrowid
     await audit.record(session, actor, "notice.add", "notice", str(number), _detail(text))
-    return await _written(session, number)
+    return await _read_back(session, number)
 
 
 async def edit_notice(session: WriteSession, actor: Actor, number: int, text: NoticeText) -> Notice | None:
-    """Write what a notice says, and when, anew; None when there is none. Raises StoreError."""
+    """Replace the content of a notice; return None if it does not exist. Raises StoreError."""
     return await _change(session, actor, number, "notice.edit", _columns(text), _detail(text))
 
 
 async def withdraw_notice(session: WriteSession, actor: Actor, number: int) -> Notice | None:
-    """Show a notice no more, whatever its times say; None when there is none. Raises StoreError."""
-    known = await _one(session.connection, number, lock=True)
+    """Withdraw a notice, whatever its period; return None if it does not exist. Raises StoreError."""
+    known = await _find(session.connection, number, lock=True)
     if known is None or known.withdrawn_at is not None:
         return known
     await _update(session, number, {"withdrawn_at": _now(session)})
     await audit.record(session, actor, "notice.withdraw", "notice", str(number), {})
-    return await _written(session, number)
+    return await _read_back(session, number)
 
 
 async def restore_notice(session: WriteSession, actor: Actor, number: int) -> Notice | None:
-    """Take a withdrawal back; None when there is no such notice. Raises StoreError."""
+    """Undo a withdrawal; return None if the notice does not exist. Raises StoreError."""
     return await _change(session, actor, number, "notice.restore", {"withdrawn_at": None}, {})
 
 
 async def delete_notice(session: WriteSession, actor: Actor, number: int) -> bool:
-    """Remove a notice for good; whether there was one. Raises StoreError."""
+    """Delete a notice permanently; return whether it existed. Raises StoreError."""
     done = await session.connection.execute(delete(notices).where(notices.c.number == number))
     if done.rowcount:
         await audit.record(session, actor, "notice.delete", "notice", str(number), {})
@@ -147,25 +146,25 @@ async def _change(
     values: Mapping[str, object],
     detail: Mapping[str, JSON],
 ) -> Notice | None:
-    if await _one(session.connection, number, lock=True) is None:
+    if await _find(session.connection, number, lock=True) is None:
         return None
     await _update(session, number, {**values, "edited_by": actor.name, "edited_at": _now(session)})
     await audit.record(session, actor, action, "notice", str(number), detail)
-    return await _written(session, number)
+    return await _read_back(session, number)
 
 
 async def _update(session: WriteSession, number: int, values: Mapping[str, object]) -> None:
     await session.connection.execute(update(notices).where(notices.c.number == number).values(values))
 
 
-async def _written(session: WriteSession, number: int) -> Notice:
-    found = await _one(session.connection, number)
+async def _read_back(session: WriteSession, number: int) -> Notice:
+    found = await _find(session.connection, number)
     if found is None:
-        raise LookupError(f"notice {number} is gone within its own transaction")
+        raise LookupError(f"notice {number} has disappeared within its own transaction")
     return found
 
 
-async def _one(connection: AsyncConnection, number: int, *, lock: bool = False) -> Notice | None:
+async def _find(connection: AsyncConnection, number: int, *, lock: bool = False) -> Notice | None:
     query = _NOTICES.where(notices.c.number == number)
     row = (await connection.execute(query.with_for_update() if lock else query)).one_or_none()
     return None if row is None else _notice(row)

@@ -1,7 +1,7 @@
-"""The outbox: records that people order to be published, each carried out by one running consumer.
+"""The outbox: records that consumers publish to Kafka on behalf of people.
 
-An order is claimed with a lease, published, and then marked as done. A crash between the last two publishes it twice,
-which the contract bears: a version that is stored already changes nothing, and a letter's copy is known by its header.
+A consumer leases a message, publishes it and marks it as done. A crash between the last two publishes it twice, which
+is harmless: a version that is already stored changes nothing, and the header identifies a dead letter's copy.
 """
 
 import secrets
@@ -23,10 +23,10 @@ DONE: dict[str, object] = {"key": None, "value": None, "headers": "[]"}
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """A record to publish. ``claim`` is the random number by which whoever claimed it is known."""
+    """A record to publish. ``lease`` is a random number that identifies the lease."""
 
     number: int
-    claim: int
+    lease: int
     topic: str
     key: bytes | None
     value: bytes | None
@@ -36,9 +36,9 @@ class OutboxMessage:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """An order that Kafka took, and where."""
+    """A message that Kafka accepted, with the partition and offset of its record."""
 
-    order: OutboxMessage
+    message: OutboxMessage
     partition: int
     offset: int
 
@@ -46,12 +46,12 @@ class Published:
 async def lease_messages(
     session: WriteSession, topics: Sequence[str], erasure_key: bytes, *, limit: int, lease_seconds: float
 ) -> list[OutboxMessage]:
-    """Claim the oldest orders for these topics that nobody else has; what they publish carries the letter's header.
+    """Lease the oldest messages for these topics that are not leased. Copies of dead letters get their header.
 
     Raises TransientStoreError and CommitUnknownError.
     """
     now = datetime.now(UTC)
-    claim = secrets.randbits(63)
+    lease = secrets.randbits(63)
     columns = outbox.c
     query = (
         select(
@@ -68,57 +68,59 @@ async def lease_messages(
         await session.connection.execute(
             update(outbox)
             .where(columns.number.in_([row.number for row in rows]))
-            .values(claimed_by=claim, claimed_until=now + timedelta(seconds=lease_seconds))
+            .values(claimed_by=lease, claimed_until=now + timedelta(seconds=lease_seconds))
         )
     return [
-        OutboxMessage(number, claim, topic, key, value, _headers(headers, letter, key, value, erasure_key), letter)
+        OutboxMessage(number, lease, topic, key, value, _headers(headers, letter, key, value, erasure_key), letter)
         for number, topic, key, value, headers, letter in rows
     ]
 
 
 async def has_messages(connection: AsyncConnection, topics: Sequence[str]) -> bool:
-    """Whether anything is to be done, asked without a lock. Raises TransientStoreError."""
+    """Return whether messages for these topics are waiting, without locking any. Raises TransientStoreError."""
     query = select(outbox.c.number).where(outbox.c.done_at.is_(None), outbox.c.topic.in_(topics)).limit(1)
     return (await connection.execute(query)).first() is not None
 
 
 async def oldest_message(connection: AsyncConnection) -> datetime | None:
-    """When the oldest order that waits was given; None when none does. Raises TransientStoreError."""
+    """Return when the oldest waiting message was ordered, or None. Raises TransientStoreError."""
     query = select(outbox.c.ordered_at).where(outbox.c.done_at.is_(None)).order_by(outbox.c.number).limit(1)
     return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def mark_published(session: WriteSession, published: Sequence[Published]) -> None:
-    """Mark orders as done, unless somebody else claimed them meanwhile; what they held is emptied.
+    """Mark messages as done and delete their content, except those leased by another consumer in the meantime.
 
     Raises TransientStoreError and CommitUnknownError.
     """
     now = datetime.now(UTC)
     for one in published:
         await session.connection.execute(
-            _claimed(one.order).values(
+            _update_leased(one.message).values(
                 done_at=now, published_partition=one.partition, published_offset=one.offset, **DONE
             )
         )
 
 
-async def mark_refused(session: WriteSession, order: OutboxMessage, why: str) -> None:
-    """Mark an order that Kafka will never take as done; its letter is open again.
+async def mark_refused(session: WriteSession, message: OutboxMessage, why: str) -> None:
+    """Mark a message that Kafka refuses permanently as done, and reopen its dead letter.
 
     Raises TransientStoreError and CommitUnknownError.
     """
-    await session.connection.execute(_claimed(order).values(done_at=datetime.now(UTC), refused=truncated(why), **DONE))
-    if order.letter is not None:
+    await session.connection.execute(
+        _update_leased(message).values(done_at=datetime.now(UTC), refused=truncated(why), **DONE)
+    )
+    if message.letter is not None:
         await session.connection.execute(
             update(dead_letters)
-            .where(dead_letters.c.number == order.letter, dead_letters.c.state == DeadLetterState.REQUEUED)
+            .where(dead_letters.c.number == message.letter, dead_letters.c.state == DeadLetterState.REQUEUED)
             .values(state=DeadLetterState.OPEN)
         )
 
 
-def _claimed(order: OutboxMessage) -> Update:
+def _update_leased(message: OutboxMessage) -> Update:
     return update(outbox).where(
-        outbox.c.number == order.number, outbox.c.claimed_by == order.claim, outbox.c.done_at.is_(None)
+        outbox.c.number == message.number, outbox.c.claimed_by == message.lease, outbox.c.done_at.is_(None)
     )
 
 
@@ -126,6 +128,6 @@ def _headers(stored: str, letter: int | None, key: bytes | None, value: bytes | 
     headers = read_headers(stored)
     if letter is None:
         return headers
-    # A copy of a copy that another group made of the same record names our letter alone.
+    # The record may itself be a copy made by another group; the new copy names only our dead letter.
     others = [(name, content) for name, content in headers if name != DEAD_LETTER_HEADER]
     return [*others, (DEAD_LETTER_HEADER, header_value(erasure_key, letter, key, value))]

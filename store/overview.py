@@ -1,4 +1,4 @@
-"""How the consumers do, as far as the database knows: what the home page tells administrators."""
+"""The state of the consumers according to the database, for the administrators' home page."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +11,8 @@ from store.tables import partitions
 
 @dataclass(frozen=True, slots=True)
 class ConsumerHealth:
-    """Of all consumer groups together. ``records_lost`` is how many records retention removed before they were read,
-    ``moved_at`` when a stored position last changed; None before the first."""
+    """Totals of all consumer groups. ``records_lost`` counts records that retention removed before they were read;
+    ``moved_at`` is when a stored offset last advanced, or None."""
 
     followed: int
     paused: int
@@ -21,7 +21,7 @@ class ConsumerHealth:
 
 
 async def consumer_health(connection: AsyncConnection) -> ConsumerHealth:
-    """What the partitions' rows say. Raises StoreError."""
+    """Sum up the rows of ``partitions``. Raises StoreError."""
     columns = partitions.c
     query = select(
         func.count(), func.count(columns.paused_at), func.sum(columns.records_lost), func.max(columns.updated_at)

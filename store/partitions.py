@@ -1,4 +1,4 @@
-"""Where each consumer group stands in each partition: the position that the database holds."""
+"""The stored offset of each consumer group in each partition."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -36,51 +36,51 @@ def _state(row: Sequence[Any]) -> PartitionState:
 async def read_positions(
     connection: AsyncConnection, group: str, topics: Sequence[str]
 ) -> dict[tuple[str, int], PartitionState]:
-    """The group's rows in these topics, by (topic, partition)."""
+    """Return the group's rows for these topics, by (topic, partition)."""
     query = COLUMNS.where(partitions.c.consumer_group == group, partitions.c.topic.in_(topics))
     states = [_state(row) for row in await connection.execute(query)]
     return {(state.partition.topic, state.partition.partition): state for state in states}
 
 
 async def read_state(connection: AsyncConnection, key: PartitionKey) -> PartitionState:
-    """One partition's row. Raises StoreError when there is none."""
-    row = (await connection.execute(COLUMNS.where(*_is(key)))).one_or_none()
+    """Return a partition's row. Raises StoreError if there is none."""
+    row = (await connection.execute(COLUMNS.where(*_matches(key)))).one_or_none()
     if row is None:
         raise StoreError(
-            f"Nothing is stored of partition {key.partition} of topic {key.topic} for group {key.group}: "
-            "the consumer has not read it yet."
+            f"No offset is stored for partition {key.partition} of topic {key.topic} and group {key.group}: "
+            "the consumer has not read the partition yet."
         )
     return _state(row)
 
 
 async def count_partitions(connection: AsyncConnection) -> tuple[int, int]:
-    """How many rows there are, and how many of them are paused."""
+    """Return the number of partitions, and of paused ones."""
     query = select(func.count(), func.count(partitions.c.paused_at)).select_from(partitions)
-    followed, paused = (await connection.execute(query)).one()
-    return followed, paused
+    total, paused = (await connection.execute(query)).one()
+    return total, paused
 
 
 async def begin_partition(session: WriteSession, key: PartitionKey, start: int, topic_id: str | None) -> PartitionState:
-    """Insert the row if there is none; what stands wins."""
-    row = {**_named(key), "next_offset": start, "topic_id": topic_id, "records_lost": 0}
+    """Insert a partition's row if there is none, and return the stored row."""
+    row = {**_key_row(key), "next_offset": start, "topic_id": topic_id, "records_lost": 0}
     await session.run(session.statements.begin_partition, [row])
     return await read_state(session.connection, key)
 
 
 async def seek_partition(session: WriteSession, key: PartitionKey, offset: int, topic_id: str | None) -> PartitionState:
-    """Set offset and topic id, whatever stands."""
-    row = {**_named(key), "next_offset": offset, "topic_id": topic_id, "records_lost": 0}
+    """Set offset and topic id unconditionally."""
+    row = {**_key_row(key), "next_offset": offset, "topic_id": topic_id, "records_lost": 0}
     await session.run(session.statements.seek_partition, [row])
     return await read_state(session.connection, key)
 
 
 async def pause_partition(session: WriteSession, key: PartitionKey, reason: str) -> None:
-    """Pause; an earlier pause keeps its reason and time. Raises StoreError without a row."""
+    """Pause a partition; if it is paused, keep reason and time. Raises StoreError if there is no row."""
     now = datetime.now(UTC)
     await read_state(session.connection, key)
     await session.connection.execute(
         update(partitions)
-        .where(*_is(key))
+        .where(*_matches(key))
         .values(
             paused_reason=func.coalesce(partitions.c.paused_reason, truncated(reason)),
             paused_at=func.coalesce(partitions.c.paused_at, now),
@@ -90,39 +90,42 @@ async def pause_partition(session: WriteSession, key: PartitionKey, reason: str)
 
 
 async def resume_partition(session: WriteSession, key: PartitionKey) -> None:
-    """Release a pause and forget the starts. Raises StoreError without a row."""
+    """Resume a partition and reset its count of starts. Raises StoreError if there is no row."""
     await read_state(session.connection, key)
     released: dict[str, object] = {"paused_reason": None, "paused_at": None, "started_offset": None, "starts": 0}
     await session.connection.execute(
-        update(partitions).where(*_is(key)).values(**released, updated_at=datetime.now(UTC))
+        update(partitions).where(*_matches(key)).values(**released, updated_at=datetime.now(UTC))
     )
 
 
 async def count_starts(session: WriteSession, states: Iterable[PartitionState]) -> None:
-    """Count a consumer that begins to read partitions at their stored offsets, except those that moved meanwhile."""
+    """Count a start for each partition whose stored offset has not changed since ``states`` were read."""
     for state in states:
         await session.connection.execute(
             update(partitions)
-            .where(*_is(state.partition), partitions.c.next_offset == state.next_offset)
+            .where(*_matches(state.partition), partitions.c.next_offset == state.next_offset)
             .values(started_offset=state.next_offset, starts=state.failed_starts + 1)
         )
 
 
 async def uncount_starts(session: WriteSession, offsets: Mapping[PartitionKey, int]) -> None:
-    """Uncount a consumer that began at these offsets and leaves cleanly, except where another began elsewhere since."""
+    """Subtract the start of a consumer that began at these offsets and stops cleanly.
+
+    Partitions that another consumer has started at another offset since are left alone.
+    """
     for key, offset in offsets.items():
         await session.connection.execute(
             update(partitions)
-            .where(*_is(key), partitions.c.started_offset == offset, partitions.c.starts > 0)
+            .where(*_matches(key), partitions.c.started_offset == offset, partitions.c.starts > 0)
             .values(starts=partitions.c.starts - 1)
         )
 
 
-def _named(key: PartitionKey) -> dict[str, object]:
+def _key_row(key: PartitionKey) -> dict[str, object]:
     return {"consumer_group": key.group, "topic": key.topic, "partition": key.partition}
 
 
-def _is(key: PartitionKey) -> tuple[ColumnElement[bool], ...]:
+def _matches(key: PartitionKey) -> tuple[ColumnElement[bool], ...]:
     return (
         partitions.c.consumer_group == key.group,
         partitions.c.topic == key.topic,

@@ -1,8 +1,8 @@
-"""Texts that people keep from the detection: published through the outbox, and reviewed as soon as they are stored.
+"""Texts kept from the detection page: published through the outbox, and reviewed as soon as they are stored.
 
-The text travels as any other comment does; what the person said of it waits here, in a row without text, until the
-comment is there. Row and review change hands in one transaction, so that neither a crash nor a second process reviews
-twice, and nothing is forgotten.
+The text is published like any other comment. The person's label waits in a row without text until the comment arrives.
+One transaction adds the review and deletes the row, so neither a crash nor a second process can review twice or lose a
+label.
 """
 
 from collections.abc import Sequence
@@ -22,19 +22,18 @@ from store.store import Store
 from store.tables import comments, outbox, pending_reviews
 from store.types import as_binary, stored_time
 
-# A topic that nobody reads for so long is read no more.
+# If a comment has not arrived by then, nothing reads its topic any more.
 LIFE = timedelta(days=7)
-# Rows that one look takes up: each is a transaction of its own.
-AT_ONCE = 50
+# Rows that one pass resolves, each in its own transaction.
+ROWS_PER_PASS = 50
 
 NEVER_ARRIVED = f"The comment was not stored within {LIFE.days} days: no consumer published it, or none read it."
-EDITED = "The comment has another text by now."
+EDITED = "The comment's text has changed."
 
 
 @dataclass(frozen=True, slots=True)
 class KeptText:
-    """A comment to publish: its identity and version, the record's topic, key and value, and what a person says of
-    it."""
+    """A comment to publish: its key and version, the record's topic, key and value, and the person's label."""
 
     platform: str
     id: str
@@ -46,18 +45,15 @@ class KeptText:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """How many pending reviews were added to their comment, and how many were given up."""
+class PendingOutcome:
+    """The number of pending reviews that were added to their comment, and of those that were abandoned."""
 
     reviewed: int
     given_up: int
 
 
 async def keep_text(session: WriteSession, actor: Actor, kept: KeptText, now: datetime) -> None:
-    """Order a text to be published and reviewed, with its line in the audit log, within one transaction.
-
-    ``actor`` is a person's account.
-    """
+    """Write an outbox message for a text, a pending review and an audit record. ``actor`` must be an account."""
     order = await session.connection.execute(
         insert(outbox).values(
             topic=kept.topic,
@@ -87,31 +83,31 @@ async def keep_text(session: WriteSession, actor: Actor, kept: KeptText, now: da
 
 
 async def count_pending(connection: AsyncConnection, reviewer_number: int) -> int:
-    """How many texts of one person wait. Raises TransientStoreError."""
+    """Return the number of a person's pending reviews. Raises TransientStoreError."""
     query = select(func.count()).where(pending_reviews.c.reviewer_number == reviewer_number)
     return int((await connection.execute(query)).scalar_one())
 
 
-async def resolve_pending(store: Store, now: datetime) -> Settled:
-    """Review what has arrived meanwhile, and give up what never will, with a sentence in the audit log.
+async def resolve_pending(store: Store, now: datetime) -> PendingOutcome:
+    """Review comments that have arrived, and abandon pending reviews that have failed, with an audit record.
 
-    Raises TransientStoreError and CommitUnknownError; what was settled before stays settled.
+    Raises TransientStoreError and CommitUnknownError; rows resolved before the error stay resolved.
     """
     reviewed = given_up = 0
     for number in await store.read(_ready, now):
         async with store.writing() as session:
             found = await _lock(session, number)
             if found is None:
-                continue  # Another process has it, or had it.
-            why = await _settle(session, found)
+                continue  # Another process is resolving it or has resolved it.
+            why = await _resolve(session, found)
             await session.connection.execute(delete(pending_reviews).where(pending_reviews.c.number == number))
         reviewed += why is None
         given_up += why is not None
-    return Settled(reviewed, given_up)
+    return PendingOutcome(reviewed, given_up)
 
 
 async def _ready(connection: AsyncConnection, now: datetime) -> Sequence[int]:
-    """Rows whose comment is there, whose order was refused, or whose time is over; asked without a lock."""
+    """Return rows whose comment has arrived, whose message was refused, or that have expired, without locking them."""
     pending = pending_reviews.c
     arrived = select(comments.c.number).where(comments.c.platform == pending.platform, comments.c.id == pending.id)
     refused = select(outbox.c.number).where(outbox.c.number == pending.order_number, outbox.c.refused.is_not(None))
@@ -119,7 +115,7 @@ async def _ready(connection: AsyncConnection, now: datetime) -> Sequence[int]:
         select(pending.number)
         .where(or_(arrived.exists(), refused.exists(), pending.expires_at <= now))
         .order_by(pending.number)
-        .limit(AT_ONCE)
+        .limit(ROWS_PER_PASS)
     )
     return (await connection.execute(query)).scalars().all()
 
@@ -129,22 +125,22 @@ async def _lock(session: WriteSession, number: int) -> Any | None:
     return (await session.connection.execute(query)).first()
 
 
-async def _settle(session: WriteSession, pending: Any) -> str | None:
-    """Add the review, or say in the audit log why there will be none: that sentence, None for a review."""
+async def _resolve(session: WriteSession, pending: Any) -> str | None:
+    """Add the review and return None, or record in the audit log why it is impossible and return that sentence."""
     actor = Actor(pending.reviewer_number, pending.reviewer, cast(Via, pending.via), pending.address)
     opinion = Opinion(pending.platform, pending.id, pending.version, pending.label)
     outcome = await add_within(session, actor, [opinion])
     if outcome.reviewed:
         return None
     why = EDITED if outcome.edited else await _refusal(session, pending.order_number) or NEVER_ARRIVED
-    await _withdraw(session, pending.order_number, why)
+    await _cancel_message(session, pending.order_number, why)
     detail = {"label": pending.label, "why": why}
     await record(session, actor, "detection.give_up", "comment", f"{pending.platform}:{pending.id}", detail)
     return why
 
 
-async def _withdraw(session: WriteSession, order: int, why: str) -> None:
-    """An order that nobody carried out is carried out no more: without its review the text is kept for nothing."""
+async def _cancel_message(session: WriteSession, order: int, why: str) -> None:
+    """Cancel the message if it is not published yet: without its review the text need not be kept."""
     waiting = update(outbox).where(outbox.c.number == order, outbox.c.done_at.is_(None))
     await session.connection.execute(waiting.values(done_at=stored_time(session.now), refused=why, **DONE))
 

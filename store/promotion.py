@@ -1,4 +1,4 @@
-"""Which model's labels are shown: promoting one, or rolling back to one, moves a pointer and rewrites nothing."""
+"""Activate a model. Promotion and rollback only move a pointer; no labels are rewritten."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from store.tables import count_sums, models
 
 
 class NoModelError(UsageError):
-    """There is no such model."""
+    """No single model matches."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelCounts:
-    """How many comments have which label; ``uncertain`` of them are uncertain."""
+    """Comments by a model's label; ``uncertain`` of them are uncertain."""
 
     positive: int = 0
     negative: int = 0
@@ -32,34 +32,34 @@ class LabelCounts:
 
     @property
     def all(self) -> int:
-        """How many comments there are."""
+        """The number of comments."""
         return self.positive + self.negative
 
 
 async def list_models(connection: AsyncConnection) -> list[ModelRow]:
-    """Every model that was used with this database, the newest first. Raises StoreError."""
+    """Return all models, newest first. Raises StoreError."""
     return sorted((await read_models(connection)).values(), key=lambda model: -model.number)
 
 
 async def find_model(connection: AsyncConnection, name: str) -> ModelRow:
-    """The model of a number, or of the beginning of a SHA-256. Raises NoModelError unless exactly one fits."""
+    """Find a model by number or by the beginning of its SHA-256. Raises NoModelError unless exactly one matches."""
     found = [
         model
         for model in await list_models(connection)
         if name == str(model.number) or (len(name) >= 6 and model.sha256.startswith(name.lower()))
     ]
     if len(found) != 1:
-        raise NoModelError(f"{name!r} is not one model: name a number or a SHA-256 that `liuyan store models` shows.")
+        raise NoModelError(f"{name!r} does not identify one model. List them with `liuyan store models list`.")
     return found[0]
 
 
 async def activate_model(session: WriteSession, actor: Actor, number: int) -> ModelRow:
-    """Make a model the one whose labels are shown. Raises NoModelError and StoreError."""
-    # Whoever activates at the same time waits here: of two, the later one counts.
+    """Activate a model. Raises NoModelError and StoreError."""
+    # Serialises concurrent activations; the last one wins.
     await session.connection.execute(select(models.c.number).order_by(models.c.number).with_for_update())
     known = await read_models(session.connection)
     if number not in known:
-        raise NoModelError(f"There is no model {number}: `liuyan store models` shows them.")
+        raise NoModelError(f"There is no model {number}. List them with `liuyan store models list`.")
     if known[number].active:
         return known[number]
     before = next((model.number for model in known.values() if model.active), None)
@@ -70,12 +70,15 @@ async def activate_model(session: WriteSession, actor: Actor, number: int) -> Mo
 
 
 async def recent_counts(connection: AsyncConnection, since: datetime) -> Mapping[int, LabelCounts]:
-    """What each model says of the comments written from the hour of ``since`` on, by its number. Raises StoreError."""
+    """Return each model's label counts for comments created from the hour of ``since`` on, by model number.
+
+    Raises StoreError.
+    """
     of = count_sums.c
     hour = since.replace(minute=0, second=0, microsecond=0)
     sums = (func.sum(of.positive), func.sum(of.negative), func.sum(of.uncertain))
     known = await read_models(connection)
-    ours = (of.model_number.in_(known), of.platform == ALL_PLATFORMS, of.bucket == HOUR, of.begins >= hour)
-    rows = await connection.execute(select(of.model_number, *sums).where(*ours).group_by(of.model_number))
+    conditions = (of.model_number.in_(known), of.platform == ALL_PLATFORMS, of.bucket == HOUR, of.begins >= hour)
+    rows = await connection.execute(select(of.model_number, *sums).where(*conditions).group_by(of.model_number))
     counted = {number: LabelCounts(*map(int, counts)) for number, *counts in rows}
     return {number: counted.get(number, LabelCounts()) for number in known}

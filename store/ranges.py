@@ -1,4 +1,4 @@
-"""A range of time as whole months, days and hours (UTC), so that it is added up from as few rows as can be."""
+"""Split a time range into whole months, days and hours (UTC), so that summing it reads as few rows as possible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ HOUR, DAY, MONTH = "hour", "day", "month"
 
 @dataclass(frozen=True, slots=True)
 class TimeRange:
-    """Whole buckets from ``begins`` on, before ``ends``; None is open."""
+    """Whole buckets from ``begins`` (inclusive) to ``ends`` (exclusive); None means open-ended."""
 
     bucket: str
     begins: datetime | None
@@ -22,7 +22,7 @@ class TimeRange:
 
 
 def bucket_of(bucket: str, time: datetime) -> datetime:
-    """When the bucket begins that ``time`` lies in."""
+    """Return the start of the bucket that contains ``time``."""
     hour = in_utc(time).replace(minute=0, second=0, microsecond=0)
     if bucket == HOUR:
         return hour
@@ -30,37 +30,37 @@ def bucket_of(bucket: str, time: datetime) -> datetime:
 
 
 def cover(begins: datetime | None, ends: datetime | None, buckets: Sequence[str]) -> list[TimeRange]:
-    """Stretches that together are the range, each of the coarsest of ``buckets`` that fits, which come coarsest first.
+    """Split a range into ranges of the coarsest of ``buckets`` that fit; ``buckets`` are ordered coarsest first.
 
-    What the finest bucket cuts is left to it as it is.
+    Limits within a bucket of the finest kind stay as they are.
     """
     bucket, *finer = buckets
     if not finer:
         return [TimeRange(bucket, begins, ends)]
     try:
         first = None if begins is None else _next(bucket, begins)
-    except OverflowError:  # No bucket begins between ``begins`` and the end of year 9999.
+    except OverflowError:  # No bucket starts between ``begins`` and the end of year 9999.
         return cover(begins, ends, finer)
     last = None if ends is None else bucket_of(bucket, ends)
     if first is not None and last is not None and first >= last:
         return cover(begins, ends, finer)
-    before = [] if first == begins else cover(begins, first, finer)
-    behind = [] if last == ends else cover(last, ends, finer)
-    return [*before, TimeRange(bucket, first, last), *behind]
+    earlier = [] if first == begins else cover(begins, first, finer)
+    later = [] if last == ends else cover(last, ends, finer)
+    return [*earlier, TimeRange(bucket, first, last), *later]
 
 
-def within(sums: Table, stretch: TimeRange) -> list[ColumnElement[bool]]:
-    """What holds of the rows of ``sums`` that lie in the stretch; it has the columns bucket and begins."""
+def within(sums: Table, time_range: TimeRange) -> list[ColumnElement[bool]]:
+    """Return the conditions for rows of ``sums`` in the range; the table has the columns bucket and begins."""
     begins: ColumnElement[Any] = sums.c.begins
     return [
-        sums.c.bucket == stretch.bucket,
-        *([] if stretch.begins is None else [begins >= stretch.begins]),
-        *([] if stretch.ends is None else [begins < stretch.ends]),
+        sums.c.bucket == time_range.bucket,
+        *([] if time_range.begins is None else [begins >= time_range.begins]),
+        *([] if time_range.ends is None else [begins < time_range.ends]),
     ]
 
 
 def _next(bucket: str, time: datetime) -> datetime:
-    """When the first bucket begins at or after ``time``. Raises OverflowError when that is after year 9999."""
+    """Return the first bucket start at or after ``time``. Raises OverflowError if it is after year 9999."""
     start = bucket_of(bucket, time)
-    # 31 days behind the beginning of a month the next one has begun, and not yet the one after it.
+    # 31 days after the start of a month is always in the next month.
     return start if start == time else bucket_of(bucket, start + timedelta(days=31 if bucket == MONTH else 1))

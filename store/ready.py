@@ -1,4 +1,4 @@
-"""Opens the store for a command, at the URL of the settings and with tables that are up to date; probes a database."""
+"""Open a store for commands, with up-to-date tables, and probe the database."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -16,14 +16,14 @@ Answer = TypeVar("Answer")
 
 @asynccontextmanager
 async def ready_store(settings: Settings) -> AsyncIterator[Store]:
-    """The store of ``settings``, closed at the end. Raises SettingsError and the errors of ``Store.check_ready``."""
+    """Open the store of ``settings`` and check it. Raises SettingsError and the errors of ``Store.check_ready``."""
     async with Store.open(settings.required_database_url(), lock_wait_seconds=settings.lock_wait_seconds) as store:
         await store.check_ready()
         yield store
 
 
 def with_store(work: Callable[[Store], Coroutine[Any, Any, Answer]]) -> Answer:
-    """Run ``work`` on the store to its end, as a command does. Raises what ``ready_store`` and ``work`` raise."""
+    """Run a command's ``work`` with the store in a new event loop. Raises what ``ready_store`` and ``work`` raise."""
 
     async def run() -> Answer:
         async with ready_store(load_settings()) as store:
@@ -33,7 +33,7 @@ def with_store(work: Callable[[Store], Coroutine[Any, Any, Answer]]) -> Answer:
 
 
 def database_reachable(store: Store) -> Reachable:
-    """The check that the database of ``store`` answers."""
+    """Return a probe that checks whether the database answers."""
 
     async def ask() -> None:
         async with asyncio.timeout(ANSWER_SECONDS):

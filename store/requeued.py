@@ -1,7 +1,7 @@
-"""Dead letters that were published again: their copies are known by a header, and settle the letter they came from.
+"""Resolve dead letters whose requeued copies arrive, recognised by a header.
 
-The header names the letter and is sealed, with the erasure key, to key and value: nobody can settle a letter with
-another content, or let a record be dropped. A copy delivered twice settles its letter the same way twice.
+The header names the dead letter and authenticates key and value with the erasure key, so that no forged record can
+resolve a dead letter or get itself dropped. Resolving is idempotent, so a copy may be delivered twice.
 """
 
 import hashlib
@@ -16,53 +16,55 @@ DEAD_LETTER_HEADER = "liuyan-dead-letter"
 
 
 def header_value(erasure_key: bytes, number: int, key: bytes | None, value: bytes | None) -> bytes:
-    """The header's value for a copy of letter ``number``: the number, and a digest that only we can make."""
+    """Return the header value for a copy of dead letter ``number``: the number and a keyed digest."""
     parts = (b"-" if part is None else b"+" + hashlib.sha256(part).digest() for part in (key, value))
     digest = hmac.digest(erasure_key, b"liuyan: copy of letter %d: " % number + b"".join(parts), hashlib.sha256)
     return b"%d %s" % (number, digest[:16].hex().encode())
 
 
 def requeued_letter_number(erasure_key: bytes, copy: RequeuedRecord) -> int | None:
-    """The number of the letter that a record is a copy of; None when its header is not one of ours."""
+    """Return the number of the dead letter that a record copies, or None if its header is not authentic."""
     number, _, _ = copy.header.partition(b" ")
     if not number.isdigit() or len(number) > 18:
         return None
-    sealed = header_value(erasure_key, int(number), copy.key, copy.value)
-    return int(number) if hmac.compare_digest(sealed, copy.header) else None
+    expected = header_value(erasure_key, int(number), copy.key, copy.value)
+    return int(number) if hmac.compare_digest(expected, copy.header) else None
 
 
 async def resolve_requeued(
     session: WriteSession, copies: Sequence[RequeuedRecord], letters: Sequence[DeadLetter], erasure_key: bytes
 ) -> list[DeadLetter]:
-    """Say of each copied letter that it is resolved, or why it failed again; the letters that are still to be written.
+    """Resolve each copied dead letter, or record why its copy failed; return the ``letters`` still to be written.
 
-    A failed copy of a letter that is gone is dropped: its key was erased since it was published. A letter of another
-    group is that group's to settle, and here the copy is a record like any other.
+    A failed copy of a dead letter that no longer exists is dropped, because a tombstone has erased its key. A copy of
+    another group's dead letter is treated like any other record; that group resolves it.
     """
     numbers = {(copy.partition, copy.offset): requeued_letter_number(erasure_key, copy) for copy in copies}
-    sealed = sorted({number for number in numbers.values() if number is not None})
-    if not sealed:
+    letter_numbers = sorted({number for number in numbers.values() if number is not None})
+    if not letter_numbers:
         return list(letters)
-    rows = await session.read(session.statements.dead_letters_of, [{"number": number} for number in sealed])
-    found = {sealed[row["position"] - 1]: (row["consumer_group"], row["topic"]) for row in rows}
+    rows = await session.read(session.statements.read_dead_letters, [{"number": number} for number in letter_numbers])
+    found = {letter_numbers[row["position"] - 1]: (row["consumer_group"], row["topic"]) for row in rows}
     failed = {(letter.partition, letter.offset): letter for letter in letters}
-    settled: dict[int, dict[str, object]] = {}
-    for place, number in numbers.items():
+    resolutions: dict[int, dict[str, object]] = {}
+    for record, number in numbers.items():
         if number is None:
             continue
         if number not in found:
-            failed.pop(place, None)
-        elif found[number] == (place[0].group, place[0].topic):
-            row = _settled(number, *place, failed.pop(place, None))
-            if number not in settled or settled[number]["state"] != "resolved":
-                settled[number] = row
-    if settled:
-        await session.run(session.statements.resolve_dead_letters, [settled[number] for number in sorted(settled)])
+            failed.pop(record, None)
+        elif found[number] == (record[0].group, record[0].topic):
+            row = _resolution_row(number, *record, failed.pop(record, None))
+            if number not in resolutions or resolutions[number]["state"] != "resolved":
+                resolutions[number] = row
+    if resolutions:
+        await session.run(
+            session.statements.resolve_dead_letters, [resolutions[number] for number in sorted(resolutions)]
+        )
     return list(failed.values())
 
 
-def _settled(number: int, partition: PartitionKey, offset: int, letter: DeadLetter | None) -> dict[str, object]:
-    """What becomes of a letter whose copy is there, by column; ``letter`` says why the copy failed."""
+def _resolution_row(number: int, partition: PartitionKey, offset: int, letter: DeadLetter | None) -> dict[str, object]:
+    """Return the new values of a dead letter whose copy arrived; ``letter`` is the failed copy, or None."""
     return {
         "number": number,
         "state": "resolved" if letter is None else "open",

@@ -1,4 +1,4 @@
-"""Tries a transaction again when the database gave it up for another's sake."""
+"""Retry transactions after transient errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from store.errors import CommitUnknownError, TransientStoreError
 
-# Deadlocks between two are settled by the second try; more are for a crowd.
+# The second attempt resolves a deadlock of two transactions; the others are for higher contention.
 TRIES = 4
 FIRST_PAUSE_SECONDS = 0.02
 
@@ -14,13 +14,15 @@ Answer = TypeVar("Answer")
 
 
 async def retried(transaction: Callable[[], Awaitable[Answer]], *, repeatable: bool = False) -> Answer:
-    """What ``transaction`` answers, tried again after TransientStoreError; ``repeatable`` says that doing it twice
-    does no harm, so that it is tried again after CommitUnknownError too. Raises the last try's error."""
+    """Run ``transaction``, retrying after TransientStoreError. Raises the error of the last attempt.
+
+    ``repeatable`` means that running it twice is harmless; then it is retried after CommitUnknownError too.
+    """
     for attempt in range(TRIES):
         try:
             return await transaction()
         except (TransientStoreError, CommitUnknownError) as error:
-            # A deadline that passed is nobody else's doing, and would be waited for again.
+            # A missed deadline is not caused by contention, and a retry would wait as long again.
             last = attempt == TRIES - 1 or isinstance(error.__cause__, TimeoutError)
             if last or (isinstance(error, CommitUnknownError) and not repeatable):
                 raise

@@ -1,6 +1,6 @@
-"""Finding comments: newest first, by any filters together, in bounded time.
+"""Search comments by any combination of filters, newest first, in bounded time.
 
-Each search goes along the index that fits its filters best, and looks at the rest of the filters row by row.
+A search walks along the index that fits its filters best and checks the remaining filters row by row.
 """
 
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ from store.index_walk import Path, WalkResult, walk
 from store.models import read_models
 from store.tables import comments, predictions
 
-# How long a search may look before it says how far it has come: texts are dear to look through.
+# Time limits after which a search returns what it has found so far; searching texts is expensive.
 TEXT_SECONDS, OTHER_SECONDS = 0.5, 0.1
 
-# Labels that no model gives.
+# Labels that only reviews have.
 ONLY_REVIEWS = frozenset({ShownLabel.UNCLEAR, ShownLabel.SPAM})
 
 
 @dataclass(frozen=True, slots=True)
 class CommentFilter:
-    """Which comments; None does not filter. ``created_from`` is included, ``created_to`` is not; probabilities from
-    ``probability_from`` to ``probability_to`` are both included.
+    """Which comments; None does not filter. ``created_to`` is exclusive, all other limits are inclusive.
 
-    ``text`` is a part of the text; Latin letters match in either case. ``model`` (SHA-256) leaves out what that model
-    has not labelled, and ``label``, ``probability`` and ``uncertain`` are then its, but for reviewed comments' labels.
+    ``text`` matches a part of the text, Latin letters in either case. With ``model`` (SHA-256), only comments that it
+    has labelled match, and ``label``, ``probability`` and ``uncertain`` refer to its predictions; a review's label
+    still takes precedence.
     """
 
     platform: str | None = None
@@ -48,20 +48,23 @@ class CommentFilter:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of comments, newest first; ``next`` is None on the last page. ``searched_to`` says of a page that is not
-    full, because time was up, how far back it has looked: ``next`` goes on from there."""
+    """A page of comments, newest first; ``next`` is None on the last page.
+
+    If the time limit ended the search before the page was full, ``searched_to`` is how far back it has looked, and
+    ``next`` continues from there.
+    """
 
     items: Sequence[LabelledComment]
     next: Keyset | None
     searched_to: datetime | None = None
 
 
-async def list_comments(connection: AsyncConnection, wanted: CommentFilter, after: Keyset | None, limit: int) -> Page:
-    """A page of at most ``limit`` comments, newest first, behind ``after``. Raises TransientStoreError."""
+async def list_comments(connection: AsyncConnection, filters: CommentFilter, after: Keyset | None, limit: int) -> Page:
+    """Return a page of at most ``limit`` comments after ``after``, newest first. Raises TransientStoreError."""
     known = await read_models(connection)
-    if _impossible(wanted, known):
+    if _impossible(filters, known):
         return Page([], None)
-    rows, stopped = await _search(connection, wanted, known, after, limit + 1)
+    rows, stopped = await _search(connection, filters, known, after, limit + 1)
     items = await with_labels(connection, rows[:limit], known)
     if len(rows) > limit:
         last = rows[limit - 1]
@@ -70,16 +73,18 @@ async def list_comments(connection: AsyncConnection, wanted: CommentFilter, afte
 
 
 async def _search(
-    connection: AsyncConnection, wanted: CommentFilter, known: Models, after: Keyset | None, limit: int
+    connection: AsyncConnection, filters: CommentFilter, known: Models, after: Keyset | None, limit: int
 ) -> tuple[list[Row[Any]], Keyset | None]:
-    """The rows in order, and where the search stopped when time was up. Several ways are merged: none may have stopped
-    before the last row that is given."""
-    paths = _paths(wanted)
-    seconds = (OTHER_SECONDS if wanted.text is None else TEXT_SECONDS) / len(paths)
+    """Return the rows in order, and where the time limit stopped the search, if it did.
+
+    The results of several walks are merged up to the point that all of them have reached.
+    """
+    paths = _paths(filters)
+    seconds = (OTHER_SECONDS if filters.text is None else TEXT_SECONDS) / len(paths)
     place = None if after is None else (after.created_at, after.number)
-    query = COMMENTS.where(*conditions(wanted, known))
+    query = COMMENTS.where(*conditions(filters, known))
     found = [await walk(connection, query, path, place, limit, seconds) for path in paths]
-    rows = sorted((row for one in found for row in one.rows), key=_age, reverse=True)
+    rows = sorted((row for one in found for row in one.rows), key=_sort_key, reverse=True)
     stops = [stop for one in found if (stop := _stop(one, limit)) is not None]
     stop = max(stops, default=None, key=lambda keyset: (keyset.created_at, keyset.number))
     if stop is not None:
@@ -88,85 +93,87 @@ async def _search(
 
 
 def _stop(found: WalkResult, limit: int) -> Keyset | None:
-    """Where a search stopped before it had enough; None when it has, or came to the end."""
+    """Return where the time limit stopped a walk; None if it found enough rows or reached the end."""
     if found.place is None or len(found.rows) == limit:
         return None
     created_at, number = found.place
-    assert isinstance(created_at, datetime)  # noqa: S101 (it goes along created_at)
+    assert isinstance(created_at, datetime)  # noqa: S101 (the walk is along created_at)
     return Keyset(created_at, number)
 
 
-def _age(row: Row[Any]) -> tuple[datetime, int]:
-    # Not the timestamp: a float has no microseconds in the year 9999.
+def _sort_key(row: Row[Any]) -> tuple[datetime, int]:
+    # Not timestamp(): a float loses microseconds in the year 9999.
     return row.created_at, row.number
 
 
-def _paths(wanted: CommentFilter) -> list[Path]:
-    """The index to go along, the one that leaves least to look at; one for each label that only reviews give."""
+def _paths(filters: CommentFilter) -> list[Path]:
+    """Return the most selective index to walk along; for reviewed comments, one path per label."""
     of = comments.c
-    if wanted.thread is not None:
-        return [_path(wanted, "comments_by_thread", of.thread == wanted.thread)]
-    if wanted.author is not None:
-        return [_path(wanted, "comments_by_author", of.author == wanted.author)]
-    if wanted.reviewed is True or wanted.label in ONLY_REVIEWS:
-        labels = list(ShownLabel) if wanted.label is None else [wanted.label]
-        return [_path(wanted, "comments_by_review", of.review_label == label) for label in labels]
-    if wanted.platform is not None:
-        return [_path(wanted, "comments_by_platform_and_time", of.platform == wanted.platform)]
-    return [_path(wanted, "comments_by_time")]
+    if filters.thread is not None:
+        return [_path(filters, "comments_by_thread", of.thread == filters.thread)]
+    if filters.author is not None:
+        return [_path(filters, "comments_by_author", of.author == filters.author)]
+    if filters.reviewed is True or filters.label in ONLY_REVIEWS:
+        labels = list(ShownLabel) if filters.label is None else [filters.label]
+        return [_path(filters, "comments_by_review", of.review_label == label) for label in labels]
+    if filters.platform is not None:
+        return [_path(filters, "comments_by_platform_and_time", of.platform == filters.platform)]
+    return [_path(filters, "comments_by_time")]
 
 
-def _path(wanted: CommentFilter, name: str, *equal: ColumnElement[bool]) -> Path:
-    within = (*equal, *_created_within(wanted))
+def _path(filters: CommentFilter, name: str, *equal: ColumnElement[bool]) -> Path:
+    within = (*equal, *_created_within(filters))
     return Path(name, within, comments.c.created_at, comments.c.number, descending=True)
 
 
-def _created_within(wanted: CommentFilter) -> list[ColumnElement[bool]]:
-    from_, to = wanted.created_from, wanted.created_to
+def _created_within(filters: CommentFilter) -> list[ColumnElement[bool]]:
+    from_, to = filters.created_from, filters.created_to
     return [
         *([] if from_ is None else [comments.c.created_at >= from_]),
         *([] if to is None else [comments.c.created_at < to]),
     ]
 
 
-def _impossible(wanted: CommentFilter, known: Models) -> bool:
-    """Whether no comment can be found: by a model that is not known, or a reviewer's label without a review."""
-    unknown = wanted.model is not None and all(model.sha256 != wanted.model for model in known.values())
-    return unknown or (wanted.reviewed is False and wanted.label in ONLY_REVIEWS)
+def _impossible(filters: CommentFilter, known: Models) -> bool:
+    """Return whether nothing can match: an unknown model, or a label of reviews on unreviewed comments."""
+    unknown = filters.model is not None and all(model.sha256 != filters.model for model in known.values())
+    return unknown or (filters.reviewed is False and filters.label in ONLY_REVIEWS)
 
 
-def conditions(wanted: CommentFilter, known: Models) -> list[ColumnElement[bool]]:
-    """What a row of ``comments`` must fulfil."""
+def conditions(filters: CommentFilter, known: Models) -> list[ColumnElement[bool]]:
+    """Return the conditions for rows of ``comments``."""
     of = comments.c
-    models = [model.number for model in known.values() if model.sha256 == wanted.model]
+    models = [model.number for model in known.values() if model.sha256 == filters.model]
     found: list[ColumnElement[bool]] = [
         column == value
-        for column, value in ((of.platform, wanted.platform), (of.author, wanted.author), (of.thread, wanted.thread))
+        for column, value in ((of.platform, filters.platform), (of.author, filters.author), (of.thread, filters.thread))
         if value is not None
     ]
-    found += _created_within(wanted)
-    if wanted.reviewed is not None:
-        found.append(of.review_label.is_not(None) if wanted.reviewed else of.review_label.is_(None))
-    if wanted.text is not None:
-        # Position, not LIKE: nothing in it is a wildcard.
-        found.append(func.instr(func.lower(of.text), func.lower(literal(wanted.text))) > 0)
-    if wanted.label is not None:
+    found += _created_within(filters)
+    if filters.reviewed is not None:
+        found.append(of.review_label.is_not(None) if filters.reviewed else of.review_label.is_(None))
+    if filters.text is not None:
+        # INSTR, not LIKE, so that no character is a wildcard.
+        found.append(func.instr(func.lower(of.text), func.lower(literal(filters.text))) > 0)
+    if filters.label is not None:
         label = func.coalesce(of.review_label, *_predicted(predictions.c.label, known, models))
-        found.append(label.is_not_distinct_from(wanted.label))
-    if wanted.uncertain is not None:
+        found.append(label.is_not_distinct_from(filters.label))
+    if filters.uncertain is not None:
         uncertain = func.coalesce(*_predicted(predictions.c.uncertain, known, models))
-        found.append(uncertain.is_not_distinct_from(wanted.uncertain))
-    if wanted.probability_from is not None or wanted.probability_to is not None or models:
+        found.append(uncertain.is_not_distinct_from(filters.uncertain))
+    if filters.probability_from is not None or filters.probability_to is not None or models:
         probability = func.coalesce(*_predicted(predictions.c.probability, known, models))
-        low = 0.0 if wanted.probability_from is None else wanted.probability_from
-        high = 1.0 if wanted.probability_to is None else wanted.probability_to
+        low = 0.0 if filters.probability_from is None else filters.probability_from
+        high = 1.0 if filters.probability_to is None else filters.probability_to
         found.append(probability.between(low, high))
     return found
 
 
 def _predicted(column: Column[Any], known: Models, models: Sequence[int]) -> list[ColumnElement[Any]]:
-    """The value of ``models``, else the active model's and the newest other model's, to take the first that there is.
-    Not joins: the rows must be read in the order of the index, and no further than the page is long."""
+    """Return the value by ``models``, or by the active and the newest model, for use in COALESCE.
+
+    Subqueries instead of joins keep the order of the index, so that the query can stop at the end of the page.
+    """
     of_comment = select(column).where(predictions.c.comment_number == comments.c.number)
     if models:
         return [of_comment.where(predictions.c.model_number == models[0]).scalar_subquery(), null()]
@@ -176,11 +183,13 @@ def _predicted(column: Column[Any], known: Models, models: Sequence[int]) -> lis
     return [*(query.scalar_subquery() for query in (*chosen, newest)), null()]
 
 
-async def sample_texts(connection: AsyncConnection, wanted: CommentFilter, limit: int) -> list[str]:
-    """At most ``limit`` texts of the newest comments that ``wanted`` finds, for what needs the words themselves; fewer
-    when time is up. Raises TransientStoreError."""
+async def sample_texts(connection: AsyncConnection, filters: CommentFilter, limit: int) -> list[str]:
+    """Return the texts of the newest matching comments: at most ``limit``, fewer when the time limit is reached.
+
+    Raises TransientStoreError.
+    """
     known = await read_models(connection)
-    if _impossible(wanted, known):
+    if _impossible(filters, known):
         return []
-    rows, _ = await _search(connection, wanted, known, None, limit)
+    rows, _ = await _search(connection, filters, known, None, limit)
     return [row.text for row in rows]

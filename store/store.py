@@ -1,4 +1,4 @@
-"""The store: one object that holds the connections and opens transactions; what runs in them are free functions."""
+"""The store holds the connections and opens transactions; queries and changes are free functions."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -23,9 +23,9 @@ Arguments = ParamSpec("Arguments")
 
 
 class Store:
-    """The database behind Liuyan. Made by ``Store.open``; close it, or use it with ``async with``.
+    """The database of Liuyan. Create it with ``Store.open``, and close it or use it with ``async with``.
 
-    Every method may raise TransientStoreError (server away; try again) beside the errors that it names.
+    Every method may raise TransientStoreError in addition to the errors that it documents.
     """
 
     def __init__(self, engine: AsyncEngine, answer_seconds: float, audit_share: float = AUDIT_SHARE) -> None:
@@ -45,14 +45,13 @@ class Store:
         audit_share: float = AUDIT_SHARE,
         answer_seconds: float | None = None,
     ) -> Self:
-        """Prepare connections to ``url``, without making one yet.
+        """Create a store for ``url`` without connecting yet. Raises StoreError if the URL is not supported.
 
-        ``lock_wait_seconds`` bounds how long a stopped writer may hold its locks, and how long others wait for them;
-        ``audit_share`` (0..1) is how much of the comments that are stored goes into the audit sample;
-        ``answer_seconds`` is the deadline of each transaction, by default one that leaves time to wait for locks.
-        Raises StoreError when the URL is not of a database that we know.
+        ``lock_wait_seconds`` limits how long a frozen writer can hold its locks and how long others wait for them.
+        ``audit_share`` (0..1) is the share of new comments in the audit sample. ``answer_seconds`` is the deadline of
+        each transaction; the default leaves time to wait for locks.
         """
-        # A transaction may wait for locks twice, and the server may be busy; after that it is held to be cut off.
+        # A transaction may wait for locks twice on a busy server; after that the connection is considered cut.
         deadline = 20 + 2 * lock_wait_seconds if answer_seconds is None else answer_seconds
         return cls(open_engine(url, lock_wait_seconds), deadline, audit_share)
 
@@ -70,16 +69,16 @@ class Store:
 
     @asynccontextmanager
     async def reading(self, *, patient: bool = False) -> AsyncIterator[AsyncConnection]:
-        """A read transaction, for several queries of one moment; ``patient`` sets no limit of time."""
+        """Open a read transaction; ``patient`` removes its deadline."""
         seconds = None if patient else self._answer_seconds
         async with transaction(self.engine, seconds, writes=False) as connection:
             yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[WriteSession]:
-        """A write transaction; CommitUnknownError beside the errors of the class."""
+        """Open a write transaction. Raises CommitUnknownError in addition to the errors of the class."""
         async with transaction(self.engine, self._answer_seconds, writes=True) as connection:
-            if self._statements is None:  # Only a connection knows whether the server is MySQL or MariaDB.
+            if self._statements is None:  # MySQL and MariaDB can only be told apart once connected.
                 if connection.dialect.name != "sqlite":
                     self._packet_bytes = (await connection.execute(text("SELECT @@max_allowed_packet"))).scalar_one()
                 self._statements = write_statements(connection.dialect)
@@ -89,9 +88,9 @@ class Store:
             )
 
     async def check_ready(self, erasure_key: bytes | None = None) -> None:
-        """See that the database answers, that its tables are ours and that the erasure key is the one it was made with.
+        """Check that the database answers, that its tables are up to date and that the erasure key is the original one.
 
-        The key's check value is stored on first use; storing batches needs the key, a reader may leave it out.
+        The key's check value is stored on first use. Storing batches requires the key; readers may omit it.
         Raises DatabaseUnavailableError, MigrationsPendingError, ErasureKeyError.
         """
         from store.migrate import check_revision
@@ -115,7 +114,7 @@ class Store:
         *args: Arguments.args,
         **kwargs: Arguments.kwargs,
     ) -> Answer:
-        """What ``query`` answers, in a read transaction of its own. Raises what it raises."""
+        """Run ``query`` in its own read transaction and return its result. Raises what it raises."""
         async with self.reading() as connection:
             return await query(connection, *args, **kwargs)
 
@@ -126,6 +125,9 @@ class Store:
         *args: Arguments.args,
         **kwargs: Arguments.kwargs,
     ) -> Answer:
-        """What ``change`` answers, in a write transaction of its own. Raises what it raises, and CommitUnknownError."""
+        """Run ``change`` in its own write transaction and return its result.
+
+        Raises what it raises, and CommitUnknownError.
+        """
         async with self.writing() as session:
             return await change(session, *args, **kwargs)

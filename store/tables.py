@@ -1,7 +1,8 @@
-"""The tables of comments and of what hangs on them. review_tables.py has those of decisions for a text, the audit and
-agreement, admin_tables.py those of the admin app's people.
+"""Tables of comments, labels, dead letters and partitions.
 
-A new column is one line here and one migration; a test holds the two together.
+review_tables.py has those of group decisions, the audit and agreement, admin_tables.py those of the admin app.
+
+A new column needs one line here and one migration; a test checks that they agree.
 """
 
 from sqlalchemy import (
@@ -22,14 +23,14 @@ from store.types import Bytes, Digest, ExactString, RowNumber, UtcDateTime
 
 metadata = MetaData()
 
-# A column whose value is one for all rows of a bulk statement: the time of writing, or the batch's random number.
+# Columns with one value for all rows of a bulk statement: the time of writing, or the batch's random number.
 WRITTEN_AT = {"shared": ":now"}
 BATCH_TOKEN = {"shared": ":token"}
 
 
 def on_comment() -> ForeignKey:
-    """A reference to the comment that a row hangs on: the database itself deletes the row with it, so that an erasure
-    cannot forget a table that is added later."""
+    """Return a foreign key to a comment. The database deletes the row with the comment, so erasure also covers tables
+    that are added later."""
     return ForeignKey("comments.number", ondelete="CASCADE")
 
 
@@ -49,15 +50,15 @@ comments = Table(
     Column("thread", ExactString(256)),
     Column("stored_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
     Column("changed_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
-    # The newest review of the text that stands and its label; an edit of the text takes both away.
+    # The newest review of the current text and its label; an edit of the text clears both.
     Column("review_number", BigInteger),
     Column("review_label", ExactString(8)),
-    # Where the comment stands in the random order in which the audit sample is reviewed; NULL outside of the sample.
+    # The comment's rank in the random order in which the audit sample is reviewed; NULL outside the sample.
     Column("audit_rank", BigInteger),
-    # The label of the valid blind decision on the current text; a new text clears it. A comment of the sample waits for
-    # the audit while it is NULL.
+    # The label of the valid blind decision on the current text; an edit of the text clears it. A comment of the sample
+    # waits for the audit while this is NULL.
     Column("blind_label", ExactString(8)),
-    # The batch that inserted the row, as a random number: a batch knows its own rows by it.
+    # The random number of the batch that inserted the row, by which it recognises its own rows.
     Column("claimed_by", BigInteger, nullable=False, info=BATCH_TOKEN),
     UniqueConstraint("platform", "id", name="comments_identity"),
     Index("comments_by_time", "created_at", "number"),
@@ -198,7 +199,7 @@ dead_letters = Table(
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("key", Bytes),
-    # SHA-256 of the whole key: a tombstone finds the letters of its key by it.
+    # SHA-256 of the whole key, by which a tombstone finds the dead letters of its key.
     Column("key_digest", Digest, index=True),
     Column("value", Bytes),
     Column("value_bytes", BigInteger),
@@ -211,7 +212,7 @@ dead_letters = Table(
     Column("stored_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
     # open, requeued, resolved or discarded
     Column("state", ExactString(16), nullable=False, server_default="open"),
-    # How often it was requeued, and where its latest copy lay; partition and offset above stay the original's.
+    # How often it was requeued, and the record of its latest copy; partition and offset above are the original's.
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("latest_partition", Integer),
     Column("latest_offset", BigInteger),
@@ -221,29 +222,29 @@ dead_letters = Table(
     Index("dead_letters_by_state", "state", "number"),
 )
 
-# The columns of a dead letter that people and copies set; the others are the record's.
+# The columns that requeueing, resolving and discarding set; the others describe the record.
 DEAD_LETTER_RESOLUTION = ("state", "attempts", "latest_partition", "latest_offset", "settled_by", "settled_at")
 
-# What running consumers are to publish. A letter's orders go with the letter when it is erased.
+# Records for consumers to publish. Erasing a dead letter deletes its messages.
 outbox = Table(
     "outbox",
     metadata,
     Column("number", RowNumber, primary_key=True),
     Column("topic", ExactString(249), nullable=False),
-    # Key, value and headers are emptied once the order is done.
+    # Key, value and headers are cleared once the message is done.
     Column("key", Bytes),
     Column("value", Bytes),
     Column("headers", ExactString(), nullable=False),
     Column("dead_letter_number", RowNumber, ForeignKey("dead_letters.number", ondelete="CASCADE"), index=True),
     Column("ordered_by", ExactString(128), nullable=False),
     Column("ordered_at", UtcDateTime, nullable=False),
-    # The consumer that carries it out, as a random number, and until when nobody else does.
+    # The random number of the lease, and its end.
     Column("claimed_by", BigInteger),
     Column("claimed_until", UtcDateTime),
     Column("done_at", UtcDateTime),
     Column("published_partition", Integer),
     Column("published_offset", BigInteger),
-    # Why Kafka will never take it.
+    # Why it was refused permanently or cancelled.
     Column("refused", ExactString(1000)),
     Index("outbox_to_do", "done_at", "number"),
 )
@@ -282,8 +283,8 @@ hourly_counts = Table(
     Column("n", BigInteger, nullable=False),
 )
 
-# Sums of what is labelled, so that years are read as quickly as days: by the hour and by the day (UTC) for each
-# platform, and by the hour for all of them together, with the platform left empty.
+# Sums of hourly counts, so that years are read as quickly as days: by hour and by day (UTC) for each platform, and by
+# hour for all platforms together, with an empty platform.
 count_sums = Table(
     "count_sums",
     metadata,
@@ -292,15 +293,15 @@ count_sums = Table(
     Column("bucket", ExactString(4), primary_key=True),
     Column("platform", ExactString(32), primary_key=True),
     Column("begins", UtcDateTime, primary_key=True),
-    # What the model says.
+    # By the model's prediction.
     Column("positive", BigInteger, nullable=False),
     Column("negative", BigInteger, nullable=False),
     Column("uncertain", BigInteger, nullable=False),
-    # What is shown, which is the review's label where there is one; what is none of these is shown as negative.
+    # By the shown label, the review's if there is one; all others are shown as negative.
     Column("shown_positive", BigInteger, nullable=False),
     Column("unclear", BigInteger, nullable=False),
     Column("spam", BigInteger, nullable=False),
-    # How many of them a person decided, and how many of these otherwise than the model.
+    # Reviewed comments, and those among them whose review differs from the model's label.
     Column("reviewed", BigInteger, nullable=False),
     Column("corrected", BigInteger, nullable=False),
     # The comments without a review of which the model is uncertain, by the label that it leans towards.
@@ -320,7 +321,7 @@ partitions = Table(
     Column("paused_reason", ExactString(1000)),
     Column("paused_at", UtcDateTime),
     Column("updated_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
-    # Consumers that began to read at `started_offset` and have not left cleanly since: many of them crash there.
+    # Consumers that began to read at `started_offset` and did not stop cleanly: a high number means crashes there.
     Column("started_offset", BigInteger),
     Column("starts", Integer, nullable=False, server_default="0"),
 )
@@ -328,7 +329,7 @@ partitions = Table(
 erasures = Table(
     "erasures",
     metadata,
-    # HMAC-SHA256 of `platform:id` under the erasure key: nothing of an erased comment can be read from it.
+    # HMAC-SHA256 of `platform:id` with the erasure key, which reveals nothing about the erased comment.
     Column("digest", Digest, primary_key=True),
     Column("erased_up_to", BigInteger, nullable=False),
     Column("erased_at", UtcDateTime, nullable=False, info=WRITTEN_AT),

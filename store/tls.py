@@ -1,7 +1,7 @@
-"""TLS to the database, from the parameters of its URL: the driver itself takes a context and no files.
+"""TLS to the database, configured by URL parameters; the driver accepts only an SSLContext.
 
-``ssl_ca`` is the PEM file of the authorities that are trusted, ``ssl_cert`` and ``ssl_key`` our own certificate and its
-key, and ``ssl_check_hostname=false`` does without the server's name, as for certificates that MySQL made for itself.
+``ssl_ca`` is a PEM file of trusted CAs, ``ssl_cert`` and ``ssl_key`` are the client certificate and its key, and
+``ssl_check_hostname=false`` skips the host name check, for certificates that MySQL generated itself.
 """
 
 import ssl
@@ -15,9 +15,9 @@ PARAMETERS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_check_hostname")
 
 
 def take_tls(url: URL) -> tuple[URL, ssl.SSLContext | None]:
-    """The URL without the parameters of TLS, and the context that they describe, None without any.
+    """Return the URL without TLS parameters and the SSLContext that they describe, or None without any.
 
-    Raises StoreError when a file is missing or not what it should be.
+    Raises StoreError if a file is missing or invalid.
     """
     given = {name: str(value) for name, value in url.query.items() if name in PARAMETERS}
     rest = url.difference_update_query(PARAMETERS)
@@ -31,17 +31,17 @@ def take_tls(url: URL) -> tuple[URL, ssl.SSLContext | None]:
     except (OSError, ssl.SSLError) as error:
         why = error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror
         files = ", ".join(f"{name}={file}" for name, file in given.items() if name != "ssl_check_hostname")
-        raise StoreError(f"LIUYAN_DATABASE_URL names files that cannot be used ({files}): {why}.") from None
+        raise StoreError(f"Cannot load the TLS files in LIUYAN_DATABASE_URL ({files}): {why}.") from None
     return rest, context
 
 
 def refuse_plain(connection: Any, _record: object) -> None:
-    """Called on each new connection: the driver goes on without TLS when the server offers none. Raises StoreError."""
+    """Refuse a new connection without TLS, to which the driver falls back silently. Raises StoreError."""
     cursor = connection.cursor()
     cursor.execute("SHOW STATUS LIKE 'Ssl_cipher'")
     row = cursor.fetchone()
     cursor.close()
     if row is None or not row[1]:
         raise StoreError(
-            "The database offers no TLS and LIUYAN_DATABASE_URL asks for it: look at the server's settings."
+            "LIUYAN_DATABASE_URL asks for TLS, but the database does not offer it. Enable TLS on the server."
         )

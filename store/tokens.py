@@ -1,4 +1,4 @@
-"""Bearer tokens of the REST API: known by their digest, never stored themselves, revoked and not deleted."""
+"""Bearer tokens of the REST API. Only their digests are stored; revoked tokens are kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ USED_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token of an account; ``role`` is the most that it may do."""
+    """An API token; ``role`` limits its permissions."""
 
     number: int
     name: str
@@ -30,7 +30,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class TokenOwner:
-    """A token that is good, with the account that it is of."""
+    """A valid token and its account."""
 
     token: Token
     user: User
@@ -51,12 +51,12 @@ async def add_token(
     """Insert a token and return its number."""
     values = {"user_number": user_number, "digest": as_binary(digest), "name": name, "role": role}
     done = await session.connection.execute(insert(api_tokens).values(**values, created_at=now, expires_at=expires))
-    number: int = done.inserted_primary_key[0]  # type: ignore[index] # an insert of one row has one
+    number: int = done.inserted_primary_key[0]  # type: ignore[index] # a single-row INSERT has one
     return number
 
 
 async def find_token(connection: AsyncConnection, digest: bytes, now: datetime) -> TokenOwner | None:
-    """The token, if it was not revoked, its time is not over, and its account is active."""
+    """Return the token if it is neither revoked nor expired and its account is active; else None."""
     own = [column.label(f"token_{column.name}") for column in TOKEN_COLUMNS]
     query = (
         select(*own, *COLUMNS)
@@ -72,27 +72,33 @@ async def find_token(connection: AsyncConnection, digest: bytes, now: datetime) 
 
 
 async def touch_token(session: WriteSession, number: int, now: datetime) -> None:
-    """Note that a token was used."""
+    """Record that a token was used."""
     await session.connection.execute(update(api_tokens).where(api_tokens.c.number == number).values(used_at=now))
 
 
 async def list_tokens(connection: AsyncConnection, user_number: int) -> Sequence[Token]:
-    """The tokens of an account that were not revoked, the newest first."""
+    """Return an account's tokens that are not revoked, newest first."""
     query = select(*TOKEN_COLUMNS).where(api_tokens.c.user_number == user_number, api_tokens.c.revoked_at.is_(None))
     return [Token(**row._asdict()) for row in await connection.execute(query.order_by(api_tokens.c.number.desc()))]
 
 
 async def revoke_token(session: WriteSession, user_number: int, number: int, now: datetime) -> Token | None:
-    """Revoke a token of an account and return it as it was; None where there is none."""
-    ours = (api_tokens.c.number == number, api_tokens.c.user_number == user_number, api_tokens.c.revoked_at.is_(None))
-    row = (await session.connection.execute(select(*TOKEN_COLUMNS).where(*ours))).one_or_none()
+    """Revoke an account's token and return it as it was before; None if there is none."""
+    conditions = (
+        api_tokens.c.number == number,
+        api_tokens.c.user_number == user_number,
+        api_tokens.c.revoked_at.is_(None),
+    )
+    row = (await session.connection.execute(select(*TOKEN_COLUMNS).where(*conditions))).one_or_none()
     if row is None:
         return None
-    await session.connection.execute(update(api_tokens).where(*ours).values(revoked_at=now))
+    await session.connection.execute(update(api_tokens).where(*conditions).values(revoked_at=now))
     return Token(**row._asdict())
 
 
 async def revoke_tokens(session: WriteSession, user_number: int, now: datetime) -> int:
-    """Revoke all tokens of an account and return how many there were."""
-    ours = (api_tokens.c.user_number == user_number, api_tokens.c.revoked_at.is_(None))
-    return int((await session.connection.execute(update(api_tokens).where(*ours).values(revoked_at=now))).rowcount)
+    """Revoke all tokens of an account and return their number."""
+    conditions = (api_tokens.c.user_number == user_number, api_tokens.c.revoked_at.is_(None))
+    return int(
+        (await session.connection.execute(update(api_tokens).where(*conditions).values(revoked_at=now))).rowcount
+    )

@@ -1,4 +1,4 @@
-"""Column types that keep what they are given on every database: strings byte for byte, times to the microsecond."""
+"""Column types that behave the same on every database: exact strings, and times in UTC to the microsecond."""
 
 import base64
 from datetime import UTC, datetime
@@ -9,27 +9,27 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-# The largest value of a BIGINT column, and so of a row's number.
+# The largest value of a BIGINT column, and therefore of a row number.
 LARGEST_NUMBER = 2**63 - 1
-# SQLite numbers its rows itself only where the key is declared INTEGER.
+# SQLite autoincrements only keys declared INTEGER.
 RowNumber = BigInteger().with_variant(Integer(), "sqlite")
 Bytes = LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb")
 Digest = LargeBinary(32).with_variant(mysql.BINARY(32), "mysql", "mariadb")
 
 
 def is_mariadb(dialect: Dialect) -> bool:
-    """Whether the server that ``dialect`` is connected to is MariaDB, which shares MySQL's dialect."""
+    """Return whether ``dialect`` is connected to MariaDB, which shares MySQL's dialect."""
     return bool(getattr(dialect, "is_mariadb", False))
 
 
 def exact_collation(dialect: Dialect) -> str:
-    """The collation under which `a`, `A`, `á`, `ａ` and `a` with a space behind it all differ; MySQL's older
-    ``utf8mb4_bin`` ignores the space."""
+    """Return the collation in which `a`, `A`, `á`, `ａ` and `a` with a trailing space all differ; MySQL's older
+    ``utf8mb4_bin`` ignores trailing spaces."""
     return "utf8mb4_nopad_bin" if is_mariadb(dialect) else "utf8mb4_0900_bin"
 
 
 class ExactString(TypeDecorator[str]):
-    """A string of at most ``length`` code points that compares byte for byte; a text without ``length``."""
+    """A string of at most ``length`` code points, compared byte for byte; without ``length``, a text."""
 
     impl = String
     cache_ok = True
@@ -39,7 +39,7 @@ class ExactString(TypeDecorator[str]):
         self.length = length
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """VARCHAR or TEXT, in the collation of the server that we are connected to."""
+        """Return VARCHAR or MEDIUMTEXT with the server's exact collation."""
         if dialect.name == "sqlite":
             return String(self.length) if self.length else Text()
         collation = exact_collation(dialect)
@@ -49,31 +49,31 @@ class ExactString(TypeDecorator[str]):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A point in time to the microsecond: takes any aware datetime, stores UTC, gives it back with UTC."""
+    """A point in time to the microsecond: accepts any aware datetime, stores and returns UTC."""
 
     impl = DateTime
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """MySQL drops the fraction of a second unless told otherwise."""
+        """Request microseconds explicitly; MySQL's default is whole seconds."""
         return DateTime() if dialect.name == "sqlite" else mysql.DATETIME(fsp=6)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Raises ValueError for a time without zone: nobody knows when it was."""
+        """Convert to UTC. Raises ValueError for a naive datetime."""
         return None if value is None else in_utc(value).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """What is stored is UTC."""
+        """Return the stored time with UTC."""
         return None if value is None else value.replace(tzinfo=UTC)
 
 
 def as_binary(value: bytes) -> ColumnElement[bytes]:
-    """Bytes within a statement: aiomysql cannot pass them as a parameter since PyMySQL 1.2."""
+    """Return bytes as an SQL expression, because aiomysql cannot pass them as a parameter with PyMySQL >= 1.2."""
     return func.from_base64(base64.b64encode(value).decode())
 
 
 def in_utc(value: datetime) -> datetime:
-    """The same time, in UTC. Raises ValueError for a time without zone."""
+    """Convert a time to UTC. Raises ValueError for a naive datetime."""
     if value.tzinfo is UTC:
         return value
     if value.tzinfo is None:
@@ -82,10 +82,10 @@ def in_utc(value: datetime) -> datetime:
 
 
 def stored_time(text: str) -> datetime:
-    """What ``time_text`` wrote, as a time again."""
+    """Parse the output of ``time_text``."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def time_text(value: datetime) -> str:
-    """A time as both servers and SQLite store and read it: ``2026-01-31 23:59:59.000001``, in UTC."""
+    """Format a time, in UTC, as all databases read it: ``2026-01-31 23:59:59.000001``."""
     return in_utc(value).isoformat(" ", "microseconds")[:26]

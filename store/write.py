@@ -1,4 +1,4 @@
-"""One micro-batch in one transaction, from the fence to the counts: read ``write_batch`` from top to bottom."""
+"""Write one micro-batch in one transaction, from the fence to the counts; ``write_batch`` lists the steps."""
 
 import base64
 from collections import Counter
@@ -22,14 +22,14 @@ _Key = TypeVar("_Key", bound=HourlyCount | ReviewerCount)
 
 
 async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
-    """Write a batch with its offsets in the session's transaction. What has nothing to do costs no statement.
+    """Write a batch with its offsets in the session's transaction. Steps without work execute no statement.
 
-    ``truncate_dead_letters`` keeps only the beginning of what dead letters hold, for one that is too large.
+    ``truncate_dead_letters`` stores only the beginning of dead letters, for one that is too large.
     Raises FencedError, TransientStoreError, PermanentStoreError.
     """
     erasure_key = session.erasure_key
     if erasure_key is None:
-        raise StoreError("The erasure key is not known: call check_ready with it before write_batch.")
+        raise StoreError("The erasure key is missing: call check_ready with it before write_batch.")
     sample = AuditSample.of(erasure_key, session.audit_share)
     changes = [record for record in batch.records if not isinstance(record, DeadLetter)]
     letters = surviving(batch.records)
@@ -38,24 +38,25 @@ async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_lett
     await _advance(session, batch.advances)
     if changes:
         token = new_token()
-        decided = await lock_and_merge(session, changes, batch.model, token, erasure_key, sample)
-        outcomes.update(name for key in decided for name in key.after.outcomes)
-        await _erase(session, decided, changes_erase=outcomes["erased"] > 0)
-        await _write_comments(session, decided, token)
-        await _write_predictions(session, decided)
+        merged = await lock_and_merge(session, changes, batch.model, token, erasure_key, sample)
+        outcomes.update(name for key in merged for name in key.after.outcomes)
+        await _erase(session, merged, changes_erase=outcomes["erased"] > 0)
+        await _write_comments(session, merged, token)
+        await _write_predictions(session, merged)
     if batch.copies:
         letters = await resolve_requeued(session, batch.copies, letters, erasure_key)
     if letters:
         await session.run(
-            session.statements.write_letters, [dead_letter_row(letter, truncate_dead_letters) for letter in letters]
+            session.statements.write_dead_letters,
+            [dead_letter_row(letter, truncate_dead_letters) for letter in letters],
         )
     if changes:
-        await _count(session, decided)
+        await _count(session, merged)
     return BatchOutcome(**outcomes)
 
 
 async def _advance(session: WriteSession, advances: Sequence[Advance]) -> None:
-    """Move every partition from the offset at which the batch began. Raises FencedError unless all stood there."""
+    """Advance every partition of the batch. Raises FencedError unless all were at the offset where the batch began."""
     if not advances:
         return
     rows = [
@@ -68,45 +69,45 @@ async def _advance(session: WriteSession, advances: Sequence[Advance]) -> None:
             "records_lost": advance.records_lost,
             "paused_reason": None if advance.pause_reason is None else truncated(advance.pause_reason),
         }
-        for advance in sorted(advances, key=_place)
+        for advance in sorted(advances, key=_partition_order)
     ]
     moved = (await session.run(session.statements.advance, rows)).rowcount
     if moved != len(rows):
-        raise FencedError(f"Only {moved} of {len(rows)} partitions stand where this batch began.")
+        raise FencedError(f"Only {moved} of {len(rows)} partitions are at the offset where this batch began.")
 
 
-def _place(advance: Advance) -> tuple[str, str, int]:
+def _partition_order(advance: Advance) -> tuple[str, str, int]:
     return advance.partition.group, advance.partition.topic, advance.partition.partition
 
 
-async def _erase(session: WriteSession, decided: Sequence[MergedKey], changes_erase: bool) -> None:
-    """Delete comments that tombstones erased, with all that hangs on them, and claims that must not stay."""
-    gone = [
+async def _erase(session: WriteSession, merged: Sequence[MergedKey], changes_erase: bool) -> None:
+    """Delete comments that tombstones erased, with their dependent rows, and placeholders; record the erasures."""
+    deleted = [
         {"number": key.number}
-        for key in decided
-        if (key.after.erased if key.claimed is None else key.after.content is None)
+        for key in merged
+        if (key.after.erased if key.inserted is None else key.after.content is None)
     ]
-    if gone:
-        await session.run(session.statements.delete_comments, gone)
+    if deleted:
+        await session.run(session.statements.delete_comments, deleted)
     if changes_erase:
-        erased = [key for key in decided if key.after.erased]
+        erased = [key for key in merged if key.after.erased]
         digests = [base64.b64encode(key_digest(comment_key(key.platform, key.id))).decode() for key in erased]
-        await session.run(session.statements.delete_letters, [{"key_digest": digest} for digest in digests])
+        await session.run(session.statements.delete_dead_letters, [{"key_digest": digest} for digest in digests])
         erasures = [{"digest": key.digest, "erased_up_to": key.after.erased_up_to} for key in erased]
         await session.run(session.statements.write_erasures, erasures)
 
 
-async def _write_comments(session: WriteSession, decided: Sequence[MergedKey], token: int) -> None:
-    """Write the comments that are not as they stand, or as the claim wrote them, and keep the texts they replace."""
+async def _write_comments(session: WriteSession, merged: Sequence[MergedKey], token: int) -> None:
+    """Write the comments that differ from the stored or just inserted row, and keep the texts that edits replaced."""
     changed, replaced = [], []
-    for key in decided:
-        content, stands = key.after.content, key.claimed or key.before.content
+    for key in merged:
+        content, stored = key.after.content, key.inserted or key.before.content
         if content is None:
             continue
-        if content != stands:
+        if content != stored:
             changed.append((key, content))
         replaced += [(key.number, old) for old in key.after.replaced]
-    # Rows are made one at a time, as they are written: thousands of dictionaries would set off the garbage collector.
+    # Rows are created lazily: thousands of dictionaries at once would trigger the garbage collector.
     if changed:
         await session.run(session.statements.write_comments, starmap(_comment_row, changed), token=token)
     if replaced:
@@ -128,38 +129,43 @@ def _comment_row(key: MergedKey, content: Content) -> Values:
     return row
 
 
-async def _write_predictions(session: WriteSession, decided: Sequence[MergedKey]) -> None:
-    """Add what this model thinks; every model's prediction of a text that was replaced goes."""
-    gone: list[Values] = []
+async def _write_predictions(session: WriteSession, merged: Sequence[MergedKey]) -> None:
+    """Add the predictions of the batch's model, and delete every model's predictions of replaced texts."""
+    deleted: list[Values] = []
     added = []
-    for key in decided:
+    for key in merged:
         before, after = key.before.predictions, key.after.predictions
         if not key.after.erased:
-            gone += [{"comment_number": key.number, "model_number": model} for model in before if model not in after]
-        added += [(key, model, said) for model, said in after.items() if before.get(model) is not said]
-    if gone:
-        await session.run(session.statements.delete_predictions, gone)
+            deleted += [{"comment_number": key.number, "model_number": model} for model in before if model not in after]
+        added += [
+            (key, model, prediction) for model, prediction in after.items() if before.get(model) is not prediction
+        ]
+    if deleted:
+        await session.run(session.statements.delete_predictions, deleted)
     if added:
         await session.run(session.statements.write_predictions, starmap(_prediction_row, added))
 
 
-def _prediction_row(key: MergedKey, model: int, said: Prediction) -> Values:
-    row = prediction_row(said)
+def _prediction_row(key: MergedKey, model: int, prediction: Prediction) -> Values:
+    row = prediction_row(prediction)
     row["comment_number"], row["model_number"] = key.number, model
     row["reviewed"] = key.after.review is not None
     row["folded_digest"] = key.folded_digest
     return row
 
 
-async def _count(session: WriteSession, decided: Sequence[MergedKey]) -> None:
+async def _count(session: WriteSession, merged: Sequence[MergedKey]) -> None:
     changes: Counter[Labelled] = Counter()
-    for key in decided:
+    for key in merged:
         count_changes(key.platform, key.before, key.after, changes)
     await move_label_counts(session, changes)
 
 
 async def move_label_counts(session: WriteSession, changes: Mapping[Labelled, int]) -> None:
-    """Move the hourly counts and their sums, last and sorted: all writers share these rows. What becomes zero goes."""
+    """Update the hourly counts and their sums, and delete those that become zero.
+
+    This comes last in a transaction and in sorted order, because all writers share these rows.
+    """
     statements = session.statements
     await move_counts(session, hourly_changes(changes), statements.add_counts, statements.delete_zero_counts)
     moved = [(key._asdict(), by) for key, by in _moved_sums(changes)]
@@ -178,7 +184,7 @@ def _moved_sums(changes: Mapping[Labelled, int]) -> list[tuple[CountSum, dict[st
 async def move_counts(
     session: WriteSession, changes: Mapping[_Key, int], add: Statement, delete_zero: Statement
 ) -> None:
-    """Add to counts, sorted by their key, whose fields are columns, and delete those that become zero."""
+    """Add to counts in the order of their keys, and delete those that become zero."""
     moved = [(key._asdict(), n) for key, n in sorted(changes.items()) if n != 0]
     if not moved:
         return

@@ -1,5 +1,5 @@
-"""Tests mirror the tree: what is in store is tested in tests/store.
+"""The tests; their folders mirror the packages.
 
-Servers are genuine ones, handed out by the fixtures of conftest.py, and a test that cannot get its server fails. What
-takes longer than half a minute is marked `long` and runs with `make test-long`.
+The fixtures of conftest.py start real servers, and a test fails if its server is unavailable. Tests that take longer
+than half a minute are marked `long` and run with `make test-long`.
 """

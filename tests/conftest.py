@@ -1,7 +1,7 @@
-"""The servers that tests run against: genuine ones, one of each for the whole run, started when first asked for.
+"""Fixtures for real servers, each started once per run on first use, and the selection of fast tests.
 
-``LIUYAN_TEST_KAFKA`` and ``LIUYAN_TEST_DATABASE_URL`` name servers to use instead; ``LIUYAN_TEST_DATABASE`` says which
-kind the main one is: mysql (the default) or mariadb. Databases are cheap: each test gets an empty one of its own.
+``LIUYAN_TEST_KAFKA`` and ``LIUYAN_TEST_DATABASE_URL`` are servers to use instead; ``LIUYAN_TEST_DATABASE`` is the kind
+of the main database: mysql (default) or mariadb. Each test gets a separate, empty database.
 """
 
 import os
@@ -25,7 +25,7 @@ from local_stack.server import Server
 
 KINDS: dict[str, type[DatabaseServer]] = {"mysql": MySQL, "mariadb": MariaDB}
 MAIN = os.environ.get("LIUYAN_TEST_DATABASE", "mysql")
-# Durable against a killed server, as tests kill them, but not against a power failure: creating tables is quicker so.
+# Data survives killed servers, as in tests, but not power failures. This makes creating tables faster.
 QUICK = ("--innodb-flush-log-at-trx-commit=2", "--sync-binlog=0")
 
 if MAIN not in KINDS:
@@ -39,7 +39,7 @@ KINDS_WITHOUT_SERVER = {"sqlite", "embedded"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--fast`` leaves out what needs a server, trains a model or takes long: `make check`."""
+    """Add ``--fast``, which deselects tests that start servers, train models or take long (`make check`)."""
     parser.addoption("--fast", action="store_true", help="run only tests that start no server and train nothing")
 
 
@@ -55,23 +55,23 @@ def _is_fast(item: pytest.Item) -> bool:
         return False
     servers = SERVERS & set(getattr(item, "fixturenames", ()))
     if servers <= {"_database_server"} and hasattr(item, "callspec"):
-        # The same test on several kinds of database, one of which is a file.
+        # A test on several kinds of database is fast for those without a server.
         return not servers or not KINDS_WITHOUT_SERVER.isdisjoint(map(str, item.callspec.params.values()))
     return not servers
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """A fixture that trains marks its tests."""
+    """Mark tests with a fixture that trains."""
     if "tiny_artifact" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.trains)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Files of most tests first, and those that are marked ``minutes`` before them.
+    """Order files by their number of tests, after those with tests marked ``minutes``.
 
-    Processes take files in this order (``--no-loadscope-reorder``): a test of minutes that comes last would run alone.
+    Processes take files in this order (``--no-loadscope-reorder``); a long test in the last file would run alone.
     """
     if config.getoption("--fast"):
         slow = [item for item in items if not _is_fast(item)]
@@ -83,14 +83,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _fast_means_fast(request: pytest.FixtureRequest) -> Iterator[None]:
-    """With ``--fast`` a test that starts a server or trains fails: it lacks its marker."""
+def _enforce_fast(request: pytest.FixtureRequest) -> Iterator[None]:
+    """With ``--fast``, fail tests that start a server or train, because they lack a marker."""
     if not request.config.getoption("--fast"):
         yield
         return
 
     def refuse(*_: object, **__: object) -> None:
-        pytest.fail("--fast starts no server and trains nothing: mark this test `server` or `trains`")
+        pytest.fail("--fast must not start servers or train: mark this test `server` or `trains`")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Server, "start", refuse)
@@ -99,8 +99,8 @@ def _fast_means_fast(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test sees the settings that it sets, not those of whoever runs it; downloads stay where they are."""
+def _isolate_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove the user's settings, except for the cache folder with downloads."""
     for name in list(os.environ):
         if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name != "LIUYAN_CACHE_DIR":
             monkeypatch.delenv(name)
@@ -109,10 +109,10 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[str]:
-    """Bootstrap servers of a genuine Apache Kafka; topics are not created by themselves."""
-    given = os.environ.get("LIUYAN_TEST_KAFKA")
-    if given:
-        yield given
+    """Return the bootstrap servers of an Apache Kafka that does not create topics automatically."""
+    existing = os.environ.get("LIUYAN_TEST_KAFKA")
+    if existing:
+        yield existing
         return
     with Kafka() as broker:
         yield broker.bootstrap
@@ -120,15 +120,15 @@ def kafka() -> Iterator[str]:
 
 @pytest.fixture
 def topic() -> str:
-    """A topic's name that nobody else uses; the topic is not created."""
+    """Return a unique topic name; the topic is not created."""
     return f"comments-{secrets.token_hex(6)}"
 
 
 @pytest.fixture(scope="session")
 def _database_server() -> Iterator[Callable[[str], URL]]:
-    """Kind -> address of a server of that kind, which starts when it is first asked for."""
-    given = os.environ.get("LIUYAN_TEST_DATABASE_URL")
-    addresses = {MAIN: make_url(given)} if given else {}
+    """Return a function from kind to server address, which starts the server on first use."""
+    existing = os.environ.get("LIUYAN_TEST_DATABASE_URL")
+    addresses = {MAIN: make_url(existing)} if existing else {}
     with ExitStack() as stack:
 
         def address(kind: str) -> URL:
@@ -142,7 +142,7 @@ def _database_server() -> Iterator[Callable[[str], URL]]:
 
 @contextmanager
 def _new_databases(server_of: Callable[[str], URL], folder: Path) -> Iterator[NewDatabase]:
-    """Kind -> URL of a fresh empty database, dropped at the end."""
+    """Return a function that creates an empty database of a kind; databases are dropped at the end."""
     with ExitStack() as drops:
 
         def create(kind: str) -> str:
@@ -160,7 +160,7 @@ def _new_databases(server_of: Callable[[str], URL], folder: Path) -> Iterator[Ne
 
 @pytest.fixture
 def _new_database(_database_server: Callable[[str], URL], tmp_path: Path) -> Iterator[NewDatabase]:
-    """Kind -> URL of a fresh empty database, dropped after the test."""
+    """Return a function that creates an empty database of a kind; databases are dropped after the test."""
     with _new_databases(_database_server, tmp_path) as create:
         yield create
 
@@ -169,25 +169,25 @@ def _new_database(_database_server: Callable[[str], URL], tmp_path: Path) -> Ite
 def module_database_url(
     _database_server: Callable[[str], URL], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """As ``database_url``, one for all tests of a module: for those whose start takes longer than they do."""
+    """Like ``database_url``, once per module, for tests whose setup takes longer than the tests."""
     with _new_databases(_database_server, tmp_path_factory.mktemp("databases")) as create:
         yield create(MAIN)
 
 
 @pytest.fixture
 def database_url(_new_database: NewDatabase) -> str:
-    """SQLAlchemy URL (asynchronous driver) of a fresh empty database on the run's main server."""
+    """Return the SQLAlchemy URL (asynchronous driver) of an empty database on the main server."""
     return _new_database(MAIN)
 
 
 @pytest.fixture(params=["mysql", "mariadb", "sqlite"])
 def every_database_url(request: pytest.FixtureRequest, _new_database: NewDatabase) -> str:
-    """As ``database_url``, once on each kind of database that Liuyan runs on."""
+    """Like ``database_url``, once for each supported kind of database."""
     return _new_database(request.param)
 
 
 def _execute(server: URL, statement: str) -> None:
-    """Run one statement; a transaction that a test left open makes dropping its database fail instead of hang."""
+    """Run one statement. The lock timeout makes a transaction that a test left open fail the drop, not block it."""
     connection = pymysql.connect(
         host=server.host or "127.0.0.1",
         port=server.port or 3306,

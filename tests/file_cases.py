@@ -1,6 +1,6 @@
-"""Files as people have them, with what each reader must make of them; shared by the readers' tests and the programs'.
+"""Typical and broken files with the expected result, shared by the tests of all programs that read files.
 
-Every file has the columns of the contract, so that it can be labelled and published alike. Comments are made up.
+Every file has the columns of the contract, so that it can be both labelled and published. Comments are fictional.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,11 @@ GOOD, BAD, PLAIN = "物流很快，包装也好 👍", "客服一直不回复，
 
 @dataclass(frozen=True, slots=True)
 class FileCase:
-    """``texts`` are the comments to read, in order, perhaps none; None: the file is rejected, with one sentence that
-    contains each of ``says``, and ``line N`` where ``line`` is given: the physical line of the file, from 1."""
+    """A file and the expected result.
+
+    ``texts`` are the comments in order; None if the file is rejected with one sentence that contains each of ``says``
+    and, if ``line`` is given, "line N" with that physical line, from 1.
+    """
 
     name: str
     content: bytes
@@ -23,17 +26,17 @@ class FileCase:
 
 
 def row(number: int, text: str, separator: str = ",") -> str:
-    """A row of the contract's columns; ``text`` as it is to appear in the file."""
+    """Return a row with the contract's columns; ``text`` is inserted unchanged."""
     return separator.join(("shop", str(number), text, TIME))
 
 
 def table(*texts: str, header: str = HEADER, end: str = "\n") -> str:
-    """A CSV file with these cells as texts, ended by ``end``."""
+    """Return a CSV file with these cells as texts and line ends ``end``."""
     return end.join([header, *(row(number, text) for number, text in enumerate(texts, 1)), ""])
 
 
 def lines(*texts: str, end: str = "\n") -> str:
-    """JSON lines with these texts, each a JSON string without its quotes."""
+    """Return JSON Lines with these texts, each the content of a JSON string."""
     template = '{{"platform":"shop","id":"{}","text":"{}","created_at":"{}"}}'
     return end.join([*(template.format(number, text, TIME) for number, text in enumerate(texts, 1)), ""])
 

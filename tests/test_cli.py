@@ -1,4 +1,4 @@
-"""The command line: answers at once, shows every group, explains every command with an example."""
+"""The command line: help is fast and complete, and errors are one line."""
 
 import json
 import resource
@@ -21,7 +21,7 @@ PROGRAM = Path(sys.executable).with_name("liuyan")
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command under a group, with the words that call it (click's objects, which Typer brings along unnamed)."""
+    """Yield every command under a group with its path (Click objects, whose types Typer does not export)."""
     if not hasattr(command, "commands"):
         yield path, command
         return
@@ -39,22 +39,22 @@ def test_help_shows_all_groups() -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    asks = "import sys, json, liuyan.cli; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, timeout=30, check=True)
+    script = "import sys, json, liuyan.cli; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
     assert [name for name in HEAVY if name in json.loads(done.stdout)] == []
 
 
-def test_what_is_wrong_at_a_start_is_found_before_pytorch_is_imported() -> None:
-    asks = "import sys, consumer.run, api.serve; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", asks], timeout=30, check=True)
+def test_start_checks_do_not_import_pytorch() -> None:
+    script = "import sys, consumer.run, api.serve; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], timeout=30, check=True)
 
 
-def test_help_costs_little_more_than_the_libraries_that_show_it() -> None:
-    # Processor time, in turns, the best of five: a slow machine is slow for both.
+def test_help_is_not_much_slower_than_importing_its_libraries() -> None:
+    # Compare CPU time, alternating, best of five, because a slow machine is slow for both.
     libraries: list[str | Path] = [sys.executable, "-c", "import typer.rich_utils"]
     turns = [(processor_seconds([PROGRAM, "--help"]), processor_seconds(libraries)) for _ in range(5)]
-    ours, theirs = (min(seconds) for seconds in zip(*turns, strict=True))
-    assert ours < 2 * theirs
+    program, baseline = (min(seconds) for seconds in zip(*turns, strict=True))
+    assert program < 2 * baseline
 
 
 def processor_seconds(command: list[str | Path]) -> float:
@@ -65,21 +65,21 @@ def processor_seconds(command: list[str | Path]) -> float:
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
-def test_every_command_has_a_help_with_an_example(path: tuple[str, ...]) -> None:
+def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(app, [*path, "--help"], terminal_width=200)
     assert shown.exit_code == 0
     text = " ".join(shown.output.split())
     assert "Example" in text
-    # Once in the usage line, at least once as an example.
+    # Once in the usage line and at least once in an example.
     assert text.count(" ".join(["liuyan", *path])) >= 2
     assert [option.name for option in ALL[path].params if not option.help] == []
 
 
 def run(*arguments: str, redirected: str = "", **environment: str) -> "subprocess.CompletedProcess[str]":
-    """Run the program, in a shell that redirects what ``redirected`` says."""
+    """Run the program in a shell with the redirections ``redirected``."""
     command = ["sh", "-c", f'exec "$0" "$@" {redirected}', str(PROGRAM), *arguments]
-    known = {"PATH": "/usr/bin:/bin", **environment}
-    return subprocess.run(command, env=known, capture_output=True, text=True, timeout=60, check=False)
+    variables = {"PATH": "/usr/bin:/bin", **environment}
+    return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,19 @@ def run(*arguments: str, redirected: str = "", **environment: str) -> "subproces
         (["api", "create-admin", "name", "--password-stdin"], "<&-", 2, "Standard input is closed"),
         (["consumer", "contract"], ">/dev/full", 1, "No space left on device."),
         (["consumer", "contract"], ">&-", 0, ""),
-        (["consumer", "check-event", "/"], "", 2, "/ cannot be read: Is a directory."),
-        (["consumer", "check-event", "\udcff"], "", 2, "The argument \\udcff is not UTF-8 and names no file."),
-        (["consumer", "pause", "comments", "0", "--reason=\udcff"], "", 2, "The argument --reason=\\udcff is not"),
+        (["consumer", "check-event", "/"], "", 2, "Cannot read /: Is a directory."),
+        (["consumer", "check-event", "\udcff"], "", 2, "Argument \\udcff is neither UTF-8 nor an existing file."),
+        (["consumer", "pause", "comments", "0", "--reason=\udcff"], "", 2, "Argument --reason=\\udcff is neither"),
     ],
 )
-def test_what_a_user_can_fix_is_one_sentence(arguments: list[str], shell: str, status: int, sentence: str) -> None:
+def test_user_errors_are_one_line(arguments: list[str], shell: str, status: int, sentence: str) -> None:
     done = run(*arguments, redirected=shell)
     assert done.returncode == status
     assert done.stderr.startswith(f"liuyan: {sentence}" if sentence else "")
     assert done.stderr.count("\n") == bool(sentence)
 
 
-def test_a_folder_that_cannot_be_made_is_named() -> None:
+def test_error_names_a_folder_that_cannot_be_created() -> None:
     done = run("model", "train", "--output", "/dev/null/model", "--epochs", "1", "--sample", "100")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         2,
@@ -110,13 +110,13 @@ def test_a_folder_that_cannot_be_made_is_named() -> None:
     )
 
 
-def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
+def test_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     (tmp_path / "many.jsonl").write_text("{}\n" * 20_000)
     done = run("consumer", "check-event", str(tmp_path / "many.jsonl"), redirected="| head -n 1")
     assert (done.stdout, done.stderr) == ("line\tkey\tpartition\treason\tdetail\tnote\n", "")
 
 
-def test_output_in_an_encoding_without_emoji_is_escaped(tmp_path: Path) -> None:
+def test_unencodable_output_is_escaped(tmp_path: Path) -> None:
     event = {"platform": "a", "id": "👍", "text": "x", "created_at": "2026-01-31T08:15:00Z"}
     (tmp_path / "event.jsonl").write_text(json.dumps(event))
     command = ["consumer", "check-event", str(tmp_path / "event.jsonl")]
@@ -127,7 +127,7 @@ def test_output_in_an_encoding_without_emoji_is_escaped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
-def test_a_number_that_no_database_holds_is_refused(path: tuple[str, ...]) -> None:
+def test_numbers_too_large_for_a_database_are_rejected(path: tuple[str, ...]) -> None:
     numbers = [one for one in ALL[path].params if one.type_descriptor.annotation in (int, list[int])]
     arguments = [one for one in numbers if one.param_type_name == "argument"]
     for argument in arguments:
@@ -138,7 +138,7 @@ def test_a_number_that_no_database_holds_is_refused(path: tuple[str, ...]) -> No
         assert shown.exit_code == 2, path
 
 
-def test_a_wrong_command_ends_with_status_2() -> None:
+def test_unknown_command_exits_with_status_2() -> None:
     done = subprocess.run([PROGRAM, "consumer", "rnu"], capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 2
     assert "No such command 'rnu'" in done.stderr

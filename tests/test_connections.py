@@ -1,4 +1,4 @@
-"""Connections that send no request, or only a part of one, do not stay."""
+"""Connections without a complete request are closed after their deadline."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers at /, takes three heads' time at /slow, and answers /upload without reading its body."""
+    """Respond at /, after three head deadlines at /slow, and at /upload without reading the body."""
     if scope["path"] == "/slow":
         await asyncio.sleep(3 * liuyan.connections.HEAD_SECONDS)
     start: Message = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
@@ -42,7 +42,7 @@ async def connect(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Connect]:
 
 
 async def until_closed(reader: asyncio.StreamReader) -> bytes:
-    """Everything that comes until the server closes the connection."""
+    """Return all data received until the server closes the connection."""
     content = b""
     async with asyncio.timeout(10):
         with contextlib.suppress(ConnectionError):
@@ -51,13 +51,13 @@ async def until_closed(reader: asyncio.StreamReader) -> bytes:
     return content
 
 
-async def test_a_silent_connection_is_closed(connect: Connect) -> None:
+async def test_silent_connection_is_closed(connect: Connect) -> None:
     reader, writer = await connect()
     assert await until_closed(reader) == b""
     writer.close()
 
 
-async def test_a_half_sent_head_is_closed_however_it_trickles(connect: Connect) -> None:
+async def test_incomplete_head_is_closed_even_if_it_trickles(connect: Connect) -> None:
     reader, writer = await connect()
 
     async def trickle() -> None:
@@ -72,7 +72,7 @@ async def test_a_half_sent_head_is_closed_however_it_trickles(connect: Connect) 
     writer.close()
 
 
-async def test_a_request_in_progress_is_not_closed(connect: Connect) -> None:
+async def test_request_in_progress_is_not_closed(connect: Connect) -> None:
     reader, writer = await connect()
     writer.write(REQUEST.replace(b"GET /", b"GET /slow"))
     async with asyncio.timeout(10):
@@ -80,7 +80,7 @@ async def test_a_request_in_progress_is_not_closed(connect: Connect) -> None:
     writer.close()
 
 
-async def test_a_connection_is_kept_between_requests_and_closed_after_the_last(connect: Connect) -> None:
+async def test_connection_is_reused_and_closed_when_idle(connect: Connect) -> None:
     reader, writer = await connect()
     for _ in range(5):
         writer.write(REQUEST)
@@ -92,7 +92,7 @@ async def test_a_connection_is_kept_between_requests_and_closed_after_the_last(c
     writer.close()
 
 
-async def test_a_body_that_nobody_reads_does_not_keep_the_connection(connect: Connect) -> None:
+async def test_unread_body_does_not_keep_the_connection_open(connect: Connect) -> None:
     reader, writer = await connect()
     writer.write(b"POST /upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
 
@@ -109,7 +109,7 @@ async def test_a_body_that_nobody_reads_does_not_keep_the_connection(connect: Co
     writer.close()
 
 
-async def test_a_head_that_is_too_large_is_refused_in_one_sentence(connect: Connect) -> None:
+async def test_head_that_is_too_large_is_rejected(connect: Connect) -> None:
     reader, writer = await connect()
     writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"a" * MAXIMUM_HEAD + b"\r\n\r\n")
     answer = await until_closed(reader)
@@ -117,7 +117,7 @@ async def test_a_head_that_is_too_large_is_refused_in_one_sentence(connect: Conn
     writer.close()
 
 
-async def test_a_client_that_does_not_read_is_cut_off(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_client_that_does_not_read_is_disconnected(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liuyan.connections, "WRITE_SECONDS", 0.3)
     aborted = asyncio.Event()
 
@@ -138,7 +138,7 @@ async def test_a_client_that_does_not_read_is_cut_off(connect: Connect, monkeypa
     scope["path"] = "/"
 
     async def receive() -> Message:
-        raise AssertionError("nothing is read")
+        raise AssertionError("the body must not be read")
 
-    await liuyan.connections.KeepTime(application)(scope, receive, stuck)
+    await liuyan.connections.DeadlineMiddleware(application)(scope, receive, stuck)
     assert aborted.is_set()

@@ -1,4 +1,4 @@
-"""Dockerfile and docker-compose.yml, read by the genuine compose binary and by hadolint; no engine is needed."""
+"""Check Dockerfile and docker-compose.yml with the real Compose binary and hadolint, without an engine."""
 
 import json
 import os
@@ -20,14 +20,16 @@ SECRETS = {
     "LIUYAN_ERASURE_KEY": "fedcba9876543210",
     "LIUYAN_SECRET_KEY": "0123456789abcdef" * 2,
 }
-OURS = ("setup", "consumer", "api")
+LIUYAN_SERVICES = ("setup", "consumer", "api")
 
 pytestmark = pytest.mark.timeout(30)
 
 
 def compose(folder: Path, *arguments: str, without: str | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run docker-compose on a copy in ``folder``, with all secrets but ``without`` in its environment; a `.env` in the
-    repository plays no part."""
+    """Run docker-compose on a copy in ``folder``, with all secrets except ``without`` in its environment.
+
+    Ignores a `.env` file in the repository.
+    """
     shutil.copy(ROOT / "docker-compose.yml", folder)
     secrets = {name: value for name, value in SECRETS.items() if name != without}
     return subprocess.run(
@@ -41,12 +43,12 @@ def compose(folder: Path, *arguments: str, without: str | None = None) -> "subpr
 
 
 def configured(folder: Path, settings: Mapping[str, str]) -> dict[str, Any]:
-    """The services as compose sees them with these settings in `.env`, references and defaults filled in."""
+    """Return the services as Compose resolves them with these settings in `.env`."""
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     done = compose(folder, "config", "--format", "json")
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)["services"]
-    return found
+    services: dict[str, Any] = json.loads(done.stdout)["services"]
+    return services
 
 
 def program(name: str) -> str:
@@ -64,36 +66,36 @@ def test_compose_accepts_the_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
-def test_a_missing_secret_is_named(tmp_path: Path, name: str) -> None:
+def test_missing_secret_is_named(tmp_path: Path, name: str) -> None:
     done = compose(tmp_path, "config", "--quiet", without=name)
     assert done.returncode != 0
     assert f"required variable {name} is missing a value" in done.stderr
 
 
-def test_all_that_the_main_job_needs_is_there(services: dict[str, Any]) -> None:
-    assert set(services) == {"kafka", "mysql", "proxy", *OURS}
+def test_services_are_complete(services: dict[str, Any]) -> None:
+    assert set(services) == {"kafka", "mysql", "proxy", *LIUYAN_SERVICES}
     assert services["mysql"]["image"] == "mysql:9.7"
 
 
-def test_kafka_is_the_version_that_the_tests_run_on(services: dict[str, Any]) -> None:
+def test_kafka_has_the_version_of_the_tests(services: dict[str, Any]) -> None:
     pom = (ROOT / "local_stack" / "pom.xml").read_text()
     version = re.search(r"<artifactId>kafka_2.13</artifactId>\s*<version>([0-9.]+)</version>", pom)
     assert version is not None
     assert services["kafka"]["image"] == f"apache/kafka:{version[1]}"
 
 
-def test_the_consumer_can_be_scaled(services: dict[str, Any]) -> None:
+def test_consumer_can_be_scaled(services: dict[str, Any]) -> None:
     assert "container_name" not in services["consumer"]
     assert "ports" not in services["consumer"]
 
 
-def test_ports_are_published_on_loopback_alone(services: dict[str, Any]) -> None:
+def test_ports_are_published_on_loopback_only(services: dict[str, Any]) -> None:
     published = [port for service in services.values() for port in service.get("ports", [])]
     assert len(published) == 2
     assert {port["host_ip"] for port in published} == {"127.0.0.1"}
 
 
-def test_every_service_has_its_bounds(services: dict[str, Any]) -> None:
+def test_every_service_has_limits(services: dict[str, Any]) -> None:
     for name, service in services.items():
         assert int(service["mem_limit"]) <= 1536 * 1024**2, name
         assert service["restart"] == ("on-failure:5" if name == "setup" else "unless-stopped"), name
@@ -113,11 +115,11 @@ def test_only_the_proxy_reaches_the_api(services: dict[str, Any]) -> None:
     assert services["api"]["environment"]["LIUYAN_TRUSTED_PROXIES"] == "172.16.0.0/12,192.168.0.0/16"
 
 
-def test_ours_run_without_any_capability(services: dict[str, Any]) -> None:
-    assert all(services[name]["cap_drop"] == ["ALL"] for name in OURS)
+def test_liuyan_services_have_no_capabilities(services: dict[str, Any]) -> None:
+    assert all(services[name]["cap_drop"] == ["ALL"] for name in LIUYAN_SERVICES)
 
 
-def test_each_waits_for_what_it_needs(services: dict[str, Any]) -> None:
+def test_services_wait_for_their_dependencies(services: dict[str, Any]) -> None:
     def needs(name: str) -> dict[str, str]:
         return {other: need["condition"] for other, need in services[name]["depends_on"].items()}
 
@@ -138,12 +140,12 @@ def test_each_waits_for_what_it_needs(services: dict[str, Any]) -> None:
         ("EXTERNAL_DATABASE_URL", set()),
     ],
 )
-def test_a_secret_is_known_where_it_is_needed(tmp_path: Path, secret: str, needed_by: set[str]) -> None:
+def test_secrets_are_passed_only_where_needed(tmp_path: Path, secret: str, needed_by: set[str]) -> None:
     services = configured(tmp_path, {**SECRETS, "LIUYAN_CONTACT_KEY": "0123456789abcdef" * 2, secret: "1" * 32})
     assert {name for name, service in services.items() if service.get("environment", {}).get(secret)} == needed_by
 
 
-def test_the_data_is_kept_in_named_volumes(services: dict[str, Any]) -> None:
+def test_data_is_stored_in_volumes(services: dict[str, Any]) -> None:
     kept = {name: services[name]["volumes"][0]["type"] for name in ("kafka", "mysql")}
     assert kept == {"kafka": "volume", "mysql": "volume"}
 
@@ -151,7 +153,9 @@ def test_the_data_is_kept_in_named_volumes(services: dict[str, Any]) -> None:
 def test_only_known_settings_are_set(services: dict[str, Any]) -> None:
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     in_image = set(re.findall(r"\b(LIUYAN_[A-Z_]+)=", _dockerfile()))
-    in_compose = {name for service in OURS for name in services[service]["environment"] if name.startswith(PREFIX)}
+    in_compose = {
+        name for service in LIUYAN_SERVICES for name in services[service]["environment"] if name.startswith(PREFIX)
+    }
     assert len(in_image | in_compose) >= 6
     assert in_image | in_compose <= known
 
@@ -167,28 +171,28 @@ SECURED = {
 }
 
 
-# What compose sets itself: where Kafka and the database are, and the addresses that the image's health check asks.
+# Set by Compose itself: the addresses of Kafka and the database, and those that the image's health check requests.
 FIXED = {"LIUYAN_KAFKA", "LIUYAN_DATABASE_URL", "LIUYAN_CONSUMER_ADDRESS", "LIUYAN_API_ADDRESS"}
 OF_ONE_SERVICE = {"LIUYAN_ERASURE_KEY", "LIUYAN_SECRET_KEY", "LIUYAN_CONTACT_KEY"}
 
 
-def test_every_setting_reaches_ours(tmp_path: Path) -> None:
+def test_every_setting_is_passed_to_liuyan_services(tmp_path: Path) -> None:
     values = {PREFIX + name.upper(): f"/value of/{name}|a,[::1]" for name in Settings.model_fields}
     passed = {name: value for name, value in values.items() if name not in FIXED | OF_ONE_SERVICE}
     assert len(passed) >= 30
     services = configured(tmp_path, values)
-    for name in OURS:
+    for name in LIUYAN_SERVICES:
         environment = services[name]["environment"]
         assert {key: environment.get(key) for key in passed} == passed, name
     assert services["consumer"]["environment"]["LIUYAN_ERASURE_KEY"]
 
 
-def test_an_external_kafka_and_database_reach_ours(tmp_path: Path) -> None:
+def test_external_kafka_and_database_are_passed_to_liuyan_services(tmp_path: Path) -> None:
     url = "mysql+aiomysql://liuyan:secret@db.example.org/liuyan?charset=utf8mb4&ssl_ca=/etc/liuyan/mysql-ca.pem"
     given = {**SECURED, "EXTERNAL_KAFKA": "kafka.example.org:9093", "EXTERNAL_DATABASE_URL": url, "TLS_FOLDER": "./tls"}
     secured = configured(tmp_path, given)
     expected = {**SECURED, "LIUYAN_KAFKA": "kafka.example.org:9093", "LIUYAN_DATABASE_URL": url}
-    for name in OURS:
+    for name in LIUYAN_SERVICES:
         environment = secured[name]["environment"]
         assert {key: environment.get(key) for key in expected} == expected, name
         [folder] = secured[name]["volumes"]
@@ -196,11 +200,11 @@ def test_an_external_kafka_and_database_reach_ours(tmp_path: Path) -> None:
         assert folder["read_only"]
 
 
-def test_the_example_is_accepted_in_the_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_example_is_valid_in_the_containers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(ROOT / ".env.example", tmp_path / ".env")
     done = compose(tmp_path, "config", "--format", "json")
     services = json.loads(done.stdout)["services"]
-    for name in OURS:
+    for name in LIUYAN_SERVICES:
         with monkeypatch.context() as container:
             for key, value in services[name]["environment"].items():
                 container.setenv(key, value)
@@ -211,8 +215,8 @@ def test_the_example_is_accepted_in_the_containers(tmp_path: Path, monkeypatch: 
         assert (settings.secret_key is not None) == (name == "api")
 
 
-def test_what_is_not_set_is_left_to_the_defaults(services: dict[str, Any]) -> None:
-    for name in OURS:
+def test_unset_settings_keep_their_defaults(services: dict[str, Any]) -> None:
+    for name in LIUYAN_SERVICES:
         environment = services[name]["environment"]
         assert environment["LIUYAN_KAFKA"] == "kafka:19092"
         assert environment["LIUYAN_DATABASE_URL"].endswith("@mysql:3306/liuyan?charset=utf8mb4")
@@ -220,12 +224,12 @@ def test_what_is_not_set_is_left_to_the_defaults(services: dict[str, Any]) -> No
         assert {key for key in environment if key.startswith(PREFIX)} == FIXED | OF_ONE_SERVICE | proxies
 
 
-def test_hadolint_finds_nothing() -> None:
+def test_hadolint_reports_nothing() -> None:
     done = subprocess.run([program("hadolint"), "Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_image_is_built_in_stages_and_runs_as_nobody() -> None:
+def test_image_has_two_stages_and_an_unprivileged_user() -> None:
     stages = _dockerfile().split("\nFROM ")[1:]
     assert len(stages) == 2
     assert re.search(r"^USER 10001$", stages[1], re.MULTILINE)
@@ -234,7 +238,7 @@ def test_the_image_is_built_in_stages_and_runs_as_nobody() -> None:
     assert "ARG TORCH_INDEX=https://" in stages[0]
 
 
-def test_the_constraints_hold_one_torch_for_the_image_to_replace() -> None:
+def test_constraints_have_one_torch_that_the_image_replaces() -> None:
     commands = re.search(r"^RUN version=\$\((sed .*)\) \\\n    && (awk .*) > image.txt", _dockerfile(), re.MULTILINE)
     assert commands is not None
     version = _shell(commands[1])

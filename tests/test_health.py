@@ -1,4 +1,4 @@
-"""What a supervisor and Prometheus see of a process."""
+"""/livez, /readyz and /metrics of a process."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(20)
 
 
 class Process:
-    """A process whose readiness the test decides."""
+    """A process whose readiness the test controls."""
 
     def __init__(self) -> None:
         self.ready = True
@@ -47,7 +47,7 @@ async def client(process: Process) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_ready_says_each_check(client: httpx.AsyncClient) -> None:
+async def test_readyz_lists_all_checks(client: httpx.AsyncClient) -> None:
     answer = await client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json() == {
@@ -60,7 +60,7 @@ async def test_ready_says_each_check(client: httpx.AsyncClient) -> None:
     }
 
 
-async def test_not_ready_is_still_alive(process: Process, client: httpx.AsyncClient) -> None:
+async def test_livez_succeeds_while_not_ready(process: Process, client: httpx.AsyncClient) -> None:
     process.ready = False
     answer = await client.get("/readyz")
     assert answer.status_code == 503
@@ -68,30 +68,30 @@ async def test_not_ready_is_still_alive(process: Process, client: httpx.AsyncCli
     assert (await client.get("/livez")).status_code == 200
 
 
-async def test_metrics_are_those_of_the_registry_alone(client: httpx.AsyncClient) -> None:
+async def test_metrics_contain_only_the_registry(client: httpx.AsyncClient) -> None:
     answer = await client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     assert "comments_total 3.0" in answer.text
     assert "python_info" not in answer.text
 
 
-async def test_no_answer_waits_for_an_acknowledgement(client: httpx.AsyncClient) -> None:
+async def test_responses_do_not_wait_for_acknowledgements(client: httpx.AsyncClient) -> None:
     seconds = []
     for _ in range(50):
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         await client.get("/livez")
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - started_at)
     assert statistics.median(seconds) < 0.03  # A delayed acknowledgement takes 0.04.
 
 
-async def test_a_port_in_use_is_one_sentence(process: Process) -> None:
+async def test_port_in_use_is_reported(process: Process) -> None:
     async with serve_health("127.0.0.1:0", ready=process.is_ready, registry=process.registry) as address:
         with pytest.raises(AddressError, match=rf"Cannot listen on {address} \(Address already in use\)"):
             async with serve_health(address, ready=process.is_ready, registry=process.registry):
                 pass
 
 
-def test_who_connects_before_anybody_answers_is_refused_and_does_not_wait() -> None:
+def test_connections_are_refused_before_listening() -> None:
     with contextlib.closing(bind("127.0.0.1:0")) as listener:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(listener.getsockname(), timeout=5)
@@ -99,35 +99,35 @@ def test_who_connects_before_anybody_answers_is_refused_and_does_not_wait() -> N
         socket.create_connection(listener.getsockname(), timeout=5).close()
 
 
-def test_of_two_that_have_a_port_the_one_that_listens_later_is_told() -> None:
+def test_second_listener_on_a_port_fails() -> None:
     with contextlib.closing(bind("127.0.0.1:0")) as later:
         address = address_of(later)
         with contextlib.closing(listen(address)), pytest.raises(AddressError, match="Address already in use"):
             start_listening(later)
 
 
-async def test_the_port_is_free_again_afterwards(process: Process) -> None:
+async def test_port_is_released(process: Process) -> None:
     async with serve_health("127.0.0.1:0", ready=process.is_ready, registry=process.registry) as address:
         pass
     async with serve_health(address, ready=process.is_ready, registry=process.registry) as again:
         assert again == address
 
 
-async def test_signals_stay_with_the_process(process: Process) -> None:
+async def test_signal_handlers_are_not_changed(process: Process) -> None:
     before = signal.getsignal(signal.SIGTERM)
     async with serve_health("127.0.0.1:0", ready=process.is_ready, registry=process.registry):
         await asyncio.sleep(0.05)
         assert signal.getsignal(signal.SIGTERM) is before
 
 
-async def test_an_unused_address_that_is_not_ours() -> None:
+async def test_foreign_address_is_reported() -> None:
     process = Process()
     with pytest.raises(AddressError, match=r"Cannot listen on 192\.0\.2\.1:9000"):
         async with serve_health("192.0.2.1:9000", ready=process.is_ready, registry=process.registry):
             pass
 
 
-async def test_a_loop_that_stands_still_is_told_by_the_thread_that_serves(process: Process) -> None:
+async def test_blocked_event_loop_is_reported(process: Process) -> None:
     async with serve_health(
         "127.0.0.1:0", ready=process.is_ready, registry=process.registry, stalled_seconds=0.3
     ) as address:
@@ -135,14 +135,14 @@ async def test_a_loop_that_stands_still_is_told_by_the_thread_that_serves(proces
             200,
             '{"ok":true,"checks":[{"name":"event_loop","ok":true,"detail":"The event loop answers."}]}',
         )
-        asked = asyncio.get_running_loop().run_in_executor(None, get, f"http://{address}/livez")
-        time.sleep(1)  # noqa: ASYNC251 - the stall that is to be noticed
-        status, answer = await asked
+        response = asyncio.get_running_loop().run_in_executor(None, get, f"http://{address}/livez")
+        time.sleep(1)  # noqa: ASYNC251 - blocks the event loop on purpose
+        status, answer = await response
         assert (status, "has not answered for 0.3 s" in answer) == (503, True)
         assert (await asyncio.to_thread(get, f"http://{address}/livez"))[0] == 200
 
 
-async def test_a_probe_that_hangs_is_a_failed_check(process: Process) -> None:
+async def test_hanging_probe_is_a_failed_check(process: Process) -> None:
     async def hangs() -> Sequence[Check]:
         await asyncio.sleep(60)
         return []

@@ -1,4 +1,4 @@
-"""Log lines, as people and programs read them."""
+"""Log lines in both formats."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ def restored_logging() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def test_json_is_one_object_a_line_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_one_object_per_line_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("json", "info")
     structlog.get_logger("consumer").info("batch stored", records=512, platform="论坛")
     line = json.loads(capsys.readouterr().err)
@@ -41,7 +41,7 @@ def test_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> N
     assert [(line["event"], line["logger"]) for line in lines] == [("heartbeat failed for liuyan", "aiokafka.consumer")]
 
 
-def test_less_severe_lines_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("console", "warning")
     log = structlog.get_logger("liuyan")
     log.info("quiet")
@@ -67,7 +67,7 @@ def test_tracebacks_do_not_print_local_variables(log_format: str, capsys: pytest
 FORGED = "2026-01-31T00:00:00Z [info     ] all is well"
 
 
-def log_what_others_wrote(log_format: str) -> None:
+def log_hostile_values(log_format: str) -> None:
     configure_logging("json" if log_format == "json" else "console", "info")
     log = structlog.get_logger("liuyan")
     log.warning(
@@ -82,11 +82,11 @@ def log_what_others_wrote(log_format: str) -> None:
         raise RuntimeError(f"failed\n{FORGED}\x1b[2J")
     except RuntimeError:
         log.exception("stopped")
-    logging.getLogger("library").warning("of a library: %s", f"\r\n{FORGED}")
+    logging.getLogger("library").warning("library message: %s", f"\r\n{FORGED}")
 
 
-def test_values_forge_no_line_and_command_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    log_what_others_wrote("console")
+def test_console_values_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    log_hostile_values("console")
     written = capsys.readouterr().err
     assert [line for line in written.splitlines() if line.startswith(FORGED)] == []
     assert not UNPRINTABLE.search(written.replace("\n", ""))
@@ -98,8 +98,8 @@ def test_values_forge_no_line_and_command_no_terminal(capsys: pytest.CaptureFixt
     assert "    RuntimeError: failed" in written
 
 
-def test_json_keeps_values_and_escapes_them(capsys: pytest.CaptureFixture[str]) -> None:
-    log_what_others_wrote("json")
+def test_json_values_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    log_hostile_values("json")
     written = capsys.readouterr().err
     assert not UNPRINTABLE.search(written.replace("\n", ""))
     lines = [json.loads(line) for line in written.splitlines()]

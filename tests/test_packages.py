@@ -1,4 +1,4 @@
-"""Every folder of code says in three sentences what happens in it, and no shipped package imports an unshipped one."""
+"""Every package has a docstring of three sentences, and shipped packages do not import others."""
 
 import ast
 import re
@@ -10,14 +10,14 @@ import pytest
 
 from liuyan.packages import PACKAGES as SHIPPED
 
-# Packages of the checkout that a wheel does not have.
+# Packages that the wheel does not contain.
 UNSHIPPED = ("producer_examples", "research", "benchmarks", "tests")
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted({path.parent for part in (*SHIPPED, *UNSHIPPED) for path in (ROOT / part).rglob("*.py")})
 
 
 @pytest.mark.parametrize("folder", PACKAGES, ids=lambda folder: str(folder.relative_to(ROOT)))
-def test_folder_says_in_three_sentences_what_happens_there(folder: Path) -> None:
+def test_package_docstring_has_three_sentences(folder: Path) -> None:
     (body,) = ast.parse((folder / "__init__.py").read_text()).body
     assert isinstance(body, ast.Expr)
     assert isinstance(body.value, ast.Constant)
@@ -27,7 +27,7 @@ def test_folder_says_in_three_sentences_what_happens_there(folder: Path) -> None
 
 
 def _imported(path: Path) -> set[str]:
-    """The top-level names that a module imports, at its start or later."""
+    """Return the top-level names that a module imports anywhere."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -38,14 +38,14 @@ def _imported(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("package", SHIPPED)
-def test_what_is_shipped_imports_nothing_that_is_not(package: str) -> None:
+def test_shipped_packages_import_only_shipped_ones(package: str) -> None:
     paths = list((ROOT / package).rglob("*.py"))
     assert paths
     assert {str(path): found for path in paths if (found := _imported(path) & set(UNSHIPPED))} == {}
 
 
 def test_serving_imports_no_training() -> None:
-    """`predict`, the consumer and the API run without `model.training`, whose libraries are optional."""
-    asks = "import sys, model.labeller, model.gru, model.inference, model.explain, consumer.run, api.serve; "
-    asks += "sys.exit(any(name.startswith('model.training') for name in sys.modules))"
-    subprocess.run([sys.executable, "-c", asks], cwd=ROOT, timeout=60, check=True)
+    """`predict`, the consumer and the API do not need `model.training`, whose libraries are optional."""
+    script = "import sys, model.labeller, model.gru, model.inference, model.explain, consumer.run, api.serve; "
+    script += "sys.exit(any(name.startswith('model.training') for name in sys.modules))"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=60, check=True)

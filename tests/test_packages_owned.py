@@ -1,4 +1,4 @@
-"""Our top-level names are common ones: nothing else may use them, in a checkout or where Liuyan is installed."""
+"""No other distribution or folder may use the names of Liuyan's packages."""
 
 import subprocess
 import sys
@@ -11,21 +11,21 @@ from liuyan import packages
 from liuyan.packages import PACKAGES, PackagesError, check_location, check_owners
 
 
-def test_no_library_of_ours_uses_one_of_our_names() -> None:
+def test_no_installed_library_uses_liuyans_names() -> None:
     owners = packages_distributions()
     assert {name: owners[name] for name in PACKAGES if set(owners.get(name, ())) - {"liuyan"}} == {}
     check_owners()
     check_location()
 
 
-def test_a_second_owner_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_owner_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "packages_distributions", lambda: {"model": ["liuyan", "modelkit"]})
     with pytest.raises(PackagesError, match=r"modelkit has installed files into Liuyan's package `model`"):
         check_owners()
 
 
 @pytest.mark.parametrize(("name", "module"), [("model", "model.py"), ("api", "api/__init__.py")])
-def test_a_folder_that_hides_a_package_is_named(name: str, module: str, tmp_path: Path) -> None:
+def test_folder_that_hides_a_package_is_named(name: str, module: str, tmp_path: Path) -> None:
     (tmp_path / module).parent.mkdir(exist_ok=True)
     (tmp_path / module).write_text("")
     done = subprocess.run(
@@ -36,7 +36,7 @@ def test_a_folder_that_hides_a_package_is_named(name: str, module: str, tmp_path
     assert line.startswith(f"liuyan: Python finds `{name}` at {tmp_path / module} instead of")
 
 
-def test_a_folder_with_such_a_name_and_no_package_in_it_does_no_harm(tmp_path: Path) -> None:
+def test_folder_without_a_package_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "liuyan", "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60

@@ -1,4 +1,4 @@
-"""Of repeated lines the first is written, and then how many more there were; no other line is left out."""
+"""Repeated lines are written once and then counted; all other lines are written."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from liuyan.repeats import MOST_KINDS, RepeatFilter
 
 
 class RetriableError(Exception):
-    """As aiokafka's errors say that a request may be sent again."""
+    """Has the flag of aiokafka's errors that may be retried."""
 
     retriable = True
 
@@ -30,7 +30,7 @@ def repeats(written: list[str]) -> RepeatFilter:
     return RepeatFilter(lambda record: written.append(record.getMessage()), seconds=3_600)
 
 
-def test_a_server_that_is_away_is_one_line_and_a_count(repeats: RepeatFilter, written: list[str]) -> None:
+def test_unavailable_server_is_one_line_and_a_count(repeats: RepeatFilter, written: list[str]) -> None:
     lines = [
         line("Unable connect to node with id %s: %s", 1, ConnectionRefusedError(111, "refused")),
         line("Failed fetch messages from %s: %s", 1, RetriableError("closed"), name="aiokafka.consumer.fetcher"),
@@ -40,10 +40,12 @@ def test_a_server_that_is_away_is_one_line_and_a_count(repeats: RepeatFilter, wr
     passed = [repeats.filter(one) for _ in range(10) for one in lines]
     assert passed == [True] + [False] * 39
     repeats.report()
-    assert written == ["Unable connect to node with id 1: [Errno 111] refused (and 39 more like it within 3600 s)"]
+    assert written == [
+        "Unable connect to node with id 1: [Errno 111] refused (and 39 more similar lines within 3600 s)"
+    ]
     repeats.report()
     assert len(written) == 1
-    assert repeats.filter(lines[1]), "after a while without one it is news again"
+    assert repeats.filter(lines[1]), "after an interval without repetitions it is written again"
 
 
 def test_other_errors_of_the_same_library_are_written(repeats: RepeatFilter) -> None:
@@ -58,16 +60,16 @@ def test_other_errors_of_the_same_library_are_written(repeats: RepeatFilter) -> 
         assert not repeats.filter(other), other.getMessage()
 
 
-def test_lines_that_are_not_of_a_retrying_library_are_always_written(repeats: RepeatFilter) -> None:
+def test_lines_of_other_libraries_are_always_written(repeats: RepeatFilter) -> None:
     for always in (
         line("refused", name="uvicorn.error"),
-        line({"event": "the database refuses a record"}, name="consumer"),
+        line({"event": "record refused by the database"}, name="consumer"),
         line("joined", level=logging.INFO),
     ):
         assert [repeats.filter(always) for _ in range(3)] == [True] * 3
 
 
-def test_more_kinds_than_are_remembered_are_written(repeats: RepeatFilter) -> None:
+def test_lines_beyond_the_remembered_kinds_are_written(repeats: RepeatFilter) -> None:
     numbers = range(MOST_KINDS + 5)
     assert all(repeats.filter(line(f"something else, {number}")) for number in numbers)
     assert [repeats.filter(line(f"something else, {number}")) for number in numbers] == [False] * MOST_KINDS + [
@@ -75,20 +77,20 @@ def test_more_kinds_than_are_remembered_are_written(repeats: RepeatFilter) -> No
     ] * 5
 
 
-def test_our_own_retries_are_written_once_with_each_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_own_retries_are_written_once_per_error(capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     try:
         configure_logging("json", "info")
         log = structlog.get_logger("liuyan.tests")
-        for error in ("away", "away", "refused", "away"):
-            log.warning("trying again", error=error, repeats=True)
-        [counting] = [one for one in root.handlers[0].filters if isinstance(one, RepeatFilter)]
-        counting.report()
+        for error in ("timeout", "timeout", "refused", "timeout"):
+            log.warning("retrying", error=error, repeats=True)
+        [repeat_filter] = [one for one in root.handlers[0].filters if isinstance(one, RepeatFilter)]
+        repeat_filter.report()
     finally:
         root.handlers = handlers
         root.setLevel(level)
         structlog.reset_defaults()
     lines = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
-    assert [(one["error"], one.get("more")) for one in lines] == [("away", None), ("refused", None), ("away", 2)]
+    assert [(one["error"], one.get("more")) for one in lines] == [("timeout", None), ("refused", None), ("timeout", 2)]
     assert all("repeats" not in one for one in lines)

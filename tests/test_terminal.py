@@ -1,4 +1,4 @@
-"""What commands print: text that others wrote is escaped wherever it appears, tables suit a terminal and a pipe."""
+"""Command output: foreign text is escaped everywhere, and tables fit terminals and pipes."""
 
 import ast
 import asyncio
@@ -27,11 +27,11 @@ from tests.test_cli import ALL, PROGRAM
 
 ROOT = Path(__file__).parent.parent
 FORGED = "forged line"
-# Commands that a terminal obeys, text that runs backwards, markup of the library that prints, and ends of lines.
+# Terminal control sequences, bidirectional text, Rich markup and line separators.
 HOSTILE = (
     f"\x1b]0;title\x07\x1b[2J\x9b31m[bold]x[/bold]:smile:\u202e\u2066\u200b\r\n{FORGED}\u2028{FORGED}\x85{FORGED}\t."
 )
-# These write what they show in another way: a live screen, bars of progress, CSV whose cells are our own.
+# Modules with other output: a live screen, progress bars, CSV with cells that Liuyan generates.
 OTHER_WRITERS = {
     "liuyan/terminal.py",
     "liuyan/settings_example.py",
@@ -39,7 +39,7 @@ OTHER_WRITERS = {
     "liuyan/demo/stack.py",
     "model/progress.py",
     "model/files.py",
-    # A program of its own, which answers its parent.
+    # A separate program that responds to its parent process.
     "api/identity/guesses.py",
 }
 
@@ -56,14 +56,14 @@ OTHER_WRITERS = {
         ("[bold]x[/bold]", "[bold]x[/bold]"),
     ],
 )
-def test_what_could_deceive_is_escaped(text: str, shown: str) -> None:
+def test_unprintable_characters_are_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
     line = json_line({"text": text})
     assert json.loads(line) == {"text": text}
     assert not UNPRINTABLE.search(line)
 
 
-def test_some_characters_may_be_kept() -> None:
+def test_characters_can_be_kept() -> None:
     assert printable("a\nb\x1b", keep="\n") == "a\nb\\x1b"
     assert printable_bytes(b"\xff\xe5\xa5\xbd\x1b") == "\\xff好\\x1b"
     assert printable_bytes(None) == "(none)"
@@ -73,14 +73,14 @@ COLUMNS = [Column("number", right=True), Column("name"), Column("key", below=Tru
 ROWS = [(7, "物流", "plain-1", "x" * 100), (1234, HOSTILE, None, "短")]
 
 
-def test_a_pipe_gets_tab_separated_values(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_in_a_pipe_is_tab_separated(capsys: pytest.CaptureFixture[str]) -> None:
     write_table(COLUMNS, ROWS)
     heads, *rows = (line.split("\t") for line in capsys.readouterr().out.splitlines())
     assert heads == ["number", "name", "key", "detail"]
     assert rows == [["7", "物流", "plain-1", "x" * 100], ["1234", printable(HOSTILE), "-", "短"]]
 
 
-def test_a_terminal_gets_rows_that_fit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_fits_the_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(terminal, "is_terminal", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
     write_table(COLUMNS, [ROWS[0], (1234, "x", None, "短")])
@@ -89,7 +89,7 @@ def test_a_terminal_gets_rows_that_fit(monkeypatch: pytest.MonkeyPatch, capsys: 
     assert "".join("".join(lines[3:6]).split()) == "detail" + "x" * 100
     assert lines[6:] == ["  1234  x", "  detail 短"]
     assert max(map(len, lines)) <= 80
-    write_table(COLUMNS, ROWS)  # A name that is wider than the terminal: every column is on a line of its own.
+    write_table(COLUMNS, ROWS)  # A name is wider than the terminal: every column is on a separate line.
     narrow = capsys.readouterr().out
     assert not UNPRINTABLE.search(narrow.replace("\n", ""))
     assert max(map(len, narrow.splitlines())) <= 80
@@ -98,7 +98,7 @@ def test_a_terminal_gets_rows_that_fit(monkeypatch: pytest.MonkeyPatch, capsys: 
 
 @pytest.fixture(scope="module")
 def hostile_database(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A database in which everything that others name is hostile."""
+    """Return a database in which all foreign text is hostile."""
     url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('hostile') / 'liuyan.db'}"
     asyncio.run(_fill(url))
     return url
@@ -117,7 +117,7 @@ async def _fill(url: str) -> None:
 
 
 def run_main(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Exit status, standard output and standard error of the program, run in this process."""
+    """Run the program in this process and return its exit status, standard output and standard error."""
     monkeypatch.setattr(sys, "argv", ["liuyan", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -126,7 +126,7 @@ def run_main(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def hostile_arguments(path: tuple[str, ...]) -> list[str]:
-    """Every parameter of the command that takes text has the hostile one; numbers are 1."""
+    """Return arguments with hostile text for every text parameter, and 1 for numbers."""
     arguments = [*path]
     for parameter in ALL[path].params:
         if getattr(parameter, "is_flag", False) or parameter.name == "help":
@@ -140,15 +140,15 @@ def hostile_arguments(path: tuple[str, ...]) -> list[str]:
     return arguments
 
 
-def inoffensive(written: str) -> bool:
-    # The program's own colours and cursor are none in these tests: what escapes there are came from outside.
-    forged = [line for line in written.splitlines() if line.startswith(FORGED)]
-    return not forged and not UNPRINTABLE.search(re.sub("[\n\t]", "", written))
+def is_safe(output: str) -> bool:
+    # The program itself writes no colours in these tests, so any escape sequence is foreign.
+    forged = [line for line in output.splitlines() if line.startswith(FORGED)]
+    return not forged and not UNPRINTABLE.search(re.sub("[\n\t]", "", output))
 
 
 @pytest.mark.filterwarnings("ignore:Can not control echo")
 @pytest.mark.parametrize("path", ALL, ids=" ".join)
-def test_no_command_prints_what_others_wrote_as_it_is(
+def test_commands_escape_foreign_text(
     path: tuple[str, ...],
     hostile_database: str,
     tmp_path: Path,
@@ -162,7 +162,7 @@ def test_no_command_prints_what_others_wrote_as_it_is(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a password\n")))
     status, out, err = run_main(hostile_arguments(path), monkeypatch, capsys)
-    assert inoffensive(out + err), out + err
+    assert is_safe(out + err), out + err
     assert status != cli.INTERNAL_ERROR, err
 
 
@@ -187,7 +187,7 @@ def test_stored_text_is_escaped(
     status, out, err = run_main(command.split(), monkeypatch, capsys)
     assert status == 0, err
     assert "bold" in out + err
-    assert inoffensive(out + err), out + err
+    assert is_safe(out + err), out + err
 
 
 def test_explanations_escape_the_comment(
@@ -198,7 +198,7 @@ def test_explanations_escape_the_comment(
         command = ["model", "predict", "--explain", str(tmp_path / "comments.csv"), *more]
         status, out, err = run_main(command, monkeypatch, capsys)
         assert (status, "[bold]" in out) == (0, True), err
-        assert inoffensive(out + err)
+        assert is_safe(out + err)
 
 
 def test_only_one_module_writes_to_the_terminal() -> None:
@@ -221,16 +221,16 @@ def writes(node: ast.AST) -> bool:
     return bool(re.fullmatch(r"print|typer\.(echo|secho|style)|sys\.std(out|err)\.write|Console", called))
 
 
-def test_a_terminal_of_80_columns_shows_dead_letters(hostile_database: str) -> None:
-    ours, theirs = pty.openpty()
+def test_dead_letters_fit_a_terminal_of_80_columns(hostile_database: str) -> None:
+    controller, terminal_side = pty.openpty()
     environment = {**os.environ, "LIUYAN_DATABASE_URL": hostile_database, "COLUMNS": "80", "NO_COLOR": "1"}
     command = [str(PROGRAM), "consumer", "dead-letters", "list"]
-    with subprocess.Popen(command, stdout=theirs, stdin=theirs, env=environment) as process:
+    with subprocess.Popen(command, stdout=terminal_side, stdin=terminal_side, env=environment) as process:
         assert process.wait(60) == 0
-        shown = os.read(ours, 100_000).decode()
-    os.close(theirs)
-    os.close(ours)
-    lines = shown.replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "").split("\r\n")
+        output = os.read(controller, 100_000).decode()
+    os.close(terminal_side)
+    os.close(controller)
+    lines = output.replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "").split("\r\n")
     assert lines[0].split() == ["number", "stored", "reason", "state", "tries"]
     assert max(map(len, lines)) <= 80
     assert not UNPRINTABLE.search("".join(lines))

@@ -1,4 +1,4 @@
-"""The wheel carries all that the program needs, and runs from any folder, far from the checkout."""
+"""The wheel contains everything that the program needs, and runs outside the checkout."""
 
 import csv
 import io
@@ -21,13 +21,13 @@ CARRIED = [
     "local_stack/guard.py",
     "api/admin/templates/home.html",
     "api/admin/static/liuyan.css",
-    "api/admin/translations/zh/pages.po",
+    "api/translations/zh/pages.po",
 ]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from this checkout without the network."""
+    """Build the wheel from this checkout, without network access."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
@@ -37,14 +37,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an environment that has the wheel."""
+    """Return the folder of an environment with the wheel."""
     return environment_with(wheel, tmp_path_factory.mktemp("installed"))
 
 
 def environment_with(wheel: Path, folder: Path) -> Path:
-    """Make an environment that has the wheel, and the libraries of this one, but not the checkout.
+    """Create an environment with the wheel and the libraries of this environment, but without the checkout.
 
-    A .pth file adds this environment's libraries; the .pth file among these, which leads to the checkout, is not read.
+    A .pth file adds this environment's libraries. Python does not read their own .pth file, which adds the checkout.
     """
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=60)
     packages = next(folder.glob("lib/python*/site-packages"))
@@ -56,7 +56,7 @@ def environment_with(wheel: Path, folder: Path) -> Path:
 
 
 def run(installed: Path, *arguments: str, typed: str = "", **settings: str) -> str:
-    """Run the installed ``liuyan`` in its own folder; what it printed."""
+    """Run the installed ``liuyan`` in its folder and return its output."""
     done = subprocess.run(
         [installed / "bin" / "liuyan", *arguments],
         input=typed,
@@ -71,7 +71,7 @@ def run(installed: Path, *arguments: str, typed: str = "", **settings: str) -> s
     return done.stdout
 
 
-def test_wheel_carries_what_the_program_needs_and_nothing_else(wheel: Path) -> None:
+def test_wheel_contains_only_what_the_program_needs(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert [name for name in CARRIED if name not in names] == []
     assert any(name.startswith("migrations/versions/") and name.endswith(".py") for name in names)
@@ -83,7 +83,7 @@ def test_wheel_carries_what_the_program_needs_and_nothing_else(wheel: Path) -> N
     assert sum(entry.file_size for entry in zipfile.ZipFile(wheel).infolist()) < 20_000_000
 
 
-def test_wheel_does_not_carry_what_installs_packages_on_its_host(wheel: Path) -> None:
+def test_wheel_does_not_contain_installers_of_host_packages(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     names = {name for name in archive.namelist() if name.startswith("local_stack/")}
     assert "local_stack/kafka.py" in names
@@ -93,9 +93,9 @@ def test_wheel_does_not_carry_what_installs_packages_on_its_host(wheel: Path) ->
 
 
 def test_installed_program_is_not_the_checkout(installed: Path) -> None:
-    where = [str(installed / "bin" / "python"), "-c", "import liuyan.cli; print(liuyan.cli.__file__)"]
-    told = subprocess.run(where, capture_output=True, text=True, cwd=installed, check=True, timeout=30).stdout
-    assert Path(told.strip()).is_relative_to(installed)
+    command = [str(installed / "bin" / "python"), "-c", "import liuyan.cli; print(liuyan.cli.__file__)"]
+    output = subprocess.run(command, capture_output=True, text=True, cwd=installed, check=True, timeout=30).stdout
+    assert Path(output.strip()).is_relative_to(installed)
     assert "consumer" in run(installed, "--help")
 
 
@@ -112,7 +112,7 @@ def test_installed_program_labels(installed: Path) -> None:
     assert float(rows[0]["probability"]) > 0.5 > float(rows[1]["probability"])
 
 
-def test_another_wheel_that_overwrites_ours_is_named(wheel: Path, tmp_path: Path) -> None:
+def test_wheel_that_overwrites_liuyan_is_named(wheel: Path, tmp_path: Path) -> None:
     folder = environment_with(wheel, tmp_path / "environment")
     project = tmp_path / "other"
     (project / "model").mkdir(parents=True)

@@ -5,13 +5,11 @@ from typing import ClassVar
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette_admin import route
-from starlette_admin.flash import flash
-from starlette_admin.i18n import gettext, lazy_gettext, set_locale
 
-from api.admin.language import LANGUAGE_COOKIE, LANGUAGES
-from api.admin.page import Page, identity_of, number_in_path, services_of
+from api.admin.flash import flash
+from api.admin.page import Page, identity_of, number_in_path, route, services_of
 from api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_contacts
+from api.i18n import LANGUAGE_COOKIE, LANGUAGES, gettext, lazy_gettext, set_locale
 from api.identity import accounts, confirmation, cookies, review_settings, sign_in, tokens
 from api.identity.roles import Role
 from api.problems import ProblemError
@@ -26,7 +24,6 @@ class AccountPage(Page):
     """Everything that people may change of their own account."""
 
     path = "/account"
-    route_name = "account"
     menu_label = lazy_gettext("My account")
     icon = "fa-solid fa-user-gear"
     template: ClassVar[str] = "account.html"
@@ -159,10 +156,9 @@ class AccountPage(Page):
             "sessions": sessions,
             "tokens": own_tokens,
             "now": services.now(),
-            "problem": problem,
             "secret": secret,
         }
-        return self.render(request, shown, status=problem.status if problem else 200)
+        return self.render(request, shown, problem=problem)
 
 
 def _digest(text: str) -> bytes:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from store.agreement import LABELS, Agreement, Reviewer
 from store.kappa import Estimate
 

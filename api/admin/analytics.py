@@ -7,11 +7,11 @@ from datetime import date
 from typing import ClassVar
 
 from starlette.requests import Request
-from starlette_admin.i18n import gettext, lazy_gettext
 
 from api.admin.agreement import lines
 from api.admin.label_words import LABEL_WORDS
 from api.admin.page import Page, services_of
+from api.i18n import gettext, lazy_gettext
 from api.identity.roles import Role
 from store.agreement import read_agreement
 from store.analytics import CountFilter, counted_platforms

@@ -11,12 +11,10 @@ from urllib.parse import urlencode
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
-from starlette_admin import route
-from starlette_admin.i18n import lazy_gettext
 
 from api.admin.audit_words import ACTION_WORDS, KIND_WORDS, detail_lines
-from api.admin.language import in_utc
-from api.admin.page import Page, number_or_none, services_of
+from api.admin.page import Page, number_or_none, route, services_of
+from api.i18n import in_utc, lazy_gettext
 from api.identity.roles import Role
 from api.rest.cursor import decode_cursor, encode_cursor
 from api.services import Services

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from starlette_admin.i18n import lazy_gettext
-
+from api.i18n import lazy_gettext
 from store.audit import JSON
 
 ACTION_WORDS = {

@@ -1,11 +1,11 @@
 """The filter of comments as a form, which the review page and the list of comments share."""
 
 from starlette.requests import Request
-from starlette_admin.i18n import lazy_gettext
 
 from api.admin.label_words import LABEL_WORDS
 from api.admin.page import services_of
 from api.admin.typed_filter import TypedFilter
+from api.i18n import lazy_gettext
 from api.rest.comment_schemas import CommentFields
 from store.models import read_models
 

@@ -1,6 +1,6 @@
 """What the contract's reasons mean to people; a reason that is not here is shown as the word that it is."""
 
-from starlette_admin.i18n import lazy_gettext
+from api.i18n import lazy_gettext
 
 # In the order of the contract; consumers of another version may know others.
 REASON_WORDS: dict[str, str] = {

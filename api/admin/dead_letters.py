@@ -10,12 +10,11 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette_admin import route
-from starlette_admin.flash import flash
-from starlette_admin.i18n import gettext, lazy_gettext, ngettext
 
 from api.admin.dead_letter_words import REASON_WORDS, reason_words
-from api.admin.page import Page, identity_of, number_in_path, number_or_none, services_of
+from api.admin.flash import flash
+from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
+from api.i18n import gettext, lazy_gettext, ngettext
 from api.identity.roles import Role
 from api.rest.dead_letter_schemas import MAXIMUM_NUMBERS
 from api.rest.dead_letters import refusal

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from starlette.requests import Request
-from starlette_admin.i18n import gettext, lazy_gettext
 
 from api.admin.label_words import LABEL_WORDS, UNCERTAIN_WORDS
 from api.admin.loaded_model import other_model
 from api.admin.page import Page
+from api.i18n import gettext, lazy_gettext
 from api.limits import MAXIMUM_BODY
 from api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT
 

@@ -1,57 +1,41 @@
-"""Who may come in: asks identity/ who is there, and sends whoever is not signed in to the sign-in page."""
+"""Access to pages: identifies the client, and redirects clients without a session to the sign-in page.
 
-from collections.abc import Awaitable, Callable, Sequence
+Without a session only static files and pages whose role is None answer: a page that declares nothing is closed.
+"""
+
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote, urlencode
 
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
-from starlette_admin.auth import AdminUser, BaseAuthProvider
 
 from api.admin.forms import ForeignFormError
-from api.admin.page import Page
+from api.admin.page import Page, PageRoute
 from api.identity import csrf
 from api.identity.identity import Identity
 from api.limits import SMALL_BODY, BodyError, admit_body, read_ahead
 from store.errors import OUTAGES
 
 Identify = Callable[[HTTPConnection], Awaitable[Identity | None]]
-# What the sign-in page itself needs.
-PUBLIC_ROUTES = frozenset({"static", "plotly"})
-# All that is open to whoever has a password for one use.
-PASSWORD_ROUTES = frozenset({"password", "password-change", "logout"})
+Refuse = Callable[[Request, Exception], Awaitable[Response]]
+# The sign-in page itself needs these files.
+PUBLIC_ROUTES = frozenset({"static", "vendor"})
 
 
-class Gate(BaseAuthProvider):
-    """Puts the Identity of a request into ``request.state.identity``: None for whoever is not signed in."""
+class Gate:
+    """Middleware that puts the Identity of a request into ``request.state.identity`` and checks the page's role.
 
-    def __init__(self, identify: Identify, pages: Sequence[Page]) -> None:
-        super().__init__()
-        self.identify = identify
-        self.pages = pages
+    Redirects to the sign-in page without a session, and to the password page while the password must be changed.
+    Answers with ``refuse`` where the role is too low, or a form comes from another site or is too large.
+    """
 
-    async def authenticate(self, request: Request) -> AdminUser | None:
-        """What starlette-admin's own layout shows of a person; a token signs nobody in here."""
-        identity = await self.identify(request)
-        if identity is not None and identity.via == "token":
-            identity = None
-        request.state.identity = identity
-        return None if identity is None else AdminUser(username=identity.name)
-
-    def get_middleware(self) -> Middleware:
-        """Our own: the library's passes on the whole address, in which the host is whatever the client said."""
-        return Middleware(KeepOut, gate=self)
-
-
-class KeepOut:
-    """Answers 303 to the sign-in page where nobody is signed in and the page is not for everybody."""
-
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, identify: Identify, refuse: Refuse) -> None:
         self.app = app
-        self.gate = gate
+        self._identify = identify
+        self._refuse_with = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,36 +50,36 @@ class KeepOut:
         if route is not None:
             # What the metrics name the request by: FastAPI does not look into what is mounted.
             scope["template"] = scope["root_path"] + getattr(route, "path_format", "")
-        if _name_of(route) in PUBLIC_ROUTES:
+        if getattr(route, "name", None) in PUBLIC_ROUTES:
             await self.app(scope, receive, send)
             return
+        page = route.page if isinstance(route, PageRoute) else None
         try:
-            user = await self.gate.authenticate(request)
+            identity = await self._identity_of(request)
         except OUTAGES as error:
             await self._refuse(request, error, send)
             return
-        request.state.is_anonymous = user is None
-        if user is not None:
-            request.state.admin_user = user
-        for_everybody = getattr(getattr(route, "endpoint", None), "_login_not_required", False)
-        if user is None and not for_everybody:
-            await self._send_to(request, "login")(scope, receive, send)
+        request.state.identity = identity
+        elsewhere = _elsewhere(page, identity)
+        if elsewhere is not None:
+            await _send_to(request, elsewhere)(scope, receive, send)
             return
-        if _must_change_password(request) and not for_everybody and _name_of(route) not in PASSWORD_ROUTES:
-            await self._send_to(request, "password")(scope, receive, send)
-            return
-        await self._let_in(request, send)
-
-    async def _let_in(self, request: Request, send: Send) -> None:
-        """Check the role of who sends a form, read the form, and go on to the page."""
-        if request.method in ("GET", "HEAD"):
-            await self.app(request.scope, request.receive, send)
-            return
-        page = next((page for page in self.gate.pages if page.is_active(request)), None)
         if page is not None and not page.is_accessible(request):
             await self._refuse(request, HTTPException(403), send)
             return
-        # The checks above need only the headers; the token of a form is in its body.
+        await self._let_in(request, page, send)
+
+    async def _identity_of(self, request: Request) -> Identity | None:
+        """The identity of the request's session; pages do not accept tokens."""
+        identity = await self._identify(request)
+        return None if identity is None or identity.via == "token" else identity
+
+    async def _let_in(self, request: Request, page: Page | None, send: Send) -> None:
+        """Read the body of a form, and pass the request on to the page."""
+        if request.method in ("GET", "HEAD"):
+            await self.app(request.scope, request.receive, send)
+            return
+        # Until here only the headers counted; the token of a form is in its body.
         admit_body(request, SMALL_BODY if page is None else page.maximum_body)
         try:
             receive = await read_ahead(request, request.receive)
@@ -105,32 +89,39 @@ class KeepOut:
         await self.app(request.scope, receive, send)
 
     async def _refuse(self, request: Request, error: Exception, send: Send) -> None:
-        """Answer with a page: nothing outside of here would do that and call it settled."""
-        response: Response = await request.app.exception_handlers[Exception](request, error)
-        response.headers.update(getattr(error, "headers", None) or {})
+        """Answer with an error page: exception handlers do not see what a middleware raises."""
+        response = await self._refuse_with(request, error)
         await response(request.scope, request.receive, send)
 
-    def _send_to(self, request: Request, page: str) -> RedirectResponse:
-        path = request.url_for(f"{request.app.state.ROUTE_NAME}:{page}").path
-        wanted = quote(request.scope["path"]) + (f"?{request.url.query}" if request.url.query else "")
-        # A form that was sent cannot be sent again by going there.
-        asked = f"?{urlencode({'next': wanted})}" if request.method in ("GET", "HEAD") else ""
-        return RedirectResponse(path + asked, status_code=303)
+
+def _elsewhere(page: Page | None, identity: Identity | None) -> str | None:
+    """The name of the page to redirect to instead, if any."""
+    if page is not None and page.role is None:
+        return None
+    if identity is None:
+        return "login"
+    if identity.must_change_password and not (page is not None and page.before_password_change):
+        return "password"
+    return None
 
 
-def _must_change_password(request: Request) -> bool:
-    identity: Identity | None = request.state.identity
-    return identity is not None and identity.must_change_password
-
-
-def _name_of(route: BaseRoute | None) -> str | None:
-    return getattr(route, "name", None)
+def _send_to(request: Request, page: str) -> RedirectResponse:
+    # The path alone: the host of the whole address is whatever the client said.
+    path = request.url_for(f"admin:{page}").path
+    wanted = quote(request.scope["path"]) + (f"?{request.url.query}" if request.url.query else "")
+    # A form that was sent cannot be sent again by going there.
+    asked = f"?{urlencode({'next': wanted})}" if request.method in ("GET", "HEAD") else ""
+    return RedirectResponse(path + asked, status_code=303)
 
 
 def _matched(request: Request) -> BaseRoute | None:
+    """The route that answers, else the first one for another method: its page decides who may see the 405."""
+    partial: BaseRoute | None = None
     for route in request.app.routes:
         match, _ = route.matches(request.scope)
         if match is Match.FULL:
             found: BaseRoute = route
             return found
-    return None
+        if match is Match.PARTIAL and partial is None:
+            partial = route
+    return partial

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import ClassVar
 
 from starlette.requests import Request
-from starlette_admin.i18n import lazy_gettext
 
 from api.admin.page import Page, identity_of, services_of
+from api.i18n import lazy_gettext
 from api.identity.roles import Role
 from api.markdown import render_ahead, render_markdown
 from api.services import Services

@@ -1,7 +1,6 @@
 """Labels and where they come from, in the words that people read; templates find them as ``label_words``."""
 
-from starlette_admin.i18n import lazy_gettext
-
+from api.i18n import lazy_gettext
 from store.comments import LabelSource, ShownLabel
 
 LABEL_WORDS: dict[str, str] = {

@@ -6,6 +6,7 @@ from api.admin.audit import AuditPage
 from api.admin.comments import CommentsPage
 from api.admin.dead_letters import DeadLettersPage
 from api.admin.detect import DetectPage
+from api.admin.home import HomePage
 from api.admin.models import ModelsPage
 from api.admin.notices import NoticesPage
 from api.admin.page import Page
@@ -16,8 +17,9 @@ from api.admin.users import UsersPage
 
 
 def pages() -> list[Page]:
-    """The pages behind the home page; each leaves itself out of the menu of whoever lacks its role."""
+    """The pages; the menu lists each for those who have its role."""
     return [
+        HomePage(),
         ReviewPage(),
         CommentsPage(),
         ReviewsPage(),

@@ -6,12 +6,11 @@ from typing import ClassVar
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette_admin import route
-from starlette_admin.flash import flash
-from starlette_admin.i18n import gettext, lazy_gettext
 
+from api.admin.flash import flash
 from api.admin.loaded_model import other_model
-from api.admin.page import Page, identity_of, number_in_path, services_of
+from api.admin.page import Page, identity_of, number_in_path, route, services_of
+from api.i18n import gettext, lazy_gettext
 from api.identity.roles import Role
 from api.rest.models import read_models
 from store.promotion import NoModelError, activate_model

@@ -9,11 +9,10 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette_admin import route
-from starlette_admin.flash import flash
-from starlette_admin.i18n import get_tzinfo, gettext, lazy_gettext
 
-from api.admin.page import Page, identity_of, number_in_path, number_or_none, services_of
+from api.admin.flash import flash
+from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
+from api.i18n import get_tzinfo, gettext, lazy_gettext
 from api.identity.roles import Role
 from api.limits import MEDIUM_BODY
 from api.markdown import render_ahead, render_markdown

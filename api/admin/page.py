@@ -1,41 +1,94 @@
 """What every page of the admin app is made of: a role, a place in the menu, a template and its context."""
 
 import re
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, TypeVar
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette_admin import CustomView, route
-from starlette_admin.flash import get_flashed_messages
+from starlette.routing import Route
 
+from api.admin.templating import Templates
 from api.identity.identity import Identity
 from api.identity.roles import Role
 from api.limits import SMALL_BODY
+from api.problems import ProblemError
 from api.services import Services
 from store.types import LARGEST_NUMBER
 
+_Handler = TypeVar("_Handler", bound=Callable[..., Awaitable[Response]])
+_OPTIONS = "route_options"
 
-class Page(CustomView):
+
+@dataclass(frozen=True, slots=True)
+class _Options:
+    path: str
+    methods: tuple[str, ...]
+    name: str | None
+
+
+def route(path: str, *, methods: Sequence[str] = ("GET",), name: str | None = None) -> Callable[[_Handler], _Handler]:
+    """Have a method of a page answer at ``path`` below the page's own; templates link to it by ``name``."""
+
+    def mark(handler: _Handler) -> _Handler:
+        vars(handler)[_OPTIONS] = _Options(path, tuple(methods), name)
+        return handler
+
+    return mark
+
+
+class PageRoute(Route):
+    """A route that knows its page, which the gate asks who may pass."""
+
+    def __init__(
+        self, path: str, endpoint: Callable[[Request], Awaitable[Response]], options: _Options, page: "Page"
+    ) -> None:
+        super().__init__(path, endpoint, methods=options.methods, name=options.name)
+        self.page = page
+
+
+class Page:
     """A page in the layout. A subclass names its path, its template and the least role, and gives its context.
 
-    Another method with ``@route("/more")`` answers below the page's path, for the same role. A page without a role is
-    for everybody: decorate its ``index`` with ``login_not_required`` of starlette_admin.auth.
+    Another method with ``@route("/more")`` answers below the page's path, for the same role; a method that overrides
+    one with a route answers in its place. A page whose role is None is public; one that names no role needs a session.
     """
 
+    path: ClassVar[str]
     role: ClassVar[Role | None] = Role.USER
     maximum_body: ClassVar[int] = SMALL_BODY
     template: ClassVar[str]
+    menu_label: ClassVar[str] = ""
+    icon: ClassVar[str] = ""
+    add_to_menu: ClassVar[bool] = True
+    # Whether people who must change their password first may open it.
+    before_password_change: ClassVar[bool] = False
 
-    def __init__(self) -> None:
-        super().__init__(route_name=self.route_name or self.path.strip("/").replace("/", "-") or "index")
+    def routes(self) -> list[PageRoute]:
+        """A route for each method with ``@route``, in the order of the source; ``index`` is named after the path."""
+        found: dict[str, _Options] = {}
+        for kind in reversed(type(self).__mro__):
+            for name, member in vars(kind).items():
+                if isinstance(options := getattr(member, _OPTIONS, None), _Options):
+                    found[name] = options
+        own_name = self.path.strip("/").replace("/", "-") or "index"
+        return [
+            PageRoute(
+                self.path + options.path,
+                getattr(self, name),
+                _Options(options.path, options.methods, own_name if name == "index" else options.name),
+                self,
+            )
+            for name, options in found.items()
+        ]
 
     def is_accessible(self, request: Request) -> bool:
-        """Whether who asks has the page's role; the menu leaves out what is not, and the address answers 403."""
+        """Whether the client has the page's role; without it the menu omits the page, and its address answers 403."""
         if self.role is None:
             return True
-        identity: Identity | None = getattr(request.state, "identity", None)
+        identity: Identity | None = request.state.identity
         return identity is not None and identity.role.includes(self.role)
 
     def is_active(self, request: Request) -> bool:
@@ -54,15 +107,25 @@ class Page(CustomView):
         return {}
 
     def render(
-        self, request: Request, context: Mapping[str, object], *, template: str | None = None, status: int = 200
+        self,
+        request: Request,
+        context: Mapping[str, object],
+        *,
+        template: str | None = None,
+        status: int = 200,
+        problem: ProblemError | None = None,
     ) -> Response:
-        """The page's template, or another one, with its title, its messages and ``context``."""
-        if self.templates is None:
-            raise RuntimeError(f"{type(self).__name__} is not mounted")
-        shown = {"title": self.title(request), "page": self, "flashed_messages": get_flashed_messages(request)}
-        return self.templates.TemplateResponse(
-            request, template or self.template, {**shown, **context}, status_code=status
+        """The page's template, or another one, with its title, its messages and ``context``.
+
+        With a ``problem`` the template shows that too, and the answer has its status and headers.
+        """
+        templates: Templates = request.app.state.templates
+        shown = {"title": self.menu_label, "problem": problem, **context}
+        response = templates.render(
+            request, template or self.template, shown, status=problem.status if problem else status
         )
+        response.headers.update((problem and problem.headers) or {})
+        return response
 
 
 def services_of(request: Request) -> Services:

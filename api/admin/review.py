@@ -5,12 +5,12 @@ from typing import ClassVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette_admin.i18n import gettext, lazy_gettext
 
 from api.admin.comment_filters import filter_form
 from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS, UNCERTAIN_WORDS
 from api.admin.page import Page, identity_of, services_of
 from api.admin.typed_filter import TypedFilter, typed_filter
+from api.i18n import gettext, lazy_gettext
 from api.identity.accounts import read_user
 from api.identity.review_settings import NumberKeys, number_keys_of, quick_reasons_of
 from api.identity.roles import Role

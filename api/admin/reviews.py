@@ -5,13 +5,13 @@ from typing import ClassVar
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette_admin.i18n import lazy_gettext
 
 from api.admin.comments import history_path
 from api.admin.label_words import LABEL_WORDS
 from api.admin.page import Page, identity_of, services_of
 from api.admin.paging import address_at, place_in
 from api.admin.typed_filter import TypedFilter, typed_filter
+from api.i18n import lazy_gettext
 from api.identity.roles import Role
 from api.rest.export_schemas import ExportFormat
 from api.rest.review_list_schemas import ListFields, ReviewFields

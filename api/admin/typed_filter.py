@@ -7,9 +7,8 @@ from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
-from starlette_admin.i18n import gettext
 
-from api.admin.language import in_utc
+from api.i18n import gettext, in_utc
 
 Fields = TypeVar("Fields", bound=BaseModel)
 TIMES = ("created_from", "created_to", "reviewed_from", "reviewed_to")

@@ -6,12 +6,11 @@ from typing import ClassVar, TypeVar
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette_admin import route
-from starlette_admin.flash import flash
-from starlette_admin.i18n import gettext, lazy_gettext
 
-from api.admin.page import Page, identity_of, number_in_path, number_or_none, services_of
-from api.admin.sign_in import answer, not_the_same
+from api.admin.flash import flash
+from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
+from api.admin.sign_in import not_the_same
+from api.i18n import gettext, lazy_gettext
 from api.identity import accounts, confirmation, tokens
 from api.identity.accounts import Form
 from api.identity.passwords import MAXIMUM, MINIMUM
@@ -191,12 +190,11 @@ class UsersPage(Page):
             "own": user.number == identity_of(request).user_number,
             "typed": {**_as_typed(request, user), **(typed or {})},
             "contacts": accounts.contacts_of(services).offered,
-            "problem": problem,
             "password": password,
             "tokens": found,
             "now": services.now(),
         }
-        return self.render(request, shown, template="user.html", status=problem.status if problem else 200)
+        return self.render(request, shown, template="user.html", problem=problem)
 
     def _new_form(
         self, request: Request, problem: ProblemError | None = None, typed: Mapping[str, str] | None = None
@@ -208,12 +206,10 @@ class UsersPage(Page):
             "typed": {name: value for name, value in (typed or {}).items() if not name.startswith("password")},
             "must_change_password": typed is None or "must_change_password" in typed,
             "contacts": accounts.contacts_of(services_of(request)).offered,
-            "problem": problem,
             "minimum": MINIMUM,
             "maximum": MAXIMUM,
         }
-        page = self.render(request, shown, template="user_new.html", status=problem.status if problem else 200)
-        return answer(page, problem)
+        return self.render(request, shown, template="user_new.html", problem=problem)
 
 
 def _words() -> dict[str, object]:

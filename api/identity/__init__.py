@@ -1,5 +1,5 @@
-"""Says who asks: people with their roles, passwords, sessions and tokens, and the throttling of those who guess.
+"""Accounts and authentication: roles, passwords, sessions, tokens and the throttling of sign-in attempts.
 
-identity.py turns a request into an Identity, or refuses it; sign_in.py, accounts.py and tokens.py hold the rules that
-the REST API and the pages share. Rows are read and written by the store's modules of the same subjects.
+identity.py turns a request into an Identity or rejects it, while sign_in.py, accounts.py and tokens.py contain the
+rules that the REST API, the pages and the commands share. The store has the rows in modules of the same names.
 """

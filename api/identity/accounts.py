@@ -1,6 +1,6 @@
-"""The rules of accounts: who may have one, what may change, and what must never happen, with a record of each change.
+"""The rules for creating and changing accounts. Every change is recorded in the audit log.
 
-The REST API, the pages and the commands call these functions and no others.
+The REST API, the pages and the commands change accounts only through these functions.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from api.identity.confirmation import check_own_password
 from api.identity.contacts import Contacts
 from api.identity.identity import Identity
@@ -33,7 +32,7 @@ CONTACTS = frozenset({"phone", "email"})
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What people say of an account that is to be made; contacts are as they were typed."""
+    """The input for a new account. Contacts are as the person typed them."""
 
     name: str
     password: str
@@ -44,20 +43,21 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How many sessions and tokens an account lost."""
+    """The number of sessions ended and tokens revoked."""
 
     sessions: int
     tokens: int
 
-    def told(self) -> dict[str, JSON]:
-        """What the audit log records of it."""
+    def audit_detail(self) -> dict[str, JSON]:
+        """Return the numbers as the audit log records them."""
         return {"sessions_ended": self.sessions, "tokens_revoked": self.tokens}
 
 
 async def sign_up(services: Services, address: str | None, form: Form) -> User:
-    """Make an account for whoever asks; it waits for an admin where the settings say so.
+    """Create an account by sign-up. It waits for an admin's approval if the settings require that.
 
-    Raises ProblemError: 403 where sign-up is closed, 429 after too many tries, and what ``_new_user`` raises.
+    Raises ProblemError: 403 if sign-up is closed, 429 after too many attempts, 422 for invalid input, 409 for a name
+    that is taken.
     """
     if services.settings.sign_up == "closed":
         detail = gettext("Nobody can sign up here: ask an administrator for an account.")
@@ -75,9 +75,9 @@ async def sign_up(services: Services, address: str | None, form: Form) -> User:
 async def create_user(
     services: AccountServices, actor: Actor, form: Form, role: Role, *, must_change_password: bool = True
 ) -> int:
-    """Make an account for somebody; its password must be changed at the first sign-in unless told otherwise.
+    """Create an active account and return its number. By default its password must be changed at the first sign-in.
 
-    Raises ProblemError as ``_new_user`` does.
+    Raises ProblemError: 422 for invalid input, 409 for a name that is taken.
     """
     new = await _new_user(services, form, role, "active", must_change_password=must_change_password)
     async with _changing(services.store) as session:
@@ -87,7 +87,7 @@ async def create_user(
 
 
 async def read_user(services: AccountServices, number: int) -> User:
-    """An account. Raises ProblemError, 404."""
+    """Return an account. Raises ProblemError, 404."""
     async with services.store.reading() as connection:
         user = await accounts.find_user(connection, number)
     if user is None:
@@ -96,20 +96,20 @@ async def read_user(services: AccountServices, number: int) -> User:
 
 
 async def edit_user(services: AccountServices, actor: Actor, number: int, changes: Mapping[str, str | None]) -> int:
-    """Change name, role, phone, email, language, number keys or quick reasons of an account: what ``changes`` names.
+    """Change the fields of an account that ``changes`` contains: name, role, contacts, language or review settings.
 
-    A lesser role revokes the account's tokens: nothing is left of the access it had, even if it gets the role back.
-    Returns how many tokens that were.
-    Raises ProblemError: 404, 409 for a name that is taken or the last admin, 422 for what is not valid.
+    A lower role revokes the account's tokens, so that they stay invalid even if the account gets the role back.
+    Returns the number of tokens revoked.
+    Raises ProblemError: 404, 409 for a name that is taken or for demoting the last admin, 422 for invalid input.
     """
     columns = _columns(services, changes)
     async with _changing(services.store) as session:
         role = columns.get("role")
         if role is not None and role != Role.ADMIN:
-            await _keep_an_admin(session, number)
+            await _require_another_admin(session, number)
         before = await accounts.lock_user(session, number)
         await accounts.update_user(session, number, columns)
-        detail, revoked = _told(before, columns), 0
+        detail, revoked = _audit_detail(before, columns), 0
         if role is not None and not Role(str(role)).includes(Role(before.role)):
             detail["tokens_revoked"] = revoked = await tokens.revoke_tokens(session, number, services.now())
         if detail:
@@ -118,37 +118,35 @@ async def edit_user(services: AccountServices, actor: Actor, number: int, change
 
 
 async def approve(services: AccountServices, actor: Actor, number: int) -> None:
-    """Let an account in that waits. Raises ProblemError: 404, 409 when it does not wait."""
+    """Approve a waiting account. Raises ProblemError: 404, 409 if it is not waiting."""
     await _set_state(services, actor, number, "user.approve", "waiting", "active")
 
 
 async def enable(services: AccountServices, actor: Actor, number: int) -> None:
-    """Let a disabled account sign in again. Raises ProblemError: 404, 409 when it is not disabled."""
+    """Allow a disabled account to sign in again. Raises ProblemError: 404, 409 if it is not disabled."""
     await _set_state(services, actor, number, "user.enable", "disabled", "active")
 
 
 async def disable(services: AccountServices, actor: Actor, number: int) -> Ended:
-    """Disable an account: it cannot sign in, its sessions end, its tokens are revoked. Returns how many.
+    """Disable an account, end its sessions and revoke its tokens. Returns the numbers of both.
 
-    Raises ProblemError: 404, 409 for the last admin or when it is disabled already.
+    Raises ProblemError: 404, 409 if it is the last admin or already disabled.
     """
     async with _changing(services.store) as session:
-        await _keep_an_admin(session, number)
+        await _require_another_admin(session, number)
         before = await accounts.lock_user(session, number)
         if before.state == "disabled":
             raise _wrong_state(before, "disabled")
         await accounts.update_user(session, number, {"state": "disabled"})
         ended = await _end_access(services, session, number)
-        await audit.record(session, actor, "user.disable", "user", str(number), ended.told())
+        await audit.record(session, actor, "user.disable", "user", str(number), ended.audit_detail())
     return ended
 
 
 async def reset_password(services: AccountServices, actor: Actor, number: int) -> tuple[str, Ended]:
-    """Give an account a password for one use, which is returned and never shown again.
+    """Set a temporary password, end the account's sessions and revoke its tokens.
 
-    Its sessions end and its tokens are revoked; how many is returned too.
-
-    Raises ProblemError, 404.
+    Returns the password, which is not stored, and the numbers of sessions and tokens. Raises ProblemError, 404.
     """
     throttle, password = Throttle(services), temporary_password()
     hashed = await services.passwords.hash(password)
@@ -157,7 +155,7 @@ async def reset_password(services: AccountServices, actor: Actor, number: int) -
         user = await accounts.lock_user(session, number)
         await accounts.update_user(session, number, changes)
         ended = await _end_access(services, session, number)
-        await audit.record(session, actor, "user.reset_password", "user", str(number), ended.told())
+        await audit.record(session, actor, "user.reset_password", "user", str(number), ended.audit_detail())
     await throttle.forget(Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(user.name)))
     return password, ended
 
@@ -165,7 +163,7 @@ async def reset_password(services: AccountServices, actor: Actor, number: int) -
 async def sign_out_everywhere(
     services: AccountServices, actor: Actor, number: int, *, but: bytes | None = None, revoke_tokens: bool = False
 ) -> Ended:
-    """End an account's sessions, or all ``but`` one, and with ``revoke_tokens`` its tokens too.
+    """End an account's sessions, except the one with the digest ``but``, and revoke its tokens if ``revoke_tokens``.
 
     Raises ProblemError, 404.
     """
@@ -183,17 +181,17 @@ async def sign_out_everywhere(
 async def change_password(
     services: Services, identity: Identity, browser: Browser, current: str, new: str, *, keep_tokens: bool = False
 ) -> str:
-    """Change one's own password, which ends all sessions; a new one is opened, whose secret is returned.
+    """Change the caller's password, end all of its sessions and return the secret of a new session.
 
     Tokens are revoked unless ``keep_tokens``.
-    Raises ProblemError: 403 for a token, 429 after too many attempts, 422 for a wrong current password or a weak new
-    one.
+    Raises ProblemError: 403 for a token, 429 after too many attempts, 422 for a wrong current or a weak new password,
+    401 if the session has ended.
     """
     known = await check_own_password(services, identity, current, "current_password")
     await services.passwords.check(new, identity.name, "new_password")
     if new == current:
-        detail = gettext("This is the password that you have: choose another one.")
-        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", detail, field="new_password")
+        sentence = gettext("This is the password that you have: choose another one.")
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", sentence, field="new_password")
     hashed = await services.passwords.hash(new)
     changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": services.now()}
     async with _changing(services.store) as session:
@@ -203,23 +201,23 @@ async def change_password(
         ):
             raise session_ended()
         await accounts.update_user(session, user.number, changes)
-        told: dict[str, JSON] = {"sessions_ended": await login_sessions.delete_sessions(session, user.number)}
+        detail: dict[str, JSON] = {"sessions_ended": await login_sessions.delete_sessions(session, user.number)}
         if not keep_tokens:
-            told["tokens_revoked"] = await tokens.revoke_tokens(session, user.number, services.now())
+            detail["tokens_revoked"] = await tokens.revoke_tokens(session, user.number, services.now())
         secret = await renew(services, session, browser, user)
-        await audit.record(session, identity.actor, "user.change_password", "user", str(user.number), told)
+        await audit.record(session, identity.actor, "user.change_password", "user", str(user.number), detail)
     return secret
 
 
 def contacts_of(services: AccountServices) -> Contacts:
-    """What encrypts phone numbers and e-mail addresses."""
+    """Return the encryption of phone numbers and e-mail addresses."""
     return Contacts(services.settings.contact_keys())
 
 
 async def _new_user(
     services: AccountServices, form: Form, role: Role, state: State, *, must_change_password: bool
 ) -> NewUser:
-    """An account to be added. Raises ProblemError, 422, for a name, password or contact that is not valid."""
+    """Validate the input for a new account. Raises ProblemError, 422, for an invalid name, password or contact."""
     name = check_name(form.name)
     await services.passwords.check(form.password, name)
     contacts = contacts_of(services)
@@ -231,13 +229,13 @@ async def _new_user(
         email_encrypted=contacts.encrypt_email(form.email),
         language=form.language if form.language in LANGUAGES else None,
         must_change_password=must_change_password,
-        # Last, since it takes long.
+        # Last, because it is slow.
         password_hash=await services.passwords.hash(form.password),
     )
 
 
 def _columns(services: AccountServices, changes: Mapping[str, str | None]) -> dict[str, object]:
-    """The columns that a change sets. Raises ProblemError, 422."""
+    """Return the columns that a change sets. Raises ProblemError, 422."""
     contacts = contacts_of(services)
     columns: dict[str, object] = {}
     for field, value in changes.items():
@@ -258,19 +256,19 @@ def _columns(services: AccountServices, changes: Mapping[str, str | None]) -> di
     return columns
 
 
-def _told(before: User, columns: Mapping[str, object]) -> dict[str, JSON]:
-    """What the audit log tells of an edit: old and new, but of contacts only that they changed."""
-    told: dict[str, JSON] = {}
+def _audit_detail(before: User, columns: Mapping[str, object]) -> dict[str, JSON]:
+    """Return old and new values for the audit log; for contacts, only that they changed."""
+    detail: dict[str, JSON] = {}
     for column, value in columns.items():
         old = getattr(before, column)
         if old != value:
             secret = column.endswith("_encrypted")
-            told[column.removesuffix("_encrypted")] = "changed" if secret else [old, str(value)]
-    return told
+            detail[column.removesuffix("_encrypted")] = "changed" if secret else [old, str(value)]
+    return detail
 
 
 async def _end_access(services: AccountServices, session: WriteSession, number: int) -> Ended:
-    """End everything that signs an account in."""
+    """End all sessions and revoke all tokens of an account."""
     ended = await login_sessions.delete_sessions(session, number)
     return Ended(ended, await tokens.revoke_tokens(session, number, services.now()))
 
@@ -284,7 +282,7 @@ async def _set_state(services: AccountServices, actor: Actor, number: int, actio
         await audit.record(session, actor, action, "user", str(number), {})
 
 
-async def _keep_an_admin(session: WriteSession, number: int) -> None:
+async def _require_another_admin(session: WriteSession, number: int) -> None:
     if await accounts.lock_admins(session) == {number}:
         detail = gettext("This is the last administrator: make another one first.")
         raise ProblemError(HTTPStatus.CONFLICT, "last_admin", detail)
@@ -292,7 +290,7 @@ async def _keep_an_admin(session: WriteSession, number: int) -> None:
 
 @asynccontextmanager
 async def _changing(store: Store) -> AsyncIterator[WriteSession]:
-    """A transaction in which the store's refusals become problems in the language of the request."""
+    """Open a transaction in which errors of the store become problems in the language of the request."""
     try:
         async with store.writing() as session:
             yield session
@@ -308,9 +306,9 @@ def _no_account(number: int) -> ProblemError:
     return ProblemError(HTTPStatus.NOT_FOUND, "no_account", detail)
 
 
-def _wrong_state(user: User, wanted: State) -> ProblemError:
-    """Why an account cannot come into the state ``wanted`` out of the one that it is in."""
-    if user.state == wanted:
+def _wrong_state(user: User, new: State) -> ProblemError:
+    """Return the problem of an account that cannot change from its state to ``new``."""
+    if user.state == new:
         detail = {
             "active": gettext("The account %(name)s is already active."),
             "disabled": gettext("The account %(name)s is already disabled."),

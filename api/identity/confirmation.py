@@ -1,7 +1,7 @@
-"""Confirmed sessions: what gives or keeps access needs a session whose password was given within 15 minutes.
+"""Confirmed sessions: changes that grant access require a password entered within the last 15 minutes.
 
-A stolen token or session cookie is then not enough to create tokens or accounts, to reset passwords or to change roles
-and contacts. An endpoint takes ``identity: ConfirmedAdmin`` and so requires it; a page calls ``require_confirmed``.
+A stolen token or session cookie is therefore not enough to create tokens or accounts, reset passwords, or change roles
+and contacts. An endpoint requires confirmation with ``identity: ConfirmedAdmin``; a page calls ``require_confirmed``.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,8 +11,8 @@ from typing import Annotated
 
 import structlog
 from fastapi import Depends
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.identity.identity import Identity, Require, signed_in
 from api.identity.roles import Role
 from api.identity.secrets import digest_of, new_secret
@@ -27,14 +27,14 @@ log = structlog.get_logger(__name__)
 
 
 def seconds_left(identity: Identity, now: datetime) -> int:
-    """For how many more seconds the session counts as confirmed; 0 for a token."""
+    """Return the seconds until the session's confirmation expires; 0 for a token."""
     if identity.confirmed_at is None:
         return 0
     return max(0, int((identity.confirmed_at + VALID_FOR - now).total_seconds()))
 
 
 def require_session(identity: Identity) -> bytes:
-    """The digest of the session that the request came with. Raises ProblemError, 403, for a token."""
+    """Return the digest of the request's session. Raises ProblemError, 403, for a token."""
     if identity.session is None:
         detail = gettext("A token cannot do this: sign in at /admin, or use a command (`liuyan api --help`).")
         raise ProblemError(HTTPStatus.FORBIDDEN, "session_required", detail)
@@ -42,7 +42,7 @@ def require_session(identity: Identity) -> bytes:
 
 
 def require_confirmed(identity: Identity, now: datetime) -> bytes:
-    """The digest of the confirmed session that the request came with. Raises ProblemError, 403, for any other."""
+    """Return the digest of the request's confirmed session. Raises ProblemError, 403, if it is not confirmed."""
     session = require_session(identity)
     if seconds_left(identity, now) == 0:
         detail = gettext("Confirm your password first: this needs a session confirmed within the last 15 minutes.")
@@ -51,10 +51,10 @@ def require_confirmed(identity: Identity, now: datetime) -> bytes:
 
 
 async def confirm(services: Services, identity: Identity, password: str) -> str:
-    """Confirm a session with its account's password and return its new secret.
+    """Confirm a session with its account's password and return the session's new secret.
 
-    The secret changes, so that a copy of the cookie that somebody stole is not confirmed as well.
-    Raises ProblemError: 429 after too many attempts, 422 for a wrong password, 401 when the session has ended.
+    The secret changes, so that a stolen copy of the cookie becomes invalid.
+    Raises ProblemError: 429 after too many attempts, 422 for a wrong password, 401 if the session has ended.
     """
     password_hash = await check_own_password(services, identity, password, "password")
     secret = new_secret()
@@ -69,10 +69,10 @@ async def confirm(services: Services, identity: Identity, password: str) -> str:
 
 
 async def check_own_password(services: Services, identity: Identity, password: str, field: str) -> str:
-    """The stored hash that ``password`` of the form's ``field`` is right for.
+    """Check the caller's password and return its stored hash. ``field`` names the form field in errors.
 
-    Attempts are counted by session and by address, never by account. Raises ProblemError: 403 for a token, 429 after
-    too many attempts, 422 for a wrong password.
+    Attempts are counted by session and by address, not by account. Raises ProblemError: 403 for a token, 429 after too
+    many attempts, 422 for a wrong password.
     """
     limit = Limit(CONFIRMATION_OF_SESSION, require_session(identity).hex())
     from_address = Limit(SIGN_IN_FROM_ADDRESS, identity.address or "")
@@ -114,7 +114,7 @@ async def _signed_in_with_session(identity: Annotated[Identity, Depends(signed_i
     return identity
 
 
-# Signed in on a page, even with a password that must be changed first.
+# A session, even if its account must change its password first.
 SignedInWithSession = Annotated[Identity, Depends(_signed_in_with_session)]
 UserWithSession = Annotated[Identity, Depends(_with_session(Role.USER))]
 AdminWithSession = Annotated[Identity, Depends(_with_session(Role.ADMIN))]

@@ -1,4 +1,4 @@
-"""Phone numbers and e-mail addresses: checked lightly, encrypted before they are stored, shown to who may see them."""
+"""Validate and encrypt phone numbers and e-mail addresses."""
 
 import base64
 import re
@@ -8,39 +8,39 @@ from http import HTTPStatus
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.problems import ProblemError
 
 PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,30}[0-9]")
-# In bytes: no mail server takes a longer address.
+# In bytes, the limit of SMTP.
 LONGEST = 254
 EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,180}\.[^@\s.\x00-\x1f]{2,60}")
 
 
 class Contacts:
-    """Encrypts under the newest of some keys and reads what any of them encrypted; without keys it keeps nothing."""
+    """Encrypts with the first key and decrypts with any of them. Without keys, contacts cannot be stored."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(_derive(key)) for key in keys]) if keys else None
 
     @property
     def offered(self) -> bool:
-        """Whether phone and e-mail are asked for."""
+        """Whether phone and e-mail can be stored."""
         return self._fernet is not None
 
     def encrypt_phone(self, phone: str | None) -> str | None:
-        """A phone number to store. Raises ProblemError when it is none, or cannot be kept."""
+        """Encrypt a phone number. Raises ProblemError if it is invalid or cannot be stored."""
         wrong = gettext("This is no phone number: write digits, with + and the country's number in front if you like.")
         return self._encrypt(phone, "phone", PHONE, wrong)
 
     def encrypt_email(self, email: str | None) -> str | None:
-        """An e-mail address to store. Raises ProblemError when it is none, or cannot be kept."""
+        """Encrypt an e-mail address. Raises ProblemError if it is invalid or cannot be stored."""
         wrong = gettext("This is no e-mail address: write it like name@example.com.")
         return self._encrypt(email, "email", EMAIL, wrong)
 
     def decrypt(self, stored: str | None) -> str | None:
-        """What was encrypted; None where nothing was, or no key fits any more."""
+        """Return the plain text; None if nothing is stored or no key can decrypt it."""
         if stored is None or self._fernet is None:
             return None
         try:
@@ -63,6 +63,6 @@ class Contacts:
 
 
 def _derive(key: str) -> bytes:
-    """A key as Fernet wants it, out of a secret of any form."""
+    """Derive a Fernet key from a secret of any form."""
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"liuyan: contacts").derive(key.encode())
     return base64.urlsafe_b64encode(derived)

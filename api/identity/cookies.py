@@ -1,4 +1,4 @@
-"""The cookie of a session: of this host alone where there is TLS, never to be read by a script."""
+"""Read and write the session cookie, which is HttpOnly and, over TLS, bound to this host."""
 
 from datetime import timedelta
 
@@ -6,22 +6,22 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 SESSION = "liuyan_session"
-# A browser takes a cookie of this name only from this very host and over TLS, so no subdomain can plant one.
+# Browsers accept a cookie with this prefix only from the host itself and over TLS, so no subdomain can set it.
 SECURE_SESSION = f"__Host-{SESSION}"
 
 
 def is_secure(connection: HTTPConnection) -> bool:
-    """Whether the browser speaks TLS, to us or to a trusted proxy that says so."""
+    """Return whether the browser uses TLS, to this server or to a trusted proxy."""
     return connection.url.scheme in ("https", "wss")
 
 
 def read_session(connection: HTTPConnection) -> str | None:
-    """The session's secret, if the request brings one."""
+    """Return the session's secret, if the request has one."""
     return connection.cookies.get(_name(connection))
 
 
 def write_session(connection: HTTPConnection, response: Response, secret: str, lifetime: timedelta) -> None:
-    """Hand the session's secret to the browser."""
+    """Set the session cookie."""
     response.set_cookie(
         _name(connection),
         secret,
@@ -34,7 +34,7 @@ def write_session(connection: HTTPConnection, response: Response, secret: str, l
 
 
 def forget_session(connection: HTTPConnection, response: Response) -> None:
-    """Have the browser forget it."""
+    """Delete the session cookie."""
     response.delete_cookie(_name(connection), path="/", secure=is_secure(connection), httponly=True, samesite="lax")
 
 

@@ -1,4 +1,4 @@
-"""The first admin, made by a command, since nobody is there yet who could make accounts on a page."""
+"""Create an admin account from the command line, because pages require an existing admin."""
 
 from datetime import UTC, datetime
 
@@ -10,9 +10,9 @@ from store.store import Store
 
 
 async def create_first_admin(store: Store, name: str, password: str) -> str:
-    """Make an admin, who is let in at once, and return the name as it is kept.
+    """Create an active admin account and return its name as stored.
 
-    Raises LiuyanError: a name that is taken or not valid, a weak password.
+    Raises LiuyanError if the name is taken or invalid, or the password is weak.
     """
     name = check_name(name)
     passwords = Passwords()

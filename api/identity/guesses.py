@@ -1,18 +1,19 @@
-"""How many guesses a password withstands: run as ``python -m``, a process that imports nothing but zxcvbn.
+"""Rate a password with zxcvbn. Run as a separate process with ``python -m``.
 
-It reads JSON from standard input, the password and the words of its owner, and prints zxcvbn's score, 0 to 4.
+Reads a JSON array from standard input, the password and a list of words that count as known, and prints the score, 0
+to 4.
 """
 
 import json
 import os
 import sys
 
-# Less urgent than any request.
+# Requests have priority.
 NICENESS = 10
 
 
 def main() -> None:
-    """Read one question and print its score."""
+    """Read one password and print its score."""
     os.nice(NICENESS)
     from zxcvbn import zxcvbn
 

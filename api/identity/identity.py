@@ -1,6 +1,6 @@
-"""Who asks: a request's bearer token or session cookie as an Identity, and the refusal of those who may not.
+"""Authenticate requests by bearer token or session cookie, and authorize them by role.
 
-An endpoint takes ``identity: AsReviewer`` and so names the least role it answers to. A page finds the same Identity in
+An endpoint declares its minimum role, for example ``identity: AsReviewer``. A page finds the same Identity in
 ``request.state.identity``.
 """
 
@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.identity import cookies, csrf, sign_in, tokens
 from api.identity.roles import Role
 from api.problems import ProblemError
@@ -25,16 +25,16 @@ _bearer = HTTPBearer(auto_error=False, description="A token created under `My ac
 _cookie = APIKeyCookie(
     name=cookies.SESSION,
     auto_error=False,
-    description="The session of who signed in at /admin; changes need the header X-CSRFToken too.",
+    description="The session cookie set by signing in at /admin. Changes also require the header X-CSRFToken.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks, and with what. ``role`` is the token's where that is less than the person's.
+    """The authenticated caller. ``role`` is the lower of the account's role and the token's.
 
-    ``session`` is the digest of the session that the request came with, None for a token; ``confirmed_at`` is when the
-    password was last given in it.
+    ``session`` is the digest of the request's session, None for a token; ``confirmed_at`` is the time at which the
+    session was last confirmed with the password.
     """
 
     user_number: int
@@ -49,14 +49,14 @@ class Identity:
 
     @property
     def actor(self) -> Actor:
-        """The same person as the audit log names people."""
+        """The caller as the audit log records it."""
         return Actor(self.user_number, self.name, self.via, self.address)
 
 
 async def identify(connection: HTTPConnection) -> Identity | None:
-    """Who asks, by a token if the request brings one, else by its session; None for nobody.
+    """Return the caller by the request's token, or by its session if it has no token; None if neither is valid.
 
-    Raises TransientStoreError and TimeoutError when the database does not answer.
+    Raises TransientStoreError and TimeoutError if the database does not answer.
     """
     services: Services = connection.app.state.services
     address = address_of(connection)
@@ -85,7 +85,7 @@ async def identify(connection: HTTPConnection) -> Identity | None:
 
 
 def address_of(connection: HTTPConnection) -> str | None:
-    """Where the request comes from: a trusted proxy's word is already taken into account."""
+    """Return the client's address. ProxyHeadersMiddleware has already applied the headers of trusted proxies."""
     return connection.client.host[:64] if connection.client else None
 
 
@@ -95,9 +95,9 @@ def _bearer_of(connection: HTTPConnection) -> str | None:
 
 
 async def authenticate(request: Request) -> Identity:
-    """Who asks, by the headers alone, as ``request.state.identity``; the answer is kept for the rest of the request.
+    """Return the caller by the request's headers alone, and keep it in ``request.state.identity``.
 
-    Raises ProblemError: 401 for nobody, 403 for a session whose request may be forged.
+    Raises ProblemError: 401 without valid credentials, 403 if the CSRF check fails.
     """
     known: Identity | None = getattr(request.state, "identity", None)
     if known is not None:
@@ -117,18 +117,18 @@ async def signed_in(
     _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     _session: Annotated[str | None, Security(_cookie)],
 ) -> Identity:
-    """Whoever is signed in, even with a password that must be changed first. Raises ProblemError, 401 or 403."""
+    """Return the caller, even if it must change its password first. Raises ProblemError, 401 or 403."""
     return await authenticate(request)
 
 
 @dataclass(frozen=True, slots=True)
 class Require:
-    """The dependency that lets ``role`` and those above it pass; a GuardedRoute asks it before it reads the body."""
+    """The dependency that requires ``role`` or a higher one. GuardedRoute calls it before it reads the body."""
 
     role: Role
 
     async def __call__(self, identity: Annotated[Identity, Depends(signed_in)]) -> Identity:
-        """The identity. Raises ProblemError, 403."""
+        """Return the caller. Raises ProblemError, 403."""
         if identity.must_change_password:
             detail = gettext("Change your password first: the one that you have was made for one use.")
             raise ProblemError(HTTPStatus.FORBIDDEN, "password_change_required", detail)

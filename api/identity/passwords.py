@@ -1,4 +1,4 @@
-"""Passwords: hashed with Argon2id in a thread, compared in the same time whoever it is, and refused when weak."""
+"""Hash and verify passwords with Argon2id, without revealing which accounts exist, and reject weak ones."""
 
 import asyncio
 import json
@@ -14,24 +14,24 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.identity import guesses
 from api.problems import ProblemError
 from store.accounts import fold
 
-# Each hash takes 64 MiB and a core for a while: more at once would only take both from the others.
+# Each hash needs 64 MiB and a core, so more threads would only slow down other requests.
 AT_ONCE = 2
 MINIMUM = 10
 MAXIMUM = 256
-# zxcvbn's scores go from 0 to 4; from 3 on a password holds out 100 million guesses.
+# zxcvbn's scores range from 0 to 4; 3 means at least 100 million guesses.
 STRONG = 3
-# zxcvbn's time grows faster than the length: 72 chosen characters take 1.8 s, 32 take 0.3 s.
+# zxcvbn's time grows faster than linearly: 72 adversarial characters take 1.8 s, 32 take 0.3 s.
 RATED = 32
 RATED_SECONDS = 10
 RETRY_SECONDS = 5
 NAME_COUNTS = 3
-# What is common here and not in zxcvbn's lists, which are English.
+# Common words here that zxcvbn's English lists lack.
 COMMON_HERE = ("liuyan", "留言", "woaini", "5201314", "1314520", "201314", "520520", "mima", "密码", "我爱你", "nihao")
 T = TypeVar("T")
 READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -39,36 +39,36 @@ READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether the password was right, and a hash with today's parameters where the stored one has older ones."""
+    """Whether the password is right, and a new hash if the stored one uses outdated parameters."""
 
     right: bool
     new_hash: str | None = None
 
 
 class Passwords:
-    """Hashes and compares passwords, without ever blocking the event loop."""
+    """Hashes and verifies passwords without blocking the event loop."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
-        # What nobody knows is compared with where there is no account, so that both answers take the same time.
+        # Verified in place of an unknown account's hash, so that both cases take the same time.
         self._nobody = self._hasher.hash(secrets.token_hex())
 
     async def hash(self, password: str) -> str:
-        """The hash to store. Raises ValueError for a password longer than MAXIMUM."""
+        """Return the hash to store. Raises ValueError for a password longer than MAXIMUM."""
         return await self._in_thread(self._hasher.hash, normalise(password))
 
     async def verify(self, stored: str | None, password: str) -> Verdict:
-        """Compare a password with a stored hash, or with nobody's, which is never right."""
+        """Verify a password against a stored hash. Without one the result is always False, in the same time."""
         if not is_possible(password):
             return Verdict(False)
         return await self._in_thread(self._verify, stored, normalise(password))
 
     async def check(self, password: str, name: str, field: str = "password") -> None:
-        """Raises ProblemError, 422, with the rule that a new password breaks and what to do about it.
+        """Check a new password. Raises ProblemError, 422, with the rule that it breaks and how to fix it.
 
-        zxcvbn counts the guesses that a password withstands: lists of common ones, words, dates, keyboard rows,
-        repetitions. Raises ProblemError, 503, when that takes too long.
+        zxcvbn estimates the number of guesses from common passwords, words, dates, keyboard patterns and repetitions.
+        Raises ProblemError, 503, if that takes too long.
         """
         broken = _broken_rule(password, fold(name))
         if broken is None and await self._score(normalise(password), [fold(name), *COMMON_HERE]) < STRONG:
@@ -103,7 +103,7 @@ class Passwords:
 
 
 def _score(password: str, words: Sequence[str]) -> int:
-    """zxcvbn's score. In this process it would hold the interpreter's lock, and every other request would wait."""
+    """Return zxcvbn's score, computed in another process, because here it would hold the GIL and block requests."""
     done = subprocess.run(
         [sys.executable, "-m", guesses.__name__],
         input=json.dumps([password, list(words)]).encode(),
@@ -115,7 +115,7 @@ def _score(password: str, words: Sequence[str]) -> int:
 
 
 def _broken_rule(password: str, name: str) -> tuple[str, str] | None:
-    """Code and sentence of the rule that is broken, of those that take no time."""
+    """Return code and sentence of the broken rule, for the rules that are fast to check."""
     if not is_possible(password):
         sentence = gettext("The password is longer than %(maximum)s characters.")
         return "password_too_long", sentence % {"maximum": MAXIMUM}
@@ -129,20 +129,20 @@ def _broken_rule(password: str, name: str) -> tuple[str, str] | None:
 
 
 def temporary_password() -> str:
-    """A password for one use, easy to read out: letters and digits that are not mistaken for each other."""
+    """Return a temporary password that is easy to read out: its characters cannot be confused with each other."""
     parts = ("".join(secrets.choice(READABLE) for _ in range(4)) for _ in range(4))
     return "-".join(parts)
 
 
 def is_possible(password: str) -> bool:
-    """Whether a password can be anybody's: MAXIMUM characters at most, as typed and as normalised."""
+    """Return whether a password has at most MAXIMUM characters, as typed and normalized."""
     return len(password) <= MAXIMUM and len(normalise(password)) <= MAXIMUM
 
 
 def normalise(password: str) -> str:
-    """The same password however the keyboard composes it.
+    """Normalize a password to NFKC, so that it does not depend on how a keyboard composes characters.
 
-    Raises ValueError for one longer than MAXIMUM: the time to normalise it would grow with the square of its length.
+    Raises ValueError for a password longer than MAXIMUM, because normalization takes quadratic time.
     """
     if len(password) > MAXIMUM:
         raise ValueError("the password is longer than MAXIMUM")

@@ -4,8 +4,7 @@ import re
 from http import HTTPStatus
 from typing import Literal
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from api.problems import ProblemError
 
 # save: a number key saves the label at once; confirm: it chooses the label and Enter saves it.

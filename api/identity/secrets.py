@@ -1,22 +1,22 @@
-"""Random values that let somebody in: handed out once, stored as digests only."""
+"""Secrets of sessions and tokens: returned once, stored only as digests."""
 
 import hashlib
 import secrets
 
-TOKEN_PREFIX = "liuyan_"  # noqa: S105 - what every token begins with, so that a leaked one is found and known
+TOKEN_PREFIX = "liuyan_"  # noqa: S105 - a prefix by which scanners recognize leaked tokens
 SECRET_BYTES = 32
 
 
 def new_secret() -> str:
-    """256 random bits as text for a cookie."""
+    """Return 256 random bits as text for a cookie."""
     return secrets.token_urlsafe(SECRET_BYTES)
 
 
 def new_token() -> str:
-    """256 random bits as a bearer token."""
+    """Return 256 random bits as a bearer token."""
     return TOKEN_PREFIX + new_secret()
 
 
 def digest_of(secret: str) -> bytes:
-    """SHA-256 of a secret: enough without salt or stretching, since nobody can guess 256 random bits."""
+    """Return the SHA-256 of a secret. 256 random bits need no salt or key stretching."""
     return hashlib.sha256(secret.encode()).digest()

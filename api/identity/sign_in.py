@@ -1,4 +1,4 @@
-"""Signing in and out: the right password opens a session, whose secret the browser keeps and the database does not."""
+"""Sign in and out. The browser keeps a session's secret; the database stores only its digest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import structlog
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.identity.passwords import is_possible
 from api.identity.secrets import digest_of, new_secret
 from api.identity.throttle import SIGN_IN_FROM_ADDRESS, SIGN_IN_OF_ACCOUNT, Limit, Throttle
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Where a request comes from, as far as it tells."""
+    """The address and user agent of a request."""
 
     address: str | None
     user_agent: str | None
@@ -31,14 +31,14 @@ class Browser:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session that was just opened: its account, and the secret for the cookie."""
+    """A new session: its account, and the secret for the cookie."""
 
     user: User
     secret: str
 
 
 async def find_session(services: Services, secret: str) -> login_sessions.SignedIn | None:
-    """The session of a cookie, with its account; None when it is unknown or over, or the account may not sign in."""
+    """Return a cookie's session and account; None if it is unknown or expired, or the account is not active."""
     now = services.now()
     async with services.store.reading() as connection:
         found = await login_sessions.find_session(connection, digest_of(secret), now, idle_of(services))
@@ -51,10 +51,10 @@ async def find_session(services: Services, secret: str) -> login_sessions.Signed
 async def sign_in(
     services: Services, browser: Browser, name: str, password: str, old_secret: str | None = None
 ) -> Opened:
-    """Open a session with a name and its password; ``old_secret`` is the browser's session before, which ends.
+    """Open a session with name and password. ``old_secret`` is the browser's previous session, which ends.
 
-    Raises ProblemError: 429 after too many tries, 401 for a wrong name or password, which look the same in every way,
-    403 for an account that waits or is disabled, said only to whoever knows its password.
+    Raises ProblemError: 429 after too many attempts; 401 for a wrong name or password, which are indistinguishable; 403
+    for a waiting or disabled account, only after the right password.
     """
     throttle = Throttle(services)
     from_address = Limit(SIGN_IN_FROM_ADDRESS, browser.address or "")
@@ -71,13 +71,13 @@ async def sign_in(
     await throttle.forget(of_account)
     await throttle.give_back(from_address)
     user = known[0]
-    _refuse_unless_active(user)
+    _require_active(user)
     changes = {"password_hash": verdict.new_hash} if verdict.new_hash else {}
     return await _open(services, browser, user, known[1], changes, old_secret)
 
 
 async def open_session(services: Services, browser: Browser, user: User) -> Opened:
-    """Open a session for an account that was just created, whose password needs no second check."""
+    """Open a session for an account that was just created, without checking its password again."""
     async with services.store.reading() as connection:
         password_hash = await accounts.find_password_hash(connection, user.number)
     return await _open(services, browser, user, password_hash or "", {}, None)
@@ -91,14 +91,14 @@ async def _open(
     changes: Mapping[str, object],
     old_secret: str | None,
 ) -> Opened:
-    """Open a session, unless the account was disabled or its password changed while the password was compared."""
+    """Open a session, unless the account was disabled or its password changed since it was verified."""
     now, secret = services.now(), new_secret()
     actor = audit.Actor(user.number, user.name, "session", browser.address)
     async with services.store.writing() as session:
         current = await accounts.lock_password(session, user.number, password_hash)
         if current is None:
             raise _wrong_name_or_password(browser)
-        _refuse_unless_active(current)
+        _require_active(current)
         if old_secret is not None:
             await login_sessions.forget_session(session, digest_of(old_secret))
         await accounts.update_user(session, user.number, {**changes, "last_sign_in_at": now})
@@ -108,14 +108,14 @@ async def _open(
 
 
 async def renew(services: Services, session: WriteSession, browser: Browser, user: User) -> str:
-    """Open a session within a transaction, as after a changed password; returns the cookie's secret."""
+    """Open a session in the caller's transaction and return the secret for the cookie."""
     secret = new_secret()
     await login_sessions.add_session(session, _session(services, browser, user, secret, services.now()))
     return secret
 
 
 async def sign_out(services: Services, actor: audit.Actor, user_number: int, digest: bytes) -> bool:
-    """End one session of an account; False where there is none."""
+    """End one session of an account. Returns False if there is no such session."""
     async with services.store.writing() as session:
         ended = await login_sessions.delete_session(session, user_number, digest)
         if ended:
@@ -124,12 +124,12 @@ async def sign_out(services: Services, actor: audit.Actor, user_number: int, dig
 
 
 def idle_of(services: Services) -> timedelta:
-    """How long nobody may be seen before a session is over."""
+    """Return the inactivity after which a session expires."""
     return timedelta(hours=services.settings.session_idle_hours)
 
 
 def lifetime_of(services: Services) -> timedelta:
-    """How long a session lasts at most."""
+    """Return the maximum lifetime of a session."""
     return timedelta(days=services.settings.session_days)
 
 
@@ -143,7 +143,7 @@ def _session(
 
 
 def session_ended() -> ProblemError:
-    """The session ended while its request was being answered."""
+    """Return the problem of a session that ended during its request."""
     detail = gettext("Your session has ended: sign in again.")
     return ProblemError(HTTPStatus.UNAUTHORIZED, "not_signed_in", detail)
 
@@ -154,7 +154,7 @@ def _wrong_name_or_password(browser: Browser) -> ProblemError:
     return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
 
 
-def _refuse_unless_active(user: User) -> None:
+def _require_active(user: User) -> None:
     if user.state == "waiting":
         detail = gettext("Your account waits until an administrator lets it in: come back later.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "account_waits", detail)

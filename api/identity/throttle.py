@@ -1,6 +1,6 @@
-"""How often one may guess: limits by account and by address, counted in the database, so that a restart forgets none.
+"""Limit sign-in attempts by account and address. Counts are kept in the database, so that they survive a restart.
 
-The strategy is that of ``limits``, which has no backend for SQL; the storage below is registered as ``liuyan://``.
+The strategy comes from ``limits``. It has no SQL backend, so the storage below is registered as ``liuyan://``.
 """
 
 import hashlib
@@ -16,27 +16,27 @@ from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.aio.storage import Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.storage import storage_from_string
-from starlette_admin.i18n import gettext
 
+from api.i18n import gettext
 from api.problems import ProblemError
 from api.services import AccountServices
 from store import attempts
 from store.errors import StoreError
 from store.store import Store
 
-# Ten guesses in a quarter of an hour find no password that the rules let through. An office behind one address signs in
-# without being refused, since a right password is given back.
+# Ten guesses in 15 minutes do not find a password that the rules accept. Successful sign-ins are not counted, so many
+# people behind one address can sign in.
 SIGN_IN_OF_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
 SIGN_IN_FROM_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="address")
-# Counted by session and not by account: whoever stole a session must not keep its owner from signing in.
+# Counted by session, not by account: the thief of a session must not be able to lock its owner out.
 CONFIRMATION_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="confirmation")
 SIGN_UP_FROM_ADDRESS = RateLimitItemPerHour(10, namespace="sign-up")
 
 
 class AttemptsStorage(Storage):
-    """Counts of ``limits`` as rows of the table ``attempts``, under digests from which no name or address is read."""
+    """Stores the counts of ``limits`` in the table ``attempts``. Keys are digests that reveal no name or address."""
 
-    STORAGE_SCHEME = ["liuyan"]  # noqa: RUF012 - the library's own way to declare it
+    STORAGE_SCHEME = ["liuyan"]  # noqa: RUF012 - as the library declares it
 
     def __init__(
         self,
@@ -55,38 +55,38 @@ class AttemptsStorage(Storage):
 
     @property
     def base_exceptions(self) -> type[Exception] | tuple[type[Exception], ...]:
-        """What a failure of the database is."""
+        """The exception that the storage raises on database errors."""
         return StoreError
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Count in the window of ``expiry`` seconds that holds now, and return its count."""
+        """Count in the current window of ``expiry`` seconds and return the window's count."""
         start = datetime.fromtimestamp(self._now().timestamp() // expiry * expiry, UTC)
         async with self._store.writing() as session:
             end = start + timedelta(seconds=expiry)
             return await attempts.add_attempts(session, self._digest(key), start, end, amount)
 
     async def get(self, key: str) -> int:
-        """The count of the window that is not over."""
+        """Return the count of the current window."""
         count = await self._read(key)
         return count.n if count else 0
 
     async def get_expiry(self, key: str) -> float:
-        """When that window is over, in seconds since 1970."""
+        """Return the end of the current window, in seconds since 1970."""
         count = await self._read(key)
         return (count.expires_at if count else self._now()).timestamp()
 
     async def clear(self, key: str) -> None:
-        """Forget what was counted under a key."""
+        """Delete the count of a key."""
         async with self._store.writing() as session:
             await attempts.clear_attempts(session, self._digest(key))
 
     async def reset(self) -> int | None:
-        """Forget everything."""
+        """Delete all counts."""
         async with self._store.writing() as session:
             return await attempts.clear_attempts(session)
 
     async def check(self) -> bool:
-        """Whether the database answers."""
+        """Return whether the database is reachable."""
         try:
             await self._read("check")
         except StoreError:
@@ -103,14 +103,14 @@ class AttemptsStorage(Storage):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How often, and by whom: a name, or an address."""
+    """A rate limit and the name, address or session that it applies to."""
 
     item: RateLimitItem
-    whose: str
+    subject: str
 
 
 class Throttle:
-    """Counts tries before they are made, so that many at once are counted too."""
+    """Counts attempts before they are made, so that concurrent attempts are counted too."""
 
     def __init__(self, services: AccountServices) -> None:
         options: dict[str, Any] = {"store": services.store, "now": services.now}
@@ -119,21 +119,21 @@ class Throttle:
         self._limiter = FixedWindowRateLimiter(storage)
 
     async def take(self, *limits: Limit) -> None:
-        """Count one try. Raises ProblemError, 429 with Retry-After, when there were too many."""
+        """Count one attempt. Raises ProblemError, 429 with Retry-After, after too many attempts."""
         for limit in limits:
-            if not await self._limiter.hit(limit.item, limit.whose):
-                stats = await self._limiter.get_window_stats(limit.item, limit.whose)
+            if not await self._limiter.hit(limit.item, limit.subject):
+                stats = await self._limiter.get_window_stats(limit.item, limit.subject)
                 raise _too_many(max(1, math.ceil(stats.reset_time - self._now().timestamp())))
 
     async def give_back(self, *limits: Limit) -> None:
-        """Take back one try that was right; only that one, so that nobody clears their guesses by signing in."""
+        """Uncount one successful attempt. Failed ones stay counted, so that signing in does not reset them."""
         for limit in limits:
-            await self._limiter.hit(limit.item, limit.whose, cost=-1)
+            await self._limiter.hit(limit.item, limit.subject, cost=-1)
 
     async def forget(self, *limits: Limit) -> None:
-        """Take back all tries."""
+        """Reset the counts."""
         for limit in limits:
-            await self._limiter.clear(limit.item, limit.whose)
+            await self._limiter.clear(limit.item, limit.subject)
 
 
 def _too_many(seconds: int) -> ProblemError:

@@ -1,11 +1,10 @@
-"""Bearer tokens: created once for a program, with a role of at most their owner's, and found by their digest."""
+"""Create, find and revoke bearer tokens. A token's role cannot exceed its owner's."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from api.identity.roles import Role, lesser
 from api.identity.secrets import digest_of, new_token
 from api.identity.sign_in import session_ended
@@ -24,7 +23,7 @@ NAME_AT_MOST = 64
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Whom a token stands for; ``role`` is the least of the token's and the person's."""
+    """The owner of a token. ``role`` is the lower of the token's role and the owner's."""
 
     user_number: int
     name: str
@@ -34,7 +33,7 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class NewToken:
-    """A token to create: what it is for, the most that it may do, and for how many days it is valid."""
+    """A token to create: its purpose, its role and the days until it expires."""
 
     name: str
     role: Role
@@ -42,7 +41,7 @@ class NewToken:
 
 
 async def find(services: Services, token: str) -> Bearer | None:
-    """Whom a token stands for; None when it is unknown, revoked or over, or its owner may not sign in."""
+    """Return a token's owner; None if the token is unknown, revoked or expired, or the owner cannot sign in."""
     now = services.now()
     async with services.store.reading() as connection:
         found = await tokens.find_token(connection, digest_of(token), now)
@@ -57,7 +56,7 @@ async def find(services: Services, token: str) -> Bearer | None:
 
 
 def check_name(name: str) -> str:
-    """What a token is for, as it is stored. Raises ProblemError, 422."""
+    """Return a token's purpose as stored. Raises ProblemError, 422."""
     name = name.strip()
     if not 0 < len(name) <= NAME_AT_MOST or printable(name) != name:
         detail = gettext("Say in 1 to %(most)s characters what the token is for, without control characters.")
@@ -69,11 +68,11 @@ def check_name(name: str) -> str:
 async def create(
     services: AccountServices, actor: Actor, owner: int, new: NewToken, *, within: bytes | None = None
 ) -> tuple[Token, str]:
-    """Create a token of the account ``owner``; the secret that is returned is shown only once.
+    """Create a token for the account ``owner``. Returns it with its secret, which is not stored.
 
-    ``within`` is the digest of the session that asks. A password reset or a sign-out that comes in between locks the
-    same account, so that no token is created after it.
-    Raises ProblemError: 403 for a role above the owner's or an account that cannot use tokens, 401 when the session has
+    ``within`` is the digest of the caller's session. Password resets and sign-outs lock the same account row, so that
+    no token is created after them.
+    Raises ProblemError: 403 for a role above the owner's or an account that cannot use tokens, 401 if the session has
     ended, 404, 409 for too many tokens, 422 as ``check_name`` does.
     """
     name, now, secret = check_name(new.name), services.now(), new_token()
@@ -86,8 +85,8 @@ async def create(
             detail = gettext("There are %(count)s tokens already: revoke one first.") % {"count": AT_MOST}
             raise ProblemError(HTTPStatus.CONFLICT, "too_many_tokens", detail)
         number = await tokens.add_token(session, owner, digest_of(secret), name, new.role, now, expires)
-        told: dict[str, JSON] = {"name": name, "role": new.role, "days": new.days, "owner": owner}
-        await audit.record(session, actor, "token.create", "token", str(number), told)
+        details: dict[str, JSON] = {"name": name, "role": new.role, "days": new.days, "owner": owner}
+        await audit.record(session, actor, "token.create", "token", str(number), details)
     return Token(number, name, new.role, now, expires, None, None), secret
 
 
@@ -98,12 +97,12 @@ async def revoke(services: AccountServices, actor: Actor, owner: int, number: in
         if token is None:
             detail = gettext("This account has no token %(number)s: it was revoked already.") % {"number": number}
             raise ProblemError(HTTPStatus.NOT_FOUND, "no_token", detail)
-        told: dict[str, JSON] = {"name": token.name, "owner": owner}
-        await audit.record(session, actor, "token.revoke", "token", str(number), told)
+        details: dict[str, JSON] = {"name": token.name, "owner": owner}
+        await audit.record(session, actor, "token.revoke", "token", str(number), details)
 
 
 async def revoke_all(services: AccountServices, actor: Actor, owner: int) -> int:
-    """Revoke all tokens of the account ``owner`` and return how many there were. Raises ProblemError, 404."""
+    """Revoke all tokens of the account ``owner`` and return their number. Raises ProblemError, 404."""
     async with services.store.writing() as session:
         await _lock_owner(session, owner)
         revoked = await tokens.revoke_tokens(session, owner, services.now())

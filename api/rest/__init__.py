@@ -1,5 +1,5 @@
-"""Answers requests under /api/v1: one module a resource, and beside it the shapes of what it takes and gives.
+"""The endpoints under /api/v1: one module per resource, with its request and response schemas in a second module.
 
-Each endpoint names the role that it asks for, calls a function of the store or a rule that the pages call too, and
-shapes the answer. What many resources share stands in fields.py and cursor.py.
+Each endpoint declares its minimum role, calls the store or a rule that the pages share, and builds the response.
+fields.py and cursor.py contain what several resources share.
 """

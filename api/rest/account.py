@@ -1,16 +1,16 @@
-"""/api/v1/account: one's own account, password, sessions and tokens.
+"""/api/v1/account: the caller's own account, password, sessions and tokens.
 
-A token reads here and changes only the language and the review settings: other changes need a session, and those
-that give access a confirmed one.
+A token can read everything and change only the language and the review settings. Other changes require a session, and
+changes that grant access a confirmed one.
 """
 
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from starlette_admin.i18n import gettext
 
 from api.guard import GuardedRoute
+from api.i18n import gettext
 from api.identity import accounts, confirmation, cookies, review_settings, sign_in, tokens
 from api.identity.confirmation import ConfirmedUser, SignedInWithSession, UserWithSession
 from api.identity.identity import AsUser, Identity, SignedIn
@@ -39,23 +39,23 @@ from store.types import LARGEST_NUMBER
 SessionId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The session's id.", examples=["9f" * 32])]
 TokenNumber = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="The token's number.", examples=[12])]
 COMMON = (*REFUSALS, HTTPStatus.SERVICE_UNAVAILABLE)
-RevokeTokens = Annotated[bool, Query(description="Whether to revoke all tokens of the account as well.")]
+RevokeTokens = Annotated[bool, Query(description="Whether to also revoke all tokens of the account.")]
 CHANGES = (*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
 router = APIRouter(prefix="/api/v1/account", tags=["account"], route_class=GuardedRoute)
 
 
-@router.get("", summary="Who am I", responses=documented(*COMMON))
+@router.get("", summary="Get my account", responses=documented(*COMMON))
 async def get_account(services: TheServices, identity: SignedIn) -> Account:
-    """Tell who asks, and what they may do."""
+    """Return the caller's account and role."""
     return await _account(services, identity)
 
 
 @router.patch("", summary="Change my contacts or settings", responses=documented(*CHANGES))
 async def change_account(services: TheServices, identity: AsUser, change: AccountChange) -> Account:
-    """Change phone, e-mail, language or the review settings; an empty string or list removes one.
+    """Change phone, e-mail, language or the review settings; an empty string or list removes a value.
 
-    Phone and e-mail need a session that was confirmed within 15 minutes (`POST /api/v1/account/confirm`).
+    Phone and e-mail require a session confirmed within the last 15 minutes (`POST /api/v1/account/confirm`).
     """
     changes = change.model_dump(exclude_unset=True)
     if "quick_reasons" in changes:
@@ -75,10 +75,10 @@ async def change_account(services: TheServices, identity: AsUser, change: Accoun
 async def confirm_password(
     services: TheServices, identity: UserWithSession, request: Request, response: Response, given: Confirmation
 ) -> None:
-    """Confirm the session for 15 minutes by its account's password. The answer brings a new cookie.
+    """Confirm the session for 15 minutes with the account's password. The response sets a new cookie.
 
-    Whatever gives access needs this: creating tokens and accounts, resetting passwords, changing roles and contacts.
-    Signing in confirms too.
+    Changes that grant access require this: creating tokens and accounts, resetting passwords, changing roles and
+    contacts. Signing in also confirms the session.
     """
     secret = await confirmation.confirm(services, identity, given.password)
     cookies.write_session(request, response, secret, sign_in.lifetime_of(services))
@@ -93,7 +93,10 @@ async def confirm_password(
 async def change_password(
     services: TheServices, identity: SignedInWithSession, request: Request, response: Response, change: PasswordChange
 ) -> None:
-    """Change the password. All sessions end, this one gets a new cookie; tokens are revoked unless they are kept."""
+    """Change the password.
+
+    All sessions end, and the response sets the cookie of a new one. Tokens are revoked unless `revoke_tokens` is false.
+    """
     browser = Browser(identity.address, request.headers.get("user-agent"))
     current, new, keep = change.current_password, change.new_password, not change.revoke_tokens
     secret = await accounts.change_password(services, identity, browser, current, new, keep_tokens=keep)
@@ -102,7 +105,7 @@ async def change_password(
 
 @router.get("/sessions", summary="List my sessions", responses=documented(*COMMON))
 async def get_sessions(services: TheServices, identity: AsUser) -> Sessions:
-    """List the browsers in which I am signed in."""
+    """List the caller's active sessions, most recently used first."""
     async with services.store.reading() as connection:
         found = await stored_sessions.list_sessions(
             connection, identity.user_number, services.now(), sign_in.idle_of(services)
@@ -123,11 +126,11 @@ async def get_sessions(services: TheServices, identity: AsUser) -> Sessions:
     )
 
 
-@router.delete("/sessions", summary="Sign out everywhere else", responses=documented(*CHANGES))
+@router.delete("/sessions", summary="End my other sessions", responses=documented(*CHANGES))
 async def end_other_sessions(
     services: TheServices, identity: UserWithSession, revoke_tokens: RevokeTokens = False
 ) -> SignedOut:
-    """End all my sessions but the one that asks. Tokens stay unless `revoke_tokens` is true."""
+    """End all of the caller's sessions except this one. Tokens stay valid unless `revoke_tokens` is true."""
     ended = await accounts.sign_out_everywhere(
         services, identity.actor, identity.user_number, but=identity.session, revoke_tokens=revoke_tokens
     )
@@ -141,7 +144,7 @@ async def end_other_sessions(
     responses=documented(*CHANGES, HTTPStatus.NOT_FOUND),
 )
 async def end_session(services: TheServices, identity: UserWithSession, id: SessionId) -> None:
-    """End one of my sessions, on a machine that I lost for example."""
+    """End one of the caller's sessions, for example on a lost device."""
     if not await sign_in.sign_out(services, identity.actor, identity.user_number, bytes.fromhex(id)):
         detail = gettext("You have no such session: it ended already.")
         raise ProblemError(HTTPStatus.NOT_FOUND, "no_session", detail)
@@ -149,7 +152,7 @@ async def end_session(services: TheServices, identity: UserWithSession, id: Sess
 
 @router.get("/tokens", summary="List my tokens", responses=documented(*COMMON))
 async def get_tokens(services: TheServices, identity: AsUser) -> Tokens:
-    """List my bearer tokens, without their secrets."""
+    """List the caller's bearer tokens, without their secrets."""
     async with services.store.reading() as connection:
         found = await stored_tokens.list_tokens(connection, identity.user_number)
     return Tokens(items=[TokenShown.model_validate(token) for token in found])
@@ -161,19 +164,19 @@ async def get_tokens(services: TheServices, identity: AsUser) -> Tokens:
     status_code=201,
     responses=documented(*CHANGES, HTTPStatus.CONFLICT),
 )
-async def create_token(services: TheServices, identity: ConfirmedUser, wanted: TokenRequest) -> NewToken:
-    """Create a bearer token for a program, with a role of at most mine. Its secret is shown only once.
+async def create_token(services: TheServices, identity: ConfirmedUser, request: TokenRequest) -> NewToken:
+    """Create a bearer token for a program. Its role cannot exceed the account's. Its secret is returned only once.
 
-    It needs a session that was confirmed within 15 minutes; scripts use `liuyan api create-token`.
+    Requires a session confirmed within the last 15 minutes. Scripts use `liuyan api create-token`.
     """
-    new = tokens.NewToken(wanted.name, wanted.role, wanted.days)
+    new = tokens.NewToken(request.name, request.role, request.days)
     token, secret = await tokens.create(services, identity.actor, identity.user_number, new, within=identity.session)
     return NewToken(token=TokenShown.model_validate(token), secret=secret)
 
 
 @router.delete("/tokens", summary="Revoke all my tokens", responses=documented(*COMMON))
 async def revoke_tokens(services: TheServices, identity: UserWithSession) -> TokensRevoked:
-    """Revoke all my tokens: programs that use them stop working."""
+    """Revoke all of the caller's tokens. Programs that use them lose access."""
     return TokensRevoked(tokens_revoked=await tokens.revoke_all(services, identity.actor, identity.user_number))
 
 
@@ -184,7 +187,7 @@ async def revoke_tokens(services: TheServices, identity: UserWithSession) -> Tok
     responses=documented(*CHANGES, HTTPStatus.NOT_FOUND),
 )
 async def revoke_token(services: TheServices, identity: UserWithSession, number: TokenNumber) -> None:
-    """Revoke one of my tokens: it is refused from now on."""
+    """Revoke one of the caller's tokens."""
     await tokens.revoke(services, identity.actor, identity.user_number, number)
 
 

@@ -1,4 +1,4 @@
-"""The shapes of what people see and change of accounts: their own, and, as admins, all."""
+"""Request and response schemas for accounts, sessions and tokens."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -19,7 +19,7 @@ Name = Annotated[
         min_length=1,
         max_length=64,
         pattern=WITHOUT_NUL,
-        description="The name that the account is known by; case and width make no difference.",
+        description="The account's name; case and character width do not matter.",
         examples=["小王"],
     ),
 ]
@@ -39,16 +39,16 @@ NewPassword = Annotated[
     str,
     Field(
         max_length=MAXIMUM,
-        description=f"{MINIMUM} characters or more, without the name, and nothing that is tried first.",
+        description=f"At least {MINIMUM} characters, without the name, and not easy to guess.",
         examples=["七月 木头 飞机 牛奶糖"],
     ),
 ]
 Password = Annotated[
-    str, Field(max_length=MAXIMUM, description="The password as it is.", examples=["seven-quiet-lanterns"])
+    str, Field(max_length=MAXIMUM, description="The current password.", examples=["seven-quiet-lanterns"])
 ]
-RoleField = Annotated[Role, Field(description="What it may do: each role includes those before it.")]
+RoleField = Annotated[Role, Field(description="The role; each includes the ones before it.")]
 Language = Annotated[
-    Literal["zh", "en"] | None, Field(description="The language of the pages, where the browser has none chosen.")
+    Literal["zh", "en"] | None, Field(description="The language of the pages, unless the browser has chosen one.")
 ]
 
 NumberKeysField = Annotated[
@@ -71,29 +71,29 @@ QuickReasons = Annotated[
 
 
 class Account(BaseModel):
-    """Who asks, as this server knows them."""
+    """The caller's account."""
 
     number: int = Field(description="The account's number.", examples=[3])
     name: Name
     role: RoleField
-    account_role: Role = Field(description="The role of the account; a token's own may be less.")
+    account_role: Role = Field(description="The role of the account. `role` is lower if the token's role is.")
     phone: Phone
     email: Email
-    contacts_kept: bool = Field(description="Whether phone and e-mail can be stored: a key to encrypt them is set.")
+    contacts_kept: bool = Field(description="Whether phone and e-mail can be stored, which requires an encryption key.")
     language: Language
     number_keys: NumberKeysField
     quick_reasons: QuickReasons
-    must_change_password: bool = Field(description="Whether everything else waits for a new password.")
-    created_at: datetime = Field(description="When the account was made.")
-    last_sign_in_at: datetime | None = Field(description="When somebody last signed in with it.")
-    password_changed_at: datetime = Field(description="When its password was last set.")
+    must_change_password: bool = Field(description="Whether the password must be changed before anything else.")
+    created_at: datetime = Field(description="When the account was created.")
+    last_sign_in_at: datetime | None = Field(description="When its owner last signed in.")
+    password_changed_at: datetime = Field(description="When the password was last changed.")
     confirmed_seconds: int = Field(
-        description="For how many more seconds this session counts as confirmed; 0 for a token.", examples=[600]
+        description="Seconds until the session's confirmation expires; 0 for a token.", examples=[600]
     )
 
 
 class AccountChange(BaseModel):
-    """What to change of one's own account; what is left out stays."""
+    """A change of the caller's account. Fields that are left out stay as they are."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -105,17 +105,17 @@ class AccountChange(BaseModel):
 
 
 class PasswordChange(BaseModel):
-    """A new password, and the present one as proof."""
+    """A new password, with the current one."""
 
     model_config = ConfigDict(extra="forbid")
 
     current_password: Password
     new_password: NewPassword
-    revoke_tokens: bool = Field(True, description="Whether to revoke all my tokens; false keeps them.")
+    revoke_tokens: bool = Field(True, description="Whether to revoke all of the account's tokens.")
 
 
 class Confirmation(BaseModel):
-    """The account's password, given again."""
+    """The account's password."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -123,23 +123,23 @@ class Confirmation(BaseModel):
 
 
 class SessionShown(BaseModel):
-    """One browser that is signed in."""
+    """A session in a browser."""
 
-    id: str = Field(description="What the session is known by; nobody signs in with it.", examples=["9f" * 32])
-    current: bool = Field(description="Whether this request came with it.")
-    created_at: datetime = Field(description="When somebody signed in.")
-    seen_at: datetime = Field(description="When a request last came with it, to the minute.")
-    expires_at: datetime = Field(description="When it ends at the latest.")
-    address: str | None = Field(description="Where it was opened from.", examples=["192.0.2.7"])
+    id: str = Field(description="The session's id, which is not its secret.", examples=["9f" * 32])
+    current: bool = Field(description="Whether this request uses the session.")
+    created_at: datetime = Field(description="When the session was opened.")
+    seen_at: datetime = Field(description="When a request last used the session, to the minute.")
+    expires_at: datetime = Field(description="When the session ends at the latest.")
+    address: str | None = Field(description="The address that opened the session.", examples=["192.0.2.7"])
     user_agent: str | None = Field(
-        description="What the browser said of itself.", examples=["Mozilla/5.0 (X11; Linux x86_64)"]
+        description="The browser's user agent.", examples=["Mozilla/5.0 (X11; Linux x86_64)"]
     )
 
 
 class Sessions(BaseModel):
-    """Sessions, the one seen last first."""
+    """Sessions, most recently used first."""
 
-    items: list[SessionShown] = Field(description="The sessions that are not over.")
+    items: list[SessionShown] = Field(description="The active sessions.")
 
 
 class TokenShown(BaseModel):
@@ -148,37 +148,41 @@ class TokenShown(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     number: int = Field(description="The token's number.", examples=[12])
-    name: str = Field(description="What it is for.", examples=["nightly export"])
+    name: str = Field(description="The token's purpose.", examples=["nightly export"])
     role: RoleField
-    created_at: datetime = Field(description="When it was made.")
-    expires_at: datetime | None = Field(description="When it ends.")
-    used_at: datetime | None = Field(description="When it was last used, to the minute.")
+    created_at: datetime = Field(description="When the token was created.")
+    expires_at: datetime | None = Field(description="When the token expires.")
+    used_at: datetime | None = Field(description="When the token was last used, to the minute.")
 
 
 class Tokens(BaseModel):
-    """Tokens, the newest first."""
+    """Tokens, newest first."""
 
-    items: list[TokenShown] = Field(description="The tokens that were not revoked.")
+    items: list[TokenShown] = Field(description="The tokens that are not revoked.")
 
 
 class TokenRequest(BaseModel):
-    """A token to make."""
+    """A token to create."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(
-        min_length=1, max_length=64, pattern=WITHOUT_CONTROL, description="What it is for.", examples=["nightly export"]
+        min_length=1,
+        max_length=64,
+        pattern=WITHOUT_CONTROL,
+        description="The token's purpose.",
+        examples=["nightly export"],
     )
     role: RoleField
-    days: int = Field(90, ge=1, le=LONGEST_DAYS, description="How many days it is good for.", examples=[90])
+    days: int = Field(90, ge=1, le=LONGEST_DAYS, description="Days until the token expires.", examples=[90])
 
 
 class NewToken(BaseModel):
-    """A token that was just made; the only answer that ever holds its secret."""
+    """A new token. This is the only response that contains its secret."""
 
     token: TokenShown
     secret: str = Field(
-        description="Send it in the header `Authorization: Bearer …`. Keep it: it is not shown again.",
+        description="Send it in the header `Authorization: Bearer …`. Store it: it is not shown again.",
         examples=["liuyan_…"],
     )
 
@@ -189,20 +193,22 @@ class User(BaseModel):
     number: int = Field(description="The account's number.", examples=[3])
     name: Name
     role: RoleField
-    state: State = Field(description="Only active accounts can do anything.", examples=["active"])
+    state: State = Field(description="Only active accounts can sign in.", examples=["active"])
     phone: Phone
     email: Email
     language: Language
-    must_change_password: bool = Field(description="Whether its password was made for one use.")
-    created_at: datetime = Field(description="When the account was made.")
-    last_sign_in_at: datetime | None = Field(description="When somebody last signed in with it.")
+    must_change_password: bool = Field(description="Whether the password is temporary.")
+    created_at: datetime = Field(description="When the account was created.")
+    last_sign_in_at: datetime | None = Field(description="When its owner last signed in.")
 
 
 class UserPage(BaseModel):
-    """A page of accounts, the newest first."""
+    """A page of accounts, newest first."""
 
     items: list[User] = Field(description="The accounts.")
-    next: int | None = Field(description="Pass it as `after` for the next page; null on the last page.", examples=[17])
+    next: int | None = Field(
+        description="Pass this as `after` to get the next page; null on the last page.", examples=[17]
+    )
 
 
 class UserQuery(BaseModel):
@@ -210,15 +216,15 @@ class UserQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    search: str | None = Field(None, max_length=64, pattern=WITHOUT_NUL, description="A part of the name.")
+    search: str | None = Field(None, max_length=64, pattern=WITHOUT_NUL, description="Part of the name.")
     role: Role | None = Field(None, description="Only accounts with this role.")
     state: State | None = Field(None, description="Only accounts in this state.", examples=["waiting"])
-    after: int | None = Field(None, ge=0, le=LARGEST_NUMBER, description="Where to go on: `next` of the page before.")
-    limit: int = Field(50, ge=1, le=200, description="How many accounts a page holds at most.", examples=[50])
+    after: int | None = Field(None, ge=0, le=LARGEST_NUMBER, description="`next` of the previous page.")
+    limit: int = Field(50, ge=1, le=200, description="Maximum number of accounts on a page.", examples=[50])
 
 
 class UserRequest(BaseModel):
-    """An account to make."""
+    """An account to create."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -228,37 +234,38 @@ class UserRequest(BaseModel):
     phone: Phone = None
     email: Email = None
     must_change_password: bool = Field(
-        True, description="Whether the password is for one use: two people know it otherwise."
+        True, description="Whether the password is temporary, so that only the account's owner knows the final one."
     )
 
 
 class UserChange(BaseModel):
-    """What to change of an account; what is left out stays."""
+    """A change of an account. Fields that are left out stay as they are."""
 
     model_config = ConfigDict(extra="forbid")
 
     name: Name | None = None
-    role: Role | None = Field(None, description="What it may do from now on.")
+    role: Role | None = Field(None, description="The new role.")
     phone: Phone = None
     email: Email = None
 
 
 class TemporaryPassword(BaseModel):
-    """A password for one use; the only answer that ever holds it."""
+    """A temporary password. This is the only response that contains it."""
 
     password: str = Field(
-        description="Tell it to the person: it must be changed at the first sign-in.", examples=["8fh2-kq7w-z4mn-p3xd"]
+        description="Give it to the account's owner, who must change it at the next sign-in.",
+        examples=["8fh2-kq7w-z4mn-p3xd"],
     )
 
 
 class SignedOut(BaseModel):
-    """What a sign-out ended."""
+    """The result of a sign-out."""
 
-    sessions_ended: int = Field(description="How many sessions there were.", examples=[2])
-    tokens_revoked: int = Field(description="How many tokens were revoked: 0 unless that was asked for.", examples=[0])
+    sessions_ended: int = Field(description="Number of sessions ended.", examples=[2])
+    tokens_revoked: int = Field(description="Number of tokens revoked; 0 unless `revoke_tokens` is true.", examples=[0])
 
 
 class TokensRevoked(BaseModel):
-    """What revoking all tokens of an account did."""
+    """The result of revoking all tokens of an account."""
 
-    tokens_revoked: int = Field(description="How many tokens there were.", examples=[2])
+    tokens_revoked: int = Field(description="Number of tokens revoked.", examples=[2])

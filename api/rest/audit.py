@@ -1,4 +1,4 @@
-"""GET /api/v1/audit: everything that was changed, by whom, for admins."""
+"""GET /api/v1/audit: the audit log, for admins."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -20,33 +20,37 @@ router = APIRouter(prefix="/api/v1/audit", tags=["audit"], route_class=GuardedRo
 
 
 class AuditQuery(BaseModel):
-    """Which changes to list, and which page of them."""
+    """Filters and page of the audit log."""
 
     model_config = ConfigDict(extra="forbid")
 
     user: int | None = Field(None, ge=0, le=LARGEST_NUMBER, description="Only changes by this account.", examples=[3])
     user_name: str | None = Field(
-        None, max_length=128, pattern=WITHOUT_NUL, description="Only changes by who had this name then."
+        None, max_length=128, pattern=WITHOUT_NUL, description="Only changes by the account that had this name then."
     )
     action: str | None = Field(
         None,
         max_length=64,
         pattern=WITHOUT_NUL,
-        description="Only this kind of change, or, with a dot at the end, of this group.",
+        description="Only changes of this kind, or of this group if it ends with a dot.",
         examples=["user.", "review.add"],
     )
     object_kind: str | None = Field(
-        None, max_length=32, pattern=WITHOUT_NUL, description="Only changes to this kind of thing.", examples=["user"]
+        None, max_length=32, pattern=WITHOUT_NUL, description="Only changes to objects of this kind.", examples=["user"]
     )
     object_id: str | None = Field(
-        None, max_length=200, pattern=WITHOUT_NUL, description="Only changes to the thing of this id.", examples=["3"]
+        None,
+        max_length=200,
+        pattern=WITHOUT_NUL,
+        description="Only changes to the object with this id.",
+        examples=["3"],
     )
     at_from: Time | None = Field(
         None, description="Only changes at this time or later.", examples=["2026-01-31T00:00:00Z"]
     )
     at_to: Time | None = Field(None, description="Only changes before this time.", examples=["2026-02-01T00:00:00Z"])
-    after: str | None = Field(None, max_length=100, description="Where to go on: `next` of the page before, as it is.")
-    limit: int = Field(50, ge=1, le=200, description="How many changes a page holds at most.", examples=[50])
+    after: str | None = Field(None, max_length=100, description="`next` of the previous page.")
+    limit: int = Field(50, ge=1, le=200, description="Maximum number of changes on a page.", examples=[50])
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -56,20 +60,20 @@ class AuditQuery(BaseModel):
 
 
 class Change(BaseModel):
-    """One change."""
+    """A record of the audit log."""
 
     model_config = ConfigDict(from_attributes=True)
 
     number: int = Field(description="The change's number.", examples=[901])
-    at: datetime = Field(description="When.")
-    user_number: int | None = Field(description="The account that made it; null for a command.", examples=[3])
-    user_name: str = Field(description="Its name then.", examples=["小王"])
-    via: Via = Field(description="How: with a session, with a token, or by a command.")
-    address: str | None = Field(description="Where the request came from.", examples=["192.0.2.7"])
-    action: str = Field(description="What was done.", examples=["user.disable"])
-    object_kind: str = Field(description="To what kind of thing.", examples=["user"])
-    object_id: str = Field(description="To which one.", examples=["4"])
-    detail: dict[str, Any] = Field(description="What else is known; never a comment's text, nor anything secret.")
+    at: datetime = Field(description="When the change was made.")
+    user_number: int | None = Field(description="The account that made the change; null for a command.", examples=[3])
+    user_name: str = Field(description="The account's name at that time.", examples=["小王"])
+    via: Via = Field(description="Whether a session, a token or a command made the change.")
+    address: str | None = Field(description="The client's address.", examples=["192.0.2.7"])
+    action: str = Field(description="The kind of change.", examples=["user.disable"])
+    object_kind: str = Field(description="The kind of object that was changed.", examples=["user"])
+    object_id: str = Field(description="The object's id.", examples=["4"])
+    detail: dict[str, Any] = Field(description="Details of the change, without comment texts and secrets.")
 
 
 class ChangePage(BaseModel):
@@ -77,18 +81,18 @@ class ChangePage(BaseModel):
 
     items: list[Change] = Field(description="The changes, newest first.")
     next: str | None = Field(
-        description="Pass it as `after` for the next page; null on the last page.",
+        description="Pass this as `after` to get the next page; null on the last page.",
         examples=["MTc2OTgxODUwMDAwMDAwMC4xODE3"],
     )
 
 
 @router.get(
     "",
-    summary="List what was changed",
+    summary="List the audit log",
     responses=documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 async def get_changes(services: TheServices, _: AsAdmin, query: Annotated[AuditQuery, Query()]) -> ChangePage:
-    """List everything that was changed here, newest first, a page at a time."""
+    """List changes, newest first, page by page."""
     after = read_cursor(query.after)
     async with services.store.reading() as connection:
         page = await list_records(connection, filter_of(query), after, query.limit)
@@ -98,7 +102,7 @@ async def get_changes(services: TheServices, _: AsAdmin, query: Annotated[AuditQ
 
 
 def filter_of(query: AuditQuery) -> AuditFilter:
-    """The same wishes as the store takes them."""
+    """Convert the query to the store's filter."""
     return AuditFilter(
         query.user, query.user_name, query.action, query.object_kind, query.object_id, query.at_from, query.at_to
     )

@@ -1,4 +1,4 @@
-"""The shapes of requests for comments and of their answers, with the words that a stranger reads in OpenAPI."""
+"""Request and response schemas for comments."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -14,27 +14,29 @@ Part = Annotated[str, Field(min_length=1, max_length=200, pattern=WITHOUT_NUL)]
 
 
 class CommentFields(BaseModel):
-    """Which comments: all that fulfil every filter that is given."""
+    """Filters for comments. A comment must match all of them."""
 
-    # A misspelt filter would be ignored in silence and everything be listed: refuse it.
+    # A misspelled filter that was ignored would list every comment.
     model_config = ConfigDict(extra="forbid")
 
     text: Part | None = Field(
-        None, description="Only comments whose text holds this; Latin letters match in either case.", examples=["发票"]
+        None,
+        description="Only comments whose text contains this; Latin letters match in either case.",
+        examples=["发票"],
     )
     platform: Platform | None = Field(None, description="Only comments of this platform.", examples=["forum"])
     label: ShownLabel | None = Field(None, description="Only comments with this label.", examples=["negative"])
     uncertain: bool | None = Field(
-        None, description="Only comments of which the model is uncertain, or only the others.", examples=[True]
+        None, description="Only comments with an uncertain label, or only the others.", examples=[True]
     )
     reviewed: bool | None = Field(
-        None, description="Only comments whose text somebody has reviewed, or only the others.", examples=[False]
+        None, description="Only comments whose current text is reviewed, or only the others.", examples=[False]
     )
     probability_from: Probability | None = Field(
-        None, description="Only comments whose probability of being positive is at least this.", examples=[0.4]
+        None, description="Only comments with at least this probability.", examples=[0.4]
     )
     probability_to: Probability | None = Field(
-        None, description="Only comments whose probability of being positive is at most this.", examples=[0.6]
+        None, description="Only comments with at most this probability.", examples=[0.6]
     )
     created_from: Time | None = Field(
         None, description="Only comments written at this time or later.", examples=["2026-01-31T08:15:00Z"]
@@ -43,14 +45,14 @@ class CommentFields(BaseModel):
         None, description="Only comments written before this time.", examples=["2026-02-01T00:00:00+08:00"]
     )
     author: Annotated[Part, Field(max_length=128)] | None = Field(
-        None, description="Only comments of this author, as the platform names people.", examples=["u-42"]
+        None, description="Only comments by this author, by the platform's id.", examples=["u-42"]
     )
     thread: Annotated[Part, Field(max_length=256)] | None = Field(
-        None, description="Only comments of this topic, ticket or page.", examples=["t-7"]
+        None, description="Only comments in this topic, ticket or page.", examples=["t-7"]
     )
     model: Sha256 | None = Field(
         None,
-        description="Only comments that this model has labelled, by SHA-256; label and probability are then its.",
+        description="Only comments that this model has labelled; their label and probability are this model's.",
         examples=["9f" * 32],
     )
 
@@ -64,44 +66,44 @@ class CommentFields(BaseModel):
         return self
 
     def wanted(self) -> CommentFilter:
-        """The same filter, as the store takes it."""
+        """Convert the query to the store's filter."""
         return CommentFilter(**{name: getattr(self, name) for name in CommentFields.model_fields})
 
 
 class CommentQuery(CommentFields):
-    """Which comments to list, and which page of them."""
+    """Filters and page of the list of comments."""
 
-    after: str | None = Field(None, max_length=100, description="Where to go on: `next` of the page before, as it is.")
-    limit: int = Field(50, ge=1, le=200, description="How many comments a page holds at most.", examples=[50])
+    after: str | None = Field(None, max_length=100, description="`next` of the previous page.")
+    limit: int = Field(50, ge=1, le=200, description="Maximum number of comments on a page.", examples=[50])
 
 
 class Comment(BaseModel):
-    """A comment as it stands, with the label that is shown for it."""
+    """A comment with its current text and label."""
 
     model_config = ConfigDict(from_attributes=True)
 
     platform: Platform
-    id: str = Field(description="The platform's own id of the comment.", examples=["post-1817"])
-    text: str = Field(description="The text as it came.", examples=["物流很快，包装也好 👍"])
+    id: str = Field(description="The comment's id on its platform.", examples=["post-1817"])
+    text: str = Field(description="The text as the platform published it.", examples=["物流很快，包装也好 👍"])
     version: int = Field(
-        description="When this text was written or last edited, in microseconds since 1970 (UTC).",
+        description="When the text was written or last edited, in microseconds since 1970 (UTC).",
         examples=[1769818500000000],
     )
     text_digest: str = Field(
-        description="Tells this text apart from others of the comment; a review names the text that it saw by it.",
+        description="Identifies this text among the comment's versions. A review refers to the text by it.",
         examples=["9f" * 8],
     )
-    created_at: datetime = Field(description="When the author wrote it.", examples=["2026-01-31T00:15:00Z"])
-    edited_at: datetime | None = Field(description="When the author last changed it.", examples=[None])
-    author: str | None = Field(description="Who wrote it, as the platform names people.", examples=["u-42"])
-    thread: str | None = Field(description="Topic, ticket or page that it belongs to.", examples=["t-7"])
-    stored_at: datetime = Field(description="When this text was stored.", examples=["2026-01-31T00:15:00.250000Z"])
+    created_at: datetime = Field(description="When the author wrote the comment.", examples=["2026-01-31T00:15:00Z"])
+    edited_at: datetime | None = Field(description="When the author last edited the comment.", examples=[None])
+    author: str | None = Field(description="The author's id on the platform.", examples=["u-42"])
+    thread: str | None = Field(description="The topic, ticket or page that the comment belongs to.", examples=["t-7"])
+    stored_at: datetime = Field(description="When the text was stored.", examples=["2026-01-31T00:15:00.250000Z"])
     label: ShownLabel | None = Field(
-        description="The newest review's label, else the active model's, else the newest other model's. Where "
-        "`uncertain` is true and `label_source` is not `review` it is only what the model leans towards.",
+        description="The label of the newest review, else of the active model, else of the newest other model. If "
+        "`uncertain` is true and `label_source` is not `review`, the model only leans towards it.",
         examples=["positive"],
     )
-    label_source: LabelSource | None = Field(description="Where the label comes from.", examples=["active_model"])
+    label_source: LabelSource | None = Field(description="The source of the label.", examples=["active_model"])
     probability: Probability | None
     uncertain: Uncertain | None
     model: Sha256 | None
@@ -116,103 +118,107 @@ class CommentPage(BaseModel):
 
     items: list[Comment] = Field(description="The comments, newest first.")
     next: str | None = Field(
-        description="Pass it as `after`, with the same filters, for the next page; null on the last page.",
+        description="Pass this as `after`, with the same filters, to get the next page; null on the last page.",
         examples=["MTc2OTgxODUwMDAwMDAwMC4xODE3"],
     )
     searched_to: datetime | None = Field(
         None,
-        description="Set when time was up before the page was full: it has looked back to here, and `next` goes on.",
+        description="Set if the search reached its time limit: how far back it searched. `next` continues from there.",
         examples=[None],
     )
 
 
 class ModelPrediction(BaseModel):
-    """What one model thinks of the text that stands."""
+    """A model's prediction for the current text."""
 
     model_config = ConfigDict(from_attributes=True)
 
     model: Sha256
     model_name: str = Field(description="The model's name.", examples=["gru-128"])
-    active: bool = Field(description="Whether this is the model whose labels are shown.", examples=[True])
+    active: bool = Field(description="Whether this is the active model.", examples=[True])
     label: ShownLabel = Field(description="The model's label.", examples=["positive"])
     probability: Probability
     uncertain: Uncertain
-    predicted_at: datetime = Field(description="When it was stored.", examples=["2026-01-31T00:15:00.250000Z"])
+    predicted_at: datetime = Field(
+        description="When the prediction was stored.", examples=["2026-01-31T00:15:00.250000Z"]
+    )
 
 
 class Version(BaseModel):
-    """A text that an edit replaced."""
+    """An earlier text of the comment."""
 
     model_config = ConfigDict(from_attributes=True)
 
     version: int = Field(
-        description="When that text was written, in microseconds since 1970 (UTC).", examples=[1769818500000000]
+        description="When the text was written, in microseconds since 1970 (UTC).", examples=[1769818500000000]
     )
-    text: str = Field(description="The text as it came.", examples=["物流很快"])
-    created_at: datetime = Field(description="When the author wrote it.", examples=["2026-01-31T00:15:00Z"])
-    edited_at: datetime | None = Field(description="When the author had last changed it.", examples=[None])
+    text: str = Field(description="The text as the platform published it.", examples=["物流很快"])
+    created_at: datetime = Field(description="When the author wrote the comment.", examples=["2026-01-31T00:15:00Z"])
+    edited_at: datetime | None = Field(description="When the author had last edited the comment.", examples=[None])
     replaced_at: datetime = Field(
-        description="When a newer text took its place.", examples=["2026-01-31T00:20:00.250000Z"]
+        description="When a newer text replaced it.", examples=["2026-01-31T00:20:00.250000Z"]
     )
 
 
 class CommentReview(BaseModel):
-    """What a person decided of a text that the comment has or had, or that an earlier decision was taken back."""
+    """A review of a current or earlier text, or the withdrawal of a review."""
 
     model_config = ConfigDict(from_attributes=True)
 
     number: int = Field(description="The review's number.", examples=[42])
-    version: int = Field(description="The version of the text that was seen.", examples=[1769818500000000])
-    text: str = Field(description="The text that was seen.", examples=["物流很快"])
-    label: ShownLabel = Field(description="What was decided.", examples=["negative"])
-    reviewer: str = Field(description="Who decided.", examples=["小王"])
-    reason: str | None = Field(description="Why.", examples=["反话"])
-    reviewed_at: datetime = Field(description="When.", examples=["2026-01-31T00:20:00Z"])
-    from_label: ShownLabel | None = Field(description="The label that was shown before.", examples=["positive"])
-    from_source: LabelSource | None = Field(description="Where that label came from.", examples=["active_model"])
+    version: int = Field(description="The version of the reviewed text.", examples=[1769818500000000])
+    text: str = Field(description="The reviewed text.", examples=["物流很快"])
+    label: ShownLabel = Field(description="The reviewer's label.", examples=["negative"])
+    reviewer: str = Field(description="The reviewer's name.", examples=["小王"])
+    reason: str | None = Field(description="The reviewer's reason.", examples=["反话"])
+    reviewed_at: datetime = Field(description="When the review was made.", examples=["2026-01-31T00:20:00Z"])
+    from_label: ShownLabel | None = Field(description="The label before the review.", examples=["positive"])
+    from_source: LabelSource | None = Field(description="The source of that label.", examples=["active_model"])
     from_model: Sha256 | None
     from_probability: Probability | None
-    stands: bool = Field(description="Whether this label is the one that is shown.", examples=[True])
-    withdrawn: bool = Field(description="Whether it was taken back.", examples=[False])
+    stands: bool = Field(description="Whether this review determines the comment's current label.", examples=[True])
+    withdrawn: bool = Field(description="Whether the review was withdrawn.", examples=[False])
     withdraws: int | None = Field(
-        description="Set where this is no decision, but takes back the one of that number.", examples=[None]
+        description="Set if this entry is a withdrawal: the number of the withdrawn review.", examples=[None]
     )
     group_number: int | None = Field(
         description="Set where it is part of a decision for all comments with the same text.", examples=[None]
     )
     too_fast: bool = Field(
-        description="Whether it was made faster than the text can be read, as far as that is known.", examples=[False]
+        description="Whether the review was made faster than the text can be read, if known.", examples=[False]
     )
 
 
 class DeadLetter(BaseModel):
-    """A record with this comment's key that could not become a comment; its content stays in the database."""
+    """A dead letter with this comment's key, without its content."""
 
     model_config = ConfigDict(from_attributes=True)
 
     number: int = Field(description="The dead letter's number.", examples=[12])
     group: str = Field(description="The consumer group that read the record.", examples=["liuyan"])
-    topic: str = Field(description="The topic of the record.", examples=["comments"])
-    partition: int = Field(description="Its partition.", examples=[3])
-    offset: int = Field(description="Its offset.", examples=[90817])
+    topic: str = Field(description="The record's topic.", examples=["comments"])
+    partition: int = Field(description="The record's partition.", examples=[3])
+    offset: int = Field(description="The record's offset.", examples=[90817])
     record_timestamp: int = Field(
-        description="The record's time, in milliseconds since 1970.", examples=[1769818500000]
+        description="The record's timestamp, in milliseconds since 1970.", examples=[1769818500000]
     )
-    reason: str = Field(description="Why, in a word that can be counted.", examples=["invalid_field"])
-    detail: str = Field(description="Why, in a sentence.", examples=["field text: must not be empty"])
-    stored_at: datetime = Field(description="When it was stored.", examples=["2026-01-31T00:15:00.250000Z"])
+    reason: str = Field(description="The reason, as a code.", examples=["invalid_field"])
+    detail: str = Field(description="The reason, as a sentence.", examples=["field text: must not be empty"])
+    stored_at: datetime = Field(
+        description="When the dead letter was stored.", examples=["2026-01-31T00:15:00.250000Z"]
+    )
 
 
 class CommentHistory(BaseModel):
-    """What became of the events of one comment."""
+    """A comment with its history."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    comment: Comment | None = Field(description="The comment as it stands; null where only dead letters are known.")
-    predictions: list[ModelPrediction] = Field(description="What each model thinks of the text that stands.")
-    earlier_versions: list[Version] = Field(description="Texts that edits replaced.")
-    reviews: list[CommentReview] = Field(description="What people decided and took back, the newest first.")
-    dead_letters: list[DeadLetter] = Field(description="Records with this key that broke the contract.")
+    comment: Comment | None = Field(description="The comment; null if there are only dead letters.")
+    predictions: list[ModelPrediction] = Field(description="Each model's prediction for the current text.")
+    earlier_versions: list[Version] = Field(description="Earlier texts of the comment.")
+    reviews: list[CommentReview] = Field(description="Reviews and withdrawals, newest first.")
+    dead_letters: list[DeadLetter] = Field(description="Dead letters with this comment's key.")
     blind: bool = Field(
-        False, description="Whether you hold it in the random audit: what models and people say of it is left out."
+        False, description="Whether you hold the comment in the random audit: labels and predictions are left out."
     )

@@ -1,14 +1,14 @@
-"""GET /api/v1/comments and /api/v1/comments/{platform}/{id}: what is stored."""
+"""GET /api/v1/comments and /api/v1/comments/{platform}/{id}: stored comments."""
 
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
-from starlette_admin.i18n import gettext
 
 from api import paths  # noqa: F401 (registers the converter of {id:anything})
 from api.guard import GuardedRoute
+from api.i18n import gettext
 from api.identity.identity import AsReviewer, Identity
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.comment_schemas import Comment, CommentHistory, CommentPage, CommentQuery
@@ -24,7 +24,7 @@ Id = Annotated[
     Field(
         min_length=1,
         max_length=128,
-        description="The platform's own id of the comment, percent-encoded; it may hold slashes.",
+        description="The comment's id on its platform, percent-encoded; it may contain slashes.",
         examples=["post-1817"],
     ),
 ]
@@ -38,11 +38,11 @@ ONE = documented(*REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTIT
     responses=documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 async def get_comments(services: TheServices, _: AsReviewer, query: Annotated[CommentQuery, Query()]) -> CommentPage:
-    """List comments with their labels, newest first, a page at a time.
+    """List comments with their labels, newest first, page by page.
 
-    For the next page pass `next` as `after` and keep the filters as they are. A page costs the same however far back
-    it lies, and comments that arrive meanwhile do not shift it. A search that finds little stops after half a second:
-    `searched_to` then says how far back it has looked, and `next` goes on from there, even where the page is empty.
+    To get the next page, pass `next` as `after` with the same filters. Every page costs the same, and comments that
+    arrive in the meantime do not shift pages. A search with few matches stops after half a second: `searched_to` is
+    then the time back to which it searched, and `next` continues from there, even if the page is empty.
     """
     page = await services.store.read(list_comments, query.wanted(), read_cursor(query.after), query.limit)
     return CommentPage(
@@ -54,32 +54,31 @@ async def get_comments(services: TheServices, _: AsReviewer, query: Annotated[Co
 
 @router.get(
     "/{platform}",
-    summary="What became of an event, by query",
+    summary="Get a comment and its history, id in the query",
     response_description="The comment with its history.",
     responses=ONE,
 )
 async def get_comment_by_query(
     services: TheServices, identity: AsReviewer, platform: Annotated[Platform, Path()], id: Annotated[Id, Query()]
 ) -> CommentHistory:
-    """Like the path with the id in it, for ids that clients or proxies change in a path, such as `..` or `a//b`."""
+    """Same as the path with the id, for ids that clients or proxies rewrite in a path, such as `..` or `a//b`."""
     return await _history(services, identity, platform, id)
 
 
 @router.get(
     "/{platform}/{id:anything}",
-    summary="What became of an event",
+    summary="Get a comment and its history",
     response_description="The comment with its history.",
     responses=ONE,
 )
 async def get_comment(
     services: TheServices, identity: AsReviewer, platform: Annotated[Platform, Path()], id: Annotated[Id, Path()]
 ) -> CommentHistory:
-    """Tell everything that is known of one comment.
+    """Return everything that is stored about one comment.
 
-    That is the comment as it stands, with the label that is shown, what each model thinks of it, what people decided
-    and took back, the texts that edits replaced, and the records with its key that broke the contract. A comment that
-    was erased is not known. While you hold the comment in the random audit, what models and people say of it is left
-    out.
+    That includes the current text and label, each model's prediction, reviews and withdrawals, earlier texts, and dead
+    letters with the comment's key. Erased comments are not found. While you hold the comment in the random audit,
+    labels and predictions are left out.
     """
     return await _history(services, identity, platform, id)
 

@@ -1,24 +1,23 @@
-"""The place in a list at which the next page begins, as the opaque text that clients hand back."""
+"""Encode and decode the cursors of keyset pagination, which are opaque to clients."""
 
 import base64
 import binascii
 import re
 from http import HTTPStatus
 
-from starlette_admin.i18n import gettext
-
+from api.i18n import gettext
 from api.problems import ProblemError
 from liuyan.times import from_microseconds, microseconds
 from store.comments import Keyset
 
 
 def encode_cursor(keyset: Keyset) -> str:
-    """A keyset as the opaque text that clients hand back."""
+    """Encode a keyset as a cursor."""
     return base64.urlsafe_b64encode(f"{microseconds(keyset.created_at)}.{keyset.number}".encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str) -> Keyset:
-    """What ``encode_cursor`` made. Raises ValueError."""
+    """Decode a cursor of ``encode_cursor``. Raises ValueError."""
     try:
         plain = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
         match = re.fullmatch(r"(-?\d{1,18})\.(\d{1,18})", plain, re.ASCII)
@@ -30,7 +29,7 @@ def decode_cursor(cursor: str) -> Keyset:
 
 
 def read_cursor(cursor: str | None) -> Keyset | None:
-    """The place that a request's `after` names. Raises ProblemError."""
+    """Decode a request's `after`. Raises ProblemError, 422."""
     if cursor is None:
         return None
     try:

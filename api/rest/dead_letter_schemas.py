@@ -1,4 +1,4 @@
-"""The shapes of dead letters, with the words that a stranger reads in OpenAPI."""
+"""Request and response schemas for dead letters."""
 
 import base64
 from datetime import datetime
@@ -12,14 +12,14 @@ from store.dead_letter_admin import DeadLetterContent, DeadLetterFilter, DeadLet
 from store.types import LARGEST_NUMBER
 
 MAXIMUM_NUMBERS = 500
-LetterNumber = Annotated[int, Field(ge=1, le=LARGEST_NUMBER, description="The letter's number.", examples=[17])]
+LetterNumber = Annotated[int, Field(ge=1, le=LARGEST_NUMBER, description="The dead letter's number.", examples=[17])]
 Reason = Annotated[
     str,
     Field(
         min_length=1,
         max_length=64,
         pattern=WITHOUT_NUL,
-        description="Only letters of this reason.",
+        description="Only dead letters with this reason.",
         examples=["invalid_field"],
     ),
 ]
@@ -29,24 +29,24 @@ Topic = Annotated[
         min_length=1,
         max_length=249,
         pattern=WITHOUT_NUL,
-        description="Only letters of this topic.",
+        description="Only dead letters of this topic.",
         examples=["comments"],
     ),
 ]
 Since = Annotated[
-    Time, Field(description="Only letters stored at this time or later.", examples=["2026-01-31T08:15:00Z"])
+    Time, Field(description="Only dead letters stored at this time or later.", examples=["2026-01-31T08:15:00Z"])
 ]
 
 
 class Content(BaseModel):
-    """Bytes: as text where they are UTF-8, else as base64; both null where there are none."""
+    """Bytes of a record: text if they are UTF-8, else base64. Both are null if the record has none."""
 
-    text: str | None = Field(description="The bytes, where they are UTF-8.", examples=['{"platform": "forum"}'])
-    base64: str | None = Field(description="The bytes, where they are not UTF-8.", examples=[None])
+    text: str | None = Field(description="The bytes, if they are UTF-8.", examples=['{"platform": "forum"}'])
+    base64: str | None = Field(description="The bytes in base64, if they are not UTF-8.", examples=[None])
 
     @classmethod
     def of(cls, content: bytes | None) -> Self:
-        """Bytes of a record."""
+        """Convert the bytes of a record."""
         if content is None:
             return cls(text=None, base64=None)
         try:
@@ -56,40 +56,44 @@ class Content(BaseModel):
 
 
 class DeadLetterRecord(BaseModel):
-    """A record that broke the contract, and what became of it."""
+    """A record that broke the contract, and its state."""
 
     number: LetterNumber
     group: str = Field(description="The consumer group that read the record.", examples=["liuyan"])
-    topic: str = Field(description="The topic of the record.", examples=["comments"])
-    partition: int = Field(description="Its partition.", examples=[3])
-    offset: int = Field(description="Its offset.", examples=[90817])
+    topic: str = Field(description="The record's topic.", examples=["comments"])
+    partition: int = Field(description="The record's partition.", examples=[3])
+    offset: int = Field(description="The record's offset.", examples=[90817])
     key: Content
-    value_bytes: int | None = Field(description="How long its value was, in bytes.", examples=[312])
+    value_bytes: int | None = Field(description="The size of the record's value, in bytes.", examples=[312])
     truncated: bool = Field(
-        description="Whether it was too large for the database, which keeps its beginning.", examples=[False]
+        description="Whether the record was too large and only its beginning is stored.", examples=[False]
     )
-    record_timestamp: int = Field(description="Its time, in milliseconds since 1970.", examples=[1769818500000])
-    reason: str = Field(description="Why, in a word that can be counted.", examples=["invalid_field"])
-    detail: str = Field(description="Why, in a sentence.", examples=["field text: must not be empty"])
-    stored_at: datetime = Field(description="When it was stored.", examples=["2026-01-31T00:15:00.250000Z"])
-    state: DeadLetterState = Field(description="What became of it.", examples=["open"])
-    attempts: int = Field(description="How often it was requeued.", examples=[0])
-    settled_by: str | None = Field(description="Who put it aside.", examples=[None])
-    settled_at: datetime | None = Field(description="When it was settled.", examples=[None])
+    record_timestamp: int = Field(
+        description="The record's timestamp, in milliseconds since 1970.", examples=[1769818500000]
+    )
+    reason: str = Field(description="The reason, as a code.", examples=["invalid_field"])
+    detail: str = Field(description="The reason, as a sentence.", examples=["field text: must not be empty"])
+    stored_at: datetime = Field(
+        description="When the dead letter was stored.", examples=["2026-01-31T00:15:00.250000Z"]
+    )
+    state: DeadLetterState = Field(description="The dead letter's state.", examples=["open"])
+    attempts: int = Field(description="How often the dead letter was requeued.", examples=[0])
+    settled_by: str | None = Field(description="Who discarded the dead letter.", examples=[None])
+    settled_at: datetime | None = Field(description="When the dead letter was resolved or discarded.", examples=[None])
 
     @classmethod
     def of(cls, letter: StoredLetter) -> Self:
-        """A stored letter."""
+        """Convert a stored dead letter."""
         values = {name: getattr(letter, name) for name in cls.model_fields if name != "key"}
         return cls(**values, key=Content.of(letter.key))
 
 
 class DeadLetterPage(BaseModel):
-    """Dead letters, the newest first."""
+    """A page of dead letters, newest first."""
 
-    items: list[DeadLetterRecord] = Field(description="The letters.")
+    items: list[DeadLetterRecord] = Field(description="The dead letters.")
     next: int | None = Field(
-        description="Pass it as `before`, with the same filters, for older ones; null where there are none.",
+        description="Pass this as `before`, with the same filters, to get the next page; null on the last page.",
         examples=[17],
     )
 
@@ -97,53 +101,57 @@ class DeadLetterPage(BaseModel):
 class RecordHeader(BaseModel):
     """A header of a record."""
 
-    name: str = Field(description="Its name.", examples=["trace"])
+    name: str = Field(description="The header's name.", examples=["trace"])
     value: Content
 
 
-class Order(BaseModel):
-    """An order to publish a letter again."""
+class Requeue(BaseModel):
+    """A request to publish a dead letter's record again."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    ordered_by: str = Field(description="Who gave it.", examples=["wang"])
-    ordered_at: datetime = Field(description="When.", examples=["2026-01-31T01:00:00Z"])
+    ordered_by: str = Field(description="Who requested it.", examples=["wang"])
+    ordered_at: datetime = Field(description="When it was requested.", examples=["2026-01-31T01:00:00Z"])
     done_at: datetime | None = Field(
-        description="When it was carried out, or given up; null while it waits for a consumer.",
+        description="When the record was published or the attempt was abandoned; null while it waits for a consumer.",
         examples=["2026-01-31T01:00:02Z"],
     )
-    published_partition: int | None = Field(description="Where the copy lies.", examples=[3])
-    published_offset: int | None = Field(description="Where in it.", examples=[91002])
-    refused: str | None = Field(description="Why it was given up.", examples=[None])
+    published_partition: int | None = Field(description="The partition of the copy.", examples=[3])
+    published_offset: int | None = Field(description="The offset of the copy.", examples=[91002])
+    refused: str | None = Field(description="Why the attempt was abandoned.", examples=[None])
 
 
 class WholeDeadLetter(DeadLetterRecord):
-    """A dead letter with what the record held."""
+    """A dead letter with the content of its record."""
 
     value: Content
-    headers: list[RecordHeader] = Field(description="The record's headers, in their order.")
-    orders: list[Order] = Field(description="The orders to publish it again, the oldest first.")
+    headers: list[RecordHeader] = Field(description="The record's headers, in order.")
+    orders: list[Requeue] = Field(description="The requests to publish the record again, oldest first.")
 
     @classmethod
     def whole(cls, letter: StoredLetter, content: DeadLetterContent, orders: list[RequeueMessage]) -> Self:
-        """A stored letter with its content."""
+        """Convert a stored dead letter with its content."""
         return cls(
             **dict(DeadLetterRecord.of(letter)),
             value=Content.of(content.value),
             headers=[RecordHeader(name=name, value=Content.of(value)) for name, value in content.headers],
-            orders=[Order.model_validate(order) for order in orders],
+            orders=[Requeue.model_validate(order) for order in orders],
         )
 
 
 class DeadLetterSelection(BaseModel):
-    """Which letters: either by number, or every open one that the filters leave."""
+    """Dead letters to change: by number, or all open ones that match the filters."""
 
     model_config = ConfigDict(extra="forbid")
 
     numbers: list[LetterNumber] | None = Field(
-        None, min_length=1, max_length=MAXIMUM_NUMBERS, description="These letters, all or none.", examples=[[17, 18]]
+        None,
+        min_length=1,
+        max_length=MAXIMUM_NUMBERS,
+        description="The numbers of the dead letters. Either all of them change or none.",
+        examples=[[17, 18]],
     )
-    all: bool = Field(False, description="Every open letter that the filters below leave.", examples=[False])
+    all: bool = Field(False, description="All open dead letters that match the filters.", examples=[False])
     reason: Reason | None = None
     topic: Topic | None = None
     since: Since | None = None
@@ -156,11 +164,11 @@ class DeadLetterSelection(BaseModel):
         return self
 
     def as_filter(self) -> DeadLetterFilter:
-        """What the store takes for ``all``."""
+        """Convert the filters of ``all`` to the store's filter."""
         return DeadLetterFilter(self.reason, self.topic, frozenset({DeadLetterState.OPEN}), self.since)
 
 
 class DeadLettersChanged(BaseModel):
-    """How many letters changed."""
+    """The number of dead letters changed."""
 
-    changed: int = Field(description="Letters that were not in that state before.", examples=[2])
+    changed: int = Field(description="Dead letters that were not in that state before.", examples=[2])

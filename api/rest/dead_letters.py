@@ -1,13 +1,13 @@
-"""/api/v1/dead-letters: records that broke the contract; publish them again, or put them aside."""
+"""/api/v1/dead-letters: list, requeue and discard records that broke the contract."""
 
 from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Path, Query
-from starlette_admin.i18n import gettext
 
 from api.guard import GuardedRoute
+from api.i18n import gettext
 from api.identity.identity import AsAdmin
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.dead_letter_schemas import (
@@ -35,82 +35,84 @@ CHANGING = READING | documented(
 )
 
 
-@router.get("", summary="List dead letters", response_description="A page of letters.", responses=READING)
+@router.get("", summary="List dead letters", response_description="A page of dead letters.", responses=READING)
 async def get_dead_letters(
     services: TheServices,
     _: AsAdmin,
     state: Annotated[
         list[DeadLetterState] | None,
-        Query(description="Only letters in one of these states; open and requeued by default.", examples=[["open"]]),
+        Query(description="Only dead letters in one of these states. Default: open and requeued.", examples=[["open"]]),
     ] = None,
     reason: Annotated[Reason | None, Query()] = None,
     topic: Annotated[Topic | None, Query()] = None,
     since: Annotated[Since | None, Query()] = None,
-    before: Annotated[
-        int | None, Query(ge=1, le=LARGEST_NUMBER, description="Where to go on: `next` of the page before, as it is.")
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=200, description="How many letters a page holds at most.")] = 50,
+    before: Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER, description="`next` of the previous page.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Maximum number of dead letters on a page.")] = 50,
 ) -> DeadLetterPage:
-    """List records that broke the contract, without what they held, the newest first."""
-    wanted = DeadLetterFilter(reason, topic, frozenset(state) if state else UNRESOLVED, since)
-    found = await services.store.read(dead_letter_admin.list_dead_letters, wanted, limit + 1, before=before)
+    """List dead letters without their content, newest first."""
+    filter = DeadLetterFilter(reason, topic, frozenset(state) if state else UNRESOLVED, since)
+    found = await services.store.read(dead_letter_admin.list_dead_letters, filter, limit + 1, before=before)
     items = [DeadLetterRecord.of(letter) for letter in found[:limit]]
     return DeadLetterPage(items=items, next=items[-1].number if len(found) > limit else None)
 
 
 @router.get(
     "/{number}",
-    summary="Read a dead letter",
-    response_description="The letter with its content.",
+    summary="Get a dead letter",
+    response_description="The dead letter with its content.",
     responses=READING | documented(HTTPStatus.NOT_FOUND),
 )
 async def get_dead_letter(
     services: TheServices, _: AsAdmin, number: Annotated[LetterNumber, Path()]
 ) -> WholeDeadLetter:
-    """Read what a record held, why it was refused, and the orders that were given to publish it again."""
-    return WholeDeadLetter.whole(*await decided(services.store.read(dead_letter_admin.read_dead_letter, number)))
+    """Return a dead letter with the record's content and the requests to publish it again."""
+    return WholeDeadLetter.whole(*await _as_problem(services.store.read(dead_letter_admin.read_dead_letter, number)))
 
 
 @router.post(
     "/requeue",
-    summary="Publish dead letters again",
-    response_description="How many were ordered.",
+    summary="Requeue dead letters",
+    response_description="The number of dead letters requeued.",
     responses=CHANGING,
 )
 async def requeue_dead_letters(
     services: TheServices, identity: AsAdmin, choice: DeadLetterSelection
 ) -> DeadLettersChanged:
-    """Order letters to be published again to their topic, as they were; a running consumer does it within seconds.
+    """Publish records again, unchanged, to their topic. A running consumer does so within seconds.
 
-    A copy that is stored resolves its letter; one that fails again says in the letter why. Ordering twice is safe.
+    A dead letter is resolved once its copy is stored. If the copy fails again, the dead letter shows the new reason.
+    Repeating the request is safe.
     """
     if choice.numbers is None:
         changed = await dead_letter_admin.requeue_all(services.store, choice.as_filter(), identity.actor)
     else:
-        changed = await decided(
+        changed = await _as_problem(
             services.store.write(dead_letter_admin.requeue, sorted(set(choice.numbers)), identity.actor)
         )
     return DeadLettersChanged(changed=changed)
 
 
 @router.post(
-    "/discard", summary="Put dead letters aside", response_description="How many were put aside.", responses=CHANGING
+    "/discard",
+    summary="Discard dead letters",
+    response_description="The number of dead letters discarded.",
+    responses=CHANGING,
 )
 async def discard_dead_letters(
     services: TheServices, identity: AsAdmin, choice: DeadLetterSelection
 ) -> DeadLettersChanged:
-    """Put letters aside as dealt with; they stay, with who did it and when. Orders that wait are withdrawn."""
+    """Discard dead letters. They are kept, with the person and time. Pending requests to publish them are cancelled."""
     if choice.numbers is None:
         changed = await dead_letter_admin.discard_all(services.store, choice.as_filter(), identity.actor)
     else:
-        changed = await decided(
+        changed = await _as_problem(
             services.store.write(dead_letter_admin.discard, sorted(set(choice.numbers)), identity.actor)
         )
     return DeadLettersChanged(changed=changed)
 
 
-async def decided(work: Awaitable[T]) -> T:
-    """What ``work`` gives; a decision that a letter does not allow becomes a problem in the request's language."""
+async def _as_problem(work: Awaitable[T]) -> T:
+    """Await ``work`` and convert DeadLetterError to ProblemError."""
     try:
         return await work
     except DeadLetterError as error:
@@ -118,7 +120,7 @@ async def decided(work: Awaitable[T]) -> T:
 
 
 def refusal(error: DeadLetterError) -> ProblemError:
-    """The problem of a decision that a letter does not allow."""
+    """Return the problem of a change that a dead letter does not allow, in the language of the request."""
     sentence = {
         "missing": gettext("There is no dead letter %(number)s: it never existed, or it was erased with its comment."),
         "truncated": gettext(

@@ -1,4 +1,4 @@
-"""POST /api/v1/detections: a text that the detection was asked about is worth keeping, and this is its label."""
+"""POST /api/v1/detections: store a text as a comment with a person's label."""
 
 import json
 import secrets
@@ -10,9 +10,9 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from starlette_admin.i18n import gettext
 
 from api.guard import MediumBodyRoute
+from api.i18n import gettext
 from api.identity.identity import AsUser
 from api.problems import REFUSALS, WITHOUT_NUL, ProblemError, documented
 from api.rest.predict_schemas import MAXIMUM_TEXT
@@ -22,38 +22,38 @@ from store.comments import ShownLabel
 from store.pending_reviews import KeptText, count_pending, keep_text
 
 PLATFORM = "detect"
-# What nobody consumes should not pile up: one person's texts that may wait at once.
+# Limit on one person's pending texts, so that they do not pile up while no consumer runs.
 MAXIMUM_PENDING = 500
 
 router = APIRouter(prefix="/api/v1/detections", tags=["predictions"], route_class=MediumBodyRoute)
 
 
 class KeepRequest(BaseModel):
-    """A text to keep as a comment, with the label that the person who asks gives it."""
+    """A text to store as a comment, with the caller's label."""
 
     model_config = ConfigDict(extra="forbid")
 
     text: Annotated[str, Field(min_length=1, max_length=MAXIMUM_TEXT, pattern=WITHOUT_NUL)] = Field(
-        description="The text, as it was typed.", examples=["物流很快，包装也好 👍"]
+        description="The text, unchanged.", examples=["物流很快，包装也好 👍"]
     )
     label: ShownLabel = Field(
-        description="What it is: the model's answer to keep that, another one where the model was wrong.",
+        description="The right label: the model's, or another one if the model is wrong.",
         examples=["positive"],
     )
 
 
 class KeptComment(BaseModel):
-    """The comment that the text becomes, once a consumer has published and stored it."""
+    """The comment that the text becomes once a consumer has published and stored it."""
 
     platform: str = Field(description=f"Always `{PLATFORM}`.", examples=[PLATFORM])
-    id: str = Field(description="The comment's id, chosen at random.", examples=["5f0c9a61d7e24b0e8c1a2b3c4d5e6f70"])
+    id: str = Field(description="The comment's random id.", examples=["5f0c9a61d7e24b0e8c1a2b3c4d5e6f70"])
 
 
 @router.post(
     "",
     status_code=HTTPStatus.ACCEPTED,
-    summary="Keep a text with its label",
-    response_description="It will be published, stored and reviewed.",
+    summary="Store a text with its label",
+    response_description="The text will be published, stored and reviewed.",
     responses=documented(
         *REFUSALS,
         HTTPStatus.BAD_REQUEST,
@@ -65,10 +65,10 @@ class KeptComment(BaseModel):
     ),
 )
 async def keep_detection(services: TheServices, identity: AsUser, request: KeepRequest) -> KeptComment:
-    """Publish a text as a comment of platform `detect`, written by who asks, with their label as its review.
+    """Publish a text as a comment of platform `detect` by the caller, with the caller's label as its review.
 
-    A running consumer publishes it, to the first of `LIUYAN_TOPICS` that takes this platform; the review follows when
-    the comment is stored. What is only labelled, by `/api/v1/predict`, is stored nowhere.
+    A running consumer publishes it to the first topic in `LIUYAN_TOPICS` that accepts this platform. The review is
+    added once the comment is stored. To label a text without storing it, use `/api/v1/predict`.
     """
     topic = topic_for(services.settings.topics)
     kept = kept_text(request.text, request.label, identity.name, topic, datetime.now(UTC))
@@ -83,7 +83,7 @@ async def keep_detection(services: TheServices, identity: AsUser, request: KeepR
 
 
 def topic_for(topics: Mapping[str, AbstractSet[str]]) -> str:
-    """The first topic that takes the platform `detect`. Raises ProblemError where there is none."""
+    """Return the first topic that accepts the platform `detect`. Raises ProblemError, 409, if there is none."""
     for topic, platforms in topics.items():
         if not platforms or PLATFORM in platforms:
             return topic
@@ -94,7 +94,7 @@ def topic_for(topics: Mapping[str, AbstractSet[str]]) -> str:
 
 
 def kept_text(text: str, label: ShownLabel, author: str, topic: str, now: datetime) -> KeptText:
-    """The event of the contract's version 1 that the text becomes, under an id that nobody can guess."""
+    """Build the comment event (contract version 1) of a text, with a random id."""
     identifier = secrets.token_hex(16)
     event = {
         "platform": PLATFORM,

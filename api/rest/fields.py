@@ -1,4 +1,4 @@
-"""Fields that several requests and answers share, with the words that a stranger reads in OpenAPI."""
+"""Fields that several request and response schemas share."""
 
 from datetime import datetime
 from typing import Annotated
@@ -28,18 +28,20 @@ Platform = Annotated[
         min_length=1,
         max_length=32,
         pattern="^[a-z0-9_-]+$",
-        description="The platform that published the comment: small letters, digits, _ and -.",
+        description="The platform that published the comment: lowercase letters, digits, _ and -.",
         examples=["forum"],
     ),
 ]
 Probability = Annotated[
     float,
-    Field(ge=0, le=1, description="Calibrated probability that the text is positive.", examples=[0.9731]),
+    Field(ge=0, le=1, description="The calibrated probability that the text is positive.", examples=[0.9731]),
 ]
 Uncertain = Annotated[
-    bool, Field(description="Whether the probability lies in the model's uncertain band.", examples=[False])
+    bool, Field(description="Whether the probability is inside the model's uncertain band.", examples=[False])
 ]
 Sha256 = Annotated[
     str,
-    Field(max_length=64, description="SHA-256 of the model's artifact, which names the model.", examples=["9f" * 32]),
+    Field(
+        max_length=64, description="SHA-256 of the model's artifact, which identifies the model.", examples=["9f" * 32]
+    ),
 ]

@@ -1,4 +1,4 @@
-"""The shapes of models, with the words that a stranger reads in OpenAPI."""
+"""Response schemas for models."""
 
 from datetime import datetime
 from typing import Self
@@ -11,31 +11,31 @@ from store.promotion import LabelCounts
 
 
 class RecentLabels(BaseModel):
-    """What a model says of the comments written in the last 24 hours."""
+    """A model's labels for the comments written in the last 24 hours."""
 
-    positive: int = Field(description="Comments that it holds positive.", examples=[812])
-    negative: int = Field(description="Comments that it holds negative.", examples=[188])
-    uncertain: int = Field(description="How many of them are uncertain.", examples=[220])
+    positive: int = Field(description="Comments labelled positive.", examples=[812])
+    negative: int = Field(description="Comments labelled negative.", examples=[188])
+    uncertain: int = Field(description="Comments of either label that are uncertain.", examples=[220])
 
 
 class Model(BaseModel):
-    """A model that was used with this database."""
+    """A registered model."""
 
-    number: int = Field(description="Its number here.", examples=[2])
+    number: int = Field(description="The model's number.", examples=[2])
     sha256: Sha256
-    name: str = Field(description="What it is called.", examples=["liuyan-gru"])
-    active: bool = Field(description="Whether its labels are the ones that are shown.", examples=[True])
+    name: str = Field(description="The model's name.", examples=["liuyan-gru"])
+    active: bool = Field(description="Whether this is the model whose labels are shown.", examples=[True])
     loaded: bool = Field(
-        description="Whether this server has loaded it: POST /predict answers with it.", examples=[True]
+        description="Whether this server has loaded the model and uses it for predictions.", examples=[True]
     )
     uncertain_low: Probability
     uncertain_high: Probability
-    registered_at: datetime = Field(description="When it was first used.", examples=["2026-01-31T00:15:00Z"])
+    registered_at: datetime = Field(description="When the model was registered.", examples=["2026-01-31T00:15:00Z"])
     recent: RecentLabels
 
     @classmethod
     def of(cls, row: ModelRow, counts: LabelCounts, loaded: str) -> Self:
-        """A stored model; ``loaded`` is the SHA-256 of the one that this server works with."""
+        """Convert a stored model; ``loaded`` is the SHA-256 of the model that this server has loaded."""
         return cls(
             number=row.number,
             sha256=row.sha256,
@@ -50,6 +50,6 @@ class Model(BaseModel):
 
 
 class Models(BaseModel):
-    """Every model that was used with this database."""
+    """All registered models."""
 
-    items: list[Model] = Field(description="The models, the newest first.")
+    items: list[Model] = Field(description="The models, newest first.")

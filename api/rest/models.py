@@ -1,13 +1,13 @@
-"""/api/v1/models: which models were used, and whose labels are shown."""
+"""/api/v1/models: list models and activate one."""
 
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from starlette_admin.i18n import gettext
 
 from api.guard import GuardedRoute
+from api.i18n import gettext
 from api.identity.identity import AsAdmin
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.model_schemas import Model, Models
@@ -24,14 +24,14 @@ router = APIRouter(prefix="/api/v1/models", tags=["models"], route_class=Guarded
 
 @router.get("", summary="List models", response_description="The models.", responses=READING)
 async def get_models(services: TheServices, _: AsAdmin) -> Models:
-    """List every model that was used with this database, with what it says of the last 24 hours' comments."""
+    """List all registered models, with counts of their labels for the last 24 hours' comments."""
     return Models(items=await read_models(services))
 
 
 @router.post(
     "/{number}/activate",
     summary="Activate a model",
-    response_description="The model as it is now.",
+    response_description="The updated model.",
     responses=READING | documented(HTTPStatus.NOT_FOUND),
 )
 async def activate_model(
@@ -39,9 +39,9 @@ async def activate_model(
     identity: AsAdmin,
     number: Annotated[int, Path(ge=1, le=LARGEST_NUMBER, description="The model's number.", examples=[2])],
 ) -> Model:
-    """Show this model's labels from now on; no label is rewritten, and going back is the same request.
+    """Show this model's labels from now on. Stored labels do not change; to go back, activate the previous model.
 
-    Running consumers of the model before end by themselves: started anew, they load this one.
+    Running consumers of the previous model exit. When they are restarted, they load this one.
     """
     try:
         await services.store.write(promotion.activate_model, identity.actor, number)
@@ -52,7 +52,7 @@ async def activate_model(
 
 
 async def read_models(services: Services) -> list[Model]:
-    """Every model, the newest first. Raises StoreError and TimeoutError."""
+    """Return all models, newest first. Raises StoreError and TimeoutError."""
     counts = await services.store.read(promotion.recent_counts, services.now() - RECENT)
     found = await services.store.read(promotion.list_models)
     loaded = services.predictor.model

@@ -1,12 +1,12 @@
-"""/api/v1/notices: what administrators tell everybody who signs in."""
+"""/api/v1/notices: announcements by administrators to everyone who signs in."""
 
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from starlette_admin.i18n import gettext
 
 from api.guard import MediumBodyRoute
+from api.i18n import gettext
 from api.identity.identity import AsAdmin, AsUser
 from api.identity.roles import Role
 from api.markdown import render_ahead
@@ -29,14 +29,14 @@ async def get_notices(
     services: TheServices,
     identity: AsUser,
     which: Annotated[
-        WhichNotices, Query(description="Those that are shown now, or all, which only an administrator may see.")
+        WhichNotices, Query(description="The notices shown now, or all, which only administrators may list.")
     ] = WhichNotices.CURRENT,
     before: Annotated[
-        int | None, Query(ge=1, le=LARGEST_NUMBER, description="With `all`: `next` of the page before, as it is.")
+        int | None, Query(ge=1, le=LARGEST_NUMBER, description="With `all`: `next` of the previous page.")
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=200, description="With `all`: how many at most.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=200, description="With `all`: maximum number of notices on a page.")] = 50,
 ) -> NoticePage:
-    """List what everybody is told now, the pinned ones first; or, for administrators, every notice with its state."""
+    """List the notices shown now, pinned ones first, or, for administrators, all notices with their states."""
     now = services.now()
     if which is WhichNotices.CURRENT:
         found = await services.store.read(notices.current_notices, now)
@@ -50,21 +50,21 @@ async def get_notices(
     return NoticePage(items=[Notice.of(one, now) for one in page.items], next=page.next)
 
 
-@router.get("/{number}", summary="Read a notice", response_description="The notice.", responses=CHANGING)
+@router.get("/{number}", summary="Get a notice", response_description="The notice.", responses=CHANGING)
 async def get_notice(services: TheServices, _: AsAdmin, number: Number) -> Notice:
-    """Read one notice, whether it is shown or not."""
+    """Return a notice, whether it is shown or not."""
     return await _answer(services, number, await services.store.read(notices.read_notice, number))
 
 
 @router.post(
     "",
-    summary="Write a notice",
+    summary="Create a notice",
     response_description="The new notice.",
     status_code=HTTPStatus.CREATED,
     responses=WRITING,
 )
 async def add_notice(services: TheServices, identity: AsAdmin, request: NoticeRequest) -> Notice:
-    """Tell everybody something, at once or from a time on, until a time or for good."""
+    """Create a notice. By default it is shown at once and does not expire."""
     added = await services.store.write(notices.add_notice, identity.actor, request.as_text(services.now()))
     await render_ahead([added.body])
     return Notice.of(added, services.now())
@@ -72,12 +72,12 @@ async def add_notice(services: TheServices, identity: AsAdmin, request: NoticeRe
 
 @router.put(
     "/{number}",
-    summary="Rewrite a notice",
-    response_description="The notice as it is now.",
+    summary="Replace a notice",
+    response_description="The updated notice.",
     responses=CHANGING | WRITING,
 )
 async def edit_notice(services: TheServices, identity: AsAdmin, number: Number, request: NoticeRequest) -> Notice:
-    """Set everything that a notice says, and when it is shown; a withdrawn one stays withdrawn."""
+    """Replace the content and time range of a notice. A withdrawn notice stays withdrawn."""
     text = request.as_text(services.now())
     return await _answer(
         services, number, await services.store.write(notices.edit_notice, identity.actor, number, text)
@@ -87,31 +87,31 @@ async def edit_notice(services: TheServices, identity: AsAdmin, number: Number, 
 @router.post(
     "/{number}/withdraw",
     summary="Withdraw a notice",
-    response_description="The notice as it is now.",
+    response_description="The updated notice.",
     responses=CHANGING,
 )
 async def withdraw_notice(services: TheServices, identity: AsAdmin, number: Number) -> Notice:
-    """Show a notice no more, whatever its times say; it can be restored."""
+    """Hide a notice regardless of its time range. It can be restored."""
     return await _answer(services, number, await services.store.write(notices.withdraw_notice, identity.actor, number))
 
 
 @router.post(
-    "/{number}/restore", summary="Restore a notice", response_description="The notice as it is now.", responses=CHANGING
+    "/{number}/restore", summary="Restore a notice", response_description="The updated notice.", responses=CHANGING
 )
 async def restore_notice(services: TheServices, identity: AsAdmin, number: Number) -> Notice:
-    """Take a withdrawal back: the notice's times count again."""
+    """Restore a withdrawn notice. Its time range applies again."""
     return await _answer(services, number, await services.store.write(notices.restore_notice, identity.actor, number))
 
 
 @router.delete(
     "/{number}",
     summary="Delete a notice",
-    response_description="It is gone.",
+    response_description="The notice is deleted.",
     status_code=HTTPStatus.NO_CONTENT,
     responses=CHANGING,
 )
 async def delete_notice(services: TheServices, identity: AsAdmin, number: Number) -> None:
-    """Remove a notice for good; to take it back later, withdraw it instead."""
+    """Delete a notice permanently. To hide it temporarily, withdraw it instead."""
     if not await services.store.write(notices.delete_notice, identity.actor, number):
         raise _missing(number)
 

@@ -1,18 +1,18 @@
-"""POST /api/v1/predict: what the model says of texts that are stored nowhere."""
+"""POST /api/v1/predict: label texts without storing them."""
 
 from http import HTTPStatus
 
 from fastapi import APIRouter
-from starlette_admin.i18n import gettext
 
 from api.guard import LargeBodyRoute
+from api.i18n import gettext
 from api.identity.identity import AsUser
 from api.predictor import BusyError
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.predict_schemas import PredictionAnswer, PredictionRequest, TextPrediction, WordContribution
 from api.services import TheServices
 
-# A full line of requests is worked off in a few seconds.
+# A full queue drains within a few seconds.
 RETRY_SECONDS = 2
 
 router = APIRouter(prefix="/api/v1/predict", tags=["predictions"], route_class=LargeBodyRoute)
@@ -32,9 +32,9 @@ router = APIRouter(prefix="/api/v1/predict", tags=["predictions"], route_class=L
     ),
 )
 async def predict(services: TheServices, _: AsUser, request: PredictionRequest) -> PredictionAnswer:
-    """Label texts as positive or negative with the model that this server has loaded; nothing is stored.
+    """Label texts as positive or negative with the server's model. Nothing is stored.
 
-    The whole body may be 8 MiB. When too many requests wait already, the answer is 503 with `Retry-After`.
+    The body may have up to 8 MiB. If too many requests are queued, the response is 503 with `Retry-After`.
     """
     predictor = services.predictor
     try:
@@ -49,7 +49,7 @@ async def predict(services: TheServices, _: AsUser, request: PredictionRequest) 
 
 
 def busy() -> ProblemError:
-    """The problem of too many who wait for the model."""
+    """Return the problem of a full prediction queue."""
     detail = gettext("Too many predictions wait already: try again in %(seconds)s seconds.") % {
         "seconds": RETRY_SECONDS
     }

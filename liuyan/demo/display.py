@@ -1,4 +1,4 @@
-"""Shows scenes: a live screen where standard output is a terminal, plain lines of progress where it is not."""
+"""Show scenes: a live screen on a terminal, otherwise plain lines."""
 
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -22,20 +22,20 @@ COLOURS = {Label.POSITIVE: "green", Label.NEGATIVE: "red"}
 
 
 class Display(Protocol):
-    """Somewhere to show scenes, for the time of a with block."""
+    """Shows scenes while a with block runs."""
 
     def show(self, scene: Scene) -> None:
         """Show the scene."""
 
 
 def open_display() -> AbstractContextManager[Display]:
-    """The display that suits standard output."""
+    """Return the display for standard output."""
     console = Console(highlight=False)
     return LiveDisplay(console) if console.is_terminal else LineDisplay(console)
 
 
 class LiveDisplay:
-    """A screen of its own, which stays behind as a last picture."""
+    """A live full-screen display that leaves its last picture on the terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -52,20 +52,20 @@ class LiveDisplay:
             self._console.print(picture(self._last, lines=5))
 
     def show(self, scene: Scene) -> None:
-        """Show the scene in as many lines as the terminal has."""
+        """Show the scene, with as many comments as the terminal's height allows."""
         self._last = scene
         self._live.update(picture(scene, lines=max(0, self._console.height - FIXED_LINES)), refresh=True)
 
 
 class LineDisplay:
-    """A line every two seconds, and one each for where it runs, the first labelled comment and the API."""
+    """Prints a line every two seconds, and one each for the stack, the first labelled comment and the site."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._next = 0.0
-        self._said_stack = False
-        self._said_first = False
-        self._said_site = False
+        self._stack_shown = False
+        self._first_shown = False
+        self._site_shown = False
 
     def __enter__(self) -> Self:
         return self
@@ -74,30 +74,30 @@ class LineDisplay:
         pass
 
     def show(self, scene: Scene) -> None:
-        """Print what is new."""
-        if not self._said_stack:
-            self._said_stack = True
-            self._say(scene, scene.stack)
-        if scene.samples and not self._said_first:
-            self._said_first = True
+        """Print what has changed."""
+        if not self._stack_shown:
+            self._stack_shown = True
+            self._print(scene, scene.stack)
+        if scene.samples and not self._first_shown:
+            self._first_shown = True
             first = scene.samples[0]
-            self._say(scene, f"first labelled comment: {first.label} {first.probability:.2f} {first.text[:60]}")
-        if scene.site and not self._said_site:
-            self._said_site = True
-            self._say(scene, f"admin app at {scene.site}/admin (name demo, password {scene.password})")
-            self._say(scene, f"API at {scene.site}, documented at {scene.site}/docs")
+            self._print(scene, f"first labelled comment: {first.label} {first.probability:.2f} {first.text[:60]}")
+        if scene.site and not self._site_shown:
+            self._site_shown = True
+            self._print(scene, f"admin app at {scene.site}/admin (name demo, password {scene.password})")
+            self._print(scene, f"API at {scene.site}, documented at {scene.site}/docs")
         if scene.seconds >= self._next:
             self._next = scene.seconds + LINE_SECONDS
             share = f", {scene.figures.positive / scene.figures.stored:.0%} positive" if scene.figures.stored else ""
             counts = f"published {scene.published:,} stored {scene.figures.stored:,} lag {scene.lag:,}"
-            self._say(scene, f"{scene.state}: {counts}, {scene.rate:,.0f} comments/s{share}")
+            self._print(scene, f"{scene.state}: {counts}, {scene.rate:,.0f} comments/s{share}")
 
-    def _say(self, scene: Scene, text: str) -> None:
+    def _print(self, scene: Scene, text: str) -> None:
         self._console.print(f"{scene.seconds:5.1f} s  {text}", soft_wrap=True, markup=False)
 
 
 def picture(scene: Scene, lines: int) -> RenderableType:
-    """The screen: figures, label mix, ``lines`` comments, and where to look further."""
+    """Return the screen: figures, label shares, ``lines`` comments and links."""
     return Group(
         _title(scene),
         "",
@@ -105,7 +105,9 @@ def picture(scene: Scene, lines: int) -> RenderableType:
         "",
         _mix(scene),
         "",
-        Rule("some of the latest comments, probability of positive, yellow: uncertain", style="dim", align="left"),
+        Rule(
+            "latest comments with the probability that they are positive; yellow: uncertain", style="dim", align="left"
+        ),
         _comments(scene, lines),
         Rule(style="dim"),
         _footer(scene),
@@ -136,7 +138,7 @@ def _figures(scene: Scene) -> RenderableType:
 def _mix(scene: Scene) -> RenderableType:
     figures = scene.figures
     if not figures.stored:
-        return Text("no comment is labelled yet", "dim")
+        return Text("no labelled comments yet", "dim")
     share = figures.positive / figures.stored
     grid = Table.grid(expand=True, padding=(0, 1))
     grid.add_column(no_wrap=True)
@@ -170,12 +172,12 @@ def _row(sample: LabelledText) -> tuple[Text, Text, Text, Text]:
 
 
 def _footer(scene: Scene) -> RenderableType:
-    place, account = Text("admin app and API start ...", "dim"), Text("")
+    links, account = Text("starting admin app and API ...", "dim"), Text("")
     if scene.site:
-        place = Text.assemble((f"{scene.site}/admin", "underline cyan"), "  ", (f"{scene.site}/docs", "underline cyan"))
+        links = Text.assemble((f"{scene.site}/admin", "underline cyan"), "  ", (f"{scene.site}/docs", "underline cyan"))
         account = Text.assemble(("name ", "dim"), "demo", ("  password ", "dim"), scene.password)
     grid = Table.grid(expand=True)
     grid.add_column(no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
-    grid.add_row(account, Text("Ctrl-C ends", "dim"))
-    return Group(place, grid)
+    grid.add_row(account, Text("Ctrl-C to stop", "dim"))
+    return Group(links, grid)

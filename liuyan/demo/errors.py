@@ -1,7 +1,7 @@
-"""What goes wrong in the demo itself."""
+"""Errors of the demo."""
 
 from liuyan.errors import LiuyanError
 
 
 class DemoError(LiuyanError):
-    """A part of the demo ended by itself; the sentence quotes the end of its log."""
+    """The demo cannot run, for example because one of its programs ended unexpectedly."""

@@ -1,4 +1,4 @@
-"""What the database holds: the figures that the screen shows, and the comparison at the end."""
+"""Query the database for the figures on the screen and for the final comparison."""
 
 from collections import Counter
 from collections.abc import Mapping, Set
@@ -12,13 +12,13 @@ from store.batch import Label
 from store.store import Store
 from store.tables import comments, dead_letters, hourly_counts, partitions, predictions
 
-# So many of the latest comments of each platform are read; a batch is stored sorted by platform.
+# Number of latest comments to read per platform, because batches are stored sorted by platform.
 LATEST = 20
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """A stored comment, as the screen shows it; ``probability`` is that of positive."""
+    """A stored comment; ``probability`` is the probability that it is positive."""
 
     platform: str
     text: str
@@ -29,24 +29,24 @@ class LabelledText:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The database at one moment; ``positions`` is partition -> next offset; ``latest`` were stored last."""
+    """The state of the database; ``offsets`` are the stored offsets by partition, ``latest`` the last comments."""
 
     positive: int = 0
     negative: int = 0
-    positions: Mapping[int, int] = field(default_factory=dict)
+    offsets: Mapping[int, int] = field(default_factory=dict)
     latest: tuple[LabelledText, ...] = ()
 
     @property
     def stored(self) -> int:
-        """Comments with their label."""
+        """Number of labelled comments."""
         return self.positive + self.negative
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the demo published against what of that is stored; duplicated are rows beyond one for each comment.
+class Comparison:
+    """Published comments compared with stored ones; ``duplicated`` counts rows beyond one per comment.
 
-    Whatever somebody else published meanwhile is not counted, but for its dead letters.
+    Comments that other programs published are not counted, except for their dead letters.
     """
 
     published: int
@@ -56,7 +56,7 @@ class Verdict:
     dead: int
 
     @property
-    def right(self) -> bool:
+    def exactly_once(self) -> bool:
         """Whether each published comment was stored exactly once."""
         return self.published == self.stored and not (self.missing or self.duplicated or self.dead)
 
@@ -68,35 +68,35 @@ class Verdict:
 
 
 async def read_figures(store: Store) -> Figures:
-    """The figures now. Raises TransientStoreError."""
-    mix = select(hourly_counts.c.label, func.sum(hourly_counts.c.n)).group_by(hourly_counts.c.label)
-    said = predictions.c
+    """Return the current figures. Raises TransientStoreError."""
+    labels = select(hourly_counts.c.label, func.sum(hourly_counts.c.n)).group_by(hourly_counts.c.label)
+    columns = predictions.c
     newest = (
-        select(comments.c.platform, comments.c.text, said.label, said.probability, said.uncertain)
-        .join(predictions, said.comment_number == comments.c.number)
+        select(comments.c.platform, comments.c.text, columns.label, columns.probability, columns.uncertain)
+        .join(predictions, columns.comment_number == comments.c.number)
         .order_by(comments.c.number.desc())
         .limit(LATEST)
     )
     rows: list[Any] = []
     async with store.reading() as connection:
-        counts = {label: int(n) for label, n in await connection.execute(mix)}
-        stands = await connection.execute(select(partitions.c.partition, partitions.c.next_offset))
-        positions = {row.partition: row.next_offset for row in stands}
+        counts = {label: int(n) for label, n in await connection.execute(labels)}
+        stored = await connection.execute(select(partitions.c.partition, partitions.c.next_offset))
+        offsets = {row.partition: row.next_offset for row in stored}
         for platform in PLATFORMS:
             rows += await connection.execute(newest.where(comments.c.platform == platform))
     latest = tuple(LabelledText(row[0], row[1], Label(row[2]), row[3], bool(row[4])) for row in rows)
-    return Figures(counts.get(Label.POSITIVE, 0), counts.get(Label.NEGATIVE, 0), positions, latest)
+    return Figures(counts.get(Label.POSITIVE, 0), counts.get(Label.NEGATIVE, 0), offsets, latest)
 
 
-async def compare(store: Store, published: Set[tuple[str, str]]) -> Verdict:
-    """Look each published (platform, id) up among the labelled rows. Raises TransientStoreError."""
+async def compare(store: Store, published: Set[tuple[str, str]]) -> Comparison:
+    """Compare the published (platform, id) pairs with the labelled rows. Raises TransientStoreError."""
     labelled = select(comments.c.platform, comments.c.id).join(
         predictions, predictions.c.comment_number == comments.c.number
     )
     async with store.reading() as connection:
         rows = Counter((platform, identifier) for platform, identifier in await connection.execute(labelled))
         dead = (await connection.execute(select(func.count()).select_from(dead_letters))).scalar_one()
-    return Verdict(
+    return Comparison(
         published=len(published),
         stored=len(published & rows.keys()),
         missing=len(published - rows.keys()),

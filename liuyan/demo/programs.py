@@ -1,4 +1,4 @@
-"""The consumer and the API as processes of their own, started with the commands that everybody uses."""
+"""Run the consumer and the API as processes, with the usual commands."""
 
 import os
 import sys
@@ -14,8 +14,10 @@ STOP_SECONDS = 20
 
 
 class Program:
-    """``liuyan ARGUMENTS`` with the settings given, and no others; its log lies in ``folder``, where it also works, so
-    that it reads no ``.env`` file of whoever starts the demo."""
+    """A process of ``liuyan ARGUMENTS`` with only the given settings.
+
+    ``folder`` contains its log and is its working directory, so that it does not read the user's ``.env`` file.
+    """
 
     def __init__(self, arguments: Sequence[str], settings: Mapping[str, str], folder: Path) -> None:
         self.name = " ".join(["liuyan", *arguments[:2]])
@@ -31,19 +33,19 @@ class Program:
 
     @property
     def running(self) -> bool:
-        """Whether the program has not ended."""
+        """Whether the program is running."""
         return self._process.running
 
     def check(self) -> None:
-        """Raises DemoError when the program has ended."""
+        """Raise DemoError if the program has ended."""
         if not self.running:
             last = self._log.read_text(errors="replace").splitlines()[-LAST_LINES:]
-            raise DemoError(f"`{self.name}` ended by itself; the end of its log:\n" + "\n".join(last))
+            raise DemoError(f"`{self.name}` ended unexpectedly. The end of its log:\n" + "\n".join(last))
 
     def stop(self) -> None:
-        """End the program in order, or by force when it takes too long."""
+        """Stop the program; kill it if it does not stop within ``STOP_SECONDS``."""
         self._process.stop(STOP_SECONDS)
 
     def kill(self) -> None:
-        """End the program at once."""
+        """Kill the program."""
         self._process.kill()

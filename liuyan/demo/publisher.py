@@ -1,4 +1,4 @@
-"""Publishes at a steady rate, and waits while the consumer is too far behind."""
+"""Publish events at a steady rate and wait while the lag is too high."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -8,14 +8,14 @@ from aiokafka import AIOKafkaProducer
 from liuyan.demo.corpus import Event
 
 TICK_SECONDS = 0.1
-# The embedded broker forgets what exceeds some megabytes: nothing may wait in it for long.
-MOST_LAG = 2_000
+# The embedded broker keeps only a few megabytes per partition, so the lag must stay low.
+MAXIMUM_LAG = 2_000
 
 
 class Publisher:
-    """Publishes ``rate`` events a second to ``topic``.
+    """Publish ``rate`` events per second to ``topic``.
 
-    ``published`` holds the (platform, id) that the broker took, ``ends`` the offset behind the last one by partition.
+    ``published`` contains the acknowledged (platform, id) pairs, ``ends`` the offset after the last one by partition.
     """
 
     def __init__(
@@ -31,25 +31,25 @@ class Publisher:
         self.waiting = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Publish until ``stop`` is set; on return the broker has taken everything."""
+        """Publish until ``stop`` is set and all events are acknowledged."""
         producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, enable_idempotence=True)
         await producer.start()
         try:
             due = 0.0
             while not stop.is_set():
-                began = asyncio.get_running_loop().time()
-                self.waiting = self._lag() >= MOST_LAG
+                started_at = asyncio.get_running_loop().time()
+                self.waiting = self._lag() >= MAXIMUM_LAG
                 if not self.waiting:
                     due += self._rate * TICK_SECONDS
                     await self._publish(producer, int(due))
                     due -= int(due)
-                await asyncio.sleep(max(0.0, began + TICK_SECONDS - asyncio.get_running_loop().time()))
+                await asyncio.sleep(max(0.0, started_at + TICK_SECONDS - asyncio.get_running_loop().time()))
         finally:
             await producer.stop()
 
     async def _publish(self, producer: AIOKafkaProducer, count: int) -> None:
         events = [next(self._events) for _ in range(count)]
-        taken = [await producer.send(self._topic, key=event.key, value=event.value) for event in events]
-        for record in await asyncio.gather(*taken):
+        futures = [await producer.send(self._topic, key=event.key, value=event.value) for event in events]
+        for record in await asyncio.gather(*futures):
             self.ends[record.partition] = max(self.ends.get(record.partition, 0), record.offset + 1)
         self.published.update((event.platform, event.id) for event in events)

@@ -1,4 +1,4 @@
-"""What there is to show at one moment, gathered from publisher and database, whatever shows it."""
+"""The data that a display shows: figures, samples and the rate."""
 
 import random
 from collections import deque
@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from liuyan.demo.figures import Figures, LabelledText
 
 RATE_SECONDS = 3.0
-# A person can read about two comments a second: more would only flicker.
+# People read about two comments per second.
 SAMPLE_SECONDS = 0.5
 SAMPLES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One moment. ``samples`` are some of the comments stored last, newest first; ``rate`` is stored comments/s.
+    """The data to show. ``samples`` are recently stored comments, newest first; ``rate`` is in stored comments/s.
 
-    ``site`` is the address of the admin app and the API, once they answer; ``password`` that of the account ``demo``.
+    ``site`` is the URL of the admin app and the API, or None until they answer. ``password`` belongs to the account
+    ``demo``.
     """
 
     stack: str
@@ -33,7 +34,7 @@ class Scene:
 
 
 class Samples:
-    """Picks, from all that is stored, as many comments as a person can read."""
+    """Sample stored comments at a rate that people can read."""
 
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(seed)  # noqa: S311 - not a secret
@@ -41,27 +42,27 @@ class Samples:
         self._last = float("-inf")
 
     def add(self, now: float, latest: Sequence[LabelledText]) -> None:
-        """Pick one of those, unless one was picked a moment ago. ``now`` is in seconds, of any clock."""
+        """Sample one comment, unless the last one is too recent. ``now`` is in seconds, of any clock."""
         fresh = [text for text in latest if text not in self._texts]
         if fresh and now - self._last >= SAMPLE_SECONDS:
             self._texts.appendleft(self._chance.choice(fresh))
             self._last = now
 
     def newest_first(self) -> tuple[LabelledText, ...]:
-        """What was picked."""
+        """Return the samples, newest first."""
         return tuple(self._texts)
 
 
 class Rate:
-    """Comments a second over the last few seconds, from a count that grows."""
+    """Comments per second over the last few seconds, computed from a growing count."""
 
     def __init__(self) -> None:
         self._counts: deque[tuple[float, int]] = deque()
 
     def measure(self, now: float, count: int) -> float:
-        """Note the count at ``now`` (seconds) and return the rate."""
+        """Record the count at ``now`` (seconds) and return the rate."""
         self._counts.append((now, count))
         while now - self._counts[0][0] > RATE_SECONDS:
             self._counts.popleft()
-        began, first = self._counts[0]
-        return (count - first) / (now - began) if now > began else 0.0
+        start, first = self._counts[0]
+        return (count - first) / (now - start) if now > start else 0.0

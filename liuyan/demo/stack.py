@@ -1,4 +1,4 @@
-"""Where the demo runs, for the time of a with block: embedded broker and SQLite, or genuine Apache Kafka and MySQL."""
+"""Start the demo's broker and database: the embedded broker and SQLite, or Apache Kafka and MySQL."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from local_stack.mysql import MySQL
 
 
 class StackName(StrEnum):
-    """What the demo runs on."""
+    """The kind of broker and database."""
 
     EMBEDDED = "embedded"
     REAL = "real"
@@ -23,7 +23,7 @@ class StackName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A broker and an empty database that answer; ``creates_topics`` says that the broker makes topics by itself."""
+    """A running broker and an empty database; ``creates_topics`` is whether the broker creates topics on first use."""
 
     title: str
     bootstrap: str
@@ -33,14 +33,14 @@ class Stack:
 
 @contextmanager
 def started_stack(name: StackName, folder: Path) -> Iterator[Stack]:
-    """Start broker and database. Raises LocalStackError."""
+    """Start broker and database while the block runs. Raises LocalStackError."""
     with embedded_stack(folder) if name is StackName.EMBEDDED else real_stack() as stack:
         yield stack
 
 
 @contextmanager
 def embedded_stack(folder: Path) -> Iterator[Stack]:
-    """librdkafka's broker in this process, and an SQLite file in ``folder``."""
+    """Start librdkafka's in-process broker, with an SQLite file in ``folder``."""
     with EmbeddedBroker() as broker:
         url = f"sqlite+aiosqlite:///{folder / 'liuyan.db'}"
         yield Stack(f"Kafka at {broker.bootstrap} (embedded), SQLite", broker.bootstrap, url, creates_topics=True)
@@ -48,11 +48,11 @@ def embedded_stack(folder: Path) -> Iterator[Stack]:
 
 @contextmanager
 def real_stack() -> Iterator[Stack]:
-    """Apache Kafka and MySQL, downloaded when needed and started at the same time."""
+    """Download Apache Kafka and MySQL if necessary, and start both in parallel."""
     broker, database = Kafka(), MySQL()
     try:
         for server in (broker, database):
-            server.get()
+            server.download()
         starting = Console(stderr=True).status("Starting Apache Kafka and MySQL ...")
         with starting, ThreadPoolExecutor(2) as both:
             list(both.map(lambda server: server.start(), (broker, database)))

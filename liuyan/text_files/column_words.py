@@ -1,4 +1,4 @@
-"""The names that columns have in exports: of the comments, of the labels, and of everything else."""
+"""Known column names in exports: of comments, of labels and of other data."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ def _words(*lines: str) -> tuple[str, ...]:
     return tuple(" ".join(lines).split())
 
 
-# The first is the most certain.
+# Most specific first.
 COMMENT = _words(
     "text comment 评论内容 评论正文 评论文本 评论 commenttext commentcontent commentbody reviewtext reviewcontent",
     "reviewbody review content 留言内容 留言 评价内容 微博正文 微博内容 弹幕内容 弹幕 短评内容 短评 点评内容 点评 内容",
@@ -18,7 +18,7 @@ COMMENT = _words(
 LABEL = _words(
     "label 标签 情感标签 情感 情感倾向 情感极性 情感类别 labels sentiment polarity 标注 正负面 倾向 类别 class target"
 )
-# Names that mark a first line as a header without saying where the comments are.
+# Names that identify a header but not the comments' column.
 OTHER = _words(
     "id no num uid userid user username nickname name author date time datetime timestamp createdat createtime ctime",
     "rating star stars score likes like likecount platform title url link product category status reviewer thread",
@@ -28,9 +28,9 @@ OTHER = _words(
 )
 CHINESE_WORDS = _words("评论 内容 正文 留言 评价 短评 点评 弹幕 影评 评语 反馈 文本")
 ENGLISH_WORDS = frozenset(_words("text comment comments content review reviews body message feedback cmt"))
-# A name that ends with a Chinese word for comment and has one of these is somebody's answer, or a yes or no.
+# A name that ends with a Chinese word for comment and contains one of these is a reply or a flag.
 ANSWERS = _words("回复 商家 客服 是否")
-# A name that has one of these elsewhere is about the comment.
+# A name that contains one of these describes the comment, for example its time or its author.
 CHINESE_OTHERS = _words(
     "时间 日期 编号 序号 数 量 分 星 等级 标签 情感 倾向 用户 昵称 姓名 作者 人 者 类 来源 链接 地址 图 视频 状态 是否",
     "长度 楼 赞 回复 商家 客服 标题 id",
@@ -42,7 +42,7 @@ ENGLISH_OTHERS = frozenset(
         "replies created updated ip image images pics video tags tag probability hash key level is has",
     )
 )
-# Words of sentences, which names of columns rarely have two of.
+# Words of Chinese sentences; column names rarely contain two of them.
 _PARTICLES = re.compile(r"[的了很不没我你就都太还也吗呢吧啊真再才又]")
 _PROSE = re.compile(r"[，。！？；!?~～…]|[^\d][,.](?:\s|$)")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[\u4e00-\u9fff]+")
@@ -50,26 +50,26 @@ _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 def fold(name: str) -> str:
-    """Letters and digits of a name, in lower case."""
+    """Return the letters and digits of a name in lower case."""
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", name).lower()))
 
 
 def is_known(name: str) -> bool:
-    """Whether this is the name of a column in some export, and not a comment."""
+    """Return whether this is a known column name."""
     folded = fold(name)
     return folded in COMMENT or folded in LABEL or folded in OTHER
 
 
 def looks_like_prose(value: str) -> bool:
-    """Whether a cell of a first row is a text and not the name of a column."""
+    """Return whether a cell of the first row is text and not a column name."""
     if is_known(value):
         return False
-    # Questionnaires have their questions as names, and address their reader politely.
+    # Exports of questionnaires have questions as column names, which address the reader politely.
     return _PROSE.search(value) is not None or ("您" not in value and len(_PARTICLES.findall(value)) >= 2)
 
 
 def is_other(name: str) -> bool:
-    """Whether a name says that there are no comments below it."""
+    """Return whether a name identifies a column of other data than comments."""
     folded = fold(name)
     parts = {part.lower() for part in _PART.findall(name)}
     return (
@@ -81,7 +81,7 @@ def is_other(name: str) -> bool:
 
 
 def comment_rank(name: str) -> int | None:
-    """How certain a name says that the comments are below it: 0 most; None where it does not."""
+    """Return how specific a name is for comments, 0 for the most specific; None if it is not one for comments."""
     folded = fold(name)
     if folded in COMMENT:
         return COMMENT.index(folded)
@@ -89,7 +89,7 @@ def comment_rank(name: str) -> int | None:
 
 
 def label_rank(name: str) -> int | None:
-    """As ``comment_rank``, for the labels."""
+    """Like ``comment_rank``, for labels."""
     folded = fold(name)
     return LABEL.index(folded) if folded in LABEL else None
 

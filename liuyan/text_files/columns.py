@@ -1,7 +1,7 @@
-"""Which column of a CSV file holds the comments, which one the labels, and whether the first row is a header.
+"""Choose the columns of comments and labels in a CSV file, and detect a header.
 
-Names decide where there are any. Without them the values do: comments are long, differ from each other, and are mostly
-Chinese, while ids, dates, numbers, names and labels are not.
+Column names decide if there are any. Otherwise the values do: comments are long, distinct and mostly Chinese, while
+ids, dates, numbers, names and labels are not.
 """
 
 import re
@@ -13,13 +13,13 @@ from liuyan.text_files.column_words import comment_rank, fold, is_known, is_othe
 from liuyan.text_files.errors import Needs, TextFileError
 from liuyan.text_files.labels import LABELS
 
-# Rows that are looked at to choose a column.
+# Number of rows on which the choice is based.
 SAMPLE = 500
 LONGEST_NAME = 40
-# Beyond this length a comment is no more of a comment.
+# Text beyond this length does not make a value more likely to be a comment.
 LONG = 60
 MOST = 0.8
-# Labels and categories: few different values in many rows.
+# From this number of rows on, a column with few distinct values is one of labels or categories.
 REPEATED = 20
 _SENTENCE = re.compile(r"[，。！？；!?~～…]|[^\d][,.](?:\s|$)")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -33,7 +33,7 @@ _DATA = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Places of columns from 0: of the comments, of the labels and of others by name; ``names`` is the header."""
+    """Column indexes from 0: of comments, labels and others by name; ``names`` is the header."""
 
     names: tuple[str, ...] | None
     text: int
@@ -42,9 +42,12 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a reader asks for: ``column`` and ``label_column`` by name or number from 1, None to choose them;
-    ``header`` whether the first row is one, None to find out; ``labels`` whether there have to be labels."""
+class ColumnOptions:
+    """How to choose columns.
+
+    ``column`` and ``label_column`` are names or numbers from 1, None to detect them; ``header`` is whether the first
+    row is a header, None to detect it; ``labels`` is whether a label column is required.
+    """
 
     column: str | None = None
     label_column: str | None = None
@@ -53,33 +56,33 @@ class Wanted:
     others: tuple[str, ...] = ()
 
 
-def choose_columns(rows: Sequence[Sequence[str]], wanted: Wanted) -> Columns:
-    """The columns of a file that begins with ``rows``, at least one. Raises TextFileError."""
+def choose_columns(rows: Sequence[Sequence[str]], options: ColumnOptions) -> Columns:
+    """Choose the columns of a file that starts with ``rows`` (at least one). Raises TextFileError."""
     first, rest = rows[0], rows[1:]
-    header = wanted.header if wanted.header is not None else _is_header(first, rest, wanted)
+    header = options.header if options.header is not None else _is_header(first, rest, options)
     names = tuple(name.strip() for name in first) if header else None
     values = _columns_of(rest if header else rows, len(first))
-    label = _label(names, values, wanted)
-    asked = wanted.column
-    text = _comments(names, values, label) if asked is None else _named(asked, names, len(first))
-    others = {name: names.index(name) for name in wanted.others if name in names} if names else {}
+    label = _label(names, values, options)
+    requested = options.column
+    text = _comments(names, values, label) if requested is None else _named(requested, names, len(first))
+    others = {name: names.index(name) for name in options.others if name in names} if names else {}
     return Columns(names, text, label, others)
 
 
 def is_data(value: str) -> bool:
-    """Whether a cell is a number, a date, an address or an id, and not a text."""
+    """Return whether a cell is empty or contains a number, a date, an address or an id instead of text."""
     return not value.strip() or _DATA.fullmatch(value.strip()) is not None
 
 
-def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], wanted: Wanted) -> bool:
+def _is_header(first: Sequence[str], rest: Sequence[Sequence[str]], options: ColumnOptions) -> bool:
     if any(len(name) > LONGEST_NAME or "\n" in name or _SENTENCE.search(name) for name in first):
         return False
     stripped = [name.strip() for name in first]
-    asked = [name for name in (wanted.column, wanted.label_column) if name and not name.isdecimal()]
-    if any(fold(name) in map(fold, stripped) for name in asked):
+    requested = [name for name in (options.column, options.label_column) if name and not name.isdecimal()]
+    if any(fold(name) in map(fold, stripped) for name in requested):
         return True
     known = sum(map(is_known, first))
-    # A comment may begin with one word that is also a name: beside a cell that is clearly a text it is no header.
+    # A single known word may also be a comment: next to a cell that is clearly text, it does not make a header.
     prose = any(map(looks_like_prose, stripped))
     if known > 1 or (known and not prose):
         return True
@@ -96,9 +99,9 @@ def _is_number(name: str) -> bool:
 
 
 def _differs_from_rest(first: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:
-    """Whether the first row is of another kind than the others: a word above numbers, or names above Chinese texts."""
+    """Return whether the first row differs in kind: a word above numbers, or ASCII names above Chinese texts."""
     if not first[0] and columns[0] and all(value.isdecimal() for value in columns[0]):
-        return True  # pandas writes its index below an empty name
+        return True  # pandas writes its index with an empty name.
     above_data = (
         name and not is_data(name) and column and fmean(map(is_data, column)) >= MOST
         for name, column in zip(first, columns, strict=True)
@@ -112,54 +115,54 @@ def _differs_from_rest(first: Sequence[str], columns: Sequence[Sequence[str]]) -
 
 
 def _columns_of(rows: Sequence[Sequence[str]], width: int) -> list[list[str]]:
-    """The cells of each column that are not empty."""
-    return [[row[place] for row in rows if place < len(row) and row[place].strip()] for place in range(width)]
+    """Return the non-empty cells of each column."""
+    return [[row[index] for row in rows if index < len(row) and row[index].strip()] for index in range(width)]
 
 
 def _named(column: str, names: Sequence[str] | None, width: int, needs: Needs = "column") -> int:
-    """The place of a column asked for by name or number."""
-    asked = column.strip()
+    """Return the index of a column that is chosen by name or number."""
+    requested = column.strip()
     for same in (str.strip, fold):
-        places = [place for place, name in enumerate(names or ()) if same(name) == same(asked) and same(asked)]
-        if len(places) > 1:
-            raise _ambiguous(asked, places, needs)
-        if places:
-            return places[0]
-    if asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= width:
-        return int(asked) - 1
+        indexes = [index for index, name in enumerate(names or ()) if same(name) == same(requested) and same(requested)]
+        if len(indexes) > 1:
+            raise _ambiguous(requested, indexes, needs)
+        if indexes:
+            return indexes[0]
+    if requested.isascii() and requested.isdecimal() and 1 <= int(requested[:9]) <= width:
+        return int(requested) - 1
     raise TextFileError(
         "There is no column %(column)s: name one of %(columns)s, or give a number from 1 to %(width)s.",
-        column=ascii_or_plain(asked),
+        column=ascii_or_plain(requested),
         columns=_list(names, width),
         width=width,
     )
 
 
 def _comments(names: Sequence[str] | None, columns: Sequence[Sequence[str]], label: int | None) -> int:
-    ranks = {place: comment_rank(name) for place, name in enumerate(names or ())}
-    ranked = sorted((rank, place) for place, rank in ranks.items() if rank is not None)
-    texts = [(rank, place) for rank, place in ranked if _may_be_comments(columns[place])]
-    for rank, place in texts or ranked:
-        same = [other for r, other in ranked if r == rank and fold((names or ())[other]) == fold((names or ())[place])]
+    ranks = {index: comment_rank(name) for index, name in enumerate(names or ())}
+    ranked = sorted((rank, index) for index, rank in ranks.items() if rank is not None)
+    texts = [(rank, index) for rank, index in ranked if _may_be_comments(columns[index])]
+    for rank, index in texts or ranked:
+        same = [other for r, other in ranked if r == rank and fold((names or ())[other]) == fold((names or ())[index])]
         if len(same) > 1:
-            raise _ambiguous((names or ())[place], same, "column")
+            raise _ambiguous((names or ())[index], same, "column")
         best = [other for r, other in texts or ranked if r == rank]
         return max(best, key=lambda other: _worth(columns[other]))
-    others = {place for place, name in enumerate(names or ()) if is_other(name)} | {label}
-    places = [place for place in range(len(columns)) if place not in others and _may_be_comments(columns[place])]
-    if not places and not names and len(columns) == 1:
+    others = {index for index, name in enumerate(names or ()) if is_other(name)} | {label}
+    indexes = [index for index in range(len(columns)) if index not in others and _may_be_comments(columns[index])]
+    if not indexes and not names and len(columns) == 1:
         return 0
-    if not places:
+    if not indexes:
         raise TextFileError(
             "No column looks like comments among %(columns)s.",
             needs="column",
             columns=_list(names, len(columns)),
         )
-    return max(places, key=lambda place: _worth(columns[place]))
+    return max(indexes, key=lambda index: _worth(columns[index]))
 
 
 def _may_be_comments(values: Sequence[str]) -> bool:
-    """Not mostly numbers or dates, nor a few values that repeat."""
+    """Return whether values are neither mostly numbers or dates nor a few repeated values."""
     if not values:
         return False
     if fmean(map(is_data, values)) > 1 - MOST and fmean(map(is_data, values)) >= 0.5:
@@ -168,7 +171,7 @@ def _may_be_comments(values: Sequence[str]) -> bool:
 
 
 def _worth(values: Sequence[str]) -> float:
-    """How much like comments the values of a column are."""
+    """Score how much a column's values look like comments."""
     if not values:
         return 0.0
     texts = [value for value in values if not is_data(value)]
@@ -178,19 +181,19 @@ def _worth(values: Sequence[str]) -> float:
     return length * (0.3 + chinese) * (0.5 + sentences) * len(set(values)) / len(values)
 
 
-def _label(names: Sequence[str] | None, columns: Sequence[Sequence[str]], wanted: Wanted) -> int | None:
-    if wanted.label_column is not None:
-        return _named(wanted.label_column, names, len(columns), "label_column")
-    if not wanted.labels:
+def _label(names: Sequence[str] | None, columns: Sequence[Sequence[str]], options: ColumnOptions) -> int | None:
+    if options.label_column is not None:
+        return _named(options.label_column, names, len(columns), "label_column")
+    if not options.labels:
         return None
-    ranked = sorted((rank, place) for place, name in enumerate(names or ()) if (rank := label_rank(name)) is not None)
+    ranked = sorted((rank, index) for index, name in enumerate(names or ()) if (rank := label_rank(name)) is not None)
     if ranked:
-        same = [place for _, place in ranked if fold((names or ())[place]) == fold((names or ())[ranked[0][1]])]
+        same = [index for _, index in ranked if fold((names or ())[index]) == fold((names or ())[ranked[0][1]])]
         if len(same) > 1:
             raise _ambiguous((names or ())[same[0]], same, "label_column")
         return ranked[0][1]
     by_value = [
-        place for place, column in enumerate(columns) if column and all(fold_label(one) in LABELS for one in column)
+        index for index, column in enumerate(columns) if column and all(fold_label(one) in LABELS for one in column)
     ]
     if names is None and len(by_value) == 1:
         return by_value[0]
@@ -202,16 +205,16 @@ def _label(names: Sequence[str] | None, columns: Sequence[Sequence[str]], wanted
 
 
 def fold_label(value: str) -> str:
-    """A label as the table of labels spells it."""
+    """Normalize a label as in ``LABELS``."""
     return value.strip().lower()
 
 
-def _ambiguous(name: str, places: Sequence[int], needs: Needs) -> TextFileError:
+def _ambiguous(name: str, indexes: Sequence[int], needs: Needs) -> TextFileError:
     return TextFileError(
         "Several columns are called %(column)s: choose one by its number, one of %(numbers)s.",
         needs=needs,
         column=ascii_or_plain(name),
-        numbers=", ".join(str(place + 1) for place in places),
+        numbers=", ".join(str(index + 1) for index in indexes),
     )
 
 
@@ -223,5 +226,5 @@ def _list(names: Sequence[str] | None, width: int) -> str:
 
 
 def ascii_or_plain(name: str) -> str:
-    """A name from the file as it may be shown in a message: in quotes, short, control characters escaped."""
+    """Quote a name from the file for a message: truncated, with control characters escaped."""
     return repr(name[:LONGEST_NAME])

@@ -1,7 +1,7 @@
-"""The encoding of a file: the declared one, a byte order mark, UTF-8, or GB18030 if the result reads like Chinese.
+"""Detect a file's encoding: declared, byte order mark, UTF-8, or GB18030 if the result reads like Chinese.
 
-Any sequence of UTF-8 or Big5 bytes may also be valid GB18030, where it gives rare characters. So GB18030 is accepted
-only if most characters are common ones; docs/decisions/one-reader-for-files.md has what that is worth, measured.
+UTF-8 and Big5 bytes may also be valid GB18030, but decode to rare characters. So GB18030 is accepted only if most
+characters are common; docs/decisions/comment-file-reader.md has measurements.
 """
 
 import codecs
@@ -13,7 +13,7 @@ from typing import BinaryIO
 from liuyan.text_files.errors import TextFileError
 
 CHUNK = 1 << 20
-# Characters of the start of a file that are judged; more would not change the answer.
+# Number of bytes at the start of a file on which the decision for GB18030 is based.
 JUDGED = 1 << 20
 UTF_8, GB18030 = "utf-8-sig", "gb18030"
 MARKS = (
@@ -23,7 +23,7 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Declared names, as Python spells them, with the codec that reads them: the widest of a family, as browsers do.
+# Codecs for declared encodings, by Python's name: the widest of a family, as in browsers.
 DECLARED = {name: name for name in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "euc_jp", "shift_jis", "cp1252")}
 DECLARED |= {"utf-8": UTF_8, "utf-8-sig": UTF_8, "ascii": "ascii", "euc_kr": "cp949", "cp949": "cp949"}
 DECLARED |= dict.fromkeys(("gb18030", "gbk", "gb2312", "cp936"), GB18030)
@@ -31,7 +31,7 @@ DECLARED |= dict.fromkeys(("big5", "big5hkscs", "cp950"), "big5hkscs")
 DECLARED |= {"cp932": "cp932", "iso8859-1": "cp1252"}
 WORKBOOK = b"PK\x03\x04"
 
-# GB2312's first level: its 3,755 most common characters. Big5 and cut UTF-8 rarely decode to them.
+# GB2312 level 1: the 3,755 most common characters. Big5 and truncated UTF-8 rarely decode to them.
 COMMON = frozenset(
     bytes((row, cell)).decode("gb2312")
     for row in range(0xB0, 0xD8)
@@ -39,7 +39,7 @@ COMMON = frozenset(
 )
 PUNCTUATION = frozenset("，。！？、；：“”‘’（）《》〈〉【】「」『』…—～·￥％×→★☆●○■□◆△▽※℃〇\u3000")
 COMMON_SHARE = 0.7
-# Half of all Korean syllables in EUC-KR are common characters in GB18030, but hardly ever these.
+# Half of the Korean syllables in EUC-KR decode to common characters in GB18030, but rarely to these.
 FREQUENT = frozenset(
     "的不是了一有好很我人这个还就在也到大来都看没上以可要用多时么小下能天点得说后去你为心家过感会和出次真服里常比间买太吃觉们本想非发然生地果面最那但店方度品美对电快水实价给行之样手书喜什意分而车只"
 )
@@ -49,8 +49,11 @@ ENOUGH = 40
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The first bytes that a codec does not read: their ``line``, whether the file ends there, and whether characters
-    beyond ASCII came before."""
+    """The first bytes that a codec cannot decode.
+
+    ``line`` is their line, ``at_end`` whether the file ends there, and ``beyond_ascii`` whether non-ASCII characters
+    precede them.
+    """
 
     line: int
     at_end: bool
@@ -58,7 +61,7 @@ class Fault:
 
 
 def find_encoding(stream: BinaryIO, declared: str | None) -> str:
-    """The name of the codec that reads all of ``stream`` (seekable). Raises TextFileError."""
+    """Return the codec that decodes all of ``stream`` (seekable). Raises TextFileError."""
     start = _start(stream)
     if start.startswith(WORKBOOK):
         raise TextFileError("This is an Excel workbook or another ZIP file: save the table as CSV, in UTF-8.")
@@ -73,7 +76,7 @@ def find_encoding(stream: BinaryIO, declared: str | None) -> str:
 
 
 def reads_like_chinese(text: str) -> bool:
-    """Whether what was decoded as GB18030 is likely to have been written so. ASCII alone is."""
+    """Return whether text decoded as GB18030 is plausible; pure ASCII is."""
     written = [character for character in text if not character.isascii() and not _is_neutral(character)]
     common = [character for character in written if character in COMMON]
     known = len(common) + sum(character in PUNCTUATION or "！" <= character <= "～" for character in written)
@@ -83,7 +86,7 @@ def reads_like_chinese(text: str) -> bool:
 
 
 def first_fault(stream: BinaryIO, codec: str) -> Fault | None:
-    """Where ``codec`` fails first; None if it reads all of ``stream``."""
+    """Return the first bytes that ``codec`` cannot decode; None if it decodes all of ``stream``."""
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(codec)("strict"), translate=True)
     line, beyond_ascii = 1, False
     chunks = _chunks(stream)
@@ -103,10 +106,10 @@ def first_fault(stream: BinaryIO, codec: str) -> Fault | None:
 
 
 def known_encoding(name: str) -> str:
-    """The codec for a declared encoding. Raises TextFileError for one that is unknown or no encoding of text."""
+    """Return the codec for a declared encoding. Raises TextFileError if it is unknown or not a text encoding."""
     try:
         return DECLARED[codecs.lookup(name.strip()).name]
-    except (LookupError, ValueError):  # a name with NUL is a ValueError
+    except (LookupError, ValueError):  # A name with NUL raises ValueError.
         raise TextFileError(
             "The declared encoding %(encoding)s is unknown: name one such as utf-8, gb18030, big5 or utf-16.",
             encoding=ascii(name),
@@ -137,7 +140,7 @@ def _check_declared(stream: BinaryIO, declared: str, marked: str | None) -> str:
 
 
 def _guess(stream: BinaryIO) -> str:
-    """UTF-8, or GB18030 that reads like Chinese."""
+    """Return UTF-8, or GB18030 if the result reads like Chinese."""
     fault = first_fault(stream, UTF_8)
     if fault is None:
         return UTF_8
@@ -181,12 +184,12 @@ def _of_fault(fault: Fault, codec: str) -> TextFileError:
 
 
 def label_of(codec: str) -> str:
-    """The encoding's name for people."""
+    """Return the encoding's name for messages."""
     return "UTF-8" if codec == UTF_8 else codec.upper().replace("BIG5HKSCS", "Big5")
 
 
 def _is_neutral(character: str) -> bool:
-    """Emoji and what belongs to them: every encoding of Unicode has them, so they say nothing."""
+    """Return whether a character is an emoji or part of one, which says nothing about the encoding."""
     return character >= "\U00010000" or "\u2600" <= character <= "\u27bf" or character in "\ufe0f\u200d\u200b"
 
 
@@ -211,9 +214,9 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def decoded_lines(stream: BinaryIO, declared: str | None) -> Iterator[str]:
-    """Lines, without their ends, as they arrive on a stream that can be read only once; nothing is guessed.
+    """Yield lines without line ends as they arrive on a stream that is not seekable.
 
-    The encoding is the declared one, that of a byte order mark, or UTF-8. Raises TextFileError.
+    The encoding is the declared one, that of a byte order mark, or UTF-8; it is not guessed. Raises TextFileError.
     """
     codec = None if declared is None else known_encoding(declared)
     start = stream.readline()

@@ -1,17 +1,17 @@
-"""Why a file cannot be read, as one sentence that can be translated."""
+"""The error for a file that cannot be read, with a translatable message."""
 
 from typing import Literal
 
 from liuyan.errors import UsageError
 
-# What a reader of the file can say to have it read.
+# The option that would help to read the file.
 Needs = Literal["column", "label_column", "encoding"]
 
 
 class TextFileError(UsageError):
-    """A file cannot be read; ``sentence`` is the template of the message and ``values`` are what it is filled with.
+    """A file cannot be read; ``sentence`` is the message template and ``values`` fill its placeholders.
 
-    ``needs`` is what would help. How to say it differs between commands, REST and the page, so each adds its own hint.
+    ``needs`` is the option that would help. Commands, REST and the admin app add their own hints for it.
     """
 
     def __init__(self, sentence: str, *, needs: Needs | None = None, **values: object) -> None:

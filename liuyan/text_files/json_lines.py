@@ -1,4 +1,4 @@
-"""Rows of JSON lines: one object a line, without duplicate keys, NaN or halves of characters."""
+"""Parse JSON Lines: one object per line, without duplicate keys, NaN or lone surrogates."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -10,21 +10,21 @@ from liuyan.text_files.errors import TextFileError
 
 @dataclass(frozen=True, slots=True)
 class JsonRow:
-    """``line`` counts the lines of the file from 1, blank ones included."""
+    """An object; ``line`` counts the file's lines from 1, including blank ones."""
 
     line: int
     fields: dict[str, Any]
 
 
 def json_rows(lines: Iterable[str]) -> Iterator[JsonRow]:
-    """The objects of all lines that are not blank. Raises TextFileError."""
+    """Yield the objects of all lines that are not blank. Raises TextFileError."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield JsonRow(number, _parse(line, number))
 
 
 class _DuplicateKeyError(ValueError):
-    """An object has a key twice."""
+    """An object has a duplicate key."""
 
 
 def _parse(line: str, number: int) -> dict[str, Any]:
@@ -47,12 +47,12 @@ def _parse(line: str, number: int) -> dict[str, Any]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, value in pairs:
-        if name in found:
+        if name in fields:
             raise _DuplicateKeyError(ascii(name))
-        found[name] = value
-    return found
+        fields[name] = value
+    return fields
 
 
 def _refuse(constant: str) -> None:

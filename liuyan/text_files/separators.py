@@ -1,6 +1,6 @@
-"""The separator of a CSV file: a comma, unless its first line or its first rows clearly say another one.
+"""Detect the separator of a CSV file: a comma, unless the first line or the first rows clearly use another one.
 
-Without a file name or a Content-Type that says CSV, the first rows also decide whether the file is a table at all.
+If neither file name nor Content-Type says that a file is CSV, the first rows also decide whether it is a table.
 """
 
 import re
@@ -12,30 +12,30 @@ from liuyan.text_files.csv_rows import csv_rows
 from liuyan.text_files.errors import TextFileError
 
 SEPARATORS = (",", "\t", ";")
-# A bar needs a header: it is common in texts.
+# A bar counts only with a header, because it is common in texts.
 WITH_HEADER = (*SEPARATORS, "|")
 SAMPLE = 50
-# Excel names the separator in the first line of what it exports.
+# Excel can declare the separator in the first line of an export.
 DECLARATION = re.compile(r'"?sep=(.)"?\s*', re.DOTALL)
-# So many rows without a header have to agree before another separator than the comma is believed.
+# Number of rows that must have as many cells, without a header, to accept a separator other than the comma.
 AGREEING = 3
 # A comma is the usual separator, and tabs are rare in texts.
 ENOUGH = {",": 1, "\t": 2}
 
 
 def declared_separator(first_line: str) -> str | None:
-    """The separator of a line such as ``sep=;``, which is no row."""
-    found = DECLARATION.fullmatch(first_line.removeprefix("\ufeff"))
-    return found.group(1) if found and found.group(1) in WITH_HEADER else None
+    """Return the separator that a line such as ``sep=;`` declares, or None."""
+    match = DECLARATION.fullmatch(first_line.removeprefix("\ufeff"))
+    return match.group(1) if match and match.group(1) in WITH_HEADER else None
 
 
 def find_separator(lines: Sequence[str]) -> str:
-    """The separator of a file that begins with ``lines``."""
+    """Return the separator of a file that starts with ``lines``."""
     return max(WITH_HEADER, key=lambda separator: _evidence(lines, separator))
 
 
 def is_table(lines: Sequence[str]) -> bool:
-    """Whether a file that may have one comment a line is clearly a table: it has a header, or all rows have tabs."""
+    """Return whether a plain text file is clearly a table: it has a header, or all rows have tabs."""
     if declared_separator(lines[0] if lines else "") or _has_header(lines):
         return True
     rows = _rows(lines, "\t")
@@ -43,7 +43,8 @@ def is_table(lines: Sequence[str]) -> bool:
 
 
 def is_table_by_content(lines: Sequence[str]) -> bool:
-    """The same for a file of which nothing is known: several rows that agree, or a name above one column, do too."""
+    """Return whether a file of unknown type is a table; unlike ``is_table``, several rows of equal width or a single
+    column with a known name suffice."""
     tables = (_rows(lines, separator) for separator in SEPARATORS)
     if is_table(lines) or any(len(rows) >= AGREEING and len(rows[0]) > 1 and _agree(rows) for rows in tables):
         return True
@@ -52,13 +53,13 @@ def is_table_by_content(lines: Sequence[str]) -> bool:
 
 
 def _has_header(lines: Sequence[str]) -> bool:
-    """Whether the first row has names of columns, and nothing like a text, and the rows below are as wide."""
+    """Return whether the first row has column names and no text, and the rows below are as wide."""
     for separator in WITH_HEADER:
         rows = _rows(lines, separator)
         if not rows or len(rows[0]) < 2 or any(map(looks_like_prose, rows[0])):
             continue
         names = sum(map(is_known, rows[0]))
-        # With nothing but names it is a header, whatever is below; the file itself is judged later.
+        # A row of known names only is a header, whatever follows; errors below it are reported later.
         if names and (names == len(rows[0]) or (len(rows) > 1 and _agree(rows))):
             return True
     return False
@@ -69,18 +70,18 @@ def _agree(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:
-    """The first rows, up to a fault."""
+    """Return the first rows, up to an error."""
     rows: list[list[str]] = []
     try:
         for row in islice(csv_rows(lines, separator), SAMPLE):
             rows.append(_without_empty_end(row.cells))
     except TextFileError:
-        pass  # the lines are a part of the file, so the last quote may be open; the file itself is judged later
+        pass  # The lines are only a part of the file, so the last quote may be open. Errors are reported later.
     return rows
 
 
 def _evidence(lines: Sequence[str], separator: str) -> tuple[int, int]:
-    """How many column names it cuts out of the header, and whether it cuts all rows into as many cells."""
+    """Return the number of known column names in the first row, and 1 if all rows have as many cells, else 0."""
     rows = _rows(lines, separator)
     if not rows:
         return 0, 0

@@ -1,4 +1,4 @@
-"""A file of comments, from its bytes to its rows."""
+"""Read a file of comments: detect its layout and yield its rows."""
 
 import io
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 from liuyan.text_files.column_words import comment_rank, label_rank
-from liuyan.text_files.columns import SAMPLE, Columns, Wanted, ascii_or_plain, choose_columns
+from liuyan.text_files.columns import SAMPLE, ColumnOptions, Columns, ascii_or_plain, choose_columns
 from liuyan.text_files.csv_rows import CsvRow, csv_rows
 from liuyan.text_files.decode import find_encoding, label_of
 from liuyan.text_files.errors import TextFileError
@@ -19,7 +19,7 @@ from liuyan.text_files.json_lines import JsonRow, json_rows
 from liuyan.text_files.separators import declared_separator, find_separator, is_table, is_table_by_content
 
 Format = Literal["csv", "jsonl", "lines"]
-# Lines that are looked at to find the separator.
+# Number of lines on which the detection of the separator is based.
 FIRST_LINES = 200
 FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",
@@ -29,7 +29,7 @@ FORMATS: dict[str, Format] = {
     ".tsv": "csv",
     ".txt": "lines",
 }
-# Characters of a file's beginning that show that it is of another kind than comments.
+# Number of characters at the start of a file that are checked for other formats.
 BEGINNING = 4096
 _JSON_ARRAY = re.compile(r'\s*\[\s*(?:\{\s*(?:"|\})|"(?:[^"\\\n]|\\.)*"\s*(?:,\s*"|\]\s*\Z))')
 _HTML = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
@@ -38,10 +38,12 @@ NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a file is read. ``column`` is the number of the comments' column, from 1, ``name`` what its header calls it;
-    both None where there are no columns. ``separator`` is None where there is one column. ``rows`` counts the rows
-    below the header, ``multiline`` those with a line break inside a cell, ``empty`` those without a text, the first of
-    which is in line ``first_empty``. ``labels`` names the column or field with the labels where labels are wanted.
+    """How a file is read.
+
+    ``column`` is the number of the comments' column, from 1, and ``name`` its name in the header; both are None if the
+    file has no columns. ``separator`` is None for a single column. ``rows`` counts the rows without the header,
+    ``multiline`` those with a line break inside a cell and ``empty`` those without text, the first of which is in line
+    ``first_empty``. ``labels`` names the column or field with the labels, if labels are requested.
     """
 
     format: Format
@@ -57,25 +59,28 @@ class Layout:
     labels: str | None = None
 
     def __str__(self) -> str:
-        """For people, without the file's name."""
+        """Describe the layout for people, without the file's name."""
         labels = f", labels in {self.labels}" if self.labels else ""
         if self.format == "csv":
             name = f" {ascii_or_plain(self.name)}" if self.name else ""
             header = "with" if self.header else "no"
             separator = f", separator {NAMES[self.separator]}" if self.separator else ""
-            read = f"column {self.column}{name}{labels}, {header} header{separator}"
+            source = f"column {self.column}{name}{labels}, {header} header{separator}"
         else:
             field = f"field {ascii_or_plain(self.name or '')}"
-            read = f"{field}{labels}" if self.format == "jsonl" else "each line"
+            source = f"{field}{labels}" if self.format == "jsonl" else "each line"
         multiline = f", {self.multiline} of them over several lines" if self.multiline else ""
         empty = f", {self.empty} of them without text" if self.empty else ""
-        return f"{read}, {self.encoding}, {self.rows} {'row' if self.rows == 1 else 'rows'}{multiline}{empty}"
+        return f"{source}, {self.encoding}, {self.rows} {'row' if self.rows == 1 else 'rows'}{multiline}{empty}"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A comment. ``number`` counts the rows of the file from 1 with its header, ``line`` its physical lines; ``label``
-    and ``others`` are as they are written, None and left out where they are missing."""
+    """A comment.
+
+    ``number`` counts the file's rows, including the header, and ``line`` its physical lines, both from 1. ``label`` is
+    None if missing; ``others`` omits missing fields. Both contain the file's text unchanged.
+    """
 
     number: int
     line: int
@@ -85,20 +90,23 @@ class Row:
 
 
 class Table:
-    """A file of comments that has been read once, so that all of it is known to be readable.
+    """A file of comments. The constructor reads it completely, so that errors are found before rows are used.
 
-    Raises TextFileError from its constructor; ``rows`` raises it only if the file changes meanwhile. ``stream`` has to
-    be seekable and stays open. ``format`` "lines" is what a name or a sender says of plain text: a clear table or JSON
-    lines are read as such all the same.
+    The constructor raises TextFileError; ``rows`` only if the file changes meanwhile. ``stream`` must be seekable and
+    is not closed. With ``format`` "lines" (plain text), clear tables and JSON Lines are still read as such.
     """
 
     def __init__(
-        self, stream: BinaryIO, format: Format | None, wanted: Wanted = Wanted(), encoding: str | None = None
+        self,
+        stream: BinaryIO,
+        format: Format | None,
+        options: ColumnOptions = ColumnOptions(),
+        encoding: str | None = None,
     ) -> None:
         self._stream = stream
-        self._wanted = wanted
+        self._options = options
         self._codec = find_encoding(stream, encoding)
-        self._refuse_other_kinds()
+        self._reject_other_formats()
         self._format = format if format in ("csv", "jsonl") else self._find_format(format)
         self._separator = ","
         self._skipped = 0
@@ -106,14 +114,14 @@ class Table:
         self._columns = Columns(None, 0, None, {})
         self._keys: tuple[str | None, str | None] = (None, None)
         if self._format == "csv":
-            self.layout = self._look_at_csv()
+            self.layout = self._detect_csv_layout()
         elif self._format == "jsonl":
-            self.layout = self._look_at_json()
+            self.layout = self._detect_json_layout()
         else:
             self.layout = self._layout(*self._count())
 
     def rows(self) -> Iterator[Row]:
-        """Every row, from the first one."""
+        """Yield all rows."""
         try:
             if self._format == "csv":
                 yield from self._csv()
@@ -125,8 +133,8 @@ class Table:
         except UnicodeDecodeError:
             raise TextFileError("The file changed while it was read: try again.") from None
 
-    def _refuse_other_kinds(self) -> None:
-        """Raises TextFileError for what would be read as comments, line by line, but is none."""
+    def _reject_other_formats(self) -> None:
+        """Raise TextFileError for JSON arrays and HTML, whose lines would be read as comments."""
         beginning = ""
         for line in self._lines():
             beginning += line
@@ -137,19 +145,19 @@ class Table:
         if _HTML.match(beginning):
             raise TextFileError("This is a web page (HTML): save the comments as CSV, or as text with one a line.")
 
-    def _find_format(self, said: Format | None) -> Format:
-        """One comment a line, unless the first lines or what is wanted clearly say otherwise."""
+    def _find_format(self, declared: Format | None) -> Format:
+        """Return "lines" unless the first lines or the options clearly indicate another format."""
         first = next((line for line in self._lines() if line.strip()), "")
         if first.lstrip().startswith('{"'):
             return "jsonl"
-        wanted = self._wanted
-        if wanted.column is not None or wanted.label_column is not None or wanted.header or wanted.labels:
+        options = self._options
+        if options.column is not None or options.label_column is not None or options.header or options.labels:
             return "csv"
         beginning = list(islice(self._lines(), FIRST_LINES))
-        return "csv" if (is_table if said == "lines" else is_table_by_content)(beginning) else "lines"
+        return "csv" if (is_table if declared == "lines" else is_table_by_content)(beginning) else "lines"
 
     def _count(self) -> tuple[int, list[int]]:
-        """How many rows there are, and the lines of those without text."""
+        """Return the number of rows, and the lines of those without text."""
         count, empty = 0, []
         for row in self.rows():
             count += 1
@@ -170,22 +178,22 @@ class Table:
         name = self._name(columns.text)
         return Layout("csv", encoding, separator, columns.names is not None, columns.text + 1, name, *counts, labels)
 
-    def _name(self, place: int) -> str | None:
+    def _name(self, index: int) -> str | None:
         names = self._columns.names
-        return names[place] if names and place < len(names) else None
+        return names[index] if names and index < len(names) else None
 
-    def _shown_name(self, place: int) -> str:
-        name = self._name(place)
+    def _shown_name(self, index: int) -> str:
+        name = self._name(index)
         return f" {ascii_or_plain(name)}" if name else ""
 
-    def _look_at_csv(self) -> Layout:
+    def _detect_csv_layout(self) -> Layout:
         beginning = list(islice(self._lines(), FIRST_LINES))
         declared = declared_separator(beginning[0]) if beginning else None
         self._skipped = 1 if declared else 0
         self._separator = declared or find_separator(beginning)
         sample = [row.cells for row in islice(self._cells(), SAMPLE)]
         if sample:
-            self._columns = choose_columns(sample, self._wanted)
+            self._columns = choose_columns(sample, self._options)
             self._width = len(sample[0])
         count, multiline, empty = 0, 0, []
         for row in islice(self._cells(), 1 if self._columns.names else 0, None):
@@ -196,7 +204,7 @@ class Table:
         return self._layout(count, empty, multiline)
 
     def _cells(self) -> Iterator[CsvRow]:
-        """The rows with the header, each as wide as the first one or narrower."""
+        """Yield the rows, including the header. Raises TextFileError for a row wider than the first one."""
         width = 0
         for row in csv_rows(islice(self._lines(), self._skipped, None), self._separator):
             width = width or len(row.cells)
@@ -214,30 +222,30 @@ class Table:
         columns = self._columns
         for row in islice(self._cells(), 1 if columns.names else 0, None):
             label = None if columns.label is None else _cell(row.cells, columns.label)
-            others = {name: _cell(row.cells, place) for name, place in columns.others.items()}
+            others = {name: _cell(row.cells, index) for name, index in columns.others.items()}
             yield Row(row.number, row.line, _cell(row.cells, columns.text), label, others)
 
-    def _look_at_json(self) -> Layout:
+    def _detect_json_layout(self) -> Layout:
         sample = list(islice(json_rows(self._lines()), SAMPLE))
         if sample:
-            text = self._key(sample, self._wanted.column, comment_rank, "text")
-            label = self._wanted.label_column
-            if self._wanted.labels or label:
+            text = self._key(sample, self._options.column, comment_rank, "text")
+            label = self._options.label_column
+            if self._options.labels or label:
                 label = self._key(sample, label, label_rank, "label")
             self._keys = (text, label)
         return self._layout(*self._count())
 
-    def _key(self, sample: list[JsonRow], asked: str | None, rank: Callable[[str], int | None], usual: str) -> str:
-        """The field that is asked for, or the one whose name says most clearly that it is the right one."""
+    def _key(self, sample: list[JsonRow], requested: str | None, rank: Callable[[str], int | None], usual: str) -> str:
+        """Return the requested field, or the one with the most specific name."""
         names = dict.fromkeys(name for row in sample for name in row.fields)
-        if asked in names:
-            return str(asked)
+        if requested in names:
+            return str(requested)
         ranked = sorted((found, name) for name in names if (found := rank(name)) is not None)
-        if asked is not None or not ranked:
+        if requested is not None or not ranked:
             raise TextFileError(
                 "There is no field %(field)s: the objects have %(fields)s.",
                 needs="label_column" if usual == "label" else "column",
-                field=ascii_or_plain(asked or usual),
+                field=ascii_or_plain(requested or usual),
                 fields=", ".join(map(ascii_or_plain, list(names)[:20])) or "none",
             )
         return ranked[0][1]
@@ -252,12 +260,12 @@ class Table:
                     line=row.line,
                     field=ascii_or_plain(text or "text"),
                 )
-            others = {name: str(row.fields[name]) for name in self._wanted.others if row.fields.get(name) is not None}
-            said = row.fields.get(label) if label else None
-            yield Row(row.line, row.line, value, None if said is None else str(said), others)
+            others = {name: str(row.fields[name]) for name in self._options.others if row.fields.get(name) is not None}
+            labelled = row.fields.get(label) if label else None
+            yield Row(row.line, row.line, value, None if labelled is None else str(labelled), others)
 
     def _lines(self) -> Iterator[str]:
-        """Physical lines with their ends, from the first one; none has a NUL."""
+        """Yield physical lines with their line ends. Raises TextFileError for a NUL character."""
         self._stream.seek(0)
         text = io.TextIOWrapper(self._stream, encoding=self._codec, newline="")
         try:
@@ -271,11 +279,11 @@ class Table:
                 yield line
         finally:
             if not self._stream.closed:
-                text.detach()  # else the stream would be closed with the wrapper
+                text.detach()  # Otherwise the wrapper would close the stream.
 
 
 def open_seekable(path: Path) -> BinaryIO:
-    """The file, or a copy of what a pipe gives, for the caller to close. Raises OSError."""
+    """Open a file, or a temporary copy of a pipe's content. The caller closes it. Raises OSError."""
     stream = path.open("rb")
     if stream.seekable():
         return stream
@@ -286,9 +294,9 @@ def open_seekable(path: Path) -> BinaryIO:
 
 
 def format_of(path: Path) -> Format | None:
-    """What the name of the file says; None where the content decides."""
+    """Return the format by file name extension, or None if the content decides."""
     return FORMATS.get(path.suffix.lower())
 
 
-def _cell(cells: list[str], place: int) -> str:
-    return cells[place] if place < len(cells) else ""
+def _cell(cells: list[str], index: int) -> str:
+    return cells[index] if index < len(cells) else ""

@@ -1,4 +1,4 @@
-"""The first tables."""
+"""Create the first tables."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = None
 
 
 def on_comment() -> sa.ForeignKey:
-    """A reference to the comment that a row hangs on."""
+    """Return a foreign key to a comment that deletes the row with it."""
     return sa.ForeignKey("comments.number", ondelete="CASCADE")
 
 

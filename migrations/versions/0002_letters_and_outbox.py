@@ -1,4 +1,4 @@
-"""What became of dead letters, and the outbox that they are published again from."""
+"""Add states of dead letters, and the outbox."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the letters' state and the outbox."""
+    """Add the state of dead letters and the outbox."""
     op.add_column("dead_letters", sa.Column("state", ExactString(16), nullable=False, server_default="open"))
     op.add_column("dead_letters", sa.Column("attempts", sa.Integer, nullable=False, server_default="0"))
     op.add_column("dead_letters", sa.Column("latest_partition", sa.Integer))

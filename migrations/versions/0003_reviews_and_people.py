@@ -1,4 +1,4 @@
-"""Reviews at work, and the people of the admin app."""
+"""Add review queue, accounts and audit log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add what reviewing needs to comments and predictions, and the tables of reviewing and of people."""
+    """Add the columns and tables for reviews, and the tables for accounts."""
     _comments()
     _reviews()
     _counts()
@@ -32,7 +32,7 @@ def _flag(name: str) -> sa.Column[bool]:
 
 
 def _comments() -> None:
-    """Comments that are there are outside of the audit sample: the key that chooses it is not known here."""
+    """Leave existing comments outside the audit sample, because the key that selects it is not available here."""
     op.add_column("comments", sa.Column("review_label", ExactString(8)))
     op.add_column("comments", sa.Column("audit_rank", sa.BigInteger))
     op.create_index("comments_by_author", "comments", ["author", "created_at", "number"])

@@ -1,4 +1,4 @@
-"""Reviews that wait for their comment."""
+"""Add pending reviews."""
 
 import sqlalchemy as sa
 from alembic import op

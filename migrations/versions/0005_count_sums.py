@@ -1,4 +1,4 @@
-"""Sums of what is labelled and shown."""
+"""Add sums of hourly counts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,7 +9,7 @@ revision = "0005"
 down_revision = "0004"
 
 NAMES = ("positive", "negative", "uncertain", "shown_positive", "unclear", "spam", "reviewed", "corrected")
-# Every labelled comment as the model sees it, and what the few reviewed ones add to that or take from it.
+# Every labelled comment by the model's label, and the differences that the few reviewed ones make.
 KINDS = """
 SELECT model_number, platform, hour, CASE WHEN label = 'positive' THEN n ELSE 0 END AS positive,
     CASE WHEN label = 'negative' THEN n ELSE 0 END AS negative, CASE WHEN uncertain THEN n ELSE 0 END AS uncertain,
@@ -34,7 +34,7 @@ GROUP BY model_number, {platform}, {begins}
 
 
 def upgrade() -> None:
-    """Add the table and fill it from what is there."""
+    """Create the table and fill it from existing comments."""
     key = ("model_number", sa.BigInteger), ("bucket", ExactString(4)), ("platform", ExactString(32))
     op.create_table(
         "count_sums",

@@ -1,4 +1,4 @@
-"""How often a partition was started at one offset without progress."""
+"""Count starts of a partition without progress."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,6 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the columns; every partition begins with no start counted."""
+    """Add the columns, with zero starts."""
     op.add_column("partitions", sa.Column("started_offset", sa.BigInteger))
     op.add_column("partitions", sa.Column("starts", sa.Integer, nullable=False, server_default="0"))

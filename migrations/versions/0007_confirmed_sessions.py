@@ -1,4 +1,4 @@
-"""When the password of a session was last given, and the end of tokens that outlived the access of their owners."""
+"""Record when a session was confirmed, and revoke tokens above their account's role."""
 
 from datetime import UTC, datetime
 
@@ -15,9 +15,9 @@ tokens = sa.table("api_tokens", sa.column("user_number"), sa.column("role"), sa.
 
 
 def upgrade() -> None:
-    """Add the column, empty: every open session confirms before it gives access. Revoke what should be revoked."""
+    """Add the column with NULL, so that open sessions must confirm, and revoke tokens above their account's role."""
     op.add_column("sessions", sa.Column("confirmed_at", UtcDateTime))
-    # Until now an account that was disabled or given a lesser role got its tokens back with its access.
+    # Before this revision, an account that was disabled or demoted regained its tokens when it was restored.
     disabled = sa.select(users.c.number).where(users.c.state == "disabled")
     ordinary = sa.select(users.c.number).where(users.c.role == "user")
     reviewers = sa.select(users.c.number).where(users.c.role == "reviewer")

@@ -1,5 +1,5 @@
-"""One file a migration, named by its number and what it changes.
+"""One file per migration, named after its revision and its change.
 
-Each runs on MySQL, MariaDB and SQLite, forwards only. What was released is never edited: a mistake is mended by the
-next file.
+Migrations run on MySQL, MariaDB and SQLite and only upgrade. Released files never change; a later migration corrects
+mistakes.
 """

@@ -1,5 +1,5 @@
-"""`liuyan model train`: learns from labelled comments and reviews, and writes an artifact.
+"""Train a model on labelled comments and reviews, and write an artifact.
 
-Comments are read, cleaned and split by content, a GRU learns from them step by step, and n-grams learn beside it.
-``train`` does one training, and ``run`` is the command.
+Comments are read, deduplicated and split by content; then the GRU and the n-grams are trained. ``train`` runs one
+training, ``run`` implements `liuyan model train`.
 """

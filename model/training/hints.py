@@ -1,7 +1,7 @@
-"""Vectors that a network learns to guess next to the label, so that it learns why and not only what.
+"""Hints: vectors of a teacher that a network learns to predict in addition to the label.
 
-After Romero et al. 2015, "FitNets: Hints for Thin Deep Nets" (arXiv 1412.6550): a linear layer guesses them from what
-the logit is computed from, and is thrown away after training.
+After Romero et al. 2015, "FitNets: Hints for Thin Deep Nets" (arXiv 1412.6550). A linear layer predicts them from the
+pooled states; it is discarded after training.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,21 +13,21 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """``vectors`` (comments, width) float16, and the row of each comment by its digest."""
+    """``vectors`` (comments, width), float16, and the row of each comment by its digest."""
 
     rows: Mapping[str, int]
     vectors: Tensor
 
     @property
     def width(self) -> int:
-        """Numbers in a vector."""
+        """The width of a vector."""
         return self.vectors.shape[1]
 
     def places(self, keys: Sequence[str]) -> Tensor:
-        """The row (comments) int64 of each comment in ``keys``, -1 where there is no hint."""
+        """Return the row of each comment in ``keys``, int64 (comments); -1 without a hint."""
         return torch.tensor([self.rows.get(key, -1) for key in keys])
 
 
-def missed(guesses: Tensor, vectors: Tensor, weights: Tensor) -> Tensor:
-    """The share of the hints' variance that ``guesses`` (comments, width) miss, their mean by ``weights``."""
+def hint_loss(guesses: Tensor, vectors: Tensor, weights: Tensor) -> Tensor:
+    """Return the share of the hints' variance that ``guesses`` (comments, width) do not explain, weighted."""
     return ((guesses - vectors).square().sum(1) * weights).sum() / weights.sum()

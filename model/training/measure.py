@@ -1,4 +1,4 @@
-"""What a network in training is worth: on validation while it learns, calibrated and on both held parts at its end."""
+"""Validate a network during training; calibrate and measure it afterwards."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -19,18 +19,19 @@ from model.training.options import Options
 
 
 def validate(network: Network, validation: Examples) -> tuple[float, float]:
-    """Weighted cross-entropy and weighted accuracy."""
+    """Return weighted cross-entropy and weighted accuracy."""
     logits = InferenceNetwork(network.plain_weights()).logits(validation.texts)
-    right = (logits >= 0).numpy() == validation.positive
-    accuracy = float(numpy.average(right, weights=validation.weights.numpy()))
+    correct = (logits >= 0).numpy() == validation.positive
+    accuracy = float(numpy.average(correct, weights=validation.weights.numpy()))
     return float(weighted_loss(logits, validation, range(len(logits)))), accuracy
 
 
 def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: Options) -> tuple[Configuration, Ngrams]:
-    """Platt scaling of the logits on validation, those of network and n-grams each by their own scale, then the
-    uncertain band on the probabilities that this gives. The n-grams come back in units of the network's logit.
+    """Fit Platt scaling on validation, with separate scales for network and n-grams, and the uncertain band.
 
-    The probability is of the label, so that soft targets (4 stars as 0.9) count as what they are labelled here."""
+    Return the configuration, and the n-grams in units of the network's logit. The fit uses labels instead of soft
+    targets (0.9 for four stars), because the probability is that of the label.
+    """
     logits = InferenceNetwork(network.plain_weights()).logits(validation.texts).clone()
     margins = torch.from_numpy(NgramTable(ngrams).logits(validation.characters))
     labelled = replace(validation, targets=torch.from_numpy(validation.positive.astype(numpy.float32)))
@@ -64,14 +65,14 @@ def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: O
 def measure(
     network: Network, ngrams: Ngrams, configuration: Configuration, parts: Mapping[Part, Examples]
 ) -> dict[str, object]:
-    """Scores on validation and test: pooled, and of each source; of the numbers as they are stored, rounded."""
+    """Score the quantized model on validation and test, pooled and by source."""
     weights, stored = unpack(pack(network.plain_weights(), ngrams))
-    folded, table = InferenceNetwork(weights), NgramTable(stored)
+    inference, table = InferenceNetwork(weights), NgramTable(stored)
     metrics: dict[str, object] = {}
     held: tuple[Part, ...] = ("validation", "test")
     for part in held:
         examples = parts[part]
-        logits = folded.logits(examples.texts) + torch.from_numpy(table.logits(examples.characters))
+        logits = inference.logits(examples.texts) + torch.from_numpy(table.logits(examples.characters))
         guess = _sigmoid(configuration.scale * logits + configuration.shift)
         sources = numpy.array(examples.sources)
         band = score_band(guess, examples.positive, configuration.uncertain_low, configuration.uncertain_high)
@@ -87,7 +88,7 @@ def measure(
 
 
 def count(parts: Mapping[Part, Examples]) -> dict[str, dict[str, int]]:
-    """Rows of each source in each part."""
+    """Return the number of rows by part and source."""
     return {
         part: {source: examples.sources.count(source) for source in sorted(set(examples.sources))}
         for part, examples in parts.items()

@@ -1,7 +1,7 @@
-"""Learning the weights of n-grams: LinearSVC on all that occur twice, of which the weightiest are kept.
+"""Train n-gram weights: LinearSVC on n-grams that occur at least twice; keep those with the largest weights.
 
-They learn from labels alone, at once and apart from the GRU: what teachers think is in the GRU already, and n-grams
-that were told so too added less (docs/decisions/ngrams-beside-the-network.md).
+N-grams are trained on labels only, separately from the GRU. The GRU already learns from the teachers; n-grams that also
+learned from them improved the model less (docs/decisions/character-ngrams.md).
 """
 
 from collections.abc import Sequence
@@ -15,30 +15,32 @@ from model.evaluate import Floats, Truth
 from model.ngrams import NONE, SIZES, KeyIndex, Keys, Ngrams, Spelled, spelled
 from model.progress import Report
 
-# Chosen on validation, with the GRU's logit beside it. Frequencies that are rare count more, as in TF-IDF; an eighth
-# makes the numbers about 1, which is what the solver's own scale expects.
+# Chosen on validation together with the GRU's logit. Rare n-grams count more, as in TF-IDF. SCALE brings the features
+# close to 1, which the solver expects.
 COST = 0.4
 SCALE = 1 / 8
 AT_LEAST = 2
 
 
 def fit_ngrams(texts: Sequence[str], positive: Truth, weights: Floats, most: int, seed: int, report: Report) -> Ngrams:
-    """At most ``most`` n-grams that tell positive ``texts`` (as ``spell_out`` gives them) from negative ones.
+    """Return at most ``most`` n-grams that separate positive from negative ``texts``, results of ``spell_out``.
 
-    ``weights`` (texts) are what each text counts. The n-grams' logits are margins: not yet weighed against those of
-    anything else. Raises UsageError when all texts are positive or none is, or when scikit-learn is missing.
+    ``weights`` (texts) are weights of texts. The n-gram logits are margins that ``calibrate`` scales later. Raises
+    UsageError when all texts have the same label or scikit-learn is missing.
     """
     if not most:
         return NONE
     if len(set(positive.tolist())) < 2:
-        raise UsageError("All labelled comments bear one label: n-grams need both, or --ngrams 0.")
+        raise UsageError(
+            "All comments have the same label. N-grams need both labels; train without them with --ngrams 0."
+        )
     try:
         from scipy.sparse import diags_array
         from sklearn.svm import LinearSVC
     except ImportError as error:
-        reason = "Learning n-grams needs scikit-learn: `pip install liuyan[training]`, or train with --ngrams 0."
+        reason = "Training n-grams needs scikit-learn. Run `pip install liuyan[training]`, or train with --ngrams 0."
         raise UsageError(reason) from error
-    what = "learning n-grams"
+    what = "training n-grams"
     report(what, 0, 2)
     keys, features = _count(texts)
     report(what, 1, 2)
@@ -47,15 +49,17 @@ def fit_ngrams(texts: Sequence[str], positive: Truth, weights: Floats, most: int
     frequent = numpy.bincount(features.indices, minlength=len(keys))
     rarity = (SCALE * (numpy.log((1 + len(texts)) / (1 + frequent)) + 1)).astype(numpy.float32)
     model: Any = LinearSVC(C=COST, random_state=seed).fit(features @ diags_array(rarity), positive, weights)
-    learnt = (model.coef_[0] * rarity).astype(numpy.float32)
+    trained = (model.coef_[0] * rarity).astype(numpy.float32)
     report(what, 2, 2)
-    kept = numpy.sort(numpy.argsort(-numpy.abs(learnt), kind="stable")[:most])
-    return Ngrams(keys[kept], learnt[kept])
+    kept = numpy.sort(numpy.argsort(-numpy.abs(trained), kind="stable")[:most])
+    return Ngrams(keys[kept], trained[kept])
 
 
 def _count(texts: Sequence[str]) -> tuple[Keys, Any]:
-    """Keys that occur ``AT_LEAST`` times, ascending, and a sparse matrix (texts, keys): how often each text has each,
-    over the root of how many n-grams it has."""
+    """Return the keys that occur ``AT_LEAST`` times, ascending, and a sparse matrix of features (texts, keys).
+
+    A feature is the count of an n-gram in a text over the square root of the number of n-grams in the text.
+    """
     from scipy.sparse import csr_array, diags_array
 
     text = spelled(texts)
@@ -71,12 +75,12 @@ def _count(texts: Sequence[str]) -> tuple[Keys, Any]:
 
 
 def _occurrences(text: Spelled) -> tuple[Keys, NDArray[numpy.int32]]:
-    """The key of every n-gram, and the row of the text that it stands in."""
-    # scikit-learn takes sparse matrices with indices of 32 bits alone.
+    """Return the key of every n-gram and the row of its text."""
+    # scikit-learn accepts only sparse matrices with 32-bit indices.
     rows = numpy.repeat(numpy.arange(len(text.ends), dtype=numpy.int32), text.lengths)
     keys, places = [], []
     for size in SIZES:
-        begun, inside = text.keys(size)
-        keys.append(begun[inside])
-        places.append(rows[: len(begun)][inside])
+        all_keys, inside = text.keys(size)
+        keys.append(all_keys[inside])
+        places.append(rows[: len(all_keys)][inside])
     return numpy.concatenate(keys), numpy.concatenate(places)

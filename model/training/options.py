@@ -1,4 +1,4 @@
-"""What a training is told."""
+"""Options of a training."""
 
 from dataclasses import dataclass, replace
 
@@ -7,16 +7,15 @@ from model.artifact import Artifact
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a training is told; with the data it decides the artifact.
+    """Options of a training. Together with the data they determine the artifact.
 
-    ``rated_weight`` is what a comment labelled by its stars counts against one labelled by a person, ``reviews_weight``
-    what a reviewed one does; ``uncertain_share`` is that of the uncertain band; ``teachers`` are the models (SHA-256)
-    whose answers make ``teachers_share`` of the targets. ``start`` is the artifact (SHA-256; several joined by + for
-    their mean) whose weights and words it begins with, ``hints`` what the guess of an encoder's vector counts beside
-    the logit; ``encoder_words`` says that words begin with the encoder's vectors, ``composed`` that a word's vector is
-    composed of its characters' too. ``ngrams`` is how many n-grams of characters stand beside the network at most.
-    ``sample`` bounds the comments to train on, 0 takes all. Training reads the head and the tail of
-    ``longest_trained`` words, serving of ``maximum_tokens``.
+    ``rated_weight`` and ``reviews_weight`` are weights of rated and reviewed comments; comments labelled by people have
+    1. ``uncertain_share`` is the share of comments in the uncertain band. ``teachers`` are models (SHA-256) whose
+    probabilities make up ``teachers_share`` of the targets. ``start`` is the artifact (SHA-256; joined by + for the
+    mean of several) whose words and weights training starts from. ``hints`` is the weight of the hint loss.
+    ``encoder_words`` initialises word vectors from the encoder; ``composed`` adds character vectors. ``ngrams`` is the
+    maximum number of n-grams. ``sample`` bounds the number of training comments; 0 uses all. Training reads
+    ``longest_trained`` words of a text, serving ``maximum_tokens``; both keep head and tail.
     """
 
     name: str = "liuyan-gru"
@@ -48,7 +47,7 @@ class Options:
 
 
 def with_initial_model(options: Options, start: Artifact) -> Options:
-    """``options`` of a training that begins with ``start``, with its words and in its widths."""
+    """Return ``options`` for a training that starts from ``start``, with its vocabulary and widths."""
     sizes = start.configuration.sizes
     return replace(
         options, start=start.sha256, words=len(start.words), embedding=sizes["embedding"], hidden=sizes["hidden"]

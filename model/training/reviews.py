@@ -1,13 +1,13 @@
-"""Reviewed comments as a source: what people decided in the review queue, as the export writes it.
+"""Read reviewed comments as exported from the review queue.
 
-CSV, or one JSON object a line (``*.jsonl``), with ``text``, ``label`` (positive, negative, unclear or spam) and, where
-known, ``reviewed_at``: of several reviews of one text the newest decides, and unclear or spam leaves the text out.
+The file is CSV or has one JSON object per line (``*.jsonl``), with ``text``, ``label`` (positive, negative, unclear or
+spam) and optionally ``reviewed_at``. The newest review of a text is used; texts that are unclear or spam are left out.
 """
 
 from datetime import UTC, datetime
 from pathlib import Path
 
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from model.files import open_comments
 from model.normalise import character_table, normalise
 from model.training.data import REVIEWS, Comment, simplified_characters
@@ -16,13 +16,13 @@ REVIEWED_AT = "reviewed_at"
 
 
 def read_reviews(path: Path, weight: float) -> list[Comment]:
-    """The reviewed comments in ``path``, each counting ``weight``. Raises CommentFileError with one sentence.
+    """Read the reviewed comments in ``path`` and give each this ``weight``. Raises CommentFileError.
 
-    Texts are one text if the model reads them alike: `真好👍` and `真好😡` are two.
+    Texts are equal if their normalised forms are: `真好👍` and `真好😡` are different texts.
     """
     table = character_table(simplified_characters())
     newest: dict[str, tuple[datetime, str, bool | None]] = {}
-    with open_comments(path, Wanted(labels=True, others=(REVIEWED_AT,))) as file:
+    with open_comments(path, ColumnOptions(labels=True, others=(REVIEWED_AT,))) as file:
         for row, positive in file.labelled():
             review = (_time(row.others.get(REVIEWED_AT, "")), row.text, positive)
             key = " ".join(normalise(row.text, table).split())
@@ -33,7 +33,7 @@ def read_reviews(path: Path, weight: float) -> list[Comment]:
 
 
 def _time(written: str) -> datetime:
-    """When a review was made, in UTC where it names no offset; what is no time counts as the oldest."""
+    """Parse the time of a review, in UTC without an offset. Invalid times count as the oldest."""
     try:
         time = datetime.fromisoformat(written.strip())
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time

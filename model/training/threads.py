@@ -1,12 +1,12 @@
-"""How many threads a training computes with, and how they wait."""
+"""Configure the threads of a training."""
 
 import os
 
 
 def train_with(threads: int) -> None:
-    """Compute with so many threads, 0 leaves it to PyTorch. Call it before anything else imports PyTorch."""
-    # By default OpenMP's threads spin while they wait for each other. Beside other work one of them is always waiting
-    # for its core, and the spinning took two thirds of a training's time (measured on two cores at nice 19).
+    """Use this number of threads; 0 uses PyTorch's default. Call it before anything else imports PyTorch."""
+    # By default, OpenMP threads spin while they wait for each other. If other processes use the cores, spinning takes
+    # two thirds of the training time (measured on two cores at nice 19).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 

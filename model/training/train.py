@@ -1,4 +1,4 @@
-"""Training: labelled comments in, an artifact folder out, the same one each time under the same seed."""
+"""Train a model on labelled comments and write an artifact. The same seed produces the same artifact."""
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +27,7 @@ from model.training.sources import SOURCES, Source
 from model.training.trainer import Epoch, Trainer
 
 CHECKPOINT = "checkpoint.pt"
-# Gives the vectors (words, embedding) that words begin with.
+# Returns the initial vectors (words, embedding) of words.
 FirstVectors = Callable[[Sequence[str]], Tensor]
 
 
@@ -46,51 +46,50 @@ def train(
     device: torch.device = CPU,
     sources: Mapping[str, Source] = SOURCES,
 ) -> Mapping[str, Any]:
-    """Train on ``comments`` (by digest) and write the artifact to ``output``, anew whenever validation got better.
+    """Train on ``comments`` (by key) and write the artifact to ``output`` whenever validation accuracy improves.
 
-    With ``resume`` it goes on where a training into ``output`` was interrupted, if there is one. ``start`` is an
-    artifact whose words and weights are begun with, and whose n-grams are taken over if it has any; without one the
-    words begin with what ``first_vectors`` gives, if it is there. ``hints`` are guessed beside the labels. Gives the
-    metrics that are stored with the artifact. With ``start`` and no epochs the network stays as it is, and n-grams
-    alone are learnt. ``device`` is what computes the network's gradients. ``sources`` are the sets of comments that the
-    model card describes.
-    Raises UsageError when there are no epochs without a start, when there are too few comments, when ``output`` cannot
-    be a folder, or when what is to be resumed was told otherwise.
+    ``resume`` continues an interrupted training into ``output``, if there is one. ``start`` is an artifact that
+    provides the initial words and weights, and the n-grams if it has any. Without it, ``first_vectors`` may provide
+    initial word vectors. With ``start`` and 0 epochs, the network stays as it is and only n-grams are trained.
+    ``hints`` are predicted in addition to the labels. The network is trained on ``device``. ``sources`` describes data
+    sets for the model card. Returns the metrics that are stored with the artifact.
+    Raises UsageError for 0 epochs without ``start``, for too few comments, when ``output`` cannot be a folder, and when
+    the training to resume had other options or data.
     """
     if not start and not options.epochs:
-        raise UsageError("Without a pass there is nothing learnt: give --epochs 1 or more, or --start.")
+        raise UsageError("Training needs --epochs 1 or more, or --start.")
     _make_folder(output)
     simplified = simplified_characters()
     parts, words = prepare(comments, options, simplified, part, start.words if start else None, progress)
     kept = start.ngrams if start and options.epochs and options.ngrams else NONE
-    ngrams = kept if len(kept) else _learn_ngrams(parts["train"], options, progress)
-    network = _begin(words, options, start, hints, first_vectors)
+    ngrams = kept if len(kept) else _train_ngrams(parts["train"], options, progress)
+    network = _create_network(words, options, start, hints, first_vectors)
     if start and not options.epochs:
-        told = _told_before(start, ngrams)
-        _write(output, network, ngrams, options, parts, words, simplified, told, sources)
-        _write_curve(output / "curve.csv", [Epoch(**one) for one in told["curve"]])
+        history = _inherited_history(start, ngrams)
+        _write(output, network, ngrams, options, parts, words, simplified, history, sources)
+        _write_curve(output / "curve.csv", [Epoch(**one) for one in history["curve"]])
         return read_artifact(output).metrics
     trainer = Trainer(network, parts["train"], options, hints, device)
     checkpoint = output / CHECKPOINT
     if resume and checkpoint.exists():
         trainer.load(checkpoint)
-    standing = trainer.standing
-    while standing.epoch <= options.epochs and standing.waited < options.patience:
-        number = standing.epoch
+    state = trainer.state
+    while state.epoch <= options.epochs and state.waited < options.patience:
+        number = state.epoch
         mean, seconds = trainer.run_epoch(progress, lambda: trainer.save(checkpoint))
         loss, accuracy = validate(trainer.averaged, parts["validation"])
-        standing.curve.append(Epoch(number, mean, loss, accuracy, seconds))
-        standing.waited += 1
-        if accuracy > standing.best:
-            standing.best, standing.waited = accuracy, 0
-            told = {
+        state.curve.append(Epoch(number, mean, loss, accuracy, seconds))
+        state.waited += 1
+        if accuracy > state.best:
+            state.best, state.waited = accuracy, 0
+            history = {
                 "options": asdict(options),
-                "curve": [asdict(one) for one in standing.curve],
+                "curve": [asdict(one) for one in state.curve],
                 "rows": count(parts),
-            } | _told_of(start)
-            _write(output, trainer.averaged, ngrams, options, parts, words, simplified, told, sources)
-        report(standing.curve[-1])
-        _write_curve(output / "curve.csv", standing.curve)
+            } | _initial_model_history(start)
+            _write(output, trainer.averaged, ngrams, options, parts, words, simplified, history, sources)
+        report(state.curve[-1])
+        _write_curve(output / "curve.csv", state.curve)
         trainer.save(checkpoint)
     checkpoint.unlink(missing_ok=True)
     return read_artifact(output).metrics
@@ -100,44 +99,43 @@ def _make_folder(output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"The folder {output} cannot be made: {error.strerror}; name another as --output.") from error
+        raise UsageError(f"The folder {output} cannot be created: {error.strerror}. Name another --output.") from error
 
 
-def _told_of(start: Artifact | None) -> dict[str, Any]:
-    """What an artifact tells of the one that it began with: that had its comments and teachers too."""
+def _initial_model_history(start: Artifact | None) -> dict[str, Any]:
+    """Return the metrics entry about the initial model, which has its own data and teachers."""
     if start is None:
         return {}
     return {"before": {"sha256": start.sha256, "options": start.metrics["options"], "rows": start.metrics["rows"]}}
 
 
-def _told_before(start: Artifact, ngrams: Ngrams) -> dict[str, Any]:
-    """What is told of a network that is taken over as it is: how ``start`` came to it."""
-    told = {name: start.metrics[name] for name in ("options", "curve", "rows", "before") if name in start.metrics}
-    return told | {"options": told["options"] | {"ngrams": len(ngrams), "network": start.sha256}}
+def _inherited_history(start: Artifact, ngrams: Ngrams) -> dict[str, Any]:
+    """Return the history of ``start``, whose network is kept unchanged."""
+    history = {name: start.metrics[name] for name in ("options", "curve", "rows", "before") if name in start.metrics}
+    return history | {"options": history["options"] | {"ngrams": len(ngrams), "network": start.sha256}}
 
 
-def _begin(
+def _create_network(
     words: Sequence[str],
     options: Options,
     start: Artifact | None,
     hints: Hints | None,
     first_vectors: FirstVectors | None,
 ) -> Network:
-    """A network at its random start under the seed, with words begun by ``first_vectors`` or with all of ``start``."""
+    """Initialise a network by seed, then with the weights of ``start`` or the word vectors of ``first_vectors``."""
     torch.manual_seed(options.seed)
     shape = Shape(len(words), options.embedding, options.hidden)
     embedding = embed(words, options.embedding, options.composed)
     network = Network(shape, options.dropout, embedding, hints.width if hints else 0)
     if start is not None:
-        network.begin_with(start.weights)
+        network.load_initial_weights(start.weights)
     elif first_vectors:
-        network.begin_with_words(first_vectors(words))
+        network.load_initial_vectors(first_vectors(words))
     return network
 
 
-def _learn_ngrams(examples: Examples, options: Options, progress: Report) -> Ngrams:
-    """N-grams that learn from labels alone. What people reviewed and what was made by rule counts as it was told, all
-    else, stars too, counts 1."""
+def _train_ngrams(examples: Examples, options: Options, progress: Report) -> Ngrams:
+    """Train n-grams on labelled comments. Reviews and generated negations keep their weights; all others get 1."""
     rows = [row for row, source in enumerate(examples.sources) if source not in (UNLABELLED, AUGMENTED)]
     weighed = [examples.sources[row] in (REVIEWS, NEGATIONS) for row in rows]
     weights = numpy.where(weighed, examples.weights[rows].numpy(), 1.0)
@@ -153,14 +151,14 @@ def _write(
     parts: Mapping[Part, Examples],
     words: Sequence[str],
     simplified: Mapping[str, str],
-    told: Mapping[str, Any],
-    known: Mapping[str, Source],
+    history: Mapping[str, Any],
+    sources: Mapping[str, Source],
 ) -> None:
-    """Calibrate, measure and write; ``told`` is what the metrics hold of the training, ``known`` is for the card."""
+    """Calibrate, measure and write an artifact. ``history`` is added to its metrics, ``sources`` is for the card."""
     configuration, ngrams = calibrate(network, ngrams, parts["validation"], options)
-    metrics = measure(network, ngrams, configuration, parts) | dict(told)
+    metrics = measure(network, ngrams, configuration, parts) | dict(history)
     write_artifact(output, configuration, words, simplified, metrics, network.plain_weights(), ngrams)
-    write_card(output, known)
+    write_card(output, sources)
 
 
 def _write_curve(path: Path, curve: Sequence[Epoch]) -> None:

@@ -1,4 +1,4 @@
-"""Gradient descent, a step at a time, with everything that a later process needs to go on as if never interrupted."""
+"""Run the optimizer, with checkpoints that let another process resume with the same result."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from model.network import Network
 from model.processor import CPU
 from model.progress import Report
 from model.training.examples import Examples, batches, weighted_loss
-from model.training.hints import Hints, missed
+from model.training.hints import Hints, hint_loss
 from model.training.options import Options
 
 SAVE_EVERY_SECONDS = 180.0
@@ -24,7 +24,7 @@ SAVE_EVERY_SECONDS = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """A row of the curve: losses are weighted means of cross-entropy, the accuracy is that of the averaged weights."""
+    """One row of the training curve. Losses are weighted mean cross-entropy; accuracy is that of averaged weights."""
 
     epoch: int
     train_loss: float
@@ -34,9 +34,13 @@ class Epoch:
 
 
 @dataclass(slots=True)
-class Standing:
-    """How far a training is: the epoch in hand and its batches done, their losses, the seconds spent on it; the curve
-    of the epochs before it, and after how many of them the best one came."""
+class TrainingState:
+    """The progress of a training.
+
+    ``epoch`` is the current epoch; ``batch``, ``losses`` and ``seconds`` are its finished batches, their losses and the
+    time spent. ``curve`` has the earlier epochs. ``best`` is the best validation accuracy, ``waited`` the number of
+    epochs since then.
+    """
 
     epoch: int = 1
     batch: int = 0
@@ -48,7 +52,7 @@ class Standing:
 
 
 class Trainer:
-    """A network on its way down, its averaged weights, and where it stands."""
+    """Trains a network and averages its weights."""
 
     def __init__(
         self,
@@ -58,7 +62,7 @@ class Trainer:
         hints: Hints | None = None,
         device: torch.device = CPU,
     ) -> None:
-        """``hints`` are for a network that guesses vectors of their width; ``network`` moves to ``device``."""
+        """``hints`` require a network that predicts vectors of their width. ``network`` moves to ``device``."""
         self._network = network.to(device)
         self._device = device
         self._examples = examples
@@ -71,50 +75,50 @@ class Trainer:
             self._optimiser, options.rate, total_steps=self._batches * options.epochs, pct_start=0.1
         )
         self._averaged = AveragedModel(network, avg_fn=_average(options.averaging))
-        self.standing = Standing()
+        self.state = TrainingState()
 
     @property
     def averaged(self) -> Network:
-        """The network with averaged weights, which is better than the last one."""
+        """The network with averaged weights, which are better than the latest ones."""
         inner = self._averaged.module
-        assert isinstance(inner, Network)  # noqa: S101 - AveragedModel's type does not say what it wraps
+        assert isinstance(inner, Network)  # noqa: S101 - AveragedModel does not type the wrapped module
         return inner
 
     def run_epoch(self, progress: Report, save: Callable[[], None]) -> tuple[float, float]:
-        """Finish the epoch in hand, with ``save`` called every few minutes; gives its mean loss and its seconds."""
-        standing, options = self.standing, self._options
-        began = saved = time.monotonic()
-        spent = standing.seconds
-        order = list(batches(self._examples, options.batch, 1_000_003 * options.seed + standing.epoch))
-        for rows in order[standing.batch :]:
-            standing.losses.append(self._step(rows))
-            standing.batch += 1
-            standing.seconds = spent + time.monotonic() - began
-            progress(f"epoch {standing.epoch} of {options.epochs}", standing.batch, self._batches)
+        """Finish the current epoch, and call ``save`` every few minutes. Return its mean loss and seconds."""
+        state, options = self.state, self._options
+        started = saved = time.monotonic()
+        spent = state.seconds
+        order = list(batches(self._examples, options.batch, 1_000_003 * options.seed + state.epoch))
+        for rows in order[state.batch :]:
+            state.losses.append(self._step(rows))
+            state.batch += 1
+            state.seconds = spent + time.monotonic() - started
+            progress(f"epoch {state.epoch} of {options.epochs}", state.batch, self._batches)
             if time.monotonic() - saved > SAVE_EVERY_SECONDS:
                 save()
                 saved = time.monotonic()
-        mean, seconds = sum(standing.losses) / len(standing.losses), standing.seconds
-        standing.epoch, standing.batch, standing.losses, standing.seconds = standing.epoch + 1, 0, [], 0.0
+        mean, seconds = sum(state.losses) / len(state.losses), state.seconds
+        state.epoch, state.batch, state.losses, state.seconds = state.epoch + 1, 0, [], 0.0
         return mean, seconds
 
     def _step(self, rows: list[int]) -> float:
-        """One step on the comments in ``rows``; gives their loss."""
+        """Take one optimizer step on the comments in ``rows``. Return their loss."""
         self._network.train()
         self._optimiser.zero_grad()
-        with _rough_products():
+        with _reduced_precision():
             numbers = torch.tensor([self._examples.texts[row] for row in rows]).to(self._device)
             logits, guesses = self._network.forward_equal(numbers)
             loss = weighted_loss(logits, self._examples, rows, self._options.smoothing)
-            (loss + self._missed(guesses, rows)).backward()  # type: ignore[no-untyped-call]
+            (loss + self._hint_loss(guesses, rows)).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
         self._optimiser.step()
         self._schedule.step()
         self._averaged.update_parameters(self._network)
         return loss.item()
 
-    def _missed(self, guesses: Tensor | None, rows: list[int]) -> Tensor:
-        """What the ``guesses`` (rows, width) of the comments in ``rows`` add to their loss; nothing without hints."""
+    def _hint_loss(self, guesses: Tensor | None, rows: list[int]) -> Tensor:
+        """Return the hint loss of ``guesses`` (rows, width) for the comments in ``rows``; 0 without hints."""
         if guesses is None or self._hints is None or self._hinted is None:
             return torch.zeros(())
         places = self._hinted[rows]
@@ -124,13 +128,13 @@ class Trainer:
         weights = self._examples.weights[rows][hinted]
         vectors = self._hints.vectors[places[hinted]].float()
         guessed = guesses[hinted.to(self._device)]
-        return self._options.hints * missed(guessed, vectors.to(self._device), weights.to(self._device))
+        return self._options.hints * hint_loss(guessed, vectors.to(self._device), weights.to(self._device))
 
     def save(self, path: Path) -> None:
-        """Write all of it to ``path``; a kill at any time leaves a whole file."""
+        """Write a checkpoint to ``path`` atomically."""
         state = {
             "options": asdict(self._options),
-            "standing": asdict(self.standing),
+            "standing": asdict(self.state),
             "comments": len(self._examples.texts),
             "network": self._network.state_dict(),
             "averaged": self._averaged.state_dict(),
@@ -143,26 +147,26 @@ class Trainer:
         unfinished.replace(path)
 
     def load(self, path: Path) -> None:
-        """Go on where ``path`` stands. Raises UsageError when it is of a training with other options or data."""
+        """Load the checkpoint ``path``. Raises UsageError when its options or data differ."""
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location=self._device)
-        told = asdict(self._options) | {"teachers": list(self._options.teachers)}
+        now = asdict(self._options) | {"teachers": list(self._options.teachers)}
         before = state["options"] | {"teachers": list(state["options"]["teachers"])}
-        changed = [name for name in told if told[name] != before.get(name)]
+        changed = [name for name in now if now[name] != before.get(name)]
         if changed or state["comments"] != len(self._examples.texts):
-            reason = f"another {', '.join(changed)}" if changed else f"{state['comments']} comments"
-            raise UsageError(f"{path} was begun with {reason}: call it as before, or leave --resume out to begin anew.")
+            reason = f"different options ({', '.join(changed)})" if changed else f"{state['comments']} comments"
+            raise UsageError(f"{path} was written with {reason}. Use the same ones, or start over without --resume.")
         self._network.load_state_dict(state["network"])
         self._averaged.load_state_dict(state["averaged"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._schedule.load_state_dict(state["schedule"])
         torch.set_rng_state(state["generator"].cpu())
-        standing = state["standing"]
-        self.standing = Standing(**standing | {"curve": [Epoch(**one) for one in standing["curve"]]})
+        progress = state["standing"]
+        self.state = TrainingState(**progress | {"curve": [Epoch(**one) for one in progress["curve"]]})
 
 
 @contextmanager
-def _rough_products() -> Iterator[None]:
-    """Products in bfloat16 where the processor has them, sums in float32: good enough for a gradient, and quicker."""
+def _reduced_precision() -> Iterator[None]:
+    """Allow bfloat16 products with float32 sums where supported: precise enough for gradients, and faster."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     try:
@@ -172,7 +176,7 @@ def _rough_products() -> Iterator[None]:
 
 
 def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """An exponential moving average that forgets the random start sooner than its decay would."""
+    """Return an exponential moving average. Its decay is lower at the start, to forget the initial weights sooner."""
 
     def average(mean: Tensor, now: Tensor, count: Tensor | int) -> Tensor:
         return torch.lerp(mean, now, 1 - min(decay, (1 + float(count)) / (10 + float(count))))

@@ -1,4 +1,4 @@
-"""`python -m research.benchmark`: compares a model with what people would use instead."""
+"""The command `python -m research.benchmark`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ from research.benchmark.comparison import compare, table
 from research.heldout import HELD_OUT
 from research.parameters import Rated
 
-ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder; by default the shipped one.")]
+ModelPath = Annotated[Path | None, typer.Option("--model", help="Artifact folder. Default: the shipped one.")]
 
 app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
@@ -28,11 +28,11 @@ def benchmark(
     rated: Rated = False,
     model: ModelPath = None,
 ) -> None:
-    """Compare a model with TF-IDF and LinearSVC, snownlp and pysenti on every data set's own test part.
+    """Compare a model with TF-IDF and LinearSVC, snownlp and pysenti on the test part of every data set.
 
-    The linear model learns from the train parts of the same data first. Every row is a model on a test part; recall is
-    that of positive and negative comments, ECE the expected calibration error, comments/s those of one core,
-    segmentation included. The table is Markdown. What is not installed is left out.
+    The linear model is first trained on the train parts. Every row is a model on a test part: recall of positive and
+    negative comments, ECE (expected calibration error) and comments/s on one core, including segmentation. The table is
+    Markdown. Packages that are not installed are left out.
 
     Examples:
 

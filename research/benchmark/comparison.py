@@ -1,4 +1,4 @@
-"""The model and its rivals on every data set's own test part: how often right, how well calibrated, how fast."""
+"""Measure accuracy, calibration and speed of the model and its rivals on the test part of every data set."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -14,14 +14,14 @@ from model.evaluate import Scores, score, show
 from model.labeller import Labeller
 from model.progress import Report
 from model.training.data import Comment, Part, part_of
-from research.benchmark.rivals import TOGETHER, Rival, find_rivals
+from research.benchmark.rivals import CHUNK_SIZE, Rival, find_rivals
 
 ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """``rival`` on the test part of ``source`` (or ``all`` of them); ``speed`` in comments a second of one core."""
+    """Results of ``rival`` on the test part of ``source`` or of all. ``speed`` is comments per second on one core."""
 
     source: str
     rival: str
@@ -31,12 +31,12 @@ class Line:
 
 
 def benchmark(comments: dict[str, Comment], labeller: Labeller, report: Report) -> list[Line]:
-    """Every rival on the test part of every source among ``comments`` (by digest). Raises UsageError when too few."""
+    """Measure every rival on the test parts of ``comments`` (by key). Raises UsageError for too few comments."""
     parts: dict[Part, list[Comment]] = {"train": [], "validation": [], "test": []}
     for key in sorted(comments):
         parts[part_of(key)].append(comments[key])
     if any(len({one.positive for one in part}) < 2 for part in parts.values()):
-        raise UsageError(f"{len(comments)} comments are too few to train, validate and test on: name more data.")
+        raise UsageError(f"{len(comments)} comments are too few to train, validate and test on. Add more data.")
     rivals = find_rivals(labeller, parts["train"], parts["validation"], report)
     lines = [line for rival in rivals for line in measure_rival(rival, parts["test"], report)]
     order = {name: place for place, name in enumerate([*sorted({one.source for one in parts["test"]}), ALL])}
@@ -44,14 +44,14 @@ def benchmark(comments: dict[str, Comment], labeller: Labeller, report: Report) 
 
 
 def measure_rival(rival: Rival, test: Sequence[Comment], report: Report) -> Iterator[Line]:
-    """A line for each source among ``test``, at least one comment, and one for all of them."""
-    rival.answer([one.text for one in test[:TOGETHER]])  # what is loaded at first use is no part of the speed
+    """Yield a line for each source in ``test``, which must not be empty, and one for all of them."""
+    rival.answer([one.text for one in test[:CHUNK_SIZE]])  # load everything before measuring the speed
     answers: list[float] = []
-    began = time.process_time()
-    for start in range(0, len(test), TOGETHER):
-        answers += rival.answer([one.text for one in test[start : start + TOGETHER]])
+    started = time.process_time()
+    for start in range(0, len(test), CHUNK_SIZE):
+        answers += rival.answer([one.text for one in test[start : start + CHUNK_SIZE]])
         report(f"asking {rival.name}", len(answers), len(test))
-    speed = len(test) / (time.process_time() - began)
+    speed = len(test) / (time.process_time() - started)
     guess = numpy.array(answers)
     truth = numpy.array([one.positive for one in test])
     sources = numpy.array([one.source for one in test])
@@ -62,7 +62,7 @@ def measure_rival(rival: Rival, test: Sequence[Comment], report: Report) -> Iter
 
 
 def table(lines: Sequence[Line]) -> Table:
-    """As Markdown, for terminal and documentation alike."""
+    """Return the lines as a Markdown table."""
     columns = ("test part", "comments", "model", "accuracy", "macro-F1", "recall +", "recall -", "ECE", "comments/s")
     drawn = Table(*columns, box=box.MARKDOWN)
     for line in lines:
@@ -80,12 +80,12 @@ def table(lines: Sequence[Line]) -> Table:
 
 
 def compare(lines: Sequence[Line], first: str, second: str) -> str:
-    """One sentence: on how many test parts ``first`` beats ``second``, and by how much on average."""
+    """Return one sentence: on how many test parts ``first`` beats ``second``, and by how many points on average."""
     accuracy = {(line.source, line.rival): line.scores.accuracy for line in lines if line.source != ALL}
     gains = {source: 100 * (accuracy[source, first] - accuracy[source, second]) for source, _ in accuracy}
     lost = [f"{source} ({gain:+.1f})" for source, gain in gains.items() if gain <= 0]
-    behind = f"; not on {', '.join(lost)}" if lost else ""
+    except_for = f"; not on {', '.join(lost)}" if lost else ""
     return (
         f"{first} beats {second} on {len(gains) - len(lost)} of {len(gains)} test parts, "
-        f"by {fmean(gains.values()):.1f} points on average{behind}."
+        f"by {fmean(gains.values()):.1f} points on average{except_for}."
     )

@@ -1,7 +1,6 @@
-"""What a model of ours is compared with: what people would install or write instead.
+"""The models to compare with: alternatives that people could install or write.
 
-scikit-learn and pysenti are needed here alone and are no dependency of the running system; without them their rows are
-left out of the benchmark.
+scikit-learn and pysenti are not dependencies of the running system. Without them, their rows are left out.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,15 +16,15 @@ from research.features import words_and_pairs
 
 # Regularisation of the linear model, chosen on validation.
 COSTS = (0.1, 0.3, 1.0)
-TOGETHER = 512
+CHUNK_SIZE = 512
 
-# Probabilities of positive for texts.
+# Returns the probabilities of positive for texts.
 Answer = Callable[[Sequence[str]], list[float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A way to label. ``calibrated`` is False where 1 and 0 stand for labels without a probability."""
+    """A model to compare. ``calibrated`` is False when it returns only 1 and 0 instead of probabilities."""
 
     name: str
     answer: Answer
@@ -35,7 +34,7 @@ class Rival:
 def find_rivals(
     labeller: Labeller, train: Sequence[Comment], validation: Sequence[Comment], report: Report
 ) -> list[Rival]:
-    """The labeller first, then every rival that is installed; the linear model learns from ``train``."""
+    """Return the labeller, then every installed rival. The linear model is trained on ``train``."""
     rivals = [Rival(labeller.name, probabilities(labeller))]
     if find_spec("sklearn"):
         rivals.append(Rival("TF-IDF, LinearSVC", linear(train, validation, report)))
@@ -46,17 +45,17 @@ def find_rivals(
 
 
 def probabilities(labeller: Labeller) -> Answer:
-    """A model of ours as a rival is asked."""
+    """Adapt a labeller to the interface of a rival."""
     return lambda texts: [one.probability for one in labeller.predict(texts)]
 
 
 def linear(train: Sequence[Comment], validation: Sequence[Comment], report: Report) -> Answer:
-    """LinearSVC on TF-IDF of words and pairs of them, normalised and segmented as ours, calibrated on validation."""
+    """Train LinearSVC on TF-IDF of words and word pairs, with our segmentation; calibrate it on validation."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.svm import LinearSVC
 
-    what = "learning the linear model"
+    what = "training the linear model"
     vectorizer = TfidfVectorizer(analyzer=words_and_pairs(), min_df=2, sublinear_tf=True, dtype=numpy.float32)
     report(what, 0, 1 + len(COSTS))
     features = vectorizer.fit_transform([one.text for one in train])
@@ -83,7 +82,7 @@ def linear(train: Sequence[Comment], validation: Sequence[Comment], report: Repo
 def _snownlp() -> Answer:
     from snownlp import SnowNLP
 
-    # Of an empty text snownlp cannot say anything: it divides by nought.
+    # snownlp divides by zero for an empty text.
     return lambda texts: [float(SnowNLP(text).sentiments) if text else 0.5 for text in texts]
 
 

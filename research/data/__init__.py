@@ -1,6 +1,5 @@
-"""`python -m research.data`: the data sets that the shipped model learned from.
+"""The data sets that the shipped model learned from: `python -m research.data`.
 
-``registry`` describes every file by its SHA-256, and ``collect`` makes the files that come from clones of
-public repositories.
+``registry`` describes every file with its SHA-256, and ``collect`` creates files from clones of public repositories.
 The project publishes none of the comments.
 """

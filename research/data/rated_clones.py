@@ -1,4 +1,4 @@
-"""What the collected labelled sets are made of."""
+"""The files that the collected labelled data sets consist of."""
 
 from collections.abc import Mapping
 
@@ -32,29 +32,29 @@ TEA = "4ad20c9b06e0099b5541cda797908a1fa8c3b242"
 TEA_LINES = Lines("[^,]*,[^,]*,[^,]*,(?P<text>.*)")
 TAIPEI = ("result/restaurant_list12/*.csv", "result/restaurant_list45/*.csv")
 MAOYAN_LINES = Lines(r"\d{4}-\d\d-\d\d,[^,]*,[^,]*,(?P<mark>[\d.]+),(?P<text>.*)")
-# What Google translated is Google's; food that was brought and the virus are what models are judged on.
-NOT_OURS = (
+# Google owns its translations. Food delivery and the virus are topics of published sets on which models are compared.
+UNWANTED = (
     r"由 ?Google ?提供|\(原始|Translated by Google|疫情|新冠|肺炎|確診|确诊|病毒|隔離|隔离|[Cc]ovid|COVID|"
     "外送|外賣|外卖|[Ff]ood ?[Pp]anda|[Uu]ber ?[Ee]ats?|熊貓|熊猫"
 )
-NOR_VACCINES_NOR_COURIERS = f"{NOT_OURS}|快篩|疫苗|[Dd]eliveroo|戶戶送"
+UNWANTED_POSTS = f"{UNWANTED}|快篩|疫苗|[Dd]eliveroo|戶戶送"
 VIRUS = "疫情|新冠|肺炎|病毒|隔离|[Cc]ovid|COVID|武汉|口罩"
-NOBODY_WROTE = "此用户(?:未|没有)(?:及时)?填写评价|^\\s*(?:您没有填写内容|系统默认好评)"
-NOT_GOODS = f"{VIRUS}|{NOBODY_WROTE}"
+DEFAULT_REVIEWS = "此用户(?:未|没有)(?:及时)?填写评价|^\\s*(?:您没有填写内容|系统默认好评)"
+UNWANTED_GOODS = f"{VIRUS}|{DEFAULT_REVIEWS}"
 LAPTOPS = "2c1859e176088e06975942ea1530655bdce9d8b2"
-# Marks of taste, surroundings, service, cleanliness and value, one to five each: bad or middling all of them, and taste
-# below; or good all of them, and of these a tenth, by the day of the month.
+# Marks of taste, ambience, service, cleanliness and value, from 1 to 5. Negative comments have low or medium marks and
+# a low one for taste. Positive comments have high marks; a tenth of them is used, by day of the month.
 DINED = Lines(
     r"20(?:1[6-9]|2\d)-\d\d-(?:\d\d(?=,1,[1-3],[1-3],\d,[1-3],|,2,[1-3],[12],\d,[12],)|\d7(?=,[45],[45],[45],\d,[45],)),"
     r'(?P<mark>\d),\d,\d,\d,\d,"?(?P<text>.{2,300}?)"?'
 )
-# Who gives a bank's app four stars mostly says what is wrong with it.
+# Most reviews of banking apps with four stars report problems.
 CLEAR_STARS: Mapping[str, int] = {"1": 1, "2": 2, "5": 5}
-# What invites to open an account, and what is English, mostly.
-NO_REVIEW_OF_A_BANK = r"[A-Za-z' ]{60}|(?:邀請|邀请|推薦|推荐|優惠|优惠|開戶|开户)[碼码]|[Rr]eferral|[Ii]nvit"
+# Invitations to open an account, and English texts.
+UNWANTED_BANK_REVIEWS = r"[A-Za-z' ]{60}|(?:邀請|邀请|推薦|推荐|優惠|优惠|開戶|开户)[碼码]|[Rr]eferral|[Ii]nvit"
 NOTES_OF_PTT = r"-{2,}|Sent from [\w ]+|補個[淦幹]|https?://\S+|※ 引述.*?之銘言：?|板工提醒.*?刪除本行\."
-# Who is called names.
-NAMED = "[羅罗]志祥|周揚青|渣男|陰陽人|阴阳人|太監|太监|婊"
+# People and groups who are insulted.
+INSULTED = "[羅罗]志祥|周揚青|渣男|陰陽人|阴阳人|太監|太监|婊"
 
 RATED: Mapping[str, tuple[Clone, ...]] = {
     "rated/cotton_shop.csv": (
@@ -90,7 +90,7 @@ RATED: Mapping[str, tuple[Clone, ...]] = {
             "lino546464/dianping_shops_comments", XINJIANG, ("dianping/1星.csv", "dianping/2星.csv"),
             Lines("(?P<text>.*),[^,]*"), positive=False,
         ),
-        # Two stars of that chain are lukewarm rather than bad: they are taken without a label, below.
+        # Two stars are lukewarm rather than bad for this chain, so these comments are used without labels.
         Clone("liaozp1/CommentAnalysis", DICOS, DICOS_FILES, DICOS_LINES, stars={"0": 1, "10": 1}),
     ),
     "rated/douban_crawls.csv": (
@@ -158,7 +158,7 @@ RATED: Mapping[str, tuple[Clone, ...]] = {
         ),
     ),
     "rated/app_reviews.csv": (
-        # Below a line of dashes the maker answers; some reviews were taken down later, which says nothing about them.
+        # The vendor's answer follows a line of dashes. The notice about deleted reviews says nothing about the label.
         Clone(
             "HumanAutomationInteractionLab-HAIL/appstoreCrawl", "5405ab08ecf83189591eb6473fd1dc6431f736f4",
             tuple(f"CutOnly/Comments/CommentsOf{name}.xlsx" for name in APPS), Sheet(5, 3), stars=STARS,
@@ -178,7 +178,7 @@ RATED: Mapping[str, tuple[Clone, ...]] = {
             "Eastr5/steam-reviews-analysis", "57853eaf1902f51f86409469ad8720201d2997c9", ("data/labeled_comments.csv",),
             Columns(3, 1), labels={"Recommended": True, "Not Recommended": False},
         ),
-        # Cells that say no are read as empty ones.
+        # FALSE cells are read as empty.
         Clone(
             "ChenhaoMeng/Sentiment", "afa42884467b2101f594d3a5ed011f3bc519a03d", ("data/raw_reviews.xlsx",),
             Sheet(2, 3), labels={"True": True, "": False},
@@ -188,7 +188,7 @@ RATED: Mapping[str, tuple[Clone, ...]] = {
             ("data/wukong_reviews_sample.json",), JsonArray("content_clean", "recommendation"),
             labels={"推荐": True, "不推荐": False},
         ),
-        # Of these the high stars are mostly suggestions and reports of faults, or mixed with three stars.
+        # Most comments with many stars are suggestions and bug reports, or are mixed with three stars.
         Clone(
             "sariel-black/taptap_emotion_analyse", "715a6e845c9a812b100e5cafee59afa4f61ae661",
             ("taptap评论情感分析/data/tap_reviews cleaned.csv",), Columns(6, 5), stars={"1": 1, "2": 2},
@@ -277,49 +277,49 @@ RATED: Mapping[str, tuple[Clone, ...]] = {
     "rated/taiwan_food.csv": (
         Clone(
             "minchenlee/Google-map-review-crawler", "0328e003c8ab09b08d1a16e94029cf4e40f26ee5", TAIPEI, Columns(5, 2),
-            stars=STARS, unwanted=NOT_OURS,
+            stars=STARS, unwanted=UNWANTED,
         ),
     ),
     "rated/taiwan_sights.csv": (
         Clone(
             "Lin-Wei-Han/google_spotcomment_data", "9a279ca4465d548243a0f8f282ae9d077864978f", ("data/*.csv",),
-            Columns(2, 1), stars=STARS, unwanted=NOT_OURS,
+            Columns(2, 1), stars=STARS, unwanted=UNWANTED,
         ),
     ),
     "rated/taiwan_hospitals.csv": (
         Clone(
             "spolo0501/LDA_hospital", "d96532e3d767d885582453ba2154038f4785729a", ("data/raw/taiwan/[0-9]*.xlsx",),
-            Sheet(4, 2), stars=STARS, unwanted=NOT_OURS,
+            Sheet(4, 2), stars=STARS, unwanted=UNWANTED,
         ),
     ),
     "rated/hong_kong.csv": (
         Clone(
             "Voilaxuan/Data-analysis-and-visualization-of-Openrice", "bd88c9420fe39fa0d3effb520ae797af43ef7a2c",
-            ("dataset/comments/*.csv",), DINED, stars=STARS, unwanted=f"{NOR_VACCINES_NOR_COURIERS}|[A-Za-z]{{40}}",
+            ("dataset/comments/*.csv",), DINED, stars=STARS, unwanted=f"{UNWANTED_POSTS}|[A-Za-z]{{40}}",
         ),
         Clone(
             "yutsang/review-sentiment", "76f1cc4978c5fa216ca760aa304f90bfd4d7387a", ("output/*_bank_reviews.xlsx",),
-            Sheet(3, 4), stars=CLEAR_STARS, unwanted=f"{NOR_VACCINES_NOR_COURIERS}|{NO_REVIEW_OF_A_BANK}",
+            Sheet(3, 4), stars=CLEAR_STARS, unwanted=f"{UNWANTED_POSTS}|{UNWANTED_BANK_REVIEWS}",
         ),
         Clone(
             "yutsang/review-sentiment", "76f1cc4978c5fa216ca760aa304f90bfd4d7387a",
             ("output/combined_data_20250805_104554/*_bank_combined_reviews.xlsx",), Sheet(2, 3),
-            stars=CLEAR_STARS, unwanted=f"{NOR_VACCINES_NOR_COURIERS}|{NO_REVIEW_OF_A_BANK}",
+            stars=CLEAR_STARS, unwanted=f"{UNWANTED_POSTS}|{UNWANTED_BANK_REVIEWS}",
         ),
     ),
     "rated/taiwan_posts.csv": (
-        # The boards Happy, Hate and Sad of PTT: where their writers put them.
+        # The label is the PTT board that the author chose: Happy, Hate or Sad.
         Clone(
             "devilhyt/sentiment-analysis-bert", "be958b5686fd20be7f7fccc53015dcc48d9b39e8",
             ("ptt_dataset/train.csv", "ptt_dataset/validation.csv"), Columns(0, 1),
-            labels={"happy": True, "hate": False, "sad": False}, cut=NOTES_OF_PTT, unwanted=NOR_VACCINES_NOR_COURIERS,
+            labels={"happy": True, "hate": False, "sad": False}, cut=NOTES_OF_PTT, unwanted=UNWANTED_POSTS,
         ),
-        # By hand: what is felt for the video, and for who made it.
+        # Labelled by hand: the sentiment towards the video and its author.
         Clone(
             "tzuchyi/youtubeai", "1718f6ba0a3477eb787217b16713cdae5c358af5",
             tuple(f"model/data/{part}_{of}.txt" for part in ("train", "dev") for of in "VY"),
             Lines(r"(?P<text>.*)\t(?P<mark>[13])"), labels={"3": True, "1": False}, blanks=True, cut=r"@ ?\S+ ",
-            unwanted=f"{NOR_VACCINES_NOR_COURIERS}|{NAMED}",
+            unwanted=f"{UNWANTED_POSTS}|{INSULTED}",
         ),
     ),
     "rated/books_shows.csv": (
@@ -333,7 +333,7 @@ RATED: Mapping[str, tuple[Clone, ...]] = {
             tuple(f"data/{name}_评论.csv" for name in ("活着", "民主的细节", "许三观卖血记")), Columns(2, 1),
             stars=DOUBAN, unwanted=VIRUS,
         ),
-        # What praises one of these shows scolds a judge of it; what is short of the other says little.
+        # Praise of one show criticises its judge; short comments on the other show contain little sentiment.
         Clone(
             "Xinying-Gao/doubancomment", "46c6e07fd485e86e672dd91b4674c74d24c3c897", ("浪姐好评.txt",), Lines(),
             positive=True, unwanted=f"杜华|{VIRUS}",
@@ -352,26 +352,26 @@ RATED: Mapping[str, tuple[Clone, ...]] = {
         Clone(
             "jinseisan/WebMining", "934831e0b3d9748f8d742311bd9ed2e7c90bde50",
             ("resources/PR1500.csv", "resources/NR1500.csv"), Columns(0, 1), labels={"1": True, "-1": False},
-            unwanted=NOT_GOODS,
+            unwanted=UNWANTED_GOODS,
         ),
     ),
-    # Praise of a heater, whose faults jd_goods has, and phones; faults of laptops, and praise of four of them.
+    # Praise of a heater (complaints about it are in jd_goods), phones, complaints about laptops, and praise of four.
     "rated/jd_devices.csv": (
         Clone(
             "dyf-2316/Comment_Sentiment_Analysis", "ffdc59142564da24e5292fcbdb44ccccd0a765af",
-            ("data/000_meidi_data_origin.txt",), Columns(4, 3), stars=STARS, unwanted=NOT_GOODS,
+            ("data/000_meidi_data_origin.txt",), Columns(4, 3), stars=STARS, unwanted=UNWANTED_GOODS,
         ),
         Clone(
             "weifengchenchen/jd-phone-analysis", "3eac17d8c3c7539990ab104d9e845ae705146c52", ("Data/*.csv",),
-            Columns(1, 0), stars=STARS, unwanted=NOT_GOODS,
+            Columns(1, 0), stars=STARS, unwanted=UNWANTED_GOODS,
         ),
         Clone(
             "JRsFly/jd_comment", LAPTOPS, ("基于*的评论分析/product/*评论.csv",), Columns(4, 3), stars={"1": 1, "2": 2},
-            unwanted=NOT_GOODS,
+            unwanted=UNWANTED_GOODS,
         ),
         Clone(
             "JRsFly/jd_comment", LAPTOPS, ("基于*的评论分析/product/10032*评论.csv",), Columns(4, 3),
-            stars={"4": 4, "5": 5}, unwanted=NOT_GOODS,
+            stars={"4": 4, "5": 5}, unwanted=UNWANTED_GOODS,
         ),
     ),
 }  # fmt: skip

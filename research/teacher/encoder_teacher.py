@@ -1,4 +1,4 @@
-"""The encoder as a teacher: trained where its file in the cache stands, and asked about texts."""
+"""Use an encoder as a teacher: train it with checkpoints in the cache, and label texts with it."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,36 +31,36 @@ from research.teacher.encoder_training import (
 )
 from research.teacher.pretrained import Pretrained, Reader
 
-# Validation comments of each set that a check looks at.
+# Validation comments of each data set that a check uses.
 CHECKED = 250
-# What a training may begin with.
+# Pretrained encoders to choose from.
 PRETRAINED: Mapping[str, Callable[[Path], Pretrained]] = {"e5": load_e5, "bge": load_bge}
-# A piece of e5 is a word, one of bge a character; bge has a third of e5's layers, which can learn faster.
+# Tokens of e5 are words, tokens of bge characters. bge has a third of e5's layers, which allows a higher rate.
 OPTIONS = {"e5": EncoderOptions(), "bge": EncoderOptions(pretrained="bge", longest=128, rate=1.5e-4)}
-# On a graphics card, which computes many texts at once and sees each comment several times in minutes.
+# Rates on a GPU, which uses large batches and trains on each comment several times.
 RATES_ON_CUDA = {"e5": 2e-4, "bge": 3e-4}
-# Times as many pieces are computed at once when asking as when learning: nothing is kept for a gradient.
-ASKED_TOGETHER = 4
-# Comments between two checks, at least; never less than a chunk.
+# Factor between the batch sizes of inference, which stores nothing for a gradient, and training.
+INFERENCE_FACTOR = 4
+# Minimum number of comments between two checks; at least a chunk.
 CHECKS_EVERY = 16_384
 
 
 def encoder_path(folder: Path, pretrained: str) -> Path:
-    """Where the training of an encoder stands. Raises UsageError when there is none of that name."""
+    """Return the checkpoint path of an encoder. Raises UsageError for an unknown name."""
     if pretrained not in PRETRAINED:
-        raise UsageError(f"There is no encoder {pretrained}: name one of {', '.join(PRETRAINED)}.")
+        raise UsageError(f"Unknown encoder {pretrained}. Use one of {', '.join(PRETRAINED)}.")
     return folder / f"encoder-{pretrained}.pt"
 
 
 def options_on(device: torch.device) -> Mapping[str, EncoderOptions]:
-    """What the encoders are trained with on ``device``, by their names."""
+    """Return the training options on ``device`` by encoder."""
     if device.type == "cpu":
         return OPTIONS
-    return {name: _for_many(OPTIONS[name], rate) for name, rate in RATES_ON_CUDA.items()}
+    return {name: _for_several_epochs(OPTIONS[name], rate) for name, rate in RATES_ON_CUDA.items()}
 
 
-def _for_many(options: EncoderOptions, rate: float) -> EncoderOptions:
-    """For comments that are seen several times: words learn too, and what is learnt by heart is held back."""
+def _for_several_epochs(options: EncoderOptions, rate: float) -> EncoderOptions:
+    """Return options for several epochs: train token embeddings too, and regularise against memorising."""
     return replace(
         options, rate=rate, pieces_in_batch=32_768, chunk=262_144, drawn_power=0.75,
         learns_words=True, dropout=0.1, masked=0.08,
@@ -70,15 +70,15 @@ def _for_many(options: EncoderOptions, rate: float) -> EncoderOptions:
 def train_encoder(
     corpus: Corpus, path: Path, options: EncoderOptions, until: int, report: Report, device: torch.device = CPU
 ) -> Iterator[EncoderCheck]:
-    """Train the encoder in ``path`` until it saw ``until`` comments, from where it stands; gives a row a check."""
+    """Train the encoder, resuming from the checkpoint ``path``, up to ``until`` comments. Yield a row per check."""
     if path.exists() and comments_seen(path) >= until:
         return
     pretrained = PRETRAINED[options.pretrained](path.parent)
 
-    def begin() -> Encoder:
+    def build() -> Encoder:
         return build_encoder(pretrained, options.learns_words, options.dropout).to(device)
 
-    training = EncoderTraining(begin(), options)
+    training = EncoderTraining(build(), options)
     if path.exists():
         training.load(path)
     reader = pretrained.reader(options.longest)
@@ -86,14 +86,14 @@ def train_encoder(
     pieces = reader.read(spell([one.text for one in comments]))
     held = _first_of_each(corpus.parts["validation"].values())
     held_pieces = reader.read(spell([one.text for one in held]))
-    judge = begin()
+    averaged = build()
 
     def check() -> Mapping[str, float]:
-        judge.load_state_dict(training.mean_state())
-        logits, _ = answer(judge.eval(), held_pieces, ASKED_TOGETHER * options.pieces_in_batch)
-        right = (logits >= 0).numpy() == numpy.array([one.positive for one in held])
+        averaged.load_state_dict(training.mean_state())
+        logits, _ = answer(averaged.eval(), held_pieces, INFERENCE_FACTOR * options.pieces_in_batch)
+        correct = (logits >= 0).numpy() == numpy.array([one.positive for one in held])
         sources = numpy.array([one.source for one in held])
-        return {str(source): float(right[sources == source].mean()) for source in numpy.unique(sources)}
+        return {str(source): float(correct[sources == source].mean()) for source in numpy.unique(sources)}
 
     every = max(CHECKS_EVERY, options.chunk)
     yield from fine_tune(training, pieces, comments, until, path, check, report, checks_every=every)
@@ -109,15 +109,15 @@ def _first_of_each(comments: Iterable[Comment]) -> list[Comment]:
     return chosen
 
 
-def vectors_before(name: str, folder: Path, words: Sequence[str]) -> Vectors:
-    """Vectors (words, width) of single words from the encoder as it was pretrained, before it learnt what is good."""
+def pretrained_vectors(name: str, folder: Path, words: Sequence[str]) -> Vectors:
+    """Return vectors (words, width) of single words from the pretrained encoder, before fine-tuning."""
     pretrained = PRETRAINED[name](folder)
     options = OPTIONS[name]
     return _vectors(build_encoder(pretrained).eval(), pretrained.reader(options.longest), options, words)
 
 
 def _answer(encoder: Encoder, reader: Reader, options: EncoderOptions, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-    return answer(encoder, reader.read(spell(list(texts))), ASKED_TOGETHER * options.pieces_in_batch)
+    return answer(encoder, reader.read(spell(list(texts))), INFERENCE_FACTOR * options.pieces_in_batch)
 
 
 def _vectors(encoder: Encoder, reader: Reader, options: EncoderOptions, words: Sequence[str]) -> Vectors:
@@ -126,12 +126,12 @@ def _vectors(encoder: Encoder, reader: Reader, options: EncoderOptions, words: S
 
 
 class EncoderTeacher:
-    """Answers with the running mean of a training's weights; ``digest`` names exactly these."""
+    """A teacher with the averaged weights of a training; ``digest`` is their hash."""
 
     def __init__(self, path: Path, device: torch.device = CPU) -> None:
-        """Raises UsageError when there is no training in ``path``."""
+        """Load the checkpoint ``path``. Raises UsageError when it does not exist."""
         if not path.exists():
-            raise UsageError(f"There is no encoder {path}: train one with `python -m research.teacher encoder`.")
+            raise UsageError(f"There is no encoder {path}. Train one with `python -m research.teacher encoder`.")
         saved = torch.load(path, weights_only=True, mmap=True, map_location=CPU)
         options = EncoderOptions(**saved["options"])
         pretrained = PRETRAINED[options.pretrained](path.parent)
@@ -146,10 +146,10 @@ class EncoderTeacher:
         self.digest = hashlib.sha256(b"".join(one.numpy().tobytes() for one in state.values())).hexdigest()
 
     def answer(self, comments: Mapping[str, str]) -> Reply:
-        """Logits for texts by their digests, and the means of the last states from which they come."""
+        """Return logits for texts, given by digest, and the means of the last states behind them."""
         logits, means = _answer(self._encoder, self._reader, self._options, list(comments.values()))
         return Reply(logits.tolist(), means.numpy())
 
     def of_words(self, words: Sequence[str]) -> Vectors:
-        """Vectors (words, width) of single words, each read as if it were a text."""
+        """Return vectors (words, width) of single words, each read as a text."""
         return _vectors(self._encoder, self._reader, self._options, words)

@@ -1,7 +1,7 @@
-"""Fine-tuning the encoder on labelled comments: an hour or two at a time, on a processor, resumed where it stood.
+"""Fine-tune an encoder on labelled comments, with checkpoints.
 
-Comments come in chunks, each drawn anew under the seed and its own number, so that a position is a number of chunks and
-batches. What is used in the end is the running mean of the weights, which may be taken at any time.
+Comments are drawn in chunks. The seed and the chunk's number determine a chunk, so a position consists of the numbers
+of chunks and batches. The result is the running mean of the weights, which is available at any time.
 """
 
 import csv
@@ -15,26 +15,28 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from liuyan.errors import UsageError
 from model.processor import CPU
 from model.progress import Report
 from model.training.data import Comment
-from research.device import rough_products
+from research.device import reduced_precision
 from research.teacher.encoder import Encoder
 
-# A text as its pieces, the probability that it is to be given, and how often it is drawn.
+# Texts as token numbers.
 Pieces = Sequence[tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class EncoderOptions:
-    """``rate`` is that of the last layer to begin with, each one below learns ``decay`` times as fast, and all of them
-    fall to nought in a straight line until the last comment; ``averaging`` is the share of the running mean that a step
-    keeps. ``rated_share`` is how often a set labelled by stars is drawn against others, and a set of n comments is
-    drawn in proportion to n to the power of ``drawn_power``. ``learns_words`` says that the vectors of pieces and
-    places learn too; ``dropout`` is the share of numbers left out and ``masked`` that of pieces that are not shown.
-    ``pretrained`` names what was begun with.
+    """Options of a fine-tuning.
+
+    ``rate`` is the initial learning rate of the last layer; each lower layer has ``decay`` times the rate of the next
+    one, and all rates fall linearly to 0. ``averaging`` is the decay of the running mean per step. ``rated_share`` is
+    the relative sampling weight of data sets labelled by stars; a data set of n comments is sampled in proportion to n
+    to the power of ``drawn_power``. ``learns_words`` also trains token and position embeddings. ``dropout`` is the
+    dropout rate, ``masked`` the share of masked tokens. ``pretrained`` names the pretrained encoder.
     """
 
     pretrained: str = "e5"
@@ -55,15 +57,15 @@ class EncoderOptions:
     masked: float = 0.0
 
 
-# What decides which comments come when, and what learns; all else may change between two calls.
+# The options that determine the order of comments and the trained parameters. Others may change when resuming.
 ORDER = ("pretrained", "seed", "longest", "pieces_in_batch", "chunk", "rated_share", "drawn_power", "learns_words")
-# What trainings that were begun before there was a choice are of.
-BEFORE = {"pretrained": "e5", "drawn_power": 0.5, "learns_words": False}
+# Values of options that older checkpoints lack.
+DEFAULTS = {"pretrained": "e5", "drawn_power": 0.5, "learns_words": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a training is: steps of descent, comments seen, and where in the order of chunks it goes on."""
+    """The progress of a training: optimizer steps, comments seen, and the next batch in the order of chunks."""
 
     steps: int = 0
     comments: int = 0
@@ -72,7 +74,7 @@ class Position:
 
 
 class EncoderTraining:
-    """An encoder, its optimiser and its running mean, which can be written to a file and read again."""
+    """An encoder with its optimizer and running mean, which checkpoints store."""
 
     def __init__(self, encoder: Encoder, options: EncoderOptions) -> None:
         self.encoder = encoder
@@ -85,14 +87,14 @@ class EncoderTraining:
         self._mean = [parameter.detach().clone() for parameter in self._parameters]
 
     def step(self, numbers: Tensor, targets: Tensor, left: float) -> float:
-        """One step of descent on texts of one length (texts, pieces) and their targets (texts); gives the loss.
+        """Take an optimizer step on texts of equal length (texts, tokens) with targets (texts). Return the loss.
 
-        ``left`` is the share of the training that is still to come.
+        ``left`` is the remaining share of the training.
         """
         share = left * min(1.0, (1 + self.position.steps) / self.options.warmup)
         for group, rate in zip(self._optimiser.param_groups, self._rates, strict=True):
             group["lr"] = share * rate
-        with rough_products(self._device):
+        with reduced_precision(self._device):
             logits = self.encoder(self._mask(numbers.to(self._device)))
         smoothed = targets.to(self._device) * (1 - 2 * self.options.smoothing) + self.options.smoothing
         loss = binary_cross_entropy_with_logits(logits.float(), smoothed)
@@ -101,11 +103,12 @@ class EncoderTraining:
         torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._optimiser.step()
         keep = min(self.options.averaging, (1 + self.position.steps) / (10 + self.position.steps))
-        torch._foreach_lerp_(self._mean, [one.detach() for one in self._parameters], 1 - keep)
+        average = get_ema_multi_avg_fn(keep)  # type: ignore[no-untyped-call]
+        average(self._mean, [one.detach() for one in self._parameters], self.position.steps)
         return loss.item()
 
     def _mask(self, numbers: Tensor) -> Tensor:
-        """``numbers`` (texts, pieces) with a share of those between begin and end masked."""
+        """Mask a share of the tokens between start and end in ``numbers`` (texts, tokens)."""
         if not self.options.masked:
             return numbers
         masked = torch.rand(numbers.shape, device=numbers.device) < self.options.masked
@@ -113,11 +116,11 @@ class EncoderTraining:
         return numbers.masked_fill(masked, self.encoder.sizes.mask)
 
     def mean_state(self) -> dict[str, Tensor]:
-        """The weights to use: the running mean, by their names in the encoder."""
+        """Return the averaged weights by their names in the encoder."""
         return mean_state(self.encoder, self._mean)
 
     def save(self, path: Path) -> None:
-        """Write all of it, so that a kill at any time leaves a whole file."""
+        """Write a checkpoint atomically."""
         state = {
             "options": asdict(self.options),
             "position": asdict(self.position),
@@ -130,11 +133,11 @@ class EncoderTraining:
         unfinished.replace(path)
 
     def load(self, path: Path) -> None:
-        """Go on where the file stood. Raises UsageError when it was trained in another way."""
+        """Load a checkpoint. Raises UsageError when its options differ."""
         state: dict[str, Any] = torch.load(path, weights_only=True, map_location=self._device)
-        told, before = asdict(self.options), state["options"]
-        if any(told[name] != before.get(name, BEFORE.get(name)) for name in ORDER):
-            raise UsageError(f"{path} was begun with other options, {before}: move it away to begin anew.")
+        now, before = asdict(self.options), state["options"]
+        if any(now[name] != before.get(name, DEFAULTS.get(name)) for name in ORDER):
+            raise UsageError(f"{path} was written with other options: {before}. Move it away to start over.")
         self.position = Position(**state["position"])
         self.encoder.load_state_dict(state["encoder"])
         self._optimiser.load_state_dict(state["optimiser"])
@@ -143,20 +146,20 @@ class EncoderTraining:
 
 
 def mean_state(encoder: Encoder, mean: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The state of ``encoder`` with the running mean of its parameters in their place."""
+    """Return the state of ``encoder`` with its parameters replaced by their running ``mean``."""
     names = [name for name, _ in encoder.named_parameters()]
     state = dict(zip(names, mean, strict=True))
     return state | {"positions": state.get("positions", encoder.positions)}
 
 
 def comments_seen(path: Path) -> int:
-    """How many comments the training in ``path`` has seen."""
+    """Return the number of comments in the training of the checkpoint ``path``."""
     seen: int = torch.load(path, weights_only=True, mmap=True, map_location=CPU)["position"]["comments"]
     return seen
 
 
 def _groups(encoder: Encoder, options: EncoderOptions) -> list[dict[str, Any]]:
-    """Lower layers know language and learn slowly, the output knows nothing and learns fast."""
+    """Return parameter groups: low rates for lower layers, which know the language, and a high rate for the output."""
     groups: list[dict[str, Any]] = [{"params": list(encoder.output.parameters()), "lr": options.output_rate}]
     rate = options.rate
     for layer in reversed(encoder.layers):
@@ -168,9 +171,9 @@ def _groups(encoder: Encoder, options: EncoderOptions) -> list[dict[str, Any]]:
 
 
 def draw_weights(sources: Sequence[str], rated: Sequence[bool], rated_share: float, power: float) -> list[float]:
-    """How often each comment is drawn: a set as often as a ``power`` of its size, so that small ones are heard.
+    """Return the sampling weight of each comment, with ``sources`` and ``rated`` of the comments.
 
-    ``sources`` and ``rated`` are those of the comments.
+    A data set is drawn in proportion to a ``power`` of its size, which favours small ones.
     """
     sizes = Counter(sources)
     shares = [rated_share if stars else 1.0 for stars in rated]
@@ -180,9 +183,9 @@ def draw_weights(sources: Sequence[str], rated: Sequence[bool], rated_share: flo
 def batches(
     pieces: Pieces, weights: Tensor, options: EncoderOptions, position: Position
 ) -> Iterator[tuple[Position, list[int]]]:
-    """Rows of texts of one length without end, from ``position`` on, each with the position behind it.
+    """Yield batches of rows with equal lengths, from ``position`` on and without end, and the position after each.
 
-    ``steps`` and ``comments`` of the positions count on.
+    ``steps`` and ``comments`` continue from ``position``.
     """
     while True:
         plan = _plan(pieces, weights, options, position.chunk)
@@ -207,20 +210,17 @@ def _plan(pieces: Pieces, weights: Tensor, options: EncoderOptions, chunk: int) 
 
 
 @torch.inference_mode()
-def answer(encoder: Encoder, pieces: Pieces, together: int) -> tuple[Tensor, Tensor]:
-    """Logits (texts) of texts given as pieces, in their order, and the means of the last states (texts, width) float16.
-
-    ``together`` pieces are computed at once.
-    """
+def answer(encoder: Encoder, pieces: Pieces, pieces_in_batch: int) -> tuple[Tensor, Tensor]:
+    """Return logits (texts) in order, and the means of the last states (texts, width), float16."""
     by_length: dict[int, list[int]] = {}
     for row, text in enumerate(pieces):
         by_length.setdefault(len(text), []).append(row)
     logits = torch.empty(len(pieces))
     means = torch.empty(len(pieces), encoder.sizes.width, dtype=torch.float16)
     device = encoder.output.weight.device
-    with rough_products(device):
+    with reduced_precision(device):
         for length, rows in by_length.items():
-            size = max(1, together // length)
+            size = max(1, pieces_in_batch // length)
             for start in range(0, len(rows), size):
                 some = rows[start : start + size]
                 mean = encoder.mean(torch.tensor([pieces[row] for row in some]).to(device))
@@ -231,7 +231,7 @@ def answer(encoder: Encoder, pieces: Pieces, together: int) -> tuple[Tensor, Ten
 
 @dataclass(frozen=True, slots=True)
 class EncoderCheck:
-    """A row of the encoder's curve: accuracy on validation over all sets alike, and loss since the last row."""
+    """One row of the training curve: mean validation accuracy over data sets, and training loss since the last row."""
 
     comments: int
     train_loss: float
@@ -251,16 +251,16 @@ def fine_tune(
     every_seconds: float = 240.0,
     checks_every: int = 16_384,
 ) -> Iterator[EncoderCheck]:
-    """Train until ``until`` comments were seen in all; write ``path`` every few minutes, check every so many comments.
+    """Train up to ``until`` comments in total, with checkpoints in ``path`` every few minutes. Yield a row per check.
 
-    Gives a row a check; ``path`` holds all of the training when this ends.
+    The final checkpoint contains the whole training.
     """
     targets = torch.tensor([one.target for one in comments])
     options = training.options
     sets, rated = [one.source for one in comments], [one.rated for one in comments]
     weights = torch.tensor(draw_weights(sets, rated, options.rated_share, options.drawn_power))
     path.parent.mkdir(parents=True, exist_ok=True)
-    began = saved = time.monotonic()
+    started = saved = time.monotonic()
     losses: list[float] = []
     order = batches(pieces, weights, options, training.position)
     while training.position.comments < until:
@@ -277,7 +277,7 @@ def fine_tune(
         if checked or position.comments >= until:
             sources = dict(check())
             mean = sum(sources.values()) / len(sources)
-            seconds = time.monotonic() - began
+            seconds = time.monotonic() - started
             row = EncoderCheck(position.comments, sum(losses) / len(losses), mean, seconds, sources)
             _append(path.with_suffix(".csv"), row)
             losses.clear()
@@ -296,7 +296,7 @@ def _append(path: Path, row: EncoderCheck) -> None:
 
 
 def check_line(row: EncoderCheck) -> str:
-    """A row of the curve for people."""
+    """Format a row of the training curve."""
     return (
         f"comments {row.comments} train_loss {row.train_loss:.4f} validation_accuracy {row.accuracy:.4f} "
         f"seconds {row.seconds:.0f}"

@@ -1,6 +1,6 @@
-"""Several teachers as one: a logistic regression on their logits, learnt on validation.
+"""Combine teachers with a logistic regression on their logits, fitted on validation.
 
-Of a comment that not all of them answered, those that did are taken, with weights of their own.
+If only some teachers answered a comment, separate weights are fitted for them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,27 +13,27 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from model.training.data import Comment
 
-# What each of some teachers said of comments by digest.
-Said = Mapping[str, Mapping[str, float]]
+# Logits by teacher and digest.
+Known = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """``weights`` of the logits by teacher, and what is added to their sum."""
+    """``weights`` of the logits by teacher, and the ``shift`` of their weighted sum."""
 
     weights: Mapping[str, float]
     shift: float
 
     def probability(self, logits: Mapping[str, float]) -> float:
-        """Probability of positive, from the logits of its teachers."""
+        """Return the probability of positive for the logits by teacher."""
         total = sum(weight * logits[name] for name, weight in self.weights.items()) + self.shift
         return float(1 / (1 + numpy.exp(-total)))
 
 
-def fit(said: Said, names: Sequence[str], validation: Mapping[str, Comment]) -> Ensemble:
-    """Weights, none below nought, for the teachers ``names`` on the validation comments that all of them answered."""
-    keys = [key for key in validation if all(key in said[name] for name in names)]
-    logits = torch.tensor([[said[name][key] for name in names] for key in keys])
+def fit(known: Known, names: Sequence[str], validation: Mapping[str, Comment]) -> Ensemble:
+    """Fit non-negative weights for the teachers ``names`` on the validation comments that all of them answered."""
+    keys = [key for key in validation if all(key in known[name] for name in names)]
+    logits = torch.tensor([[known[name][key] for name in names] for key in keys])
     truth = torch.tensor([float(validation[key].positive) for key in keys])
     importance = balanced_weights([validation[key] for key in keys])
     roots = torch.full((len(names),), len(names) ** -0.5, requires_grad=True)
@@ -51,7 +51,7 @@ def fit(said: Said, names: Sequence[str], validation: Mapping[str, Comment]) -> 
 
 
 def balanced_weights(comments: Sequence[Comment]) -> Tensor:
-    """A set counts as the root of its size: a large one shall not decide alone."""
+    """Weight each data set by the square root of its size, so that large ones do not dominate."""
     sizes: dict[str, int] = {}
     for comment in comments:
         sizes[comment.source] = sizes.get(comment.source, 0) + 1
@@ -59,15 +59,15 @@ def balanced_weights(comments: Sequence[Comment]) -> Tensor:
     return weights / weights.mean()
 
 
-def answer(said: Said, keys: Sequence[str], validation: Mapping[str, Comment]) -> dict[str, float]:
-    """Probabilities by digest for the comments ``keys`` that at least one teacher answered."""
+def answer(known: Known, keys: Sequence[str], validation: Mapping[str, Comment]) -> dict[str, float]:
+    """Return probabilities by digest for those of ``keys`` that at least one teacher answered."""
     fitted: dict[tuple[str, ...], Ensemble] = {}
     answers = {}
     for key in keys:
-        names = tuple(name for name in said if key in said[name])
+        names = tuple(name for name in known if key in known[name])
         if not names:
             continue
         if names not in fitted:
-            fitted[names] = fit(said, names, validation)
-        answers[key] = fitted[names].probability({name: said[name][key] for name in names})
+            fitted[names] = fit(known, names, validation)
+        answers[key] = fitted[names].probability({name: known[name][key] for name in names})
     return answers

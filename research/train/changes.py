@@ -1,4 +1,4 @@
-"""Options of a training as they are given on the command line."""
+"""Parse options of a training from the command line."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
@@ -11,14 +11,14 @@ from model.training.options import Options
 
 
 def change(options: Options, changes: Sequence[str]) -> Options:
-    """``options`` with ``changes`` of the form NAME=VALUE. Raises UsageError for names and values that do not exist."""
+    """Apply ``changes`` of the form NAME=VALUE to ``options``. Raises UsageError for invalid names and values."""
     names = [field.name for field in fields(Options)]
     values = asdict(options)
     for one in changes:
         name, separator, value = one.partition("=")
         if not separator or name not in names:
             raise UsageError(
-                f"--set {one} names no option of a training: give NAME=VALUE, NAME one of {', '.join(names)}."
+                f"--set {one} is not an option of a training. Use NAME=VALUE with one of the names {', '.join(names)}."
             )
         values[name] = value
     try:

@@ -1,6 +1,6 @@
-"""Cross-validation: as many trainings as folds, each validated on the comments that it did not learn from.
+"""Cross-validation: one training per fold, validated on the comments that it was not trained on.
 
-The test part stays out of all of them. Which fold a comment is in is decided by its digest, the same one each time.
+No training uses the test part. A comment's digest determines its fold.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from model.training.trainer import Epoch
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """How the training that held out this fold did on it."""
+    """The scores on a fold of the training that left it out."""
 
     number: int
     comments: int
@@ -26,12 +26,12 @@ class Fold:
 
 
 def fold_of(key: str, folds: int) -> int:
-    """The fold, from 0, of the comment with this digest; independent of the part that it belongs to."""
+    """Return the fold, from 0, of the comment with this key. It is independent of the comment's part."""
     return int(hashlib.sha256(b"fold:" + content_of(key).encode()).hexdigest()[:8], 16) % folds
 
 
 def part_in_fold(number: int, folds: int) -> Callable[[str], Part]:
-    """As ``part_of``, but this fold of all that is not for testing is for validation."""
+    """Return a variant of ``part_of`` in which this fold of train and validation comments is the validation part."""
 
     def part(key: str) -> Part:
         if part_of(key) == "test":
@@ -42,9 +42,9 @@ def part_in_fold(number: int, folds: int) -> Callable[[str], Part]:
 
 
 def part_without(number: int, folds: int) -> Callable[[str], Part]:
-    """As ``part_of``, but this fold of the train part is for validation too.
+    """Return a variant of ``part_of`` in which this fold of the train part is added to the validation part.
 
-    For teachers: what they validate on must not be learnt from, or their students are validated on what they heard of.
+    Teachers use it. They must not be trained on validation comments, on which their students are validated.
     """
 
     def part(key: str) -> Part:
@@ -64,7 +64,7 @@ def cross_validate(
     *,
     resume: bool = False,
 ) -> Iterator[Fold]:
-    """Train into ``output/fold-1`` and so on; gives each fold when it is done. Raises UsageError as ``train`` does."""
+    """Train into ``output/fold-1`` and so on. Yield each finished fold. Raises UsageError like ``train``."""
     for number in range(folds):
         part = part_in_fold(number, folds)
         folder = output / f"fold-{number + 1}"

@@ -1,4 +1,4 @@
-"""What `python -m research.train` does: train once, for every fold, or in search of options."""
+"""Run `python -m research.train`: a training, a cross-validation or a search."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,7 +11,8 @@ from model.labeller import Labeller
 from model.progress import Report, progress_bar
 from model.training.data import Comment
 from model.training.options import Options
-from model.training.run import Request, Say, learn, line, report_gathered
+from model.training.run import Request, WriteLine, learn, line, report_gathered
+from model.training.trainer import Epoch
 from research.gathering import gather_with_negations, with_teachers
 from research.train.folds import cross_validate
 from research.train.search import search
@@ -19,8 +20,10 @@ from research.train.search import search
 
 @dataclass(frozen=True, slots=True)
 class Experiment:
-    """A training, and what is done beyond it: ``teachers`` soften its targets; ``folds`` and ``trials`` of 0 mean that
-    it is done once. ``studies`` is the file that trials are kept in."""
+    """A training with optional ``teachers``. With ``folds`` it is cross-validated, with ``trials`` it is a search.
+
+    ``studies`` is the file that stores trials.
+    """
 
     request: Request
     teachers: Sequence[Labeller]
@@ -29,46 +32,53 @@ class Experiment:
     studies: Path
 
 
-def run(experiment: Experiment, say: Say) -> None:
-    """Train as asked and say how it goes. Raises UsageError for what cannot be asked for together."""
+def run(experiment: Experiment, write_line: WriteLine) -> None:
+    """Train and report progress. Raises UsageError for options that cannot be combined."""
     request = experiment.request
     if experiment.folds == 1:
-        raise UsageError("--folds 1 leaves nothing to train on: give 2 or more.")
+        raise UsageError("--folds 1 leaves nothing to train on. Use 2 or more.")
     if (experiment.folds or experiment.trials) and (experiment.teachers or request.start):
-        raise UsageError("--folds and --search begin from nothing: an earlier model has seen what they validate on.")
+        raise UsageError(
+            "--folds and --search cannot use an earlier model, which was trained on their validation comments."
+        )
     gathered = gather_with_negations(request.places, request.options)
     comments = gathered.comments
-    report_gathered(gathered, say)
+    report_gathered(gathered, write_line)
     with progress_bar() as progress:
         if experiment.teachers:
             share = request.options.teachers_share
             comments = with_teachers(gathered, request.places, experiment.teachers, share, progress)
         if experiment.trials:
-            _search(experiment, comments, progress, say)
+            _search(experiment, comments, progress, write_line)
         elif experiment.folds:
-            _cross_validate(experiment, comments, progress, say)
+            _cross_validate(experiment, comments, progress, write_line)
         else:
-            learn(request, comments, progress, say)
+            learn(request, comments, progress, write_line)
 
 
-def _cross_validate(experiment: Experiment, comments: dict[str, Comment], progress: Report, say: Say) -> None:
+def _cross_validate(
+    experiment: Experiment, comments: dict[str, Comment], progress: Report, write_line: WriteLine
+) -> None:
     request = experiment.request
     accuracies = []
+
+    def report(epoch: Epoch) -> None:
+        write_line(line(epoch), err=True)
+
     for fold in cross_validate(
-        comments, request.options, experiment.folds, request.output, progress, lambda epoch: say(line(epoch), err=True),
-        resume=request.resume,
-    ):  # fmt: skip
+        comments, request.options, experiment.folds, request.output, progress, report, resume=request.resume
+    ):
         accuracies.append(fold.accuracy)
         macro_f1 = show(fold.macro_f1, 4)
-        say(f"fold {fold.number} comments {fold.comments} accuracy {fold.accuracy:.4f} macro_f1 {macro_f1}")
-    say(f"accuracy {fmean(accuracies):.4f} deviation {stdev(accuracies):.4f} folds {len(accuracies)}")
+        write_line(f"fold {fold.number} comments {fold.comments} accuracy {fold.accuracy:.4f} macro_f1 {macro_f1}")
+    write_line(f"accuracy {fmean(accuracies):.4f} deviation {stdev(accuracies):.4f} folds {len(accuracies)}")
 
 
-def _search(experiment: Experiment, comments: dict[str, Comment], progress: Report, say: Say) -> None:
+def _search(experiment: Experiment, comments: dict[str, Comment], progress: Report, write_line: WriteLine) -> None:
     options = experiment.request.options
-    found = search(comments, options, experiment.trials, experiment.studies, progress)
-    say(f"best of {found.trials} trials: validation_accuracy {found.accuracy:.4f}")
+    best = search(comments, options, experiment.trials, experiment.studies, progress)
+    write_line(f"best of {best.trials} trials: validation_accuracy {best.accuracy:.4f}")
     for field in fields(Options):
-        before, now = getattr(options, field.name), getattr(found.options, field.name)
+        before, now = getattr(options, field.name), getattr(best.options, field.name)
         if before != now:
-            say(f"--set {field.name}={now}")
+            write_line(f"--set {field.name}={now}")

@@ -1,7 +1,7 @@
-"""The search for hyper-parameters: Optuna tries trainings and learns from each where to try the next one.
+"""Search hyper-parameters with Optuna.
 
-Its study is an SQLite file: killed, it goes on with what it knows. A trial that is behind the others after an epoch is
-given up.
+The study is an SQLite file, so an interrupted search resumes. Trials that are worse than others after an epoch are
+pruned.
 """
 
 import logging
@@ -20,23 +20,25 @@ from model.training.trainer import Epoch
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The best trial so far: its options, its validation accuracy, and how many trials there are."""
+class BestTrial:
+    """The options and validation accuracy of the best trial, and the number of trials."""
 
     options: Options
     accuracy: float
     trials: int
 
 
-def search(comments: Mapping[str, Comment], options: Options, trials: int, study_file: Path, progress: Report) -> Found:
-    """Try until the study in ``study_file`` has ``trials`` trials, those of earlier calls included.
+def search(
+    comments: Mapping[str, Comment], options: Options, trials: int, study_file: Path, progress: Report
+) -> BestTrial:
+    """Run trials until the study in ``study_file`` has ``trials`` trials, including those of earlier calls.
 
     Raises UsageError when Optuna is not installed.
     """
     try:
         import optuna
     except ImportError as error:
-        raise UsageError("A search needs the package optuna: run `make install`.") from error
+        raise UsageError("The search needs the package optuna. Run `make install`.") from error
     logging.getLogger("optuna").setLevel(logging.WARNING)
     study_file.parent.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
@@ -50,23 +52,22 @@ def search(comments: Mapping[str, Comment], options: Options, trials: int, study
     ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
     while (done := len(study.get_trials(deepcopy=False, states=ended))) < trials:
         progress("trials", done, trials)
-        study.optimize(lambda trial: _try(trial, comments, options, progress), n_trials=1)
-    return Found(_told(options, study.best_params), study.best_value, done)
+        study.optimize(lambda trial: _run_trial(trial, comments, options, progress), n_trials=1)
+    return BestTrial(replace(options, **study.best_params), study.best_value, done)
 
 
-def _try(trial: Any, comments: Mapping[str, Comment], options: Options, progress: Report) -> float:
+def _run_trial(trial: Any, comments: Mapping[str, Comment], options: Options, progress: Report) -> float:
     import optuna
 
-    told = _told(
+    tried = replace(
         options,
-        {
-            "rate": trial.suggest_float("rate", 5e-4, 6e-3, log=True),
-            "dropout": trial.suggest_float("dropout", 0.2, 0.7),
-            "smoothing": trial.suggest_float("smoothing", 0.0, 0.1),
-            "rated_weight": trial.suggest_float("rated_weight", 0.2, 1.0),
-            "batch": trial.suggest_categorical("batch", [64, 128, 256]),
-            "hidden": trial.suggest_categorical("hidden", [96, 128, 160]),
-        },
+        ngrams=0,  # the trials compare networks, and n-grams would be the same in all of them
+        rate=trial.suggest_float("rate", 5e-4, 6e-3, log=True),
+        dropout=trial.suggest_float("dropout", 0.2, 0.7),
+        smoothing=trial.suggest_float("smoothing", 0.0, 0.1),
+        rated_weight=trial.suggest_float("rated_weight", 0.2, 1.0),
+        batch=trial.suggest_categorical("batch", [64, 128, 256]),
+        hidden=trial.suggest_categorical("hidden", [96, 128, 160]),
     )
     best = 0.0
 
@@ -78,10 +79,5 @@ def _try(trial: Any, comments: Mapping[str, Comment], options: Options, progress
             raise optuna.TrialPruned
 
     with tempfile.TemporaryDirectory() as folder:
-        # What is compared is the network: n-grams beside it would be the same in every trial.
-        train(comments, replace(told, ngrams=0), Path(folder), progress, report)
+        train(comments, tried, Path(folder), progress, report)
     return best
-
-
-def _told(options: Options, parameters: Mapping[str, Any]) -> Options:
-    return replace(options, **parameters)

@@ -79,16 +79,47 @@ async def test_whoever_is_not_signed_in_is_sent_to_the_sign_in_page_and_back(vis
 async def test_language_is_switched_and_stays(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin/models")
     await page.get_by_role("button", name="中文").click()
-    await page.get_by_role("link", name="English").click()
+    await page.get_by_role("button", name="English").click()
     await page.get_by_role("heading", name="Models").wait_for()
     assert await page.locator("html").get_attribute("lang") == "en"
     await page.goto("/admin/notices")
     assert await page.get_by_role("heading", name="Notices").is_visible()
+    kept = {cookie.get("name"): cookie for cookie in await page.context.cookies()}
+    assert (kept["language"].get("value"), kept["language"].get("path")) == ("en", "/")
+    assert kept["timezone"].get("value") == "Asia%2FShanghai"
 
 
 async def test_english_browsers_are_answered_in_english_at_first(visits: Visits) -> None:
     page = await visits.open(Role.USER, language="en-GB")
     assert await page.get_by_role("heading", name="Home").is_visible()
+
+
+async def test_the_menu_lists_the_pages_of_the_role_and_marks_the_one_that_is_open(visits: Visits) -> None:
+    page = await visits.open(Role.REVIEWER, "/admin/reviews")
+    menu = page.locator("#sidebar-menu").get_by_role("link")
+    assert [await one.inner_text() for one in await menu.all()] == [
+        "首页",
+        "审核",
+        "评论",
+        "审核记录",
+        "文本检测",
+        "统计分析",
+        "我的账号",
+    ]
+    await expect(page.locator("[aria-current=page]")).to_have_text("审核记录")
+
+
+async def test_the_account_menu_signs_out_with_keys_alone_and_the_message_can_be_closed(visits: Visits) -> None:
+    page = await visits.open(Role.USER)
+    await page.get_by_role("button", name="打开用户菜单").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("link", name="我的账号").last).to_be_visible()
+    await page.get_by_role("button", name="退出登录").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_have_text("您已退出登录。")
+    await check_accessibility(page)
+    await page.get_by_role("button", name="关闭").click()
+    await expect(page.get_by_role("alert")).to_have_count(0)
 
 
 async def test_menu_opens_on_a_phone_with_the_keyboard(visits: Visits) -> None:

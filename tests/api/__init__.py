@@ -1,5 +1,5 @@
 """Tests of the REST API.
 
-Most ask the application in memory, over a genuine database and the shipped model.
-Those of the process start `liuyan api serve` and talk to it over TCP.
+Most tests call the application in memory, with a real database and the shipped model. Tests of the process start
+`liuyan api serve` and connect over TCP.
 """

@@ -1,4 +1,4 @@
-"""An application in memory, over a store of its own and the shipped model."""
+"""Fixtures: the application in memory, with its own database and the shipped model."""
 
 import asyncio
 import functools
@@ -29,7 +29,7 @@ from tests.store.feed import ERASURE_KEY, Feed, feed_of
 
 
 class Clock:
-    """The time by which sessions and tokens end: the real one, until a test moves it."""
+    """The clock for the expiry of sessions and tokens: real time, plus an offset that tests set."""
 
     def __init__(self) -> None:
         self.ahead = timedelta()
@@ -40,9 +40,9 @@ class Clock:
 
 @dataclass(frozen=True)
 class Api:
-    """What a test asks, fills and looks at.
+    """The application under test, with clients and a feed of comment events.
 
-    ``client`` has an admin's token, ``page`` the confirmed session of the same admin, ``anonymous`` nothing.
+    ``client`` sends an admin's token, ``page`` the same admin's confirmed session, ``anonymous`` no credentials.
     """
 
     client: httpx.AsyncClient
@@ -97,7 +97,7 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An SQLite file with all tables and the erasure key, made once and copied for each test."""
+    """A migrated SQLite file with the erasure key, created once and copied for each test."""
     file = tmp_path_factory.mktemp("api") / "migrated.db"
     asyncio.run(_prepare(f"sqlite+aiosqlite:///{file}"))
     return file
@@ -105,28 +105,28 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def migrated_url(sqlite_url: str, migrated_file: Path) -> str:
-    """An SQLite database with all tables."""
+    """A migrated SQLite database."""
     shutil.copy(migrated_file, sqlite_url.removeprefix("sqlite+aiosqlite:///"))
     return sqlite_url
 
 
 @pytest_asyncio.fixture
 async def api(migrated_url: str, labeller: Labeller, built_app: BuiltApp) -> AsyncIterator[Api]:
-    """The application over SQLite."""
+    """The application with SQLite."""
     async for api in _api(migrated_url, labeller, built_app):
         yield api
 
 
 @pytest_asyncio.fixture
 async def own_api(migrated_url: str, labeller: Labeller) -> AsyncIterator[Api]:
-    """The same for this test alone: for a test that changes the application itself or reads absolute metrics."""
+    """A separate application for a test that changes it or reads absolute metrics."""
     async for api in _api(migrated_url, labeller, BuiltApp()):
         yield api
 
 
 @pytest_asyncio.fixture
 async def server_api(database_url: str, labeller: Labeller, built_app: BuiltApp) -> AsyncIterator[Api]:
-    """The application over the run's main database server."""
+    """The application with the test run's database server."""
     await _prepare(database_url)
     async for api in _api(database_url, labeller, built_app):
         yield api

@@ -1,13 +1,13 @@
-"""People to test with: accounts of every role and state, put into the store, with a token and a session each."""
+"""Create accounts for tests, each with a token and a session."""
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
-from itsdangerous import URLSafeSerializer
 from pydantic import SecretStr
-from starlette_admin.security import csrf
 
+from api.identity import csrf
 from api.identity.cookies import SESSION
 from api.identity.passwords import Passwords
 from api.identity.roles import Role
@@ -20,7 +20,7 @@ from store.store import Store
 
 SECRET_KEY = "a secret that signs forms in tests"
 PASSWORD = "a-password-for-tests-7731"
-# As weak as Argon2 allows: tests hash many passwords, and what they show does not depend on the effort.
+# The cheapest parameters of Argon2, because tests hash many passwords.
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 QUICK_PASSWORDS = Passwords(QUICK)
 HASH = QUICK.hash(PASSWORD)
@@ -28,7 +28,7 @@ HASH = QUICK.hash(PASSWORD)
 
 @dataclass(frozen=True)
 class Person:
-    """An account, and what signs it in."""
+    """An account with its credentials."""
 
     number: int
     name: str
@@ -38,30 +38,30 @@ class Person:
 
     @property
     def bearer(self) -> dict[str, str]:
-        """The header of a request with the token."""
+        """The request headers with the token."""
         return {"Authorization": f"Bearer {self.token}"}
 
     @property
     def cookies(self) -> dict[str, str]:
-        """The cookies of a browser that is signed in."""
-        return {SESSION: self.session, csrf.CSRFMiddleware.cookie_name: csrf_token()}
+        """The cookies of a signed-in browser."""
+        return {SESSION: self.session, csrf.COOKIE: csrf_token()}
 
 
 def session_headers(session: str) -> dict[str, str]:
-    """The headers of a request from a page: the session's cookie, and the token of our forms."""
-    cookies = {SESSION: session, csrf.CSRFMiddleware.cookie_name: csrf_token()}
+    """Return the headers of a request from a page: session cookie and CSRF token."""
+    cookies = {SESSION: session, csrf.COOKIE: csrf_token()}
     cookie = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    return {"Cookie": cookie, csrf.CSRFMiddleware.header_name: csrf_token()}
+    return {"Cookie": cookie, csrf.HEADER: csrf_token()}
 
 
+@functools.cache
 def csrf_token() -> str:
-    """What our pages hold: the cookie's value, and the header's of a request that changes something."""
-    token: str = URLSafeSerializer(SECRET_KEY, salt=csrf._CSRF_SALT).dumps("random")
-    return token
+    """Return a CSRF token, as in the cookie, the forms and the header."""
+    return csrf.new_token(SECRET_KEY)
 
 
 def settings_for_tests(**changes: object) -> Settings:
-    """Settings with a secret key, for an application that answers as liuyan.test."""
+    """Return settings with a secret key and the host liuyan.test."""
     hosts = ("liuyan.test", "127.0.0.1", "localhost")
     return Settings(secret_key=SecretStr(SECRET_KEY), allowed_hosts=hosts).model_copy(update=changes)
 
@@ -76,9 +76,9 @@ async def add_person(
     must_change_password: bool = False,
     confirmed: bool = True,
 ) -> Person:
-    """An account with the password ``PASSWORD``, a token of its whole role, and a session.
+    """Create an account with the password ``PASSWORD``, a token of the same role, and a session.
 
-    The session is ``confirmed`` as it is after a sign-in.
+    A ``confirmed`` session is like one that was just opened by signing in.
     """
     person_token, secret = new_token(), new_secret()
     async with store.writing() as session:
@@ -86,6 +86,6 @@ async def add_person(
         number = await add_user(session, user, now)
         await tokens.add_token(session, number, digest_of(person_token), "for tests", role, now, None)
         until, confirmed_at = now + timedelta(days=7), now if confirmed else None
-        lasting = LoginSession(digest_of(secret), number, now, now, until, "127.0.0.1", "tests", confirmed_at)
-        await login_sessions.add_session(session, lasting)
+        new_session = LoginSession(digest_of(secret), number, now, now, until, "127.0.0.1", "tests", confirmed_at)
+        await login_sessions.add_session(session, new_session)
     return Person(number, name, role, person_token, secret)

@@ -1,4 +1,4 @@
-"""`liuyan api` on accounts: what scripts do in place of the REST API, which lets no token change an account."""
+"""The account commands of `liuyan api`."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.programs]
 
 
 class Database:
-    """A migrated database with an admin and a reviewer, and the command run on it."""
+    """A migrated database with an admin and a reviewer, on which commands run."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
@@ -49,14 +49,14 @@ class Database:
             check=False,
         )
 
-    def done(self, *arguments: str) -> str:
-        """What a command that succeeds prints."""
+    def output(self, *arguments: str) -> str:
+        """Run a command that must succeed and return its standard output."""
         process = self.run(*arguments)
         assert process.returncode == 0, process.stderr
         return process.stdout
 
     def user(self, name: str) -> accounts.User:
-        """An account."""
+        """Return an account."""
 
         async def find() -> accounts.User:
             async with Store.open(self.url) as store, store.reading() as connection:
@@ -66,8 +66,8 @@ class Database:
 
         return asyncio.run(find())
 
-    def has(self, token: str) -> bool:
-        """Whether a token is valid."""
+    def is_valid(self, token: str) -> bool:
+        """Return whether a token is valid."""
 
         async def find() -> bool:
             async with Store.open(self.url) as store, store.reading() as connection:
@@ -76,7 +76,7 @@ class Database:
         return asyncio.run(find())
 
     def changes(self) -> list[tuple[str, str, dict[str, JSON]]]:
-        """What the audit log holds, the oldest first."""
+        """Return the audit log, oldest first."""
 
         async def read() -> list[tuple[str, str, dict[str, JSON]]]:
             async with Store.open(self.url) as store, store.reading() as connection:
@@ -91,46 +91,46 @@ def database(sqlite_url: str, tmp_path: Path) -> Database:
     return Database(sqlite_url, tmp_path)
 
 
-def test_a_reset_prints_the_password_alone_and_ends_everything(database: Database) -> None:
+def test_a_reset_prints_only_the_password_and_ends_all_access(database: Database) -> None:
     done = database.run("reset-password", "小审")
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}\n", done.stdout)
-    assert done.stderr == "Tokens revoked: 1. 小审 must change this password at the next sign-in:\n"
+    assert done.stderr == "Tokens revoked: 1. This password must be changed at the next sign-in:\n"
     assert database.user("小审").must_change_password
-    assert not database.has(database.people["小审"].token)
+    assert not database.is_valid(database.people["小审"].token)
     assert database.changes() == [("user.reset_password", "command", {"sessions_ended": 1, "tokens_revoked": 1})]
 
 
-def test_a_reset_that_cannot_finish_changes_nothing(database: Database) -> None:
+def test_a_failed_reset_changes_nothing(database: Database) -> None:
     done = database.run("reset-password", "小审", LIUYAN_SECRET_KEY="")
     assert done.returncode != 0
     assert "LIUYAN_SECRET_KEY" in done.stderr
     assert not database.user("小审").must_change_password
 
 
-def test_accounts_are_disabled_and_enabled_without_their_old_tokens(database: Database) -> None:
-    assert database.done("disable", "小审") == "The account 小审 is disabled. Tokens revoked: 1.\n"
+def test_enabling_a_disabled_account_does_not_restore_its_tokens(database: Database) -> None:
+    assert database.output("disable", "小审") == "Disabled the account 小审. Tokens revoked: 1.\n"
     assert database.user("小审").state == "disabled"
-    assert database.done("enable", "小审") == "The account 小审 can sign in again.\n"
+    assert database.output("enable", "小审") == "The account 小审 can sign in again.\n"
     assert database.user("小审").state == "active"
-    assert not database.has(database.people["小审"].token)
+    assert not database.is_valid(database.people["小审"].token)
     again = database.run("enable", "小审")
     assert (again.returncode, again.stderr) == (1, "liuyan: The account 小审 is already active.\n")
     waits = database.run("approve", "小审")
     assert (waits.returncode, waits.stderr) == (1, "liuyan: The account 小审 is already active.\n")
 
 
-def test_a_lesser_role_revokes_tokens(database: Database) -> None:
-    assert database.done("set-role", "小审", "user") == "The account 小审 has the role user. Tokens revoked: 1.\n"
-    assert not database.has(database.people["小审"].token)
+def test_a_lower_role_revokes_tokens(database: Database) -> None:
+    assert database.output("set-role", "小审", "user") == "The account 小审 now has the role user. Tokens revoked: 1.\n"
+    assert not database.is_valid(database.people["小审"].token)
     last = database.run("set-role", "小管", "user")
     assert last.returncode == 1
     assert last.stderr == "liuyan: This is the last administrator: make another one first.\n"
 
 
 def test_tokens_are_created_and_revoked(database: Database) -> None:
-    token = database.done("create-token", "小审", "nightly export", "--role", "reviewer", "--days", "7").strip()
-    assert database.has(token)
+    token = database.output("create-token", "小审", "nightly export", "--role", "reviewer", "--days", "7").strip()
+    assert database.is_valid(token)
     above = database.run("create-token", "小审", "x", "--role", "admin")
     assert (above.returncode, above.stdout) == (1, "")
     assert above.stderr == "liuyan: A token cannot have the role admin: its account has reviewer.\n"
@@ -138,12 +138,12 @@ def test_tokens_are_created_and_revoked(database: Database) -> None:
         nameless = database.run("create-token", "小审", purpose)
         assert nameless.returncode == 1
         assert nameless.stderr.startswith("liuyan: Say in 1 to 64 characters what the token is for, without control")
-    assert database.done("revoke-tokens", "小审") == "Tokens of 小审 that were revoked: 2\n"
-    assert not database.has(token)
+    assert database.output("revoke-tokens", "小审") == "Tokens of 小审 revoked: 2.\n"
+    assert not database.is_valid(token)
     assert [action for action, _, _ in database.changes()] == ["token.create", "user.revoke_tokens"]
 
 
-def test_an_account_is_created_with_a_password_for_one_use(database: Database) -> None:
+def test_an_account_is_created_with_a_temporary_password(database: Database) -> None:
     done = database.run("create-user", "小新", "--role", "reviewer")
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}\n", done.stdout)
@@ -153,14 +153,12 @@ def test_an_account_is_created_with_a_password_for_one_use(database: Database) -
     assert database.run("create-token", "小新", "x").stderr == (
         why + "sign in with it and change its password first.\n"
     )
-    database.done("disable", "小新")
+    database.output("disable", "小新")
     assert database.run("create-token", "小新", "x").stderr == why + "it is not active.\n"
 
 
-def test_a_name_that_nobody_has_is_one_sentence(database: Database) -> None:
+def test_an_unknown_name_is_reported_in_one_sentence(database: Database) -> None:
     for command in (("disable",), ("enable",), ("approve",), ("reset-password",), ("revoke-tokens",)):
         done = database.run(*command, "小无")
         assert done.returncode == 1
-        assert done.stderr == (
-            "liuyan: There is no account named '小无': check the list under People in the admin app.\n"
-        )
+        assert done.stderr == ("liuyan: No account is named '小无': check the list under People in the admin app.\n")

@@ -1,4 +1,4 @@
-"""Accounts over REST: what admins and people themselves may change, and that each change is written down."""
+"""Accounts over REST: changes by admins and by their owners, and the audit log."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,14 +22,14 @@ GOOD = "七月 木头 飞机 牛奶糖"
 
 @pytest.fixture
 def contacts_kept(api: Api) -> None:
-    """The app has a key for contacts."""
+    """Configure an encryption key for contacts."""
     object.__setattr__(
         api.services, "settings", api.services.settings.model_copy(update={"contact_key": SecretStr("c" * 32)})
     )
 
 
 async def changes(api: Api) -> list[tuple[str, str, dict[str, Any]]]:
-    """What the audit log holds, the oldest first."""
+    """Return the audit log, oldest first."""
     found = (await api.client.get("/api/v1/audit", params={"limit": 200})).json()["items"]
     return [(one["action"], one["object_id"], one["detail"]) for one in reversed(found)]
 
@@ -41,7 +41,7 @@ async def create(api: Api, name: str = "小王", **fields: object) -> dict[str, 
     return found
 
 
-async def test_an_admin_makes_an_account_whose_password_is_for_one_use(api: Api, contacts_kept: None) -> None:
+async def test_an_account_created_by_an_admin_has_a_temporary_password(api: Api, contacts_kept: None) -> None:
     made = await create(api, role="reviewer", phone="+86 10 5555 0100", email="w@example.com")
     assert made["state"] == "active"
     assert (made["phone"], made["email"]) == ("+86 10 5555 0100", "w@example.com")
@@ -49,7 +49,7 @@ async def test_an_admin_makes_an_account_whose_password_is_for_one_use(api: Api,
     assert await changes(api) == [("user.create", str(made["number"]), {"name": "小王", "role": "reviewer"})]
     async with browser(api) as client:
         assert (await sign_in(client, "小王", GOOD)).status_code == 303
-        # Everything waits for the new password.
+        # Everything else requires the password change first.
         page = await client.get("/admin/account")
         assert (page.status_code, page.headers["location"]) == (303, "/admin/password?next=%2Fadmin%2Faccount")
         assert problem(await client.get("/api/v1/comments"), 403)["code"] == "password_change_required"
@@ -74,7 +74,7 @@ async def test_contacts_are_stored_encrypted(api: Api, contacts_kept: None) -> N
     assert "13800138000" not in log
 
 
-async def test_without_a_key_contacts_are_refused_and_not_lost_in_silence(api: Api) -> None:
+async def test_without_a_key_contacts_are_rejected_and_not_silently_dropped(api: Api) -> None:
     answer = await api.page.post("/api/v1/users", json={"name": "小王", "password": GOOD, "phone": "13800138000"})
     found = problem(answer, 422)
     assert found["code"] == "no_contact_key"
@@ -102,13 +102,15 @@ async def test_without_a_key_contacts_are_refused_and_not_lost_in_silence(api: A
         ({"nmae": "x"}, "invalid_request"),
     ],
 )
-async def test_what_breaks_a_rule_is_refused_with_the_rule(api: Api, fields: dict[str, str], code: str) -> None:
+async def test_invalid_input_is_rejected_with_the_rule_that_it_breaks(
+    api: Api, fields: dict[str, str], code: str
+) -> None:
     answer = await api.page.post("/api/v1/users", json={"name": "小王", "password": GOOD, **fields})
     assert problem(answer, 409 if code == "name_taken" else 422)["code"] == code
     assert await changes(api) == []
 
 
-async def test_the_last_admin_stays(api: Api) -> None:
+async def test_the_last_admin_cannot_be_removed(api: Api) -> None:
     own = f"/api/v1/users/{api.admin.number}"
     assert problem(await api.page.post(f"{own}/disable"), 409)["code"] == "last_admin"
     assert problem(await api.page.patch(own, json={"role": "user"}), 409)["code"] == "last_admin"
@@ -122,7 +124,7 @@ async def test_the_last_admin_stays(api: Api) -> None:
     assert problem(await api.page.get("/api/v1/users"), 403)["code"] == "role_too_low"
 
 
-async def test_a_disabled_account_can_do_nothing_at_once(api: Api) -> None:
+async def test_disabling_an_account_takes_effect_at_once(api: Api) -> None:
     person = await add_person(api.store, "小王", Role.ADMIN, now=api.clock())
     async with browser(api) as client:
         client.cookies.set("liuyan_session", person.session)
@@ -132,20 +134,20 @@ async def test_a_disabled_account_can_do_nothing_at_once(api: Api) -> None:
         assert (await client.get("/api/v1/comments")).status_code == 401
         assert (await api.anonymous.get("/api/v1/comments", headers=person.bearer)).status_code == 401
         await api.page.post(f"/api/v1/users/{person.number}/enable")
-        # Nothing that signed it in before does so again.
+        # Its earlier credentials stay invalid.
         assert (await client.get("/api/v1/comments")).status_code == 401
         assert (await api.anonymous.get("/api/v1/comments", headers=person.bearer)).status_code == 401
 
 
-async def test_a_smaller_role_counts_from_the_next_request_on(api: Api) -> None:
+async def test_a_lower_role_applies_from_the_next_request(api: Api) -> None:
     person = await add_person(api.store, "小王", Role.REVIEWER, now=api.clock())
     own = session_headers(person.session)
     assert (await api.anonymous.get("/api/v1/comments", headers=own)).status_code == 200
     await api.page.patch(f"/api/v1/users/{person.number}", json={"role": "user"})
     found = problem(await api.anonymous.get("/api/v1/comments", headers=own), 403)
     assert found["code"] == "role_too_low"
-    told = {"role": ["reviewer", "user"], "tokens_revoked": 1}
-    assert await changes(api) == [("user.edit", str(person.number), told)]
+    detail = {"role": ["reviewer", "user"], "tokens_revoked": 1}
+    assert await changes(api) == [("user.edit", str(person.number), detail)]
 
 
 async def test_a_reset_password_is_shown_once_and_ends_sessions(api: Api) -> None:
@@ -187,7 +189,7 @@ async def test_changing_the_password_ends_the_other_sessions(api: Api) -> None:
         assert (await client.get("/api/v1/account")).status_code == 401
 
 
-async def test_sessions_are_listed_and_ended_one_by_one(api: Api) -> None:
+async def test_sessions_are_listed_and_ended_individually(api: Api) -> None:
     person = await add_person(api.store, "小王", now=api.clock())
     async with browser(api) as first, browser(api, client="198.51.100.99") as second:
         await sign_in(first, "小王")
@@ -203,15 +205,15 @@ async def test_sessions_are_listed_and_ended_one_by_one(api: Api) -> None:
         ended = await first.delete("/api/v1/account/sessions", headers=header)
         assert ended.json() == {"sessions_ended": 1, "tokens_revoked": 0}
         assert (await first.get("/api/v1/account")).status_code == 200
-        # Nobody ends another one's session.
+        # Nobody can end another account's session.
         [admin] = (await api.client.get("/api/v1/account/sessions")).json()["items"]
         foreign = await first.delete(f"/api/v1/account/sessions/{admin['id']}", headers=header)
         assert foreign.status_code == 404
     assert person.number
 
 
-async def test_a_change_with_a_cookie_needs_the_token_of_our_pages(api: Api) -> None:
-    wanted = {"name": "export", "role": "user"}
+async def test_a_change_with_a_cookie_requires_the_csrf_token(api: Api) -> None:
+    body = {"name": "export", "role": "user"}
     async with browser(api) as client:
         client.cookies.set("liuyan_session", api.admin.session)
         for cookie, header in (
@@ -225,22 +227,22 @@ async def test_a_change_with_a_cookie_needs_the_token_of_our_pages(api: Api) -> 
             if cookie:
                 client.cookies.set(COOKIE, cookie)
             headers = {HEADER: header} if header else {}
-            refused = await client.post("/api/v1/account/tokens", json=wanted, headers=headers)
+            refused = await client.post("/api/v1/account/tokens", json=body, headers=headers)
             assert problem(refused, 403)["code"] == "csrf", (cookie, header)
         client.cookies.delete(COOKIE)
-        # One mechanism for pages and REST: what a page sets is good for a request to the API.
+        # Pages and REST share one mechanism: a page's token works for a request to the API.
         await client.get("/admin/account")
-        answer = await client.post("/api/v1/account/tokens", json=wanted, headers={HEADER: client.cookies[COOKIE]})
+        answer = await client.post("/api/v1/account/tokens", json=body, headers={HEADER: client.cookies[COOKIE]})
         assert answer.status_code == 201
 
 
 async def make_token(api: Api, person: Person, **fields: object) -> httpx.Response:
-    wanted = {"name": "export", "role": "user", **fields}
-    return await api.anonymous.post("/api/v1/account/tokens", json=wanted, headers=session_headers(person.session))
+    body = {"name": "export", "role": "user", **fields}
+    return await api.anonymous.post("/api/v1/account/tokens", json=body, headers=session_headers(person.session))
 
 
 @pytest.mark.parametrize("name", ["a\x1b[31m\nb", "a\u202eb", " "])
-async def test_a_token_has_a_name_that_can_be_read(api: Api, name: str) -> None:
+async def test_a_token_name_must_be_printable(api: Api, name: str) -> None:
     problem(await make_token(api, api.admin, name=name), 422)
     async with browser(api) as client:
         client.cookies.set("liuyan_session", api.admin.session)
@@ -252,7 +254,7 @@ async def test_a_token_has_a_name_that_can_be_read(api: Api, name: str) -> None:
     assert (await api.client.get("/api/v1/account/tokens")).json()["items"][0]["name"] != name
 
 
-async def test_a_token_may_do_what_its_role_says_until_it_is_revoked(api: Api) -> None:
+async def test_a_token_has_the_rights_of_its_role_until_it_is_revoked(api: Api) -> None:
     made = (await make_token(api, api.admin, role="reviewer")).json()
     bearer = {"Authorization": f"Bearer {made['secret']}"}
     assert (await api.anonymous.get("/api/v1/comments", headers=bearer)).status_code == 200
@@ -270,7 +272,7 @@ async def test_a_token_may_do_what_its_role_says_until_it_is_revoked(api: Api) -
     assert made["secret"] not in stored
 
 
-async def test_a_token_ends_with_its_days(api: Api) -> None:
+async def test_a_token_expires(api: Api) -> None:
     made = (await make_token(api, api.admin, days=2)).json()
     bearer = {"Authorization": f"Bearer {made['secret']}"}
     api.clock.ahead += timedelta(days=1, hours=23)
@@ -281,7 +283,7 @@ async def test_a_token_ends_with_its_days(api: Api) -> None:
     assert (await api.anonymous.get("/api/v1/account", headers=bearer)).status_code == 401
 
 
-async def test_a_bad_token_is_not_made_up_for_by_a_session(api: Api) -> None:
+async def test_an_invalid_token_is_rejected_despite_a_valid_session(api: Api) -> None:
     async with browser(api) as client:
         client.cookies.set("liuyan_session", api.admin.session)
         answer = await client.get("/api/v1/account", headers={"Authorization": "Bearer liuyan_nothing"})
@@ -318,7 +320,7 @@ async def test_wrong_review_settings_are_refused(api: Api, wrong: dict[str, obje
     assert (await api.client.get("/api/v1/account")).json()["number_keys"] == "save"
 
 
-async def test_accounts_are_found_and_listed_in_pages(api: Api) -> None:
+async def test_accounts_are_searched_and_paginated(api: Api) -> None:
     for name in ("anna", "Annika", "bob", "a_b", "100%"):
         await add_person(api.store, name, now=api.clock())
     first = (await api.client.get("/api/v1/users", params={"limit": 4})).json()
@@ -337,7 +339,7 @@ async def test_accounts_are_found_and_listed_in_pages(api: Api) -> None:
     assert await found("' OR 1=1 --") == []
 
 
-async def test_sign_up_waits_for_an_admin(api: Api) -> None:
+async def test_sign_up_requires_approval_by_an_admin(api: Api) -> None:
     async with browser(api) as client:
         page = await sign_up(client, "小李")
         assert page.status_code == 200
@@ -352,7 +354,7 @@ async def test_sign_up_waits_for_an_admin(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("rule", "status"), [("open", 303), ("closed", 403)])
-async def test_sign_up_is_as_the_settings_say(api: Api, rule: str, status: int) -> None:
+async def test_sign_up_follows_the_setting(api: Api, rule: str, status: int) -> None:
     object.__setattr__(api.services, "settings", api.services.settings.model_copy(update={"sign_up": rule}))
     async with browser(api) as client:
         page = await sign_up(client, "小李")
@@ -374,14 +376,14 @@ async def sign_up(client: httpx.AsyncClient, name: str) -> httpx.Response:
     return await client.post("/admin/sign-up", data=form)
 
 
-async def test_problems_speak_the_language_of_the_request(api: Api) -> None:
-    asked = api.anonymous.get("/api/v1/comments", headers={"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.1"})
-    found = problem(await asked, 401)
+async def test_problems_are_in_the_language_of_the_request(api: Api) -> None:
+    response = await api.anonymous.get("/api/v1/comments", headers={"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.1"})
+    found = problem(response, 401)
     assert found["title"] == "尚未登录"
     assert found["detail"].startswith("请在 /admin 登录")
     refused = await api.client.get("/api/v1/users?limit=900&colour=red", headers={"Cookie": "language=zh"})
-    told = problem(refused, 422)
-    assert {(one["field"], one["detail"]) for one in told["errors"]} == {
+    errors = problem(refused, 422)["errors"]
+    assert {(one["field"], one["detail"]) for one in errors} == {
         ("query.limit", "应小于或等于 200"),
         ("query.colour", "没有这一项"),
     }
@@ -392,15 +394,15 @@ async def test_problems_speak_the_language_of_the_request(api: Api) -> None:
     assert problem(answer, 409)["detail"] == "已有账号使用这个名字，或看上去相同的名字：请换一个。"
 
 
-async def test_the_audit_log_is_filtered_and_paged(api: Api) -> None:
+async def test_the_audit_log_is_filtered_and_paginated(api: Api) -> None:
     person = await add_person(api.store, "小王", Role.ADMIN, now=api.clock())
     for name in ("a1", "b2", "c3"):
         await create(api, name)
     own = session_headers(person.session)
     await api.anonymous.post(f"/api/v1/users/{api.admin.number}/sign-out", headers=own)
 
-    async def listed(**asked: str | int) -> list[str]:
-        answer = await api.client.get("/api/v1/audit", params=asked)
+    async def listed(**query: str | int) -> list[str]:
+        answer = await api.client.get("/api/v1/audit", params=query)
         assert answer.status_code == 200, answer.text
         return [one["action"] for one in answer.json()["items"]]
 

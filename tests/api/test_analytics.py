@@ -1,4 +1,4 @@
-"""What the counts say over HTTP: every chart's numbers, as JSON and as CSV, within a range and a time zone."""
+"""Analytics over REST: the numbers of every chart, as JSON and CSV, for a time range and a time zone."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def shown(row: dict[str, Any], *names: str) -> tuple[Any, ...]:
 
 @pytest.fixture
 async def week(api: Api) -> Api:
-    """Comments of Saturday 2026-01-31 22:30 UTC and of the two hours behind it, on two platforms; one is corrected."""
+    """Comments of two platforms, from Saturday 2026-01-31 22:30 UTC to two hours later; one is corrected."""
     await api.feed.send(
         arrival("a", created=0),
         arrival("b", created=10, platform="desk", label=Label.NEGATIVE, probability=0.1),
@@ -65,7 +65,7 @@ async def test_labels_over_time(week: Api) -> None:
         ("2026-02-01T00:00:00Z", 1, 0, 1, 0, 0),
     ]
     assert [shown(row, "uncertain_positive", "uncertain_negative") for row in found] == [(0, 0), (0, 0)]
-    # In Shanghai all of it is on the first of February, a Sunday.
+    # In Shanghai, all of them are on Sunday, February 1.
     [day] = await rows(week, "labels", bucket="day", utc_offset=480)
     assert shown(day, "start", "comments", "reviewed") == ("2026-01-31T16:00:00Z", 4, 2)
     hours = await rows(
@@ -98,7 +98,7 @@ async def test_words_of_both_sides(api: Api) -> None:
     assert (answer["positive_comments"], answer["negative_comments"], answer["complete"]) == (30, 30, True)
     sides = {row["word"]: row["side"] for row in answer["rows"]}
     assert (sides["很快"], sides["退货"]) == ("positive", "negative")
-    # Kept for some minutes, whatever arrives.
+    # The response is cached for some minutes.
     await api.feed.send(arrival("later", "更多"))
     assert (await get(api, "keywords")).json() == answer
 

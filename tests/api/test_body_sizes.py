@@ -1,4 +1,4 @@
-"""Every field of every form and every string of every document has a greatest length, and so has every body."""
+"""Every form field, every string of a JSON document and every body has a maximum length."""
 
 import json
 import re
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.programs]
 
 
 async def fields_of(api: Api) -> list[str]:
-    """The names of every field of every form that the pages show."""
+    """Return the names of all form fields on all pages."""
     pages = ["login", "sign-up", "password", "account", "users", "users/new", "users/1", "notices/new", "dead-letters"]
     found = set()
     for path in pages:
@@ -29,7 +29,7 @@ async def fields_of(api: Api) -> list[str]:
         assert answer.status_code == 200, path
         found |= set(re.findall(r"""<(?:input|textarea|select|button)\b[^>]*\bname="(\w+)\"""", answer.text))
     assert {"name", "password", "current_password", "title", "body", "role", "token_name"} <= found
-    return sorted(found | {"session"})  # of buttons that need another session
+    return sorted(found | {"session"})  # Only shown if there is another session.
 
 
 async def post_form(api: Api, path: str, fields: dict[str, str]) -> int:
@@ -40,11 +40,11 @@ async def post_form(api: Api, path: str, fields: dict[str, str]) -> int:
 def forms_of(api: Api) -> list[str]:
     forms = [path for method, path in routes_of(api.app) if path.startswith("/admin") and method == "POST"]
     assert len(forms) > 12
-    # These end the session that the others need.
+    # These end the session that the others require.
     return [path for path in forms if path not in ("/admin/logout", "/admin/account/sessions/end")]
 
 
-async def test_eight_mebibytes_in_any_field_of_any_form_are_refused(api: Api) -> None:
+async def test_8_mib_in_any_field_of_any_form_are_rejected(api: Api) -> None:
     content = "x" * MAXIMUM_BODY
     for path in forms_of(api):
         assert await post_form(api, path, {"csrftoken": csrf_token(), "name": content}) == 413, path
@@ -53,21 +53,21 @@ async def test_eight_mebibytes_in_any_field_of_any_form_are_refused(api: Api) ->
             assert await post_form(api, path, {field: content}) == 413, (path, field)
 
 
-async def test_a_long_value_in_any_field_of_any_form_is_refused_or_ignored(api: Api) -> None:
+async def test_a_long_value_in_any_field_of_any_form_is_rejected_or_ignored(api: Api) -> None:
     fields = await fields_of(api)
     for path in forms_of(api):
         for field in fields:
-            # As long as the largest of these bodies may be.
+            # Close to the maximum size of these bodies.
             status = await post_form(api, path, {"csrftoken": csrf_token(), field: "a" + "\u0300\u0316" * 5_000})
             assert status < 500, (path, field)
     async with api.store.reading() as connection:
-        kept = await find_user(connection, api.admin.number)
-    assert kept is not None
-    assert kept.name == "admin"
+        user = await find_user(connection, api.admin.number)
+    assert user is not None
+    assert user.name == "admin"
 
 
 def strings_in(schema: Any, document: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every string in a schema, with the way to it; lists are [] in it."""
+    """Yield the path and schema of every string in a schema. A list's items have the path component []."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
     for other in (*schema.get("anyOf", ()), *schema.get("allOf", ())):
@@ -91,7 +91,7 @@ def is_bounded(schema: Any) -> bool:
     return bool(bounded) or re.fullmatch(r"\^.*\{\d+\}\$", schema.get("pattern", "")) is not None
 
 
-async def test_every_string_of_every_request_has_a_greatest_length(api: Api) -> None:
+async def test_every_string_of_every_request_has_a_maximum_length(api: Api) -> None:
     document = api.app.openapi()
     unbounded = []
     for method, path, operation in operations_of(api.app):
@@ -113,7 +113,7 @@ def nested(place: tuple[str, ...], value: str) -> Any:
     return [inner] if place[0] == "[]" else {place[0]: inner}
 
 
-async def test_eight_mebibytes_in_any_string_of_any_document_are_refused(api: Api) -> None:
+async def test_8_mib_in_any_string_of_any_document_are_rejected(api: Api) -> None:
     document = api.app.openapi()
     tried = 0
     for method, path, operation in operations_of(api.app):
@@ -122,7 +122,7 @@ async def test_eight_mebibytes_in_any_string_of_any_document_are_refused(api: Ap
             address = re.sub(r"\{[^}]*\}", NUMBER, path)
             for size, allowed in ((MAXIMUM_BODY, {413}), (SMALL_BODY - 1_000, {422})):
                 body = json.dumps(nested(place, "x" * size))
-                # A confirmed session may send more than a token.
+                # A confirmed session may call more endpoints than a token.
                 answer = await api.page.request(
                     method, address, content=body, headers={"Content-Type": "application/json"}
                 )
@@ -131,14 +131,14 @@ async def test_eight_mebibytes_in_any_string_of_any_document_are_refused(api: Ap
     assert tried > 40
 
 
-async def test_only_the_first_of_many_errors_are_told(api: Api) -> None:
+async def test_only_the_first_of_many_errors_are_reported(api: Api) -> None:
     body = dict.fromkeys([f"unknown{number}" for number in range(2_000)], 1)
     found = problem(await api.page.post("/api/v1/account/tokens", json=body), 422)
     assert len(found["errors"]) == 20
 
 
 @pytest.mark.parametrize("path", ["/admin/login", "/admin/sign-up"])
-async def test_the_refusal_of_a_form_is_a_page(api: Api, path: str) -> None:
+async def test_a_form_that_is_too_large_is_answered_with_a_page(api: Api, path: str) -> None:
     headers = {"Cookie": f"{COOKIE}={csrf_token()}", HEADER: csrf_token(), "Accept-Language": "zh"}
     for size in (SMALL_BODY, SMALL_BODY * 3):
         answer = await api.anonymous.post(path, data={"name": "x" * size}, headers=headers)
@@ -148,6 +148,6 @@ async def test_the_refusal_of_a_form_is_a_page(api: Api, path: str) -> None:
         assert "提交的内容太大：一次最多 64 KiB。" in answer.text
 
 
-async def test_the_refusal_of_a_document_names_its_limit(api: Api) -> None:
+async def test_the_error_for_a_large_document_states_the_limit(api: Api) -> None:
     answer = await api.page.post("/api/v1/account/tokens", json={"name": "x" * SMALL_BODY})
     assert problem(answer, 413)["detail"] == "The request is too large: send at most 64 KiB at once."

@@ -1,4 +1,4 @@
-"""Reading what is stored: filters, pages, and what became of one event."""
+"""Comments over REST: filters, pagination and history."""
 
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +20,7 @@ async def listed(api: Api, **query: str | int) -> list[str]:
 
 
 def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
-    """The problem that an answer is; every one has these parts."""
+    """Check that a response is a complete problem with this status, and return it."""
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     found: dict[str, Any] = answer.json()
@@ -32,7 +32,7 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
 
 @pytest.fixture
 async def four(api: Api) -> Api:
-    """Four comments, a minute apart: the newest is d."""
+    """Four comments, one minute apart; d is the newest."""
     await api.feed.send(
         arrival("a", created=0),
         arrival("b", created=1, platform="desk"),
@@ -42,12 +42,12 @@ async def four(api: Api) -> Api:
     return api
 
 
-async def test_an_empty_store_is_an_empty_page(api: Api) -> None:
+async def test_an_empty_database_returns_an_empty_page(api: Api) -> None:
     answer = await api.client.get("/api/v1/comments")
     assert answer.json() == {"items": [], "next": None, "searched_to": None}
 
 
-async def test_a_comment_shows_all_that_is_known(server_api: Api) -> None:
+async def test_a_comment_has_all_fields(server_api: Api) -> None:
     await server_api.feed.send(arrival("post-1", "物流很快 👍 𠮷", edited=5.25, thread="t-7"))
     answer = await server_api.client.get("/api/v1/comments")
     [item] = answer.json()["items"]
@@ -91,8 +91,8 @@ async def test_filters(four: Api, query: dict[str, str], found: str) -> None:
     assert "".join(await listed(four, **query)) == found
 
 
-async def test_pages_hold_every_comment_once(server_api: Api) -> None:
-    # Seven of ten were written at the same moment: the order within it must hold across pages.
+async def test_pages_contain_every_comment_once(server_api: Api) -> None:
+    # Seven of the ten have the same time, so their order must be stable across pages.
     await server_api.feed.send(*(arrival(str(number), created=max(number - 6, 0)) for number in range(10)))
     pages: list[list[str]] = []
     query: dict[str, str | int] = {"limit": 3}
@@ -108,7 +108,7 @@ async def test_pages_hold_every_comment_once(server_api: Api) -> None:
     assert sorted(found) == [str(number) for number in range(10)]
 
 
-async def test_a_comment_that_arrives_meanwhile_does_not_shift_pages(four: Api) -> None:
+async def test_a_new_comment_does_not_shift_pages(four: Api) -> None:
     first = (await four.client.get("/api/v1/comments", params={"limit": 2})).json()
     await four.feed.send(arrival("e", created=4))
     assert await listed(four, limit=2, after=first["next"]) == ["b", "a"]
@@ -133,7 +133,7 @@ async def test_a_comment_that_arrives_meanwhile_does_not_shift_pages(four: Api) 
         ("after=" + "x" * 101, "query.after"),
     ],
 )
-async def test_a_wrong_query_is_named(api: Api, query: str, field: str) -> None:
+async def test_the_error_names_the_invalid_query_parameter(api: Api, query: str, field: str) -> None:
     answer = await api.client.get(f"/api/v1/comments?{query}")
     found = problem(answer, 422)
     assert found["code"] == "invalid_request"
@@ -143,21 +143,21 @@ async def test_a_wrong_query_is_named(api: Api, query: str, field: str) -> None:
 @pytest.mark.parametrize(
     "cursor", ["x", "!", "MS4y", "bm90IGEgY3Vyc29y", "LTEuLTE", "", "OTk5OTk5OTk5OTk5OTk5OTk5LjE", "好"]
 )
-async def test_a_wrong_cursor_is_refused(api: Api, cursor: str) -> None:
+async def test_an_invalid_cursor_is_rejected(api: Api, cursor: str) -> None:
     answer = await api.client.get("/api/v1/comments", params={"after": cursor})
     if cursor == "MS4y":
-        assert answer.status_code == 200  # "1.2": a cursor that we could have given.
+        assert answer.status_code == 200  # "1.2", a valid cursor.
         return
     assert problem(answer, 422)["code"] == "invalid_cursor"
 
 
 async def history(api: Api, platform: str, id: str) -> httpx.Response:
-    # Clients take .. for a step up; with its dots encoded it reaches the server.
+    # Clients resolve "..", so its dots are encoded.
     encoded = quote(id, safe="").replace(".", "%2E")
     return await api.client.get(f"/api/v1/comments/{platform}/{encoded}")
 
 
-async def test_what_became_of_an_event(server_api: Api) -> None:
+async def test_the_history_of_a_comment(server_api: Api) -> None:
     api = server_api
     await api.feed.send(arrival("1", "第一版"), dead_letter(1), arrival("1", "第二版", edited=2))
     other = await feed_of(api.store, "b" * 64)
@@ -185,7 +185,7 @@ async def test_what_became_of_an_event(server_api: Api) -> None:
     }
 
 
-async def test_dead_letters_are_shown_where_there_is_no_comment(api: Api) -> None:
+async def test_dead_letters_are_shown_without_a_comment(api: Api) -> None:
     await api.feed.send(dead_letter(0, key=b"forum:7"))
     answer = (await history(api, "forum", "7")).json()
     assert answer["comment"] is None
@@ -193,7 +193,7 @@ async def test_dead_letters_are_shown_where_there_is_no_comment(api: Api) -> Non
     assert len(answer["dead_letters"]) == 1
 
 
-async def test_a_comment_never_seen_and_one_erased_are_not_found(api: Api) -> None:
+async def test_unknown_and_erased_comments_are_not_found(api: Api) -> None:
     await api.feed.send(arrival("1"), tombstone("1", at=1))
     for id in ("1", "2"):
         found = problem(await history(api, "forum", id), 404)
@@ -226,7 +226,7 @@ IDS = [
 ]
 
 
-async def test_every_id_that_a_platform_may_use_is_found_again(server_api: Api) -> None:
+async def test_every_valid_id_works_in_a_path(server_api: Api) -> None:
     await server_api.feed.send(*(arrival(id, f"text of {number}") for number, id in enumerate(IDS)))
     for number, id in enumerate(IDS):
         answer = await history(server_api, "forum", id)
@@ -234,7 +234,7 @@ async def test_every_id_that_a_platform_may_use_is_found_again(server_api: Api) 
         assert (answer.json()["comment"]["id"], answer.json()["comment"]["text"]) == (id, f"text of {number}")
 
 
-async def test_an_id_may_be_in_the_query(api: Api) -> None:
+async def test_every_valid_id_works_in_the_query(api: Api) -> None:
     await api.feed.send(*(arrival(id) for id in IDS))
     for id in IDS:
         answer = await api.client.get("/api/v1/comments/forum", params={"id": id})
@@ -242,7 +242,7 @@ async def test_an_id_may_be_in_the_query(api: Api) -> None:
     assert (await api.client.get("/api/v1/comments/forum")).status_code == 422
 
 
-async def test_slashes_may_stay_as_they_are(api: Api) -> None:
+async def test_slashes_in_an_id_need_no_encoding(api: Api) -> None:
     await api.feed.send(arrival("T-1001/2"))
     answer = await api.client.get("/api/v1/comments/forum/T-1001/2")
     assert answer.json()["comment"]["id"] == "T-1001/2"
@@ -251,7 +251,7 @@ async def test_slashes_may_stay_as_they_are(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "field"), [("forum/", "path.id"), ("forum/" + "x" * 129, "path.id"), ("FORUM/1", "path.platform")]
 )
-async def test_a_name_that_no_comment_can_have_is_named(api: Api, path: str, field: str) -> None:
+async def test_the_error_names_the_invalid_path_parameter(api: Api, path: str, field: str) -> None:
     found = problem(await api.client.get(f"/api/v1/comments/{path}"), 422)
     assert [error["field"] for error in found["errors"]] == [field]
 

@@ -1,4 +1,4 @@
-"""Confirmed sessions, and the recovery of an account whose token, session or password somebody stole."""
+"""Confirmed sessions, which protect an account after the theft of a token or a session."""
 
 import asyncio
 
@@ -22,11 +22,11 @@ from tests.api.test_sign_in import begin_window, browser, sentence, sign_in, tok
 pytestmark = pytest.mark.timeout(60)
 CONFIRM = "/api/v1/account/confirm"
 TOKENS = "/api/v1/account/tokens"
-WANTED = {"name": "export", "role": "user"}
+NEW_TOKEN = {"name": "export", "role": "user"}
 
 
 def as_page(client: httpx.AsyncClient, person: Person) -> None:
-    """Give a client the cookies of a person's session and the header of our pages."""
+    """Set the cookies of a person's session and the CSRF header on a client."""
     client.cookies.clear()
     client.cookies.update(person.cookies)
     client.headers[HEADER] = csrf_token()
@@ -46,14 +46,14 @@ async def test_a_session_is_confirmed_for_fifteen_minutes(api: Api) -> None:
         await sign_in(client, "admin")
         client.headers[HEADER] = client.cookies[COOKIE]
         assert 890 <= await confirmed_seconds(client) <= 900
-        assert (await client.post(TOKENS, json=WANTED)).status_code == 201
+        assert (await client.post(TOKENS, json=NEW_TOKEN)).status_code == 201
         api.clock.ahead += VALID_FOR
-        found = problem(await client.post(TOKENS, json=WANTED), 403)
+        found = problem(await client.post(TOKENS, json=NEW_TOKEN), 403)
         assert found["code"] == "confirmation_required"
         assert "15 minutes" in found["detail"]
         assert await confirmed_seconds(client) == 0
         assert (await client.post(CONFIRM, json={"password": PASSWORD})).status_code == 204
-        assert (await client.post(TOKENS, json=WANTED)).status_code == 201
+        assert (await client.post(TOKENS, json=NEW_TOKEN)).status_code == 201
     assert [action for action, _, _ in await changes(api)] == [
         "session.sign_in",
         "token.create",
@@ -62,11 +62,11 @@ async def test_a_session_is_confirmed_for_fifteen_minutes(api: Api) -> None:
     ]
 
 
-async def test_a_confirmation_changes_the_cookie_so_that_a_stolen_one_is_not_confirmed(api: Api) -> None:
+async def test_confirming_changes_the_cookie_and_invalidates_stolen_copies(api: Api) -> None:
     person = await add_person(api.store, "小王", Role.ADMIN, now=api.clock(), confirmed=False)
     async with browser(api) as client:
         as_page(client, person)
-        assert problem(await client.post(TOKENS, json=WANTED), 403)["code"] == "confirmation_required"
+        assert problem(await client.post(TOKENS, json=NEW_TOKEN), 403)["code"] == "confirmation_required"
         answer = await client.post(CONFIRM, json={"password": PASSWORD})
         assert answer.status_code == 204
         [cookie] = answer.headers.get_list("set-cookie")
@@ -76,17 +76,17 @@ async def test_a_confirmation_changes_the_cookie_so_that_a_stolen_one_is_not_con
     assert not await is_known(api, session_headers(person.session))
     listed = (await api.anonymous.get("/api/v1/account/sessions", headers=session_headers(renewed))).json()["items"]
     assert [session["current"] for session in listed] == [True]
-    made = await api.anonymous.post(TOKENS, json=WANTED, headers=session_headers(renewed))
+    made = await api.anonymous.post(TOKENS, json=NEW_TOKEN, headers=session_headers(renewed))
     assert made.status_code == 201
 
 
-async def test_wrong_passwords_count_for_the_session_and_never_lock_its_owner_out(api: Api) -> None:
+async def test_wrong_passwords_count_for_the_session_and_do_not_lock_the_owner_out(api: Api) -> None:
     begin_window(api)
     person = await add_person(api.store, "小王", now=api.clock(), confirmed=False)
     async with browser(api) as thief:
         as_page(thief, person)
         for attempt in range(10):
-            # Changing the password asks for the same thing, and shares the count.
+            # Changing the password checks the same password and shares the count.
             path, body = (
                 (CONFIRM, {"password": "a guess"})
                 if attempt % 2
@@ -101,16 +101,16 @@ async def test_wrong_passwords_count_for_the_session_and_never_lock_its_owner_ou
         assert (await owner.post(CONFIRM, json={"password": PASSWORD})).status_code == 204
 
 
-async def test_a_right_password_gives_its_attempts_back(api: Api) -> None:
+async def test_successful_confirmations_are_not_counted(api: Api) -> None:
     begin_window(api)
     async with browser(api) as client:
         await sign_in(client, "admin")
         client.headers[HEADER] = client.cookies[COOKIE]
-        for _ in range(65):  # More than an address may try in a quarter of an hour.
+        for _ in range(65):  # More than the limit of an address in 15 minutes.
             assert (await client.post(CONFIRM, json={"password": PASSWORD})).status_code == 204
 
 
-async def test_two_confirmations_at_once_leave_one_session(api: Api) -> None:
+async def test_concurrent_confirmations_leave_one_session(api: Api) -> None:
     person = await add_person(api.store, "小王", now=api.clock(), confirmed=False)
     headers = session_headers(person.session)
     answers = await asyncio.gather(
@@ -125,7 +125,7 @@ async def test_two_confirmations_at_once_leave_one_session(api: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "/api/v1/account/tokens", WANTED),
+        ("POST", "/api/v1/account/tokens", NEW_TOKEN),
         ("PATCH", "/api/v1/account", {"email": "thief@example.com"}),
         ("PATCH", "/api/v1/account", {"phone": None}),
         ("POST", "/api/v1/users", {"name": "thief", "password": GOOD, "role": "admin"}),
@@ -138,7 +138,7 @@ async def test_two_confirmations_at_once_leave_one_session(api: Api) -> None:
         ("POST", "/api/v1/users/{number}/approve", None),
     ],
 )
-async def test_what_keeps_access_needs_a_confirmed_session(
+async def test_changes_that_grant_access_require_a_confirmed_session(
     api: Api, method: str, path: str, body: dict[str, str] | None
 ) -> None:
     thief = await add_person(api.store, "小王", Role.ADMIN, now=api.clock(), confirmed=False)
@@ -151,19 +151,19 @@ async def test_what_keeps_access_needs_a_confirmed_session(
     assert await changes(api) == []
 
 
-async def test_the_language_needs_no_confirmation(api: Api) -> None:
+async def test_changing_the_language_requires_no_confirmation(api: Api) -> None:
     person = await add_person(api.store, "小王", now=api.clock(), confirmed=False)
     for headers in (session_headers(person.session), person.bearer):
         changed = await api.anonymous.patch("/api/v1/account", json={"language": "en"}, headers=headers)
         assert changed.status_code == 200
 
 
-async def test_a_form_leaves_the_contacts_that_were_not_edited_as_they_are(api: Api, contacts_kept: None) -> None:
-    """Saving the language neither needs a confirmation nor removes what no key decrypts any more."""
+async def test_a_form_does_not_change_contacts_that_were_not_edited(api: Api, contacts_kept: None) -> None:
+    """Saving the language requires no confirmation and keeps contacts that cannot be decrypted."""
     person = await add_person(api.store, "小王", now=api.clock())
     as_admin = f"/api/v1/users/{person.number}"
-    kept = await api.page.patch(as_admin, json={"phone": "13800138000", "email": "w@example.com"})
-    assert kept.status_code == 200
+    saved = await api.page.patch(as_admin, json={"phone": "13800138000", "email": "w@example.com"})
+    assert saved.status_code == 200
     settings = api.services.settings
     lost = settings.model_copy(update={"contact_key": SecretStr("another key " * 4)})
     object.__setattr__(api.services, "settings", lost)
@@ -191,7 +191,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("path", "form"), FORMS)
-async def test_a_form_that_gives_access_is_shown_again_until_the_session_is_confirmed(
+async def test_a_form_that_grants_access_requires_a_confirmed_session(
     api: Api, contacts_kept: None, path: str, form: dict[str, str]
 ) -> None:
     person = await add_person(api.store, "小王", Role.ADMIN, now=api.clock(), confirmed=False)
@@ -203,13 +203,13 @@ async def test_a_form_that_gives_access_is_shown_again_until_the_session_is_conf
         assert answer.status_code == 403
         assert sentence(answer).startswith("Confirm your password first")
         assert 'href="/admin/confirm?next=%2Fadmin%2F' in answer.text
-        # What was typed is still there, passwords excepted.
+        # The form keeps the input, except passwords.
         assert all(value in answer.text for name, value in form.items() if not name.startswith("password"))
         assert GOOD not in answer.text
     assert await changes(api) == []
 
 
-async def test_without_scripts_a_page_of_its_own_confirms(api: Api) -> None:
+async def test_a_separate_page_confirms_without_javascript(api: Api) -> None:
     person = await add_person(api.store, "小王", now=api.clock(), confirmed=False)
     async with browser(api) as client:
         client.cookies.set(SESSION, person.session, domain="liuyan.test")
@@ -219,27 +219,27 @@ async def test_without_scripts_a_page_of_its_own_confirms(api: Api) -> None:
         )
         assert (wrong.status_code, sentence(wrong)) == (422, "Wrong password.")
         assert "a guess" not in wrong.text
-        endless = {"csrftoken": token, "password": "a" + "\u0300\u0316" * 5_000}
-        refused = await client.post("/admin/confirm", data=endless)
+        too_long = {"csrftoken": token, "password": "a" + "\u0300\u0316" * 5_000}
+        refused = await client.post("/admin/confirm", data=too_long)
         assert (refused.status_code, sentence(refused)) == (422, "Wrong password.")
         away = await client.post("/admin/confirm?next=//evil.example", data={"csrftoken": token, "password": PASSWORD})
         assert (away.status_code, away.headers["location"]) == (303, "/admin/")
         assert await confirmed_seconds(client) > 0
 
 
-async def test_a_token_opens_no_page(api: Api) -> None:
+async def test_a_token_does_not_authenticate_pages(api: Api) -> None:
     page = await api.client.get("/admin/users")
     assert (page.status_code, page.headers["location"]) == (303, "/admin/login?next=%2Fadmin%2Fusers")
-    # Nor does it borrow the session that the same request brings.
+    # Not even if the request also has a valid session.
     both = await api.page.get("/admin/users", headers=api.admin.bearer)
     assert both.status_code == 303
     assert (await api.page.get("/admin/users")).status_code == 200
 
 
-async def test_answers_with_secrets_are_stored_nowhere(api: Api) -> None:
+async def test_responses_with_secrets_are_not_cached(api: Api) -> None:
     person = await add_person(api.store, "小王", now=api.clock())
     for answer in (
-        await api.page.post(TOKENS, json=WANTED),
+        await api.page.post(TOKENS, json=NEW_TOKEN),
         await api.page.post(f"/api/v1/users/{person.number}/reset-password"),
         await api.page.post(CONFIRM, json={"password": PASSWORD}),
     ):
@@ -247,12 +247,12 @@ async def test_answers_with_secrets_are_stored_nowhere(api: Api) -> None:
         assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_a_server_confirms_too(server_api: Api) -> None:
+async def test_confirmation_works_on_a_database_server(server_api: Api) -> None:
     api = server_api
     person = await add_person(api.store, "小王", now=api.clock(), confirmed=False)
     headers = session_headers(person.session)
     answer = await api.anonymous.post(CONFIRM, json={"password": PASSWORD}, headers=headers)
     assert answer.status_code == 204
     renewed = session_headers(answer.headers["set-cookie"].split(";")[0].partition("=")[2])
-    assert (await api.anonymous.post(TOKENS, json=WANTED, headers=renewed)).status_code == 201
+    assert (await api.anonymous.post(TOKENS, json=NEW_TOKEN, headers=renewed)).status_code == 201
     assert not await is_known(api, headers)

@@ -1,4 +1,4 @@
-"""`liuyan api create-admin`: the first account, refused with one sentence where it would be weak or taken."""
+"""`liuyan api create-admin`: create the first account, or report in one sentence why not."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ PASSWORD = "七月 木头 飞机 牛奶糖"
 
 
 def create_admin(url: str, folder: Path, name: str, password: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command as a program does, with the password on its standard input."""
+    """Run the command with the password on standard input."""
     foreign = {key: value for key, value in os.environ.items() if not key.startswith("LIUYAN_")}
     return subprocess.run(
         [sys.executable, "-m", "liuyan", "api", "create-admin", "--password-stdin", name],
@@ -42,12 +42,12 @@ def migrated_url(sqlite_url: str) -> str:
     return sqlite_url
 
 
-def test_it_makes_an_admin_and_says_what_to_do_next(migrated_url: str, tmp_path: Path) -> None:
+def test_it_creates_an_admin_and_names_the_next_step(migrated_url: str, tmp_path: Path) -> None:
     done = create_admin(migrated_url, tmp_path, "小管", PASSWORD)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "The admin 小管 is made. Run `liuyan api serve` and sign in at /admin.\n"
+    assert done.stdout == "Created the admin 小管. Run `liuyan api serve` and sign in at /admin.\n"
 
-    async def look() -> None:
+    async def check() -> None:
         async with Store.open(migrated_url) as store, store.reading() as connection:
             found = await find_credentials(connection, "小管")
             assert found is not None
@@ -60,10 +60,10 @@ def test_it_makes_an_admin_and_says_what_to_do_next(migrated_url: str, tmp_path:
                 {"name": "小管", "role": "admin"},
             )
 
-    asyncio.run(look())
+    asyncio.run(check())
     again = create_admin(migrated_url, tmp_path, "小管", PASSWORD)
     assert again.returncode == 1
-    assert again.stderr == "liuyan: There is an account named '小管' already: choose another name.\n"
+    assert again.stderr == "liuyan: An account named '小管' already exists. Choose another name.\n"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_it_makes_an_admin_and_says_what_to_do_next(migrated_url: str, tmp_path:
         ("x", PASSWORD, "A name has 2 to 64"),
     ],
 )
-def test_what_is_weak_is_refused_in_one_sentence(
+def test_invalid_input_is_rejected_in_one_sentence(
     migrated_url: str, tmp_path: Path, name: str, password: str, sentence: str
 ) -> None:
     done = create_admin(migrated_url, tmp_path, name, password)
@@ -85,7 +85,7 @@ def test_what_is_weak_is_refused_in_one_sentence(
     assert password not in line
 
 
-def test_without_a_terminal_it_says_how_to_send_the_password(tmp_path: Path) -> None:
+def test_without_a_terminal_the_error_names_the_option(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "liuyan", "api", "create-admin", "boss"],
         cwd=tmp_path,
@@ -95,11 +95,11 @@ def test_without_a_terminal_it_says_how_to_send_the_password(tmp_path: Path) -> 
         timeout=60,
         check=False,
     )
-    sentence = "liuyan: There is no terminal to ask for a password: use --password-stdin.\n"
+    sentence = "liuyan: Cannot ask for a password without a terminal: use --password-stdin.\n"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
 
 
-def test_tables_that_are_not_there_are_named(sqlite_url: str, tmp_path: Path) -> None:
+def test_missing_tables_are_reported(sqlite_url: str, tmp_path: Path) -> None:
     done = create_admin(sqlite_url, tmp_path, "小管", PASSWORD)
     assert done.returncode == 1
     assert "`liuyan store migrate`" in done.stderr

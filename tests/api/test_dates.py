@@ -1,5 +1,4 @@
-"""Times at the ends of what there is: charts and lists answer, a filter out of range is refused, and no error of ours
-is called an outage of the database."""
+"""Times at the limits of datetime work in charts and lists, and internal errors are not reported as outages."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from api.admin.language import in_utc
+from api.i18n import in_utc
 from store.errors import PermanentStoreError, StoreError, TransientStoreError
 from store.tables import comments
 from tests.api.conftest import Api
@@ -22,11 +21,11 @@ TIMES = [
     datetime(1970, 1, 4, 23, 59, 59, 999_999, tzinfo=UTC),
     datetime.max.replace(tzinfo=UTC),
 ]
-ENDS = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z")
+LIMITS = ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z")
 
 
 def pages(api: Api) -> httpx.AsyncClient:
-    """A browser in which the admin is signed in."""
+    """Return a client with the admin's session."""
     transport = httpx.ASGITransport(api.app, raise_app_exceptions=False)
     client = httpx.AsyncClient(transport=transport, base_url="http://liuyan.test")
     client.cookies.update(api.admin.cookies)
@@ -39,13 +38,13 @@ async def fill(api: Api) -> None:
     )
 
 
-RANGES: list[dict[str, str]] = [{}, {"created_from": ENDS[0]}, {"created_from": ENDS[0], "created_to": ENDS[1]}]
+RANGES: list[dict[str, str]] = [{}, {"created_from": LIMITS[0]}, {"created_from": LIMITS[0], "created_to": LIMITS[1]}]
 
 
-@pytest.mark.parametrize("wanted", RANGES, ids=len)
-async def test_charts_and_lists_take_every_time(server_api: Api, wanted: dict[str, str]) -> None:
+@pytest.mark.parametrize("time_range", RANGES, ids=len)
+async def test_charts_and_lists_accept_every_time(server_api: Api, time_range: dict[str, str]) -> None:
     async def rows(resource: str, **query: str | int) -> list[dict[str, Any]]:
-        answer = await server_api.client.get(f"/api/v1/{resource}", params={**wanted, **query})
+        answer = await server_api.client.get(f"/api/v1/{resource}", params={**time_range, **query})
         assert answer.status_code == 200, (resource, query, answer.text)
         body = answer.json()
         found: list[dict[str, Any]] = body["items"] if "items" in body else body["rows"]
@@ -64,12 +63,12 @@ async def test_charts_and_lists_take_every_time(server_api: Api, wanted: dict[st
     assert (
         listed == ["9999-12-31T23:59:59.999999Z", "1970-01-04T23:59:59.999999Z", "0001-01-01T00:00:00Z"][-len(listed) :]
     )
-    assert len(listed) == (2 if "created_to" in wanted else 3)
+    assert len(listed) == (2 if "created_to" in time_range else 3)
 
 
 @pytest.mark.parametrize("resource", ["comments", "analytics/labels", "analytics/hours", "reviews"])
 @pytest.mark.parametrize("time", ["0001-01-01T00:00:00+08:00", "9999-12-31T23:59:59-08:00", "2026-02-30T00:00:00Z"])
-async def test_a_time_that_does_not_exist_in_utc_is_refused(api: Api, resource: str, time: str) -> None:
+async def test_a_time_that_does_not_exist_in_utc_is_rejected(api: Api, resource: str, time: str) -> None:
     name = "reviewed_from" if resource == "reviews" else "created_from"
     answer = await api.client.get(f"/api/v1/{resource}", params={name: time}, headers={"Accept-Language": "en"})
     assert problem(answer, 422)["errors"] == [
@@ -79,7 +78,7 @@ async def test_a_time_that_does_not_exist_in_utc_is_refused(api: Api, resource: 
 
 @pytest.mark.parametrize("path", ["comments", "review"])
 @pytest.mark.parametrize("timezone", ["Asia/Shanghai", "America/New_York"])
-async def test_pages_take_days_at_the_ends_of_time(api: Api, path: str, timezone: str) -> None:
+async def test_pages_accept_days_at_the_limits(api: Api, path: str, timezone: str) -> None:
     await fill(api)
     async with pages(api) as client:
         client.cookies.set("timezone", timezone)
@@ -97,22 +96,22 @@ async def test_pages_take_days_at_the_ends_of_time(api: Api, path: str, timezone
                 assert (await client.get(f"/admin/{page}?from={day}&to={day}")).status_code == 200
 
 
-def test_a_time_out_of_range_is_the_nearest_one() -> None:
+def test_in_utc_clamps_times_out_of_range() -> None:
     east, west = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
     assert in_utc(datetime(1, 1, 1, 9, tzinfo=east)) == datetime.min.replace(tzinfo=UTC)
     assert in_utc(datetime(9999, 12, 31, 15, tzinfo=west)) == datetime.max.replace(tzinfo=UTC)
     assert in_utc(datetime(1970, 1, 1, tzinfo=east)) == datetime(1969, 12, 31, 10, tzinfo=UTC)
 
 
-OURS = [
+INTERNAL_ERRORS = [
     OverflowError("date value out of range"),
-    StoreError("The database refused: 1064 a mistake."),
+    StoreError("The database refused the statement: 1064 a mistake."),
     PermanentStoreError("The database cannot store this."),
 ]
 
 
-@pytest.mark.parametrize("error", OURS, ids=lambda error: type(error).__name__)
-async def test_an_error_of_ours_is_not_an_outage(api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+@pytest.mark.parametrize("error", INTERNAL_ERRORS, ids=lambda error: type(error).__name__)
+async def test_an_internal_error_is_not_an_outage(api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     async def broken(*_: object) -> None:
         raise error
 
@@ -127,9 +126,10 @@ async def test_an_error_of_ours_is_not_an_outage(api: Api, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("error", "status"), [(TransientStoreError("away"), 503), (TimeoutError(), 503), *((error, 500) for error in OURS)]
+    ("error", "status"),
+    [(TransientStoreError("away"), 503), (TimeoutError(), 503), *((error, 500) for error in INTERNAL_ERRORS)],
 )
-async def test_a_page_says_why_nobody_could_be_identified(
+async def test_an_error_during_authentication_is_answered_with_a_page(
     api: Api, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
     async def broken(*_: object) -> None:
@@ -142,7 +142,7 @@ async def test_a_page_says_why_nobody_could_be_identified(
     assert answer.headers["content-type"].startswith("text/html")
 
 
-async def test_a_value_that_cannot_be_bound_is_our_mistake_not_the_databases(api: Api) -> None:
+async def test_a_value_that_cannot_be_bound_is_not_a_database_error(api: Api) -> None:
     with pytest.raises(StatementError, match="has no time zone") as raised:
         async with api.store.reading() as connection:
             await connection.execute(select(comments).where(comments.c.created_at >= datetime(2026, 1, 31)))

@@ -1,4 +1,4 @@
-"""Dead letters and models over REST: what the commands do, by the same functions."""
+"""Dead letters and models over REST."""
 
 import base64
 from typing import Any
@@ -20,13 +20,13 @@ async def numbers(api: Api, query: str = "") -> list[int]:
     return [one["number"] for one in answer.json()["items"]]
 
 
-async def act(api: Api, what: str, **choice: object) -> tuple[int, Any]:
-    answer = await api.client.post(f"{PATH}/{what}", json=choice)
+async def act(api: Api, action: str, **selection: object) -> tuple[int, Any]:
+    answer = await api.client.post(f"{PATH}/{action}", json=selection)
     return answer.status_code, answer.json().get("changed", answer.json().get("code"))
 
 
 async def three(api: Api) -> list[int]:
-    """Three letters, the newest first: plain, binary, and without key and value."""
+    """Store three dead letters, one plain, one binary and one without key and value. Return them newest first."""
     await api.feed.send(
         dead_letter(0, value="{好".encode()),
         dead_letter(1, key=b"\xff", value=b"\xfe\x00", headers=(("trace", b"\x80"), ("none", None))),
@@ -35,7 +35,7 @@ async def three(api: Api) -> list[int]:
     return await numbers(api)
 
 
-async def test_letters_are_listed_by_their_filters_and_in_steps(api: Api) -> None:
+async def test_dead_letters_are_filtered_and_paginated(api: Api) -> None:
     newest, middle, oldest = await three(api)
     assert await numbers(api, "?reason=json&topic=comments") == [newest, middle, oldest]
     for query in ("?reason=other", "?topic=%25", "?since=2999-01-01T00:00:00Z", "?state=resolved"):
@@ -48,7 +48,7 @@ async def test_letters_are_listed_by_their_filters_and_in_steps(api: Api) -> Non
     assert await numbers(api, "?state=open&state=discarded") == [newest, middle, oldest]
 
 
-async def test_a_letter_is_read_whole_whatever_it_held(api: Api) -> None:
+async def test_text_and_binary_content_is_returned(api: Api) -> None:
     _, binary, plain = await three(api)
     letter = (await api.client.get(f"{PATH}/{plain}")).json()
     assert (letter["key"]["text"], letter["value"]["text"]) == ("forum:1", "{好")
@@ -62,7 +62,7 @@ async def test_a_letter_is_read_whole_whatever_it_held(api: Api) -> None:
     assert (missing.status_code, missing.json()["code"]) == (404, "dead_letter_missing")
 
 
-async def test_requeue_and_discard_are_all_or_none_and_written_down(api: Api) -> None:
+async def test_requeue_and_discard_are_atomic_and_audited(api: Api) -> None:
     newest, middle, oldest = await three(api)
     assert await act(api, "requeue", numbers=[newest, 99]) == (404, "dead_letter_missing")
     assert await act(api, "requeue", numbers=[newest, newest]) == (200, 1)
@@ -80,7 +80,7 @@ async def test_requeue_and_discard_are_all_or_none_and_written_down(api: Api) ->
     }
 
 
-async def test_a_letter_of_which_only_the_beginning_is_kept_cannot_be_requeued(api: Api) -> None:
+async def test_a_truncated_dead_letter_cannot_be_requeued(api: Api) -> None:
     await api.feed.send(dead_letter(0, value=b"x" * 2_000_000), truncate=True)
     [number] = await numbers(api)
     assert await act(api, "requeue", numbers=[number]) == (409, "dead_letter_truncated")
@@ -88,7 +88,7 @@ async def test_a_letter_of_which_only_the_beginning_is_kept_cannot_be_requeued(a
 
 
 @pytest.mark.parametrize(
-    "choice",
+    "selection",
     [
         {},
         {"numbers": []},
@@ -99,8 +99,8 @@ async def test_a_letter_of_which_only_the_beginning_is_kept_cannot_be_requeued(a
     ],
     ids=str,
 )
-async def test_a_choice_is_either_numbers_or_all(api: Api, choice: dict[str, object]) -> None:
-    assert await act(api, "requeue", **choice) == (422, "invalid_request")
+async def test_a_selection_is_either_numbers_or_all(api: Api, selection: dict[str, object]) -> None:
+    assert await act(api, "requeue", **selection) == (422, "invalid_request")
 
 
 async def test_models_are_listed_and_activated(api: Api) -> None:

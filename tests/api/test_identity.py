@@ -1,4 +1,4 @@
-"""What identity is made of: passwords, contacts, cookies' neighbours, and requests that other sites send."""
+"""Roles, passwords, contacts, and requests from other sites."""
 
 import asyncio
 import sys
@@ -46,7 +46,7 @@ def test_each_role_includes_those_before_it() -> None:
         "ｆｕｌｌ ｗｉｄｔｈ ｗｏｒｄｓ",
     ],
 )
-async def test_a_good_password_is_taken(password: str) -> None:
+async def test_a_strong_password_is_accepted(password: str) -> None:
     await QUICK_PASSWORDS.check(password, "小王")
 
 
@@ -55,8 +55,8 @@ async def test_a_good_password_is_taken(password: str) -> None:
     [
         ("九个字不够长呀真的", "password_too_short"),
         ("x" * 257, "password_too_long"),
-        ("e\u0301" * 129, "password_too_long"),  # 258 characters as typed
-        ("\ufdfa" * 15, "password_too_long"),  # 18 characters each when normalised
+        ("e\u0301" * 129, "password_too_long"),  # 258 characters as typed.
+        ("\ufdfa" * 15, "password_too_long"),  # Each expands to 18 characters.
         ("a" + "\u0300\u0316" * 80_000, "password_too_long"),
         ("aaaaaaaaaaaaaaaaaaaaaa", "password_common"),
         ("abcdefghijklmnop", "password_common"),
@@ -68,20 +68,20 @@ async def test_a_good_password_is_taken(password: str) -> None:
         ("hello XIAOWANG good", "password_holds_name"),
     ],
 )
-async def test_a_weak_password_is_refused_with_the_rule_that_it_breaks(password: str, code: str) -> None:
+async def test_a_weak_password_is_rejected_with_the_rule_that_it_breaks(password: str, code: str) -> None:
     with pytest.raises(ProblemError) as caught:
         await QUICK_PASSWORDS.check(password, "xiaowang")
     assert caught.value.code == code
 
 
-async def test_temporary_passwords_are_as_good_as_any() -> None:
+async def test_temporary_passwords_are_unique_and_strong() -> None:
     made = {temporary_password() for _ in range(50)}
     assert len(made) == 50
     for password in sorted(made)[:5]:
         await QUICK_PASSWORDS.check(password, "小王")
 
 
-async def test_nothing_is_normalised_that_is_longer_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_text_over_the_limit_is_never_normalized(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[int] = []
 
     def normalize(form: Literal["NFC", "NFKC"], text: str) -> str:
@@ -106,12 +106,12 @@ async def test_nothing_is_normalised_that_is_longer_than_it_may_be(monkeypatch: 
     assert seen == []
     check_name("x" * NAME_AT_MOST)
     await QUICK_PASSWORDS.verify(HASH, "x" * MAXIMUM)
-    # What NFKC writes out at length is normalised, since it was short; the form it takes is counted as well.
+    # Short input may expand under NFKC, and the expanded form is normalized again.
     assert max(seen) <= 18 * NAME_AT_MOST
 
 
-async def test_rating_a_password_does_not_hold_the_event_loop() -> None:
-    chosen = "(47<@+103<<+4/!93118(4@<398[!14377(" * 2  # 1.8 s of pure Python for zxcvbn when it rates all of it
+async def test_rating_a_password_does_not_block_the_event_loop() -> None:
+    chosen = "(47<@+103<<+4/!93118(4@<398[!14377(" * 2  # Takes zxcvbn 1.8 s if it rates all of it.
     rating = asyncio.create_task(QUICK_PASSWORDS.check(chosen, "小王"))
     turns = 0
     while not rating.done():
@@ -122,7 +122,7 @@ async def test_rating_a_password_does_not_hold_the_event_loop() -> None:
     assert "zxcvbn" not in sys.modules
 
 
-async def test_a_password_is_right_however_the_keyboard_composes_it() -> None:
+async def test_a_password_matches_in_any_unicode_composition() -> None:
     passwords = Passwords(QUICK)
     stored = await passwords.hash("Café 木头 飞机")
     assert (await passwords.verify(stored, "Cafe\u0301 木头 飞机")).right
@@ -142,7 +142,7 @@ async def test_hashing_does_not_block_the_event_loop() -> None:
     assert len(set(await hashing)) == 3
 
 
-def test_a_new_key_in_front_reads_what_the_old_one_wrote() -> None:
+def test_contacts_survive_a_key_rotation() -> None:
     old, new = "o" * 32, "n" * 32
     written = Contacts([old]).encrypt_phone("13800138000")
     assert written is not None
@@ -151,14 +151,14 @@ def test_a_new_key_in_front_reads_what_the_old_one_wrote() -> None:
     assert both.decrypt(written) == "13800138000"
     rewritten = both.encrypt_phone("13800138000")
     assert Contacts([new]).decrypt(rewritten) == "13800138000"
-    # A key that is gone takes what it wrote with it, and nothing else.
+    # Without the old key, only values encrypted with it are lost.
     assert Contacts([new]).decrypt(written) is None
     assert Contacts([]).decrypt(written) is None
     assert not Contacts([]).offered
 
 
 @pytest.mark.parametrize("phone", ["12", "call me", "1" * 40, "+86<script>", "138\n0013"])
-def test_what_is_no_phone_number_is_refused(phone: str) -> None:
+def test_an_invalid_phone_number_is_rejected(phone: str) -> None:
     with pytest.raises(ProblemError, match="no phone number"):
         Contacts(["k" * 32]).encrypt_phone(phone)
 
@@ -166,7 +166,7 @@ def test_what_is_no_phone_number_is_refused(phone: str) -> None:
 @pytest.mark.parametrize(
     "email", ["a", "a@b", "a b@c.de", "@c.de", "a@c\n.de", "a@@c.de", "字" * 60 + "@" + "字" * 60 + ".de"]
 )
-def test_what_is_no_email_address_is_refused(email: str) -> None:
+def test_an_invalid_email_address_is_rejected(email: str) -> None:
     with pytest.raises(ProblemError, match="no e-mail address"):
         Contacts(["k" * 32]).encrypt_email(email)
 
@@ -181,39 +181,39 @@ def test_what_is_no_email_address_is_refused(email: str) -> None:
         {"Origin": "null"},
     ],
 )
-async def test_what_another_site_sends_is_not_done_even_with_a_token(api: Api, headers: dict[str, str]) -> None:
+async def test_a_cross_site_request_is_rejected_even_with_the_csrf_token(api: Api, headers: dict[str, str]) -> None:
     async with browser(api) as client:
         await sign_in(client, "admin")
         token = client.cookies[COOKIE]
-        wanted = {"name": "export", "role": "user"}
-        refused = await client.post("/api/v1/account/tokens", json=wanted, headers={**headers, HEADER: token})
+        body = {"name": "export", "role": "user"}
+        refused = await client.post("/api/v1/account/tokens", json=body, headers={**headers, HEADER: token})
         assert problem(refused, 403)["code"] == "csrf"
         form = {"csrftoken": await token_of(client, "/admin/password")}
         assert (await client.post("/admin/logout", data=form, headers=headers)).status_code == 403
         assert (await client.get("/api/v1/account", headers=headers)).status_code == 200
         own = {"Sec-Fetch-Site": "same-origin", "Origin": "http://liuyan.test", HEADER: token}
-        assert (await client.post("/api/v1/account/tokens", json=wanted, headers=own)).status_code == 201
+        assert (await client.post("/api/v1/account/tokens", json=body, headers=own)).status_code == 201
 
 
-async def test_a_token_of_a_program_needs_no_cookie_of_ours(api: Api) -> None:
+async def test_a_request_with_a_token_needs_no_csrf_token(api: Api) -> None:
     headers = {"Origin": "http://elsewhere.test", **api.admin.bearer}
     changed = await api.anonymous.patch("/api/v1/account", json={"language": "en"}, headers=headers)
     assert changed.status_code == 200
 
 
-async def test_only_the_names_in_the_settings_are_answered(api: Api) -> None:
+async def test_only_allowed_hosts_are_served(api: Api) -> None:
     for host, status in (("liuyan.test", 200), ("liuyan.test:8443", 200), ("evil.test", 400), ("", 400)):
         assert (await api.client.get("/docs", headers={"Host": host})).status_code == status
 
 
-async def test_a_browser_that_signs_in_as_somebody_else_leaves_no_session_behind(api: Api) -> None:
+async def test_a_failed_sign_in_does_not_end_the_session(api: Api) -> None:
     async with browser(api) as client:
         await sign_in(client, "admin")
         first = client.cookies["liuyan_session"]
         form = {"csrftoken": csrf_token(), "name": "admin", "password": "wrong"}
         client.cookies.set(COOKIE, csrf_token(), domain="liuyan.test")
         assert (await client.post("/admin/login", data=form)).status_code == 401
-        assert (await client.get("/api/v1/account")).status_code == 200  # A wrong password ends nothing.
+        assert (await client.get("/api/v1/account")).status_code == 200
     async with browser(api) as again:
         again.cookies.set("liuyan_session", first)
         assert (await again.get("/api/v1/account")).status_code == 200

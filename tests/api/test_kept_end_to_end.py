@@ -1,4 +1,4 @@
-"""A text that somebody keeps: through API, outbox, genuine Kafka, consumer and database, and reviewed at its end."""
+"""A kept text passes through API, outbox, Kafka, consumer and database, and is reviewed."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def answers(port: int) -> bool:
         return False
 
 
-def test_a_kept_text_comes_out_labelled_and_reviewed_whatever_restarts_meanwhile(
+def test_a_kept_text_is_labelled_and_reviewed_despite_restarts(
     kafka: str, topic: str, database_url: str, tmp_path: Path
 ) -> None:
     ours = Installation(kafka, topic, database_url, tmp_path)

@@ -1,11 +1,11 @@
-"""Telling words: what tells of a side, what does not, time that is up, and answers that are kept."""
+"""Keywords: scores, time limit and cache."""
 
 import asyncio
 from collections.abc import Sequence
 
 import pytest
 
-from api import keywords as words_module
+from api import keywords as keywords_module
 from api.keywords import Keywords, KeywordsCache, find_keywords
 from model.labeller import Labeller
 
@@ -13,12 +13,12 @@ POSITIVE = ["物流很快，真不错！", "包装不错，物流很快 👍", "
 NEGATIVE = ["客服不理人，退货！", "屏幕坏了，退货", "等了很久，发错了，退货", "退货也不理人，失望"]
 
 
-def tell(positive: Sequence[str], negative: Sequence[str], labeller: Labeller, seconds: float = 10) -> Keywords:
+def find(positive: Sequence[str], negative: Sequence[str], labeller: Labeller, seconds: float = 10) -> Keywords:
     return find_keywords(positive, negative, labeller.words, limit=5, seconds=seconds)
 
 
-def test_words_of_one_side_are_told_and_common_ones_are_not(labeller: Labeller) -> None:
-    found = tell(POSITIVE * 20, NEGATIVE * 20, labeller)
+def test_words_of_one_label_are_keywords_and_common_words_are_not(labeller: Labeller) -> None:
+    found = find(POSITIVE * 20, NEGATIVE * 20, labeller)
     assert {"很快", "👍"} <= {word.word for word in found.positive}
     assert "退货" in {word.word for word in found.negative}
     everything = {word.word for word in (*found.positive, *found.negative)}
@@ -30,35 +30,35 @@ def test_words_of_one_side_are_told_and_common_ones_are_not(labeller: Labeller) 
 
 
 def test_a_comment_that_repeats_a_word_counts_once(labeller: Labeller) -> None:
-    found = tell(["神奇 " * 300, *POSITIVE * 10], NEGATIVE * 10, labeller)
+    found = find(["神奇 " * 300, *POSITIVE * 10], NEGATIVE * 10, labeller)
     assert "神奇" not in {word.word for word in found.positive}
 
 
-def test_equal_samples_tell_nothing(labeller: Labeller) -> None:
-    found = tell(POSITIVE * 10, POSITIVE * 10, labeller)
+def test_equal_samples_have_no_keywords(labeller: Labeller) -> None:
+    found = find(POSITIVE * 10, POSITIVE * 10, labeller)
     assert (found.positive, found.negative) == ([], [])
 
 
 @pytest.mark.parametrize(("positive", "negative"), [([], []), ([], NEGATIVE * 10), (["，。！"], ["123"])])
-def test_one_side_or_none(positive: list[str], negative: list[str], labeller: Labeller) -> None:
-    found = tell(positive, negative, labeller)
+def test_an_empty_sample_has_no_keywords(positive: list[str], negative: list[str], labeller: Labeller) -> None:
+    found = find(positive, negative, labeller)
     assert (found.positive_comments, found.negative_comments) == (len(positive), len(negative))
     assert found.positive == []
 
 
-def test_a_single_word_is_told(labeller: Labeller) -> None:
-    assert [word.word for word in tell(["好"] * 50, [], labeller).positive] == []
-    assert [word.word for word in tell(["好"] * 50, ["差"] * 50, labeller).positive] == ["好"]
+def test_a_text_may_be_a_single_word(labeller: Labeller) -> None:
+    assert [word.word for word in find(["好"] * 50, [], labeller).positive] == []
+    assert [word.word for word in find(["好"] * 50, ["差"] * 50, labeller).positive] == ["好"]
 
 
-def test_time_that_is_up_cuts_both_sides_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_limit_truncates_both_samples_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(1_000))
-    monkeypatch.setattr(words_module, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(keywords_module, "monotonic", lambda: next(clock))
     found = find_keywords(["好"] * 50, ["差"] * 50, list, limit=5, seconds=10)
     assert (found.positive_comments, found.negative_comments, found.complete) == (10, 10, False)
 
 
-async def test_an_answer_is_kept_for_minutes_and_computed_once() -> None:
+async def test_a_result_is_computed_once_and_cached() -> None:
     now = 0.0
     cache = KeywordsCache(now=lambda: now)
     asked: list[str] = []
@@ -76,9 +76,9 @@ async def test_an_answer_is_kept_for_minutes_and_computed_once() -> None:
     first, second, other = await asyncio.gather(get("a"), get("a"), get("b"))
     assert first is second
     assert other is not first
-    now = words_module.KEEP_SECONDS - 1
+    now = keywords_module.KEEP_SECONDS - 1
     assert await get("a") is first
-    now = words_module.KEEP_SECONDS
+    now = keywords_module.KEEP_SECONDS
     assert await get("a") is not first
     for _ in range(2):
         with pytest.raises(TimeoutError):
@@ -86,7 +86,7 @@ async def test_an_answer_is_kept_for_minutes_and_computed_once() -> None:
     assert asked == ["a", "b", "a", "broken", "broken"]
 
 
-async def test_who_goes_away_takes_nothing_from_others() -> None:
+async def test_a_cancelled_request_does_not_cancel_others() -> None:
     cache = KeywordsCache()
     go = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Bodies: who asks is settled by the headers before a byte is read, and size, time and memory have limits."""
+"""Request bodies are read only after authentication, within limits on size, time and memory."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,7 @@ NUMBER = "1"
 
 @dataclass(frozen=True)
 class Running:
-    """The API over TCP, and somebody of the least role and of the greatest."""
+    """The API over TCP, with a user and an admin."""
 
     host: str
     port: int
@@ -79,7 +79,7 @@ async def running(migrated_file: Path, labeller: Labeller, tmp_path: Path) -> As
 
 @pytest_asyncio.fixture
 async def impatient(migrated_file: Path, labeller: Labeller, tmp_path: Path) -> AsyncIterator[Running]:
-    """The same with deadlines that a test can wait for, and room for one large body."""
+    """The API with short deadlines and memory for one large body."""
     file = tmp_path / "liuyan.db"
     shutil.copy(migrated_file, file)
     rules = BodyRules(seconds=1, pause_seconds=0.3, bytes_per_second=10**9, shared_bytes=2 * 1024 * 1024)
@@ -88,7 +88,7 @@ async def impatient(migrated_file: Path, labeller: Labeller, tmp_path: Path) -> 
 
 
 def routes_of(app: FastAPI) -> list[tuple[str, str]]:
-    """Method and path of everything that may be sent a body: the API's operations and the admin app's forms."""
+    """Return method and path of every route that accepts a body: operations of the API and forms of the admin app."""
     found = [
         (method.upper(), path)
         for path, operations in app.openapi()["paths"].items()
@@ -111,7 +111,7 @@ def cookies_of(person: Person) -> str:
 
 
 async def send_head(running: Running, method: str, path: str, *headers: str) -> tuple[bytes, asyncio.StreamWriter]:
-    """The first line of what comes back when a body is announced and not sent."""
+    """Announce a body without sending it, and return the first line of the response."""
     reader, writer = await asyncio.open_connection(running.host, running.port)
     head = [
         f"{method} {path} HTTP/1.1",
@@ -126,7 +126,7 @@ async def send_head(running: Running, method: str, path: str, *headers: str) -> 
         return await reader.readline(), writer
 
 
-async def test_no_route_asks_for_its_body_before_it_knows_who_sends_it(running: Running) -> None:
+async def test_no_route_reads_a_body_before_authentication(running: Running) -> None:
     routes = routes_of(running.app)
     assert len(routes) > 35
     assert {path for _, path in routes} > PUBLIC
@@ -141,7 +141,7 @@ async def test_no_route_asks_for_its_body_before_it_knows_who_sends_it(running: 
             assert line.startswith(b"HTTP/1.1 401"), (path, line)
 
 
-async def test_no_route_asks_for_its_body_before_it_knows_the_role(running: Running) -> None:
+async def test_no_route_reads_a_body_before_it_checks_the_role(running: Running) -> None:
     bearer, session = f"Authorization: Bearer {running.user.token}", f"Cookie: {cookies_of(running.user)}"
     others = re.compile(r"/(api/v1|admin)/(users|notices|dead-letters|reviews|models)\b")
     routes = [(method, path) for method, path in routes_of(running.app) if others.match(path)]
@@ -152,7 +152,7 @@ async def test_no_route_asks_for_its_body_before_it_knows_the_role(running: Runn
         assert line.startswith(b"HTTP/1.1 403"), (method, path, line)
 
 
-async def test_a_forged_request_is_refused_before_its_body(running: Running) -> None:
+async def test_a_forged_request_is_rejected_before_its_body_is_read(running: Running) -> None:
     for headers in ([], ["Sec-Fetch-Site: cross-site", f"{HEADER}: {csrf_token()}"]):
         session = f"Cookie: {cookies_of(running.admin)}"
         line, writer = await send_head(running, "POST", "/api/v1/predict", session, *headers)
@@ -160,14 +160,14 @@ async def test_a_forged_request_is_refused_before_its_body(running: Running) -> 
         assert line.startswith(b"HTTP/1.1 403")
 
 
-async def test_who_may_ask_is_asked_for_the_body(running: Running) -> None:
+async def test_an_authorized_request_may_send_its_body(running: Running) -> None:
     bearer = f"Authorization: Bearer {running.user.token}"
     line, writer = await send_head(running, "POST", "/api/v1/predict", bearer)
     writer.close()
     assert line == CONTINUE
 
 
-async def test_an_endpoint_that_reads_its_body_first_fails(own_api: Api) -> None:
+async def test_an_endpoint_that_reads_the_body_before_authentication_fails(own_api: Api) -> None:
     @own_api.app.post("/careless", include_in_schema=False)
     async def careless(request: Request) -> int:
         return len(await request.body())
@@ -179,7 +179,7 @@ async def test_an_endpoint_that_reads_its_body_first_fails(own_api: Api) -> None
 
 
 async def half_a_body(running: Running, path: str, *headers: str) -> bytes:
-    """What comes back when a part of a body is sent and nothing more."""
+    """Send only a part of a body and return the response."""
     reader, writer = await asyncio.open_connection(running.host, running.port)
     head = [f"POST {path} HTTP/1.1", "Host: liuyan.test", "Content-Length: 1000", *headers]
     writer.write("\r\n".join([*head, "", ""]).encode() + b"{")
@@ -189,7 +189,7 @@ async def half_a_body(running: Running, path: str, *headers: str) -> bytes:
     return answer
 
 
-async def test_a_body_that_stops_arriving_is_given_up(impatient: Running) -> None:
+async def test_a_stalled_body_times_out(impatient: Running) -> None:
     bearer = f"Authorization: Bearer {impatient.user.token}"
     answer = await half_a_body(impatient, "/api/v1/predict", "Content-Type: application/json", bearer)
     assert answer.startswith(b"HTTP/1.1 408 ")
@@ -197,14 +197,14 @@ async def test_a_body_that_stops_arriving_is_given_up(impatient: Running) -> Non
     assert b"connection: close" in answer.lower()
 
 
-async def test_a_form_that_stops_arriving_is_given_up_with_a_page(impatient: Running) -> None:
+async def test_a_stalled_form_times_out_with_a_page(impatient: Running) -> None:
     answer = await half_a_body(impatient, "/admin/login", "Content-Type: application/x-www-form-urlencoded")
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"<html" in answer
 
 
 async def read_in_time(rules: BodyRules, parts: list[tuple[float, bytes]], maximum: int = MAXIMUM_BODY) -> bytes:
-    """What an endpoint reads of parts that come at given times, by a clock of their own."""
+    """Return the body that an endpoint reads if its parts arrive at the given times of a fake clock."""
     clock = 0.0
     read: list[bytes] = []
 
@@ -220,7 +220,7 @@ async def read_in_time(rules: BodyRules, parts: list[tuple[float, bytes]], maxim
         read.append(await request.body())
 
     async def send(_: Message) -> None:
-        raise AssertionError("nothing is answered")
+        raise AssertionError("the endpoint must not respond")
 
     app = LimitBodies(endpoint, rules, now=lambda: clock)
     scope = {"type": "http", "headers": [(b"transfer-encoding", b"chunked")]}
@@ -228,13 +228,13 @@ async def read_in_time(rules: BodyRules, parts: list[tuple[float, bytes]], maxim
     return read[0]
 
 
-async def test_a_body_that_keeps_arriving_may_take_as_long_as_its_size_allows() -> None:
+async def test_a_steady_body_may_take_as_long_as_its_size_allows() -> None:
     rules = BodyRules(seconds=10, pause_seconds=60, bytes_per_second=1_000)
     part = b"x" * 2_000
     assert len(await read_in_time(rules, [(0, part), (9, part), (13, part), (15, b"")])) == 6_000
 
 
-async def test_a_body_that_trickles_is_given_up() -> None:
+async def test_a_slow_body_times_out() -> None:
     rules = BodyRules(seconds=10, pause_seconds=60, bytes_per_second=1_000)
     with pytest.raises(Exception, match="408"):
         await read_in_time(rules, [(second, b"x") for second in range(100)])
@@ -243,8 +243,8 @@ async def test_a_body_that_trickles_is_given_up() -> None:
 # Memory
 
 
-async def test_all_bodies_share_their_room(impatient: Running) -> None:
-    """Two bodies fit that are held half-sent; a third is told when to come back, and a form is read all the same."""
+async def test_all_bodies_share_their_memory(impatient: Running) -> None:
+    """Of two incomplete bodies that exceed the shared memory together, at least one times out."""
     bearer = f"Authorization: Bearer {impatient.user.token}"
     held = []
     for _ in range(2):
@@ -258,19 +258,19 @@ async def test_all_bodies_share_their_room(impatient: Running) -> None:
         async with asyncio.timeout(20):
             answers.append((await reader.readline())[:12])
         writer.close()
-    # The second finds no room for its last part, or is given up like the first when nothing more comes.
+    # The second one finds no memory for its last part, or times out like the first.
     assert sorted(answers)[0] == b"HTTP/1.1 408"
     assert sorted(answers)[1] in (b"HTTP/1.1 408", b"HTTP/1.1 503")
 
 
-async def test_without_room_a_client_is_told_when_to_come_back(api: Api) -> None:
+async def test_a_body_beyond_the_shared_memory_is_rejected(api: Api) -> None:
     rules = BodyRules(shared_bytes=100_000)
     with pytest.raises(Exception, match="503"):
         await read_in_time(rules, [(0, b"x" * SMALL_BODY), (0, b"x" * 100_001), (0, b"")])
     assert len(await read_in_time(rules, [(0, b"x" * SMALL_BODY), (0, b"x" * 100_000), (0, b"")])) > 100_000
 
 
-async def test_room_is_given_back() -> None:
+async def test_memory_is_released() -> None:
     rules = BodyRules(shared_bytes=100_000)
     sizes: list[int] = []
 
@@ -281,7 +281,7 @@ async def test_room_is_given_back() -> None:
 
     app = LimitBodies(endpoint, rules)
 
-    async def ask() -> None:
+    async def send_body() -> None:
         parts = [b"x" * (SMALL_BODY + 90_000)]
 
         async def receive() -> Message:
@@ -290,5 +290,5 @@ async def test_room_is_given_back() -> None:
         await app({"type": "http", "headers": [(b"content-length", b"155536")]}, receive, receive)  # type: ignore[arg-type]
 
     for _ in range(3):
-        await ask()
+        await send_body()
     assert sizes == [SMALL_BODY + 90_000] * 3

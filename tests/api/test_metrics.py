@@ -1,4 +1,4 @@
-"""Requests are measured by their routes' templates: those of pages too, never by what is in an address."""
+"""Metrics label requests with route templates, not with paths."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from tests.api.people import add_person
 pytestmark = pytest.mark.timeout(60)
 
 
-async def test_pages_are_measured_by_their_templates(own_api: Api) -> None:
+async def test_pages_are_labelled_with_their_route_templates(own_api: Api) -> None:
     person = await add_person(own_api.store, "管理员", Role.ADMIN, now=own_api.clock())
     for path in ("/admin/notices", "/admin/notices/771", "/admin/static/liuyan.css", "/admin/secret-771"):
         await own_api.anonymous.get(path, cookies=person.cookies)
@@ -22,7 +22,7 @@ async def test_pages_are_measured_by_their_templates(own_api: Api) -> None:
     assert requests("/admin/notices/{number}", "404") == 1
     assert requests("/admin/static/{path}", "200") == 1
     assert requests("other", "404") == 1
-    # Of labels alone: a time measured may hold any three digits.
+    # Only labels, because a measured time may contain any digits.
     labels = [sample.labels for metric in own_api.registry.collect() for sample in metric.samples]
     assert labels
     assert "771" not in str(labels)

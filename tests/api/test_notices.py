@@ -1,4 +1,4 @@
-"""Notices over REST: written by administrators, read by everybody who signs in, harmless whatever they hold."""
+"""Notices over REST: written by administrators, read by everyone who signs in, and safe to render."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +24,7 @@ async def write(api: Api, **changes: object) -> dict[str, Any]:
     return written
 
 
-async def test_a_title_holds_no_control_characters(api: Api) -> None:
+async def test_a_title_has_no_control_characters(api: Api) -> None:
     answer = await api.client.post("/api/v1/notices", json={"title": "a\x1b[31mb"})
     assert "title: String should not hold control characters" in problem(answer, 422)["detail"]
 
@@ -39,7 +39,7 @@ def in_minutes(count: float) -> str:
     return (datetime.now(UTC) + timedelta(minutes=count)).isoformat()
 
 
-async def test_a_notice_is_written_read_changed_and_deleted(api: Api) -> None:
+async def test_a_notice_is_created_read_replaced_and_deleted(api: Api) -> None:
     written = await write(api)
     assert (written["state"], written["html"]) == ("current", "<p><strong>停机</strong></p>\n")
     assert written["created_by"] == api.admin.name
@@ -53,14 +53,14 @@ async def test_a_notice_is_written_read_changed_and_deleted(api: Api) -> None:
         assert (missing.status_code, missing.json()["code"]) == (404, "no_notice")
 
 
-async def test_what_is_current_is_decided_by_its_times_and_its_withdrawal(api: Api) -> None:
+async def test_time_range_and_withdrawal_determine_the_state(api: Api) -> None:
     await write(api, title="now")
     await write(api, title="later", starts_at=in_minutes(5))
     await write(api, title="over", starts_at=in_minutes(-10), ends_at=in_minutes(-5))
     pinned = await write(api, title="pinned", pinned=True, starts_at=in_minutes(-60))
-    taken = await write(api, title="taken back")
-    withdrawn = (await api.client.post(f"/api/v1/notices/{taken['number']}/withdraw")).json()
-    assert withdrawn["state"] == "withdrawn"
+    withdrawn = await write(api, title="withdrawn")
+    answer = (await api.client.post(f"/api/v1/notices/{withdrawn['number']}/withdraw")).json()
+    assert answer["state"] == "withdrawn"
     assert await titles(api) == ["pinned", "now"]
     states = {one["title"]: one["state"] for one in (await api.client.get("/api/v1/notices?which=all")).json()["items"]}
     assert states == {
@@ -68,16 +68,16 @@ async def test_what_is_current_is_decided_by_its_times_and_its_withdrawal(api: A
         "later": "scheduled",
         "over": "ended",
         "pinned": "current",
-        "taken back": "withdrawn",
+        "withdrawn": "withdrawn",
     }
-    restored = (await api.client.post(f"/api/v1/notices/{taken['number']}/restore")).json()
+    restored = (await api.client.post(f"/api/v1/notices/{withdrawn['number']}/restore")).json()
     assert restored["state"] == "current"
     api.clock.ahead = timedelta(minutes=6)
-    assert await titles(api) == ["pinned", "later", "taken back", "now"]
+    assert await titles(api) == ["pinned", "later", "withdrawn", "now"]
     assert pinned["pinned"]
 
 
-async def test_all_notices_come_in_steps_and_for_administrators_alone(api: Api) -> None:
+async def test_all_notices_are_paginated_and_only_for_administrators(api: Api) -> None:
     for number in range(5):
         await write(api, title=str(number))
     first = (await api.client.get("/api/v1/notices?which=all&limit=2")).json()
@@ -106,13 +106,13 @@ async def test_all_notices_come_in_steps_and_for_administrators_alone(api: Api) 
     ],
     ids=lambda wrong: " ".join(f"{name}={value[:12]!r}" for name, value in wrong.items()),
 )
-async def test_what_breaks_a_rule_is_refused(api: Api, wrong: dict[str, str]) -> None:
+async def test_invalid_notices_are_rejected(api: Api, wrong: dict[str, str]) -> None:
     answer = await api.client.post("/api/v1/notices", json={"title": TITLE, **wrong})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert await titles(api, "?which=all") == []
 
 
-async def test_every_change_stands_in_the_audit_log_without_the_body(api: Api) -> None:
+async def test_every_change_is_audited_without_the_body(api: Api) -> None:
     number = (await write(api))["number"]
     path = f"/api/v1/notices/{number}"
     await api.client.put(path, json={"title": "改期", "body": "秘密"})
@@ -156,13 +156,13 @@ async def test_problems_are_in_the_language_of_the_request(api: Api) -> None:
         "<iframe src=//example.org></iframe>",
     ],
 )
-def test_markdown_becomes_nothing_that_does_harm(text: str) -> None:
+def test_markdown_renders_to_safe_html(text: str) -> None:
     html = str(render_markdown(text))
     for tag in ("<script", "<img", "<style", "<iframe", "<b ", 'javascript:alert(1)"', 'href="data', 'href="vb'):
         assert tag not in html.lower().replace("&lt;", ""), html
 
 
-def test_markdown_shows_what_people_write_in_it() -> None:
+def test_markdown_is_rendered() -> None:
     html = str(render_markdown("# 标题\n第一行\n第二行 **粗** [链接](https://example.org)\n\n| 甲 |\n| - |\n| 乙 |"))
     assert "<h3>标题</h3>" in html
     assert "第一行<br>" in html.replace("<br />", "<br>")
@@ -170,6 +170,6 @@ def test_markdown_shows_what_people_write_in_it() -> None:
     assert "<td>乙</td>" in html
 
 
-async def test_nobody_but_who_is_signed_in_reads_notices(api: Api) -> None:
+async def test_notices_require_authentication(api: Api) -> None:
     answer: httpx.Response = await api.anonymous.get("/api/v1/notices")
     assert answer.status_code == 401

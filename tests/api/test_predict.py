@@ -1,4 +1,4 @@
-"""Labelling texts over HTTP: the model's own answers, bounds, and an event loop that stays free."""
+"""Predictions over REST: results, limits and a responsive event loop."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(60)
 
 
 class SlowLabeller(Labeller):
-    """Answers when the test lets it; remembers in which thread and how many texts at once."""
+    """Waits for ``go`` before it answers, and records its threads and the sizes of its batches."""
 
     sha256 = "c" * 64
 
@@ -44,7 +44,7 @@ async def post(api: Api, texts: object) -> httpx.Response:
     return await api.client.post("/api/v1/predict", json={"texts": texts})
 
 
-async def test_the_answers_are_those_of_the_model(api: Api, labeller: Labeller) -> None:
+async def test_predictions_are_those_of_the_model(api: Api, labeller: Labeller) -> None:
     answer = await post(api, TEXTS)
     assert answer.status_code == 200
     assert answer.json()["model"] == labeller.sha256
@@ -74,13 +74,13 @@ async def test_a_thousand_texts_keep_their_order(api: Api) -> None:
         (None, "body.texts"),
     ],
 )
-async def test_texts_out_of_bounds_are_named(api: Api, texts: object, field: str) -> None:
+async def test_the_error_names_the_invalid_text(api: Api, texts: object, field: str) -> None:
     found = problem(await post(api, texts), 422)
     assert [error["field"] for error in found["errors"]] == [field]
 
 
 @pytest.mark.parametrize("text", ["好" * 10_000, "👍", " ", "\ufeff", "‮", "\u200d"])
-async def test_odd_texts_are_answered(api: Api, text: str) -> None:
+async def test_unusual_texts_are_labelled(api: Api, text: str) -> None:
     answer = await post(api, [text])
     assert answer.status_code == 200
     assert 0 <= answer.json()["predictions"][0]["probability"] <= 1
@@ -101,18 +101,18 @@ async def test_odd_texts_are_answered(api: Api, text: str) -> None:
         (b'{"texts": ["a"], "model": "b"}', 422, "Extra inputs are not permitted"),
     ],
 )
-async def test_a_body_that_cannot_be_read(api: Api, body: bytes, status: int, sentence: str) -> None:
+async def test_an_invalid_body_is_rejected(api: Api, body: bytes, status: int, sentence: str) -> None:
     answer = await api.client.post("/api/v1/predict", content=body, headers={"content-type": "application/json"})
     assert sentence in problem(answer, status)["detail"]
 
 
-async def test_a_form_is_told_to_send_json(api: Api) -> None:
+async def test_the_error_for_a_form_asks_for_json(api: Api) -> None:
     answer = await api.client.post("/api/v1/predict", data={"texts": "好"})
     assert "Content-Type: application/json" in problem(answer, 422)["detail"]
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_a_body_too_large_is_refused(api: Api, announced: bool) -> None:
+async def test_a_body_that_is_too_large_is_rejected(api: Api, announced: bool) -> None:
     body = b'{"texts": ["' + b"a" * 8_500_000 + b'"]}'
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -126,7 +126,7 @@ async def test_a_body_too_large_is_refused(api: Api, announced: bool) -> None:
     assert refused["detail"] == "The request is too large: send at most 8 MiB at once."
 
 
-async def test_what_is_no_object_is_said_in_chinese(api: Api) -> None:
+async def test_json_errors_are_translated(api: Api) -> None:
     headers = {"content-type": "application/json", "accept-language": "zh"}
     sentences = {b"[1]": "body: 应为 JSON 对象，写在花括号里.", b"{": "body: 不是 JSON（在第 1 个字符处）."}
     for body, sentence in sentences.items():
@@ -134,7 +134,7 @@ async def test_what_is_no_object_is_said_in_chinese(api: Api) -> None:
         assert problem(answer, 422)["detail"] == sentence
 
 
-async def test_other_requests_are_answered_while_the_model_works(api: Api) -> None:
+async def test_other_requests_are_answered_while_the_model_runs(api: Api) -> None:
     labeller = SlowLabeller()
     with Predictor(labeller, Metrics(CollectorRegistry())) as predictor:
         api.app.state.services = replace(api.services, predictor=predictor)
@@ -147,18 +147,18 @@ async def test_other_requests_are_answered_while_the_model_works(api: Api) -> No
         assert (await working).status_code == 200
 
 
-async def test_one_thread_does_all_the_work_in_slices() -> None:
+async def test_one_thread_labels_all_texts_in_slices() -> None:
     labeller = SlowLabeller()
     labeller.go.set()
     with Predictor(labeller, Metrics(CollectorRegistry())) as predictor:
         await asyncio.gather(*(predictor.predict(["好"] * (SLICE + 1)) for _ in range(3)))
     assert len(labeller.threads) == 1
     assert sorted(labeller.slices) == [1, 1, 1, SLICE, SLICE, SLICE]
-    # Requests take turns: none waits for the whole of another.
+    # Requests alternate: none waits for another to finish.
     assert labeller.slices[:3] == [SLICE, SLICE, SLICE]
 
 
-async def test_too_many_at_once_are_told_when_to_come_back(api: Api) -> None:
+async def test_a_full_queue_answers_with_retry_after(api: Api) -> None:
     labeller = SlowLabeller()
     with Predictor(labeller, Metrics(CollectorRegistry()), maximum_waiting=2) as predictor:
         waiting = [asyncio.create_task(predictor.predict(["好"])) for _ in range(2)]
@@ -174,7 +174,7 @@ async def test_too_many_at_once_are_told_when_to_come_back(api: Api) -> None:
         assert (await post(api, ["好"])).json()["model"] == "c" * 64
 
 
-async def test_words_are_explained_where_they_stand(api: Api, labeller: Labeller) -> None:
+async def test_words_are_explained_with_their_positions(api: Api, labeller: Labeller) -> None:
     text = "👍 物流很快，服务太差"
     answer = await api.client.post("/api/v1/predict", json={"texts": [text, "好"], "explain": True})
     explained, other = answer.json()["predictions"]
@@ -186,6 +186,6 @@ async def test_words_are_explained_where_they_stand(api: Api, labeller: Labeller
     assert "words" not in (await post(api, ["好"])).json()["predictions"][0]
 
 
-async def test_few_texts_are_explained_at_once(api: Api) -> None:
+async def test_the_number_of_explained_texts_is_limited(api: Api) -> None:
     answer = await api.client.post("/api/v1/predict", json={"texts": ["好"] * 21, "explain": True})
     assert "at most 20 texts are explained at once" in problem(answer, 422)["detail"]

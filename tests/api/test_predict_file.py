@@ -1,4 +1,4 @@
-"""Labelling a file over HTTP: told as it goes, stored nowhere, and nobody else waits for it."""
+"""File predictions over REST: streamed, not stored, and without blocking other requests."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from tests.text_files.damage import damaged_files
 from tests.text_files.test_fuzz import read
 
 TEXTS = ["物流很快，包装也好 👍", "客服一直不回复，再也不来了"]
-SECRET = "这一句谁也不该留下来"
+SECRET = "这一句不应该被保存"
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -42,7 +42,7 @@ def lines(answer: httpx.Response) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-async def test_each_line_is_answered_in_order(api: Api, labeller: Labeller, encoding: str) -> None:
+async def test_each_line_is_labelled_in_order(api: Api, labeller: Labeller, encoding: str) -> None:
     content = f'id,text\n1,"{TEXTS[0]}"\n\n2,"{TEXTS[1]}"\n'.encode(encoding)
     head, *answered = lines(await send(api, content))
     assert head == {
@@ -85,7 +85,7 @@ async def test_the_charset_of_the_request_is_used(api: Api) -> None:
         assert problem(answer, 422)["code"] == "unreadable_file"
 
 
-async def test_the_column_is_chosen_in_the_address(api: Api) -> None:
+async def test_the_query_selects_the_column(api: Api) -> None:
     content = f"序号,评论内容,备注\n1,{TEXTS[0]},{TEXTS[1]}\n".encode()
     heads = []
     for query in ("", "?column=备注", "?column=3", "?column=3&header=false"):
@@ -106,7 +106,7 @@ async def test_the_column_is_chosen_in_the_address(api: Api) -> None:
     assert "There is no column '4'" in problem(refused, 422)["detail"]
 
 
-async def test_the_hints_are_those_of_this_api(api: Api) -> None:
+async def test_hints_name_the_parameters_of_the_api(api: Api) -> None:
     unclear = problem(await send(api, b"a,b\n1,2\n"), 422)
     assert unclear["detail"] == "No column looks like comments among 'a', 'b'."
     assert unclear["errors"] == [{"field": "query.column", "detail": "Give its name or number as ?column=."}]
@@ -126,14 +126,14 @@ async def test_rows_without_text_are_counted(api: Api) -> None:
     assert (head["format"], head["empty"]) == ("lines", 1)
 
 
-async def test_json_lines_and_tabs_are_read_too(api: Api) -> None:
+async def test_json_lines_and_tab_separated_values_are_read(api: Api) -> None:
     [head, answered] = lines(await send(api, f'{{"id":1,"text":"{TEXTS[0]}"}}'.encode(), "application/x-ndjson"))
     assert (head["format"], head["name"], answered["text"]) == ("jsonl", "text", TEXTS[0])
     [head, answered] = lines(await send(api, f"时间\t评论\n8:00\t{TEXTS[0]}".encode(), "text/tab-separated-values"))
     assert (head["separator"], answered["text"]) == ("\t", TEXTS[0])
 
 
-async def test_damaged_files_are_answered_completely_or_refused(api: Api) -> None:
+async def test_damaged_files_are_labelled_completely_or_rejected(api: Api) -> None:
     cases = ((case.name, case.content) for case in CASES)
     for name, content in [*damaged_files(20, seed=3), *cases]:
         media_type = "application/x-ndjson" if name.endswith("jsonl") else "text/csv"
@@ -155,20 +155,18 @@ async def test_damaged_files_are_answered_completely_or_refused(api: Api) -> Non
         ("zh-CN", "第 2 行开始的引号没有结束：请补上结束引号；如果引号属于文本，请写两遍。"),
     ],
 )
-async def test_a_file_that_cannot_be_read_says_why_in_the_readers_language(
-    api: Api, language: str, sentence: str
-) -> None:
+async def test_the_error_for_an_unreadable_file_is_translated(api: Api, language: str, sentence: str) -> None:
     answer = await send(api, 'text\n"好\n'.encode(), **{"accept-language": language})
     found = problem(answer, 422)
     assert (found["code"], found["detail"]) == ("unreadable_file", sentence)
 
 
-async def test_another_kind_of_body_is_refused(api: Api) -> None:
+async def test_another_content_type_is_rejected(api: Api) -> None:
     answer = await api.client.post("/api/v1/predict/file", files={"file": ("a.csv", b"a")})
     assert "Content-Type: text/csv, text/plain or application/x-ndjson" in problem(answer, 415)["detail"]
 
 
-async def test_nothing_of_what_is_labelled_is_stored_or_logged(
+async def test_labelled_texts_are_neither_stored_nor_logged(
     server_api: Api, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     api = server_api
@@ -183,7 +181,7 @@ async def test_nothing_of_what_is_labelled_is_stored_or_logged(
 
 
 async def rows(store: Store) -> dict[str, int]:
-    """How many rows each table has."""
+    """Return the number of rows of each table."""
     async with store.reading() as connection:
         return {
             table.name: (await connection.execute(select(func.count()).select_from(table))).scalar_one()
@@ -191,7 +189,7 @@ async def rows(store: Store) -> dict[str, int]:
         }
 
 
-async def test_parts_come_as_they_are_ready_and_take_turns_with_others() -> None:
+async def test_parts_are_streamed_and_alternate_with_other_requests() -> None:
     labeller = SlowLabeller()
     with Predictor(labeller, Metrics(CollectorRegistry()), maximum_waiting=2) as predictor:
         parts = predictor.predict_in_parts(["好"] * (2 * SLICE + 1))
@@ -205,11 +203,11 @@ async def test_parts_come_as_they_are_ready_and_take_turns_with_others() -> None
         assert len(await reading) == SLICE
         await single
         assert [len(part) async for part in parts] == [SLICE, 1]
-    # The single text did not wait for the whole of the file.
+    # The single text did not wait for the whole file.
     assert labeller.slices[:2] == [SLICE, 1]
 
 
-async def test_a_reader_that_goes_away_leaves_no_work_behind() -> None:
+async def test_a_disconnected_client_stops_the_work() -> None:
     labeller = SlowLabeller()
     labeller.go.set()
     with Predictor(labeller, Metrics(CollectorRegistry()), maximum_waiting=1) as predictor:

@@ -1,4 +1,4 @@
-"""What goes wrong is answered as a problem, and never with a traceback."""
+"""Errors are answered with problem details, never with a traceback."""
 
 import asyncio
 from dataclasses import replace
@@ -14,22 +14,22 @@ from tests.api.test_comments import problem
 pytestmark = pytest.mark.timeout(60)
 
 
-async def test_a_path_that_does_not_exist(api: Api) -> None:
+async def test_an_unknown_path(api: Api) -> None:
     found = problem(await api.client.get("/api/v1/coments"), 404)
     assert found["detail"] == "There is nothing at /api/v1/coments: /docs lists what there is."
 
 
-async def test_a_method_that_does_not_fit(api: Api) -> None:
+async def test_a_method_that_is_not_allowed(api: Api) -> None:
     answer = await api.client.delete("/api/v1/comments")
     assert problem(answer, 405)["code"] == "method_not_allowed"
     assert answer.headers["allow"] == "GET"
 
 
-async def test_the_database_away(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def away(*_: object) -> None:
+async def test_an_unavailable_database(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unavailable(*_: object) -> None:
         raise TransientStoreError("the server at 10.0.0.7 has gone away")
 
-    monkeypatch.setattr("api.rest.comments.list_comments", away)
+    monkeypatch.setattr("api.rest.comments.list_comments", unavailable)
     answer = await api.client.get("/api/v1/comments")
     found = problem(answer, 503)
     assert found["code"] == "database_unavailable"
@@ -37,12 +37,12 @@ async def test_the_database_away(api: Api, monkeypatch: pytest.MonkeyPatch) -> N
     assert "10.0.0.7" not in answer.text
 
 
-async def test_tables_that_are_gone(api: Api) -> None:
+async def test_missing_tables(api: Api) -> None:
     async with api.store.engine.begin() as connection:
         for table in ("predictions", "comment_versions", "comments"):
             await connection.execute(text(f"DROP TABLE {table}"))
     answer = await api.client.get("/api/v1/comments")
-    assert problem(answer, 500)["code"] == "internal_server_error"  # The database answers: it is no outage.
+    assert problem(answer, 500)["code"] == "internal_server_error"  # Not an outage, because the database answers.
     assert "Traceback" not in answer.text
 
 
@@ -56,7 +56,7 @@ async def test_a_database_that_does_not_answer(api: Api, monkeypatch: pytest.Mon
         assert problem(await api.client.get("/api/v1/comments/forum/1"), 503)["code"] == "database_unavailable"
 
 
-async def test_what_nobody_expected_tells_nothing_of_the_inside(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unexpected_error_reveals_no_internals(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise RuntimeError("secret inside")
 

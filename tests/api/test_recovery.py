@@ -1,4 +1,4 @@
-"""Recovery of an account whose token, session or password was stolen: what ends its access, and what that revokes."""
+"""Recovery of an account after the theft of a token, a session or a password."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ from tests.api.conftest import Api
 from tests.api.people import HASH, PASSWORD, add_person, session_headers
 from tests.api.test_accounts import GOOD, changes
 from tests.api.test_comments import problem
-from tests.api.test_confirmation import TOKENS, WANTED, is_known
+from tests.api.test_confirmation import NEW_TOKEN, TOKENS, is_known
 from tests.api.test_sign_in import browser, token_of
 
 pytestmark = pytest.mark.timeout(60)
@@ -30,21 +30,21 @@ pytestmark = pytest.mark.timeout(60)
         ("disable", {"sessions_ended": 1, "tokens_revoked": 1}),
     ],
 )
-async def test_a_reset_and_a_disabling_end_everything(api: Api, action: str, detail: dict[str, int]) -> None:
+async def test_resetting_and_disabling_end_all_access(api: Api, action: str, detail: dict[str, int]) -> None:
     person = await add_person(api.store, "小王", now=api.clock())
     assert (await api.page.post(f"/api/v1/users/{person.number}/{action}")).status_code == 200
     assert not await is_known(api, person.bearer)
     assert not await is_known(api, session_headers(person.session))
-    [(_, number, told)] = await changes(api)
-    assert (number, told) == (str(person.number), detail)
+    [(_, number, recorded)] = await changes(api)
+    assert (number, recorded) == (str(person.number), detail)
     assert await unrevoked(api, person.number) == 0
 
 
-async def test_a_lesser_role_revokes_tokens_even_if_it_is_given_back(api: Api) -> None:
+async def test_a_lower_role_revokes_tokens_permanently(api: Api) -> None:
     person = await add_person(api.store, "小王", Role.ADMIN, now=api.clock())
     place = f"/api/v1/users/{person.number}"
     await api.page.patch(place, json={"role": "admin"})
-    assert await unrevoked(api, person.number) == 1  # The same role, or a greater one, revokes nothing.
+    assert await unrevoked(api, person.number) == 1  # The same or a higher role revokes nothing.
     for role in ("reviewer", "admin"):
         assert (await api.page.patch(place, json={"role": role})).json()["role"] == role
     assert not await is_known(api, person.bearer)
@@ -57,20 +57,18 @@ async def unrevoked(api: Api, number: int) -> int:
 
 
 @pytest.mark.parametrize(("field", "left"), [({}, 0), ({"revoke_tokens": True}, 0), ({"revoke_tokens": False}, 1)])
-async def test_a_changed_password_revokes_tokens_unless_told_otherwise(
-    api: Api, field: dict[str, bool], left: int
-) -> None:
+async def test_changing_the_password_revokes_tokens_by_default(api: Api, field: dict[str, bool], left: int) -> None:
     person = await add_person(api.store, "小王", now=api.clock())
     body = {"current_password": PASSWORD, "new_password": GOOD, **field}
     headers = session_headers(person.session)
     assert (await api.anonymous.post("/api/v1/account/password", json=body, headers=headers)).status_code == 204
     assert await unrevoked(api, person.number) == left
-    [(action, _, told)] = await changes(api)
-    assert (action, told.get("tokens_revoked")) == ("user.change_password", None if left else 1)
+    [(action, _, detail)] = await changes(api)
+    assert (action, detail.get("tokens_revoked")) == ("user.change_password", None if left else 1)
 
 
 @pytest.mark.parametrize(("form", "left"), [({}, 0), ({"keep_tokens": "on"}, 1)])
-async def test_the_page_asks_what_happens_to_tokens(api: Api, form: dict[str, str], left: int) -> None:
+async def test_the_password_page_offers_to_keep_tokens(api: Api, form: dict[str, str], left: int) -> None:
     person = await add_person(api.store, "小王", now=api.clock())
     async with browser(api) as client:
         client.cookies.set(SESSION, person.session)
@@ -84,7 +82,7 @@ async def test_the_page_asks_what_happens_to_tokens(api: Api, form: dict[str, st
 
 
 @pytest.mark.parametrize(("query", "left"), [("", 1), ("?revoke_tokens=true", 0)])
-async def test_signing_out_everywhere_revokes_tokens_when_asked(api: Api, query: str, left: int) -> None:
+async def test_signing_out_everywhere_revokes_tokens_on_request(api: Api, query: str, left: int) -> None:
     person = await add_person(api.store, "小王", now=api.clock())
     own = await api.anonymous.delete(f"/api/v1/account/sessions{query}", headers=session_headers(person.session))
     assert own.json() == {"sessions_ended": 0, "tokens_revoked": 1 - left}
@@ -99,23 +97,23 @@ async def test_admins_see_and_revoke_the_tokens_of_others(api: Api) -> None:
     assert await is_known(api, person.bearer)
     [token] = (await api.client.get(place)).json()["items"]
     assert (token["name"], token["role"], token["used_at"] is not None) == ("for tests", "reviewer", True)
-    # A token is revoked under its owner's number alone.
+    # The path must contain the token's owner.
     foreign = await api.page.delete(f"/api/v1/users/{api.admin.number}/tokens/{token['number']}")
     assert problem(foreign, 404)["code"] == "no_token"
     assert (await api.page.delete(f"{place}/{token['number']}")).status_code == 204
     assert not await is_known(api, person.bearer)
-    made = await api.anonymous.post(TOKENS, json=WANTED, headers=session_headers(person.session))
+    made = await api.anonymous.post(TOKENS, json=NEW_TOKEN, headers=session_headers(person.session))
     assert (await api.page.delete(place)).json() == {"tokens_revoked": 1}
     assert not await is_known(api, {"Authorization": f"Bearer {made.json()['secret']}"})
     assert (await api.page.delete("/api/v1/users/999999/tokens")).status_code == 404
     assert (await api.client.get("/api/v1/users/999999/tokens")).status_code == 404
-    assert [(action, told) for action, _, told in await changes(api) if "create" not in action] == [
+    assert [(action, detail) for action, _, detail in await changes(api) if "create" not in action] == [
         ("token.revoke", {"name": "for tests", "owner": person.number}),
         ("user.revoke_tokens", {"tokens_revoked": 1}),
     ]
 
 
-async def test_people_revoke_all_their_tokens(api: Api) -> None:
+async def test_an_owner_revokes_all_tokens(api: Api) -> None:
     person = await add_person(api.store, "小王", now=api.clock())
     revoked = await api.anonymous.delete(TOKENS, headers=session_headers(person.session))
     assert revoked.json() == {"tokens_revoked": 1}
@@ -123,11 +121,11 @@ async def test_people_revoke_all_their_tokens(api: Api) -> None:
     assert await is_known(api, api.admin.bearer)
 
 
-async def test_a_password_reset_while_somebody_signs_in_keeps_them_out(api: Api) -> None:
+async def test_a_password_reset_during_a_sign_in_rejects_the_sign_in(api: Api) -> None:
     person = await add_person(api.store, "小王", now=api.clock())
 
     class Slow:
-        """Compares as ever; meanwhile the password is reset, and its old hash is one to be made again."""
+        """Accepts the password, asks for a rehash, and changes the stored hash meanwhile."""
 
         async def verify(self, stored: str | None, password: str) -> Verdict:
             async with api.store.writing() as session:
@@ -143,8 +141,8 @@ async def test_a_password_reset_while_somebody_signs_in_keeps_them_out(api: Api)
         assert (await connection.execute(stored)).scalar_one() == "reset meanwhile"
 
 
-async def test_a_token_is_not_created_for_a_session_that_has_ended(api: Api) -> None:
-    """As when a reset commits between the check of the session and the creation of the token."""
+async def test_an_ended_session_cannot_create_a_token(api: Api) -> None:
+    """A reset may commit between the authentication of the request and the creation of the token."""
     person = await add_person(api.store, "小王", now=api.clock())
     new = tokens.NewToken("export", Role.USER, 1)
     actor = Actor(person.number, person.name, "session", None)
@@ -158,15 +156,15 @@ async def test_a_token_is_not_created_for_a_session_that_has_ended(api: Api) -> 
     assert await unrevoked(api, person.number) == 0
 
 
-async def test_no_token_outlives_a_reset_that_comes_at_the_same_time(server_api: Api) -> None:
+async def test_no_token_survives_a_concurrent_reset(server_api: Api) -> None:
     api = server_api
     for attempt in range(5):
         person = await add_person(api.store, f"racer {attempt}", now=api.clock())
         headers = session_headers(person.session)
         answers = await asyncio.gather(
-            *(api.anonymous.post(TOKENS, json=WANTED, headers=headers) for _ in range(3)),
+            *(api.anonymous.post(TOKENS, json=NEW_TOKEN, headers=headers) for _ in range(3)),
             api.page.post(f"/api/v1/users/{person.number}/reset-password"),
-            *(api.anonymous.post(TOKENS, json=WANTED, headers=headers) for _ in range(3)),
+            *(api.anonymous.post(TOKENS, json=NEW_TOKEN, headers=headers) for _ in range(3)),
         )
         assert answers[3].status_code == 200
         assert {answer.status_code for answer in answers} <= {200, 201, 401, 403}

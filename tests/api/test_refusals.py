@@ -1,4 +1,4 @@
-"""What the libraries would refuse in a line of English: a page for people, a problem for programs."""
+"""Rejections that libraries would answer in plain text: people get a page, programs a problem."""
 
 import pytest
 
@@ -13,24 +13,24 @@ CHINESE, ENGLISH = {"Accept-Language": "zh-CN"}, {"Accept-Language": "en"}
 
 
 def signed_in(api: Api) -> dict[str, str]:
-    """The admin's browser: its cookies as a header."""
+    """Return the cookie header of the admin's browser."""
     return {"Cookie": "; ".join(f"{name}={value}" for name, value in api.admin.cookies.items())}
 
 
 @pytest.mark.parametrize("host", ["elsewhere.example", "liuyan.test.elsewhere.example", "", "a b", "liuyan.test:x"])
-async def test_another_host_is_refused_with_a_page(api: Api, host: str) -> None:
+async def test_an_unknown_host_gets_a_page(api: Api, host: str) -> None:
     answer = await api.anonymous.get("/admin/", headers={"Host": host})
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "LIUYAN_ALLOWED_HOSTS" in answer.text
     assert '<html lang="zh">' in answer.text
     assert "这个地址不属于本服务器" in answer.text
-    # Nothing on it leads to the other host, and nothing of the request is shown.
+    # The page has no links and shows nothing from the request.
     assert "href" not in answer.text
     assert "elsewhere" not in answer.text
 
 
-async def test_the_page_has_the_languages_and_the_headers_of_all_pages(api: Api) -> None:
+async def test_the_page_is_translated_and_has_the_headers_of_all_pages(api: Api) -> None:
     answer = await api.anonymous.get("/anything", headers=ELSEWHERE | ENGLISH)
     assert "This address is not one of this server&#39;s" in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -39,7 +39,7 @@ async def test_the_page_has_the_languages_and_the_headers_of_all_pages(api: Api)
 
 
 @pytest.mark.parametrize("path", ["/api/v1/comments", "/api/v1/nothing", "/openapi.json"])
-async def test_another_host_is_a_problem_to_programs(api: Api, path: str) -> None:
+async def test_an_unknown_host_gets_a_problem_under_the_api(api: Api, path: str) -> None:
     found = problem(await api.anonymous.get(path, headers=ELSEWHERE), 400)
     assert found["code"] == "wrong_host"
     assert found["detail"].startswith("This address is not one of this server's")
@@ -49,7 +49,7 @@ async def test_another_host_is_a_problem_to_programs(api: Api, path: str) -> Non
 
 @pytest.mark.parametrize("path", ["/admin/login", "/admin/logout", "/admin/notices/new", "/admin/nothing"])
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}])
-async def test_a_form_of_another_site_is_refused_with_a_page(api: Api, path: str, headers: dict[str, str]) -> None:
+async def test_a_cross_site_form_gets_a_page(api: Api, path: str, headers: dict[str, str]) -> None:
     headers = signed_in(api) | headers | {"X-CSRFToken": csrf_token()}
     answer = await api.anonymous.post(path, headers=headers)
     assert answer.status_code == 403
@@ -61,7 +61,7 @@ async def test_a_form_of_another_site_is_refused_with_a_page(api: Api, path: str
 
 @pytest.mark.parametrize("token", [None, "forged"])
 @pytest.mark.parametrize("path", ["/admin/login", "/admin/notices/new", "/admin/logout"])
-async def test_a_form_without_our_token_is_refused_with_a_page(api: Api, path: str, token: str | None) -> None:
+async def test_a_form_without_csrf_token_gets_a_page(api: Api, path: str, token: str | None) -> None:
     headers = signed_in(api) | ENGLISH | ({"X-CSRFToken": token} if token else {})
     answer = await api.anonymous.post(path, headers=headers)
     assert answer.status_code == 403
@@ -71,7 +71,7 @@ async def test_a_form_without_our_token_is_refused_with_a_page(api: Api, path: s
 
 
 @pytest.mark.parametrize("token", [None, "forged"])
-async def test_a_request_without_our_token_is_a_problem_to_programs(api: Api, token: str | None) -> None:
+async def test_an_api_request_without_csrf_token_gets_a_problem(api: Api, token: str | None) -> None:
     headers = signed_in(api) | CHINESE | ({"X-CSRFToken": token} if token else {})
     answer = await api.anonymous.post("/api/v1/reviews/next", json={}, headers=headers)
     found = problem(answer, 403)
@@ -82,7 +82,7 @@ async def test_a_request_without_our_token_is_a_problem_to_programs(api: Api, to
     assert "这个请求来自别的网站" in problem(answer, 403)["detail"]
 
 
-async def test_a_form_that_cannot_be_read_is_refused_with_a_page(api: Api) -> None:
+async def test_a_malformed_form_gets_a_page(api: Api) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     answer = await api.anonymous.post("/admin/login", content=b"--y\r\nnonsense", headers=headers)
     assert answer.status_code == 400

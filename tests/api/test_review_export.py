@@ -1,4 +1,4 @@
-"""Reviewed texts as files: what a training reads."""
+"""The export of reviews, which training reads."""
 
 import asyncio
 import codecs
@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from api.identity.roles import Role
 from api.rest.review_export import AT_ONCE, COLUMNS
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from model.files import open_comments
 from model.training.reviews import read_reviews
 from store.audit import Actor
@@ -45,11 +45,11 @@ async def export(api: Api, person: Person, **parameters: str) -> str:
     answer = await api.anonymous.get(EXPORT, params=parameters, headers=person.bearer)
     assert answer.status_code == 200, answer.text
     if parameters.get("format") == "csv":
-        assert answer.content.startswith(codecs.BOM_UTF8), "Excel reads it in the encoding of its system"
+        assert answer.content.startswith(codecs.BOM_UTF8), "Excel needs a byte order mark"
     return answer.content.decode("utf-8-sig")
 
 
-async def test_texts_come_as_they_are_stored(api: Api, reviewer: Person) -> None:
+async def test_texts_are_exported_unchanged(api: Api, reviewer: Person) -> None:
     await api.feed.send(arrival("1", AWKWARD, probability=0.6))
     await review(api, reviewer, "negative", "1")
     [row] = csv.DictReader(io.StringIO(await export(api, reviewer, format="csv"), newline=""))
@@ -62,18 +62,18 @@ async def test_texts_come_as_they_are_stored(api: Api, reviewer: Person) -> None
     )
     assert row["reviewer"] == "审一"
     [line] = (await export(api, reviewer)).splitlines()
-    told = json.loads(line)
-    assert tuple(told) == COLUMNS
-    assert (told["text"], told["label"], told["audit"]) == (AWKWARD, "negative", row["audit"] == "True")
+    exported = json.loads(line)
+    assert tuple(exported) == COLUMNS
+    assert (exported["text"], exported["label"], exported["audit"]) == (AWKWARD, "negative", row["audit"] == "True")
 
 
-async def test_a_label_stands_beside_the_text_that_was_seen(api: Api, reviewer: Person) -> None:
+async def test_a_label_is_exported_with_the_reviewed_text(api: Api, reviewer: Person) -> None:
     await api.feed.send(arrival("1", "原来的话"))
     await review(api, reviewer, "negative", "1")
     await api.feed.send(arrival("1", "新的话", edited=5))
     await review(api, reviewer, "positive", "1", version=5)
-    told = [json.loads(line) for line in (await export(api, reviewer)).splitlines()]
-    assert [(one["text"], one["label"]) for one in told] == [("原来的话", "negative"), ("新的话", "positive")]
+    exported = [json.loads(line) for line in (await export(api, reviewer)).splitlines()]
+    assert [(one["text"], one["label"]) for one in exported] == [("原来的话", "negative"), ("新的话", "positive")]
 
 
 async def test_an_export_is_filtered(api: Api, reviewer: Person) -> None:
@@ -92,7 +92,7 @@ async def test_an_export_is_filtered(api: Api, reviewer: Person) -> None:
     assert await ids(reviewed_to=(now + timedelta(hours=1)).isoformat()) == ["1", "2", "3"]
 
 
-async def test_many_are_streamed_and_erased_ones_are_gone(api: Api, reviewer: Person) -> None:
+async def test_a_long_export_is_streamed_without_erased_comments(api: Api, reviewer: Person) -> None:
     ids = [str(n) for n in range(AT_ONCE + 50)]
     await api.feed.send(*(arrival(id, f"第 {id} 条") for id in ids))
     await review(api, reviewer, "positive", *ids)
@@ -101,12 +101,12 @@ async def test_many_are_streamed_and_erased_ones_are_gone(api: Api, reviewer: Pe
     assert sorted(json.loads(line)["id"] for line in lines) == sorted(id for id in ids if id != "7")
 
 
-async def test_nothing_reviewed_is_a_header_alone(api: Api, reviewer: Person) -> None:
+async def test_an_export_without_reviews_is_empty(api: Api, reviewer: Person) -> None:
     assert await export(api, reviewer, format="csv") == ",".join(COLUMNS) + "\r\n"
     assert await export(api, reviewer, format="jsonl") == ""
 
 
-async def test_a_file_has_a_name_and_is_no_page(api: Api, reviewer: Person) -> None:
+async def test_the_export_is_a_named_attachment(api: Api, reviewer: Person) -> None:
     answer = await api.anonymous.get(EXPORT, params={"format": "csv"}, headers=reviewer.bearer)
     assert answer.headers["content-disposition"] == 'attachment; filename="liuyan-reviews.csv"'
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
@@ -114,7 +114,7 @@ async def test_a_file_has_a_name_and_is_no_page(api: Api, reviewer: Person) -> N
 
 
 @pytest.mark.parametrize("format", ["csv", "jsonl"])
-async def test_a_training_reads_what_was_exported(api: Api, reviewer: Person, tmp_path: Path, format: str) -> None:
+async def test_training_reads_the_export(api: Api, reviewer: Person, tmp_path: Path, format: str) -> None:
     await api.feed.send(arrival("1", AWKWARD), arrival("2", "说不清"), arrival("3", "很好"))
     await review(api, reviewer, "negative", "1")
     await review(api, reviewer, "unclear", "2")
@@ -122,7 +122,7 @@ async def test_a_training_reads_what_was_exported(api: Api, reviewer: Person, tm
     file = tmp_path / f"reviews.{format}"
     answer = await api.anonymous.get(EXPORT, params={"format": format}, headers=reviewer.bearer)
     await asyncio.to_thread(file.write_bytes, answer.content)
-    with open_comments(file, Wanted(labels=True)) as comments:
+    with open_comments(file, ColumnOptions(labels=True)) as comments:
         labelled = [(row.text, positive) for row, positive in comments.labelled()]
     assert labelled == [(AWKWARD, False), ("说不清", None), ("很好", True)]
     assert [(one.text, one.positive) for one in read_reviews(file, 1.0)] == [(AWKWARD, False), ("很好", True)]

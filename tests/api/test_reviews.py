@@ -1,4 +1,4 @@
-"""The review queue and reviews, through REST."""
+"""The review queue and reviews over REST."""
 
 import asyncio
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Reviewer:
-    """Somebody with the role reviewer, and what they ask the API."""
+    """A person with the role reviewer, and requests as that person."""
 
     api: Api
     person: Person
@@ -70,7 +70,7 @@ async def second(api: Api) -> Reviewer:
 
 
 async def fill(api: Api, count: int = 6) -> None:
-    """Comments 0, 1, 2, ... of which the model is less and less uncertain."""
+    """Store comments 0, 1, 2, ... with decreasing uncertainty."""
     for n in range(count):
         await api.feed.send(
             arrival(str(n), f"第 {n} 条", created=n, probability=0.51 + n / 100, uncertain=True, thread="t")
@@ -87,7 +87,7 @@ async def shown(api: Api, id: str) -> tuple[str | None, str | None]:
 async def test_what_waits_and_what_is_done_are_of_one_moment(
     api: Api, reviewer: Reviewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A decision is stored between the two counts: the page would show one more than waits, and go on showing it."""
+    """A review is stored between the two counts. If they were read separately, the page would show one too many."""
     await fill(api, 3)
     decided = await reviewer.next()
     remaining = queue.remaining

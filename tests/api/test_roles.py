@@ -1,8 +1,9 @@
-"""Every route, every role and every credential: allowed, or 401, 403 or the way to the sign-in page.
+"""Access of every role with every credential to every route: allowed, 401, 403 or a redirect to the sign-in page.
 
-A new route is one line in ROUTES, and one in NEEDS if a token or an unconfirmed session is not enough.
+A new route needs a line in ROUTES, and one in NEEDS if a token or an unconfirmed session is not sufficient.
 
-It fails when a route is missing here, when one here is gone, and when one answers another than the table says.
+The test fails if a route is missing from the table, if the table contains a removed route, and if a response differs
+from the table.
 """
 
 import re
@@ -26,12 +27,12 @@ from tests.api.people import Person, add_person, session_headers
 pytestmark = pytest.mark.timeout(180)
 
 EVERYBODY = "everybody"
-SIGNED_IN = "signed in"  # Even with a password that must be changed first.
+SIGNED_IN = "signed in"  # Even if the password must be changed first.
 USER, REVIEWER, ADMIN = Role.USER, Role.REVIEWER, Role.ADMIN
 
 ROUTES: dict[str, str] = {
     "GET /": EVERYBODY,
-    "GET /admin": EVERYBODY,  # Both only lead to the home page.
+    "GET /admin": EVERYBODY,  # Both redirect to the home page.
     "GET /docs": EVERYBODY,
     "GET /docs/start.js": EVERYBODY,
     "GET /docs/assets/{path}": EVERYBODY,
@@ -101,12 +102,12 @@ ROUTES: dict[str, str] = {
     "GET /api/v1/audit": ADMIN,
     # The pages.
     "GET /admin/static/{path}": EVERYBODY,
-    "GET /admin/static/plotly.min.js": EVERYBODY,
+    "GET /admin/static/vendor/{path:path}": EVERYBODY,
     "GET /admin/login": EVERYBODY,
     "POST /admin/login": EVERYBODY,
     "GET /admin/sign-up": EVERYBODY,
     "POST /admin/sign-up": EVERYBODY,
-    "POST /admin/logout": EVERYBODY,  # It leads to the sign-in page, whoever asks.
+    "POST /admin/logout": EVERYBODY,  # Redirects to the sign-in page in any case.
     "GET /admin/confirm": USER,
     "POST /admin/confirm": USER,
     "GET /admin/password": SIGNED_IN,
@@ -132,6 +133,7 @@ ROUTES: dict[str, str] = {
     "POST /admin/models/{number:int}/activate": ADMIN,
     "GET /admin/account": USER,
     "POST /admin/account/details": USER,
+    "POST /admin/account/review": USER,
     "POST /admin/account/sessions/end": USER,
     "POST /admin/account/tokens": USER,
     "POST /admin/account/tokens/revoke": USER,
@@ -146,8 +148,8 @@ ROUTES: dict[str, str] = {
     "GET /admin/audit": ADMIN,
     "GET /admin/audit/export.csv": ADMIN,
 }
-# What a token may not do whatever its role, and what a session may only do once it is confirmed. Pages take no token at
-# all; their forms that need a confirmed session are in tests/api/test_confirmation.py.
+# Routes that require a session or a confirmed session, regardless of the role. Pages never accept tokens; their forms
+# that require a confirmed session are in tests/api/test_confirmation.py.
 SESSION, CONFIRMED = "session", "confirmed session"
 NEEDS: dict[str, str] = {
     "POST /api/v1/account/confirm": SESSION,
@@ -168,7 +170,7 @@ NEEDS: dict[str, str] = {
     "DELETE /api/v1/users/{number}/tokens/{token}": SESSION,
     "POST /admin/users/new": CONFIRMED,
 }
-# What stands for the parts of a path: nothing that there is, so that nothing is changed.
+# Values for path parameters. None of them exists, so that nothing is changed.
 SAMPLES = {
     "number": "999999",
     "token": "999999",
@@ -180,7 +182,7 @@ SAMPLES = {
 
 
 class Kind(StrEnum):
-    """Who asks."""
+    """The kind of account."""
 
     NOBODY = "nobody"
     WAITING = "waiting"
@@ -192,7 +194,7 @@ class Kind(StrEnum):
 
 
 class Credential(StrEnum):
-    """What a request comes with."""
+    """The credential of a request."""
 
     TOKEN = "token"
     UNCONFIRMED = "unconfirmed session"
@@ -201,7 +203,7 @@ class Credential(StrEnum):
 
 @dataclass(frozen=True)
 class Asker:
-    """Somebody of a kind, and what signs them in; nobody has no person."""
+    """An account of a kind with a credential. ``person`` is None for nobody."""
 
     kind: Kind
     person: Person | None
@@ -215,7 +217,7 @@ def test_every_route_stands_in_the_table(api: Api) -> None:
 
 
 def routes_of(routes: Sequence[BaseRoute], prefix: str = "") -> Iterator[str]:
-    """Every route, within routers and mounted applications too, as `METHOD path`."""
+    """Yield every route, including those of routers and mounted applications, as `METHOD path`."""
     for route in routes:
         router = getattr(route, "original_router", None)
         path = prefix + getattr(route, "path", "")
@@ -265,7 +267,7 @@ async def _person(api: Api, kind: Kind) -> Person | None:
 
 
 async def _headers(api: Api, asker: Asker) -> dict[str, str]:
-    """The headers of a request, with a new credential."""
+    """Return the headers of a request with a new credential."""
     if asker.person is None:
         return session_headers("")
     if asker.credential is Credential.TOKEN:
@@ -290,7 +292,7 @@ async def _new_token(api: Api, person: Person) -> str:
 
 
 def _fault(answer: httpx.Response, asker: Asker, route: str, access: str) -> str | None:
-    """What is wrong with an answer; None when it is as it should be."""
+    """Return how a response differs from the table; None if it does not."""
     if answer.status_code >= 500:
         return f"{answer.status_code} {answer.text[:300]}"
     found = _outcome(answer)
@@ -320,7 +322,7 @@ def _wanted(asker: Asker, route: str, access: str) -> str:
 
 
 def _outcome(answer: httpx.Response) -> str:
-    if answer.request.url.path == "/admin/login":  # It answers 401 itself, to a wrong name or password.
+    if answer.request.url.path == "/admin/login":  # Answers 401 to a wrong name or password.
         return "allowed"
     location = answer.headers.get("location", "")
     if location.startswith("/admin/login") and answer.request.url.path != "/admin/logout":

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the API itself: made-up requests by each role are answered as it says, never by 5xx."""
+"""Generated requests by each role are answered according to the OpenAPI document, and never with 5xx."""
 
 import asyncio
 import contextlib
@@ -50,13 +50,13 @@ ROLES = [None, Role.USER, Role.REVIEWER, Role.ADMIN]
 
 @dataclass(frozen=True)
 class Running:
-    """The API over TCP, and the database behind it."""
+    """The API over TCP, and its database."""
 
     url: str
     database: str
 
     def add_person(self, role: Role, name: str) -> Person:
-        """Another one for each operation: some of what is made up disables an account or revokes a token."""
+        """Create an account for one operation, because generated requests may disable it or revoke its token."""
 
         async def add() -> Person:
             async with Store.open(self.database) as store:
@@ -67,7 +67,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(migrated_file: Path, labeller: Labeller, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """The API on a thread with an event loop of its own, since what makes up requests is not asynchronous."""
+    """The API in a thread with its own event loop, because schemathesis is synchronous."""
     file = tmp_path_factory.mktemp("schema") / "liuyan.db"
     shutil.copy(migrated_file, file)
     database = f"sqlite+aiosqlite:///{file}"
@@ -100,7 +100,7 @@ async def _serve(database: str, labeller: Labeller, listener: Any, stop: threadi
 
 
 def run(running: Running, role: Role | None, examples: int) -> None:
-    """Ask every operation as ``role``, and count what is wrong with the answers instead of ending at the first."""
+    """Call every operation as ``role`` and collect all errors."""
     schema = schemathesis.openapi.from_url(f"{running.url}/openapi.json")
     wrong = []
     answered: Counter[int] = Counter()
@@ -116,12 +116,12 @@ def run(running: Running, role: Role | None, examples: int) -> None:
         except BaseExceptionGroup as errors:
             wrong += [f"{operation.label}: {error}" for error in errors.exceptions]
     assert wrong == []
-    # What is made up reaches the endpoints themselves, and nobody gets past the door without a token.
+    # Generated requests reach the endpoints, and requests without credentials do not.
     assert (answered[200] > 0) is (role is not None), answered
 
 
 def _credentials(person: Person, path: str) -> dict[str, str]:
-    """A confirmed session for what refuses tokens, else a token."""
+    """Return the headers with a confirmed session for endpoints that reject tokens, else with a token."""
     accounts = path.startswith(("/api/v1/account", "/api/v1/users"))
     return session_headers(person.session) if accounts else person.bearer
 
@@ -137,7 +137,7 @@ def _ask(operation: Any, headers: dict[str, str], examples: int, answered: Count
     )
     @given(case=operation.as_strategy())
     def ask(case: "Case[Any]") -> None:
-        # Made-up credentials would take the place of those that are meant.
+        # Generated credentials would replace the given ones.
         case.headers.pop("Authorization", None)
         case.cookies = {}
         response = case.call(headers=headers, timeout=30)
@@ -149,12 +149,12 @@ def _ask(operation: Any, headers: dict[str, str], examples: int, answered: Count
 
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role or "nobody")
-def test_answers_are_as_the_document_says(running: Running, role: Role | None) -> None:
+def test_responses_conform_to_the_document(running: Running, role: Role | None) -> None:
     run(running, role, examples=2)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role or "nobody")
-def test_many_answers_are_as_the_document_says(running: Running, role: Role | None) -> None:
+def test_many_responses_conform_to_the_document(running: Running, role: Role | None) -> None:
     run(running, role, examples=60)

@@ -1,4 +1,4 @@
-"""The API as a process: it answers over TCP, outlives its database, and says in one line what is missing."""
+"""The API process: it serves over TCP, survives database outages, and reports startup errors in one line."""
 
 import asyncio
 import hashlib
@@ -34,7 +34,7 @@ from tests.api.test_comments import problem
 from tests.harness import Installation, Process, free_port, get
 
 ARTIFACT = Path(model.__file__).parent / "artifact"
-SECRET_TEXT = "这句话不该出现在日志里"
+SECRET_TEXT = "这句话不应该出现在日志里"
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.programs]
 
@@ -51,14 +51,14 @@ async def migrated(url: str) -> str:
 
 
 async def admin_of(url: str) -> dict[str, str]:
-    """The header of a request by a new admin."""
+    """Create an admin and return the headers with its token."""
     async with Store.open(url) as store:
         return (await add_person(store, "admin", Role.ADMIN, now=datetime.now(UTC))).bearer
 
 
 @asynccontextmanager
 async def serving(url: str) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.AsyncClient]]:
-    """A running API over TCP; clients of it and of its health paths."""
+    """Run the API over TCP and yield clients for it and for its health endpoints."""
     health = f"127.0.0.1:{free_port()}"
     bearer = await admin_of(url)
     async with (
@@ -91,7 +91,7 @@ def test_the_command_serves_until_sigterm_and_logs_no_texts(tmp_path: Path, sqli
     assert SECRET_TEXT not in str(lines)
 
 
-async def test_it_says_how_it_is(sqlite_url: str) -> None:
+async def test_health_endpoints(sqlite_url: str) -> None:
     async with serving(await migrated(sqlite_url)) as (api, probe):
         await api.post("/api/v1/predict", json={"texts": ["好"]})
         ready = await probe.get("/readyz")
@@ -106,7 +106,7 @@ async def test_it_says_how_it_is(sqlite_url: str) -> None:
         assert 'liuyan_api_requests_total{method="POST",route="/api/v1/predict",status="200"} 1.0' in metrics
 
 
-async def test_an_answer_under_way_is_finished(sqlite_url: str) -> None:
+async def test_a_request_in_progress_is_finished(sqlite_url: str) -> None:
     texts = [f"{number} " + "包装很好，下次还会再来，就是送得有点慢。" * 20 for number in range(1_000)]
     bearer = await admin_of(await migrated(sqlite_url))
     async with httpx.AsyncClient(timeout=30, headers=bearer) as client:
@@ -119,7 +119,7 @@ async def test_an_answer_under_way_is_finished(sqlite_url: str) -> None:
 
 
 @pytest.mark.server
-async def test_it_outlives_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_survives_database_outages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.serve.QUERY_SECONDS", 1)
     with MariaDB() as server:
         async with serving(await migrated(server.create_database("liuyan"))) as (api, probe):
@@ -148,7 +148,7 @@ async def test_it_outlives_its_database(monkeypatch: pytest.MonkeyPatch) -> None
             assert (await probe.get("/readyz")).status_code == 200
 
 
-def test_what_is_missing_is_one_line(tmp_path: Path) -> None:
+def test_pending_migrations_are_reported_in_one_line(tmp_path: Path) -> None:
     done = Installation("127.0.0.1:9", "comments", f"sqlite+aiosqlite:///{tmp_path / 'new.db'}", tmp_path).run(
         "api", "serve", "--port", "0"
     )
@@ -158,56 +158,58 @@ def test_what_is_missing_is_one_line(tmp_path: Path) -> None:
     assert "`liuyan store migrate`" in line
 
 
-async def refusal(kind: type[LiuyanError], wrong: Settings, port: int = 0, model_path: Path | None = None) -> str:
-    """The sentence with which the API does not start."""
+async def startup_error(
+    kind: type[LiuyanError], settings: Settings, port: int = 0, model_path: Path | None = None
+) -> str:
+    """Start the API, which must fail, and return the error message."""
     with pytest.raises(kind) as caught:
-        async with running_api(wrong, "127.0.0.1", port, model_path=model_path):
+        async with running_api(settings, "127.0.0.1", port, model_path=model_path):
             pass
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
 async def test_no_secret_key() -> None:
-    sentence = await refusal(SettingsError, Settings())
+    sentence = await startup_error(SettingsError, Settings())
     assert "LIUYAN_SECRET_KEY is not set" in sentence
     assert "`openssl rand -hex 32`" in sentence
 
 
 async def test_no_database_url() -> None:
-    assert "LIUYAN_DATABASE_URL is not set" in await refusal(LiuyanError, settings(None))
+    assert "LIUYAN_DATABASE_URL is not set" in await startup_error(LiuyanError, settings(None))
 
 
 async def test_no_database_server() -> None:
     port = free_port()
     url = f"mysql+aiomysql://liuyan:wrong-password@127.0.0.1:{port}/liuyan"
-    line = await refusal(DatabaseUnavailableError, settings(url))
+    line = await startup_error(DatabaseUnavailableError, settings(url))
     assert f"127.0.0.1:{port}" in line
     assert "wrong-password" not in line
 
 
 async def test_a_wrong_password(database_url: str) -> None:
     url = make_url(database_url).set(username="nobody", password="wrong-password")
-    line = await refusal(DatabaseUnavailableError, settings(url.render_as_string(hide_password=False)))
+    line = await startup_error(DatabaseUnavailableError, settings(url.render_as_string(hide_password=False)))
     assert "nobody" in line
     assert "wrong-password" not in line
 
 
-async def test_migrations_not_run(database_url: str) -> None:
-    assert "`liuyan store migrate`" in await refusal(MigrationsPendingError, settings(database_url))
+async def test_pending_migrations(database_url: str) -> None:
+    assert "`liuyan store migrate`" in await startup_error(MigrationsPendingError, settings(database_url))
 
 
-async def test_an_artifact_that_is_missing_or_damaged(sqlite_url: str, tmp_path: Path) -> None:
+async def test_a_missing_or_damaged_artifact(sqlite_url: str, tmp_path: Path) -> None:
     good = settings(await migrated(sqlite_url))
-    assert str(tmp_path / "nothing") in await refusal(ArtifactError, good, model_path=tmp_path / "nothing")
+    assert str(tmp_path / "nothing") in await startup_error(ArtifactError, good, model_path=tmp_path / "nothing")
     damaged = tmp_path / "damaged"
     shutil.copytree(ARTIFACT, damaged)
     with (damaged / "weights.safetensors").open("r+b") as weights:
         weights.seek(1_000)
         weights.write(b"\0\1\2\3")
-    assert str(damaged) in await refusal(ArtifactError, good, model_path=damaged)
+    assert str(damaged) in await startup_error(ArtifactError, good, model_path=damaged)
 
 
-async def test_the_active_model_answers_and_must_be_found(sqlite_url: str, tmp_path: Path) -> None:
+async def test_the_active_model_is_loaded_and_must_exist(sqlite_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "models" / "another"
     shutil.copytree(ARTIFACT, folder)
     changed, sums = folder / "metrics.json", folder / "SHA256SUMS"
@@ -217,7 +219,7 @@ async def test_the_active_model_answers_and_must_be_found(sqlite_url: str, tmp_p
     sha256 = hashlib.sha256(sums.read_bytes()).hexdigest()
     async with Store.open(await migrated(sqlite_url)) as store:
         await register_model(store, sha256, "another", 0.3, 0.7)
-    missing = await refusal(ArtifactError, settings(sqlite_url))
+    missing = await startup_error(ArtifactError, settings(sqlite_url))
     assert sha256[:12] in missing
     found = settings(sqlite_url).model_copy(update={"models_dir": tmp_path / "models"})
     bearer = await admin_of(sqlite_url)
@@ -231,8 +233,8 @@ async def test_a_port_in_use(sqlite_url: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         sentence = f"Cannot listen on 127.0.0.1:{port} (Address already in use)"
-        assert sentence in await refusal(AddressError, settings(url), port=port)
-        assert sentence in await refusal(AddressError, settings(url, health=f"127.0.0.1:{port}"))
+        assert sentence in await startup_error(AddressError, settings(url), port=port)
+        assert sentence in await startup_error(AddressError, settings(url, health=f"127.0.0.1:{port}"))
 
 
 def _answers(port: int) -> bool:

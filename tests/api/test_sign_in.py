@@ -1,4 +1,4 @@
-"""Signing in: one answer for whoever does not know the password, sessions that end, guesses that are counted."""
+"""Signing in: errors that reveal nothing, expiry of sessions, and throttling of guesses."""
 
 import re
 from dataclasses import replace
@@ -27,13 +27,13 @@ HTTPS = "https://liuyan.test"
 
 
 def browser(api: Api, *, base_url: str = "http://liuyan.test", client: str = "198.51.100.7") -> httpx.AsyncClient:
-    """A browser that knows nothing yet, at an address of its own."""
+    """Return a browser without cookies at the address ``client``."""
     transport = httpx.ASGITransport(api.app, raise_app_exceptions=False, client=(client, 4711))
     return httpx.AsyncClient(transport=transport, base_url=base_url, headers={"accept-language": "en"})
 
 
 async def token_of(client: httpx.AsyncClient, path: str = "/admin/login") -> str:
-    """The CSRF token in the form at ``path``."""
+    """Return the CSRF token in the form at ``path``."""
     page = await client.get(path)
     found = re.search(r'name="csrftoken" value="([^"]+)"', page.text)
     assert found, page.text
@@ -43,20 +43,20 @@ async def token_of(client: httpx.AsyncClient, path: str = "/admin/login") -> str
 async def sign_in(
     client: httpx.AsyncClient, name: str, password: str = PASSWORD, *, following: str | None = None
 ) -> httpx.Response:
-    """Fill in the sign-in form."""
+    """Submit the sign-in form."""
     query = f"?{urlencode({'next': following})}" if following is not None else ""
     form = {"csrftoken": await token_of(client), "name": name, "password": password}
     return await client.post(f"/admin/login{query}", data=form)
 
 
 def sentence(page: httpx.Response) -> str:
-    """What the form says is wrong."""
+    """Return the error shown in the form."""
     found = re.search(r'id="problem"[^>]*>([^<]*)<', page.text)
     assert found, page.text
     return found[1]
 
 
-async def test_the_right_password_opens_a_session_and_leads_on(api: Api) -> None:
+async def test_the_right_password_opens_a_session_and_redirects(api: Api) -> None:
     person = await add_person(api.store, "小王", Role.REVIEWER, now=api.clock())
     async with browser(api) as client:
         answer = await sign_in(client, "小王", following="/admin/password?x=1")
@@ -68,7 +68,7 @@ async def test_the_right_password_opens_a_session_and_leads_on(api: Api) -> None
         assert me["last_sign_in_at"] is not None
 
 
-async def test_a_name_is_known_in_any_case_and_width(api: Api) -> None:
+async def test_a_name_matches_in_any_case_and_width(api: Api) -> None:
     await add_person(api.store, "Anna", now=api.clock())
     async with browser(api) as client:
         assert (await sign_in(client, " ＡＮＮＡ ")).status_code == 303
@@ -107,15 +107,15 @@ async def test_cookies_behind_tls(api: Api) -> None:
     assert "Secure" in page.headers["set-cookie"]
 
 
-async def test_a_trusted_proxy_says_whether_there_is_tls_and_who_asks(api: Api) -> None:
+async def test_headers_of_a_trusted_proxy_determine_scheme_and_address(api: Api) -> None:
     trusting = replace(
         api.services, settings=api.services.settings.model_copy(update={"trusted_proxies": ("10.0.0.0/8",)})
     )
     app = create_app(trusting, Metrics(CollectorRegistry()))
-    told = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9, 192.0.2.44, 10.1.1.1"}
+    forwarded = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9, 192.0.2.44, 10.1.1.1"}
     for peer, secure, address in (("10.0.0.3", True, "192.0.2.44"), ("192.0.2.1", False, "192.0.2.1")):
         transport = httpx.ASGITransport(app, client=(peer, 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://liuyan.test", headers=told) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://liuyan.test", headers=forwarded) as client:
             form = {"csrftoken": await token_of(client), "name": "admin", "password": PASSWORD}
             client.cookies.clear()
             page = await client.get("/admin/login")
@@ -152,13 +152,13 @@ async def test_next_stays_on_this_site(api: Api, following: str) -> None:
     async with browser(api) as client:
         answer = await sign_in(client, "admin", following=following)
         assert (answer.status_code, answer.headers["location"]) == (303, "/admin/")
-        # Who is signed in already is led on by the same rule.
+        # The same rule applies if the browser is already signed in.
         again = await client.get(f"/admin/login?{urlencode({'next': following})}")
         assert (again.status_code, again.headers["location"]) == (303, "/admin/")
 
 
 class CountingPasswords(Passwords):
-    """Notes what it was asked to compare."""
+    """Records the hashes that it verifies."""
 
     def __init__(self) -> None:
         super().__init__(QUICK)
@@ -179,24 +179,26 @@ async def test_a_wrong_name_and_a_wrong_password_look_the_same(api: Api) -> None
             assert page.status_code == 401
             assert sentence(page) == "Name or password is wrong."
             assert "liuyan_session" not in client.cookies
-    # As much work for the one as for the other: one hash is compared in either case.
+    # Both cases verify one hash, so they take the same time.
     assert len(passwords.asked) == 2
     assert passwords.asked[0] is None
     assert passwords.asked[1] is not None
 
 
 @pytest.mark.parametrize(("state", "words"), [("waiting", "waits until an administrator"), ("disabled", "disabled")])
-async def test_the_state_of_an_account_is_told_after_the_right_password_alone(api: Api, state: str, words: str) -> None:
+async def test_the_state_of_an_account_is_revealed_only_after_the_right_password(
+    api: Api, state: str, words: str
+) -> None:
     await add_person(api.store, "later", now=api.clock(), state=state)  # type: ignore[arg-type]
     async with browser(api) as client:
         assert sentence(await sign_in(client, "later", "not the password")) == "Name or password is wrong."
-        told = await sign_in(client, "later")
-        assert told.status_code == 403
-        assert words in sentence(told)
+        answer = await sign_in(client, "later")
+        assert answer.status_code == 403
+        assert words in sentence(answer)
         assert "liuyan_session" not in client.cookies
 
 
-async def test_a_hash_of_old_parameters_is_recreated(api: Api) -> None:
+async def test_a_hash_with_outdated_parameters_is_replaced(api: Api) -> None:
     old = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(PASSWORD)
     async with api.store.writing() as session:
         await session.connection.execute(update(users).where(users.c.name == "admin").values(password_hash=old))
@@ -212,11 +214,11 @@ async def test_a_hash_of_old_parameters_is_recreated(api: Api) -> None:
 
 
 def begin_window(api: Api) -> None:
-    """Move the clock to the start of a window, so that none ends in the middle of a test."""
+    """Move the clock to the start of a window, so that no window ends during the test."""
     api.clock.ahead += timedelta(seconds=900 - api.clock().timestamp() % 900)
 
 
-async def test_guesses_are_counted_by_account_and_outlive_a_restart(api: Api) -> None:
+async def test_guesses_are_counted_by_account_across_restarts(api: Api) -> None:
     begin_window(api)
     for attempt in range(10):
         async with browser(api, client=f"198.51.100.{attempt}") as client:
@@ -243,7 +245,7 @@ async def test_guesses_are_counted_by_address(api: Api) -> None:
         assert (await sign_in(other, "admin")).status_code == 303
 
 
-async def test_a_right_password_clears_the_account_and_gives_its_try_back_to_the_address(api: Api) -> None:
+async def test_a_right_password_resets_the_account_and_is_not_counted_for_the_address(api: Api) -> None:
     begin_window(api)
     async with browser(api) as client:
         for _ in range(6):
@@ -251,7 +253,7 @@ async def test_a_right_password_clears_the_account_and_gives_its_try_back_to_the
                 assert (await sign_in(client, "admin", "not the password")).status_code == 401
             assert (await sign_in(client, "admin")).status_code == 303
             client.cookies.clear()
-        # Only the 54 wrong guesses are left of the address's 60.
+        # The address has used 54 of 60 attempts, all of them wrong guesses.
         for attempt in range(5):
             assert (await sign_in(client, f"name{attempt}", "not the password")).status_code == 401
         for _ in range(3):
@@ -261,7 +263,7 @@ async def test_a_right_password_clears_the_account_and_gives_its_try_back_to_the
         assert (await sign_in(client, "admin")).status_code == 429
 
 
-async def test_no_name_or_address_is_read_from_the_counts(api: Api) -> None:
+async def test_the_counts_reveal_no_name_or_address(api: Api) -> None:
     async with browser(api) as client:
         await sign_in(client, "admin", "not the password")
     async with api.store.engine.connect() as connection:
@@ -270,7 +272,7 @@ async def test_no_name_or_address_is_read_from_the_counts(api: Api) -> None:
     assert "198.51" not in rows
 
 
-async def test_the_session_is_another_one_after_each_sign_in(api: Api) -> None:
+async def test_each_sign_in_opens_a_new_session(api: Api) -> None:
     async with browser(api) as client:
         client.cookies.set("liuyan_session", "planted", domain="liuyan.test")
         await sign_in(client, "admin")
@@ -286,7 +288,7 @@ async def test_the_session_is_another_one_after_each_sign_in(api: Api) -> None:
         assert (await old.get("/api/v1/account")).status_code == 401
 
 
-async def test_a_session_ends_when_nobody_is_seen(api: Api) -> None:
+async def test_a_session_expires_after_inactivity(api: Api) -> None:
     async with browser(api) as client:
         await sign_in(client, "admin")
         for _ in range(3):
@@ -298,7 +300,7 @@ async def test_a_session_ends_when_nobody_is_seen(api: Api) -> None:
         assert (page.status_code, page.headers["location"]) == (303, "/admin/login?next=%2Fadmin%2F%3Fa%3D1")
 
 
-async def test_a_session_ends_after_seven_days_whoever_was_seen(api: Api) -> None:
+async def test_a_session_expires_after_seven_days_despite_activity(api: Api) -> None:
     async with browser(api) as client:
         await sign_in(client, "admin")
         for _ in range(7 * 4 - 1):
@@ -308,7 +310,7 @@ async def test_a_session_ends_after_seven_days_whoever_was_seen(api: Api) -> Non
         assert (await client.get("/api/v1/account")).status_code == 401
 
 
-async def test_being_seen_is_written_once_a_minute_at_most(api: Api) -> None:
+async def test_activity_is_stored_at_most_once_a_minute(api: Api) -> None:
     async def seen() -> object:
         async with api.store.reading() as connection:
             query = select(sessions.c.seen_at).where(
@@ -327,7 +329,7 @@ async def test_being_seen_is_written_once_a_minute_at_most(api: Api) -> None:
         assert await seen() != before
 
 
-async def test_signing_out_ends_the_session_itself(api: Api) -> None:
+async def test_signing_out_ends_the_session_on_the_server(api: Api) -> None:
     async with browser(api) as client:
         await sign_in(client, "admin")
         secret = client.cookies["liuyan_session"]
@@ -343,7 +345,7 @@ async def test_signing_out_ends_the_session_itself(api: Api) -> None:
     assert actions == ["session.sign_in", "session.sign_out"]
 
 
-async def test_a_forged_sign_in_is_refused(api: Api) -> None:
+async def test_a_forged_sign_in_is_rejected(api: Api) -> None:
     async with browser(api) as client:
         await client.get("/admin/login")
         answer = await client.post("/admin/login", data={"name": "admin", "password": PASSWORD})

@@ -1,16 +1,18 @@
-"""Files that people send: the texts with their rows, within the limits of a request."""
+"""Texts and rows of uploaded files, within the limits of a request."""
 
 import pytest
 
 from api.text_file import Line, read_lines
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Format
 
 TEXTS = ["物流很快，包装也好 👍", "再也不来了"]
 
 
-def read(content: bytes, format: Format = "csv", wanted: Wanted = Wanted(), encoding: str | None = None) -> list[Line]:
+def read(
+    content: bytes, format: Format = "csv", wanted: ColumnOptions = ColumnOptions(), encoding: str | None = None
+) -> list[Line]:
     return read_lines(
         content, format=format, wanted=wanted, encoding=encoding, maximum_lines=10, maximum_text=100
     ).lines
@@ -19,12 +21,12 @@ def read(content: bytes, format: Format = "csv", wanted: Wanted = Wanted(), enco
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("format", ["csv", "lines"])
-def test_encodings_and_ends_of_lines(encoding: str, end: str, format: Format) -> None:
+def test_encodings_and_line_endings(encoding: str, end: str, format: Format) -> None:
     content = end.join([TEXTS[0], "", TEXTS[1], ""]).encode(encoding)
     assert read(content, format) == [Line(1, TEXTS[0]), Line(3, TEXTS[1])]
 
 
-def test_rows_are_those_of_a_spreadsheet() -> None:
+def test_rows_are_numbered_as_in_a_spreadsheet() -> None:
     content = 'id, Text ,stars\n1,"有逗号，也有, 还有""引号""",5\n2\n3,"两\n行",1\n4,好,1\n'
     assert read(content.encode()) == [Line(2, '有逗号，也有, 还有"引号"'), Line(4, "两\n行"), Line(5, "好")]
 
@@ -33,8 +35,8 @@ def test_without_a_header_the_first_row_is_a_comment() -> None:
     assert read("很好,5\n很差,1\n".encode()) == [Line(1, "很好"), Line(2, "很差")]
 
 
-def test_the_column_and_the_encoding_are_taken_as_they_are_declared() -> None:
-    assert read("text,备注\n很好,真的\n".encode(), wanted=Wanted("备注")) == [Line(2, "真的")]
+def test_the_declared_column_and_encoding_are_used() -> None:
+    assert read("text,备注\n很好,真的\n".encode(), wanted=ColumnOptions("备注")) == [Line(2, "真的")]
     assert read("很好".encode("big5"), encoding="big5") == [Line(1, "很好")]
 
 
@@ -50,6 +52,6 @@ def test_the_column_and_the_encoding_are_taken_as_they_are_declared() -> None:
         (b'a\nb\n"c"d\n', "The quote that opens in line 3 closes before its cell ends"),
     ],
 )
-def test_what_cannot_be_read_says_why(content: bytes, sentence: str) -> None:
+def test_the_error_explains_why_a_file_is_unreadable(content: bytes, sentence: str) -> None:
     with pytest.raises(TextFileError, match=sentence):
         read(content)

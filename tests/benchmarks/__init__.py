@@ -1,5 +1,4 @@
-"""Tests of the benchmarks: that what is compared computes the same.
+"""Tests of the benchmarks: the compared implementations compute the same results.
 
-The benchmarks themselves take minutes and are run by `make bench`.
-What they print is not tested here.
+The benchmarks themselves take minutes. `make bench` runs them.
 """

@@ -1,4 +1,4 @@
-"""How the tests of the benchmarks compute."""
+"""Fixtures for the tests of the benchmarks."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from model.labeller import use_one_core
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """The tests' networks are tiny: threads that wait for each other beside servers took eight times as long."""
+    """Limit PyTorch to one thread: with servers on the same machine, several threads take eight times as long."""
     use_one_core()

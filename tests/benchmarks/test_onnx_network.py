@@ -1,4 +1,4 @@
-"""What ONNX Runtime is measured with is the shipped network."""
+"""The ONNX network computes the same logits as the shipped network."""
 
 import numpy
 import torch

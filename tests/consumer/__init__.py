@@ -1,4 +1,4 @@
-"""Tests of the consumer, from reading one record to whole processes that are killed in the middle of their work.
+"""Test the consumer, from parsing one record to killing whole processes.
 
-Where broker and database matter they are genuine ones. What must not depend on chance is driven by scripted faults.
+Tests use real brokers and databases where these matter. Faults whose timing must not depend on chance are scripted.
 """

@@ -1,6 +1,6 @@
-"""A log, a group member, a database and a clock that do what a test says: what no server does on order.
+"""A scripted log, group member, database and clock, for faults that no real server produces on demand.
 
-Everything above them is the consumer's own: source, positions, batcher, worker, pipeline and writer.
+Source, offsets, batcher, worker, pipeline and writer are the consumer's own.
 """
 
 import asyncio
@@ -34,21 +34,21 @@ from store.errors import CommitUnknownError, FencedError, PermanentStoreError, T
 from store.store import Store
 
 TOPIC = "comments"
-SETTLE_SECONDS = 10
+DRAIN_SECONDS = 10
 
 
 class VirtualTime(asyncio.SelectorEventLoop):
-    """An event loop that waits for nothing: when no task can go on, its clock jumps to the next timer."""
+    """An event loop that never waits: when no task can run, its clock jumps to the next timer."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        super().__init__(_Jumps(self))
+        super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
         return self.now
 
 
-class _Jumps(selectors.DefaultSelector):
+class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self, loop: VirtualTime) -> None:
         super().__init__()
         self._loop = loop
@@ -59,7 +59,7 @@ class _Jumps(selectors.DefaultSelector):
 
 
 class Entry(StrEnum):
-    """What an offset of the log holds. A gap is what no poll gives out: an aborted record, a marker."""
+    """The content of an offset. A gap is an offset that no poll returns: an aborted record or a marker."""
 
     RECORD = "record"
     POISON = "poison"
@@ -68,31 +68,31 @@ class Entry(StrEnum):
 
 
 class Answer(StrEnum):
-    """How the database takes the next batch."""
+    """The database's answer to the next batch."""
 
     STORED = "stored"
-    AWAY = "away"
-    LOST_BEFORE = "the answer to COMMIT lost, not stored"
-    LOST_AFTER = "the answer to COMMIT lost, stored"
+    UNAVAILABLE = "unavailable"
+    LOST_BEFORE = "connection lost before COMMIT"
+    LOST_AFTER = "connection lost after COMMIT"
 
 
 @dataclass
 class Log:
-    """Partition number -> what it holds, by offset; ``unreadable`` are places that cannot be decoded."""
+    """Entries by partition number and offset; ``unreadable`` are (partition, offset) pairs that fail to decode."""
 
     partitions: dict[int, list[Entry]]
     unreadable: set[tuple[int, int]] = field(default_factory=set)
 
-    def given_out(self, partition: int, begin: int, end: int) -> list[int]:
-        """Offsets of the records in a span."""
+    def records(self, partition: int, begin: int, end: int) -> list[int]:
+        """Return the offsets of the records in a span."""
         return [offset for offset in range(begin, end) if self.partitions[partition][offset] is not Entry.GAP]
 
 
 class Member:
-    """What aiokafka's consumer is to Source: the same rules on pauses, positions and revocations."""
+    """Replaces AIOKafkaConsumer, with the same rules for pauses, positions and revocations."""
 
     def __init__(self, log: Log, number: int, loop: VirtualTime) -> None:
-        self.most = 100
+        self.max_offsets = 100
         self.failures = 0
         self.epoch: Callable[[], int] = lambda: 0
         self.listener: Source | None = None
@@ -104,7 +104,7 @@ class Member:
         self._position: dict[TopicPartition, int] = {}
 
     async def rebalance(self, numbers: Iterable[int]) -> None:
-        """The group gives other partitions, or the same ones again; while the old ones are given up they are named."""
+        """Revoke all partitions, which ``assignment`` still contains meanwhile, and assign ``numbers``."""
         assert self.listener is not None
         await self.listener.on_partitions_revoked(list(self._assigned))
         self._assigned = {TopicPartition(TOPIC, number) for number in numbers}
@@ -135,11 +135,11 @@ class Member:
         self, *partitions: TopicPartition, timeout_ms: int, max_records: int = 500
     ) -> Mapping[TopicPartition, list[ConsumerRecord]]:
         deadline = self._loop.now + timeout_ms / 1000
-        await asyncio.sleep(0.001)  # A clock that only jumps would else stand still while somebody polls.
+        await asyncio.sleep(0.001)  # Otherwise the virtual clock would not advance during polls.
         while True:
             if self.failures:
                 self.failures -= 1
-                raise KafkaConnectionError("cut")
+                raise KafkaConnectionError("connection lost")
             fetched = self._fetch(set(partitions) or self._assigned, max_records)
             if fetched or self._loop.now >= deadline:
                 return fetched
@@ -156,28 +156,26 @@ class Member:
         if not self._assigned.issuperset(partitions):
             raise IllegalStateError("not assigned")
 
-    def _fetch(self, wanted: set[TopicPartition], max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
-        """At most ``most`` offsets of each partition; a position may move without a record.
+    def _fetch(self, partitions: set[TopicPartition], max_records: int) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Fetch up to ``max_offsets`` offsets per partition; a position may move without a record.
 
-        As in aiokafka, an error drops the records that were taken from other partitions, whose positions have moved.
+        As in aiokafka, an error drops records of other partitions whose positions have moved already.
         """
         fetched: dict[TopicPartition, list[ConsumerRecord]] = {}
-        for partition in sorted(wanted & self._assigned - self._paused):
+        for partition in sorted(partitions & self._assigned - self._paused):
             begin = self._position[partition]
-            end = min(len(self._log.partitions[partition.partition]), begin + min(self.most, max_records))
+            end = min(len(self._log.partitions[partition.partition]), begin + min(self.max_offsets, max_records))
             if any((partition.partition, offset) in self._log.unreadable for offset in range(begin, end)):
                 raise UnsupportedCodecError("Libraries for lz4 compression codec not found")
             self._position[partition] = end
-            records = [
-                self._record(partition, offset) for offset in self._log.given_out(partition.partition, begin, end)
-            ]
+            records = [self._record(partition, offset) for offset in self._log.records(partition.partition, begin, end)]
             max_records -= len(records)
             if records:
                 fetched[partition] = records
         return fetched
 
     def _record(self, partition: TopicPartition, offset: int) -> ConsumerRecord:
-        """Its timestamp says who fetched it in which epoch."""
+        """Return a record whose timestamp encodes the member and the epoch that fetched it."""
         number = partition.partition
         value = b"junk" if self._log.partitions[number][offset] is Entry.POISON else None
         key = f"forum:{number}-{offset}".encode()
@@ -187,12 +185,12 @@ class Member:
 
 @dataclass
 class Database:
-    """Compares and sets as the store does, and sees at each batch that nothing is left out, doubled or mixed."""
+    """Compare and set offsets as the store does, and check that no batch omits, duplicates or mixes records."""
 
     log: Log
     offsets: dict[int, int] = field(default_factory=dict)
     answers: deque[tuple[Answer, float]] = field(default_factory=deque)
-    away: int = 0
+    failing_reads: int = 0
     paused: dict[int, str] = field(default_factory=dict)
     stored: list[tuple[int, int]] = field(default_factory=list)
 
@@ -205,21 +203,21 @@ class Database:
     async def write_batch(self, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
         answer, seconds = self.answers.popleft() if self.answers else (Answer.STORED, 0.002)
         await asyncio.sleep(seconds)
-        if answer is Answer.AWAY:
-            raise TransientStoreError("away")
+        if answer is Answer.UNAVAILABLE:
+            raise TransientStoreError("unavailable")
         if answer is Answer.LOST_BEFORE:
             raise CommitUnknownError("lost")
-        for number, offset in map(_place, batch.records):
+        for number, offset in map(_location, batch.records):
             refused = self.log.partitions[number][offset] is Entry.REFUSED
             if refused and not any(
-                isinstance(one, DeadLetter) and _place(one) == (number, offset) for one in batch.records
+                isinstance(one, DeadLetter) and _location(one) == (number, offset) for one in batch.records
             ):
                 raise PermanentStoreError("too long")
         if any(self.offsets[advance.partition.partition] != advance.expected for advance in batch.advances):
             raise FencedError("moved")
         self._check(batch)
         self.offsets |= {advance.partition.partition: advance.next_offset for advance in batch.advances}
-        self.stored += map(_place, batch.records)
+        self.stored += map(_location, batch.records)
         reasons = {one.partition.partition: one.pause_reason for one in batch.advances}
         self.paused |= {number: reason for number, reason in reasons.items() if reason is not None}
         if answer is Answer.LOST_AFTER:
@@ -229,9 +227,9 @@ class Database:
 
     async def read_positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
         await asyncio.sleep(0.01)
-        if self.away:
-            self.away -= 1
-            raise TransientStoreError("away")
+        if self.failing_reads:
+            self.failing_reads -= 1
+            raise TransientStoreError("unavailable")
         return {(TOPIC, number): self._state(number) for number in self.offsets}
 
     async def begin_partition(self, partition: PartitionKey, start: int, topic_id: str | None) -> PartitionState:
@@ -239,31 +237,34 @@ class Database:
         return self._state(partition.partition)
 
     async def count_starts(self, states: Sequence[PartitionState]) -> None:
-        """Crashes of these tests are not counted: they would pause a partition."""
+        """Count nothing: the crashes of these tests would pause partitions."""
 
-    def everything_once(self) -> bool:
-        """Whether each record of the log is stored, in order, and the offsets stand at its end."""
+    def all_stored_once(self) -> bool:
+        """Return whether each record is stored once and in order, and all stored offsets are at the end."""
         return all(
             self.offsets.get(number) == len(log)
-            and [at for where, at in self.stored if where == number] == self.log.given_out(number, 0, len(log))
+            and self._stored_offsets(number) == self.log.records(number, 0, len(log))
             for number, log in self.log.partitions.items()
         )
+
+    def _stored_offsets(self, number: int) -> list[int]:
+        return [offset for partition, offset in self.stored if partition == number]
 
     def _state(self, number: int) -> PartitionState:
         key = PartitionKey("group", TOPIC, number)
         return PartitionState(key, self.offsets[number], "id", 0, self.paused.get(number), None, datetime.now(UTC))
 
     def _check(self, batch: Batch) -> None:
-        places = [_place(record) for record in batch.records]
+        locations = [_location(record) for record in batch.records]
         for advance in batch.advances:
             number = advance.partition.partition
-            stored = [offset for where, offset in places if where == number]
-            assert stored == self.log.given_out(number, advance.expected, advance.next_offset)
-        assert {number for number, _ in places} <= {advance.partition.partition for advance in batch.advances}
-        assert len({_stamp(record) for record in batch.records}) <= 1, "a batch mixes epochs"
+            offsets = [offset for partition, offset in locations if partition == number]
+            assert offsets == self.log.records(number, advance.expected, advance.next_offset)
+        assert {number for number, _ in locations} <= {advance.partition.partition for advance in batch.advances}
+        assert len({_timestamp(record) for record in batch.records}) <= 1, "a batch mixes epochs"
 
 
-def _place(record: object) -> tuple[int, int]:
+def _location(record: object) -> tuple[int, int]:
     if isinstance(record, DeadLetter):
         return record.partition.partition, record.offset
     assert isinstance(record, Tombstone)
@@ -271,23 +272,23 @@ def _place(record: object) -> tuple[int, int]:
     return int(number), int(offset)
 
 
-def _stamp(record: object) -> int:
+def _timestamp(record: object) -> int:
     if isinstance(record, DeadLetter):
         return record.timestamp
     assert isinstance(record, Tombstone)
     return record.timestamp // 1000
 
 
-class _Inline(Worker):
-    """The worker without its thread; parsing and labelling take as long as they are told."""
+class _InlineWorker(Worker):
+    """A worker without a thread; parsing and labelling take a fixed time on the virtual clock."""
 
     async def _run(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         await asyncio.sleep(0.005)
         return work(*args, **kwargs)
 
 
-class _NoTexts:
-    """A labeller for a log of tombstones and poison."""
+class _NoLabeller:
+    """A labeller for a log without comment events."""
 
     def prepare(self, texts: Sequence[str]) -> list[Any]:
         return []
@@ -304,7 +305,7 @@ class _Ids:
 
 
 class Consumer:
-    """A whole consumer over a member, a database and a clock of the test's."""
+    """A whole consumer with a scripted member, database and clock."""
 
     def __init__(self, number: int, log: Log, database: Database, loop: VirtualTime, limits: Limits) -> None:
         self.member = Member(log, number, loop)
@@ -313,21 +314,20 @@ class Consumer:
             source = Source(
                 Connection("nowhere:1"),
                 "group",
-                drain=self._settle,
-                count_rebalance=_nothing,
+                drain=self._drain,
+                count_rebalance=_do_nothing,
                 session_timeout_seconds=6,
             )
         self.member.listener = source
         self.member.epoch = lambda: source.epoch
         store = cast(Store, database)
         positions = Offsets(store, source, cast(Topics, _Ids()), group="group", model=1, metrics=metrics)
-        brake = CircuitBreaker(1, 1_000)
-        worker = _Inline(
-            cast(Labeller, _NoTexts()),
+        worker = _InlineWorker(
+            cast(Labeller, _NoLabeller()),
             model=1,
             group="group",
             topics={TOPIC: frozenset()},
-            brake=brake,
+            circuit_breaker=CircuitBreaker(1, 1_000),
             metrics=metrics,
         )
         clock = SimpleNamespace(monotonic=loop.time, time=loop.time)
@@ -338,34 +338,34 @@ class Consumer:
             positions,
             Batcher[PreparedRecord](limits),
             metrics,
-            lambda wanted: Writer(store, metrics, wanted),
+            lambda is_current: Writer(store, metrics, is_current),
         )
-        works = (self.pipeline.read(), self.pipeline.label(), self.pipeline.write())
-        self.tasks = [loop.create_task(work) for work in works]
+        coroutines = (self.pipeline.read(), self.pipeline.label(), self.pipeline.write())
+        self.tasks = [loop.create_task(coroutine) for coroutine in coroutines]
 
     def check(self) -> None:
-        """None of its tasks has ended."""
+        """Raise the error of a task that has ended."""
         for task in self.tasks:
             if task.done():
                 task.result()
 
     @property
     def resets(self) -> float:
-        """How often batches in hand were dropped, for any cause but an assignment."""
+        """Number of resets, without assignments."""
         return sum(sample.value for family in self._metrics.resets.collect() for sample in family.samples)
 
     async def end(self) -> None:
-        """Stop in the middle of everything."""
+        """Cancel all tasks."""
         for task in self.tasks:
             task.cancel()
         await asyncio.wait(self.tasks)
 
-    async def _settle(self) -> None:
+    async def _drain(self) -> None:
         try:
-            await asyncio.wait_for(self.pipeline.idle.wait(), SETTLE_SECONDS)
+            await asyncio.wait_for(self.pipeline.idle.wait(), DRAIN_SECONDS)
         except TimeoutError:
             return
 
 
-def _nothing() -> None:
-    """Count nothing."""
+def _do_nothing() -> None:
+    """Do not count rebalances."""

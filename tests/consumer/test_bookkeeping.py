@@ -1,7 +1,7 @@
-"""Whatever comes between, each record is stored once and in order: batcher, positions and pipeline over a scripted log.
+"""Each record is stored once and in order, whatever faults occur between batcher, offsets and pipeline.
 
-Two consumers of one group work on two partitions, and either may believe that it has what the other has got: a zombie.
-After each run everything is mended, and all that was published must be stored, without detours where nothing breaks.
+Two consumers of one group read two partitions; either may be a zombie that still believes it owns a partition of the
+other. After each run the faults end, and all published records must be stored, without resets while nothing fails.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from tests.consumer.scripted import Answer, Consumer, Database, Entry, Log, Virt
 
 PARTITIONS = (0, 1)
 LIMITS = Limits(records=4, padded_tokens=1_000, size=1_000, age_seconds=0.2)
-MENDED_SECONDS = 60
+RECOVERY_SECONDS = 60
 SECONDS = st.sampled_from([0, 0.01, 0.1, 0.6, 3, 12])
-WHO = st.sampled_from([0, 1])
+CONSUMER = st.sampled_from([0, 1])
 
 
 class Bookkeeping(RuleBasedStateMachine):
-    """Rules break things and let time pass; the database judges every batch."""
+    """Rules inject faults and let time pass; the scripted database checks every batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,11 +34,11 @@ class Bookkeeping(RuleBasedStateMachine):
         self.database = Database(self.log)
         self.consumers: list[Consumer] = []
         self.rebalances: dict[int, asyncio.Task[None]] = {}
-        structlog.configure(processors=[_silence])
+        structlog.configure(processors=[_drop_event])
 
     @initialize(logs=st.tuples(*[st.lists(st.sampled_from(Entry), max_size=6) for _ in PARTITIONS]))
     def start(self, logs: tuple[list[Entry], ...]) -> None:
-        """What was published before anybody came is read too."""
+        """Publish records before the first consumer starts."""
         for number, log in zip(PARTITIONS, logs, strict=True):
             self.publish(number, log)
         self.run(self._start())
@@ -58,17 +58,17 @@ class Bookkeeping(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.run(asyncio.sleep(seconds))
 
-    @rule(who=WHO, partitions=st.frozensets(st.sampled_from(PARTITIONS)), seconds=SECONDS)
-    def rebalance(self, who: int, partitions: frozenset[int] | set[int], seconds: float = 0.1) -> None:
-        """Also while the last one has not ended, as soon as it has: a member takes them one by one."""
-        before = self.rebalances.get(who)
+    @rule(consumer=CONSUMER, partitions=st.frozensets(st.sampled_from(PARTITIONS)), seconds=SECONDS)
+    def rebalance(self, consumer: int, partitions: frozenset[int] | set[int], seconds: float = 0.1) -> None:
+        """Rebalance after the consumer's previous rebalance has ended: a member handles them one at a time."""
+        previous = self.rebalances.get(consumer)
 
         async def in_order() -> None:
-            if before is not None:
-                await asyncio.wait([before])
-            await self.consumers[who].member.rebalance(partitions)
+            if previous is not None:
+                await asyncio.wait([previous])
+            await self.consumers[consumer].member.rebalance(partitions)
 
-        self.rebalances[who] = self.loop.create_task(in_order())
+        self.rebalances[consumer] = self.loop.create_task(in_order())
         self.run(asyncio.sleep(seconds))
 
     @rule(answers=st.lists(st.tuples(st.sampled_from(Answer), SECONDS), min_size=1, max_size=4))
@@ -76,35 +76,35 @@ class Bookkeeping(RuleBasedStateMachine):
         self.database.answers.extend(answers)
 
     @rule(times=st.integers(1, 3))
-    def positions_cannot_be_read(self, times: int) -> None:
-        self.database.away += times
+    def offsets_cannot_be_read(self, times: int) -> None:
+        self.database.failing_reads += times
 
-    @rule(who=WHO, times=st.integers(1, 3))
-    def polls_fail(self, who: int, times: int) -> None:
-        self.consumers[who].member.failures += times
+    @rule(consumer=CONSUMER, times=st.integers(1, 3))
+    def polls_fail(self, consumer: int, times: int) -> None:
+        self.consumers[consumer].member.failures += times
 
-    @rule(who=WHO, most=st.integers(1, 5))
-    def polls_give_little(self, who: int, most: int) -> None:
-        self.consumers[who].member.most = most
+    @rule(consumer=CONSUMER, max_offsets=st.integers(1, 5))
+    def polls_are_small(self, consumer: int, max_offsets: int) -> None:
+        self.consumers[consumer].member.max_offsets = max_offsets
 
-    @rule(who=WHO)
-    def reset(self, who: int) -> None:
-        self.consumers[who].pipeline.reset("by hand")
+    @rule(consumer=CONSUMER)
+    def reset(self, consumer: int) -> None:
+        self.consumers[consumer].pipeline.reset("by hand")
 
     @precondition(lambda self: all(task.done() for task in self.rebalances.values()))
-    @rule(who=WHO)
-    def crash(self, who: int) -> None:
-        self.run(self.consumers[who].end())
+    @rule(consumer=CONSUMER)
+    def crash(self, consumer: int) -> None:
+        self.run(self.consumers[consumer].end())
 
-        async def anew() -> None:
-            self.consumers[who] = self._consumer(who)
+        async def restart() -> None:
+            self.consumers[consumer] = self._consumer(consumer)
 
-        self.run(anew())
-        self.rebalances.pop(who, None)
-        self.rebalance(who, {who})
+        self.run(restart())
+        self.rebalances.pop(consumer, None)
+        self.rebalance(consumer, {consumer})
 
     @invariant()
-    def nobody_has_ended(self) -> None:
+    def no_task_has_ended(self) -> None:
         for consumer in self.consumers:
             consumer.check()
         for task in self.rebalances.values():
@@ -114,9 +114,9 @@ class Bookkeeping(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             if self.consumers:
-                self.mended()
-                self.broken_without_a_rebalance()
-                self.undisturbed()
+                self.recovers_after_a_rebalance()
+                self.recovers_without_a_rebalance()
+                self.does_not_reset_without_faults()
         finally:
             for consumer in self.consumers:
                 self.run(consumer.end())
@@ -124,47 +124,47 @@ class Bookkeeping(RuleBasedStateMachine):
             structlog.reset_defaults()
             self.loop.close()
 
-    def mended(self) -> None:
-        """One consumer has all partitions, and stores all that there is."""
+    def recovers_after_a_rebalance(self) -> None:
+        """Assign all partitions to one consumer, which must store all records."""
         self.database.answers.clear()
-        self.database.away = 0
+        self.database.failing_reads = 0
         self.rebalance(1, set())
         self.rebalance(0, {0, 1})
-        self.everything_is_stored(MENDED_SECONDS)
+        self.check_all_stored(RECOVERY_SECONDS)
 
-    def broken_without_a_rebalance(self) -> None:
-        """What is lost, refused and overtaken is taken up again though no assignment says so."""
+    def recovers_without_a_rebalance(self) -> None:
+        """Let commits fail and a zombie advance a partition; the consumer must recover without a new assignment."""
         self.rebalance(1, {0}, seconds=3)
-        for answers in ([Answer.LOST_BEFORE], [Answer.LOST_AFTER], [Answer.AWAY, Answer.LOST_BEFORE]):
+        for answers in ([Answer.LOST_BEFORE], [Answer.LOST_AFTER], [Answer.UNAVAILABLE, Answer.LOST_BEFORE]):
             self.database.answers.extend((answer, 0.01) for answer in answers)
-            self.more(9)
+            self.publish_records(9)
             self.wait(3)
         self.rebalance(1, set())
-        self.everything_is_stored(MENDED_SECONDS)
+        self.check_all_stored(RECOVERY_SECONDS)
 
-    def undisturbed(self) -> None:
-        """Where nothing breaks, nothing is thrown away and polled again."""
+    def does_not_reset_without_faults(self) -> None:
+        """Without faults, no batch is dropped and polled again."""
         resets = self.consumers[0].resets
         for _ in range(4):
-            self.more(9)
+            self.publish_records(9)
             self.wait(0.3)
-        self.everything_is_stored(2)
+        self.check_all_stored(2)
         assert self.consumers[0].resets == resets
 
-    def more(self, count: int) -> None:
+    def publish_records(self, count: int) -> None:
         for number in PARTITIONS:
             self.publish(number, [Entry.RECORD] * count)
 
-    def everything_is_stored(self, seconds: float) -> None:
+    def check_all_stored(self, seconds: float) -> None:
         self.run(asyncio.sleep(seconds))
-        self.nobody_has_ended()
-        assert self.database.everything_once()
+        self.no_task_has_ended()
+        assert self.database.all_stored_once()
 
-    def run(self, work: Coroutine[Any, Any, None]) -> None:
-        self.loop.run_until_complete(work)
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self.loop.run_until_complete(coroutine)
 
 
-def _silence(*_: Any) -> dict[str, Any]:
+def _drop_event(*_: Any) -> dict[str, Any]:
     raise structlog.DropEvent
 
 

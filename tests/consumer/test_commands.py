@@ -1,4 +1,4 @@
-"""What a platform and an operator see on the command line."""
+"""Output of `check-event` and partition computation."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from consumer.commands import app
 from tests.consumer.test_event import EVENT, encoded
 
 
-def test_check_event_says_of_each_line_what_would_become_of_it(tmp_path: Path) -> None:
+def test_check_event_reports_each_line(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     file.write_bytes(encoded() + b"\r\n\n" + b"{}\n" + encoded(created_at="2100-01-01T00:00:00Z") + b"\n\xff")
     result = CliRunner().invoke(app, ["check-event", str(file), "--partitions", "8"])
@@ -31,7 +31,7 @@ def test_check_event_says_of_each_line_what_would_become_of_it(tmp_path: Path) -
     assert result.exit_code == 1
 
 
-def test_check_event_answers_programs_in_json(tmp_path: Path) -> None:
+def test_check_event_writes_json(tmp_path: Path) -> None:
     file = tmp_path / "events.jsonl"
     file.write_bytes(encoded(id="post\u2028\x1b[31m👍") + b"\n{}\n")
     result = CliRunner().invoke(app, ["check-event", str(file), "--json"])
@@ -47,19 +47,19 @@ def test_check_event_reads_standard_input() -> None:
     assert result.exit_code == 0
 
 
-def test_a_file_that_is_not_there_is_one_line() -> None:
+def test_missing_file_is_a_one_line_error() -> None:
     result = subprocess.run(
         [sys.executable, "-m", "liuyan", "consumer", "check-event", "no-such-file"], capture_output=True, text=True
     )
     assert result.returncode == 2
-    assert result.stderr == "liuyan: no-such-file cannot be read: No such file or directory.\n"
+    assert result.stderr == "liuyan: Cannot read no-such-file: No such file or directory.\n"
 
 
 @pytest.mark.parametrize("key", [b"forum:1", "论坛:二".encode(), b"x" * 200])
-def test_the_partition_is_the_one_that_producers_pick(key: bytes) -> None:
+def test_partition_matches_the_default_partitioner(key: bytes) -> None:
     assert partition_of(key, 12) == DefaultPartitioner()(key, list(range(12)), list(range(12)))
 
 
-def test_lines_are_judged_as_of_now() -> None:
+def test_lines_are_checked_against_the_current_time() -> None:
     [verdict] = check_lines([encoded(created_at="2026-01-03T00:00:00Z")], 4, now=1_767_225_600)
     assert verdict.reason == "from_the_future"

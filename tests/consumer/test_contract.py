@@ -1,4 +1,4 @@
-"""The published contract: committed as generated, a valid AsyncAPI 3 document, and of one mind with the parser."""
+"""The published contract is up to date, a valid AsyncAPI 3 document, and consistent with the parser."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from consumer.event import CommentEvent, Rejection, parse_value
 
 COMMITTED = Path(__file__).parents[2] / "docs" / "contract.asyncapi.json"
 EVENT = {"platform": "forum", "id": "1", "text": "好", "created_at": "2026-01-31T08:15:00Z"}
-# What AsyncAPI 3.0 asks of the parts that this document has.
+# The requirements of AsyncAPI 3.0 for the parts that this document uses.
 REFERENCE = {"type": "object", "required": ["$ref"], "additionalProperties": False, "properties": {"$ref": {}}}
 STRUCTURE = {
     "type": "object",
@@ -44,17 +44,17 @@ STRUCTURE = {
 }
 
 
-def test_the_committed_document_is_the_generated_one() -> None:
+def test_committed_document_is_up_to_date() -> None:
     assert COMMITTED.read_text(encoding="utf-8") == contract_json(), (
         "run `liuyan consumer contract > docs/contract.asyncapi.json`"
     )
 
 
-def test_the_document_has_the_structure_of_asyncapi_3() -> None:
+def test_document_is_valid_asyncapi_3() -> None:
     Draft7Validator(STRUCTURE).validate(build_contract())
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_references_resolve() -> None:
     contract = build_contract()
     references = list(_references(contract))
     assert len(references) == 6
@@ -65,7 +65,7 @@ def test_every_reference_leads_somewhere() -> None:
         assert place
 
 
-def test_the_examples_are_valid_events() -> None:
+def test_examples_are_valid_events() -> None:
     examples = build_contract()["components"]["messages"]["comment"]["examples"]
     assert len(examples) == 2
     for example in examples:
@@ -74,7 +74,7 @@ def test_the_examples_are_valid_events() -> None:
 
 
 @pytest.mark.parametrize("draft", [Draft7Validator, Draft202012Validator])
-def test_the_schema_is_json_schema(draft: Any) -> None:
+def test_payload_schema_is_valid_json_schema(draft: Any) -> None:
     draft.check_schema(CommentEvent.model_json_schema())
     assert draft(CommentEvent.model_json_schema()).is_valid(EVENT)
 
@@ -100,14 +100,14 @@ def test_the_schema_is_json_schema(draft: Any) -> None:
         {"thread": ["t-7"]},
     ],
 )
-def test_schema_and_parser_refuse_the_same(change: dict[str, object]) -> None:
+def test_schema_and_parser_reject_the_same_events(change: dict[str, object]) -> None:
     event = {**EVENT, **change}
     assert not _schema().is_valid(event)
     assert isinstance(parse_value(json.dumps(event).encode()), Rejection)
 
 
 @pytest.mark.parametrize("field", sorted(EVENT))
-def test_schema_and_parser_miss_the_same(field: str) -> None:
+def test_schema_and_parser_require_the_same_fields(field: str) -> None:
     event = {name: value for name, value in EVENT.items() if name != field}
     assert not _schema().is_valid(event)
     assert isinstance(parse_value(json.dumps(event).encode()), Rejection)
@@ -124,13 +124,13 @@ def test_schema_and_parser_miss_the_same(field: str) -> None:
         {"edited_at": "2026-01-31T16:15:00.123456+08:00"},
     ],
 )
-def test_schema_and_parser_accept_the_same(change: dict[str, object]) -> None:
+def test_schema_and_parser_accept_the_same_events(change: dict[str, object]) -> None:
     event = {**EVENT, **change}
     _schema().validate(event)
     assert isinstance(parse_value(json.dumps(event).encode()), CommentEvent)
 
 
-def test_the_key_of_each_message_is_described() -> None:
+def test_key_of_each_message_has_a_schema() -> None:
     for message in build_contract()["components"]["messages"].values():
         key = Draft7Validator(message["bindings"]["kafka"]["key"])
         assert key.is_valid("forum:post:with/anything")

@@ -1,4 +1,4 @@
-"""What platforms publish becomes rows, each once: real processes, a genuine Kafka, a genuine database."""
+"""Published comments are stored exactly once, with real processes, Kafka and a real database."""
 
 import asyncio
 import json
@@ -20,27 +20,27 @@ ASSIGNED = "liuyan_consumer_assigned_partitions "
 @pytest.fixture
 async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
     """A migrated database and a topic of four partitions."""
-    ours = Installation(kafka, topic, database_url, tmp_path)
-    ours.migrate()
-    await ours.create_topic(partitions=4)
-    return ours
+    installation = Installation(kafka, topic, database_url, tmp_path)
+    installation.migrate()
+    await installation.create_topic(partitions=4)
+    return installation
 
 
-def everything_once(ours: Installation, count: int) -> None:
-    assert ours.comments() == count
-    assert ours.number("SELECT COUNT(DISTINCT platform, id) FROM comments") == count
-    assert ours.number("SELECT COUNT(*) FROM predictions") == count
-    assert ours.number("SELECT SUM(n) FROM hourly_counts") == count
-    assert ours.number("SELECT COUNT(*) FROM dead_letters") == 0
-    assert ours.counts_that_differ() == []
+def assert_stored_once(installation: Installation, count: int) -> None:
+    assert installation.comments() == count
+    assert installation.number("SELECT COUNT(DISTINCT platform, id) FROM comments") == count
+    assert installation.number("SELECT COUNT(*) FROM predictions") == count
+    assert installation.number("SELECT SUM(n) FROM hourly_counts") == count
+    assert installation.number("SELECT COUNT(*) FROM dead_letters") == 0
+    assert installation.counts_that_differ() == []
 
 
-async def test_20000_real_comments_are_20000_rows(installation: Installation) -> None:
+async def test_20000_real_comments_become_20000_rows(installation: Installation) -> None:
     records = real_comments(20_000)
     with installation.consumer() as consumer:
         await installation.publish(records)
         installation.wait_for(lambda: installation.stored() == 20_000, seconds=120, process=consumer)
-        everything_once(installation, 20_000)
+        assert_stored_once(installation, 20_000)
         sent = time.monotonic()
         consumer.send(signal.SIGTERM)
         assert consumer.wait(20) == 0
@@ -56,24 +56,24 @@ async def test_20000_real_comments_are_20000_rows(installation: Installation) ->
     assert (probability >= 0.5) == (label == "positive")
 
 
-async def test_killed_five_times_in_the_middle_each_comment_is_still_there_once(installation: Installation) -> None:
+async def test_five_kills_neither_lose_nor_duplicate_comments(installation: Installation) -> None:
     await installation.publish(real_comments(6_000))
     randomly = random.Random(3)
     for kill in range(5):
         reached = installation.stored()
         with installation.consumer(**SMALL_BATCHES) as consumer:
-            # Killed in the middle of the work: something was stored since the start, and not everything.
+            # Kill it after its first stored batch, before everything is stored.
             installation.wait_for(lambda: installation.stored() > reached, seconds=60, process=consumer)  # noqa: B023
             await asyncio.sleep(randomly.uniform(0, 0.1))
             consumer.kill()
-        assert installation.stored() < 6_000, f"kill {kill} came too late to show anything"
+        assert installation.stored() < 6_000, f"kill {kill} came too late"
     with installation.consumer() as consumer:
-        # A partition that no consumer had come to yet may be read record by record.
+        # A partition without progress so far counts as suspicious and is read record by record.
         installation.wait_for(lambda: installation.stored() == 6_000, seconds=240, process=consumer)
-    everything_once(installation, 6_000)
+    assert_stored_once(installation, 6_000)
 
 
-async def test_of_two_consumers_one_is_killed(installation: Installation) -> None:
+async def test_killing_one_of_two_consumers_loses_nothing(installation: Installation) -> None:
     records = real_comments(12_000)
     with installation.consumer(**SMALL_BATCHES) as first, installation.consumer(**SMALL_BATCHES) as second:
         await installation.publish(records[:100])
@@ -84,15 +84,15 @@ async def test_of_two_consumers_one_is_killed(installation: Installation) -> Non
         first.kill()
         assert installation.stored() < 12_000
         installation.wait_for(lambda: installation.stored() == 12_000, seconds=90, process=second)
-    everything_once(installation, 12_000)
+    assert_stored_once(installation, 12_000)
 
 
-def both_consume(ours: Installation, *processes: Process) -> None:
-    ours.wait_for(lambda: all(assigned(process) == 2 for process in processes), seconds=30)
+def both_consume(installation: Installation, *processes: Process) -> None:
+    installation.wait_for(lambda: all(assigned(process) == 2 for process in processes), seconds=30)
 
 
 def assigned(process: Process) -> float:
-    """Partitions that a consumer has; 0 while it starts."""
+    """Return the number of assigned partitions; 0 while the consumer starts."""
     process.check()
     address = process.health()
     answer = get(f"{address}/metrics")[1] if address is not None else ""
@@ -101,7 +101,7 @@ def assigned(process: Process) -> float:
 
 
 def readiness(process: Process) -> str:
-    """What /readyz says; nothing while the consumer starts."""
+    """Return the body of /readyz; empty while the consumer starts."""
     address = process.health()
     return get(f"{address}/readyz")[1] if address is not None else ""
 
@@ -110,7 +110,7 @@ def bad(value: object, key: bytes | None = b"forum:bad") -> Record:
     return Record(key, value if isinstance(value, bytes) else json.dumps(value).encode())
 
 
-async def test_bad_input_becomes_dead_letters_and_what_is_around_it_is_stored(installation: Installation) -> None:
+async def test_invalid_records_become_dead_letters_and_valid_ones_are_stored(installation: Installation) -> None:
     event = {**EVENT, "id": "bad"}
     poison = {
         "not_utf8": bad(b'{"text": "\xff"}'),
@@ -142,7 +142,7 @@ async def test_bad_input_becomes_dead_letters_and_what_is_around_it_is_stored(in
     assert all(detail for *_, detail in letters)
 
 
-async def test_a_record_too_large_for_the_database_is_a_dead_letter(installation: Installation) -> None:
+async def test_record_too_large_for_the_database_becomes_a_dead_letter(installation: Installation) -> None:
     [(packet,)] = installation.query("SELECT @@GLOBAL.max_allowed_packet")
     large = comment("large", "𠮷" * 10_000)
     records = [*(comment(number, "很好") for number in range(20)), large, *(comment(n, "差") for n in range(20, 40))]
@@ -185,7 +185,7 @@ async def test_edits_late_versions_redeliveries_and_tombstones(installation: Ins
     assert installation.counts_that_differ() == []
 
 
-async def test_aborted_transactions_are_not_stored_and_their_gaps_are_passed(installation: Installation) -> None:
+async def test_aborted_transactions_are_skipped(installation: Installation) -> None:
     async with AIOKafkaProducer(
         bootstrap_servers=installation.kafka, transactional_id=f"tx-{installation.topic}"
     ) as producer:
@@ -200,14 +200,14 @@ async def test_aborted_transactions_are_not_stored_and_their_gaps_are_passed(ins
         await producer.send_and_wait(installation.topic, record.value, key=record.key, partition=0)
         await producer.abort_transaction()
     with installation.consumer() as consumer:
-        # 30 events, 6 markers, and at the end an aborted event with its marker, which no poll returns as a record.
+        # 30 events and 6 markers, then an aborted event and its marker, which no poll returns.
         installation.wait_for(lambda: installation.stored() == 38, seconds=60, process=consumer)
     assert installation.comments() == 15
     assert installation.number("SELECT COUNT(*) FROM comments WHERE id LIKE '%False'") == 0
 
 
-async def test_what_kafka_has_committed_is_never_asked(installation: Installation) -> None:
-    """It is for lag tools; the position is the database's, and without one a partition begins at its log's start."""
+async def test_committed_offsets_in_kafka_are_ignored(installation: Installation) -> None:
+    """A partition without a stored offset starts at the log start offset, whatever is committed in Kafka."""
     await installation.publish(Record(record.key, record.value, partition=0) for record in real_comments(40))
     async with AIOKafkaConsumer(bootstrap_servers=installation.kafka, group_id=installation.group) as elsewhere:
         partition = TopicPartition(installation.topic, 0)
@@ -218,7 +218,7 @@ async def test_what_kafka_has_committed_is_never_asked(installation: Installatio
     assert installation.comments() == 40
 
 
-async def test_a_partition_is_paused_resumed_and_sought_by_its_row(installation: Installation) -> None:
+async def test_partition_is_paused_resumed_and_sought_through_its_row(installation: Installation) -> None:
     keyed = [Record(record.key, record.value, partition=0) for record in real_comments(60)]
     with installation.consumer() as consumer:
         await installation.publish(keyed[:20])
@@ -241,7 +241,7 @@ async def test_a_partition_is_paused_resumed_and_sought_by_its_row(installation:
         assert get(f"{consumer.health()}/livez")[0] == 200
 
 
-async def test_the_poison_brake_holds_over_a_restart_and_a_rebalance_until_resume(installation: Installation) -> None:
+async def test_circuit_breaker_survives_restart_and_rebalance_until_resume(installation: Installation) -> None:
     settings = {"LIUYAN_POISON_WINDOW": "20", "LIUYAN_BATCH_RECORDS": "10"}
     await installation.publish([Record(b"forum:x", b"poison", partition=1) for _ in range(100)])
     with installation.consumer(**settings) as consumer:
@@ -253,12 +253,12 @@ async def test_the_poison_brake_holds_over_a_restart_and_a_rebalance_until_resum
     assert 20 <= letters < 60
     with installation.consumer(**settings) as consumer:
         installation.wait_for(lambda: "Paused" in readiness(consumer), seconds=30, process=consumer)
-        brake_is_told(installation, consumer)
+        assert_pause_is_reported(installation, consumer)
         with installation.consumer(**settings) as another:
             both_consume(installation, consumer, another)
             holder = consumer if "Paused" in readiness(consumer) else another
             installation.wait_for(lambda: "Paused" in readiness(holder), seconds=15, process=holder)
-            brake_is_told(installation, holder)
+            assert_pause_is_reported(installation, holder)
             assert installation.number("SELECT COUNT(*) FROM dead_letters") == letters
         assert installation.run("consumer", "resume", installation.topic, "1").returncode == 0
         installation.wait_for(
@@ -266,12 +266,12 @@ async def test_the_poison_brake_holds_over_a_restart_and_a_rebalance_until_resum
         )
 
 
-def brake_is_told(ours: Installation, consumer: Process) -> None:
-    """By /readyz, by a metric and by `status`."""
-    assert f"Paused: {ours.topic} 1 (circuit breaker" in readiness(consumer)
+def assert_pause_is_reported(installation: Installation, consumer: Process) -> None:
+    """Check the pause in /readyz, in the metrics and in the output of `status`."""
+    assert f"Paused: {installation.topic} 1 (circuit breaker" in readiness(consumer)
     assert get(f"{consumer.health()}/readyz")[0] == 503
-    gauge = f'liuyan_consumer_partition_paused{{partition="1",topic="{ours.topic}"}} 1.0'
+    gauge = f'liuyan_consumer_partition_paused{{partition="1",topic="{installation.topic}"}} 1.0'
     assert gauge in get(f"{consumer.health()}/metrics")[1]
-    said = ours.run("consumer", "status").stdout
-    assert "\tpaused\tcircuit breaker: " in said
-    assert f"`liuyan consumer resume {ours.topic} 1`" in said
+    output = installation.run("consumer", "status").stdout
+    assert "\tpaused\tcircuit breaker: " in output
+    assert f"`liuyan consumer resume {installation.topic} 1`" in output

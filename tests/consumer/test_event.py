@@ -1,4 +1,4 @@
-"""Bad input gets the answer that the contract gives, and nothing that a record holds raises."""
+"""Events are accepted or rejected as the contract requires, and no record raises an exception."""
 
 import json
 import random
@@ -30,7 +30,7 @@ def nested(depth: int) -> Any:
     return value
 
 
-def test_a_plain_event_is_read() -> None:
+def test_valid_event_is_parsed() -> None:
     event = parse(KEY, encoded(author="u-1", thread="t-1"), NOW)
     assert event == CommentEvent(
         platform="forum",
@@ -92,7 +92,7 @@ def test_a_plain_event_is_read() -> None:
         pytest.param(encoded(id="post:2"), Reason.KEY_CONTRADICTS_VALUE, id="key contradicts"),
     ],
 )
-def test_what_breaks_the_contract_is_rejected_with_its_reason(value: bytes, reason: Reason) -> None:
+def test_invalid_values_are_rejected_with_a_reason(value: bytes, reason: Reason) -> None:
     rejection = parse(KEY, value, NOW)
     assert isinstance(rejection, Rejection)
     assert rejection.reason is reason
@@ -114,7 +114,7 @@ def test_what_breaks_the_contract_is_rejected_with_its_reason(value: bytes, reas
         pytest.param(b" \n" + encoded() + b"\r\n", id="white space around"),
     ],
 )
-def test_what_keeps_the_contract_is_read(value: bytes) -> None:
+def test_unusual_valid_values_are_accepted(value: bytes) -> None:
     assert isinstance(parse(KEY, value, NOW), CommentEvent)
 
 
@@ -147,25 +147,25 @@ def test_times_are_rfc_3339_to_the_microsecond(text: str, expected: datetime) ->
         (b"forum:\xff", None, Reason.INVALID_KEY),
     ],
 )
-def test_keys(key: bytes | None, value: bytes | None, reason: Reason) -> None:
+def test_invalid_keys_are_rejected(key: bytes | None, value: bytes | None, reason: Reason) -> None:
     rejection = parse(key, value, NOW)
     assert isinstance(rejection, Rejection)
     assert rejection.reason is reason
 
 
-def test_a_null_value_is_a_tombstone_of_the_key_split_at_its_first_colon() -> None:
+def test_tombstone_key_is_split_at_the_first_colon() -> None:
     assert parse(KEY, None, NOW) == Erasure("forum", "post:1")
 
 
 @pytest.mark.parametrize("value", [encoded(), None])
-def test_a_topic_bound_to_platforms_takes_no_other(value: bytes | None) -> None:
+def test_topic_rejects_other_platforms(value: bytes | None) -> None:
     rejection = parse(KEY, value, NOW, frozenset({"desk"}))
     assert isinstance(rejection, Rejection)
     assert rejection.reason is Reason.PLATFORM_NOT_ALLOWED
     assert not isinstance(parse(KEY, value, NOW, frozenset({"desk", "forum"})), Rejection)
 
 
-def test_a_record_without_a_timestamp_is_not_measured_against_it() -> None:
+def test_record_without_timestamp_accepts_any_version() -> None:
     assert isinstance(parse(KEY, encoded(created_at="2100-01-01T00:00:00Z"), -1), CommentEvent)
 
 
@@ -195,5 +195,5 @@ def test_mutated_events_never_raise() -> None:
         (b"{}", "field platform: is missing"),
     ],
 )
-def test_the_sentence_says_what_is_wrong(value: bytes, sentence: str) -> None:
+def test_detail_explains_the_error(value: bytes, sentence: str) -> None:
     assert parse(KEY, value, NOW) == Rejection(parse(KEY, value, NOW).reason, sentence)  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Values that the serializers of a schema registry frame: JSON is read, anything else says what it is."""
+"""Schema registry frames: JSON values are accepted, other formats are rejected with an explanation."""
 
 import json
 import struct
@@ -21,7 +21,7 @@ SCHEMA = json.dumps({**build_contract()["components"]["schemas"]["CommentEvent"]
 
 
 def serialized(fields: dict[str, object], **settings: object) -> tuple[bytes, list[tuple[str, bytes]]]:
-    """The value, and the headers, that Confluent's own serializer writes with the contract's schema."""
+    """Return the value and headers that Confluent's serializer writes with the contract's schema."""
     registry = SchemaRegistryClient.new_client({"url": "mock://"})
     headers: list[tuple[str, bytes]] = []
     context = SerializationContext("comments", MessageField.VALUE, headers)  # type: ignore[arg-type] # lists vary
@@ -33,21 +33,21 @@ def framed(content: bytes, schema_id: int = 7) -> bytes:
     return struct.pack(">bI", 0, schema_id) + content
 
 
-def test_a_value_of_confluents_serializer_is_read() -> None:
+def test_value_of_confluent_serializer_is_parsed() -> None:
     value, _ = serialized(EVENT)
     assert value.startswith(b"\0\0\0\0")
     assert parse(KEY, value, NOW) == parse(KEY, encoded(), NOW)
     assert split_frame(value) == (1, value[5:])
 
 
-def test_a_schema_id_in_a_header_leaves_the_value_plain() -> None:
+def test_schema_id_in_header_is_ignored() -> None:
     value, headers = serialized(EVENT, **{"schema.id.serializer": header_schema_id_serializer})
     assert [name for name, _ in headers] == ["__value_schema_id"]
     assert isinstance(parse(KEY, value, NOW), CommentEvent)
 
 
 @pytest.mark.parametrize("schema_id", [0, 7, 10, 0x0A0A0A0A, 0x7B7D0D0A, 2**32 - 1])
-def test_any_schema_id_is_removed(schema_id: int) -> None:
+def test_frame_is_removed_for_any_schema_id(schema_id: int) -> None:
     assert isinstance(parse(KEY, framed(encoded(), schema_id), NOW), CommentEvent)
 
 
@@ -69,7 +69,7 @@ def test_any_schema_id_is_removed(schema_id: int) -> None:
         (framed(encoded(id="other")), Reason.KEY_CONTRADICTS_VALUE),
     ],
 )
-def test_what_is_wrong_behind_a_frame_has_its_reason(value: bytes, reason: Reason) -> None:
+def test_invalid_framed_values_are_rejected_with_a_reason(value: bytes, reason: Reason) -> None:
     rejection = parse(KEY, value, NOW)
     assert isinstance(rejection, Rejection)
     assert rejection.reason is reason
@@ -77,31 +77,31 @@ def test_what_is_wrong_behind_a_frame_has_its_reason(value: bytes, reason: Reaso
 
 
 @pytest.mark.parametrize("value", [encoded(), None])
-def test_a_framed_key_says_so(value: bytes | None) -> None:
+def test_framed_key_is_explained(value: bytes | None) -> None:
     rejection = parse(framed(b'"forum:post:1"'), value, NOW)
     assert isinstance(rejection, Rejection)
-    assert rejection.detail.endswith("it has a schema registry's frame, so serialize keys as plain strings")
+    assert rejection.detail.endswith("it has a schema registry frame; serialize keys as plain strings")
 
 
 def test_check_event_explains_frames(tmp_path: Path) -> None:
     file = tmp_path / "events"
-    # Line breaks are bytes of three of the ids.
+    # Three of the ids contain line breaks.
     values = [encoded(), framed(encoded()), framed(encoded(), 10), framed(encoded(), 0x0A0A0A0A), framed(b"\x0aforum")]
     file.write_bytes(b"\n".join(values) + b"\n")
     result = CliRunner().invoke(app, ["check-event", str(file), "--partitions", "8"])
     partition = partition_of(KEY, 8)
     rows = [line.split("\t") for line in result.stdout.splitlines()]
     assert rows[0] == ["line", "key", "partition", "reason", "detail", "note"]
-    notes = ["-", *(f"the frame of schema {id} before the JSON is removed" for id in (7, 10, 168430090))]
+    notes = ["-", *(f"the schema registry frame (schema id {id}) is removed" for id in (7, 10, 168430090))]
     assert rows[1:5] == [
         [line, "forum:post:1", str(partition), "-", "-", note] for line, note in zip("1235", notes, strict=True)
     ]
     assert rows[5][3] == "unknown_framing"
-    assert rows[5][4].startswith("the value has a schema registry's frame (schema id 7) but no JSON after it")
+    assert rows[5][4].startswith("the value has a schema registry frame (schema id 7) but no JSON after it")
     assert result.exit_code == 1
 
 
-def test_a_file_that_ends_within_a_frame_is_judged() -> None:
+def test_file_that_ends_within_a_frame_is_checked() -> None:
     [verdict] = check_lines([b"\0\0\n"], 4)
     assert verdict.reason == Reason.NOT_JSON
 
@@ -109,10 +109,10 @@ def test_a_file_that_ends_within_a_frame_is_judged() -> None:
 @pytest.fixture
 async def installation(kafka: str, topic: str, database_url: str, tmp_path: Path) -> Installation:
     """A migrated database and a topic of one partition."""
-    ours = Installation(kafka, topic, database_url, tmp_path)
-    ours.migrate()
-    await ours.create_topic(partitions=1)
-    return ours
+    installation = Installation(kafka, topic, database_url, tmp_path)
+    installation.migrate()
+    await installation.create_topic(partitions=1)
+    return installation
 
 
 async def test_framed_records_are_stored_and_dead_letters_keep_the_frame(

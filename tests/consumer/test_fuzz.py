@@ -1,7 +1,4 @@
-"""100,000 mutated events: the parser never raises, and says the same as the published schema where that can tell.
-
-`make check` tries 25,000.
-"""
+"""100,000 mutated events: the parser never raises, and agrees with the published schema. `make check` tries 25,000."""
 
 import json
 import random
@@ -85,7 +82,7 @@ def mutated_fields(chance: random.Random) -> dict[str, Any]:
 
 
 def encode(fields: dict[str, Any], chance: random.Random) -> bytes:
-    """JSON, now and then deeper than Python's own encoder could write."""
+    """Return JSON, occasionally nested deeper than Python's encoder supports."""
     if chance.random() < 0.002:
         levels = chance.randint(900, 100_000)
         return b'{"text":' + b"[" * levels + b"]" * levels + b"}"
@@ -112,7 +109,7 @@ def mutated_bytes(value: bytes, chance: random.Random) -> bytes:
 
 
 def records(count: int, seed: int) -> Iterator[tuple[bytes | None, bytes | None, int]]:
-    """Key, value and timestamp of mutated records; most keys are the right ones, so that values decide."""
+    """Yield key, value and timestamp of mutated records. Most keys are right, so that values decide."""
     chance = random.Random(seed)
     for _ in range(count):
         fields = mutated_fields(chance)
@@ -125,7 +122,7 @@ def records(count: int, seed: int) -> Iterator[tuple[bytes | None, bytes | None,
 
 
 def valid_by_schema(key: bytes | None, value: bytes, timestamp: int) -> bool:
-    """The contract's rules once more, from the published schema and the plain reader of Python's library."""
+    """Check the contract's rules independently, with the published schema and Python's JSON decoder."""
     try:
         text = (value[5:] if value.startswith(b"\0") and len(value) >= 5 else value).decode()
         fields = json.loads(text, parse_int=float, object_pairs_hook=no_duplicates, parse_constant=no_constant)
@@ -166,22 +163,22 @@ def depth(value: Any) -> int:
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_mutated_events_are_accepted_or_rejected_and_never_raise(seed: int) -> None:
-    became: Counter[str] = Counter()
+def test_mutated_events_never_raise_and_agree_with_the_schema(seed: int) -> None:
+    outcomes: Counter[str] = Counter()
     for number, (key, value, timestamp) in enumerate(records(COUNT, seed)):
         parsed = parse(key, value, timestamp)
-        became[parsed.reason if isinstance(parsed, Rejection) else type(parsed).__name__] += 1
+        outcomes[parsed.reason if isinstance(parsed, Rejection) else type(parsed).__name__] += 1
         if isinstance(parsed, Rejection):
             assert parsed.reason in Reason
             assert parsed.detail
         if isinstance(parsed, CommentEvent):
             f"{parsed.text}{parsed.author}{parsed.thread}{parsed.id}".encode()
             assert isinstance(parsed.version, int)
-        # The independent judgement is slow: every fifth, and whatever was accepted.
+        # The independent check is slow: run it for every fifth record and for all accepted ones.
         if value is not None and (number % 5 == 0 or isinstance(parsed, CommentEvent)):
             assert isinstance(parsed, CommentEvent) == valid_by_schema(key, value, timestamp), (key, value, timestamp)
-    assert became[CommentEvent.__name__] > COUNT / 20
-    assert became[Erasure.__name__] > COUNT / 200
-    # Mutations keep a value small: test_event.py has one that is too large.
+    assert outcomes[CommentEvent.__name__] > COUNT / 20
+    assert outcomes[Erasure.__name__] > COUNT / 200
+    # Mutated values stay small; test_event.py covers one that is too large.
     unreachable = {Reason.REFUSED_BY_DATABASE, Reason.PLATFORM_NOT_ALLOWED, Reason.TOO_LARGE}
-    assert set(Reason) - unreachable <= set(became), "a reason that no mutation reaches"
+    assert set(Reason) - unreachable <= set(outcomes), "a reason that no mutation reaches"

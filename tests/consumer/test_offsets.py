@@ -1,4 +1,4 @@
-"""Where a partition begins: by the stored row and the log's log_offsets, never by Kafka's committed offset."""
+"""A partition's start depends on its row and its log, never on Kafka's committed offset."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
@@ -20,11 +20,11 @@ STATE = PartitionState(PartitionKey("group", "comments", 3), 50, "id-1", 0, None
 
 @pytest.mark.parametrize("log_offsets", [LogOffsets(0, 100), LogOffsets(50, 50), LogOffsets(50, 51)])
 @pytest.mark.parametrize("topic_id", ["id-1", None])
-def test_the_stored_offset_within_the_log_is_where_it_goes_on(log_offsets: LogOffsets, topic_id: str | None) -> None:
+def test_stored_offset_within_the_log_is_the_start(log_offsets: LogOffsets, topic_id: str | None) -> None:
     assert decide_start(STATE, log_offsets, topic_id) == StartAt(50)
 
 
-def test_retention_that_overtook_is_a_jump_that_counts_what_is_lost() -> None:
+def test_offset_before_the_log_start_skips_and_counts_lost_records() -> None:
     assert decide_start(STATE, LogOffsets(70, 100), "id-1") == SkipTo(70, 20)
 
 
@@ -37,20 +37,20 @@ def test_retention_that_overtook_is_a_jump_that_counts_what_is_lost() -> None:
         (LogOffsets(70, 100), "id-2"),
     ],
 )
-def test_a_topic_made_anew_stops_with_the_command_that_mends_it(log_offsets: LogOffsets, topic_id: str | None) -> None:
+def test_recreated_topic_pauses_with_the_command_that_fixes_it(log_offsets: LogOffsets, topic_id: str | None) -> None:
     decision = decide_start(STATE, log_offsets, topic_id)
     assert isinstance(decision, PauseAt)
     assert not decision.stored
     assert "liuyan consumer seek comments 3 --to start" in decision.reason
 
 
-def test_a_stored_pause_stands_whatever_the_log_says() -> None:
+def test_stored_pause_takes_precedence() -> None:
     paused = replace(STATE, paused_reason="circuit breaker")
     assert decide_start(paused, LogOffsets(0, 100), "id-1") == PauseAt("circuit breaker", stored=True)
 
 
 class Rebalancing:
-    """Source, topics and store in one; a rebalance may come while the rows are read, which no server does on order."""
+    """Source, topics and store in one; can rebalance while the rows are read, which no server does on demand."""
 
     def __init__(self, *, rebalance: bool) -> None:
         self.epoch = 7
@@ -83,9 +83,7 @@ class Rebalancing:
 
 
 @pytest.mark.parametrize(("rebalance", "caller", "seeks"), [(False, 7, [50]), (True, 7, []), (False, 6, [])])
-async def test_nothing_is_sought_in_an_epoch_that_the_caller_does_not_know(
-    rebalance: bool, caller: int, seeks: list[int]
-) -> None:
+async def test_nothing_is_sought_after_the_epoch_has_changed(rebalance: bool, caller: int, seeks: list[int]) -> None:
     scripted = Rebalancing(rebalance=rebalance)
     positions = Offsets(
         cast(Store, scripted),

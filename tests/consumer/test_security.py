@@ -1,4 +1,4 @@
-"""A Kafka with TLS, users and access control lists: everything works over it, and what is wrong is one line."""
+"""Kafka with TLS, users and access control lists: everything works, and wrong settings are one-line errors."""
 
 import secrets
 import subprocess
@@ -11,9 +11,14 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ClusterAuthorizationFailedError, TopicAuthorizationFailedError
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
-from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # typed, but without __all__
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from consumer.connection import Connection
 from liuyan.errors import SettingsError
@@ -25,13 +30,13 @@ pytestmark = pytest.mark.server
 
 PASSWORDS = {name: secrets.token_hex(8) for name in ("consumer", "forum", "desk", "stranger")}
 CLIENT = "User:CN=client"
-# Who may write nowhere does not even get a producer's number.
+# A user without write access to any topic does not get a producer id.
 REFUSED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 
 
 @dataclass(frozen=True)
 class Secured:
-    """The broker, and the certificate of a client that it knows."""
+    """The broker and a client certificate that it accepts."""
 
     broker: SecuredKafka
     certificate: Path
@@ -45,7 +50,7 @@ class Secured:
         self._add(AclPermissionType.ALLOW, principal, kind, name, *operations)
 
     def deny(self, principal: str, topic: str, *operations: AclOperation) -> None:
-        """A denial wins over whatever is allowed."""
+        """Deny operations; a denial takes precedence over permissions."""
         self._add(AclPermissionType.DENY, principal, ResourceType.TOPIC, topic, *operations)
 
     def _add(
@@ -62,14 +67,14 @@ class Secured:
 
 @pytest.fixture(scope="module")
 def secured() -> Iterator[Secured]:
-    """One broker for the module."""
+    """Start one broker for the module."""
     with SecuredKafka(PASSWORDS) as broker:
         yield Secured(broker, *broker.authority.issue("client"))
 
 
 @pytest.fixture
 async def installation(secured: Secured, topic: str, tmp_path: Path) -> Installation:
-    """A topic of the forum's and one of the desk's, bound by access control lists, and a consumer that reads both."""
+    """Create a topic for the forum and one for the desk, with access control lists, and a consumer of both."""
     broker = secured.broker
     settings = {
         "LIUYAN_TOPICS": f"{topic}=forum,{topic}-desk=desk",
@@ -79,15 +84,15 @@ async def installation(secured: Secured, topic: str, tmp_path: Path) -> Installa
         "LIUYAN_KAFKA_CA_FILE": str(broker.authority.file),
     }
     database = f"sqlite+aiosqlite:///{tmp_path / 'liuyan.db'}"
-    ours = Installation(broker.sasl_ssl, topic, database, tmp_path, settings)
-    ours.migrate()
+    installation = Installation(broker.sasl_ssl, topic, database, tmp_path, settings)
+    installation.migrate()
     for name, platform in ((topic, "forum"), (f"{topic}-desk", "desk")):
         await Installation(broker.bootstrap, name, database, tmp_path).create_topic(partitions=1)
         secured.allow(f"User:{platform}", ResourceType.TOPIC, name, AclOperation.WRITE)
         for reader in ("User:consumer", CLIENT):
             secured.allow(reader, ResourceType.TOPIC, name, AclOperation.READ, AclOperation.WRITE)
-    secured.allow("User:consumer", ResourceType.GROUP, ours.group, AclOperation.READ)
-    return ours
+    secured.allow("User:consumer", ResourceType.GROUP, installation.group, AclOperation.READ)
+    return installation
 
 
 async def publish(connection: Connection, topic: str, platform: str) -> None:
@@ -96,47 +101,56 @@ async def publish(connection: Connection, topic: str, platform: str) -> None:
         await producer.send_and_wait(topic, record.value, key=record.key)
 
 
-def stored(ours: Installation, count: int, consumer: Process) -> None:
-    ours.wait_for(lambda: ours.comments() == count, seconds=60, process=consumer)
+def stored(installation: Installation, count: int, consumer: Process) -> None:
+    installation.wait_for(lambda: installation.comments() == count, seconds=60, process=consumer)
 
 
-async def test_a_platform_writes_to_its_own_topic_alone_and_is_read_over_tls(
-    installation: Installation, secured: Secured
-) -> None:
-    ours = installation
-    with ours.consumer() as consumer:
-        await publish(secured.user("forum"), ours.topic, "forum")
-        await publish(secured.user("desk"), f"{ours.topic}-desk", "desk")
-        for stranger, topic in (("forum", f"{ours.topic}-desk"), ("desk", ours.topic), ("stranger", ours.topic)):
+async def test_platforms_write_only_to_their_own_topics(installation: Installation, secured: Secured) -> None:
+    with installation.consumer() as consumer:
+        await publish(secured.user("forum"), installation.topic, "forum")
+        await publish(secured.user("desk"), f"{installation.topic}-desk", "desk")
+        for stranger, topic in (
+            ("forum", f"{installation.topic}-desk"),
+            ("desk", installation.topic),
+            ("stranger", installation.topic),
+        ):
             with pytest.raises(REFUSED):
                 await publish(secured.user(stranger), topic, stranger)
-        stored(ours, 2, consumer)
-        # What another platform's user was let through would be a dead letter all the same.
-        await publish(secured.user("forum"), ours.topic, "desk")
-        ours.wait_for(lambda: ours.stored() == 3, seconds=30, process=consumer)
-        assert ours.number("SELECT COUNT(*) FROM dead_letters WHERE reason = 'platform_not_allowed'") == 1
-        assert ours.run("consumer", "dead-letters", "requeue", "--all").returncode == 0
-        ours.wait_for(lambda: ours.stored() == 4, seconds=30, process=consumer)
+        stored(installation, 2, consumer)
+        # The forum's user may write to its topic, but an event of another platform becomes a dead letter.
+        await publish(secured.user("forum"), installation.topic, "desk")
+        installation.wait_for(lambda: installation.stored() == 3, seconds=30, process=consumer)
+        assert installation.number("SELECT COUNT(*) FROM dead_letters WHERE reason = 'platform_not_allowed'") == 1
+        assert installation.run("consumer", "dead-letters", "requeue", "--all").returncode == 0
+        installation.wait_for(lambda: installation.stored() == 4, seconds=30, process=consumer)
         assert get(f"{consumer.health()}/readyz")[0] == 200
-    done = ours.run("consumer", "status")
+    done = installation.run("consumer", "status")
     assert done.stderr.splitlines()[-1] == "lag 0"
 
 
-def test_the_forum_example_publishes_over_tls(installation: Installation, secured: Secured) -> None:
-    ours = installation
-    environment = ours.environment(LIUYAN_KAFKA_SASL_USERNAME="forum", LIUYAN_KAFKA_SASL_PASSWORD=PASSWORDS["forum"])
-    program = Path(__file__).parents[2] / "producer_examples" / "forum.py"
-    command = [sys.executable, str(program), "--kafka", secured.broker.sasl_ssl, "--topic", ours.topic]
-    done = subprocess.run(command, env=environment, cwd=ours.folder, capture_output=True, text=True, timeout=60)
+@pytest.mark.parametrize("name", ["forum.py", "publish_file.py"])
+def test_examples_publish_over_tls(installation: Installation, secured: Secured, name: str) -> None:
+    environment = {
+        "KAFKA_USERNAME": "forum",
+        "KAFKA_PASSWORD": PASSWORDS["forum"],
+        "KAFKA_CA_FILE": str(secured.broker.authority.file),
+    }
+    program = Path(__file__).parents[2] / "producer_examples" / name
+    (installation.folder / "comments.jsonl").write_bytes((comment("1", "很好").value or b"") + b"\n")
+    files = ["comments.jsonl"] if name == "publish_file.py" else []
+    command = [sys.executable, str(program), *files, "--kafka", secured.broker.sasl_ssl, "--topic", installation.topic]
+    done = subprocess.run(command, env=environment, cwd=installation.folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert "erased post-4" in done.stdout
+    assert done.stdout.splitlines()[-1] in ("erased post-4", "published 1 events")
 
 
 @pytest.mark.parametrize(
     ("listener", "mechanism"),
     [("sasl_ssl", "SCRAM-SHA-256"), ("sasl_ssl", "PLAIN"), ("sasl_plaintext", "SCRAM-SHA-512"), ("ssl", "PLAIN")],
 )
-async def test_every_way_in(installation: Installation, secured: Secured, listener: str, mechanism: str) -> None:
+async def test_every_listener_and_mechanism(
+    installation: Installation, secured: Secured, listener: str, mechanism: str
+) -> None:
     settings = {
         "LIUYAN_KAFKA": str(getattr(secured.broker, listener)),
         "LIUYAN_KAFKA_SECURITY_PROTOCOL": listener,
@@ -149,8 +163,8 @@ async def test_every_way_in(installation: Installation, secured: Secured, listen
     assert done.stderr.splitlines()[-1] == "lag 0"
 
 
-def one_line(ours: Installation, **settings: str) -> str:
-    done = ours.run("consumer", "run", **settings)
+def one_line(installation: Installation, **settings: str) -> str:
+    done = installation.run("consumer", "run", **settings)
     assert done.returncode != 0
     assert done.stderr.count("\n") == 1, done.stderr
     line = done.stderr
@@ -159,7 +173,7 @@ def one_line(ours: Installation, **settings: str) -> str:
     return line
 
 
-async def test_what_is_wrong_is_one_line(installation: Installation, secured: Secured, tmp_path: Path) -> None:
+async def test_wrong_settings_are_one_line_errors(installation: Installation, secured: Secured, tmp_path: Path) -> None:
     foreign = Authority(tmp_path / "foreign")
     certificate, _ = foreign.issue("client")
     cases: list[tuple[str, dict[str, str]]] = [
@@ -167,14 +181,14 @@ async def test_what_is_wrong_is_one_line(installation: Installation, secured: Se
         ("SASL_USERNAME", {"SASL_USERNAME": "nobody"}),
         ("certificate verify failed", {"CA_FILE": str(foreign.file)}),
         ("No such file", {"CA_FILE": str(tmp_path / "absent.pem")}),
-        ("cannot be used", {"CA_FILE": str(secured.key)}),
-        ("that belong together", {"CERTIFICATE_FILE": str(certificate), "KEY_FILE": str(secured.key)}),
+        ("Cannot use", {"CA_FILE": str(secured.key)}),
+        ("Specify a PEM certificate and its key", {"CERTIFICATE_FILE": str(certificate), "KEY_FILE": str(secured.key)}),
         ("SECURITY_PROTOCOL", {"SECURITY_PROTOCOL": "plaintext"}),
         ("authorization failed", {"SASL_USERNAME": "stranger", "SASL_PASSWORD": PASSWORDS["stranger"]}),
     ]
     settings = [{f"LIUYAN_KAFKA_{name}": value for name, value in case.items()} for _, case in cases]
     settings.append({"LIUYAN_KAFKA": secured.broker.ssl, "LIUYAN_KAFKA_SECURITY_PROTOCOL": "ssl"})
-    settings.append({"LIUYAN_GROUP": "not-ours"})
+    settings.append({"LIUYAN_GROUP": "not-installation"})
     with ThreadPoolExecutor(4) as several:
         lines = list(several.map(lambda case: one_line(installation, **case), settings))
     for line, expected in zip(
@@ -183,26 +197,29 @@ async def test_what_is_wrong_is_one_line(installation: Installation, secured: Se
         assert expected in line
 
 
-def test_a_connection_keeps_its_password_to_itself() -> None:
+def test_repr_does_not_contain_the_password() -> None:
     connection = Connection("host:1", "sasl_ssl", username="u", password="secret")
     assert "secret" not in repr(connection)
-    with pytest.raises(SettingsError, match="set LIUYAN_KAFKA_SASL_USERNAME and"):
+    with pytest.raises(SettingsError, match="Also set LIUYAN_KAFKA_SASL_USERNAME and"):
         Connection("host:1", "sasl_plaintext", username="u").aiokafka()
 
 
-async def test_a_topic_that_may_not_be_read_any_more_stops_alone(installation: Installation, secured: Secured) -> None:
-    ours = installation
-    desk = f"{ours.topic}-desk"
-    with ours.consumer() as consumer:
-        await publish(secured.user("forum"), ours.topic, "forum")
+async def test_unauthorized_topic_pauses_only_itself(installation: Installation, secured: Secured) -> None:
+    desk = f"{installation.topic}-desk"
+    with installation.consumer() as consumer:
+        await publish(secured.user("forum"), installation.topic, "forum")
         await publish(secured.user("desk"), desk, "desk")
-        stored(ours, 2, consumer)
+        stored(installation, 2, consumer)
         secured.deny("User:consumer", desk, AclOperation.READ)
-        ours.wait_for(lambda: f"{desk} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=60, process=consumer)
-        await publish(secured.user("forum"), ours.topic, "forum")
-        ours.wait_for(lambda: ours.stored() == 3, seconds=60, process=consumer)
-        [(topic, reason)] = ours.query("SELECT topic, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
+        installation.wait_for(
+            lambda: f"{desk} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=60, process=consumer
+        )
+        await publish(secured.user("forum"), installation.topic, "forum")
+        installation.wait_for(lambda: installation.stored() == 3, seconds=60, process=consumer)
+        [(topic, reason)] = installation.query(
+            "SELECT topic, paused_reason FROM partitions WHERE paused_reason IS NOT NULL"
+        )
         assert topic == desk
-        assert f"allow READ to our user, then `liuyan consumer resume {desk} 0`" in reason
-        done = ours.run("consumer", "status")
+        assert f"grant READ to the consumer's user, then `liuyan consumer resume {desk} 0`" in reason
+        done = installation.run("consumer", "status")
         assert done.returncode == 0, done.stderr

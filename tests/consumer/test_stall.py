@@ -1,4 +1,4 @@
-"""When a consumer counts as stuck: lag, and nothing stored of the partitions that it answers for."""
+"""A consumer is stalled if there is lag and none of its partitions advances."""
 
 import time
 from datetime import UTC, datetime
@@ -37,14 +37,14 @@ def rows(first: int, second: int, *, paused: int | None = None) -> dict[tuple[st
 
 @pytest.fixture
 def progress() -> StallDetector:
-    """Both logs end at 10, and everything is stored at second 0."""
+    """Both end offsets are 10, and everything is stored at second 0."""
     progress = StallDetector(0)
     progress.update_ends({FIRST: 10, SECOND: 10})
     progress.update_rows(rows(10, 10), BOTH, 0)
     return progress
 
 
-def test_silence_counts_from_when_there_was_something_to_store(progress: StallDetector) -> None:
+def test_stall_starts_when_lag_appears(progress: StallDetector) -> None:
     progress.update_rows(rows(10, 10), BOTH, 500)
     progress.update_ends({FIRST: 11})
     assert (progress.lag(BOTH), progress.stalled_seconds(501)) == (1, 1)
@@ -52,7 +52,7 @@ def test_silence_counts_from_when_there_was_something_to_store(progress: StallDe
     assert progress.stalled_seconds(600) == 100
 
 
-def test_what_is_stored_ends_the_silence_though_lag_remains(progress: StallDetector) -> None:
+def test_progress_ends_a_stall_despite_lag(progress: StallDetector) -> None:
     progress.update_ends({FIRST: 20})
     progress.update_rows(rows(15, 10), BOTH, 100)
     assert (progress.lag(BOTH), progress.stalled_seconds(101)) == (5, 1)
@@ -60,13 +60,13 @@ def test_what_is_stored_ends_the_silence_though_lag_remains(progress: StallDetec
     assert progress.stalled_seconds(151) == 1
 
 
-def test_others_that_get_on_do_not_excuse_ours(progress: StallDetector) -> None:
+def test_progress_of_other_partitions_does_not_count(progress: StallDetector) -> None:
     progress.update_ends({FIRST: 20, SECOND: 20})
     progress.update_rows(rows(10, 15), {FIRST}, 100)
     assert (progress.lag({FIRST}), progress.stalled_seconds(100)) == (10, 100)
 
 
-def test_a_consumer_without_partitions_answers_for_all(progress: StallDetector) -> None:
+def test_consumer_without_partitions_is_judged_by_all(progress: StallDetector) -> None:
     progress.update_ends({FIRST: 20})
     progress.update_rows(rows(10, 10), NONE, 100)
     assert (progress.lag(NONE), progress.stalled_seconds(100)) == (10, 100)
@@ -74,26 +74,26 @@ def test_a_consumer_without_partitions_answers_for_all(progress: StallDetector) 
     assert progress.stalled_seconds(110) == 0
 
 
-def test_a_paused_partition_is_nothing_to_store(progress: StallDetector) -> None:
+def test_paused_partition_has_no_lag(progress: StallDetector) -> None:
     progress.update_ends({FIRST: 20})
     progress.update_rows(rows(10, 10, paused=0), BOTH, 100)
     assert (progress.lag(BOTH), progress.stalled_seconds(100)) == (0, 0)
 
 
-def test_a_partition_that_nobody_began_counts_whole() -> None:
+def test_partition_that_was_never_started_counts_fully() -> None:
     progress = StallDetector(0)
     progress.update_ends({FIRST: 7})
     progress.update_rows({}, {FIRST}, 50)
     assert (progress.lag({FIRST}), progress.stalled_seconds(50)) == (7, 50)
 
 
-def test_a_topic_made_anew_is_shorter(progress: StallDetector) -> None:
+def test_recreated_topic_has_no_negative_lag(progress: StallDetector) -> None:
     progress.update_ends({FIRST: 3})
     assert progress.end(FIRST) == 3
     assert progress.lag(BOTH) == 0
 
 
-def watch(
+def monitor(
     stored: dict[TopicPartition, int],
     fetched: dict[TopicPartition, int],
     progress: StallDetector,
@@ -101,7 +101,7 @@ def watch(
     source: object = None,
     metrics: ConsumerMetrics | None = None,
 ) -> Monitor:
-    """A watch that only reports lags."""
+    """Return a monitor that only reports lag."""
     nothing = cast(Any, None)
     pipeline = cast(Pipeline, SimpleNamespace(stored=stored, stall=progress))
     return Monitor(
@@ -118,16 +118,16 @@ def watch(
     )
 
 
-def test_lag_goes_by_the_latest_end_that_anybody_told() -> None:
+def test_lag_uses_the_highest_known_end_offset() -> None:
     progress = StallDetector(0)
-    assert watch({FIRST: 4, SECOND: 4}, {}, progress).lags() == {FIRST: 0, SECOND: 0}
-    assert watch({FIRST: 4, SECOND: 4}, {FIRST: 9}, progress).lags() == {FIRST: 5, SECOND: 0}
+    assert monitor({FIRST: 4, SECOND: 4}, {}, progress).lags() == {FIRST: 0, SECOND: 0}
+    assert monitor({FIRST: 4, SECOND: 4}, {FIRST: 9}, progress).lags() == {FIRST: 5, SECOND: 0}
     progress.update_ends({FIRST: 11, SECOND: 3})
-    assert watch({FIRST: 4, SECOND: 4}, {FIRST: 9}, progress).lags() == {FIRST: 7, SECOND: 0}
+    assert monitor({FIRST: 4, SECOND: 4}, {FIRST: 9}, progress).lags() == {FIRST: 7, SECOND: 0}
 
 
 def shown(metrics: ConsumerMetrics, name: str) -> dict[str, float]:
-    """Partition -> value of a gauge."""
+    """Return the values of a gauge by partition."""
     return {
         sample.labels["partition"]: sample.value
         for family in metrics.registry.collect()
@@ -136,11 +136,11 @@ def shown(metrics: ConsumerMetrics, name: str) -> dict[str, float]:
     }
 
 
-def test_no_gauge_keeps_what_is_no_longer_known() -> None:
+def test_gauges_are_removed_when_their_value_is_unknown() -> None:
     metrics, progress = ConsumerMetrics(), StallDetector(0)
     source = SimpleNamespace(end={}.get, assigned=BOTH)
     stored = {FIRST: 4, SECOND: 4}
-    one = watch(stored, {}, progress, source=source, metrics=metrics)
+    one = monitor(stored, {}, progress, source=source, metrics=metrics)
     for partition in ("0", "1"):
         metrics.stored_offset.labels("comments", partition).set(4)
         metrics.paused.labels("comments", partition).set(0)
@@ -148,18 +148,18 @@ def test_no_gauge_keeps_what_is_no_longer_known() -> None:
     now = time.monotonic()
     one.measure(now)
     assert shown(metrics, "liuyan_consumer_lag") == {"0": 5, "1": 0}
-    # Kafka has not answered for long: the offsets are known still, the lag is not.
+    # Kafka has not answered for a long time: the offsets are still known, the lag is not.
     one.measure(now + 60)
     assert shown(metrics, "liuyan_consumer_lag") == {}
     assert shown(metrics, "liuyan_consumer_stored_offset") == {"0": 4, "1": 4}
     one.measure(now)
     assert shown(metrics, "liuyan_consumer_lag") == {"0": 5, "1": 0}
-    # The group gave the second partition to another consumer, which shows it now.
+    # The group assigns the second partition to another consumer, which reports it now.
     source.assigned = {FIRST}
     one.measure(now)
     for name in ("lag", "stored_offset", "partition_paused"):
         assert set(shown(metrics, f"liuyan_consumer_{name}")) == {"0"}
-    # It comes back, but its row says that it is paused: its lag is not counted.
+    # It is assigned again but paused by its row: its lag is not counted.
     source.assigned = BOTH
     del stored[SECOND]
     one.measure(now)

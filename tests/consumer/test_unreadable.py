@@ -1,4 +1,4 @@
-"""Every codec of Kafka is read, and a record that cannot be read stops its own partition and no other."""
+"""All of Kafka's codecs are supported, and an unreadable record pauses only its partition."""
 
 import asyncio
 import contextlib
@@ -24,44 +24,45 @@ PATIENCE = 120
 
 @pytest.fixture
 def broker() -> Iterator[Kafka]:
-    """A broker whose files a test may change."""
-    # No log is kept in memory only: what is written is on disk when the test looks at the file.
+    """Start a broker whose files a test may change."""
+    # Flush every record, so that it is on disk when the test reads the file.
     with Kafka({"log.flush.interval.messages": "1"}) as kafka:
         yield kafka
 
 
 async def new(kafka: str, topic: str, database_url: str, folder: Path, **settings: str) -> Installation:
-    ours = Installation(kafka, topic, database_url, folder)
-    ours.migrate()
-    await ours.create_topic(partitions=2, **settings)
-    return ours
+    installation = Installation(kafka, topic, database_url, folder)
+    installation.migrate()
+    await installation.create_topic(partitions=2, **settings)
+    return installation
 
 
-async def send(ours: Installation, numbers: range, partition: int, codec: str | None = None) -> None:
+async def send(installation: Installation, numbers: range, partition: int, codec: str | None = None) -> None:
     """Publish comments as one batch."""
     async with AIOKafkaProducer(
-        bootstrap_servers=ours.kafka, compression_type=codec, max_batch_size=500_000
+        bootstrap_servers=installation.kafka, compression_type=codec, max_batch_size=500_000
     ) as producer:
         batch = producer.create_batch()
         for number in numbers:
             record = comment(f"{partition}-{number}", f"第{number}条，很好" * 10)
             assert batch.append(key=record.key, value=record.value, timestamp=None) is not None
-        await (await producer.send_batch(batch, ours.topic, partition=partition))
+        await (await producer.send_batch(batch, installation.topic, partition=partition))
 
 
-def stored(ours: Installation) -> dict[int, int]:
+def stored(installation: Installation) -> dict[int, int]:
     return {
-        int(number): int(offset) for number, offset in ours.query("SELECT `partition`, next_offset FROM partitions")
+        int(number): int(offset)
+        for number, offset in installation.query("SELECT `partition`, next_offset FROM partitions")
     }
 
 
-def paused(ours: Installation) -> dict[int, str]:
-    rows = ours.query("SELECT `partition`, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
+def paused(installation: Installation) -> dict[int, str]:
+    rows = installation.query("SELECT `partition`, paused_reason FROM partitions WHERE paused_reason IS NOT NULL")
     return {int(number): str(reason) for number, reason in rows}
 
 
 def flip(broker: Kafka, topic: str, partition: int, offset: int) -> None:
-    """Change one byte of the records of the batch that begins at ``offset``, in the broker's log file."""
+    """Change one byte of the batch that begins at ``offset``, in the broker's log file."""
     [segment] = (broker.folder / "data" / f"{topic}-{partition}").glob("*.log")
     content = bytearray(segment.read_bytes())
     at = 0
@@ -75,16 +76,16 @@ def flip(broker: Kafka, topic: str, partition: int, offset: int) -> None:
     raise AssertionError(f"no batch begins at {offset}")
 
 
-def status(ours: Installation) -> dict[int, dict[str, object]]:
-    done = ours.run("consumer", "status", "--json")
+def status(installation: Installation) -> dict[int, dict[str, object]]:
+    done = installation.run("consumer", "status", "--json")
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return {line["partition"]: line for line in lines}
 
 
 @pytest.mark.parametrize("side", ["producer", "topic"])
-async def test_every_codec_becomes_rows(kafka: str, topic: str, database_url: str, tmp_path: Path, side: str) -> None:
-    ours = await new(kafka, topic, database_url, tmp_path)
+async def test_every_codec_is_stored(kafka: str, topic: str, database_url: str, tmp_path: Path, side: str) -> None:
+    installation = await new(kafka, topic, database_url, tmp_path)
     expected = 0
     topics = {codec: f"{topic}-{codec}" for codec in CODECS}
     for codec, name in topics.items():
@@ -99,82 +100,87 @@ async def test_every_codec_becomes_rows(kafka: str, topic: str, database_url: st
                 await producer.send(name, record.value, key=record.key)
             await producer.flush()
         expected += 50
-    ours.settings["LIUYAN_TOPICS"] = ",".join(topics.values())
-    behind = ours.run("consumer", "status", "--json")
-    with ours.consumer() as consumer:
-        ours.wait_for(lambda: ours.comments() == expected, seconds=PATIENCE, process=consumer)
+    installation.settings["LIUYAN_TOPICS"] = ",".join(topics.values())
+    before = installation.run("consumer", "status", "--json")
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: installation.comments() == expected, seconds=PATIENCE, process=consumer)
         assert get(f"{consumer.health()}/readyz")[0] == 200
         consumer.send(signal.SIGTERM)
         assert consumer.wait(20) == 0
-    assert behind.returncode == 0, behind.stderr
-    sought = ours.run("consumer", "seek", topics["lz4"], "0", "--to", "10")
+    assert before.returncode == 0, before.stderr
+    sought = installation.run("consumer", "seek", topics["lz4"], "0", "--to", "10")
     assert sought.returncode == 0, sought.stderr
     ages = {
-        line["topic"]: line for line in map(json.loads, ours.run("consumer", "status", "--json").stdout.splitlines())
+        line["topic"]: line
+        for line in map(json.loads, installation.run("consumer", "status", "--json").stdout.splitlines())
     }
     assert ages[topics["lz4"]]["lag"] == 40
     assert isinstance(ages[topics["lz4"]]["lag_seconds"], float)
 
 
-async def test_a_damaged_batch_pauses_its_partition_and_no_record_around_it_is_lost(
+async def test_damaged_batch_pauses_its_partition_and_loses_no_other_record(
     broker: Kafka, topic: str, database_url: str, tmp_path: Path
 ) -> None:
-    ours = await new(broker.bootstrap, topic, database_url, tmp_path)
+    installation = await new(broker.bootstrap, topic, database_url, tmp_path)
     for partition in (0, 1):
-        await send(ours, range(100), partition, "lz4")
-        await send(ours, range(100, 103), partition, "lz4")
-        await send(ours, range(103, 200), partition)
+        await send(installation, range(100), partition, "lz4")
+        await send(installation, range(100, 103), partition, "lz4")
+        await send(installation, range(103, 200), partition)
     flip(broker, topic, 0, 100)
-    with ours.consumer() as consumer:
-        ours.wait_for(lambda: stored(ours).get(1) == 200 and 0 in paused(ours), seconds=PATIENCE, process=consumer)
-        ours.wait_for(lambda: f"{topic} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=10, process=consumer)
+    with installation.consumer() as consumer:
+        installation.wait_for(
+            lambda: stored(installation).get(1) == 200 and 0 in paused(installation), seconds=PATIENCE, process=consumer
+        )
+        installation.wait_for(
+            lambda: f"{topic} 0 (" in get(f"{consumer.health()}/readyz")[1], seconds=10, process=consumer
+        )
         assert get(f"{consumer.health()}/readyz")[0] == 503
-        await send(ours, range(200, 210), 1)
-        ours.wait_for(lambda: stored(ours) == {0: 100, 1: 210}, seconds=PATIENCE, process=consumer)
-    assert ours.comments() == 310
-    assert "offset 100 cannot be read" in paused(ours)[0]
-    assert f"liuyan consumer seek {topic} 0 --to 103" in paused(ours)[0]
-    assert f"liuyan consumer resume {topic} 0" in paused(ours)[0]
-    now = status(ours)
+        await send(installation, range(200, 210), 1)
+        installation.wait_for(lambda: stored(installation) == {0: 100, 1: 210}, seconds=PATIENCE, process=consumer)
+    assert installation.comments() == 310
+    assert "unreadable record at offset 100" in paused(installation)[0]
+    assert f"liuyan consumer seek {topic} 0 --to 103" in paused(installation)[0]
+    assert f"liuyan consumer resume {topic} 0" in paused(installation)[0]
+    now = status(installation)
     assert (now[0]["lag"], now[0]["lag_seconds"]) == (100, None)
     assert now[1]["lag"] == 0
-    sought = ours.run("consumer", "seek", topic, "0", "--to", "103")
+    sought = installation.run("consumer", "seek", topic, "0", "--to", "103")
     assert sought.returncode == 0, sought.stderr
-    with ours.consumer() as consumer:
-        ours.wait_for(lambda: stored(ours) == {0: 200, 1: 210}, seconds=PATIENCE, process=consumer)
-        ours.wait_for(lambda: get(f"{consumer.health()}/readyz")[0] == 200, seconds=10, process=consumer)
-    assert ours.comments() == 407
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: stored(installation) == {0: 200, 1: 210}, seconds=PATIENCE, process=consumer)
+        installation.wait_for(lambda: get(f"{consumer.health()}/readyz")[0] == 200, seconds=10, process=consumer)
+    assert installation.comments() == 407
 
 
-async def test_a_broker_that_restarts_is_one_line(broker: Kafka, topic: str, database_url: str, tmp_path: Path) -> None:
-    ours = await new(broker.bootstrap, topic, database_url, tmp_path)
-    await ours.publish([comment(1, "很好")])
-    with ours.consumer() as consumer:
-        ours.wait_for(lambda: ours.comments() == 1, seconds=PATIENCE, process=consumer)
-        begun = len(consumer.output())
+async def test_broker_restart_logs_one_line(broker: Kafka, topic: str, database_url: str, tmp_path: Path) -> None:
+    installation = await new(broker.bootstrap, topic, database_url, tmp_path)
+    await installation.publish([comment(1, "很好")])
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: installation.comments() == 1, seconds=PATIENCE, process=consumer)
+        size = len(consumer.output())
         broker.restart()
-        await ours.publish([comment(2, "很好")])
-        ours.wait_for(lambda: ours.comments() == 2, seconds=PATIENCE, process=consumer)
+        await installation.publish([comment(2, "很好")])
+        installation.wait_for(lambda: installation.comments() == 2, seconds=PATIENCE, process=consumer)
         output = consumer.output()
-    first = [line for line in output[begun:].splitlines() if "aiokafka" in line and "more like it" not in line]
+    first = [line for line in output[size:].splitlines() if "aiokafka" in line and "more similar lines" not in line]
     assert len(first) <= 1, first
-    # A slow machine may have written the line for a late heartbeat before.
+    # On a slow machine a late heartbeat may have caused the line before the restart.
     assert "aiokafka" in output
 
 
 @pytest.fixture
 def loop() -> Iterator[VirtualTime]:
-    """A clock that jumps, whose patches end with the test."""
+    """Return a virtual-time event loop; its patches end with the test."""
     with contextlib.closing(VirtualTime()) as loop:
         yield loop
     patch.stopall()
 
 
-def test_a_codec_that_is_not_installed_stops_its_partition_and_drops_no_record_of_another(loop: VirtualTime) -> None:
+def test_missing_codec_pauses_its_partition_and_loses_no_record_of_others(loop: VirtualTime) -> None:
     log = Log({0: [Entry.RECORD] * 20, 1: [Entry.RECORD] * 12}, unreadable={(1, 6)})
     database = Database(log)
     consumer = loop.run_until_complete(start(log, database, loop))
-    consumer.member.most = 2  # A poll takes from both.
+    consumer.member.max_offsets = 2  # A poll returns records of both partitions.
     loop.run_until_complete(consumer.member.rebalance([0, 1]))
     assert consumer.pipeline.read_error is None
     loop.run_until_complete(asyncio.sleep(20))
@@ -185,7 +191,7 @@ def test_a_codec_that_is_not_installed_stops_its_partition_and_drops_no_record_o
     assert list(database.paused) == [1]
     assert "lz4" in database.paused[1]
     assert "liuyan consumer resume comments 1" in database.paused[1]
-    assert consumer.pipeline.read_error is None, "the partition's row says it now"
+    assert consumer.pipeline.read_error is None, "the partition's row contains the reason now"
     log.partitions[0] += [Entry.RECORD] * 5
     loop.run_until_complete(asyncio.sleep(5))
     assert database.offsets == {0: 25, 1: 6}
@@ -193,7 +199,7 @@ def test_a_codec_that_is_not_installed_stops_its_partition_and_drops_no_record_o
     database.paused.clear()
     consumer.pipeline.reset("row_resumed")
     loop.run_until_complete(asyncio.sleep(5))
-    assert database.everything_once()
+    assert database.all_stored_once()
     loop.run_until_complete(consumer.end())
 
 

@@ -1,4 +1,4 @@
-"""Faults that a real database cannot be made to show at will are scripted; the rest is tested on real servers."""
+"""The writer's handling of errors that real databases do not produce on demand."""
 
 from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import Any, cast
@@ -34,7 +34,7 @@ def labelled(entries: Sequence[Entry], advances: Sequence[Advance]) -> LabelledB
 
 
 class ScriptedStore:
-    """Follows the compare-and-set rule, refuses what it is told to, and fails as the script says."""
+    """Compare and set offsets, refuse the given records and fail as scripted."""
 
     def __init__(self, offsets: dict[int, int], refused: Set[str] = frozenset(), script: Sequence[object] = ()) -> None:
         self.offsets = offsets
@@ -67,15 +67,15 @@ class ScriptedStore:
             self.stored += [cast(Tombstone | DeadLetter, change) for change in batch.records]
             self.truncated.append(truncate_dead_letters)
         if isinstance(step, CommitUnknownError) or step == "not stored":
-            raise CommitUnknownError("the answer was lost")
+            raise CommitUnknownError("connection lost during COMMIT")
         return BatchOutcome(erased=len(batch.records))
 
 
-def writer(store: ScriptedStore, wanted: Callable[[int], bool] = lambda epoch: True) -> Writer:
-    return Writer(cast(Store, store), ConsumerMetrics(), wanted)
+def writer(store: ScriptedStore, is_current: Callable[[int], bool] = lambda epoch: True) -> Writer:
+    return Writer(cast(Store, store), ConsumerMetrics(), is_current)
 
 
-async def test_a_refused_record_becomes_a_dead_letter_and_the_others_are_stored_in_order() -> None:
+async def test_refused_record_becomes_a_dead_letter_and_others_are_stored_in_order() -> None:
     store = ScriptedStore({0: 0, 1: 0}, refused={"3"})
     entries = [entry(0, 0), entry(1, 1), entry(0, 3), entry(0, 4), entry(1, 5)]
     batch = labelled(entries, [Advance(KEYS[0], 0, 6), Advance(KEYS[1], 0, 8)])
@@ -85,7 +85,7 @@ async def test_a_refused_record_becomes_a_dead_letter_and_the_others_are_stored_
     assert store.offsets == {0: 6, 1: 8}
 
 
-async def test_a_dead_letter_that_is_too_large_is_cut() -> None:
+async def test_dead_letter_that_is_too_large_is_truncated() -> None:
     store = ScriptedStore({0: 0}, refused={"0", "letter 0"})
     assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is WriteResult.STORED
     assert store.truncated == [True]
@@ -93,13 +93,13 @@ async def test_a_dead_letter_that_is_too_large_is_cut() -> None:
     assert store.stored[0].reason == "refused_by_database"
 
 
-async def test_a_transient_fault_is_tried_again() -> None:
+async def test_transient_errors_are_retried() -> None:
     store = ScriptedStore({0: 0}, script=[TransientStoreError("1213"), TransientStoreError("1205")])
     assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is WriteResult.STORED
     assert len(store.stored) == 1
 
 
-async def test_a_transient_fault_of_a_batch_that_is_not_wanted_any_more_ends_it() -> None:
+async def test_batch_is_abandoned_after_its_epoch_ends() -> None:
     store = ScriptedStore({0: 0}, script=[TransientStoreError("2006")] * 2)
     answers = iter([True, False])
     batch = labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])
@@ -108,19 +108,19 @@ async def test_a_transient_fault_of_a_batch_that_is_not_wanted_any_more_ends_it(
 
 
 @pytest.mark.parametrize("script", [CommitUnknownError("lost"), "not stored"])
-async def test_a_lost_answer_is_told_and_not_guessed_at(script: object) -> None:
+async def test_unknown_commit_is_reported(script: object) -> None:
     store = ScriptedStore({0: 0}, script=[script])
     batch = labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])
     assert await writer(store).write(batch) is WriteResult.COMMIT_UNKNOWN
     assert len(store.stored) == (0 if script == "not stored" else 1)
 
 
-async def test_a_failed_compare_is_told() -> None:
+async def test_failed_compare_is_reported() -> None:
     store = ScriptedStore({0: 5})
     assert await writer(store).write(labelled([entry(0, 0)], [Advance(KEYS[0], 0, 1)])) is WriteResult.FENCED
 
 
-def test_halves_chain_at_the_first_record_of_the_second_one() -> None:
+def test_halves_split_at_the_first_record_of_the_second_half() -> None:
     entries = [entry(0, 10), entry(1, 20), entry(0, 14), entry(2, 30)]
     advances = [
         Advance(KEYS[0], 10, 18, pause_reason="poison"),

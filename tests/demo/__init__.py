@@ -1,5 +1,5 @@
-"""Tests of the demo: it is run as a person runs it, and its last line is read.
+"""Test the demo by running the command and checking its last line.
 
-Broker and database are the embedded ones, except in a long test on Apache Kafka and MySQL. The parts that only show or
-count are tested by themselves.
+Tests use the embedded broker and SQLite, except for a long test with Apache Kafka and MySQL. The parts that only
+display or count have unit tests.
 """

@@ -1,4 +1,4 @@
-"""The demo as a process: labels soon, ends by itself or on Ctrl-C, and leaves nothing behind."""
+"""The demo as a process: it labels comments, stops after its time or on Ctrl-C, and leaves nothing behind."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ADMIN = re.compile(r"admin app at (http://\S+)/admin \(name demo, password (\S+)
 
 @contextmanager
 def running_demo(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """The demo, with its temporary files in ``folder`` and its standard output to read from."""
+    """Run the demo with its temporary files in ``folder``; its standard output can be read."""
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(
         [PROGRAM, "demo", *arguments],
@@ -45,32 +45,32 @@ def running_demo(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[st
 
 
 def read_until(demo: "subprocess.Popen[str]", pattern: re.Pattern[str]) -> re.Match[str]:
-    """Read lines up to one in which the pattern is found."""
+    """Read lines until one contains the pattern."""
     assert demo.stdout is not None
     lines = []
     for line in demo.stdout:
         lines.append(line)
-        found = pattern.search(line)
-        if found:
-            return found
+        match = pattern.search(line)
+        if match:
+            return match
     raise AssertionError(f"no line matches {pattern.pattern!r}:\n{''.join(lines)}")
 
 
 def programs_in(folder: Path) -> list[str]:
-    """The command lines of the processes that work in ``folder``."""
-    found = []
+    """Return the command lines of processes whose working directory is in ``folder``."""
+    commands = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            works_in = (process / "cwd").readlink()
-            if works_in.is_relative_to(folder):
-                found.append((process / "cmdline").read_text().replace("\0", " "))
+            directory = (process / "cwd").readlink()
+            if directory.is_relative_to(folder):
+                commands.append((process / "cmdline").read_text().replace("\0", " "))
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
-    return found
+    return commands
 
 
-def publish_something_else(broker: str) -> None:
-    """A comment that the demo does not know of."""
+def publish_another_comment(broker: str) -> None:
+    """Publish a comment that is not the demo's."""
     event = {"platform": "elsewhere", "id": "1", "text": "物流很快", "created_at": "2026-01-31T08:15:00+08:00"}
     producer = Producer({"bootstrap.servers": broker, "log_level": 0})
     producer.produce("comments", json.dumps(event).encode(), key=b"elsewhere:1")
@@ -78,7 +78,7 @@ def publish_something_else(broker: str) -> None:
 
 
 def sign_in(url: str, password: str) -> httpx.Client:
-    """A browser in which the demo's account is signed in."""
+    """Return a client that is signed in with the demo's account."""
     client = httpx.Client(base_url=url, timeout=10)
     page = client.get("/admin/login")
     token = re.search(r'name="csrftoken" value="([^"]+)"', page.text)
@@ -88,14 +88,14 @@ def sign_in(url: str, password: str) -> httpx.Client:
     return client
 
 
-def ask_for_comments(client: httpx.Client, **filters: str) -> list[object]:
-    """The first page of comments, three at most."""
+def get_comments(client: httpx.Client, **filters: str) -> list[object]:
+    """Return the first page of at most three comments."""
     items: list[object] = client.get("/api/v1/comments", params={"limit": "3", **filters}).json()["items"]
     return items
 
 
 def check_end(demo: "subprocess.Popen[str]", folder: Path) -> int:
-    """The demo ends well, with its line last, and nothing of it stays; the number of comments."""
+    """Check that the demo succeeds and leaves nothing behind; return the number of comments."""
     output, _ = demo.communicate(timeout=60)
     last = LAST_LINE.fullmatch(output.splitlines()[-1])
     assert last, output
@@ -107,12 +107,12 @@ def check_end(demo: "subprocess.Popen[str]", folder: Path) -> int:
 
 
 @pytest.mark.timeout(120)
-def test_demo_ends_by_itself(tmp_path: Path) -> None:
-    began = time.monotonic()
+def test_demo_stops_after_its_time(tmp_path: Path) -> None:
+    started_at = time.monotonic()
     with running_demo(tmp_path, "--seconds", "8") as demo:
         first = read_until(demo, FIRST_COMMENT)
-        # What it says is from its start on. How long that is depends on what else the machine does.
-        assert 0 < float(first[1]) <= time.monotonic() - began
+        # The time counts from the demo's start; its length depends on the machine's load.
+        assert 0 < float(first[1]) <= time.monotonic() - started_at
         assert check_end(demo, tmp_path) > 1_000
 
 
@@ -120,12 +120,12 @@ def test_demo_ends_by_itself(tmp_path: Path) -> None:
 def test_demo_serves_the_api_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     with running_demo(tmp_path) as demo:
         broker = read_until(demo, BROKER)[1]
-        said = read_until(demo, ADMIN)
-        client = sign_in(said[1], said[2])
-        assert eventually(lambda: len(ask_for_comments(client)) == 3, seconds=20)
+        admin = read_until(demo, ADMIN)
+        client = sign_in(admin[1], admin[2])
+        assert eventually(lambda: len(get_comments(client)) == 3, seconds=20)
         assert len(programs_in(tmp_path)) >= 2
-        publish_something_else(broker)
-        assert eventually(lambda: len(ask_for_comments(client, platform="elsewhere")) == 1, seconds=20)
+        publish_another_comment(broker)
+        assert eventually(lambda: len(get_comments(client, platform="elsewhere")) == 1, seconds=20)
         demo.send_signal(signal.SIGINT)
         assert check_end(demo, tmp_path) > 100
 
@@ -135,6 +135,6 @@ def test_demo_serves_the_api_and_ends_on_ctrl_c(tmp_path: Path) -> None:
 def test_demo_on_apache_kafka_and_mysql(tmp_path: Path) -> None:
     with running_demo(tmp_path, "--stack", "real", "--seconds", "20", "--rate", "1000") as demo:
         read_until(demo, FIRST_COMMENT)
-        # How many get through in the time is the machine's affair, and the publisher waits for a consumer that starts.
+        # The number depends on the machine, and the publisher waits while the consumer starts.
         assert check_end(demo, tmp_path) > 1_000
     assert [path for path in tmp_path.glob("liuyan-*") if not path.name.startswith("liuyan-ports-")] == []

@@ -1,4 +1,4 @@
-"""The demo's parts: what it publishes, when it waits, what it counts, what it shows."""
+"""The demo's parts: corpus, publisher, comparison and display."""
 
 import asyncio
 import io
@@ -13,9 +13,9 @@ from consumer.event import CommentEvent, parse
 from liuyan.demo.corpus import PLATFORMS, events, read_comments
 from liuyan.demo.display import FIXED_LINES, LineDisplay, picture
 from liuyan.demo.errors import DemoError
-from liuyan.demo.figures import Figures, LabelledText, Verdict, compare, read_figures
+from liuyan.demo.figures import Comparison, Figures, LabelledText, compare, read_figures
 from liuyan.demo.programs import Program
-from liuyan.demo.publisher import MOST_LAG, Publisher
+from liuyan.demo.publisher import MAXIMUM_LAG, Publisher
 from liuyan.demo.scene import Rate, Samples, Scene
 from local_stack.embedded import EmbeddedBroker
 from store.batch import Label
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.programs
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
 
-def test_everything_that_is_published_keeps_the_contract() -> None:
+def test_published_events_are_valid_and_unique() -> None:
     corpus = read_comments()
     published = list(islice(events(1, NOW), len(corpus) + 10))
     timestamp = int(NOW.timestamp() * 1000)
@@ -40,13 +40,13 @@ def test_everything_that_is_published_keeps_the_contract() -> None:
     assert len({(event.platform, event.id) for event in published}) == len(published)
 
 
-def test_a_seed_says_what_is_published() -> None:
+def test_seed_determines_the_order() -> None:
     assert list(islice(events(1, NOW), 50)) == list(islice(events(1, NOW), 50))
     assert list(islice(events(1, NOW), 50)) != list(islice(events(2, NOW), 50))
 
 
-@pytest.mark.parametrize(("lag", "publishes"), [(0, True), (MOST_LAG, False)])
-async def test_the_publisher_waits_while_the_lag_is_great(lag: int, publishes: bool) -> None:
+@pytest.mark.parametrize(("lag", "publishes"), [(0, True), (MAXIMUM_LAG, False)])
+async def test_publisher_waits_while_the_lag_is_high(lag: int, publishes: bool) -> None:
     with EmbeddedBroker() as broker:
         publisher = Publisher(broker.bootstrap, "comments", events(1, NOW), rate=500, lag=lambda: lag)
         stop = asyncio.Event()
@@ -60,32 +60,34 @@ async def test_the_publisher_waits_while_the_lag_is_great(lag: int, publishes: b
 
 
 @pytest.mark.parametrize(
-    ("verdict", "right"),
+    ("comparison", "exactly_once"),
     [
-        (Verdict(published=5, stored=5, missing=0, duplicated=0, dead=0), True),
-        (Verdict(published=5, stored=4, missing=1, duplicated=0, dead=0), False),
-        (Verdict(published=5, stored=5, missing=0, duplicated=1, dead=0), False),
-        (Verdict(published=5, stored=5, missing=0, duplicated=0, dead=1), False),
-        (Verdict(published=5, stored=6, missing=0, duplicated=0, dead=0), False),
+        (Comparison(published=5, stored=5, missing=0, duplicated=0, dead=0), True),
+        (Comparison(published=5, stored=4, missing=1, duplicated=0, dead=0), False),
+        (Comparison(published=5, stored=5, missing=0, duplicated=1, dead=0), False),
+        (Comparison(published=5, stored=5, missing=0, duplicated=0, dead=1), False),
+        (Comparison(published=5, stored=6, missing=0, duplicated=0, dead=0), False),
     ],
 )
-def test_the_verdict_is_right_only_when_all_is_stored_once(verdict: Verdict, right: bool) -> None:
-    assert verdict.right is right
+def test_exactly_once_requires_all_counts_to_match(comparison: Comparison, exactly_once: bool) -> None:
+    assert comparison.exactly_once is exactly_once
 
 
-async def test_what_is_not_stored_is_missing(tmp_path: Path) -> None:
+async def test_comments_that_are_not_stored_are_missing(tmp_path: Path) -> None:
     async with Store.open(f"sqlite+aiosqlite:///{tmp_path / 'empty.db'}") as store:
         await migrate(store.engine, lambda _: None)
-        verdict = await compare(store, {("forum", "1"), ("forum", "2")})
+        comparison = await compare(store, {("forum", "1"), ("forum", "2")})
         assert await read_figures(store) == Figures()
-    assert str(verdict) == "published 2 stored 0 missing 2 duplicated 0 dead 0"
-    assert not verdict.right
+    assert str(comparison) == "published 2 stored 0 missing 2 duplicated 0 dead 0"
+    assert not comparison.exactly_once
 
 
-def test_a_program_that_ends_by_itself_is_quoted(tmp_path: Path) -> None:
+def test_log_of_an_ended_program_is_quoted(tmp_path: Path) -> None:
     program = Program(["consumer", "run"], {}, tmp_path)
     assert eventually(lambda: not program.running, seconds=30)
-    with pytest.raises(DemoError, match=r"(?s)`liuyan consumer run` ended by itself.*LIUYAN_DATABASE_URL is not set"):
+    with pytest.raises(
+        DemoError, match=r"(?s)`liuyan consumer run` ended unexpectedly.*LIUYAN_DATABASE_URL is not set"
+    ):
         program.check()
     program.stop()
 
@@ -109,7 +111,7 @@ def scene(samples: int) -> Scene:
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (60, 15)])
 @pytest.mark.parametrize("samples", [0, 3, 60])
-def test_the_picture_fills_the_terminal_and_no_more(width: int, height: int, samples: int) -> None:
+def test_picture_fits_the_terminal(width: int, height: int, samples: int) -> None:
     console = Console(width=width, height=height, file=io.StringIO(), force_terminal=True)
     lines = console.render_lines(picture(scene(samples), height - FIXED_LINES), pad=False)
     text = ["".join(segment.text for segment in line) for line in lines]
@@ -118,11 +120,11 @@ def test_the_picture_fills_the_terminal_and_no_more(width: int, height: int, sam
     assert text[3].split() == ["1,234", "1,000", "234", "301"]
     assert "62.0%" in text[5]
     assert "http://a/docs" in text[-2]
-    assert text[-1].split() == ["name", "demo", "password", "abcd-efgh", "Ctrl-C", "ends"]
+    assert text[-1].split() == ["name", "demo", "password", "abcd-efgh", "Ctrl-C", "to", "stop"]
     assert sum("物流很快" in line for line in text) == min(samples, height - FIXED_LINES)
 
 
-def test_without_a_terminal_there_are_plain_lines() -> None:
+def test_output_without_a_terminal_is_plain_lines() -> None:
     output = io.StringIO()
     with LineDisplay(Console(file=output, width=80, highlight=False)) as display:
         display.show(scene(1))
@@ -135,7 +137,7 @@ def test_without_a_terminal_there_are_plain_lines() -> None:
     assert counts == " 71.4 s  running: published 1,234 stored 1,000 lag 234, 301 comments/s, 62% positive"
 
 
-def test_the_rate_is_that_of_the_last_seconds() -> None:
+def test_rate_covers_the_last_seconds() -> None:
     rate = Rate()
     assert rate.measure(0.0, 0) == 0
     assert rate.measure(1.0, 100) == 100
@@ -143,7 +145,7 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     assert rate.measure(11.0, 1_500) == 500
 
 
-def test_samples_come_as_slowly_as_a_person_reads() -> None:
+def test_samples_are_rate_limited() -> None:
     texts = [LabelledText("forum", str(number), Label.NEGATIVE, 0.2, True) for number in range(9)]
     samples = Samples(seed=1)
     samples.add(0.0, texts)

@@ -1,5 +1,5 @@
-"""A load of real comments goes through genuine servers while a schedule breaks consumers, servers and connections.
+"""Fault injection: publish real comments through real servers while consumers, servers and connections fail.
 
-What is published, and what breaks when, follows from a seed. At the end every table is compared with what a plain model
-of the contract, written from the design and not from the code, says that it should be.
+A seed determines the records and the schedule of faults. At the end every table is compared with a reference model of
+the contract, written from the design and not from the code.
 """

@@ -1,4 +1,4 @@
-"""Compares every table with what the model of the contract expects of the records that Kafka holds."""
+"""Compare every table with what the reference model computes from the records in Kafka."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ EXAMPLES = 5
 
 @dataclass
 class Differences:
-    """Rows that are missing, that are too many, and that are there but wrong, with a few examples of each."""
+    """Counts of missing, unexpected and wrong rows, with a few examples of each."""
 
     lost: int = 0
     duplicated: int = 0
@@ -27,20 +27,20 @@ class Differences:
     examples: list[str] = field(default_factory=list)
 
     def compare(self, table: str, expected: Mapping[Any, Hashable], found: Mapping[Any, Hashable]) -> None:
-        """Count by key: expected and absent is lost, there and not expected is too much, the rest must be equal."""
+        """Compare by key, and count missing keys as lost, unexpected ones as duplicated and different rows as wrong."""
         lost = [key for key in expected if key not in found]
-        more = [key for key in found if key not in expected]
+        unexpected = [key for key in found if key not in expected]
         wrong = [key for key in expected if key in found and expected[key] != found[key]]
         self.lost += len(lost)
-        self.duplicated += len(more)
+        self.duplicated += len(unexpected)
         self.wrong += len(wrong)
-        for name, keys in (("lost", lost), ("too many", more), ("wrong", wrong)):
+        for name, keys in (("lost", lost), ("unexpected", unexpected), ("wrong", wrong)):
             for key in keys[:EXAMPLES]:
                 self.examples.append(f"{table} {name}: {key} expected {expected.get(key)} found {found.get(key)}"[:400])
 
 
 async def read_expected(kafka: str, topics: list[str]) -> tuple[Expected, int, dict[tuple[str, int], int]]:
-    """What the tables should hold by the records in Kafka, how many records these are, and each partition's end."""
+    """Read all records from Kafka; return the expected tables, the number of records and the end offsets."""
     expected, count = Expected(), 0
     consumer = AIOKafkaConsumer(
         bootstrap_servers=kafka, isolation_level="read_committed", auto_offset_reset="earliest", group_id=None
@@ -63,12 +63,12 @@ async def read_expected(kafka: str, topics: list[str]) -> tuple[Expected, int, d
 async def _partitions(kafka: str, topics: list[str]) -> list[tuple[str, int]]:
     from consumer.topics import Topics
 
-    asked = Topics(kafka)
-    return [(topic, number) for topic in topics for number in range(await asked.partitions(topic))]
+    known = Topics(kafka)
+    return [(topic, number) for topic in topics for number in range(await known.partitions(topic))]
 
 
 def compare(installation: Installation, expected: Expected, archive: str, labeller: Labeller) -> Differences:
-    """Every table against the model. ``archive`` is compacted: which of its old texts were seen is not determined."""
+    """Compare every table with ``expected``, except replaced texts of ``archive``, which depend on compaction."""
     differences = Differences()
     identities = dict(installation.query("SELECT number, CONCAT(platform, ':', id) FROM comments"))
     _compare_comments(installation, expected, differences)
@@ -106,11 +106,11 @@ def _compare_comments(installation: Installation, expected: Expected, difference
     rows = installation.query("SELECT platform, id, text, version, created_at, edited_at, author, thread FROM comments")
     found = {(row[0], row[1]): (*row[2:4], _utc(row[4]), _utc(row[5]), *row[6:]) for row in rows}
     differences.duplicated += len(rows) - len(found)
-    wanted = {
+    expected_rows = {
         identity: (one.text, one.version, one.created_at, one.edited_at, one.author, one.thread)
         for identity, one in expected.comments.items()
     }
-    differences.compare("comments", wanted, found)
+    differences.compare("comments", expected_rows, found)
 
 
 def _compare_predictions(

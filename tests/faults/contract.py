@@ -1,6 +1,6 @@
-"""The contract as a plain model, written from the design page: what the tables should hold after these records.
+"""A reference model of the contract, written from the design: the expected contents of the tables.
 
-It works on the records that Kafka holds, partition by partition, one by one, without batches, locks or a database.
+It processes the records of each partition one by one, without batches, locks or a database.
 """
 
 import json
@@ -11,12 +11,12 @@ from typing import Any
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Identity = tuple[str, str]
-Place = tuple[str, int, int]
+RecordOffset = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment as it should stand; ``version`` in microseconds."""
+    """The expected state of a comment; ``version`` is in microseconds."""
 
     text: str
     version: int
@@ -28,48 +28,48 @@ class Comment:
 
 @dataclass
 class Expected:
-    """What every table should hold; predictions follow from the comments' texts."""
+    """The expected contents of every table; predictions are computed from the comments' texts."""
 
     comments: dict[Identity, Comment] = field(default_factory=dict)
     replaced: dict[Identity, Counter[tuple[int, str]]] = field(default_factory=dict)
     erased_up_to: dict[Identity, int] = field(default_factory=dict)
-    dead_letters: dict[Place, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
+    dead_letters: dict[RecordOffset, tuple[bytes | None, bytes | None]] = field(default_factory=dict)
 
 
-def apply(expected: Expected, place: Place, timestamp: int, key: bytes | None, value: bytes | None) -> None:
-    """One record at ``place`` (topic, partition, offset), in order within its partition; ``timestamp`` in ms."""
+def apply(expected: Expected, record: RecordOffset, timestamp: int, key: bytes | None, value: bytes | None) -> None:
+    """Apply a record, in order within its partition; ``record`` is (topic, partition, offset), ``timestamp`` in ms."""
     if value is None:
         identity = _split(key)
         if identity is None:
-            expected.dead_letters[place] = (key, value)
+            expected.dead_letters[record] = (key, value)
         else:
             _erase(expected, identity, key, timestamp * 1000)
         return
     event = _event(key, value)
     if event is None:
-        expected.dead_letters[place] = (key, value)
+        expected.dead_letters[record] = (key, value)
     else:
-        _arrive(expected, *event)
+        _apply_event(expected, *event)
 
 
-def _arrive(expected: Expected, identity: Identity, arrived: Comment) -> None:
+def _apply_event(expected: Expected, identity: Identity, arrived: Comment) -> None:
     if arrived.version <= expected.erased_up_to.get(identity, -(1 << 62)):
         return
-    stands = expected.comments.get(identity)
-    if stands is not None and arrived.version < stands.version:
+    current = expected.comments.get(identity)
+    if current is not None and arrived.version < current.version:
         return
-    if stands is not None and stands.text != arrived.text:
-        expected.replaced.setdefault(identity, Counter())[stands.version, stands.text] += 1
+    if current is not None and current.text != arrived.text:
+        expected.replaced.setdefault(identity, Counter())[current.version, current.text] += 1
     expected.comments[identity] = arrived
 
 
 def _erase(expected: Expected, identity: Identity, key: bytes | None, timestamp: int) -> None:
-    stands = expected.comments.pop(identity, None)
+    current = expected.comments.pop(identity, None)
     known = [timestamp, expected.erased_up_to.get(identity, timestamp)]
-    expected.erased_up_to[identity] = max(known if stands is None else [*known, stands.version])
+    expected.erased_up_to[identity] = max(known if current is None else [*known, current.version])
     expected.replaced.pop(identity, None)
-    for place in [place for place, (dead, _) in expected.dead_letters.items() if dead == key]:
-        del expected.dead_letters[place]
+    for record in [record for record, (dead, _) in expected.dead_letters.items() if dead == key]:
+        del expected.dead_letters[record]
 
 
 def _split(key: bytes | None) -> Identity | None:
@@ -80,7 +80,7 @@ def _split(key: bytes | None) -> Identity | None:
 
 
 def _event(key: bytes | None, value: bytes) -> tuple[Identity, Comment] | None:
-    """The load's own events, recognised the simple way: its poison is marked by what it lacks."""
+    """Parse an event of the load, or return None for poison. Only the kinds of poison that the load creates matter."""
     try:
         fields: Any = json.loads(value[5:] if value.startswith(b"\0") else value)
         identity = (fields["platform"], fields["id"])

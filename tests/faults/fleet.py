@@ -1,6 +1,6 @@
-"""The consumers under test: real processes, each with a proxy of its own before the database.
+"""The consumers under test: real processes, each with its own proxy to the database.
 
-A supervisor starts a consumer again that ended, as compose and Kubernetes do; why it ended is kept for the report.
+A supervisor restarts consumers that have exited, as Compose and Kubernetes do, and records why they exited.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ from tests.harness import Installation, Process
 
 @dataclass
 class Member:
-    """One consumer with its proxy; ``wanted`` says whether it is to run."""
+    """A consumer and its proxy; the supervisor keeps it running while ``supervised``."""
 
     number: int
     proxy: Proxy
     process: Process
-    wanted: bool = True
+    supervised: bool = True
 
 
 class Fleet:
-    """Consumers of one group."""
+    """The consumers of one group."""
 
     def __init__(self, installation: Installation, kafka_proxy: Proxy, database_port: int) -> None:
         self.members: list[Member] = []
-        self.ended: Counter[str] = Counter()
+        self.exited: Counter[str] = Counter()
         self._installation = installation
         self._kafka_proxy = kafka_proxy
         self._database_port = database_port
@@ -49,35 +49,35 @@ class Fleet:
         return member
 
     def restart(self, member: Member) -> None:
-        """Start a consumer again."""
+        """Restart a consumer."""
         member.process = self._start(member.proxy)
-        member.wanted = True
+        member.supervised = True
 
     async def supervise(self) -> None:
-        """Start again whoever ended. Runs until it is cancelled."""
+        """Restart consumers that have exited. Runs until it is cancelled."""
         while True:
             await asyncio.sleep(0.5)
             for member in self.members:
-                if member.wanted and member.process.popen.poll() is not None:
-                    last = member.process.output().strip().splitlines()[-1:] or ["without a word"]
-                    self.ended[last[0][:160]] += 1
+                if member.supervised and member.process.popen.poll() is not None:
+                    last = member.process.output().strip().splitlines()[-1:] or ["no output"]
+                    self.exited[last[0][:160]] += 1
                     self.restart(member)
 
     async def leave(self, member: Member, number: signal.Signals, seconds: float = 25) -> int:
-        """End a consumer by a signal; its exit status, -1 when it does not end within the time and is killed."""
-        member.wanted = False
+        """Stop a consumer with a signal and return its exit status, or -1 if it has to be killed after ``seconds``."""
+        member.supervised = False
         member.process.send(number)
         try:
             return await asyncio.to_thread(member.process.wait, seconds)
         except subprocess.TimeoutExpired:
-            sys.stderr.write(f"does not end by {number!r}:\n{member.process.output()[-2000:]}\n")
+            sys.stderr.write(f"does not exit on {number!r}:\n{member.process.output()[-2000:]}\n")
             member.process.kill()
             return -1
 
     async def close(self) -> None:
-        """End everything at once."""
+        """Stop all consumers and proxies."""
         for member in self.members:
-            member.wanted = False
+            member.supervised = False
             member.process.__exit__()
             await member.proxy.stop()
         for port in self._ports:

@@ -1,4 +1,4 @@
-"""What is published, from a seed: comments, edits, late versions, redeliveries, tombstones, poison, transactions."""
+"""The load, from a seed: comments, edits, late versions, redeliveries, tombstones, poison and transactions."""
 
 import asyncio
 import json
@@ -19,16 +19,16 @@ from tests.harness import START, Record, comment, tombstone
 POISON, REDELIVERED, EDITED, LATE, ERASED = 0.05, 0.10, 0.05, 0.02, 0.01
 ARCHIVED, TRANSACTIONAL = 0.10, 0.05
 TRANSACTION_EVENTS = 20
-# Every so many new comments have the frame of a schema registry's serializer.
+# One in this many new comments has the frame of a schema registry serializer.
 FRAMED_EVERY = 25
 PARTITIONS = 8
-# How soon the publisher hears of added partitions.
+# How soon the publisher learns of added partitions.
 METADATA_SECONDS = 2
 
 
 @dataclass(frozen=True)
 class Send:
-    """One record to publish. ``transaction`` numbers the one that it belongs to, ``commits`` says how that ends."""
+    """A record to publish. ``transaction`` is the number of its transaction, ``commits`` whether that is committed."""
 
     topic: str
     record: Record
@@ -38,7 +38,7 @@ class Send:
 
 @dataclass
 class _Thread:
-    """What has been published of one comment."""
+    """The published state of one comment."""
 
     record: Record
     older: Record
@@ -48,7 +48,7 @@ class _Thread:
 
 
 class Load:
-    """The plan for ``events`` records; ``topic`` takes everything, ``archive`` is compacted and takes clean records."""
+    """Plans ``events`` records; ``topic`` gets all kinds, ``archive``, which is compacted, only clean records."""
 
     def __init__(self, seed: int, events: int, topic: str, archive: str) -> None:
         self._random = random.Random(seed)
@@ -59,24 +59,24 @@ class Load:
         self._archived: list[tuple[str, _Thread]] = []
 
     def plan(self) -> Iterator[Send]:
-        """The records in order; the same for the same seed."""
-        made = transaction = 0
-        while made < self._events:
+        """Yield the records in order; the same seed yields the same records."""
+        count = transaction = 0
+        while count < self._events:
             if self._random.random() < TRANSACTIONAL / TRANSACTION_EVENTS:
                 transaction += 1
                 commits = self._random.random() < 0.5
-                for number in range(min(TRANSACTION_EVENTS, self._events - made)):
-                    # A transaction's comments are its own: what an aborted one says must never be seen.
-                    record = comment(f"t{transaction}-{number}", self._text(), platform="desk", minutes=made / 50)
+                for number in range(min(TRANSACTION_EVENTS, self._events - count)):
+                    # Each transaction has its own comments, because those of an aborted one must never appear.
+                    record = comment(f"t{transaction}-{number}", self._text(), platform="desk", minutes=count / 50)
                     yield Send(self._topic, record, transaction, commits)
-                    made += 1
+                    count += 1
                 continue
-            made += 1
+            count += 1
             if self._random.random() < ARCHIVED:
-                yield Send(self._archive, self._clean(made))
+                yield Send(self._archive, self._clean(count))
             else:
-                yield Send(self._topic, self._any(made))
-        # The log ends with what is never given out as a record: only the position behind the poll gets past it.
+                yield Send(self._topic, self._any(count))
+        # The log ends with an aborted transaction, which is never returned: only the position after the poll passes it.
         for number in range(2 * TRANSACTION_EVENTS):
             yield Send(self._topic, comment(f"end-{number}", self._text(), platform="desk"), transaction + 1, False)
 
@@ -84,7 +84,7 @@ class Load:
         dice = self._random.random()
         for share, make in (
             (POISON, self._poison),
-            (REDELIVERED, self._again),
+            (REDELIVERED, self._redelivered),
             (EDITED, self._edit),
             (LATE, self._late),
             (ERASED, self._tombstone),
@@ -105,22 +105,22 @@ class Load:
         return record
 
     def _pick(self) -> tuple[str, _Thread] | None:
-        # Recent ones mostly: they are still on their way when the next of them is published.
+        # Mostly recent comments, which may still be in flight when their next record is published.
         if not self._living:
             return None
         return self._living[max(0, len(self._living) - 1 - int(self._random.expovariate(1 / 200)))]
 
-    def _again(self, number: int) -> Record:
-        picked = self._pick()
-        return picked[1].record if picked else self._new(number)
+    def _redelivered(self, number: int) -> Record:
+        chosen = self._pick()
+        return chosen[1].record if chosen else self._new(number)
 
     def _edit(self, number: int) -> Record:
-        picked = self._pick()
-        if picked is None:
+        chosen = self._pick()
+        if chosen is None:
             return self._new(number)
-        platform, thread = picked
+        platform, thread = chosen
         thread.edits += 1
-        # Some edits keep the text, or the time: only author and thread differ, or the last arrival wins.
+        # Some edits keep the text, so only author and thread change, or the time, so the last arrival wins.
         same_text, same_time = self._random.random() < 0.2, self._random.random() < 0.2
         thread.text = thread.text if same_text else self._text()
         edited = thread.minutes + thread.edits - (1 if same_time else 0)
@@ -136,25 +136,25 @@ class Load:
         return thread.record
 
     def _late(self, number: int) -> Record:
-        picked = self._pick()
-        return picked[1].older if picked else self._new(number)
+        chosen = self._pick()
+        return chosen[1].older if chosen else self._new(number)
 
     def _tombstone(self, number: int) -> Record:
-        picked = self._pick()
-        if picked is None:
+        chosen = self._pick()
+        if chosen is None:
             return self._new(number)
-        platform, thread = picked
+        platform, thread = chosen
         when = START + timedelta(minutes=thread.minutes + thread.edits)
         timestamp = int(when.timestamp() * 1000) if self._random.random() < 0.5 else None
         return tombstone(_identifier(thread.record), platform=platform, timestamp=timestamp)
 
     def _after_erasure(self, number: int) -> Record:
-        """A newer version, which an erasure with an old timestamp lets in and one of today does not."""
+        """A newer version, accepted after an erasure with an old timestamp, dropped after one of today."""
         return self._edit(number)
 
     def _poison(self, number: int) -> Record:
-        picked = self._pick()
-        key = picked[1].record.key if picked and self._random.random() < 0.5 else f"forum:p{number}".encode()
+        chosen = self._pick()
+        key = chosen[1].record.key if chosen and self._random.random() < 0.5 else f"forum:p{number}".encode()
         fields = {"platform": "forum", "id": f"p{number}", "created_at": START.isoformat()}
         value = self._random.choice(
             [b"\xff\xfe", b"{", b"[]", json.dumps(fields).encode(), json.dumps({**fields, "text": ""}).encode()]
@@ -162,7 +162,7 @@ class Load:
         return Record(key, value)
 
     def _clean(self, number: int) -> Record:
-        """For the compacted topic: each record newer than those of its key before it, since only the last may stay."""
+        """Create a record for the compacted topic, newer than others of its key: compaction may keep only the last."""
         if self._archived and self._random.random() < 0.3:
             at = self._random.randrange(len(self._archived))
             platform, thread = self._archived[at]
@@ -188,7 +188,7 @@ def _identifier(record: Record) -> str:
 
 
 class Publisher:
-    """Publishes a plan at a pace, over broker failures: what is not acknowledged is sent again, as platforms do."""
+    """Publishes a plan at a steady pace and, as platforms do, resends records that are not acknowledged."""
 
     def __init__(self, kafka: str, topic: str, plan: Sequence[Send], seconds: float) -> None:
         self._kafka = kafka
@@ -271,9 +271,9 @@ class Publisher:
         return future
 
     def _partition(self, send: Send) -> int | None:
-        """A key keeps the partition that it had first: where partitions are added, only new keys go to the new ones.
+        """Return the partition that a key had first, so that only new keys go to added partitions.
 
-        Else two versions of a comment would lie in two partitions, and their order would be nobody's to say.
+        Otherwise two versions of a comment could be in two partitions, in undefined order.
         """
         if send.transaction is None and send.record.key not in self._partition_of:
             self._partition_of[send.record.key] = partition_of(send.record.key or b"", self.partitions)

@@ -1,4 +1,4 @@
-"""TCP proxies that cut, delay and half-open connections, lose the answer to a COMMIT, and swallow Kafka requests."""
+"""TCP proxies that cut, delay and stall connections, lose the answer to a COMMIT, and drop Kafka requests."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -6,11 +6,11 @@ from enum import IntEnum
 
 CHUNK = 65_536
 QUERY = 0x03
-Sieve = Callable[[bytes], bytes]
+Filter = Callable[[bytes], bytes]
 
 
 class Proxy:
-    """Listens at ``port`` for clients of the server at ``upstream``; its faults are switched on and off by methods."""
+    """Listens on ``port`` and forwards to ``upstream``; methods switch faults on and off."""
 
     def __init__(self, port: int, upstream: int) -> None:
         self.port = port
@@ -36,25 +36,25 @@ class Proxy:
             await asyncio.sleep(0.01)
 
     def cut(self) -> None:
-        """Close every connection without a word."""
+        """Abort every connection."""
         for writer in list(self._writers):
             writer.transport.abort()
 
     def half_open(self) -> None:
-        """Let connections stand, forward nothing: neither side hears of it."""
+        """Keep connections open but forward nothing."""
         self._open.clear()
 
     def heal(self) -> None:
-        """Forward again, at once."""
+        """Forward again, without delay."""
         self.delay = 0.0
         self._open.set()
 
     def lose_next_commit(self) -> None:
-        """Let the next COMMIT reach the server, and cut the connection before its answer comes back."""
+        """Forward the next COMMIT, and cut the connection before the client gets the answer."""
         self._lose_commits += 1
 
     def on_statement(self, prefix: bytes | None, act: Callable[[], None] = lambda: None) -> None:
-        """Call ``act`` once, right after a statement that begins with ``prefix`` was forwarded; None: never mind."""
+        """Call ``act`` once, after forwarding a statement that begins with ``prefix``; None cancels."""
         self._on_statement = None if prefix is None else (prefix, act)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -82,7 +82,7 @@ class Proxy:
     async def _forward(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: asyncio.Event, *, from_client: bool
     ) -> None:
-        sieve = self._sieve()
+        keep = self._request_filter()
         try:
             while data := await reader.read(CHUNK):
                 await self._open.wait()
@@ -92,25 +92,25 @@ class Proxy:
                     self.lost_commits += 1
                     return
                 if from_client:
-                    self._look(data, lost)
-                    data = sieve(data)
+                    self._detect_commit(data, lost)
+                    data = keep(data)
                 writer.write(data)
                 await writer.drain()
                 if from_client:
-                    self._act(data)
+                    self._run_action(data)
         except OSError:
             return
 
-    def _sieve(self) -> Sieve:
-        """What lets through, of one connection's bytes to the server, those that are to reach it."""
+    def _request_filter(self) -> Filter:
+        """Return a filter for the bytes that one client connection sends to the server."""
         return lambda data: data
 
-    def _look(self, data: bytes, lost: asyncio.Event) -> None:
+    def _detect_commit(self, data: bytes, lost: asyncio.Event) -> None:
         if self._lose_commits and _statement(data).upper().startswith(b"COMMIT"):
             self._lose_commits -= 1
             lost.set()
 
-    def _act(self, data: bytes) -> None:
+    def _run_action(self, data: bytes) -> None:
         if self._on_statement is not None and _statement(data).startswith(self._on_statement[0]):
             act = self._on_statement[1]
             self._on_statement = None
@@ -118,44 +118,41 @@ class Proxy:
 
 
 class Request(IntEnum):
-    """Kafka's numbers of requests."""
+    """Kafka API keys."""
 
     FETCH = 1
     JOIN_GROUP = 11
 
 
 class KafkaProxy(Proxy):
-    """A proxy before Kafka: requests of the kinds in ``swallowed`` never reach the broker, all others do.
-
-    Only those of the client that calls itself ``client`` are meant.
-    """
+    """A proxy for Kafka that drops requests of the kinds in ``dropped`` from clients with the client id ``client``."""
 
     def __init__(self, port: int, upstream: int, client: str) -> None:
         super().__init__(port, upstream)
-        self.swallowed: frozenset[Request] = frozenset()
+        self.dropped: frozenset[Request] = frozenset()
         self._client = client.encode()
 
-    def _sieve(self) -> Sieve:
+    def _request_filter(self) -> Filter:
         rest = bytearray()
 
-        def sieve(data: bytes) -> bytes:
+        def keep(data: bytes) -> bytes:
             rest.extend(data)
-            return b"".join(request for request in _requests(rest) if not self._swallows(request))
+            return b"".join(request for request in _requests(rest) if not self._drops(request))
 
-        return sieve
+        return keep
 
-    def _swallows(self, request: bytes) -> bool:
+    def _drops(self, request: bytes) -> bool:
         length = int.from_bytes(request[12:14])
-        return int.from_bytes(request[4:6]) in self.swallowed and request[14 : 14 + length] == self._client
+        return int.from_bytes(request[4:6]) in self.dropped and request[14 : 14 + length] == self._client
 
 
 def _requests(rest: bytearray) -> Iterator[bytes]:
-    """Take every whole request from the beginning of ``rest``: its size in four bytes, and as many."""
+    """Remove and yield the complete requests at the start of ``rest``: four bytes of size, then that many bytes."""
     while len(rest) >= 4 and len(rest) >= (size := 4 + int.from_bytes(rest[:4])):
         yield bytes(rest[:size])
         del rest[:size]
 
 
 def _statement(data: bytes) -> bytes:
-    """The statement that a MySQL client's packet begins with; empty when it is none."""
+    """Return the statement in a MySQL client packet, or nothing if it contains none."""
     return data[5:] if len(data) > 5 and data[4] == QUERY else b""

@@ -1,4 +1,4 @@
-"""`make faults`: the load, the schedule, the comparison, and one last line."""
+"""`make faults`: run load and schedule, compare the tables, and print a report that ends with one summary line."""
 
 import asyncio
 import random
@@ -35,7 +35,7 @@ COMPACTED = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a run ended; ``faults`` is how many were injected."""
+    """The result of a run; ``faults`` is the number of injected faults."""
 
     events: int
     differences: Differences
@@ -55,12 +55,12 @@ class Verdict:
         )
 
 
-def say(what: str) -> None:
+def log(what: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")
 
 
 async def run(events: int, seed: int, outage: float, rounds: int, faults: Sequence[Fault] = FAULTS) -> Verdict:
-    """Publish ``events`` records while each of ``faults`` comes ``rounds`` times, then compare every table."""
+    """Publish ``events`` records while injecting each of ``faults`` ``rounds`` times, then compare every table."""
     with (
         tempfile.TemporaryDirectory() as name,
         ReservedPort() as port,
@@ -82,12 +82,12 @@ async def run(events: int, seed: int, outage: float, rounds: int, faults: Sequen
         await topics.create(TOPIC, partitions=PARTITIONS, replication=1, settings=forever)
         await topics.create(ARCHIVE, partitions=2, replication=1, settings=COMPACTED)
         fleet = Fleet(installation, kafka_proxy, mysql.port)
-        randomly = random.Random(seed)
-        # The load lasts about as long as the faults: each one takes some eight seconds, and the outages.
+        rng = random.Random(seed)
+        # The load should last as long as the faults: about eight seconds each, plus the outages.
         seconds = rounds * (8 * len(faults) + 3 * outage * len(faults) / len(FAULTS))
         plan = list(Load(seed, events, TOPIC, ARCHIVE).plan())
         publisher = Publisher(kafka.bootstrap, TOPIC, plan, seconds)
-        stage = Stage(installation, kafka, mysql, kafka_proxy, fleet, publisher, randomly, outage)
+        stage = Stage(installation, kafka, mysql, kafka_proxy, fleet, publisher, rng, outage)
         try:
             return await _run(stage, rounds, faults)
         finally:
@@ -102,10 +102,10 @@ async def _run(stage: Stage, rounds: int, faults: Sequence[Fault]) -> Verdict:
     supervisor = asyncio.create_task(stage.fleet.supervise())
     publishing = asyncio.create_task(publisher.run())
     try:
-        await asyncio.to_thread(_begun, stage.installation)
-        await run_schedule(stage, faults, rounds, say)
+        await asyncio.to_thread(_wait_for_first_comments, stage.installation)
+        await run_schedule(stage, faults, rounds, log)
         await publishing
-        say(f"published {publisher.published}, catching up")
+        log(f"published {publisher.published}, catching up")
         expected, count, ends = await read_expected(stage.kafka.bootstrap, [TOPIC, ARCHIVE])
         await _catch_up(stage, ends)
     finally:
@@ -119,7 +119,7 @@ async def _run(stage: Stage, rounds: int, faults: Sequence[Fault]) -> Verdict:
     return Verdict(count, differences, sum(stage.injected.values()), tuple(stage.failures))
 
 
-def _begun(installation: Installation) -> None:
+def _wait_for_first_comments(installation: Installation) -> None:
     installation.wait_for(lambda: installation.stored() > 0, seconds=180)
 
 
@@ -133,7 +133,7 @@ async def _catch_up(stage: Stage, ends: Mapping[tuple[str, int], int]) -> None:
         if behind <= 0 and len(rows) == len(ends):
             return
         if time.monotonic() > deadline:
-            stage.failures.append(f"{behind} records behind after {CATCH_UP_SECONDS} s without faults")
+            stage.failures.append(f"lag of {behind} records after {CATCH_UP_SECONDS} s without faults")
             return
         await asyncio.sleep(0.5)
 
@@ -149,7 +149,7 @@ def _report(stage: Stage, differences: Differences, count: int) -> None:
     sys.stdout.write(f"{publisher.transactions[True]:4} transactions committed\n")
     sys.stdout.write(f"{publisher.transactions[False]:4} transactions aborted\n")
     sys.stdout.write(f"{count} records in Kafka of {publisher.published} acknowledged\n")
-    for reason, times in stage.fleet.ended.most_common():
-        sys.stdout.write(f"{times:4} consumers started again: {reason}\n")
+    for reason, times in stage.fleet.exited.most_common():
+        sys.stdout.write(f"{times:4} consumers restarted: {reason}\n")
     for line in [*stage.failures, *differences.examples]:
         sys.stdout.write(f"! {line}\n")

@@ -1,4 +1,4 @@
-"""What breaks, and when: each fault is one coroutine that breaks something, waits, and mends it again."""
+"""The faults and their schedule: each fault is a coroutine that breaks something, waits and repairs it."""
 
 import asyncio
 import random
@@ -19,13 +19,13 @@ from tests.faults.proxy import Proxy
 from tests.harness import Installation
 
 SESSION_TIMEOUT_SECONDS = 6
-OTHERS_GO_ON_SECONDS = 30
-CLAIM = b"INSERT INTO comments"
+OTHERS_CONTINUE_SECONDS = 30
+FIRST_INSERT = b"INSERT INTO comments"
 
 
 @dataclass
 class Stage:
-    """Everything that can be broken. ``outage`` is how long servers are away, in seconds."""
+    """Everything that faults act on. ``outage`` is the duration of outages in seconds."""
 
     installation: Installation
     kafka: Kafka
@@ -33,17 +33,17 @@ class Stage:
     kafka_proxy: Proxy
     fleet: Fleet
     publisher: Publisher
-    randomly: random.Random
+    rng: random.Random
     outage: float
     injected: Counter[str] = field(default_factory=Counter)
     seen: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
     def member(self) -> Member:
-        return self.randomly.choice([member for member in self.fleet.members if member.wanted])
+        return self.rng.choice([member for member in self.fleet.members if member.supervised])
 
     async def pause(self, low: float, high: float) -> None:
-        await asyncio.sleep(self.randomly.uniform(low, high))
+        await asyncio.sleep(self.rng.uniform(low, high))
 
 
 Fault = Callable[[Stage], Awaitable[None]]
@@ -66,7 +66,7 @@ async def terminate_consumer(stage: Stage) -> None:
 
 
 async def zombie(stage: Stage) -> None:
-    """Stopped past the session's end, with whatever is in hand, and awake again when others have its partitions."""
+    """Freeze a consumer until its session has expired, and wake it when others have its partitions."""
     member = stage.member()
     member.process.send(signal.SIGSTOP)
     await asyncio.sleep(SESSION_TIMEOUT_SECONDS + 5)
@@ -74,7 +74,7 @@ async def zombie(stage: Stage) -> None:
 
 
 async def stop_in_transaction(stage: Stage) -> None:
-    """Whoever writes next is stopped between the first write and COMMIT, with locks held: others go on within 30 s."""
+    """Freeze the next writer while its transaction holds locks; the others must continue within 30 s."""
     stopped: asyncio.Future[Member] = asyncio.get_running_loop().create_future()
 
     def stop(member: Member) -> None:
@@ -82,13 +82,13 @@ async def stop_in_transaction(stage: Stage) -> None:
             member.process.send(signal.SIGSTOP)
             stopped.set_result(member)
 
-    members = [member for member in stage.fleet.members if member.wanted]
+    members = [member for member in stage.fleet.members if member.supervised]
     for one in members:
-        one.proxy.on_statement(CLAIM, partial(stop, one))
+        one.proxy.on_statement(FIRST_INSERT, partial(stop, one))
     try:
         member = await asyncio.wait_for(stopped, 30)
     except TimeoutError:
-        stage.failures.append("no transaction came to be stopped")
+        stage.failures.append("found no transaction to freeze")
         return
     finally:
         for one in members:
@@ -96,10 +96,10 @@ async def stop_in_transaction(stage: Stage) -> None:
     stored = stage.installation.stored()
     try:
         await asyncio.to_thread(
-            stage.installation.wait_for, lambda: stage.installation.stored() > stored, seconds=OTHERS_GO_ON_SECONDS
+            stage.installation.wait_for, lambda: stage.installation.stored() > stored, seconds=OTHERS_CONTINUE_SECONDS
         )
     except AssertionError:
-        stage.failures.append("the others did not go on within 30 s of a stop in mid-transaction")
+        stage.failures.append("the other consumers did not continue within 30 s of a freeze during a transaction")
     await asyncio.sleep(SESSION_TIMEOUT_SECONDS)
     member.process.send(signal.SIGCONT)
 
@@ -111,8 +111,8 @@ async def join_and_leave(stage: Stage) -> None:
     await stage.pause(1, 2)
 
 
-async def reassigned_in_mid_batch(stage: Stage) -> None:
-    """Batches take long while a consumer joins: partitions change hands with batches in flight."""
+async def rebalance_during_batches(stage: Stage) -> None:
+    """Rebalance while slow batches are in flight."""
     for member in stage.fleet.members:
         member.proxy.delay = 0.15
     await join_and_leave(stage)
@@ -150,7 +150,7 @@ async def kill_database(stage: Stage) -> None:
 
 
 async def database_away(stage: Stage) -> None:
-    """Partitions pause and polling goes on: no rebalance comes of it, and nobody needs a restart."""
+    """Freeze the database: consumers apply backpressure and need neither a rebalance nor a restart."""
     stage.mysql.pause()
     await asyncio.sleep(stage.outage)
     stage.mysql.resume()
@@ -178,7 +178,7 @@ async def half_open_database(stage: Stage) -> None:
 
 
 async def lose_commits(stage: Stage) -> None:
-    """COMMIT reaches the server and its answer is lost: stored once, not twice and not never."""
+    """Lose the answer to COMMIT: the batch must be stored exactly once."""
     for _ in range(5):
         proxy = stage.member().proxy
         lost = proxy.lost_commits
@@ -209,14 +209,14 @@ async def half_open_kafka(stage: Stage) -> None:
 
 
 async def second_writer(stage: Stage) -> None:
-    """Somebody else locks comments and counts, in no order: lock waits and deadlocks."""
+    """Lock comments and counts in random order from another session, to cause lock waits and deadlocks."""
     before = _lock_faults(stage.installation)
-    await asyncio.to_thread(_lock_rows, stage.installation, stage.randomly.random(), 8.0)
+    await asyncio.to_thread(_lock_rows, stage.installation, stage.rng.random(), 8.0)
     stage.seen.update(_lock_faults(stage.installation) - before)
 
 
 async def add_partitions(stage: Stage) -> None:
-    """More partitions while it runs; they begin at their start."""
+    """Add partitions during the run; consumers must read them from their start."""
     from confluent_kafka.admin import AdminClient
     from confluent_kafka.cimpl import NewPartitions
 
@@ -237,7 +237,7 @@ FAULTS: Sequence[Fault] = (
     zombie,
     stop_in_transaction,
     join_and_leave,
-    reassigned_in_mid_batch,
+    rebalance_during_batches,
     rebalance_while_database_is_away,
     restart_broker,
     kill_broker,
@@ -257,10 +257,10 @@ FAULTS: Sequence[Fault] = (
 
 
 async def run_schedule(stage: Stage, faults: Sequence[Fault], rounds: int, report: Callable[[str], None]) -> None:
-    """Each of the faults once a round, in an order of the seed's; between two of them the system may breathe."""
+    """Inject every fault once per round, in random order, with short pauses in between."""
     for number in range(rounds):
         shuffled = list(faults)
-        stage.randomly.shuffle(shuffled)
+        stage.rng.shuffle(shuffled)
         for fault in shuffled:
             if fault is add_partitions and number > 0:
                 continue
@@ -271,7 +271,7 @@ async def run_schedule(stage: Stage, faults: Sequence[Fault], rounds: int, repor
 
 
 def _lock_faults(installation: Installation) -> Counter[str]:
-    """What the server has counted since it was started."""
+    """Return the server's counters since its start."""
     names = {
         "lock_deadlocks": "deadlocks",
         "lock_timeouts": "lock waits that timed out",
@@ -282,7 +282,7 @@ def _lock_faults(installation: Installation) -> Counter[str]:
 
 
 def _lock_rows(installation: Installation, seed: float, seconds: float) -> None:
-    randomly = random.Random(seed)
+    rng = random.Random(seed)
     connection = pymysql.connect(**installation.address(), autocommit=False)
     with connection, connection.cursor() as cursor:
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 2")
@@ -292,10 +292,10 @@ def _lock_rows(installation: Installation, seed: float, seconds: float) -> None:
                 cursor.execute("SELECT MAX(number) FROM comments")
                 newest = (cursor.fetchone() or (0,))[0] or 1
                 for _ in range(5):
-                    number = max(1, newest + 200 - randomly.randrange(500))  # Some are being written.
+                    number = max(1, newest + 200 - rng.randrange(500))  # Some of these are being written.
                     cursor.execute("SELECT number FROM comments WHERE number = %s FOR UPDATE", (number,))
                     cursor.execute("SELECT n FROM hourly_counts ORDER BY RAND() LIMIT 3 FOR UPDATE")
-                    time.sleep(randomly.uniform(0, 0.2))
+                    time.sleep(rng.uniform(0, 0.2))
                 connection.rollback()
             except pymysql.MySQLError:
                 connection.rollback()

@@ -1,4 +1,4 @@
-"""The short run that every change must pass; `make faults` is the long one."""
+"""The short fault run for every change, and long ones; see also `make faults`."""
 
 import pytest
 
@@ -6,16 +6,16 @@ from tests.faults.run import Verdict, run
 from tests.faults.schedule import FAULTS
 
 
-def judge(verdict: Verdict) -> None:
+def assert_clean(verdict: Verdict) -> None:
     assert verdict.failures == ()
     assert str(verdict) == f"events {verdict.events} lost 0 duplicated 0 wrong 0 faults {verdict.faults}"
 
 
 @pytest.mark.minutes
 @pytest.mark.timeout(600)
-async def test_every_fault_once_and_every_table_as_the_contract_says() -> None:
+async def test_tables_follow_the_contract_after_every_fault() -> None:
     verdict = await run(events=10_000, seed=7, outage=10, rounds=1)
-    judge(verdict)
+    assert_clean(verdict)
     assert verdict.faults == len(FAULTS)
     assert verdict.events > 9_000
 
@@ -24,4 +24,4 @@ async def test_every_fault_once_and_every_table_as_the_contract_says() -> None:
 @pytest.mark.timeout(2_400)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_a_long_load(seed: int) -> None:
-    judge(await run(events=200_000, seed=seed, outage=60, rounds=1))
+    assert_clean(await run(events=200_000, seed=seed, outage=60, rounds=1))

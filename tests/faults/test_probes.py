@@ -1,4 +1,4 @@
-"""/readyz turns red within seconds of a server that stands still, and green again; no gauge keeps an old value."""
+"""/readyz fails within seconds when a server freezes, and recovers; gauges do not keep stale values."""
 
 import asyncio
 import time
@@ -14,11 +14,11 @@ from tests.harness import Installation, Process, comment, get
 
 pytestmark = pytest.mark.server
 
-# The check waits two seconds for an answer, and the test asks it one time after the other.
+# The check times out after two seconds, and the test asks repeatedly.
 RED_SECONDS = 6
-# Clients take a while to find that a server is back.
+# Clients need some time to notice that a server is back.
 GREEN_SECONDS = 20
-# The ends of logs are asked for every five seconds, and fifteen seconds old they are no longer shown as lag.
+# End offsets are read every five seconds, and no longer used for lag when they are fifteen seconds old.
 STALE_SECONDS = 25
 
 
@@ -36,22 +36,22 @@ def database() -> Iterator[MySQL]:
 
 @pytest.fixture
 async def installation(broker: Kafka, database: MySQL, topic: str, tmp_path: Path) -> Installation:
-    """A migrated database and a topic on servers of our own, which the tests freeze."""
+    """A migrated database and a topic on separate servers, which the tests freeze."""
     name = topic.replace("-", "_")
-    ours = Installation(broker.bootstrap, topic, database.create_database(name), tmp_path)
-    ours.migrate()
-    await ours.create_topic(partitions=2)
-    return ours
+    installation = Installation(broker.bootstrap, topic, database.create_database(name), tmp_path)
+    installation.migrate()
+    await installation.create_topic(partitions=2)
+    return installation
 
 
 def readiness(consumer: Process) -> tuple[int, str]:
     return get(f"{consumer.health()}/readyz")
 
 
-def wait_for(said: Callable[[], bool], seconds: float, consumer: Process) -> float:
-    """Seconds until it came true."""
+def wait_for(condition: Callable[[], bool], seconds: float, consumer: Process) -> float:
+    """Wait until a condition is true, and return after how many seconds."""
     began = time.monotonic()
-    while not said():
+    while not condition():
         consumer.check()
         assert time.monotonic() - began < seconds, f"not within {seconds} s: {readiness(consumer)}\n{consumer.output()}"
         time.sleep(0.2)
@@ -59,26 +59,26 @@ def wait_for(said: Callable[[], bool], seconds: float, consumer: Process) -> flo
 
 
 def freeze(server: Server, sentence: str, consumer: Process) -> None:
-    """Red while ``server`` stands still, by ``sentence`` alone, and green again."""
+    """Check that /readyz fails with only ``sentence`` while ``server`` is frozen, and recovers."""
     server.pause()
     try:
         wait_for(lambda: readiness(consumer)[0] == 503, RED_SECONDS, consumer)
-        said = readiness(consumer)[1]
-        assert sentence in said
-        assert said.count('"ok":false') == 2  # All together, and this check.
+        body = readiness(consumer)[1]
+        assert sentence in body
+        assert body.count('"ok":false') == 2  # The overall status and this check.
         assert get(f"{consumer.health()}/livez")[0] == 200
     finally:
         server.resume()
     wait_for(lambda: readiness(consumer)[0] == 200, GREEN_SECONDS, consumer)
 
 
-async def start(ours: Installation, consumer: Process) -> None:
-    await ours.publish(comment(number, f"第{number}条，还不错") for number in range(20))
-    await asyncio.to_thread(ours.wait_for, lambda: ours.stored() == 20, seconds=60, process=consumer)
+async def start(installation: Installation, consumer: Process) -> None:
+    await installation.publish(comment(number, f"第{number}条，还不错") for number in range(20))
+    await asyncio.to_thread(installation.wait_for, lambda: installation.stored() == 20, seconds=60, process=consumer)
     await asyncio.to_thread(wait_for, lambda: readiness(consumer)[0] == 200, GREEN_SECONDS, consumer)
 
 
-async def test_a_frozen_database_is_noticed_at_once(installation: Installation, database: MySQL) -> None:
+async def test_a_frozen_database_is_detected_quickly(installation: Installation, database: MySQL) -> None:
     with installation.consumer() as consumer:
         await start(installation, consumer)
         await asyncio.to_thread(freeze, database, "The database does not answer.", consumer)
@@ -88,7 +88,7 @@ async def test_a_frozen_database_is_noticed_at_once(installation: Installation, 
         )
 
 
-async def test_a_frozen_broker_is_noticed_at_once_and_its_lag_is_not_made_up(
+async def test_a_frozen_broker_is_detected_quickly_and_lag_disappears(
     installation: Installation, broker: Kafka
 ) -> None:
     def lag_is_shown() -> bool:

@@ -1,5 +1,5 @@
-"""Tests of the servers that are started here: of their life and death, not of what Kafka or MySQL do.
+"""Test downloading, starting and stopping servers, not what Kafka or MySQL do.
 
-The programs are the genuine ones, downloaded when they are not in the cache yet. Each test starts servers of its own,
-since it kills them.
+The tests use the real programs and download them if they are not cached. Each test starts separate servers, because it
+kills them.
 """

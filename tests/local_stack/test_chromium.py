@@ -1,4 +1,4 @@
-"""The browser is found, installed where that is allowed, or named with what to type."""
+"""The browser is found or installed, or the error names the command to install it."""
 
 import os
 import shutil
@@ -10,14 +10,14 @@ from local_stack import chromium, host
 from local_stack.errors import LocalStackError
 
 
-def test_the_browser_that_is_found_is_one() -> None:
-    said = subprocess.run(
+def test_browser_runs() -> None:
+    done = subprocess.run(
         [chromium.get_chromium(), "--version"], capture_output=True, text=True, timeout=60, check=True
     )
-    assert "Chrom" in said.stdout
+    assert "Chrom" in done.stdout
 
 
-def test_only_what_is_missing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_missing_packages_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[str] = []
     monkeypatch.setattr(host, "install", lambda *packages: installed.extend(packages))
     monkeypatch.setattr(chromium, "_has_font", lambda pattern: pattern == ":lang=zh")
@@ -25,9 +25,9 @@ def test_only_what_is_missing_is_installed(monkeypatch: pytest.MonkeyPatch) -> N
     assert installed == ["fonts-noto-color-emoji"]
 
 
-def test_who_may_not_install_is_told_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_names_the_command_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    wanted = "`apt-get install chromium fonts-noto-cjk fonts-noto-color-emoji`"
-    with pytest.raises(LocalStackError, match=wanted):
+    command = "`apt-get install chromium fonts-noto-cjk fonts-noto-color-emoji`"
+    with pytest.raises(LocalStackError, match=command):
         chromium.get_chromium()

@@ -1,4 +1,4 @@
-"""MySQL and MariaDB: each starts, keeps its data over a kill, stands still and goes on, and lets nobody else in."""
+"""MySQL and MariaDB start, keep their data after a kill, can be paused, and have a single account."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,7 +14,7 @@ from local_stack.mysql import MySQL
 pytestmark = pytest.mark.server
 
 
-def ask(
+def query(
     url: str, statement: str, *, password: str | None = None, user: str | None = None
 ) -> Sequence[Sequence[object]]:
     address = make_url(url)
@@ -43,40 +43,40 @@ def server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
     assert not started.folder.exists()
 
 
-def test_database_keeps_its_data_and_its_port_over_kill_and_restart(server: DatabaseServer) -> None:
+def test_data_and_port_survive_kill_and_restart(server: DatabaseServer) -> None:
     url = server.create_database("kept")
-    ask(url, "CREATE TABLE comments (text VARCHAR(20))")
-    ask(url, "INSERT INTO comments VALUES ('挺好的😀')")
+    query(url, "CREATE TABLE comments (text VARCHAR(20))")
+    query(url, "INSERT INTO comments VALUES ('挺好的😀')")
 
     server.kill()
     assert not server.running
     server.start()
     assert server.url("kept") == url
-    assert ask(url, "SELECT text FROM comments") == (("挺好的😀",),)
+    assert query(url, "SELECT text FROM comments") == (("挺好的😀",),)
 
     server.restart()
-    assert ask(url, "SELECT text FROM comments") == (("挺好的😀",),)
+    assert query(url, "SELECT text FROM comments") == (("挺好的😀",),)
 
 
-def test_a_paused_database_answers_nobody_until_it_goes_on(server: DatabaseServer) -> None:
+def test_paused_database_does_not_answer_until_resumed(server: DatabaseServer) -> None:
     url = server.url("mysql")
     server.pause()
     with pytest.raises(pymysql.OperationalError):
-        ask(url, "SELECT 1")
+        query(url, "SELECT 1")
     server.resume()
-    assert ask(url, "SELECT 1") == ((1,),)
+    assert query(url, "SELECT 1") == ((1,),)
 
 
-def test_nobody_but_its_own_account_gets_in(server: DatabaseServer) -> None:
+def test_other_accounts_have_no_access(server: DatabaseServer) -> None:
     url = server.url("mysql")
     with pytest.raises(pymysql.OperationalError, match="Access denied"):
-        ask(url, "SELECT 1", password="wrong")
+        query(url, "SELECT 1", password="wrong")
     with pytest.raises(pymysql.OperationalError, match="Access denied"):
-        ask(url, "SELECT 1", password="", user="root")
+        query(url, "SELECT 1", password="", user="root")
 
 
-def test_a_database_that_does_not_start_says_why() -> None:
+def test_failed_start_is_explained() -> None:
     server = MariaDB(["--no-such-option"])
-    with pytest.raises(LocalStackError, match=r"(?s)MariaDB ended while it started.*no-such-option"), server:
+    with pytest.raises(LocalStackError, match=r"(?s)MariaDB ended during startup.*no-such-option"), server:
         pass
     assert not server.folder.exists()

@@ -1,4 +1,4 @@
-"""What is downloaded is kept whole or not at all, and fetched once by processes that want it at the same time."""
+"""Downloads are cached completely or not at all, and concurrent processes download once."""
 
 import subprocess
 import sys
@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from local_stack import host
-from local_stack.downloads import kept, run
+from local_stack.downloads import cached_folder, run
 from local_stack.errors import LocalStackError
 
-GETS_SLOWLY = """
+SLOW_DOWNLOAD = """
 import sys, time
 from pathlib import Path
-from local_stack.downloads import kept
+from local_stack.downloads import cached_folder
 
 def fill(folder):
     time.sleep(0.5)
@@ -21,52 +21,52 @@ def fill(folder):
         calls.write("once ")
     (folder / "file").write_text("whole")
 
-print((kept("thing", "Getting a thing ...", fill) / "file").read_text())
+print((cached_folder("thing", "Downloading a thing ...", fill) / "file").read_text())
 """
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _separate_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("LIUYAN_CACHE_DIR", str(tmp_path / "cache"))
 
 
-def test_a_failed_download_leaves_nothing_and_the_next_one_is_kept(tmp_path: Path) -> None:
+def test_failed_download_leaves_nothing_and_the_next_one_is_cached(tmp_path: Path) -> None:
     def fail(folder: Path) -> None:
         (folder / "half").touch()
-        raise LocalStackError("The network is away.")
+        raise LocalStackError("The network is unavailable.")
 
-    with pytest.raises(LocalStackError, match="network is away"):
-        kept("thing", "Getting a thing ...", fail)
+    with pytest.raises(LocalStackError, match="network is unavailable"):
+        cached_folder("thing", "Downloading a thing ...", fail)
     assert [path.name for path in (tmp_path / "cache" / "local_stack").iterdir()] == ["thing.lock"]
 
-    folder = kept("thing", "Getting a thing ...", lambda folder: (folder / "whole").touch())
+    folder = cached_folder("thing", "Downloading a thing ...", lambda folder: (folder / "whole").touch())
     assert [path.name for path in folder.iterdir()] == ["whole"]
-    assert kept("thing", "Getting a thing ...", fail) == folder
+    assert cached_folder("thing", "Downloading a thing ...", fail) == folder
 
 
-def test_two_processes_at_once_download_once(tmp_path: Path) -> None:
+def test_concurrent_processes_download_once(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
-    command = [sys.executable, "-c", GETS_SLOWLY, str(calls)]
+    command = [sys.executable, "-c", SLOW_DOWNLOAD, str(calls)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert [process.communicate(timeout=60)[0] for process in processes] == ["whole\n"] * 3
     assert calls.read_text() == "once "
 
 
-def test_a_cache_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_unwritable_cache_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("LIUYAN_CACHE_DIR", str(tmp_path / "file"))
-    with pytest.raises(LocalStackError, match="set LIUYAN_CACHE_DIR to a folder"):
-        kept("thing", "Getting a thing ...", lambda folder: None)
+    with pytest.raises(LocalStackError, match="Set LIUYAN_CACHE_DIR to a writable folder"):
+        cached_folder("thing", "Downloading a thing ...", lambda folder: None)
 
 
-def test_a_program_that_fails_or_is_missing_is_quoted() -> None:
-    with pytest.raises(LocalStackError, match=r"^It did not work\. \(bash: away\)$"):
-        run(["bash", "-c", "echo away >&2; exit 3"], "It did not work.")
+def test_failed_and_missing_programs_are_reported() -> None:
+    with pytest.raises(LocalStackError, match=r"^Cannot do it\. \(bash: refused\)$"):
+        run(["bash", "-c", "echo refused >&2; exit 3"], "Cannot do it.")
     with pytest.raises(LocalStackError, match="no-such-program is not installed"):
-        run(["no-such-program"], "It did not work.")
+        run(["no-such-program"], "Cannot do it.")
 
 
-def test_who_may_not_install_packages_is_told_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_names_the_install_command_without_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(LocalStackError, match="`apt-get install default-jre-headless maven`"):
         host.install("default-jre-headless", "maven")

@@ -1,4 +1,4 @@
-"""The genuine broker: starts, keeps its data over a kill, stands still and goes on, says why it does not start."""
+"""The broker starts, keeps its data after a kill, can be paused, and explains a failed start."""
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -28,7 +28,7 @@ def publish(bootstrap: str, topic: str) -> None:
     assert producer.flush(20) == 0
 
 
-def test_kafka_keeps_its_data_and_its_port_over_kill_and_restart() -> None:
+def test_data_and_port_survive_kill_and_restart() -> None:
     with Kafka() as broker:
         address = broker.bootstrap
         client = AdminClient({"bootstrap.servers": address, "log_level": 0})
@@ -55,29 +55,29 @@ def test_kafka_keeps_its_data_and_its_port_over_kill_and_restart() -> None:
     assert not folder.exists()
 
 
-def test_a_broker_that_does_not_start_says_why() -> None:
+def test_failed_start_is_explained() -> None:
     broker = Kafka({"listeners": "NONSENSE"})
     with pytest.raises(LocalStackError, match=r"(?s)Kafka.* log:.*NONSENSE"), broker:
         pass
     assert not broker.folder.exists()
 
 
-def test_java_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_java_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kafka_module, "java_version", lambda: 11)
     with pytest.raises(
-        LocalStackError, match=r"`java` is version 11: .*`apt-get install openjdk-17-jre-headless maven`"
+        LocalStackError, match=r"`java` is version 11\. .*`apt-get install openjdk-17-jre-headless maven`"
     ):
         kafka_module.require_java()
 
 
-def test_maven_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_maven_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda name: None if name == "mvn" else f"/usr/bin/{name}")
     monkeypatch.setattr(kafka_module, "java_version", lambda: 17)
-    with pytest.raises(LocalStackError, match=r"`mvn` is missing: .*`apt-get install openjdk-17-jre-headless maven`"):
+    with pytest.raises(LocalStackError, match=r"`mvn` is missing\. .*`apt-get install openjdk-17-jre-headless maven`"):
         kafka_module.require_java()
 
 
-def test_embedded_broker_takes_and_gives_records() -> None:
+def test_embedded_broker_stores_records() -> None:
     with EmbeddedBroker() as broker:
         publish(broker.bootstrap, "first-use-makes-it")
         assert end_offset(broker.bootstrap, "first-use-makes-it") == 1

@@ -1,4 +1,4 @@
-"""Reserved ports: never the same one twice, free for the server that they are meant for."""
+"""Reserved ports are unique and free for their server."""
 
 import socket
 
@@ -9,7 +9,7 @@ from local_stack.errors import LocalStackError
 from local_stack.ports import ReservedPort
 
 
-def test_a_reserved_port_is_not_given_again_until_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_port_is_reserved_until_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "FIRST", 19_000)
     monkeypatch.setattr(ports, "LAST", 19_000)
     with ReservedPort() as first:
@@ -20,7 +20,7 @@ def test_a_reserved_port_is_not_given_again_until_it_is_closed(monkeypatch: pyte
         assert again.number == 19_000
 
 
-def test_a_port_that_somebody_listens_on_is_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_port_in_use_is_not_reserved(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken = listener.getsockname()[1]
         monkeypatch.setattr(ports, "FIRST", taken)
@@ -30,7 +30,7 @@ def test_a_port_that_somebody_listens_on_is_not_given(monkeypatch: pytest.Monkey
             ReservedPort()
 
 
-def test_nobody_answers_on_a_port_that_is_only_reserved() -> None:
+def test_reserved_port_does_not_answer() -> None:
     with ReservedPort() as port:
         assert not ports.answers(port.number)
         with socket.create_server(("127.0.0.1", port.number)):

@@ -1,4 +1,4 @@
-"""A child program's life: it ends when it is told to, and when its parent is gone, whatever took the parent away."""
+"""A child process ends when it is stopped, and when its parent ends for any reason."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ time.sleep(60)
 
 
 def alive(pid: int) -> bool:
-    """Whether the process runs; one that ended and was not reaped yet does not."""
+    """Return whether the process is running; a zombie process is not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):
@@ -35,7 +35,7 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.parametrize("paused", [False, True])
-def test_program_and_its_folder_are_gone_when_the_parent_was_killed(tmp_path: Path, paused: bool) -> None:
+def test_killed_parent_takes_program_and_folder_with_it(tmp_path: Path, paused: bool) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     with subprocess.Popen([sys.executable, "-c", PARENT, str(folder)], stdout=subprocess.PIPE, text=True) as parent:
@@ -72,7 +72,7 @@ def test_program_ends_when_its_guard_is_killed(tmp_path: Path) -> None:
     process.kill()
 
 
-def test_stop_lets_the_program_end_in_order(tmp_path: Path) -> None:
+def test_stop_sends_sigterm(tmp_path: Path) -> None:
     process = Process(
         ["bash", "-c", "trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done"], tmp_path / "log"
     )
@@ -82,19 +82,19 @@ def test_stop_lets_the_program_end_in_order(tmp_path: Path) -> None:
     assert not process.running
 
 
-def test_stop_kills_a_program_that_does_not_listen(tmp_path: Path) -> None:
+def test_stop_kills_a_program_that_ignores_sigterm(tmp_path: Path) -> None:
     process = Process(["bash", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done"], tmp_path / "log")
     assert eventually(lambda: "up" in (tmp_path / "log").read_text())
     assert process.stop(0.3) == 128 + signal.SIGKILL
 
 
-def test_a_paused_program_can_be_stopped(tmp_path: Path) -> None:
+def test_paused_program_can_be_stopped(tmp_path: Path) -> None:
     process = Process(["sleep", "60"], tmp_path / "log")
     process.send(signal.SIGSTOP)
     assert process.stop(10) == 128 + signal.SIGTERM
 
 
-def test_a_program_that_does_not_exist_ends_with_a_line_in_the_log(tmp_path: Path) -> None:
+def test_missing_program_is_logged(tmp_path: Path) -> None:
     process = Process(["/no/such/program"], tmp_path / "log")
     assert process.wait(10) == 127
     assert process.pid is None

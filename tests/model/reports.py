@@ -1,5 +1,5 @@
-"""Progress that nobody watches."""
+"""A progress report without output."""
 
 
 def silent(_what: str, _done: int, _total: int) -> None:
-    """A ``Report`` that shows nothing."""
+    """Ignore progress."""

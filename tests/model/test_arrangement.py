@@ -1,4 +1,4 @@
-"""Texts in rows: every word is read once, in its order, by the state of its own text."""
+"""Arranged texts: every word is read once, in order, in the row of its text."""
 
 import torch
 from hypothesis import given
@@ -10,7 +10,7 @@ LENGTHS = st.lists(st.integers(1, 9), min_size=1, max_size=30).map(lambda length
 
 
 def read(order: Arrangement, lengths: list[int]) -> dict[int, list[int]]:
-    """What a batch reads: by text the numbers of its words, as the rows come to them."""
+    """Return the word numbers by text, in the order in which the rows read them."""
     text = torch.repeat_interleave(torch.tensor(lengths))
     word = torch.cat([torch.arange(length) for length in lengths])
     places = order.places(text, word)
@@ -28,16 +28,16 @@ def read(order: Arrangement, lengths: list[int]) -> dict[int, list[int]]:
 
 
 @given(LENGTHS, st.integers(1, 12))
-def test_each_row_reads_text_after_text(lengths: list[int], rows: int) -> None:
+def test_texts_of_a_row_follow_each_other(lengths: list[int], rows: int) -> None:
     order = arrange(lengths, rows)
     assert sorted(order.running, reverse=True) == order.running
     assert order.running[0] == min(rows, len(lengths))
     ends = torch.tensor(lengths).cumsum(0).tolist()
-    wanted = {text: list(range(end - lengths[text], end)) for text, end in enumerate(ends)}
-    assert read(order, lengths) == wanted
+    expected = {text: list(range(end - lengths[text], end)) for text, end in enumerate(ends)}
+    assert read(order, lengths) == expected
 
 
-def test_no_row_waits_while_there_are_texts() -> None:
+def test_rows_stay_busy_while_texts_are_left() -> None:
     assert arrange([9, *[3] * 20], 4).running == [4] * 15 + [3] * 3
-    # As many rows as texts: each has its own, and leaves when it ends.
+    # With a row per text, each row ends with its text.
     assert arrange([4, 2, 2, 1], 512).running == [4, 3, 1, 1]

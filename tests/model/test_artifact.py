@@ -1,4 +1,4 @@
-"""What is written is what is read; whatever is missing or damaged is said in one sentence."""
+"""Artifacts: round trips, and one-sentence errors for missing or damaged files."""
 
 import json
 import shutil
@@ -53,12 +53,12 @@ def test_n_grams_round_trip(tmp_path: Path) -> None:
     shipped = read_artifact(SHIPPED)
     ngrams = Ngrams(numpy.array([-5, 3, 2**31 - 1], numpy.int32), numpy.array([0.5, -1.25, 3.0], numpy.float32))
     parts = (shipped.configuration, shipped.words, shipped.simplified, shipped.metrics, shipped.weights)
-    without, beside = (write_artifact(tmp_path / name, *parts, one) for name, one in (("a", NONE), ("b", ngrams)))
-    assert without != beside
+    without, with_ngrams = (write_artifact(tmp_path / name, *parts, one) for name, one in (("a", NONE), ("b", ngrams)))
+    assert without != with_ngrams
     assert len(read_artifact(tmp_path / "a").ngrams) == 0
-    again = read_artifact(tmp_path / "b").ngrams
-    assert again.keys.tolist() == ngrams.keys.tolist()
-    assert again.weights.tolist() == ngrams.weights.tolist()
+    stored = read_artifact(tmp_path / "b").ngrams
+    assert stored.keys.tolist() == ngrams.keys.tolist()
+    assert stored.weights.tolist() == ngrams.weights.tolist()
 
 
 @pytest.mark.parametrize(
@@ -71,30 +71,30 @@ def test_n_grams_round_trip(tmp_path: Path) -> None:
             "a key and a weight for each",
         ),
         ({NGRAM_KEYS: torch.arange(3), NGRAM_WEIGHTS: torch.zeros(3)}, "a key and a weight for each"),
-        ({NGRAM_KEYS: torch.zeros(3, dtype=torch.int32), NGRAM_WEIGHTS: torch.zeros(3)}, "do not ascend"),
+        ({NGRAM_KEYS: torch.zeros(3, dtype=torch.int32), NGRAM_WEIGHTS: torch.zeros(3)}, "not ascending"),
     ],
 )
-def test_n_grams_that_do_not_fit(copy: Path, tensors: dict[str, torch.Tensor], reason: str) -> None:
+def test_invalid_n_grams(copy: Path, tensors: dict[str, torch.Tensor], reason: str) -> None:
     content = load((copy / "weights.safetensors").read_bytes())
     kept = {name: tensor for name, tensor in content.items() if name not in (NGRAM_KEYS, NGRAM_WEIGHTS)}
     (copy / "weights.safetensors").write_bytes(save(kept | tensors))
-    sum_again(copy)
+    update_checksums(copy)
     with pytest.raises(ArtifactError, match=reason):
         load_labeller(copy)
 
 
 @pytest.mark.parametrize("scale", [torch.ones(3), torch.ones(302, 1), torch.tensor(1.0)])
-def test_scales_that_do_not_fit(copy: Path, scale: torch.Tensor) -> None:
+def test_invalid_scales(copy: Path, scale: torch.Tensor) -> None:
     content = load((copy / "weights.safetensors").read_bytes())
     (copy / "weights.safetensors").write_bytes(save(content | {SCALE: scale}))
-    sum_again(copy)
+    update_checksums(copy)
     with pytest.raises(ArtifactError, match="a scale for each word"):
         load_labeller(copy)
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_model_of_before_is_read(copy: Path, version: int) -> None:
-    """Its words are in float16 in format 1, and formats 1 and 2 name no kind."""
+def test_read_older_formats(copy: Path, version: int) -> None:
+    """Format 1 stores word vectors in float16; formats 1 and 2 have no kind."""
     now = read_artifact(copy)
     content = load((copy / "weights.safetensors").read_bytes())
     kept = {name: tensor for name, tensor in content.items() if name != SCALE}
@@ -104,7 +104,7 @@ def test_a_model_of_before_is_read(copy: Path, version: int) -> None:
     assert (configuration["format"], configuration.pop("kind")) == (3, "gru")
     flat = configuration | configuration.pop("sizes") | {"format": version}
     (copy / "configuration.json").write_text(json.dumps(flat))
-    sum_again(copy)
+    update_checksums(copy)
     again = read_artifact(copy)
     assert again.configuration.kind == "gru"
     assert again.configuration.sizes == now.configuration.sizes
@@ -112,24 +112,24 @@ def test_a_model_of_before_is_read(copy: Path, version: int) -> None:
     assert load_labeller(copy).predict(["很好"])[0].label == "positive"
 
 
-def test_another_word_is_another_model(tmp_path: Path) -> None:
+def test_identity_depends_on_the_words(tmp_path: Path) -> None:
     words = ["<unknown>", "<number>", "好", "坏"]
     assert write(tmp_path / "a", [*words, "很"]) != write(tmp_path / "b", [*words, "太"])
 
 
-def test_the_shipped_model_is_small_and_holds_no_pickle() -> None:
+def test_the_shipped_model_is_small_and_has_no_pickle() -> None:
     files = [path for path in SHIPPED.rglob("*") if path.is_file()]
     assert {*FILES, SUMS, "README.md"} <= {path.name for path in files}
     assert sum(path.stat().st_size for path in files) <= 12_000_000
     assert {path.suffix for path in files} <= {".json", ".txt", ".safetensors", ".md", ".csv", ""}
 
 
-def test_the_shipped_card_is_of_the_shipped_model() -> None:
+def test_the_model_card_names_the_shipped_model() -> None:
     card = (SHIPPED / "README.md").read_text(encoding="utf-8")
     assert read_artifact(SHIPPED).sha256 in card
 
 
-def test_found_by_its_sha256(copy: Path) -> None:
+def test_find_artifact_by_sha256(copy: Path) -> None:
     (copy.parent / "a file").write_text("")
     assert find_artifact(read_artifact(copy).sha256, copy.parent) == copy
     assert find_artifact(read_artifact(SHIPPED).sha256, copy.parent) == SHIPPED
@@ -137,12 +137,12 @@ def test_found_by_its_sha256(copy: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [None, Path("nowhere")])
-def test_found_nowhere(folder: Path | None) -> None:
-    with pytest.raises(ArtifactError, match="neither the shipped one nor in"):
+def test_find_unknown_artifact(folder: Path | None) -> None:
+    with pytest.raises(ArtifactError, match="is not the shipped one and not in"):
         find_artifact("0" * 64, folder)
 
 
-def test_no_folder(tmp_path: Path) -> None:
+def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="no model folder"):
         load_labeller(tmp_path / "nowhere")
 
@@ -163,7 +163,7 @@ def test_flipped_byte(copy: Path, name: str) -> None:
         load_labeller(copy)
 
 
-def test_damaged_sums(copy: Path) -> None:
+def test_empty_checksums(copy: Path) -> None:
     (copy / SUMS).write_bytes(b"")
     with pytest.raises(ArtifactError, match="damaged"):
         load_labeller(copy)
@@ -181,23 +181,23 @@ def test_damaged_sums(copy: Path) -> None:
         ("weights.safetensors", "nothing"),
     ],
 )
-def test_wrong_content_with_right_sums(copy: Path, name: str, content: str) -> None:
+def test_invalid_content_with_valid_checksums(copy: Path, name: str, content: str) -> None:
     (copy / name).write_text(content, encoding="utf-8")
-    sum_again(copy)
+    update_checksums(copy)
     with pytest.raises(ArtifactError, match="cannot be used") as caught:
         load_labeller(copy)
     assert "\n" not in str(caught.value)
 
 
-def test_text_where_a_number_belongs(copy: Path) -> None:
+def test_text_instead_of_a_number(copy: Path) -> None:
     configuration = json.loads((copy / "configuration.json").read_text())
     (copy / "configuration.json").write_text(json.dumps(configuration | {"scale": "1"}))
-    sum_again(copy)
-    with pytest.raises(ArtifactError, match="no number as scale"):
+    update_checksums(copy)
+    with pytest.raises(ArtifactError, match=r"scale in configuration\.json is not a number"):
         load_labeller(copy)
 
 
-def sum_again(folder: Path) -> None:
+def update_checksums(folder: Path) -> None:
     import hashlib
 
     lines = [f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in FILES]

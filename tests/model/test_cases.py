@@ -1,7 +1,7 @@
-"""Comments written by hand, by category, and what a person says of them.
+"""Hand-written comments by category, with labels by a person.
 
-The floors are what the shipped model reaches; what it still says wrong stands in docs/model.md. A better model raises
-the floors and shortens that list.
+The floors are the results of the shipped model; docs/model.md lists its errors. Raise the floors and shorten that list
+when a better model ships.
 """
 
 import csv
@@ -15,7 +15,7 @@ from model.labeller import Labeller
 CASES = Path(__file__).parent / "cases.csv"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "model.md"
 
-# Right answers of each category, at least.
+# Minimum number of correct labels per category.
 FLOORS = {
     "plain": 12,
     "emoji": 8,
@@ -36,7 +36,7 @@ def cases() -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def test_the_table(cases: list[dict[str, str]]) -> None:
+def test_cases_cover_every_category(cases: list[dict[str, str]]) -> None:
     assert len(cases) >= 60
     assert len({case["text"] for case in cases}) == len(cases)
     assert {case["category"] for case in cases} == set(FLOORS)
@@ -46,12 +46,12 @@ def test_the_table(cases: list[dict[str, str]]) -> None:
 
 def test_every_category_reaches_its_floor(cases: list[dict[str, str]], shipped: Labeller) -> None:
     predictions = shipped.predict([case["text"] for case in cases])
-    right = Counter(c["category"] for c, said in zip(cases, predictions, strict=True) if said.label == c["label"])
-    assert {category: right[category] for category in FLOORS if right[category] < FLOORS[category]} == {}
+    correct = Counter(c["category"] for c, one in zip(cases, predictions, strict=True) if one.label == c["label"])
+    assert {category: correct[category] for category in FLOORS if correct[category] < FLOORS[category]} == {}
 
 
-def test_the_wrong_ones_are_documented(cases: list[dict[str, str]], shipped: Labeller) -> None:
+def test_errors_are_documented(cases: list[dict[str, str]], shipped: Labeller) -> None:
     document = DOCUMENT.read_text(encoding="utf-8")
     predictions = shipped.predict([case["text"] for case in cases])
-    wrong = {c["text"] for c, said in zip(cases, predictions, strict=True) if said.label != c["label"]}
+    wrong = {c["text"] for c, one in zip(cases, predictions, strict=True) if one.label != c["label"]}
     assert {text for text in wrong if text not in document} == set()

@@ -1,4 +1,4 @@
-"""`liuyan model`, as a person types it."""
+"""The `liuyan model` commands."""
 
 import csv
 import io
@@ -67,8 +67,8 @@ def test_evaluate_skips_rows_without_text(
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     empty = 3 if name == "a.csv" else 2
     assert columns in result.stderr
-    assert f"skipped because they have no text: {empty}, first in line {line}\n" in result.stderr
-    assert ("labelled unclear or spam: 1\n" in result.stderr) is (name == "a.csv")
+    assert f"skipped (no text): {empty}, first in line {line}\n" in result.stderr
+    assert ("(labelled unclear or spam): 1\n" in result.stderr) is (name == "a.csv")
     labelled = {"a.csv": 1, "b.csv": 3, "c.jsonl": 1}[name]
     assert result.stdout.splitlines()[-1].endswith(f" n {labelled}")
 
@@ -77,24 +77,24 @@ def test_evaluate_skips_rows_without_text(
     ("content", "sentence"),
     [
         ("a,b\n1,好\n", "no column label among 'a', 'b'"),
-        ("", "nothing to evaluate"),
-        ("label,text\n2,好\n", "line 2: the label '2'"),
-        ("label,text\n1\n,好\n", "line 3: the label ''"),
-        ("label,text\n", "nothing to evaluate"),
-        ("label,text\nspam,好\n", "nothing to evaluate"),
+        ("", "no text labelled positive or negative"),
+        ("label,text\n2,好\n", "line 2: unknown label '2'"),
+        ("label,text\n1\n,好\n", "line 3: unknown label ''"),
+        ("label,text\n", "no text labelled positive or negative"),
+        ("label,text\nspam,好\n", "no text labelled positive or negative"),
         ("label,text\n1,\n", "no text labelled positive or negative"),
         ('label,text\n1,好\n0,"差\n1,好\n', "comments.csv: The quote that opens in line 3 is never closed"),
         (b"label,text\n1,\xff\xfe\n", "Tried: UTF-8, which line 2 is not"),
     ],
 )
-def test_evaluate_says_what_is_wrong(tmp_path: Path, tiny_artifact: Path, content: str | bytes, sentence: str) -> None:
+def test_evaluate_reports_errors(tmp_path: Path, tiny_artifact: Path, content: str | bytes, sentence: str) -> None:
     arguments = ["evaluate", write(tmp_path, content), "--model", str(tiny_artifact)]
     with pytest.raises(LiuyanError, match=sentence) as caught:
         CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert caught.value.exit_status == 2
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(LiuyanError, match="cannot be read"):
         CliRunner().invoke(app, ["predict", str(tmp_path / "none.csv")], catch_exceptions=False)
 
@@ -109,7 +109,7 @@ def test_a_file_without_texts_gives_no_output(tmp_path: Path, tiny_artifact: Pat
     assert done.stderr.count("\n") == 1
 
 
-def test_predict_gives_a_row_for_every_row(run: Run, tmp_path: Path) -> None:
+def test_predict_writes_one_row_per_input_row(run: Run, tmp_path: Path) -> None:
     file = write(tmp_path, '\ufeffid,text\r\n1,"很好，\n推荐"\r\n2,\r\n3\r\n4,"说""很差"""\r\n5,ab\r\n6,很差')
     labels = rows(run("predict", file))
     assert len(labels) == 6
@@ -138,10 +138,10 @@ def test_a_row_without_text_is_counted_and_has_no_label(tiny_artifact: Path, tmp
         "c.jsonl": ('{"text":"很好"}\n{"text":""}\n{"text":"很差"}\n', "3 rows, 1 of them without text"),
         "d.csv": ("id,text\n1,\n2,\n", "2 rows, 2 of them without text"),
     }
-    for name, (content, said) in expected.items():
+    for name, (content, message) in expected.items():
         arguments = ["predict", write(tmp_path, content, name), "--model", str(tiny_artifact)]
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-        assert said in result.stderr
+        assert message in result.stderr
         labels = [row["label"] for row in rows(result.stdout)]
         assert labels == (["", ""] if name == "d.csv" else ["positive", "", "negative"])
 
@@ -152,7 +152,7 @@ def test_a_file_with_one_column_has_no_separator(tiny_artifact: Path, tmp_path: 
     assert result.stderr.endswith("column 1 'text', with header, UTF-8, 1 row\n")
 
 
-def test_predict_nothing(run: Run) -> None:
+def test_predict_empty_input(run: Run) -> None:
     assert run("predict", "-", input=b"") == "label,probability\n"
 
 
@@ -163,7 +163,7 @@ def test_predict_lines_that_are_not_utf_8(tiny_artifact: Path) -> None:
         )
 
 
-def test_a_reader_that_has_seen_enough(tmp_path: Path, tiny_artifact: Path) -> None:
+def test_predict_into_a_closed_pipe(tmp_path: Path, tiny_artifact: Path) -> None:
     file = write(tmp_path, "text\n" + "很好\n" * 50_000)
     program = Path(sys.executable).with_name("liuyan")
     command = f"{program} model predict {file} --model {tiny_artifact} | head -n 2"
@@ -172,7 +172,7 @@ def test_a_reader_that_has_seen_enough(tmp_path: Path, tiny_artifact: Path) -> N
     assert done.stderr == f"{file}: column 1 'text', with header, UTF-8, 50000 rows\n"
 
 
-def test_train_and_use_what_it_made(tmp_path: Path, run: Run) -> None:
+def test_train_and_predict(tmp_path: Path, run: Run) -> None:
     data = tmp_path / "data"
     (data / "rated").mkdir(parents=True)
     praise = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(100))
@@ -194,7 +194,7 @@ def rated() -> str:
     return "".join(f"a_4,1,房{number}不错\na_1,0,房{number}糟糕\n" for number in range(40))
 
 
-def test_explain_for_people() -> None:
+def test_explain() -> None:
     result = CliRunner().invoke(
         app, ["predict", "-", "--explain"], input="不好吃\x1b[2J\n".encode(), catch_exceptions=False
     )
@@ -216,7 +216,7 @@ def test_explain_skips_lines_without_text(tmp_path: Path, options: tuple[str, ..
         assert len(result.stdout.splitlines()) == (2 if options else 4)
 
 
-def test_explain_for_machines(run: Run, tmp_path: Path) -> None:
+def test_explain_as_json(run: Run, tmp_path: Path) -> None:
     lines = run("predict", write(tmp_path, "text\n手机很好\n手机很差\n"), "--explain", "--json").splitlines()
     first, second = map(json.loads, lines)
     assert (first["label"], second["label"]) == ("positive", "negative")
@@ -227,11 +227,11 @@ def test_explain_for_machines(run: Run, tmp_path: Path) -> None:
 
 
 def test_json_without_explain(tiny_artifact: Path) -> None:
-    with pytest.raises(LiuyanError, match="give --explain too"):
+    with pytest.raises(LiuyanError, match="--json requires --explain"):
         CliRunner().invoke(app, ["predict", "-", "--json"], catch_exceptions=False)
 
 
-def test_what_is_read_is_reported_and_can_be_chosen(tiny_artifact: Path, tmp_path: Path) -> None:
+def test_columns_are_reported_and_can_be_chosen(tiny_artifact: Path, tmp_path: Path) -> None:
     content = "序号,评论内容,备注\n1,很好很好,很差\n2,很好,很差\n"
     file = tmp_path / "评论.csv"
     file.write_bytes(content.encode("gb18030"))
@@ -241,10 +241,10 @@ def test_what_is_read_is_reported_and_can_be_chosen(tiny_artifact: Path, tmp_pat
         ("--column", "3", "--encoding", "gbk"): ("column 3 '备注', with header", ["negative"] * 2),
         ("--column", "2", "--no-header"): ("column 2, no header", ["positive"] * 2),
     }
-    for options, (said, labels) in expected.items():
+    for options, (message, labels) in expected.items():
         arguments = ["predict", str(file), "--model", str(tiny_artifact), *options]
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-        assert said in result.stderr
+        assert message in result.stderr
         assert "separator comma, GB18030" in result.stderr
         assert [row["label"] for row in rows(result.stdout)][-2:] == labels
 
@@ -269,30 +269,32 @@ def test_a_command_names_its_own_options(
     assert not any(other in sentence for other in ("?column", "charset", "Content-Type"))
 
 
-def test_column_and_header_are_for_files(tiny_artifact: Path) -> None:
-    with pytest.raises(LiuyanError, match="--column and --header are for files"):
+def test_column_and_header_apply_to_files_only(tiny_artifact: Path) -> None:
+    with pytest.raises(LiuyanError, match="--column and --header apply to files only"):
         CliRunner().invoke(app, ["predict", "-", "--column", "text"], catch_exceptions=False)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])
-def test_the_export_of_reviews_is_evaluated(tiny_artifact: Path, tmp_path: Path, suffix: str) -> None:
+def test_evaluate_an_export_of_reviews(tiny_artifact: Path, tmp_path: Path, suffix: str) -> None:
     labels = ["positive", "unclear", "spam", "positive"]
     path = tmp_path / f"reviews.{suffix}"
-    told = [{"id": str(n), "text": "很好", "label": label, "model_label": "negative"} for n, label in enumerate(labels)]
+    reviews = [
+        {"id": str(n), "text": "很好", "label": label, "model_label": "negative"} for n, label in enumerate(labels)
+    ]
     if suffix == "jsonl":
-        path.write_text("".join(json.dumps(one) + "\n" for one in told), encoding="utf-8")
+        path.write_text("".join(json.dumps(one) + "\n" for one in reviews), encoding="utf-8")
     else:
-        lines = [",".join(told[0]), *(",".join(one.values()) for one in told)]
+        lines = [",".join(reviews[0]), *(",".join(one.values()) for one in reviews)]
         path.write_text("\r\n".join(lines) + "\r\n", encoding="utf-8-sig")
     arguments = ["evaluate", str(path), "--model", str(tiny_artifact)]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert "skipped because they are labelled unclear or spam: 2" in result.stderr
+    assert "skipped (labelled unclear or spam): 2" in result.stderr
     lines = result.stdout.splitlines()
     assert lines[:2] == ["recall of positive 1.0000", "recall of negative -"]
     assert lines[-1] == "accuracy 1.0000 macro_f1 - n 2"
 
 
-def test_the_answers_of_the_page_are_evaluated(run: Run, tmp_path: Path) -> None:
+def test_evaluate_an_export_of_the_upload_page(run: Run, tmp_path: Path) -> None:
     file = write(
         tmp_path, '\ufeffrow,text,label,probability,uncertain,verdict\r\n2,"很好","positive",0.9,false,"正面"\r\n'
     )

@@ -1,4 +1,4 @@
-"""The figures, by hand."""
+"""Scores, compared with values computed by hand."""
 
 import numpy
 import pytest
@@ -15,7 +15,7 @@ def test_score() -> None:
     assert scores.macro_f1 == pytest.approx((2 * 2 / 6 + 2 * 1 / 4) / 2)
 
 
-def test_what_is_undefined_for_one_class_alone_is_no_figure() -> None:
+def test_undefined_scores_for_a_single_class() -> None:
     scores = score([0.9, 0.2], [True, True])
     assert (scores.recall_positive, scores.recall_negative, scores.macro_f1) == (0.5, None, None)
     assert (show(scores.recall_positive, 2), show(scores.recall_negative, 2)) == ("0.50", "-")
@@ -28,7 +28,7 @@ def test_calibration_error() -> None:
     assert score([1.0] * 4, [True, True, True, False]).calibration_error == pytest.approx(0.25)
 
 
-def test_band_holds_the_share_that_was_asked_for() -> None:
+def test_uncertain_band_contains_the_requested_share() -> None:
     guess = numpy.linspace(0, 1, 1_001)
     low, high = uncertain_band(guess, 0.2)
     band = score_band(guess, guess > 0.45, low, high)

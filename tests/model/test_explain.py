@@ -1,4 +1,4 @@
-"""Explanations are faithful: leaving out a word moves the probability as they say."""
+"""Explanations are faithful: without a word, the probability changes by its contribution."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -30,7 +30,7 @@ def test_faithful_on_real_comments(shipped: Labeller, real_comments: Callable[[i
     assert numpy.mean([one.correlation for one in measured]) > 0.92
 
 
-def test_five_passes_and_the_probability_of_predict(
+def test_explain_takes_five_passes_and_agrees_with_predict(
     shipped: Labeller, real_comments: Callable[[int], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     texts = real_comments(50)
@@ -45,12 +45,12 @@ def test_five_passes_and_the_probability_of_predict(
 
     monkeypatch.setattr(InferenceNetwork, "logits", count)
     for text, probability in zip(texts, expected, strict=True):
-        passes = 1  # the one with the gradient
+        passes = 1  # the pass with the gradient
         assert shipped.explain(text).prediction.probability == pytest.approx(probability, abs=1e-5)
         assert passes <= 1 + LEFT_OUT == 5
 
 
-def test_pieces_are_what_is_looked_up(real_comments: Callable[[int], list[str]]) -> None:
+def test_pieces_equal_the_vocabulary_look_up(real_comments: Callable[[int], list[str]]) -> None:
     artifact = read_artifact(SHIPPED)
     table = character_table(artifact.simplified)
     for maximum_tokens in (400, 31):
@@ -65,9 +65,9 @@ def test_words_are_pieces_of_the_original(shipped: Labeller) -> None:
     words = shipped.explain(text).words
     assert all(text[word.start : word.end] == word.text for word in words)
     assert all(before.end <= after.start for before, after in pairwise(words))
-    said = {word.text: word.contribution for word in words}
-    assert {"房間", "不錯", "ＷＩＦＩ", "但是", "😡", "https://example.org/a"} <= set(said)
-    assert said["不錯"] > 0 > said["差"]
+    contribution = {word.text: word.contribution for word in words}
+    assert {"房間", "不錯", "ＷＩＦＩ", "但是", "😡", "https://example.org/a"} <= set(contribution)
+    assert contribution["不錯"] > 0 > contribution["差"]
 
 
 @settings(max_examples=settings().max_examples * 3 // 2, deadline=None)
@@ -81,7 +81,7 @@ def test_any_text(shipped: Labeller, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\u200b"])
-def test_nothing_to_explain(shipped: Labeller, text: str) -> None:
+def test_blank_texts_have_no_words(shipped: Labeller, text: str) -> None:
     explanation = shipped.explain(text)
     assert explanation.words == ()
     assert explanation.prediction.probability == pytest.approx(shipped.predict([text])[0].probability)
@@ -101,6 +101,6 @@ def test_a_long_text(shipped: Labeller) -> None:
     assert len(words) <= 400
 
 
-def test_contributions_of_nothing() -> None:
+def test_no_pieces_have_no_contributions() -> None:
     _, fall = contributions(InferenceNetwork(read_artifact(SHIPPED).weights), NgramTable(NONE), [], 400)
     assert fall == []

@@ -1,4 +1,4 @@
-"""Another type of model needs an implementation of ``Classifier`` and a line in the registry, nothing else."""
+"""Another kind of model needs only an implementation of ``Classifier`` and a line in the registry."""
 
 import json
 import shutil
@@ -15,13 +15,13 @@ from model.commands import app
 from model.errors import ArtifactError
 from model.kinds import KINDS
 from model.labeller import load_labeller
-from tests.model.test_artifact import sum_again
+from tests.model.test_artifact import update_checksums
 
 WEIGHTS = {"好": 2.0, "差": -3.0, "不": -1.0}
 
 
 class Letters(tuple[str, ...]):
-    """An input: the characters of a text that have a weight."""
+    """An input: those characters of a text that have a weight."""
 
     __slots__ = ()
 
@@ -31,7 +31,7 @@ class Letters(tuple[str, ...]):
 
 
 class BagOfCharacters:
-    """The logit is the sum of the weights of a text's characters."""
+    """A classifier whose logit is the sum of the weights of a text's characters."""
 
     def __init__(self, artifact: Artifact) -> None:
         self._weights = dict(zip(artifact.words, artifact.weights["characters"].tolist(), strict=True))
@@ -58,7 +58,7 @@ def check(artifact: Artifact) -> None:
 
 @pytest.fixture
 def bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of an artifact of this kind, which is registered."""
+    """Register the kind, and return the folder of an artifact of it."""
     monkeypatch.setitem(KINDS, "bag of characters", Kind(check, BagOfCharacters))
     configuration = Configuration("bag", {}, 100, 0.5, 0.0, 0.4, 0.6, kind="bag of characters")
     weights = {"characters": torch.tensor(list(WEIGHTS.values()))}
@@ -72,7 +72,7 @@ def test_the_shipped_model_is_a_gru() -> None:
     assert shipped.sha256.startswith("e366e242")
 
 
-def test_a_labeller_of_another_kind(bag: Path) -> None:
+def test_labeller_of_another_kind(bag: Path) -> None:
     labeller = load_labeller(bag)
     first, second, third = labeller.predict(["好好", "不好", "天气差"])
     assert first.label == "positive"
@@ -83,7 +83,7 @@ def test_a_labeller_of_another_kind(bag: Path) -> None:
     assert [(word.text, word.contribution) for word in labeller.explain("不好").words] == [("不", -0.5), ("好", 1.0)]
 
 
-def test_the_command_of_another_kind(bag: Path) -> None:
+def test_predict_command_of_another_kind(bag: Path) -> None:
     arguments = ["predict", "-", "--model", str(bag)]
     result = CliRunner().invoke(app, arguments, input="好\n差\n".encode(), catch_exceptions=False)
     assert [line.split(",")[0] for line in result.stdout.splitlines()] == ["label", "positive", "negative"]
@@ -91,29 +91,27 @@ def test_the_command_of_another_kind(bag: Path) -> None:
 
 def test_the_kind_checks_its_artifact(bag: Path) -> None:
     (bag / "vocabulary.txt").write_text("好\n", encoding="utf-8")
-    sum_again(bag)
-    with pytest.raises(ArtifactError, match=r"cannot be used \(there is not one weight for each character\)"):
+    update_checksums(bag)
+    with pytest.raises(ArtifactError, match=r"cannot be used: there is not one weight for each character\."):
         load_labeller(bag)
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"kind": "transformer"}, "its kind is 'transformer', and this Liuyan knows gru"),
-        ({"kind": None}, "its kind is None"),
-        ({"sizes": [8, 8]}, "no object as sizes"),
-        ({"sizes": {"embedding": 8, "hidden": "8"}}, "no number as hidden"),
+        ({"kind": "transformer"}, r"unknown kind 'transformer' \(known: gru\)"),
+        ({"kind": None}, "unknown kind None"),
+        ({"sizes": [8, 8]}, "sizes in configuration.json is not an object"),
+        ({"sizes": {"embedding": 8, "hidden": "8"}}, "hidden in configuration.json is not a number"),
         ({"sizes": {"embedding": 8}}, "hidden"),
         ({"sizes": {"embedding": 8, "hidden": 8, "layers": 2}}, "layers"),
     ],
 )
-def test_an_artifact_that_cannot_be_read(
-    tiny_artifact: Path, tmp_path: Path, change: dict[str, object], reason: str
-) -> None:
+def test_invalid_configurations(tiny_artifact: Path, tmp_path: Path, change: dict[str, object], reason: str) -> None:
     copy = Path(shutil.copytree(tiny_artifact, tmp_path / "copy"))
     configuration = json.loads((copy / "configuration.json").read_text())
     (copy / "configuration.json").write_text(json.dumps(configuration | change))
-    sum_again(copy)
+    update_checksums(copy)
     with pytest.raises(ArtifactError, match=reason) as caught:
         load_labeller(copy)
     assert "\n" not in str(caught.value)

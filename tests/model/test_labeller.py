@@ -1,4 +1,4 @@
-"""Texts in, labels out: any text gets an answer, equal texts are computed once, frequent ones come from the cache."""
+"""The labeller: any text gets a label, equal texts are computed once, frequent texts come from the cache."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -55,14 +55,14 @@ def test_complaint(shipped: Labeller, text: str) -> None:
         "🀄" * 10_000,
     ],
 )
-def test_any_text_gets_an_answer(shipped: Labeller, text: str) -> None:
+def test_any_text_gets_a_label(shipped: Labeller, text: str) -> None:
     prediction = shipped.predict([text])[0]
     assert 0 < prediction.probability < 1
     assert prediction.label == ("positive" if prediction.probability >= 0.5 else "negative")
     assert prediction.uncertain == (shipped.uncertain_low <= prediction.probability <= shipped.uncertain_high)
 
 
-def test_nothing_to_label(shipped: Labeller) -> None:
+def test_no_texts(shipped: Labeller) -> None:
     assert shipped.predict([]) == []
 
 
@@ -70,7 +70,7 @@ def test_a_long_text_is_bounded(shipped: Labeller) -> None:
     assert shipped.prepare(["好 坏 " * 2_500])[0].tokens == 400
 
 
-def test_company_does_not_matter(shipped: Labeller, real_comments: Callable[[int], list[str]]) -> None:
+def test_predictions_do_not_depend_on_the_batch(shipped: Labeller, real_comments: Callable[[int], list[str]]) -> None:
     texts = real_comments(300)
     together = shipped.predict(texts)
     alone = [shipped.predict([text])[0] for text in texts[:50]]
@@ -78,7 +78,7 @@ def test_company_does_not_matter(shipped: Labeller, real_comments: Callable[[int
 
 
 class Counting:
-    """Passes inputs on to the classifier and counts them."""
+    """Counts inputs and passes them to the classifier."""
 
     def __init__(self, classifier: Classifier[GruInput]) -> None:
         self.classifier = classifier
@@ -109,14 +109,14 @@ def test_frequent_texts_come_from_the_cache(tiny_artifact: Path, monkeypatch: py
     labeller = load_labeller(tiny_artifact, answer_cache_size=10)
     network = counting(labeller, monkeypatch)
     answers = [labeller.predict(["好评"])[0] for _ in range(4)]
-    assert network.texts == 2  # admitted at the second time
+    assert network.texts == 2  # admitted the second time
     assert len(set(answers)) == 1
     assert labeller.prepare(["好评"])[0].tokens == 0
     statistics = labeller.cache_statistics()
     assert (statistics.hits, statistics.misses, statistics.size) == (3, 2, 1)
 
 
-def test_network_and_n_grams_together(shipped: Labeller, real_comments: Callable[[int], list[str]]) -> None:
+def test_logits_of_network_and_n_grams_are_added(shipped: Labeller, real_comments: Callable[[int], list[str]]) -> None:
     artifact = read_artifact(SHIPPED)
     configuration = artifact.configuration
     prepared = shipped.prepare(real_comments(50))

@@ -1,4 +1,4 @@
-"""N-grams of characters: which a text has, what they add to its logit, and how their weights are learnt."""
+"""Character n-grams: keys, logits and training."""
 
 import math
 import sys
@@ -44,20 +44,20 @@ def fit(
     return fit_ngrams(texts, numpy.array(positive), numpy.array(weights or [1.0] * len(texts)), most, 1, silent)
 
 
-def test_the_sum_of_the_weights_over_the_root_of_the_count() -> None:
+def test_logit_is_the_weight_sum_over_the_root_of_the_count() -> None:
     ngrams = table({"好吃": 2.0, "不好吃": -5.0})
     logits = ngrams.logits(["不好吃", "好吃", "好", "", "不好", "吃不好吃"])
     assert logits.tolist() == pytest.approx([-3 / math.sqrt(3), 2.0, 0, 0, 0, -3 / math.sqrt(5)])
 
 
-def test_an_n_gram_does_not_reach_into_the_next_text() -> None:
+def test_n_grams_do_not_cross_texts() -> None:
     ngrams = table({"好吃": 2.0, "很好吃": 3.0})
     assert ngrams.logits(["很好", "吃"]).tolist() == [0, 0]
     assert ngrams.logits(["很", "好吃"]).tolist() == [0, 2]
 
 
 @given(st.lists(st.text(alphabet="好吃很难a😀\ud800\U0010ffff", max_size=6), max_size=6))
-def test_all_together_as_each_counted_by_hand(texts: list[str]) -> None:
+def test_logits_equal_a_simple_implementation(texts: list[str]) -> None:
     weights = {"好吃": 1.5, "很难": -2.5, "a😀": 0.5, "难吃很": 4.0, "\U0010ffff好": 7.0}
     expected = [
         sum(weights.get(ngram, 0.0) for ngram in ngrams_of(text)) / math.sqrt(max(len(ngrams_of(text)), 1))
@@ -71,12 +71,12 @@ def test_keys_of_different_n_grams_differ() -> None:
     assert len({key_of(ngram) for ngram in ngrams}) == len(ngrams)
 
 
-def test_what_is_read() -> None:
+def test_spell_out_drops_whitespace_and_shortens() -> None:
     assert spell_out(["很", " ", "好吃", "\n"], 10) == "很好吃"
     assert spell_out(["一二三", "四五六"], 4) == "一二五六"
 
 
-def test_no_n_grams_say_nothing() -> None:
+def test_logits_without_n_grams_are_zero() -> None:
     assert NgramTable(NONE).logits(["很好", ""]).tolist() == [0, 0]
     assert NgramTable(NONE).logits([]).tolist() == []
     assert table({"很好": 1.0}).logits([]).tolist() == []
@@ -86,7 +86,7 @@ def test_scaled() -> None:
     assert NgramTable(ngrams_with({"很好": 1.5}).scaled(2.0)).logits(["很好"]).tolist() == [3]
 
 
-def test_keys_are_found_where_they_stand() -> None:
+def test_key_index_finds_positions() -> None:
     generator = numpy.random.default_rng(1)
     lowest, highest = -(2**31), 2**31 - 1
     crowded = numpy.arange(-20, 20) * 7  # all in two buckets
@@ -96,42 +96,42 @@ def test_keys_are_found_where_they_stand() -> None:
     index = KeyIndex(known)
     assert index.find(known).tolist() == list(range(len(known)))
     places = {int(key): place for place, key in enumerate(known)}
-    asked = numpy.concatenate([others, known[::3], crowded.astype(numpy.int32) + 1])
-    assert index.find(asked).tolist() == [places.get(int(key), -1) for key in asked]
+    sought = numpy.concatenate([others, known[::3], crowded.astype(numpy.int32) + 1])
+    assert index.find(sought).tolist() == [places.get(int(key), -1) for key in sought]
     assert KeyIndex(NONE.keys).find(known).tolist() == [-1] * len(known)
 
 
-def test_they_learn() -> None:
+def test_trained_n_grams_separate_labels() -> None:
     ngrams = fit([*GOOD, *BAD], [True] * len(GOOD) + [False] * len(BAD))
     logits = NgramTable(ngrams).logits(["好吃", "难吃", "便宜", "昂贵"])
     assert (logits > 0).tolist() == [True, False, True, False]
     assert (numpy.diff(ngrams.keys) > 0).all()
 
 
-def test_the_weightiest_are_kept() -> None:
+def test_the_largest_weights_are_kept() -> None:
     texts, positive = [*GOOD, *BAD], [True] * len(GOOD) + [False] * len(BAD)
     whole, few = fit(texts, positive), fit(texts, positive, most=4)
     assert len(few) == 4
     assert sorted(few.weights.tolist()) == sorted(sorted(whole.weights.tolist(), key=abs)[-4:])
 
 
-def test_a_text_counts_as_it_is_weighed() -> None:
+def test_texts_are_weighted() -> None:
     texts, positive = ["很好"] * 5 + ["很好"] * 5, [True] * 5 + [False] * 5
     for first, second in ((1.0, 0.1), (0.1, 1.0)):
         (logit,) = NgramTable(fit(texts, positive, weights=[first] * 5 + [second] * 5)).logits(["很好"])
         assert (logit > 0) == (first > second)
 
 
-def test_what_occurs_once_is_left_out() -> None:
+def test_n_grams_that_occur_once_are_left_out() -> None:
     assert len(fit(["很好", "难吃"], [True, False])) == 0
 
 
-def test_none_are_wanted() -> None:
+def test_zero_n_grams() -> None:
     assert fit(["很好"], [True], most=0) is NONE
 
 
-def test_one_label_alone() -> None:
-    with pytest.raises(UsageError, match="one label: n-grams need both"):
+def test_a_single_label() -> None:
+    with pytest.raises(UsageError, match="N-grams need both labels"):
         fit(GOOD, [True] * len(GOOD))
 
 

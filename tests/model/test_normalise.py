@@ -1,4 +1,4 @@
-"""One spelling for what means the same; nothing that carries feeling is lost."""
+"""Normalisation unifies equivalent spellings and keeps everything that carries sentiment."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_normalise(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["不", "没有", "别", "无", "非", "未"])
-def test_negation_stays(word: str) -> None:
+def test_negations_are_kept(word: str) -> None:
     assert word in "".join(segment(normalise(f"这个{word}好", TABLE)))
 
 
@@ -47,6 +47,6 @@ def test_normalising_twice_changes_nothing() -> None:
     assert normalise(once.replace(URL, "").replace(MENTION, ""), TABLE) == once.replace(URL, "").replace(MENTION, "")
 
 
-def test_a_long_text_is_normalised_as_its_parts_are() -> None:
+def test_a_long_text_is_normalised_like_its_parts() -> None:
     part = "Cafe\u0301 物流很快，ｏｋ \u1100\u1161 か\u3099わいい！"
     assert normalise(part * 300, TABLE) == normalise(part, TABLE) * 300

@@ -1,4 +1,4 @@
-"""Numbers come back as near as they are stored, and stay where they are when they are stored again."""
+"""Quantization has a bounded error and is idempotent."""
 
 import torch
 from hypothesis import given
@@ -14,16 +14,16 @@ Vectors = st.lists(st.lists(st.floats(-4, 4, width=32), min_size=3, max_size=3),
 
 
 @given(Vectors)
-def test_a_number_moves_by_half_a_step_at_most(vectors: list[list[float]]) -> None:
+def test_quantization_error_is_at_most_half_a_step(vectors: list[list[float]]) -> None:
     words = torch.tensor(vectors)
     read, _ = unpack(pack({WORDS: words}, NONE))
     steps = words.abs().amax(1, keepdim=True) / 127
-    # The scale itself is rounded to 11 bits, which takes a sixteenth of a step from the largest numbers.
+    # The scale itself has 11 bits, which adds up to a sixteenth of a step for the largest numbers.
     assert bool(((read[WORDS] - words).abs() <= 0.57 * steps + SMALLEST / 2).all())
 
 
 @given(Vectors)
-def test_storing_again_changes_nothing(vectors: list[list[float]]) -> None:
+def test_quantization_is_idempotent(vectors: list[list[float]]) -> None:
     once = pack({WORDS: torch.tensor(vectors)}, NONE)
     twice = pack(unpack(once)[0], NONE)
     assert torch.equal(once[WORDS], twice[WORDS])
@@ -42,10 +42,10 @@ def test_other_weights_are_in_float16() -> None:
         assert torch.equal(read[name], weights[name].to(torch.float16).float())
 
 
-def test_a_logit_moves_by_a_thousandth() -> None:
+def test_quantization_hardly_changes_logits() -> None:
     weights = dict(read_artifact(SHIPPED).weights)
     torch.manual_seed(1)
-    # Not numbers that were stored in 8 bits before, which would not move at all.
+    # Numbers that were quantized before would not change at all.
     weights[WORDS] = weights[WORDS] + 1e-3 * torch.randn_like(weights[WORDS])
     chance = torch.Generator().manual_seed(1)
     texts = [tuple(torch.randint(2, 20_000, (40,), generator=chance).tolist()) for _ in range(200)]

@@ -1,4 +1,4 @@
-"""Normalising with a memory gives what normalising gives, and knows where it is from."""
+"""Traced normalisation produces the same text as ``normalise``, with spans in the original."""
 
 from collections.abc import Callable
 from difflib import SequenceMatcher
@@ -51,14 +51,14 @@ def test_any_text(text: str) -> None:
         ("\u1100\u1161好", "\uac00", "\u1100\u1161"),
     ],
 )
-def test_where_it_is_from(text: str, piece: str, original: str) -> None:
+def test_spans_in_the_original(text: str, piece: str, original: str) -> None:
     traced = trace(text, TABLE)
     place = traced.text.index(piece)
     start, end = traced.span(place, place + len(piece))
     assert text[start:end] == original
 
 
-def test_a_long_text_that_combines_across_clusters_is_compared_in_part_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comparison_of_a_long_text_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[int] = []
 
     def matcher(junk: None, one: str, other: str, *, autojunk: bool) -> "SequenceMatcher[str]":

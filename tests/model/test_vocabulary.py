@@ -1,4 +1,4 @@
-"""Words to numbers."""
+"""Vocabularies: lookup and choice of words."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_known_words_unknown_words_and_numbers() -> None:
 
 
 @pytest.mark.parametrize("words", [[], [" "], ["\n", "\u3000"]])
-def test_nothing_is_one_unknown_word(words: list[str]) -> None:
+def test_a_blank_text_is_one_unknown_word(words: list[str]) -> None:
     assert Vocabulary(WORDS, 10).look_up(words) == (0,)
 
 
@@ -22,7 +22,7 @@ def test_a_long_text_keeps_head_and_tail() -> None:
     assert numbers == (5, 2, 3, 2)
 
 
-def test_choice_prefers_frequent_words_and_keeps_characters_that_spell() -> None:
+def test_choose_frequent_words_and_characters() -> None:
     texts = [["满意"]] * 20 + [["好吃", " "]] * 10 + [["酒店"]]
     words = choose_words(texts, size=8)
     assert words[:2] == list(SPECIAL)
@@ -31,6 +31,6 @@ def test_choice_prefers_frequent_words_and_keeps_characters_that_spell() -> None
     assert " " not in words
 
 
-def test_words_stand_once() -> None:
-    with pytest.raises(ValueError, match="once"):
+def test_duplicate_words_are_rejected() -> None:
+    with pytest.raises(ValueError, match="no duplicates"):
         Vocabulary([*SPECIAL, "好", "好"], 10)

@@ -1,5 +1,5 @@
-"""Tests of the examples for platforms.
+"""Test the examples for platforms.
 
-Each example runs as a process of its own, as a platform would run it, against a genuine Kafka.
-What it published is read back and parsed as the consumer parses it.
+Each example runs as a process with a real Kafka. The tests read the published records back and parse them as the
+consumer does.
 """

@@ -1,4 +1,4 @@
-"""Damaged files through publish_file.py: checked completely before anything is sent, and refused in a few sentences."""
+"""publish_file.py checks files completely before it publishes, and rejects damaged ones without a traceback."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from tests.text_files.damage import damaged_files
 
 PROGRAM = Path(__file__).parent.parent.parent / "producer_examples" / "publish_file.py"
 DAMAGED = 20
-# Runs the program once for each file, in one process, with a Kafka that is not there, and prints what each run did.
+# Runs the program for each file in one process, without a Kafka, and prints the result of each run.
 RUNNER = """
 import contextlib, io, json, runpy, sys
 program = sys.argv[1]
@@ -21,14 +21,14 @@ for file in json.load(sys.stdin):
         try:
             runpy.run_path(program, run_name="__main__")
         except SystemExit as ended:
-            status, said = (ended.code, "") if isinstance(ended.code, int) else (1, ended.code or "")
-            errors.write(said)
+            status, message = (ended.code, "") if isinstance(ended.code, int) else (1, ended.code or "")
+            errors.write(message)
     print(json.dumps([status, errors.getvalue()]), flush=True)
 """
 
 
 async def publish(files: list[str]) -> list[tuple[int, str]]:
-    """Exit status and messages of each run; a run that ends with an exception ends them all."""
+    """Return exit status and messages of each run; an exception ends all runs."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", RUNNER, str(PROGRAM)),
         stdin=asyncio.subprocess.PIPE,
@@ -38,10 +38,10 @@ async def publish(files: list[str]) -> list[tuple[int, str]]:
     output, errors = await asyncio.wait_for(process.communicate(json.dumps(files).encode()), timeout=200)
     ended = [json.loads(line) for line in output.splitlines()]
     assert len(ended) == len(files), f"{files[len(ended)]}: {errors.decode()}"
-    return [(status, said) for status, said in ended]
+    return [(status, message) for status, message in ended]
 
 
-async def test_readable_files_pass_the_check_and_damaged_ones_are_refused(tmp_path: Path) -> None:
+async def test_valid_files_pass_the_check_and_damaged_ones_are_rejected(tmp_path: Path) -> None:
     cases = [case for case in (*READABLE, *REJECTED) if case.texts != ()]
     names = {case.name: tmp_path / case.name for case in cases}
     for case in cases:
@@ -51,10 +51,10 @@ async def test_readable_files_pass_the_check_and_damaged_ones_are_refused(tmp_pa
         damaged.append(tmp_path / f"{number}-{name}")
         await asyncio.to_thread(damaged[-1].write_bytes, content)
     ended = await publish([str(path) for path in [*names.values(), *damaged]])
-    for status, said in ended:
-        assert status in (1, 2), said
-        assert "Traceback" not in said
-    for case, (_, said) in zip(cases, ended, strict=False):
-        assert ("Kafka failed after 0" in said) is (case.texts is not None), f"{case.name}: {said}"
+    for status, message in ended:
+        assert status in (1, 2), message
+        assert "Traceback" not in message
+    for case, (_, message) in zip(cases, ended, strict=False):
+        assert ("Kafka failed after 0" in message) is (case.texts is not None), f"{case.name}: {message}"
         if case.line is not None:
-            assert f"ine {case.line}" in said, f"{case.name}: {said}"
+            assert f"ine {case.line}" in message, f"{case.name}: {message}"

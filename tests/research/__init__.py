@@ -1,5 +1,4 @@
-"""Tests of how the shipped model was made: data collection, teachers, the build, and comparisons.
+"""Tests of the research package: data sets, teachers, the build and comparisons.
 
-Files are written by hand and models are tiny.
-Nothing is downloaded.
+Files are written by hand and models are tiny. Nothing is downloaded, except for the encoder bge.
 """

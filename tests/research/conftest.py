@@ -1,4 +1,4 @@
-"""The fixtures that the tests of the research share with those of the model."""
+"""Fixtures shared with the tests of the model."""
 
 from tests.model.fixtures import few_comments, one_thread, tiny_artifact
 

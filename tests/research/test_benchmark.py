@@ -1,4 +1,4 @@
-"""The benchmark: every rival on every test part, and one sentence about the outcome."""
+"""The benchmark: every rival on every test part, and one sentence about the result."""
 
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from tests.model.reports import silent
 pytestmark = pytest.mark.trains
 
 
-def line(source: str, rival: str, right: int) -> Line:
+def line(source: str, rival: str, correct: int) -> Line:
     truth = [True] * 5 + [False] * 5
-    said = [one if place < right else not one for place, one in enumerate(truth)]
-    return Line(source, rival, score([float(one) for one in said], truth), calibrated=True, speed=1.0)
+    labels = [one if place < correct else not one for place, one in enumerate(truth)]
+    return Line(source, rival, score([float(one) for one in labels], truth), calibrated=True, speed=1.0)
 
 
 def test_every_rival_on_every_test_part(few_comments: dict[str, Comment], tiny_artifact: Path) -> None:
@@ -29,7 +29,7 @@ def test_every_rival_on_every_test_part(few_comments: dict[str, Comment], tiny_a
     rivals = [labeller.name, "TF-IDF, LinearSVC", "snownlp", "pysenti"]
     assert [(one.source, one.rival) for one in lines] == [(s, r) for s in ("made_up", ALL) for r in rivals]
     assert {one.scores.n for one in lines} == {sum(part_of(key) == "test" for key in few_comments)}
-    # What is learnt from these comments tells them apart; a word list does not know all of the words.
+    # The trained models label all comments correctly; word lists lack some of the words.
     assert all(one.scores.accuracy == 1 for one in lines if one.rival in rivals[:2])
     assert all(one.speed > 0 for one in lines)
     assert {one.rival for one in lines if not one.calibrated} == {"pysenti"}
@@ -44,12 +44,12 @@ def test_rivals_that_are_not_installed_are_left_out(
     assert [rival.name for rival in rivals] == ["liuyan-gru", "snownlp"]
 
 
-def test_too_few(tiny_artifact: Path) -> None:
+def test_too_few_comments(tiny_artifact: Path) -> None:
     with pytest.raises(UsageError, match="too few"):
         benchmark({"0" * 16: Comment("好", True, "a", 1.0)}, load_labeller(tiny_artifact), silent)
 
 
-def test_compare_says_where_it_loses() -> None:
+def test_compare_lists_lost_test_parts() -> None:
     lines = [line("a", "ours", 9), line("a", "other", 7), line("b", "ours", 5), line("b", "other", 6)]
     lines += [line(ALL, "ours", 1), line(ALL, "other", 9)]
     assert compare(lines, "ours", "other") == (

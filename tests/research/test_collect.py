@@ -1,4 +1,4 @@
-"""Data sets out of clones: what each kind of file becomes, and that it is the same each time."""
+"""Data sets from clones: reading each file format, and reproducible results."""
 
 import csv
 from pathlib import Path
@@ -22,9 +22,9 @@ from research.data.collect import (
     Lines,
     Reader,
     Sheet,
+    clean,
     collect,
     missing,
-    tidy,
 )
 from research.data.registry import DATA_SETS
 from tests.model.reports import silent
@@ -36,7 +36,7 @@ def rows(content: str | bytes, reader: Reader) -> list[tuple[str, str]]:
     return list(reader.read(content if isinstance(content, bytes) else content.encode()))
 
 
-def test_lines_give_what_the_pattern_finds() -> None:
+def test_lines_that_match_the_pattern() -> None:
     assert rows("1.0|很差\n没有标记\n0.0|很好|真的\r\n", Lines(r"(?P<mark>[01]\.0)\|(?P<text>.*)")) == [
         ("1.0", "很差"),
         ("0.0", "很好|真的"),
@@ -44,28 +44,28 @@ def test_lines_give_what_the_pattern_finds() -> None:
     assert rows("甲\n\n乙", Lines()) == [("", "甲"), ("", ""), ("", "乙")]
 
 
-def test_columns_hold_line_breaks_and_a_row_that_is_too_short_is_left_out() -> None:
+def test_columns_with_line_breaks_and_short_rows() -> None:
     assert rows('文字,星\n"很好\n真的",5\n短\n', Columns(0, 1)) == [("星", "文字"), ("5", "很好\n真的")]
     assert rows("甲,乙\n", Columns(1)) == [("", "乙")]
 
 
-def test_json_lines_by_name() -> None:
+def test_json_lines() -> None:
     assert rows('{"star": 4, "body": "不错"}\n\n{"star": 1}\n', JsonLines("body", "star")) == [("4", "不错"), ("1", "")]
 
 
-def test_a_json_array_by_name() -> None:
+def test_json_array() -> None:
     assert rows('[{"star": 4, "body": "不错"}, {"star": 1, "body": null}]', JsonArray("body", "star")) == [
         ("4", "不错"),
         ("1", ""),
     ]
 
 
-def test_json_within_the_objects_of_an_array_by_name() -> None:
+def test_json_array_within_objects() -> None:
     books = '[{"title": "甲", "said": [{"star": 5, "body": "好看"}, {"star": 1, "body": "无聊"}]}, {"title": "乙"}]'
     assert rows(books, JsonArray("body", "star", within="said")) == [("5", "好看"), ("1", "无聊")]
 
 
-def test_a_sheet_by_place(tmp_path: Path) -> None:
+def test_sheet(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     sheet = book.worksheets[0]
     sheet.append([1, "今天很开心", "happiness"])
@@ -74,7 +74,7 @@ def test_a_sheet_by_place(tmp_path: Path) -> None:
     assert rows((tmp_path / "a.xlsx").read_bytes(), Sheet(1, 2)) == [("happiness", "今天很开心"), ("anger", "")]
 
 
-def test_aspects_that_contradict_each_other_bear_a_mark_without_a_meaning() -> None:
+def test_contradictory_aspects_have_no_label() -> None:
     def sentence(text: str, *polarities: int) -> str:
         aspects = "".join(f'<aspect polarity="{one}"/>' for one in polarities)
         return f"<sentence><text>{text}</text>{aspects}</sentence>\n"
@@ -87,11 +87,11 @@ def test_older_files_are_read_as_gb18030() -> None:
     assert rows("味道很好\n".encode("gb18030"), Lines())[0] == ("", "味道很好")
 
 
-def test_html_goes_and_white_space_is_one_blank() -> None:
-    assert tidy("很好<br />真的 &amp;hellip;\u200b\n  下次&nbsp;再来") == "很好 真的 … 下次 再来"
+def test_html_and_repeated_whitespace_are_removed() -> None:
+    assert clean("很好<br />真的 &amp;hellip;\u200b\n  下次&nbsp;再来") == "很好 真的 … 下次 再来"
 
 
-def test_a_set_is_written_from_all_its_clones(tmp_path: Path) -> None:
+def test_collect_from_several_clones(tmp_path: Path) -> None:
     clones, output = tmp_path / "clones", tmp_path / "data"
     (clones / "somebody" / "shop").mkdir(parents=True)
     shop = clones / "somebody" / "shop"
@@ -99,13 +99,13 @@ def test_a_set_is_written_from_all_its_clones(tmp_path: Path) -> None:
         "text,star\n很好用,5\n一般般,3\n不好用,1\n很好用！,5\n说不清,4\n:),5\nok fine,5\n", "utf-8"
     )
     (shop / "bad.txt").write_text("说不清\n太 差 了\n", "utf-8")
-    made_of = (
+    clones_of = (
         Clone("somebody/shop", COMMIT, ("stars.csv",), Columns(0, 1), stars=STARS),
         Clone("somebody/shop", COMMIT, ("bad.txt",), Lines(), positive=False, blanks=True),
     )
-    # Three stars mean nothing, the same words with other marks are one comment, and what bears both labels is left out,
-    # as is what is not Chinese.
-    assert collect("rated/shop.csv", made_of, clones, output, silent) == 3
+    # Comments with three stars, duplicates with other punctuation, comments with both labels and texts that are not
+    # Chinese are left out.
+    assert collect("rated/shop.csv", clones_of, clones, output, silent) == 3
     with (output / "rated" / "shop.csv").open(encoding="utf-8", newline="") as stream:
         assert list(csv.reader(stream)) == [
             ["split", "label", "text"],
@@ -114,14 +114,14 @@ def test_a_set_is_written_from_all_its_clones(tmp_path: Path) -> None:
             ["shop", "0", "太差了"],
         ]
     before = (output / "rated" / "shop.csv").read_bytes()
-    collect("rated/shop.csv", made_of, clones, output, silent)
+    collect("rated/shop.csv", clones_of, clones, output, silent)
     assert (output / "rated" / "shop.csv").read_bytes() == before
     plain = (Clone("somebody/shop", COMMIT, ("bad.txt",), Lines()),)
     assert collect("rated/unlabelled.txt", plain, clones, output, silent) == 2
     assert (output / "rated" / "unlabelled.txt").read_text("utf-8") == "说不清\n太 差 了\n"
 
 
-def test_a_path_with_a_star_stands_for_all_that_fit_it_in_their_order(tmp_path: Path) -> None:
+def test_paths_with_a_wildcard_match_files_in_order(tmp_path: Path) -> None:
     shop = tmp_path / "somebody" / "shop"
     shop.mkdir(parents=True)
     for name in ("b.txt", "a.txt", "c.csv"):
@@ -129,74 +129,74 @@ def test_a_path_with_a_star_stands_for_all_that_fit_it_in_their_order(tmp_path: 
     clone = Clone("somebody/shop", COMMIT, ("*.txt",), Lines(), positive=True)
     assert [path.name for path in clone.files(tmp_path)] == ["a.txt", "b.txt"]
     assert collect("a.csv", [clone], tmp_path, tmp_path, silent) == 2
-    with pytest.raises(UsageError, match=rf"is named x\*: It is in .*somebody/shop at commit {COMMIT}"):
+    with pytest.raises(UsageError, match=rf"matches x\*\. It is in .*somebody/shop at commit {COMMIT}"):
         collect("a.csv", [Clone("somebody/shop", COMMIT, ("x*",), Lines())], tmp_path, tmp_path, silent)
 
 
-def test_what_is_cut_and_what_is_not_wanted() -> None:
+def test_cut_and_unwanted_patterns() -> None:
     clone = Clone("a/b", COMMIT, (), Lines(), positive=True, cut="（已删除）|-{10,}.*", unwanted="外卖|外賣")
-    assert clone.tidy("（已删除）不好用\n----------\n谢谢您的意见\n再见") == "不好用"
-    assert clone.tidy("叫了外賣，很慢") == ""
-    assert clone.tidy("很好--用") == "很好--用"
+    assert clone.clean("（已删除）不好用\n----------\n谢谢您的意见\n再见") == "不好用"
+    assert clone.clean("叫了外賣，很慢") == ""
+    assert clone.clean("很好--用") == "很好--用"
 
 
-def test_a_missing_file_is_told_with_its_repository_and_commit(tmp_path: Path) -> None:
-    made_of = [Clone("somebody/shop", COMMIT, ("a.txt",), Lines())]
-    assert missing(made_of, tmp_path) == made_of
+def test_missing_files_are_reported_with_repository_and_commit(tmp_path: Path) -> None:
+    clones_of = [Clone("somebody/shop", COMMIT, ("a.txt",), Lines())]
+    assert missing(clones_of, tmp_path) == clones_of
     (tmp_path / "somebody" / "shop").mkdir(parents=True)
-    assert missing(made_of, tmp_path) == []
+    assert missing(clones_of, tmp_path) == []
     with pytest.raises(UsageError, match=f"a.txt cannot be read: .*github.com/somebody/shop at commit {COMMIT}"):
-        collect("a.csv", made_of, tmp_path, tmp_path, silent)
+        collect("a.csv", clones_of, tmp_path, tmp_path, silent)
 
 
 @pytest.mark.parametrize("content", ["[not, json or a sheet", '[["no object"]]'])
 @pytest.mark.parametrize(
     "reader", [JsonLines("a", "b"), JsonArray("a", "b"), JsonArray("a", "b", within="c"), Sheet(0, 1)]
 )
-def test_a_file_that_is_another_one_is_told(tmp_path: Path, reader: Reader, content: str) -> None:
+def test_files_with_other_content_are_reported(tmp_path: Path, reader: Reader, content: str) -> None:
     (tmp_path / "somebody" / "shop").mkdir(parents=True)
     (tmp_path / "somebody" / "shop" / "a").write_text(content, "utf-8")
-    made_of = [Clone("somebody/shop", COMMIT, ("a",), reader)]
-    with pytest.raises(UsageError, match=f"is not the file of commit {COMMIT}"):
-        collect("a.csv", made_of, tmp_path, tmp_path, silent)
+    clones_of = [Clone("somebody/shop", COMMIT, ("a",), reader)]
+    with pytest.raises(UsageError, match=f"is not the file at commit {COMMIT}"):
+        collect("a.csv", clones_of, tmp_path, tmp_path, silent)
 
 
-def test_what_a_mark_means() -> None:
+def test_interpret_marks() -> None:
     stars = Clone("a/b", COMMIT, (), Lines(), stars=STARS)
-    assert [stars.judge(mark) for mark in "1245"] == [(False, 1), (False, 2), (True, 4), (True, 5)]
-    assert Clone("a/b", COMMIT, (), Lines(), labels=NUMBERS).judge("1") == (True, 0)
-    assert Clone("a/b", COMMIT, (), Lines(), labels=EMOTIONS).judge("fear") == (False, 0)
-    assert Clone("a/b", COMMIT, (), Lines()).judge("anything") == (None, 0)
+    assert [stars.interpret(mark) for mark in "1245"] == [(False, 1), (False, 2), (True, 4), (True, 5)]
+    assert Clone("a/b", COMMIT, (), Lines(), labels=NUMBERS).interpret("1") == (True, 0)
+    assert Clone("a/b", COMMIT, (), Lines(), labels=EMOTIONS).interpret("fear") == (False, 0)
+    assert Clone("a/b", COMMIT, (), Lines()).interpret("anything") == (None, 0)
     with pytest.raises(KeyError):
-        stars.judge("3")
+        stars.interpret("3")
 
 
-def test_each_collected_file_is_in_the_registry_and_each_clone_at_one_commit() -> None:
+def test_clones_agree_with_the_registry() -> None:
     files = {file.path for source in DATA_SETS.values() for file in source.files}
     assert set(CLONES) <= files
     commits: dict[str, set[str]] = {}
-    for one in (clone for made_of in CLONES.values() for clone in made_of):
+    for one in (clone for clones_of in CLONES.values() for clone in clones_of):
         assert one.paths
         assert len(one.commit) == 40
         commits.setdefault(one.repository, set()).add(one.commit)
     assert {len(one) for one in commits.values()} == {1}
-    for path, made_of in CLONES.items():
-        for one in made_of:
+    for path, clones_of in CLONES.items():
+        for one in clones_of:
             labelled = bool(one.stars or one.labels) or one.positive is not None
             assert labelled or path.endswith("unlabelled.txt")
 
 
-def test_the_command_prints_what_clones_the_missing_ones(tmp_path: Path) -> None:
+def test_commands_for_missing_clones_are_printed(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--collect", str(tmp_path / "c"), "--data-dir", str(tmp_path)])
     assert isinstance(result.exception, UsageError)
     assert "are missing in" in str(result.exception)
     lines = result.stdout.splitlines()
-    assert len(lines) == len({clone.repository for made_of in CLONES.values() for clone in made_of})
+    assert len(lines) == len({clone.repository for clones_of in CLONES.values() for clone in clones_of})
     assert all(line.startswith("git clone https://github.com/") and " checkout " in line for line in lines)
 
 
-def test_without_a_folder_there_is_nowhere_to_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_collect_without_a_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LIUYAN_DATA_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["--collect", str(tmp_path)])
-    assert "Nowhere to write to" in str(result.exception)
+    assert "No data folder" in str(result.exception)

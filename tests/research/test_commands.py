@@ -1,4 +1,4 @@
-"""Every command explains itself with an example, and what is wrong is one line on standard error."""
+"""Every command has help with an example, and errors are one line on standard error."""
 
 import subprocess
 import sys
@@ -29,8 +29,8 @@ def test_every_command_is_in_the_readme() -> None:
     assert [command for command in COMMANDS if f"python -m research.{command} " not in readme] == []
 
 
-def test_what_is_wrong_is_one_line(tmp_path: Path) -> None:
+def test_an_error_is_one_line(tmp_path: Path) -> None:
     done = run("research.train", "--output", str(tmp_path / "model"), "--set", "speed=1")
     assert done.returncode == 2
-    assert done.stderr.startswith("liuyan: --set speed=1 names no option of a training")
+    assert done.stderr.startswith("liuyan: --set speed=1 is not an option of a training")
     assert done.stderr.count("\n") == 1

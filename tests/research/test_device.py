@@ -1,4 +1,4 @@
-"""What computes: the processor, or a graphics card where there is one."""
+"""The device for training: CPU or GPU."""
 
 import pytest
 import torch
@@ -9,22 +9,22 @@ from research.device import find_device
 from research.teacher.encoder_teacher import OPTIONS, options_on
 
 
-def test_the_processor_is_always_there() -> None:
+def test_cpu() -> None:
     assert find_device("cpu") == CPU
 
 
-def test_no_graphics_card(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(UsageError, match="sees no graphics card here: leave --device out"):
+    with pytest.raises(UsageError, match=r"PyTorch finds no GPU\. Leave out --device"):
         find_device("cuda")
 
 
-def test_a_device_that_nobody_knows() -> None:
-    with pytest.raises(UsageError, match="There is no device tpu: name cpu or cuda"):
+def test_unknown_device() -> None:
+    with pytest.raises(UsageError, match=r"Unknown device tpu\. Use cpu or cuda"):
         find_device("tpu")
 
 
-def test_encoders_learn_more_of_themselves_on_a_graphics_card() -> None:
+def test_token_embeddings_are_trained_on_a_gpu() -> None:
     assert options_on(CPU) == OPTIONS
     on_cuda = options_on(torch.device("cuda"))
     assert on_cuda.keys() == OPTIONS.keys()

@@ -1,4 +1,4 @@
-"""What earlier models say goes into the targets of the train part, and only there."""
+"""Distillation changes the targets of the train part only."""
 
 from pathlib import Path
 
@@ -13,17 +13,17 @@ from research.train.__main__ import app
 from tests.model.reports import silent
 
 
-def test_targets_of_the_train_part_alone(few_comments: dict[str, Comment], tiny_artifact: Path) -> None:
+def test_only_targets_of_the_train_part_change(few_comments: dict[str, Comment], tiny_artifact: Path) -> None:
     teacher = load_labeller(tiny_artifact)
     taught = teach(few_comments, [teacher, teacher], 0.5, silent)
     for key, comment in few_comments.items():
-        said = teacher.predict([comment.text])[0].probability
-        expected = 0.5 * comment.target + 0.5 * said if part_of(key) == "train" else comment.target
+        answer = teacher.predict([comment.text])[0].probability
+        expected = 0.5 * comment.target + 0.5 * answer if part_of(key) == "train" else comment.target
         assert taught[key].target == pytest.approx(expected, abs=1e-5)
         assert taught[key].positive == comment.positive
 
 
-def test_unlabelled_comments_that_nobody_knows(tiny_artifact: Path) -> None:
+def test_unlabelled_comments_that_are_not_known(tiny_artifact: Path) -> None:
     teacher = load_labeller(tiny_artifact)
     texts = [f"第{number}间酒店很差" for number in range(50)] + ["认识的很好", "第3间酒店，很差！"]
     labelled = label_unlabelled(texts, [digest("认识的很好")], [teacher], silent)
@@ -34,7 +34,7 @@ def test_unlabelled_comments_that_nobody_knows(tiny_artifact: Path) -> None:
     assert "认识的很好" not in {one.text for one in labelled.values()}
 
 
-def test_a_student_by_command(tiny_artifact: Path, tmp_path: Path) -> None:
+def test_train_a_student(tiny_artifact: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     rows = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(60))
@@ -60,4 +60,4 @@ def test_a_student_by_command(tiny_artifact: Path, tmp_path: Path) -> None:
     metrics = read_artifact(output).metrics
     assert metrics["options"]["teachers"] == [load_labeller(tiny_artifact).sha256]
     assert metrics["rows"]["train"]["unlabelled"] > 20
-    assert "Distilled: 70% of" in (output / "README.md").read_text(encoding="utf-8")
+    assert "The model is distilled: 70% of" in (output / "README.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Several networks as one."""
+"""The mean of several networks."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from research.mean import mean
 pytestmark = pytest.mark.trains
 
 
-def test_the_mean_of_two_lies_between_them(tiny_artifact: Path) -> None:
+def test_mean_of_two_artifacts(tiny_artifact: Path) -> None:
     first = read_artifact(tiny_artifact)
     second = replace(first, weights={name: 3 * one for name, one in first.weights.items()}, sha256="b" * 64)
     both = mean([first, second])
@@ -24,23 +24,23 @@ def test_the_mean_of_two_lies_between_them(tiny_artifact: Path) -> None:
     assert len(both.ngrams) == 0
 
 
-def test_one_alone_stays_as_it_is(tiny_artifact: Path) -> None:
+def test_mean_of_one_artifact(tiny_artifact: Path) -> None:
     first = read_artifact(tiny_artifact)
     assert mean([first]) is first
 
 
-def test_other_words_or_widths_have_no_mean(tiny_artifact: Path) -> None:
+def test_artifacts_with_different_words_or_widths(tiny_artifact: Path) -> None:
     first = read_artifact(tiny_artifact)
     wider = replace(first, configuration=replace(first.configuration, sizes={"embedding": 8, "hidden": 16}))
-    with pytest.raises(UsageError, match="their words or widths differ"):
+    with pytest.raises(UsageError, match="have different words or widths"):
         mean([first, replace(first, words=[*first.words, "新"])])
-    with pytest.raises(UsageError, match="their words or widths differ"):
+    with pytest.raises(UsageError, match="have different words or widths"):
         mean([first, wider])
 
 
-def test_the_card_names_them_all(tiny_artifact: Path) -> None:
+def test_the_model_card_names_all_artifacts(tiny_artifact: Path) -> None:
     first = read_artifact(tiny_artifact)
-    told = dict(first.metrics)
-    told["options"] = told["options"] | {"network": f"{'a' * 64}+{'b' * 64}"}
-    text = card(replace(first, metrics=told), {})
-    assert "the artifact `aaaaaaaaaaaa`, which with `bbbbbbbbbbbb` makes the mean that it has for weights" in text
+    metrics = dict(first.metrics)
+    metrics["options"] = metrics["options"] | {"network": f"{'a' * 64}+{'b' * 64}"}
+    text = card(replace(first, metrics=metrics), {})
+    assert "weights are the mean of those of `aaaaaaaaaaaa` and `bbbbbbbbbbbb`" in text

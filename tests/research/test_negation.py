@@ -1,4 +1,4 @@
-"""Comments made by rule."""
+"""Generated comments with negations."""
 
 import csv
 from pathlib import Path
@@ -13,17 +13,17 @@ pytestmark = pytest.mark.programs
 CASES = Path(__file__).parents[1] / "model" / "cases.csv"
 
 
-def test_both_labels_alike_and_in_the_train_part_alone() -> None:
-    made = negations(0.2)
-    positive = sum(one.positive for one in made.values())
-    assert len(made) > 3_000
-    assert 0.4 < positive / len(made) < 0.6
-    assert {part_of(key) for key in made} == {"train"}
-    assert {one.weight for one in made.values()} == {0.2}
-    assert all(digest(one.text) == key for key, one in made.items())
+def test_negations_are_balanced_and_in_the_train_part() -> None:
+    generated = negations(0.2)
+    positive = sum(one.positive for one in generated.values())
+    assert len(generated) > 3_000
+    assert 0.4 < positive / len(generated) < 0.6
+    assert {part_of(key) for key in generated} == {"train"}
+    assert {one.weight for one in generated.values()} == {0.2}
+    assert all(digest(one.text) == key for key, one in generated.items())
 
 
-def test_what_negates_decides() -> None:
+def test_negations_reverse_the_label() -> None:
     by_text = {one.text: one.positive for one in negations(1.0).values()}
     pairs = [
         (one, text)
@@ -34,7 +34,7 @@ def test_what_negates_decides() -> None:
     assert all(by_text[one] != by_text[other] for one, other in pairs)
 
 
-def test_none_of_the_cases_that_judge_it() -> None:
+def test_negations_do_not_contain_test_cases() -> None:
     with CASES.open(encoding="utf-8", newline="") as stream:
         cases = [case["text"] for case in csv.DictReader(stream)]
     assert {digest(text) for text in cases}.isdisjoint(negations(1.0))

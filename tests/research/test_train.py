@@ -22,29 +22,29 @@ Train = Callable[..., str]
 
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
-    """Runs `python -m research.train` on 240 made-up comments; gives what it printed."""
+    """A function that runs `python -m research.train` on 240 made-up comments and returns its output."""
     monkeypatch.setenv("LIUYAN_CACHE_DIR", str(tmp_path / "cache"))
     data = shop_data(tmp_path)
 
     def run(*arguments: object) -> str:
-        told = ["--data-dir", data, "--output", tmp_path / "model", *SIZES, *arguments]
-        result = CliRunner().invoke(app, list(map(str, told)), catch_exceptions=False)
+        command = ["--data-dir", data, "--output", tmp_path / "model", *SIZES, *arguments]
+        result = CliRunner().invoke(app, list(map(str, command)), catch_exceptions=False)
         assert result.exit_code == 0
         return result.stdout
 
     return run
 
 
-def test_folds_share_out_all_but_the_test_part() -> None:
+def test_folds_partition_all_but_the_test_part() -> None:
     keys = [f"{number:016x}" for number in range(500)]
     parts = [[part_in_fold(number, 5)(key) for key in keys] for number in range(5)]
     for key, places in zip(keys, zip(*parts, strict=True), strict=True):
-        wanted = ["test"] * 5 if part_of(key) == "test" else ["train"] * 4 + ["validation"]
-        assert sorted(places) == wanted
+        expected = ["test"] * 5 if part_of(key) == "test" else ["train"] * 4 + ["validation"]
+        assert sorted(places) == expected
     assert {fold_of(key, 5) for key in keys} == set(range(5))
 
 
-def test_teachers_learn_from_the_train_part_alone() -> None:
+def test_teachers_are_trained_on_the_train_part_only() -> None:
     keys = [f"{number:016x}" for number in range(500)]
     parts = [[part_without(number, 5)(key) for key in keys] for number in range(5)]
     for key, places in zip(keys, zip(*parts, strict=True), strict=True):
@@ -61,7 +61,7 @@ def test_cross_validation(train: Train, tmp_path: Path) -> None:
     assert sum(validated) == rows["train"]["shop"] + rows["validation"]["shop"]
 
 
-def test_a_search_goes_on_where_it_stopped(train: Train, tmp_path: Path) -> None:
+def test_a_search_resumes(train: Train, tmp_path: Path) -> None:
     assert train("--search", "1").startswith("best of 1 trials: validation_accuracy")
     again = train("--search", "2").splitlines()
     assert again[0].startswith("best of 2 trials")
@@ -70,14 +70,14 @@ def test_a_search_goes_on_where_it_stopped(train: Train, tmp_path: Path) -> None
     assert (tmp_path / "cache" / "searches.db").exists()
 
 
-def test_negations_made_by_rule(train: Train, tmp_path: Path) -> None:
+def test_generated_negations(train: Train, tmp_path: Path) -> None:
     train("--set", "negations=0.1")
     metrics = read_artifact(tmp_path / "model").metrics
     assert metrics["rows"]["train"]["negations"] > 3_000
     assert "negations" not in metrics["rows"]["validation"]
 
 
-def test_beginning_with_the_mean_of_two(train: Train, tmp_path: Path) -> None:
+def test_start_from_the_mean_of_two_artifacts(train: Train, tmp_path: Path) -> None:
     train()
     train("--start", tmp_path / "model", "--output", tmp_path / "later")
     names = ("model", "later", "mean")
@@ -90,8 +90,8 @@ def test_beginning_with_the_mean_of_two(train: Train, tmp_path: Path) -> None:
     assert len(middle.ngrams) > 0
 
 
-def test_what_cannot_be_asked_for_together(train: Train, tiny_artifact: Path) -> None:
-    with pytest.raises(LiuyanError, match="an earlier model has seen what they validate on"):
+def test_options_that_cannot_be_combined(train: Train, tiny_artifact: Path) -> None:
+    with pytest.raises(LiuyanError, match="cannot use an earlier model"):
         train("--folds", "2", "--teacher", tiny_artifact)
     with pytest.raises(LiuyanError, match="leaves nothing to train on"):
         train("--folds", "1")
@@ -100,13 +100,13 @@ def test_what_cannot_be_asked_for_together(train: Train, tiny_artifact: Path) ->
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("rate", "--set rate names no option of a training: give NAME=VALUE"),
-        ("speed=1", "--set speed=1 names no option of a training"),
+        ("rate", r"--set rate is not an option of a training\. Use NAME=VALUE"),
+        ("speed=1", "--set speed=1 is not an option of a training"),
         ("rate=fast", "--set rate=fast: the value must be a number"),
         ("epochs=1.5", r"--set epochs=1\.5: the value must be a whole number"),
     ],
 )
-def test_a_change_that_cannot_be_made(train: Train, change: str, sentence: str) -> None:
+def test_invalid_options(train: Train, change: str, sentence: str) -> None:
     with pytest.raises(LiuyanError, match=sentence):
         train("--set", change)
 
@@ -122,5 +122,5 @@ def test_held_out_comments_are_left_out(train: Train, tmp_path: Path, monkeypatc
 
 
 def rows_of(folder: Path) -> int:
-    """How many comments of the folder of data the model in ``folder`` knows, in all parts."""
+    """Return how many comments of the data folder the model in ``folder`` used, in all parts."""
     return sum(rows["shop"] for rows in read_artifact(folder).metrics["rows"].values())

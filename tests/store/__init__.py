@@ -1,5 +1,5 @@
-"""Tests of the store, each on MySQL, MariaDB and SQLite where they could differ.
+"""Tests of the store, on MySQL, MariaDB and SQLite wherever they could differ.
 
-Every test has an empty database of its own. What a batch must lead to is said in plain Python, and the tables are
-compared with it.
+Every test starts with an empty database. The expected contents are computed in plain Python and compared with the
+tables.
 """

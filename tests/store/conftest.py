@@ -1,7 +1,7 @@
-"""Stores to test with: migrated, empty, and ready to write.
+"""Stores for tests: migrated, empty and ready for writing.
 
-Making a dozen tables takes a server half a second, so one database of each kind is kept for the run and emptied for
-each test; tests of migrations and commands take fresh ones.
+Creating the tables takes a server half a second, so each kind of database is created once per run and emptied for each
+test; tests of migrations and commands use fresh ones.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tests.store.feed import ERASURE_KEY, Feed, feed_of
 
 
 async def ready_store(url: str, lock_wait_seconds: int = 10) -> Store:
-    """A store on ``url``, migrated, whose comments stay out of the audit sample."""
+    """Migrate the database at ``url`` and open a store on it, whose comments stay out of the audit sample."""
     store = Store.open(url, lock_wait_seconds=lock_wait_seconds, audit_share=0)
     await migrate(store.engine, lambda step: None)
     await store.check_ready(ERASURE_KEY)
@@ -30,7 +30,7 @@ async def ready_store(url: str, lock_wait_seconds: int = 10) -> Store:
 
 
 async def empty_store(url: str, lock_wait_seconds: int = 10) -> Store:
-    """A store on ``url``, whose tables are there already, emptied; its comments stay out of the audit sample."""
+    """Empty the tables at ``url`` and open a store on them, whose comments stay out of the audit sample."""
     store = Store.open(url, lock_wait_seconds=lock_wait_seconds, audit_share=0)
     async with store.writing() as session:
         for table in reversed(metadata.sorted_tables):
@@ -43,7 +43,7 @@ async def empty_store(url: str, lock_wait_seconds: int = 10) -> Store:
 def kept_database(
     _database_server: Callable[[str], URL], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], str]]:
-    """Kind -> URL of a migrated database, the same for the whole run."""
+    """Kind -> URL of a migrated database, kept for the whole run."""
     urls: dict[str, str] = {}
     with ExitStack() as drops:
 
@@ -78,32 +78,32 @@ async def _execute(server: URL, statement: str) -> None:
 
 @pytest.fixture(params=["mysql", "mariadb", "sqlite"])
 def store_kind(request: pytest.FixtureRequest) -> str:
-    """Each kind of database in turn."""
+    """Each kind of database."""
     return str(request.param)
 
 
 @pytest.fixture
 def store_url(store_kind: str, kept_database: Callable[[str], str]) -> str:
-    """The kept database of each kind in turn."""
+    """The URL of the kept database of each kind."""
     return kept_database(store_kind)
 
 
 @pytest.fixture
 def server_url(kept_database: Callable[[str], str]) -> str:
-    """The kept database on the run's main server."""
+    """The URL of the kept database on the main server."""
     return kept_database(MAIN)
 
 
 @pytest_asyncio.fixture
 async def store(store_url: str) -> AsyncIterator[Store]:
-    """A store on MySQL, MariaDB and SQLite in turn."""
+    """An empty store on each kind of database."""
     async with await empty_store(store_url) as store:
         yield store
 
 
 @pytest_asyncio.fixture
 async def server_store(server_url: str) -> AsyncIterator[Store]:
-    """A store on the run's main server, whose sessions wait two seconds for a lock."""
+    """An empty store on the main server, with a lock timeout of two seconds."""
     async with await empty_store(server_url, lock_wait_seconds=2) as store:
         yield store
 

@@ -1,4 +1,4 @@
-"""Events as short as a test wants them, and a feed that hands them to a store as a consumer does."""
+"""Short constructors for events, and a feed that writes them to a store like a consumer."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ PARTITION = PartitionKey("liuyan", "comments", 0)
 
 
 def minutes(count: float) -> datetime:
-    """So many minutes after START."""
+    """Return the time ``count`` minutes after START."""
     return START + timedelta(minutes=count)
 
 
@@ -48,7 +48,7 @@ def arrival(
     probability: float = 0.9,
     uncertain: bool = False,
 ) -> Arrival:
-    """A comment event; ``created`` and ``edited`` are in minutes after START."""
+    """Build a comment event; ``created`` and ``edited`` are in minutes after START."""
     edited_at = None if edited is None else minutes(edited)
     version = microseconds(edited_at or minutes(created))
     content = Content(text, version, minutes(created), edited_at, author, thread)
@@ -56,12 +56,12 @@ def arrival(
 
 
 def with_content(event: Arrival, **changes: Any) -> Arrival:
-    """The event with another content in these fields."""
+    """Return the event with some fields of its content replaced."""
     return replace(event, content=replace(event.content, **changes))
 
 
 def tombstone(id: str = "1", at: float = 0, platform: str = "forum") -> Tombstone:
-    """A tombstone whose record is of ``at`` minutes after START."""
+    """Build a tombstone with a timestamp ``at`` minutes after START."""
     return Tombstone(platform, id, microseconds(minutes(at)))
 
 
@@ -76,7 +76,7 @@ def dead_letter(
 
 
 class Feed:
-    """Sends records to a store, each batch from the offset at which the one before ended."""
+    """Writes records to a store; each batch begins at the offset where the previous one ended."""
 
     def __init__(self, store: Store, model: ModelRow, partition: PartitionKey = PARTITION) -> None:
         self.store = store
@@ -93,7 +93,7 @@ class Feed:
 
 
 async def feed_of(store: Store, sha256: str = "a" * 64, partition: PartitionKey = PARTITION) -> Feed:
-    """A feed at the start of ``partition``, labelled by the model ``sha256``."""
+    """Create a feed at the stored offset of ``partition``, labelled by the model ``sha256``."""
     model = await register_model(store, sha256, f"model {sha256[0]}", 0.3, 0.7)
     state = await store.write(begin_partition, partition, 0, None)
     feed = Feed(store, model, partition)

@@ -1,4 +1,4 @@
-"""The contract as a plain dictionary, one event at a time, to hold the store against: slow, obvious, no SQL."""
+"""A reference implementation of the contract on dictionaries: one event at a time, slow, obvious, without SQL."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ from tests.store.tables_read import Contents, Key
 
 @dataclass
 class PlainReview:
-    """What a reviewer said of one text: ``text_number`` counts the texts that the comment has had."""
+    """A review of one text: ``text_number`` counts the texts that the comment has had."""
 
     reviewer: int
     label: str
     text_number: int
     shown: tuple[int, str]
-    taken_back: bool = False
+    withdrawn: bool = False
 
 
 class Kind(NamedTuple):
-    """What one comment is counted as under one model."""
+    """The attributes by which a comment is counted for a model."""
 
     model: int
     platform: str
@@ -34,7 +34,7 @@ class Kind(NamedTuple):
 
 
 class PlainModel:
-    """What the tables should hold after the records that it was given."""
+    """Computes the expected contents of the tables."""
 
     def __init__(self, active: int = 1) -> None:
         self.active = active
@@ -47,55 +47,55 @@ class PlainModel:
         self.reviews: dict[Key, list[PlainReview]] = {}
         self.work: Counter[tuple[int, int, str, str, str]] = Counter()
 
-    def take(self, record: Arrival | Tombstone | DeadLetter, model: int) -> None:
+    def apply(self, record: Arrival | Tombstone | DeadLetter, model: int) -> None:
         if isinstance(record, DeadLetter):
             self.dead_letters[record.partition.topic, record.partition.partition, record.offset] = record
         elif isinstance(record, Tombstone):
             self._erase(record)
         else:
-            self._arrive(record, model)
+            self._apply_event(record, model)
 
-    def _erase(self, order: Tombstone) -> None:
-        key = (order.platform, order.id)
-        stands = self.comments.pop(key, None)
+    def _erase(self, tombstone: Tombstone) -> None:
+        key = (tombstone.platform, tombstone.id)
+        current = self.comments.pop(key, None)
         self.versions.pop(key, None)
         self.reviews.pop(key, None)
-        self._forget_predictions(key)
+        self._remove_predictions(key)
         self.erased[key] = max(
-            order.timestamp,
-            self.erased.get(key, order.timestamp),
-            stands.content.version if stands else order.timestamp,
+            tombstone.timestamp,
+            self.erased.get(key, tombstone.timestamp),
+            current.content.version if current else tombstone.timestamp,
         )
-        name = f"{order.platform}:{order.id}".encode()
+        name = f"{tombstone.platform}:{tombstone.id}".encode()
         self.dead_letters = {at: letter for at, letter in self.dead_letters.items() if letter.key != name}
 
-    def _arrive(self, event: Arrival, model: int) -> None:
+    def _apply_event(self, event: Arrival, model: int) -> None:
         key = (event.platform, event.id)
         if key in self.erased and event.content.version <= self.erased[key]:
             return
-        stands = self.comments.get(key)
-        if stands is not None and event.content.version < stands.content.version:
+        current = self.comments.get(key)
+        if current is not None and event.content.version < current.content.version:
             return
-        if stands is not None and stands.content.text != event.content.text:
-            self.versions.setdefault(key, []).append((stands.content.version, stands.content.text))
-            self._forget_predictions(key)
+        if current is not None and current.content.text != event.content.text:
+            self.versions.setdefault(key, []).append((current.content.version, current.content.text))
+            self._remove_predictions(key)
             self.text_numbers[key] += 1
         self.comments[key] = event
         self.predictions.setdefault(
             (key, model), (event.prediction.label, event.prediction.probability, event.prediction.uncertain)
         )
 
-    def _forget_predictions(self, key: Key) -> None:
+    def _remove_predictions(self, key: Key) -> None:
         self.predictions = {at: found for at, found in self.predictions.items() if at[0] != key}
 
     def review(self, key: Key, version: int, reviewer: int, label: str) -> str:
-        """Review a comment as it was seen in ``version``; what becomes of it in a word."""
+        """Review a comment as seen in ``version``; return the outcome as a word."""
         if key not in self.comments:
             return "missing"
         if self.comments[key].content.version != version:
             return "edited"
-        standing = self.standing(key)
-        if standing is not None and (standing.reviewer, standing.label) == (reviewer, label):
+        review = self.current_review(key)
+        if review is not None and (review.reviewer, review.label) == (reviewer, label):
             return "reviewed"
         shown = self._shown(key)
         self.reviews.setdefault(key, []).append(PlainReview(reviewer, label, self.text_numbers[key], shown))
@@ -103,26 +103,26 @@ class PlainModel:
         return "reviewed"
 
     def undo(self, key: Key, reviewer: int) -> str:
-        """Take back the reviewer's newest review of the text that stands; what becomes of it in a word."""
+        """Withdraw the reviewer's newest review of the current text; return the outcome as a word."""
         if key not in self.comments:
             return "missing"
         own = [review for review in self._of_text(key) if review.reviewer == reviewer]
         if not own:
             return "nothing"
-        own[-1].taken_back = True
+        own[-1].withdrawn = True
         model, label = own[-1].shown
         self.work[reviewer, model, key[0], label, own[-1].label] -= 1
         return "undone"
 
-    def standing(self, key: Key) -> PlainReview | None:
+    def current_review(self, key: Key) -> PlainReview | None:
         return next(reversed(self._of_text(key)), None)
 
     def _of_text(self, key: Key) -> list[PlainReview]:
         number = self.text_numbers[key]
-        return [one for one in self.reviews.get(key, []) if one.text_number == number and not one.taken_back]
+        return [one for one in self.reviews.get(key, []) if one.text_number == number and not one.withdrawn]
 
     def _shown(self, key: Key) -> tuple[int, str]:
-        models = {model: said[0] for (of, model), said in self.predictions.items() if of == key}
+        models = {model: predicted[0] for (of, model), predicted in self.predictions.items() if of == key}
         model = self.active if self.active in models else max(models)
         return model, models[model]
 
@@ -133,10 +133,10 @@ class PlainModel:
         for (key, model), (label, probability, uncertain) in self.predictions.items():
             hour = self.comments[key].content.created_at.replace(minute=0, second=0, microsecond=0)
             counts[model, key[0], hour, label, uncertain] += 1
-            standing = self.standing(key)
-            marks[key, model] = (standing is not None, abs(probability - 0.5))
-            kinds.append(Kind(model, key[0], hour, label, uncertain, None if standing is None else standing.label))
-        labels = {key: self.standing(key) for key in self.comments}
+            review = self.current_review(key)
+            marks[key, model] = (review is not None, abs(probability - 0.5))
+            kinds.append(Kind(model, key[0], hour, label, uncertain, None if review is None else review.label))
+        labels = {key: self.current_review(key) for key in self.comments}
         return Contents(
             comments={
                 key: (
@@ -162,7 +162,7 @@ class PlainModel:
 
 
 def _sums(kinds: list[Kind]) -> dict[tuple[int, str, str, datetime], tuple[int, ...]]:
-    """By the hour for all platforms together and for each, and by the day for each."""
+    """Return sums by hour for all platforms together and for each, and by day for each."""
     sums: dict[tuple[int, str, str, datetime], list[Kind]] = {}
     for kind in kinds:
         sums.setdefault((kind.model, "", "hour", kind.hour), []).append(kind)
@@ -172,13 +172,13 @@ def _sums(kinds: list[Kind]) -> dict[tuple[int, str, str, datetime], tuple[int, 
 
 
 def _summed(kinds: list[Kind]) -> tuple[int, ...]:
-    said = Counter(kind.label for kind in kinds)
+    predicted = Counter(kind.label for kind in kinds)
     shown = Counter(kind.review or kind.label for kind in kinds)
     reviews = [kind for kind in kinds if kind.review is not None]
     undecided = Counter(kind.label for kind in kinds if kind.uncertain and kind.review is None)
     return (
-        said["positive"],
-        said["negative"],
+        predicted["positive"],
+        predicted["negative"],
         sum(kind.uncertain for kind in kinds),
         shown["positive"],
         shown["unclear"],

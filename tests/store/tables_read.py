@@ -1,4 +1,4 @@
-"""What the tables hold, as plain Python, to compare with what they should hold."""
+"""The contents of the tables as plain Python values, to compare with the expected ones."""
 
 import base64
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Contents:
-    """Every table of a batch and of reviews: comments and what hangs on them by (platform, id), erasures by digest."""
+    """The tables that batches and reviews write: comments and their rows by (platform, id), erasures by digest."""
 
     comments: dict[Key, tuple[str, int, datetime, datetime | None, str | None, str | None]]
     versions: dict[Key, list[tuple[int, str]]]
@@ -36,7 +36,7 @@ class Contents:
     sums: dict[tuple[int, str, str, datetime], tuple[int, ...]]
     review_labels: dict[Key, str]
     review_marks: dict[tuple[Key, int], tuple[bool, float]]
-    # Without the hour, which is that of the test.
+    # Without the hour, which is the time of the test.
     work: dict[tuple[int, int, str, str, str], int]
 
 
@@ -97,7 +97,7 @@ async def _work(connection: AsyncConnection) -> dict[tuple[int, int, str, str, s
             continue
         key = (row.reviewer_number, row.model_number, row.platform, row.label, row.reviewed_label)
         work[key] = work.get(key, 0) + row.n
-    # Days and months, each by platform and of all, count the same.
+    # Days and months, both per platform and for all, have the same total.
     assert set(coarser.values()) <= {sum(work.values())}
     assert len(coarser) == (4 if work else 0)
     return work

@@ -1,4 +1,4 @@
-"""Accounts, sessions, tokens, counts of tries and the audit log, on every database."""
+"""Accounts, sessions, tokens, attempts and the audit log, on every database."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,7 @@ async def add_session(store: Store, user: int, digest: bytes, expires: timedelta
     ("name", "same"),
     [("Anna", "anna"), ("小王", "小王 "), ("ａｎｎａ", "ANNA"), ("Straße", "STRASSE"), ("ﬁne", "FINE")],
 )
-async def test_names_that_look_the_same_are_one(store: Store, name: str, same: str) -> None:
+async def test_names_that_look_alike_collide(store: Store, name: str, same: str) -> None:
     number = await add(store, name)
     with pytest.raises(NameTakenError):
         await add(store, same)
@@ -45,13 +45,13 @@ async def test_names_that_look_the_same_are_one(store: Store, name: str, same: s
     assert found[0].created_at == NOW
 
 
-async def test_names_that_differ_are_two(store: Store) -> None:
+async def test_different_names_are_different_accounts(store: Store) -> None:
     assert await add(store, "ana") != await add(store, "aná")
     async with store.reading() as connection:
         assert await accounts.find_credentials(connection, "anâ") is None
 
 
-async def test_a_name_cannot_become_another_ones(store: Store) -> None:
+async def test_a_name_cannot_be_changed_to_a_taken_one(store: Store) -> None:
     await add(store, "anna")
     number = await add(store, "bob")
     with pytest.raises(NameTakenError):
@@ -63,13 +63,15 @@ async def test_a_name_cannot_become_another_ones(store: Store) -> None:
     assert (found.name, found.role) == ("bob", "user")
 
 
-async def test_accounts_are_listed_by_what_is_searched(store: Store) -> None:
+async def test_accounts_are_filtered_and_paged(store: Store) -> None:
     numbers = [await add(store, name) for name in ("anna", "Annika", "a%b", "a_b")]
     admin = await add(store, "root", "admin", "disabled")
     async with store.reading() as connection:
 
-        async def listed(wanted: UserFilter, after: int | None = None, limit: int = 10) -> tuple[list[int], int | None]:
-            found, following = await accounts.list_users(connection, wanted, after, limit)
+        async def listed(
+            filters: UserFilter, after: int | None = None, limit: int = 10
+        ) -> tuple[list[int], int | None]:
+            found, following = await accounts.list_users(connection, filters, after, limit)
             return [user.number for user in found], following
 
         assert await listed(UserFilter(search="NN")) == ([numbers[1], numbers[0]], None)
@@ -81,7 +83,7 @@ async def test_accounts_are_listed_by_what_is_searched(store: Store) -> None:
         assert await listed(UserFilter(), after=numbers[3], limit=3) == (numbers[2::-1], None)
 
 
-async def test_the_admins_that_can_sign_in_are_counted_one_at_a_time(store: Store) -> None:
+async def test_locking_the_admins_serialises_changes(store: Store) -> None:
     first, second = await add(store, "first", "admin"), await add(store, "second", "admin")
     await add(store, "waiting", "admin", "waiting")
 
@@ -94,7 +96,7 @@ async def test_the_admins_that_can_sign_in_are_counted_one_at_a_time(store: Stor
             await accounts.update_user(session, number, {"state": "disabled"})
             return True
 
-    # Each would leave the other one alone; together they would leave nobody.
+    # Each change alone would leave an admin; together they would leave none.
     assert sorted(await asyncio.gather(disable(first), disable(second))) == [False, True]
 
 
@@ -104,7 +106,7 @@ async def test_an_account_that_is_not_there(store: Store) -> None:
             await accounts.lock_user(session, 4711)
 
 
-async def test_a_session_is_found_until_one_of_its_ends(store: Store) -> None:
+async def test_a_session_ends_by_expiry_or_inactivity(store: Store) -> None:
     number = await add(store, "anna")
     await add_session(store, number, DIGEST)
 
@@ -122,7 +124,7 @@ async def test_a_session_is_found_until_one_of_its_ends(store: Store) -> None:
     assert not await found(DIGEST, timedelta(days=7))
 
 
-async def test_a_session_of_an_account_that_may_not_sign_in_is_none(store: Store) -> None:
+async def test_a_session_of_an_inactive_account_is_not_found(store: Store) -> None:
     number = await add(store, "anna")
     await add_session(store, number, DIGEST)
     async with store.reading() as connection:
@@ -136,7 +138,7 @@ async def test_a_session_of_an_account_that_may_not_sign_in_is_none(store: Store
             assert await login_sessions.find_session(connection, DIGEST, NOW, IDLE) is None
 
 
-async def test_sessions_end_one_by_one_or_together(store: Store) -> None:
+async def test_sessions_are_ended_singly_or_together(store: Store) -> None:
     anna, bob = await add(store, "anna"), await add(store, "bob")
     third = bytes(32)
     for digest in (DIGEST, OTHER, third):
@@ -152,7 +154,7 @@ async def test_sessions_end_one_by_one_or_together(store: Store) -> None:
         assert await login_sessions.delete_sessions(session, anna) == 1
 
 
-async def test_sessions_that_are_over_are_forgotten(store: Store) -> None:
+async def test_expired_sessions_are_deleted(store: Store) -> None:
     number = await add(store, "anna")
     await add_session(store, number, DIGEST, expires=timedelta(0))
     await add_session(store, number, OTHER)
@@ -160,7 +162,7 @@ async def test_sessions_that_are_over_are_forgotten(store: Store) -> None:
         assert await login_sessions.delete_sessions(session, number) == 1
 
 
-async def test_a_token_is_found_until_it_ends_or_is_revoked(store: Store) -> None:
+async def test_a_token_is_found_until_it_expires_or_is_revoked(store: Store) -> None:
     number = await add(store, "anna", "reviewer")
     async with store.writing() as session:
         token = await tokens.add_token(session, number, DIGEST, "export", "user", NOW, NOW + timedelta(days=1))
@@ -185,7 +187,7 @@ async def test_a_token_is_found_until_it_ends_or_is_revoked(store: Store) -> Non
         assert await tokens.list_tokens(connection, number) == []
 
 
-async def test_tries_at_once_are_all_counted(store: Store) -> None:
+async def test_concurrent_attempts_are_all_counted(store: Store) -> None:
     end = NOW + timedelta(minutes=15)
 
     async def attempt() -> int:
@@ -198,13 +200,13 @@ async def test_tries_at_once_are_all_counted(store: Store) -> None:
         assert await attempts.read_attempts(connection, OTHER, NOW) is None
         assert await attempts.read_attempts(connection, DIGEST, end) is None
     async with store.writing() as session:
-        # The next window forgets the one before.
+        # The next window deletes the previous one.
         assert await attempts.add_attempts(session, OTHER, end, end + timedelta(minutes=15), 2) == 2
         assert await attempts.clear_attempts(session, DIGEST) == 0
         assert await attempts.clear_attempts(session) == 1
 
 
-async def test_the_audit_log_is_in_the_transaction_of_the_change(store: Store) -> None:
+async def test_audit_records_are_rolled_back_with_their_change(store: Store) -> None:
     number = await add(store, "anna")
 
     async def fail() -> None:
@@ -218,7 +220,7 @@ async def test_the_audit_log_is_in_the_transaction_of_the_change(store: Store) -
         assert (await audit.list_records(connection, AuditFilter(), None, 10)).items == []
 
 
-async def test_the_audit_log_is_filtered_and_read_in_pages(store: Store) -> None:
+async def test_the_audit_log_is_filtered_and_paged(store: Store) -> None:
     anna = Actor(7, "安娜", "session", "192.0.2.7")
     for number in range(5):
         async with store.writing() as session:
@@ -226,9 +228,9 @@ async def test_the_audit_log_is_filtered_and_read_in_pages(store: Store) -> None
     async with store.writing() as session:
         await audit.record(session, COMMAND, "user_group.edit", "group", "x" * 300, {})
 
-    async def listed(wanted: AuditFilter) -> list[str]:
+    async def listed(filters: AuditFilter) -> list[str]:
         async with store.reading() as connection:
-            return [one.object_id for one in (await audit.list_records(connection, wanted, None, 10)).items]
+            return [one.object_id for one in (await audit.list_records(connection, filters, None, 10)).items]
 
     assert await listed(AuditFilter()) == ["x" * 200, "4", "3", "2", "1", "0"]
     assert await listed(AuditFilter(action="user.")) == ["4", "3", "2", "1", "0"]
@@ -244,7 +246,7 @@ async def test_the_audit_log_is_filtered_and_read_in_pages(store: Store) -> None
     assert (second.items[0].user_name, second.items[0].via, second.items[0].address) == ("安娜", "session", "192.0.2.7")
 
 
-async def test_a_session_is_confirmed_under_another_digest(store: Store) -> None:
+async def test_confirming_a_session_changes_its_digest(store: Store) -> None:
     user = await add(store, "anna")
     await add_session(store, user, DIGEST)
     later = NOW + timedelta(minutes=1)
@@ -261,7 +263,7 @@ async def test_a_session_is_confirmed_under_another_digest(store: Store) -> None
     assert (found.session.confirmed_at, found.session.created_at) == (later, NOW)
 
 
-async def test_all_tokens_of_an_account_are_revoked_and_no_other(store: Store) -> None:
+async def test_revoking_all_tokens_affects_one_account_only(store: Store) -> None:
     owner, other = await add(store, "anna"), await add(store, "bob")
     async with store.writing() as session:
         for user, digest in ((owner, b"1" * 32), (owner, b"2" * 32), (other, b"3" * 32)):
@@ -273,7 +275,7 @@ async def test_all_tokens_of_an_account_are_revoked_and_no_other(store: Store) -
         assert len(await tokens.list_tokens(connection, other)) == 1
 
 
-async def test_a_password_is_locked_only_under_its_hash(store: Store) -> None:
+async def test_lock_password_requires_the_current_hash(store: Store) -> None:
     user = await add(store, "anna")
     async with store.reading() as connection:
         assert await accounts.find_password_hash(connection, user) == "hash"

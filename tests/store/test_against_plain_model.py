@@ -1,4 +1,4 @@
-"""Any events, cut into batches anywhere, leave what the contract says: the store against a dictionary."""
+"""Property test: for any events in any batches, the store has the same contents as the reference implementation."""
 
 import asyncio
 import tempfile
@@ -27,7 +27,7 @@ from tests.store.tables_read import read_contents
 
 @dataclass(frozen=True)
 class Review:
-    """A reviewer's decision, of the comment as it stands or of an older one."""
+    """A review of the current version of a comment (``seen``) or of an older one."""
 
     id: str
     reviewer: int
@@ -37,7 +37,7 @@ class Review:
 
 @dataclass(frozen=True)
 class Undo:
-    """A reviewer takes back what they said last."""
+    """A reviewer withdraws their last review."""
 
     id: str
     reviewer: int
@@ -81,7 +81,7 @@ REFUSED = {"missing": NoCommentError, "edited": EditedMeanwhileError, "nothing":
 
 
 @pytest.mark.minutes
-def test_any_events_reviews_and_undos_leave_what_the_contract_says() -> None:
+def test_any_events_and_reviews_match_the_plain_model() -> None:
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as runner:
         store = runner.run(ready_store(f"sqlite+aiosqlite:///{Path(folder) / 'liuyan.db'}"))
 
@@ -101,8 +101,8 @@ async def _compare(store: Store, steps: list[Step]) -> None:
     feeds = [await feed_of(store, sha256) for sha256 in ("a" * 64, "b" * 64)]
     plain = PlainModel(active=feeds[0].model.number)
     offset = 0
-    beginning = [arrival(id, "好", created=-1) for id in ("1", "a")]
-    for step in [(0, beginning), *steps]:
+    first_records = [arrival(id, "好", created=-1) for id in ("1", "a")]
+    for step in [(0, first_records), *steps]:
         if isinstance(step, Review | Undo):
             await _decide(store, plain, step)
             continue
@@ -110,7 +110,7 @@ async def _compare(store: Store, steps: list[Step]) -> None:
         placed = [_at(record, offset + at) for at, record in enumerate(records)]
         offset = await _send(feeds[which], offset, placed)
         for record in placed:
-            plain.take(record, feeds[which].model.number)
+            plain.apply(record, feeds[which].model.number)
     assert await read_contents(store) == plain.contents()
     assert await store.read(recount) == []
     assert await store.read(recount_sums) == []
@@ -121,16 +121,16 @@ async def _decide(store: Store, plain: PlainModel, step: Review | Undo) -> None:
     actor = Actor(step.reviewer, f"reviewer {step.reviewer}", "session", None)
     if isinstance(step, Undo):
         expected = plain.undo(key, step.reviewer)
-        work: Awaitable[object] = undo_review(store, actor, *key, minutes(0))
+        action: Awaitable[object] = undo_review(store, actor, *key, minutes(0))
     else:
         version = plain.comments[key].content.version - (not step.seen) if key in plain.comments else 0
         expected = plain.review(key, version, step.reviewer, step.label)
-        work = add_review(store, actor, Opinion(*key, version, step.label))
+        action = add_review(store, actor, Opinion(*key, version, step.label))
     if expected in REFUSED:
         with pytest.raises(REFUSED[expected]):
-            await work
+            await action
     else:
-        await work
+        await action
 
 
 async def _send(feed: Feed, offset: int, records: Records) -> int:

@@ -1,4 +1,4 @@
-"""Counts over time, by platform and by hour of the week are those of the comments themselves, reviews included."""
+"""Counts over time, by platform and by hour of the week equal those computed from the comments and their reviews."""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -62,7 +62,7 @@ async def everything(store: Store) -> list[LabelledComment]:
 @pytest.mark.parametrize("bucket", list(Bucket))
 async def test_over_time(feed: Feed, bucket: Bucket, offset: timedelta) -> None:
     def start(comment: LabelledComment) -> datetime:
-        # What is counted by the hour lies in the bucket of its hour's beginning.
+        # Hourly sums belong to the bucket in which the hour begins.
         local = comment.created_at.replace(minute=0) + offset
         if bucket is Bucket.HOUR:
             return local.replace(minute=0) - offset
@@ -109,12 +109,12 @@ async def test_a_range_counts_whole_hours(feed: Feed) -> None:
     comments = await everything(feed.store)
     first, last = datetime(2026, 2, 3, 10, tzinfo=UTC), datetime(2026, 2, 9, 22, tzinfo=UTC)
     within = [one for one in comments if first <= one.created_at.replace(minute=0) < last]
-    wanted = CountFilter(first, last)
-    assert 0 < (await feed.store.read(mix_of_all, wanted)).comments == len(within) < 90
-    assert sum(one.mix.comments for one in await feed.store.read(mix_by_hour_of_week, wanted, SHANGHAI)) == len(within)
+    filters = CountFilter(first, last)
+    assert 0 < (await feed.store.read(mix_of_all, filters)).comments == len(within) < 90
+    assert sum(one.mix.comments for one in await feed.store.read(mix_by_hour_of_week, filters, SHANGHAI)) == len(within)
 
 
-async def test_the_counts_are_of_one_model(feed: Feed) -> None:
+async def test_counts_are_per_model(feed: Feed) -> None:
     second = await feed_of(feed.store, "b" * 64)
     await second.send(*(arrival(str(n), created=n * 310, label=Label.NEGATIVE) for n in range(0, 90, 3)))
     mix = await feed.store.read(mix_of_all, CountFilter(model="b" * 64))
@@ -122,7 +122,7 @@ async def test_the_counts_are_of_one_model(feed: Feed) -> None:
     assert (await feed.store.read(mix_of_all, ALL)).comments == 90
 
 
-async def test_corrections_are_what_reviewers_did(feed: Feed) -> None:
+async def test_corrections_by_reviewer_and_by_model(feed: Feed) -> None:
     await decide(feed.store, WANG, 1, ShownLabel.POSITIVE)
     await decide(feed.store, WANG, 6, ShownLabel.SPAM)
     await undo_review(feed.store, WANG, "forum", "6")

@@ -1,4 +1,4 @@
-"""`liuyan store`: what an operator sees, and one clear line for each thing that can be wrong."""
+"""`liuyan store`: its output, and one clear line for every error."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ def liuyan(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def one_line(result: subprocess.CompletedProcess[str]) -> str:
-    """The line on standard error of a command that failed as it should."""
+    """Return the single line on standard error of a failed command."""
     assert result.returncode == 1
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
@@ -41,18 +41,18 @@ def one_line(result: subprocess.CompletedProcess[str]) -> str:
 
 
 def test_migrate_then_status_then_check(every_database_url: str) -> None:
-    assert "run `liuyan store migrate`" in one_line(liuyan(every_database_url, "status"))
+    assert "Run `liuyan store migrate`" in one_line(liuyan(every_database_url, "status"))
     migrated = liuyan(every_database_url, "migrate").stdout.splitlines()
-    assert (migrated[0], migrated[-1]) == ("applied 0001: The first tables.", "The tables are up to date.")
-    assert liuyan(every_database_url, "migrate").stdout == "The tables were up to date already.\n"
+    assert (migrated[0], migrated[-1]) == ("applied 0001: Create the first tables.", "The tables are up to date.")
+    assert liuyan(every_database_url, "migrate").stdout == "The tables were already up to date.\n"
     status = liuyan(every_database_url, "status").stdout
     assert f"revision    {newest_revision()} (up to date)" in status
-    assert "none is active yet" in status
+    assert "no active model yet" in status
     checked = liuyan(every_database_url, "check")
-    assert (checked.returncode, checked.stdout) == (0, "The counts are right.\n")
+    assert (checked.returncode, checked.stdout) == (0, "The counts are correct.\n")
 
 
-async def test_check_finds_counts_that_are_wrong(every_database_url: str) -> None:
+async def test_check_reports_wrong_counts(every_database_url: str) -> None:
     async with await ready_store(every_database_url) as store:
         feed = await feed_of(store)
         await feed.send(arrival("1"), arrival("2", uncertain=True), tombstone("3"), dead_letter(3))
@@ -78,13 +78,13 @@ async def test_check_finds_counts_that_are_wrong(every_database_url: str) -> Non
 
 
 @pytest.mark.parametrize("command", ["migrate", "status", "check"])
-def test_a_server_that_is_away_is_one_line(command: str) -> None:
+def test_an_unreachable_server_is_reported_in_one_line(command: str) -> None:
     line = one_line(liuyan("mysql+aiomysql://root:secret@127.0.0.1:1/liuyan", command))
     assert "No database answers at 127.0.0.1:1" in line
     assert "secret" not in line
 
 
-async def test_wrong_password_database_and_rights_are_one_line_each(database_url: str) -> None:
+async def test_wrong_password_database_and_privileges_are_reported_in_one_line(database_url: str) -> None:
     url = make_url(database_url)
     async with Store.open(database_url) as store, store.engine.begin() as connection:
         user = f"u{str(url.database)[-8:]}"
@@ -94,8 +94,8 @@ async def test_wrong_password_database_and_rights_are_one_line_each(database_url
     cases = {
         "refuses the user": known.set(password="wrong"),
         "There is no database absent": url.set(database="absent"),
-        "may not use the database mysql": known.set(database="mysql"),
-        "lacks a right": known,
+        "has no access to the database mysql": known.set(database="mysql"),
+        "lacks a privilege": known,
     }
     try:
         for sentence, wrong in cases.items():
@@ -107,15 +107,15 @@ async def test_wrong_password_database_and_rights_are_one_line_each(database_url
             await connection.execute(text(f"DROP USER '{user}'@'%'"))
 
 
-def test_a_folder_that_is_missing_and_a_file_that_is_no_database(tmp_path: Path) -> None:
+def test_a_missing_folder_and_an_invalid_file_are_reported(tmp_path: Path) -> None:
     assert "folder must exist" in one_line(liuyan(f"sqlite+aiosqlite:///{tmp_path}/absent/liuyan.db", "migrate"))
     (tmp_path / "text.db").write_text("not a database, " * 100)
     assert "is not an SQLite database" in one_line(liuyan(f"sqlite+aiosqlite:///{tmp_path}/text.db", "migrate"))
 
 
 @pytest.mark.parametrize("url", ["postgresql://localhost/liuyan", "not a url", "mysql+pymysql://h/d"])
-def test_an_unknown_kind_of_database_is_one_line(url: str) -> None:
-    assert "correct LIUYAN_DATABASE_URL" in one_line(liuyan(url, "status"))
+def test_an_unsupported_url_is_reported_in_one_line(url: str) -> None:
+    assert "Invalid LIUYAN_DATABASE_URL" in one_line(liuyan(url, "status"))
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_unknown_kind_of_database_is_one_line(url: str) -> None:
         "sqlite+aiosqlite://SECRET/liuyan.db",
     ],
 )
-def test_a_url_that_is_split_in_the_wrong_place_shows_nothing_of_it(url: str) -> None:
+def test_errors_about_a_url_quote_nothing_of_it(url: str) -> None:
     with pytest.raises(StoreError) as raised:
         open_engine(url, 1)
     sentence = str(raised.value)
@@ -144,12 +144,12 @@ def test_a_url_that_is_split_in_the_wrong_place_shows_nothing_of_it(url: str) ->
 
 
 @pytest.mark.parametrize("password", ["a/b", "a:b", "a?b", "a#b", "a%40b%2F", "密码"])
-def test_a_password_may_hold_special_characters(password: str) -> None:
+def test_a_password_may_contain_special_characters(password: str) -> None:
     engine = open_engine(f"mysql+aiomysql://liuyan:{password}@db.example:3306/liuyan?charset=utf8mb4", 1)
     assert (engine.url.host, engine.url.database, engine.url.password) == ("db.example", "liuyan", unquote(password))
 
 
-def test_help_says_what_each_command_does() -> None:
+def test_help_lists_every_command() -> None:
     result = liuyan("", "--help")
     assert all(command in result.stdout for command in ("migrate", "status", "check"))
 
@@ -164,4 +164,4 @@ async def test_models_are_listed_and_activated(every_database_url: str) -> None:
     assert ["second" in line for line in active] == [False, True]
     refused = liuyan(every_database_url, "models", "activate", "c" * 12)
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "is not one model" in refused.stderr
+    assert "does not identify one model" in refused.stderr

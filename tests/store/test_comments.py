@@ -1,4 +1,4 @@
-"""Pages of comments, filtered and in order, and what is known of one comment."""
+"""Pages of comments, filtered and in order, and the history of one comment."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ NOTHING = CommentFilter()
 
 @pytest_asyncio.fixture
 async def feed(feed: Feed) -> Feed:
-    """Twelve comments, minutes 0 to 5 twice, of two platforms; every third is negative, every fourth uncertain."""
+    """Twelve comments, two a minute, on two platforms; every third is negative, every fourth uncertain."""
     await feed.send(
         *(
             arrival(
@@ -47,8 +47,8 @@ def ids(items: Sequence[LabelledComment]) -> list[int]:
     return [int(item.id) for item in items]
 
 
-async def listed(store: Store, **wanted: object) -> list[int]:
-    return ids((await store.read(list_comments, CommentFilter(**wanted), None, 100)).items)  # type: ignore[arg-type]
+async def listed(store: Store, **filters: object) -> list[int]:
+    return ids((await store.read(list_comments, CommentFilter(**filters), None, 100)).items)  # type: ignore[arg-type]
 
 
 async def test_pages_follow_each_other_newest_first(feed: Feed) -> None:
@@ -65,7 +65,7 @@ async def test_pages_follow_each_other_newest_first(feed: Feed) -> None:
     assert [number % 6 for number in together] == [5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0]
 
 
-async def test_a_page_that_is_just_full_is_the_last(feed: Feed) -> None:
+async def test_a_page_that_is_exactly_full_is_the_last(feed: Feed) -> None:
     page = await feed.store.read(list_comments, NOTHING, None, 12)
     assert (len(page.items), page.next) == (12, None)
     assert (await feed.store.read(list_comments, NOTHING, Keyset(minutes(-1), 1), 12)).items == []
@@ -83,7 +83,7 @@ async def test_filters(feed: Feed) -> None:
     assert await listed(store, label=ShownLabel.SPAM) == []
 
 
-async def test_a_comment_is_shown_with_all_that_is_known(feed: Feed) -> None:
+async def test_a_listed_comment_has_every_field(feed: Feed) -> None:
     await feed.send(arrival("whole", "全部", created=30, edited=40, author="甲", thread="t", probability=0.75))
     comment = (await feed.store.read(list_comments, NOTHING, None, 1)).items[0]
     assert comment == LabelledComment(
@@ -105,7 +105,7 @@ async def test_a_comment_is_shown_with_all_that_is_known(feed: Feed) -> None:
     )
 
 
-async def test_a_review_is_shown_before_any_model(feed: Feed) -> None:
+async def test_a_review_takes_precedence_over_models(feed: Feed) -> None:
     await review(feed.store, "1", ShownLabel.SPAM)
     history = await feed.store.read(comment_history, "desk", "1")
     assert history is not None
@@ -116,7 +116,7 @@ async def test_a_review_is_shown_before_any_model(feed: Feed) -> None:
     assert 1 not in await listed(feed.store, label=ShownLabel.POSITIVE)
 
 
-async def test_where_the_active_model_is_silent_the_newest_other_speaks(feed: Feed) -> None:
+async def test_without_the_active_models_label_the_newest_other_is_shown(feed: Feed) -> None:
     second = await feed_of(feed.store, "b" * 64)
     third = await feed_of(feed.store, "c" * 64)
     shadowed = [
@@ -154,7 +154,7 @@ async def test_the_label_follows_the_active_model(feed: Feed) -> None:
     assert 0 in await listed(feed.store, label=ShownLabel.POSITIVE)
 
 
-async def test_history_tells_versions_and_dead_letters(feed: Feed) -> None:
+async def test_history_has_versions_and_dead_letters(feed: Feed) -> None:
     await feed.send(arrival("2", "二", created=2, edited=60))
     await feed.send(arrival("2", "三", created=2, edited=70), dead_letter(14, b"forum:2"), dead_letter(15, b"forum:22"))
     history = await feed.store.read(comment_history, "forum", "2")
@@ -167,7 +167,7 @@ async def test_history_tells_versions_and_dead_letters(feed: Feed) -> None:
     ]
 
 
-async def test_dead_letters_alone_are_a_history_too(feed: Feed) -> None:
+async def test_a_history_may_have_only_dead_letters(feed: Feed) -> None:
     await feed.send(dead_letter(12, "forum:坏".encode()))
     history = await feed.store.read(comment_history, "forum", "坏")
     assert history is not None

@@ -1,4 +1,4 @@
-"""Every time that the contract accepts, year 1 to 9999, is stored, listed and charted right on every database."""
+"""All times that the contract accepts, from year 1 to 9999, are stored, listed and counted on every database."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from tests.store.feed import Feed, arrival, microseconds, with_content
 EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 HOURS = timedelta(hours=1)
-# Sentinels that publishers send by mistake, and times just around what a rounding in the wrong direction moves.
+# Sentinel values that publishers send by mistake, and times at which a rounding error would change the bucket.
 TIMES = [
     EARLIEST,
     EARLIEST + 14 * HOURS,
@@ -43,7 +43,7 @@ TIMES = [
 OFFSETS = [timedelta(minutes=minutes) for minutes in (-840, -719, -210, -1, 0, 1, 330, 480, 840)]
 
 
-def written(times: Sequence[datetime]) -> list[Arrival]:
+def events_at(times: Sequence[datetime]) -> list[Arrival]:
     return [
         with_content(arrival(str(n)), created_at=time, version=microseconds(time))
         for n, time in enumerate(times, start=1)
@@ -52,12 +52,12 @@ def written(times: Sequence[datetime]) -> list[Arrival]:
 
 @pytest.fixture
 async def dated(feed: Feed) -> Store:
-    await feed.send(*written(TIMES))
+    await feed.send(*events_at(TIMES))
     return feed.store
 
 
 def expected_starts(times: Sequence[datetime], bucket: Bucket, offset: timedelta) -> Counter[datetime]:
-    """Counted with integers, from a Monday: year 1 began on one."""
+    """Count with integers from year 1, which began on a Monday."""
     found: Counter[datetime] = Counter()
     for time in times:
         hour = time.replace(minute=0, second=0, microsecond=0)
@@ -73,7 +73,7 @@ def expected_hours(times: Sequence[datetime], offset: timedelta) -> Counter[tupl
 
 
 @pytest.mark.parametrize("offset", OFFSETS, ids=str)
-async def test_every_time_is_charted_in_every_zone(dated: Store, offset: timedelta) -> None:
+async def test_every_time_is_counted_in_every_time_zone(dated: Store, offset: timedelta) -> None:
     for bucket in Bucket:
         found = await dated.read(mix_over_time, CountFilter(), bucket, offset)
         expected = expected_starts(TIMES, bucket, offset)
@@ -102,22 +102,22 @@ async def test_every_time_is_read_back_and_listed_in_order(dated: Store) -> None
 async def test_every_range_is_counted(dated: Store, begin: datetime | None, end: datetime | None) -> None:
     hours = [time.replace(minute=0, second=0, microsecond=0) for time in TIMES]
     within = [hour for hour in hours if (begin is None or hour >= begin) and (end is None or hour < end)]
-    wanted = CountFilter(begin, end)
-    assert (await dated.read(mix_of_all, wanted)).comments == len(within)
+    filters = CountFilter(begin, end)
+    assert (await dated.read(mix_of_all, filters)).comments == len(within)
     exact = [time for time in TIMES if (begin is None or time >= begin) and (end is None or time < end)]
     listed = await dated.read(list_comments, CommentFilter(created_from=begin, created_to=end), None, 100)
     assert [comment.created_at for comment in listed.items] == sorted(exact, reverse=True)
-    assert await dated.read(corrections_by_reviewer, wanted) == []
-    assert await dated.read(corrections_by_model, wanted) == []
-    assert await dated.read(audit_accuracy, wanted) == []
+    assert await dated.read(corrections_by_reviewer, filters) == []
+    assert await dated.read(corrections_by_model, filters) == []
+    assert await dated.read(audit_accuracy, filters) == []
 
 
 @given(st.datetimes(), st.datetimes())
 @settings(deadline=None)
-def test_every_range_is_covered(one: datetime, other: datetime) -> None:
+def test_cover_leaves_no_gaps(one: datetime, other: datetime) -> None:
     begins, ends = sorted((one.replace(tzinfo=UTC), other.replace(tzinfo=UTC)))
     at: datetime | None = begins
-    for stretch in cover(begins, ends, (MONTH, DAY, HOUR)):
-        assert stretch.begins == at
-        at = stretch.ends
+    for time_range in cover(begins, ends, (MONTH, DAY, HOUR)):
+        assert time_range.begins == at
+        at = time_range.ends
     assert at == ends

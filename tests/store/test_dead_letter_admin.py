@@ -1,4 +1,4 @@
-"""Dead letters are ordered, published by one, settled by their copies, and put aside: on every database."""
+"""Dead letters are requeued, leased by one consumer, resolved by their copies and discarded, on every database."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ WANG = Actor(None, "wang", "command", None)
 LI = Actor(None, "li", "command", None)
 
 
-async def claimed(store: Store, topics: list[str] = TOPICS, lease_seconds: float = 60) -> list[OutboxMessage]:
+async def leased(store: Store, topics: list[str] = TOPICS, lease_seconds: float = 60) -> list[OutboxMessage]:
     return await store.write(lease_messages, topics, ERASURE_KEY, limit=10, lease_seconds=lease_seconds)
 
 
@@ -51,89 +51,92 @@ async def only_letter(store: Store) -> StoredLetter:
     return letter
 
 
-async def deliver(feed: Feed, order: OutboxMessage, became: Arrival | Tombstone | DeadLetter) -> BatchOutcome:
-    """Send the copy that an order published, as a consumer does that reads it at its next offset."""
-    header = dict(order.headers)[DEAD_LETTER_HEADER]
+async def deliver(feed: Feed, message: OutboxMessage, record: Arrival | Tombstone | DeadLetter) -> BatchOutcome:
+    """Write the published copy of a message, as the consumer that reads it at its next offset does."""
+    header = dict(message.headers)[DEAD_LETTER_HEADER]
     assert header is not None
-    copy = RequeuedRecord(feed.partition, feed.offset, order.key, order.value, header)
-    if isinstance(became, DeadLetter):
-        became = replace(became, offset=feed.offset, partition=feed.partition, key=order.key, value=order.value)
+    copy = RequeuedRecord(feed.partition, feed.offset, message.key, message.value, header)
+    if isinstance(record, DeadLetter):
+        record = replace(record, offset=feed.offset, partition=feed.partition, key=message.key, value=message.value)
     advance = Advance(feed.partition, feed.offset, feed.offset + 1)
     feed.offset += 1
-    return await feed.store.write(write_batch, Batch(feed.model.number, [advance], [became], [copy]))
+    return await feed.store.write(write_batch, Batch(feed.model.number, [advance], [record], [copy]))
 
 
 async def requeued(feed: Feed) -> OutboxMessage:
-    """One letter, ordered and claimed."""
+    """Store, requeue and lease one dead letter."""
     await feed.send(dead_letter(feed.offset, value=NOT_UTF8, headers=HEADERS))
     letter = (await all_letters(feed.store))[0]
     assert await feed.store.write(requeue, [letter.number], WANG) == 1
-    [order] = await claimed(feed.store)
-    return order
+    [message] = await leased(feed.store)
+    return message
 
 
-async def test_an_order_holds_the_record_as_it_was_and_the_letters_header(feed: Feed) -> None:
-    order = await requeued(feed)
-    assert (order.topic, order.key, order.value) == ("comments", b"forum:1", NOT_UTF8)
-    assert tuple(order.headers[:2]) == HEADERS
-    assert order.headers[2] == (DEAD_LETTER_HEADER, header_value(ERASURE_KEY, order.letter or 0, b"forum:1", NOT_UTF8))
+async def test_a_message_has_the_original_record_and_the_dead_letters_header(feed: Feed) -> None:
+    message = await requeued(feed)
+    assert (message.topic, message.key, message.value) == ("comments", b"forum:1", NOT_UTF8)
+    assert tuple(message.headers[:2]) == HEADERS
+    assert message.headers[2] == (
+        DEAD_LETTER_HEADER,
+        header_value(ERASURE_KEY, message.letter or 0, b"forum:1", NOT_UTF8),
+    )
     assert (await only_letter(feed.store)).state is DeadLetterState.REQUEUED
 
 
-async def test_ordering_twice_is_one_order(feed: Feed) -> None:
+async def test_requeueing_twice_creates_one_message(feed: Feed) -> None:
     await feed.send(dead_letter(0))
     number = (await only_letter(feed.store)).number
     assert await feed.store.write(requeue, [number], WANG) == 1
     assert await feed.store.write(requeue, [number], LI) == 0
     assert await requeue_all(feed.store, DeadLetterFilter(), LI) == 0
-    assert len(await claimed(feed.store)) == 1
+    assert len(await leased(feed.store)) == 1
     assert (await only_letter(feed.store)).attempts == 1
 
 
-async def test_of_two_consumers_one_carries_an_order_out_until_its_lease_ends(feed: Feed) -> None:
-    order = await requeued(feed)
-    assert await claimed(feed.store) == []
+async def test_one_consumer_has_a_message_until_its_lease_ends(feed: Feed) -> None:
+    message = await requeued(feed)
+    assert await leased(feed.store) == []
     assert await feed.store.read(has_messages, TOPICS)
     async with feed.store.writing() as session:
         ended = datetime.now(UTC) - timedelta(seconds=1)
         await session.connection.execute(update(outbox).values(claimed_until=ended))
-    [again] = await claimed(feed.store)
-    assert (again.number, again.claim != order.claim) == (order.number, True)
-    await feed.store.write(mark_published, [Published(order, 1, 5)])  # Too late: it is another's now.
+    [again] = await leased(feed.store)
+    assert (again.number, again.lease != message.lease) == (message.number, True)
+    await feed.store.write(mark_published, [Published(message, 1, 5)])  # Too late: another consumer has leased it.
     assert await feed.store.read(has_messages, TOPICS)
     await feed.store.write(mark_published, [Published(again, 2, 7)])
     assert not await feed.store.read(has_messages, TOPICS)
-    [done] = (await feed.store.read(read_dead_letter, order.letter or 0))[2]
+    [done] = (await feed.store.read(read_dead_letter, message.letter or 0))[2]
     assert (done.published_partition, done.published_offset, done.ordered_by) == (2, 7, "wang")
     async with feed.store.reading() as connection:
         assert (await connection.execute(text("SELECT value FROM outbox"))).scalar_one() is None
 
 
-async def test_orders_of_topics_that_we_do_not_read_are_left(feed: Feed) -> None:
+async def test_messages_for_other_topics_are_not_leased(feed: Feed) -> None:
     await feed.send(dead_letter(0))
     await requeue_all(feed.store, DeadLetterFilter(), WANG)
-    assert await claimed(feed.store, ["other"]) == []
-    assert len(await claimed(feed.store)) == 1
+    assert await leased(feed.store, ["other"]) == []
+    assert len(await leased(feed.store)) == 1
 
 
-async def test_a_copy_that_is_stored_resolves_its_letter_twice_too(feed: Feed) -> None:
-    order = await requeued(feed)
-    assert await deliver(feed, order, arrival()) == BatchOutcome(new=1)
-    assert await deliver(feed, order, arrival()) == BatchOutcome(same=1)
+async def test_a_stored_copy_resolves_its_dead_letter_idempotently(feed: Feed) -> None:
+    message = await requeued(feed)
+    assert await deliver(feed, message, arrival()) == BatchOutcome(new=1)
+    assert await deliver(feed, message, arrival()) == BatchOutcome(same=1)
     letter = await only_letter(feed.store)
     assert (letter.state, letter.latest_offset, letter.offset) == (DeadLetterState.RESOLVED, 2, 0)
     assert letter.settled_at is not None
-    with pytest.raises(UsageError, match="is resolved already"):
+    with pytest.raises(UsageError, match="is already resolved"):
         await feed.store.write(requeue, [letter.number], WANG)
-    with pytest.raises(UsageError, match="is resolved already"):
+    with pytest.raises(UsageError, match="is already resolved"):
         await feed.store.write(discard, [letter.number], WANG)
 
 
-async def test_a_copy_that_fails_again_updates_its_letter_twice_too(feed: Feed) -> None:
-    order = await requeued(feed)
+async def test_a_failed_copy_updates_its_dead_letter_idempotently(feed: Feed) -> None:
+    message = await requeued(feed)
     failure = replace(dead_letter(), reason="invalid_field", detail="Text is missing.")
     for at in (1, 2):
-        assert await deliver(feed, order, failure) == BatchOutcome(dead=1)
+        assert await deliver(feed, message, failure) == BatchOutcome(dead=1)
         letter = await only_letter(feed.store)
         assert (letter.state, letter.attempts, letter.reason, letter.detail) == (
             DeadLetterState.OPEN,
@@ -146,33 +149,34 @@ async def test_a_copy_that_fails_again_updates_its_letter_twice_too(feed: Feed) 
     assert (await only_letter(feed.store)).attempts == 2
 
 
-async def test_two_copies_in_one_batch_settle_one_letter(feed: Feed) -> None:
-    order = await requeued(feed)
-    header = dict(order.headers)[DEAD_LETTER_HEADER] or b""
-    letters = [replace(dead_letter(at), key=order.key, value=order.value) for at in (1, 2)]
-    copies = [RequeuedRecord(PARTITION, letter.offset, order.key, order.value, header) for letter in letters]
+async def test_two_copies_in_one_batch_update_one_dead_letter(feed: Feed) -> None:
+    message = await requeued(feed)
+    header = dict(message.headers)[DEAD_LETTER_HEADER] or b""
+    letters = [replace(dead_letter(at), key=message.key, value=message.value) for at in (1, 2)]
+    copies = [RequeuedRecord(PARTITION, letter.offset, message.key, message.value, header) for letter in letters]
     await feed.store.write(write_batch, Batch(feed.model.number, [Advance(PARTITION, 1, 3)], letters, copies))
     letter = await only_letter(feed.store)
     assert (letter.state, letter.latest_offset) == (DeadLetterState.OPEN, 2)
 
 
-async def test_reading_the_original_record_again_keeps_what_was_decided(feed: Feed) -> None:
-    order = await requeued(feed)
-    await deliver(feed, order, arrival())
+async def test_reading_the_original_record_again_keeps_the_state(feed: Feed) -> None:
+    message = await requeued(feed)
+    await deliver(feed, message, arrival())
     await feed.store.write(seek_partition, PARTITION, 0, None)
     feed.offset = 0
     await feed.send(dead_letter(0, value=NOT_UTF8, headers=HEADERS))
     assert (await only_letter(feed.store)).state is DeadLetterState.RESOLVED
 
 
-async def test_a_header_that_we_did_not_seal_settles_nothing(feed: Feed) -> None:
-    order = await requeued(feed)
-    genuine = dict(order.headers)[DEAD_LETTER_HEADER] or b""
-    forged = [b"%d" % (order.letter or 0), genuine[:-1] + b"x", b"", b"-1 x", b"9" * 30, "１ x".encode()]
+async def test_a_forged_header_resolves_nothing(feed: Feed) -> None:
+    message = await requeued(feed)
+    genuine = dict(message.headers)[DEAD_LETTER_HEADER] or b""
+    forged = [b"%d" % (message.letter or 0), genuine[:-1] + b"x", b"", b"-1 x", b"9" * 30, "１ x".encode()]
     copies = [
-        RequeuedRecord(PARTITION, feed.offset + at, order.key, order.value, header) for at, header in enumerate(forged)
+        RequeuedRecord(PARTITION, feed.offset + at, message.key, message.value, header)
+        for at, header in enumerate(forged)
     ]
-    copies.append(RequeuedRecord(PARTITION, feed.offset + len(forged), order.key, b"other", genuine))
+    copies.append(RequeuedRecord(PARTITION, feed.offset + len(forged), message.key, b"other", genuine))
     letters = [dead_letter(copy.offset, copy.key, copy.value) for copy in copies]
     advance = Advance(PARTITION, feed.offset, feed.offset + len(letters))
     await feed.store.write(write_batch, Batch(feed.model.number, [advance], letters, copies))
@@ -181,27 +185,27 @@ async def test_a_header_that_we_did_not_seal_settles_nothing(feed: Feed) -> None
     assert stored[-1].state is DeadLetterState.REQUEUED
 
 
-async def test_another_groups_copy_is_a_record_like_any_other(feed: Feed) -> None:
-    order = await requeued(feed)
+async def test_another_groups_copy_is_an_ordinary_record(feed: Feed) -> None:
+    message = await requeued(feed)
     other = await feed_of(feed.store, partition=PartitionKey("other", "comments", 0))
-    await deliver(other, order, dead_letter())
+    await deliver(other, message, dead_letter())
     assert [(letter.group, letter.state) for letter in await all_letters(feed.store)] == [
         ("other", DeadLetterState.OPEN),
         ("liuyan", DeadLetterState.REQUEUED),
     ]
 
 
-async def test_a_tombstone_takes_letter_and_orders_with_it_and_a_late_copy_does_not_bring_it_back(feed: Feed) -> None:
-    order = await requeued(feed)
+async def test_a_tombstone_erases_dead_letter_and_messages_and_a_late_copy_is_dropped(feed: Feed) -> None:
+    message = await requeued(feed)
     await feed.send(tombstone("1", at=60))
     assert await all_letters(feed.store) == []
     assert not await feed.store.read(has_messages, TOPICS)
-    await feed.store.write(mark_published, [Published(order, 0, 2)])
-    assert await deliver(feed, order, dead_letter()) == BatchOutcome(dead=1)
+    await feed.store.write(mark_published, [Published(message, 0, 2)])
+    assert await deliver(feed, message, dead_letter()) == BatchOutcome(dead=1)
     assert await all_letters(feed.store) == []
 
 
-async def test_a_truncated_letter_cannot_be_published_again(feed: Feed) -> None:
+async def test_a_truncated_dead_letter_cannot_be_requeued(feed: Feed) -> None:
     await feed.send(dead_letter(0), truncate=True)
     await feed.send(dead_letter(1, b"forum:2"))
     whole, truncated = await all_letters(feed.store)
@@ -211,7 +215,7 @@ async def test_a_truncated_letter_cannot_be_published_again(feed: Feed) -> None:
     assert await requeue_all(feed.store, DeadLetterFilter(), WANG) == 1
 
 
-async def test_a_discarded_letter_leaves_the_list_and_its_order_is_withdrawn(feed: Feed) -> None:
+async def test_discarding_hides_a_dead_letter_and_cancels_its_message(feed: Feed) -> None:
     await feed.send(dead_letter(0), dead_letter(1, b"forum:2"))
     second, first = await all_letters(feed.store)
     await feed.store.write(requeue, [first.number], WANG)
@@ -221,22 +225,22 @@ async def test_a_discarded_letter_leaves_the_list_and_its_order_is_withdrawn(fee
     assert [letter.number for letter in await feed.store.read(list_dead_letters, DeadLetterFilter(), 10)] == [
         second.number
     ]
-    letter, _, [order] = await feed.store.read(read_dead_letter, first.number)
+    letter, _, [message] = await feed.store.read(read_dead_letter, first.number)
     assert (letter.state, letter.settled_by) == (DeadLetterState.DISCARDED, "li")
-    assert order.refused == "withdrawn: li discarded the letter"
+    assert message.refused == "cancelled: li discarded the letter"
     assert await discard_all(feed.store, DeadLetterFilter(), LI) == 1
-    assert await feed.store.write(requeue, [first.number], WANG) == 1  # Somebody thought again.
+    assert await feed.store.write(requeue, [first.number], WANG) == 1  # A discarded dead letter can be requeued.
 
 
-async def test_what_kafka_refuses_is_open_again_and_says_why(feed: Feed) -> None:
-    order = await requeued(feed)
-    await feed.store.write(mark_refused, order, "Kafka refuses it: too large")
-    letter, _, [stored] = await feed.store.read(read_dead_letter, order.letter or 0)
+async def test_a_refused_message_reopens_its_dead_letter(feed: Feed) -> None:
+    message = await requeued(feed)
+    await feed.store.write(mark_refused, message, "Kafka refuses it: too large")
+    letter, _, [stored] = await feed.store.read(read_dead_letter, message.letter or 0)
     assert (letter.state, stored.refused) == (DeadLetterState.OPEN, "Kafka refuses it: too large")
     assert await feed.store.write(requeue, [letter.number], WANG) == 1
 
 
-async def test_letters_are_filtered_counted_and_exported_whole(feed: Feed) -> None:
+async def test_dead_letters_are_filtered_counted_and_exported(feed: Feed) -> None:
     other = replace(dead_letter(2, None, None), reason="missing_key")
     await feed.send(dead_letter(0, value=NOT_UTF8, headers=HEADERS), dead_letter(1, b"\xff"), other)
     store = feed.store
@@ -261,14 +265,14 @@ async def test_letters_are_filtered_counted_and_exported_whole(feed: Feed) -> No
     }
 
 
-async def test_more_letters_than_one_transaction_takes(feed: Feed) -> None:
+async def test_more_dead_letters_than_fit_one_transaction(feed: Feed) -> None:
     await feed.send(*(dead_letter(at, b"forum:%d" % at) for at in range(450)))
     assert await requeue_all(feed.store, DeadLetterFilter(), WANG) == 450
     assert len([letter async for letter in export_dead_letters(feed.store, DeadLetterFilter())]) == 450
-    assert len(await claimed(feed.store)) == 10
+    assert len(await leased(feed.store)) == 10
 
 
-async def test_a_letter_that_is_not_there_is_named(feed: Feed) -> None:
+async def test_a_missing_dead_letter_is_named(feed: Feed) -> None:
     for act in (requeue, discard):
         with pytest.raises(UsageError, match="There is no dead letter 999999"):
             await feed.store.write(act, [999_999], WANG)
@@ -276,7 +280,7 @@ async def test_a_letter_that_is_not_there_is_named(feed: Feed) -> None:
         await feed.store.read(read_dead_letter, 999_999)
 
 
-async def test_who_decided_about_which_letter_stands_in_the_audit_log(feed: Feed) -> None:
+async def test_requeueing_and_discarding_are_audited(feed: Feed) -> None:
     await feed.send(dead_letter(0), dead_letter(1))
     second, first = [letter.number for letter in await all_letters(feed.store)]
     await feed.store.write(requeue, [first], Actor(7, "wang", "session", "10.0.0.1"))
@@ -289,7 +293,7 @@ async def test_who_decided_about_which_letter_stands_in_the_audit_log(feed: Feed
     ]
 
 
-async def test_letters_are_listed_in_steps(feed: Feed) -> None:
+async def test_dead_letters_are_listed_in_pages(feed: Feed) -> None:
     await feed.send(*(dead_letter(offset) for offset in range(5)))
     numbers = [letter.number for letter in await all_letters(feed.store)]
     page = await feed.store.read(list_dead_letters, EVERYTHING, 2, before=numbers[1])

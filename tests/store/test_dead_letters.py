@@ -1,4 +1,4 @@
-"""Dead letters are kept whole: key, value, headers, place and reason."""
+"""Dead letters are stored completely: key, value, headers, offset and reason."""
 
 import json
 
@@ -17,7 +17,7 @@ EVERY_BYTE = bytes(range(256)) * 3
 HEADERS = (("trace", EVERY_BYTE), ("trace", None), ("名字", b""), ("", b"x"))
 
 
-async def test_a_letter_is_kept_whole(feed: Feed) -> None:
+async def test_a_dead_letter_is_stored_completely(feed: Feed) -> None:
     await feed.send(
         dead_letter(0, EVERY_BYTE, EVERY_BYTE, HEADERS), dead_letter(1, None, None), dead_letter(2, b"", b"")
     )
@@ -36,7 +36,7 @@ async def test_a_letter_is_kept_whole(feed: Feed) -> None:
     assert rows[1].key_digest is None
 
 
-async def test_what_expanded_to_many_megabytes_is_truncated_at_once(feed: Feed) -> None:
+async def test_a_record_of_many_megabytes_is_truncated(feed: Feed) -> None:
     await feed.send(dead_letter(0, b"forum:1", b"x" * (WHOLE_BYTES + 1)), dead_letter(1, b"forum:2", b"small"))
     async with feed.store.reading() as connection:
         rows = (await connection.execute(select(dead_letters).order_by(dead_letters.c.offset))).all()
@@ -46,14 +46,14 @@ async def test_what_expanded_to_many_megabytes_is_truncated_at_once(feed: Feed) 
     ]
 
 
-async def test_a_megabyte_of_any_bytes_is_kept(feed: Feed) -> None:
+async def test_a_megabyte_of_any_bytes_is_stored(feed: Feed) -> None:
     value = bytes(index * 7 % 256 for index in range(1 << 20))
     await feed.send(dead_letter(0, b"k" * 5000, value))
     async with feed.store.reading() as connection:
         assert (await connection.execute(select(dead_letters.c.value))).scalar_one() == value
 
 
-async def test_a_record_read_again_updates_its_letter(feed: Feed) -> None:
+async def test_reading_a_record_again_updates_its_dead_letter(feed: Feed) -> None:
     await feed.send(dead_letter(0, value=b"{"))
     feed.offset = 0
     await feed.store.write(seek_partition, feed.partition, 0, None)
@@ -62,7 +62,7 @@ async def test_a_record_read_again_updates_its_letter(feed: Feed) -> None:
         assert (await connection.execute(select(dead_letters.c.value))).scalars().all() == [b"["]
 
 
-async def test_overlong_details_are_cut_since_the_letter_itself_must_be_stored(feed: Feed) -> None:
+async def test_overlong_reasons_and_details_are_shortened(feed: Feed) -> None:
     letter = dead_letter(0)
     object.__setattr__(letter, "detail", "\ud800" + "长" * 5000)
     object.__setattr__(letter, "reason", "r" * 100)
@@ -72,7 +72,7 @@ async def test_overlong_details_are_cut_since_the_letter_itself_must_be_stored(f
     assert (row.detail, row.reason) == ("?" + "长" * 999, "r" * 64)
 
 
-async def test_a_truncated_letter_keeps_the_beginning_and_the_true_size(feed: Feed) -> None:
+async def test_a_truncated_dead_letter_has_the_beginning_and_the_original_size(feed: Feed) -> None:
     value = b"0123456789" * 20_000
     await feed.send(dead_letter(0, b"forum:9" + b"k" * 100_000, value, (("big", value),)), truncate=True)
     async with feed.store.reading() as connection:
@@ -83,7 +83,7 @@ async def test_a_truncated_letter_keeps_the_beginning_and_the_true_size(feed: Fe
     assert read_headers(row.headers) == []
 
 
-async def test_a_record_larger_than_the_servers_packet_is_refused_then_fits_truncated(database_url: str) -> None:
+async def test_a_record_larger_than_the_servers_packet_fits_only_truncated(database_url: str) -> None:
     async with await ready_store(database_url) as store, store.engine.connect() as administrator:
         before = (await administrator.execute(text("SELECT @@GLOBAL.max_allowed_packet"))).scalar_one()
         await administrator.execute(text("SET GLOBAL max_allowed_packet = 1048576"))

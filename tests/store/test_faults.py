@@ -1,4 +1,4 @@
-"""What happens when servers, locks and tasks do not behave: nothing half written, nothing held for ever."""
+"""Failures of servers, locks and tasks: no partial writes, no locks left behind."""
 
 import asyncio
 import random
@@ -28,7 +28,7 @@ Hook = Callable[[WriteSession], Awaitable[None]]
 
 @asynccontextmanager
 async def holding_locks(store: Store) -> AsyncIterator[AsyncConnection]:
-    """Another session, with every partition's row locked."""
+    """Lock every partition's row in another session."""
     async with store.engine.connect() as connection:
         await connection.execute(text("SET SESSION wait_timeout = 60"))
         await connection.execute(select(partitions).with_for_update())
@@ -37,7 +37,7 @@ async def holding_locks(store: Store) -> AsyncIterator[AsyncConnection]:
 
 
 def after_writing(monkeypatch: pytest.MonkeyPatch, hook: Hook) -> None:
-    """Run ``hook`` once when the next batch is written and not yet committed."""
+    """Run ``hook`` once, after the next batch is written and before it is committed."""
 
     async def write_then_hook(session: WriteSession, batch: Batch, *, truncate_dead_letters: bool) -> BatchOutcome:
         outcome = await write_batch(session, batch, truncate_dead_letters=truncate_dead_letters)
@@ -49,7 +49,7 @@ def after_writing(monkeypatch: pytest.MonkeyPatch, hook: Hook) -> None:
 
 
 async def kill(store: Store, session: WriteSession) -> None:
-    """End the session's connection, as a server that restarts does."""
+    """Kill the session's connection, as a restart of the server does."""
     number = (await session.connection.execute(text("SELECT CONNECTION_ID()"))).scalar_one()
     async with store.engine.connect() as administrator:
         await administrator.execute(text(f"KILL {number}"))
@@ -57,39 +57,39 @@ async def kill(store: Store, session: WriteSession) -> None:
 
 
 async def open_transactions(store: Store) -> int:
-    """How many transactions other sessions have open; the server needs a moment to notice that one has gone."""
+    """Count the open transactions of other sessions, after giving the server time to notice closed ones."""
     await asyncio.sleep(0.5)
     async with store.engine.connect() as connection:
         query = text("SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_mysql_thread_id <> CONNECTION_ID()")
         return int((await connection.execute(query)).scalar_one())
 
 
-async def test_a_held_lock_is_a_transient_fault_after_the_set_seconds(server_feed: Feed) -> None:
+async def test_a_lock_timeout_is_transient(server_feed: Feed) -> None:
     async with holding_locks(server_feed.store):
-        begun = time.monotonic()
+        began = time.monotonic()
         with pytest.raises(TransientStoreError, match="1205"):
             await server_feed.send(arrival())
-        assert 1.5 < time.monotonic() - begun < 6
+        assert 1.5 < time.monotonic() - began < 6
         assert await open_transactions(server_feed.store) == 1
     assert (await server_feed.send(arrival())).new == 1
 
 
-async def test_a_writer_that_stands_still_loses_its_locks(server_feed: Feed) -> None:
-    """As a consumer stopped between its first write and COMMIT."""
+async def test_a_frozen_writer_loses_its_locks(server_feed: Feed) -> None:
+    """The other session is a consumer frozen between its first write and COMMIT."""
     async with server_feed.store.engine.connect() as stopped:
         await stopped.execute(update(partitions).values(next_offset=99))
-        begun = time.monotonic()
+        began = time.monotonic()
         outcome = None
         while outcome is None:
             try:
                 outcome = await server_feed.send(arrival())
             except TransientStoreError:
-                assert time.monotonic() - begun < 10
+                assert time.monotonic() - began < 10
         assert outcome.new == 1
         await stopped.invalidate()
 
 
-async def test_a_connection_lost_before_commit_leaves_nothing_and_the_offset_tells(
+async def test_a_connection_lost_before_commit_leaves_the_offset_unchanged(
     server_feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = server_feed.store
@@ -101,7 +101,7 @@ async def test_a_connection_lost_before_commit_leaves_nothing_and_the_offset_tel
     assert (await server_feed.send(arrival())).new == 1
 
 
-async def test_an_answer_lost_after_commit_is_unknown_and_the_offset_tells(
+async def test_an_answer_lost_after_commit_leaves_the_offset_advanced(
     server_feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = AsyncConnection.commit
@@ -120,9 +120,7 @@ async def test_an_answer_lost_after_commit_is_unknown_and_the_offset_tells(
     assert len((await read_contents(server_feed.store)).comments) == 1
 
 
-async def test_a_connection_lost_while_writing_is_a_transient_fault(
-    server_feed: Feed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_connection_lost_while_writing_is_transient(server_feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     async def lose(session: WriteSession) -> None:
         await kill(server_feed.store, session)
         await session.connection.execute(select(1))
@@ -133,7 +131,7 @@ async def test_a_connection_lost_while_writing_is_a_transient_fault(
     assert (await server_feed.send(arrival())).new == 1
 
 
-async def test_connections_killed_in_the_pool_are_not_noticed(server_feed: Feed) -> None:
+async def test_connections_killed_in_the_pool_are_replaced(server_feed: Feed) -> None:
     async with server_feed.store.engine.connect() as administrator:
         await server_feed.send(arrival("1"))
         query = text("SELECT id FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND db = DATABASE()")
@@ -142,16 +140,14 @@ async def test_connections_killed_in_the_pool_are_not_noticed(server_feed: Feed)
     assert (await server_feed.send(arrival("2"))).new == 1
 
 
-async def test_a_cancelled_batch_leaves_no_transaction_behind(
-    server_feed: Feed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancelled_batch_leaves_no_open_transaction(server_feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     store, written = server_feed.store, asyncio.Event()
 
-    async def stand_still(session: WriteSession) -> None:
+    async def hang(session: WriteSession) -> None:
         written.set()
         await asyncio.sleep(60)
 
-    after_writing(monkeypatch, stand_still)
+    after_writing(monkeypatch, hang)
     task = asyncio.create_task(server_feed.send(arrival()))
     await written.wait()
     assert await open_transactions(store) == 1
@@ -162,7 +158,7 @@ async def test_a_cancelled_batch_leaves_no_transaction_behind(
     assert (await server_feed.send(arrival())).new == 1
 
 
-async def test_a_batch_cancelled_in_the_middle_of_a_statement_leaves_no_lock(server_feed: Feed) -> None:
+async def test_a_batch_cancelled_during_a_statement_leaves_no_lock(server_feed: Feed) -> None:
     async with holding_locks(server_feed.store):
         task = asyncio.create_task(server_feed.send(arrival()))
         await asyncio.sleep(0.3)
@@ -173,7 +169,7 @@ async def test_a_batch_cancelled_in_the_middle_of_a_statement_leaves_no_lock(ser
     assert await server_feed.store.read(recount) == []
 
 
-async def test_a_server_that_never_answers_is_given_up(database_url: str) -> None:
+async def test_a_server_that_never_answers_times_out(database_url: str) -> None:
     async with await ready_store(database_url) as patient:
         feed = await feed_of(patient)
         impatient = Store(patient.engine, answer_seconds=0.5)
@@ -185,7 +181,7 @@ async def test_a_server_that_never_answers_is_given_up(database_url: str) -> Non
         assert (await feed.send(arrival())).new == 1
 
 
-async def test_no_server_is_a_transient_fault(server_store: Store) -> None:
+async def test_an_unreachable_server_is_transient(server_store: Store) -> None:
     away = Store.open(str(server_store.engine.url.set(port=1)))
     with pytest.raises(TransientStoreError, match="2003"):
         await away.read(read_positions, "liuyan", ["comments"])
@@ -199,8 +195,8 @@ async def test_writing_without_the_erasure_key_is_refused(server_feed: Feed) -> 
             await server_feed.send(arrival())
 
 
-async def test_writers_of_the_same_keys_agree(store: Store) -> None:
-    """Two topics that carry the same keys, in any order: no lock error may lose or repeat anything."""
+async def test_concurrent_writers_of_the_same_keys_lose_nothing(store: Store) -> None:
+    """Three topics carry the same keys in random order: lock errors must neither lose nor repeat anything."""
     keys = [str(number) for number in range(60)]
     chance = random.Random(5)
     feeds = [await feed_of(store, partition=PartitionKey("liuyan", topic, 0)) for topic in ("one", "two", "three")]
@@ -220,17 +216,17 @@ async def test_writers_of_the_same_keys_agree(store: Store) -> None:
                     faults += 1
 
     await asyncio.gather(*map(write, feeds))
-    held = await read_contents(store)
+    contents = await read_contents(store)
     assert faults < 24
     assert await store.read(recount) == []
-    assert sum(held.counts.values()) == len(held.comments) == len(held.predictions)
+    assert sum(contents.counts.values()) == len(contents.comments) == len(contents.predictions)
     async with store.reading() as connection:
         assert min((await connection.execute(select(hourly_counts.c.n))).scalars()) > 0
     positions = await store.read(read_positions, "liuyan", ["one", "two", "three"])
     assert {state.next_offset for state in positions.values()} == {8 * 63}
 
 
-async def test_a_deadlock_is_a_transient_fault(server_store: Store) -> None:
+async def test_a_deadlock_is_transient(server_store: Store) -> None:
     feed = await feed_of(server_store)
     other = PartitionKey("liuyan", "comments", 1)
     await server_store.write(begin_partition, other, 0, None)
@@ -265,24 +261,24 @@ async def test_sqlite_writers_wait_for_each_other(tmp_path: object) -> None:
                 await feed.send(arrival())
         assert (await feed.send(arrival())).new == 1
         many = [await feed_of(store, partition=PartitionKey("liuyan", f"t{n}", 0)) for n in range(5)]
-        await asyncio.gather(*(feed.send(_own(n)) for n, feed in enumerate(many)))
+        await asyncio.gather(*(feed.send(_one_comment(n)) for n, feed in enumerate(many)))
         assert len((await read_contents(store)).comments) == 6
 
 
-def _own(number: int) -> Arrival:
-    return arrival(f"own {number}")
+def _one_comment(number: int) -> Arrival:
+    return arrival(f"comment {number}")
 
 
-async def test_readers_are_not_kept_waiting_by_a_writer(store: Store) -> None:
+async def test_a_writer_does_not_block_readers(store: Store) -> None:
     feed = await feed_of(store)
     await feed.send(arrival())
     async with store.writing() as session:
         await session.connection.execute(update(partitions).values(next_offset=7))
         began = time.monotonic()
-        assert (await store.read(read_positions, *_whole(PARTITION)))["comments", 0].next_offset == 1
+        assert (await store.read(read_positions, *_group_and_topics(PARTITION)))["comments", 0].next_offset == 1
         assert len((await read_contents(store)).comments) == 1
         assert time.monotonic() - began < 1
 
 
-def _whole(partition: PartitionKey) -> tuple[str, list[str]]:
+def _group_and_topics(partition: PartitionKey) -> tuple[str, list[str]]:
     return partition.group, [partition.topic]

@@ -1,4 +1,4 @@
-"""Migrations make the very tables that tables.py describes, once, whoever runs them."""
+"""Migrations create exactly the tables in tables.py, and run once even when started concurrently."""
 
 import asyncio
 import sys
@@ -38,7 +38,7 @@ BEFORE_REVIEWS = (
 
 
 def definitions(connection: Connection) -> dict[str, list[str]]:
-    """Each table as the database itself describes it; columns, indexes and constraints in no order."""
+    """Return each table as the database describes it, with columns, indexes and constraints sorted."""
     describe = _sqlite_lines if connection.dialect.name == "sqlite" else _server_lines
     return {name: sorted(describe(connection, name)) for name in inspect(connection).get_table_names()}
 
@@ -61,7 +61,7 @@ def _sqlite_lines(connection: Connection, table: str) -> list[str]:
     return [str(tuple(column)) for column in columns] + [str(sorted(found.items(), key=str)) for found in constraints]
 
 
-async def test_migrations_make_the_tables_of_the_program(every_database_url: str) -> None:
+async def test_migrations_create_the_tables_of_the_program(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
         async with store.engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
@@ -75,7 +75,7 @@ async def test_migrations_make_the_tables_of_the_program(every_database_url: str
     assert len(described) == len(metadata.tables)
 
 
-async def test_comments_that_are_there_get_right_values(every_database_url: str) -> None:
+async def test_existing_comments_get_correct_values(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
         await migrate(store.engine, lambda step: None, to="0002")
         async with store.engine.begin() as connection:
@@ -91,7 +91,7 @@ async def test_comments_that_are_there_get_right_values(every_database_url: str)
     assert {row.folded_digest for row in rows} == {comment.folded_digest}
 
 
-PEOPLE_BEFORE = [
+ACCOUNTS_BEFORE = [
     ("an admin", "admin", "active"),
     ("a reviewer who was an admin", "reviewer", "active"),
     ("a user who was a reviewer", "user", "active"),
@@ -99,9 +99,9 @@ PEOPLE_BEFORE = [
 ]
 
 
-def _people_before() -> Iterator[str]:
-    """Accounts with a token of each role, and a session."""
-    for number, (name, role, state) in enumerate(PEOPLE_BEFORE, 1):
+def _accounts_before() -> Iterator[str]:
+    """Yield statements that insert accounts with a token of each role, and a session."""
+    for number, (name, role, state) in enumerate(ACCOUNTS_BEFORE, 1):
         yield (
             "INSERT INTO users (number, name, name_folded, password_hash, role, state, created_at, password_changed_at)"
             f" VALUES ({number}, '{name}', '{name}', 'hash', '{role}', '{state}', {TIME}, {TIME})"
@@ -117,13 +117,13 @@ def _people_before() -> Iterator[str]:
     )
 
 
-async def test_tokens_that_outlived_access_are_revoked_and_open_sessions_are_not_confirmed(
+async def test_tokens_above_the_accounts_role_are_revoked_and_sessions_unconfirmed(
     every_database_url: str,
 ) -> None:
     async with Store.open(every_database_url) as store:
         await migrate(store.engine, lambda step: None, to="0005")
         async with store.engine.begin() as connection:
-            for statement in _people_before():
+            for statement in _accounts_before():
                 await connection.execute(text(statement))
         await migrate(store.engine, lambda step: None)
         async with store.reading() as connection:
@@ -165,7 +165,7 @@ async def test_sums_are_filled_from_what_is_there(every_database_url: str) -> No
         async with store.engine.begin() as connection:
             await connection.execute(text("DROP TABLE count_sums"))
             await connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
-        # The later steps are there already.
+        # Later migrations have already been applied.
         await migrate(store.engine, lambda step: None, to="0005")
         assert await sums(store) == kept
     assert len(kept) == 17
@@ -278,15 +278,15 @@ async def test_digests_are_filled_from_where_an_upgrade_stopped(
     }
 
 
-async def test_steps_are_reported_once(every_database_url: str) -> None:
+async def test_migrations_are_reported_once(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
         steps: list[str] = []
         assert await migrate(store.engine, steps.append) == len(steps) > 0
-        assert steps[0] == "0001: The first tables."
+        assert steps[0] == "0001: Create the first tables."
         assert await migrate(store.engine, steps.append) == 0
 
 
-async def test_processes_that_migrate_at_once_do_it_once(every_database_url: str) -> None:
+async def test_concurrent_processes_migrate_once(every_database_url: str) -> None:
     program = "from liuyan.cli import main; main()"
     environment = {"LIUYAN_DATABASE_URL": every_database_url, "PATH": "/usr/bin:/bin"}
     processes = [
@@ -297,18 +297,18 @@ async def test_processes_that_migrate_at_once_do_it_once(every_database_url: str
     ]
     outputs = [await process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], outputs
-    said = sorted(standard_output.decode().splitlines()[-1] for standard_output, _ in outputs)
-    assert said == ["The tables are up to date."] + ["The tables were up to date already."] * 2
+    last_lines = sorted(standard_output.decode().splitlines()[-1] for standard_output, _ in outputs)
+    assert last_lines == ["The tables are up to date."] + ["The tables were already up to date."] * 2
 
 
-async def test_a_database_without_tables_names_the_command(every_database_url: str) -> None:
+async def test_an_empty_database_is_reported_with_the_command(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
-        with pytest.raises(MigrationsPendingError, match="run `liuyan store migrate`"):
+        with pytest.raises(MigrationsPendingError, match="Run `liuyan store migrate`"):
             await store.check_ready(ERASURE_KEY)
 
 
 async def test_another_revision_is_refused(store: Store) -> None:
-    for revision, sentence in (("9999", "newer Liuyan"), (newest_revision(), None)):
+    for revision, sentence in (("9999", "newer version of Liuyan"), (newest_revision(), None)):
         async with store.engine.begin() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
         if sentence is None:

@@ -1,4 +1,4 @@
-"""Models are registered once, and one of them is active."""
+"""Models are registered once, and at most one is active."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -34,13 +34,13 @@ async def test_a_model_can_be_registered_without_becoming_active(store: Store) -
     assert (await register_model(store, "a" * 64, "shadow", 0.4, 0.6)).active
 
 
-async def test_many_starting_at_once_agree_on_one_model(store: Store) -> None:
+async def test_concurrent_registrations_agree_on_one_model(store: Store) -> None:
     rows = await asyncio.gather(*(register_model(store, "a" * 64, "same", 0.4, 0.6) for _ in range(8)))
     assert len(set(rows)) == 1
     assert rows[0].active
 
 
-async def test_two_different_models_starting_at_once_agree_on_the_active_one(store: Store) -> None:
+async def test_concurrent_registrations_of_different_models_activate_one(store: Store) -> None:
     await asyncio.gather(*(register_model(store, name * 64, name, 0.4, 0.6) for name in "abcdef"))
     rows = await asyncio.gather(*(register_model(store, name * 64, name, 0.4, 0.6) for name in "abcdef"))
     active = [row for row in rows if row.active]
@@ -48,7 +48,7 @@ async def test_two_different_models_starting_at_once_agree_on_the_active_one(sto
     assert active == [await store.read(read_active)]
 
 
-async def test_activating_a_model_moves_the_pointer_and_is_written_down_once(store: Store) -> None:
+async def test_activating_a_model_is_audited_once(store: Store) -> None:
     first = await register_model(store, "a" * 64, "first", 0.4, 0.6)
     second = await register_model(store, "b" * 64, "second", 0.3, 0.7)
     assert (await store.write(activate_model, WANG, second.number)).active
@@ -64,23 +64,23 @@ async def test_activating_a_model_moves_the_pointer_and_is_written_down_once(sto
     ]
 
 
-async def test_two_activations_at_once_leave_one_active(store: Store) -> None:
+async def test_concurrent_activations_leave_one_active(store: Store) -> None:
     numbers = [(await register_model(store, name * 64, name, 0.4, 0.6)).number for name in "abcd"]
     await asyncio.gather(*(store.write(activate_model, WANG, number) for number in numbers))
     assert len([model for model in await store.read(list_models) if model.active]) == 1
 
 
-async def test_a_model_that_is_not_there_cannot_be_activated(store: Store) -> None:
+async def test_a_missing_model_cannot_be_activated(store: Store) -> None:
     active = await register_model(store, "a" * 64, "first", 0.4, 0.6)
     with pytest.raises(NoModelError, match="There is no model 99"):
         await store.write(activate_model, WANG, 99)
     for name in ("99", "aaa", "b" * 12, ""):
-        with pytest.raises(NoModelError, match="is not one model"):
+        with pytest.raises(NoModelError, match="does not identify one model"):
             await store.read(find_model, name)
     assert await store.read(read_active) == active
 
 
-async def test_recent_counts_are_those_of_the_hours_since_then(store: Store) -> None:
+async def test_recent_counts_begin_at_the_given_hour(store: Store) -> None:
     feed = await feed_of(store)
     await feed.send(
         arrival("1", created=-120),

@@ -1,4 +1,4 @@
-"""Notices are stored, shown between their times, and every change of them is written down: on every database."""
+"""Notices are shown between their start and end, and every change is audited, on every database."""
 
 from datetime import timedelta
 
@@ -32,7 +32,7 @@ async def titles(store: Store, at: float) -> list[str]:
     return [notice.title for notice in await store.read(current_notices, minutes(at))]
 
 
-async def test_a_notice_is_shown_from_its_beginning_until_before_its_end(store: Store) -> None:
+async def test_a_notice_is_shown_from_start_to_end(store: Store) -> None:
     added = await store.write(add_notice, WANG, text(begins=1, ends=2))
     assert (added.title, added.body, added.created_by, added.edited_at) == ("维护 👍", BODY, "wang", None)
     assert [await titles(store, at) for at in (0.99, 1, 1.99, 2)] == [[], ["维护 👍"], ["维护 👍"], []]
@@ -40,7 +40,7 @@ async def test_a_notice_is_shown_from_its_beginning_until_before_its_end(store: 
     assert states == [NoticeState.SCHEDULED, NoticeState.CURRENT, NoticeState.ENDED]
 
 
-async def test_pinned_notices_stand_first_then_the_latest_to_begin(store: Store) -> None:
+async def test_pinned_notices_come_first_then_the_latest(store: Store) -> None:
     for title, pinned, begins in (("a", False, 0), ("b", True, 0), ("c", False, 1), ("d", True, -1)):
         await store.write(add_notice, WANG, text(title, pinned=pinned, begins=begins))
     assert await titles(store, 5) == ["b", "d", "c", "a"]
@@ -49,7 +49,7 @@ async def test_pinned_notices_stand_first_then_the_latest_to_begin(store: Store)
     assert [notice.title for notice in (await store.read(list_notices, before=page.next)).items] == ["a"]
 
 
-async def test_what_is_withdrawn_is_not_shown_until_it_is_restored(store: Store) -> None:
+async def test_a_withdrawn_notice_is_hidden_until_it_is_restored(store: Store) -> None:
     number = (await store.write(add_notice, WANG, text())).number
     withdrawn = await store.write(withdraw_notice, WANG, number)
     assert withdrawn is not None
@@ -67,7 +67,7 @@ async def test_what_is_withdrawn_is_not_shown_until_it_is_restored(store: Store)
     assert [one.action.removeprefix("notice.") for one in records] == ["delete", "restore", "edit", "withdraw", "add"]
 
 
-async def test_a_notice_that_is_not_there_is_not_changed(store: Store) -> None:
+async def test_a_missing_notice_is_not_changed(store: Store) -> None:
     assert await store.read(read_notice, 5) is None
     assert await store.write(edit_notice, WANG, 5, text()) is None
     assert await store.write(withdraw_notice, WANG, 5) is None
@@ -77,7 +77,7 @@ async def test_a_notice_that_is_not_there_is_not_changed(store: Store) -> None:
         assert (await list_records(connection, AuditFilter(), None, 9)).items == []
 
 
-async def test_consumers_health_is_what_their_partitions_rows_say(store: Store) -> None:
+async def test_consumer_health_is_computed_from_partitions(store: Store) -> None:
     assert (await store.read(consumer_health)).moved_at is None
     feed = await feed_of(store)
     await feed.send(dead_letter())

@@ -1,4 +1,4 @@
-"""Pending reviews on every database: several processes at once add each review once, and give up each but once."""
+"""Concurrent processes resolve or abandon each pending review exactly once, on every database."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ KEPT = 8
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_each_is_reviewed_once_or_given_up_once(every_database_url: str) -> None:
+async def test_each_pending_review_is_resolved_or_abandoned_once(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
         await migrate(store.engine, lambda step: None)
         await store.check_ready(ERASURE_KEY)
@@ -38,10 +38,10 @@ async def test_each_is_reviewed_once_or_given_up_once(every_database_url: str) -
         assert await store.read(count_pending, 7) == KEPT + 2
         await feed.send(*(arrival(f"kept-{number}", platform="detect") for number in range(KEPT)))
 
-        settled = await asyncio.gather(*(resolve_pending(store, now) for _ in range(4)))
-        assert sum(one.reviewed for one in settled) == KEPT
-        settled = await asyncio.gather(*(resolve_pending(store, now + LIFE) for _ in range(4)))
-        assert [sum(one.reviewed for one in settled), sum(one.given_up for one in settled)] == [0, 2]
+        outcomes = await asyncio.gather(*(resolve_pending(store, now) for _ in range(4)))
+        assert sum(one.reviewed for one in outcomes) == KEPT
+        outcomes = await asyncio.gather(*(resolve_pending(store, now + LIFE) for _ in range(4)))
+        assert [sum(one.reviewed for one in outcomes), sum(one.given_up for one in outcomes)] == [0, 2]
         assert await store.read(count_pending, 7) == 0
         async with store.reading() as connection:
             decided = (await connection.execute(select(reviews.c.label, reviews.c.reviewer_number))).all()

@@ -1,4 +1,4 @@
-"""The stored positions: begun once, fenced by compare-and-set, sought and paused by people."""
+"""Stored offsets: inserted once, fenced by compare-and-set, sought and paused by people."""
 
 import asyncio
 
@@ -30,14 +30,14 @@ async def next_offset(store: Store, partition: PartitionKey = PARTITION) -> int:
     return positions[partition.topic, partition.partition].next_offset
 
 
-async def test_a_partition_begins_once(store: Store) -> None:
+async def test_a_partition_is_inserted_once(store: Store) -> None:
     first = await store.write(begin_partition, PARTITION, 5, "id-1")
     second = await store.write(begin_partition, PARTITION, 9, "id-2")
     assert (first.next_offset, first.topic_id, first.records_lost, first.paused_reason) == (5, "id-1", 0, None)
     assert second == first
 
 
-async def test_positions_are_those_of_the_group_and_its_topics(store: Store) -> None:
+async def test_offsets_are_read_by_group_and_topics(store: Store) -> None:
     for group, topic in (("liuyan", "comments"), ("liuyan", "Comments"), ("other", "comments"), ("liuyan", "x")):
         await store.write(begin_partition, PartitionKey(group, topic, 3), 1, None)
     assert list(await store.read(read_positions, "liuyan", ["comments", "absent"])) == [("comments", 3)]
@@ -45,7 +45,7 @@ async def test_positions_are_those_of_the_group_and_its_topics(store: Store) -> 
     assert await store.read(count_partitions) == (4, 0)
 
 
-async def test_a_batch_that_begins_elsewhere_is_fenced_and_leaves_nothing(feed: Feed) -> None:
+async def test_a_batch_from_another_offset_is_fenced_and_stores_nothing(feed: Feed) -> None:
     await feed.send(arrival("1"))
     for expected in (0, 2):
         with pytest.raises(FencedError, match="0 of 1"):
@@ -56,7 +56,7 @@ async def test_a_batch_that_begins_elsewhere_is_fenced_and_leaves_nothing(feed: 
     assert await next_offset(feed.store) == 1
 
 
-async def test_one_partition_of_several_fences_them_all(feed: Feed) -> None:
+async def test_one_fenced_partition_fences_the_whole_batch(feed: Feed) -> None:
     await feed.store.write(begin_partition, OTHER, 7, None)
     advances = [Advance(OTHER, 8, 9), Advance(PARTITION, 0, 1)]
     with pytest.raises(FencedError, match="1 of 2"):
@@ -71,8 +71,8 @@ async def test_a_partition_without_a_row_is_fenced(feed: Feed) -> None:
         await feed.store.write(write_batch, Batch(feed.model.number, [Advance(OTHER, 0, 1)]))
 
 
-async def test_an_offset_that_does_not_move_is_no_fence(feed: Feed) -> None:
-    """A server counts rows that an update leaves as they were differently from rows that it found."""
+async def test_an_unchanged_offset_is_not_fenced(feed: Feed) -> None:
+    """Servers can report changed rows instead of matched rows, which would look like a fence."""
     for _ in range(3):
         await feed.store.write(write_batch, Batch(feed.model.number, [Advance(PARTITION, 0, 0)]))
     assert await next_offset(feed.store) == 0
@@ -88,7 +88,7 @@ async def test_only_one_of_two_batches_from_one_offset_is_stored(store: Store) -
     assert await store.read(recount) == []
 
 
-async def test_lost_records_and_a_pause_come_with_the_jump(feed: Feed) -> None:
+async def test_lost_records_and_a_pause_are_stored_with_the_offset(feed: Feed) -> None:
     await feed.store.write(
         write_batch, Batch(feed.model.number, [Advance(PARTITION, 0, 40, 40, "too much poison " * 100)])
     )
@@ -113,7 +113,7 @@ async def test_pause_and_resume(store: Store) -> None:
     assert (resumed.paused_reason, resumed.paused_at, resumed.next_offset) == (None, None, 5)
 
 
-async def test_seek_sets_offset_and_topic_id_and_nothing_else(store: Store) -> None:
+async def test_seek_sets_only_offset_and_topic_id(store: Store) -> None:
     await store.write(begin_partition, PARTITION, 5, "id-1")
     await store.write(pause_partition, PARTITION, "by hand")
     state = await store.write(seek_partition, PARTITION, 3, "id-2")
@@ -121,13 +121,13 @@ async def test_seek_sets_offset_and_topic_id_and_nothing_else(store: Store) -> N
     assert (await store.write(seek_partition, OTHER, 8, None)).next_offset == 8
 
 
-async def test_a_partition_never_read_cannot_be_paused(store: Store) -> None:
+async def test_an_unread_partition_cannot_be_paused(store: Store) -> None:
     for act in (store.write(pause_partition, PARTITION, "why"), store.write(resume_partition, PARTITION)):
-        with pytest.raises(StoreError, match="has not read it yet"):
+        with pytest.raises(StoreError, match="has not read the partition yet"):
             await act
 
 
-async def test_starts_are_counted_at_one_offset_and_taken_back(feed: Feed) -> None:
+async def test_starts_are_counted_per_offset_and_uncounted(feed: Feed) -> None:
     async def state() -> PartitionState:
         return (await feed.store.read(read_positions, PARTITION.group, [PARTITION.topic]))[
             PARTITION.topic, PARTITION.partition
@@ -143,9 +143,9 @@ async def test_starts_are_counted_at_one_offset_and_taken_back(feed: Feed) -> No
     assert (await state()).failed_starts == 2
     before = await state()
     await feed.send(arrival("1"))
-    assert (await state()).failed_starts == 0, "a batch that moved the offset needs no statement to clear the count"
+    assert (await state()).failed_starts == 0, "advancing the offset resets the count without another statement"
     await feed.store.write(count_starts, [before])
-    assert (await state()).failed_starts == 0, "a start at an offset that has moved meanwhile is not counted"
+    assert (await state()).failed_starts == 0, "a start at an offset that has since changed is not counted"
     await feed.store.write(count_starts, [await state()])
     assert (await state()).failed_starts == 1
     await feed.store.write(resume_partition, PARTITION)

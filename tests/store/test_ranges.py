@@ -1,4 +1,4 @@
-"""A range is covered once, by the coarsest buckets that fit."""
+"""A time range is covered once, by the coarsest buckets that fit."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ from store.ranges import DAY, HOUR, MONTH, TimeRange, bucket_of, cover
 TIMES = st.datetimes(datetime(2023, 11, 1), datetime(2026, 3, 1)).map(lambda time: time.replace(tzinfo=UTC))
 
 
-def test_two_years_are_months_with_days_and_hours_at_their_ends() -> None:
+def test_two_years_are_months_with_days_and_hours_at_the_ends() -> None:
     begins, ends = datetime(2024, 1, 30, 16, tzinfo=UTC), datetime(2026, 1, 2, 16, tzinfo=UTC)
     found = [(one.bucket, one.begins, one.ends) for one in cover(begins, ends, (MONTH, DAY, HOUR))]
     assert found == [
@@ -22,7 +22,7 @@ def test_two_years_are_months_with_days_and_hours_at_their_ends() -> None:
     ]
 
 
-def test_open_ends_are_left_to_the_coarsest() -> None:
+def test_open_ends_use_the_coarsest_bucket() -> None:
     since = datetime(2026, 1, 1, tzinfo=UTC)
     assert cover(None, None, (MONTH, DAY, HOUR)) == [TimeRange("month", None, None)]
     assert cover(since, None, (DAY, HOUR)) == [TimeRange("day", since, None)]
@@ -33,13 +33,13 @@ def test_open_ends_are_left_to_the_coarsest() -> None:
 
 
 @given(TIMES, st.timedeltas(timedelta(0), timedelta(days=400)))
-def test_each_moment_is_covered_once_and_buckets_are_whole(begins: datetime, length: timedelta) -> None:
+def test_cover_has_no_gaps_and_whole_buckets(begins: datetime, length: timedelta) -> None:
     at = begins
-    for stretch in cover(begins, begins + length, (MONTH, DAY, HOUR)):
-        assert stretch.begins == at
-        assert stretch.ends is not None
-        at = stretch.ends
-        if stretch.bucket != HOUR:
-            assert bucket_of(stretch.bucket, stretch.begins) == stretch.begins
-            assert bucket_of(stretch.bucket, stretch.ends) == stretch.ends
+    for time_range in cover(begins, begins + length, (MONTH, DAY, HOUR)):
+        assert time_range.begins == at
+        assert time_range.ends is not None
+        at = time_range.ends
+        if time_range.bucket != HOUR:
+            assert bucket_of(time_range.bucket, time_range.begins) == time_range.begins
+            assert bucket_of(time_range.bucket, time_range.ends) == time_range.ends
     assert at == begins + length

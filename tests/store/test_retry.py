@@ -1,4 +1,4 @@
-"""What is tried again: what the database gave up for another's sake, and not what nobody answered in time."""
+"""Transactions are retried after contention, but not after a missed deadline."""
 
 import pytest
 
@@ -7,14 +7,14 @@ from store.retry import TRIES, retried
 
 
 @pytest.mark.parametrize(("cause", "tries"), [(OSError("deadlock"), TRIES), (TimeoutError(), 1)])
-async def test_a_deadline_that_passed_is_not_waited_for_again(cause: Exception, tries: int) -> None:
-    tried = 0
+async def test_a_missed_deadline_is_not_retried(cause: Exception, tries: int) -> None:
+    attempts = 0
 
     async def transaction() -> None:
-        nonlocal tried
-        tried += 1
+        nonlocal attempts
+        attempts += 1
         raise TransientStoreError("not now") from cause
 
     with pytest.raises(TransientStoreError):
         await retried(transaction)
-    assert tried == tries
+    assert attempts == tries

@@ -1,4 +1,4 @@
-"""Rows by column: what a statement takes follows the tables and the dataclasses, not the order of a list."""
+"""The columns of statements follow the tables and the dataclasses."""
 
 import json
 from datetime import UTC, datetime
@@ -18,12 +18,12 @@ FIELDS: Fields = {"platform": ExactString(32), "hour": UtcDateTime()}
 HOUR = datetime(2026, 1, 31, 22, tzinfo=UTC)
 
 
-def test_a_row_is_written_by_column_and_not_by_place() -> None:
+def test_a_row_is_written_by_column_name() -> None:
     row = {"hour": HOUR, "left_out": 1, "platform": "forum"}
     assert json.loads(Rows(FIELDS).document([row])) == [["forum", "2026-01-31 22:00:00.000000"]]
 
 
-def test_a_row_that_lacks_a_column_is_refused() -> None:
+def test_a_row_without_a_column_is_refused() -> None:
     with pytest.raises(KeyError, match="hour"):
         Rows(FIELDS).document([{"platform": "forum"}])
 
@@ -37,15 +37,15 @@ def test_every_field_of_an_event_and_of_a_prediction_is_a_column() -> None:
 def test_statements_have_every_column(dialect: Dialect) -> None:
     statements = write_statements(dialect)
     for statement, names in (
-        (statements.claim, CONTENT_COLUMNS),
+        (statements.insert_keys, CONTENT_COLUMNS),
         (statements.write_comments, CONTENT_COLUMNS),
         (statements.write_predictions, predictions.c.keys()),
         (statements.add_sums, count_sums.c.keys()),
     ):
         assert all(name in str(statement.sql) for name in names)
-    assert set(CONTENT_COLUMNS) < set(statements.standing.answers)
+    assert set(CONTENT_COLUMNS) < set(statements.read_current.columns)
 
 
-def test_a_content_is_read_as_it_was_written() -> None:
+def test_a_content_is_read_back_unchanged() -> None:
     content = arrival("1", "全部", edited=3, thread="t").content
     assert read_content(content_row(content)) == content

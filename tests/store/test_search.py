@@ -1,4 +1,4 @@
-"""Comments are found by any filters together, in steps that end in time and go on where they ended."""
+"""Comments are found by any combination of filters, in pages that respect the time limit and continue each other."""
 
 import pytest
 import pytest_asyncio
@@ -13,7 +13,7 @@ from store.store import Store
 from tests.store.feed import Feed, arrival, feed_of, microseconds, minutes
 
 LI = Actor(7, "小李", "session", None)
-# Of sixty comments; each label of a review once in fifteen.
+# Of sixty comments: in every fifteen, one review with each label.
 REVIEWED = {n: list(ShownLabel)[n % 15 // 3] for n in range(60) if n % 15 in (0, 3, 6, 9)}
 
 
@@ -43,8 +43,8 @@ async def feed(feed: Feed) -> Feed:
     return feed
 
 
-async def found(store: Store, limit: int = 100, **wanted: object) -> list[int]:
-    page = await store.read(list_comments, CommentFilter(**wanted), None, limit)  # type: ignore[arg-type]
+async def found(store: Store, limit: int = 100, **filters: object) -> list[int]:
+    page = await store.read(list_comments, CommentFilter(**filters), None, limit)  # type: ignore[arg-type]
     assert page.searched_to is None
     return [int(item.id) for item in page.items]
 
@@ -53,7 +53,7 @@ def newest_first(numbers: object) -> list[int]:
     return sorted(numbers, reverse=True)  # type: ignore[call-overload, no-any-return]
 
 
-async def test_every_filter_alone(feed: Feed) -> None:
+async def test_each_filter(feed: Feed) -> None:
     of, store = range(60), feed.store
     assert await found(store, author="u1") == newest_first(n for n in of if n % 4 == 1)
     assert await found(store, thread="t2") == newest_first(n for n in of if n % 3 == 2)
@@ -65,16 +65,16 @@ async def test_every_filter_alone(feed: Feed) -> None:
     assert await found(store, thread="t2%") == []
 
 
-async def test_labels_are_the_reviews_before_the_models(feed: Feed) -> None:
+async def test_labels_of_reviews_take_precedence(feed: Feed) -> None:
     for label in ShownLabel:
         own = {n for n, given in REVIEWED.items() if given is label}
-        said = {n for n in range(60) if n not in REVIEWED and label == ("positive" if n >= 30 else "negative")}
-        assert await found(feed.store, label=label) == newest_first(own | said)
+        predicted = {n for n in range(60) if n not in REVIEWED and label == ("positive" if n >= 30 else "negative")}
+        assert await found(feed.store, label=label) == newest_first(own | predicted)
         assert await found(feed.store, label=label, reviewed=True) == newest_first(own)
-        assert await found(feed.store, label=label, reviewed=False) == newest_first(said)
+        assert await found(feed.store, label=label, reviewed=False) == newest_first(predicted)
 
 
-async def test_filters_together(feed: Feed) -> None:
+async def test_combined_filters(feed: Feed) -> None:
     thread_of_author = await found(feed.store, author="u1", thread="t1", platform="desk", probability_from=0.4)
     assert thread_of_author == newest_first(n for n in range(24, 60) if n % 12 == 1)
     assert await found(feed.store, reviewed=True, platform="desk", uncertain=True) == [33]
@@ -83,7 +83,7 @@ async def test_filters_together(feed: Feed) -> None:
     )
 
 
-async def test_text_is_data_and_latin_letters_match_in_either_case(feed: Feed) -> None:
+async def test_text_has_no_wildcards_and_ignores_latin_case(feed: Feed) -> None:
     sevens = newest_first(range(0, 60, 7))
     for part in ("物流", "50%_off\\", "goOD", "% %", "条 5"):
         assert await found(feed.store, text=part) == (sevens if part != "% %" else []), part
@@ -94,7 +94,7 @@ async def test_text_is_data_and_latin_letters_match_in_either_case(feed: Feed) -
     assert await found(feed.store, text="全角A") == []
 
 
-async def test_a_models_own_words(feed: Feed) -> None:
+async def test_filters_of_one_model(feed: Feed) -> None:
     second = await feed_of(feed.store, "b" * 64)
     await second.send(arrival("1", "第1条", created=1, platform="desk", author="u1", thread="t1", probability=0.99))
     assert await found(feed.store, model="b" * 64) == [1]
@@ -104,46 +104,46 @@ async def test_a_models_own_words(feed: Feed) -> None:
     assert 1 not in await found(feed.store, label=ShownLabel.POSITIVE)
 
 
-async def pages(store: Store, wanted: CommentFilter, limit: int) -> tuple[list[int], int]:
-    """All pages together, and how many of them ended because time was up."""
-    together: list[int] = []
+async def pages(store: Store, filters: CommentFilter, limit: int) -> tuple[list[int], int]:
+    """Return the comments of all pages, and how many pages the time limit cut short."""
+    all_ids: list[int] = []
     after: Keyset | None = None
     stopped = 0
     while True:
-        page = await store.read(list_comments, wanted, after, limit)
-        together += [int(item.id) for item in page.items]
+        page = await store.read(list_comments, filters, after, limit)
+        all_ids += [int(item.id) for item in page.items]
         stopped += page.searched_to is not None
         assert (page.searched_to is None) or (page.next is not None and page.next.created_at == page.searched_to)
         if page.next is None:
-            return together, stopped
+            return all_ids, stopped
         after = page.next
 
 
 @pytest.mark.parametrize("limit", [1, 3, 50])
-async def test_a_search_that_runs_out_of_time_goes_on_where_it_ended(
+async def test_a_search_continues_where_the_time_limit_stopped_it(
     feed: Feed, monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     monkeypatch.setattr(index_walk, "FIRST_STEP", 7)
     monkeypatch.setattr(search, "OTHER_SECONDS", 0.0)
     monkeypatch.setattr(search, "TEXT_SECONDS", 0.0)
-    for wanted, expected in (
+    for filters, expected in (
         (CommentFilter(reviewed=True), REVIEWED),
         (CommentFilter(text="物流"), range(0, 60, 7)),
         (CommentFilter(text="没有"), ()),
         (CommentFilter(probability_to=0.05), range(4)),
         (CommentFilter(created_from=minutes(10), created_to=minutes(40), platform="desk"), range(11, 40, 2)),
     ):
-        everything, stopped = await pages(feed.store, wanted, limit)
+        everything, stopped = await pages(feed.store, filters, limit)
         assert everything == newest_first(expected)
         assert stopped > 0 or len(expected) >= 10
 
 
-async def test_longer_steps_find_the_same(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_growing_steps_find_the_same(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_walk, "FIRST_STEP", 2)
     assert await found(feed.store, text="物流") == newest_first(range(0, 60, 7))
     assert await found(feed.store, 4, reviewed=True) == newest_first(REVIEWED)[:4]
 
 
-async def test_a_sample_of_texts_is_the_newest(feed: Feed) -> None:
+async def test_sample_texts_returns_the_newest(feed: Feed) -> None:
     assert await feed.store.read(sample_texts, CommentFilter(label=ShownLabel.POSITIVE), 2) == ["第59条", "第58条"]
     assert await feed.store.read(sample_texts, CommentFilter(model="c" * 64), 2) == []

@@ -1,4 +1,4 @@
-"""A batch costs the same number of statements whatever its size: counted by the server itself."""
+"""The number of statements, counted by the server, does not depend on the size of a batch."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -21,7 +21,7 @@ Records = Sequence[Arrival | Tombstone | DeadLetter]
 
 
 async def statements_run(store: Store) -> dict[str, int]:
-    """How many statements of each kind the server has run, for all sessions."""
+    """Return how many statements of each kind the server has run in all sessions."""
     async with store.engine.connect() as connection:
         rows = await connection.execute(text("SHOW GLOBAL STATUS LIKE 'Com\\_%'"))
         counts = {name.removeprefix("Com_"): int(count) for name, count in rows.all()}
@@ -29,7 +29,7 @@ async def statements_run(store: Store) -> dict[str, int]:
 
 
 async def cost(feed: Feed, records: Records) -> dict[str, int]:
-    """What the server ran to store these records."""
+    """Return the statements that the server runs to store these records."""
     before = await statements_run(feed.store)
     await feed.send(*records)
     after = await statements_run(feed.store)
@@ -37,7 +37,7 @@ async def cost(feed: Feed, records: Records) -> dict[str, int]:
 
 
 def kinds(first: int, count: int) -> dict[str, Records]:
-    """Batches of every kind on ``count`` keys, each kind on what the kinds before left."""
+    """Return batches of every kind on ``count`` keys, to be sent in order."""
     ids = [str(n) for n in range(first, first + count)]
     return {
         "new": [arrival(id) for id in ids],
@@ -57,7 +57,7 @@ def kinds(first: int, count: int) -> dict[str, Records]:
 
 @pytest_asyncio.fixture
 async def server_feed(database_url: str) -> AsyncIterator[Feed]:
-    """A feed whose connection is not renewed within the test: that would be counted too."""
+    """A feed whose connection is not recycled during the test, because its setup would be counted."""
     async with await ready_store(database_url, lock_wait_seconds=120) as store:
         yield await feed_of(store)
 
@@ -72,7 +72,7 @@ async def test_the_number_of_statements_does_not_grow_with_the_batch(server_feed
 
 
 async def copies_cost(feed: Feed, offsets: range) -> dict[str, int]:
-    """What it costs that copies of so many letters fail again; the letters' numbers are read before."""
+    """Return the statements for failed copies of this many dead letters, without reading their numbers."""
     letters = [dead_letter(offset, b"copied:%d" % offset) for offset in offsets]
     await feed.send(*letters)
     stored = await feed.store.read(list_dead_letters, DeadLetterFilter(), len(letters))
@@ -89,19 +89,19 @@ async def copies_cost(feed: Feed, offsets: range) -> dict[str, int]:
     return {name: after[name] - before[name] for name in COUNTED if after[name] != before[name]}
 
 
-async def test_copies_of_letters_cost_two_statements_however_many_they_are(server_feed: Feed) -> None:
+async def test_any_number_of_copies_costs_two_statements(server_feed: Feed) -> None:
     await server_feed.send(arrival("warm-up"))
     assert await copies_cost(server_feed, range(10, 12)) == {"select": 1, "update_multi": 1, "commit": 1}
     assert await copies_cost(server_feed, range(1000, 1700)) == {"select": 1, "update_multi": 1, "commit": 1}
 
 
-async def test_an_empty_batch_moves_the_offset_alone(server_feed: Feed) -> None:
+async def test_an_empty_batch_only_advances_the_offset(server_feed: Feed) -> None:
     await server_feed.send(arrival("warm-up"))
     assert await cost(server_feed, []) == {"update_multi": 1, "commit": 1}
 
 
 async def reviewed_cost(feed: Feed, ids: Sequence[str]) -> dict[str, dict[str, int]]:
-    """What it costs to store another model's labels of reviewed comments, then edits of them."""
+    """Return the statements to store a second model's labels of reviewed comments, and then edits of them."""
     second = await feed_of(feed.store, "b" * 64)
     costs = {}
     for name, texts in (("replayed", "味道不错"), ("edited", "改了")):
@@ -115,7 +115,7 @@ async def reviewed_cost(feed: Feed, ids: Sequence[str]) -> dict[str, dict[str, i
     return costs
 
 
-async def test_reviewed_comments_cost_the_same_however_many_they_are(server_feed: Feed) -> None:
+async def test_the_number_of_statements_does_not_grow_with_reviewed_comments(server_feed: Feed) -> None:
     await server_feed.send(arrival("warm-up"))
     small = await reviewed_cost(server_feed, ["1", "2"])
     assert await reviewed_cost(server_feed, [f"more {n}" for n in range(300)]) == small

@@ -1,5 +1,5 @@
-"""The reader of comment files, and every program that reads them.
+"""Test the reader of comment files.
 
-``file_cases.py`` next to this folder has the cases that all readers share. Encodings, columns and broken files have a
-file of tests each, and ``test_fuzz.py`` damages realistic files at random.
+``file_cases.py`` next to this folder has the cases that all programs with file input share. ``test_fuzz.py`` damages
+realistic files at random.
 """

@@ -1,4 +1,4 @@
-"""Twenty realistic files, and ways in which copying, editing and cutting damages them; the same ones for each seed."""
+"""Generate twenty realistic files and damage them as copying, editing and truncation do; deterministic for a seed."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from tests.text_files.exports import COMMENTS, EXPORTS
 
 Damage = Callable[[bytes, random.Random], bytes]
 AWKWARD = ("两行\n评论", '他说"很好"', "逗号, 分号; 制表\t", "👍👍", " 空格 ", "=1+1", "")
-# What breaks readers: quotes, separators, ends of lines, halves of characters, marks.
+# Bytes that break readers: quotes, separators, line ends, partial characters, byte order marks.
 PIECES: tuple[bytes, ...] = (
     b'"',
     b'""',
@@ -32,7 +32,7 @@ PIECES += (b"\xef\xbb\xbf", b"{", b"}", b"\\ud83d", b"NaN", b"\xb0\xa1", "好".e
 
 
 def realistic_files() -> list[tuple[str, bytes]]:
-    """Name and content of twenty files."""
+    """Return name and content of twenty files."""
     files = [(f"{export.name}.csv", export.text().encode(export.encoding)) for export in EXPORTS]
     texts = [*COMMENTS[:8], *AWKWARD]
     published = [["shop", str(number), text or "空", TIME] for number, text in enumerate(texts)]
@@ -46,7 +46,7 @@ def realistic_files() -> list[tuple[str, bytes]]:
 
 
 def damaged_files(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """So many files, each damaged one to three times."""
+    """Yield ``count`` files, each damaged one to three times."""
     chance = random.Random(seed)
     files = realistic_files()
     for number in range(count):
@@ -61,53 +61,53 @@ def _cut(content: bytes, chance: random.Random) -> bytes:
 
 
 def _insert(content: bytes, chance: random.Random) -> bytes:
-    place = chance.randrange(len(content) + 1)
-    return content[:place] + chance.choice(PIECES) + content[place:]
+    position = chance.randrange(len(content) + 1)
+    return content[:position] + chance.choice(PIECES) + content[position:]
 
 
 def _delete(content: bytes, chance: random.Random) -> bytes:
-    place = chance.randrange(len(content) + 1)
-    return content[:place] + content[place + chance.choice((1, 2, 3, 40)) :]
+    position = chance.randrange(len(content) + 1)
+    return content[:position] + content[position + chance.choice((1, 2, 3, 40)) :]
 
 
 def _change(content: bytes, chance: random.Random) -> bytes:
-    place = chance.randrange(len(content) + 1)
-    return content[:place] + bytes([chance.randrange(256)]) + content[place + 1 :]
+    position = chance.randrange(len(content) + 1)
+    return content[:position] + bytes([chance.randrange(256)]) + content[position + 1 :]
 
 
 def _repeat(content: bytes, chance: random.Random) -> bytes:
-    place = chance.randrange(len(content) + 1)
-    return content[:place] + content[place : place + chance.randrange(200)] + content[place:]
+    position = chance.randrange(len(content) + 1)
+    return content[:position] + content[position : position + chance.randrange(200)] + content[position:]
 
 
 def _other_line_ends(content: bytes, chance: random.Random) -> bytes:
     return content.replace(b"\n", chance.choice((b"\r\n", b"\r", b"\n\n", b",\n")))
 
 
-def _quote_a_place(content: bytes, chance: random.Random) -> bytes:
-    """A quote at the beginning of a cell: the fault that made rows disappear."""
-    places = [place for place, byte in enumerate(content) if byte in b",;\t\n"] or [0]
-    place = chance.choice(places) + 1
-    return content[:place] + b'"' + content[place:]
+def _open_quote(content: bytes, chance: random.Random) -> bytes:
+    """Insert a quote at the start of a cell, after which a lenient reader loses rows."""
+    separators = [position for position, byte in enumerate(content) if byte in b",;\t\n"] or [0]
+    position = chance.choice(separators) + 1
+    return content[:position] + b'"' + content[position:]
 
 
 def _other_encoding(content: bytes, chance: random.Random) -> bytes:
-    """A file pasted together from two encodings."""
+    """Encode the second half differently."""
     half = len(content) // 2
     rest = content[half:].decode("utf-8", "ignore").encode(chance.choice(("gb18030", "big5", "utf-16")), "ignore")
     return content[:half] + rest
 
 
 DAMAGES: tuple[Damage, ...] = (
-    *(_cut, _insert, _insert, _delete, _change, _repeat, _other_line_ends, _quote_a_place, _quote_a_place),
+    *(_cut, _insert, _insert, _delete, _change, _repeat, _other_line_ends, _open_quote, _open_quote),
     _other_encoding,
 )
 
 
 def _csv(rows: list[list[str]], separator: str = ",") -> str:
-    written = io.StringIO(newline="")
-    csv.writer(written, delimiter=separator).writerows(rows)
-    return written.getvalue()
+    output = io.StringIO(newline="")
+    csv.writer(output, delimiter=separator).writerows(rows)
+    return output.getvalue()
 
 
 def _json_lines(names: list[str], rows: list[list[str]]) -> bytes:

@@ -1,4 +1,4 @@
-"""Files laid out as exports of real platforms are; the rows are made up."""
+"""Files in the layout of real platforms' exports, with fictional rows."""
 
 from dataclasses import dataclass
 
@@ -13,8 +13,7 @@ COMMENTS = tuple(f"{text}{'！' * (number % 3)}（第{number}次）" for number,
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """``header`` is None for a file without one, ``row`` makes the cells from a number and a comment, and ``column`` is
-    the number of the comments' column, from 1."""
+    """An export; ``header`` is None for a file without one, and ``column`` is the comments' column, from 1."""
 
     name: str
     header: tuple[str, ...] | None
@@ -24,13 +23,13 @@ class Export:
     encoding: str = "utf-8"
 
     def text(self, comments: tuple[str, ...] = COMMENTS) -> str:
-        """The file, without quotes: no cell needs them."""
+        """Return the file's content, without quotes, because no cell needs them."""
         lines = [self.header] if self.header else []
         return "\n".join(self.separator.join(cells) for cells in [*lines, *self.rows[: len(comments)]]) + "\n"
 
 
 def _rows(*template: str) -> tuple[tuple[str, ...], ...]:
-    """A row for every comment, from cells with the placeholders {n}, {text}, {day}, {user}, {label} and {stars}."""
+    """Return a row per comment; cells may use {n}, {id}, {text}, {day}, {user}, {label} and {stars}."""
     return tuple(
         tuple(
             cell.format(

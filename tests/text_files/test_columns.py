@@ -1,22 +1,22 @@
-"""The column with the comments, in layouts of real exports, and as somebody says."""
+"""Columns are detected in the layouts of real exports, and can be chosen."""
 
 import io
 
 import pytest
 
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Table
 from tests.text_files.exports import COMMENTS, EXPORTS, Export
 
 
-def read(text: str, wanted: Wanted = Wanted()) -> Table:
-    return Table(io.BytesIO(text.encode()), "csv", wanted)
+def read(text: str, options: ColumnOptions = ColumnOptions()) -> Table:
+    return Table(io.BytesIO(text.encode()), "csv", options)
 
 
 @pytest.mark.parametrize("export", EXPORTS, ids=lambda export: export.name)
 @pytest.mark.parametrize("rows", [30, 2])
-def test_the_comments_of_an_export_are_found(export: Export, rows: int) -> None:
+def test_columns_of_exports_are_detected(export: Export, rows: int) -> None:
     comments = COMMENTS[:rows]
     table = Table(io.BytesIO(export.text(comments).encode(export.encoding)), "csv")
     layout = table.layout
@@ -48,7 +48,7 @@ def test_the_comments_of_an_export_are_found(export: Export, rows: int) -> None:
         ("评论,您觉得我们的服务怎么样", 1),
     ],
 )
-def test_a_name_says_where_the_comments_are(header: str, column: int) -> None:
+def test_column_names_identify_the_comments(header: str, column: int) -> None:
     width = header.count(",") + 1
     cells = "\n".join(",".join(f"很好{row}{place}" for place in range(width)) for row in range(3))
     layout = read(f"{header}\n{cells}\n").layout
@@ -59,52 +59,60 @@ def test_a_name_says_where_the_comments_are(header: str, column: int) -> None:
     "text",
     ["很好\n很差\n", "内容不错\n很差\n", "评论里说好\n很差\n", "good\n很差\n不行\n", "666\n很好\n很差\n一般\n还行\n"],
 )
-def test_a_first_comment_is_not_taken_for_a_header(text: str) -> None:
+def test_first_comment_is_not_mistaken_for_a_header(text: str) -> None:
     table = read(text)
     assert [row.text for row in table.rows()] == text.splitlines()
     assert table.layout.header is False
 
 
 @pytest.mark.parametrize(
-    ("wanted", "texts"),
+    ("options", "texts"),
     [
-        (Wanted("备注"), ["甲", "乙"]),
-        (Wanted(" 备注 "), ["甲", "乙"]),
-        (Wanted("NOTE-2"), ["1", "2"]),
-        (Wanted("3"), ["1", "2"]),
-        (Wanted("3", header=False), ["note 2", "1", "2"]),
-        (Wanted(header=False), ["评论", "很好，会再来", "太差了，不来了"]),
+        (ColumnOptions("备注"), ["甲", "乙"]),
+        (ColumnOptions(" 备注 "), ["甲", "乙"]),
+        (ColumnOptions("NOTE-2"), ["1", "2"]),
+        (ColumnOptions("3"), ["1", "2"]),
+        (ColumnOptions("3", header=False), ["note 2", "1", "2"]),
+        (ColumnOptions(header=False), ["评论", "很好，会再来", "太差了，不来了"]),
     ],
 )
-def test_a_choice_is_followed(wanted: Wanted, texts: list[str]) -> None:
-    table = read("评论,备注,note 2\n很好，会再来,甲,1\n太差了，不来了,乙,2\n", wanted)
+def test_chosen_column_is_used(options: ColumnOptions, texts: list[str]) -> None:
+    table = read("评论,备注,note 2\n很好，会再来,甲,1\n太差了，不来了,乙,2\n", options)
     assert [row.text for row in table.rows()] == texts
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted", "sentence"),
+    ("text", "options", "sentence"),
     [
-        ("a,b\n1,2\n", Wanted(), "No column looks like comments among 'a', 'b'"),
-        ("bucket,platform,label,count\n2026-01-01,forum,positive,12\n", Wanted(), "No column looks like comments"),
-        ("评论时间,用户昵称,评分\n昨天,小鱼干,力荐\n", Wanted(), "No column looks like comments"),
-        ("a,b\n1,2\n", Wanted("c"), "There is no column 'c': name one of 'a', 'b', or give a number from 1 to 2"),
-        ("a,b\n1,2\n", Wanted("3"), "There is no column '3'"),
-        ("a,b\n1,2\n", Wanted("0"), "There is no column '0'"),
-        ("a,b\n1,2\n", Wanted("²"), "There is no column '²'"),
-        ("text,\x1b[2J\n好,1\n", Wanted("c"), r"'\\x1b\[2J'"),
-        ("text,id,text\n好,1,坏\n", Wanted(), "Several columns are called 'text': .* 1, 3"),
-        ("text,Text\n好,坏\n", Wanted("TEXT"), "Several columns are called 'TEXT'"),
-        ("text,id\n好,1\n", Wanted(labels=True), "no column label among 'text', 'id'"),
-        ("label,text,label\n1,好,0\n", Wanted(labels=True), "Several columns are called 'label'"),
+        ("a,b\n1,2\n", ColumnOptions(), "No column looks like comments among 'a', 'b'"),
+        (
+            "bucket,platform,label,count\n2026-01-01,forum,positive,12\n",
+            ColumnOptions(),
+            "No column looks like comments",
+        ),
+        ("评论时间,用户昵称,评分\n昨天,小鱼干,力荐\n", ColumnOptions(), "No column looks like comments"),
+        (
+            "a,b\n1,2\n",
+            ColumnOptions("c"),
+            "There is no column 'c': name one of 'a', 'b', or give a number from 1 to 2",
+        ),
+        ("a,b\n1,2\n", ColumnOptions("3"), "There is no column '3'"),
+        ("a,b\n1,2\n", ColumnOptions("0"), "There is no column '0'"),
+        ("a,b\n1,2\n", ColumnOptions("²"), "There is no column '²'"),
+        ("text,\x1b[2J\n好,1\n", ColumnOptions("c"), r"'\\x1b\[2J'"),
+        ("text,id,text\n好,1,坏\n", ColumnOptions(), "Several columns are called 'text': .* 1, 3"),
+        ("text,Text\n好,坏\n", ColumnOptions("TEXT"), "Several columns are called 'TEXT'"),
+        ("text,id\n好,1\n", ColumnOptions(labels=True), "no column label among 'text', 'id'"),
+        ("label,text,label\n1,好,0\n", ColumnOptions(labels=True), "Several columns are called 'label'"),
     ],
 )
-def test_what_cannot_be_chosen_says_why(text: str, wanted: Wanted, sentence: str) -> None:
+def test_error_explains_why_no_column_is_chosen(text: str, options: ColumnOptions, sentence: str) -> None:
     with pytest.raises(TextFileError, match=sentence):
-        read(text, wanted)
+        read(text, options)
 
 
-def test_one_of_two_columns_with_one_name_is_chosen_by_number() -> None:
-    assert [row.text for row in read("text,text\n好,坏\n", Wanted("2")).rows()] == ["坏"]
+def test_ambiguous_column_is_chosen_by_number() -> None:
+    assert [row.text for row in read("text,text\n好,坏\n", ColumnOptions("2")).rows()] == ["坏"]
 
 
 @pytest.mark.parametrize(
@@ -117,11 +125,11 @@ def test_one_of_two_columns_with_one_name_is_chosen_by_number() -> None:
         ("id,text,label,model_label\n1,好,spam,positive\n", ["spam"]),
     ],
 )
-def test_labels_are_found_too(text: str, labels: list[str]) -> None:
-    assert [row.label for row in read(text, Wanted(labels=True)).rows()] == labels
+def test_label_columns_are_detected(text: str, labels: list[str]) -> None:
+    assert [row.label for row in read(text, ColumnOptions(labels=True)).rows()] == labels
 
 
-def test_a_label_column_is_chosen_by_name_or_number() -> None:
+def test_label_column_is_chosen_by_name_or_number() -> None:
     text = "评论,甲,乙\n很好的一次体验,1,0\n"
-    assert [row.label for row in read(text, Wanted(label_column="乙")).rows()] == ["0"]
-    assert [row.label for row in read(text, Wanted(label_column="2")).rows()] == ["1"]
+    assert [row.label for row in read(text, ColumnOptions(label_column="乙")).rows()] == ["0"]
+    assert [row.label for row in read(text, ColumnOptions(label_column="2")).rows()] == ["1"]

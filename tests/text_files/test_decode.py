@@ -1,4 +1,4 @@
-"""Encodings: the declared one, a byte order mark, UTF-8, or GB18030 that reads like Chinese."""
+"""Detection of encodings: declared, byte order mark, UTF-8, or GB18030 that reads like Chinese."""
 
 import io
 
@@ -30,18 +30,18 @@ def encoding(content: bytes, declared: str | None = None) -> str:
         ("gb18030", "gb18030"),
     ],
 )
-def test_an_encoding_is_found(codec: str, found: str) -> None:
+def test_encodings_are_detected(codec: str, found: str) -> None:
     assert encoding(TEXT.encode(codec)) == found
     assert encoding(f"{TEXT}👍".encode(codec)) == found
 
 
 @pytest.mark.parametrize("text", [*PRAISE, *BLAME, "好", "太差了！", "ok 不错", "👍 赞", "《夜航》：五星……"])
-def test_a_single_line_of_gb18030_is_read(text: str) -> None:
+def test_single_line_of_gb18030_is_detected(text: str) -> None:
     assert encoding(text.encode("gb18030")) == "gb18030"
 
 
 @pytest.mark.parametrize("text", [*TRADITIONAL, "\n".join(TRADITIONAL)])
-def test_big5_is_not_taken_for_gb18030_and_is_read_where_it_is_declared(text: str) -> None:
+def test_big5_is_not_mistaken_for_gb18030_and_can_be_declared(text: str) -> None:
     content = text.encode("big5")
     assert content.decode("gb18030", "ignore") != text
     with pytest.raises(TextFileError, match="Tried: UTF-8, which line 1 is not; GB18030"):
@@ -49,7 +49,7 @@ def test_big5_is_not_taken_for_gb18030_and_is_read_where_it_is_declared(text: st
     assert encoding(content, "Big5") == "big5hkscs"
 
 
-def test_every_cut_in_a_character_is_seen() -> None:
+def test_truncated_utf_8_is_detected() -> None:
     for text in (*PRAISE, *BLAME, *TRADITIONAL, "好", "ok 好"):
         content = f"text\n{text}".encode()
         for end in range(6, len(content)):
@@ -60,13 +60,13 @@ def test_every_cut_in_a_character_is_seen() -> None:
                     encoding(content[:end])
 
 
-def test_a_file_that_is_not_chinese_is_not_called_a_cut_one() -> None:
+def test_other_encodings_are_not_reported_as_truncated_chinese() -> None:
     for content in (b"d\xe9j\xe0 re\xe7u, tr\xe8s \xe9", TRADITIONAL[0].encode("big5")[:-1], b"ok \xff"):
         with pytest.raises(TextFileError, match=r"The encoding is unknown|The file is UTF-8"):
             encoding(content)
 
 
-def test_a_cut_in_gb18030_and_in_utf_16_is_seen() -> None:
+def test_truncated_gb18030_and_utf_16_are_detected() -> None:
     with pytest.raises(TextFileError, match="GB18030 and ends in the middle of a character in line 30"):
         encoding(TEXT.removesuffix("）").encode("gb18030") + b"\xa3")
     with pytest.raises(TextFileError, match="UTF-16 and ends in the middle of a character in line 30"):
@@ -84,7 +84,7 @@ def test_a_cut_in_gb18030_and_in_utf_16_is_seen() -> None:
         ("очень хорошо", "cp1251"),
     ],
 )
-def test_other_encodings_are_not_taken_for_chinese(text: str, codec: str) -> None:
+def test_other_encodings_are_not_mistaken_for_chinese(text: str, codec: str) -> None:
     with pytest.raises(TextFileError, match="The encoding is unknown"):
         encoding(text.encode(codec))
 
@@ -108,7 +108,7 @@ def test_other_encodings_are_not_taken_for_chinese(text: str, codec: str) -> Non
         (b"\xff\xff\xff", None, "The encoding is unknown"),
     ],
 )
-def test_what_cannot_be_decoded_says_why(content: bytes, declared: str | None, sentence: str) -> None:
+def test_error_explains_why_a_file_cannot_be_decoded(content: bytes, declared: str | None, sentence: str) -> None:
     with pytest.raises(TextFileError, match=sentence):
         encoding(content, declared)
 
@@ -116,19 +116,19 @@ def test_what_cannot_be_decoded_says_why(content: bytes, declared: str | None, s
 @pytest.mark.parametrize(
     "declared", ["UTF-8", " utf8 ", "gb2312", "GBK", "cp936", "big5", "utf-16", "utf-16le", "utf_16_be"]
 )
-def test_a_declared_encoding_is_used(declared: str) -> None:
+def test_declared_encoding_is_used(declared: str) -> None:
     text = "好\n再来" if "big5" not in declared else "好"
     codec = {"gb2312": "gb18030"}.get(declared, declared.strip())
     assert text.encode(codec).decode(encoding(text.encode(codec), declared)) == text
 
 
-def test_ascii_and_emoji_say_nothing_against_gb18030() -> None:
+def test_ascii_and_emoji_do_not_rule_out_gb18030() -> None:
     assert reads_like_chinese("ok")
     assert reads_like_chinese("👍👍👍 好")
     assert not reads_like_chinese("鐗╂祦寰堝揩")
 
 
-def test_lines_of_a_stream_come_in_its_encoding() -> None:
+def test_lines_of_a_stream_are_decoded() -> None:
     for codec in ("utf-8", "utf-8-sig", "utf-16"):
         content = "好\r\n\n坏\u2028坏\n差".encode(codec)
         assert list(decoded_lines(io.BytesIO(content), None)) == ["好", "", "坏\u2028坏", "差"]

@@ -1,4 +1,4 @@
-"""Damaged files: read without loss, or rejected with one sentence."""
+"""Damaged files are read without loss or rejected."""
 
 import io
 import re
@@ -15,7 +15,7 @@ MUTATIONS = 2_000
 
 
 def read(name: str, content: bytes) -> Table | None:
-    """None where the file is rejected."""
+    """Read a file; return None if it is rejected."""
     try:
         return Table(io.BytesIO(content), format_of(Path(name)))
     except TextFileError:
@@ -23,7 +23,7 @@ def read(name: str, content: bytes) -> Table | None:
 
 
 def check_nothing_is_lost(table: Table, content: bytes) -> None:
-    """The file's characters, without what CSV itself is written with, are those of its cells."""
+    """Check that the file's characters, without CSV syntax, are those of its cells."""
     assert len(list(table.rows())) == table.layout.rows
     text = content.decode(find_encoding(io.BytesIO(content), None)).removeprefix("\ufeff")
     lines = re.findall(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$", text)
@@ -34,28 +34,28 @@ def check_nothing_is_lost(table: Table, content: bytes) -> None:
     declared = bool(lines) and re.fullmatch(r'"?sep=.(?:"?\s*)', lines[0]) is not None
     rows = list(csv_rows(lines[declared:], separator))
     assert len(rows) == table.layout.rows + bool(table.layout.header)
-    written = "".join(lines[declared:])
-    assert len(rows) == count_records(written, separator)
-    own = rf'["\r\n{separator}]'
-    assert re.sub(own, "", written) == re.sub(own, "", "".join(cell for row in rows for cell in row.cells))
+    content_rows = "".join(lines[declared:])
+    assert len(rows) == count_records(content_rows, separator)
+    syntax = rf'["\r\n{separator}]'
+    assert re.sub(syntax, "", content_rows) == re.sub(syntax, "", "".join(cell for row in rows for cell in row.cells))
 
 
 def count_records(text: str, separator: str) -> int:
-    """The rows of well-formed CSV, blank lines left out, by the grammar of RFC 4180 alone."""
+    """Count the rows of well-formed CSV without blank lines, by the grammar of RFC 4180."""
     cell = re.compile(rf'"(?:[^"]|"")*"(?=[{separator}\r\n]|\Z)|[^"\r\n{separator}][^\r\n{separator}]*|')
-    place = records = begun = 0
-    while place < len(text):
-        found = cell.match(text, place)
-        assert found
-        place = found.end()
-        end = re.compile(r"\r\n|\r|\n|\Z").match(text, place)
+    position = records = start = 0
+    while position < len(text):
+        match = cell.match(text, position)
+        assert match
+        position = match.end()
+        end = re.compile(r"\r\n|\r|\n|\Z").match(text, position)
         if end is None:
-            assert text[place] == separator, f"no cell ends at {text[place : place + 20]!r}"
-            place += 1
+            assert text[position] == separator, f"no cell ends at {text[position : position + 20]!r}"
+            position += 1
             continue
-        records += text[begun:place] != ""
-        place = begun = end.end()
-    return records + (begun < len(text))  # an empty cell at the end of the file
+        records += text[start:position] != ""
+        position = start = end.end()
+    return records + (start < len(text))  # An empty cell at the end of the file.
 
 
 def test_realistic_files_are_read() -> None:
@@ -75,5 +75,5 @@ def test_damaged_files_are_read_without_loss_or_rejected() -> None:
         outcomes[table is not None] += 1
         if table is not None:
             check_nothing_is_lost(table, content)
-    # Both happen often, or the damage is no test.
+    # Both outcomes must be frequent, otherwise the test shows little.
     assert min(outcomes[True], outcomes[False]) > MUTATIONS / 10

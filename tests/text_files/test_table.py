@@ -1,4 +1,4 @@
-"""The cases that every reader shares, and what else is special about tables."""
+"""Tables: the cases that all programs share, formats, separators and limits."""
 
 import io
 import os
@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from liuyan.text_files.columns import Wanted
+from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.separators import find_separator
 from liuyan.text_files.table import Format, Table, format_of, open_seekable
 from tests.file_cases import READABLE, REJECTED, FileCase
 
 
-def read(content: bytes, format: Format | None = "csv", wanted: Wanted = Wanted()) -> list[str]:
-    return [row.text for row in Table(io.BytesIO(content), format, wanted).rows()]
+def read(content: bytes, format: Format | None = "csv", options: ColumnOptions = ColumnOptions()) -> list[str]:
+    return [row.text for row in Table(io.BytesIO(content), format, options).rows()]
 
 
 @pytest.mark.parametrize("case", READABLE, ids=lambda case: case.name)
-def test_files_as_people_have_them_are_read(case: FileCase) -> None:
+def test_typical_files_are_read(case: FileCase) -> None:
     table = Table(io.BytesIO(case.content), format_of(Path(case.name)))
     assert tuple(row.text for row in table.rows()) == case.texts
     assert table.layout.rows == len(case.texts or ())
@@ -28,7 +28,7 @@ def test_files_as_people_have_them_are_read(case: FileCase) -> None:
 
 
 @pytest.mark.parametrize("case", REJECTED, ids=lambda case: case.name)
-def test_files_that_would_lose_something_are_rejected(case: FileCase) -> None:
+def test_files_that_would_lose_data_are_rejected(case: FileCase) -> None:
     with pytest.raises(TextFileError) as caught:
         Table(io.BytesIO(case.content), format_of(Path(case.name)))
     sentence = str(caught.value)
@@ -37,7 +37,7 @@ def test_files_that_would_lose_something_are_rejected(case: FileCase) -> None:
     assert "\n" not in sentence
 
 
-def test_lines_and_rows_are_those_of_the_file() -> None:
+def test_line_and_row_numbers_match_the_file() -> None:
     content = 'sep=,\nid,text\n1,"两\n行"\n\n2,好\n'.encode()
     table = Table(io.BytesIO(content), "csv")
     assert [(row.number, row.line, row.text) for row in table.rows()] == [(3, 3, "两\n行"), (5, 6, "好")]
@@ -45,7 +45,7 @@ def test_lines_and_rows_are_those_of_the_file() -> None:
     assert (first.line, second.line) == (2, 4)
 
 
-def test_every_row_counts_even_without_a_text() -> None:
+def test_rows_without_text_count() -> None:
     assert read('text\n好\n""\n \n\n坏\n'.encode()) == ["好", "", " ", "坏"]
     assert read("id,text\n1,好\n2\n,\n4,坏\n".encode()) == ["好", "", "", "坏"]
 
@@ -64,11 +64,11 @@ def test_every_row_counts_even_without_a_text() -> None:
         (["好|坏", "很好|1", "很差|2", "一般|3"], ","),
     ],
 )
-def test_another_separator_than_the_comma_is_believed_if_it_is_clear(lines: list[str], separator: str) -> None:
+def test_separator_other_than_a_comma_must_be_clear(lines: list[str], separator: str) -> None:
     assert find_separator([f"{line}\n" for line in lines]) == separator
 
 
-def test_lines_of_text_may_have_anything_but_line_ends() -> None:
+def test_plain_text_is_split_only_at_line_ends() -> None:
     content = '一,二\u2028三\x0b"四\r\n\r\n五\r六'.encode()
     assert read(content, "lines") == ['一,二\u2028三\x0b"四', "", "五", "六"]
 
@@ -89,7 +89,7 @@ PLAIN = (
 
 @pytest.mark.parametrize("name", ["plain.txt", "plain", "plain.dat"])
 @pytest.mark.parametrize("text", PLAIN)
-def test_comments_in_a_text_file_come_back_as_they_are(name: str, text: str) -> None:
+def test_comments_in_a_text_file_are_unchanged(name: str, text: str) -> None:
     table = Table(io.BytesIO(text.encode()), format_of(Path(name)))
     assert [row.text for row in table.rows()] == text.splitlines()
     assert table.layout.format == "lines"
@@ -107,11 +107,11 @@ def test_comments_in_a_text_file_come_back_as_they_are(name: str, text: str) -> 
         '{"text":"很好"}\n{"text":"很差"}\n',
     ],
 )
-def test_a_clear_table_is_one_without_the_name_of_one(name: str, text: str) -> None:
+def test_clear_table_is_detected_without_extension(name: str, text: str) -> None:
     assert read(text.encode(), format_of(Path(name))) == ["很好", "很差"]
 
 
-def test_a_table_of_unknown_kind_needs_three_rows_that_agree() -> None:
+def test_table_of_unknown_format_needs_three_consistent_rows() -> None:
     rows = "1,很好\n2,很差\n3,一般般\n"
     assert read(rows.encode(), None) == ["很好", "很差", "一般般"]
     assert read(rows.encode(), "lines") == rows.splitlines()
@@ -119,13 +119,13 @@ def test_a_table_of_unknown_kind_needs_three_rows_that_agree() -> None:
     assert read("评论\n很好\n".encode(), None) == ["很好"]
 
 
-def test_a_choice_makes_a_text_file_a_table() -> None:
+def test_choosing_a_column_makes_a_text_file_a_table() -> None:
     text = "很好,真的\n很差,假的\n".encode()
-    assert read(text, "lines", Wanted("2")) == ["真的", "假的"]
-    assert read(text, "lines", Wanted(header=True)) == ["很差"]
+    assert read(text, "lines", ColumnOptions("2")) == ["真的", "假的"]
+    assert read(text, "lines", ColumnOptions(header=True)) == ["很差"]
 
 
-def test_a_name_beside_a_text_is_no_header() -> None:
+def test_known_word_next_to_text_is_not_a_header() -> None:
     table = Table(io.BytesIO("评论,真的没什么好说的\n不错,我很喜欢\n".encode()), "csv")
     assert (table.layout.header, table.layout.rows) == (False, 2)
 
@@ -141,17 +141,17 @@ def test_a_name_beside_a_text_is_no_header() -> None:
         ("\ufeff\n<HTML lang=zh>\n", "This is a web page"),
     ],
 )
-def test_a_json_array_and_a_web_page_are_rejected(text: str, sentence: str, format: Format | None) -> None:
+def test_json_arrays_and_html_are_rejected(text: str, sentence: str, format: Format | None) -> None:
     with pytest.raises(TextFileError, match=sentence):
         read(text.encode(), format)
 
 
 @pytest.mark.parametrize("text", ["[微笑]好吃", '["天籁"]真好听', "[{好}]", "<html5>很难学", "<好>"])
-def test_a_bracket_at_the_beginning_of_a_comment_is_a_part_of_it(text: str) -> None:
+def test_leading_bracket_is_part_of_the_comment(text: str) -> None:
     assert read(f"{text}\n{text}\n".encode(), "lines") == [text, text]
 
 
-def test_a_file_is_recognised_as_json_lines_by_its_name_or_its_beginning() -> None:
+def test_json_lines_are_detected_by_extension_or_content() -> None:
     assert format_of(Path("a.JSONL")) == format_of(Path("a.ndjson")) == format_of(Path("a.json")) == "jsonl"
     assert read(b'\n {"text":"a"}\n', None) == ["a"]
     assert read("{好}\n".encode(), None) == ["{好}"]
@@ -175,21 +175,21 @@ def test_json_lines_are_strict(content: str, sentence: str) -> None:
         read(content.encode(), "jsonl")
 
 
-def test_the_field_of_json_lines_is_found_or_chosen() -> None:
+def test_json_lines_field_is_detected_or_chosen() -> None:
     content = '{"id":"1","comment":"好","note":"甲"}\n{"comment":"坏","note":"乙"}'.encode()
     assert read(content, "jsonl") == ["好", "坏"]
-    assert read(content, "jsonl", Wanted("note")) == ["甲", "乙"]
+    assert read(content, "jsonl", ColumnOptions("note")) == ["甲", "乙"]
     with pytest.raises(TextFileError, match="no field 'text'"):
-        read(content, "jsonl", Wanted("text"))
+        read(content, "jsonl", ColumnOptions("text"))
 
 
-def test_a_cell_without_end_is_bounded() -> None:
+def test_cell_size_is_limited() -> None:
     content = b'id,text\n1,"' + b"a" * (17 * 1024 * 1024) + b'"\n'
     with pytest.raises(TextFileError, match=r"The cell that begins in line 2 has more than 16,777,216 characters"):
         read(content)
 
 
-def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+def test_pipe_is_read_like_a_file(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=("text\n好\n".encode(),))

@@ -1,10 +1,22 @@
-// What starlette-admin's templates do in attributes, which the policy forbids: see security.py.
+// What every page needs: language, time zone, buttons that ask first, and boxes that check others.
+
+function keepCookie(name, value) {
+  const secure = window.location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `${name}=${encodeURIComponent(value)}; path=/; samesite=lax${secure}`;
+}
+
 document.addEventListener("click", (event) => {
-  if (event.target.closest('[data-on-click="applyColumnVisibility()"]')) window.applyColumnVisibility();
+  const choice = event.target.closest("button[data-language]");
+  if (!choice) return;
+  keepCookie("language", choice.dataset.language);
+  window.location.reload();
 });
-document.addEventListener("change", (event) => {
-  if (event.target.matches('[data-on-change="window.location = this.value"]')) window.location = event.target.value;
-});
+
+// From the next page on times are in the browser's time zone.
+if (!/(^|; )timezone=/.test(document.cookie)) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone) keepCookie("timezone", zone);
+}
 
 // A button that asks before it does what cannot be taken back.
 document.addEventListener("click", (event) => {

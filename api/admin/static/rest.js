@@ -1,6 +1,6 @@
 // The REST API as our pages use it: with the session's cookie, and with the token that shows that a page of ours asks.
 const ROOT = "/api/v1";
-const TOKEN_COOKIE = "starlette_admin_csrftoken";
+const TOKEN_COOKIE = "liuyan_csrf";
 
 /** What the API answers when it does not do what was asked: `message` is the sentence for people. */
 export class Problem extends Error {

@@ -1,4 +1,4 @@
-"""`python -m tests.faults.mutations [NAME ...]`: the exit status is 0 only if every defect turned a run red."""
+"""`python -m tests.faults.mutations [NAME ...]`: exits with status 0 only if every defect is caught."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ PATCHES = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Mutation:
-    """A defect: the patch's name, what it does, and the faults that are to show it."""
+    """A defect: the name of its patch, a description, and the faults that must detect it."""
 
     name: str
     defect: str
@@ -28,25 +28,25 @@ class Mutation:
 MUTATIONS = (
     Mutation(
         "offset_ahead",
-        "the offset is stored ahead of the rows, in a transaction of its own",
+        "the offset is stored in a separate transaction before the rows",
         "cut_database,kill_database",
     ),
-    Mutation("no_compare", "the compare-and-set of the offset is left out", "stop_in_transaction", 20_000, 5),
+    Mutation("no_compare", "the offset is set without comparing", "stop_in_transaction", 20_000, 5),
     Mutation(
         "decided_early",
-        "what is new or an edit is decided while labelling, not under lock",
+        "new comments and edits are distinguished while labelling, not under lock",
         "database_away,kill_consumer",
     ),
     Mutation(
-        "last_record", "the next offset is the last record's + 1, not the position behind the poll", "kill_consumer"
+        "last_record", "the next offset is the last record's + 1, not the position after the poll", "kill_consumer"
     ),
-    Mutation("no_erasure_check", "what was erased is not looked at when an event arrives", "kill_consumer"),
-    Mutation("counts_not_corrected", "an edit adds to the counts and takes nothing away", "kill_consumer"),
+    Mutation("no_erasure_check", "events are not checked against erasures", "kill_consumer"),
+    Mutation("counts_not_corrected", "an edit adds to the counts without subtracting", "kill_consumer"),
 )
 
 
 def run(mutation: Mutation) -> tuple[bool, str]:
-    """Apply a defect to a copy and run the faults on it: whether the run was red, and its last line."""
+    """Run the faults on a copy with the defect; return whether the run failed, and its last line."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
         for folder in (*PACKAGES, "tests"):
@@ -67,7 +67,7 @@ def run(mutation: Mutation) -> tuple[bool, str]:
 
 
 def apply(mutation: Mutation, root: Path, *, only_check: bool = False) -> None:
-    """Apply a patch below ``root``. Raises CalledProcessError when it does not fit the code any more."""
+    """Apply a patch below ``root``. Raises CalledProcessError if it no longer applies."""
     patch = PATCHES / f"{mutation.name}.patch"
     check = ["--check"] if only_check else []
     subprocess.run(
@@ -76,7 +76,7 @@ def apply(mutation: Mutation, root: Path, *, only_check: bool = False) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Run the defects named, or all of them."""
+    """Run the named mutations, or all."""
     missed = 0
     for mutation in MUTATIONS:
         if names and mutation.name not in names:

@@ -1,5 +1,4 @@
-"""Tests of training: reading and cleaning comments, the loop, and the command.
+"""Tests of training: reading comments, the training loop and the command.
 
-Models are small enough to take seconds.
-Comments are written by hand.
+The models are tiny. The comments are written by hand.
 """

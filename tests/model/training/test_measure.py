@@ -1,4 +1,4 @@
-"""Calibration is to what comments are labelled, whatever soft targets they have in training."""
+"""Calibration uses labels instead of the soft targets of training."""
 
 import numpy
 import pytest
@@ -14,7 +14,7 @@ from model.training.options import Options
 pytestmark = pytest.mark.trains
 
 
-def test_probabilities_are_of_the_label() -> None:
+def test_probabilities_are_calibrated_to_labels() -> None:
     torch.manual_seed(5)
     network = Network(Shape(50, 6, 5))
     texts = [tuple(torch.randint(50, (5,)).tolist()) for _ in range(300)]

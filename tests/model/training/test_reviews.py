@@ -1,4 +1,4 @@
-"""Reviewed comments as a source of training."""
+"""Reviewed comments as training data."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from model.training.reviews import read_reviews
 HEADER = "text,label,reviewer,reviewed_at\n"
 
 
-def test_decided_ones_alone(tmp_path: Path) -> None:
+def test_only_positive_and_negative_reviews_are_used(tmp_path: Path) -> None:
     file = tmp_path / "reviews.csv"
     decided = (("很快", "positive"), ("太慢", "negative"), ("不知道", "unclear"), ("加我", "spam"), (" ", "positive"))
     rows = "".join(f"{text},{label},someone,2026-01-01\n" for text, label in decided)
@@ -23,7 +23,7 @@ def test_decided_ones_alone(tmp_path: Path) -> None:
     ]
 
 
-def test_the_newest_review_decides(tmp_path: Path) -> None:
+def test_the_newest_review_is_used(tmp_path: Path) -> None:
     file = tmp_path / "reviews.jsonl"
     reviews = [
         {"text": "还行!", "label": "negative", "reviewed_at": "2026-03-02T00:00:00Z"},
@@ -35,7 +35,7 @@ def test_the_newest_review_decides(tmp_path: Path) -> None:
     assert [(one.text, one.positive) for one in read_reviews(file, 1.0)] == [("还行!", False)]
 
 
-def test_texts_that_the_model_tells_apart_stay_apart(tmp_path: Path) -> None:
+def test_texts_with_different_emoji_stay_separate(tmp_path: Path) -> None:
     file = tmp_path / "reviews.csv"
     rows = [
         ("真好👍", "positive"),
@@ -54,7 +54,7 @@ def test_texts_that_the_model_tells_apart_stay_apart(tmp_path: Path) -> None:
     assert clean(reviews, frozenset({digest("真好")})) == {}
 
 
-def test_a_review_stands_against_a_label() -> None:
+def test_reviews_overrule_labels() -> None:
     reviewed = Comment("还行", False, REVIEWS, 0.0)
     labelled = Comment("还行", True, "shop", 1.0)
     assert list(clean([reviewed, labelled], frozenset()).values()) == [reviewed]
@@ -64,20 +64,20 @@ def test_a_review_stands_against_a_label() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.csv", HEADER + "很快,maybe,a,b\n", "line 2: the label 'maybe' is none of"),
+        ("a.csv", HEADER + "很快,maybe,a,b\n", "line 2: unknown label 'maybe'"),
         ("a.csv", "label\npositive\n", "No column looks like comments"),
         ("a.csv", "text\n很快\n", "no column label among 'text'"),
         ("a.csv", HEADER + '"很快,positive,a,b\n好,negative,a,b\n', "opens in line 2 is never closed"),
         ("a.jsonl", "[1]\n", "Line 1 is not a JSON object"),
         ("a.jsonl", '{"text": 1, "label": "positive"}\n', "Line 1 has no text in the field 'text'"),
         ("a.jsonl", '{"text": "好"}\n', "no field 'label'"),
-        ("a.jsonl", '{"text": "好", "label": "positive"}\n{"text": "好"}\n', "line 2: the label '' is none of"),
+        ("a.jsonl", '{"text": "好", "label": "positive"}\n{"text": "好"}\n', "line 2: unknown label ''"),
         ("a.jsonl", '{"text": "\\ud800", "label": "positive"}\n', "a.jsonl: Line 1 has a lone surrogate"),
         ("a.jsonl", "text\n", "Line 1 is not a JSON object"),
         ("a.jsonl", "\udcff\n", "The encoding is unknown"),
     ],
 )
-def test_what_cannot_be_read(tmp_path: Path, name: str, content: str, reason: str) -> None:
+def test_unreadable_reviews(tmp_path: Path, name: str, content: str, reason: str) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(LiuyanError, match=reason):
         read_reviews(tmp_path / name, 1.0)

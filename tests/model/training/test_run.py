@@ -1,4 +1,4 @@
-"""`liuyan model train`: reviews, an artifact to begin with, and n-grams."""
+"""`liuyan model train`: reviews, an initial artifact and n-grams."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,13 +20,13 @@ Train = Callable[..., str]
 
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
-    """Runs `liuyan model train` on 240 made-up comments; gives what it printed."""
+    """A function that runs `liuyan model train` on 240 made-up comments and returns its output."""
     monkeypatch.setenv("LIUYAN_CACHE_DIR", str(tmp_path / "cache"))
     data = shop_data(tmp_path)
 
     def run(*arguments: object) -> str:
-        told = ["train", "--data-dir", data, "--output", tmp_path / "model", *SIZES, *arguments]
-        result = CliRunner().invoke(app, list(map(str, told)), catch_exceptions=False)
+        command = ["train", "--data-dir", data, "--output", tmp_path / "model", *SIZES, *arguments]
+        result = CliRunner().invoke(app, list(map(str, command)), catch_exceptions=False)
         assert result.exit_code == 0
         return result.stdout
 
@@ -47,33 +47,33 @@ def test_reviews_and_an_earlier_model(train: Train, tmp_path: Path) -> None:
     assert second.ngrams.keys.tolist() == first.ngrams.keys.tolist()
 
 
-def test_reviews_that_were_kept_aside_judge_both_models(train: Train, tmp_path: Path) -> None:
-    # A mockery, which the comments do not have: the model that begins with them takes it for praise.
+def test_both_models_are_evaluated_on_reviews_kept_aside(train: Train, tmp_path: Path) -> None:
+    # Irony that the training comments lack: the initial model takes it for praise.
     texts = [f"第{number}回，好什么好" for number in range(150)]
     reviews = tmp_path / "reviews.csv"
     reviews.write_text("text,label\n" + "".join(f"{text},negative\n" for text in texts), encoding="utf-8")
     assert "kept aside" not in train("--rate", "0.1")
-    told = train(
+    output = train(
         "--reviews", reviews, "--rate", "0.1", "--start", tmp_path / "model", "--output", tmp_path / "corrected"
     )
     aside = [text for text in texts if part_of(digest(text)) == "test"]
     before, after = (_negative(tmp_path / name, aside) for name in ("model", "corrected"))
     assert before < after
-    assert told.splitlines()[-1] == (
-        f"of {len(aside)} reviews that were kept aside the model is right on {after}, the one before on {before}"
+    assert output.splitlines()[-1] == (
+        f"correct on {after} of {len(aside)} reviews that were kept aside (initial model: {before})"
     )
 
 
 def _negative(folder: Path, texts: list[str]) -> int:
-    """How many of ``texts`` the model calls negative."""
+    """Return how many of ``texts`` the model labels negative."""
     return sum(one.label == "negative" for one in load_labeller(folder).predict(texts))
 
 
-def test_beginning_with_the_shipped_one(train: Train, tmp_path: Path) -> None:
+def test_start_from_the_shipped_model(train: Train, tmp_path: Path) -> None:
     train("--start", "shipped")
-    shipped, begun = read_artifact(SHIPPED), read_artifact(tmp_path / "model")
-    assert begun.words == shipped.words
-    assert begun.metrics["before"]["sha256"] == shipped.sha256
+    shipped, trained = read_artifact(SHIPPED), read_artifact(tmp_path / "model")
+    assert trained.words == shipped.words
+    assert trained.metrics["before"]["sha256"] == shipped.sha256
 
 
 def test_without_n_grams(train: Train, tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_without_n_grams(train: Train, tmp_path: Path) -> None:
     assert len(read_artifact(tmp_path / "none").ngrams) == 0
 
 
-def test_comments_are_held_out_where_a_file_is_named(train: Train, tmp_path: Path) -> None:
+def test_held_out_comments_are_left_out(train: Train, tmp_path: Path) -> None:
     digests = tmp_path / "digests.txt"
     digests.write_text("\n".join(digest(f"第{number}次来，很好") for number in range(30)), encoding="ascii")
     train("--output", tmp_path / "all")

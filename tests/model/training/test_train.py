@@ -1,4 +1,4 @@
-"""A training of seconds makes a model that labels, the same one each time."""
+"""Training: accuracy, repeatability, checkpoints and initial models."""
 
 import csv
 import json
@@ -24,12 +24,12 @@ from tests.model.reports import silent
 pytestmark = pytest.mark.trains
 
 
-def test_it_learns(tiny_artifact: Path, few_comments: dict[str, Comment]) -> None:
+def test_a_trained_model_labels_its_comments(tiny_artifact: Path, few_comments: dict[str, Comment]) -> None:
     labeller = load_labeller(tiny_artifact)
     comments = list(few_comments.values())
     predictions = labeller.predict([one.text for one in comments])
-    right = sum((one.label == "positive") == truth.positive for one, truth in zip(predictions, comments, strict=True))
-    assert right / len(comments) > 0.95
+    correct = sum((one.label == "positive") == truth.positive for one, truth in zip(predictions, comments, strict=True))
+    assert correct / len(comments) > 0.95
 
 
 def test_metrics_curve_and_card(tiny_artifact: Path) -> None:
@@ -42,10 +42,10 @@ def test_metrics_curve_and_card(tiny_artifact: Path) -> None:
     assert float(curve[-1]["train_loss"]) < float(curve[0]["train_loss"]) or len(curve) == 1
     assert f"{metrics['test']['pooled']['accuracy']:.3f}" in text
     assert "| made_up |" in text
-    assert re.search(r"beside it \d+ pairs and triples of characters", text)
+    assert re.search(r"to which \d+ weighted pairs and triples of characters", text)
 
 
-def test_the_same_seed_gives_the_same_model(few_comments: dict[str, Comment], tmp_path: Path) -> None:
+def test_the_same_seed_produces_the_same_model(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     options = Options(epochs=1, words=200, embedding=4, hidden=4, batch=32)
     curves: list[list[tuple[float, float]]] = []
     for name in ("a", "b"):
@@ -57,16 +57,16 @@ def test_the_same_seed_gives_the_same_model(few_comments: dict[str, Comment], tm
     assert weights[0] == weights[1]
 
 
-def test_it_stops_when_validation_gets_no_better(few_comments: dict[str, Comment], tmp_path: Path) -> None:
+def test_training_stops_without_improvement(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     epochs: list[Epoch] = []
     options = Options(epochs=30, patience=2, words=200, embedding=4, hidden=4, rate=0.0)
     train(few_comments, options, tmp_path, silent, epochs.append)
     assert len(epochs) == 3
 
 
-def test_a_file_where_the_folder_should_be(few_comments: dict[str, Comment], tmp_path: Path) -> None:
+def test_a_file_instead_of_the_output_folder(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LiuyanError, match="cannot be made"):
+    with pytest.raises(LiuyanError, match="cannot be created"):
         train(few_comments, Options(), tmp_path / "file", silent, lambda epoch: None)
 
 
@@ -77,11 +77,11 @@ def test_too_few_comments(tmp_path: Path) -> None:
 
 
 class KilledError(Exception):
-    """Stands for a kill in the middle of a training."""
+    """Raised in place of a kill during training."""
 
 
 def kill_at(epoch: str, batch: int) -> Report:
-    """A report of progress that ends the training there."""
+    """Return a progress report that ends the training at this batch."""
 
     def report(what: str, done: int, total: int) -> None:
         if what.startswith(epoch) and done == batch:
@@ -90,7 +90,7 @@ def kill_at(epoch: str, batch: int) -> Report:
     return report
 
 
-def test_a_killed_training_goes_on_as_if_nothing_had_happened(
+def test_a_resumed_training_has_the_same_result(
     few_comments: dict[str, Comment], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trainer, "SAVE_EVERY_SECONDS", 0.0)
@@ -107,46 +107,47 @@ def test_a_killed_training_goes_on_as_if_nothing_had_happened(
     assert not (tmp_path / "killed" / CHECKPOINT).exists()
 
 
-def test_going_on_in_another_way(few_comments: dict[str, Comment], tmp_path: Path) -> None:
+def test_resume_with_other_options(few_comments: dict[str, Comment], tmp_path: Path) -> None:
     options = Options(epochs=2, words=200, embedding=4, hidden=4, batch=32)
     with pytest.raises(KilledError):
         train(few_comments, options, tmp_path, kill_at("epoch 2", 1), lambda epoch: None)
-    with pytest.raises(LiuyanError, match="was begun with another rate: call it as before"):
+    with pytest.raises(LiuyanError, match=r"was written with different options \(rate\)"):
         train(few_comments, replace(options, rate=0.5), tmp_path, silent, lambda epoch: None, resume=True)
 
 
-def test_no_pass_at_all(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
+def test_zero_epochs(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
     start = read_artifact(tiny_artifact)
     options = Options(epochs=0, words=len(start.words), embedding=8, hidden=8, ngrams=50)
     train(few_comments, options, tmp_path, silent, lambda epoch: None, start=start)
-    beside = read_artifact(tmp_path)
-    assert all(torch.equal(beside.weights[name], start.weights[name]) for name in start.weights)
-    assert len(beside.ngrams) == 50
-    told = beside.metrics["options"]
-    assert told == start.metrics["options"] | {"ngrams": 50, "network": start.sha256}
-    assert beside.metrics["curve"] == start.metrics["curve"]
+    trained = read_artifact(tmp_path)
+    assert all(torch.equal(trained.weights[name], start.weights[name]) for name in start.weights)
+    assert len(trained.ngrams) == 50
+    assert trained.metrics["options"] == start.metrics["options"] | {"ngrams": 50, "network": start.sha256}
+    assert trained.metrics["curve"] == start.metrics["curve"]
     assert f"- network {start.sha256}" in (tmp_path / "README.md").read_text()
     assert len((tmp_path / "curve.csv").read_text().splitlines()) == 1 + len(start.metrics["curve"])
-    with pytest.raises(LiuyanError, match="give --epochs 1 or more, or --start"):
+    with pytest.raises(LiuyanError, match="needs --epochs 1 or more, or --start"):
         train(few_comments, options, tmp_path, silent, lambda epoch: None)
 
 
-def test_what_it_began_with_is_told(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
-    begun = read_artifact(tiny_artifact)
-    rows = {**begun.metrics["rows"], "train": {"unlabelled": 77, **begun.metrics["rows"]["train"]}}
-    told = {**begun.metrics["options"], "teachers": ["linear 123456789abc"], "teachers_share": 0.5}
-    start = replace(begun, metrics={**begun.metrics, "rows": rows, "options": told})
+def test_the_model_card_describes_the_initial_model(
+    tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path
+) -> None:
+    initial = read_artifact(tiny_artifact)
+    rows = {**initial.metrics["rows"], "train": {"unlabelled": 77, **initial.metrics["rows"]["train"]}}
+    earlier = {**initial.metrics["options"], "teachers": ["linear 123456789abc"], "teachers_share": 0.5}
+    start = replace(initial, metrics={**initial.metrics, "rows": rows, "options": earlier})
     options = Options(epochs=1, words=len(start.words), embedding=8, hidden=8, ngrams=50)
     train(few_comments, options, tmp_path, silent, lambda epoch: None, start=start)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert f"It began with the artifact `{begun.sha256[:12]}`" in text
+    assert f"Training started from the artifact `{initial.sha256[:12]}`" in text
     assert "| unlabelled | 77 | 0 | 0 |" in text
     assert text.count("| made_up |") == 2
-    assert "Distilled: 50% of a comment's target is what teachers said (`linear 123456789abc`)" in text
-    assert "Made by `liuyan model train`" in text
+    assert "50% of a comment's target is the probability from teachers (`linear 123456789abc`)" in text
+    assert "Trained by `liuyan model train`" in text
 
 
-def same_answers(tiny_artifact: Path, comments: dict[str, Comment], folder: Path, hidden: int) -> None:
+def check_same_predictions(tiny_artifact: Path, comments: dict[str, Comment], folder: Path, hidden: int) -> None:
     start = read_artifact(tiny_artifact)
     options = Options(epochs=1, words=len(start.words), embedding=8, hidden=hidden, rate=0.0, averaging=0.0)
     train(comments, options, folder, silent, lambda epoch: None, start=start)
@@ -156,12 +157,10 @@ def same_answers(tiny_artifact: Path, comments: dict[str, Comment], folder: Path
     assert read_artifact(folder).words == start.words
 
 
-def test_beginning_with_an_artifact(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
-    same_answers(tiny_artifact, few_comments, tmp_path, hidden=8)
+def test_start_from_an_artifact(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    check_same_predictions(tiny_artifact, few_comments, tmp_path, hidden=8)
 
 
-def test_beginning_with_a_narrower_artifact(
-    tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path
-) -> None:
-    same_answers(tiny_artifact, few_comments, tmp_path, hidden=13)
+def test_start_from_a_narrower_artifact(tiny_artifact: Path, few_comments: dict[str, Comment], tmp_path: Path) -> None:
+    check_same_predictions(tiny_artifact, few_comments, tmp_path, hidden=13)
     assert read_artifact(tmp_path).configuration.sizes == {"embedding": 8, "hidden": 13}

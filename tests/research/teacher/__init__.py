@@ -1,5 +1,4 @@
-"""Tests of the teachers.
+"""Tests of the teachers: encoders, cached answers, the linear teacher and ensembles.
 
-The encoder is compared with the package that packs it, and runs on tiny sizes. Answers are kept once and ensembles are
-weighed.
+Pretrained encoders are compared with the packages that contain them. Training is tested with tiny encoders.
 """

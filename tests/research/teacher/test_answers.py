@@ -1,4 +1,4 @@
-"""Answers on disk, the linear teacher that never judges what it learnt, and several teachers as one."""
+"""Cached answers, the linear teacher, artifacts as teachers, and ensembles."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.model.reports import silent
 
 
 class Counting:
-    """A teacher that says how long a text is, with a vector of so many, and remembers what it was asked."""
+    """A teacher that returns the length of a text as logit and vector, and records the texts."""
 
     name = "counting"
     digest = "c0ffee" * 8
@@ -34,29 +34,29 @@ class Counting:
 
 
 @pytest.mark.parametrize("width", [0, 3])
-def test_nothing_is_asked_twice(tmp_path: Path, width: int) -> None:
+def test_each_text_is_asked_once(tmp_path: Path, width: int) -> None:
     teacher = Counting(width)
-    with pytest.raises(LiuyanError, match="it has none yet"):
+    with pytest.raises(LiuyanError, match="there are none yet"):
         Answers(tmp_path, teacher.digest, width).vectors()
     texts = {digest(text): text for text in ("一", "一二", "一二三")}
     ask(teacher, texts, Answers(tmp_path, teacher.digest, width), silent)
     (path,) = tmp_path.iterdir()
     with path.open("ab") as stream:
-        stream.write(b"half a")  # a kill in the middle of a record
+        stream.write(b"half a")  # an interrupted write
     more = texts | {digest("一二三四"): "一二三四"}
-    again = Answers(tmp_path, teacher.digest, width)
-    ask(teacher, more, again, silent)
+    reopened = Answers(tmp_path, teacher.digest, width)
+    ask(teacher, more, reopened, silent)
     assert teacher.asked == ["一", "一二", "一二三", "一二三四"]
     known = Answers(tmp_path, teacher.digest, width).known
     assert known == {key: float(len(text)) for key, text in more.items()}
-    assert again.known == known
-    keys, vectors = again.vectors()
+    assert reopened.known == known
+    keys, vectors = reopened.vectors()
     assert {key: vector.tolist() for key, vector in zip(keys, vectors, strict=True)} == {
         key: [float(len(text))] * width for key, text in more.items()
     }
 
 
-def test_vectors_are_kept_where_they_are_wanted(tmp_path: Path) -> None:
+def test_vectors_are_stored_on_request(tmp_path: Path) -> None:
     texts = {digest(text): text for text in ("一", "一二")}
     ask(Counting(300), texts, without := Answers(tmp_path, Counting.digest), silent)
     ask(Counting(300), texts, within := Answers(tmp_path, Counting.digest, 300), silent)
@@ -65,15 +65,15 @@ def test_vectors_are_kept_where_they_are_wanted(tmp_path: Path) -> None:
     assert sizes == {".answers": 2 * 12, ".vectors": 2 * 612}
 
 
-def test_the_linear_teacher_did_not_see_what_it_is_asked_about(few_comments: dict[str, Comment]) -> None:
-    # A comment with a wrong label and a word that nothing else has: who learnt it would repeat the label.
+def test_the_linear_teacher_is_cross_fitted(few_comments: dict[str, Comment]) -> None:
+    # A comment with a wrong label and a unique word: a model trained on it would repeat the label.
     odd = Comment("唯独此句唯独此句，很好很好", False, "made_up", 0.0)
     comments = few_comments | {digest(odd.text): odd}
     teacher = LinearTeacher(comments, silent)
     assert teacher.answer({digest(odd.text): odd.text}).logits[0] > 0
     answers = teacher.answer({key: one.text for key, one in few_comments.items()}).logits
-    right = [(answer > 0) == one.positive for answer, one in zip(answers, few_comments.values(), strict=True)]
-    assert sum(right) / len(right) > 0.99
+    correct = [(answer > 0) == one.positive for answer, one in zip(answers, few_comments.values(), strict=True)]
+    assert sum(correct) / len(correct) > 0.99
     assert {fold_of(key, FOLDS) for key in few_comments} == set(range(FOLDS))
     assert LinearTeacher(few_comments, silent).digest != teacher.digest
 
@@ -84,26 +84,26 @@ def test_an_artifact_as_a_teacher(tiny_artifact: Path) -> None:
     assert bad < -1
 
 
-def test_an_ensemble_trusts_who_is_right() -> None:
+def test_an_ensemble_weights_accurate_teachers() -> None:
     validation = {f"{n:016x}": Comment("", n % 2 == 0, "a" if n < 150 else "b", float(n % 2 == 0)) for n in range(200)}
     signs = {key: 1.0 if one.positive else -1.0 for key, one in validation.items()}
     good = {key: sign * (1 if n % 7 else -1) for n, (key, sign) in enumerate(signs.items())}
     noise = {key: (-1.0) ** (n // 2) for n, key in enumerate(signs)}
-    said = {"good": good, "noise": noise}
-    fitted = ensemble.fit(said, ["good", "noise"], validation)
+    known = {"good": good, "noise": noise}
+    fitted = ensemble.fit(known, ["good", "noise"], validation)
     assert fitted.weights["good"] > 1
     assert fitted.weights["noise"] < 0.2
-    # Calibrated: right six times out of seven.
+    # Calibrated: correct six times out of seven.
     assert fitted.probability({"good": 1.0, "noise": 0.0}) == pytest.approx(6 / 7, abs=0.03)
 
 
-def test_those_that_answered_are_taken() -> None:
+def test_an_ensemble_uses_the_teachers_that_answered() -> None:
     validation = {f"{n:016x}": Comment("", n % 2 == 0, "a", float(n % 2 == 0)) for n in range(40)}
-    said = {
+    known = {
         "all": {key: 1.0 if one.positive else -1.0 for key, one in validation.items()} | {"f" * 16: 1.0},
         "some": dict.fromkeys(validation, 0.0),
     }
-    answers = ensemble.answer(said, [*validation, "f" * 16, "e" * 16], validation)
+    answers = ensemble.answer(known, [*validation, "f" * 16, "e" * 16], validation)
     assert answers["f" * 16] > 0.9
     assert "e" * 16 not in answers
     assert len(answers) == 41

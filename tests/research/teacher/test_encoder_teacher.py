@@ -1,4 +1,4 @@
-"""The real encoder as a teacher, trained for a few steps."""
+"""Real encoders as teachers, trained for a few steps."""
 
 import importlib.util
 from dataclasses import replace
@@ -31,9 +31,9 @@ def corpus(few_comments: dict[str, Comment]) -> Corpus:
     return Corpus(parts, {}, few_comments.keys())
 
 
-def test_trained_asked_and_trained_on(corpus: Corpus, tmp_path: Path) -> None:
+def test_train_and_ask_an_encoder(corpus: Corpus, tmp_path: Path) -> None:
     path = tmp_path / "not there yet" / "encoder.pt"
-    with pytest.raises(LiuyanError, match=r"train one with `python -m research\.teacher encoder`"):
+    with pytest.raises(LiuyanError, match=r"Train one with `python -m research\.teacher encoder`"):
         EncoderTeacher(path)
     rows = list(train_encoder(corpus, path, OPTIONS, 32, silent))
     assert [row.comments for row in rows] == [32]
@@ -41,15 +41,14 @@ def test_trained_asked_and_trained_on(corpus: Corpus, tmp_path: Path) -> None:
     assert list(train_encoder(corpus, path, OPTIONS, 32, silent)) == []
     teacher = EncoderTeacher(path)
     texts = {"a": "早餐很好", "b": "早餐很差，再也不来了"}
-    other_way = dict(reversed(texts.items()))
-    said, again = teacher.answer(texts), teacher.answer(other_way)
-    assert said.logits == pytest.approx(again.logits[::-1], abs=0.02)
-    assert said.vectors is not None
-    assert said.vectors.shape == (2, teacher.width)
+    reply, reversed_reply = teacher.answer(texts), teacher.answer(dict(reversed(texts.items())))
+    assert reply.logits == pytest.approx(reversed_reply.logits[::-1], abs=0.02)
+    assert reply.vectors is not None
+    assert reply.vectors.shape == (2, teacher.width)
     assert EncoderTeacher(path).digest == teacher.digest
 
 
-def test_words_that_learnt_answer_too(corpus: Corpus, tmp_path: Path) -> None:
+def test_an_encoder_with_trained_token_embeddings(corpus: Corpus, tmp_path: Path) -> None:
     cache = load_settings().cache_dir / "teachers"
     before = load_bge(cache)
     (tmp_path / JAR).symlink_to(cache / JAR)
@@ -57,25 +56,25 @@ def test_words_that_learnt_answer_too(corpus: Corpus, tmp_path: Path) -> None:
     many = options_on(torch.device("cuda"))["bge"]
     options = replace(many, longest=16, pieces_in_batch=128, chunk=32, warmup=2)
     list(train_encoder(corpus, path, options, 32, silent))
-    learnt = build_encoder(before, learns_words=True).eval()
-    learnt.load_state_dict(mean_state(learnt, torch.load(path, weights_only=True)["mean"]))
-    assert (learnt.words - before.words).abs().max() > 1e-6
+    trained = build_encoder(before, learns_words=True).eval()
+    trained.load_state_dict(mean_state(trained, torch.load(path, weights_only=True)["mean"]))
+    assert (trained.words - before.words).abs().max() > 1e-6
     texts = ["早餐很好", "早餐很差，再也不来了"]
-    told, _ = answer(learnt, before.reader(16).read(texts), 1_024)
-    said = EncoderTeacher(path).answer(dict(zip("ab", texts, strict=True)))
-    assert said.logits == pytest.approx(told.tolist(), abs=0.02)
+    logits, _ = answer(trained, before.reader(16).read(texts), 1_024)
+    reply = EncoderTeacher(path).answer(dict(zip("ab", texts, strict=True)))
+    assert reply.logits == pytest.approx(logits.tolist(), abs=0.02)
     with torch.no_grad():
-        learnt.words.copy_(before.words)
-        learnt.positions.copy_(build_encoder(before).positions)
-    assert answer(learnt, before.reader(16).read(texts), 1_024)[0].tolist() != told.tolist()
+        trained.words.copy_(before.words)
+        trained.positions.copy_(build_encoder(before).positions)
+    assert answer(trained, before.reader(16).read(texts), 1_024)[0].tolist() != logits.tolist()
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(LiuyanError, match="run `make install`"):
+    with pytest.raises(LiuyanError, match="Run `make install`"):
         find_packed()
 
 
-def test_an_encoder_that_nobody_knows(tmp_path: Path) -> None:
-    with pytest.raises(LiuyanError, match="There is no encoder bert: name one of e5, bge"):
+def test_unknown_encoder(tmp_path: Path) -> None:
+    with pytest.raises(LiuyanError, match=r"Unknown encoder bert\. Use one of e5, bge"):
         encoder_path(tmp_path, "bert")

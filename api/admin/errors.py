@@ -1,0 +1,54 @@
+"""What went wrong, as a page in the layout: the status, what happened, and what to do now."""
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.admin.forms import OldFormError
+from api.admin.templating import Templates
+from api.i18n import gettext
+from api.limits import BodyError
+from store.errors import OUTAGES
+
+log = structlog.get_logger(__name__)
+
+
+async def show_error(request: Request, error: Exception) -> Response:
+    """The page for an error, with the error's headers; it does not reveal internal details."""
+    status = error.status_code if isinstance(error, HTTPException) else _status_of(error)
+    if isinstance(error, BodyError):
+        title, advice = error.title, error.detail
+    else:
+        title, advice = error.explain() if isinstance(error, OldFormError) else _explain(status)
+    templates: Templates = request.app.state.templates
+    context = {"title": title, "status": status, "advice": advice}
+    response = templates.render(request, "error.html", context, status=status)
+    response.headers.update(getattr(error, "headers", None) or {})
+    return response
+
+
+def _status_of(error: Exception) -> int:
+    if isinstance(error, OUTAGES):
+        log.warning("database unavailable", reason=str(error) or "no answer in time")
+        return 503
+    return 500
+
+
+def _explain(status: int) -> tuple[str, str]:
+    """What happened, and what to do now."""
+    return {
+        403: (
+            gettext("You may not see this page"),
+            gettext("It needs another role: ask an administrator, or sign in with another account."),
+        ),
+        404: (gettext("There is nothing here"), gettext("The address is wrong, or what stood here was removed.")),
+        503: (
+            gettext("The database does not answer"),
+            gettext("Nothing was changed. Try again in a few seconds."),
+        ),
+        500: (
+            gettext("Something went wrong on our side"),
+            gettext("It was logged. Try again, and tell an administrator if it happens again."),
+        ),
+    }.get(status, (gettext("This did not work"), gettext("Go back, load the page anew and try again.")))
