@@ -12,7 +12,7 @@ from store.reviews import Opinion, add_review
 from store.tables import comments, reviews
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
-from tests.admin.test_review import label, shows, stored
+from tests.admin.test_review import label, settled, shows, stored
 from tests.store.feed import arrival, microseconds, minutes, send_sampled
 
 pytestmark = pytest.mark.timeout(120)
@@ -68,14 +68,13 @@ async def test_nothing_of_the_model_is_visible_and_enter_alone_decides_nothing(v
     assert await page.locator("#text").text_content() == before
     assert await decisions(site, "blind") == []
     await page.keyboard.press("2")
-    await page.keyboard.press("Enter")
     await expect(page.locator("#text")).not_to_have_text(before or "")
     await stored(page)
     assert await decisions(site, "blind") == [("negative", False)]
     assert asked == []
     # The next one is decided before it can have been read.
+    await settled(page)
     await page.keyboard.press("1")
-    await page.keyboard.press("Enter")
     await stored(page)
     assert await decisions(site, "blind") == [("negative", False), ("positive", True)]
 
@@ -87,7 +86,6 @@ async def test_a_blind_decision_is_undone_and_made_again(visits: Visits) -> None
     await shows(page, TEXT)
     await page.wait_for_timeout(READ_MILLISECONDS)
     await page.keyboard.press("2")
-    await page.keyboard.press("Enter")
     await expect(page.locator("#nothing")).to_be_visible()
     await stored(page)
     await page.keyboard.press("z")
@@ -96,7 +94,6 @@ async def test_a_blind_decision_is_undone_and_made_again(visits: Visits) -> None
     await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
     await page.wait_for_timeout(READ_MILLISECONDS)
     await page.keyboard.press("1")
-    await page.keyboard.press("Enter")
     await stored(page)
     assert await decisions(site, "undone") == [("negative", False), ("positive", False)]
     assert await label(site, "undone", "0") == ("positive", "review")
@@ -148,7 +145,6 @@ async def test_a_dispute_is_shown_without_names_and_resolved(visits: Visits) -> 
     await shot(page, "disputed")
     await check_accessibility(page)
     await page.keyboard.press("2")
-    await page.keyboard.press("Enter")
     await expect(page.locator("#nothing")).to_contain_text("没有")
     await stored(page)
     assert await label(site, "dispute", "0") == ("negative", "review")

@@ -132,6 +132,7 @@ ROUTES: dict[str, str] = {
     "POST /admin/models/{number:int}/activate": ADMIN,
     "GET /admin/account": USER,
     "POST /admin/account/details": USER,
+    "POST /admin/account/review": USER,
     "POST /admin/account/sessions/end": USER,
     "POST /admin/account/tokens": USER,
     "POST /admin/account/tokens/revoke": USER,
