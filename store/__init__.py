@@ -9,6 +9,6 @@ A batch goes through write.py (one transaction from fence to counts), claim.py (
 contract's rules, pure), copies.py (requeued dead letters) and bulk.py (the statements, in two dialects), and people's
 work through queue.py (who gets which comment), reviews.py (one transaction a decision), opinions.py (which review is
 current, pure), search.py (lists, along an index by steps.py), comments.py (one comment with its history), analytics.py,
-corrections.py and export.py; tables.py and admin_tables.py list every table, store.py opens transactions, engine.py
-opens connections, faults.py sorts errors, and every other module is named after its subject.
+corrections.py and export.py; tables.py, review_tables.py and admin_tables.py list every table, store.py opens
+transactions, engine.py opens connections, faults.py sorts errors, and every other module is named after its subject.
 """
