@@ -5,10 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 
 from store import group_decisions as deciding
-from store import reviews as reviewing
 from store.audit import Actor
 from store.check import recount, recount_sums
 from store.comments import ShownLabel, comment_history
@@ -22,22 +21,17 @@ from store.review_list import count_done
 from store.review_tables import group_decisions
 from store.reviews import Opinion, add_review, undo_review
 from store.routes import QueueOrder
-from store.sample import AuditSample
 from store.search import CommentFilter
 from store.store import Store
 from store.tables import comments, predictions, reviews
 from store.tasks import Task
-from tests.store.conftest import ready_store
-from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, microseconds, minutes, tombstone
+from tests.store.feed import Feed, arrival, microseconds, minutes, send_sampled, tombstone
 from tests.store.tables_read import read_contents
 
 LI, WANG = Actor(7, "小李", "session", None), Actor(8, "小王", "session", None)
 ALL = CommentFilter()
 COPY = "默认好评！"
-SAMPLE = AuditSample.of(ERASURE_KEY, 0.02)
-# Ids outside of the audit sample, so that what a test counts depends on nothing else.
-IDS = [id for id in map(str, range(2000)) if SAMPLE.rank("forum", id) is None]
-SAMPLED = next(id for id in map(str, range(2000)) if SAMPLE.rank("forum", id) is not None)
+IDS = [str(n) for n in range(200)]
 
 
 def opinion(id: str = "0", label: ShownLabel = ShownLabel.POSITIVE, at: float = 0) -> Opinion:
@@ -182,7 +176,7 @@ async def test_a_text_that_was_edited_or_erased_is_not_decided(feed: Feed) -> No
 
 async def test_what_happened_to_a_copy_meanwhile_leaves_it_out(feed: Feed) -> None:
     store = feed.store
-    await feed.send(arrival(SAMPLED, COPY))
+    await send_sampled(feed, arrival("sampled", COPY))
     decision = await decide_group(store, LI, opinion(IDS[0]))
     await feed.send(arrival(IDS[1], "改了", edited=3), tombstone(IDS[2], at=3))
     await add_review(store, WANG, opinion(IDS[3], ShownLabel.SPAM))
@@ -207,11 +201,11 @@ async def test_a_digest_that_two_texts_share_labels_neither_for_the_other(feed: 
 
 
 async def test_a_comment_of_the_audit_sample_is_decided_alone(feed: Feed) -> None:
-    await feed.send(arrival(SAMPLED, COPY))
-    decision = await decide_group(feed.store, LI, opinion(SAMPLED))
+    await send_sampled(feed, arrival("sampled", COPY))
+    decision = await decide_group(feed.store, LI, opinion("sampled"))
     assert decision.group is None
     assert await finish(feed.store) == 0
-    assert (await take(feed.store, 7, ("forum", SAMPLED))).occurrences is None
+    assert (await take(feed.store, 7, ("forum", "sampled"))).occurrences is None
 
 
 async def test_an_undo_takes_back_the_decision_as_one(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,77 +360,3 @@ async def test_steps_race_with_edits_erasures_reviews_and_other_processes(
     await asyncio.gather(*(finish(store) for _ in range(3)))
     assert set((await read_contents(store)).review_labels.values()) == {"unclear"}
     assert await are_right(store)
-
-
-COPIES, COMMENTS = 10_000, 100_000
-FILL = (
-    "SET SESSION cte_max_recursion_depth = 1000000",
-    f"""INSERT INTO comments (platform, id, text, folded_digest, version, created_at, stored_at, changed_at, claimed_by)
-    WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {COMMENTS})
-    SELECT 'forum', CONCAT('n', n), IF(n % 10 = 0, '{COPY}', CONCAT('第 ', n, ' 条')),
-        IF(n % 10 = 0, :digest, n), 0, :now, :now, :now, 1 FROM up""",
-    """INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, distance,
-    folded_digest)
-    SELECT number, :model, 'positive', IF(folded_digest = :digest, 0.51, 0.6), 1, :now,
-        IF(folded_digest = :digest, 0.01, 0.1), folded_digest FROM comments""",
-    """INSERT INTO hourly_counts SELECT :model, 'forum', :now, 'positive', 1, COUNT(*) FROM comments""",
-    f"""INSERT INTO count_sums SELECT :model, bucket, platform, :now, {COMMENTS}, 0, {COMMENTS}, {COMMENTS}, 0, 0, 0, 0
-    FROM (SELECT 'hour' AS bucket, '' AS platform UNION SELECT 'hour', 'forum' UNION SELECT 'day', 'forum') AS sums""",
-    "ANALYZE TABLE comments, predictions",
-)
-
-
-async def _steps_then_killed(store: Store, steps: int) -> None:
-    """A process that takes a few steps and is killed within the next one."""
-    for _ in range(steps):
-        await take_steps(store)
-    killed = asyncio.create_task(take_steps(store))
-    await asyncio.sleep(0.03)
-    killed.cancel()
-    await asyncio.wait([killed])
-
-
-async def _go_on(store: Store, number: int | None) -> None:
-    """Another process, which finds the decision locked until the server has noticed that the first one is gone."""
-    for _ in range(300):
-        await finish(store)
-        if (await decided(store, number)).state in (GroupState.STORED, GroupState.WITHDRAWN):
-            return
-        await asyncio.sleep(0.1)
-
-
-@pytest.mark.minutes
-@pytest.mark.timeout(240)
-async def test_ten_thousand_copies_among_a_hundred_thousand(database_url: str) -> None:
-    async with await ready_store(database_url, lock_wait_seconds=60) as store:
-        feed = await feed_of(store)
-        now = datetime(2026, 1, 31, tzinfo=UTC)
-        values = {"digest": folded_digest(COPY), "model": feed.model.number, "now": now.replace(tzinfo=None)}
-        async with store.reading(patient=True) as connection:
-            for statement in FILL:
-                await connection.execute(text(statement), values)
-            await connection.commit()
-        before = await read_contents(store)
-        [task, other] = await give(store, limit=2)
-        assert (task.occurrences, task.more_occurrences) == (COPIES, False)
-        assert other.comment.text != COPY
-        one = Opinion("forum", task.comment.id, 0, ShownLabel.SPAM)
-        decision = await decide_group(store, LI, one)
-        await _steps_then_killed(store, 3)
-        halfway = await decided(store, decision.group)
-        assert (halfway.state, halfway.occurrences) == (GroupState.STORING, COPIES)
-        assert 3 * reviewing.AT_ONCE < halfway.stored <= 4 * reviewing.AT_ONCE + 1
-        await _go_on(store, decision.group)
-        assert (await decided(store, decision.group)).stored == COPIES
-        held = await read_contents(store)
-        assert (len(held.review_labels), set(held.review_labels.values())) == (COPIES, {"spam"})
-        assert await are_right(store)
-        await release(store, 7)
-        assert (await give(store))[0].comment.text != COPY
-
-        await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
-        await _steps_then_killed(store, 3)
-        await _go_on(store, decision.group)
-        assert (await decided(store, decision.group)).withdrawn == COPIES
-        assert await read_contents(store) == before
-        assert await are_right(store)

@@ -24,10 +24,10 @@ export class Progress {
     return this.#done;
   }
 
-  /** Take the server's numbers; `unknown` decisions were made here of which it did not know when it counted. */
-  count({ done_today, remaining: { count, more } }, unknown) {
-    this.#done = done_today + unknown;
-    this.#remaining = { count: more ? count : Math.max(0, count - unknown), more };
+  /** Take the server's numbers; it did not know of so many decisions, for so many comments, when it counted. */
+  count({ done_today, remaining: { count, more } }, decisions, comments) {
+    this.#done = done_today + decisions;
+    this.#remaining = { count: more ? count : Math.max(0, count - comments), more };
     this.#show();
   }
 

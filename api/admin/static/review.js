@@ -248,8 +248,9 @@ function chosen() {
 
 /** Take the server's numbers, but for the decisions that it did not know of when it counted. */
 function count(answer, asked) {
-  const possible = made.filter(({ label, order }) => label && (!order.settled || order.settled > asked)).length;
-  progress.count(answer, Math.min(Math.max(progress.done - answer.done_today, 0), possible));
+  const possible = made.filter(({ label, order }) => label && (!order.settled || order.settled > asked));
+  const unknown = possible.slice(Math.max(possible.length - Math.max(progress.done - answer.done_today, 0), 0));
+  progress.count(answer, unknown.length, unknown.reduce((sum, decision) => sum + commentsOf(decision), 0));
   if (answer.goal) showGoal(answer.goal);
 }
 
