@@ -1,5 +1,6 @@
 """The blind audit, disputed comments and agreement on the pages."""
 
+import json
 from typing import Any
 
 import pytest
@@ -56,7 +57,7 @@ def decisions_sent(page: Page) -> list[dict[str, Any]]:
 
     def note(request: Request) -> None:
         if request.url.endswith("/api/v1/reviews") and request.method == "POST":
-            sent.append(request.post_data_json)
+            sent.append(json.loads(request.post_data or "{}"))
 
     page.on("request", note)
     return sent
