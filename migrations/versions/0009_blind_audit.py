@@ -29,10 +29,21 @@ agreement_patterns = sa.table("agreement_patterns", *map(sa.column, (*LABELS, "n
 
 def upgrade() -> None:
     """Add the tables and columns, and find the disagreements that are stored. The audit begins again: no decision until
-    now was blind."""
+    now was blind.
+
+    An interrupted upgrade can be repeated: a server commits each table and column separately, but the revision last."""
+    _drop_incomplete_tables()
     _add_tables()
     _add_columns()
     _fill()
+
+
+def _drop_incomplete_tables() -> None:
+    """Drop what an interrupted upgrade created: nothing writes these tables before the upgrade is complete."""
+    there = set(sa.inspect(op.get_bind()).get_table_names())
+    for table in ("blind_decisions", "disputes", "agreement_pairs", "agreement_patterns"):
+        if table in there:
+            op.drop_table(table)
 
 
 def _add_tables() -> None:
@@ -78,14 +89,29 @@ def _add_tables() -> None:
 
 
 def _add_columns() -> None:
-    op.add_column("comments", sa.Column("blind_label", ExactString(8)))
-    op.drop_index("comments_to_audit", "comments")
-    op.create_index("comments_to_audit", "comments", ["blind_label", "audit_rank", "number"])
-    op.add_column("reviews", sa.Column("shown_milliseconds", sa.BigInteger))
-    op.add_column("reviews", sa.Column("too_fast", sa.Boolean, nullable=False, server_default=sa.text("0")))
-    op.add_column("group_decisions", sa.Column("too_fast", sa.Boolean, nullable=False, server_default=sa.text("0")))
-    op.add_column("review_claims", sa.Column("given_at", UtcDateTime))
-    op.add_column("review_claims", sa.Column("blind", sa.Boolean, nullable=False, server_default=sa.text("0")))
+    _add("comments", sa.Column("blind_label", ExactString(8)))
+    _move_audit_index()
+    _add("reviews", sa.Column("shown_milliseconds", sa.BigInteger))
+    _add("reviews", sa.Column("too_fast", sa.Boolean, nullable=False, server_default=sa.text("0")))
+    _add("group_decisions", sa.Column("too_fast", sa.Boolean, nullable=False, server_default=sa.text("0")))
+    _add("review_claims", sa.Column("given_at", UtcDateTime))
+    _add("review_claims", sa.Column("blind", sa.Boolean, nullable=False, server_default=sa.text("0")))
+
+
+def _add(table: str, column: sa.Column[Any]) -> None:
+    if column.name not in {found["name"] for found in sa.inspect(op.get_bind()).get_columns(table)}:
+        op.add_column(table, column)
+
+
+def _move_audit_index() -> None:
+    """Order the audit queue by the blind label."""
+    columns = ["blind_label", "audit_rank", "number"]
+    found = {index["name"]: index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes("comments")}
+    if found.get("comments_to_audit") == columns:
+        return
+    if "comments_to_audit" in found:
+        op.drop_index("comments_to_audit", "comments")
+    op.create_index("comments_to_audit", "comments", columns)
 
 
 def _fill() -> None:

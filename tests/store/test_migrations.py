@@ -218,12 +218,15 @@ OPINIONS_BEFORE = (
 )
 
 
-async def test_disagreements_that_are_there_are_found(every_database_url: str) -> None:
+@pytest.mark.parametrize("interrupted", [False, True])
+async def test_disagreements_that_are_there_are_found(every_database_url: str, interrupted: bool) -> None:
     async with Store.open(every_database_url) as store:
         await migrate(store.engine, lambda step: None, to="0007")
         async with store.engine.begin() as connection:
             for statement in OPINIONS_BEFORE:
                 await connection.execute(text(statement))
+        if interrupted:
+            await _stop_before_the_revision_is_stored(store)
         await migrate(store.engine, lambda step: None)
         async with store.reading() as connection:
             found = [
@@ -236,6 +239,18 @@ async def test_disagreements_that_are_there_are_found(every_database_url: str) -
     assert sorted(found[2]) == [(0, 0, 0, 2, 1), (1, 1, 0, 0, 1)]
     # The sample is audited again: nobody has decided it blindly.
     assert blind == [None, None, None]
+
+
+async def _stop_before_the_revision_is_stored(store: Store) -> None:
+    """Leave what an upgrade to 0009 leaves on a server if it is killed: a part of its tables, columns and rows."""
+    await migrate(store.engine, lambda step: None, to="0009")
+    async with store.engine.begin() as connection:
+        for statement in (
+            "DROP TABLE agreement_patterns",
+            "ALTER TABLE review_claims DROP COLUMN blind",
+            "UPDATE alembic_version SET version_num = '0008'",
+        ):
+            await connection.execute(text(statement))
 
 
 MANY = 50_000
