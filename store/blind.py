@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.review_tables import blind_decisions
 from store.session import WriteSession
@@ -56,6 +57,13 @@ async def own_claims(session: WriteSession, numbers: Collection[int], reviewer: 
     query = select(of.comment_number, of.given_at, of.blind)
     query = query.where(of.comment_number.in_(numbers), of.reviewer_number == reviewer)
     return {number: Claim(given_at, blind) for number, given_at, blind in await session.connection.execute(query)}
+
+
+async def held_blindly(connection: AsyncConnection, reviewer: int | None) -> Sequence[int]:
+    """The comments that this reviewer holds in the random audit, which are few. Raises TransientStoreError."""
+    of = review_claims.c
+    query = select(of.comment_number).where(of.reviewer_number == reviewer, of.blind.is_(True))
+    return (await connection.execute(query)).scalars().all()
 
 
 async def waiting_among(session: WriteSession, numbers: Collection[int]) -> set[int]:

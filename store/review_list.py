@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.blind import held_blindly
 from store.comments import Keyset, LabelSource, ShownLabel, review_fields
 from store.ranges import HOUR, bucket_of
 from store.rows import built, columns_of
@@ -58,9 +59,13 @@ class ReviewPage:
 
 
 async def list_reviews(
-    connection: AsyncConnection, wanted: ReviewFilter, after: Keyset | None, limit: int
+    connection: AsyncConnection, wanted: ReviewFilter, after: Keyset | None, limit: int, reader: int | None = None
 ) -> ReviewPage:
-    """A page of at most ``limit`` reviews behind ``after``, newest first. Raises TransientStoreError."""
+    """A page of at most ``limit`` reviews behind ``after``, newest first.
+
+    ``reader`` is the number of the account that reads it: reviews of what it holds in the random audit are left out,
+    because they say what a model and others decided. Raises TransientStoreError.
+    """
     of = reviews.c
     taken = reviews.alias("withdrawals").c
     query = (
@@ -76,6 +81,8 @@ async def list_reviews(
     )
     if after is not None:
         query = query.where(of.number < after.number)
+    if hidden := await held_blindly(connection, reader):
+        query = query.where(of.comment_number.not_in(hidden))
     found = [_listed(row) for row in await connection.execute(query)]
     last = found[limit - 1] if len(found) > limit else None
     return ReviewPage(found[:limit], Keyset(last.reviewed_at, last.number) if last else None)

@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Row, func, literal, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.comments import COMMENTS, Keyset, LabelledComment, Models, ShownLabel, with_labels
+from store.blind import held_blindly
+from store.comments import COMMENTS, Keyset, LabelledComment, Models, ShownLabel, with_labels, without_verdict
 from store.index_walk import Path, WalkResult, walk
 from store.models import read_models
 from store.tables import comments, predictions
@@ -45,6 +46,12 @@ class CommentFilter:
     author: str | None = None
     thread: str | None = None
 
+    @property
+    def by_verdict(self) -> bool:
+        """Whether the filter depends on what a model or a reviewer says."""
+        said = (self.label, self.uncertain, self.probability_from, self.probability_to)
+        return any(value is not None for value in said)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -59,13 +66,23 @@ class Page:
     searched_to: datetime | None = None
 
 
-async def list_comments(connection: AsyncConnection, filters: CommentFilter, after: Keyset | None, limit: int) -> Page:
-    """Return a page of at most ``limit`` comments after ``after``, newest first. Raises TransientStoreError."""
+async def list_comments(
+    connection: AsyncConnection, filters: CommentFilter, after: Keyset | None, limit: int, reader: int | None = None
+) -> Page:
+    """Return a page of at most ``limit`` comments after ``after``, newest first.
+
+    ``reader`` is the number of the account that reads it: a comment that it holds in the random audit has no label, and
+    matches no filter that would reveal one. Raises TransientStoreError.
+    """
     known = await read_models(connection)
     if _impossible(filters, known):
         return Page([], None)
-    rows, stopped = await _search(connection, filters, known, after, limit + 1)
-    items = await with_labels(connection, rows[:limit], known)
+    held = await held_blindly(connection, reader)
+    rows, stopped = await _search(connection, filters, known, after, limit + 1, held if filters.by_verdict else ())
+    labelled = await with_labels(connection, rows[:limit], known)
+    items = [
+        without_verdict(one) if row.number in held else one for row, one in zip(rows[:limit], labelled, strict=True)
+    ]
     if len(rows) > limit:
         last = rows[limit - 1]
         return Page(items, Keyset(last.created_at, last.number))
@@ -73,16 +90,21 @@ async def list_comments(connection: AsyncConnection, filters: CommentFilter, aft
 
 
 async def _search(
-    connection: AsyncConnection, filters: CommentFilter, known: Models, after: Keyset | None, limit: int
+    connection: AsyncConnection,
+    filters: CommentFilter,
+    known: Models,
+    after: Keyset | None,
+    limit: int,
+    hidden: Sequence[int] = (),
 ) -> tuple[list[Row[Any]], Keyset | None]:
-    """Return the rows in order, and where the time limit stopped the search, if it did.
+    """Return the rows in order without the comments ``hidden``, and where the time limit stopped the search, if it did.
 
     The results of several walks are merged up to the point that all of them have reached.
     """
     paths = _paths(filters)
     seconds = (OTHER_SECONDS if filters.text is None else TEXT_SECONDS) / len(paths)
     place = None if after is None else (after.created_at, after.number)
-    query = COMMENTS.where(*conditions(filters, known))
+    query = COMMENTS.where(*conditions(filters, known), *([comments.c.number.not_in(hidden)] if hidden else []))
     found = [await walk(connection, query, path, place, limit, seconds) for path in paths]
     rows = sorted((row for one in found for row in one.rows), key=_sort_key, reverse=True)
     stops = [stop for one in found if (stop := _stop(one, limit)) is not None]

@@ -46,8 +46,9 @@ class ReviewsPage(Page):
         after = place_in(request)
         page = ReviewPage([], None)
         if typed.fields is not None:
-            wanted = typed.fields.wanted(identity_of(request).user_number)
-            page = await services_of(request).store.read(list_reviews, wanted, after, PAGE_ROWS)
+            reader = identity_of(request).user_number
+            wanted = typed.fields.wanted(reader)
+            page = await services_of(request).store.read(list_reviews, wanted, after, PAGE_ROWS, reader)
         return {
             "page_of_reviews": page,
             "next": address_at(request, page.next),

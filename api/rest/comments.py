@@ -37,14 +37,18 @@ ONE = documented(*REFUSALS, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTIT
     response_description="A page of comments.",
     responses=documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
 )
-async def get_comments(services: TheServices, _: AsReviewer, query: Annotated[CommentQuery, Query()]) -> CommentPage:
+async def get_comments(
+    services: TheServices, identity: AsReviewer, query: Annotated[CommentQuery, Query()]
+) -> CommentPage:
     """List comments with their labels, newest first, page by page.
 
     To get the next page, pass `next` as `after` with the same filters. Every page costs the same, and comments that
     arrive in the meantime do not shift pages. A search with few matches stops after half a second: `searched_to` is
-    then the time back to which it searched, and `next` continues from there, even if the page is empty.
+    then the time back to which it searched, and `next` continues from there, even if the page is empty. A comment that
+    you hold in the random audit has no label, and a filter by label, probability or uncertainty leaves it out.
     """
-    page = await services.store.read(list_comments, query.wanted(), read_cursor(query.after), query.limit)
+    after, reader = read_cursor(query.after), identity.user_number
+    page = await services.store.read(list_comments, query.wanted(), after, query.limit, reader)
     return CommentPage(
         items=[Comment.model_validate(comment) for comment in page.items],
         next=encode_cursor(page.next) if page.next else None,

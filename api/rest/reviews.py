@@ -287,9 +287,12 @@ async def _withdraw(services: Services, identity: Identity, given: GivenReview) 
 async def get_reviews(
     services: TheServices, identity: AsReviewer, query: Annotated[ReviewQuery, Query()]
 ) -> ReviewPage:
-    """List what people decided, newest first, a page at a time; what was taken back is marked."""
-    wanted = query.wanted(identity.user_number)
-    page = await services.store.read(review_list.list_reviews, wanted, read_cursor(query.after), query.limit)
+    """List reviews, newest first, page by page; withdrawn ones are marked.
+
+    Reviews of comments that you hold in the random audit are left out.
+    """
+    wanted, after, reader = query.wanted(identity.user_number), read_cursor(query.after), identity.user_number
+    page = await services.store.read(review_list.list_reviews, wanted, after, query.limit, reader)
     return ReviewPage(
         items=[ListedReview.model_validate(review) for review in page.items],
         next=encode_cursor(page.next) if page.next else None,

@@ -104,6 +104,28 @@ async def test_the_page_of_a_comment_says_nothing_to_whoever_holds_it_blindly(
     assert len(history["predictions"]) == 1
 
 
+async def test_lists_do_not_reveal_the_label_of_a_comment_that_the_reader_holds_blindly(
+    api: Api, reviewer: Reviewer, second: Reviewer
+) -> None:
+    await sample(api, 2)
+    await second.review(await _comment(api, "1"), "negative")
+    assert len((await audit(reviewer))["items"]) == 2
+
+    async def listed(one: Reviewer, path: str, **wanted: str) -> list[Json]:
+        answer = await api.anonymous.get(f"/api/v1/{path}", params=wanted, headers=one.person.bearer)
+        items: list[Json] = answer.json()["items"]
+        return items
+
+    for one, labels in ((reviewer, [None, None]), (second, ["negative", "positive"])):
+        shown = await listed(one, "comments")
+        assert [comment["label"] for comment in shown] == labels
+        assert [comment["probability"] is None for comment in shown] == [label is None for label in labels]
+    for filters in ({"label": "positive"}, {"label": "negative"}, {"uncertain": "false"}, {"probability_from": "0"}):
+        assert await listed(reviewer, "comments", **filters) == []
+        assert len(await listed(second, "comments", **filters)) > 0
+    assert (await listed(reviewer, "reviews"), len(await listed(second, "reviews"))) == ([], 1)
+
+
 async def _comment(api: Api, id: str) -> Json:
     found: Json = (await api.client.get(f"/api/v1/comments/forum/{id}")).json()["comment"]
     return found
