@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.bulk import Statement, Values
 from store.comments import ShownLabel
-from store.groups import is_copied
+from store.groups import is_copied, is_revoked
 from store.opinions import Decision, Weighed, of_current_text, pairs, pattern, weigh
 from store.review_tables import disputes
 from store.session import WriteSession
@@ -38,8 +38,9 @@ async def decisions_of(connection: AsyncConnection, numbers: Collection[int]) ->
     """All decisions on these comments and those that take them back, by comment."""
     of = reviews.c
     found: dict[int, list[Decision]] = {number: [] for number in numbers}
-    query = select(of.comment_number, of.number, of.label, of.reviewer_number, of.replaces, of.withdraws, is_copied())
-    for number, *values in await connection.execute(query.where(of.comment_number.in_(numbers))):
+    columns = (of.number, of.label, of.reviewer_number, of.replaces, of.withdraws, is_copied(), is_revoked())
+    query = select(of.comment_number, *columns).where(of.comment_number.in_(numbers))
+    for number, *values in await connection.execute(query):
         found[number].append(Decision(*values))
     return found
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Row, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.comments import ShownLabel
+from store.groups import DECIDED
 from store.opinions import Decision, by_text, weigh
 from store.review_tables import group_decisions
 from store.rows import built
@@ -99,6 +100,7 @@ async def _reviews_of(connection: AsyncConnection, numbers: Sequence[int]) -> di
             *(group_decisions.c.stored, group_decisions.c.withdrawn.label("group_withdrawn")),
             (group_decisions.c.review_number != reviews.c.number).label("copied"),
             _first_has_another_label().label("first_differs"),
+            group_decisions.c.state.not_in(DECIDED).label("revoked"),
         )
         .join_from(reviews, comments, comments.c.number == reviews.c.comment_number)
         .outerjoin(group_decisions, group_decisions.c.number == reviews.c.group_number)
@@ -124,14 +126,21 @@ def _first_has_another_label() -> ColumnElement[bool]:
 
 def _last_of_each_text(rows: Sequence[Row[Any]]) -> list[tuple[Row[Any], bool]]:
     """The current or last review of each text, and whether reviewers dispute the text. A copied review is disputed with
-    the one that it was copied from."""
+    the one that it was copied from. Revoked reviews are left out, those of texts that were edited too."""
     by_number = {row.number: row for row in rows}
     decisions = [
-        Decision(row.number, row.label, row.reviewer_number, row.replaces, row.withdraws, bool(row.copied))
+        Decision(
+            *(row.number, row.label, row.reviewer_number, row.replaces, row.withdraws),
+            copied=bool(row.copied),
+            revoked=bool(row.revoked),
+        )
         for row in rows
     ]
     found = []
-    for reviewed in by_text(decisions):
+    for of_text in by_text(decisions):
+        reviewed = [review for review in of_text if not review.revoked]
+        if not reviewed:
+            continue
         last = by_number[reviewed[-1].number]
         found.append((last, weigh(reviewed).disputed or bool(last.copied and last.first_differs)))
     return found

@@ -178,6 +178,8 @@ async def _withdraw(session: WriteSession, actor: Actor, review_number: int, cla
         # Nobody decides the text while its copies are being withdrawn.
         copies_wait_until=stored_time(session.now) + WITHDRAWAL_TIME if copies else None,
     )
+    if not copies:
+        await _offer_again(session, order)
     if copies or order.state == GroupState.STORING:
         detail = {"label": order.label, "stored": order.stored}
         await record(session, actor, "review.undo_group", "group", str(order.number), detail)
@@ -280,6 +282,18 @@ async def _withdraw_some(session: WriteSession, order: Row[Any], actor: Actor) -
         withdrawn=withdrawn,
         copies_wait_until=None,
     )
+    await _offer_again(session, order)
+
+
+async def _offer_again(session: WriteSession, withdrawn: Row[Any]) -> None:
+    """Let the queue offer the comments of a withdrawn decision although somebody decided their text later.
+
+    The later decision found them reviewed and left them out, so that its waiting time does not apply to them. One that
+    is not stored yet includes them.
+    """
+    of = group_decisions.c
+    later = (of.folded_digest == withdrawn.folded_digest, of.number > withdrawn.number, of.state == GroupState.STORED)
+    await session.connection.execute(update(group_decisions).where(*later).values(copies_wait_until=None))
 
 
 async def _advance(session: WriteSession, number: int, **values: object) -> None:

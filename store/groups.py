@@ -110,6 +110,13 @@ def is_copied() -> ColumnElement[bool]:
     return and_(reviews.c.group_number.is_not(None), ~exists().where(of.review_number == reviews.c.number))
 
 
+def is_revoked() -> ColumnElement[bool]:
+    """Condition on ``reviews``: the decision for a text that the review is part of was withdrawn, even if a later
+    review of the comment kept this one from being withdrawn with it."""
+    of = group_decisions.c
+    return exists().where(of.number == reviews.c.group_number, of.state.not_in(DECIDED))
+
+
 async def count_occurrences(connection: AsyncConnection, digest: int) -> Occurrences:
     """How many comments a decision for this text would apply to. Raises TransientStoreError."""
     some = select(comments.c.number).where(*in_group(digest)).limit(COUNTED + 1)

@@ -13,7 +13,8 @@ from itertools import combinations
 @dataclass(frozen=True, slots=True)
 class Decision:
     """A row of ``reviews`` without its text; a row with ``withdraws`` takes that one back and is no review itself.
-    ``copied`` says that its reviewer decided another comment with the same text, not this one."""
+    ``copied`` says that its reviewer decided another comment with the same text, not this one; ``revoked`` that they
+    have withdrawn their decision for this text since."""
 
     number: int
     label: str
@@ -21,6 +22,7 @@ class Decision:
     replaces: int | None = None
     withdraws: int | None = None
     copied: bool = False
+    revoked: bool = False
 
 
 def by_text(decisions: Iterable[Decision]) -> list[list[Decision]]:
@@ -53,13 +55,13 @@ def of_current_text(decisions: Iterable[Decision], standing: int | None) -> list
 def undo(
     decisions: Sequence[Decision], standing: int | None, reviewer_number: int | None
 ) -> tuple[Decision, Decision | None] | None:
-    """What an undo by this reviewer takes back, the newest own review of the text that stands, and the review that
-    stands then; None when there is nothing to take back."""
+    """What an undo by this reviewer withdraws, their newest review of the current text, and the review that is current
+    then, which is never a revoked one; None when there is nothing to withdraw."""
     reviews = of_current_text(decisions, standing)
     taken = next((review for review in reviews if review.reviewer_number == reviewer_number), None)
     if taken is None:
         return None
-    return taken, next((review for review in reviews if review is not taken), None)
+    return taken, next((review for review in reviews if review is not taken and not review.revoked), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,9 @@ def waiting_in(order: QueueOrder) -> ColumnElement[bool]:
     if order is QueueOrder.AUDIT:
         return waits_for_audit()
     label = comments.c.review_label
-    again = order in (QueueOrder.SECOND_OPINION, QueueOrder.DISPUTED)
+    if order is QueueOrder.DISPUTED:
+        return and_(disputed(), not_waiting_for_audit())
+    again = order is QueueOrder.SECOND_OPINION
     return and_(label.is_not(None) if again else label.is_(None), not_waiting_for_audit())
 
 

@@ -250,6 +250,8 @@ async def test_an_undo_leaves_reviews_that_are_no_longer_the_decisions(feed: Fee
     assert (await read_contents(store)).review_labels == {("forum", IDS[4]): "unclear"}
     assert (await decided(store, decision.group)).withdrawn == 6
     assert await are_right(store)
+    # The text that an edit replaced was decided too, and no longer is.
+    assert [one.label async for one in export_reviews(store, ExportFilter())] == ["unclear"]
 
 
 async def test_an_undo_ends_a_decision_that_is_still_being_stored(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,6 +283,31 @@ async def test_another_decision_waits_until_the_first_one_is_taken_back(
     assert (await decided(store, second.group)).stored == 10
     assert set((await read_contents(store)).review_labels.values()) == {"negative"}
     assert await are_right(store)
+
+
+async def test_an_undo_offers_its_comments_although_the_text_was_decided_again(feed: Feed) -> None:
+    store = feed.store
+    first = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
+    await finish(store)
+    second = await decide_group(store, WANG, opinion(IDS[3], ShownLabel.NEGATIVE))
+    await finish(store)
+    await withdraw_group(store, LI, first.review.number, datetime.now(UTC))
+    await finish(store)
+    assert (await read_contents(store)).review_labels == {("forum", IDS[3]): "negative"}
+    [task] = await give(store, 9)
+    assert task.earlier_decision is not None
+    assert (task.comment.id, task.occurrences, task.earlier_decision.label) == (IDS[0], 9, ShownLabel.NEGATIVE)
+    # What the second one reviewed alone is offered as well when the first one is gone.
+    await release(store, 9)
+    third = await decide_group(store, LI, opinion(IDS[0]))
+    await finish(store)
+    assert (await decided(store, third.group)).stored == 9
+    # Li's first review of this comment, below the second decision, was revoked and does not become current.
+    await withdraw_group(store, WANG, second.review.number, datetime.now(UTC))
+    await finish(store)
+    assert ("forum", IDS[3]) not in (await read_contents(store)).review_labels
+    assert await are_right(store)
+    assert ids(await give(store, 9)) == [IDS[3]]
 
 
 async def test_later_copies_are_offered_after_a_time_with_what_was_decided(feed: Feed) -> None:

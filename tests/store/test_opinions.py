@@ -1,5 +1,7 @@
 """Which review of a text stands, by the rules alone."""
 
+from dataclasses import replace
+
 from store.opinions import Decision, by_text, of_current_text, undo
 
 FIRST = Decision(1, "positive", 7)
@@ -44,5 +46,6 @@ def test_undo_takes_back_the_own_newest_and_brings_back_what_stood_before() -> N
     assert undo([FIRST, SECOND, THIRD], 3, 8) == (SECOND, THIRD)
     assert undo([FIRST, SECOND, THIRD, back(4, 3)], 2, 7) == (FIRST, SECOND)
     assert undo([FIRST], 1, 7) == (FIRST, None)
+    assert undo([replace(FIRST, revoked=True), SECOND], 2, 8) == (SECOND, None)
     assert undo([FIRST], 1, 8) is None
     assert undo([FIRST], None, 7) is None
