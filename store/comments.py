@@ -102,7 +102,8 @@ class EarlierVersion:
 class StoredReview:
     """A review of the comment's current text or of an earlier one.
 
-    The ``from_...`` fields describe what was shown before; ``from_model`` is a SHA-256. ``stands`` marks the current
+    The ``from_...`` fields describe what was shown before; ``from_model`` is a SHA-256, ``from_uncertain`` is true if
+    ``from_label`` was the label of a model that was uncertain. ``stands`` marks the current
     review, ``withdrawn`` a review that was withdrawn, ``too_fast`` one that was made faster than the text can be read.
     A row with ``withdraws`` is not a review but withdraws the review of that number. ``group_number`` is the decision
     for all comments with the same text to which the review belongs.
@@ -119,6 +120,7 @@ class StoredReview:
     from_source: LabelSource | None
     from_model: str | None
     from_probability: float | None
+    from_uncertain: bool
     stands: bool
     withdrawn: bool
     withdraws: int | None
@@ -298,7 +300,7 @@ async def _reviews(connection: AsyncConnection, number: int, current: int | None
         built(
             StoredReview,
             row,
-            **review_fields(row),
+            **review_fields(row, known),
             from_model=known[row.from_model_number].sha256 if row.from_model_number in known else None,
             stands=row.number == current,
             withdrawn=row.number in withdrawn,
@@ -307,14 +309,22 @@ async def _reviews(connection: AsyncConnection, number: int, current: int | None
     ]
 
 
-def review_fields(row: Row[Any]) -> dict[str, object]:
+def review_fields(row: Row[Any], known: Models) -> dict[str, object]:
     """Return the fields of a review whose name or type differs from the column of ``reviews``."""
+    source = None if row.from_source is None else LabelSource(row.from_source)
     return {
         "version": row.comment_version,
         "label": ShownLabel(row.label),
         "from_label": None if row.from_label is None else ShownLabel(row.from_label),
-        "from_source": None if row.from_source is None else LabelSource(row.from_source),
+        "from_source": source,
+        "from_uncertain": source is not LabelSource.REVIEW and _was_uncertain(row, known.get(row.from_model_number)),
     }
+
+
+def _was_uncertain(row: Row[Any], model: ModelRow | None) -> bool:
+    if model is None or row.from_probability is None:
+        return False
+    return model.uncertain_low <= float(row.from_probability) <= model.uncertain_high
 
 
 async def _dead_letters(connection: AsyncConnection, platform: str, id: str) -> list[StoredDeadLetter]:

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.comments import Keyset, LabelSource, ShownLabel, review_fields
+from store.comments import Keyset, LabelSource, Models, ShownLabel, review_fields
+from store.models import read_models
 from store.ranges import HOUR, bucket_of
 from store.rows import built, columns_of
 from store.tables import comments, reviewer_counts, reviews
@@ -27,9 +28,10 @@ class ReviewFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListedReview:
-    """A review of a comment, with the text that was seen. ``stands`` says that its label is the one that is shown,
-    ``withdrawn`` that it was taken back, ``too_fast`` that it was made faster than the text can be read;
-    ``group_number`` is that of the decision for all comments with the same text, if it is part of one."""
+    """A review of a comment, with the text that was seen. ``from_uncertain`` says that ``from_label`` was the label of
+    a model that was uncertain, ``stands`` that its own label is the one that is shown, ``withdrawn`` that it was taken
+    back, ``too_fast`` that it was made faster than the text can be read; ``group_number`` is that of the decision for
+    all comments with the same text, if it is part of one."""
 
     number: int
     platform: str
@@ -43,6 +45,7 @@ class ListedReview:
     from_label: ShownLabel | None
     from_source: LabelSource | None
     from_probability: float | None
+    from_uncertain: bool
     stands: bool
     withdrawn: bool
     too_fast: bool
@@ -66,7 +69,7 @@ async def list_reviews(
     query = (
         select(
             *columns_of(reviews, ListedReview),
-            *(of.comment_version, comments.c.platform, comments.c.id, comments.c.review_number),
+            *(of.comment_version, of.from_model_number, comments.c.platform, comments.c.id, comments.c.review_number),
             exists().where(taken.comment_number == of.comment_number, taken.withdraws == of.number).label("withdrawn"),
         )
         .join_from(reviews, comments, comments.c.number == of.comment_number)
@@ -76,7 +79,8 @@ async def list_reviews(
     )
     if after is not None:
         query = query.where(of.number < after.number)
-    found = [_listed(row) for row in await connection.execute(query)]
+    known = await read_models(connection)
+    found = [_listed(row, known) for row in await connection.execute(query)]
     last = found[limit - 1] if len(found) > limit else None
     return ReviewPage(found[:limit], Keyset(last.reviewed_at, last.number) if last else None)
 
@@ -105,6 +109,6 @@ def _conditions(wanted: ReviewFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _listed(row: Any) -> ListedReview:
+def _listed(row: Any, known: Models) -> ListedReview:
     stands = row.number == row.review_number
-    return built(ListedReview, row, **review_fields(row), stands=stands, withdrawn=bool(row.withdrawn))
+    return built(ListedReview, row, **review_fields(row, known), stands=stands, withdrawn=bool(row.withdrawn))

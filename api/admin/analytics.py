@@ -97,7 +97,7 @@ def _ranges() -> Mapping[str, str]:
 
 
 def _groups() -> Mapping[str, str]:
-    return {"three": gettext("Uncertain apart"), "two": gettext("Positive or negative")}
+    return {"three": gettext("With uncertain"), "two": gettext("Positive and negative only")}
 
 
 def _cards() -> list[dict[str, str]]:
@@ -130,7 +130,7 @@ def _cards() -> list[dict[str, str]]:
             gettext("Accuracy on the audit sample"),
             gettext(
                 "How often the model agrees with blind decisions on comments that were chosen at random, with the "
-                "range within which the true share lies with 95 % confidence."
+                "range within which the true share lies with 95% confidence."
             ),
         ),
     ]

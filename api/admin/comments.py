@@ -129,7 +129,7 @@ def _script_words() -> dict[str, object]:
         "stored": gettext("{n} stored as “{label}”."),
         "edited": gettext("{n} were edited meanwhile and not stored: load the page anew to see their new texts."),
         "erased": gettext("{n} were erased meanwhile."),
-        "inAudit": gettext("{n} wait for the random audit and were left out: they are decided there, one at a time."),
+        "inAudit": gettext("{n} were skipped: they wait for the random audit and are decided there one at a time."),
         "undo": gettext("Undo all {n}"),
         "undoing": gettext("Undoing: {n} of {all} …"),
         "undone": gettext("{n} taken back."),

@@ -57,7 +57,7 @@ class AgreementRows(Rows):
 
 @router.get(
     "",
-    summary="Agreement of reviewers",
+    summary="Reviewer agreement",
     response_model=AgreementRows,
     responses={
         200: {"content": {"text/csv": {"schema": {"type": "string"}}}},

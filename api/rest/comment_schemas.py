@@ -176,6 +176,9 @@ class CommentReview(BaseModel):
     from_source: LabelSource | None = Field(description="The source of that label.", examples=["active_model"])
     from_model: Sha256 | None
     from_probability: Probability | None
+    from_uncertain: bool = Field(
+        description="Whether `from_label` was the label of a model that was uncertain.", examples=[True]
+    )
     stands: bool = Field(description="Whether this review determines the comment's current label.", examples=[True])
     withdrawn: bool = Field(description="Whether the review was withdrawn.", examples=[False])
     withdraws: int | None = Field(

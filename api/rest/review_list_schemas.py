@@ -66,6 +66,9 @@ class ListedReview(BaseModel):
     from_label: ShownLabel | None = Field(description="The label that was shown before.", examples=["positive"])
     from_source: LabelSource | None = Field(description="Where that label came from.", examples=["active_model"])
     from_probability: Probability | None
+    from_uncertain: bool = Field(
+        description="Whether `from_label` was the label of a model that was uncertain.", examples=[True]
+    )
     stands: bool = Field(description="Whether this label is the one that is shown.", examples=[True])
     withdrawn: bool = Field(description="Whether it was taken back.", examples=[False])
     too_fast: bool = Field(

@@ -7,6 +7,8 @@ from playwright.async_api import Page, ViewportSize
 
 PICTURES = Path(__file__).parent.parent.parent / "build" / "screenshots"
 WIDE = ViewportSize(width=1280, height=900)
+# A window of 1280 x 900 at 200 %.
+ENLARGED = ViewportSize(width=640, height=450)
 NARROW = ViewportSize(width=390, height=844)
 NO_MOTION = "*, *::before, *::after { transition: none !important; animation: none !important }"
 

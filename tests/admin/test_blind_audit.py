@@ -14,7 +14,7 @@ from store.review_tables import blind_decisions
 from store.reviews import Opinion, add_review
 from store.tables import comments, reviews
 from tests.admin.conftest import Site, Visits
-from tests.admin.looking import NARROW, check_accessibility, shot
+from tests.admin.looking import ENLARGED, NARROW, WIDE, check_accessibility, shot
 from tests.admin.test_review import label, settled, shows, stored
 from tests.store.feed import arrival, microseconds, minutes, send_sampled
 
@@ -161,6 +161,13 @@ async def test_a_dispute_is_shown_without_names_and_resolved(visits: Visits) -> 
     opinions = page.locator("#opinions li")
     await expect(opinions).to_have_text(["正面总体满意", "负面味道才是重点"])
     await expect(page.locator("#task")).not_to_contain_text("争")
+    await expect(page.locator("#meta a")).to_have_count(0)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#message")).to_have_text("请先选择标签")
+    for size in (ENLARGED, NARROW):
+        await page.set_viewport_size(size)
+        await expect(opinions.last).to_be_in_viewport(ratio=1)
+    await page.set_viewport_size(WIDE)
     await shot(page, "disputed")
     await check_accessibility(page)
     await page.keyboard.press("2")

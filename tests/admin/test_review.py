@@ -166,12 +166,14 @@ async def test_undo_brings_the_comment_back_with_its_label(visits: Visits) -> No
 async def test_a_text_that_many_have_is_decided_and_undone_as_one(visits: Visits) -> None:
     site, text = visits.site, "copies 的默认好评"
     ids = [str(n) for n in range(12)]
-    copies = [arrival(id, text, platform="copies", probability=0.501, uncertain=True) for id in ids]
-    await site.feed.send(*copies, arrival("other", "copies 的别的话", platform="copies", probability=0.6))
+    copies = [arrival(id, text, platform="copies", thread="商品", probability=0.501, uncertain=True) for id in ids]
+    other = arrival("other", "copies 的别的话", platform="copies", thread="商品", created=1, probability=0.6)
+    await site.feed.send(*copies, other)
     page = await visits.open(Role.REVIEWER, "/admin/review?platform=copies")
     await shows(page, text)
     await expect(page.locator("#meta")).to_contain_text("出现 12 次")
     await expect(page.locator("#remaining")).to_have_text("13")
+    await expect(page.locator("#thread .review-neighbour")).to_have_text(["copies 的别的话"])
     await shot(page, "review-copies")
     await check_accessibility(page)
     await page.keyboard.press("4")
@@ -179,15 +181,21 @@ async def test_a_text_that_many_have_is_decided_and_undone_as_one(visits: Visits
     await expect(page.locator("#remaining")).to_have_text("1")
     await expect(page.locator("#done-today")).not_to_have_text("–")
     await expect(page.locator("#meta")).not_to_contain_text("出现")
+    await expect(page.locator("#thread .review-neighbour")).to_have_text([text])
+    await expect(page.locator("#announce")).to_have_text("已存为垃圾信息。 下一条评论： copies 的别的话")
     await stored(page)
     await _take_all_steps(site)
     assert [await label(site, "copies", id) for id in ids] == [("spam", "review")] * 12
     await page.keyboard.press("z")
     await shows(page, text)
+    await expect(page.locator("#undone")).to_have_text("已撤销全部 12 条：“垃圾信息”已取消，请重新判断这段文本。")
     await stored(page)
     await _take_all_steps(site)
     assert [await label(site, "copies", id) for id in ids] == [("positive", "active_model")] * 12
     await expect(page.locator("#remaining")).to_have_text("13")
+    await page.keyboard.press("z")
+    await expect(page.locator("#message")).to_have_text("没有可以撤销的判断。")
+    await expect(page.locator("#undone")).to_be_hidden()
 
 
 async def _take_all_steps(site: Site) -> None:

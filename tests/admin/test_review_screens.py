@@ -5,14 +5,12 @@ from playwright.async_api import CDPSession, Page, ViewportSize, expect
 
 from api.identity.roles import Role
 from tests.admin.conftest import Visits
-from tests.admin.looking import NARROW, PICTURES, WIDE, check_accessibility, shot
+from tests.admin.looking import ENLARGED, NARROW, PICTURES, WIDE, check_accessibility, shot
 from tests.admin.test_review import fill, label, shows, stored
 from tests.store.feed import arrival
 
 pytestmark = pytest.mark.timeout(120)
 LOW = ViewportSize(width=1366, height=650)
-# A window of 1280 x 900 at 200 %.
-ENLARGED = ViewportSize(width=640, height=450)
 
 
 async def top(page: Page, selector: str) -> float:

@@ -160,6 +160,7 @@ async def test_second_opinions_are_given_without_knowing_the_first(visits: Visit
     await shows(page, "second 的第 1 条")
     await expect(page.locator("#remaining")).to_have_text("2")
     await expect(page.locator("#reviews")).not_to_be_visible()
+    await expect(page.locator("#meta a")).to_have_count(0)
     assert "人人都这么说" not in await page.content()
     await expect(page.locator("#other-opinion")).to_have_text("您判断之后，这里会显示对方的判断。")
     await shot(page, "review-second")

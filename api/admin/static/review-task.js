@@ -10,6 +10,7 @@ export function showTask(task, words) {
   task.modelLabel = task.opinions.length ? null : predicted;
   fill("text", comment.text);
   show("edited", Boolean(task.edited));
+  show("legend", !task.blind); // A blind task never gets colours.
   showLegend(false);
   find("meta").replaceChildren(...metaOf(task, words));
   find("model").replaceChildren(...(task.blind ? [words.hiddenModel] : modelOf(comment, predicted, words)));
@@ -20,10 +21,13 @@ export function showTask(task, words) {
   list("opinions", task.opinions.map((opinion) => opinionItem(opinion, words)));
   list("reviews", task.reviews.filter((review) => review.withdraws === null).map((review) => reviewItem(review, words)));
   list("versions", task.earlier_versions.map((version) => textItem(version.text, showTime(version.replaced_at), words.replaced)));
-  list("thread", task.thread.map((other) => neighbourItem(other)));
+  // Copies say nothing more: each text is shown once.
+  const seen = new Set([comment.text]);
+  const isNew = ({ text }) => !seen.has(text) && seen.add(text);
+  list("thread", task.thread.filter(isNew).map((other) => neighbourItem(other)));
   // Who wrote in the same thread is shown there.
   const inThread = new Set(task.thread.map(keyOf));
-  list("author", task.author.filter((other) => !inThread.has(keyOf(other))).map((other) => neighbourItem(other)));
+  list("author", task.author.filter((other) => !inThread.has(keyOf(other)) && isNew(other)).map((other) => neighbourItem(other)));
   show("alone", !(task.opinions.length + task.reviews.length + task.earlier_versions.length + task.thread.length + task.author.length));
 }
 
@@ -57,7 +61,7 @@ function occurrencesOf({ occurrences, more_occurrences, earlier_decision }, word
   return parts;
 }
 
-/** A blind task has no link to its history, which would say what the model says. */
+/** Without a link to the history where that would reveal what the model or others say, and who they are. */
 function metaOf(task, words) {
   const { comment } = task;
   const parts = [
@@ -68,7 +72,7 @@ function metaOf(task, words) {
     comment.author ? element("span", "", `${words.author} ${comment.author}`) : "",
     comment.thread ? element("span", "", `${words.thread} ${comment.thread}`) : "",
   ];
-  if (task.blind) return parts.filter(Boolean);
+  if (task.blind || task.opinions.length || find("other-opinion")) return parts.filter(Boolean);
   const link = element("a", "", words.history);
   link.href = historyPath(comment);
   link.target = "_blank";
@@ -96,12 +100,12 @@ function list(id, items) {
 }
 
 function opinionItem({ label, reason }, words) {
-  const why = reason ? [element("div", "written small", reason)] : [];
-  return element("li", "list-group-item", element("strong", "", words.labels[label]), ...why);
+  const why = reason ? [element("span", "written", reason)] : [];
+  return element("li", "", element("strong", "", words.labels[label]), ...why);
 }
 
 function reviewItem(review, words) {
-  const from = review.from_label ? `${words.labels[review.from_label]} → ` : "";
+  const from = review.from_label ? `${verdictOf({ label: review.from_label, uncertain: review.from_uncertain }, words)} → ` : "";
   const line = element("div", review.withdrawn ? "text-decoration-line-through" : "", from, element("strong", "", words.labels[review.label]));
   if (review.withdrawn) line.append(` (${words.withdrawn})`);
   const who = element("div", "text-secondary small", `${review.reviewer} · ${showTime(review.reviewed_at)}`);

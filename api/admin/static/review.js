@@ -41,7 +41,7 @@ form.addEventListener("change", () => fill("accept-words", acceptWords()));
 find("skip").addEventListener("click", skip);
 for (const button of undoButtons) button.addEventListener("click", undo);
 find("retry").addEventListener("click", () => sender.retry());
-find("look-again").addEventListener("click", advance);
+find("look-again").addEventListener("click", () => advance());
 find("show-keys").addEventListener("click", () => find("keys").showModal());
 document.addEventListener("keydown", press);
 find("reason").addEventListener("keydown", (event) => {
@@ -53,22 +53,22 @@ window.addEventListener("beforeunload", (event) => sender.unsent && event.preven
 window.addEventListener("pageshow", (event) => event.persisted && window.location.reload());
 advance();
 
-/** Show the next comment; at once where it was fetched ahead. */
-async function advance() {
+/** Show the next comment; at once where it was fetched ahead. `said` is announced before it. */
+async function advance(said = "") {
   const mine = ++turn;
   current = null;
   const waiting = queue.ready ? null : setTimeout(() => showOnly("loading"), 150);
   const task = await queue.next();
   clearTimeout(waiting);
-  if (mine === turn) present(task);
+  if (mine === turn) present(task, null, said);
   else if (task) queue.putFirst(task);
 }
 
-function present(task, label = null) {
+function present(task, label = null, said = "") {
   current = task;
   watch.show(task);
   showOnly(task ? "task" : "nothing");
-  if (!task) return announce(find("nothing").querySelector(".empty-title").textContent);
+  if (!task) return announce(`${said} ${find("nothing").querySelector(".empty-title").textContent}`);
   form.reset();
   showReasons();
   settling.begin();
@@ -77,7 +77,7 @@ function present(task, label = null) {
   fill("accept-words", acceptWords());
   window.scrollTo({ top: 0, behavior: "instant" });
   fitSwipes();
-  announce(`${WORDS.next} ${task.comment.text}`);
+  announce(`${said} ${WORDS.next} ${task.comment.text}`);
   clearTimeout(explaining);
   explaining = setTimeout(() => explain(task, () => current === task), EXPLAIN_AFTER);
 }
@@ -161,14 +161,16 @@ function goOn(decision) {
   say(null);
   show("undone", false);
   showUndo();
-  announce(decision.label ? WORDS.stored[decision.label] : WORDS.skipped);
-  advance();
+  advance(decision.label ? WORDS.stored[decision.label] : WORDS.skipped);
 }
 
 /** Take the latest decision back and show its comment again, with the label that was chosen. */
 function undo() {
   const decision = made.pop();
-  if (!decision) return say(WORDS.nothingToUndo);
+  if (!decision) {
+    show("undone", false);
+    return say(WORDS.nothingToUndo);
+  }
   decision.undone = true;
   showUndo();
   if (find("other-opinion")) fill("other-opinion", "");
@@ -178,10 +180,17 @@ function undo() {
   turn += 1;
   queue.hold(decision.task);
   present(decision.task, decision.label);
-  const sentence = WORDS.undone[decision.label ?? "skip"];
+  const sentence = undoneWords(decision);
   fill("undone", sentence);
   show("undone", true);
   announce(`${sentence} ${decision.task.comment.text}`);
+}
+
+function undoneWords(decision) {
+  const { label, task } = decision;
+  const comments = commentsOf(decision);
+  if (!label || comments === 1) return WORDS.undone[label ?? "skip"];
+  return WORDS.undoneForAll[label].replace("{n}", `${number(comments)}${task.more_occurrences ? "+" : ""}`);
 }
 
 function takeBack({ task, label, order }) {

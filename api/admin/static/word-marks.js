@@ -24,9 +24,9 @@ export function markWords(target, text, contributions) {
   return parts.length > 0;
 }
 
-/** A probability as people read it: never 0 % or 100 %, which nothing is. */
+/** A probability as people read it: never 0% or 100%, which nothing is. */
 export function percent(probability) {
-  return `${(100 * Math.min(Math.max(probability, 0.001), 0.999)).toFixed(1)} %`;
+  return `${(100 * Math.min(Math.max(probability, 0.001), 0.999)).toFixed(1)}%`;
 }
 
 /** A prediction as people read it: where the model is uncertain, its label is only what it leans towards. */
