@@ -330,7 +330,7 @@ async def test_markup_is_text(visits: Visits) -> None:
             uncertain=True,
             probability=0.5,
         ),
-        arrival("2", text, created=1, platform="markup", author="<i>李</i>", thread="<u>帖</u>"),
+        arrival("2", f"又：{text}", created=1, platform="markup", author="<i>李</i>", thread="<u>帖</u>"),
     )
     page = await visits.open(Role.REVIEWER, "/admin/review?platform=markup&text=%3Cscript")
     await shows(page, text)
