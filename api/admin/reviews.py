@@ -9,7 +9,7 @@ from starlette.requests import Request
 from api.admin.comments import history_path
 from api.admin.label_words import LABEL_WORDS
 from api.admin.page import Page, identity_of, services_of
-from api.admin.paging import address_at, place_in
+from api.admin.paging import position_in, url_at
 from api.admin.typed_filter import TypedFilter, typed_filter
 from api.i18n import lazy_gettext
 from api.identity.roles import Role
@@ -43,15 +43,15 @@ class ReviewsPage(Page):
     async def context(self, request: Request) -> Mapping[str, object]:
         """A page of reviews; none while the filter has a fault."""
         typed = typed_filter(request, ListFields)
-        after = place_in(request)
+        after = position_in(request)
         page = ReviewPage([], None)
         if typed.fields is not None:
             wanted = typed.fields.wanted(identity_of(request).user_number)
             page = await services_of(request).store.read(list_reviews, wanted, after, PAGE_ROWS)
         return {
             "page_of_reviews": page,
-            "next": address_at(request, page.next),
-            "first": address_at(request, None),
+            "next": url_at(request, page.next),
+            "first": url_at(request, None),
             "beginning": after is None,
             "values": typed.values,
             "problems": typed.problems,

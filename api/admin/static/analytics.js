@@ -7,9 +7,9 @@ import { Problem, rest, words as island } from "./rest.js";
 import { fillIn } from "./word-marks.js";
 
 const words = island("analytics-words");
-const wanted = island("analytics-wanted");
-const range = rangeOf(wanted);
-const threeGroups = wanted.groups === "three";
+const filter = island("analytics-filter");
+const range = rangeOf(filter);
+const threeGroups = filter.groups === "three";
 const language = document.documentElement.lang;
 // 2024-01-01 was a Monday.
 const weekdays = [...Array(7).keys()].map((day) =>
