@@ -1,4 +1,4 @@
-"""The blind audit, disputed comments and agreement on the pages."""
+"""Tests of the blind audit, disputes and agreement on pages."""
 
 import pytest
 from playwright.async_api import Page, expect
@@ -16,12 +16,12 @@ from tests.store.feed import arrival, microseconds, minutes, send_sampled
 
 pytestmark = pytest.mark.timeout(120)
 TEXT = "物流很快，包装也好，就是味道一般"
-# Longer than reading it takes.
+# Longer than the minimum reading time of the text.
 READ_MILLISECONDS = 1_500
 
 
 async def sample(site: Site, platform: str, count: int = 3) -> None:
-    """Comments of the audit sample that the model holds for positive."""
+    """Add comments of the audit sample that the model labels as positive."""
     await send_sampled(
         site.feed,
         *(
@@ -32,7 +32,7 @@ async def sample(site: Site, platform: str, count: int = 3) -> None:
 
 
 async def decisions(site: Site, platform: str) -> list[tuple[str, bool]]:
-    """Blind decisions on a platform: the label, and whether it was too fast."""
+    """Return label and ``too_fast`` of a platform's blind reviews."""
     of = blind_decisions.c
     query = select(of.label, of.too_fast).join(comments, comments.c.number == of.comment_number)
     async with site.store.reading() as connection:
@@ -40,18 +40,18 @@ async def decisions(site: Site, platform: str) -> list[tuple[str, bool]]:
         return [(row.label, row.too_fast) for row in rows]
 
 
-async def explains(page: Page) -> list[str]:
-    """The requests for coloured words that a page makes from now on."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "/predict" in request.url else None)
-    return asked
+def record_predictions(page: Page) -> list[str]:
+    """Return a list that collects the page's requests for predictions."""
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url) if "/predict" in request.url else None)
+    return requests
 
 
-async def test_nothing_of_the_model_is_visible_and_enter_alone_decides_nothing(visits: Visits) -> None:
+async def test_audit_hides_the_model_and_enter_needs_a_label(visits: Visits) -> None:
     site = visits.site
     await sample(site, "blind", 2)
     page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=blind&label=negative&uncertain=true")
-    asked = await explains(page)
+    requests = record_predictions(page)
     await shows(page, TEXT)
     await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
     await expect(page.locator("#goal-words")).to_contain_text("再审核约")
@@ -71,15 +71,15 @@ async def test_nothing_of_the_model_is_visible_and_enter_alone_decides_nothing(v
     await expect(page.locator("#text")).not_to_have_text(before or "")
     await stored(page)
     assert await decisions(site, "blind") == [("negative", False)]
-    assert asked == []
-    # The next one is decided before it can have been read.
+    assert requests == []
+    # Review the next comment faster than it can be read.
     await page.keyboard.press("1")
     await page.keyboard.press("Enter")
     await stored(page)
     assert await decisions(site, "blind") == [("negative", False), ("positive", True)]
 
 
-async def test_a_blind_decision_is_undone_and_made_again(visits: Visits) -> None:
+async def test_blind_review_is_undone_and_repeated(visits: Visits) -> None:
     site = visits.site
     await sample(site, "undone", 1)
     page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=undone", size=NARROW)
@@ -101,7 +101,7 @@ async def test_a_blind_decision_is_undone_and_made_again(visits: Visits) -> None
     assert await label(site, "undone", "0") == ("positive", "review")
 
 
-async def test_the_page_of_a_comment_hides_the_model_from_who_audits_it(visits: Visits) -> None:
+async def test_history_page_hides_the_model_from_the_auditor(visits: Visits) -> None:
     site = visits.site
     await sample(site, "page", 1)
     page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=page")
@@ -115,7 +115,7 @@ async def test_the_page_of_a_comment_hides_the_model_from_who_audits_it(visits: 
     await expect(admin.locator(".comment-verdict-line")).to_contain_text("正面")
 
 
-async def test_what_waits_for_the_audit_is_left_out_of_bulk(visits: Visits) -> None:
+async def test_bulk_correction_skips_comments_that_wait_for_the_audit(visits: Visits) -> None:
     site = visits.site
     await sample(site, "bulk", 1)
     await site.feed.send(arrival("outside", "不在样本里", created=9, platform="bulk"))
@@ -128,7 +128,7 @@ async def test_what_waits_for_the_audit_is_left_out_of_bulk(visits: Visits) -> N
     assert (await label(site, "bulk", "0"))[1] == "active_model"
 
 
-async def test_a_dispute_is_shown_without_names_and_resolved(visits: Visits) -> None:
+async def test_dispute_is_shown_without_names_and_resolved(visits: Visits) -> None:
     site = visits.site
     await site.feed.send(arrival("0", TEXT, platform="dispute"))
     for number, (name, verdict, reason) in enumerate(
