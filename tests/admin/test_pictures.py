@@ -1,4 +1,4 @@
-"""The README's screenshots, from generated comments with the shipped model's labels; `make pictures` copies them to docs."""
+"""The README's screenshots, from generated comments that the shipped model labels; see `make pictures`."""
 
 import random
 from collections.abc import Iterator
