@@ -45,8 +45,8 @@ async def _vendor(request: Request) -> Response:
 @functools.cache
 def vendor_file(path: str) -> Path:
     """Return the path of a file in its installed package. Raises KeyError for a file that is not in VENDOR."""
-    name, place = VENDOR[path]
-    return Path(str(distribution(name).locate_file(place)))
+    package, file = VENDOR[path]
+    return Path(str(distribution(package).locate_file(file)))
 
 
 def asset_url(request: Request, path: str) -> str:

@@ -107,7 +107,7 @@ class DeadLettersPage(Page):
         """Show one dead letter with its record and requeues."""
         services = services_of(request)
         try:
-            letter, content, orders = await services.store.read(
+            letter, content, outbox = await services.store.read(
                 dead_letter_admin.read_dead_letter, number_in_path(request)
             )
         except DeadLetterError:
@@ -117,7 +117,7 @@ class DeadLettersPage(Page):
             "title": gettext("Dead letter %(number)s") % {"number": letter.number},
             "letter": letter,
             "content": content,
-            "orders": orders,
+            "outbox": outbox,
             "states": DeadLetterState,
             "state_words": STATE_WORDS,
             "reason_words": reason_words,

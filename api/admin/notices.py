@@ -102,7 +102,7 @@ class NoticesPage(Page):
         try:
             submitted = _parse(form)
         except ValidationError as error:
-            return self._form(request, notice, typed, faults=_faults(error))
+            return self._form(request, notice, typed, errors=_field_errors(error))
         if "preview" in typed:
             await render_ahead([submitted.body])
             return self._form(request, notice, typed, preview=submitted)
@@ -127,18 +127,18 @@ class NoticesPage(Page):
         notice: Notice | None,
         typed: Mapping[str, str],
         *,
-        faults: Mapping[str, str] | None = None,
+        errors: Mapping[str, str] | None = None,
         preview: NoticeRequest | None = None,
     ) -> Response:
         shown = {
             "title": gettext("Edit the notice") if notice else gettext("New notice"),
             "notice": notice,
             "typed": typed,
-            "faults": faults or {},
+            "errors": errors or {},
             "preview": preview and {"title": preview.title, "html": render_markdown(preview.body)},
             "maximum": MAXIMUM_BODY,
         }
-        return self.render(request, shown, template="notice_form.html", status=422 if faults else 200)
+        return self.render(request, shown, template="notice_form.html", status=422 if errors else 200)
 
 
 def _parse(form: FormData) -> NoticeRequest:
@@ -169,7 +169,7 @@ def _local(time: datetime | None) -> str:
     return "" if time is None else time.astimezone(get_tzinfo()).strftime("%Y-%m-%dT%H:%M")
 
 
-def _faults(error: ValidationError) -> dict[str, str]:
+def _field_errors(error: ValidationError) -> dict[str, str]:
     """Return error messages by field."""
     sentences = {
         "title": gettext("Write a title of 1 to 200 characters."),
@@ -178,7 +178,7 @@ def _faults(error: ValidationError) -> dict[str, str]:
         "ends_at": gettext("This is not a date and time."),
     }
     found = {str(one["loc"][0]) if one["loc"] else "order" for one in error.errors()}
-    faults = {field: sentences[field] for field in found if field in sentences}
+    errors = {field: sentences[field] for field in found if field in sentences}
     if "order" in found:
-        faults["ends_at"] = gettext("It must end after it begins.")
-    return faults
+        errors["ends_at"] = gettext("It must end after it begins.")
+    return errors

@@ -46,7 +46,7 @@ from tests.admin.looking import WIDE
 from tests.admin.seed import seed
 from tests.store.feed import ERASURE_KEY, Feed, feed_of
 
-PASSWORD = "a password for tests alone"
+PASSWORD = "a password only for tests"
 # No page takes longer, even on a busy machine.
 WAIT_MILLISECONDS = 15_000
 expect.set_options(timeout=WAIT_MILLISECONDS)
@@ -105,7 +105,7 @@ class Visits:
 
     site: Site
     browser: Browser
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
     _allowed: list[str] = field(default_factory=list)
 
@@ -141,7 +141,7 @@ class Visits:
             await context.add_cookies([{"name": cookies.SESSION, "value": secret, "url": self.site.url}])
         page = await context.new_page()
         page.on("console", self._record_console)
-        page.on("pageerror", lambda error: self.faults.append(f"error on the page: {error}"))
+        page.on("pageerror", lambda error: self.errors.append(f"error on the page: {error}"))
         page.on("request", self._record_request)
         for pattern, handler in routes.items():
             await page.route(pattern, handler)
@@ -154,17 +154,17 @@ class Visits:
 
     def unexpected(self) -> list[str]:
         """Return the errors that were not allowed."""
-        return [fault for fault in self.faults if not any(re.search(one, fault) for one in self._allowed)]
+        return [error for error in self.errors if not any(re.search(one, error) for one in self._allowed)]
 
     def _record_console(self, message: ConsoleMessage) -> None:
         # Chromium also logs violations of the policy as errors.
         if message.type in ("error", "warning"):
-            self.faults.append(f"{message.type} in the console: {message.text} ({message.location.get('url')})")
+            self.errors.append(f"{message.type} in the console: {message.text} ({message.location.get('url')})")
 
     def _record_request(self, request: Request) -> None:
         address = urlsplit(request.url)
         if address.scheme not in ("data", "blob") and address.netloc != urlsplit(self.site.url).netloc:
-            self.faults.append(f"a request to another host: {request.url}")
+            self.errors.append(f"a request to another host: {request.url}")
 
 
 @pytest.fixture(scope="session")

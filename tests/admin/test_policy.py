@@ -76,7 +76,7 @@ async def test_inline_script_does_not_run(visits: Visits) -> None:
     )
     await page.wait_for_timeout(300)
     assert await page.evaluate("window.ran") is None
-    assert len([fault for fault in visits.faults if "Content Security Policy" in fault]) >= 3
+    assert len([error for error in visits.errors if "Content Security Policy" in error]) >= 3
 
 
 async def test_only_versioned_files_are_cached(visits: Visits) -> None:

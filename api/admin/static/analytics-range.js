@@ -11,13 +11,13 @@ const LATEST = Date.parse("9999-12-31T23:59:59.999Z");
 /** Return the common query parameters, the time bucket and the time zone's offset in minutes. */
 export function rangeOf({ first, last, days, platform }) {
   const now = Math.floor(Date.now() / HOUR) * HOUR + HOUR;
-  const begin = first ? Math.max(startOfDay(first), EARLIEST) : days ? now - days * DAY : null;
-  const end = last ? Math.min(startOfDay(last, 1), LATEST) : begin === null ? null : now;
+  const start = first ? Math.max(startOfDay(first), EARLIEST) : days ? now - days * DAY : null;
+  const end = last ? Math.min(startOfDay(last, 1), LATEST) : start === null ? null : now;
   const query = {};
-  if (begin !== null) query.created_from = new Date(begin).toISOString();
+  if (start !== null) query.created_from = new Date(start).toISOString();
   if (end !== null) query.created_to = new Date(end).toISOString();
   if (platform) query.platform = platform;
-  const length = begin === null ? Infinity : end - begin;
+  const length = start === null ? Infinity : end - start;
   const bucket = length <= LONGEST_BY_HOUR ? "hour" : length <= LONGEST_BY_DAY ? "day" : "week";
   return { query, bucket, offset: -new Date().getTimezoneOffset() };
 }

@@ -86,7 +86,7 @@ function show(card, part, { rows }) {
   };
 }
 
-function draw(place, { data, layout }) {
+function draw(target, { data, layout }) {
   const style = getComputedStyle(document.body);
   const base = {
     margin: { t: 10, r: 10, b: 40, l: 50 },
@@ -97,7 +97,7 @@ function draw(place, { data, layout }) {
     legend: { orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0 },
   };
   const options = { displayModeBar: false, responsive: true };
-  Plotly.react(place, data.map(asText), { ...base, ...layout }, options);
+  Plotly.react(target, data.map(asText), { ...base, ...layout }, options);
 }
 
 // Plotly interprets some markup in names, so escape them.
@@ -118,8 +118,8 @@ function showTotals(rows) {
   totals.hidden = false;
 }
 
-function noteSample(place, answer) {
+function noteSample(note, answer) {
   const [positive, negative] = [answer.positive_comments, answer.negative_comments];
   const sentence = fillIn(words.wordsFrom, { positive: context.numbers.format(positive), negative: context.numbers.format(negative) });
-  place.textContent = answer.complete ? sentence : `${sentence} ${fillIn(words.cutShort, { count: positive + negative })}`;
+  note.textContent = answer.complete ? sentence : `${sentence} ${fillIn(words.cutShort, { count: positive + negative })}`;
 }
