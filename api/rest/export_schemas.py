@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.rest.review_schemas import ReviewFields
+from api.rest.review_list_schemas import ReviewFields
 from store.comments import ShownLabel
 from store.export import ExportFilter
 
@@ -55,4 +55,8 @@ class ExportedReview(BaseModel):
     audit: bool = Field(description="Whether the comment is in the audit sample.", examples=[False])
     disputed: bool = Field(
         description="Whether reviewers disagree on the text; the label is that of the last review.", examples=[False]
+    )
+    occurrences: int = Field(
+        description="Number of comments with this text that were reviewed together; this row counts for all of them.",
+        examples=[1],
     )
