@@ -4,9 +4,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from starlette_admin.i18n import gettext
 
 from api.guard import GuardedRoute
+from api.i18n import gettext
 from api.identity.identity import AsReviewer
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.review_group_schemas import GroupDecision

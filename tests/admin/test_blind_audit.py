@@ -156,7 +156,7 @@ async def test_dispute_is_shown_without_names_and_resolved(visits: Visits) -> No
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=dispute")
     await expect(page.locator(".comment-verdict")).to_contain_text("有分歧")
     await page.goto("/admin/review?queue=disputed&platform=dispute")
-    sent = decisions_sent(page)
+    sent = record_reviews(page)
     await shows(page, TEXT)
     opinions = page.locator("#opinions li")
     await expect(opinions).to_have_text(["正面总体满意", "负面味道才是重点"])
