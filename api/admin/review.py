@@ -51,7 +51,7 @@ class ReviewPage(Page):
             "keys": _keys(queue, number_keys),
             "quick_reasons": quick_reasons_of(user.quick_reasons),
             "settings": {"numberKeys": number_keys},
-            "wanted": _lease_request(queue, typed),
+            "lease_request": _lease_request(queue, typed),
             "script_words": _script_words(),
         }
 
