@@ -15,7 +15,7 @@ from store.reviews import Opinion, add_review
 from store.tables import comments, reviews
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
-from tests.admin.test_review import label, settled, shows, stored
+from tests.admin.test_review import label, wait_for_keys, wait_for_text, wait_until_stored
 from tests.store.feed import arrival, microseconds, minutes, send_sampled
 
 pytestmark = pytest.mark.timeout(120)
@@ -68,7 +68,7 @@ async def test_audit_hides_the_model_and_enter_needs_a_label(visits: Visits) -> 
     await sample(site, "blind", 2)
     page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=blind&label=negative&uncertain=true")
     requests, sent = record_predictions(page), record_reviews(page)
-    await shows(page, TEXT)
+    await wait_for_text(page, TEXT)
     await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
     await expect(page.locator("#goal-words")).to_contain_text("再审核约")
     await expect(page.locator(".is-model")).to_have_count(0)
@@ -84,16 +84,16 @@ async def test_audit_hides_the_model_and_enter_needs_a_label(visits: Visits) -> 
     assert await decisions(site, "blind") == []
     await page.keyboard.press("2")
     await expect(page.locator("#text")).not_to_have_text(before or "")
-    await stored(page)
+    await wait_until_stored(page)
     assert await decisions(site, "blind") == [("negative", False)]
     assert requests == []
     assert [(one["blind"], one["all_occurrences"], one["shown_milliseconds"] > 0) for one in sent] == [
         (True, False, True)
     ]
     # Review the next comment faster than it can be read.
-    await settled(page)
+    await wait_for_keys(page)
     await page.keyboard.press("1")
-    await stored(page)
+    await wait_until_stored(page)
     assert await decisions(site, "blind") == [("negative", False), ("positive", True)]
 
 
@@ -101,18 +101,18 @@ async def test_blind_review_is_undone_and_repeated(visits: Visits) -> None:
     site = visits.site
     await sample(site, "undone", 1)
     page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=undone", size=NARROW)
-    await shows(page, TEXT)
+    await wait_for_text(page, TEXT)
     await page.wait_for_timeout(READ_MILLISECONDS)
     await page.keyboard.press("2")
     await expect(page.locator("#nothing")).to_be_visible()
-    await stored(page)
+    await wait_until_stored(page)
     await page.keyboard.press("z")
-    await shows(page, TEXT)
-    await stored(page)
+    await wait_for_text(page, TEXT)
+    await wait_until_stored(page)
     await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
     await page.wait_for_timeout(READ_MILLISECONDS)
     await page.keyboard.press("1")
-    await stored(page)
+    await wait_until_stored(page)
     assert await decisions(site, "undone") == [("negative", False), ("positive", False)]
     assert await label(site, "undone", "0") == ("positive", "review")
 
@@ -121,7 +121,7 @@ async def test_history_page_hides_the_model_from_the_auditor(visits: Visits) -> 
     site = visits.site
     await sample(site, "page", 1)
     page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=page")
-    await shows(page, TEXT)
+    await wait_for_text(page, TEXT)
     own = await page.context.new_page()
     await own.goto("/admin/comments/page/0")
     await expect(own.locator("#comment .alert")).to_contain_text("您正在随机抽查中审核这条评论")
@@ -157,7 +157,7 @@ async def test_dispute_is_shown_without_names_and_resolved(visits: Visits) -> No
     await expect(page.locator(".comment-verdict")).to_contain_text("有分歧")
     await page.goto("/admin/review?queue=disputed&platform=dispute")
     sent = record_reviews(page)
-    await shows(page, TEXT)
+    await wait_for_text(page, TEXT)
     opinions = page.locator("#opinions li")
     await expect(opinions).to_have_text(["正面总体满意", "负面味道才是重点"])
     await expect(page.locator("#task")).not_to_contain_text("争")
@@ -165,7 +165,7 @@ async def test_dispute_is_shown_without_names_and_resolved(visits: Visits) -> No
     await check_accessibility(page)
     await page.keyboard.press("2")
     await expect(page.locator("#nothing")).to_contain_text("没有")
-    await stored(page)
+    await wait_until_stored(page)
     assert [(one["blind"], one["all_occurrences"]) for one in sent] == [(False, False)]
     assert await label(site, "dispute", "0") == ("negative", "review")
     async with site.store.reading() as connection:
