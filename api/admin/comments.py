@@ -104,7 +104,7 @@ def history_path(platform: str, id: str) -> str:
 async def _search(request: Request, typed: TypedFilter[CommentFields], after: Keyset | None) -> search.Page:
     if typed.fields is None:
         return search.Page([], None)
-    return await services_of(request).store.read(search.list_comments, typed.fields.wanted(), after, PAGE_ROWS)
+    return await services_of(request).store.read(search.list_comments, typed.fields.to_filter(), after, PAGE_ROWS)
 
 
 def _all_matching(typed: TypedFilter[CommentFields], next: Keyset | None) -> dict[str, object]:

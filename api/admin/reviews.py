@@ -46,7 +46,7 @@ class ReviewsPage(Page):
         after = position_in(request)
         page = ReviewPage([], None)
         if typed.fields is not None:
-            filter = typed.fields.wanted(identity_of(request).user_number)
+            filter = typed.fields.to_filter(identity_of(request).user_number)
             page = await services_of(request).store.read(list_reviews, filter, after, PAGE_ROWS)
         return {
             "page_of_reviews": page,

@@ -71,7 +71,7 @@ async def labels_over_time(
     correction counts at the time its comment was written.
     """
     bucket = BUCKETS[query.bucket]
-    found = await _result(services.store.read(mix_over_time, query.wanted(), bucket, query.offset))
+    found = await _result(services.store.read(mix_over_time, query.to_filter(), bucket, query.offset))
     return _respond(query, TimeRows(rows=[TimeRow(start=one.start, **_mix(one.mix)) for one in found]))
 
 
@@ -80,7 +80,7 @@ async def labels_by_platform(
     services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]
 ) -> Rows | Response:
     """Return the number of comments of each platform in a time range, by label."""
-    found = await _result(services.store.read(mix_by_platform, query.wanted()))
+    found = await _result(services.store.read(mix_by_platform, query.to_filter()))
     return _respond(query, PlatformRows(rows=[PlatformRow(platform=one.platform, **_mix(one.mix)) for one in found]))
 
 
@@ -89,7 +89,7 @@ async def labels_by_hour(
     services: TheServices, _: AsReviewer, query: Annotated[ZonedQuery, Query()]
 ) -> Rows | Response:
     """Return the number of comments written in each of the 168 hours of a week, by label."""
-    found = await _result(services.store.read(mix_by_hour_of_week, query.wanted(), query.offset))
+    found = await _result(services.store.read(mix_by_hour_of_week, query.to_filter(), query.offset))
     return _respond(
         query, HourRows(rows=[HourRow(weekday=one.weekday, hour=one.hour, **_mix(one.mix)) for one in found])
     )
@@ -101,7 +101,7 @@ async def reviewers(services: TheServices, _: AsReviewer, query: Annotated[Analy
 
     The range applies to the time of the review, not of the comment.
     """
-    found = await _result(services.store.read(corrections_by_reviewer, query.wanted()))
+    found = await _result(services.store.read(corrections_by_reviewer, query.to_filter()))
     return _respond(query, ReviewerRows(rows=[ReviewerRow(reviewer=one.name, **_done(one.done)) for one in found]))
 
 
@@ -113,7 +113,7 @@ async def reviewed_models(
 
     The range applies to the time of the review, not of the comment.
     """
-    found = await _result(services.store.read(corrections_by_model, query.wanted()))
+    found = await _result(services.store.read(corrections_by_model, query.to_filter()))
     rows = [ModelRow(model=one.model, model_name=one.model_name, **_done(one.done)) for one in found]
     return _respond(query, ModelRows(rows=rows))
 
@@ -125,7 +125,7 @@ async def accuracy(services: TheServices, _: AsReviewer, query: Annotated[Analyt
     Only blind reviews count: those that reviewers made in the queue `audit`, without seeing a model's label, and not
     faster than they could read. A later review does not replace them; an edit of the text removes them.
     """
-    found = await _result(services.store.read(audit_accuracy, query.wanted()))
+    found = await _result(services.store.read(audit_accuracy, query.to_filter()))
     return _respond(query, AccuracyRows(rows=[_accuracy(one) for one in found]))
 
 

@@ -41,7 +41,7 @@ class AnalyticsQuery(BaseModel):
             raise ValueError("created_from must be before created_to")
         return self
 
-    def wanted(self) -> CountFilter:
+    def to_filter(self) -> CountFilter:
         """Convert the query to the store's filter."""
         return CountFilter(self.created_from, self.created_to, self.platform, self.model)
 

@@ -65,7 +65,7 @@ class CommentFields(BaseModel):
             raise ValueError("probability_from must not be above probability_to")
         return self
 
-    def wanted(self) -> CommentFilter:
+    def to_filter(self) -> CommentFilter:
         """Convert the query to the store's filter."""
         return CommentFilter(**{name: getattr(self, name) for name in CommentFields.model_fields})
 

@@ -28,7 +28,7 @@ class ExportQuery(ReviewFields):
         ExportFormat.JSON_LINES, description="`csv` with a header, or `jsonl`: one JSON object per line."
     )
 
-    def wanted(self) -> ExportFilter:
+    def to_filter(self) -> ExportFilter:
         """Convert the query to the store's filter."""
         labels = frozenset([self.label]) if self.label else None
         return ExportFilter(self.platform, labels, self.reviewed_from, self.reviewed_to, self.audit, self.disputed)

@@ -56,7 +56,7 @@ async def export(services: TheServices, _: AsReviewer, query: Annotated[ExportQu
     text instead of opening it. If an export fails, the response ends without its last chunk, which every HTTP client
     reports as an error.
     """
-    found = export_reviews(services.store, query.wanted())
+    found = export_reviews(services.store, query.to_filter())
     # Read the first row now: an error can become a problem only before the response starts.
     first = await anext(found, None)
     parts = _csv(first, found) if query.format is ExportFormat.CSV else _json_lines(first, found)

@@ -40,7 +40,7 @@ class ListFields(ReviewFields):
 
     mine: bool = Field(False, description="Only your own reviews.")
 
-    def wanted(self, own_number: int) -> ReviewFilter:
+    def to_filter(self, own_number: int) -> ReviewFilter:
         """Convert the query to the store's filter; ``own_number`` is the client's account."""
         reviewer = own_number if self.mine else None
         return ReviewFilter(reviewer, self.platform, self.label, self.reviewed_from, self.reviewed_to)

@@ -80,7 +80,7 @@ async def next_reviews(services: TheServices, identity: AsReviewer, request: Nex
     comment. If `searched_all` is false and there are no items, the time limit was reached: repeat the request.
     """
     order, show = QueueOrder(request.queue), _independent_task if request.queue in INDEPENDENT else _task
-    filter = request.filter.wanted()
+    filter = request.filter.to_filter()
     without = [(comment.platform, comment.id) for comment in request.held]
     tasks = await _search(services, identity, order, request, without)
     waiting, done = await _count(services, identity.user_number, order, filter)
@@ -118,7 +118,7 @@ async def _search(
     services: Services, identity: Identity, order: QueueOrder, request: NextRequest, without: list[tuple[str, str]]
 ) -> Tasks:
     """Search until a comment is found, the queue ends or the time limit is reached."""
-    filter, position = request.filter.wanted(), None
+    filter, position = request.filter.to_filter(), None
     until = asyncio.get_running_loop().time() + SEARCH_SECONDS
     while True:
         tasks = await queue.next_tasks(
@@ -288,7 +288,7 @@ async def get_reviews(
     services: TheServices, identity: AsReviewer, query: Annotated[ReviewQuery, Query()]
 ) -> ReviewPage:
     """List reviews, newest first, page by page; withdrawn ones are marked."""
-    filter = query.wanted(identity.user_number)
+    filter = query.to_filter(identity.user_number)
     page = await services.store.read(review_list.list_reviews, filter, read_cursor(query.after), query.limit)
     return ReviewPage(
         items=[ListedReview.model_validate(review) for review in page.items],
