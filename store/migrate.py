@@ -1,5 +1,6 @@
 """Migrate the tables, one process at a time, and check their revision."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ def _configuration() -> Config:
     return config
 
 
+@functools.cache
 def newest_revision() -> str:
     """Return the revision that this program needs."""
     head = ScriptDirectory.from_config(_configuration()).get_current_head()
