@@ -93,7 +93,7 @@ class Monitor:
         for partition in known - lags.keys():
             self._metrics.lag.remove(partition.topic, str(partition.partition))
         for partition in known - assigned:
-            self._metrics.forget(partition.topic, partition.partition)
+            self._metrics.remove_partition(partition.topic, partition.partition)
         self._measured = assigned
 
     async def commit_offsets(self) -> None:

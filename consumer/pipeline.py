@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 0.5
 BACKPRESSURE_POLL_SECONDS = 1.0
 START_RETRY_SECONDS = 0.5
-BROKER_PATIENCE_SECONDS = 60.0
+BROKER_RETRY_SECONDS = 60.0
 Item = TypeVar("Item")
 
 
@@ -118,7 +118,7 @@ class Pipeline:
             self._epoch = self._source.epoch
             self._batcher.clear()
             self.stored.clear()
-            await self._worker.forget()
+            await self._worker.clear_circuit_breaker()
         if self._source.assigned != self._source.positioned and time.monotonic() >= self._start_at:
             await self._start_partitions()
 
@@ -141,7 +141,7 @@ class Pipeline:
             self._start_at = time.monotonic() + START_RETRY_SECONDS
 
     def _due(self) -> bool:
-        """Whether to close the open batch; in isolation every record is a batch."""
+        """Return whether to close the open batch; in isolation every record is a batch."""
         now = time.monotonic()
         return self._batcher.due(now) or (
             self._positions.crash_loops.isolating and self._batcher.seconds_left(now) is not None
@@ -169,7 +169,7 @@ class Pipeline:
         now = time.monotonic()
         self._read_error = str(error)
         self._broken_since = self._broken_since or now
-        if now - self._broken_since > BROKER_PATIENCE_SECONDS:
+        if now - self._broken_since > BROKER_RETRY_SECONDS:
             raise BrokerError(f"Cannot read from Kafka: {error}.") from None
         log.warning("cannot read from Kafka, retrying", error=str(error), repeats=True)
         await asyncio.sleep(IDLE_SECONDS)

@@ -1,4 +1,4 @@
-"""Recount everything and report counters that have drifted."""
+"""Recount all labelled comments and report hourly counts and sums that have drifted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ class StoredState:
 
 @dataclass(slots=True)
 class Outcome:
-    """The state of one key after its events, and what happened on the way.
+    """The state of one key after its events, and the events' effects.
 
     ``replaced`` are contents whose text an edit replaced, which removes their predictions and review. ``erased`` means
     that a tombstone erased the comment. ``outcomes`` has one of BatchOutcome's field names for each event.
