@@ -15,7 +15,7 @@ from consumer.metrics import ConsumerMetrics
 from consumer.source import LogOffsets, Source
 from consumer.topics import Topics
 from store.batch import Advance, Batch, PartitionKey, PartitionState
-from store.partitions import begin_partition, pause_partition, read_positions, seek_partition
+from store.partitions import begin_partition, pause_partition, read_partitions, seek_partition
 from store.store import Store
 from store.write import write_batch
 
@@ -129,7 +129,7 @@ class Offsets:
     ) -> dict[TopicPartition, PartitionState]:
         """Return the stored rows; insert one at the log start offset for a new partition."""
         stored = await self._store.read(
-            read_positions, self._group, sorted({partition.topic for partition in partitions})
+            read_partitions, self._group, sorted({partition.topic for partition in partitions})
         )
         states = {}
         for partition in sorted(partitions):

@@ -41,7 +41,7 @@ class Pipeline:
         self,
         source: Source,
         worker: Worker,
-        positions: Offsets,
+        offsets: Offsets,
         batcher: Batcher[PreparedRecord],
         metrics: ConsumerMetrics,
         make_writer: Callable[[Callable[[int], bool]], Writer],
@@ -53,7 +53,7 @@ class Pipeline:
         self.writes = 0
         self._source = source
         self._worker = worker
-        self._positions = positions
+        self._offsets = offsets
         self._batcher = batcher
         self._metrics = metrics
         self._writer = make_writer(lambda epoch: epoch == source.epoch)
@@ -96,7 +96,7 @@ class Pipeline:
                 # and recreated between two fetches, and would continue reading.
                 names = sorted({partition.topic for partition in closed.spans})
                 labelled, recreated = await asyncio.gather(
-                    self._worker.label(closed), self._positions.any_recreated(names)
+                    self._worker.label(closed), self._offsets.any_recreated(names)
                 )
                 if not recreated:
                     await self._labelled.put(labelled)
@@ -126,7 +126,7 @@ class Pipeline:
         """Start assigned partitions. After an error they stay paused while polling continues, and are tried again."""
         await self.idle.wait()
         try:
-            running = await self._positions.start_partitions(self._epoch)
+            running = await self._offsets.start_partitions(self._epoch)
         except (TransientStoreError, CommitUnknownError, FencedError, KafkaError) as error:
             log.warning("cannot start partitions, retrying", error=str(error), repeats=True)
             running = {}
@@ -144,12 +144,12 @@ class Pipeline:
         """Return whether to close the open batch; in isolation every record is a batch."""
         now = time.monotonic()
         return self._batcher.due(now) or (
-            self._positions.crash_loops.isolating and self._batcher.seconds_left(now) is not None
+            self._offsets.crash_loops.isolating and self._batcher.seconds_left(now) is not None
         )
 
     async def _poll(self) -> Poll | None:
         left = self._batcher.seconds_left(time.monotonic())
-        room = 1 if self._positions.crash_loops.isolating else max(1, self._batcher.room())
+        room = 1 if self._offsets.crash_loops.isolating else max(1, self._batcher.room())
         try:
             poll = await self._source.poll(IDLE_SECONDS if left is None else left, room)
         except KafkaError as error:
@@ -187,7 +187,7 @@ class Pipeline:
         """Pass the open batch to the labeller; in isolation, wait until it is stored."""
         closed = self._batcher.close(self._epoch)
         await self._wait_for(lambda: self._closed.put(closed), closed.epoch)
-        if self._positions.crash_loops.isolating:
+        if self._offsets.crash_loops.isolating:
             await self._wait_for(self.drain, closed.epoch)
         self._source.release_backpressure()
         self._metrics.backpressure.set(0)
@@ -232,7 +232,7 @@ class Pipeline:
 
     def _record_offset(self, partition: TopicPartition, offset: int) -> None:
         self.stored[partition] = offset
-        self._positions.crash_loops.stored(partition, offset)
+        self._offsets.crash_loops.stored(partition, offset)
         self._metrics.stored_offset.labels(partition.topic, str(partition.partition)).set(offset)
 
 

@@ -173,7 +173,7 @@ class _Running:
             count_rebalance=metrics.rebalances.inc,
             session_timeout_seconds=settings.session_timeout_seconds,
         )
-        self._positions = positions = Offsets(
+        self._offsets = offsets = Offsets(
             store, self._source, topics, group=identity.group, model=identity.model.number, metrics=metrics
         )
         batcher = Batcher[PreparedRecord](
@@ -187,7 +187,7 @@ class _Running:
         self._pipeline = Pipeline(
             self._source,
             worker,
-            positions,
+            offsets,
             batcher,
             metrics,
             lambda is_current: Writer(store, metrics, is_current),
@@ -195,7 +195,7 @@ class _Running:
         self._monitor = Monitor(
             self._pipeline,
             self._source,
-            positions,
+            offsets,
             store,
             topics,
             metrics,
@@ -274,7 +274,7 @@ class _Running:
 
     async def _uncount_starts(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._positions.crash_loops.leave(), LEAVE_SECONDS)
+            await asyncio.wait_for(self._offsets.crash_loops.leave(), LEAVE_SECONDS)
 
     async def _leave(self) -> None:
         """Commit offsets for lag tools and leave the group. aiokafka may raise CancelledError after it has left."""

@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from consumer.crash_loops import MAXIMUM_STARTS, SUSPICIOUS_STARTS, Backlog, CrashLoops
 from store.batch import PartitionKey
-from store.partitions import begin_partition, pause_partition, read_positions, resume_partition
+from store.partitions import begin_partition, pause_partition, read_partitions, resume_partition
 from store.store import Store
 from tests.harness import Installation, Process, comment, get
 from tests.store.conftest import ready_store
@@ -30,7 +30,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def backlogs(store: Store) -> dict[TopicPartition, Backlog]:
-    states = await store.read(read_positions, "group", ["comments"])
+    states = await store.read(read_partitions, "group", ["comments"])
     return {TopicPartition(*key): Backlog(state, end=100) for key, state in states.items()}
 
 

@@ -68,7 +68,7 @@ class Rebalancing:
     async def read(self, query: Callable[..., Awaitable[Any]], *args: object) -> Any:
         return await getattr(self, query.__name__)(*args)
 
-    async def read_positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
+    async def read_partitions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
         self.epoch += self._rebalance
         return {("comments", 3): STATE}
 
