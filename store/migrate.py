@@ -99,11 +99,11 @@ def _migrate(connection: Connection, report: Report, to: str) -> int:
 
 
 def _lock(connection: Connection) -> None:
-    taken = connection.execute(
+    acquired = connection.execute(
         text("SELECT GET_LOCK(:name, :seconds)"), {"name": _lock_name(connection), "seconds": LOCK_SECONDS}
     ).scalar()
     connection.commit()
-    if taken != 1:
+    if acquired != 1:
         raise StoreError("Another process is migrating this database. Wait until it has finished and try again.")
 
 
