@@ -17,8 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.batch import Content, ModelRow
 from store.dead_letters import comment_key, key_digest
 from store.models import read_models
+from store.review_tables import disputes
 from store.rows import built, columns_of
-from store.tables import comment_versions, comments, dead_letters, disputes, predictions, review_claims, reviews
+from store.tables import comment_versions, comments, dead_letters, predictions, review_claims, reviews
 
 # Maximum number of a key's versions, reviews and dead letters to read: a faulty producer can create thousands.
 HISTORY_ROWS = 200
@@ -103,7 +104,8 @@ class StoredReview:
 
     The ``from_...`` fields describe what was shown before; ``from_model`` is a SHA-256. ``stands`` marks the current
     review, ``withdrawn`` a review that was withdrawn, ``too_fast`` one that was made faster than the text can be read.
-    A row with ``withdraws`` is not a review but withdraws the review of that number.
+    A row with ``withdraws`` is not a review but withdraws the review of that number. ``group_number`` is the decision
+    for all comments with the same text to which the review belongs.
     """
 
     number: int
@@ -121,6 +123,7 @@ class StoredReview:
     withdrawn: bool
     withdraws: int | None
     too_fast: bool
+    group_number: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +194,8 @@ def without_verdict(comment: LabelledComment) -> LabelledComment:
 
 COMMENTS: Select[Any] = select(
     *columns_of(comments, LabelledComment),
-    *(comments.c.number, comments.c.review_number, comments.c.review_label, comments.c.audit_rank),
-    comments.c.blind_label,
+    *(comments.c[name] for name in ("number", "review_number", "review_label")),
+    *(comments.c[name] for name in ("audit_rank", "blind_label", "folded_digest")),
 )
 
 Models = Mapping[int, ModelRow]

@@ -59,7 +59,9 @@ def check_revision(connection: Connection) -> None:
 
 
 async def migrate(engine: AsyncEngine, report: Report, to: str = "head") -> int:
-    """Apply the pending migrations up to revision ``to`` and return their number. Call ``report`` for each of them.
+    """Apply the pending migrations up to revision ``to`` and return their number.
+
+    ``report`` receives a sentence for each migration, and for the progress of a long one.
 
     Raises DatabaseUnavailableError, and StoreError if another process holds the lock for too long.
     """
@@ -92,6 +94,7 @@ def _migrate(connection: Connection, report: Report, to: str) -> int:
     config = _configuration()
     config.attributes["connection"] = connection
     config.attributes["on_version_apply"] = applied
+    config.attributes["report"] = report
     command.upgrade(config, to)
     if server:
         connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _lock_name(connection)})

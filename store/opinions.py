@@ -12,13 +12,15 @@ from itertools import combinations
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A row of ``reviews`` without its text; a row with ``withdraws`` takes that one back and is no review itself."""
+    """A row of ``reviews`` without its text; a row with ``withdraws`` takes that one back and is no review itself.
+    ``copied`` says that its reviewer decided another comment with the same text, not this one."""
 
     number: int
     label: str
     reviewer_number: int | None
     replaces: int | None = None
     withdraws: int | None = None
+    copied: bool = False
 
 
 def by_text(decisions: Iterable[Decision]) -> list[list[Decision]]:
@@ -79,13 +81,16 @@ def weigh(one_text: Iterable[Decision]) -> Weighed:
     """Weigh the decisions on one text, oldest first and without withdrawn ones, as ``by_text`` returns them.
 
     The text is disputed while different reviewers' current opinions differ. A person who changes their mind disputes
-    nothing. The decision of somebody who is no party to a dispute resolves it, whatever it says.
+    nothing. The decision of somebody who is no party to a dispute resolves it, whatever it says. A copied decision is
+    weighed with the comment that its reviewer saw, and only there.
     """
     opinions: dict[int | None, Decision] = {}
     independent: dict[int | None, str] = {}
     resolvers: set[int | None] = set()
     disputed = False
     for decision in one_text:
+        if decision.copied:
+            continue
         who = decision.reviewer_number
         if disputed and who not in opinions:
             opinions, disputed = {who: decision}, False

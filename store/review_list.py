@@ -28,7 +28,8 @@ class ReviewFilter:
 @dataclass(frozen=True, slots=True)
 class ListedReview:
     """A review of a comment, with the text that was seen. ``stands`` says that its label is the one that is shown,
-    ``withdrawn`` that it was taken back, ``too_fast`` that it was made faster than the text can be read."""
+    ``withdrawn`` that it was taken back, ``too_fast`` that it was made faster than the text can be read;
+    ``group_number`` is that of the decision for all comments with the same text, if it is part of one."""
 
     number: int
     platform: str
@@ -45,6 +46,7 @@ class ListedReview:
     stands: bool
     withdrawn: bool
     too_fast: bool
+    group_number: int | None
 
 
 @dataclass(frozen=True, slots=True)

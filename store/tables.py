@@ -1,4 +1,6 @@
-"""Tables of comments, labels, dead letters and partitions; the admin app's other tables are in admin_tables.py.
+"""Tables of comments, labels, dead letters and partitions.
+
+review_tables.py has those of group decisions, the audit and agreement, admin_tables.py those of the admin app.
 
 A new column needs one line here and one migration; a test checks that they agree.
 """
@@ -39,6 +41,8 @@ comments = Table(
     Column("platform", ExactString(32), nullable=False),
     Column("id", ExactString(128), nullable=False),
     Column("text", ExactString(), nullable=False),
+    # folding.folded_digest of the text; NULL where a program wrote the row that did not know the column.
+    Column("folded_digest", BigInteger),
     Column("version", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("edited_at", UtcDateTime),
@@ -63,6 +67,8 @@ comments = Table(
     Index("comments_by_thread", "thread", "created_at", "number"),
     Index("comments_by_review", "review_label", "created_at", "number"),
     Index("comments_to_audit", "blind_label", "audit_rank", "number"),
+    # The comments of one text that a decision for the text applies to, in the order of their numbers.
+    Index("comments_by_text", "folded_digest", "review_label", "audit_rank", "number"),
 )
 
 comment_versions = Table(
@@ -102,7 +108,9 @@ predictions = Table(
     # Whether the text has a review, and how far the probability is from 0.5: the order of the review queue.
     Column("reviewed", Boolean, nullable=False, server_default=text("0")),
     Column("distance", Double, nullable=False, server_default=text("0")),
-    Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number"),
+    # The digest of the comment's text: thousands of copies are passed over within the index.
+    Column("folded_digest", BigInteger),
+    Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number", "folded_digest"),
 )
 
 # Append only: a review is never changed, and withdrawing one adds a row.
@@ -132,59 +140,9 @@ reviews = Table(
     # How long the text was shown, where that is known, and whether that is too short to have read it.
     Column("shown_milliseconds", BigInteger),
     Column("too_fast", Boolean, nullable=False, server_default=text("0")),
-)
-
-# Decisions of the random audit, made without seeing what a model says. A later review does not replace them; they are
-# withdrawn only with the review that they count as. Those that were too fast do not count.
-blind_decisions = Table(
-    "blind_decisions",
-    metadata,
-    Column("number", RowNumber, primary_key=True),
-    Column("comment_number", RowNumber, on_comment(), nullable=False, index=True),
-    Column("comment_version", BigInteger, nullable=False),
-    # comments.text_digest of the text that was seen
-    Column("text_digest", ExactString(16), nullable=False),
-    Column("label", ExactString(8), nullable=False),
-    # The review that the decision also counts as.
-    Column("review_number", BigInteger, nullable=False, unique=True),
-    Column("reviewer", ExactString(128), nullable=False),
-    Column("reviewer_number", BigInteger),
-    Column("decided_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
-    Column("shown_milliseconds", BigInteger),
-    Column("too_fast", Boolean, nullable=False),
-    Column("withdrawn", Boolean, nullable=False),
-)
-
-# Comments on which reviewers differ. A row is valid while its review is the comment's current one: an edit ends the
-# dispute without touching this table, and the next review of the comment removes the row.
-disputes = Table(
-    "disputes",
-    metadata,
-    Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
-    Column("review_number", BigInteger, nullable=False),
-    Index("disputes_by_review", "review_number", "comment_number"),
-)
-
-# How often two reviewers gave which labels to the same text, independently. 0 is a reviewer without an account.
-agreement_pairs = Table(
-    "agreement_pairs",
-    metadata,
-    Column("first_reviewer", BigInteger, primary_key=True, autoincrement=False),
-    Column("second_reviewer", BigInteger, primary_key=True, autoincrement=False),
-    Column("first_label", ExactString(8), primary_key=True),
-    Column("second_label", ExactString(8), primary_key=True),
-    Column("n", BigInteger, nullable=False),
-)
-
-# How many texts have so many independent opinions of each label, where there are two or more.
-agreement_patterns = Table(
-    "agreement_patterns",
-    metadata,
-    Column("positive", Integer, primary_key=True, autoincrement=False),
-    Column("negative", Integer, primary_key=True, autoincrement=False),
-    Column("unclear", Integer, primary_key=True, autoincrement=False),
-    Column("spam", Integer, primary_key=True, autoincrement=False),
-    Column("n", BigInteger, nullable=False),
+    # The decision for a text that this review is part of.
+    Column("group_number", BigInteger),
+    Index("reviews_by_group", "group_number", "number"),
 )
 
 # Reviews without withdrawn ones, by the hour, day and month (UTC) in which they were made. Days and months also have
@@ -204,26 +162,32 @@ reviewer_counts = Table(
     Column("n", BigInteger, nullable=False),
 )
 
-# Who has which comment before them, and until when nobody else gets it.
+# Who has which comment before them, and until when nobody else gets it. A claim with a digest holds the text: nobody
+# gets another comment with it.
 review_claims = Table(
     "review_claims",
     metadata,
     Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
     Column("reviewer_number", BigInteger, nullable=False),
     Column("claimed_until", UtcDateTime, nullable=False),
+    Column("folded_digest", BigInteger),
     # Since when this reviewer holds it, and whether it was given without what a model says.
     Column("given_at", UtcDateTime),
     Column("blind", Boolean, nullable=False, server_default=text("0")),
     Index("review_claims_by_reviewer", "reviewer_number", "claimed_until"),
+    Index("review_claims_by_text", "folded_digest", unique=True),
+    Index("review_claims_by_time", "claimed_until"),
 )
 
-# Which comments a reviewer does not want to see again before `until`.
+# Which comments, and which texts, a reviewer does not want to see again before `until`.
 review_skips = Table(
     "review_skips",
     metadata,
     Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
     Column("reviewer_number", BigInteger, primary_key=True, autoincrement=False),
     Column("until", UtcDateTime, nullable=False),
+    Column("folded_digest", BigInteger),
+    Index("review_skips_by_reviewer", "reviewer_number", "until"),
 )
 
 dead_letters = Table(

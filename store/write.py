@@ -124,6 +124,7 @@ def _comment_row(key: MergedKey, content: Content) -> Values:
     review = key.after.review
     row = content_row(content)
     row["number"], row["platform"], row["id"], row["audit_rank"] = key.number, key.platform, key.id, key.audit_rank
+    row["folded_digest"] = key.folded_digest
     row["review_number"], row["review_label"] = (None, None) if review is None else (review.number, review.label)
     return row
 
@@ -149,6 +150,7 @@ def _prediction_row(key: MergedKey, model: int, prediction: Prediction) -> Value
     row = prediction_row(prediction)
     row["comment_number"], row["model_number"] = key.number, model
     row["reviewed"] = key.after.review is not None
+    row["folded_digest"] = key.folded_digest
     return row
 
 
