@@ -180,11 +180,11 @@ class Monitor:
         ]
 
     async def _follow_partitions(self) -> None:
-        writes, idle = self._pipeline.writes, self._pipeline.idle.is_set()
+        writes, idle = self._pipeline.writes, self._pipeline.writer_idle.is_set()
         stored, paused = dict(self._pipeline.stored), self._source.paused
         states = await self._store.read(read_partitions, self._group, self._topics)
         self._pipeline.stall.update_rows(states, self._source.assigned, time.monotonic())
-        no_write = idle and self._pipeline.idle.is_set() and writes == self._pipeline.writes
+        no_write = idle and self._pipeline.writer_idle.is_set() and writes == self._pipeline.writes
         for partition in self._source.positioned - self._source.unreadable:
             state = states.get((partition.topic, partition.partition))
             if state is None:

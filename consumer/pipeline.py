@@ -1,8 +1,8 @@
 """Run batches from poll to commit in three tasks, so that one batch is labelled while another is written.
 
 reader: poll -> prepare -> batcher; labeller: the GRU; writer: the transaction. Each queue between them holds one batch.
-When it is full, the reader pauses fetching but continues polling: memory stays bounded and the consumer stays in the
-group.
+When a queue is full, the reader pauses fetching but continues polling: memory stays bounded and the consumer stays in
+the group.
 """
 
 import asyncio
@@ -48,8 +48,8 @@ class Pipeline:
     ) -> None:
         self.stored: dict[TopicPartition, int] = {}
         self.stall = StallDetector(time.monotonic())
-        self.idle = asyncio.Event()
-        self.idle.set()
+        self.writer_idle = asyncio.Event()
+        self.writer_idle.set()
         self.writes = 0
         self._source = source
         self._worker = worker
@@ -58,7 +58,7 @@ class Pipeline:
         self._metrics = metrics
         self._writer = make_writer(lambda epoch: epoch == source.epoch)
         self._epoch = source.epoch
-        self._start_at = 0.0
+        self._retry_start_at = 0.0
         self._broken_since: float | None = None
         self._read_error: str | None = None
         self._closed: asyncio.Queue[ClosedBatch[PreparedRecord]] = asyncio.Queue(maxsize=1)
@@ -107,11 +107,11 @@ class Pipeline:
         """Run the writer until cancelled: store labelled batches in order."""
         while True:
             async with _next_item(self._labelled) as labelled:
-                self.idle.clear()
+                self.writer_idle.clear()
                 try:
                     await self._write(labelled)
                 finally:
-                    self.idle.set()
+                    self.writer_idle.set()
 
     async def _begin_epoch(self) -> None:
         if self._epoch != self._source.epoch:
@@ -119,12 +119,12 @@ class Pipeline:
             self._batcher.clear()
             self.stored.clear()
             await self._worker.clear_circuit_breaker()
-        if self._source.assigned != self._source.positioned and time.monotonic() >= self._start_at:
+        if self._source.assigned != self._source.positioned and time.monotonic() >= self._retry_start_at:
             await self._start_partitions()
 
     async def _start_partitions(self) -> None:
         """Start assigned partitions. After an error they stay paused while polling continues, and are tried again."""
-        await self.idle.wait()
+        await self.writer_idle.wait()
         try:
             running = await self._offsets.start_partitions(self._epoch)
         except (TransientStoreError, CommitUnknownError, FencedError, KafkaError) as error:
@@ -138,7 +138,7 @@ class Pipeline:
         if running:
             log.info("partitions started", partitions=len(running))
         if self._source.assigned != self._source.positioned:
-            self._start_at = time.monotonic() + START_RETRY_SECONDS
+            self._retry_start_at = time.monotonic() + START_RETRY_SECONDS
 
     def _due(self) -> bool:
         """Return whether to close the open batch; in isolation every record is a batch."""
@@ -165,7 +165,8 @@ class Pipeline:
         return self._read_error or self._source.fault
 
     async def _retry_read(self, error: KafkaError) -> None:
-        """Retry for a minute: aiokafka reconnects automatically, but some errors last."""
+        """Wait before the next poll, and raise BrokerError after a minute of errors: aiokafka reconnects automatically,
+        but some errors last."""
         now = time.monotonic()
         self._read_error = str(error)
         self._broken_since = self._broken_since or now
@@ -193,7 +194,10 @@ class Pipeline:
         self._metrics.backpressure.set(0)
 
     async def _wait_for(self, work: Callable[[], Awaitable[None]], epoch: int) -> None:
-        """Wait for the later tasks; meanwhile apply backpressure and poll, so that the consumer stays in the group."""
+        """Wait for the later tasks; meanwhile apply backpressure and poll, so that the consumer stays in the group.
+
+        ``work`` is cancelled and started again once per second, so it must be safe to cancel.
+        """
         while epoch == self._source.epoch:
             try:
                 await asyncio.wait_for(work(), BACKPRESSURE_POLL_SECONDS)
@@ -211,6 +215,7 @@ class Pipeline:
         if written is WriteResult.STORED:
             self._record_stored(labelled)
         elif written is not WriteResult.ABANDONED and labelled.epoch == self._source.epoch:
+            # Fenced, or the outcome of COMMIT is unknown: the result is the cause.
             self.reset(written)
 
     def _record_stored(self, labelled: LabelledBatch) -> None:

@@ -269,7 +269,7 @@ class _Running:
     async def _drain(self) -> None:
         """Wait for the current write before partitions are revoked."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._pipeline.idle.wait(), WRITE_DRAIN_SECONDS)
+            await asyncio.wait_for(self._pipeline.writer_idle.wait(), WRITE_DRAIN_SECONDS)
         await self._uncount_starts()
 
     async def _uncount_starts(self) -> None:

@@ -362,7 +362,7 @@ class Consumer:
 
     async def _drain(self) -> None:
         try:
-            await asyncio.wait_for(self.pipeline.idle.wait(), DRAIN_SECONDS)
+            await asyncio.wait_for(self.pipeline.writer_idle.wait(), DRAIN_SECONDS)
         except TimeoutError:
             return
 
