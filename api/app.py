@@ -25,6 +25,7 @@ from api.rest import (
     predict,
     predict_file,
     review_export,
+    review_groups,
     reviews,
     users,
 )
@@ -34,6 +35,7 @@ from api.services import Services
 RESOURCES = (
     comments,
     review_export,
+    review_groups,
     reviews,
     predict,
     predict_file,

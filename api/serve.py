@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from api.app import create_app
+from api.group_decisions import work_on_groups
 from api.metrics import Metrics
 from api.pending import resolve_pending_forever
 from api.predictor import Predictor
@@ -70,7 +71,10 @@ async def running_api(
                 async with serve_health(settings.api_address, ready=ready, registry=registry) as health:
                     start_listening(listener)
                     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
-                    pending = asyncio.create_task(resolve_pending_forever(services), name="pending reviews")
+                    background = [
+                        asyncio.create_task(resolve_pending_forever(services), name="pending reviews"),
+                        asyncio.create_task(work_on_groups(services), name="group decisions"),
+                    ]
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)
                     log.info("serving", url=url, hosts=hosts, health=f"http://{health}", model=labeller.sha256)
@@ -78,7 +82,8 @@ async def running_api(
                     try:
                         yield url
                     finally:
-                        pending.cancel()
+                        for one in background:
+                            one.cancel()
                         server.should_exit = True
                         await task
 

@@ -16,14 +16,17 @@ from datetime import timedelta
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.made_up import DAYS, NEWEST, PLATFORMS, fill
+from benchmarks.made_up import COPY, DAYS, NEWEST, PLATFORMS, fill
 from local_stack.mysql import MySQL
 from store.agreement import read_agreement
 from store.analytics import Bucket, CountFilter, mix_by_hour_of_week, mix_by_platform, mix_over_time
 from store.audit import Actor
 from store.comments import ShownLabel
 from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
+from store.folding import folded_digest
 from store.goal import audit_goal
+from store.group_decisions import decide_group
+from store.groups import count_occurrences
 from store.migrate import migrate
 from store.queue import next_tasks, release, remaining
 from store.reviews import Opinion, add_review
@@ -109,6 +112,16 @@ async def _review(store: Store, chance: random.Random, filters: CommentFilter, o
     await release(store, reviewer)
 
 
+async def _decide_text(store: Store, chance: random.Random) -> None:
+    reviewer = chance.randrange(1, 9)
+    tasks = await next_tasks(store, reviewer, UNCERTAIN, ALL, 2)
+    if tasks.items:
+        one = tasks.items[0].comment
+        opinion = Opinion(one.platform, one.id, one.version, ShownLabel.POSITIVE)
+        await decide_group(store, Actor(reviewer, f"r{reviewer}", "session", None), opinion)
+    await release(store, reviewer)
+
+
 async def _next(store: Store, chance: random.Random, filters: CommentFilter, order: QueueOrder) -> None:
     await next_tasks(store, chance.randrange(1, 9), order, filters, 2)
 
@@ -118,6 +131,7 @@ def _platform(chance: random.Random) -> str:
 
 
 ALL = CommentFilter()
+COPIES = folded_digest(COPY)
 UNCERTAIN, AUDIT, SECOND, DISPUTED = (
     QueueOrder.UNCERTAIN,
     QueueOrder.AUDIT,
@@ -150,6 +164,8 @@ QUERIES: Sequence[Query] = (
     ),
     Query("review: next, disputed", lambda s, c: _next(s, c, ALL, DISPUTED)),
     Query("review: next, decide, release", lambda s, c: _review(s, c, ALL, UNCERTAIN)),
+    Query("review: next, decide the text, release", _decide_text),
+    Query("review: occurrences of a frequent text", lambda s, _: s.read(count_occurrences, COPIES)),
     Query("review: remaining", lambda s, _: s.read(remaining, UNCERTAIN, ALL)),
     Query("review: remaining, audit", lambda s, c: s.read(remaining, AUDIT, ALL, c.randrange(1, 9))),
     Query("review: remaining, disputed", lambda s, c: s.read(remaining, DISPUTED, ALL, c.randrange(1, 9))),

@@ -1,8 +1,8 @@
 """Fill a MySQL database with up to millions of made-up comments, predictions and reviews.
 
 The proportions are realistic: twenty platforms of very different sizes, two years, 22 % uncertain, 4 % reviewed and
-some of them disputed, 2 % in the audit sample and the first half of it decided blindly. Values are derived from a
-digest of the comment's number, so they are reproducible.
+some of them disputed, 2 % in the audit sample and the first half of it decided blindly, 1 % copies of one text. Values
+are derived from a digest of the comment's number, so they are reproducible.
 """
 
 # ruff: noqa: S608  (the statements contain no external input)
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from sqlalchemy import text
 
+from store.folding import folded_digest
 from store.store import Store
 
 NEWEST = datetime(2026, 6, 30, tzinfo=UTC)
@@ -21,6 +22,9 @@ DAYS = 730
 PLATFORMS = [f"platform-{n:02}" for n in range(20)]
 AUTHORS, THREADS = 20_000, 50_000
 CHUNK_SIZE = 20_000
+# The share of comments that are copies of one text. The digests of all others are made up.
+COPIES = 0.01
+COPY = "默认好评"
 WORDS = "这家店 的 物流 很快 包装 也好 客服 一直 不 回复 再也 不来 了 味道 不错 价格 有点 贵 推荐 大家 试试"
 
 
@@ -30,11 +34,15 @@ def _random(what: str) -> str:
 
 
 REVIEWED = f"({_random('reviewed')} < 0.03 OR {_random('audit')} < 0.01)"
+# Both branches are integers: a decimal number in one of them would round the other.
+DIGEST = f"""IF({_random("copy")} < {COPIES}, :copies, CAST(FLOOR({_random("digest")} * 9e18) AS SIGNED))"""
 # Platforms with low numbers are much larger. Comments arrive roughly in the order of their creation.
 COMMENTS = f"""
-INSERT INTO comments (number, platform, id, text, version, created_at, author, thread, stored_at, changed_at,
-    review_number, review_label, audit_rank, blind_label, claimed_by)
-SELECT n, CONCAT('platform-', LPAD(FLOOR(20 * POW({_random("platform")}, 3)), 2, '0')), n, made_up_texts.text, 0,
+INSERT INTO comments (number, platform, id, text, folded_digest, version, created_at, author, thread, stored_at,
+    changed_at, review_number, review_label, audit_rank, blind_label, claimed_by)
+SELECT n, CONCAT('platform-', LPAD(FLOOR(20 * POW({_random("platform")}, 3)), 2, '0')), n,
+    IF({_random("copy")} < {COPIES}, '{COPY}', CONCAT(made_up_texts.text, n)),
+    {DIGEST}, 0,
     :newest - INTERVAL FLOOR((1 - n / :size) * {DAYS * 86400}) SECOND,
     CONCAT('u', FLOOR({_random("author")} * {AUTHORS})), CONCAT('t', FLOOR({_random("thread")} * {THREADS})),
     :newest, :newest, IF({REVIEWED}, n, NULL),
@@ -45,11 +53,13 @@ FROM (SELECT n + :first AS n FROM made_up_numbers) AS step
 JOIN made_up_texts ON made_up_texts.number = step.n * 7 % :texts
 """
 PREDICTIONS = f"""
-INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, reviewed, distance)
+INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, reviewed, distance,
+    folded_digest)
 SELECT n, 1, IF(p >= 0.5, 'positive', 'negative'), p, p BETWEEN 0.3 AND 0.7, :newest, {REVIEWED},
-    ABS(p - 0.5)
+    ABS(p - 0.5), {DIGEST}
 FROM (
-    SELECT n, CASE WHEN {_random("sure")} < 0.22 THEN 0.3 + 0.4 * {_random("where")}
+    SELECT n, CASE WHEN {_random("copy")} < {COPIES} THEN 0.5
+        WHEN {_random("sure")} < 0.22 THEN 0.3 + 0.4 * {_random("where")}
         WHEN {_random("side")} < 0.5 THEN 0.3 * {_random("where")} ELSE 1 - 0.3 * {_random("where")} END AS p
     FROM (SELECT n + :first AS n FROM made_up_numbers) AS step
 ) AS drawn
@@ -104,7 +114,7 @@ FINISH = (
 
 async def fill(store: Store, size: int) -> None:
     """Insert ``size`` comments into an empty, migrated MySQL database. A million takes minutes."""
-    values = {"size": size, "newest": NEWEST.replace(tzinfo=None)}
+    values = {"size": size, "newest": NEWEST.replace(tzinfo=None), "copies": folded_digest(COPY)}
     texts = _texts(2_000)
     async with store.writing() as session:
         run = session.connection.execute

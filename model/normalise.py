@@ -4,8 +4,9 @@ Nothing that carries sentiment is removed: no stop words, negations or emoji.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
+
+from liuyan.nfkc import nfkc
 
 # Placeholders are private use characters, because the segmenter keeps each of them as one word.
 URL = "\ue000"
@@ -17,10 +18,6 @@ _URL = re.compile(r"(?:https?://|www\.)[\x21-\x7e]+|网页链接")
 # A name ends where Weibo ends it. Without such an end, the name cannot be separated from the next words and is kept.
 _MENTION = re.compile(r"@[\w\-]{2,30}(?=[\s:,。!?@/]|$)")
 _WEIBO_MARK = re.compile(r"\{%|%\}")
-# NFKC takes quadratic time on a run of combining marks, so long texts are normalised in pieces. A piece ends before a
-# character that never combines with the previous ones; without such a character, marks may remain uncombined.
-_PIECE = re.compile(r".{1,1000}(?=[\x00-\x7f\u3001-\u3020\u4e00-\u9fff]|\Z)|.{1,1000}", re.DOTALL)
-_SHORT = 1_000
 # Runs are cut to three characters, except for digits: 10000 is not 1000.
 _RUN = re.compile(r"([^\d\s])\1{3,}")
 _MANY = r"\1\1\1"
@@ -39,7 +36,7 @@ def character_table(simplified: Mapping[str, str]) -> dict[int, str | None]:
 
 def normalise(text: str, table: Mapping[int, str | None]) -> str:
     """Apply NFKC, lower case and simplified characters, shorten runs, replace URLs and mentions by placeholders."""
-    text = _compose(text).lower().translate(table)
+    text = nfkc(text).lower().translate(table)
     if "{%" in text:
         text = _WEIBO_MARK.sub(" ", text)
     if "http" in text or "www." in text or "网页链接" in text:
@@ -47,9 +44,3 @@ def normalise(text: str, table: Mapping[int, str | None]) -> str:
     if "@" in text:
         text = _MENTION.sub(MENTION, text)
     return _RUN.sub(_MANY, text)
-
-
-def _compose(text: str) -> str:
-    """Apply NFKC in linear time."""
-    pieces = [text] if len(text) <= _SHORT else _PIECE.findall(text)
-    return "".join(unicodedata.normalize("NFKC", piece) for piece in pieces)

@@ -1,11 +1,11 @@
 """Tables of the admin app: accounts, sessions, tokens, notices and the audit log.
 
-They share their metadata with tables.py, so ``metadata`` imported from here has every table.
+They share their metadata with tables.py and review_tables.py, so ``metadata`` imported from here has every table.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, text
 
-from store.tables import metadata
+from store.review_tables import metadata
 from store.types import Digest, ExactString, RowNumber, UtcDateTime
 
 __all__ = ["api_tokens", "attempts", "audit_log", "metadata", "notices", "sessions", "users"]
@@ -37,7 +37,7 @@ users = Table(
     Column("password_changed_at", UtcDateTime, nullable=False),
     # Whether a number key on the review page saves the label at once (save) or Enter confirms it (confirm).
     Column("number_keys", ExactString(8), nullable=False, server_default="save"),
-    # What the reviewer picks a reason from, one a line.
+    # The reasons that the review page offers as buttons, one per line.
     Column("quick_reasons", ExactString(1000)),
 )
 

@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.admin_tables import users
 from store.comments import ShownLabel
 from store.kappa import Counts, Estimate, cohens_kappa, krippendorffs_alpha
+from store.review_tables import agreement_pairs, agreement_patterns
 from store.store import Store
-from store.tables import agreement_pairs, agreement_patterns
 
 LABELS = tuple(ShownLabel)
 # Pairs of reviewers that are compared: those with the most texts in common.

@@ -10,8 +10,9 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 
+from store.review_tables import blind_decisions
 from store.session import WriteSession
-from store.tables import blind_decisions, comments, review_claims, reviews
+from store.tables import comments, review_claims, reviews
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, Table,
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from store import tables
+from store import review_tables, tables
 from store.rows import CONTENT_COLUMNS, PREDICTION_COLUMNS, values_by
 from store.types import ExactString, exact_collation, is_mariadb, time_text
 
@@ -187,10 +187,10 @@ def _types(table: Table, names: Iterable[str]) -> dict[str, TypeEngine[Any]]:
 
 
 IDENTITY = ("platform", "id")
-COMMENT_COLUMNS = (*IDENTITY, *CONTENT_COLUMNS, "audit_rank", "stored_at", "changed_at", "claimed_by")
+COMMENT_COLUMNS = (*IDENTITY, *CONTENT_COLUMNS, "folded_digest", "audit_rank", "stored_at", "changed_at", "claimed_by")
 REVIEW_COLUMNS = ("review_number", "review_label")
 # The columns of a stored comment that an event changes; a new text clears the review.
-CHANGED_COLUMNS = (*CONTENT_COLUMNS, "changed_at", *REVIEW_COLUMNS)
+CHANGED_COLUMNS = (*CONTENT_COLUMNS, "folded_digest", "changed_at", *REVIEW_COLUMNS)
 # The columns of count_sums that are sums.
 SUMMED = _column_names(tables.count_sums, *_key(tables.count_sums))
 DEAD_LETTER_RECORD = ("consumer_group", "topic", "partition", "offset")
@@ -256,7 +256,8 @@ def write_statements(dialect: Dialect) -> Statements:
     given = "{given}"
     comments, predictions, letters = tables.comments, tables.predictions, tables.dead_letters
     hourly, sums, work = tables.hourly_counts, tables.count_sums, tables.reviewer_counts
-    pairs, patterns = tables.agreement_pairs, tables.agreement_patterns
+    pairs, patterns = review_tables.agreement_pairs, review_tables.agreement_patterns
+    blind, disputes = review_tables.blind_decisions, review_tables.disputes
     identity = _types(comments, IDENTITY)
     digest = _types(tables.erasures, ["digest"])
     inserted = build.collect(comments, IDENTITY, "number", "old.claimed_by = :token")
@@ -341,8 +342,8 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
         add_reviewer_counts=build.insert(work, _column_names(work), {"n": f"reviewer_counts.n + {given}"}),
         delete_zero_reviewer_counts=build.delete(work, _key(work), "n = 0"),
-        add_blind_decisions=build.insert(tables.blind_decisions, _column_names(tables.blind_decisions, "number")),
-        add_disputes=build.insert(tables.disputes, _column_names(tables.disputes), {"review_number": given}),
+        add_blind_decisions=build.insert(blind, _column_names(blind, "number")),
+        add_disputes=build.insert(disputes, _column_names(disputes), {"review_number": given}),
         add_pairs=build.insert(pairs, _column_names(pairs), {"n": f"agreement_pairs.n + {given}"}),
         delete_zero_pairs=build.delete(pairs, _key(pairs), "n = 0"),
         add_patterns=build.insert(patterns, _column_names(patterns), {"n": f"agreement_patterns.n + {given}"}),

@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.batch import Content, ModelRow
 from store.dead_letters import comment_key, key_digest
 from store.models import read_models
+from store.review_tables import disputes
 from store.rows import built, columns_of
-from store.tables import comment_versions, comments, dead_letters, disputes, predictions, review_claims, reviews
+from store.tables import comment_versions, comments, dead_letters, predictions, review_claims, reviews
 
-# At most so many of a key's newest versions, reviews and dead letters are read: a faulty producer can create thousands.
+# Maximum number of a key's versions, reviews and dead letters to read: a faulty producer can create thousands.
 HISTORY_ROWS = 200
 
 
@@ -103,7 +104,8 @@ class StoredReview:
 
     The ``from_...`` fields describe what was shown before; ``from_model`` is a SHA-256. ``stands`` marks the current
     review, ``withdrawn`` a review that was withdrawn, ``too_fast`` one that was made faster than the text can be read.
-    A row with ``withdraws`` is not a review but withdraws the review of that number.
+    A row with ``withdraws`` is not a review but withdraws the review of that number. ``group_number`` is the decision
+    for all comments with the same text to which the review belongs.
     """
 
     number: int
@@ -121,6 +123,7 @@ class StoredReview:
     withdrawn: bool
     withdraws: int | None
     too_fast: bool
+    group_number: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,7 @@ async def comment_history(
         return CommentHistory(None, [], [], [], letters) if letters else None
     number = rows[0].number
     [comment] = await with_labels(connection, rows, known)
-    if reader is not None and await _holds_blindly(connection, number, reader):
+    if reader is not None and await _has_blind_lease(connection, number, reader):
         versions = await earlier_versions(connection, number, HISTORY_ROWS)
         return CommentHistory(without_verdict(comment), [], versions, [], letters, blind=True)
     return CommentHistory(
@@ -178,21 +181,21 @@ async def comment_history(
     )
 
 
-async def _holds_blindly(connection: AsyncConnection, number: int, reader: int) -> bool:
+async def _has_blind_lease(connection: AsyncConnection, number: int, reader: int) -> bool:
     of = review_claims.c
     query = select(of.blind).where(of.comment_number == number, of.reviewer_number == reader)
     return bool((await connection.execute(query)).scalar())
 
 
 def without_verdict(comment: LabelledComment) -> LabelledComment:
-    """The comment without anything that a model or a person says of it."""
+    """Return the comment without its label and everything else that a model or a reviewer decided."""
     return replace(comment, label=None, probability=None, uncertain=None, label_source=None, model=None, disputed=False)
 
 
 COMMENTS: Select[Any] = select(
     *columns_of(comments, LabelledComment),
-    *(comments.c.number, comments.c.review_number, comments.c.review_label, comments.c.audit_rank),
-    comments.c.blind_label,
+    *(comments.c[name] for name in ("number", "review_number", "review_label")),
+    *(comments.c[name] for name in ("audit_rank", "blind_label", "folded_digest")),
 )
 
 Models = Mapping[int, ModelRow]
@@ -217,7 +220,7 @@ def text_digest(text: str) -> str:
 
 
 async def _disputed(connection: AsyncConnection, numbers: Sequence[int]) -> set[tuple[int, int]]:
-    """Return the disputes of these comments: (comment number, number of the review up to which it is disputed)."""
+    """Return the disputes of these comments: (comment number, number of the newest review in the dispute)."""
     if not numbers:
         return set()
     of = disputes.c

@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.bulk import Statement, Values
 from store.comments import ShownLabel
+from store.groups import is_copied
 from store.opinions import Decision, Weighed, of_current_text, pairs, pattern, weigh
+from store.review_tables import disputes
 from store.session import WriteSession
-from store.tables import comments, disputes, reviews
+from store.tables import comments, reviews
 
 PAIR_KEY = ("first_reviewer", "second_reviewer", "first_label", "second_label")
 LABELS = tuple(ShownLabel)
@@ -36,7 +38,7 @@ async def decisions_of(connection: AsyncConnection, numbers: Collection[int]) ->
     """All decisions on these comments and those that take them back, by comment."""
     of = reviews.c
     found: dict[int, list[Decision]] = {number: [] for number in numbers}
-    query = select(of.comment_number, of.number, of.label, of.reviewer_number, of.replaces, of.withdraws)
+    query = select(of.comment_number, of.number, of.label, of.reviewer_number, of.replaces, of.withdraws, is_copied())
     for number, *values in await connection.execute(query.where(of.comment_number.in_(numbers))):
         found[number].append(Decision(*values))
     return found

@@ -1,20 +1,21 @@
-"""What reviewers decided, for training: each label with the very text that the reviewer saw."""
+"""Export reviews for training: each label with exactly the text that the reviewer saw."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.comments import ShownLabel
 from store.opinions import Decision, by_text, weigh
+from store.review_tables import group_decisions
 from store.rows import built
 from store.store import Store
 from store.tables import comments, reviews
 
-# Comments with reviews that one step reads: texts are long.
+# Number of reviewed comments per query: texts can be long.
 COMMENTS_AT_ONCE = 300
 
 
@@ -22,7 +23,8 @@ COMMENTS_AT_ONCE = 300
 class ReviewedText:
     """A text with the review that stands, or stood when an edit replaced the text. ``model_label`` and ``probability``
     are what a model had said when it was reviewed, None where none had; ``audit`` says that the comment is in the audit
-    sample, ``disputed`` that reviewers differ on the text and nobody has resolved it."""
+    sample, ``disputed`` that reviewers differ on the text and nobody has resolved it. ``occurrences`` is how many
+    comments with the same text were decided together, of which one is exported."""
 
     platform: str
     id: str
@@ -35,13 +37,14 @@ class ReviewedText:
     probability: float | None
     audit: bool
     disputed: bool
+    occurrences: int
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFilter:
-    """Which reviewed texts; None does not filter. ``reviewed_from`` is included, ``reviewed_to`` is not.
+    """Which reviewed texts; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive.
 
-    Disputed texts are left out unless ``disputed``: a training should not learn a label that reviewers do not agree on.
+    Disputed texts are left out unless ``disputed``: a model should not learn labels that reviewers disagree on.
     """
 
     platform: str | None = None
@@ -54,15 +57,20 @@ class ExportFilter:
 
 async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[ReviewedText]:
     """Every reviewed text, comment by comment, each comment's oldest text first; read in steps, so that it costs
-    little memory and holds no transaction. Raises TransientStoreError."""
+    little memory and holds no transaction. Of comments that were decided together the first one that is wanted stands
+    for all. Raises TransientStoreError."""
     behind = 0
+    groups: set[int] = set()
     while True:
         async with store.reading() as connection:
             numbers = await _next_comments(connection, wanted, behind)
             rows = await _reviews_of(connection, numbers)
         for number in numbers:
             for row, disputed in _last_of_each_text(rows[number]):
-                if (wanted.disputed or not disputed) and _is_wanted(row, wanted):
+                chosen = (wanted.disputed or not disputed) and _is_wanted(row, wanted)
+                if chosen and row.group_number not in groups:
+                    # A text that only one comment has cannot come again, and need not be remembered.
+                    groups |= {row.group_number} if _occurrences(row) > 1 else set()
                     yield _reviewed_text(row, disputed)
         if len(numbers) < COMMENTS_AT_ONCE:
             return
@@ -70,7 +78,7 @@ async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[Re
 
 
 async def _next_comments(connection: AsyncConnection, wanted: ExportFilter, behind: int) -> Sequence[int]:
-    """The next comments that have reviews."""
+    """Return the numbers of the next comments with reviews."""
     of = reviews.c
     query = select(of.comment_number).where(of.comment_number > behind).distinct()
     if wanted.platform is not None:
@@ -85,8 +93,15 @@ async def _reviews_of(connection: AsyncConnection, numbers: Sequence[int]) -> di
     if not numbers:
         return found
     query = (
-        select(reviews, comments.c.platform, comments.c.id, comments.c.audit_rank)
+        select(
+            reviews,
+            *(comments.c.platform, comments.c.id, comments.c.audit_rank),
+            *(group_decisions.c.stored, group_decisions.c.withdrawn.label("group_withdrawn")),
+            (group_decisions.c.review_number != reviews.c.number).label("copied"),
+            _first_has_another_label().label("first_differs"),
+        )
         .join_from(reviews, comments, comments.c.number == reviews.c.comment_number)
+        .outerjoin(group_decisions, group_decisions.c.number == reviews.c.group_number)
         .where(reviews.c.comment_number.in_(numbers))
     )
     for row in await connection.execute(query):
@@ -94,11 +109,32 @@ async def _reviews_of(connection: AsyncConnection, numbers: Sequence[int]) -> di
     return found
 
 
+def _first_has_another_label() -> ColumnElement[bool]:
+    """Condition on ``group_decisions``: the comment that was decided for all still has the text, and others gave it
+    another label since."""
+    first, comment = reviews.alias("first").c, comments.alias("first_comment").c
+    of = group_decisions.c
+    return exists().where(
+        first.number == of.review_number,
+        comment.number == first.comment_number,
+        comment.folded_digest == of.folded_digest,
+        comment.review_label != of.label,
+    )
+
+
 def _last_of_each_text(rows: Sequence[Row[Any]]) -> list[tuple[Row[Any], bool]]:
-    """The current or last review of each text, and whether reviewers dispute the text."""
+    """The current or last review of each text, and whether reviewers dispute the text. A copied review is disputed with
+    the one that it was copied from."""
     by_number = {row.number: row for row in rows}
-    decisions = [Decision(row.number, row.label, row.reviewer_number, row.replaces, row.withdraws) for row in rows]
-    return [(by_number[reviewed[-1].number], weigh(reviewed).disputed) for reviewed in by_text(decisions)]
+    decisions = [
+        Decision(row.number, row.label, row.reviewer_number, row.replaces, row.withdraws, bool(row.copied))
+        for row in rows
+    ]
+    found = []
+    for reviewed in by_text(decisions):
+        last = by_number[reviewed[-1].number]
+        found.append((last, weigh(reviewed).disputed or bool(last.copied and last.first_differs)))
+    return found
 
 
 def _is_wanted(row: Row[Any], wanted: ExportFilter) -> bool:
@@ -108,6 +144,10 @@ def _is_wanted(row: Row[Any], wanted: ExportFilter) -> bool:
         and (wanted.reviewed_to is None or row.reviewed_at < wanted.reviewed_to)
         and (wanted.audit is None or (row.audit_rank is not None) is wanted.audit)
     )
+
+
+def _occurrences(row: Row[Any]) -> int:
+    return 1 if row.stored is None else max(1, row.stored - row.group_withdrawn)
 
 
 def _reviewed_text(row: Row[Any], disputed: bool) -> ReviewedText:
@@ -120,4 +160,5 @@ def _reviewed_text(row: Row[Any], disputed: bool) -> ReviewedText:
         probability=row.from_probability,
         audit=row.audit_rank is not None,
         disputed=disputed,
+        occurrences=_occurrences(row),
     )

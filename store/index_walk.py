@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Select, or_, select
+from sqlalchemy import Column, ColumnElement, Row, Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 # Index entries in the first step and at most in any step, and the most by which a step may exceed the previous one.
@@ -37,23 +37,31 @@ class Path:
         """Return the columns to order by."""
         return [column.desc() if self.descending else column.asc() for column in (self.first, self.second)]
 
-    def after(self, place: Place | None) -> list[ColumnElement[bool]]:
-        """Return the conditions for rows after ``place``; the first condition lets the index scan start there."""
-        if place is None:
-            return []
-        at, number = place
-        if self.descending:
-            return [self.first <= at, or_(self.first < at, self.second < number)]
-        return [self.first >= at, or_(self.first > at, self.second > number)]
+    def within(self, after: Place | None, up_to: Place | None) -> list[ColumnElement[bool]]:
+        """Return the conditions for rows after the place ``after``, up to and including ``up_to``.
 
-    def up_to(self, place: Place | None) -> list[ColumnElement[bool]]:
-        """Return the conditions for rows up to and including ``place``."""
-        if place is None:
-            return []
-        at, number = place
-        if self.descending:
-            return [self.first >= at, or_(self.first > at, self.second >= number)]
-        return [self.first <= at, or_(self.first < at, self.second <= number)]
+        They name both columns for each end, so that only this range of the index is read even if thousands of rows
+        share the first column, as identical texts do.
+        """
+        first, second = self.first, self.second
+        if after is not None and up_to is not None and after[0] == up_to[0]:
+            low, high = sorted((after[1], up_to[1]))
+            # The row at ``after`` is excluded, whichever end of the range it is.
+            return [first == after[0], second.between(low, high), second != after[1]]
+        ends = []
+        if after is not None:
+            at, number = after
+            ends += self._from(at, second < number if self.descending else second > number, up=not self.descending)
+        if up_to is not None:
+            at, number = up_to
+            ends += self._from(at, second >= number if self.descending else second <= number, up=self.descending)
+        return ends
+
+    def _from(self, at: float | datetime, rest: ColumnElement[bool], *, up: bool) -> list[ColumnElement[bool]]:
+        """Return the conditions for rows beyond ``at``, or at it where ``rest`` is true. The first one lets SQLite
+        start the index scan in the right place."""
+        beyond, bound = (self.first > at, self.first >= at) if up else (self.first < at, self.first <= at)
+        return [bound, or_(beyond, and_(self.first == at, rest))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +92,10 @@ async def walk(
     length = FIRST_STEP
     while True:
         step_began = time.monotonic()
-        end_query = ends.where(*path.after(after)).limit(1).offset(length - 1)
+        end_query = ends.where(*path.within(after, None)).limit(1).offset(length - 1)
         end = (await connection.execute(end_query)).one_or_none()
         place = None if end is None else (end[0], end[1])
-        within = query.where(*path.equal, *path.after(after), *path.up_to(place)).limit(limit - len(rows))
+        within = query.where(*path.equal, *path.within(after, place)).limit(limit - len(rows))
         rows += (await connection.execute(within)).all()
         if len(rows) == limit:
             last = rows[-1]._mapping

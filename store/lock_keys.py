@@ -16,6 +16,7 @@ from typing import Any
 from liuyan.times import EPOCH
 from store.batch import Arrival, Content, Label, Prediction, Tombstone
 from store.dead_letters import comment_key
+from store.folding import folded_digest
 from store.merge import ABSENT, CurrentReview, Outcome, StoredState, by_key, merge_events
 from store.rows import content_row, read_content
 from store.sample import AuditSample
@@ -32,8 +33,8 @@ PLACEHOLDER = Content("", 0, EPOCH, None, None, None)
 
 @dataclass(frozen=True, slots=True)
 class MergedKey:
-    """A key merged under lock. ``number`` is its row's, ``audit_rank`` its rank in the audit sample, and ``inserted``
-    the content that locking inserted, None if the row existed."""
+    """A key merged under lock. ``number`` is its row's, ``audit_rank`` its rank in the audit sample, ``folded_digest``
+    the digest of its new text, and ``inserted`` the content that locking inserted, None if the row existed."""
 
     platform: str
     id: str
@@ -42,6 +43,7 @@ class MergedKey:
     number: int
     before: StoredState
     after: Outcome
+    folded_digest: int
     inserted: Content | None = None
 
 
@@ -64,7 +66,9 @@ async def lock_and_merge(
     ranks = [sample.rank(*key) for key in keys]
     as_absent = [merge_events(ABSENT, events[key], model) for key in keys]
     inserted_contents = [outcome.content or PLACEHOLDER for outcome in as_absent]
-    rows = map(_inserted_row, keys, inserted_contents, ranks)
+    # Once per text, because this runs for every comment of every batch.
+    folded = [folded_digest(content.text) for content in inserted_contents]
+    rows = map(_inserted_row, keys, inserted_contents, ranks, folded)
     await session.run(session.statements.insert_keys, rows, token=token)
 
     inserted, erased = await _inserted_and_erased(session, keys, digests, token)
@@ -76,18 +80,29 @@ async def lock_and_merge(
         if at in inserted:
             before = StoredState(erased_up_to=erased[at]) if at in erased else ABSENT
             after = merge_events(before, events[key], model) if at in erased else as_absent[at]
-            merged.append(MergedKey(*key, digests[at], ranks[at], inserted[at], before, after, inserted_contents[at]))
+            content = inserted_contents[at]
+            digest = _digest_of(after, content, folded[at])
+            merged.append(MergedKey(*key, digests[at], ranks[at], inserted[at], before, after, digest, content))
         else:
             row = found[at]
             before = StoredState(row.content, predictions.get(row.number, {}), erased.get(at), row.review)
             after = merge_events(before, events[key], model)
-            merged.append(MergedKey(*key, digests[at], ranks[at], row.number, before, after))
+            digest = _digest_of(after, inserted_contents[at], folded[at])
+            merged.append(MergedKey(*key, digests[at], ranks[at], row.number, before, after, digest))
     return merged
 
 
-def _inserted_row(key: Key, content: Content, audit_rank: int | None) -> dict[str, object]:
+def _digest_of(after: Outcome, inserted: Content, digest: int) -> int:
+    """Return the digest of the text to store; ``digest`` is that of the inserted text, which is usually the same."""
+    if after.content is None or after.content.text == inserted.text:
+        return digest
+    return folded_digest(after.content.text)
+
+
+def _inserted_row(key: Key, content: Content, audit_rank: int | None, digest: int) -> dict[str, object]:
     row = content_row(content)
     row["platform"], row["id"] = key
+    row["folded_digest"] = digest
     row["audit_rank"] = audit_rank
     return row
 

@@ -61,7 +61,9 @@ def check_revision(connection: Connection) -> None:
 
 
 async def migrate(engine: AsyncEngine, report: Report, to: str = "head") -> int:
-    """Apply the pending migrations up to revision ``to`` and return their number. Call ``report`` for each of them.
+    """Apply the pending migrations up to revision ``to`` and return their number.
+
+    ``report`` receives a sentence for each migration, and for the progress of a long one.
 
     Raises DatabaseUnavailableError, and StoreError if another process holds the lock for too long.
     """
@@ -94,6 +96,7 @@ def _migrate(connection: Connection, report: Report, to: str) -> int:
     config = _configuration()
     config.attributes["connection"] = connection
     config.attributes["on_version_apply"] = applied
+    config.attributes["report"] = report
     command.upgrade(config, to)
     if server:
         connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _lock_name(connection)})
@@ -101,11 +104,11 @@ def _migrate(connection: Connection, report: Report, to: str) -> int:
 
 
 def _lock(connection: Connection) -> None:
-    taken = connection.execute(
+    acquired = connection.execute(
         text("SELECT GET_LOCK(:name, :seconds)"), {"name": _lock_name(connection), "seconds": LOCK_SECONDS}
     ).scalar()
     connection.commit()
-    if taken != 1:
+    if acquired != 1:
         raise StoreError("Another process is migrating this database. Wait until it has finished and try again.")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select
 
 from store.attention import Attention, Given, attend
 from store.audit import JSON, Actor, record
@@ -17,18 +17,19 @@ from store.blind import add_blind_decisions, waiting_among, withdraw_blind_decis
 from store.comments import LabelSource, ShownLabel, text_digest
 from store.disputes import decisions_of, move_disputes, weighed_of
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
+from store.folding import folded_digest
+from store.leases import clear_leases, hold
 from store.lock_keys import Key, LockedRow
 from store.locked import Locked, lock_comments
-from store.merge import CurrentReview, Labelled, labelled_as
+from store.merge import CurrentReview
 from store.opinions import undo
-from store.queue import clear_leases, hold
 from store.retry import retried
+from store.review_rows import decision_row, insert_reviews, set_current, withdrawal_row
+from store.review_work import NOBODY, Work, count_work, uncount_work
 from store.session import WriteSession
 from store.store import Store
-from store.tables import predictions, reviews
+from store.tables import reviews
 from store.types import stored_time
-from store.work import NOBODY, Work, count_work, uncount_work
-from store.write import move_label_counts
 
 # A transaction of so many reviews takes well under a second.
 AT_ONCE = 500
@@ -101,7 +102,11 @@ async def add_review(store: Store, actor: Actor, opinion: Opinion) -> Reviewed:
         async with store.writing() as session:
             return await add_within(session, actor, [opinion])
 
-    outcome = await retried(once, repeatable=True)
+    return only_review(await retried(once, repeatable=True), opinion)
+
+
+def only_review(outcome: ReviewsOutcome, opinion: Opinion) -> Reviewed:
+    """The outcome of a single opinion. Raises EditedMeanwhileError, NoCommentError."""
     if outcome.edited:
         raise EditedMeanwhileError("The comment was edited meanwhile: look at its new text and decide again.")
     if outcome.missing:
@@ -145,7 +150,7 @@ async def undo_review(
 
     async def once() -> Undone:
         async with store.writing() as session:
-            return await _undo(session, actor, (platform, id), claim_until, number)
+            return await undo_within(session, actor, (platform, id), claim_until, number)
 
     return await retried(once)
 
@@ -183,8 +188,11 @@ async def _add(
     }
     were = await weighed_of(session.connection, again)
     attended = await attend(session, actor.user_number, [_given(comment, wanted[comment.key]) for comment in fresh])
-    added = await _insert(session, actor, fresh, wanted, attended)
-    await _move(session, {comment.key: (comment, added[comment.row.number]) for comment in fresh})
+    rows = [
+        decision_row(actor, one, wanted[one.key].label, wanted[one.key].reason, attention=attended[one.row.number])
+        for one in fresh
+    ]
+    added = await insert_reviews(session, fresh, rows)
     await count_work(session, Counter(_work(session, actor, comment, wanted[comment.key]) for comment in fresh))
     await add_blind_decisions(
         session,
@@ -223,64 +231,6 @@ def _given(comment: Locked, opinion: Opinion) -> Given:
     return Given(comment.row.number, comment.row.content.text, opinion.blind, opinion.shown_milliseconds)
 
 
-async def _insert(
-    session: WriteSession,
-    actor: Actor,
-    fresh: Sequence[Locked],
-    wanted: Mapping[Key, Opinion],
-    attended: Mapping[int, Attention],
-) -> dict[int, CurrentReview]:
-    """Insert the reviews; comment -> the review that stands now."""
-    rows = [
-        {
-            **_row(actor, comment, wanted[comment.key].label, wanted[comment.key].reason, comment.row.review),
-            "shown_milliseconds": attended[comment.row.number].shown_milliseconds,
-            "too_fast": attended[comment.row.number].too_fast,
-        }
-        for comment in fresh
-    ]
-    await session.run(session.statements.add_reviews, rows)
-    # The comments are locked: the newest review of each is the one that was just inserted.
-    numbers = [comment.row.number for comment in fresh]
-    newest = select(reviews.c.comment_number, func.max(reviews.c.number))
-    query = newest.where(reviews.c.comment_number.in_(numbers)).group_by(reviews.c.comment_number)
-    inserted = {row[0]: row[1] for row in await session.connection.execute(query)}
-    return {
-        comment.row.number: CurrentReview(inserted[comment.row.number], wanted[comment.key].label) for comment in fresh
-    }
-
-
-def _row(
-    actor: Actor,
-    comment: Locked,
-    label: str,
-    reason: str | None,
-    replaces: CurrentReview | None,
-    withdraws: int | None = None,
-) -> dict[str, object]:
-    """A review's row, by column."""
-    from_label, from_source = comment.shown(comment.row.review)
-    prediction = comment.prediction
-    return {
-        "comment_number": comment.row.number,
-        "comment_version": comment.row.content.version,
-        "text": comment.row.content.text,
-        "label": label,
-        "reviewer": actor.name,
-        "reviewer_number": actor.user_number,
-        "reason": reason,
-        "from_label": from_label,
-        "from_source": from_source,
-        "from_model_number": comment.model,
-        "from_model_label": None if prediction is None else prediction.label,
-        "from_probability": None if prediction is None else prediction.probability,
-        "replaces": None if replaces is None else replaces.number,
-        "withdraws": withdraws,
-        "shown_milliseconds": None,
-        "too_fast": False,
-    }
-
-
 def _blind_row(actor: Actor, comment: Locked, review: CurrentReview, attention: Attention) -> dict[str, object]:
     """A blind decision's row, by column."""
     return {
@@ -295,32 +245,6 @@ def _blind_row(actor: Actor, comment: Locked, review: CurrentReview, attention: 
         "too_fast": attention.too_fast,
         "withdrawn": False,
     }
-
-
-async def _move(session: WriteSession, moves: Mapping[Key, tuple[Locked, CurrentReview | None]]) -> None:
-    """Let other reviews stand: on the comments, on their predictions, and in the sums of what is shown."""
-    rows = [
-        {
-            "number": comment.row.number,
-            "review_number": None if review is None else review.number,
-            "review_label": None if review is None else review.label,
-        }
-        for comment, review in moves.values()
-    ]
-    await session.run(session.statements.set_review, rows)
-    changes: Counter[Labelled] = Counter()
-    for (platform, _), (comment, review) in moves.items():
-        for standing, by in ((comment.row.review, -1), (review, 1)):
-            created_at = comment.row.content.created_at
-            label = None if standing is None else standing.label
-            for kind in labelled_as(platform, created_at, comment.predictions, label):
-                changes[kind] += by
-    for reviewed in (True, False):
-        numbers = [comment.row.number for comment, review in moves.values() if (review is not None) is reviewed]
-        if numbers:
-            mark = update(predictions).where(predictions.c.comment_number.in_(numbers))
-            await session.connection.execute(mark.values(reviewed=reviewed))
-    await move_label_counts(session, changes)
 
 
 def _work(session: WriteSession, actor: Actor, comment: Locked, opinion: Opinion) -> Work:
@@ -357,9 +281,10 @@ async def _record_added(session: WriteSession, actor: Actor, added: Sequence[Rev
     await record(session, actor, "review.add_many", "comments", "", {"labels": labels, "reviews": numbers})
 
 
-async def _undo(
+async def undo_within(
     session: WriteSession, actor: Actor, key: Key, claim_until: datetime | None, number: int | None
 ) -> Undone:
+    """As ``undo_review``, in the session's transaction; it has written nothing when it raises."""
     locked = await lock_comments(session, [key])
     if not locked:
         raise NoCommentError(
@@ -373,14 +298,15 @@ async def _undo(
     taken, left = undone
     after = None if left is None else CurrentReview(left.number, left.label)
     were = await weighed_of(session.connection, {of: standing})
-    await session.run(session.statements.add_reviews, [_row(actor, comment, taken.label, None, None, taken.number)])
-    await _move(session, {key: (comment, after)})
+    await session.run(session.statements.add_reviews, [withdrawal_row(actor, comment, taken.label, taken.number)])
+    await set_current(session, {key: (comment, after)})
     await uncount_work(session, comment.key[0], taken)
     current = {of: None if left is None else left.number}
     await move_disputes(session, were, await weighed_of(session.connection, current), current)
     blind = await withdraw_blind_decision(session, of, taken.number)
     if (after is None or blind) and claim_until is not None and actor.user_number is not None:
-        await hold(session, [of], actor.user_number, claim_until, blind=blind)
+        texts = {} if blind else {of: folded_digest(comment.row.content.text)}
+        await hold(session, [of], actor.user_number, claim_until, blind=blind, texts=texts)
     label, source = comment.shown(after)
     detail: dict[str, JSON] = {"taken_back": taken.label, "label": label, "label_source": source}
     await record(session, actor, "review.undo", "comment", f"{key[0]}:{key[1]}", detail)

@@ -1,17 +1,20 @@
 """Which comments each queue offers, and the index that leads to them in their order."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false
+from sqlalchemy import Column, ColumnElement, Select, and_, exists, false, true
 
 from store.blind import not_decided_by, not_waiting_for_audit, waits_for_audit
 from store.comments import COMMENTS, Models
 from store.disputes import disputed
+from store.groups import is_copied, text_is_undecided
 from store.index_walk import Path
+from store.review_tables import disputes
 from store.search import ONLY_REVIEWS, CommentFilter, conditions
-from store.tables import comments, disputes, predictions, reviews
+from store.tables import comments, predictions, reviews
 
 
 class QueueOrder(StrEnum):
@@ -27,14 +30,22 @@ class QueueOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The index to go along, and the rows of COMMENTS that it leads to."""
+    """The index to go along, the rows of COMMENTS that it leads to, and the column that has the comment's number.
+
+    ``last`` is a condition that takes so long that it is asked after all others.
+    """
 
     path: Path
     query: Select[Any]
+    number: Column[int]
+    last: ColumnElement[bool] = field(default_factory=true)
 
 
-def route_of(order: QueueOrder, reviewer: int | None, wanted: CommentFilter, known: Models) -> Route | None:
-    """How to go through the comments that wait; None where none can."""
+def route_of(
+    order: QueueOrder, reviewer: int | None, wanted: CommentFilter, known: Models, now: datetime
+) -> Route | None:
+    """How to go through the comments that wait; None where none can. Texts that were decided shortly before ``now`` do
+    not wait in the order UNCERTAIN."""
     if order is QueueOrder.AUDIT:
         return _audit_route(reviewer, wanted, known)
     if order in (QueueOrder.SECOND_OPINION, QueueOrder.DISPUTED):
@@ -61,7 +72,8 @@ def route_of(order: QueueOrder, reviewer: int | None, wanted: CommentFilter, kno
     said = _said(wanted)
     rest = replace(wanted, model=None, label=None, uncertain=None, probability_from=None, probability_to=None)
     query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(not_waiting_for_audit())
-    return Route(path, query.where(*said, *conditions(rest, known)))
+    query = query.where(*said, *conditions(rest, known))
+    return Route(path, query, predictions.c.comment_number, text_is_undecided(predictions.c.folded_digest, now))
 
 
 def _audit_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> Route:
@@ -73,20 +85,21 @@ def _audit_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> 
     path = Path("comments_to_audit", sampled, comments.c.audit_rank, comments.c.number)
     rest = replace(wanted, label=None, uncertain=None, probability_from=None, probability_to=None)
     own = [] if reviewer is None else [not_decided_by(reviewer)]
-    return Route(path, COMMENTS.where(*own, *conditions(rest, known)))
+    return Route(path, COMMENTS.where(*own, *conditions(rest, known)), comments.c.number)
 
 
 def _second_opinion_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> Route:
     """Along the reviews, the newest first: those that stand, are another one's, and of a text of which the reviewer
-    has said nothing that was not taken back. Disputed comments have a queue of their own."""
+    has said nothing that was not taken back. Of a decision for a text only its first review. Disputed comments have a
+    queue of their own."""
     of = reviews.c
     # The row's own number is the index: both parts of a place are the same.
     path = Path("PRIMARY", (), of.number, of.number, descending=True)
     stands = (comments.c.number == of.comment_number) & (comments.c.review_number == of.number)
     query = COMMENTS.add_columns(of.number).join_from(reviews, comments, stands)
-    others = (of.reviewer_number.is_distinct_from(reviewer), ~_has_opinion(reviewer), ~disputed())
+    others = (of.reviewer_number.is_distinct_from(reviewer), ~_has_opinion(reviewer), ~disputed(), ~is_copied())
     query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(*others, not_waiting_for_audit())
-    return Route(path, query.where(*conditions(wanted, known)))
+    return Route(path, query.where(*conditions(wanted, known)), of.comment_number)
 
 
 def _disputed_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> Route:
@@ -96,7 +109,8 @@ def _disputed_route(reviewer: int | None, wanted: CommentFilter, known: Models) 
     valid = (comments.c.number == of.comment_number) & (comments.c.review_number == of.review_number)
     query = COMMENTS.add_columns(of.review_number, of.comment_number).join_from(disputes, comments, valid)
     query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(not_waiting_for_audit())
-    return Route(path, query.where(~_has_opinion(reviewer), *conditions(wanted, known)))
+    query = query.where(~_has_opinion(reviewer), *conditions(wanted, known))
+    return Route(path, query, of.comment_number)
 
 
 def _has_opinion(reviewer: int | None) -> ColumnElement[bool]:

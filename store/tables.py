@@ -1,4 +1,6 @@
-"""Tables of comments, labels, dead letters and partitions; the admin app's other tables are in admin_tables.py.
+"""Tables of comments, labels, dead letters and partitions.
+
+review_tables.py has those of group decisions, the audit and agreement, admin_tables.py those of the admin app.
 
 A new column needs one line here and one migration; a test checks that they agree.
 """
@@ -39,6 +41,8 @@ comments = Table(
     Column("platform", ExactString(32), nullable=False),
     Column("id", ExactString(128), nullable=False),
     Column("text", ExactString(), nullable=False),
+    # folding.folded_digest of the text; NULL where a program wrote the row that did not know the column.
+    Column("folded_digest", BigInteger),
     Column("version", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("edited_at", UtcDateTime),
@@ -63,6 +67,8 @@ comments = Table(
     Index("comments_by_thread", "thread", "created_at", "number"),
     Index("comments_by_review", "review_label", "created_at", "number"),
     Index("comments_to_audit", "blind_label", "audit_rank", "number"),
+    # The comments of one text that a decision for the text applies to, in the order of their numbers.
+    Index("comments_by_text", "folded_digest", "review_label", "audit_rank", "number"),
 )
 
 comment_versions = Table(
@@ -102,10 +108,12 @@ predictions = Table(
     # Whether the text has a review, and how far the probability is from 0.5: the order of the review queue.
     Column("reviewed", Boolean, nullable=False, server_default=text("0")),
     Column("distance", Double, nullable=False, server_default=text("0")),
-    Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number"),
+    # The digest of the comment's text: thousands of copies are passed over within the index.
+    Column("folded_digest", BigInteger),
+    Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number", "folded_digest"),
 )
 
-# Append only: a decision is never changed, and taking one back is a row of its own.
+# Append only: a review is never changed, and withdrawing one adds a row.
 reviews = Table(
     "reviews",
     metadata,
@@ -115,81 +123,31 @@ reviews = Table(
     Column("text", ExactString(), nullable=False),
     # positive, negative, unclear or spam
     Column("label", ExactString(8), nullable=False),
-    # Who decided: the name as it was then, and the account's number; a command has none.
+    # The reviewer's name at that time, and the account's number; a command has none.
     Column("reviewer", ExactString(128), nullable=False),
     Column("reviewer_number", BigInteger),
     Column("reason", ExactString(1000)),
     Column("reviewed_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
-    # What was shown when it was decided.
+    # What was shown to the reviewer.
     Column("from_label", ExactString(8)),
     Column("from_source", ExactString(16)),
     Column("from_model_number", BigInteger),
     Column("from_model_label", ExactString(8)),
     Column("from_probability", Double),
-    # The review of the same text that stood before this one, and the one that this row takes back.
+    # The previous review of the same text, and the review that this row withdraws.
     Column("replaces", BigInteger),
     Column("withdraws", BigInteger),
     # How long the text was shown, where that is known, and whether that is too short to have read it.
     Column("shown_milliseconds", BigInteger),
     Column("too_fast", Boolean, nullable=False, server_default=text("0")),
+    # The decision for a text that this review is part of.
+    Column("group_number", BigInteger),
+    Index("reviews_by_group", "group_number", "number"),
 )
 
-# Decisions of the random audit, made without seeing what a model says. A later review does not replace them; they are
-# withdrawn only with the review that they count as. Those that were too fast do not count.
-blind_decisions = Table(
-    "blind_decisions",
-    metadata,
-    Column("number", RowNumber, primary_key=True),
-    Column("comment_number", RowNumber, on_comment(), nullable=False, index=True),
-    Column("comment_version", BigInteger, nullable=False),
-    # comments.text_digest of the text that was seen
-    Column("text_digest", ExactString(16), nullable=False),
-    Column("label", ExactString(8), nullable=False),
-    # The review that the decision also counts as.
-    Column("review_number", BigInteger, nullable=False, unique=True),
-    Column("reviewer", ExactString(128), nullable=False),
-    Column("reviewer_number", BigInteger),
-    Column("decided_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
-    Column("shown_milliseconds", BigInteger),
-    Column("too_fast", Boolean, nullable=False),
-    Column("withdrawn", Boolean, nullable=False),
-)
-
-# Comments on which reviewers differ. A row is valid while its review is the comment's current one: an edit ends the
-# dispute without touching this table, and the next review of the comment removes the row.
-disputes = Table(
-    "disputes",
-    metadata,
-    Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
-    Column("review_number", BigInteger, nullable=False),
-    Index("disputes_by_review", "review_number", "comment_number"),
-)
-
-# How often two reviewers gave which labels to the same text, independently. 0 is a reviewer without an account.
-agreement_pairs = Table(
-    "agreement_pairs",
-    metadata,
-    Column("first_reviewer", BigInteger, primary_key=True, autoincrement=False),
-    Column("second_reviewer", BigInteger, primary_key=True, autoincrement=False),
-    Column("first_label", ExactString(8), primary_key=True),
-    Column("second_label", ExactString(8), primary_key=True),
-    Column("n", BigInteger, nullable=False),
-)
-
-# How many texts have so many independent opinions of each label, where there are two or more.
-agreement_patterns = Table(
-    "agreement_patterns",
-    metadata,
-    Column("positive", Integer, primary_key=True, autoincrement=False),
-    Column("negative", Integer, primary_key=True, autoincrement=False),
-    Column("unclear", Integer, primary_key=True, autoincrement=False),
-    Column("spam", Integer, primary_key=True, autoincrement=False),
-    Column("n", BigInteger, nullable=False),
-)
-
-# What reviewers did, by the hour, day and month (UTC) in which they did it; what they took back is taken out. Days and
-# months stand for all platforms together too, with the platform left empty. `model_number` and `label` say what was
-# shown to them; 0 stands for no reviewer's account or no model, an empty label for none.
+# Reviews without withdrawn ones, by the hour, day and month (UTC) in which they were made. Days and months also have
+# rows for all platforms together, with an empty platform. `model_number` and `label` are the shown prediction's; 0
+# means no account or no model, an empty label no prediction.
 reviewer_counts = Table(
     "reviewer_counts",
     metadata,
@@ -204,26 +162,32 @@ reviewer_counts = Table(
     Column("n", BigInteger, nullable=False),
 )
 
-# Who has which comment before them, and until when nobody else gets it.
+# Who has which comment before them, and until when nobody else gets it. A claim with a digest holds the text: nobody
+# gets another comment with it.
 review_claims = Table(
     "review_claims",
     metadata,
     Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
     Column("reviewer_number", BigInteger, nullable=False),
     Column("claimed_until", UtcDateTime, nullable=False),
+    Column("folded_digest", BigInteger),
     # Since when this reviewer holds it, and whether it was given without what a model says.
     Column("given_at", UtcDateTime),
     Column("blind", Boolean, nullable=False, server_default=text("0")),
     Index("review_claims_by_reviewer", "reviewer_number", "claimed_until"),
+    Index("review_claims_by_text", "folded_digest", unique=True),
+    Index("review_claims_by_time", "claimed_until"),
 )
 
-# Which comments a reviewer does not want to see again before `until`.
+# Which comments, and which texts, a reviewer does not want to see again before `until`.
 review_skips = Table(
     "review_skips",
     metadata,
     Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
     Column("reviewer_number", BigInteger, primary_key=True, autoincrement=False),
     Column("until", UtcDateTime, nullable=False),
+    Column("folded_digest", BigInteger),
+    Index("review_skips_by_reviewer", "reviewer_number", "until"),
 )
 
 dead_letters = Table(
@@ -285,8 +249,8 @@ outbox = Table(
     Index("outbox_to_do", "done_at", "number"),
 )
 
-# What people said of texts that they gave to the detection: a review that waits for its comment, which is on its way
-# through the outbox. It keeps no text.
+# Reviews of texts from the detection page that wait for their comment, which is published through the outbox. They
+# contain no text.
 pending_reviews = Table(
     "pending_reviews",
     metadata,
@@ -297,12 +261,12 @@ pending_reviews = Table(
     Column("label", ExactString(8), nullable=False),
     Column("reviewer_number", BigInteger, nullable=False),
     Column("reviewer", ExactString(128), nullable=False),
-    # session or token, and the address that it came from
+    # session or token, and the client's address
     Column("via", ExactString(16), nullable=False),
     Column("address", ExactString(64)),
     Column("order_number", BigInteger, nullable=False),
     Column("ordered_at", UtcDateTime, nullable=False),
-    # When it is given up.
+    # When it is abandoned.
     Column("expires_at", UtcDateTime, nullable=False, index=True),
     UniqueConstraint("platform", "id", name="pending_reviews_comment"),
     Index("pending_reviews_by_reviewer", "reviewer_number"),
@@ -340,7 +304,7 @@ count_sums = Table(
     # Reviewed comments, and those among them whose review differs from the model's label.
     Column("reviewed", BigInteger, nullable=False),
     Column("corrected", BigInteger, nullable=False),
-    # The comments without a review of which the model is uncertain, by the label that it leans towards.
+    # Uncertain comments without a review, by the model's label.
     Column("uncertain_positive", BigInteger, nullable=False, server_default="0"),
     Column("uncertain_negative", BigInteger, nullable=False, server_default="0"),
 )

@@ -164,6 +164,8 @@ def _script_words() -> dict[str, object]:
         ),
         "signedOut": gettext("{n} not stored yet: you were signed out. Sign in in another tab, then try again here."),
         "signedOutEmpty": gettext("You were signed out: sign in in another tab, this page goes on by itself then."),
+        "occurrences": gettext("{n} occurrences"),
+        "decidedBefore": gettext("Decided before:"),
         "edited": gettext("edited"),
         "author": gettext("by"),
         "thread": gettext("in"),

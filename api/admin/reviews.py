@@ -14,7 +14,7 @@ from api.admin.typed_filter import TypedFilter, typed_filter
 from api.i18n import lazy_gettext
 from api.identity.roles import Role
 from api.rest.export_schemas import ExportFormat
-from api.rest.review_schemas import ListFields, ReviewFields
+from api.rest.review_list_schemas import ListFields, ReviewFields
 from store.review_list import ReviewPage, list_reviews
 
 PAGE_ROWS = 50

@@ -1,5 +1,5 @@
 """Accounts and authentication: roles, passwords, sessions, tokens and the throttling of sign-in attempts.
 
-identity.py turns a request into an Identity or rejects it. sign_in.py, accounts.py and tokens.py contain the rules that
-the REST API, the pages and the commands share. The store's modules of the same names read and write the rows.
+identity.py turns a request into an Identity or rejects it, while sign_in.py, accounts.py and tokens.py contain the
+rules that the REST API, the pages and the commands share. The store has the rows in modules of the same names.
 """

@@ -181,6 +181,9 @@ class CommentReview(BaseModel):
     withdraws: int | None = Field(
         description="Set if this entry is a withdrawal: the number of the withdrawn review.", examples=[None]
     )
+    group_number: int | None = Field(
+        description="Set where it is part of a decision for all comments with the same text.", examples=[None]
+    )
     too_fast: bool = Field(
         description="Whether the review was made faster than the text can be read, if known.", examples=[False]
     )

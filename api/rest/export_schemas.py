@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.rest.review_schemas import ReviewFields
+from api.rest.review_list_schemas import ReviewFields
 from store.comments import ShownLabel
 from store.export import ExportFilter
 
@@ -52,3 +52,6 @@ class ExportedReview(BaseModel):
     probability: float | None = Field(description="How probable it held positive.", examples=[0.52])
     audit: bool = Field(description="Whether the comment is in the audit sample.", examples=[False])
     disputed: bool = Field(description="Whether reviewers differ on it; the label is the last one.", examples=[False])
+    occurrences: int = Field(
+        description="How many comments with the same text were decided together; this row counts for all.", examples=[1]
+    )

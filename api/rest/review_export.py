@@ -23,7 +23,7 @@ AT_ONCE = 100
 _EXAMPLE = (
     '{"platform":"forum","id":"post-1817","version":1769818500000000,"text":"物流很快","label":"negative",'
     '"reviewer":"小王","reviewed_at":"2026-01-31T00:20:00Z","model_label":"positive","probability":0.52,"audit":false,'
-    '"disputed":false}\n'
+    '"disputed":false,"occurrences":1}\n'
 )
 
 router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_class=GuardedRoute)
@@ -36,7 +36,7 @@ router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_clas
     responses={
         200: {
             "description": "The reviewed texts: platform, id, version, text, label, reviewer, reviewed_at, "
-            "model_label, probability, audit, disputed.",
+            "model_label, probability, audit, disputed, occurrences.",
             "content": {
                 "text/csv": {"schema": {"type": "string"}},
                 "application/x-ndjson": {"schema": {"type": "string"}, "example": _EXAMPLE},
@@ -49,10 +49,12 @@ async def export(services: TheServices, _: AsReviewer, query: Annotated[ExportQu
     """Export reviewed texts for training: each label with the very text that the reviewer saw.
 
     Of each text its newest review that was not taken back. Texts on which reviewers differ are left out until somebody
-    resolves it; `disputed=true` exports them too, marked, with the last label. The texts are written exactly as they
-    are stored, so that a training reads what people saw. A spreadsheet program may take a text that begins with = + -
-    or @ for a formula: import the CSV with all columns as text there, instead of opening it. An export that breaks off
-    ends without the last chunk of its transfer, which every HTTP client reports.
+    resolves it; `disputed=true` exports them too, marked, with the last label. Of comments with the same text that were
+    decided together one is exported, with their number in `occurrences`, so that a training counts the text once; while
+    the comment that was decided for all of them has another label by now, they count as disputed. The texts are written
+    exactly as they are stored, so that a training reads what people saw. A spreadsheet program may take a text that
+    begins with = + - or @ for a formula: import the CSV with all columns as text there, instead of opening it. An
+    export that breaks off ends without the last chunk of its transfer, which every HTTP client reports.
     """
     found = export_reviews(services.store, query.wanted())
     # What is wrong at once is answered as a problem, before the answer has begun.

@@ -14,6 +14,7 @@ from api.identity.identity import AsReviewer, Identity
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.comment_schemas import CommentReview
 from api.rest.cursor import encode_cursor, read_cursor
+from api.rest.review_list_schemas import ListedReview, ReviewPage, ReviewQuery
 from api.rest.review_schemas import (
     AddedReview,
     AuditGoal,
@@ -24,15 +25,12 @@ from api.rest.review_schemas import (
     CommentName,
     CommentNames,
     GivenReview,
-    ListedReview,
     NewReview,
     NextAnswer,
     NextRequest,
     QueueName,
     Remaining,
     RenewAnswer,
-    ReviewPage,
-    ReviewQuery,
     ReviewTask,
     SeenComment,
     WithdrawAnswer,
@@ -41,7 +39,7 @@ from api.rest.review_schemas import (
     WithdrawState,
 )
 from api.services import Services, TheServices
-from store import queue, review_list, reviews
+from store import group_decisions, queue, review_list, reviews
 from store.analytics import CountFilter
 from store.comments import ShownLabel, comment_history
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
@@ -182,20 +180,30 @@ async def add_review(services: TheServices, identity: AsReviewer, request: NewRe
     reviewer's, the comment is disputed until a third one decides. To send it again does no
     harm: the same label by the same person adds nothing. 409 with the code `edited_meanwhile` where the comment has
     another text by now; nothing is stored then.
+
+    With `all_occurrences` the comments that have the same text now get the same review, each its own, in the
+    background. Left out are those that are edited, erased or reviewed before their turn, and the audit sample. Copies
+    that arrive later are offered for review again after 30 days.
     """
     opinion = replace(
         _opinion(request, request.label, request.reason),
         blind=request.blind,
         shown_milliseconds=request.shown_milliseconds,
     )
+    group = None
     try:
-        added = await reviews.add_review(services.store, identity.actor, opinion)
+        if request.all_occurrences:
+            decided = await group_decisions.decide_group(services.store, identity.actor, opinion)
+            added, group = decided.review, decided.group
+        else:
+            added = await reviews.add_review(services.store, identity.actor, opinion)
     except EditedMeanwhileError:
         detail = gettext("The comment was edited meanwhile: look at its new text and decide again.")
         raise ProblemError(HTTPStatus.CONFLICT, "edited_meanwhile", detail) from None
     except NoCommentError:
         raise _no_comment(request) from None
     answer = AddedReview.model_validate(added)
+    answer.group_number = group
     if request.blind:  # Who takes it back decides again, as blindly as before.
         answer.from_label = answer.from_source = None
     return answer
@@ -243,22 +251,29 @@ async def withdraw_reviews(services: TheServices, identity: AsReviewer, request:
     """Take back your latest reviews of comments: what stood before stands again.
 
     The history keeps both. To send it again does no harm. A comment that has no review then is held for you again.
+    The review that answered a decision for all comments with the same text takes back the whole decision: each of its
+    reviews that still stands, in the background. `label` is null there where its first comment was edited or erased.
     """
     return WithdrawAnswer(results=[await _withdraw(services, identity, review) for review in request.reviews])
 
 
 async def _withdraw(services: Services, identity: Identity, given: GivenReview) -> WithdrawResult:
-    until = services.now() + CLAIM_TIME
+    until, undone = services.now() + CLAIM_TIME, None
     try:
-        undone = await reviews.undo_review(
-            services.store, identity.actor, given.platform, given.id, until, number=given.number
-        )
+        if await services.store.read(group_decisions.is_group, given.number):
+            undone = await group_decisions.withdraw_group(services.store, identity.actor, given.number, until)
+        else:
+            undone = await reviews.undo_review(
+                services.store, identity.actor, given.platform, given.id, until, number=given.number
+            )
     except NothingToUndoError:
         state = WithdrawState.NOTHING_TO_UNDO
     except NoCommentError:
         state = WithdrawState.NO_COMMENT
     else:
-        label, source = (None, None) if undone.blind else (undone.label, undone.label_source)
+        label, source = (None, None)
+        if undone is not None and not undone.blind:
+            label, source = undone.label, undone.label_source
         return WithdrawResult(number=given.number, state=WithdrawState.WITHDRAWN, label=label, label_source=source)
     return WithdrawResult(number=given.number, state=state, label=None, label_source=None)
 

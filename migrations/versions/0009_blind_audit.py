@@ -12,7 +12,7 @@ from store.opinions import Decision, by_text, pairs, pattern, weigh
 from store.types import ExactString, RowNumber, UtcDateTime
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 
 COMMENTS_AT_ONCE = 1_000
 LABELS = ("positive", "negative", "unclear", "spam")
@@ -83,6 +83,7 @@ def _add_columns() -> None:
     op.create_index("comments_to_audit", "comments", ["blind_label", "audit_rank", "number"])
     op.add_column("reviews", sa.Column("shown_milliseconds", sa.BigInteger))
     op.add_column("reviews", sa.Column("too_fast", sa.Boolean, nullable=False, server_default=sa.text("0")))
+    op.add_column("group_decisions", sa.Column("too_fast", sa.Boolean, nullable=False, server_default=sa.text("0")))
     op.add_column("review_claims", sa.Column("given_at", UtcDateTime))
     op.add_column("review_claims", sa.Column("blind", sa.Boolean, nullable=False, server_default=sa.text("0")))
 

@@ -1,17 +1,21 @@
 """The blind audit, disputed comments and agreement on the pages."""
 
+import json
+from typing import Any
+
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Request, expect
 from sqlalchemy import select
 
 from api.identity.roles import Role
 from store.audit import Actor
 from store.comments import ShownLabel
+from store.review_tables import blind_decisions
 from store.reviews import Opinion, add_review
-from store.tables import blind_decisions, comments, reviews
+from store.tables import comments, reviews
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
-from tests.admin.test_review import label, shows, stored
+from tests.admin.test_review import label, settled, shows, stored
 from tests.store.feed import arrival, microseconds, minutes, send_sampled
 
 pytestmark = pytest.mark.timeout(120)
@@ -47,11 +51,23 @@ async def explains(page: Page) -> list[str]:
     return asked
 
 
+def decisions_sent(page: Page) -> list[dict[str, Any]]:
+    """What a page sends as decisions from now on."""
+    sent: list[dict[str, Any]] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/api/v1/reviews") and request.method == "POST":
+            sent.append(json.loads(request.post_data or "{}"))
+
+    page.on("request", note)
+    return sent
+
+
 async def test_nothing_of_the_model_is_visible_and_enter_alone_decides_nothing(visits: Visits) -> None:
     site = visits.site
     await sample(site, "blind", 2)
     page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=blind&label=negative&uncertain=true")
-    asked = await explains(page)
+    asked, sent = await explains(page), decisions_sent(page)
     await shows(page, TEXT)
     await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
     await expect(page.locator("#goal-words")).to_contain_text("再审核约")
@@ -67,14 +83,16 @@ async def test_nothing_of_the_model_is_visible_and_enter_alone_decides_nothing(v
     assert await page.locator("#text").text_content() == before
     assert await decisions(site, "blind") == []
     await page.keyboard.press("2")
-    await page.keyboard.press("Enter")
     await expect(page.locator("#text")).not_to_have_text(before or "")
     await stored(page)
     assert await decisions(site, "blind") == [("negative", False)]
     assert asked == []
+    assert [(one["blind"], one["all_occurrences"], one["shown_milliseconds"] > 0) for one in sent] == [
+        (True, False, True)
+    ]
     # The next one is decided before it can have been read.
+    await settled(page)
     await page.keyboard.press("1")
-    await page.keyboard.press("Enter")
     await stored(page)
     assert await decisions(site, "blind") == [("negative", False), ("positive", True)]
 
@@ -86,7 +104,6 @@ async def test_a_blind_decision_is_undone_and_made_again(visits: Visits) -> None
     await shows(page, TEXT)
     await page.wait_for_timeout(READ_MILLISECONDS)
     await page.keyboard.press("2")
-    await page.keyboard.press("Enter")
     await expect(page.locator("#nothing")).to_be_visible()
     await stored(page)
     await page.keyboard.press("z")
@@ -95,7 +112,6 @@ async def test_a_blind_decision_is_undone_and_made_again(visits: Visits) -> None
     await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
     await page.wait_for_timeout(READ_MILLISECONDS)
     await page.keyboard.press("1")
-    await page.keyboard.press("Enter")
     await stored(page)
     assert await decisions(site, "undone") == [("negative", False), ("positive", False)]
     assert await label(site, "undone", "0") == ("positive", "review")
@@ -140,6 +156,7 @@ async def test_a_dispute_is_shown_without_names_and_resolved(visits: Visits) -> 
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=dispute")
     await expect(page.locator(".comment-verdict")).to_contain_text("有分歧")
     await page.goto("/admin/review?queue=disputed&platform=dispute")
+    sent = decisions_sent(page)
     await shows(page, TEXT)
     opinions = page.locator("#opinions li")
     await expect(opinions).to_have_text(["正面总体满意", "负面味道才是重点"])
@@ -147,9 +164,9 @@ async def test_a_dispute_is_shown_without_names_and_resolved(visits: Visits) -> 
     await shot(page, "disputed")
     await check_accessibility(page)
     await page.keyboard.press("2")
-    await page.keyboard.press("Enter")
     await expect(page.locator("#nothing")).to_contain_text("没有")
     await stored(page)
+    assert [(one["blind"], one["all_occurrences"]) for one in sent] == [(False, False)]
     assert await label(site, "dispute", "0") == ("negative", "review")
     async with site.store.reading() as connection:
         times = (await connection.execute(select(reviews.c.shown_milliseconds).order_by(reviews.c.number))).scalars()

@@ -8,6 +8,7 @@ from playwright.async_api import Page, expect
 from api.identity.roles import Role
 from store.batch import Label
 from store.comments import CommentHistory, comment_history
+from store.group_decisions import take_steps
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import NARROW, PICTURES, check_accessibility, shot
 from tests.admin.seed import MARKUP
@@ -160,6 +161,39 @@ async def test_undo_brings_the_comment_back_with_its_label(visits: Visits) -> No
         ("spam", False, True),
         ("spam", True, False),
     ]
+
+
+async def test_a_text_that_many_have_is_decided_and_undone_as_one(visits: Visits) -> None:
+    site, text = visits.site, "copies 的默认好评"
+    ids = [str(n) for n in range(12)]
+    copies = [arrival(id, text, platform="copies", probability=0.501, uncertain=True) for id in ids]
+    await site.feed.send(*copies, arrival("other", "copies 的别的话", platform="copies", probability=0.6))
+    page = await visits.open(Role.REVIEWER, "/admin/review?platform=copies")
+    await shows(page, text)
+    await expect(page.locator("#meta")).to_contain_text("出现 12 次")
+    await expect(page.locator("#remaining")).to_have_text("13")
+    await shot(page, "review-copies")
+    await check_accessibility(page)
+    await page.keyboard.press("4")
+    await shows(page, "copies 的别的话")
+    await expect(page.locator("#remaining")).to_have_text("1")
+    await expect(page.locator("#done-today")).not_to_have_text("–")
+    await expect(page.locator("#meta")).not_to_contain_text("出现")
+    await stored(page)
+    await _take_all_steps(site)
+    assert [await label(site, "copies", id) for id in ids] == [("spam", "review")] * 12
+    await page.keyboard.press("z")
+    await shows(page, text)
+    await stored(page)
+    await _take_all_steps(site)
+    assert [await label(site, "copies", id) for id in ids] == [("positive", "active_model")] * 12
+    await expect(page.locator("#remaining")).to_have_text("13")
+
+
+async def _take_all_steps(site: Site) -> None:
+    """What the server does in the background."""
+    while await take_steps(site.store):
+        pass
 
 
 async def test_a_skipped_comment_goes_to_somebody_else_and_can_be_brought_back(visits: Visits) -> None:

@@ -83,7 +83,7 @@ async def test_a_task_of_the_audit_is_blind_wherever_it_is_given(
     tasks = (await audit(reviewer))["items"]
     assert len(tasks) == 3
     assert all(holds_no_verdict(task) for task in tasks)
-    claimed = await reviewer.post("/claim", {"platform": "forum", "id": "1"})
+    claimed = await reviewer.post("/lease", {"platform": "forum", "id": "1"})
     assert holds_no_verdict(claimed)
 
 

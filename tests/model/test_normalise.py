@@ -1,12 +1,7 @@
 """Normalisation unifies equivalent spellings and keeps everything that carries sentiment."""
 
-import unicodedata
-from types import SimpleNamespace
-from typing import Literal
-
 import pytest
 
-import model.normalise
 from model.normalise import MENTION, URL, character_table, normalise
 from model.segment import segment
 from model.training.data import simplified_characters
@@ -55,15 +50,3 @@ def test_normalising_twice_changes_nothing() -> None:
 def test_a_long_text_is_normalised_like_its_parts() -> None:
     part = "Cafe\u0301 物流很快，ｏｋ \u1100\u1161 か\u3099わいい！"
     assert normalise(part * 300, TABLE) == normalise(part, TABLE) * 300
-
-
-def test_a_run_of_marks_is_normalised_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-
-    def normalize(form: Literal["NFC", "NFKC"], text: str) -> str:
-        seen.append(len(text))
-        return unicodedata.normalize(form, text)
-
-    monkeypatch.setattr(model.normalise, "unicodedata", SimpleNamespace(normalize=normalize))
-    normalise("a" + "\u0300\u0316" * 5_000, TABLE)
-    assert max(seen) == 1_000

@@ -9,9 +9,9 @@ from store.agreement import Agreement, read_agreement
 from store.audit import Actor
 from store.comments import ShownLabel
 from store.kappa import cohens_kappa
+from store.review_tables import agreement_pairs, agreement_patterns
 from store.reviews import Opinion, add_review, undo_review
 from store.store import Store
-from store.tables import agreement_pairs, agreement_patterns
 from tests.store.feed import Feed, arrival, microseconds, minutes
 
 LI, WANG, CHEN = (Actor(number, f"审{number}", "session", None) for number in (7, 8, 9))

@@ -1,11 +1,13 @@
 """The audit's interval covers a model's true accuracy, whatever else reviewers do with its comments.
 
-Reviewers work through the uncertain queue, mark many comments at once and correct single ones on their own pages, as
-they do in life: where the model is wrong more often than elsewhere. Each of 200 runs is a platform of its own.
+Reviewers work through the uncertain queue, decide texts that two comments have, mark many comments at once and correct
+single ones on their own pages, as they do in life: where the model is wrong more often than elsewhere. Each of 200 runs
+is a platform of its own.
 """
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +17,7 @@ from store.audit import Actor
 from store.batch import Arrival, Label
 from store.comments import ShownLabel
 from store.corrections import audit_accuracy
+from store.group_decisions import decide_group, take_steps
 from store.intervals import wilson
 from store.queue import next_tasks
 from store.reviews import Opinion, add_review, add_reviews, add_within
@@ -29,6 +32,8 @@ RUNS, COMMENTS, SAMPLED, AUDITED = 200, 100, 0.6, 40
 # The share of comments of which the model is uncertain, and how often it is right on these and on the others.
 UNCERTAIN, RIGHT_UNCERTAIN, RIGHT_SURE = 0.3, 0.6, 0.95
 ACCURACY = UNCERTAIN * RIGHT_UNCERTAIN + (1 - UNCERTAIN) * RIGHT_SURE
+# How many texts two comments have. What is true of a text, and what the model says of it, is the same for both.
+PAIRS = 10
 COVERED_AT_LEAST = 0.93
 LI, WANG = (Actor(number, f"审{number}", "session", None) for number in (7, 8))
 EARLIER = datetime.now(UTC) - timedelta(minutes=5)
@@ -42,17 +47,24 @@ class Life:
         self.chance = chance
         self.wanted = CommentFilter(platform=platform)
         self.truth: dict[str, ShownLabel] = {}
+        self.copied = 0
 
     def comments(self) -> list[Arrival]:
-        return [self._comment(str(n)) for n in range(COMMENTS)]
+        texts = COMMENTS - PAIRS
+        found = [self._comment(str(n), f"{self.platform} {n}") for n in range(texts)]
+        for n, of in enumerate(self.chance.sample(range(texts), PAIRS), texts):
+            found.append(replace(found[of], id=str(n)))
+            self.truth[str(n)] = self.truth[str(of)]
+        return found
 
-    def _comment(self, id: str) -> Arrival:
+    def _comment(self, id: str, text: str) -> Arrival:
         uncertain, positive = self.chance.random() < UNCERTAIN, self.chance.random() < 0.5
         right = self.chance.random() < (RIGHT_UNCERTAIN if uncertain else RIGHT_SURE)
         self.truth[id] = ShownLabel.POSITIVE if positive is right else ShownLabel.NEGATIVE
         distance = self.chance.random() * 0.2 if uncertain else 0.2 + self.chance.random() * 0.3
         return arrival(
             id,
+            text,
             platform=self.platform,
             author=None,
             label=Label.POSITIVE if positive else Label.NEGATIVE,
@@ -69,8 +81,13 @@ class Life:
     async def review(self, store: Store) -> None:
         """The most uncertain by the queue, some wrong ones on their own pages, and the most certain ones in bulk."""
         uncertain = await next_tasks(store, 7, QueueOrder.UNCERTAIN, self.wanted, 8, now=EARLIER)
+        shared = [task for task in uncertain.items if (task.occurrences or 1) > 1]
         async with store.writing() as session:
-            await add_within(session, LI, self.opinions(uncertain.items))
+            await add_within(session, LI, self.opinions([task for task in uncertain.items if task not in shared]))
+        for opinion in self.opinions(shared):
+            await decide_group(store, LI, opinion)
+        while await take_steps(store):
+            self.copied += 1
         listed = (await store.read(list_comments, self.wanted, None, COMMENTS)).items
         wrong = [one for one in listed if one.label != self.truth[one.id]][:2]
         for one in wrong:
@@ -78,7 +95,6 @@ class Life:
         sure = [one for one in listed if one.uncertain is False][:40]
         many = [Opinion(self.platform, one.id, one.version, self.truth[one.id]) for one in sure]
         await add_reviews(store, LI, many)
-        # Decisions on groups of identical texts belong here too.
 
     async def audit(self, store: Store) -> None:
         """A third person works through the beginning of the audit."""
@@ -111,3 +127,4 @@ async def test_the_audit_covers_the_true_accuracy_in_95_percent_of_200_runs(stor
             await life.audit(store)
             covered += await life.covers(store)
     assert covered / RUNS >= COVERED_AT_LEAST
+    assert sum(life.copied for life in lives) >= RUNS / 10

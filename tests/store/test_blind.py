@@ -14,12 +14,13 @@ from store.corrections import AuditAccuracy, audit_accuracy
 from store.errors import NothingToUndoError
 from store.goal import AuditGoal, audit_goal
 from store.queue import CLAIM_TIME, next_tasks, release, remaining, skip, take
+from store.review_tables import blind_decisions
 from store.reviews import Opinion, Reviewed, add_review, add_reviews, undo_review
 from store.routes import QueueOrder
 from store.sample import AuditSample
 from store.search import CommentFilter
 from store.store import Store
-from store.tables import blind_decisions, reviews
+from store.tables import reviews
 from store.tasks import Task
 from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, send_sampled, tombstone
 

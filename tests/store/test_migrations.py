@@ -16,10 +16,12 @@ from store.batch import Label
 from store.check import recount_sums
 from store.comments import ShownLabel
 from store.errors import ErasureKeyError, MigrationsPendingError
+from store.folding import folded_digest
 from store.migrate import migrate, newest_revision
+from store.review_tables import agreement_pairs, agreement_patterns, disputes
 from store.reviews import Opinion, add_review
 from store.store import Store
-from store.tables import agreement_pairs, agreement_patterns, comments, count_sums, disputes, predictions
+from store.tables import comments, count_sums, predictions
 from tests.store.conftest import ready_store
 from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes
 from tests.store.tables_read import read_contents
@@ -85,6 +87,8 @@ async def test_existing_comments_get_correct_values(every_database_url: str) -> 
             comment = (await connection.execute(select(comments))).one()
     assert [(row.reviewed, row.distance) for row in rows] == [(False, pytest.approx(0.4)), (False, pytest.approx(0.15))]
     assert (comment.review_label, comment.audit_rank) == (None, None)
+    assert comment.folded_digest == folded_digest("x")
+    assert {row.folded_digest for row in rows} == {comment.folded_digest}
 
 
 ACCOUNTS_BEFORE = [
@@ -232,6 +236,46 @@ async def test_disagreements_that_are_there_are_found(every_database_url: str) -
     assert sorted(found[2]) == [(0, 0, 0, 2, 1), (1, 1, 0, 0, 1)]
     # The sample is audited again: nobody has decided it blindly.
     assert blind == [None, None, None]
+
+
+MANY = 50_000
+MANY_COMMENTS = (
+    "SET SESSION cte_max_recursion_depth = 100000",
+    "SET SESSION max_recursive_iterations = 100000",
+    "INSERT INTO comments (platform, id, text, version, created_at, stored_at, changed_at, claimed_by) "
+    f"WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {MANY + 2}) "
+    f"SELECT 'forum', n, n, 1, {TIME}, {TIME}, {TIME}, 1 FROM up",
+)
+
+
+def _many_comments(kind: str) -> Iterator[str]:
+    depth, iterations, insertion = MANY_COMMENTS
+    yield from {"mysql": [depth], "mariadb": [iterations], "sqlite": []}[kind]
+    yield insertion
+
+
+async def test_digests_are_filled_from_where_an_upgrade_stopped(
+    every_database_url: str, request: pytest.FixtureRequest
+) -> None:
+    async with Store.open(every_database_url, lock_wait_seconds=60) as store:
+        await migrate(store.engine, lambda step: None, to="0007")
+        async with store.engine.begin() as connection:
+            for statement in _many_comments(request.node.callspec.params["every_database_url"]):
+                await connection.execute(text(statement))
+            # An upgrade was interrupted after the first chunk.
+            await connection.execute(text("ALTER TABLE comments ADD COLUMN folded_digest BIGINT"))
+            await connection.execute(text("UPDATE comments SET folded_digest = 5 WHERE id IN ('1', '2')"))
+        steps: list[str] = []
+        assert await migrate(store.engine, steps.append, to="0008") == 1
+        async with store.reading() as connection:
+            found = (await connection.execute(select(comments.c.text, comments.c.folded_digest))).all()
+    assert steps == [
+        "0008: digests of 50,000 comments are stored",
+        "0008: Identical texts are found by a digest and decided together.",
+    ]
+    assert {row.text: row.folded_digest for row in found} == {
+        str(n): 5 if n <= 2 else folded_digest(str(n)) for n in range(1, MANY + 3)
+    }
 
 
 async def test_migrations_are_reported_once(every_database_url: str) -> None:

@@ -181,7 +181,9 @@ async def test_how_many_remain_is_counted(feed: Feed) -> None:
 
 
 async def test_eight_reviewers_at_once_never_get_the_same(feed: Feed) -> None:
-    await feed.send(*(arrival(f"more {n}", created=n / 10, probability=0.5 + n / 1000) for n in range(180)))
+    await feed.send(
+        *(arrival(f"more {n}", f"另一条 {n}", created=n / 10, probability=0.5 + n / 1000) for n in range(180))
+    )
 
     async def work(reviewer: int) -> list[str]:
         got: list[str] = []

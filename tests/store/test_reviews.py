@@ -42,7 +42,7 @@ async def shown(store: Store) -> tuple[ShownLabel | None, LabelSource | None]:
 
 
 def _sums(model: int, sums: tuple[int, ...]) -> dict[tuple[int, str, str, datetime], tuple[int, ...]]:
-    """All comments of these tests are written in one hour on one platform."""
+    """All comments of these tests are written in one hour on one platform, and the model is uncertain of none."""
     day = HOUR.replace(hour=0)
     return {
         (model, *key): (*sums, 0, 0) for key in (("", "hour", HOUR), ("forum", "hour", HOUR), ("forum", "day", day))

@@ -24,17 +24,17 @@ export class Progress {
     return this.#done;
   }
 
-  /** Take the server's numbers; `unknown` decisions were made here of which it did not know when it counted. */
-  count({ done_today, remaining: { count, more } }, unknown) {
-    this.#done = done_today + unknown;
-    this.#remaining = { count: more ? count : Math.max(0, count - unknown), more };
+  /** Take the server's numbers; it did not know of so many decisions, for so many comments, when it counted. */
+  count({ done_today, remaining: { count, more } }, decisions, comments) {
+    this.#done = done_today + decisions;
+    this.#remaining = { count: more ? count : Math.max(0, count - comments), more };
     this.#show();
   }
 
-  /** One decision more, or, with -1, one that was taken back. */
-  decide(change) {
+  /** One decision more for so many comments, or, with -1, one that was taken back. */
+  decide(change, comments) {
     this.#done += change;
-    if (this.#remaining && !this.#remaining.more) this.#remaining.count = Math.max(0, this.#remaining.count - change);
+    if (this.#remaining && !this.#remaining.more) this.#remaining.count = Math.max(0, this.#remaining.count - change * comments);
     if (change > 0) this.#time();
     else this.#spans.pop();
     this.#show();

@@ -43,16 +43,32 @@ function showLegend(shown) {
   find("legend").style.visibility = shown ? "visible" : "hidden";
 }
 
+/** How often the text occurs, and what was decided for it before. */
+function occurrencesOf({ occurrences, more_occurrences, earlier_decision }, words) {
+  const parts = [];
+  if (occurrences > 1) {
+    const count = `${occurrences.toLocaleString(document.documentElement.lang)}${more_occurrences ? "+" : ""}`;
+    parts.push(element("strong", "review-occurrences", words.occurrences.replace("{n}", count)));
+  }
+  if (earlier_decision) {
+    const { label, decided_at } = earlier_decision;
+    parts.push(element("span", "", `${words.decidedBefore} ${words.labels[label]} · ${showTime(decided_at)}`));
+  }
+  return parts;
+}
+
 /** A blind task has no link to its history, which would say what the model says. */
-function metaOf({ comment, blind }, words) {
+function metaOf(task, words) {
+  const { comment } = task;
   const parts = [
+    ...occurrencesOf(task, words),
     element("span", "badge comment-label", comment.platform),
     time(comment.created_at),
     comment.edited_at ? element("span", "", `${words.edited} `, time(comment.edited_at)) : "",
     comment.author ? element("span", "", `${words.author} ${comment.author}`) : "",
     comment.thread ? element("span", "", `${words.thread} ${comment.thread}`) : "",
   ];
-  if (blind) return parts.filter(Boolean);
+  if (task.blind) return parts.filter(Boolean);
   const link = element("a", "", words.history);
   link.href = historyPath(comment);
   link.target = "_blank";

@@ -132,8 +132,12 @@ function accept() {
   const task = current;
   const { platform, id, version, text_digest } = task.comment;
   const reason = find("reason").value.trim() || null;
-  const shown_milliseconds = Math.min(watch.milliseconds, LONGEST_SHOWN);
-  const review = { platform, id, version, text_digest, label, reason, blind: task.blind, shown_milliseconds };
+  const review = {
+    platform, id, version, text_digest, label, reason,
+    blind: task.blind,
+    shown_milliseconds: Math.min(watch.milliseconds, LONGEST_SHOWN),
+    all_occurrences: task.occurrences !== null, // Where the task is a text, the decision is for every comment with it.
+  };
   const order = sender.send(() => rest("POST", "/reviews", review, { reload: false }));
   const decision = { task, label, order, undone: false };
   order.answer.then((answer) => settled(decision, answer), (problem) => refused(decision, problem));
@@ -153,7 +157,7 @@ function skip() {
 function goOn(decision) {
   made.push(decision);
   if (made.length > UNDO_AT_MOST) made.shift();
-  if (decision.label) progress.decide(1);
+  if (decision.label) progress.decide(1, commentsOf(decision));
   say(null);
   show("undone", false);
   showUndo();
@@ -169,7 +173,7 @@ function undo() {
   showUndo();
   if (find("other-opinion")) fill("other-opinion", "");
   if (current) queue.putFirst(current);
-  if (decision.label) progress.decide(-1);
+  if (decision.label) progress.decide(-1, commentsOf(decision));
   if (!sender.cancel(decision.order)) takeBack(decision);
   turn += 1;
   queue.hold(decision.task);
@@ -218,7 +222,7 @@ async function refused(decision, problem) {
   if (place < 0) return; // It was undone meanwhile.
   made.splice(place, 1);
   showUndo();
-  if (decision.label) progress.decide(-1);
+  if (decision.label) progress.decide(-1, commentsOf(decision));
   queue.forget(decision.task.comment);
   if (problem.code === "no_comment") return say(WORDS.erased);
   const edited = problem.code === "edited_meanwhile";
@@ -244,10 +248,14 @@ function chosen() {
 
 /** Take the server's numbers, but for the decisions that it did not know of when it counted. */
 function count(answer, asked) {
-  const possible = made.filter(({ label, order }) => label && (!order.settled || order.settled > asked)).length;
-  progress.count(answer, Math.min(Math.max(progress.done - answer.done_today, 0), possible));
+  const possible = made.filter(({ label, order }) => label && (!order.settled || order.settled > asked));
+  const unknown = possible.slice(Math.max(possible.length - Math.max(progress.done - answer.done_today, 0), 0));
+  progress.count(answer, unknown.length, unknown.reduce((sum, decision) => sum + commentsOf(decision), 0));
   if (answer.goal) showGoal(answer.goal);
 }
+
+/** How many waiting comments a decision is for. */
+const commentsOf = ({ task }) => task.occurrences ?? 1;
 
 /** How far the audit has come: blind decisions, and how many more are needed. */
 function showGoal({ judged, more }) {

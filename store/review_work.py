@@ -1,4 +1,4 @@
-"""What reviewers did, counted by hour, day and month in the transaction of each review."""
+"""What reviewers did, counted by hour, day and month in the transaction of the review itself."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from store.groups import is_copied
 from store.merge import ALL_PLATFORMS, ReviewerCount
 from store.opinions import Decision
 from store.ranges import DAY, HOUR, MONTH, bucket_of
@@ -16,27 +17,33 @@ from store.write import move_counts
 # In a count's key: a reviewer without an account, and no model.
 NOBODY = 0
 
-# time of the review, reviewer, model, platform, label of the model, label of the review
+# The review's time, reviewer, model, platform, the model's label and the review's label.
 Work = tuple[datetime, int, int, str, str, str]
 
 
 async def count_work(session: WriteSession, work: Mapping[Work, int]) -> None:
-    """Add to what reviewers did, in each bucket that it lies in."""
+    """Add reviews to the reviewers' counts of the hour, the day and the month."""
     changes: Counter[ReviewerCount] = Counter()
-    for (at, reviewer, model, platform, said, label), n in work.items():
+    for (at, reviewer, model, platform, predicted, label), n in work.items():
         for bucket in (HOUR, DAY, MONTH):
             for counted_as in (platform,) if bucket == HOUR else (platform, ALL_PLATFORMS):
-                key = ReviewerCount(bucket, bucket_of(bucket, at), reviewer, model, counted_as, said, label)
+                key = ReviewerCount(bucket, bucket_of(bucket, at), reviewer, model, counted_as, predicted, label)
                 changes[key] += n
     statements = session.statements
     await move_counts(session, changes, statements.add_reviewer_counts, statements.delete_zero_reviewer_counts)
 
 
 async def uncount_work(session: WriteSession, platform: str, taken: Decision) -> None:
-    """Take a review out of the reviewer's work, from the hour in which it was counted."""
+    """Take a review out of the reviewer's work, from the hour in which it was counted.
+
+    A review that was copied from another one of the same text was not counted.
+    """
     columns = reviews.c
     query = select(columns.reviewed_at, columns.from_model_number, columns.from_model_label)
-    reviewed_at, model, said = (await session.connection.execute(query.where(columns.number == taken.number))).one()
-    reviewer = taken.reviewer_number or NOBODY
-    counted = (reviewed_at, reviewer, model or NOBODY, platform, said or "", taken.label)
+    query = query.where(columns.number == taken.number, ~is_copied())
+    row = (await session.connection.execute(query)).one_or_none()
+    if row is None:
+        return
+    reviewed_at, model, said = row
+    counted = (reviewed_at, taken.reviewer_number or NOBODY, model or NOBODY, platform, said or "", taken.label)
     await count_work(session, {counted: -1})

@@ -1,0 +1,362 @@
+"""Comments with the same text form one task; one decision reviews them all in steps, and one undo takes it back."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import func, select, update
+
+from store import group_decisions as deciding
+from store.audit import Actor
+from store.check import recount, recount_sums
+from store.comments import ShownLabel, comment_history
+from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
+from store.export import ExportFilter, export_reviews
+from store.folding import folded_digest
+from store.group_decisions import decide_group, take_steps, withdraw_group
+from store.groups import COPIES_WAIT, GroupDecision, GroupState, read_group
+from store.queue import CLAIM_TIME, next_tasks, release, remaining, skip, take
+from store.review_list import count_done
+from store.review_tables import group_decisions
+from store.reviews import Opinion, add_review, undo_review
+from store.routes import QueueOrder
+from store.search import CommentFilter
+from store.store import Store
+from store.tables import comments, predictions, reviews
+from store.tasks import Task
+from tests.store.feed import Feed, arrival, microseconds, minutes, send_sampled, tombstone
+from tests.store.tables_read import read_contents
+
+LI, WANG = Actor(7, "小李", "session", None), Actor(8, "小王", "session", None)
+ALL = CommentFilter()
+COPY = "默认好评！"
+IDS = [str(n) for n in range(200)]
+
+
+def opinion(id: str = "0", label: ShownLabel = ShownLabel.POSITIVE, at: float = 0) -> Opinion:
+    return Opinion("forum", id, microseconds(minutes(at)), label, "默认")
+
+
+async def give(store: Store, reviewer: int = 7, limit: int = 1, now: datetime | None = None) -> list[Task]:
+    return list((await next_tasks(store, reviewer, QueueOrder.UNCERTAIN, ALL, limit, now=now)).items)
+
+
+def ids(tasks: list[Task]) -> list[str]:
+    return [task.comment.id for task in tasks]
+
+
+async def finish(store: Store) -> int:
+    """Take every step that is to be taken; how many looks took one."""
+    looks = 0
+    while await take_steps(store):
+        looks += 1
+    return looks
+
+
+async def decided(store: Store, number: int | None) -> GroupDecision:
+    assert number is not None
+    found = await store.read(read_group, number)
+    assert found is not None
+    return found
+
+
+async def are_right(store: Store) -> bool:
+    return await store.read(recount) == [] and await store.read(recount_sums) == []
+
+
+@pytest_asyncio.fixture
+async def feed(feed: Feed) -> Feed:
+    """Ten copies, written a little differently, of which the model is least sure; then five other texts."""
+    texts = [COPY, "默认好评!", " 默认好评！", "默认好评！ "]
+    copies = [arrival(id, texts[at % 4], probability=0.501) for at, id in enumerate(IDS[:10])]
+    others = [arrival(f"other {n}", f"别的 {n}", probability=0.6 + n / 100) for n in range(5)]
+    await feed.send(*copies, *others)
+    return feed
+
+
+async def test_a_text_is_one_task_for_one_person(feed: Feed) -> None:
+    store = feed.store
+    [first, second] = await give(store, limit=2)
+    assert (first.comment.id, first.occurrences, first.more_occurrences) == (IDS[0], 10, False)
+    assert (second.comment.id, second.occurrences) == ("other 0", 1)
+    assert ids(await give(store, 8)) == ["other 1"]
+    # Asked again, the reviewer gets the very comment that is before them; what they say they have stands for its text.
+    assert ids(await give(store)) == [IDS[0]]
+    tasks = await next_tasks(store, 7, QueueOrder.UNCERTAIN, ALL, 2, without=[("forum", IDS[3])])
+    assert "默认好评" not in "".join(task.comment.text for task in tasks.items)
+
+
+async def test_a_lease_on_a_text_ends(feed: Feed) -> None:
+    now = datetime.now(UTC)
+    assert ids(await give(feed.store, now=now)) == [IDS[0]]
+    await feed.send(tombstone(IDS[0], at=1))
+    # The lease went with its comment; and the next one ends in time.
+    assert ids(await give(feed.store, 8, now=now)) == [IDS[1]]
+    assert ids(await give(feed.store, now=now + CLAIM_TIME)) == [IDS[1]]
+    await release(feed.store, 7)
+    assert ids(await give(feed.store, 8, now=now + CLAIM_TIME)) == [IDS[1]]
+
+
+async def test_reviewers_at_once_never_get_the_same_text(feed: Feed) -> None:
+    await feed.send(*(arrival(f"pair {n}", f"成对 {n // 2}", probability=0.52) for n in range(20)))
+    given = await asyncio.gather(*(give(feed.store, reviewer, 2) for reviewer in range(1, 9)))
+    texts = [folded_digest(task.comment.text) for tasks in given for task in tasks]
+    assert len(texts) == len(set(texts)) >= 8
+
+
+async def test_a_skipped_text_goes_to_others(feed: Feed) -> None:
+    await give(feed.store)
+    await skip(feed.store, 7, ("forum", IDS[0]))
+    assert ids(await give(feed.store)) == ["other 0"]
+    assert ids(await give(feed.store, 8)) == [IDS[0]]
+
+
+async def test_comments_without_a_digest_are_tasks_of_their_own(feed: Feed) -> None:
+    async with feed.store.writing() as session:
+        for table in (comments, predictions):
+            await session.connection.execute(update(table).values(folded_digest=None))
+    given = await give(feed.store, limit=3)
+    assert [(task.comment.id, task.occurrences) for task in given] == [(id, None) for id in IDS[:3]]
+    decision = await decide_group(feed.store, LI, opinion(IDS[0]))
+    await finish(feed.store)
+    assert (await decided(feed.store, decision.group)).stored == 1
+
+
+async def test_a_decision_reviews_every_copy_with_its_own_row(feed: Feed) -> None:
+    store = feed.store
+    before = await store.read(remaining, QueueOrder.UNCERTAIN, ALL)
+    decision = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
+    found = await decided(store, decision.group)
+    assert (found.state, found.occurrences, found.stored) == (GroupState.STORING, 10, 1)
+    # Copies whose turn has not come are not offered and do not wait.
+    assert ids(await give(store, 8)) == ["other 0"]
+    assert before.count - (await store.read(remaining, QueueOrder.UNCERTAIN, ALL)).count == 10
+    await finish(store)
+    found = await decided(store, decision.group)
+    assert (found.state, found.occurrences, found.stored, found.skipped) == (GroupState.STORED, 10, 10, 0)
+    held = await read_contents(store)
+    assert held.review_labels == {("forum", id): "spam" for id in IDS[:10]}
+    # One decision is one piece of work.
+    assert held.work == {(7, feed.model.number, "forum", "positive", "spam"): 1}
+    assert await store.read(count_done, 7, datetime.now(UTC) - timedelta(hours=1)) == 1
+    assert await are_right(store)
+    history = await store.read(comment_history, "forum", IDS[5])
+    assert history is not None
+    [review] = history.reviews
+    assert (review.text, review.group_number, review.from_label) == ("默认好评!", decision.group, "positive")
+    assert (review.reviewer, review.reason, review.from_probability) == ("小李", "默认", 0.501)
+
+
+async def test_an_edit_changes_the_digest(feed: Feed) -> None:
+    await feed.send(arrival(IDS[1], "改了", edited=3), arrival(IDS[2], COPY, author="别人"))
+    async with feed.store.reading() as connection:
+        query = select(comments.c.text, comments.c.folded_digest, predictions.c.folded_digest)
+        query = query.join_from(comments, predictions, predictions.c.comment_number == comments.c.number)
+        for text_of, digest, of_prediction in await connection.execute(query):
+            assert digest == of_prediction == folded_digest(text_of)
+
+
+async def test_a_decision_sent_twice_is_one(feed: Feed) -> None:
+    first, again = [await decide_group(feed.store, LI, opinion(IDS[0])) for _ in range(2)]
+    assert (again.group, again.review.number) == (first.group, first.review.number)
+    await finish(feed.store)
+    assert (await decide_group(feed.store, LI, opinion(IDS[0]))).group == first.group
+    async with feed.store.reading() as connection:
+        assert (await connection.execute(select(func.count()).select_from(group_decisions))).scalar_one() == 1
+
+
+async def test_a_text_that_was_edited_or_erased_is_not_decided(feed: Feed) -> None:
+    with pytest.raises(EditedMeanwhileError):
+        await decide_group(feed.store, LI, opinion(IDS[0], at=5))
+    with pytest.raises(NoCommentError):
+        await decide_group(feed.store, LI, opinion("unknown"))
+    assert (await read_contents(feed.store)).review_labels == {}
+
+
+async def test_what_happened_to_a_copy_meanwhile_leaves_it_out(feed: Feed) -> None:
+    store = feed.store
+    await send_sampled(feed, arrival("sampled", COPY))
+    decision = await decide_group(store, LI, opinion(IDS[0]))
+    await feed.send(arrival(IDS[1], "改了", edited=3), tombstone(IDS[2], at=3))
+    await add_review(store, WANG, opinion(IDS[3], ShownLabel.SPAM))
+    await finish(store)
+    found = await decided(store, decision.group)
+    assert (found.occurrences, found.stored, found.skipped) == (10, 7, 3)
+    labels = (await read_contents(store)).review_labels
+    assert labels.pop(("forum", IDS[3])) == "spam"
+    assert labels == {("forum", id): "positive" for id in (IDS[0], *IDS[4:10])}
+    assert await are_right(store)
+
+
+async def test_a_digest_that_two_texts_share_labels_neither_for_the_other(feed: Feed) -> None:
+    """Texts with one digest can be made on purpose; the decision is for the text alone."""
+    async with feed.store.writing() as session:
+        forged = update(comments).where(comments.c.id == "other 3")
+        await session.connection.execute(forged.values(folded_digest=folded_digest(COPY)))
+    decision = await decide_group(feed.store, LI, opinion(IDS[0]))
+    await finish(feed.store)
+    assert ("forum", "other 3") not in (await read_contents(feed.store)).review_labels
+    assert (await decided(feed.store, decision.group)).skipped == 1
+
+
+async def test_a_comment_of_the_audit_sample_is_decided_alone(feed: Feed) -> None:
+    await send_sampled(feed, arrival("sampled", COPY))
+    decision = await decide_group(feed.store, LI, opinion("sampled"))
+    assert decision.group is None
+    assert await finish(feed.store) == 0
+    assert (await take(feed.store, 7, ("forum", "sampled"))).occurrences is None
+
+
+async def test_an_undo_takes_back_the_decision_as_one(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "AT_ONCE", 4)
+    store = feed.store
+    before = await read_contents(store)
+    decision = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
+    assert await finish(store) == 3
+    undone = await withdraw_group(store, LI, decision.review.number, datetime.now(UTC) + CLAIM_TIME)
+    assert undone is not None
+    assert (undone.id, undone.label, undone.label_source) == (IDS[0], "positive", "active_model")
+    found = await decided(store, decision.group)
+    assert (found.state, found.withdrawn) == (GroupState.WITHDRAWING, 1)
+    # Nobody decides a text whose copies are being given back.
+    assert ids(await give(store, 8)) == ["other 0"]
+    assert await finish(store) == 3
+    found = await decided(store, decision.group)
+    assert (found.state, found.stored, found.withdrawn) == (GroupState.WITHDRAWN, 10, 10)
+    assert await read_contents(store) == before
+    # It is its reviewer's to decide again.
+    assert ids(await give(store, 8, 2)) == ["other 0", "other 1"]
+    [task] = await give(store)
+    assert (task.comment.id, task.occurrences, task.earlier_decision) == (IDS[0], 10, None)
+    with pytest.raises(NothingToUndoError):
+        await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
+
+
+async def test_an_undo_leaves_reviews_that_are_no_longer_the_decisions(feed: Feed) -> None:
+    store = feed.store
+    decision = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
+    await finish(store)
+    with pytest.raises(NothingToUndoError):
+        await withdraw_group(store, WANG, decision.review.number, datetime.now(UTC))
+    await add_review(store, WANG, opinion(IDS[4], ShownLabel.UNCLEAR))
+    await feed.send(arrival(IDS[0], "改了", edited=3), tombstone(IDS[2], at=3))
+    # The reviewer takes back a single copy, which was no work of its own.
+    work = (await read_contents(store)).work
+    await undo_review(store, LI, "forum", IDS[1])
+    assert (await read_contents(store)).work == work
+    assert await withdraw_group(store, LI, decision.review.number, datetime.now(UTC)) is None
+    await finish(store)
+    assert (await read_contents(store)).review_labels == {("forum", IDS[4]): "unclear"}
+    assert (await decided(store, decision.group)).withdrawn == 6
+    assert await are_right(store)
+
+
+async def test_an_undo_ends_a_decision_that_is_still_being_stored(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "AT_ONCE", 4)
+    store = feed.store
+    before = await read_contents(store)
+    decision = await decide_group(store, LI, opinion(IDS[0]))
+    await take_steps(store)
+    await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
+    await finish(store)
+    found = await decided(store, decision.group)
+    assert (found.state, found.stored, found.withdrawn) == (GroupState.WITHDRAWN, 5, 5)
+    assert await read_contents(store) == before
+
+
+async def test_another_decision_waits_until_the_first_one_is_taken_back(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "AT_ONCE", 2)
+    store = feed.store
+    first = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
+    await finish(store)
+    await withdraw_group(store, LI, first.review.number, datetime.now(UTC) + CLAIM_TIME)
+    second = await decide_group(store, LI, opinion(IDS[0], ShownLabel.NEGATIVE))
+    # Otherwise a process could finish the second one before the copies are given back.
+    assert await store.read(deciding._unfinished) == [first.group]
+    await finish(store)
+    assert (await decided(store, first.group)).state is GroupState.WITHDRAWN
+    assert (await decided(store, second.group)).stored == 10
+    assert set((await read_contents(store)).review_labels.values()) == {"negative"}
+    assert await are_right(store)
+
+
+async def test_later_copies_are_offered_after_a_time_with_what_was_decided(feed: Feed) -> None:
+    store = feed.store
+    decision = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
+    await feed.send(*(arrival(id, COPY, probability=0.501) for id in IDS[10:13]))
+    await finish(store)
+    assert (await decided(store, decision.group)).stored == 10
+    now = datetime.now(UTC)
+    assert ids(await give(store, now=now + COPIES_WAIT - timedelta(hours=1))) == ["other 0"]
+    [task] = await give(store, 8, now=now + COPIES_WAIT)
+    assert (task.comment.id, task.occurrences) == (IDS[10], 3)
+    assert task.earlier_decision is not None
+    assert (task.earlier_decision.label, task.earlier_decision.occurrences) == ("spam", 10)
+    again = await decide_group(store, WANG, opinion(IDS[10]))
+    await finish(store)
+    assert (await decided(store, again.group)).stored == 3
+
+
+async def test_a_second_opinion_is_asked_once_for_a_text(feed: Feed) -> None:
+    await decide_group(feed.store, LI, opinion(IDS[0]))
+    await finish(feed.store)
+    tasks = await next_tasks(feed.store, 8, QueueOrder.SECOND_OPINION, ALL, 5)
+    assert [(task.comment.id, task.occurrences) for task in tasks.items] == [(IDS[0], None)]
+
+
+async def test_an_export_has_the_text_once(feed: Feed) -> None:
+    store = feed.store
+    await decide_group(store, LI, opinion(IDS[0]))
+    await finish(store)
+    await add_review(store, LI, Opinion("forum", "other 1", microseconds(minutes(0)), ShownLabel.SPAM))
+    found = [one async for one in export_reviews(store, ExportFilter())]
+    assert [(one.id, one.occurrences) for one in found] == [(IDS[0], 10), ("other 1", 1)]
+    # The first comment's erasure takes nothing from the others.
+    await feed.send(tombstone(IDS[0], at=5))
+    found = [one async for one in export_reviews(store, ExportFilter())]
+    assert [(one.id, one.occurrences) for one in found] == [(IDS[1], 10), ("other 1", 1)]
+
+
+async def test_steps_race_with_edits_erasures_reviews_and_other_processes(
+    feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "AT_ONCE", 7)
+    store, more = feed.store, IDS[20:120]
+    await feed.send(*(arrival(id, COPY) for id in more))
+    decision = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
+
+    async def step() -> None:
+        while (await decided(store, decision.group)).state is GroupState.STORING:
+            await take_steps(store)
+            await asyncio.sleep(0.01)
+
+    async def edit() -> None:
+        for id in more[:30:3]:
+            await feed.send(arrival(id, "改了", edited=3))
+            await feed.send(tombstone(more[int(more.index(id)) + 1], at=9))
+
+    async def review() -> None:
+        for id in more[2:30:3]:
+            await add_review(store, WANG, opinion(id, ShownLabel.UNCLEAR))
+
+    await asyncio.gather(step(), step(), step(), edit(), review())
+    found, held = await decided(store, decision.group), await read_contents(store)
+    assert found.stored + found.skipped == found.occurrences == 110
+    for id in more[:30:3]:
+        assert held.comments["forum", id][0] == "改了"
+        assert ("forum", id) not in held.review_labels
+        assert ("forum", more[more.index(id) + 1]) not in held.comments
+        assert held.review_labels["forum", more[more.index(id) + 2]] == "unclear"
+    assert all(held.review_labels["forum", id] == "spam" for id in (*IDS[:10], *more[30:]))
+    async with store.reading() as connection:
+        query = select(reviews.c.comment_number).where(reviews.c.group_number == decision.group)
+        copied = (await connection.execute(query)).scalars().all()
+    assert len(copied) == len(set(copied))
+    assert await are_right(store)
+    await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
+    await asyncio.gather(*(finish(store) for _ in range(3)))
+    assert set((await read_contents(store)).review_labels.values()) == {"unclear"}
+    assert await are_right(store)

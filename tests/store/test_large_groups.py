@@ -1,0 +1,94 @@
+"""A decision for a text that ten thousand comments have, by processes that are killed on the way."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from store import reviews as reviewing
+from store.comments import ShownLabel
+from store.folding import folded_digest
+from store.group_decisions import decide_group, take_steps, withdraw_group
+from store.groups import GroupState
+from store.queue import release
+from store.reviews import Opinion
+from store.store import Store
+from tests.store.conftest import ready_store
+from tests.store.feed import feed_of
+from tests.store.tables_read import read_contents
+from tests.store.test_group_decisions import COPY, LI, are_right, decided, finish, give
+
+COPIES, COMMENTS = 10_000, 100_000
+FILL = (
+    "SET SESSION cte_max_recursion_depth = 1000000",
+    f"""INSERT INTO comments (platform, id, text, folded_digest, version, created_at, stored_at, changed_at, claimed_by)
+    WITH RECURSIVE up (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {COMMENTS})
+    SELECT 'forum', CONCAT('n', n), IF(n % 10 = 0, '{COPY}', CONCAT('第 ', n, ' 条')),
+        IF(n % 10 = 0, :digest, n), 0, :now, :now, :now, 1 FROM up""",
+    """INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at, distance,
+    folded_digest)
+    SELECT number, :model, 'positive', IF(folded_digest = :digest, 0.51, 0.6), 1, :now,
+        IF(folded_digest = :digest, 0.01, 0.1), folded_digest FROM comments""",
+    """INSERT INTO hourly_counts SELECT :model, 'forum', :now, 'positive', 1, COUNT(*) FROM comments""",
+    f"""INSERT INTO count_sums SELECT :model, bucket, platform, :now, {COMMENTS}, 0, {COMMENTS}, {COMMENTS}, 0, 0, 0, 0,
+    {COMMENTS}, 0
+    FROM (SELECT 'hour' AS bucket, '' AS platform UNION SELECT 'hour', 'forum' UNION SELECT 'day', 'forum') AS sums""",
+    "ANALYZE TABLE comments, predictions",
+)
+
+
+async def _steps_then_killed(store: Store, steps: int) -> None:
+    """A process that takes a few steps and is killed within the next one."""
+    for _ in range(steps):
+        await take_steps(store)
+    killed = asyncio.create_task(take_steps(store))
+    await asyncio.sleep(0.03)
+    killed.cancel()
+    await asyncio.wait([killed])
+
+
+async def _go_on(store: Store, number: int | None) -> None:
+    """Another process, which finds the decision locked until the server has noticed that the first one is gone."""
+    for _ in range(300):
+        await finish(store)
+        if (await decided(store, number)).state in (GroupState.STORED, GroupState.WITHDRAWN):
+            return
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.minutes
+@pytest.mark.timeout(240)
+async def test_ten_thousand_copies_among_a_hundred_thousand(database_url: str) -> None:
+    async with await ready_store(database_url, lock_wait_seconds=60) as store:
+        feed = await feed_of(store)
+        now = datetime(2026, 1, 31, tzinfo=UTC)
+        values = {"digest": folded_digest(COPY), "model": feed.model.number, "now": now.replace(tzinfo=None)}
+        async with store.reading(patient=True) as connection:
+            for statement in FILL:
+                await connection.execute(text(statement), values)
+            await connection.commit()
+        before = await read_contents(store)
+        [task, other] = await give(store, limit=2)
+        assert (task.occurrences, task.more_occurrences) == (COPIES, False)
+        assert other.comment.text != COPY
+        one = Opinion("forum", task.comment.id, 0, ShownLabel.SPAM)
+        decision = await decide_group(store, LI, one)
+        await _steps_then_killed(store, 3)
+        halfway = await decided(store, decision.group)
+        assert (halfway.state, halfway.occurrences) == (GroupState.STORING, COPIES)
+        assert 3 * reviewing.AT_ONCE < halfway.stored <= 4 * reviewing.AT_ONCE + 1
+        await _go_on(store, decision.group)
+        assert (await decided(store, decision.group)).stored == COPIES
+        held = await read_contents(store)
+        assert (len(held.review_labels), set(held.review_labels.values())) == (COPIES, {"spam"})
+        assert await are_right(store)
+        await release(store, 7)
+        assert (await give(store))[0].comment.text != COPY
+
+        await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
+        await _steps_then_killed(store, 3)
+        await _go_on(store, decision.group)
+        assert (await decided(store, decision.group)).withdrawn == COPIES
+        assert await read_contents(store) == before
+        assert await are_right(store)
