@@ -122,7 +122,7 @@ async def reviewed_models(
 async def accuracy(services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]) -> Rows | Response:
     """Return the accuracy of each model on a random sample of all comments.
 
-    Only blind reviews count: those that reviewers made in the queue `audit`, without seeing a model's label, and not
+    Only blind decisions count: those that reviewers made in the queue `audit`, without seeing a model's label, and not
     faster than they could read. A later review does not replace them; an edit of the text removes them.
     """
     found = await _result(services.store.read(audit_accuracy, query.to_filter()))

@@ -148,12 +148,12 @@ class ModelRow(CorrectionsRow):
 
 
 class AccuracyRow(BaseModel):
-    """A model's accuracy on the blind reviews of the audit sample."""
+    """A model's accuracy on the blind decisions of the audit sample."""
 
     model: Sha256
     model_name: str = Field(description="The model's name.", examples=["gru"])
     active: bool = Field(description="Whether it is the active model.", examples=[True])
-    judged: Count = Field(description="Comments with a blind review as positive or negative.", examples=[400])
+    judged: Count = Field(description="Comments with a blind decision as positive or negative.", examples=[400])
     right: Count = Field(description="Judged comments that the model labels like the review.", examples=[372])
     accuracy: float | None = Field(description="`right` / `judged`; null if nothing was judged.", examples=[0.93])
     low: float | None = Field(description="Lower bound of the 95 % Wilson confidence interval.", examples=[0.901])

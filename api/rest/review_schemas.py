@@ -76,7 +76,7 @@ class NextRequest(BaseModel):
         "`second_opinion`: comments that others have reviewed and you have not, newest review first. Its items hide "
         "the other labels: `label` and `label_source` are null, and `reviews` is empty. `disputed`: comments on which "
         "two others disagree, oldest dispute first, with their anonymous `opinions`; your review resolves the dispute. "
-        "A comment of the audit sample is in no other queue until it has a blind review.",
+        "A comment of the audit sample is in no other queue until it has a blind decision.",
     )
     filter: CommentFields = Field(CommentFields.model_validate({}), description="Only comments that match this filter.")
     count: int = Field(1, ge=1, le=MAXIMUM_AHEAD, description="Maximum number of comments to lease.", examples=[3])
@@ -155,10 +155,10 @@ class AuditGoal(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    judged: int = Field(ge=0, description="Blind reviews that count for the active model.", examples=[120])
+    judged: int = Field(ge=0, description="Blind decisions that count for the active model.", examples=[120])
     more: int = Field(
         ge=0,
-        description="Estimated number of further blind reviews until the 95 % confidence interval of its accuracy is "
+        description="Estimated number of further blind decisions until the 95 % confidence interval of its accuracy is "
         "±5 points.",
         examples=[74],
     )
@@ -239,7 +239,7 @@ class AddedReview(BaseModel):
     id: Id
     label: ShownLabel = Field(description="The review's label.", examples=["negative"])
     from_label: ShownLabel | None = Field(
-        description="The label that was shown before; null after a blind review.", examples=["positive"]
+        description="The label that was shown before; null after a blind decision.", examples=["positive"]
     )
     from_source: LabelSource | None = Field(description="The source of that label.", examples=["active_model"])
     second_opinion: bool = Field(description="Whether the text has an earlier review.")
@@ -320,7 +320,7 @@ class WithdrawResult(BaseModel):
     number: Number
     state: WithdrawState = Field(description="Whether it was withdrawn, or why not.", examples=["withdrawn"])
     label: ShownLabel | None = Field(
-        description="The label that is shown now; null if a blind review was withdrawn.", examples=["positive"]
+        description="The label that is shown now; null if a blind decision was withdrawn.", examples=["positive"]
     )
     label_source: LabelSource | None = Field(description="The source of that label.", examples=["active_model"])
 

@@ -204,7 +204,7 @@ async def add_review(services: TheServices, identity: AsReviewer, request: NewRe
         raise _no_comment(request) from None
     answer = AddedReview.model_validate(added)
     answer.group_number = group
-    if request.blind:  # Reviewers who withdraw a blind review must still not know the label.
+    if request.blind:  # Reviewers who withdraw a blind decision must still not know the label.
         answer.from_label = answer.from_source = None
     return answer
 

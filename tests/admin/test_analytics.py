@@ -64,7 +64,7 @@ async def busy(site: Site) -> Site:
 
 
 async def audit(site: Site, reviewer: int, now: float) -> None:
-    """Add ten blind reviews, one of which contradicts the model."""
+    """Add ten blind decisions, one of which contradicts the model."""
     sampled = (arrival(f"sampled-{number}", f"{GOOD}，抽查 {number}", created=now - 2 - number) for number in range(10))
     await send_sampled(site.feed, *sampled)
     read = datetime.now(UTC) - timedelta(minutes=5)

@@ -36,7 +36,7 @@ async def sample(site: Site, platform: str, count: int = 3) -> None:
 
 
 async def decisions(site: Site, platform: str) -> list[tuple[str, bool]]:
-    """Return label and ``too_fast`` of a platform's blind reviews."""
+    """Return label and ``too_fast`` of a platform's blind decisions."""
     of = blind_decisions.c
     query = select(of.label, of.too_fast).join(comments, comments.c.number == of.comment_number)
     async with site.store.reading() as connection:

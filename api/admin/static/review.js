@@ -258,7 +258,7 @@ function count(answer, requestedAt) {
 /** Return the number of waiting comments that a decision covers. */
 const commentsOf = ({ task }) => task.occurrences ?? 1;
 
-/** Show the progress of the audit: blind reviews so far and the number still needed. */
+/** Show the progress of the audit: blind decisions so far and the number still needed. */
 function showGoal({ judged, more }) {
   find("goal").value = judged / Math.max(judged + more, 1);
   const words = more ? WORDS.goal : WORDS.goalReached;
