@@ -21,7 +21,7 @@ from store.review_tables import disputes
 from store.rows import built, columns_of
 from store.tables import comment_versions, comments, dead_letters, predictions, review_claims, reviews
 
-# At most so many of a key's newest versions, reviews and dead letters are read: a faulty producer can create thousands.
+# Maximum number of a key's versions, reviews and dead letters to read: a faulty producer can create thousands.
 HISTORY_ROWS = 200
 
 
@@ -171,7 +171,7 @@ async def comment_history(
         return CommentHistory(None, [], [], [], letters) if letters else None
     number = rows[0].number
     [comment] = await with_labels(connection, rows, known)
-    if reader is not None and await _holds_blindly(connection, number, reader):
+    if reader is not None and await _has_blind_lease(connection, number, reader):
         versions = await earlier_versions(connection, number, HISTORY_ROWS)
         return CommentHistory(without_verdict(comment), [], versions, [], letters, blind=True)
     return CommentHistory(
@@ -183,14 +183,14 @@ async def comment_history(
     )
 
 
-async def _holds_blindly(connection: AsyncConnection, number: int, reader: int) -> bool:
+async def _has_blind_lease(connection: AsyncConnection, number: int, reader: int) -> bool:
     of = review_claims.c
     query = select(of.blind).where(of.comment_number == number, of.reviewer_number == reader)
     return bool((await connection.execute(query)).scalar())
 
 
 def without_verdict(comment: LabelledComment) -> LabelledComment:
-    """The comment without anything that a model or a person says of it."""
+    """Return the comment without its label and everything else that a model or a reviewer decided."""
     return replace(comment, label=None, probability=None, uncertain=None, label_source=None, model=None, disputed=False)
 
 
@@ -222,7 +222,7 @@ def text_digest(text: str) -> str:
 
 
 async def _disputed(connection: AsyncConnection, numbers: Sequence[int]) -> set[tuple[int, int]]:
-    """Return the disputes of these comments: (comment number, number of the review up to which it is disputed)."""
+    """Return the disputes of these comments: (comment number, number of the newest review in the dispute)."""
     if not numbers:
         return set()
     of = disputes.c

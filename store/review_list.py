@@ -1,4 +1,4 @@
-"""Reviews as a list, the newest first, and how many somebody made."""
+"""List reviews, newest first, and count a reviewer's reviews."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from store.tables import comments, reviewer_counts, reviews
 
 @dataclass(frozen=True, slots=True)
 class ReviewFilter:
-    """Which reviews; None does not filter. ``reviewed_from`` is included, ``reviewed_to`` is not."""
+    """Which reviews; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive."""
 
     reviewer_number: int | None = None
     platform: str | None = None
@@ -54,26 +54,28 @@ class ListedReview:
 
 @dataclass(frozen=True, slots=True)
 class ReviewPage:
-    """Reviews, and where the next page begins; None on the last one."""
+    """A page of reviews; ``next`` is where the next page begins, None on the last page."""
 
     items: Sequence[ListedReview]
     next: Keyset | None
 
 
 async def list_reviews(
-    connection: AsyncConnection, wanted: ReviewFilter, after: Keyset | None, limit: int
+    connection: AsyncConnection, filters: ReviewFilter, after: Keyset | None, limit: int
 ) -> ReviewPage:
-    """A page of at most ``limit`` reviews behind ``after``, newest first. Raises TransientStoreError."""
+    """Return a page of at most ``limit`` reviews after ``after``, newest first. Raises TransientStoreError."""
     of = reviews.c
-    taken = reviews.alias("withdrawals").c
+    withdrawal = reviews.alias("withdrawals").c
     query = (
         select(
             *columns_of(reviews, ListedReview),
             *(of.comment_version, of.from_model_number, comments.c.platform, comments.c.id, comments.c.review_number),
-            exists().where(taken.comment_number == of.comment_number, taken.withdraws == of.number).label("withdrawn"),
+            exists()
+            .where(withdrawal.comment_number == of.comment_number, withdrawal.withdraws == of.number)
+            .label("withdrawn"),
         )
         .join_from(reviews, comments, comments.c.number == of.comment_number)
-        .where(of.withdraws.is_(None), *_conditions(wanted))
+        .where(of.withdraws.is_(None), *_conditions(filters))
         .order_by(of.number.desc())
         .limit(limit + 1)
     )
@@ -86,7 +88,7 @@ async def list_reviews(
 
 
 async def count_done(connection: AsyncConnection, reviewer_number: int, since: datetime) -> int:
-    """How many reviews somebody made in the hour of ``since`` and later, without those that were taken back."""
+    """Count a reviewer's reviews from the hour of ``since`` on, without withdrawn ones."""
     of = reviewer_counts.c
     query = select(func.sum(of.n)).where(
         of.bucket == HOUR, of.begins >= bucket_of(HOUR, since), of.reviewer_number == reviewer_number
@@ -94,18 +96,18 @@ async def count_done(connection: AsyncConnection, reviewer_number: int, since: d
     return int((await connection.execute(query)).scalar() or 0)
 
 
-def _conditions(wanted: ReviewFilter) -> list[ColumnElement[bool]]:
+def _conditions(filters: ReviewFilter) -> list[ColumnElement[bool]]:
     of = reviews.c
     equal = (
-        (of.reviewer_number, wanted.reviewer_number),
-        (comments.c.platform, wanted.platform),
-        (of.label, wanted.label),
+        (of.reviewer_number, filters.reviewer_number),
+        (comments.c.platform, filters.platform),
+        (of.label, filters.label),
     )
     found: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
-    if wanted.reviewed_from is not None:
-        found.append(of.reviewed_at >= wanted.reviewed_from)
-    if wanted.reviewed_to is not None:
-        found.append(of.reviewed_at < wanted.reviewed_to)
+    if filters.reviewed_from is not None:
+        found.append(of.reviewed_at >= filters.reviewed_from)
+    if filters.reviewed_to is not None:
+        found.append(of.reviewed_at < filters.reviewed_to)
     return found
 
 

@@ -1,4 +1,4 @@
-"""The review page: one comment at a time, decided by a key; its script asks the REST API for the next ones."""
+"""The review page, which shows one comment at a time; its script leases comments from the REST API."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -27,7 +27,7 @@ QUEUE_WORDS = {
 
 
 class ReviewPage(Page):
-    """Queue and filter stand in the URL, so that they can be bookmarked."""
+    """Queue and filter are in the URL, so they can be bookmarked."""
 
     role = Role.REVIEWER
     path = "/review"
@@ -36,7 +36,7 @@ class ReviewPage(Page):
     template: ClassVar[str] = "review.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """The queue that was chosen, and every word that the script shows."""
+        """Return the chosen queue, the filter and the script's texts."""
         queue = _queue(request)
         typed = typed_filter(request, CommentFields)
         user = await read_user(services_of(request), identity_of(request).user_number)
@@ -51,20 +51,20 @@ class ReviewPage(Page):
             "keys": _keys(queue, number_keys),
             "quick_reasons": quick_reasons_of(user.quick_reasons),
             "settings": {"numberKeys": number_keys},
-            "wanted": _wanted(queue, typed),
+            "lease_request": _lease_request(queue, typed),
             "script_words": _script_words(),
         }
 
 
 def _queue(request: Request) -> QueueName:
-    asked = request.query_params.get("queue", "")
-    return QueueName(asked) if asked in list(QueueName) else QueueName.UNCERTAIN
+    name = request.query_params.get("queue", "")
+    return QueueName(name) if name in list(QueueName) else QueueName.UNCERTAIN
 
 
-def _wanted(queue: QueueName, typed: TypedFilter[CommentFields]) -> dict[str, object] | None:
-    """What the script asks for; None where the filter must be corrected first.
+def _lease_request(queue: QueueName, typed: TypedFilter[CommentFields]) -> dict[str, object] | None:
+    """Return the queue and filter for the script's requests; None if the filter is invalid.
 
-    The audit ignores filters by what the model says: they would tell it.
+    The audit ignores filters on the model's prediction because they would reveal it.
     """
     if typed.problems:
         return None
@@ -90,7 +90,7 @@ def _explanation(queue: QueueName) -> str:
 
 
 def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
-    """What to do when the queue is empty."""
+    """Return title and advice for an empty queue."""
     if queue is QueueName.SECOND_OPINION and not filtered:
         advice = gettext("Look again when others have reviewed more, or go on with another queue.")
         return {"title": gettext("There is nothing that others have decided and you have not"), "advice": advice}

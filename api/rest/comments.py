@@ -44,7 +44,7 @@ async def get_comments(services: TheServices, _: AsReviewer, query: Annotated[Co
     arrive in the meantime do not shift pages. A search with few matches stops after half a second: `searched_to` is
     then the time back to which it searched, and `next` continues from there, even if the page is empty.
     """
-    page = await services.store.read(list_comments, query.wanted(), read_cursor(query.after), query.limit)
+    page = await services.store.read(list_comments, query.to_filter(), read_cursor(query.after), query.limit)
     return CommentPage(
         items=[Comment.model_validate(comment) for comment in page.items],
         next=encode_cursor(page.next) if page.next else None,
