@@ -67,10 +67,11 @@ def create_app(services: Services, metrics: Metrics, bodies: BodyRules | None = 
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
+    # First, because every page looks up a dozen of the admin app's addresses, and a look-up tries routes in order.
+    mount_admin(app, services)
     for resource in RESOURCES:
         app.include_router(resource.router)
     documentation.install(app)
-    mount_admin(app, services)
     problems.install(app)
     app.add_middleware(LimitBodies, rules=bodies)
     app.add_middleware(MeasureRequests, metrics=metrics)

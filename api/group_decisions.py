@@ -1,4 +1,4 @@
-"""In the background: decisions for all comments with the same text are stored and withdrawn step by step."""
+"""The background task that stores and withdraws decisions for all comments with the same text, step by step."""
 
 import asyncio
 
@@ -8,20 +8,20 @@ from api.services import Services
 from store.errors import StoreError
 from store.group_decisions import take_steps
 
-# Without a decision to work on, a look is one query.
-LOOK_SECONDS = 2.0
-# Consumers and reviewers get their turn between two steps.
+# Interval of checks for unfinished decisions; each costs one query.
+CHECK_SECONDS = 2.0
+# The pause between two steps gives locks to consumers and reviewers.
 PAUSE_SECONDS = 0.05
-WAIT_AFTER_FAULT_SECONDS = 10.0
+RETRY_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
 async def work_on_groups(services: Services) -> None:
-    """Take the steps of unfinished decisions until it is cancelled. Every API process may do it."""
+    """Work on unfinished decisions until cancelled. Any number of API processes may run this."""
     while True:
         try:
-            pause = PAUSE_SECONDS if await take_steps(services.store) else LOOK_SECONDS
+            pause = PAUSE_SECONDS if await take_steps(services.store) else CHECK_SECONDS
         except StoreError as error:
-            log.warning("decisions for texts cannot be stored now, trying again", error=str(error), repeats=True)
-            pause = WAIT_AFTER_FAULT_SECONDS
+            log.warning("storing decisions for texts failed, retrying", error=str(error), repeats=True)
+            pause = RETRY_SECONDS
         await asyncio.sleep(pause)

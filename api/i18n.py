@@ -1,7 +1,7 @@
-"""Language and time zone of a request: translations, numbers and times, on Babel.
+"""Translations, numbers and times in the language and time zone of a request, based on Babel.
 
-A msgid is an English sentence; ``gettext``, ``lazy_gettext`` and ``ngettext`` translate it into the language of the
-request, on pages and in the problems of the REST API. Outside a request the language is English.
+Msgids are English sentences. ``gettext``, ``lazy_gettext`` and ``ngettext`` translate them into the language of the
+request, on pages and in REST problems. Outside a request the language is English.
 """
 
 import functools
@@ -26,13 +26,13 @@ from markupsafe import Markup
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-# Pages are in the first one unless the browser asks for another. Msgids are in English.
+# The first one is the default of pages. Msgids are in English.
 LANGUAGES = ("zh", "en")
 LANGUAGE_COOKIE = "language"
 TIMEZONE_COOKIE = "timezone"
 DEFAULT_TIMEZONE = "Asia/Shanghai"
-# Browsers send fewer than ten.
-MOST_TAGS = 50
+# Browsers send fewer than ten; the rest of a longer Accept-Language header is ignored.
+MAXIMUM_TAGS = 50
 
 _locale: ContextVar[str] = ContextVar("locale", default="en")
 _timezone: ContextVar[str] = ContextVar("timezone", default="UTC")
@@ -41,7 +41,7 @@ _timezone: ContextVar[str] = ContextVar("timezone", default="UTC")
 class ChooseLanguage:
     """Middleware that sets the language and time zone of each request.
 
-    ``default`` is the language of requests that name none of ours.
+    ``default`` is the language of requests that accept none of LANGUAGES.
     """
 
     def __init__(self, app: ASGIApp, default: str) -> None:
@@ -57,7 +57,7 @@ class ChooseLanguage:
 
 
 def language_of(connection: HTTPConnection, default: str) -> str:
-    """The cookie's language, else the first of ours that Accept-Language names, else ``default``."""
+    """Return the cookie's language, else the most preferred of LANGUAGES in Accept-Language, else ``default``."""
     chosen = connection.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return chosen
@@ -69,7 +69,7 @@ def language_of(connection: HTTPConnection, default: str) -> str:
 
 
 def timezone_of(connection: HTTPConnection) -> str:
-    """The time zone that the browser sent in its cookie, else the default one."""
+    """Return the time zone in the browser's cookie, else the default one."""
     sent = unquote(connection.cookies.get(TIMEZONE_COOKIE, ""))
     return sent if sent in _timezones() else DEFAULT_TIMEZONE
 
@@ -80,9 +80,9 @@ def _timezones() -> frozenset[str]:
 
 
 def _accepted(header: str) -> Iterator[str]:
-    """The language tags of an Accept-Language header, the most wanted first; of a long one the first MOST_TAGS."""
-    wanted = []
-    for place, part in enumerate(header.split(",", MOST_TAGS)[:MOST_TAGS]):
+    """Return the language tags among the first MAXIMUM_TAGS of an Accept-Language header, most preferred first."""
+    accepted = []
+    for position, part in enumerate(header.split(",", MAXIMUM_TAGS)[:MAXIMUM_TAGS]):
         tag, *parameters = (one.strip() for one in part.split(";"))
         quality = next((one[2:] for one in parameters if one.startswith("q=")), "1")
         try:
@@ -90,45 +90,45 @@ def _accepted(header: str) -> Iterator[str]:
         except ValueError:
             continue
         if tag and weight > 0:
-            wanted.append((-weight, place, tag))
-    return (tag for _, _, tag in sorted(wanted))
+            accepted.append((-weight, position, tag))
+    return (tag for _, _, tag in sorted(accepted))
 
 
 def set_locale(locale: str) -> None:
-    """Set the language of the current request. Raises ValueError for one that is not ours."""
+    """Set the language of the current request. Raises ValueError if it is not in LANGUAGES."""
     if locale not in LANGUAGES:
         raise ValueError(f"Unknown language {locale!r}: use one of {', '.join(LANGUAGES)}.")
     _locale.set(locale)
 
 
 def get_locale() -> str:
-    """The language of the current request."""
+    """Return the language of the current request."""
     return _locale.get()
 
 
 def set_timezone(name: str) -> None:
-    """Set the time zone of the current request to an IANA one. Raises ZoneInfoNotFoundError and ValueError."""
+    """Set the IANA time zone of the current request. Raises ZoneInfoNotFoundError and ValueError."""
     _timezone.set(ZoneInfo(name).key)
 
 
 def get_tzinfo() -> tzinfo:
-    """The time zone of the current request."""
+    """Return the time zone of the current request."""
     return ZoneInfo(_timezone.get())
 
 
 def gettext(message: str) -> str:
-    """A sentence in the language of the request."""
+    """Translate a sentence into the language of the request."""
     return _translations(get_locale()).gettext(message)
 
 
 def ngettext(singular: str, plural: str, count: int) -> str:
-    """The form of a sentence that goes with ``count``, in the language of the request."""
+    """Translate a sentence in the form for ``count`` into the language of the request."""
     return _translations(get_locale()).ngettext(singular, plural, count)
 
 
 def lazy_gettext(message: str) -> str:
-    """A sentence that is translated whenever it is shown, for constants of modules and classes."""
-    # A proxy behaves like the string that it stands for; JSON encoders want str() of it.
+    """Return a sentence that is translated whenever it is rendered, for constants of modules and classes."""
+    # The proxy behaves like a string, but JSON encoders need str() of it.
     return cast("str", LazyProxy(gettext, message, enable_cache=False))
 
 
@@ -149,31 +149,31 @@ def _translations(locale: str) -> NullTranslations:
 
 
 def catalogs() -> list[Traversable]:
-    """Our Chinese catalogs, one for each subject, in the order in which they are merged: the last one wins."""
+    """Return the Chinese catalogs, one per subject, in merge order: later ones override earlier ones."""
     folder = files("api") / "translations" / "zh"
     return sorted((file for file in folder.iterdir() if file.name.endswith(".po")), key=lambda file: file.name)
 
 
 def language_name(locale: str) -> str:
-    """What speakers of a language call it."""
+    """Return the name of a language in that language."""
     return (Locale(locale).display_name or locale).capitalize()
 
 
 def timezone_name() -> str:
-    """The name of the request's time zone in the language of the request."""
+    """Return the name of the request's time zone in the language of the request."""
     return get_timezone_name(get_tzinfo(), locale=get_locale())
 
 
 def show_number(number: float) -> str:
-    """A number as the language of the request writes it: 1,234,567."""
+    """Format a number in the language of the request, such as 1,234,567."""
     return format_decimal(number, locale=get_locale())
 
 
 def in_utc(time: datetime) -> datetime:
-    """A time in UTC; one without a zone is in the time zone of the request.
+    """Convert a time to UTC; one without a zone is in the time zone of the request.
 
-    A time that UTC moves out of the years 1 to 9999 becomes the first or the last one: as the end of a range it means
-    the same.
+    A time that leaves the years 1 to 9999 in UTC becomes the first or the last possible time, which means the same as
+    the end of a range.
     """
     aware = time if time.tzinfo else time.replace(tzinfo=get_tzinfo())
     try:
@@ -184,13 +184,13 @@ def in_utc(time: datetime) -> datetime:
 
 
 def show_time(time: datetime | None) -> Markup:
-    """A ``<time>`` in the language and time zone of the request; an em dash where there is none."""
+    """Format a time as ``<time>`` in the language and time zone of the request, or None as an em dash."""
     if time is None:
         return Markup("—")
     zone: tzinfo = get_tzinfo()
     try:
         time.astimezone(zone)
-    except OverflowError:  # Some zones have no such time: it is within a day of the first or the last one.
+    except OverflowError:  # The time is within a day of the limits of datetime.
         zone = UTC
     words = format_datetime(time, "medium", zone, get_locale())
     return Markup('<time datetime="{}">{}</time>').format(time.isoformat(), words)

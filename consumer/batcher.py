@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 
 
 class Sized(Protocol):
-    """What the batcher needs of a record."""
+    """The sizes of a record that limit a batch."""
 
     @property
     def tokens(self) -> int:

@@ -18,10 +18,10 @@ from store.store import Store
 
 log = structlog.get_logger(__name__)
 
-# A crash affects all partitions of a consumer. From this count on, they are tried one at a time to find the cause.
+# A crash affects all partitions of a consumer. From this count on, each is read in isolation to find the cause.
 SUSPICIOUS_STARTS = 3
 # Kills during a deployment or a database outage rarely hit a partition twice in a row without progress.
-MOST_STARTS = 5
+MAXIMUM_STARTS = 5
 # Number of records read one by one, each stored before the next is read, so that the stored offset stops at the record
 # that crashes the consumer. More than a consumer reads ahead of the stored offset.
 ISOLATED_RECORDS = 2_000
@@ -51,8 +51,8 @@ class CrashLoops:
 
     def pause_reason(self, state: PartitionState) -> str | None:
         """Return the reason to pause a partition that has records to read, or None."""
-        failed = self._failed(state)
-        if failed < MOST_STARTS:
+        failed = self._failed_starts(state)
+        if failed < MAXIMUM_STARTS:
             return None
         topic, number, offset = state.partition.topic, state.partition.partition, state.next_offset
         return (
@@ -71,7 +71,7 @@ class CrashLoops:
         """
         if self._isolation is not None and self._isolation.partition not in reading:
             self._isolation = None
-        suspects = sorted(tp for tp, one in waiting.items() if self._failed(one.state) >= SUSPICIOUS_STARTS)
+        suspects = sorted(tp for tp, one in waiting.items() if self._failed_starts(one.state) >= SUSPICIOUS_STARTS)
         admitted = set(waiting) if self._isolation is None else set()
         if suspects and self._isolation is None:
             self._isolate(suspects[0], waiting[suspects[0]])
@@ -112,9 +112,9 @@ class CrashLoops:
             topic=partition.topic,
             partition=partition.partition,
             offset=offset,
-            starts=self._failed(backlog.state),
+            starts=self._failed_starts(backlog.state),
         )
 
-    def _failed(self, state: PartitionState) -> int:
+    def _failed_starts(self, state: PartitionState) -> int:
         own = self._counted.get(state.partition) == state.next_offset
         return max(0, state.failed_starts - own)

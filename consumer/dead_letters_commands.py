@@ -159,7 +159,7 @@ def discard(
     every: EveryLetter = False,
     by: By = None,
 ) -> None:
-    """Discard dead letters. `list --all` still shows them, and `show` who discarded them and when."""
+    """Discard dead letters. `list --all` still lists them, and `show` reports who discarded them and when."""
     from store.audit import command_actor
     from store.dead_letter_admin import discard as discard_numbers
     from store.dead_letter_admin import discard_all
@@ -274,7 +274,7 @@ def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
 
 
 def _show_table(letters: "list[StoredLetter]") -> None:
-    """Write a table; columns whose text comes from publishers are below each row, because it may be long."""
+    """Write a table. Columns with text from publishers are printed below each row, because they may be long."""
     columns = [
         Column("number", right=True),
         Column("stored"),

@@ -113,7 +113,7 @@ class ConsumerMetrics:
             "liuyan_consumer_event_loop_delay_seconds", "How late the event loop woke last.", registry=registry
         )
 
-    def forget(self, topic: str, partition: int) -> None:
+    def remove_partition(self, topic: str, partition: int) -> None:
         """Remove the gauges of a partition that is no longer assigned."""
         for gauge in (self.lag, self.stored_offset, self.paused):
             gauge.remove(topic, str(partition))

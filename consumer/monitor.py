@@ -21,7 +21,7 @@ from liuyan.reachable import Reachable
 from store.dead_letter_admin import DeadLetterFilter, count_dead_letters
 from store.errors import TransientStoreError
 from store.models import read_active
-from store.partitions import read_positions
+from store.partitions import read_partitions
 from store.ready import database_reachable
 from store.store import Store
 
@@ -46,7 +46,7 @@ class Monitor:
         self,
         pipeline: Pipeline,
         source: Source,
-        positions: Offsets,
+        offsets: Offsets,
         store: Store,
         broker: Topics,
         metrics: ConsumerMetrics,
@@ -58,7 +58,7 @@ class Monitor:
     ) -> None:
         self._pipeline = pipeline
         self._source = source
-        self._positions = positions
+        self._offsets = offsets
         self._store = store
         self._broker = broker
         self._metrics = metrics
@@ -93,7 +93,7 @@ class Monitor:
         for partition in known - lags.keys():
             self._metrics.lag.remove(partition.topic, str(partition.partition))
         for partition in known - assigned:
-            self._metrics.forget(partition.topic, partition.partition)
+            self._metrics.remove_partition(partition.topic, partition.partition)
         self._measured = assigned
 
     async def commit_offsets(self) -> None:
@@ -126,7 +126,7 @@ class Monitor:
         """Poll Kafka for recreated topics and end offsets, until cancelled."""
         while True:
             await asyncio.sleep(TOPICS_SECONDS)
-            if await self._positions.any_recreated(self._topics):
+            if await self._offsets.any_recreated(self._topics):
                 self._pipeline.reset("topic_recreated")
             try:
                 self._pipeline.stall.update_ends(await self._broker.ends(self._topics))
@@ -180,11 +180,11 @@ class Monitor:
         ]
 
     async def _follow_partitions(self) -> None:
-        writes, idle = self._pipeline.writes, self._pipeline.idle.is_set()
+        writes, idle = self._pipeline.writes, self._pipeline.writer_idle.is_set()
         stored, paused = dict(self._pipeline.stored), self._source.paused
-        states = await self._store.read(read_positions, self._group, self._topics)
+        states = await self._store.read(read_partitions, self._group, self._topics)
         self._pipeline.stall.update_rows(states, self._source.assigned, time.monotonic())
-        no_write = idle and self._pipeline.idle.is_set() and writes == self._pipeline.writes
+        no_write = idle and self._pipeline.writer_idle.is_set() and writes == self._pipeline.writes
         for partition in self._source.positioned - self._source.unreadable:
             state = states.get((partition.topic, partition.partition))
             if state is None:

@@ -14,7 +14,7 @@ from consumer.unreadable import UNREADABLE
 
 # The main consumer reads nothing during the search. A batch of a thousand records takes about this long.
 SEARCH_SECONDS = 5.0
-# No record within this time means there is none to fetch: aborted transactions and the end of the log are readable.
+# An offset counts as readable if nothing arrives within this time: there are only aborted transactions or the end.
 ANSWER_SECONDS = 1.0
 
 

@@ -1,6 +1,7 @@
-"""Before step 1: choose the offset at which each assigned partition starts, from its row and its log.
+"""Before step 1: choose the offset at which each assigned partition starts, from its stored row and
+Kafka's log.
 
-Kafka's committed offsets are never used. An offset that cannot be right pauses the partition with a reason that names
+Kafka's committed offsets are never used. An impossible stored offset pauses the partition with a reason that names
 the command to run.
 """
 
@@ -15,7 +16,7 @@ from consumer.metrics import ConsumerMetrics
 from consumer.source import LogOffsets, Source
 from consumer.topics import Topics
 from store.batch import Advance, Batch, PartitionKey, PartitionState
-from store.partitions import begin_partition, pause_partition, read_positions, seek_partition
+from store.partitions import begin_partition, pause_partition, read_partitions, seek_partition
 from store.store import Store
 from store.write import write_batch
 
@@ -38,25 +39,25 @@ class SkipTo:
 
 
 @dataclass(frozen=True, slots=True)
-class PauseAt:
-    """Pause the partition; ``stored`` is whether its row already contains the reason."""
+class Pause:
+    """Pause the partition; ``stored`` is true if its row already has the reason."""
 
     reason: str
     stored: bool
 
 
-def decide_start(state: PartitionState, log_offsets: LogOffsets, topic_id: str | None) -> StartAt | SkipTo | PauseAt:
+def decide_start(state: PartitionState, log_offsets: LogOffsets, topic_id: str | None) -> StartAt | SkipTo | Pause:
     """Decide how to start a partition; ``topic_id`` is None if the broker does not report it."""
     topic, partition = state.partition.topic, state.partition.partition
     action = f"check the topic, then `liuyan consumer seek {topic} {partition} --to start`"
     if state.paused_reason is not None:
-        return PauseAt(state.paused_reason, stored=True)
+        return Pause(state.paused_reason, stored=True)
     if state.topic_id is not None and topic_id is not None and topic_id != state.topic_id:
-        return PauseAt(
+        return Pause(
             f"topic recreated: the id of {topic} is not the one stored with the offset; {action}", stored=False
         )
     if state.next_offset > log_offsets.end:
-        return PauseAt(
+        return Pause(
             f"topic recreated: the stored offset {state.next_offset} is beyond the end offset {log_offsets.end}; "
             f"{action}",
             stored=False,
@@ -83,7 +84,7 @@ class Offsets:
         self._beyond_end: dict[TopicPartition, int] = {}
 
     async def start_partitions(self, epoch: int) -> Mapping[TopicPartition, int]:
-        """Seek partitions that have not started and return the offsets of those that run. The caller retries.
+        """Start assigned partitions and return the offsets of those that run now. The caller retries after an error.
 
         Seeks nothing if a new epoch has begun since the caller read ``epoch``.
 
@@ -93,12 +94,12 @@ class Offsets:
         names = sorted({partition.topic for partition in partitions})
         self._ids |= await self._topics.ids(names)
         log_offsets = await self._source.log_offsets(partitions)
-        states = await self._states(partitions, log_offsets)
+        states = await self._read_or_insert_states(partitions, log_offsets)
         running: dict[TopicPartition, int] = {}
         paused: dict[TopicPartition, str] = {}
         backlogs: dict[TopicPartition, Backlog] = {}
         for partition, state in states.items():
-            match await self._resolve(partition, state, log_offsets[partition]):
+            match await self._apply_start(partition, state, log_offsets[partition]):
                 case int(offset):
                     running[partition] = offset
                     if offset == state.next_offset < log_offsets[partition].end:
@@ -124,12 +125,12 @@ class Offsets:
         changed = {topic for topic, topic_id in ids.items() if self._ids.get(topic, topic_id) != topic_id}
         return bool(changed)
 
-    async def _states(
+    async def _read_or_insert_states(
         self, partitions: frozenset[TopicPartition], log_offsets: Mapping[TopicPartition, LogOffsets]
     ) -> dict[TopicPartition, PartitionState]:
-        """Return the stored rows; insert one at the log start offset for a new partition."""
+        """Return the stored rows; insert one at the log start offset for a new partition and add missing topic ids."""
         stored = await self._store.read(
-            read_positions, self._group, sorted({partition.topic for partition in partitions})
+            read_partitions, self._group, sorted({partition.topic for partition in partitions})
         )
         states = {}
         for partition in sorted(partitions):
@@ -143,29 +144,29 @@ class Offsets:
             states[partition] = state
         return states
 
-    async def _resolve(
+    async def _apply_start(
         self, partition: TopicPartition, state: PartitionState, log_offsets: LogOffsets
     ) -> int | str | None:
-        """Decide and apply; return the offset to read from, the reason of a pause, or None to decide again later."""
+        """Apply ``decide_start``; return the start offset, the reason of a pause, or None to try again later."""
         labels = (partition.topic, str(partition.partition))
         decision = decide_start(state, log_offsets, self._ids.get(partition.topic))
         if isinstance(decision, StartAt) and state.next_offset < log_offsets.end:
             crash_loop = self.crash_loops.pause_reason(state)
-            decision = decision if crash_loop is None else PauseAt(crash_loop, stored=False)
-        beyond_end = state.next_offset > log_offsets.end and isinstance(decision, PauseAt) and not decision.stored
+            decision = decision if crash_loop is None else Pause(crash_loop, stored=False)
+        beyond_end = state.next_offset > log_offsets.end and isinstance(decision, Pause) and not decision.stored
         if beyond_end and self._beyond_end.setdefault(partition, 0) < 3:
             # A broker that has just restarted may briefly report an old end offset, so try again three times.
             self._beyond_end[partition] += 1
             return None
         self._beyond_end.pop(partition, None)
-        self._metrics.paused.labels(*labels).set(isinstance(decision, PauseAt))
+        self._metrics.paused.labels(*labels).set(isinstance(decision, Pause))
         match decision:
             case StartAt(offset):
                 return offset
             case SkipTo(offset, lost):
                 await self._skip(state, offset, lost)
                 return offset
-            case PauseAt(reason, stored):
+            case Pause(reason, stored):
                 if not stored:
                     await self._store.write(pause_partition, state.partition, reason)
                 log.error("partition is paused", topic=labels[0], partition=labels[1], reason=reason)

@@ -22,14 +22,14 @@ from store.store import Store
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 1.0
-WAIT_AFTER_FAULT_SECONDS = 5.0
-# Each message may have a megabyte.
+POLL_SECONDS = 1.0
+RETRY_DELAY_SECONDS = 5.0
+# A message can be a megabyte large.
 MESSAGES_AT_ONCE = 20
 # Longer than aiokafka's delivery timeout, so that no other consumer leases a message that is still being sent.
 LEASE_SECONDS = 90.0
 # High enough to let the broker's limit decide.
-LARGEST_REQUEST_BYTES = 64 * 1024 * 1024
+MAXIMUM_REQUEST_BYTES = 64 * 1024 * 1024
 PERMANENT_ERRORS = (
     ClusterAuthorizationFailedError,
     InvalidTopicError,
@@ -71,8 +71,8 @@ class Outbox:
                     # Any consumer picks up the leased messages after the lease expires.
                     log.warning("cannot publish outbox messages, retrying", error=str(error), repeats=True)
                     await self.close()
-                    await asyncio.sleep(WAIT_AFTER_FAULT_SECONDS)
-                await asyncio.sleep(LOOK_SECONDS)
+                    await asyncio.sleep(RETRY_DELAY_SECONDS)
+                await asyncio.sleep(POLL_SECONDS)
         finally:
             await self.close()
 
@@ -126,7 +126,7 @@ class Outbox:
                 client_id="liuyan-outbox",
                 enable_idempotence=True,
                 acks="all",
-                max_request_size=LARGEST_REQUEST_BYTES,
+                max_request_size=MAXIMUM_REQUEST_BYTES,
             )
             await self._producer.start()
         return self._producer

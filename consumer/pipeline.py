@@ -1,8 +1,8 @@
 """Run batches from poll to commit in three tasks, so that one batch is labelled while another is written.
 
 reader: poll -> prepare -> batcher; labeller: the GRU; writer: the transaction. Each queue between them holds one batch.
-When it is full, the reader pauses fetching but continues polling: memory stays bounded and the consumer stays in the
-group.
+When a queue is full, the reader pauses fetching but continues polling: memory stays bounded and the consumer stays in
+the group.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 0.5
 BACKPRESSURE_POLL_SECONDS = 1.0
 START_RETRY_SECONDS = 0.5
-BROKER_PATIENCE_SECONDS = 60.0
+BROKER_RETRY_SECONDS = 60.0
 Item = TypeVar("Item")
 
 
@@ -41,24 +41,24 @@ class Pipeline:
         self,
         source: Source,
         worker: Worker,
-        positions: Offsets,
+        offsets: Offsets,
         batcher: Batcher[PreparedRecord],
         metrics: ConsumerMetrics,
         make_writer: Callable[[Callable[[int], bool]], Writer],
     ) -> None:
         self.stored: dict[TopicPartition, int] = {}
         self.stall = StallDetector(time.monotonic())
-        self.idle = asyncio.Event()
-        self.idle.set()
+        self.writer_idle = asyncio.Event()
+        self.writer_idle.set()
         self.writes = 0
         self._source = source
         self._worker = worker
-        self._positions = positions
+        self._offsets = offsets
         self._batcher = batcher
         self._metrics = metrics
         self._writer = make_writer(lambda epoch: epoch == source.epoch)
         self._epoch = source.epoch
-        self._start_at = 0.0
+        self._retry_start_at = 0.0
         self._broken_since: float | None = None
         self._read_error: str | None = None
         self._closed: asyncio.Queue[ClosedBatch[PreparedRecord]] = asyncio.Queue(maxsize=1)
@@ -96,7 +96,7 @@ class Pipeline:
                 # and recreated between two fetches, and would continue reading.
                 names = sorted({partition.topic for partition in closed.spans})
                 labelled, recreated = await asyncio.gather(
-                    self._worker.label(closed), self._positions.any_recreated(names)
+                    self._worker.label(closed), self._offsets.any_recreated(names)
                 )
                 if not recreated:
                     await self._labelled.put(labelled)
@@ -107,26 +107,26 @@ class Pipeline:
         """Run the writer until cancelled: store labelled batches in order."""
         while True:
             async with _next_item(self._labelled) as labelled:
-                self.idle.clear()
+                self.writer_idle.clear()
                 try:
                     await self._write(labelled)
                 finally:
-                    self.idle.set()
+                    self.writer_idle.set()
 
     async def _begin_epoch(self) -> None:
         if self._epoch != self._source.epoch:
             self._epoch = self._source.epoch
             self._batcher.clear()
             self.stored.clear()
-            await self._worker.forget()
-        if self._source.assigned != self._source.positioned and time.monotonic() >= self._start_at:
+            await self._worker.clear_circuit_breaker()
+        if self._source.assigned != self._source.positioned and time.monotonic() >= self._retry_start_at:
             await self._start_partitions()
 
     async def _start_partitions(self) -> None:
         """Start assigned partitions. After an error they stay paused while polling continues, and are tried again."""
-        await self.idle.wait()
+        await self.writer_idle.wait()
         try:
-            running = await self._positions.start_partitions(self._epoch)
+            running = await self._offsets.start_partitions(self._epoch)
         except (TransientStoreError, CommitUnknownError, FencedError, KafkaError) as error:
             log.warning("cannot start partitions, retrying", error=str(error), repeats=True)
             running = {}
@@ -138,18 +138,18 @@ class Pipeline:
         if running:
             log.info("partitions started", partitions=len(running))
         if self._source.assigned != self._source.positioned:
-            self._start_at = time.monotonic() + START_RETRY_SECONDS
+            self._retry_start_at = time.monotonic() + START_RETRY_SECONDS
 
     def _due(self) -> bool:
-        """Whether to close the open batch; in isolation every record is a batch."""
+        """Return whether to close the open batch; in isolation every record is a batch."""
         now = time.monotonic()
         return self._batcher.due(now) or (
-            self._positions.crash_loops.isolating and self._batcher.seconds_left(now) is not None
+            self._offsets.crash_loops.isolating and self._batcher.seconds_left(now) is not None
         )
 
     async def _poll(self) -> Poll | None:
         left = self._batcher.seconds_left(time.monotonic())
-        room = 1 if self._positions.crash_loops.isolating else max(1, self._batcher.room())
+        room = 1 if self._offsets.crash_loops.isolating else max(1, self._batcher.room())
         try:
             poll = await self._source.poll(IDLE_SECONDS if left is None else left, room)
         except KafkaError as error:
@@ -165,11 +165,12 @@ class Pipeline:
         return self._read_error or self._source.fault
 
     async def _retry_read(self, error: KafkaError) -> None:
-        """Retry for a minute: aiokafka reconnects automatically, but some errors last."""
+        """Wait before the next poll, and raise BrokerError after a minute of errors: aiokafka reconnects automatically,
+        but some errors last."""
         now = time.monotonic()
         self._read_error = str(error)
         self._broken_since = self._broken_since or now
-        if now - self._broken_since > BROKER_PATIENCE_SECONDS:
+        if now - self._broken_since > BROKER_RETRY_SECONDS:
             raise BrokerError(f"Cannot read from Kafka: {error}.") from None
         log.warning("cannot read from Kafka, retrying", error=str(error), repeats=True)
         await asyncio.sleep(IDLE_SECONDS)
@@ -187,13 +188,16 @@ class Pipeline:
         """Pass the open batch to the labeller; in isolation, wait until it is stored."""
         closed = self._batcher.close(self._epoch)
         await self._wait_for(lambda: self._closed.put(closed), closed.epoch)
-        if self._positions.crash_loops.isolating:
+        if self._offsets.crash_loops.isolating:
             await self._wait_for(self.drain, closed.epoch)
         self._source.release_backpressure()
         self._metrics.backpressure.set(0)
 
     async def _wait_for(self, work: Callable[[], Awaitable[None]], epoch: int) -> None:
-        """Wait for the later tasks; meanwhile apply backpressure and poll, so that the consumer stays in the group."""
+        """Wait for the later tasks; meanwhile apply backpressure and poll, so that the consumer stays in the group.
+
+        ``work`` is cancelled and started again once per second, so it must be safe to cancel.
+        """
         while epoch == self._source.epoch:
             try:
                 await asyncio.wait_for(work(), BACKPRESSURE_POLL_SECONDS)
@@ -211,6 +215,7 @@ class Pipeline:
         if written is WriteResult.STORED:
             self._record_stored(labelled)
         elif written is not WriteResult.ABANDONED and labelled.epoch == self._source.epoch:
+            # Fenced, or the outcome of COMMIT is unknown: the result is the cause.
             self.reset(written)
 
     def _record_stored(self, labelled: LabelledBatch) -> None:
@@ -232,7 +237,7 @@ class Pipeline:
 
     def _record_offset(self, partition: TopicPartition, offset: int) -> None:
         self.stored[partition] = offset
-        self._positions.crash_loops.stored(partition, offset)
+        self._offsets.crash_loops.stored(partition, offset)
         self._metrics.stored_offset.labels(partition.topic, str(partition.partition)).set(offset)
 
 

@@ -42,7 +42,7 @@ WRITE_DRAIN_SECONDS = 10.0
 DRAIN_SECONDS = 8.0
 LEAVE_SECONDS = 3.0
 ADMINISTRATION_SECONDS = 5.0
-START_WAITS_SECONDS = (0.1, 0.5, 1.0, 2.0, 4.0)
+START_RETRY_DELAYS_SECONDS = (0.1, 0.5, 1.0, 2.0, 4.0)
 Result = TypeVar("Result")
 
 
@@ -84,8 +84,8 @@ async def _consume(
     metrics = ConsumerMetrics()
     topics = Topics(Connection.of(settings), timeout=ADMINISTRATION_SECONDS)
     url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
-    waits, share = settings.lock_wait_seconds, settings.audit_share
-    async with Store.open(url, lock_wait_seconds=waits, audit_share=share) as store:
+    lock_wait, share = settings.lock_wait_seconds, settings.audit_share
+    async with Store.open(url, lock_wait_seconds=lock_wait, audit_share=share) as store:
         # Run fast checks first: loading the model takes seconds. Check the database, which fails at once, before
         # Kafka, whose client takes seconds to report an unreachable broker.
         await _retry_lost_connection(lambda: store.check_ready(erasure_key))
@@ -110,7 +110,7 @@ async def _consume(
 
 async def _retry_lost_connection(query: Callable[[], Awaitable[Result]]) -> Result:
     """Retry if the database drops the connection; raise at once if it is unreachable."""
-    for seconds in START_WAITS_SECONDS:
+    for seconds in START_RETRY_DELAYS_SECONDS:
         try:
             return await query()
         except StoreError as error:
@@ -153,7 +153,7 @@ async def _check_topics(topics: Topics, names: Iterable[str]) -> None:
 
 
 class _Running:
-    """The parts of one running consumer, started and stopped in order."""
+    """The parts of a running consumer, started and stopped in order."""
 
     def __init__(
         self,
@@ -173,7 +173,7 @@ class _Running:
             count_rebalance=metrics.rebalances.inc,
             session_timeout_seconds=settings.session_timeout_seconds,
         )
-        self._positions = positions = Offsets(
+        self._offsets = offsets = Offsets(
             store, self._source, topics, group=identity.group, model=identity.model.number, metrics=metrics
         )
         batcher = Batcher[PreparedRecord](
@@ -187,7 +187,7 @@ class _Running:
         self._pipeline = Pipeline(
             self._source,
             worker,
-            positions,
+            offsets,
             batcher,
             metrics,
             lambda is_current: Writer(store, metrics, is_current),
@@ -195,7 +195,7 @@ class _Running:
         self._monitor = Monitor(
             self._pipeline,
             self._source,
-            positions,
+            offsets,
             store,
             topics,
             metrics,
@@ -226,7 +226,7 @@ class _Running:
                 except (BrokerError, ModelChangedError):
                     await self._uncount_starts()
                     raise
-                # A record may have caused any other error, so the start stays counted as a crash.
+                # Any other error may have been caused by a record, so the start remains counted as a crash.
                 await self._uncount_starts()
         finally:
             await self._leave()
@@ -269,12 +269,12 @@ class _Running:
     async def _drain(self) -> None:
         """Wait for the current write before partitions are revoked."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._pipeline.idle.wait(), WRITE_DRAIN_SECONDS)
+            await asyncio.wait_for(self._pipeline.writer_idle.wait(), WRITE_DRAIN_SECONDS)
         await self._uncount_starts()
 
     async def _uncount_starts(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._positions.crash_loops.leave(), LEAVE_SECONDS)
+            await asyncio.wait_for(self._offsets.crash_loops.leave(), LEAVE_SECONDS)
 
     async def _leave(self) -> None:
         """Commit offsets for lag tools and leave the group. aiokafka may raise CancelledError after it has left."""

@@ -118,8 +118,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Drop open batches and wait for the current write. aiokafka calls this before partitions are revoked."""
-        # ``assignment()`` contains them until the next assignment. Committing them would not harm the rows, but Kafka
-        # refuses such a commit, and aiokafka reacts by rejoining: the rebalance would never finish.
+        # ``assignment()`` contains the revoked partitions until the next assignment. Do not commit their offsets: Kafka
+        # refuses such a commit and aiokafka reacts by rejoining, so the rebalance would never finish.
         self._assigned = frozenset()
         if revoked:
             self.reset()
@@ -175,7 +175,8 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
     def seek_paused(self, partition: TopicPartition, offset: int) -> None:
         """Set the position of a partition that stays paused. Raises IllegalStateError if it is no longer assigned.
 
-        Otherwise aiokafka would look for a committed offset and, if there is none, fail every poll of all partitions.
+        Without a position, aiokafka looks for a committed offset and, if there is none, fails every poll of all
+        partitions.
         """
         self._consumer.seek(partition, offset)
 
@@ -222,12 +223,12 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         except UNREADABLE as error:
             log.warning("unreadable record, searching for its partition", error=describe(error))
             self._search.begin(error, _now())
-            # aiokafka has dropped records that this poll took from other partitions and moved past them.
+            # aiokafka has dropped the records that this poll took from other partitions but advanced their positions.
             self.reset()
             return Poll(self.epoch, (), {})
-        # ``position`` does not suspend for sought partitions, so no rebalance can separate it from the records.
+        # ``position`` does not suspend for sought partitions, so no rebalance can come between it and ``getmany``.
         positions = await self._positions()
-        records = [record for tp, several in fetched.items() if tp in positions for record in several]
+        records = [record for tp, found in fetched.items() if tp in positions for record in found]
         return Poll(self.epoch, records, positions)
 
     async def _poll_each(self, timeout_seconds: float, max_records: int) -> Poll:
@@ -244,7 +245,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
                 if epoch == self.epoch:
                     found = Unreadable(partition, await self._consumer.position(partition), error)
                     if self._search.failed(found, _now()):
-                        unreadable[partition] = await self._with_end(found)
+                        unreadable[partition] = await self._with_next_readable(found)
         if not partitions:
             await self._consumer.getmany(timeout_ms=0)  # Stay in the group.
         if not records and not unreadable:
@@ -265,7 +266,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
             for record in fetched[partition]:
                 yield record
 
-    async def _with_end(self, found: Unreadable) -> Unreadable:
+    async def _with_next_readable(self, found: Unreadable) -> Unreadable:
         if not found.damaged:
             return found
         return replace(found, skip_to=await next_readable(self._connection, found.partition, found.offset))

@@ -1,7 +1,7 @@
 """Detect a stalled consumer.
 
-A stalled Kafka client gives no sign: it polls, receives nothing, and reports the end offsets of its last fetch. So lag
-is the difference between end offsets that another client requests and the stored offsets.
+A stalled Kafka client reports no error: it polls, receives nothing, and returns the end offsets of its last fetch. So
+lag is computed from the stored offsets and from end offsets that another client requests.
 """
 
 from collections.abc import Collection, Mapping

@@ -12,7 +12,7 @@ from consumer.connection import Connection
 from consumer.topics import BrokerError, Topics
 from consumer.unreadable import UNREADABLE, broker_fault
 from store.batch import PartitionState
-from store.partitions import read_positions
+from store.partitions import read_partitions
 from store.store import Store
 
 WAIT_FOR_RECORDS_SECONDS = 3.0
@@ -40,7 +40,7 @@ class PartitionStatus:
 
 async def read_status(store: Store, connection: Connection, group: str, topics: Sequence[str]) -> list[PartitionStatus]:
     """Return the status of every partition of the topics. Raises BrokerError, TopicError and the store's errors."""
-    stored = await store.read(read_positions, group, topics)
+    stored = await store.read(read_partitions, group, topics)
     counts = {topic: await Topics(connection).partitions(topic) for topic in topics}
     partitions = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
     consumer = AIOKafkaConsumer(

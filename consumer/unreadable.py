@@ -1,7 +1,7 @@
 """Unreadable records: the errors they cause, the search for their offset, and the reason to pause their partition.
 
-aiokafka decompresses and decodes inside ``getmany``, so a damaged record raises there, often an error of the codec's
-library. Retrying does not help, and the error names neither partition nor offset.
+aiokafka decompresses and decodes records inside ``getmany``, so a damaged record makes it raise, often an error of the
+codec's library. Retrying does not help, and the error names neither partition nor offset.
 """
 
 import gzip
@@ -21,8 +21,8 @@ from aiokafka.errors import (
     UnsupportedForMessageFormatError,
 )
 
-# Errors that retrying cannot fix and that one partition causes. ValueError covers a header name that is not UTF-8 and
-# a malformed length.
+# Permanent errors caused by a single partition. ValueError covers a header name that is not UTF-8 and a malformed
+# length.
 UNREADABLE = (
     CorruptRecordException,
     RecordTooLargeError,
@@ -35,7 +35,7 @@ UNREADABLE = (
     EOFError,
     ValueError,
 )
-# A checksum can fail because of the network: only a repeated error is the record's.
+# A checksum can fail because of the network: only a repeated error is attributed to the record.
 ATTEMPTS = 3
 SEARCH_SECONDS = 30.0
 

@@ -69,7 +69,7 @@ class LabelledBatch:
 
     @property
     def batch(self) -> Batch:
-        """The batch as the store takes it."""
+        """The batch in the store's format."""
         changes = [entry.change for entry in self.entries]
         group = self.advances[0].partition.group if self.advances else ""
         return Batch(self.model, self.advances, changes, list(_requeued_records(group, self.entries)))
@@ -112,7 +112,7 @@ class Worker:
         """Run the GRU on a closed batch and return the changes to write."""
         return await self._run(self._label, closed)
 
-    async def forget(self) -> None:
+    async def clear_circuit_breaker(self) -> None:
         """Clear the circuit breaker after a reset."""
         await self._run(self._circuit_breaker.clear)
 

@@ -37,7 +37,7 @@ users = Table(
     Column("password_changed_at", UtcDateTime, nullable=False),
     # Whether a number key on the review page saves the label at once (save) or Enter confirms it (confirm).
     Column("number_keys", ExactString(8), nullable=False, server_default="save"),
-    # What the reviewer picks a reason from, one a line.
+    # The reasons that the review page offers as buttons, one per line.
     Column("quick_reasons", ExactString(1000)),
 )
 

@@ -59,11 +59,9 @@ class CountFilter:
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Comments by shown label, and how many of them are uncertain, reviewed, and corrected (reviewed with another label
-    than the model's).
+    """Comments by shown label, and how many of them are uncertain, reviewed, and corrected.
 
-    ``uncertain_positive`` and ``uncertain_negative`` count the comments shown as positive and as negative of which the
-    model is uncertain and that nobody has reviewed.
+    ``uncertain_positive`` and ``uncertain_negative`` count the uncertain comments without a review, by shown label.
     """
 
     positive: int = 0
@@ -194,7 +192,7 @@ def _mix(
 
 
 async def read_model_number(connection: AsyncConnection, filters: CountFilter) -> int | None:
-    """Return the number of the model to count, or None if there is none."""
+    """Return the number of the model that ``filters`` selects, or None if there is none."""
     for model in (await read_models(connection)).values():
         if model.active if filters.model is None else model.sha256 == filters.model:
             return model.number

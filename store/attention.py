@@ -1,6 +1,6 @@
-"""How long a reviewer looked at a text, and whether that is long enough to have read it.
+"""Measure how long a text was shown to a reviewer, and whether that was long enough to read it.
 
-A decision that was quicker than reading is marked; in the random audit it does not count.
+Decisions that were too fast are marked; in the audit they do not count.
 """
 
 from collections.abc import Sequence
@@ -11,42 +11,46 @@ from store.blind import Claim, decidable_among, own_claims
 from store.session import WriteSession
 from store.types import stored_time
 
-# People take 200 to 250 ms for a Chinese character when they read (Brysbaert 2019, "How many words do we read per
-# minute?": 260 characters a minute). Four times as fast is skimming at the limit; quicker than that is a reflex.
+# Reading a Chinese character takes 200 to 250 ms (Brysbaert 2019, "How many words do we read per minute?": 260
+# characters a minute). Skimming is at most four times as fast.
 WIDE_MILLISECONDS = 60
-# English words are read at about 240 a minute, 40 ms a letter: again four times as fast.
+# About 240 English words a minute are 40 ms a letter; again four times as fast.
 NARROW_MILLISECONDS = 10
-# Nobody reads and decides more quickly, however short the text is.
+# The minimum for reading and deciding, however short the text is.
 LEAST_MILLISECONDS = 600
 # The beginning of a long text often decides.
 MOST_MILLISECONDS = 3_000
-# From here on characters are Chinese, Japanese or Korean, full-width or emoji.
+# Characters from this code point on are Chinese, Japanese or Korean, full-width or emoji.
 FIRST_WIDE = "\u2e80"
 
 
 def reading_milliseconds(text: str) -> int:
-    """The time below which a decision on ``text`` is too fast, in milliseconds."""
+    """Return the time in milliseconds below which a decision on ``text`` is too fast."""
     wide = sum(character >= FIRST_WIDE for character in text)
     needed = wide * WIDE_MILLISECONDS + (len(text) - wide) * NARROW_MILLISECONDS
     return max(LEAST_MILLISECONDS, min(needed, MOST_MILLISECONDS))
 
 
 def shown_milliseconds(measured: int | None, given_at: datetime | None, now: datetime) -> int | None:
-    """How long a text was shown, in milliseconds: what the page ``measured``, but no longer than the reviewer has held
-    the comment, who got it at ``given_at``. None where neither is known."""
+    """Return how long a text was shown, in milliseconds, or None if neither argument is known.
+
+    ``measured`` is the page's measurement; the time since ``given_at``, when the reviewer got the comment, limits it.
+    """
     held = None if given_at is None else max(0, (now - given_at) // timedelta(milliseconds=1))
     return min((time for time in (measured, held) if time is not None), default=None)
 
 
 def is_too_fast(text: str, shown: int | None) -> bool:
-    """Whether the text was shown for less time than reading takes; what is not known is not too fast."""
+    """Return whether the text was shown for less time than reading takes; False if the time is not known."""
     return shown is not None and shown < reading_milliseconds(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A decision as it was sent: the comment's number and text, whether it answers a blind task, and how long the page
-    showed the text, in milliseconds; None where the client does not say."""
+    """A decision as the client sent it. ``blind`` is whether it answers a blind task.
+
+    ``measured`` is how long the page showed the text, in milliseconds; None if the client does not report it.
+    """
 
     comment_number: int
     text: str
@@ -56,7 +60,7 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """How long the text was shown (None: not known), whether that is too short, and whether the decision is blind."""
+    """How long the text was shown (None if not known), whether that is too fast, and whether the decision is blind."""
 
     shown_milliseconds: int | None
     too_fast: bool
@@ -64,10 +68,10 @@ class Attention:
 
 
 async def attend(session: WriteSession, reviewer: int | None, given: Sequence[Given]) -> dict[int, Attention]:
-    """The reviewer's attention to each comment, by its number; the comments are locked.
+    """Return the attention paid to each comment, by comment number. The comments must be locked.
 
-    A decision is blind where it answers a blind task that the reviewer holds, of a text that they have not decided
-    before and that still waits for the audit.
+    A decision is blind if it answers a blind task that is leased to the reviewer, the text still waits for the audit,
+    and the reviewer has not decided it before.
     """
     claims = await own_claims(session, [one.comment_number for one in given], reviewer)
     tasks = [one.comment_number for one in given if one.blind and _is_blind(claims.get(one.comment_number))]
@@ -76,7 +80,7 @@ async def attend(session: WriteSession, reviewer: int | None, given: Sequence[Gi
     found = {}
     for one in given:
         claim = claims.get(one.comment_number)
-        # Only a page that shows one text at a time measures; elsewhere a claim says nothing of the decision.
+        # Only a page that shows one text at a time measures; elsewhere the lease's start says nothing about the text.
         timed = one.measured is not None or one.comment_number in blind
         shown = shown_milliseconds(one.measured, claim.given_at if claim and timed else None, now)
         found[one.comment_number] = Attention(shown, is_too_fast(one.text, shown), one.comment_number in blind)

@@ -1,4 +1,4 @@
-"""Recount everything and report counters that have drifted."""
+"""Recount all labelled comments and report hourly counts and sums that have drifted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +60,8 @@ async def recount_sums(connection: AsyncConnection) -> list[SumDifference]:
     of = count_sums.c
     names = [column.name for column in count_sums.c if not column.primary_key]
     stored = select(of.model_number, of.platform, of.bucket, _hour(of.begins).label("begins"), *(of[n] for n in names))
-    sides = [_signed(stored, names, 1), *(_signed(counted, names, -1) for counted in _counted_sums())]
+    sides = [_side(stored, names, is_stored=True)]
+    sides += [_side(counted, names, is_stored=False) for counted in _counted_sums()]
     both = union_all(*sides).subquery("both_sides")
     key = [both.c[name] for name in ("model_number", "platform", "bucket", "begins")]
     pairs = [func.sum(both.c[f"{side}_{name}"]) for name in names for side in ("stored", "counted")]
@@ -130,13 +131,13 @@ def _counted_sums() -> list[Select[Any]]:
     ]
 
 
-def _signed(side: Select[Any], names: Sequence[str], which: int) -> Select[Any]:
-    """Return one side's sums in their own columns, with zeros in the other side's."""
-    of = side.subquery().c
+def _side(query: Select[Any], names: Sequence[str], *, is_stored: bool) -> Select[Any]:
+    """Return a query's sums as stored or counted columns, with zeros in the other side's columns."""
+    of = query.subquery().c
     key = [of[name] for name in ("model_number", "platform", "bucket", "begins")]
     columns = []
     for name in names:
-        stored, counted = (of[name], literal(0)) if which > 0 else (literal(0), of[name])
+        stored, counted = (of[name], literal(0)) if is_stored else (literal(0), of[name])
         columns += [stored.label(f"stored_{name}"), counted.label(f"counted_{name}")]
     return select(*key, *columns)
 

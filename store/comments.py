@@ -21,7 +21,7 @@ from store.review_tables import disputes
 from store.rows import built, columns_of
 from store.tables import comment_versions, comments, dead_letters, predictions, review_claims, reviews
 
-# At most so many of a key's newest versions, reviews and dead letters are read: a faulty producer can create thousands.
+# Maximum number of a key's versions, reviews and dead letters to read: a faulty producer can create thousands.
 HISTORY_ROWS = 200
 
 
@@ -102,7 +102,8 @@ class EarlierVersion:
 class StoredReview:
     """A review of the comment's current text or of an earlier one.
 
-    The ``from_...`` fields describe what was shown before; ``from_model`` is a SHA-256. ``stands`` marks the current
+    The ``from_...`` fields describe what was shown before; ``from_model`` is a SHA-256, ``from_uncertain`` is true if
+    ``from_label`` was the label of a model that was uncertain. ``stands`` marks the current
     review, ``withdrawn`` a review that was withdrawn, ``too_fast`` one that was made faster than the text can be read.
     A row with ``withdraws`` is not a review but withdraws the review of that number. ``group_number`` is the decision
     for all comments with the same text to which the review belongs.
@@ -119,6 +120,7 @@ class StoredReview:
     from_source: LabelSource | None
     from_model: str | None
     from_probability: float | None
+    from_uncertain: bool
     stands: bool
     withdrawn: bool
     withdraws: int | None
@@ -169,7 +171,7 @@ async def comment_history(
         return CommentHistory(None, [], [], [], letters) if letters else None
     number = rows[0].number
     [comment] = await with_labels(connection, rows, known)
-    if reader is not None and await _holds_blindly(connection, number, reader):
+    if reader is not None and await _has_blind_lease(connection, number, reader):
         versions = await earlier_versions(connection, number, HISTORY_ROWS)
         return CommentHistory(without_verdict(comment), [], versions, [], letters, blind=True)
     return CommentHistory(
@@ -181,14 +183,14 @@ async def comment_history(
     )
 
 
-async def _holds_blindly(connection: AsyncConnection, number: int, reader: int) -> bool:
+async def _has_blind_lease(connection: AsyncConnection, number: int, reader: int) -> bool:
     of = review_claims.c
     query = select(of.blind).where(of.comment_number == number, of.reviewer_number == reader)
     return bool((await connection.execute(query)).scalar())
 
 
 def without_verdict(comment: LabelledComment) -> LabelledComment:
-    """The comment without anything that a model or a person says of it."""
+    """Return the comment without its label and everything else that a model or a reviewer decided."""
     return replace(comment, label=None, probability=None, uncertain=None, label_source=None, model=None, disputed=False)
 
 
@@ -220,7 +222,7 @@ def text_digest(text: str) -> str:
 
 
 async def _disputed(connection: AsyncConnection, numbers: Sequence[int]) -> set[tuple[int, int]]:
-    """Return the disputes of these comments: (comment number, number of the review up to which it is disputed)."""
+    """Return the disputes of these comments: (comment number, number of the newest review in the dispute)."""
     if not numbers:
         return set()
     of = disputes.c
@@ -298,7 +300,7 @@ async def _reviews(connection: AsyncConnection, number: int, current: int | None
         built(
             StoredReview,
             row,
-            **review_fields(row),
+            **review_fields(row, known),
             from_model=known[row.from_model_number].sha256 if row.from_model_number in known else None,
             stands=row.number == current,
             withdrawn=row.number in withdrawn,
@@ -307,14 +309,22 @@ async def _reviews(connection: AsyncConnection, number: int, current: int | None
     ]
 
 
-def review_fields(row: Row[Any]) -> dict[str, object]:
+def review_fields(row: Row[Any], known: Models) -> dict[str, object]:
     """Return the fields of a review whose name or type differs from the column of ``reviews``."""
+    source = None if row.from_source is None else LabelSource(row.from_source)
     return {
         "version": row.comment_version,
         "label": ShownLabel(row.label),
         "from_label": None if row.from_label is None else ShownLabel(row.from_label),
-        "from_source": None if row.from_source is None else LabelSource(row.from_source),
+        "from_source": source,
+        "from_uncertain": source is not LabelSource.REVIEW and _was_uncertain(row, known.get(row.from_model_number)),
     }
+
+
+def _was_uncertain(row: Row[Any], model: ModelRow | None) -> bool:
+    if model is None or row.from_probability is None:
+        return False
+    return model.uncertain_low <= float(row.from_probability) <= model.uncertain_high
 
 
 async def _dead_letters(connection: AsyncConnection, platform: str, id: str) -> list[StoredDeadLetter]:

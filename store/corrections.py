@@ -1,4 +1,4 @@
-"""How reviewers and models agree: corrections, and accuracy on the audit sample, which alone is not biased."""
+"""Corrections by reviewer and by model, and each model's accuracy on the audit sample, the only unbiased one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,16 @@ from store.models import read_models
 from store.ranges import DAY, HOUR, MONTH, TimeRange, cover, within
 from store.tables import comments, predictions, reviewer_counts
 
-# The blind decisions of each label that are judged at most, which gives accuracy to half a percent.
+# Maximum number of blind decisions per label on which accuracy is measured: enough for half a per cent.
 JUDGED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """How many reviews were given, what was taken back left out, and how many of them said something else than the
-    model whose label was shown. ``labels`` are the reviews by label."""
+    """The number of reviews without withdrawn ones, and of those that differ from the shown label of a model.
+
+    ``labels`` counts the reviews by label.
+    """
 
     reviews: int
     corrections: int
@@ -31,7 +33,7 @@ class Corrections:
 
 @dataclass(frozen=True, slots=True)
 class ReviewerCorrections:
-    """What one reviewer did; ``name`` is the account's, None where the reviewer has none."""
+    """One reviewer's reviews; ``name`` is None if the account does not exist."""
 
     reviewer_number: int
     name: str | None
@@ -40,7 +42,7 @@ class ReviewerCorrections:
 
 @dataclass(frozen=True, slots=True)
 class ModelCorrections:
-    """What reviewers did with the labels of one model; None where no model had labelled the comments."""
+    """The reviews of one model's labels; ``model`` is None for comments that no model had labelled."""
 
     model: str | None
     model_name: str | None
@@ -49,8 +51,12 @@ class ModelCorrections:
 
 @dataclass(frozen=True, slots=True)
 class AuditAccuracy:
-    """Of the comments of the audit sample that were decided blindly as positive or negative, how many the model labels
-    so. ``confused`` is (model's label, blind label) -> comments; unclear and spam are counted there alone."""
+    """A model's accuracy on the audit sample.
+
+    ``judged`` is the number of comments with the blind label positive or negative, ``right`` how many of them the model
+    labels the same. ``confused`` maps (model's label, blind label) to the number of comments, including unclear and
+    spam.
+    """
 
     model: str
     model_name: str
@@ -60,23 +66,25 @@ class AuditAccuracy:
     confused: dict[tuple[ShownLabel, ShownLabel], int]
 
 
-async def corrections_by_reviewer(connection: AsyncConnection, wanted: CountFilter) -> list[ReviewerCorrections]:
-    """What each reviewer did, the most busy first; the range is that of the reviews' times, and a model in ``wanted``
-    leaves only what was decided on its labels. Raises TransientStoreError."""
+async def corrections_by_reviewer(connection: AsyncConnection, filters: CountFilter) -> list[ReviewerCorrections]:
+    """Return each reviewer's corrections, most reviews first. Raises TransientStoreError.
+
+    The time range of ``filters`` applies to the times of the reviews. With a model, only reviews of its labels count.
+    """
     counts = reviewer_counts.c
-    model = await read_model_number(connection, wanted) if wanted.model is not None else None
-    only = [counts.model_number == (model or -1)] if wanted.model is not None else []
-    found = await _done(connection, counts.reviewer_number, wanted, only)
+    model = await read_model_number(connection, filters) if filters.model is not None else None
+    conditions = [counts.model_number == (model or -1)] if filters.model is not None else []
+    found = await _corrections(connection, counts.reviewer_number, filters, conditions)
     names = select(users.c.number, users.c.name).where(users.c.number.in_(found))
     named = {row.number: row.name for row in await connection.execute(names)}
     listed = [ReviewerCorrections(number, named.get(number), done) for number, done in found.items()]
     return sorted(listed, key=lambda one: (-one.done.reviews, one.reviewer_number))
 
 
-async def corrections_by_model(connection: AsyncConnection, wanted: CountFilter) -> list[ModelCorrections]:
-    """How often each model's labels were corrected, the newest model first. Raises TransientStoreError."""
+async def corrections_by_model(connection: AsyncConnection, filters: CountFilter) -> list[ModelCorrections]:
+    """Return how often each model's labels were corrected, newest model first. Raises TransientStoreError."""
     known = await read_models(connection)
-    found = await _done(connection, reviewer_counts.c.model_number, wanted)
+    found = await _corrections(connection, reviewer_counts.c.model_number, filters)
     return [
         ModelCorrections(
             known[number].sha256 if number in known else None, known[number].name if number in known else None, done
@@ -85,18 +93,18 @@ async def corrections_by_model(connection: AsyncConnection, wanted: CountFilter)
     ]
 
 
-async def audit_accuracy(connection: AsyncConnection, wanted: CountFilter, most: int = JUDGED) -> list[AuditAccuracy]:
-    """How right each model is by the blind decisions on the audit sample, the newest model first.
+async def audit_accuracy(connection: AsyncConnection, filters: CountFilter, most: int = JUDGED) -> list[AuditAccuracy]:
+    """Return each model's accuracy against the blind decisions on the audit sample, newest model first.
 
-    A decision counts while its comment has the text that was seen, since a model's prediction goes with its text. The
-    comments that come first in the sample's random order are judged, up to the one at which a label has ``most``.
-    Raises TransientStoreError.
+    A decision counts while its comment still has the decided text, because predictions belong to the current text.
+    Comments are judged in the sample's random order, until one label has ``most`` decisions. Raises
+    TransientStoreError.
     """
     known = await read_models(connection)
-    last = await _last_rank(connection, wanted, most)
+    last = await _last_rank(connection, filters, most)
     confused: dict[int, dict[tuple[ShownLabel, ShownLabel], int]] = {}
     for decided in ShownLabel:
-        for model, label, n in await _judged(connection, decided, wanted, last):
+        for model, label, n in await _judged(connection, decided, filters, last):
             confused.setdefault(model, {})[ShownLabel(label), decided] = n
     return [_accuracy(known[number], confused[number]) for number in sorted(confused, reverse=True) if number in known]
 
@@ -108,53 +116,58 @@ def _accuracy(model: ModelRow, confused: dict[tuple[ShownLabel, ShownLabel], int
     return AuditAccuracy(model.sha256, model.name, model.active, judged, right, confused)
 
 
-async def _last_rank(connection: AsyncConnection, wanted: CountFilter, most: int) -> int | None:
-    """The rank at which the first label has ``most`` decisions; None where none has. All labels are judged up to it: a
-    limit on each label alone would change their shares."""
+async def _last_rank(connection: AsyncConnection, filters: CountFilter, most: int) -> int | None:
+    """Return the rank at which the first label reaches ``most`` decisions, or None.
+
+    All labels are judged up to this rank: a separate limit for each label would change their shares.
+    """
     of = comments.c
     ranks: list[int] = []
     for decided in ShownLabel:
-        query = select(of.audit_rank).where(*_decided(decided, wanted)).order_by(of.audit_rank)
+        query = select(of.audit_rank).where(*_decided(decided, filters)).order_by(of.audit_rank)
         ranks += (await connection.execute(query.offset(most - 1).limit(1))).scalars().all()
     return min(ranks, default=None)
 
 
 async def _judged(
-    connection: AsyncConnection, decided: ShownLabel, wanted: CountFilter, last: int | None
+    connection: AsyncConnection, decided: ShownLabel, filters: CountFilter, last: int | None
 ) -> Sequence[tuple[int, str, int]]:
-    """Model, its label and how many comments of the sample that were blindly decided so."""
-    said = predictions.c
+    """Count the judged comments with the blind label ``decided``, by model and by the model's label."""
+    predicted = predictions.c
     query = (
-        select(said.model_number, said.label, func.count())
-        .join_from(comments, predictions, said.comment_number == comments.c.number)
-        .where(*_decided(decided, wanted), *([] if last is None else [comments.c.audit_rank <= last]))
-        .group_by(said.model_number, said.label)
+        select(predicted.model_number, predicted.label, func.count())
+        .join_from(comments, predictions, predicted.comment_number == comments.c.number)
+        .where(*_decided(decided, filters), *([] if last is None else [comments.c.audit_rank <= last]))
+        .group_by(predicted.model_number, predicted.label)
     )
     return [(model, label, n) for model, label, n in await connection.execute(query)]
 
 
-def _decided(decided: ShownLabel, wanted: CountFilter) -> list[ColumnElement[bool]]:
+def _decided(decided: ShownLabel, filters: CountFilter) -> list[ColumnElement[bool]]:
     of = comments.c
     return [
         of.blind_label == decided,
         of.audit_rank.is_not(None),
-        *([] if wanted.platform is None else [of.platform == wanted.platform]),
-        *([] if wanted.created_from is None else [of.created_at >= wanted.created_from]),
-        *([] if wanted.created_to is None else [of.created_at < wanted.created_to]),
+        *([] if filters.platform is None else [of.platform == filters.platform]),
+        *([] if filters.created_from is None else [of.created_at >= filters.created_from]),
+        *([] if filters.created_to is None else [of.created_at < filters.created_to]),
     ]
 
 
-async def _done(
-    connection: AsyncConnection, by: ColumnElement[int], wanted: CountFilter, only: Sequence[ColumnElement[bool]] = ()
+async def _corrections(
+    connection: AsyncConnection,
+    by: ColumnElement[int],
+    filters: CountFilter,
+    conditions: Sequence[ColumnElement[bool]] = (),
 ) -> dict[int, Corrections]:
-    """What was done in the range of ``wanted``, by what ``by`` tells apart."""
+    """Return the corrections within the time range and platform of ``filters``, grouped by ``by``."""
     counts = reviewer_counts.c
     corrected = and_(counts.label != "", counts.label != counts.reviewed_label)
     found: dict[int, Corrections] = {}
-    for stretch in cover(wanted.created_from, wanted.created_to, (MONTH, DAY, HOUR)):
+    for time_range in cover(filters.created_from, filters.created_to, (MONTH, DAY, HOUR)):
         query = (
             select(by, counts.reviewed_label, func.sum(counts.n), func.sum(case((corrected, counts.n), else_=0)))
-            .where(*within(reviewer_counts, stretch), *_of_platform(stretch, wanted.platform), *only)
+            .where(*within(reviewer_counts, time_range), *_of_platform(time_range, filters.platform), *conditions)
             .group_by(by, counts.reviewed_label)
         )
         for number, label, n, wrong in await connection.execute(query):
@@ -164,8 +177,8 @@ async def _done(
     return found
 
 
-def _of_platform(stretch: TimeRange, platform: str | None) -> list[ColumnElement[bool]]:
-    # By the hour there are no sums of all platforms.
-    if platform is None and stretch.bucket == HOUR:
+def _of_platform(time_range: TimeRange, platform: str | None) -> list[ColumnElement[bool]]:
+    # The hourly rows have no sum over all platforms.
+    if platform is None and time_range.bucket == HOUR:
         return []
     return [reviewer_counts.c.platform == (platform or ALL_PLATFORMS)]

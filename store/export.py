@@ -1,4 +1,4 @@
-"""What reviewers decided, for training: each label with the very text that the reviewer saw."""
+"""Export reviews for training: each label with exactly the text that the reviewer saw."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from store.rows import built
 from store.store import Store
 from store.tables import comments, reviews
 
-# Comments with reviews that one step reads: texts are long.
+# Number of reviewed comments per query: texts can be long.
 COMMENTS_AT_ONCE = 300
 
 
@@ -43,9 +43,9 @@ class ReviewedText:
 
 @dataclass(frozen=True, slots=True)
 class ExportFilter:
-    """Which reviewed texts; None does not filter. ``reviewed_from`` is included, ``reviewed_to`` is not.
+    """Which reviewed texts; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive.
 
-    Disputed texts are left out unless ``disputed``: a training should not learn a label that reviewers do not agree on.
+    Disputed texts are left out unless ``disputed``: a model should not learn labels that reviewers disagree on.
     """
 
     platform: str | None = None
@@ -79,7 +79,7 @@ async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[Re
 
 
 async def _next_comments(connection: AsyncConnection, wanted: ExportFilter, behind: int) -> Sequence[int]:
-    """The next comments that have reviews."""
+    """Return the numbers of the next comments with reviews."""
     of = reviews.c
     query = select(of.comment_number).where(of.comment_number > behind).distinct()
     if wanted.platform is not None:

@@ -1,4 +1,4 @@
-"""How far the random audit has come: the decisions that count, and how many more give accuracy to five points."""
+"""Progress of the audit: the blind decisions that count, and how many more narrow the accuracy to five points."""
 
 from dataclasses import dataclass
 
@@ -11,19 +11,22 @@ from store.intervals import DECISIONS_AT_MOST, decisions_to_goal
 
 @dataclass(frozen=True, slots=True)
 class AuditGoal:
-    """``judged`` blind decisions count for the active model, counted up to ``DECISIONS_AT_MOST`` of a label; ``more``
-    narrow its 95 % interval to GOAL_MARGIN on each side, if the share that is right stays as it is."""
+    """The goal is a 95 % interval of at most GOAL_MARGIN on each side for the active model's accuracy.
+
+    ``judged`` is the number of blind decisions that count, at most ``DECISIONS_AT_MOST`` per label. ``more`` is how
+    many more are needed if the accuracy does not change.
+    """
 
     judged: int
     more: int
 
 
-async def audit_goal(connection: AsyncConnection, wanted: CountFilter) -> AuditGoal:
-    """The goal of the active model's audit. It costs the same however many decisions there are.
+async def audit_goal(connection: AsyncConnection, filters: CountFilter) -> AuditGoal:
+    """Return the progress of the active model's audit, at a cost that does not depend on the number of decisions.
 
     Raises TransientStoreError.
     """
-    found = await audit_accuracy(connection, wanted, most=DECISIONS_AT_MOST)
+    found = await audit_accuracy(connection, filters, most=DECISIONS_AT_MOST)
     active = next((one for one in found if one.active), None)
     if active is None:
         return AuditGoal(0, decisions_to_goal(0, 0))

@@ -1,26 +1,26 @@
-"""Wilson's interval of a share, and how many more decisions narrow it to what the audit aims at."""
+"""The Wilson score interval of a share, and how many more decisions narrow it to the audit's goal."""
 
 from math import sqrt
 
 # The normal distribution's quantile that leaves 2.5 % on each side.
 Z_95 = 1.959964
-# The audit's goal: the interval reaches so far to each side.
+# The audit's goal: the largest distance from the middle of the interval to its ends.
 GOAL_MARGIN = 0.05
-# So many decisions reach the goal whatever their result: the interval is widest at a share of one half.
+# This number of decisions reaches the goal for any share: the interval is widest at one half.
 DECISIONS_AT_MOST = 381
 
 
 def wilson(right: int, judged: int) -> tuple[float, float]:
-    """Wilson's interval of a share, at 95 % confidence; ``judged`` is above 0."""
+    """Return the 95 % Wilson interval of ``right`` out of ``judged``, which must be above 0."""
     middle, margin = _middle_and_margin(right / judged, judged)
     return max(0.0, middle - margin), min(1.0, middle + margin)
 
 
 def decisions_to_goal(right: int, judged: int) -> int:
-    """How many more decisions narrow the interval to GOAL_MARGIN on each side, if the share stays as it is.
+    """Return how many more decisions narrow the interval to GOAL_MARGIN on each side, if the share does not change.
 
-    The share is estimated by the middle of the interval, which begins at one half: the plain share of the first few
-    decisions is often 100 %, and would promise an early end.
+    The middle of the interval, one half without decisions, estimates the share: the plain share of the first few
+    decisions is often 100 % and would give too low a number.
     """
     share = (right + Z_95**2 / 2) / (judged + Z_95**2)
     enough = next(n for n in range(max(judged, 1), judged + DECISIONS_AT_MOST + 1) if _margin(share, n) <= GOAL_MARGIN)

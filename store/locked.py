@@ -1,4 +1,4 @@
-"""A comment under lock, with what is shown of it and why."""
+"""Lock comments and determine their shown labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from store.session import WriteSession
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A comment under lock. ``model`` is the one whose prediction is shown."""
+    """A locked comment. ``model`` is the number of the model whose prediction is shown."""
 
     key: Key
     row: LockedRow
@@ -23,11 +23,11 @@ class Locked:
 
     @property
     def prediction(self) -> Prediction | None:
-        """The prediction that is shown where there is no review."""
+        """The prediction that is shown unless there is a review."""
         return None if self.model is None else self.predictions[self.model]
 
     def shown(self, review: CurrentReview | None) -> tuple[ShownLabel | None, LabelSource | None]:
-        """The label that is shown when ``review`` stands, and whose it is."""
+        """Return the label that is shown when ``review`` is the current review, and its source."""
         if review is not None:
             return ShownLabel(review.label), LabelSource.REVIEW
         if self.prediction is None:
@@ -37,7 +37,7 @@ class Locked:
 
 
 async def lock_comments(session: WriteSession, keys: Sequence[Key]) -> list[Locked]:
-    """Lock those of the comments that there are; ``keys`` are sorted. Raises TransientStoreError."""
+    """Lock the comments of ``keys``, which must be sorted; skip absent ones. Raises TransientStoreError."""
     known = await read_models(session.connection)
     found = await lock_current(session, keys)
     locked = []

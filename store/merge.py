@@ -1,6 +1,6 @@
 """The contract's rules as pure functions: stored state and events in, new state out.
 
-write.py calls them with the state that it has read under lock.
+lock_keys.py and write.py call them with the state that was read under lock.
 """
 
 from collections import Counter
@@ -34,10 +34,10 @@ class StoredState:
 
 @dataclass(slots=True)
 class Outcome:
-    """The state of one key after its events, and what happened on the way.
+    """The state of one key after its events, and the events' effects.
 
-    ``replaced`` are contents whose text an edit replaced, which removes their predictions and review. ``erased`` means
-    that a tombstone erased the comment. ``outcomes`` has one of BatchOutcome's field names for each event.
+    ``replaced`` are contents whose text an edit replaced; the edit removes their predictions and review. ``erased``
+    means that a tombstone erased the comment. ``effects`` has one of BatchOutcome's field names for each event.
     """
 
     content: Content | None
@@ -45,7 +45,7 @@ class Outcome:
     erased_up_to: int | None
     review: CurrentReview | None = None
     replaced: list[Content] = field(default_factory=list)
-    outcomes: list[str] = field(default_factory=list)
+    effects: list[str] = field(default_factory=list)
     erased: bool = False
 
 
@@ -102,14 +102,14 @@ def merge_events(stored: StoredState, events: Iterable[Arrival | Tombstone], mod
     for event in events:
         if isinstance(event, Tombstone):
             _erase(outcome, event)
-            outcome.outcomes.append("erased")
+            outcome.effects.append("erased")
         else:
-            outcome.outcomes.append(_merge_event(outcome, event, model))
+            outcome.effects.append(_merge_event(outcome, event, model))
     return outcome
 
 
 def _merge_event(outcome: Outcome, event: Arrival, model: int) -> str:
-    """Apply a comment event; return the field of BatchOutcome in which it counts."""
+    """Apply a comment event; return its effect, a field name of BatchOutcome."""
     current = outcome.content
     if outcome.erased_up_to is not None and event.content.version <= outcome.erased_up_to:
         return "erased_before"
@@ -131,7 +131,8 @@ def _merge_event(outcome: Outcome, event: Arrival, model: int) -> str:
 
 
 def _erase(outcome: Outcome, event: Tombstone) -> None:
-    """Apply a tombstone; ``erased_up_to`` becomes the latest of its time, the stored version and earlier erasures."""
+    """Apply a tombstone; ``erased_up_to`` becomes the latest of the tombstone's time, the stored version and
+    earlier erasures."""
     known = [event.timestamp]
     if outcome.content is not None:
         known.append(outcome.content.version)
@@ -142,7 +143,7 @@ def _erase(outcome: Outcome, event: Tombstone) -> None:
 
 
 def count_changes(platform: str, before: StoredState, after: Outcome, changes: Counter[Labelled]) -> None:
-    """Add to ``changes`` by how much the number of labelled comments of each kind changes."""
+    """Add to ``changes`` the change in the number of comments, per ``Labelled``."""
     for state, by in ((before, -1), (after, 1)):
         if state.content is not None:
             review = None if state.review is None else state.review.label
@@ -153,7 +154,7 @@ def count_changes(platform: str, before: StoredState, after: Outcome, changes: C
 def labelled_as(
     platform: str, created_at: datetime, predictions: Mapping[int, Prediction], review: str | None
 ) -> Iterator[Labelled]:
-    """Yield what a comment is counted as: once per model that labelled it."""
+    """Yield one ``Labelled`` per model that labelled the comment."""
     hour = bucket_of(HOUR, created_at)
     for model, prediction in predictions.items():
         yield Labelled(model, platform, hour, prediction.label, prediction.uncertain, review)

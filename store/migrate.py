@@ -1,5 +1,6 @@
 """Migrate the tables, one process at a time, and check their revision."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ def _configuration() -> Config:
     return config
 
 
+@functools.cache
 def newest_revision() -> str:
     """Return the revision that this program needs."""
     head = ScriptDirectory.from_config(_configuration()).get_current_head()
@@ -102,11 +104,11 @@ def _migrate(connection: Connection, report: Report, to: str) -> int:
 
 
 def _lock(connection: Connection) -> None:
-    taken = connection.execute(
+    acquired = connection.execute(
         text("SELECT GET_LOCK(:name, :seconds)"), {"name": _lock_name(connection), "seconds": LOCK_SECONDS}
     ).scalar()
     connection.commit()
-    if taken != 1:
+    if acquired != 1:
         raise StoreError("Another process is migrating this database. Wait until it has finished and try again.")
 
 

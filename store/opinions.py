@@ -1,7 +1,7 @@
-"""The rules of reviews, as pure functions: which review of a text stands, and what taking one back leaves.
+"""The rules of reviews as pure functions: which review of a text is current, and what withdrawing one changes.
 
-Each review names the one that stood before it, so that the reviews of one text hang together. An edit begins anew: a
-text that comes back does not bring its old reviews with it.
+Each review names the one that it replaced, which groups the reviews of one text. An edit starts a new group: when an
+earlier text comes back, its old reviews do not.
 """
 
 from collections import Counter
@@ -26,12 +26,12 @@ class Decision:
 
 
 def by_text(decisions: Iterable[Decision]) -> list[list[Decision]]:
-    """The reviews of one comment, those of each text that it had in a list, oldest first; without what was taken back.
+    """Return the reviews of one comment, one list per text, oldest first, without withdrawn ones.
 
-    Of each list the last one stands, or stood when an edit replaced the text. ``decisions`` are in any order.
+    The last review of a list is current, or was when an edit replaced the text. ``decisions`` may be in any order.
     """
     ordered = sorted(decisions, key=lambda decision: decision.number)
-    gone = {decision.withdraws for decision in ordered}
+    withdrawn = {decision.withdraws for decision in ordered}
     first: dict[int, int] = {}
     texts: dict[int, list[Decision]] = {}
     for decision in ordered:
@@ -39,37 +39,40 @@ def by_text(decisions: Iterable[Decision]) -> list[list[Decision]]:
             before = decision.number if decision.replaces is None else decision.replaces
             first[decision.number] = first.get(before, before)
             reviews = texts.setdefault(first[decision.number], [])
-            if decision.number not in gone:
+            if decision.number not in withdrawn:
                 reviews.append(decision)
     return [reviews for reviews in texts.values() if reviews]
 
 
-def of_current_text(decisions: Iterable[Decision], standing: int | None) -> list[Decision]:
-    """The reviews of the text of which ``standing`` is the newest review, newest first."""
+def of_current_text(decisions: Iterable[Decision], current: int | None) -> list[Decision]:
+    """Return the reviews of the text whose newest review is ``current``, newest first."""
     for reviews in by_text(decisions):
-        if reviews[-1].number == standing:
+        if reviews[-1].number == current:
             return reviews[::-1]
     return []
 
 
 def undo(
-    decisions: Sequence[Decision], standing: int | None, reviewer_number: int | None
+    decisions: Sequence[Decision], current: int | None, reviewer_number: int | None
 ) -> tuple[Decision, Decision | None] | None:
-    """What an undo by this reviewer withdraws, their newest review of the current text, and the review that is current
-    then, which is never a revoked one; None when there is nothing to withdraw."""
-    reviews = of_current_text(decisions, standing)
-    taken = next((review for review in reviews if review.reviewer_number == reviewer_number), None)
-    if taken is None:
+    """Return the review that an undo by this reviewer withdraws, and the one that then becomes current.
+
+    The first is the reviewer's newest review of the current text; the second is never a revoked one. Return None if
+    there is nothing to withdraw.
+    """
+    reviews = of_current_text(decisions, current)
+    withdrawn = next((review for review in reviews if review.reviewer_number == reviewer_number), None)
+    if withdrawn is None:
         return None
-    return taken, next((review for review in reviews if review is not taken and not review.revoked), None)
+    return withdrawn, next((review for review in reviews if review is not withdrawn and not review.revoked), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What the reviewers of one text think together.
+    """The opinions on one text, by reviewer number.
 
-    ``opinions`` are their current ones, oldest first: after a dispute was resolved they begin with the resolving one.
-    ``independent`` is the latest label of each reviewer who did not see the others' labels in a dispute.
+    ``opinions`` are the current ones, oldest first; after a dispute is resolved, the resolving one is the first.
+    ``independent`` is the latest label of each reviewer except those who resolved a dispute, who saw the other labels.
     """
 
     disputed: bool
@@ -78,7 +81,7 @@ class Weighed:
 
 
 def weigh(one_text: Iterable[Decision]) -> Weighed:
-    """Weigh the decisions of one text, oldest first and without what was taken back (as ``by_text`` gives them).
+    """Weigh the decisions on one text, oldest first and without withdrawn ones, as ``by_text`` returns them.
 
     The text is disputed while different reviewers' current opinions differ. A person who changes their mind disputes
     nothing. The decision of somebody who is no party to a dispute resolves it, whatever it says. A copied decision is
@@ -105,13 +108,15 @@ def weigh(one_text: Iterable[Decision]) -> Weighed:
 
 
 def pairs(weighed: Weighed) -> Counter[tuple[int, int, str, str]]:
-    """Which labels each two reviewers gave the text: (first reviewer, second, the first's label, the second's). The
-    lower number is first; 0 is a reviewer without an account."""
+    """Count the pairs of independent opinions: (first reviewer, second reviewer, first label, second label).
+
+    The reviewer with the lower number is first; 0 is a reviewer without an account.
+    """
     ordered = sorted((who or 0, label) for who, label in weighed.independent.items())
     return Counter((one, other, label, others) for (one, label), (other, others) in combinations(ordered, 2))
 
 
 def pattern(weighed: Weighed, labels: Sequence[str]) -> Counter[tuple[int, ...]]:
-    """How many reviewers gave the text each of ``labels``; nothing where fewer than two gave any."""
+    """Return one count for how many reviewers gave each of ``labels``; empty if fewer than two gave a label."""
     given = Counter(weighed.independent.values())
     return Counter([tuple(given[label] for label in labels)] if given.total() > 1 else [])

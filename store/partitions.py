@@ -33,7 +33,7 @@ def _state(row: Sequence[Any]) -> PartitionState:
     return PartitionState(PartitionKey(group, topic, partition), *rest)
 
 
-async def read_positions(
+async def read_partitions(
     connection: AsyncConnection, group: str, topics: Sequence[str]
 ) -> dict[tuple[str, int], PartitionState]:
     """Return the group's rows for these topics, by (topic, partition)."""

@@ -1,4 +1,4 @@
-"""Reviews as a list, the newest first, and how many somebody made."""
+"""List reviews, newest first, and count a reviewer's reviews."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.blind import held_blindly
-from store.comments import Keyset, LabelSource, ShownLabel, review_fields
+from store.comments import Keyset, LabelSource, Models, ShownLabel, review_fields
+from store.models import read_models
 from store.ranges import HOUR, bucket_of
 from store.rows import built, columns_of
 from store.tables import comments, reviewer_counts, reviews
@@ -17,7 +18,7 @@ from store.tables import comments, reviewer_counts, reviews
 
 @dataclass(frozen=True, slots=True)
 class ReviewFilter:
-    """Which reviews; None does not filter. ``reviewed_from`` is included, ``reviewed_to`` is not."""
+    """Which reviews; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive."""
 
     reviewer_number: int | None = None
     platform: str | None = None
@@ -28,9 +29,10 @@ class ReviewFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListedReview:
-    """A review of a comment, with the text that was seen. ``stands`` says that its label is the one that is shown,
-    ``withdrawn`` that it was taken back, ``too_fast`` that it was made faster than the text can be read;
-    ``group_number`` is that of the decision for all comments with the same text, if it is part of one."""
+    """A review of a comment, with the text that was seen. ``from_uncertain`` says that ``from_label`` was the label of
+    a model that was uncertain, ``stands`` that its own label is the one that is shown, ``withdrawn`` that it was taken
+    back, ``too_fast`` that it was made faster than the text can be read; ``group_number`` is that of the decision for
+    all comments with the same text, if it is part of one."""
 
     number: int
     platform: str
@@ -44,6 +46,7 @@ class ListedReview:
     from_label: ShownLabel | None
     from_source: LabelSource | None
     from_probability: float | None
+    from_uncertain: bool
     stands: bool
     withdrawn: bool
     too_fast: bool
@@ -52,30 +55,32 @@ class ListedReview:
 
 @dataclass(frozen=True, slots=True)
 class ReviewPage:
-    """Reviews, and where the next page begins; None on the last one."""
+    """A page of reviews; ``next`` is where the next page begins, None on the last page."""
 
     items: Sequence[ListedReview]
     next: Keyset | None
 
 
 async def list_reviews(
-    connection: AsyncConnection, wanted: ReviewFilter, after: Keyset | None, limit: int, reader: int | None = None
+    connection: AsyncConnection, filters: ReviewFilter, after: Keyset | None, limit: int, reader: int | None = None
 ) -> ReviewPage:
-    """A page of at most ``limit`` reviews behind ``after``, newest first.
+    """Return a page of at most ``limit`` reviews after ``after``, newest first.
 
-    ``reader`` is the number of the account that reads it: reviews of what it holds in the random audit are left out,
-    because they say what a model and others decided. Raises TransientStoreError.
+    ``reader`` is the number of the account that reads the page. Reviews of comments that it holds in the random audit
+    are left out, because they reveal labels. Raises TransientStoreError.
     """
     of = reviews.c
-    taken = reviews.alias("withdrawals").c
+    withdrawal = reviews.alias("withdrawals").c
     query = (
         select(
             *columns_of(reviews, ListedReview),
-            *(of.comment_version, comments.c.platform, comments.c.id, comments.c.review_number),
-            exists().where(taken.comment_number == of.comment_number, taken.withdraws == of.number).label("withdrawn"),
+            *(of.comment_version, of.from_model_number, comments.c.platform, comments.c.id, comments.c.review_number),
+            exists()
+            .where(withdrawal.comment_number == of.comment_number, withdrawal.withdraws == of.number)
+            .label("withdrawn"),
         )
         .join_from(reviews, comments, comments.c.number == of.comment_number)
-        .where(of.withdraws.is_(None), *_conditions(wanted))
+        .where(of.withdraws.is_(None), *_conditions(filters))
         .order_by(of.number.desc())
         .limit(limit + 1)
     )
@@ -83,13 +88,14 @@ async def list_reviews(
         query = query.where(of.number < after.number)
     if hidden := await held_blindly(connection, reader):
         query = query.where(of.comment_number.not_in(hidden))
-    found = [_listed(row) for row in await connection.execute(query)]
+    known = await read_models(connection)
+    found = [_listed(row, known) for row in await connection.execute(query)]
     last = found[limit - 1] if len(found) > limit else None
     return ReviewPage(found[:limit], Keyset(last.reviewed_at, last.number) if last else None)
 
 
 async def count_done(connection: AsyncConnection, reviewer_number: int, since: datetime) -> int:
-    """How many reviews somebody made in the hour of ``since`` and later, without those that were taken back."""
+    """Count a reviewer's reviews from the hour of ``since`` on, without withdrawn ones."""
     of = reviewer_counts.c
     query = select(func.sum(of.n)).where(
         of.bucket == HOUR, of.begins >= bucket_of(HOUR, since), of.reviewer_number == reviewer_number
@@ -97,21 +103,21 @@ async def count_done(connection: AsyncConnection, reviewer_number: int, since: d
     return int((await connection.execute(query)).scalar() or 0)
 
 
-def _conditions(wanted: ReviewFilter) -> list[ColumnElement[bool]]:
+def _conditions(filters: ReviewFilter) -> list[ColumnElement[bool]]:
     of = reviews.c
     equal = (
-        (of.reviewer_number, wanted.reviewer_number),
-        (comments.c.platform, wanted.platform),
-        (of.label, wanted.label),
+        (of.reviewer_number, filters.reviewer_number),
+        (comments.c.platform, filters.platform),
+        (of.label, filters.label),
     )
     found: list[ColumnElement[bool]] = [column == value for column, value in equal if value is not None]
-    if wanted.reviewed_from is not None:
-        found.append(of.reviewed_at >= wanted.reviewed_from)
-    if wanted.reviewed_to is not None:
-        found.append(of.reviewed_at < wanted.reviewed_to)
+    if filters.reviewed_from is not None:
+        found.append(of.reviewed_at >= filters.reviewed_from)
+    if filters.reviewed_to is not None:
+        found.append(of.reviewed_at < filters.reviewed_to)
     return found
 
 
-def _listed(row: Any) -> ListedReview:
+def _listed(row: Any, known: Models) -> ListedReview:
     stands = row.number == row.review_number
-    return built(ListedReview, row, **review_fields(row), stands=stands, withdrawn=bool(row.withdrawn))
+    return built(ListedReview, row, **review_fields(row, known), stands=stands, withdrawn=bool(row.withdrawn))

@@ -17,17 +17,17 @@ from store.write import move_counts
 # In a count's key: a reviewer without an account, and no model.
 NOBODY = 0
 
-# time of the review, reviewer, model, platform, label of the model, label of the review
+# The review's time, reviewer, model, platform, the model's label and the review's label.
 Work = tuple[datetime, int, int, str, str, str]
 
 
 async def count_work(session: WriteSession, work: Mapping[Work, int]) -> None:
-    """Add to what reviewers did, in each bucket that it lies in."""
+    """Add reviews to the reviewers' counts of the hour, the day and the month."""
     changes: Counter[ReviewerCount] = Counter()
-    for (at, reviewer, model, platform, said, label), n in work.items():
+    for (at, reviewer, model, platform, predicted, label), n in work.items():
         for bucket in (HOUR, DAY, MONTH):
             for counted_as in (platform,) if bucket == HOUR else (platform, ALL_PLATFORMS):
-                key = ReviewerCount(bucket, bucket_of(bucket, at), reviewer, model, counted_as, said, label)
+                key = ReviewerCount(bucket, bucket_of(bucket, at), reviewer, model, counted_as, predicted, label)
                 changes[key] += n
     statements = session.statements
     await move_counts(session, changes, statements.add_reviewer_counts, statements.delete_zero_reviewer_counts)

@@ -78,7 +78,7 @@ class Store:
     async def writing(self) -> AsyncIterator[WriteSession]:
         """Open a write transaction. Raises CommitUnknownError in addition to the errors of the class."""
         async with transaction(self.engine, self._answer_seconds, writes=True) as connection:
-            if self._statements is None:  # MySQL and MariaDB can only be told apart once connected.
+            if self._statements is None:  # Distinguishing MySQL from MariaDB requires a connection.
                 if connection.dialect.name != "sqlite":
                     self._packet_bytes = (await connection.execute(text("SELECT @@max_allowed_packet"))).scalar_one()
                 self._statements = write_statements(connection.dialect)

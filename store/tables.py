@@ -113,7 +113,7 @@ predictions = Table(
     Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number", "folded_digest"),
 )
 
-# Append only: a decision is never changed, and taking one back is a row of its own.
+# Append only: a review is never changed, and withdrawing one adds a row.
 reviews = Table(
     "reviews",
     metadata,
@@ -123,18 +123,18 @@ reviews = Table(
     Column("text", ExactString(), nullable=False),
     # positive, negative, unclear or spam
     Column("label", ExactString(8), nullable=False),
-    # Who decided: the name as it was then, and the account's number; a command has none.
+    # The reviewer's name at that time, and the account's number; a command has none.
     Column("reviewer", ExactString(128), nullable=False),
     Column("reviewer_number", BigInteger),
     Column("reason", ExactString(1000)),
     Column("reviewed_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
-    # What was shown when it was decided.
+    # What was shown to the reviewer.
     Column("from_label", ExactString(8)),
     Column("from_source", ExactString(16)),
     Column("from_model_number", BigInteger),
     Column("from_model_label", ExactString(8)),
     Column("from_probability", Double),
-    # The review of the same text that stood before this one, and the one that this row takes back.
+    # The previous review of the same text, and the review that this row withdraws.
     Column("replaces", BigInteger),
     Column("withdraws", BigInteger),
     # How long the text was shown, where that is known, and whether that is too short to have read it.
@@ -145,9 +145,9 @@ reviews = Table(
     Index("reviews_by_group", "group_number", "number"),
 )
 
-# What reviewers did, by the hour, day and month (UTC) in which they did it; what they took back is taken out. Days and
-# months stand for all platforms together too, with the platform left empty. `model_number` and `label` say what was
-# shown to them; 0 stands for no reviewer's account or no model, an empty label for none.
+# Reviews without withdrawn ones, by the hour, day and month (UTC) in which they were made. Days and months also have
+# rows for all platforms together, with an empty platform. `model_number` and `label` are the shown prediction's; 0
+# means no account or no model, an empty label no prediction.
 reviewer_counts = Table(
     "reviewer_counts",
     metadata,
@@ -249,8 +249,8 @@ outbox = Table(
     Index("outbox_to_do", "done_at", "number"),
 )
 
-# What people said of texts that they gave to the detection: a review that waits for its comment, which is on its way
-# through the outbox. It keeps no text.
+# Reviews of texts from the detection page that wait for their comment, which is published through the outbox. They
+# contain no text.
 pending_reviews = Table(
     "pending_reviews",
     metadata,
@@ -261,12 +261,12 @@ pending_reviews = Table(
     Column("label", ExactString(8), nullable=False),
     Column("reviewer_number", BigInteger, nullable=False),
     Column("reviewer", ExactString(128), nullable=False),
-    # session or token, and the address that it came from
+    # session or token, and the client's address
     Column("via", ExactString(16), nullable=False),
     Column("address", ExactString(64)),
     Column("order_number", BigInteger, nullable=False),
     Column("ordered_at", UtcDateTime, nullable=False),
-    # When it is given up.
+    # When it is abandoned.
     Column("expires_at", UtcDateTime, nullable=False, index=True),
     UniqueConstraint("platform", "id", name="pending_reviews_comment"),
     Index("pending_reviews_by_reviewer", "reviewer_number"),
@@ -304,7 +304,7 @@ count_sums = Table(
     # Reviewed comments, and those among them whose review differs from the model's label.
     Column("reviewed", BigInteger, nullable=False),
     Column("corrected", BigInteger, nullable=False),
-    # The comments without a review of which the model is uncertain, by the label that it leans towards.
+    # Uncertain comments without a review, by the model's label.
     Column("uncertain_positive", BigInteger, nullable=False, server_default="0"),
     Column("uncertain_negative", BigInteger, nullable=False, server_default="0"),
 )

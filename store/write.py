@@ -1,4 +1,4 @@
-"""Write one micro-batch in one transaction, from the fence to the counts; ``write_batch`` lists the steps."""
+"""Write one micro-batch in one transaction, from advancing the offsets to updating the counts."""
 
 import base64
 from collections import Counter
@@ -24,7 +24,7 @@ _Key = TypeVar("_Key", bound=HourlyCount | ReviewerCount)
 async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
     """Write a batch with its offsets in the session's transaction. Steps without work execute no statement.
 
-    ``truncate_dead_letters`` stores only the beginning of dead letters, for one that is too large.
+    ``truncate_dead_letters`` stores only the beginning of each dead letter, for a record that is too large.
     Raises FencedError, TransientStoreError, PermanentStoreError.
     """
     erasure_key = session.erasure_key
@@ -39,8 +39,8 @@ async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_lett
     if changes:
         token = new_token()
         merged = await lock_and_merge(session, changes, batch.model, token, erasure_key, sample)
-        outcomes.update(name for key in merged for name in key.after.outcomes)
-        await _erase(session, merged, changes_erase=outcomes["erased"] > 0)
+        outcomes.update(name for key in merged for name in key.after.effects)
+        await _erase(session, merged, has_tombstones=outcomes["erased"] > 0)
         await _write_comments(session, merged, token)
         await _write_predictions(session, merged)
     if batch.copies:
@@ -80,8 +80,9 @@ def _partition_order(advance: Advance) -> tuple[str, str, int]:
     return advance.partition.group, advance.partition.topic, advance.partition.partition
 
 
-async def _erase(session: WriteSession, merged: Sequence[MergedKey], changes_erase: bool) -> None:
-    """Delete comments that tombstones erased, with their dependent rows, and placeholders; record the erasures."""
+async def _erase(session: WriteSession, merged: Sequence[MergedKey], has_tombstones: bool) -> None:
+    """Delete erased comments with their dependent rows, and rows that locking inserted but that have no content; record
+    the erasures."""
     deleted = [
         {"number": key.number}
         for key in merged
@@ -89,7 +90,7 @@ async def _erase(session: WriteSession, merged: Sequence[MergedKey], changes_era
     ]
     if deleted:
         await session.run(session.statements.delete_comments, deleted)
-    if changes_erase:
+    if has_tombstones:
         erased = [key for key in merged if key.after.erased]
         digests = [base64.b64encode(key_digest(comment_key(key.platform, key.id))).decode() for key in erased]
         await session.run(session.statements.delete_dead_letters, [{"key_digest": digest} for digest in digests])

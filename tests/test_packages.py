@@ -44,6 +44,7 @@ def test_shipped_packages_import_only_shipped_ones(package: str) -> None:
     assert {str(path): found for path in paths if (found := _imported(path) & set(UNSHIPPED))} == {}
 
 
+@pytest.mark.programs
 def test_serving_imports_no_training() -> None:
     """`predict`, the consumer and the API do not need `model.training`, whose libraries are optional."""
     script = "import sys, model.labeller, model.gru, model.inference, model.explain, consumer.run, api.serve; "

@@ -1,6 +1,6 @@
-"""The admin app: pages in a layout of our own, mounted at /admin inside the API.
+"""The admin app: server-rendered pages, mounted at /admin inside the API.
 
-A request goes through security.py, ../i18n.py, flash.py, forms.py and gate.py to its page; page.py is what every page
-is made of, one module each, with its template and its script under the same name. admin.py puts the pages together;
-what they change goes through the same functions of the store as the REST API, and none of them holds SQL.
+A request passes through security.py, ../i18n.py, flash.py, forms.py and gate.py to its page. page.py has the base class
+of the pages; each page is one module, with a template and a script of the same name. admin.py assembles the app. Pages
+contain no SQL: they call the same store functions as the REST API.
 """

@@ -1,4 +1,4 @@
-"""One's own account: contacts and language, the browsers that are signed in, and the tokens of one's programs."""
+"""The account page: the user's own contacts, language, sessions and API tokens."""
 
 from typing import ClassVar
 
@@ -21,7 +21,7 @@ DAYS = (7, 30, 90, 366)
 
 
 class AccountPage(Page):
-    """Everything that people may change of their own account."""
+    """The settings, sessions and tokens of the signed-in user."""
 
     path = "/account"
     menu_label = lazy_gettext("My account")
@@ -30,12 +30,12 @@ class AccountPage(Page):
 
     @route("")
     async def index(self, request: Request) -> Response:
-        """The page as it stands."""
+        """Show the account."""
         return await self._show(request)
 
     @route("/details", methods=["POST"], name="account-details")
     async def save_details(self, request: Request) -> Response:
-        """Change phone, e-mail and language; the language alone needs no confirmation."""
+        """Change phone, e-mail and language. Only contacts need a confirmed session."""
         form = await request.form()
         typed = {name: str(form[name]) for name in ("phone", "email", "language") if name in form}
         identity, services = identity_of(request), services_of(request)
@@ -56,7 +56,7 @@ class AccountPage(Page):
 
     @route("/review", methods=["POST"], name="account-review")
     async def save_review_settings(self, request: Request) -> Response:
-        """Change what number keys do on the review page, and the reasons that it offers."""
+        """Change the review page's number keys and quick reasons."""
         form, identity = await request.form(), identity_of(request)
         typed = {name: str(form.get(name, "")) for name in ("number_keys", "quick_reasons")}
         try:
@@ -68,7 +68,7 @@ class AccountPage(Page):
 
     @route("/sessions/end", methods=["POST"], name="account-end-sessions")
     async def end_sessions(self, request: Request) -> Response:
-        """End one session, or all but this one, and with them the tokens where the form says so."""
+        """End one session or all other sessions; with ``revoke_tokens`` in the form, also revoke all tokens."""
         identity, services, form = identity_of(request), services_of(request), await request.form()
         which = str(form.get("session", ""))
         if which == "others":
@@ -87,7 +87,7 @@ class AccountPage(Page):
 
     @route("/tokens", methods=["POST"], name="account-add-token")
     async def add_token(self, request: Request) -> Response:
-        """Create a token; its secret is in this one answer and nowhere else."""
+        """Create a token. Only this response contains its secret."""
         form, identity, services = await request.form(), identity_of(request), services_of(request)
         name, role, days = (str(form.get(field, "")) for field in ("token_name", "role", "days"))
         if role not in list(Role) or days not in map(str, DAYS):
@@ -136,7 +136,7 @@ class AccountPage(Page):
             )
             own_tokens = await stored_tokens.list_tokens(connection, user.number)
         contacts = accounts.contacts_of(services)
-        stands = {
+        stored = {
             **stored_contacts(services, user),
             "language": user.language or "",
             "number_keys": review_settings.number_keys_of(user.number_keys),
@@ -152,7 +152,7 @@ class AccountPage(Page):
             "reviews": identity.role.includes(Role.REVIEWER),
             "days": DAYS,
             "contacts": contacts.offered,
-            "typed": {**stands, **(typed or {})},
+            "typed": {**stored, **(typed or {})},
             "sessions": sessions,
             "tokens": own_tokens,
             "now": services.now(),

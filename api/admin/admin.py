@@ -1,4 +1,4 @@
-"""The site: its pages, middleware, templates and error pages, mounted into the API's application."""
+"""Assemble the admin app from pages, middleware and templates, and mount it into the API."""
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -25,9 +25,9 @@ PATH = "/admin"
 
 
 def mount_admin(app: FastAPI, services: Services) -> None:
-    """Mount the admin app at /admin of ``app``, and redirect the front page there.
+    """Mount the admin app at /admin of ``app`` and redirect / there.
 
-    Raises SettingsError when the settings lack the secret that signs CSRF tokens and messages.
+    Raises SettingsError if the settings lack the secret key that signs CSRF tokens and flash messages.
     """
     app.router.routes.append(MountAll(PATH, _site(services), name="admin"))
 

@@ -1,4 +1,4 @@
-"""The agreement of reviewers as the analytics page shows it: one line for all of them, and one for each pair."""
+"""Format reviewer agreement for the analytics page: one line for all reviewers and one for each pair."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,11 @@ from store.kappa import Estimate
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of the table. ``labels`` are the coefficients of one label each against all others, in the order of
-    LABELS: kappa of a pair, alpha of all reviewers."""
+    """A line of the table.
+
+    ``labels`` has one coefficient for each of LABELS, in that order, computed for this label against all others: kappa
+    for a pair, alpha for all reviewers.
+    """
 
     who: str
     texts: int
@@ -22,9 +25,10 @@ class Line:
 
 
 def lines(found: Sequence[Agreement]) -> list[Line]:
-    """The lines of what ``read_agreement`` found."""
-    each = 1 + len(LABELS)
-    return [_line(*found[first : first + each]) for first in range(0, len(found), each)]
+    """Format the result of ``read_agreement``."""
+    # One Agreement for all labels, then one for each label.
+    group = 1 + len(LABELS)
+    return [_line(*found[first : first + group]) for first in range(0, len(found), group)]
 
 
 def _line(whole: Agreement, *by_label: Agreement) -> Line:
@@ -33,9 +37,9 @@ def _line(whole: Agreement, *by_label: Agreement) -> Line:
         gettext("All reviewers") if whole.pair is None else gettext("%(one)s and %(other)s") % _names(*whole.pair),
         whole.texts,
         f"{whole.same / whole.texts:.0%}",
-        _words(whole.kappa),
-        _words(whole.alpha),
-        [_words(estimate) for estimate in estimates],
+        _format(whole.kappa),
+        _format(whole.alpha),
+        [_format(estimate) for estimate in estimates],
     )
 
 
@@ -43,7 +47,7 @@ def _names(one: Reviewer, other: Reviewer) -> dict[str, str]:
     return {"one": one.name or gettext("(a command)"), "other": other.name or gettext("(a command)")}
 
 
-def _words(estimate: Estimate) -> str:
+def _format(estimate: Estimate) -> str:
     if estimate.value is None:
         return "–"
     if estimate.low is None or estimate.high is None:

@@ -1,4 +1,4 @@
-"""The analytics page: the counts as charts, each with its table and its CSV, in a range of time and for a platform."""
+"""The analytics page: charts of hourly counts, reviews and accuracy, each also as a table and as CSV."""
 
 import re
 from collections.abc import Mapping
@@ -16,17 +16,16 @@ from api.identity.roles import Role
 from store.agreement import read_agreement
 from store.analytics import CountFilter, counted_platforms
 
-# The last so many days; 0 is everything.
+# Names of ranges and their days until now; 0 is all time.
 RANGES = {"1d": 1, "7d": 7, "30d": 30, "365d": 365, "all": 0}
 DEFAULT_RANGE = "30d"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the address asks for: a range by its name, or from and to as days of the reader's time zone.
+class AnalyticsFilter:
+    """The filter in the URL: a named range, or the first and last day in the user's time zone.
 
-    ``groups`` is three (uncertain comments are a group of their own) or two (they count under the label that the model
-    leans towards).
+    ``groups`` is "three" (uncertain comments form their own group) or "two" (they count under the model's label).
     """
 
     range: str
@@ -37,7 +36,7 @@ class Wanted:
 
 
 class AnalyticsPage(Page):
-    """Cards that a script fills from the REST API; range and platform stand in the address, so that it can be kept."""
+    """Cards that a script fills from the REST API. The filter is in the URL, so the page can be bookmarked."""
 
     role = Role.REVIEWER
     path = "/analytics"
@@ -46,13 +45,13 @@ class AnalyticsPage(Page):
     template: ClassVar[str] = "analytics.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """The cards, the filter as it stands, and the words that the page's script says."""
+        """Return the cards, the current filter and the script's texts."""
         store = services_of(request).store
         platforms = await store.read(counted_platforms, CountFilter())
-        wanted = read_wanted(request.query_params, platforms)
+        filter = read_filter(request.query_params, platforms)
         return {
-            "wanted": asdict(wanted),
-            "days": RANGES.get(wanted.range, 0),
+            "filter": asdict(filter),
+            "days": RANGES.get(filter.range, 0),
             "ranges": _ranges(),
             "groups": _groups(),
             "platforms": platforms,
@@ -63,14 +62,14 @@ class AnalyticsPage(Page):
         }
 
 
-def read_wanted(query: Mapping[str, str], platforms: list[str]) -> Wanted:
-    """The filter in an address; what makes no sense in it is left out."""
+def read_filter(query: Mapping[str, str], platforms: list[str]) -> AnalyticsFilter:
+    """Parse the filter in a URL; invalid values become the defaults."""
     first, last = _day(query.get("first", "")), _day(query.get("last", ""))
     if first and last and first > last:
         first, last = last, first
     range_ = "" if first or last else query.get("range", DEFAULT_RANGE)
     platform = query.get("platform", "")
-    return Wanted(
+    return AnalyticsFilter(
         range_ if range_ in ("", *RANGES) else DEFAULT_RANGE,
         first,
         last,
@@ -97,11 +96,11 @@ def _ranges() -> Mapping[str, str]:
 
 
 def _groups() -> Mapping[str, str]:
-    return {"three": gettext("Uncertain apart"), "two": gettext("Positive or negative")}
+    return {"three": gettext("With uncertain"), "two": gettext("Positive and negative only")}
 
 
 def _cards() -> list[dict[str, str]]:
-    """Title, explanation and resource of each card, in their order."""
+    """Return title, explanation and REST resource of each card, in page order."""
     return [
         _card("labels", gettext("Labels over time"), gettext("How many comments were written, and their labels.")),
         _card(
@@ -130,7 +129,7 @@ def _cards() -> list[dict[str, str]]:
             gettext("Accuracy on the audit sample"),
             gettext(
                 "How often the model agrees with blind decisions on comments that were chosen at random, with the "
-                "range within which the true share lies with 95 % confidence."
+                "range within which the true share lies with 95% confidence."
             ),
         ),
     ]

@@ -1,6 +1,6 @@
-"""Files that pages load: our own, Tabler and its icons from sqladmin's package, and Plotly's script from its own.
+"""Serve the files that pages load: our own, Tabler and icons from the sqladmin package, and Plotly's script.
 
-Of sqladmin, which is another admin app, only these four files are used, and its code is never imported.
+Only four files of sqladmin, another admin app, are used; its code is never imported.
 """
 
 import functools
@@ -17,8 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 STATIC = Path(str(files("api.admin"))) / "static"
 _SQLADMIN = "sqladmin/statics"
-# Address below /static/vendor/, and the distribution and place of the file. The icons' style sheet asks for its font
-# at ../webfonts.
+# Path below /static/vendor/ -> distribution and file. The icons' style sheet loads its font from ../webfonts.
 VENDOR = {
     "css/tabler.min.css": ("sqladmin", f"{_SQLADMIN}/css/tabler.min.css"),
     "css/fontawesome.min.css": ("sqladmin", f"{_SQLADMIN}/css/fontawesome-all.min.css"),
@@ -29,7 +28,7 @@ VENDOR = {
 
 
 def routes() -> list[BaseRoute]:
-    """Routes of the files; they are public, as the sign-in page needs them."""
+    """Return the routes of the files. They are public because the sign-in page needs them."""
     return [
         Route("/static/vendor/{path:path}", _vendor, name="vendor"),
         Mount("/static", StaticFiles(directory=STATIC), name="static"),
@@ -45,18 +44,18 @@ async def _vendor(request: Request) -> Response:
 
 @functools.cache
 def vendor_file(path: str) -> Path:
-    """The path of a file in its installed package. Raises KeyError for a file that pages do not use."""
-    name, place = VENDOR[path]
-    return Path(str(distribution(name).locate_file(place)))
+    """Return the path of a file in its installed package. Raises KeyError for a file that is not in VENDOR."""
+    package, file = VENDOR[path]
+    return Path(str(distribution(package).locate_file(file)))
 
 
 def asset_url(request: Request, path: str) -> str:
-    """The address of one of our own files, with a version that changes when the file does."""
+    """Return the URL of one of our files, with a version that changes when the file does."""
     return _versioned(request, "static", path, STATIC / path)
 
 
 def vendor_url(request: Request, path: str) -> str:
-    """The address of a file of a package, with a version that changes when the file does."""
+    """Return the URL of a vendor file, with a version that changes when the file does."""
     return _versioned(request, "vendor", path, vendor_file(path))
 
 
@@ -67,5 +66,5 @@ def _versioned(request: Request, route: str, path: str, file: Path) -> str:
 
 @functools.cache
 def _digest(file: Path, changed_at: int) -> str:
-    """The digest of a file; ``changed_at`` keys the cache, so that edits count without a restart."""
+    """Return a file's digest. ``changed_at`` is part of the cache key, so edits take effect without a restart."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]

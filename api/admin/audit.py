@@ -1,4 +1,4 @@
-"""The audit log, for administrators: who changed what and when, with filters, and as a file."""
+"""The audit log page for administrators: every change with its user and time, with filters and a CSV export."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ from store.comments import Keyset
 PAGE = 50
 EXPORT_PAGE = 500
 EXPORT_AT_MOST = 100_000
-# A spreadsheet takes what begins with one of these for a formula.
+# Spreadsheets treat a cell that starts with one of these as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = ("number", "at", "user_number", "user_name", "via", "address", "action", "object_kind", "object_id", "detail")
 VIA_WORDS = {
@@ -35,7 +35,7 @@ VIA_WORDS = {
 
 
 class AuditPage(Page):
-    """What was changed, newest first."""
+    """The changes, newest first."""
 
     path = "/audit"
     menu_label = lazy_gettext("Audit log")
@@ -44,52 +44,52 @@ class AuditPage(Page):
     template = "audit.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """A page of changes."""
+        """Return one page of changes."""
         after = _keyset(request)
         async with services_of(request).store.reading() as connection:
-            page = await list_records(connection, wanted_of(request), after, PAGE)
-        asked = {name: value for name, value in request.query_params.items() if value and name != "after"}
+            page = await list_records(connection, read_filter(request), after, PAGE)
+        typed = {name: value for name, value in request.query_params.items() if value and name != "after"}
         return {
             "records": page.items,
-            "asked": asked,
+            "typed": typed,
             "via": VIA_WORDS,
             "actions": ACTION_WORDS,
             "kinds": KIND_WORDS,
             "lines": detail_lines,
-            "filters": urlencode(asked),
-            "more": urlencode({**asked, "after": encode_cursor(page.next)}) if page.next else None,
+            "filters": urlencode(typed),
+            "more": urlencode({**typed, "after": encode_cursor(page.next)}) if page.next else None,
             "first": after is None,
         }
 
     @route("/export.csv", name="audit-export")
     async def export(self, request: Request) -> Response:
-        """The same changes as a file."""
-        lines = export_lines(services_of(request), wanted_of(request))
+        """Download the filtered changes as CSV."""
+        lines = export_lines(services_of(request), read_filter(request))
         name = {"Content-Disposition": 'attachment; filename="audit.csv"'}
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=name)
 
 
-def wanted_of(request: Request) -> AuditFilter:
-    """The filters in the address; what makes no sense in it counts as left out."""
-    asked = {name: value.strip() for name, value in request.query_params.items()}
+def read_filter(request: Request) -> AuditFilter:
+    """Parse the filter in the URL; invalid values are ignored."""
+    typed = {name: value.strip() for name, value in request.query_params.items()}
     return AuditFilter(
-        user_number=number_or_none(asked.get("user")),
-        user_name=asked.get("name") or None,
-        action=asked.get("action") or None,
-        object_kind=asked.get("object_kind") or None,
-        object_id=asked.get("object_id") or None,
-        at_from=_day(asked.get("from")),
-        at_to=_day_after(asked.get("to")),
+        user_number=number_or_none(typed.get("user")),
+        user_name=typed.get("name") or None,
+        action=typed.get("action") or None,
+        object_kind=typed.get("object_kind") or None,
+        object_id=typed.get("object_id") or None,
+        at_from=_day(typed.get("from")),
+        at_to=_day_after(typed.get("to")),
     )
 
 
-async def export_lines(services: Services, wanted: AuditFilter) -> AsyncIterator[str]:
-    """The log as CSV, a page of it at a time; a byte order mark tells spreadsheets that it is UTF-8."""
+async def export_lines(services: Services, filter: AuditFilter) -> AsyncIterator[str]:
+    """Yield the log as CSV, EXPORT_PAGE rows at a time, with a byte order mark so that spreadsheets read UTF-8."""
     yield "\ufeff" + _line(COLUMNS)
     after: Keyset | None = None
     for _ in range(EXPORT_AT_MOST // EXPORT_PAGE):
         async with services.store.reading() as connection:
-            page = await list_records(connection, wanted, after, EXPORT_PAGE)
+            page = await list_records(connection, filter, after, EXPORT_PAGE)
         yield "".join(_line(_cells(record)) for record in page.items)
         after = page.next
         if after is None:
@@ -111,7 +111,7 @@ def _line(cells: tuple[object, ...]) -> str:
 
 
 def _day(text: str | None) -> datetime | None:
-    """The start of a day in the time zone of the request."""
+    """Return the start of a day in the time zone of the request."""
     try:
         return in_utc(datetime.fromisoformat(text[:10])) if text else None
     except ValueError:
@@ -119,7 +119,7 @@ def _day(text: str | None) -> datetime | None:
 
 
 def _day_after(text: str | None) -> datetime | None:
-    """The end of a day in the time zone of the request; None for the last day that there is, after which is nothing."""
+    """Return the end of a day in the time zone of the request; None for the last day that datetime can hold."""
     day = _day(text)
     try:
         return day + timedelta(days=1) if day else None

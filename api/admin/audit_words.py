@@ -1,4 +1,4 @@
-"""What the audit log's words for actions and things mean to people; a word that is not here is shown as it is."""
+"""Texts for the audit log's actions and object kinds; pages show an unknown one as stored."""
 
 from collections.abc import Mapping, Sequence
 
@@ -50,13 +50,13 @@ KIND_WORDS = {
 
 
 def detail_lines(detail: Mapping[str, JSON]) -> list[tuple[str, str]]:
-    """Each thing that a record tells, by its name; two values are the one before and the one after."""
-    return [(name, _spell(value)) for name, value in detail.items()]
+    """Return names and texts of a record's details. A pair of values is the old and the new one."""
+    return [(name, _format(value)) for name, value in detail.items()]
 
 
-def _spell(value: JSON) -> str:
+def _format(value: JSON) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return (" → " if len(value) == 2 else ", ").join(map(_spell, value))
+        return (" → " if len(value) == 2 else ", ").join(map(_format, value))
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {_spell(one)}" for name, one in value.items())
+        return ", ".join(f"{name}: {_format(one)}" for name, one in value.items())
     return "—" if value is None else str(value)

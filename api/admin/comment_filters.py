@@ -1,4 +1,4 @@
-"""The filter of comments as a form, which the review page and the list of comments share."""
+"""The comment filter's form, shared by the review page and the comment list."""
 
 from starlette.requests import Request
 
@@ -31,18 +31,18 @@ CHOICES: dict[str, dict[str, str]] = {
 
 
 async def filter_form(request: Request, typed: TypedFilter[CommentFields]) -> dict[str, object]:
-    """What the form of the filter shows."""
+    """Return the template context of the filter's form."""
     return {
         "values": typed.values,
         "problems": typed.problems,
-        "summary": typed.summary(FIELD_WORDS, _shown),
+        "summary": typed.summary(FIELD_WORDS, _format),
         "field_words": FIELD_WORDS,
         "choices": {**CHOICES, "model": await _models(request)},
         "label_words": LABEL_WORDS,
     }
 
 
-def _shown(name: str, value: str) -> str:
+def _format(name: str, value: str) -> str:
     if name == "model":
         return value[:8]
     if name.startswith("created"):
@@ -51,7 +51,7 @@ def _shown(name: str, value: str) -> str:
 
 
 async def _models(request: Request) -> dict[str, str]:
-    """The models that a filter may name, by SHA-256, the newest first."""
+    """Return the names of all models by SHA-256, newest first."""
     async with services_of(request).store.reading() as connection:
         known = await read_models(connection)
     return {model.sha256: f"{model.name} ({model.sha256[:8]})" for model in reversed(known.values())}

@@ -1,4 +1,4 @@
-"""The list of comments: found by any filter, corrected many at once; and what became of each one."""
+"""The comment list, with filters and bulk corrections, and the history page of each comment."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from api.admin.dead_letter_words import reason_words
 from api.admin.history import timeline
 from api.admin.label_words import LABEL_WORDS, SOURCE_WORDS, UNCERTAIN_WORDS
 from api.admin.page import Page, identity_of, route, services_of
-from api.admin.paging import address_at, place_in
+from api.admin.paging import position_in, url_at
 from api.admin.typed_filter import TypedFilter, typed_filter
 from api.i18n import gettext, lazy_gettext
 from api.identity.roles import Role
@@ -25,14 +25,14 @@ from store import search
 from store.comments import Keyset, comment_history
 
 PAGE_ROWS = 50
-# What JavaScript's encodeURIComponent leaves as it is, beside letters and digits.
+# The punctuation that JavaScript's encodeURIComponent does not escape and quote() does.
 UNRESERVED = "!'()*"
-# Segments of characters that mean nothing in a path, none of them beginning with a dot.
+# Path segments without special characters, none of them starting with a dot.
 PLAIN_ID = re.compile(r"[A-Za-z0-9_~@:-][A-Za-z0-9_~@:.-]*(/[A-Za-z0-9_~@:-][A-Za-z0-9_~@:.-]*)*")
 
 
 class CommentsPage(Page):
-    """Filter and place stand in the URL: a page can be bookmarked, and the browser's buttons work."""
+    """Filter and position are in the URL, so pages can be bookmarked and the browser's back button works."""
 
     role = Role.REVIEWER
     path = "/comments"
@@ -41,15 +41,15 @@ class CommentsPage(Page):
     template: ClassVar[str] = "comments.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """A page of comments; none while the filter has a fault."""
+        """Return one page of comments, empty if the filter is invalid."""
         typed = typed_filter(request, CommentFields)
-        after = place_in(request)
+        after = position_in(request)
         page = await _search(request, typed, after) if typed.fields else search.Page([], None)
         return {
             "page_of_comments": page,
-            "next": address_at(request, page.next),
+            "next": url_at(request, page.next),
             "all_matching": _all_matching(typed, page.next),
-            "first": address_at(request, None),
+            "first": url_at(request, None),
             "beginning": after is None,
             **await filter_form(request, typed),
             "source_words": SOURCE_WORDS,
@@ -59,12 +59,12 @@ class CommentsPage(Page):
 
     @route("/{platform}")
     async def history_by_query(self, request: Request) -> Response:
-        """The page of a comment whose id is not plain enough for a path: ``?id=..``."""
+        """Show the history of a comment whose id is not safe in a path: ``?id=...``."""
         return await self._history(request, request.path_params["platform"], request.query_params.get("id", ""))
 
     @route("/{platform}/{id:anything}")
     async def history(self, request: Request) -> Response:
-        """What became of one comment."""
+        """Show the history of one comment."""
         return await self._history(request, request.path_params["platform"], request.path_params["id"])
 
     async def _history(self, request: Request, platform: str, id: str) -> Response:
@@ -88,8 +88,11 @@ class CommentsPage(Page):
 
 
 def history_path(platform: str, id: str) -> str:
-    """The address of a comment's page. Browsers and proxies change paths (`..`, `//`, `%2F`): an id that is not plain
-    is in the query. `historyPath` in review-page.js does the same."""
+    """Return the URL of a comment's history page.
+
+    Browsers and proxies rewrite ``..``, ``//`` and ``%2F`` in paths, so any other id than PLAIN_ID goes into the query.
+    ``historyPath`` in review-page.js does the same.
+    """
     start = f"/admin/comments/{quote(platform, safe='')}"
     return (
         f"{start}/{id}"
@@ -102,11 +105,13 @@ async def _search(request: Request, typed: TypedFilter[CommentFields], after: Ke
     if typed.fields is None:
         return search.Page([], None)
     reader = identity_of(request).user_number
-    return await services_of(request).store.read(search.list_comments, typed.fields.wanted(), after, PAGE_ROWS, reader)
+    return await services_of(request).store.read(
+        search.list_comments, typed.fields.to_filter(), after, PAGE_ROWS, reader
+    )
 
 
 def _all_matching(typed: TypedFilter[CommentFields], next: Keyset | None) -> dict[str, object]:
-    """What the script asks the REST API for, to select what matches beyond this page; `after` is None on the last."""
+    """Return the request with which the script selects matches on later pages; ``after`` is None on the last page."""
     fields = typed.fields.model_dump(mode="json", exclude_none=True) if typed.fields else {}
     return {"filter": fields, "after": encode_cursor(next) if next else None, "most": MAXIMUM_BULK}
 
@@ -130,7 +135,7 @@ def _script_words() -> dict[str, object]:
         "stored": gettext("{n} stored as “{label}”."),
         "edited": gettext("{n} were edited meanwhile and not stored: load the page anew to see their new texts."),
         "erased": gettext("{n} were erased meanwhile."),
-        "inAudit": gettext("{n} wait for the random audit and were left out: they are decided there, one at a time."),
+        "inAudit": gettext("{n} were skipped: they wait for the random audit and are decided there one at a time."),
         "undo": gettext("Undo all {n}"),
         "undoing": gettext("Undoing: {n} of {all} …"),
         "undone": gettext("{n} taken back."),

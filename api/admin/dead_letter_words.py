@@ -1,8 +1,8 @@
-"""What the contract's reasons mean to people; a reason that is not here is shown as the word that it is."""
+"""Texts for the contract's dead letter reasons; pages show an unknown reason as stored."""
 
 from api.i18n import lazy_gettext
 
-# In the order of the contract; consumers of another version may know others.
+# In the order of the contract. Consumers of another version may store other reasons.
 REASON_WORDS: dict[str, str] = {
     "not_utf8": lazy_gettext("The value is not UTF-8"),
     "not_json": lazy_gettext("The value is not JSON"),
@@ -25,5 +25,5 @@ REASON_WORDS: dict[str, str] = {
 
 
 def reason_words(reason: str) -> str:
-    """The reason in the language of the request."""
+    """Return the reason's text in the language of the request."""
     return str(REASON_WORDS.get(reason, reason))

@@ -1,4 +1,4 @@
-"""Dead letters: records that broke the contract; look at them, publish them again, or put them aside."""
+"""The dead letter pages: inspect records that could not be stored, requeue or discard them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ from store.outbox import oldest_message
 
 LIST = "/admin/dead-letters"
 ROWS = 50
-# A consumer looks for orders every few seconds.
-WAITS_TOO_LONG = timedelta(minutes=1)
+# Consumers read the outbox every few seconds, so an older message means that no consumer is running.
+OUTBOX_DELAY_LIMIT = timedelta(minutes=1)
 SHOWN_BYTES = 65_536
-BYTES_A_LINE = 16
-SHOWN_LINE = 512
+BYTES_PER_LINE = 16
+LINE_BYTES = 512
 STATE_WORDS = {
     DeadLetterState.OPEN: lazy_gettext("Open"),
     DeadLetterState.REQUEUED: lazy_gettext("Ordered again"),
@@ -40,7 +40,7 @@ STATE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the form above the list holds; "" does not filter, the state "" is those that nobody settled yet."""
+    """The filters above the list. "" does not filter, except that the state "" means unresolved."""
 
     state: str = ""
     reason: str = ""
@@ -48,13 +48,13 @@ class Filters:
 
     @classmethod
     def of(cls, given: QueryParams | FormData) -> "Filters":
-        """From an address or a form; what cannot be is left out."""
+        """Parse the filters in a URL or a form; invalid values are ignored."""
         state = str(given.get("state", ""))
         known = state if state == "all" or state in list(DeadLetterState) else ""
         return cls(known, str(given.get("reason", ""))[:64].strip(), str(given.get("topic", ""))[:249].strip())
 
-    def wanted(self, states: frozenset[DeadLetterState] | None = None) -> DeadLetterFilter:
-        """What the store takes."""
+    def to_filter(self, states: frozenset[DeadLetterState] | None = None) -> DeadLetterFilter:
+        """Return the store's filter; ``states`` replaces the chosen state."""
         if states is None:
             states = (
                 frozenset()
@@ -64,13 +64,13 @@ class Filters:
         return DeadLetterFilter(self.reason or None, self.topic or None, states)
 
     def query(self, **more: object) -> str:
-        """The part of an address that holds them."""
+        """Return the filters and ``more`` as a URL query."""
         fields = {"state": self.state, "reason": self.reason, "topic": self.topic, **more}
         return urlencode({name: value for name, value in fields.items() if value not in ("", None)})
 
 
 class DeadLettersPage(Page):
-    """The list with its filters, one letter with what it held, and what can be done about them."""
+    """The list of dead letters with filters and actions, and a page for each dead letter with its record."""
 
     path = "/dead-letters"
     menu_label = lazy_gettext("Dead letters")
@@ -79,11 +79,11 @@ class DeadLettersPage(Page):
     template = "dead_letters.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """A page of letters, how many there are, and whether orders wait for a consumer in vain."""
+        """Return one page of dead letters, the counts by state, and since when the outbox waits for a consumer."""
         services, filters = services_of(request), Filters.of(request.query_params)
         before = number_or_none(request.query_params.get("before"))
         found = await services.store.read(
-            dead_letter_admin.list_dead_letters, filters.wanted(), ROWS + 1, before=before
+            dead_letter_admin.list_dead_letters, filters.to_filter(), ROWS + 1, before=before
         )
         return {
             "letters": found[:ROWS],
@@ -104,10 +104,10 @@ class DeadLettersPage(Page):
 
     @route("/{number:int}", name="dead-letter")
     async def letter(self, request: Request) -> Response:
-        """One letter, whole."""
+        """Show one dead letter with its record and requeues."""
         services = services_of(request)
         try:
-            letter, content, orders = await services.store.read(
+            letter, content, outbox = await services.store.read(
                 dead_letter_admin.read_dead_letter, number_in_path(request)
             )
         except DeadLetterError:
@@ -117,7 +117,7 @@ class DeadLettersPage(Page):
             "title": gettext("Dead letter %(number)s") % {"number": letter.number},
             "letter": letter,
             "content": content,
-            "orders": orders,
+            "outbox": outbox,
             "states": DeadLetterState,
             "state_words": STATE_WORDS,
             "reason_words": reason_words,
@@ -131,7 +131,7 @@ class DeadLettersPage(Page):
 
     @route("", methods=["POST"], name="dead-letters-act")
     async def act(self, request: Request) -> Response:
-        """Requeue or discard letters by number, or all open ones that the filters leave."""
+        """Requeue or discard dead letters by number, or all open ones that match the filters."""
         form = await request.form()
         filters, store, actor = Filters.of(form), services_of(request).store, identity_of(request).actor
         numbers = sorted({n for n in map(number_or_none, form.getlist("numbers")) if n})[:MAXIMUM_NUMBERS]
@@ -139,7 +139,7 @@ class DeadLettersPage(Page):
         try:
             if form.get("all"):
                 act_on_all = dead_letter_admin.discard_all if discards else dead_letter_admin.requeue_all
-                count = await act_on_all(store, filters.wanted(frozenset({DeadLetterState.OPEN})), actor)
+                count = await act_on_all(store, filters.to_filter(frozenset({DeadLetterState.OPEN})), actor)
             elif numbers:
                 count = await store.write(
                     dead_letter_admin.discard if discards else dead_letter_admin.requeue, numbers, actor
@@ -155,58 +155,58 @@ class DeadLettersPage(Page):
 
 
 def _reasons(others: set[str]) -> list[str]:
-    """Every reason to choose from: the contract's, and those of ``others`` that it does not know."""
+    """Return the contract's reasons and those of ``others`` that it does not define."""
     return [*REASON_WORDS, *sorted(others - set(REASON_WORDS))]
 
 
 def _done(count: int, *, discards: bool) -> str:
     if discards:
-        said = ngettext("%(count)s dead letter was put aside.", "%(count)s dead letters were put aside.", count)
+        message = ngettext("%(count)s dead letter was put aside.", "%(count)s dead letters were put aside.", count)
     else:
-        said = ngettext(
+        message = ngettext(
             "%(count)s dead letter was ordered to be published again; a running consumer does it within seconds.",
             "%(count)s dead letters were ordered to be published again; a running consumer does it within seconds.",
             count,
         )
-    return said % {"count": count}
+    return message % {"count": count}
 
 
 def _back(form: FormData, filters: Filters) -> Response:
-    """To the letter or the list from which the order came."""
+    """Redirect to the dead letter or the list that sent the form."""
     one = number_or_none(form.get("back"))
     query = filters.query()
     return RedirectResponse(f"{LIST}/{one}" if one else LIST + (f"?{query}" if query else ""), 303)
 
 
 async def _waiting_since(services: Services) -> object:
-    """Since when an order waits that a running consumer would have carried out; None where none does."""
+    """Return the time of the oldest outbox message if it exceeds OUTBOX_DELAY_LIMIT, else None."""
     oldest = await services.store.read(oldest_message)
-    return oldest if oldest is not None and services.now() - oldest > WAITS_TOO_LONG else None
+    return oldest if oldest is not None and services.now() - oldest > OUTBOX_DELAY_LIMIT else None
 
 
 def readable(content: bytes | None, limit: int = SHOWN_BYTES) -> str:
-    """The beginning of some bytes for a person to read: UTF-8 with what cannot be seen escaped, else in hexadecimal."""
+    """Return the first ``limit`` bytes as text with unprintable characters escaped, or as a hex dump if not UTF-8."""
     if content is None:
         return ""
     part = content[:limit]
     try:
-        # The limit may cut a character in two.
+        # The limit may split a character.
         text = part.decode(errors="ignore") if len(content) > limit and _is_text(content) else part.decode()
     except UnicodeDecodeError:
-        return "\n".join(_line(part, at) for at in range(0, len(part), BYTES_A_LINE))
+        return "\n".join(_line(part, at) for at in range(0, len(part), BYTES_PER_LINE))
     return visible(text)
 
 
 def visible(text: str) -> str:
-    """A text with what cannot be seen escaped, except line feeds and tabs."""
+    """Escape unprintable characters, except line feeds and tabs."""
     return "".join(one if one.isprintable() or one in "\n\t" else _escaped(one) for one in text)
 
 
 def readable_line(content: bytes | None) -> str:
-    """The same for a key or a header's value, which stand in one line."""
+    """Return a key or a header's value as text, or as hex digits if not UTF-8."""
     if content is None:
         return ""
-    return readable(content, SHOWN_LINE) if _is_text(content) else content[:SHOWN_LINE].hex(" ")
+    return readable(content, LINE_BYTES) if _is_text(content) else content[:LINE_BYTES].hex(" ")
 
 
 def _is_text(content: bytes) -> bool:
@@ -222,6 +222,6 @@ def _escaped(character: str) -> str:
 
 
 def _line(content: bytes, at: int) -> str:
-    row = content[at : at + BYTES_A_LINE]
-    seen = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-    return f"{at:06x}  {row.hex(' '):<{BYTES_A_LINE * 3}} {seen}"
+    row = content[at : at + BYTES_PER_LINE]
+    text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
+    return f"{at:06x}  {row.hex(' '):<{BYTES_PER_LINE * 3}} {text}"

@@ -1,4 +1,4 @@
-"""The detection page: what the model says of a comment, or of thousands, without storing any of it."""
+"""The detection page: label one comment or a file of comments without storing them."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -14,7 +14,7 @@ from api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT
 
 
 class DetectPage(Page):
-    """Two forms that talk to the REST API: one comment with its words explained, many with a table and a download."""
+    """Two forms that call the REST API: one comment with word contributions, many with a table and a download."""
 
     path = "/detect"
     menu_label = lazy_gettext("Text detection")
@@ -22,7 +22,7 @@ class DetectPage(Page):
     template: ClassVar[str] = "detect.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """The limits, and the words that the page's script says."""
+        """Return the limits and the script's texts."""
         return {
             "other_model": await other_model(request),
             "maximum_text": MAXIMUM_TEXT,
@@ -77,7 +77,7 @@ def _script_words() -> Mapping[str, object]:
             "query.column": gettext("Name the column in the field “Column with the comments”."),
             "header.content-type": gettext("Save it as UTF-8."),
         },
-        # Between two sentences; Chinese has none.
+        # The space between two sentences, which Chinese does not have.
         "sentenceGap": gettext("%(first)s %(second)s") % {"first": "", "second": ""},
         "fileName": gettext("labelled-comments.csv"),
     }

@@ -1,4 +1,4 @@
-"""What went wrong, as a page in the layout: the status, what happened, and what to do now."""
+"""Error pages: the status, what happened, and what to do."""
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 async def show_error(request: Request, error: Exception) -> Response:
-    """The page for an error, with the error's headers; it does not reveal internal details."""
+    """Render the page for an error, with the error's headers and without internal details."""
     status = error.status_code if isinstance(error, HTTPException) else _status_of(error)
     if isinstance(error, BodyError):
         title, advice = error.title, error.detail
@@ -36,7 +36,7 @@ def _status_of(error: Exception) -> int:
 
 
 def _explain(status: int) -> tuple[str, str]:
-    """What happened, and what to do now."""
+    """Return what happened and what to do."""
     return {
         403: (
             gettext("You may not see this page"),

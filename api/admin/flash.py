@@ -1,6 +1,6 @@
-"""Flash messages: an action leaves one and redirects, and the next page shows it.
+"""Flash messages, which an action leaves for the next page to show.
 
-They are kept in a signed cookie for at most five minutes, so never put a secret into one.
+A signed but readable cookie keeps them for at most five minutes, so never put a secret into one.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Flash:
 
 @dataclass(slots=True)
 class _Messages:
-    """Messages that no page has shown yet; ``changed`` when the cookie must be written."""
+    """Messages that no page has shown yet; ``changed`` means that the cookie must be rewritten."""
 
     waiting: list[Flash] = field(default_factory=list)
     changed: bool = False
@@ -66,14 +66,14 @@ class KeepMessages:
 
 
 def flash(request: Request, text: str, kind: Kind) -> None:
-    """Show ``text`` on the next page: that of this request, or the one that the browser opens next."""
+    """Show ``text`` on the page that this request renders, or else on the next one."""
     messages: _Messages = request.state.messages
     messages.waiting.append(Flash(kind, text))
     messages.changed = True
 
 
 def take_messages(request: Request) -> list[Flash]:
-    """The messages to show on this page; each is returned once."""
+    """Return and remove the messages to show on this page."""
     messages: _Messages = request.state.messages
     taken, messages.waiting = messages.waiting, []
     messages.changed = messages.changed or bool(taken)

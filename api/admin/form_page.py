@@ -1,4 +1,4 @@
-"""Pages that consist of one form: show it, submit it, and show it again with what is wrong."""
+"""The base class of pages with a single form."""
 
 from collections.abc import Mapping
 
@@ -10,14 +10,14 @@ from api.problems import ProblemError
 
 
 class FormPage(Page):
-    """GET shows the form; POST submits it, or shows it again with the problem.
+    """GET shows the form; POST submits it or, on a problem, shows it again.
 
     A subclass overrides ``perform`` and ``form_context``.
     """
 
     @route("")
     async def index(self, request: Request) -> Response:
-        """The empty form."""
+        """Show the empty form."""
         return await self._show(request, {})
 
     @route("", methods=["POST"])
@@ -34,12 +34,12 @@ class FormPage(Page):
         raise NotImplementedError
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
-        """The template's context besides ``problem``, ``next`` and ``typed``."""
+        """Return the template's context in addition to ``problem``, ``next`` and ``typed``."""
         return {}
 
     async def _show(self, request: Request, typed: Mapping[str, str], problem: ProblemError | None = None) -> Response:
         shown = {
-            # Never send a password back: the page may be stored.
+            # Never send a password back: the browser may store the page.
             "typed": {name: value for name, value in typed.items() if "password" not in name},
             "next": request.query_params.get("next", ""),
             **await self.form_context(request, typed),

@@ -1,4 +1,4 @@
-"""CSRF protection of forms: gives each browser a token, and refuses forms without it with advice."""
+"""CSRF protection: give each browser a token, and refuse forms without it."""
 
 from collections.abc import Awaitable, Callable
 
@@ -16,13 +16,13 @@ FORM_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class OldFormError(HTTPException):
-    """A form came without the token that our pages hold, or with another one."""
+    """A form has no CSRF token, or not the browser's token."""
 
     def __init__(self) -> None:
         super().__init__(403)
 
     def explain(self) -> tuple[str, str]:
-        """What happened, and what to do now."""
+        """Return what happened and what to do."""
         return (
             gettext("This form is too old"),
             gettext("Nothing was changed. Go back, load the page anew and send it again."),
@@ -30,10 +30,10 @@ class OldFormError(HTTPException):
 
 
 class ForeignFormError(OldFormError):
-    """The browser says that a page of another site sent a form."""
+    """According to the browser's headers, another site sent a form."""
 
     def explain(self) -> tuple[str, str]:
-        """What happened, and what to do now."""
+        """Return what happened and what to do."""
         return (
             gettext("Another site sent this request: it is not done."),
             gettext("If you meant to do this, open the page here and do it again. If not, all is well."),
@@ -59,19 +59,19 @@ class GiveToken:
             return
         request.state.csrf_token = csrf.new_token(self._secret_key)
 
-        async def giving_send(message: Message) -> None:
-            # Not on files: caches may give the same answer to others.
+        async def send_token(message: Message) -> None:
+            # Only on pages: shared caches may store files together with the cookie.
             if message["type"] == "http.response.start" and _is_page(message):
                 add_cookie(message, request, csrf.COOKIE, request.state.csrf_token, httponly=False)
             await send(message)
 
-        await self.app(scope, receive, giving_send)
+        await self.app(scope, receive, send_token)
 
 
 class CheckToken:
-    """Middleware that answers with ``refuse`` where a change lacks its browser's token.
+    """Middleware that responds with ``refuse`` to an unsafe request without its browser's CSRF token.
 
-    It reads the whole body into memory: something before it must limit the size.
+    It reads the whole body into memory, so an outer middleware must limit the size.
     """
 
     def __init__(
@@ -86,23 +86,23 @@ class CheckToken:
             await self.app(scope, receive, send)
             return
         body = await Request(scope, receive).body()
-        request = Request(scope, _giving(body, receive))
-        if not csrf.matches(await _given(request), request.cookies.get(csrf.COOKIE, ""), self._secret_key):
+        request = Request(scope, _replay(body, receive))
+        if not csrf.matches(await _sent_token(request), request.cookies.get(csrf.COOKIE, ""), self._secret_key):
             response = await self._refuse(request, OldFormError())
             await response(scope, receive, send)
             return
-        await self.app(scope, _giving(body, receive), send)
+        await self.app(scope, _replay(body, receive), send)
 
 
 def csrf_input(request: Request) -> Markup:
-    """The hidden field that sends the token with a form."""
+    """Return the hidden field that sends the CSRF token with a form."""
     return Markup('<input type="hidden" name="{}" value="{}">').format(csrf.FIELD, request.state.csrf_token)
 
 
 def add_cookie(
     message: Message, request: Request, name: str, value: str, *, httponly: bool, age: int | None = None
 ) -> None:
-    """Add a cookie of this site to the start of a response; ``age`` is in seconds, 0 removes the cookie."""
+    """Add a Set-Cookie header to a response's start message; ``age`` is in seconds, 0 removes the cookie."""
     response = Response()
     secure = cookies.is_secure(request)
     response.set_cookie(name, value, max_age=age, httponly=httponly, samesite="lax", secure=secure)
@@ -113,7 +113,7 @@ def _is_page(message: Message) -> bool:
     return MutableHeaders(scope=message).get("content-type", "").startswith("text/html")
 
 
-async def _given(request: Request) -> str:
+async def _sent_token(request: Request) -> str:
     header = request.headers.get(csrf.HEADER)
     if header is not None:
         return header
@@ -122,11 +122,11 @@ async def _given(request: Request) -> str:
     return str((await request.form()).get(csrf.FIELD, ""))
 
 
-def _giving(body: bytes, receive: Receive) -> Receive:
-    """A receive channel that gives ``body`` first, and then what ``receive`` gives."""
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a receive channel that delivers ``body`` before the messages of ``receive``."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def give() -> Message:
+    async def replay() -> Message:
         return messages.pop() if messages else await receive()
 
-    return give
+    return replay

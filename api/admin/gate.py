@@ -1,6 +1,7 @@
-"""Access to pages: identifies the client, and redirects clients without a session to the sign-in page.
+"""Control access to pages by session and role.
 
-Without a session only static files and pages whose role is None answer: a page that declares nothing is closed.
+Without a session, clients get only static files and pages whose role is None. A page that declares no role is not
+public.
 """
 
 from collections.abc import Awaitable, Callable
@@ -26,10 +27,10 @@ PUBLIC_ROUTES = frozenset({"static", "vendor"})
 
 
 class Gate:
-    """Middleware that puts the Identity of a request into ``request.state.identity`` and checks the page's role.
+    """Middleware that sets ``request.state.identity`` and checks the page's role.
 
-    Redirects to the sign-in page without a session, and to the password page while the password must be changed.
-    Answers with ``refuse`` where the role is too low, or a form comes from another site or is too large.
+    It redirects to the sign-in page without a session, and to the password page if the password must be changed. It
+    responds with ``refuse`` if the role is insufficient, another site sent the form, or the form is too large.
     """
 
     def __init__(self, app: ASGIApp, identify: Identify, refuse: Refuse) -> None:
@@ -42,13 +43,13 @@ class Gate:
             await self.app(scope, receive, send)
             return
         request = Request(scope, receive)
-        request.state.identity = None  # An error page asks for it, also where nobody could be identified.
+        request.state.identity = None  # Error pages read it, even if the client was not identified.
         if request.method not in ("GET", "HEAD") and csrf.is_foreign(request):
             await self._refuse(request, ForeignFormError(), send)
             return
         route = _matched(request)
         if route is not None:
-            # What the metrics name the request by: FastAPI does not look into what is mounted.
+            # The metrics' route label: FastAPI does not resolve routes inside mounted apps.
             scope["template"] = scope["root_path"] + getattr(route, "path_format", "")
         if getattr(route, "name", None) in PUBLIC_ROUTES:
             await self.app(scope, receive, send)
@@ -60,26 +61,26 @@ class Gate:
             await self._refuse(request, error, send)
             return
         request.state.identity = identity
-        elsewhere = _elsewhere(page, identity)
-        if elsewhere is not None:
-            await _send_to(request, elsewhere)(scope, receive, send)
+        target = _redirect_target(page, identity)
+        if target is not None:
+            await _redirect(request, target)(scope, receive, send)
             return
         if page is not None and not page.is_accessible(request):
             await self._refuse(request, HTTPException(403), send)
             return
-        await self._let_in(request, page, send)
+        await self._forward(request, page, send)
 
     async def _identity_of(self, request: Request) -> Identity | None:
-        """The identity of the request's session; pages do not accept tokens."""
+        """Return the identity of the request's session; pages do not accept API tokens."""
         identity = await self._identify(request)
         return None if identity is None or identity.via == "token" else identity
 
-    async def _let_in(self, request: Request, page: Page | None, send: Send) -> None:
-        """Read the body of a form, and pass the request on to the page."""
+    async def _forward(self, request: Request, page: Page | None, send: Send) -> None:
+        """Read the body of a form and pass the request on to the page."""
         if request.method in ("GET", "HEAD"):
             await self.app(request.scope, request.receive, send)
             return
-        # Until here only the headers counted; the token of a form is in its body.
+        # CheckToken needs the form's token, which is in the body.
         admit_body(request, SMALL_BODY if page is None else page.maximum_body)
         try:
             receive = await read_ahead(request, request.receive)
@@ -89,13 +90,13 @@ class Gate:
         await self.app(request.scope, receive, send)
 
     async def _refuse(self, request: Request, error: Exception, send: Send) -> None:
-        """Answer with an error page: exception handlers do not see what a middleware raises."""
+        """Respond with an error page. Exception handlers do not catch what a middleware raises."""
         response = await self._refuse_with(request, error)
         await response(request.scope, request.receive, send)
 
 
-def _elsewhere(page: Page | None, identity: Identity | None) -> str | None:
-    """The name of the page to redirect to instead, if any."""
+def _redirect_target(page: Page | None, identity: Identity | None) -> str | None:
+    """Return the name of the page to redirect to, if any."""
     if page is not None and page.role is None:
         return None
     if identity is None:
@@ -105,17 +106,17 @@ def _elsewhere(page: Page | None, identity: Identity | None) -> str | None:
     return None
 
 
-def _send_to(request: Request, page: str) -> RedirectResponse:
-    # The path alone: the host of the whole address is whatever the client said.
+def _redirect(request: Request, page: str) -> RedirectResponse:
+    # Only the path: the client chooses the host in its Host header.
     path = request.url_for(f"admin:{page}").path
-    wanted = quote(request.scope["path"]) + (f"?{request.url.query}" if request.url.query else "")
-    # A form that was sent cannot be sent again by going there.
-    asked = f"?{urlencode({'next': wanted})}" if request.method in ("GET", "HEAD") else ""
-    return RedirectResponse(path + asked, status_code=303)
+    current = quote(request.scope["path"]) + (f"?{request.url.query}" if request.url.query else "")
+    # A redirect cannot send a form again.
+    query = f"?{urlencode({'next': current})}" if request.method in ("GET", "HEAD") else ""
+    return RedirectResponse(path + query, status_code=303)
 
 
 def _matched(request: Request) -> BaseRoute | None:
-    """The route that answers, else the first one for another method: its page decides who may see the 405."""
+    """Return the matching route, else the first one for another method, whose page decides who may see the 405."""
     partial: BaseRoute | None = None
     for route in request.app.routes:
         match, _ = route.matches(request.scope)

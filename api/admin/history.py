@@ -1,4 +1,4 @@
-"""What became of one comment, as a timeline: its texts, what models and people said of them, and dead letters."""
+"""The timeline of one comment: versions, predictions, reviews and dead letters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Kind = Literal["stored", "replaced", "prediction", "review", "withdrawal", "dead
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a comment; ``what`` is the row that says it, None for the storing of its text."""
+    """An event in a comment's history. ``what`` is its row; None when the current text was stored."""
 
     at: datetime
     kind: Kind
@@ -20,7 +20,7 @@ class Event:
 
 
 def timeline(history: CommentHistory) -> Sequence[Event]:
-    """Everything that is known, the newest first."""
+    """Return all events, newest first."""
     events = [
         *([Event(history.comment.stored_at, "stored")] if history.comment else []),
         *(Event(version.replaced_at, "replaced", version) for version in history.earlier_versions),

@@ -1,4 +1,4 @@
-"""The home page: what everybody should know, and what waits to be done."""
+"""The home page: current notices, and pending work by role."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -24,7 +24,7 @@ RECENT = timedelta(hours=24)
 
 
 class HomePage(Page):
-    """Notices, and numbers that lead to the page where something can be done about them."""
+    """Notices, and counts that link to the page for the work."""
 
     path = "/"
     menu_label = lazy_gettext("Home")
@@ -32,7 +32,7 @@ class HomePage(Page):
     template: ClassVar[str] = "home.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """What who asks may know."""
+        """Return what the user's role may see."""
         services, identity = services_of(request), identity_of(request)
         notices = await services.store.read(current_notices, services.now())
         await render_ahead(notice.body for notice in notices)
@@ -48,7 +48,7 @@ class HomePage(Page):
 
 
 async def _work(services: Services) -> Mapping[str, object]:
-    """What waits for reviewers, and what the labels of the last day are."""
+    """Return the size of the review queue and the labels of the last 24 hours."""
     return {
         "waiting": await services.store.read(remaining, QueueOrder.UNCERTAIN, CommentFilter(uncertain=True)),
         "recent": await services.store.read(mix_of_all, CountFilter(created_from=services.now() - RECENT)),
@@ -56,7 +56,7 @@ async def _work(services: Services) -> Mapping[str, object]:
 
 
 async def _health(services: Services) -> Mapping[str, object]:
-    """Who waits to be let in, how the consumers do, and what they could not store."""
+    """Return accounts that wait for approval, consumer health and open dead letters."""
     letters = await services.store.read(count_dead_letters, DeadLetterFilter(states=frozenset({DeadLetterState.OPEN})))
     async with services.store.reading() as connection:
         waiting = await count_users(connection, UserFilter(state="waiting"))

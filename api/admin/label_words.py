@@ -1,4 +1,4 @@
-"""Labels and where they come from, in the words that people read; templates find them as ``label_words``."""
+"""Texts for labels and label sources."""
 
 from api.i18n import lazy_gettext
 from store.comments import LabelSource, ShownLabel
@@ -9,7 +9,7 @@ LABEL_WORDS: dict[str, str] = {
     ShownLabel.UNCLEAR: lazy_gettext("Unclear"),
     ShownLabel.SPAM: lazy_gettext("Spam"),
 }
-# What stands in place of the label where the model is uncertain and nobody has reviewed the comment.
+# Replaces the label if the model is uncertain and nobody has reviewed the comment.
 UNCERTAIN_WORDS: dict[str, str] = {
     ShownLabel.POSITIVE: lazy_gettext("Uncertain (leaning positive)"),
     ShownLabel.NEGATIVE: lazy_gettext("Uncertain (leaning negative)"),

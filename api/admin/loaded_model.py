@@ -1,4 +1,4 @@
-"""Whether this server answers with another model than the active one: it loads one when it starts, and keeps it."""
+"""Detect a server whose loaded model is not the active one, because models are loaded only at startup."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from store.models import read_active
 
 @dataclass(frozen=True, slots=True)
 class OtherModel:
-    """The model that was loaded, and the active one by name and SHA-256; ``can_restart`` is whoever may know how."""
+    """Names of the loaded and the active model; ``can_restart`` shows the user how to restart the server."""
 
     loaded: str
     active: str
@@ -20,7 +20,7 @@ class OtherModel:
 
 
 async def other_model(request: Request) -> OtherModel | None:
-    """What a page warns of; None where the loaded model is the active one, or none is active yet.
+    """Return the models that differ; None if the loaded model is the active one, or no model is active.
 
     Raises StoreError and TimeoutError.
     """

@@ -1,4 +1,4 @@
-"""Which pages there are, in the order of the menu. A new page is one line here and a module of its own."""
+"""The pages in menu order. To add a page, write a module and add a line here."""
 
 from api.admin.account import AccountPage
 from api.admin.analytics import AnalyticsPage
@@ -17,7 +17,7 @@ from api.admin.users import UsersPage
 
 
 def pages() -> list[Page]:
-    """The pages; the menu lists each for those who have its role."""
+    """Return all pages; the menu shows those that the user's role may open."""
     return [
         HomePage(),
         ReviewPage(),

@@ -1,4 +1,4 @@
-"""Models: which were used, which one's labels are shown, and the change from one to another."""
+"""The models page: list models and activate one."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -17,7 +17,7 @@ from store.promotion import NoModelError, activate_model
 
 
 class ModelsPage(Page):
-    """Every model that was used with this database."""
+    """Every model that is registered in this database."""
 
     path = "/models"
     menu_label = lazy_gettext("Models")
@@ -26,17 +26,17 @@ class ModelsPage(Page):
     template = "models.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """The models, the newest first."""
+        """Return the models, newest first."""
         return {"models": await read_models(services_of(request)), "other_model": await other_model(request)}
 
     @route("/{number:int}/activate", methods=["POST"], name="model-activate")
     async def activate(self, request: Request) -> Response:
-        """Show this model's labels from now on."""
+        """Activate a model, so that its labels are shown."""
         try:
             store, actor = services_of(request).store, identity_of(request).actor
             model = await store.write(activate_model, actor, number_in_path(request))
         except NoModelError:
             raise HTTPException(404) from None
-        said = gettext("%(name)s is active. Start the consumers and this server anew, so that they load it.")
-        flash(request, said % {"name": model.name}, "success")
+        message = gettext("%(name)s is active. Start the consumers and this server anew, so that they load it.")
+        flash(request, message % {"name": model.name}, "success")
         return RedirectResponse("/admin/models", 303)

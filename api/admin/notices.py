@@ -1,4 +1,4 @@
-"""Notices: administrators write, schedule, pin, withdraw and delete them; everybody reads them on the home page."""
+"""The notices pages for administrators; the home page shows current notices to all users."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ LIST = "/admin/notices"
 
 
 class NoticesPage(Page):
-    """Every notice with its state, and the form to write one."""
+    """The list of notices, and the form to write or edit one."""
 
     path = "/notices"
     menu_label = lazy_gettext("Notices")
@@ -40,7 +40,7 @@ class NoticesPage(Page):
     template = "notices.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """A page of notices."""
+        """Return one page of notices."""
         services, now = services_of(request), services_of(request).now()
         page = await services.store.read(
             notices.list_notices, before=number_or_none(request.query_params.get("before"))
@@ -50,17 +50,17 @@ class NoticesPage(Page):
 
     @route("/new", name="notice-new")
     async def new(self, request: Request) -> Response:
-        """An empty form."""
+        """Show an empty form."""
         return self._form(request, None, {})
 
     @route("/new", methods=["POST"], name="notice-add")
     async def add(self, request: Request) -> Response:
-        """Show a preview, or write the notice."""
+        """Show a preview or add the notice."""
         return await self._submit(request, None)
 
     @route("/{number:int}", name="notice-edit")
     async def edit(self, request: Request) -> Response:
-        """The form with what the notice says."""
+        """Show the form of a notice."""
         notice = await self._read(request)
         typed = {
             "title": notice.title,
@@ -73,7 +73,7 @@ class NoticesPage(Page):
 
     @route("/{number:int}", methods=["POST"], name="notice-save")
     async def save(self, request: Request) -> Response:
-        """Show a preview, or write what the notice says now."""
+        """Show a preview or save the notice."""
         return await self._submit(request, await self._read(request))
 
     @route("/{number:int}/{action:str}", methods=["POST"], name="notice-act")
@@ -84,30 +84,30 @@ class NoticesPage(Page):
         match request.path_params["action"]:
             case "withdraw":
                 await store.write(notices.withdraw_notice, actor, notice.number)
-                said = gettext("The notice is withdrawn: nobody sees it any more.")
+                message = gettext("The notice is withdrawn: nobody sees it any more.")
             case "restore":
                 await store.write(notices.restore_notice, actor, notice.number)
-                said = gettext("The notice is restored: its times count again.")
+                message = gettext("The notice is restored: its times count again.")
             case "delete":
                 await store.write(notices.delete_notice, actor, notice.number)
-                said = gettext("The notice is deleted.")
+                message = gettext("The notice is deleted.")
             case _:
                 raise HTTPException(404)
-        flash(request, said, "success")
+        flash(request, message, "success")
         return RedirectResponse(LIST, 303)
 
     async def _submit(self, request: Request, notice: Notice | None) -> Response:
         form = await request.form()
         typed = {name: str(value) for name, value in form.items() if isinstance(value, str)}
         try:
-            wanted = _wanted(form)
+            submitted = _parse(form)
         except ValidationError as error:
-            return self._form(request, notice, typed, faults=_faults(error))
+            return self._form(request, notice, typed, errors=_field_errors(error))
         if "preview" in typed:
-            await render_ahead([wanted.body])
-            return self._form(request, notice, typed, preview=wanted)
+            await render_ahead([submitted.body])
+            return self._form(request, notice, typed, preview=submitted)
         services, actor = services_of(request), identity_of(request).actor
-        text = wanted.as_text(services.now())
+        text = submitted.as_text(services.now())
         if notice is None:
             await services.store.write(notices.add_notice, actor, text)
         elif await services.store.write(notices.edit_notice, actor, notice.number, text) is None:
@@ -127,22 +127,22 @@ class NoticesPage(Page):
         notice: Notice | None,
         typed: Mapping[str, str],
         *,
-        faults: Mapping[str, str] | None = None,
+        errors: Mapping[str, str] | None = None,
         preview: NoticeRequest | None = None,
     ) -> Response:
         shown = {
             "title": gettext("Edit the notice") if notice else gettext("New notice"),
             "notice": notice,
             "typed": typed,
-            "faults": faults or {},
+            "errors": errors or {},
             "preview": preview and {"title": preview.title, "html": render_markdown(preview.body)},
             "maximum": MAXIMUM_BODY,
         }
-        return self.render(request, shown, template="notice_form.html", status=422 if faults else 200)
+        return self.render(request, shown, template="notice_form.html", status=422 if errors else 200)
 
 
-def _wanted(form: FormData) -> NoticeRequest:
-    """What the form says. Raises ValidationError."""
+def _parse(form: FormData) -> NoticeRequest:
+    """Parse the form. Raises ValidationError."""
     return NoticeRequest.model_validate(
         {
             "title": form.get("title", ""),
@@ -155,7 +155,7 @@ def _wanted(form: FormData) -> NoticeRequest:
 
 
 def _aware(typed: object) -> datetime | str | None:
-    """A time as browsers send it, in the time zone of who typed it; what is not a time is left to be refused."""
+    """Parse a form's time, which is in the request's time zone; return an invalid one unchanged for validation."""
     if not isinstance(typed, str) or not typed:
         return None
     try:
@@ -165,12 +165,12 @@ def _aware(typed: object) -> datetime | str | None:
 
 
 def _local(time: datetime | None) -> str:
-    """A time as the browser's field takes it."""
+    """Format a time for a datetime-local field."""
     return "" if time is None else time.astimezone(get_tzinfo()).strftime("%Y-%m-%dT%H:%M")
 
 
-def _faults(error: ValidationError) -> dict[str, str]:
-    """What is wrong, by field."""
+def _field_errors(error: ValidationError) -> dict[str, str]:
+    """Return error messages by field."""
     sentences = {
         "title": gettext("Write a title of 1 to 200 characters."),
         "body": gettext("Write at most 20,000 characters."),
@@ -178,7 +178,7 @@ def _faults(error: ValidationError) -> dict[str, str]:
         "ends_at": gettext("This is not a date and time."),
     }
     found = {str(one["loc"][0]) if one["loc"] else "order" for one in error.errors()}
-    faults = {field: sentences[field] for field in found if field in sentences}
+    errors = {field: sentences[field] for field in found if field in sentences}
     if "order" in found:
-        faults["ends_at"] = gettext("It must end after it begins.")
-    return faults
+        errors["ends_at"] = gettext("It must end after it begins.")
+    return errors

@@ -1,4 +1,4 @@
-"""What every page of the admin app is made of: a role, a place in the menu, a template and its context."""
+"""The base class of pages, with their routes, role, menu entry and template."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ class _Options:
 
 
 def route(path: str, *, methods: Sequence[str] = ("GET",), name: str | None = None) -> Callable[[_Handler], _Handler]:
-    """Have a method of a page answer at ``path`` below the page's own; templates link to it by ``name``."""
+    """Make a method of a page handle ``path`` below the page's path; templates link to it by ``name``."""
 
     def mark(handler: _Handler) -> _Handler:
         vars(handler)[_OPTIONS] = _Options(path, tuple(methods), name)
@@ -40,7 +40,7 @@ def route(path: str, *, methods: Sequence[str] = ("GET",), name: str | None = No
 
 
 class PageRoute(Route):
-    """A route that knows its page, which the gate asks who may pass."""
+    """A route with its page, which the gate asks for permission."""
 
     def __init__(
         self, path: str, endpoint: Callable[[Request], Awaitable[Response]], options: _Options, page: "Page"
@@ -50,10 +50,11 @@ class PageRoute(Route):
 
 
 class Page:
-    """A page in the layout. A subclass names its path, its template and the least role, and gives its context.
+    """A page in the layout. A subclass defines path, template, minimum role and context.
 
-    Another method with ``@route("/more")`` answers below the page's path, for the same role; a method that overrides
-    one with a route answers in its place. A page whose role is None is public; one that names no role needs a session.
+    A method with ``@route("/more")`` handles a path below the page's path and needs the same role. A method that
+    overrides one with a route also takes over its route. A page whose role is None is public; by default a page needs a
+    session.
     """
 
     path: ClassVar[str]
@@ -63,11 +64,11 @@ class Page:
     menu_label: ClassVar[str] = ""
     icon: ClassVar[str] = ""
     add_to_menu: ClassVar[bool] = True
-    # Whether people who must change their password first may open it.
+    # Whether users who must change their password may open the page.
     before_password_change: ClassVar[bool] = False
 
     def routes(self) -> list[PageRoute]:
-        """A route for each method with ``@route``, in the order of the source; ``index`` is named after the path."""
+        """Return a route for each method with ``@route``, in source order; ``index`` is named after the path."""
         found: dict[str, _Options] = {}
         for kind in reversed(type(self).__mro__):
             for name, member in vars(kind).items():
@@ -85,25 +86,25 @@ class Page:
         ]
 
     def is_accessible(self, request: Request) -> bool:
-        """Whether the client has the page's role; without it the menu omits the page, and its address answers 403."""
+        """Return whether the client has the page's role. Otherwise the menu omits the page and its URL returns 403."""
         if self.role is None:
             return True
         identity: Identity | None = request.state.identity
         return identity is not None and identity.role.includes(self.role)
 
     def is_active(self, request: Request) -> bool:
-        """Whether the menu marks this page: on what lies below its path too."""
+        """Return whether the request is for this page or a path below it, so that the menu marks the page."""
         path = request.scope["path"].removeprefix(request.scope["root_path"]).rstrip("/")
         own = self.path.rstrip("/")
         return bool(path == own or (own and path.startswith(f"{own}/")))
 
     @route("")
     async def index(self, request: Request) -> Response:
-        """The page itself."""
+        """Show the page."""
         return self.render(request, await self.context(request))
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """What the template shows. Raises HTTPException, and the store's errors, which become a page of their own."""
+        """Return the template's context. Raises HTTPException and store errors, which become error pages."""
         return {}
 
     def render(
@@ -115,9 +116,9 @@ class Page:
         status: int = 200,
         problem: ProblemError | None = None,
     ) -> Response:
-        """The page's template, or another one, with its title, its messages and ``context``.
+        """Render ``template``, by default the page's own, with the title, flash messages and ``context``.
 
-        With a ``problem`` the template shows that too, and the answer has its status and headers.
+        The template also shows ``problem``, and the response has its status and headers.
         """
         templates: Templates = request.app.state.templates
         shown = {"title": self.menu_label, "problem": problem, **context}
@@ -129,13 +130,13 @@ class Page:
 
 
 def services_of(request: Request) -> Services:
-    """What the app works with: the store, the model and the like."""
+    """Return the app's services, such as the store and the model."""
     services: Services = request.app.state.services
     return services
 
 
 def identity_of(request: Request) -> Identity:
-    """Who asks, on a page that has a role."""
+    """Return the client's identity on a page with a role. Raises HTTPException 401 without one."""
     identity: Identity | None = getattr(request.state, "identity", None)
     if identity is None:
         raise HTTPException(401)
@@ -143,7 +144,7 @@ def identity_of(request: Request) -> Identity:
 
 
 def number_in_path(request: Request, name: str = "number") -> int:
-    """The row's number in the page's path. Raises HTTPException 404 for one that no row can have."""
+    """Return the row number in the URL's path. Raises HTTPException 404 if it is too large for a row."""
     number: int = request.path_params[name]
     if number > LARGEST_NUMBER:
         raise HTTPException(404)
@@ -151,7 +152,7 @@ def number_in_path(request: Request, name: str = "number") -> int:
 
 
 def number_or_none(text: object) -> int | None:
-    """A row's number that a form or an address holds; None where it holds something else."""
+    """Parse a row number from a form or a URL; return None if it is invalid."""
     if not isinstance(text, str) or not re.fullmatch("[0-9]{1,19}", text):
         return None
     number = int(text)

@@ -1,4 +1,4 @@
-"""The place in a list that a page's URL names, so that a page can be bookmarked and the browser's buttons work."""
+"""Keyset pagination of lists, with the position in the page's URL."""
 
 from urllib.parse import urlencode
 
@@ -8,15 +8,15 @@ from api.rest.cursor import decode_cursor, encode_cursor
 from store.comments import Keyset
 
 
-def place_in(request: Request) -> Keyset | None:
-    """The place in the URL; whoever typed another one begins with the newest."""
+def position_in(request: Request) -> Keyset | None:
+    """Return the position in the URL; None, the first page, if it is missing or invalid."""
     try:
         return decode_cursor(request.query_params.get("after", ""))
     except ValueError:
         return None
 
 
-def address_at(request: Request, place: Keyset | None) -> str:
-    """This page's address with another place."""
+def url_at(request: Request, position: Keyset | None) -> str:
+    """Return the query of this page's URL with another position."""
     kept = [(name, value) for name, value in request.query_params.items() if name != "after" and value]
-    return "?" + urlencode([*kept, *([("after", encode_cursor(place))] if place else [])])
+    return "?" + urlencode([*kept, *([("after", encode_cursor(position))] if position else [])])

@@ -1,4 +1,4 @@
-"""The review page: one comment at a time, decided by a key; its script asks the REST API for the next ones."""
+"""The review page, which shows one comment at a time; its script leases comments from the REST API."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -27,7 +27,7 @@ QUEUE_WORDS = {
 
 
 class ReviewPage(Page):
-    """Queue and filter stand in the URL, so that they can be bookmarked."""
+    """Queue and filter are in the URL, so they can be bookmarked."""
 
     role = Role.REVIEWER
     path = "/review"
@@ -36,7 +36,7 @@ class ReviewPage(Page):
     template: ClassVar[str] = "review.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """The queue that was chosen, and every word that the script shows."""
+        """Return the chosen queue, the filter and the script's texts."""
         queue = _queue(request)
         typed = typed_filter(request, CommentFields)
         user = await read_user(services_of(request), identity_of(request).user_number)
@@ -51,20 +51,20 @@ class ReviewPage(Page):
             "keys": _keys(queue, number_keys),
             "quick_reasons": quick_reasons_of(user.quick_reasons),
             "settings": {"numberKeys": number_keys},
-            "wanted": _wanted(queue, typed),
+            "lease_request": _lease_request(queue, typed),
             "script_words": _script_words(),
         }
 
 
 def _queue(request: Request) -> QueueName:
-    asked = request.query_params.get("queue", "")
-    return QueueName(asked) if asked in list(QueueName) else QueueName.UNCERTAIN
+    name = request.query_params.get("queue", "")
+    return QueueName(name) if name in list(QueueName) else QueueName.UNCERTAIN
 
 
-def _wanted(queue: QueueName, typed: TypedFilter[CommentFields]) -> dict[str, object] | None:
-    """What the script asks for; None where the filter must be corrected first.
+def _lease_request(queue: QueueName, typed: TypedFilter[CommentFields]) -> dict[str, object] | None:
+    """Return the queue and filter for the script's requests; None if the filter is invalid.
 
-    The audit ignores filters by what the model says: they would tell it.
+    The audit ignores filters on the model's prediction because they would reveal it.
     """
     if typed.problems:
         return None
@@ -77,27 +77,26 @@ def _explanation(queue: QueueName) -> str:
     return {
         QueueName.UNCERTAIN: gettext("The model is least sure of these: what you decide helps it most."),
         QueueName.AUDIT: gettext(
-            "A random share of all comments, without what the model says: what you decide here shows how often it is "
-            "right."
+            "A random sample of all comments. The model's result is hidden: your decisions show how often it is right."
         ),
         QueueName.SECOND_OPINION: gettext(
             "Others have decided these and you have not. Their labels are shown after yours, so that they do not sway "
             "you; both are kept."
         ),
         QueueName.DISPUTED: gettext(
-            "Two people differ on these. You see both opinions without names, and what you decide is what counts."
+            "Two reviewers disagree on these. You see both opinions without names, and your decision counts."
         ),
     }[queue]
 
 
 def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
-    """What to do when the queue is empty."""
+    """Return title and advice for an empty queue."""
     if queue is QueueName.SECOND_OPINION and not filtered:
         advice = gettext("Look again when others have reviewed more, or go on with another queue.")
         return {"title": gettext("There is nothing that others have decided and you have not"), "advice": advice}
     if queue is QueueName.DISPUTED and not filtered:
-        advice = gettext("Comments come here when two people differ on them, for somebody who has not decided them.")
-        return {"title": gettext("There is nothing that others dispute"), "advice": advice}
+        advice = gettext("Comments appear here when two reviewers disagree, for someone who has not decided them yet.")
+        return {"title": gettext("There are no disputes to resolve"), "advice": advice}
     if filtered:
         advice = gettext("Widen the filter, or go on with another queue.")
         return {"title": gettext("No comment that waits fulfils this filter"), "advice": advice}
@@ -108,15 +107,15 @@ def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
 def _keys(queue: QueueName, number_keys: NumberKeys) -> list[tuple[str, str]]:
     label_words = gettext("Save as: %(label)s") if number_keys == "save" else gettext("Choose: %(label)s")
     stores = (
-        gettext("Store the chosen label")
+        gettext("Save the chosen label")
         if queue in (QueueName.AUDIT, QueueName.DISPUTED)
-        else gettext("Store the chosen label, or the model's if you chose none")
+        else gettext("Save the chosen label, or the model's if you chose none")
     )
     return [
         *((str(number), label_words % {"label": words}) for number, words in enumerate(LABEL_WORDS.values(), 1)),
         ("Enter", stores),
         ("R", gettext("Write a reason")),
-        ("Esc", gettext("Leave the reason; its text stays")),
+        ("Esc", gettext("Leave the reason field; its text stays")),
         ("S", gettext("Skip this comment: somebody else may decide")),
         ("Z", gettext("Undo the last decision")),
         ("?", gettext("Show the keys")),
@@ -142,10 +141,15 @@ def _script_words() -> dict[str, object]:
         "skipped": gettext("Skipped."),
         "undone": {
             **{
-                label: gettext("Undone: “%(label)s” is taken back. Decide this comment again.") % {"label": words}
+                label: gettext("Undone: “%(label)s” is removed. Decide this comment again.") % {"label": words}
                 for label, words in labels.items()
             },
             "skip": gettext("Undone: the comment that you skipped is back."),
+        },
+        "undoneForAll": {
+            label: gettext("Undone for all {n} comments: “%(label)s” is removed. Decide this text again.")
+            % {"label": words}
+            for label, words in labels.items()
         },
         "notUndone": gettext("It could not be undone: the comment was edited, erased or taken back already."),
         "nothingToUndo": gettext("There is nothing to undo."),
@@ -173,15 +177,15 @@ def _script_words() -> dict[str, object]:
         "pace": gettext("about {n} an hour"),
         "minutesLeft": gettext("about {n} min left"),
         "hoursLeft": gettext("about {n} h left"),
-        "more": gettext("more are waiting"),
+        "more": gettext("some, not counted"),
         "model": gettext("The model says:"),
         "leanings": {label: str(words) for label, words in UNCERTAIN_WORDS.items()},
         "probability": gettext("{percent} probability of positive"),
         "otherModel": str(SOURCE_WORDS[LabelSource.OTHER_MODEL]),
         "noModel": gettext("No model has labelled this text yet."),
-        "hiddenModel": gettext("What the model says is hidden, so that it does not sway you."),
-        "goal": gettext("{judged} decisions count. {more} more narrow the accuracy to ±5 points."),
-        "goalReached": gettext("{judged} decisions count: the accuracy is known to ±5 points."),
+        "hiddenModel": gettext("The model's result is hidden so that it does not influence you."),
+        "goal": gettext("{judged} blind decisions so far. About {more} more narrow the accuracy to ±5 points."),
+        "goalReached": gettext("{judged} blind decisions so far: the accuracy is known to within ±5 points."),
         "withdrawn": gettext("taken back"),
         "replaced": gettext("replaced"),
     }

@@ -1,4 +1,4 @@
-"""What people decided, as a list with a filter, and its export for training."""
+"""The list of reviews with filters, and links to the export for training."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from api.admin.comments import history_path
 from api.admin.label_words import LABEL_WORDS
 from api.admin.page import Page, identity_of, services_of
-from api.admin.paging import address_at, place_in
+from api.admin.paging import position_in, url_at
 from api.admin.typed_filter import TypedFilter, typed_filter
 from api.i18n import lazy_gettext
 from api.identity.roles import Role
@@ -32,7 +32,7 @@ CHOICES: dict[str, dict[str, str]] = {
 
 
 class ReviewsPage(Page):
-    """The list has every decision, those too that were taken back; the export has what stands."""
+    """The list includes withdrawn and replaced reviews; the export has only current ones."""
 
     role = Role.REVIEWER
     path = "/reviews"
@@ -41,18 +41,18 @@ class ReviewsPage(Page):
     template: ClassVar[str] = "reviews.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """A page of reviews; none while the filter has a fault."""
+        """Return one page of reviews, empty if the filter is invalid."""
         typed = typed_filter(request, ListFields)
-        after = place_in(request)
+        after = position_in(request)
         page = ReviewPage([], None)
         if typed.fields is not None:
             reader = identity_of(request).user_number
-            wanted = typed.fields.wanted(reader)
-            page = await services_of(request).store.read(list_reviews, wanted, after, PAGE_ROWS, reader)
+            filter = typed.fields.to_filter(reader)
+            page = await services_of(request).store.read(list_reviews, filter, after, PAGE_ROWS, reader)
         return {
             "page_of_reviews": page,
-            "next": address_at(request, page.next),
-            "first": address_at(request, None),
+            "next": url_at(request, page.next),
+            "first": url_at(request, None),
             "beginning": after is None,
             "values": typed.values,
             "problems": typed.problems,
@@ -60,12 +60,12 @@ class ReviewsPage(Page):
             "choices": CHOICES,
             "label_words": LABEL_WORDS,
             "history_path": history_path,
-            "exports": {format: _export_address(typed, format) for format in ExportFormat},
+            "exports": {format: _export_url(typed, format) for format in ExportFormat},
         }
 
 
-def _export_address(typed: TypedFilter[ListFields], format: ExportFormat) -> str:
-    """Where the same reviews are exported, whoever made them."""
+def _export_url(typed: TypedFilter[ListFields], format: ExportFormat) -> str:
+    """Return the URL of the export with the same filter, but of all reviewers."""
     fields = {} if typed.fields is None else typed.fields.model_dump(mode="json", exclude_none=True)
-    wanted = {name: value for name, value in fields.items() if name in ReviewFields.model_fields}
-    return "/api/v1/reviews/export?" + urlencode({**wanted, "format": format})
+    exported = {name: value for name, value in fields.items() if name in ReviewFields.model_fields}
+    return "/api/v1/reviews/export?" + urlencode({**exported, "format": format})

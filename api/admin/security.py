@@ -1,6 +1,6 @@
-"""Security headers, and how long browsers may keep an answer.
+"""Security and cache headers of all responses.
 
-The policy allows no inline script and no handler in an attribute: templates hold neither, and scripts are files.
+The content security policy forbids inline scripts and event handler attributes, so all scripts are files.
 """
 
 import re
@@ -19,13 +19,13 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# Files that browsers may cache; anything else may hold what only signed-in people should see.
+# Paths of files that browsers may cache. Other responses may contain data that only signed-in users may see.
 STATIC = ("/admin/static/", "/docs/assets/")
 A_YEAR = "public, max-age=31536000, immutable"
 
 
 class SecureAnswers:
-    """Middleware that gives every answer the headers above, and each page its policy."""
+    """Middleware that adds security and cache headers to every response, and the policy to pages."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -34,15 +34,15 @@ class SecureAnswers:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        # Mounted applications change the scope's path while they work.
-        asked_path = scope["path"]
+        # Mounted applications change the scope's path.
+        request_path = scope["path"]
 
         async def secured_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", _caching(asked_path, scope["query_string"]))
+                headers.setdefault("Cache-Control", _cache_control(request_path, scope["query_string"]))
                 if headers.get("content-type", "").startswith("text/html"):
                     headers["Content-Security-Policy"] = POLICY
             await send(message)
@@ -50,8 +50,8 @@ class SecureAnswers:
         await self.app(scope, receive, secured_send)
 
 
-def _caching(path: str, query: bytes) -> str:
+def _cache_control(path: str, query: bytes) -> str:
     if not path.startswith(STATIC):
         return "no-store"
-    # With a version in its address a file never changes; without one the browser asks whether it did.
+    # A file with a version in its URL never changes; without one the browser must revalidate it.
     return A_YEAR if re.search(rb"(^|&)v=", query) else "no-cache"

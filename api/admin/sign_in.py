@@ -1,4 +1,4 @@
-"""Signing in, signing up, signing out, confirming and changing a password: the pages that come before all others."""
+"""The pages for sign-in, sign-up, sign-out, and confirming and changing a password."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -21,12 +21,12 @@ from api.problems import ProblemError
 from store.tokens import list_tokens
 
 HOME = "/admin/"
-# Longer addresses are not ours; what a browser drops from an address could make it another one.
+# No page of the app has a longer URL.
 NEXT_AT_MOST = 2_000
 
 
 class SignInPage(FormPage):
-    """Name and password; leads on to the page that was asked for."""
+    """The form for name and password; it redirects to the requested page."""
 
     path = "/login"
     menu_label = lazy_gettext("Sign in")
@@ -35,7 +35,7 @@ class SignInPage(FormPage):
     template = "sign_in.html"
 
     async def index(self, request: Request) -> Response:
-        """The form, or the page that was asked for where somebody is signed in already."""
+        """Show the form, or redirect a signed-in user to the requested page."""
         if request.state.identity is not None:
             return RedirectResponse(next_of(request), 303)
         return await super().index(request)
@@ -48,12 +48,12 @@ class SignInPage(FormPage):
         return welcome(request, opened, next_of(request))
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
-        """Whether people can sign up."""
+        """Return whether the page links to sign-up."""
         return {"sign_up": services_of(request).settings.sign_up != "closed"}
 
 
 class SignUpPage(FormPage):
-    """A new account, which an admin lets in where the settings say so."""
+    """The form for a new account, which an administrator approves if the settings require it."""
 
     path = "/sign-up"
     menu_label = lazy_gettext("Sign up")
@@ -62,16 +62,16 @@ class SignUpPage(FormPage):
     template = "sign_up.html"
 
     async def index(self, request: Request) -> Response:
-        """The form, or the home page where somebody is signed in already."""
+        """Show the form, or redirect a signed-in user to the home page."""
         if request.state.identity is not None:
             return RedirectResponse(HOME, 303)
         return await super().index(request)
 
     async def perform(self, request: Request, typed: Mapping[str, str]) -> Response:
-        """Make the account, and open a session where nobody has to let it in."""
+        """Create the account, and open a session if it needs no approval."""
         services = services_of(request)
         if typed.get("password") != typed.get("password_again"):
-            raise not_the_same("password_again")
+            raise passwords_differ("password_again")
         form = Form(
             typed.get("name", ""), typed.get("password", ""), typed.get("phone"), typed.get("email"), get_locale()
         )
@@ -81,7 +81,7 @@ class SignUpPage(FormPage):
         return self.render(request, {"waits": user.name})
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
-        """Who can sign up, and what is asked for."""
+        """Return the sign-up settings, contact fields and password lengths."""
         services = services_of(request)
         return {
             "settings": services.settings,
@@ -92,7 +92,7 @@ class SignUpPage(FormPage):
 
 
 class PasswordPage(FormPage):
-    """One's own password, by choice, or because it was made for one use."""
+    """The form to change one's own password; required after an administrator has set it."""
 
     path = "/password"
     menu_label = lazy_gettext("Change the password")
@@ -101,23 +101,25 @@ class PasswordPage(FormPage):
     template = "password.html"
 
     async def perform(self, request: Request, typed: Mapping[str, str]) -> Response:
-        """Change the password; every other session ends."""
+        """Change the password and end all other sessions."""
         services, keep = services_of(request), "keep_tokens" in typed
         current, new = typed.get("current_password", ""), typed.get("new_password", "")
         if new != typed.get("new_password_again", ""):
-            raise not_the_same("new_password_again")
+            raise passwords_differ("new_password_again")
         secret = await change_password(
             services, identity_of(request), browser_of(request), current, new, keep_tokens=keep
         )
         if keep:
-            said = gettext("The password is changed. You were signed out everywhere else; your tokens still work.")
+            message = gettext("The password is changed. You were signed out everywhere else; your tokens still work.")
         else:
-            said = gettext("The password is changed. You were signed out everywhere else, and your tokens are revoked.")
-        flash(request, said, "success")
-        return go_on(request, secret, next_of(request))
+            message = gettext(
+                "The password is changed. You were signed out everywhere else, and your tokens are revoked."
+            )
+        flash(request, message, "success")
+        return redirect_with_session(request, secret, next_of(request))
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
-        """The tokens that the change revokes, unless the form says otherwise."""
+        """Return the tokens that the change revokes, unless the form keeps them."""
         identity = identity_of(request)
         return {
             "identity": identity,
@@ -129,7 +131,7 @@ class PasswordPage(FormPage):
 
 
 class ConfirmPage(FormPage):
-    """The password once more, for browsers that run no scripts: others ask for it on the page of the form itself."""
+    """The form to confirm the password in browsers without scripts; a script opens a dialog instead."""
 
     path = "/confirm"
     menu_label = lazy_gettext("Confirm your password")
@@ -137,17 +139,17 @@ class ConfirmPage(FormPage):
     template = "confirm.html"
 
     async def perform(self, request: Request, typed: Mapping[str, str]) -> Response:
-        """Confirm the session and go back to the page that needs it."""
+        """Confirm the session and return to the page that needs it."""
         secret = await confirmation.confirm(services_of(request), identity_of(request), typed.get("password", ""))
-        return go_on(request, secret, next_of(request))
+        return redirect_with_session(request, secret, next_of(request))
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
-        """Whose password it is."""
+        """Return the user whose password the form asks for."""
         return {"identity": identity_of(request)}
 
 
 class SignOutPage(Page):
-    """The end of this session; there is nothing to see."""
+    """Ends the session; it has no page of its own."""
 
     path = "/logout"
     add_to_menu = False
@@ -155,7 +157,7 @@ class SignOutPage(Page):
 
     @route("", methods=["POST"])
     async def index(self, request: Request) -> Response:
-        """End the session, and go to the sign-in page."""
+        """End the session and redirect to the sign-in page."""
         identity = identity_of(request)
         if identity.session is not None:
             await sign_out(services_of(request), identity.actor, identity.user_number, identity.session)
@@ -166,35 +168,36 @@ class SignOutPage(Page):
 
 
 def next_of(request: Request) -> str:
-    """The page of this site that ``next`` names, else the home page."""
-    wanted = request.query_params.get("next", "")
-    strange = any(character <= " " or character in "\\\x7f" for character in wanted)
-    if strange or len(wanted) > NEXT_AT_MOST or not wanted.startswith(HOME):
+    """Return the path in the ``next`` parameter if it is in the admin app, else the home page."""
+    next = request.query_params.get("next", "")
+    # Browsers drop or change these characters, which could turn the path into another site's URL.
+    unsafe = any(character <= " " or character in "\\\x7f" for character in next)
+    if unsafe or len(next) > NEXT_AT_MOST or not next.startswith(HOME):
         return HOME
-    return wanted
+    return next
 
 
 def browser_of(request: Request) -> Browser:
-    """Where the request comes from."""
+    """Return the client's address and user agent."""
     return Browser(address_of(request), request.headers.get("user-agent"))
 
 
 def welcome(request: Request, opened: Opened, path: str) -> Response:
-    """Hand the session to the browser, and the language that the person chose, and go on."""
-    response = go_on(request, opened.secret, path)
+    """Redirect to ``path`` with cookies for the session and, if the browser has none, for the user's language."""
+    response = redirect_with_session(request, opened.secret, path)
     if opened.user.language in LANGUAGES and LANGUAGE_COOKIE not in request.cookies:
         response.set_cookie(LANGUAGE_COOKIE, opened.user.language, samesite="lax", secure=cookies.is_secure(request))
     return response
 
 
-def go_on(request: Request, secret: str, path: str) -> Response:
-    """Redirect to ``path`` and hand the session's secret to the browser."""
+def redirect_with_session(request: Request, secret: str, path: str) -> Response:
+    """Redirect to ``path`` with the session cookie."""
     response = RedirectResponse(path, 303)
     cookies.write_session(request, response, secret, lifetime_of(services_of(request)))
     return response
 
 
-def not_the_same(field: str) -> ProblemError:
-    """The two new passwords differ."""
+def passwords_differ(field: str) -> ProblemError:
+    """Return the problem for two new passwords that differ."""
     detail = gettext("This is not the same password: type the new one twice.")
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "not_the_same", detail, field=field)

@@ -1,4 +1,4 @@
-"""Templates: one Jinja environment with translations and the globals that every template may use."""
+"""The Jinja environment, with translations and the globals of all templates."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,12 +28,12 @@ FOLDER = Path(__file__).parent / "templates"
 
 
 class Templates:
-    """Renders pages; the sidebar lists the pages in ``menu`` that the client may open."""
+    """Renders pages; the sidebar shows the pages in ``menu`` that the client may open."""
 
     def __init__(self, menu: Sequence[object]) -> None:
         env = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, extensions=["jinja2.ext.i18n"])
         env.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined] # jinja2.ext.i18n's
-        # Scripts show choices in the order in which Python lists them.
+        # Keep the order of choices in JSON for scripts.
         env.policies["json.dumps_kwargs"] = {"sort_keys": False}
         env.filters |= {"time": show_time, "number": show_number}
         env.globals |= {
@@ -50,6 +50,6 @@ class Templates:
         self._templates = Jinja2Templates(env=env)
 
     def render(self, request: Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> Response:
-        """Render a template with the pending messages and the identity of the client."""
+        """Render a template with the pending flash messages and the client's identity."""
         shown = {"messages": take_messages(request), "identity": request.state.identity, **context}
         return self._templates.TemplateResponse(request, template, shown, status_code=status)

@@ -1,4 +1,4 @@
-"""A filter as a form in the URL: what was typed, what it means, and what is wrong with it."""
+"""Parse a filter form from the URL into a filter and error messages."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,43 +17,43 @@ SHARES = ("probability_from", "probability_to")
 
 @dataclass(frozen=True, slots=True)
 class TypedFilter(Generic[Fields]):
-    """``values`` is what the form shows, ``fields`` what it means; None where ``problems`` says what is wrong."""
+    """``values`` are the form's values; ``fields`` is the parsed filter, None if ``problems`` has errors by field."""
 
     values: Mapping[str, str]
     fields: Fields | None
     problems: Mapping[str, str]
 
     def summary(self, words: Mapping[str, str], show: Callable[[str, str], str]) -> str:
-        """The filter in one line, for a form that is folded up: the field's words, and how its value is shown."""
+        """Return the filter in one line for the collapsed form: each field's text and its formatted value."""
         return " · ".join(f"{words[name]} {show(name, value)}" for name, value in self.values.items())
 
 
 def typed_filter(request: Request, kind: type[Fields], names: Iterable[str] | None = None) -> TypedFilter[Fields]:
-    """The filter in the URL, of the fields ``names`` or all of ``kind``.
+    """Parse the fields ``names`` in the URL, by default all of ``kind``.
 
-    Times are in the time zone of whoever asks, and empty fields filter nothing.
+    Times are in the request's time zone. Empty fields do not filter.
     """
     typed = {name: request.query_params.get(name, "") for name in (kind.model_fields if names is None else names)}
     values = {name: value for name, value in typed.items() if value.strip()}
     try:
-        return TypedFilter(values, kind.model_validate(_meant(values)), {})
+        return TypedFilter(values, kind.model_validate(_parse(values)), {})
     except ValidationError as error:
-        # A rule on two fields belongs to none of them: it is the end that is not behind the beginning.
-        wrong = {str(one["loc"][0]) if one["loc"] else _end(values) for one in error.errors()}
-        return TypedFilter(values, None, {name: _advice(name) for name in wrong})
+        # An error without a field is that of a range; show it at the range's end.
+        invalid = {str(one["loc"][0]) if one["loc"] else _range_end(values) for one in error.errors()}
+        return TypedFilter(values, None, {name: _advice(name) for name in invalid})
 
 
-def _meant(values: Mapping[str, str]) -> dict[str, object]:
-    return {name: _local_time(value) if name in TIMES else _tidy(name, value) for name, value in values.items()}
+def _parse(values: Mapping[str, str]) -> dict[str, object]:
+    return {name: _parse_time(value) if name in TIMES else _strip(name, value) for name, value in values.items()}
 
 
-def _tidy(name: str, value: str) -> str:
-    """What people wrote is looked for as it is; around everything else a blank was typed by mistake."""
+def _strip(name: str, value: str) -> str:
+    """Remove surrounding spaces, except from free text, which is searched for as typed."""
     return value if name in ("text", "author", "thread") else value.strip()
 
 
-def _local_time(value: str) -> object:
-    """A browser sends no zone with the time that was chosen. What is no time stays as it is, and is refused later."""
+def _parse_time(value: str) -> object:
+    """Parse a time, which browsers send without a zone; return an invalid one unchanged for validation."""
     try:
         time = datetime.fromisoformat(value)
     except ValueError:
@@ -61,17 +61,18 @@ def _local_time(value: str) -> object:
     return in_utc(time)
 
 
-def _end(values: Mapping[str, str]) -> str:
-    return next((name for name in ("created_to", "reviewed_to") if name in values and _later(values, name)), SHARES[1])
+def _range_end(values: Mapping[str, str]) -> str:
+    ends = ("created_to", "reviewed_to")
+    return next((end for end in ends if end in values and _is_reversed(values, end)), SHARES[1])
 
 
-def _later(values: Mapping[str, str], end: str) -> bool:
-    """Whether the beginning that belongs to ``end`` is not before it."""
+def _is_reversed(values: Mapping[str, str], end: str) -> bool:
+    """Return whether the start of the range that ends at ``end`` is not before it."""
     return values.get(end.replace("_to", "_from"), "") >= values[end]
 
 
 def _advice(name: str) -> str:
-    """What to type instead."""
+    """Return the error message of a field."""
     if name in TIMES:
         return gettext("Choose a day and a time, the end later than the beginning.")
     if name in SHARES:

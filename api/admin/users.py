@@ -1,4 +1,4 @@
-"""People's accounts, for administrators: find one, make one, change it, let it in, keep it out."""
+"""The accounts pages for administrators: find, create, edit, approve and disable accounts."""
 
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, TypeVar
@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
-from api.admin.sign_in import not_the_same
+from api.admin.sign_in import passwords_differ
 from api.i18n import gettext, lazy_gettext
 from api.identity import accounts, confirmation, tokens
 from api.identity.accounts import Form
@@ -21,8 +21,8 @@ from store.accounts import State, User, UserFilter, list_users
 from store.tokens import list_tokens
 
 LIST = "/admin/users"
-# What takes access away can be done at once; everything else that is done with a button needs a confirmed session.
-AT_ONCE = frozenset({"sign-out", "revoke-tokens"})
+# Actions that only remove access. All others need a confirmed session.
+UNCONFIRMED = frozenset({"sign-out", "revoke-tokens"})
 T = TypeVar("T")
 PAGE = 50
 STATES: tuple[State, ...] = ("waiting", "active", "disabled")
@@ -44,7 +44,7 @@ ROLE_ADVICE = {
 
 
 class UsersPage(Page):
-    """The list of accounts, and a page for each."""
+    """The list of accounts, and a page for each account."""
 
     path = "/users"
     menu_label = lazy_gettext("People")
@@ -53,21 +53,21 @@ class UsersPage(Page):
     template = "users.html"
 
     async def context(self, request: Request) -> Mapping[str, object]:
-        """A page of accounts."""
-        asked = request.query_params
-        wanted = UserFilter(
-            search=asked.get("search", "").strip()[:64] or None,
-            role=_one_of(asked.get("role"), Role),
-            state=_one_of(asked.get("state"), STATES),
+        """Return one page of accounts."""
+        query = request.query_params
+        filter = UserFilter(
+            search=query.get("search", "").strip()[:64] or None,
+            role=_one_of(query.get("role"), Role),
+            state=_one_of(query.get("state"), STATES),
         )
-        after = number_or_none(asked.get("after"))
+        after = number_or_none(query.get("after"))
         async with services_of(request).store.reading() as connection:
-            found, following = await list_users(connection, wanted, after, PAGE)
+            found, following = await list_users(connection, filter, after, PAGE)
         more = request.url.include_query_params(after=following).query if following else None
         return {
             **_words(),
             "identity": identity_of(request),
-            "wanted": wanted,
+            "filter": filter,
             "users": found,
             "more": more,
             "first": after is None,
@@ -75,17 +75,17 @@ class UsersPage(Page):
 
     @route("/new", name="user-new")
     async def new(self, request: Request) -> Response:
-        """An empty form."""
+        """Show an empty form."""
         return self._new_form(request)
 
     @route("/new", methods=["POST"], name="user-add")
     async def add(self, request: Request) -> Response:
-        """Make the account."""
+        """Create the account."""
         typed = await _typed(request)
         try:
             _require_confirmed(request)
             if typed.get("password") != typed.get("password_again"):
-                raise not_the_same("password_again")
+                raise passwords_differ("password_again")
             form = Form(typed.get("name", ""), typed.get("password", ""), typed.get("phone"), typed.get("email"))
             number = await accounts.create_user(
                 services_of(request),
@@ -101,8 +101,8 @@ class UsersPage(Page):
 
     @route("/{number:int}", name="user-edit")
     async def edit(self, request: Request) -> Response:
-        """One account."""
-        return await self._one(request)
+        """Show one account."""
+        return await self._show(request)
 
     @route("/{number:int}", methods=["POST"], name="user-save")
     async def save(self, request: Request) -> Response:
@@ -118,7 +118,7 @@ class UsersPage(Page):
             changes = await without_unchanged_contacts(services, number, sent)
             await accounts.edit_user(services, identity_of(request).actor, number, changes)
         except ProblemError as problem:
-            return await self._one(request, problem, typed)
+            return await self._show(request, problem, typed)
         flash(request, gettext("The account is changed."), "success")
         return RedirectResponse(request.url.path, 303)
 
@@ -128,34 +128,36 @@ class UsersPage(Page):
         services, actor, number = services_of(request), identity_of(request).actor, number_in_path(request)
         action = request.path_params["action"]
         try:
-            if action not in AT_ONCE:
+            if action not in UNCONFIRMED:
                 _require_confirmed(request)
             match action:
                 case "approve":
                     await accounts.approve(services, actor, number)
-                    said = gettext("The account is let in.")
+                    message = gettext("The account is let in.")
                 case "disable":
                     await accounts.disable(services, actor, number)
-                    said = gettext("The account is disabled: it is signed out everywhere, and its tokens are revoked.")
+                    message = gettext(
+                        "The account is disabled: it is signed out everywhere, and its tokens are revoked."
+                    )
                 case "enable":
                     await accounts.enable(services, actor, number)
-                    said = gettext("The account can sign in again.")
+                    message = gettext("The account can sign in again.")
                 case "sign-out":
                     with_tokens = "revoke_tokens" in await request.form()
                     await accounts.sign_out_everywhere(services, actor, number, revoke_tokens=with_tokens)
-                    said = gettext("The account is signed out everywhere.")
+                    message = gettext("The account is signed out everywhere.")
                 case "revoke-tokens":
                     await tokens.revoke_all(services, actor, number)
-                    said = gettext("All tokens of the account are revoked.")
+                    message = gettext("All tokens of the account are revoked.")
                 case "reset-password":
-                    # Shown in this one answer and nowhere else: a message would keep it in a cookie.
+                    # Only this response shows it: a flash message would store it in a cookie.
                     password, _ = await accounts.reset_password(services, actor, number)
-                    return await self._one(request, password=password)
+                    return await self._show(request, password=password)
                 case _:
                     raise HTTPException(404)
         except ProblemError as problem:
-            return await self._one(request, problem)
-        flash(request, said, "success")
+            return await self._show(request, problem)
+        flash(request, message, "success")
         return RedirectResponse(f"{LIST}/{number}", 303)
 
     @route("/{number:int}/tokens/{token:int}/revoke", methods=["POST"], name="user-revoke-token")
@@ -165,11 +167,11 @@ class UsersPage(Page):
         try:
             await tokens.revoke(services_of(request), identity_of(request).actor, number, token)
         except ProblemError as problem:
-            return await self._one(request, problem)
+            return await self._show(request, problem)
         flash(request, gettext("The token is revoked: it does nothing any more."), "success")
         return RedirectResponse(f"{LIST}/{number}", 303)
 
-    async def _one(
+    async def _show(
         self,
         request: Request,
         problem: ProblemError | None = None,
@@ -217,7 +219,7 @@ def _words() -> dict[str, object]:
 
 
 def stored_contacts(services: Services, user: User) -> dict[str, str]:
-    """Phone and e-mail of an account as a form shows them."""
+    """Return an account's phone and e-mail as forms show them."""
     contacts = accounts.contacts_of(services)
     return {
         "phone": contacts.decrypt(user.phone_encrypted) or "",
@@ -226,10 +228,10 @@ def stored_contacts(services: Services, user: User) -> dict[str, str]:
 
 
 async def without_unchanged_contacts(services: Services, number: int, typed: Mapping[str, str]) -> dict[str, str]:
-    """What a form changes: a contact that is as the form showed it stays as it is stored.
+    """Return a form's values without contacts that the user did not change.
 
-    It may be shown empty because no key decrypts it any more; saving another field must not remove it.
-    Raises ProblemError, 404.
+    A contact that no key decrypts is shown empty; saving another field must not remove it. Raises ProblemError with
+    status 404 for an unknown account.
     """
     shown = stored_contacts(services, await accounts.read_user(services, number))
     return {name: value for name, value in typed.items() if name not in shown or value.strip() != shown[name]}

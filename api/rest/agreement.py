@@ -1,4 +1,4 @@
-"""GET /api/v1/analytics/agreement: how far reviewers agree, as JSON or as CSV."""
+"""GET /api/v1/analytics/agreement: the agreement of reviewers, as JSON or CSV."""
 
 from http import HTTPStatus
 from typing import Annotated, Literal
@@ -21,43 +21,46 @@ Coefficient = Annotated[float | None, Field(ge=-1, le=1)]
 
 
 class AgreementQuery(BaseModel):
-    """How to return the agreement."""
+    """The format of the response."""
 
     model_config = ConfigDict(extra="forbid")
 
-    format: Literal["json", "csv"] = Field("json", description="JSON, or CSV with a head, in UTF-8.", examples=["csv"])
+    format: Literal["json", "csv"] = Field(
+        "json", description="JSON, or CSV with a header, in UTF-8.", examples=["csv"]
+    )
 
 
 class AgreementRow(BaseModel):
-    """How two reviewers agree, or all of them."""
+    """Agreement of two reviewers or of all."""
 
-    reviewers: Literal["all", "pair"] = Field(description="Whether it is about all reviewers or two.")
+    reviewers: Literal["all", "pair"] = Field(description="Whether the row is for all reviewers or a pair.")
     first: str | None = Field(description="One reviewer of the pair; null without an account.", examples=["小李"])
-    second: str | None = Field(description="The other one.", examples=["小王"])
+    second: str | None = Field(description="The other reviewer of the pair.", examples=["小王"])
     label: ShownLabel | None = Field(
-        description="One label against all others; null: all labels.", examples=["negative"]
+        description="The label that is compared with all others; null for all labels.", examples=["negative"]
     )
-    texts: Count = Field(description="Texts with two or more independent opinions.", examples=[120])
-    same: Count = Field(description="Of these, those on which all opinions are alike.", examples=[104])
+    texts: Count = Field(description="Texts with two or more independent reviews.", examples=[120])
+    same: Count = Field(description="Texts on which all reviews agree.", examples=[104])
     kappa: Coefficient = Field(description="Cohen's kappa of the pair; null for all reviewers.", examples=[0.74])
-    kappa_low: Coefficient = Field(description="Where its 95 % interval begins.", examples=[0.65])
-    kappa_high: Coefficient = Field(description="Where it ends.", examples=[0.83])
+    kappa_low: Coefficient = Field(description="Lower bound of its 95 % confidence interval.", examples=[0.65])
+    kappa_high: Coefficient = Field(description="Upper bound of its 95 % confidence interval.", examples=[0.83])
     alpha: Coefficient = Field(description="Krippendorff's alpha for nominal data.", examples=[0.74])
-    alpha_low: Coefficient = Field(description="Where its 95 % interval begins.", examples=[0.65])
-    alpha_high: Coefficient = Field(description="Where it ends.", examples=[0.83])
+    alpha_low: Coefficient = Field(description="Lower bound of its 95 % confidence interval.", examples=[0.65])
+    alpha_high: Coefficient = Field(description="Upper bound of its 95 % confidence interval.", examples=[0.83])
 
 
 class AgreementRows(Rows):
     """Agreement of reviewers."""
 
     rows: list[AgreementRow] = Field(
-        description="All reviewers first, then the pairs with the most texts, at most 20; of each all labels first."
+        description="All reviewers first, then up to 20 pairs with the most texts. For each, the row of all labels is "
+        "first."
     )
 
 
 @router.get(
     "",
-    summary="Agreement of reviewers",
+    summary="Reviewer agreement",
     response_model=AgreementRows,
     responses={
         200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
@@ -67,11 +70,11 @@ class AgreementRows(Rows):
 async def agreement(
     services: TheServices, _: AsReviewer, query: Annotated[AgreementQuery, Query()]
 ) -> AgreementRows | Response:
-    """Return how far reviewers agree beyond chance, by pair and by label, with 95 % intervals.
+    """Return the chance-corrected agreement of reviewers by pair and by label, with 95 % confidence intervals.
 
-    It counts each text that two or more people have decided, with the newest opinion of each. Who resolved a dispute
-    has seen the others' labels and is left out. All coefficients are null where everybody gave one label, and
-    intervals with fewer than ten texts.
+    It counts each text that two or more people have reviewed, with the newest review of each. Reviews that resolved a
+    dispute are excluded because their reviewers had seen the other labels. Coefficients are null if all reviews have
+    the same label, and intervals are null with fewer than ten texts.
     """
     found = await read_agreement(services.store)
     answer = AgreementRows(rows=[row_of(one) for one in found])
@@ -79,7 +82,7 @@ async def agreement(
 
 
 def row_of(one: Agreement) -> AgreementRow:
-    """Agreement as it is answered."""
+    """Convert an agreement to a row of the response."""
     first, second = one.pair or (Reviewer(0, None), Reviewer(0, None))
     return AgreementRow(
         reviewers="all" if one.pair is None else "pair",

@@ -1,4 +1,4 @@
-"""GET /api/v1/analytics/...: what the counts say, as JSON or as CSV."""
+"""GET /api/v1/analytics/...: labels, reviews, accuracy and keywords, as JSON or CSV."""
 
 import asyncio
 import csv
@@ -51,10 +51,10 @@ from store.search import CommentFilter, sample_texts
 
 router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"], route_class=GuardedRoute)
 Answer = TypeVar("Answer")
-# Comments of each side that are read for their words, words of each side that are told, and the time that it may take.
+# Keywords: comments read and words returned for each label, and the time limit.
 SAMPLE = 1_000
-TELLING = 20
-WORDS_SECONDS = 2.0
+MAXIMUM_KEYWORDS = 20
+KEYWORDS_SECONDS = 2.0
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/csv": {"schema": {"type": "string"}}}},
     **documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
@@ -65,80 +65,85 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 async def labels_over_time(
     services: TheServices, _: AsReviewer, query: Annotated[TimeQuery, Query()]
 ) -> Rows | Response:
-    """Tell how many comments were written in each hour, day or week, and how they are labelled.
+    """Return the number of comments written in each hour, day or week, by label.
 
-    It comes from counts that are kept by the hour of UTC, so it costs the same however many comments there are. A
-    correction counts in the time in which the comment was written.
+    The numbers come from hourly counts in UTC, so the response time does not depend on the number of comments. A
+    correction counts at the time its comment was written.
     """
     bucket = BUCKETS[query.bucket]
-    found = await _soon(services.store.read(mix_over_time, query.wanted(), bucket, query.offset))
-    return _told(query, TimeRows(rows=[TimeRow(start=one.start, **_mix(one.mix)) for one in found]))
+    found = await _result(services.store.read(mix_over_time, query.to_filter(), bucket, query.offset))
+    return _respond(query, TimeRows(rows=[TimeRow(start=one.start, **_mix(one.mix)) for one in found]))
 
 
 @router.get("/platforms", summary="Labels by platform", response_model=PlatformRows, responses=RESPONSES)
 async def labels_by_platform(
     services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]
 ) -> Rows | Response:
-    """Tell how many comments each platform has published in a range of time, and how they are labelled."""
-    found = await _soon(services.store.read(mix_by_platform, query.wanted()))
-    return _told(query, PlatformRows(rows=[PlatformRow(platform=one.platform, **_mix(one.mix)) for one in found]))
+    """Return the number of comments of each platform in a time range, by label."""
+    found = await _result(services.store.read(mix_by_platform, query.to_filter()))
+    return _respond(query, PlatformRows(rows=[PlatformRow(platform=one.platform, **_mix(one.mix)) for one in found]))
 
 
 @router.get("/hours", summary="Labels by hour of the week", response_model=HourRows, responses=RESPONSES)
 async def labels_by_hour(
     services: TheServices, _: AsReviewer, query: Annotated[ZonedQuery, Query()]
 ) -> Rows | Response:
-    """Tell how many comments were written in each of the 168 hours of a week, and how they are labelled."""
-    found = await _soon(services.store.read(mix_by_hour_of_week, query.wanted(), query.offset))
-    return _told(query, HourRows(rows=[HourRow(weekday=one.weekday, hour=one.hour, **_mix(one.mix)) for one in found]))
+    """Return the number of comments written in each of the 168 hours of a week, by label."""
+    found = await _result(services.store.read(mix_by_hour_of_week, query.to_filter(), query.offset))
+    return _respond(
+        query, HourRows(rows=[HourRow(weekday=one.weekday, hour=one.hour, **_mix(one.mix)) for one in found])
+    )
 
 
 @router.get("/reviewers", summary="Corrections by reviewer", response_model=ReviewerRows, responses=RESPONSES)
 async def reviewers(services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]) -> Rows | Response:
-    """Tell how many reviews each person gave in a range of time, and how often they contradicted the model.
+    """Return the number of reviews and corrections of each reviewer.
 
-    The range is that of the reviews, not of the comments.
+    The range applies to the time of the review, not of the comment.
     """
-    found = await _soon(services.store.read(corrections_by_reviewer, query.wanted()))
-    return _told(query, ReviewerRows(rows=[ReviewerRow(reviewer=one.name, **_done(one.done)) for one in found]))
+    found = await _result(services.store.read(corrections_by_reviewer, query.to_filter()))
+    return _respond(query, ReviewerRows(rows=[ReviewerRow(reviewer=one.name, **_done(one.done)) for one in found]))
 
 
 @router.get("/models", summary="Corrections by model", response_model=ModelRows, responses=RESPONSES)
 async def reviewed_models(
     services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]
 ) -> Rows | Response:
-    """Tell how often reviewers contradicted the labels of each model, in a range of the reviews' time."""
-    found = await _soon(services.store.read(corrections_by_model, query.wanted()))
+    """Return the number of reviews and corrections of each model's labels.
+
+    The range applies to the time of the review, not of the comment.
+    """
+    found = await _result(services.store.read(corrections_by_model, query.to_filter()))
     rows = [ModelRow(model=one.model, model_name=one.model_name, **_done(one.done)) for one in found]
-    return _told(query, ModelRows(rows=rows))
+    return _respond(query, ModelRows(rows=rows))
 
 
 @router.get("/accuracy", summary="Accuracy on the audit sample", response_model=AccuracyRows, responses=RESPONSES)
 async def accuracy(services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]) -> Rows | Response:
     """Return the accuracy of each model on a random sample of all comments.
 
-    Only blind decisions count: those that reviewers made in the queue `audit`, without seeing what a model says, and
-    not faster than they could read. A later review does not replace them, an edit of the text does.
+    Only blind decisions count: those that reviewers made in the queue `audit`, without seeing a model's label, and not
+    faster than they could read. A later review does not replace them; an edit of the text removes them.
     """
-    found = await _soon(services.store.read(audit_accuracy, query.wanted()))
-    return _told(query, AccuracyRows(rows=[_accuracy(one) for one in found]))
+    found = await _result(services.store.read(audit_accuracy, query.to_filter()))
+    return _respond(query, AccuracyRows(rows=[_accuracy(one) for one in found]))
 
 
-@router.get("/keywords", summary="Telling words", response_model=WordRows, responses=RESPONSES)
-async def words(services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]) -> Rows | Response:
-    """Tell which words the positive comments of a range hold more often than the negative ones, and the other way.
+@router.get("/keywords", summary="Keywords", response_model=WordRows, responses=RESPONSES)
+async def keywords(services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]) -> Rows | Response:
+    """Return the words that are more frequent in positive than in negative comments, and the reverse.
 
-    They come from the newest comments of each side, a thousand at most, and are kept for five minutes; the score is a
-    log-odds ratio with a prior, in standard deviations.
+    They come from the newest comments of each label, at most a thousand, and are cached for five minutes. The score is
+    a log-odds ratio with a prior, in standard deviations.
     """
-    wanted = CommentFilter(
+    filter = CommentFilter(
         platform=query.platform, created_from=query.created_from, created_to=query.created_to, model=query.model
     )
-    found = await services.words.get(wanted, lambda: asyncio.create_task(_words(services, wanted)))
+    found = await services.words.get(filter, lambda: asyncio.create_task(_keywords(services, filter)))
     rows = [
         WordRow(side=side, word=one.word, score=one.score, positive=one.positive, negative=one.negative)
-        for side, told in ((ShownLabel.POSITIVE, found.positive), (ShownLabel.NEGATIVE, found.negative))
-        for one in told
+        for side, found_words in ((ShownLabel.POSITIVE, found.positive), (ShownLabel.NEGATIVE, found.negative))
+        for one in found_words
     ]
     answer = WordRows(
         rows=rows,
@@ -146,20 +151,22 @@ async def words(services: TheServices, _: AsReviewer, query: Annotated[Analytics
         negative_comments=found.negative_comments,
         complete=found.complete,
     )
-    return _told(query, answer)
+    return _respond(query, answer)
 
 
-async def _words(services: Services, wanted: CommentFilter) -> Keywords:
+async def _keywords(services: Services, filter: CommentFilter) -> Keywords:
     positive, negative = [
-        await _soon(services.store.read(sample_texts, replace(wanted, label=label), SAMPLE))
+        await _result(services.store.read(sample_texts, replace(filter, label=label), SAMPLE))
         for label in (ShownLabel.POSITIVE, ShownLabel.NEGATIVE)
     ]
     cut = services.predictor.words
-    return await asyncio.to_thread(find_keywords, positive, negative, cut, limit=TELLING, seconds=WORDS_SECONDS)
+    return await asyncio.to_thread(
+        find_keywords, positive, negative, cut, limit=MAXIMUM_KEYWORDS, seconds=KEYWORDS_SECONDS
+    )
 
 
-async def _soon(asked: Awaitable[Answer]) -> Answer:
-    return await asked
+async def _result(read: Awaitable[Answer]) -> Answer:
+    return await read
 
 
 def _mix(mix: Mix) -> dict[str, int]:
@@ -185,17 +192,17 @@ def _accuracy(found: AuditAccuracy) -> AccuracyRow:
     )
 
 
-def _told(query: AnalyticsQuery, answer: Rows) -> Rows | Response:
-    """The answer itself, or its rows as CSV."""
+def _respond(query: AnalyticsQuery, answer: Rows) -> Rows | Response:
+    """Return the answer or, for the format csv, its rows as CSV."""
     return answer if query.format == "json" else as_csv(answer)
 
 
 def as_csv(answer: Rows) -> Response:
-    """The rows of an answer as CSV, with a head."""
+    """Convert the rows of an answer to CSV with a header."""
     [kind] = get_args(type(answer).model_fields["rows"].annotation)
     written = io.StringIO(newline="")
     writer = csv.DictWriter(written, list(kind.model_fields))
     writer.writeheader()
     writer.writerows(row.model_dump(mode="json") for row in answer.rows)
-    # Spreadsheets take UTF-8 for something else without the mark at its start.
+    # Spreadsheets recognize UTF-8 only by the byte order mark.
     return Response(written.getvalue().encode("utf-8-sig"), media_type="text/csv; charset=utf-8")

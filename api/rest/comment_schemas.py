@@ -65,7 +65,7 @@ class CommentFields(BaseModel):
             raise ValueError("probability_from must not be above probability_to")
         return self
 
-    def wanted(self) -> CommentFilter:
+    def to_filter(self) -> CommentFilter:
         """Convert the query to the store's filter."""
         return CommentFilter(**{name: getattr(self, name) for name in CommentFields.model_fields})
 
@@ -176,13 +176,17 @@ class CommentReview(BaseModel):
     from_source: LabelSource | None = Field(description="The source of that label.", examples=["active_model"])
     from_model: Sha256 | None
     from_probability: Probability | None
+    from_uncertain: bool = Field(
+        description="Whether `from_label` was the label of a model that was uncertain.", examples=[True]
+    )
     stands: bool = Field(description="Whether this review determines the comment's current label.", examples=[True])
     withdrawn: bool = Field(description="Whether the review was withdrawn.", examples=[False])
     withdraws: int | None = Field(
         description="Set if this entry is a withdrawal: the number of the withdrawn review.", examples=[None]
     )
     group_number: int | None = Field(
-        description="Set where it is part of a decision for all comments with the same text.", examples=[None]
+        description="The number of the decision for all comments with the same text, if it is part of one.",
+        examples=[None],
     )
     too_fast: bool = Field(
         description="Whether the review was made faster than the text can be read, if known.", examples=[False]

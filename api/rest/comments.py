@@ -48,7 +48,7 @@ async def get_comments(
     you hold in the random audit has no label, and a filter by label, probability or uncertainty leaves it out.
     """
     after, reader = read_cursor(query.after), identity.user_number
-    page = await services.store.read(list_comments, query.wanted(), after, query.limit, reader)
+    page = await services.store.read(list_comments, query.to_filter(), after, query.limit, reader)
     return CommentPage(
         items=[Comment.model_validate(comment) for comment in page.items],
         next=encode_cursor(page.next) if page.next else None,

@@ -1,4 +1,4 @@
-"""The shapes of the export of reviewed texts."""
+"""Query and rows of the review export."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,33 +11,31 @@ from store.export import ExportFilter
 
 
 class ExportFormat(StrEnum):
-    """How reviewed texts are written."""
+    """File format of the export."""
 
     CSV = "csv"
     JSON_LINES = "jsonl"
 
 
 class ExportQuery(ReviewFields):
-    """Which reviewed texts to export, and how."""
+    """The reviewed texts to export, and the format."""
 
     audit: bool | None = Field(
         None, description="Only comments of the audit sample, or only the others.", examples=[True]
     )
-    disputed: bool = Field(
-        False, description="Whether to export texts too on which reviewers differ and nobody has resolved it."
-    )
+    disputed: bool = Field(False, description="Whether to include texts with an unresolved dispute between reviewers.")
     format: ExportFormat = Field(
-        ExportFormat.JSON_LINES, description="`csv` with a header, or `jsonl`: one JSON object a line."
+        ExportFormat.JSON_LINES, description="`csv` with a header, or `jsonl`: one JSON object per line."
     )
 
-    def wanted(self) -> ExportFilter:
-        """The same filter, as the store takes it."""
+    def to_filter(self) -> ExportFilter:
+        """Convert the query to the store's filter."""
         labels = frozenset([self.label]) if self.label else None
         return ExportFilter(self.platform, labels, self.reviewed_from, self.reviewed_to, self.audit, self.disputed)
 
 
 class ExportedReview(BaseModel):
-    """A reviewed text: the label belongs to the very text that the reviewer saw. The CSV has the same columns."""
+    """A reviewed text, exactly as the reviewer saw it, with its label. The CSV has the same columns."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -48,10 +46,17 @@ class ExportedReview(BaseModel):
     label: ShownLabel = Field(examples=["negative"])
     reviewer: str = Field(examples=["小王"])
     reviewed_at: datetime = Field(examples=["2026-01-31T00:20:00Z"])
-    model_label: ShownLabel | None = Field(description="What a model had said then.", examples=["positive"])
-    probability: float | None = Field(description="How probable it held positive.", examples=[0.52])
+    model_label: ShownLabel | None = Field(
+        description="The model's label at the time of the review.", examples=["positive"]
+    )
+    probability: float | None = Field(
+        description="The model's probability of positive at the time of the review.", examples=[0.52]
+    )
     audit: bool = Field(description="Whether the comment is in the audit sample.", examples=[False])
-    disputed: bool = Field(description="Whether reviewers differ on it; the label is the last one.", examples=[False])
+    disputed: bool = Field(
+        description="Whether reviewers disagree on the text; the label is that of the last review.", examples=[False]
+    )
     occurrences: int = Field(
-        description="How many comments with the same text were decided together; this row counts for all.", examples=[1]
+        description="Number of comments with this text that were reviewed together; this row counts for all of them.",
+        examples=[1],
     )

@@ -18,8 +18,8 @@ from store.export import ReviewedText, export_reviews
 
 MEDIA_TYPES = {ExportFormat.CSV: "text/csv", ExportFormat.JSON_LINES: "application/x-ndjson"}
 COLUMNS = tuple(ExportedReview.model_fields)
-# Rows that are sent at once: one packet a row would cost more than the row.
-AT_ONCE = 100
+# Sending each row alone would cost more than the row.
+ROWS_PER_CHUNK = 100
 _EXAMPLE = (
     '{"platform":"forum","id":"post-1817","version":1769818500000000,"text":"物流很快","label":"negative",'
     '"reviewer":"小王","reviewed_at":"2026-01-31T00:20:00Z","model_label":"positive","probability":0.52,"audit":false,'
@@ -46,18 +46,18 @@ router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_clas
     },
 )
 async def export(services: TheServices, _: AsReviewer, query: Annotated[ExportQuery, Query()]) -> StreamingResponse:
-    """Export reviewed texts for training: each label with the very text that the reviewer saw.
+    """Export reviewed texts for training, exactly as the reviewers saw them.
 
-    Of each text its newest review that was not taken back. Texts on which reviewers differ are left out until somebody
-    resolves it; `disputed=true` exports them too, marked, with the last label. Of comments with the same text that were
-    decided together one is exported, with their number in `occurrences`, so that a training counts the text once; while
-    the comment that was decided for all of them has another label by now, they count as disputed. The texts are written
-    exactly as they are stored, so that a training reads what people saw. A spreadsheet program may take a text that
-    begins with = + - or @ for a formula: import the CSV with all columns as text there, instead of opening it. An
-    export that breaks off ends without the last chunk of its transfer, which every HTTP client reports.
+    Each text has its newest review that was not withdrawn. Texts with an unresolved dispute between reviewers are left
+    out; `disputed=true` includes and marks them, with the last label. Comments with the same text that were reviewed
+    together are exported once, with their number in `occurrences`, so that training counts the text once; they are
+    disputed if the comment that was reviewed for all of them has another label by now. Texts are not escaped: a
+    spreadsheet program may treat a text that starts with = + - or @ as a formula, so import the CSV with all columns as
+    text instead of opening it. If an export fails, the response ends without its last chunk, which every HTTP client
+    reports as an error.
     """
-    found = export_reviews(services.store, query.wanted())
-    # What is wrong at once is answered as a problem, before the answer has begun.
+    found = export_reviews(services.store, query.to_filter())
+    # Read the first row now: an error can become a problem only before the response starts.
     first = await anext(found, None)
     parts = _csv(first, found) if query.format is ExportFormat.CSV else _json_lines(first, found)
     name = f"liuyan-reviews.{query.format}"
@@ -66,24 +66,24 @@ async def export(services: TheServices, _: AsReviewer, query: Annotated[ExportQu
 
 
 async def _csv(first: ReviewedText | None, others: AsyncIterator[ReviewedText]) -> AsyncIterator[str]:
-    yield "\ufeff" + _csv_lines([COLUMNS])  # without the byte order mark Excel does not read UTF-8
-    async for rows in _at_once(first, others):
-        told = (row.model_dump(mode="json") for row in rows)
-        yield _csv_lines([["" if row[name] is None else row[name] for name in COLUMNS] for row in told])
+    yield "\ufeff" + _csv_lines([COLUMNS])  # Excel recognizes UTF-8 only by the byte order mark.
+    async for rows in _chunks(first, others):
+        values = (row.model_dump(mode="json") for row in rows)
+        yield _csv_lines([["" if row[name] is None else row[name] for name in COLUMNS] for row in values])
 
 
 async def _json_lines(first: ReviewedText | None, others: AsyncIterator[ReviewedText]) -> AsyncIterator[str]:
-    async for rows in _at_once(first, others):
+    async for rows in _chunks(first, others):
         yield "".join(f"{row.model_dump_json()}\n" for row in rows)
 
 
-async def _at_once(
+async def _chunks(
     first: ReviewedText | None, others: AsyncIterator[ReviewedText]
 ) -> AsyncIterator[list[ExportedReview]]:
     rows = [] if first is None else [ExportedReview.model_validate(first)]
     async for other in others:
         rows.append(ExportedReview.model_validate(other))
-        if len(rows) == AT_ONCE:
+        if len(rows) == ROWS_PER_CHUNK:
             yield rows
             rows = []
     if rows:

@@ -1,4 +1,4 @@
-"""The shapes of decisions for all comments with the same text, with the words that a stranger reads in OpenAPI."""
+"""Responses about decisions for all comments with the same text."""
 
 from datetime import datetime
 from typing import Annotated
@@ -15,31 +15,31 @@ GroupNumber = Annotated[
 
 
 class EarlierDecision(BaseModel):
-    """What was decided for the same text before; the comment is a later copy."""
+    """An earlier decision for the text, of which the comment is a later copy."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    label: ShownLabel = Field(description="What was decided.", examples=["spam"])
-    decided_at: datetime = Field(description="When.", examples=["2026-01-31T00:20:00Z"])
-    occurrences: int = Field(ge=0, description="How many comments were given this label.", examples=[312])
+    label: ShownLabel = Field(description="The decision's label.", examples=["spam"])
+    decided_at: datetime = Field(description="The time of the decision.", examples=["2026-01-31T00:20:00Z"])
+    occurrences: int = Field(ge=0, description="Number of comments that got this label.", examples=[312])
 
 
 class GroupDecision(BaseModel):
-    """A decision for all comments with the same text, and how far it has come."""
+    """A decision for all comments with the same text, with its progress."""
 
     model_config = ConfigDict(from_attributes=True)
 
     number: GroupNumber
-    label: ShownLabel = Field(description="What was decided.", examples=["spam"])
+    label: ShownLabel = Field(description="The decision's label.", examples=["spam"])
     state: GroupState = Field(
         description="`storing` and `withdrawing` are in progress; `stored` and `withdrawn` are final.",
         examples=["storing"],
     )
-    decided_at: datetime = Field(description="When.", examples=["2026-01-31T00:20:00Z"])
-    occurrences: int = Field(ge=1, description="How many comments shared the text.", examples=[312])
-    more_occurrences: bool = Field(description="Whether there are more than were counted.", examples=[False])
-    stored: int = Field(ge=0, description="How many of their reviews are stored.", examples=[200])
+    decided_at: datetime = Field(description="The time of the decision.", examples=["2026-01-31T00:20:00Z"])
+    occurrences: int = Field(ge=1, description="Number of comments with the text.", examples=[312])
+    more_occurrences: bool = Field(description="Whether there are more than counted.", examples=[False])
+    stored: int = Field(ge=0, description="Number of stored reviews.", examples=[200])
     skipped: int = Field(
-        ge=0, description="How many comments were edited, erased or reviewed individually meanwhile.", examples=[1]
+        ge=0, description="Number of comments that were edited, erased or reviewed individually first.", examples=[1]
     )
-    withdrawn: int = Field(ge=0, description="How many of the stored reviews are withdrawn again.", examples=[0])
+    withdrawn: int = Field(ge=0, description="Number of stored reviews that are withdrawn again.", examples=[0])

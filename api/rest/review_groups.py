@@ -32,9 +32,10 @@ async def get_group(
         int, Path(ge=1, le=LARGEST_NUMBER, description="The decision's number: `group_number` of a review.")
     ],
 ) -> GroupDecision:
-    """Get how many reviews of a decision for all comments with the same text are stored or withdrawn.
+    """Return a decision for all comments with the same text and how many of its reviews are stored or withdrawn.
 
-    The first review is stored with the decision, the others by the server in the background, some hundreds at a time.
+    The first review is stored with the decision; the server stores the others in the background, several hundred at a
+    time.
     """
     found = await services.store.read(read_group, number)
     if found is None:

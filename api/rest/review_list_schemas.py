@@ -1,4 +1,4 @@
-"""The shapes of the list of reviews."""
+"""Query and rows of the list of reviews."""
 
 from datetime import datetime
 from typing import Self
@@ -13,15 +13,19 @@ from store.review_list import ReviewFilter
 
 
 class ReviewFields(BaseModel):
-    """Which reviews: all that fulfil every filter that is given."""
+    """Filters of reviews."""
 
     model_config = ConfigDict(extra="forbid")
 
-    platform: Platform | None = Field(None, description="Only of comments of this platform.", examples=["forum"])
-    label: ShownLabel | None = Field(None, description="Only with this label.", examples=["negative"])
-    reviewed_from: Time | None = Field(None, description="Only from this time on.", examples=["2026-01-31T08:15:00Z"])
+    platform: Platform | None = Field(
+        None, description="Only reviews of comments of this platform.", examples=["forum"]
+    )
+    label: ShownLabel | None = Field(None, description="Only reviews with this label.", examples=["negative"])
+    reviewed_from: Time | None = Field(
+        None, description="Only reviews at this time or later.", examples=["2026-01-31T08:15:00Z"]
+    )
     reviewed_to: Time | None = Field(
-        None, description="Only from before this time.", examples=["2026-02-01T00:00:00+08:00"]
+        None, description="Only reviews before this time.", examples=["2026-02-01T00:00:00+08:00"]
     )
 
     @model_validator(mode="after")
@@ -32,21 +36,21 @@ class ReviewFields(BaseModel):
 
 
 class ListFields(ReviewFields):
-    """Which reviews to list."""
+    """Filters of the list."""
 
-    mine: bool = Field(False, description="Only your own.")
+    mine: bool = Field(False, description="Only your own reviews.")
 
-    def wanted(self, own_number: int) -> ReviewFilter:
-        """The same filter, as the store takes it; ``own_number`` is the account of whoever asks."""
+    def to_filter(self, own_number: int) -> ReviewFilter:
+        """Convert the query to the store's filter; ``own_number`` is the client's account."""
         reviewer = own_number if self.mine else None
         return ReviewFilter(reviewer, self.platform, self.label, self.reviewed_from, self.reviewed_to)
 
 
 class ReviewQuery(ListFields):
-    """Which reviews to list, and which page of them."""
+    """Filters and page of the list of reviews."""
 
-    after: str | None = Field(None, max_length=100, description="Where to go on: `next` of the page before, as it is.")
-    limit: int = Field(50, ge=1, le=200, description="How many reviews a page holds at most.", examples=[50])
+    after: str | None = Field(None, max_length=100, description="`next` of the previous page.")
+    limit: int = Field(50, ge=1, le=200, description="Maximum number of reviews on a page.", examples=[50])
 
 
 class ListedReview(BaseModel):
@@ -57,22 +61,25 @@ class ListedReview(BaseModel):
     number: Number
     platform: Platform
     id: Id
-    version: int = Field(description="The version of the text that was seen.", examples=[1769818500000000])
-    text: str = Field(description="The text that was seen.", examples=["物流很快"])
-    label: ShownLabel = Field(description="What was decided.", examples=["negative"])
-    reviewer: str = Field(description="Who decided.", examples=["小王"])
-    reason: str | None = Field(description="Why.", examples=["反话"])
-    reviewed_at: datetime = Field(description="When.", examples=["2026-01-31T00:20:00Z"])
+    version: int = Field(description="The version of the reviewed text.", examples=[1769818500000000])
+    text: str = Field(description="The reviewed text.", examples=["物流很快"])
+    label: ShownLabel = Field(description="The review's label.", examples=["negative"])
+    reviewer: str = Field(description="The reviewer's name.", examples=["小王"])
+    reason: str | None = Field(description="The review's reason.", examples=["反话"])
+    reviewed_at: datetime = Field(description="The time of the review.", examples=["2026-01-31T00:20:00Z"])
     from_label: ShownLabel | None = Field(description="The label that was shown before.", examples=["positive"])
-    from_source: LabelSource | None = Field(description="Where that label came from.", examples=["active_model"])
+    from_source: LabelSource | None = Field(description="The source of that label.", examples=["active_model"])
     from_probability: Probability | None
-    stands: bool = Field(description="Whether this label is the one that is shown.", examples=[True])
-    withdrawn: bool = Field(description="Whether it was taken back.", examples=[False])
+    from_uncertain: bool = Field(
+        description="Whether `from_label` was the label of a model that was uncertain.", examples=[True]
+    )
+    stands: bool = Field(description="Whether this is the comment's current review.", examples=[True])
+    withdrawn: bool = Field(description="Whether it was withdrawn.", examples=[False])
     too_fast: bool = Field(
-        description="Whether it was made faster than the text can be read, as far as that is known.", examples=[False]
+        description="Whether it is known to have been faster than the text can be read.", examples=[False]
     )
     group_number: GroupNumber | None = Field(
-        description="Set where it is part of a decision for all comments with the same text."
+        description="The number of the decision for all comments with the same text, if it is part of one."
     )
 
 
@@ -81,6 +88,6 @@ class ReviewPage(BaseModel):
 
     items: list[ListedReview] = Field(description="The reviews, newest first.")
     next: str | None = Field(
-        description="Pass it as `after`, with the same filters, for the next page; null on the last page.",
+        description="Pass this as `after`, with the same filters, to get the next page; null on the last page.",
         examples=["MTc2OTgxODUwMDAwMDAwMC4xODE3"],
     )

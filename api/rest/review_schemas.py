@@ -1,4 +1,4 @@
-"""The shapes of what people decide, with the words that a stranger reads in OpenAPI."""
+"""Requests and responses of the review endpoints."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -22,19 +22,19 @@ Id = Annotated[
         min_length=1,
         max_length=128,
         pattern=WITHOUT_NUL,
-        description="The platform's own id of the comment.",
+        description="The comment's id on its platform.",
         examples=["post-1817"],
     ),
 ]
-# Filters that say what a model says of a comment.
+# Filters on a model's prediction.
 VERDICT_FIELDS = frozenset({"label", "uncertain", "probability_from", "probability_to"})
-# A day: nobody looks at one text for longer.
+# Milliseconds in a day; nobody looks at a text for longer.
 LONGEST_SHOWN = 86_400_000
 Number = Annotated[int, Field(ge=1, le=LARGEST_NUMBER, description="The review's number.", examples=[42])]
 
 
 class QueueName(StrEnum):
-    """Which comments are reviewed first."""
+    """The review queues."""
 
     UNCERTAIN = "uncertain"
     AUDIT = "audit"
@@ -43,7 +43,7 @@ class QueueName(StrEnum):
 
 
 class CommentName(BaseModel):
-    """Which comment."""
+    """A comment's platform and id."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -56,41 +56,38 @@ class CommentNames(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    comments: list[CommentName] = Field(min_length=1, max_length=MAXIMUM_HELD, description="Which comments.")
+    comments: list[CommentName] = Field(min_length=1, max_length=MAXIMUM_HELD, description="The comments.")
 
 
 class RenewAnswer(BaseModel):
-    """Comments that you still hold."""
+    """Comments that are still leased to you."""
 
-    comments: list[CommentName] = Field(description="Which comments.")
+    comments: list[CommentName] = Field(description="The comments.")
 
 
 class NextRequest(BaseModel):
-    """Which comments to review next."""
+    """The queue and filter of the next comments."""
 
     model_config = ConfigDict(extra="forbid")
 
     queue: QueueName = Field(
         QueueName.UNCERTAIN,
-        description="`uncertain`: those of which the model is least sure first; `audit`: the random sample, whose "
-        "items are `blind`; `second_opinion`: what others have reviewed and you have not, the newest review first. Its "
-        "items do not tell what the others decided: `label` and `label_source` are null, and `reviews` is empty; "
-        "`disputed`: those on which two others differ, the oldest dispute first, with their `opinions` and without "
-        "names; your decision resolves it. A comment of the audit sample is in no other queue until somebody has "
-        "decided it blindly.",
+        description="`uncertain`: most uncertain predictions first. `audit`: the random sample; its items are `blind`. "
+        "`second_opinion`: comments that others have reviewed and you have not, newest review first. Its items hide "
+        "the other labels: `label` and `label_source` are null, and `reviews` is empty. `disputed`: comments on which "
+        "two others disagree, oldest dispute first, with their anonymous `opinions`; your review resolves the dispute. "
+        "A comment of the audit sample is in no other queue until it has a blind decision.",
     )
-    filter: CommentFields = Field(
-        CommentFields.model_validate({}), description="Only comments that fulfil this; in any queue."
-    )
-    count: int = Field(1, ge=1, le=MAXIMUM_AHEAD, description="How many to hold at most.", examples=[3])
+    filter: CommentFields = Field(CommentFields.model_validate({}), description="Only comments that match this filter.")
+    count: int = Field(1, ge=1, le=MAXIMUM_AHEAD, description="Maximum number of comments to lease.", examples=[3])
     held: list[CommentName] = Field(
-        [], max_length=MAXIMUM_HELD, description="Comments that you have already: they are not given again."
+        [], max_length=MAXIMUM_HELD, description="Comments that are leased to you already and are not returned again."
     )
 
     @model_validator(mode="after")
     def _blind(self) -> Self:
-        given = self.filter.model_dump(exclude_none=True)
-        if self.queue is QueueName.AUDIT and not VERDICT_FIELDS.isdisjoint(given):
+        used = self.filter.model_dump(exclude_none=True)
+        if self.queue is QueueName.AUDIT and not VERDICT_FIELDS.isdisjoint(used):
             raise ValueError(
                 "the audit is blind: leave out the filters label, uncertain, probability_from and probability_to"
             )
@@ -104,90 +101,90 @@ class Neighbour(BaseModel):
 
     platform: Platform
     id: Id
-    text: str = Field(description="The text as it came.", examples=["请问什么时候发货？"])
+    text: str = Field(description="The text as published.", examples=["请问什么时候发货？"])
     created_at: datetime = Field(description="When the author wrote it.", examples=["2026-01-31T00:10:00Z"])
-    author: str | None = Field(description="Who wrote it, as the platform names people.", examples=["u-7"])
-    thread: str | None = Field(description="Topic, ticket or page that it belongs to.", examples=["t-7"])
+    author: str | None = Field(description="The author's id on the platform.", examples=["u-7"])
+    thread: str | None = Field(description="The topic, ticket or page of the comment.", examples=["t-7"])
 
 
 class AnonymousOpinion(BaseModel):
-    """What somebody decided, without who it was."""
+    """A review without its reviewer."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    label: ShownLabel = Field(description="What they decided.", examples=["negative"])
-    reason: str | None = Field(description="Why.", examples=["反话"])
+    label: ShownLabel = Field(description="The review's label.", examples=["negative"])
+    reason: str | None = Field(description="The review's reason.", examples=["反话"])
 
 
 class ReviewTask(BaseModel):
-    """A comment to review, with what helps to decide; nobody else gets it until `claimed_until`."""
+    """A comment to review with its context, leased to you until `claimed_until`."""
 
     model_config = ConfigDict(from_attributes=True)
 
     comment: Comment
-    claimed_until: datetime = Field(description="Until when it is held.", examples=["2026-01-31T08:25:00Z"])
-    reviews: list[CommentReview] = Field([], description="What people decided of it so far, the newest first.")
-    earlier_versions: list[Version] = Field(description="Texts that edits replaced, the newest first.")
-    thread: list[Neighbour] = Field(description="The newest others of the same thread.")
-    author: list[Neighbour] = Field(description="The newest others of the same author.")
+    claimed_until: datetime = Field(description="When the lease ends.", examples=["2026-01-31T08:25:00Z"])
+    reviews: list[CommentReview] = Field([], description="Its reviews, newest first.")
+    earlier_versions: list[Version] = Field(description="Texts that edits replaced, newest first.")
+    thread: list[Neighbour] = Field(description="The newest other comments of the thread.")
+    author: list[Neighbour] = Field(description="The newest other comments of the author.")
     occurrences: int | None = Field(
         None,
         ge=1,
-        description="How many comments without a review have this text, this one included; null where comments are "
-        "decided one by one: in the audit, for second opinions and in disputes.",
+        description="Number of unreviewed comments with this text, including this one; null in the audit, for second "
+        "opinions and in disputes, where comments are reviewed one by one.",
         examples=[312],
     )
     more_occurrences: bool = Field(
-        False, description="Whether there are more occurrences than were counted.", examples=[False]
+        False, description="Whether there are more occurrences than counted.", examples=[False]
     )
     earlier_decision: EarlierDecision | None = Field(
-        None, description="What was decided for this text before, where the comment is a later copy of it."
+        None, description="The earlier decision for this text, if the comment is a later copy of it."
     )
     blind: bool = Field(
         False,
-        description="Whether it waits for the random audit: everything that a model or a reviewer says of it is null "
-        "or empty. Send your decision with `blind: true`.",
+        description="Whether it waits for the audit: all labels by models and reviewers are null or empty. Send your "
+        "review with `blind: true`.",
     )
     opinions: list[AnonymousOpinion] = Field(
-        [], description="In the queue `disputed`: the opinions that differ, the oldest first."
+        [], description="In the queue `disputed`: the reviews that disagree, oldest first."
     )
 
 
 class AuditGoal(BaseModel):
-    """How far the random audit has come."""
+    """The progress of the audit."""
 
     model_config = ConfigDict(from_attributes=True)
 
     judged: int = Field(ge=0, description="Blind decisions that count for the active model.", examples=[120])
     more: int = Field(
         ge=0,
-        description="How many more narrow the 95 % interval of its accuracy to five points on each side, as far as can "
-        "be told from those so far.",
+        description="Estimated number of further blind decisions until the 95 % confidence interval of its accuracy is "
+        "±5 points.",
         examples=[74],
     )
 
 
 class Remaining(BaseModel):
-    """How many comments wait."""
+    """The size of the queue."""
 
-    count: int = Field(ge=0, description="So many, counted up to a limit.", examples=[128])
-    more: bool = Field(description="Whether there are more than were counted.", examples=[False])
+    count: int = Field(ge=0, description="Number of comments, counted up to a limit.", examples=[128])
+    more: bool = Field(description="Whether there are more than counted.", examples=[False])
 
 
 class NextAnswer(BaseModel):
-    """What to review next."""
+    """The next comments to review."""
 
-    items: list[ReviewTask] = Field(description="The comments, in the order of the queue.")
+    items: list[ReviewTask] = Field(description="The comments, in queue order.")
     searched_all: bool = Field(
-        description="Whether the queue was looked through: without items it is empty then, else ask again."
+        description="Whether the whole queue was searched. If false and there are no items, repeat the request."
     )
     remaining: Remaining
-    done_today: int = Field(ge=0, description="How many reviews you have made since midnight.", examples=[57])
-    goal: AuditGoal | None = Field(None, description="In the queue `audit`: how far the audit has come.")
+    done_today: int = Field(ge=0, description="Number of your reviews since midnight.", examples=[57])
+    goal: AuditGoal | None = Field(None, description="In the queue `audit`: the progress of the audit.")
 
 
 class SeenComment(CommentName):
-    """Which comment, and which of its texts was seen."""
+    """A comment and the text that was seen."""
 
     version: int = Field(
         ge=-LARGEST_NUMBER - 1,
@@ -199,55 +196,55 @@ class SeenComment(CommentName):
         None,
         max_length=64,
         pattern="^[0-9a-f]+$",
-        description="The comment's `text_digest` as you saw it, in place of the version: it also knows a text that "
-        "was changed within one version.",
+        description="The comment's `text_digest` as you saw it. It takes precedence over the version because it also "
+        "detects a text that changed within one version.",
         examples=["9f" * 16],
     )
 
 
 class NewReview(SeenComment):
-    """What you decide of a comment."""
+    """A review to add."""
 
-    label: ShownLabel = Field(description="What it is.", examples=["negative"])
+    label: ShownLabel = Field(description="The label.", examples=["negative"])
     reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=WITHOUT_NUL)] | None = Field(
-        None, description="Why, if that helps others.", examples=["反话"]
+        None, description="An optional reason for other reviewers.", examples=["反话"]
     )
     all_occurrences: bool = Field(
         False,
-        description="Whether the decision is for every current comment with the same text, as the queue offers it. "
-        "`group_number` of the answer is that decision's; its progress is at `/api/v1/reviews/groups/{number}`.",
+        description="Whether to review all current comments with the same text. The response's `group_number` names "
+        "this decision; its progress is at `/api/v1/reviews/groups/{number}`.",
         examples=[True],
     )
     blind: bool = Field(
         False,
-        description="Whether this decides a `blind` task that you hold. It then counts for the accuracy of models, "
-        "unless it was made faster than the text can be read; such a comment goes to somebody else.",
+        description="Whether this reviews a `blind` comment that is leased to you. It counts for the accuracy of "
+        "models unless it was faster than the text can be read; then another reviewer gets the comment.",
     )
     shown_milliseconds: int | None = Field(
         None,
         ge=0,
         le=LONGEST_SHOWN,
-        description="How long you had the text before you, in milliseconds; no longer than you have held the comment.",
+        description="How long the text was shown to you, in milliseconds; limited to the age of your lease.",
         examples=[4200],
     )
 
 
 class AddedReview(BaseModel):
-    """A review that was stored."""
+    """A stored review."""
 
     model_config = ConfigDict(from_attributes=True)
 
     number: Number
     platform: Platform
     id: Id
-    label: ShownLabel = Field(description="What was decided.", examples=["negative"])
+    label: ShownLabel = Field(description="The review's label.", examples=["negative"])
     from_label: ShownLabel | None = Field(
         description="The label that was shown before; null after a blind decision.", examples=["positive"]
     )
-    from_source: LabelSource | None = Field(description="Where that label came from.", examples=["active_model"])
-    second_opinion: bool = Field(description="Whether an earlier review of the same text stands beside it.")
+    from_source: LabelSource | None = Field(description="The source of that label.", examples=["active_model"])
+    second_opinion: bool = Field(description="Whether the text has an earlier review.")
     group_number: GroupNumber | None = Field(
-        None, description="The number of the decision for all comments with the same text, where it is one."
+        None, description="The number of the decision for all comments with the same text, if it is one."
     )
 
 
@@ -256,9 +253,9 @@ class BulkReview(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    label: ShownLabel = Field(description="What they are.", examples=["spam"])
+    label: ShownLabel = Field(description="The label.", examples=["spam"])
     reason: Annotated[str, Field(min_length=1, max_length=1000, pattern=WITHOUT_NUL)] | None = Field(
-        None, description="Why, if that helps others.", examples=["同一条广告"]
+        None, description="An optional reason for other reviewers.", examples=["同一条广告"]
     )
     comments: list[SeenComment] = Field(
         min_length=1, max_length=MAXIMUM_BULK, description=f"1 to {MAXIMUM_BULK} comments, each once."
@@ -266,7 +263,7 @@ class BulkReview(BaseModel):
 
 
 class BulkState(StrEnum):
-    """What became of one comment of many."""
+    """The result for one comment of many."""
 
     REVIEWED = "reviewed"
     EDITED_MEANWHILE = "edited_meanwhile"
@@ -275,32 +272,32 @@ class BulkState(StrEnum):
 
 
 class BulkResult(BaseModel):
-    """What became of one comment."""
+    """The result for one comment."""
 
     platform: Platform
     id: Id
     state: BulkState = Field(
-        description="Whether it was reviewed; else why not. `in_audit`: it waits for the random audit, where somebody "
-        "decides it alone.",
+        description="Whether it was reviewed, or why not. `in_audit`: it waits for the audit, where comments are "
+        "reviewed one by one.",
         examples=["reviewed"],
     )
-    review: AddedReview | None = Field(description="The review, where it was stored.")
+    review: AddedReview | None = Field(description="The stored review, if any.")
 
 
 class BulkAnswer(BaseModel):
-    """What became of each comment."""
+    """The results for all comments."""
 
-    results: list[BulkResult] = Field(description="One for each comment, in the order of the request.")
+    results: list[BulkResult] = Field(description="One result per comment, in the order of the request.")
 
 
 class GivenReview(CommentName):
-    """A review of yours."""
+    """One of your reviews."""
 
     number: Number
 
 
 class WithdrawRequest(BaseModel):
-    """Reviews to take back."""
+    """Reviews to withdraw."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -310,7 +307,7 @@ class WithdrawRequest(BaseModel):
 
 
 class WithdrawState(StrEnum):
-    """What became of one review."""
+    """The result for one review."""
 
     WITHDRAWN = "withdrawn"
     NOTHING_TO_UNDO = "nothing_to_undo"
@@ -318,17 +315,17 @@ class WithdrawState(StrEnum):
 
 
 class WithdrawResult(BaseModel):
-    """What became of one review."""
+    """The result for one review."""
 
     number: Number
-    state: WithdrawState = Field(description="Whether it was taken back; else why not.", examples=["withdrawn"])
+    state: WithdrawState = Field(description="Whether it was withdrawn, or why not.", examples=["withdrawn"])
     label: ShownLabel | None = Field(
-        description="The label that is shown now; null where a blind decision was taken back.", examples=["positive"]
+        description="The label that is shown now; null if a blind decision was withdrawn.", examples=["positive"]
     )
-    label_source: LabelSource | None = Field(description="Where it comes from.", examples=["active_model"])
+    label_source: LabelSource | None = Field(description="The source of that label.", examples=["active_model"])
 
 
 class WithdrawAnswer(BaseModel):
-    """What became of each review."""
+    """The results for all reviews."""
 
-    results: list[WithdrawResult] = Field(description="One for each review, in the order of the request.")
+    results: list[WithdrawResult] = Field(description="One result per review, in the order of the request.")

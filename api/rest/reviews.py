@@ -1,4 +1,4 @@
-"""/api/v1/reviews: the review queue, what people decide, and how they take it back."""
+"""/api/v1/reviews: the review queue, reviews and their withdrawal."""
 
 import asyncio
 from dataclasses import replace
@@ -51,7 +51,7 @@ from store.search import CommentFilter
 from store.tasks import Task
 
 router = APIRouter(prefix="/api/v1/reviews", tags=["reviews"], route_class=MediumBodyRoute)
-# What every endpoint here may answer with.
+# Error statuses of all endpoints here.
 COMMON = (
     *REFUSALS,
     HTTPStatus.BAD_REQUEST,
@@ -59,31 +59,31 @@ COMMON = (
     HTTPStatus.UNPROCESSABLE_ENTITY,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
-# How long one request goes on looking where filters match little; what comes later is asked for again.
-LOOK_SECONDS = 2.0
-# How often it counts what waits, where decisions are stored meanwhile.
-COUNTS = 4
-# Queues in which nobody is shown who decided what.
-UNSWAYED = (QueueName.SECOND_OPINION, QueueName.DISPUTED)
+# Time limit of one request's search where filters match rarely; clients repeat the request to continue.
+SEARCH_SECONDS = 2.0
+# Attempts to count the queue without a concurrent review by the same person.
+COUNT_ATTEMPTS = 4
+# Queues that hide the labels of other reviewers.
+INDEPENDENT = (QueueName.SECOND_OPINION, QueueName.DISPUTED)
 
 
 @router.post(
     "/next",
     summary="Get comments to review",
-    response_description="Comments, held for you.",
+    response_description="Comments leased to you.",
     responses=documented(*COMMON),
 )
 async def next_reviews(services: TheServices, identity: AsReviewer, request: NextRequest) -> NextAnswer:
-    """Hold the next comments of a queue and give them with what helps to decide.
+    """Lease the next comments of a queue and return them with their context.
 
-    Nobody else gets a comment while you hold it: ten minutes, longer if you renew it, and until you review, skip or
-    release it. Where `searched_all` is false and there are no items, time was up before one was found: ask again.
+    A lease is exclusive. It ends after ten minutes unless you renew it, or when you review, skip or release the
+    comment. If `searched_all` is false and there are no items, the time limit was reached: repeat the request.
     """
-    order, show = QueueOrder(request.queue), _unswayed if request.queue in UNSWAYED else _task
-    wanted = request.filter.wanted()
+    order, show = QueueOrder(request.queue), _independent_task if request.queue in INDEPENDENT else _task
+    filter = request.filter.to_filter()
     without = [(comment.platform, comment.id) for comment in request.held]
-    tasks = await _look(services, identity, order, request, without)
-    waiting, done = await _count(services, identity.user_number, order, wanted)
+    tasks = await _search(services, identity, order, request, without)
+    waiting, done = await _count(services, identity.user_number, order, filter)
     return NextAnswer(
         items=[await show(services, task) for task in tasks.items],
         searched_all=tasks.searched_all,
@@ -94,51 +94,51 @@ async def next_reviews(services: TheServices, identity: AsReviewer, request: Nex
 
 
 async def _goal(services: Services) -> AuditGoal:
-    """How far the audit of all comments has come, whatever the filter."""
+    """Return the progress of the whole audit, independent of the filter."""
     return AuditGoal.model_validate(await services.store.read(audit_goal, CountFilter()))
 
 
 async def _count(
-    services: Services, reviewer: int, order: QueueOrder, wanted: CommentFilter
+    services: Services, reviewer: int, order: QueueOrder, filter: CommentFilter
 ) -> tuple[queue.Remaining, int]:
-    """How many wait, and how many the reviewer decided today, of one moment: none of theirs was stored in between.
+    """Return the size of the queue and the reviewer's number of reviews today.
 
-    Somebody quick may store one each time; then the last counts are given, and the next request tells better.
+    The two counts are consistent unless the reviewer adds a review during each of COUNT_ATTEMPTS.
     """
     done = await services.store.read(review_list.count_done, reviewer, _midnight(services))
-    for _ in range(COUNTS):
-        waiting = await services.store.read(queue.remaining, order, wanted, reviewer)
+    for _ in range(COUNT_ATTEMPTS):
+        waiting = await services.store.read(queue.remaining, order, filter, reviewer)
         before, done = done, await services.store.read(review_list.count_done, reviewer, _midnight(services))
         if before == done:
             break
     return waiting, done
 
 
-async def _look(
+async def _search(
     services: Services, identity: Identity, order: QueueOrder, request: NextRequest, without: list[tuple[str, str]]
 ) -> Tasks:
-    """Look until something is found, all was looked through, or time is up."""
-    wanted, place = request.filter.wanted(), None
-    until = asyncio.get_running_loop().time() + LOOK_SECONDS
+    """Search until a comment is found, the queue ends or the time limit is reached."""
+    filter, position = request.filter.to_filter(), None
+    until = asyncio.get_running_loop().time() + SEARCH_SECONDS
     while True:
         tasks = await queue.next_tasks(
-            services.store, identity.user_number, order, wanted, request.count, without=without, after=place
+            services.store, identity.user_number, order, filter, request.count, without=without, after=position
         )
         if tasks.items or tasks.searched_all or asyncio.get_running_loop().time() > until:
             return tasks
-        place = tasks.place
+        position = tasks.place
 
 
 @router.post(
     "/lease",
-    summary="Get one certain comment to review",
-    response_description="The comment as it stands, with its context.",
+    summary="Lease one comment",
+    response_description="The current comment with its context.",
     responses=documented(*COMMON, HTTPStatus.NOT_FOUND),
 )
 async def lease_review(services: TheServices, identity: AsReviewer, request: CommentName) -> ReviewTask:
-    """Give a comment with what helps to decide; it is held for you unless somebody reviewed it or holds it.
+    """Return a comment with its context, and lease it to you unless it is reviewed or leased already.
 
-    A comment that waits for the random audit is `blind`.
+    A comment that waits for the audit is `blind`.
     """
     try:
         task = await queue.take(services.store, identity.user_number, (request.platform, request.id))
@@ -147,22 +147,22 @@ async def lease_review(services: TheServices, identity: AsReviewer, request: Com
     return await _task(services, task)
 
 
-@router.post("/renew", summary="Hold comments longer", responses=documented(*COMMON))
+@router.post("/renew", summary="Renew leases", responses=documented(*COMMON))
 async def renew_reviews(services: TheServices, identity: AsReviewer, request: CommentNames) -> RenewAnswer:
-    """Hold comments for another ten minutes; the answer names those that are still yours."""
+    """Renew your leases for ten minutes and return the comments that are still leased to you."""
     kept = await queue.renew(services.store, identity.user_number, _keys(request))
     return RenewAnswer(comments=[CommentName(platform=platform, id=id) for platform, id in kept])
 
 
-@router.post("/release", status_code=HTTPStatus.NO_CONTENT, summary="Let comments go", responses=documented(*COMMON))
+@router.post("/release", status_code=HTTPStatus.NO_CONTENT, summary="Release comments", responses=documented(*COMMON))
 async def release_reviews(services: TheServices, identity: AsReviewer, request: CommentNames) -> None:
-    """Let others have comments that you hold; those that you do not hold are left alone."""
+    """Release your leases; comments that are not leased to you are ignored."""
     await queue.release(services.store, identity.user_number, _keys(request))
 
 
 @router.post("/skip", status_code=HTTPStatus.NO_CONTENT, summary="Skip a comment", responses=documented(*COMMON))
 async def skip_review(services: TheServices, identity: AsReviewer, request: CommentName) -> None:
-    """Let others have a comment, and do not get it again for a day."""
+    """Release a comment and exclude it from your queue for a day."""
     await queue.skip(services.store, identity.user_number, (request.platform, request.id))
 
 
@@ -174,16 +174,16 @@ async def skip_review(services: TheServices, identity: AsReviewer, request: Comm
     responses=documented(*COMMON, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
 )
 async def add_review(services: TheServices, identity: AsReviewer, request: NewReview) -> AddedReview:
-    """Store what you decide of the text that you saw.
+    """Add a review of the text that you saw.
 
-    It stands beside earlier reviews of the same text, and its label is shown from now on; where it differs from another
-    reviewer's, the comment is disputed until a third one decides. To send it again does no
-    harm: the same label by the same person adds nothing. 409 with the code `edited_meanwhile` where the comment has
-    another text by now; nothing is stored then.
+    Its label is shown from now on, and earlier reviews of the text are kept. If it differs from another reviewer's
+    label, the comment is disputed until a third reviewer resolves it. The request is idempotent: the same label by the
+    same person adds nothing. If the text has changed, nothing is stored and the status is 409 with the code
+    `edited_meanwhile`.
 
-    With `all_occurrences` the comments that have the same text now get the same review, each its own, in the
-    background. Left out are those that are edited, erased or reviewed before their turn, and the audit sample. Copies
-    that arrive later are offered for review again after 30 days.
+    With `all_occurrences`, all current comments with the same text get their own copy of the review in the background.
+    Comments of the audit sample and those that are edited, erased or reviewed first are skipped. Copies of the text
+    that arrive later are offered for review after 30 days.
     """
     opinion = replace(
         _opinion(request, request.label, request.reason),
@@ -204,7 +204,7 @@ async def add_review(services: TheServices, identity: AsReviewer, request: NewRe
         raise _no_comment(request) from None
     answer = AddedReview.model_validate(added)
     answer.group_number = group
-    if request.blind:  # Who takes it back decides again, as blindly as before.
+    if request.blind:  # Reviewers who withdraw a blind decision must still not know the label.
         answer.from_label = answer.from_source = None
     return answer
 
@@ -212,13 +212,13 @@ async def add_review(services: TheServices, identity: AsReviewer, request: NewRe
 @router.post(
     "/bulk",
     summary="Review many comments",
-    response_description="What became of each comment.",
+    response_description="The result for each comment.",
     responses=documented(*COMMON),
 )
 async def add_reviews(services: TheServices, identity: AsReviewer, request: BulkReview) -> BulkAnswer:
-    """Give many comments one label, in one transaction.
+    """Add reviews with the same label to many comments in one transaction.
 
-    Those that were edited or erased meanwhile are left out, and those that wait for the random audit.
+    Comments that were edited or erased, or that wait for the audit, are skipped.
     """
     opinions = [_opinion(comment, request.label, request.reason) for comment in request.comments]
     outcome = await reviews.add_reviews(services.store, identity.actor, opinions)
@@ -243,28 +243,28 @@ async def add_reviews(services: TheServices, identity: AsReviewer, request: Bulk
 
 @router.post(
     "/withdraw",
-    summary="Take reviews back",
-    response_description="What became of each review.",
+    summary="Withdraw reviews",
+    response_description="The result for each review.",
     responses=documented(*COMMON),
 )
 async def withdraw_reviews(services: TheServices, identity: AsReviewer, request: WithdrawRequest) -> WithdrawAnswer:
-    """Take back your latest reviews of comments: what stood before stands again.
+    """Withdraw your latest reviews of comments, so that the previous labels are current again.
 
-    The history keeps both. To send it again does no harm. A comment that has no review then is held for you again.
-    The review that answered a decision for all comments with the same text takes back the whole decision: each of its
-    reviews that still stands, in the background. `label` is null there where its first comment was edited or erased.
+    The history keeps the review and its withdrawal. The request is idempotent. A comment that is left without a review
+    is leased to you again. Withdrawing the review that was returned for a decision with `all_occurrences` withdraws all
+    of its reviews that are still current, in the background; `label` is null if its first comment was edited or erased.
     """
     return WithdrawAnswer(results=[await _withdraw(services, identity, review) for review in request.reviews])
 
 
-async def _withdraw(services: Services, identity: Identity, given: GivenReview) -> WithdrawResult:
+async def _withdraw(services: Services, identity: Identity, review: GivenReview) -> WithdrawResult:
     until, undone = services.now() + CLAIM_TIME, None
     try:
-        if await services.store.read(group_decisions.is_group, given.number):
-            undone = await group_decisions.withdraw_group(services.store, identity.actor, given.number, until)
+        if await services.store.read(group_decisions.is_group, review.number):
+            undone = await group_decisions.withdraw_group(services.store, identity.actor, review.number, until)
         else:
             undone = await reviews.undo_review(
-                services.store, identity.actor, given.platform, given.id, until, number=given.number
+                services.store, identity.actor, review.platform, review.id, until, number=review.number
             )
     except NothingToUndoError:
         state = WithdrawState.NOTHING_TO_UNDO
@@ -274,8 +274,8 @@ async def _withdraw(services: Services, identity: Identity, given: GivenReview) 
         label, source = (None, None)
         if undone is not None and not undone.blind:
             label, source = undone.label, undone.label_source
-        return WithdrawResult(number=given.number, state=WithdrawState.WITHDRAWN, label=label, label_source=source)
-    return WithdrawResult(number=given.number, state=state, label=None, label_source=None)
+        return WithdrawResult(number=review.number, state=WithdrawState.WITHDRAWN, label=label, label_source=source)
+    return WithdrawResult(number=review.number, state=state, label=None, label_source=None)
 
 
 @router.get(
@@ -291,8 +291,8 @@ async def get_reviews(
 
     Reviews of comments that you hold in the random audit are left out.
     """
-    wanted, after, reader = query.wanted(identity.user_number), read_cursor(query.after), identity.user_number
-    page = await services.store.read(review_list.list_reviews, wanted, after, query.limit, reader)
+    reader, after = identity.user_number, read_cursor(query.after)
+    page = await services.store.read(review_list.list_reviews, query.to_filter(reader), after, query.limit, reader)
     return ReviewPage(
         items=[ListedReview.model_validate(review) for review in page.items],
         next=encode_cursor(page.next) if page.next else None,
@@ -300,7 +300,7 @@ async def get_reviews(
 
 
 async def _task(services: Services, task: Task) -> ReviewTask:
-    """A task as it is answered. Only a text that was edited or reviewed has earlier reviews to look for."""
+    """Convert a task to its response, with earlier reviews if the comment was edited or reviewed."""
     shown = ReviewTask.model_validate(task)
     if not task.blind and (task.earlier_versions or task.comment.label_source == "review"):
         history = await services.store.read(comment_history, task.comment.platform, task.comment.id)
@@ -308,16 +308,18 @@ async def _task(services: Services, task: Task) -> ReviewTask:
     return shown
 
 
-async def _unswayed(_: Services, task: Task) -> ReviewTask:
-    """A task without what others decided: whoever knows it agrees more often than they would. It is not hidden by the
-    page but left out here, and the answer to the reviewer's own decision tells it (`from_label`)."""
+async def _independent_task(_: Services, task: Task) -> ReviewTask:
+    """Convert a task to its response without the labels of others, which would influence the reviewer.
+
+    The response to the reviewer's own review contains the other label as ``from_label``.
+    """
     shown = ReviewTask.model_validate(task)
     shown.comment.label = shown.comment.label_source = None
     return shown
 
 
 def _midnight(services: Services) -> datetime:
-    """When the day began, in the time zone of whoever asks."""
+    """Return the start of the current day in the request's time zone."""
     now = services.now().astimezone(get_tzinfo())
     return now - timedelta(hours=now.hour, minutes=now.minute, seconds=now.second, microseconds=now.microsecond)
 

@@ -1,5 +1,5 @@
-"""The admin app as people use it: in Chromium, on a genuine database, page by page.
+"""Tests of the admin app in Chromium, with a real database.
 
-conftest.py starts the app and the browser, and fails every test whose pages log an error, break the policy or ask
-another host; looking.py takes the screenshots and judges accessibility. Pictures lie in build/screenshots afterwards.
+conftest.py starts the app and the browser. It fails a test if a page logs an error, violates the content security
+policy or contacts another host. looking.py takes screenshots, stored in build/screenshots, and checks accessibility.
 """

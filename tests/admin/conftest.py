@@ -1,4 +1,4 @@
-"""The real app on a fresh database, one for each module of tests, and a browser in which nothing may go wrong."""
+"""Fixtures: the app with a new database for each test module, and a browser that reports all errors of pages."""
 
 import asyncio
 import contextlib
@@ -46,15 +46,15 @@ from tests.admin.looking import WIDE
 from tests.admin.seed import seed
 from tests.store.feed import ERASURE_KEY, Feed, feed_of
 
-PASSWORD = "a password for tests alone"
-# A page that does not come in this time will not come at all.
+PASSWORD = "a password only for tests"
+# No page takes longer, even on a busy machine.
 WAIT_MILLISECONDS = 15_000
 expect.set_options(timeout=WAIT_MILLISECONDS)
 NAMES = {Role.USER: "小用", Role.REVIEWER: "小审", Role.ADMIN: "小管"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """App, browser and tests share one event loop: what a test awaits, the app serves."""
+    """Run the app, the browser and the tests in one event loop, so that the app responds while a test waits."""
     for item in items:
         if "tests/admin/" in item.nodeid and isinstance(item, pytest.Function) and _is_async(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
@@ -66,8 +66,10 @@ def _is_async(item: pytest.Function) -> bool:
 
 @dataclass(frozen=True)
 class Site:
-    """The app at work: its address, and what a test fills and looks at behind its back. ``users`` has each role's
-    account number, whose password is PASSWORD."""
+    """The running app, with direct access to its services and database.
+
+    ``users`` has the account number of each role; their password is PASSWORD.
+    """
 
     url: str
     app: FastAPI
@@ -77,18 +79,18 @@ class Site:
 
     @property
     def store(self) -> Store:
-        """The store that the app works on."""
+        """The app's store."""
         return self.services.store
 
     async def add_user(self, name: str, role: Role, **changes: str | bool) -> int:
-        """One more account that is active, with the password PASSWORD; its number."""
+        """Add an account, active and with PASSWORD unless ``changes`` says otherwise, and return its number."""
         values = {"state": "active", **changes}
         new = NewUser(name, await self.services.passwords.hash(PASSWORD), role, **values)  # type: ignore[arg-type]
         async with self.store.writing() as session:
             return await add_user(session, new, self.services.now())
 
     async def sign_in(self, user_number: int, *, confirmed: bool = True) -> str:
-        """A session of this account, confirmed as after a sign-in: the value of its cookie."""
+        """Add a session of the account, confirmed as after a sign-in, and return its cookie's value."""
         secret, now = new_secret(), self.services.now()
         until, confirmed_at = now + timedelta(days=1), now if confirmed else None
         added = LoginSession(digest_of(secret), user_number, now, now, until, "127.0.0.1", "tests", confirmed_at)
@@ -99,11 +101,11 @@ class Site:
 
 @dataclass
 class Visits:
-    """Pages that a test opens, each in a browser of its own, and what went wrong on them."""
+    """Opens pages, each in its own browser context, and records their errors."""
 
     site: Site
     browser: Browser
-    faults: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
     _allowed: list[str] = field(default_factory=list)
 
@@ -118,10 +120,10 @@ class Visits:
         touch: bool = False,
         routes: Mapping[str, Callable[[Route], Awaitable[None]]] = MappingProxyType({}),
     ) -> Page:
-        """The page at ``path`` as somebody of ``role`` sees it, or the account of a number; None is not signed in.
+        """Open ``path`` as the user of a role, as an account by number, or with None as a signed-out client.
 
-        ``touch`` is a touch screen without a mouse. ``routes`` are in force before the page is there: a page that is
-        there gets them over another channel than its keys, and the first request after them may be gone before.
+        ``touch`` emulates a touch screen without a mouse. ``routes`` are installed before the page loads: on a loaded
+        page they could take effect after the first request that they should intercept.
         """
         context = await self.browser.new_context(
             base_url=self.site.url,
@@ -138,42 +140,42 @@ class Visits:
             secret = await self.site.sign_in(number, confirmed=confirmed)
             await context.add_cookies([{"name": cookies.SESSION, "value": secret, "url": self.site.url}])
         page = await context.new_page()
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.faults.append(f"error on the page: {error}"))
-        page.on("request", self._see)
+        page.on("console", self._record_console)
+        page.on("pageerror", lambda error: self.errors.append(f"error on the page: {error}"))
+        page.on("request", self._record_request)
         for pattern, handler in routes.items():
             await page.route(pattern, handler)
         await page.goto(path)
         return page
 
     def allow(self, pattern: str) -> None:
-        """A fault that the test provokes: a regular expression for what the browser says of it."""
+        """Allow errors that match a regular expression, because the test provokes them."""
         self._allowed.append(pattern)
 
     def unexpected(self) -> list[str]:
-        """Everything that went wrong and was not allowed."""
-        return [fault for fault in self.faults if not any(re.search(one, fault) for one in self._allowed)]
+        """Return the errors that were not allowed."""
+        return [error for error in self.errors if not any(re.search(one, error) for one in self._allowed)]
 
-    def _hear(self, message: ConsoleMessage) -> None:
-        # Chromium reports what the policy forbids as an error too.
+    def _record_console(self, message: ConsoleMessage) -> None:
+        # Chromium also logs violations of the policy as errors.
         if message.type in ("error", "warning"):
-            self.faults.append(f"{message.type} in the console: {message.text} ({message.location.get('url')})")
+            self.errors.append(f"{message.type} in the console: {message.text} ({message.location.get('url')})")
 
-    def _see(self, request: Request) -> None:
+    def _record_request(self, request: Request) -> None:
         address = urlsplit(request.url)
         if address.scheme not in ("data", "blob") and address.netloc != urlsplit(self.site.url).netloc:
-            self.faults.append(f"a request to another host: {request.url}")
+            self.errors.append(f"a request to another host: {request.url}")
 
 
 @pytest.fixture(scope="session")
 def labeller() -> Labeller:
-    """The shipped model."""
+    """Load the shipped model."""
     return load_labeller()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium, without a window."""
+    """Start Debian's Chromium in headless mode."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=get_chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
@@ -184,7 +186,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def site(module_database_url: str, labeller: Labeller) -> AsyncIterator[Site]:
-    """The app over a database with comments of our own and an account of each role."""
+    """Start the app with the comments of seed.py and an account of each role."""
     async with Store.open(module_database_url, audit_share=0) as store:
         await migrate(store.engine, lambda step: None)
         await store.check_ready(ERASURE_KEY)
@@ -220,7 +222,7 @@ async def _serving(app: FastAPI) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visits(site: Site, browser: Browser) -> AsyncIterator[Visits]:
-    """Opens pages; fails the test at its end when anything went wrong on them that the test did not allow."""
+    """Open pages, and fail the test at its end if they had errors that it did not allow."""
     visits = Visits(site, browser)
     yield visits
     for context in visits.contexts:

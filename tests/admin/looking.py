@@ -1,4 +1,4 @@
-"""Looking at a page: pictures of it at both sizes, and what axe says of it."""
+"""Screenshots of a page at desktop and phone width, and accessibility checks with axe."""
 
 from pathlib import Path
 
@@ -7,14 +7,16 @@ from playwright.async_api import Page, ViewportSize
 
 PICTURES = Path(__file__).parent.parent.parent / "build" / "screenshots"
 WIDE = ViewportSize(width=1280, height=900)
+# A window of 1280 x 900 at 200 %.
+ENLARGED = ViewportSize(width=640, height=450)
 NARROW = ViewportSize(width=390, height=844)
 NO_MOTION = "*, *::before, *::after { transition: none !important; animation: none !important }"
 
 
 async def shot(page: Page, name: str) -> None:
-    """Keep a picture of the whole page at a desk's width and at a phone's, NAME-wide.png and NAME-narrow.png.
+    """Save screenshots of the whole page at desktop and phone width as NAME-wide.png and NAME-narrow.png.
 
-    Fails where the page is wider than the phone.
+    Fail if the page is wider than the phone.
     """
     PICTURES.mkdir(parents=True, exist_ok=True)
     before = page.viewport_size
@@ -27,13 +29,13 @@ async def shot(page: Page, name: str) -> None:
 
 
 async def check_accessibility(page: Page) -> None:
-    """Fail on what axe calls serious or critical, with the elements."""
-    await page.add_style_tag(content=NO_MOTION)  # A text that is fading in has no contrast yet.
+    """Fail on violations that axe rates serious or critical, and list their elements."""
+    await page.add_style_tag(content=NO_MOTION)  # A text that is still fading in lacks contrast.
     found = (await Axe().run(page)).response["violations"]
-    grave = [
+    violations = [
         f"{one['id']}: {one['help']}: {node['html']} {node['failureSummary']}"
         for one in found
         if one["impact"] in ("serious", "critical")
         for node in one["nodes"]
     ]
-    assert not grave, "\n".join(grave)
+    assert not violations, "\n".join(violations)

@@ -1,4 +1,4 @@
-"""Comments that every test of the pages finds: a few of each kind, in our own words."""
+"""Comments for all tests of pages: some positive, negative and uncertain ones."""
 
 from store.batch import Label
 from tests.store.feed import Feed, arrival
@@ -20,12 +20,12 @@ UNCERTAIN = [
     "价格便宜，质量嘛也就那样",
     "还行吧，说不上好也说不上坏",
 ]
-# Text, never markup, wherever it is shown.
+# Pages must show this as text.
 MARKUP = "<img src=x onerror=alert(1)><b>粗体</b> & \"引号\" '单引号' {{ 7*7 }}"
 
 
 async def seed(feed: Feed) -> None:
-    """Store them, the oldest first, a minute apart, on two platforms and in a few threads."""
+    """Store the comments on two platforms and in some threads, a minute apart and oldest first."""
     records = [
         *(arrival(f"praise-{n}", text, created=n, thread="t-1") for n, text in enumerate(PRAISE)),
         *(

@@ -1,4 +1,4 @@
-"""Signing up and in, people, one's own account and the audit log, as their users meet them."""
+"""Tests of sign-up, sign-in, accounts, the account page and the audit log."""
 
 import re
 
@@ -11,7 +11,7 @@ from tests.admin.looking import NARROW, check_accessibility, shot
 
 pytestmark = pytest.mark.timeout(180)
 GOOD = "七月 木头 飞机 牛奶糖"
-# The browser reports the status of a form that is shown again, which we mean.
+# The browser logs the error status of a form that is shown again.
 REFUSED = r"Failed to load resource: the server responded with a status of 4\d\d"
 
 
@@ -25,12 +25,12 @@ async def accept(dialog: Dialog) -> None:
     await dialog.accept()
 
 
-async def test_signing_in_leads_to_the_page_that_was_asked_for(visits: Visits) -> None:
+async def test_sign_in_redirects_to_the_requested_page(visits: Visits) -> None:
     visits.allow(REFUSED)
     page = await visits.open(None, "/admin/audit?action=user.")
     await shot(page, "sign-in")
     await check_accessibility(page)
-    # The keyboard is where one begins to type.
+    # The first field has the focus.
     await page.keyboard.type("小管")
     await page.keyboard.press("Tab")
     await page.keyboard.type("不是这个密码")
@@ -49,7 +49,7 @@ async def test_signing_in_leads_to_the_page_that_was_asked_for(visits: Visits) -
     await expect(page.get_by_role("alert")).to_have_text("您已退出登录。")
 
 
-async def test_a_password_can_be_looked_at(visits: Visits) -> None:
+async def test_password_can_be_shown(visits: Visits) -> None:
     page = await visits.open(None, "/admin/login")
     password = page.get_by_label("密码", exact=True)
     await password.fill(GOOD)
@@ -58,7 +58,7 @@ async def test_a_password_can_be_looked_at(visits: Visits) -> None:
     assert await password.get_attribute("type") == "text"
 
 
-async def test_signing_up_waits_until_an_admin_lets_the_account_in(visits: Visits) -> None:
+async def test_sign_up_waits_for_approval(visits: Visits) -> None:
     visits.allow(REFUSED)
     page = await visits.open(None, "/admin/sign-up")
     await shot(page, "sign-up")
@@ -88,7 +88,7 @@ async def test_signing_up_waits_until_an_admin_lets_the_account_in(visits: Visit
     await page.wait_for_url("**/admin/")
 
 
-async def test_a_new_account_changes_its_password_first(visits: Visits) -> None:
+async def test_new_account_must_change_its_password(visits: Visits) -> None:
     visits.allow(REFUSED)
     admin = await visits.open(Role.ADMIN, "/admin/users")
     await shot(admin, "users")
@@ -108,8 +108,8 @@ async def test_a_new_account_changes_its_password_first(visits: Visits) -> None:
     await page.wait_for_url("**/admin/password**")
     await shot(page, "password-first")
     await check_accessibility(page)
-    for place in ("/admin/", "/admin/account"):
-        await page.goto(place)
+    for path in ("/admin/", "/admin/account"):
+        await page.goto(path)
         assert "/admin/password" in page.url
     await page.get_by_label("当前密码").fill(GOOD)
     await page.get_by_label("新密码", exact=True).fill(f"{GOOD} 小船")
@@ -119,7 +119,7 @@ async def test_a_new_account_changes_its_password_first(visits: Visits) -> None:
     await expect(page.get_by_role("alert")).to_contain_text("密码已修改")
 
 
-async def test_an_admin_resets_disables_and_enables(visits: Visits) -> None:
+async def test_admin_resets_password_and_disables_and_enables_account(visits: Visits) -> None:
     visits.allow(REFUSED)
     number = await visits.site.add_user("<b>小乙</b>", Role.USER)
     own = await visits.open(number, "/admin/account")
@@ -148,7 +148,7 @@ async def test_an_admin_resets_disables_and_enables(visits: Visits) -> None:
     await expect(admin.get_by_role("alert")).to_contain_text("可以重新登录")
 
 
-async def test_the_last_admin_is_kept(visits: Visits) -> None:
+async def test_last_admin_cannot_be_disabled(visits: Visits) -> None:
     visits.allow(REFUSED)
     page = await visits.open(Role.ADMIN, f"/admin/users/{visits.site.users[Role.ADMIN]}")
     page.on("dialog", accept)
@@ -156,7 +156,7 @@ async def test_the_last_admin_is_kept(visits: Visits) -> None:
     await expect(page.get_by_role("alert")).to_have_text("这是最后一位管理员：请先设立另一位管理员。")
 
 
-async def test_my_account_shows_sessions_and_makes_tokens(visits: Visits) -> None:
+async def test_account_page_manages_sessions_and_tokens(visits: Visits) -> None:
     number = await visits.site.add_user("小丙", Role.REVIEWER)
     other = await visits.open(number, "/admin/account")
     page = await visits.open(number, "/admin/account")
@@ -186,7 +186,7 @@ async def test_my_account_shows_sessions_and_makes_tokens(visits: Visits) -> Non
     assert "/admin/login" in other.url
 
 
-async def test_the_language_of_an_account_is_its_pages(visits: Visits) -> None:
+async def test_account_language_applies_to_pages(visits: Visits) -> None:
     number = await visits.site.add_user("Robin", Role.USER)
     page = await visits.open(number, "/admin/account")
     await page.get_by_label("语言", exact=True).select_option("en")
@@ -196,7 +196,7 @@ async def test_the_language_of_an_account_is_its_pages(visits: Visits) -> None:
     await check_accessibility(page)
 
 
-async def test_the_audit_log_is_searched_and_taken_away(visits: Visits) -> None:
+async def test_audit_log_is_filtered_and_exported(visits: Visits) -> None:
     admin = await visits.open(Role.ADMIN, f"/admin/users/{visits.site.users[Role.USER]}")
     admin.on("dialog", accept)
     await admin.get_by_role("button", name="退出所有设备").click()
@@ -218,13 +218,13 @@ async def test_the_audit_log_is_searched_and_taken_away(visits: Visits) -> None:
 
 
 @pytest.mark.parametrize("path", ["/admin/users", "/admin/users/1", "/admin/audit", "/admin/audit/export.csv"])
-async def test_what_admins_see_reviewers_do_not(visits: Visits, path: str) -> None:
+async def test_reviewers_cannot_open_admin_pages(visits: Visits, path: str) -> None:
     visits.allow(REFUSED)
     page = await visits.open(Role.REVIEWER, path)
     await expect(page.get_by_role("heading", name="您无权查看此页面")).to_be_visible()
 
 
-async def test_the_sign_in_page_speaks_both_languages_on_a_phone(visits: Visits) -> None:
+async def test_sign_in_page_switches_language_on_phone(visits: Visits) -> None:
     page = await visits.open(None, "/admin/login", size=NARROW)
     await page.get_by_role("button", name="English").click()
     await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

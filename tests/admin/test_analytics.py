@@ -1,4 +1,4 @@
-"""The analytics page: its charts, their tables, the range in its address, and what it says where there is nothing."""
+"""Tests of the analytics page: charts, tables, the filter in the URL, and empty states."""
 
 import csv
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ MARKUP = "<b>小审</b>"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def busy(site: Site) -> Site:
-    """Forty days of comments, some of them reviewed by somebody whose name is markup."""
+    """Add 40 days of comments, with reviews by an account whose name contains markup."""
     now = (datetime.now(UTC) - START) / timedelta(minutes=1)
     records = []
     for number in range(1_200):
@@ -53,10 +53,10 @@ async def busy(site: Site) -> Site:
             one.platform,
             one.id,
             one.content.version,
-            (ShownLabel(one.prediction.label), ShownLabel.SPAM)[place % 10 == 0],
+            (ShownLabel(one.prediction.label), ShownLabel.SPAM)[index % 10 == 0],
         )
-        for place, one in enumerate(records)
-        if place % 3
+        for index, one in enumerate(records)
+        if index % 3
     ]
     await add_reviews(site.store, Actor(number, MARKUP, "session", None), opinions[:400])
     await audit(site, number, now)
@@ -64,25 +64,25 @@ async def busy(site: Site) -> Site:
 
 
 async def audit(site: Site, reviewer: int, now: float) -> None:
-    """Ten blind decisions, one of them against the model."""
+    """Add ten blind decisions, one of which contradicts the model."""
     sampled = (arrival(f"sampled-{number}", f"{GOOD}，抽查 {number}", created=now - 2 - number) for number in range(10))
     await send_sampled(site.feed, *sampled)
     read = datetime.now(UTC) - timedelta(minutes=5)
     found = await next_tasks(site.store, reviewer, QueueOrder.AUDIT, CommentFilter(), 10, now=read)
-    for place, comment in enumerate(task.comment for task in found.items):
-        label = ShownLabel.POSITIVE if place else ShownLabel.NEGATIVE
+    for index, comment in enumerate(task.comment for task in found.items):
+        label = ShownLabel.POSITIVE if index else ShownLabel.NEGATIVE
         opinion = Opinion(comment.platform, comment.id, comment.version, label, blind=True)
         await add_review(site.store, Actor(reviewer, MARKUP, "session", None), opinion)
 
 
-async def drawn(page: Page) -> None:
-    """Every card is filled."""
+async def wait_for_cards(page: Page) -> None:
+    """Wait until every card is filled."""
     await expect(page.locator(".analytics-card[aria-busy]")).to_have_count(0)
 
 
-async def test_every_chart_is_drawn_and_has_its_table(visits: Visits, busy: Site) -> None:
+async def test_cards_show_charts_and_tables(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?range=all")
-    await drawn(page)
+    await wait_for_cards(page)
     await expect(page.locator("#totals")).to_contain_text("条评论 · 正面")
     for card in CARDS:
         await expect(page.locator(f"#{card}-chart .main-svg").first).to_be_visible()
@@ -100,9 +100,9 @@ async def test_every_chart_is_drawn_and_has_its_table(visits: Visits, busy: Site
     await expect(page.locator("#labels-chart .main-svg").first).to_be_visible()
 
 
-async def test_charts_fit_a_phone(visits: Visits, busy: Site) -> None:
+async def test_charts_fit_phone(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?range=all", size=NARROW)
-    await drawn(page)
+    await wait_for_cards(page)
     widths = await page.locator(".analytics-chart .main-svg").evaluate_all("all => all.map(one => one.clientWidth)")
     assert len(widths) >= len(CARDS)
     assert 200 < min(widths) <= max(widths) < NARROW["width"]
@@ -110,15 +110,15 @@ async def test_charts_fit_a_phone(visits: Visits, busy: Site) -> None:
     await page.screenshot(path=PICTURES / "analytics-phone.png", full_page=True)
 
 
-async def test_range_and_platform_stand_in_the_address(visits: Visits, busy: Site) -> None:
+async def test_range_and_platform_are_in_the_url(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, PATH)
-    await drawn(page)
+    await wait_for_cards(page)
     await expect(page.get_by_role("link", name="30 天")).to_have_attribute("aria-current", "true")
     await expect(page.locator("#platform option:checked")).to_have_text("全部")
     await page.get_by_label("平台", exact=True).select_option("shop")
     await page.get_by_role("button", name="应用").click()
     assert "platform=shop" in page.url
-    await drawn(page)
+    await wait_for_cards(page)
     await page.locator("#platforms .analytics-toggle").click()
     await expect(page.locator("#platforms-table tbody tr")).to_have_count(1)
     await page.get_by_role("link", name="7 天").click()
@@ -128,7 +128,7 @@ async def test_range_and_platform_stand_in_the_address(visits: Visits, busy: Sit
     await page.get_by_label("第一天").fill((today - timedelta(days=2)).isoformat())
     await page.get_by_label("最后一天").fill(today.isoformat())
     await page.get_by_role("button", name="应用").click()
-    await drawn(page)
+    await wait_for_cards(page)
     assert f"last={today.isoformat()}" in page.url
     await expect(page.locator("#totals")).to_contain_text("条评论")
     await page.get_by_label("颜色表示什么").select_option("negative")
@@ -136,17 +136,15 @@ async def test_range_and_platform_stand_in_the_address(visits: Visits, busy: Sit
 
 
 async def cells(page: Page, card: str) -> dict[str, int]:
-    """The first row of a card's table, by its headings."""
-    await drawn(page)
+    """Return the first row of a card's table by column name."""
+    await wait_for_cards(page)
     await page.locator(f"#{card} .analytics-toggle").click()
     heads = await page.locator(f"#{card}-table thead th").all_inner_texts()
     row = await page.locator(f"#{card}-table tbody tr").first.locator("td").all_inner_texts()
     return {head: int(cell.replace(",", "")) for head, cell in zip(heads[1:], row[1:], strict=True)}
 
 
-async def test_uncertain_comments_are_a_group_of_their_own_or_of_the_label_they_lean_to(
-    visits: Visits, busy: Site
-) -> None:
+async def test_uncertain_comments_are_separate_or_count_under_their_label(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?range=all&platform=forum")
     three = await cells(page, "platforms")
     await expect(page.locator("#labels-chart .legend")).to_contain_text("不确定")
@@ -163,9 +161,9 @@ async def test_uncertain_comments_are_a_group_of_their_own_or_of_the_label_they_
     await expect(page.get_by_role("link", name="只分正负")).to_have_attribute("aria-current", "true")
 
 
-async def test_a_csv_of_a_chart(visits: Visits, busy: Site) -> None:
+async def test_csv_download_matches_table(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?range=all&platform=forum")
-    await drawn(page)
+    await wait_for_cards(page)
     async with page.expect_download() as started:
         await page.locator("#platforms .analytics-csv").click()
     [row] = read_csv(await (await started.value).path())
@@ -179,9 +177,9 @@ def read_csv(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(downloaded))
 
 
-async def test_where_there_is_nothing_it_says_what_to_do(visits: Visits, busy: Site) -> None:
+async def test_empty_cards_give_advice(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?first=1999-01-01&last=1999-02-01")
-    await drawn(page)
+    await wait_for_cards(page)
     await expect(page.locator("#labels .analytics-empty")).to_contain_text("请选择更长的时间范围")
     await expect(page.locator("#reviewers").get_by_role("link", name="审核评论")).to_be_visible()
     assert await page.locator(".main-svg").count() == 0
@@ -190,19 +188,19 @@ async def test_where_there_is_nothing_it_says_what_to_do(visits: Visits, busy: S
 
 
 @pytest.mark.parametrize("days", ["first=0001-01-01&last=9999-12-31", "first=0001-01-01&last=0001-01-01"])
-async def test_days_at_the_ends_of_time_can_be_asked_for(visits: Visits, busy: Site, days: str) -> None:
+async def test_first_and_last_possible_days_are_accepted(visits: Visits, busy: Site, days: str) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?{days}")
-    await drawn(page)
+    await wait_for_cards(page)
     await expect(page.locator(".analytics-trouble:visible")).to_have_count(0)
     shown = "条评论" if "9999" in days else ""
     await expect(page.locator("#totals")).to_contain_text(shown)
 
 
-async def test_in_english_and_with_nonsense_in_the_address(visits: Visits, busy: Site) -> None:
+async def test_invalid_filter_falls_back_to_defaults_in_english(visits: Visits, busy: Site) -> None:
     page = await visits.open(
         Role.ADMIN, f"{PATH}?range=%3Cscript%3E&platform=%27+OR+1&first=2026-13-01", language="en-US"
     )
-    await drawn(page)
+    await wait_for_cards(page)
     await expect(page.get_by_role("link", name="30 days")).to_have_attribute("aria-current", "true")
     await expect(page.get_by_role("heading", name="Labels over time")).to_be_visible()
     await expect(page.locator("#totals")).to_contain_text("comments · Positive")

@@ -1,4 +1,4 @@
-"""The blind audit, disputed comments and agreement on the pages."""
+"""Tests of the blind audit, disputes and agreement on pages."""
 
 import json
 from typing import Any
@@ -14,18 +14,18 @@ from store.review_tables import blind_decisions
 from store.reviews import Opinion, add_review
 from store.tables import comments, reviews
 from tests.admin.conftest import Site, Visits
-from tests.admin.looking import NARROW, check_accessibility, shot
-from tests.admin.test_review import label, settled, shows, stored
+from tests.admin.looking import ENLARGED, NARROW, WIDE, check_accessibility, shot
+from tests.admin.test_review import label, wait_for_keys, wait_for_text, wait_until_stored
 from tests.store.feed import arrival, microseconds, minutes, send_sampled
 
 pytestmark = pytest.mark.timeout(120)
 TEXT = "物流很快，包装也好，就是味道一般"
-# Longer than reading it takes.
+# Longer than the minimum reading time of the text.
 READ_MILLISECONDS = 1_500
 
 
 async def sample(site: Site, platform: str, count: int = 3) -> None:
-    """Comments of the audit sample that the model holds for positive."""
+    """Add comments of the audit sample that the model labels as positive."""
     await send_sampled(
         site.feed,
         *(
@@ -36,7 +36,7 @@ async def sample(site: Site, platform: str, count: int = 3) -> None:
 
 
 async def decisions(site: Site, platform: str) -> list[tuple[str, bool]]:
-    """Blind decisions on a platform: the label, and whether it was too fast."""
+    """Return label and ``too_fast`` of a platform's blind decisions."""
     of = blind_decisions.c
     query = select(of.label, of.too_fast).join(comments, comments.c.number == of.comment_number)
     async with site.store.reading() as connection:
@@ -44,31 +44,31 @@ async def decisions(site: Site, platform: str) -> list[tuple[str, bool]]:
         return [(row.label, row.too_fast) for row in rows]
 
 
-async def explains(page: Page) -> list[str]:
-    """The requests for coloured words that a page makes from now on."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "/predict" in request.url else None)
-    return asked
+def record_predictions(page: Page) -> list[str]:
+    """Return a list that collects the page's requests for predictions."""
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url) if "/predict" in request.url else None)
+    return requests
 
 
-def decisions_sent(page: Page) -> list[dict[str, Any]]:
-    """What a page sends as decisions from now on."""
+def record_reviews(page: Page) -> list[dict[str, Any]]:
+    """Return a list that collects the reviews that the page sends."""
     sent: list[dict[str, Any]] = []
 
-    def note(request: Request) -> None:
+    def record(request: Request) -> None:
         if request.url.endswith("/api/v1/reviews") and request.method == "POST":
             sent.append(json.loads(request.post_data or "{}"))
 
-    page.on("request", note)
+    page.on("request", record)
     return sent
 
 
-async def test_nothing_of_the_model_is_visible_and_enter_alone_decides_nothing(visits: Visits) -> None:
+async def test_audit_hides_the_model_and_enter_needs_a_label(visits: Visits) -> None:
     site = visits.site
     await sample(site, "blind", 2)
     page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=blind&label=negative&uncertain=true")
-    asked, sent = await explains(page), decisions_sent(page)
-    await shows(page, TEXT)
+    requests, sent = record_predictions(page), record_reviews(page)
+    await wait_for_text(page, TEXT)
     await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
     await expect(page.locator("#goal-words")).to_contain_text("再审核约")
     await expect(page.locator(".is-model")).to_have_count(0)
@@ -84,44 +84,44 @@ async def test_nothing_of_the_model_is_visible_and_enter_alone_decides_nothing(v
     assert await decisions(site, "blind") == []
     await page.keyboard.press("2")
     await expect(page.locator("#text")).not_to_have_text(before or "")
-    await stored(page)
+    await wait_until_stored(page)
     assert await decisions(site, "blind") == [("negative", False)]
-    assert asked == []
+    assert requests == []
     assert [(one["blind"], one["all_occurrences"], one["shown_milliseconds"] > 0) for one in sent] == [
         (True, False, True)
     ]
-    # The next one is decided before it can have been read.
-    await settled(page)
+    # Review the next comment faster than it can be read.
+    await wait_for_keys(page)
     await page.keyboard.press("1")
-    await stored(page)
+    await wait_until_stored(page)
     assert await decisions(site, "blind") == [("negative", False), ("positive", True)]
 
 
-async def test_a_blind_decision_is_undone_and_made_again(visits: Visits) -> None:
+async def test_blind_review_is_undone_and_repeated(visits: Visits) -> None:
     site = visits.site
     await sample(site, "undone", 1)
     page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=undone", size=NARROW)
-    await shows(page, TEXT)
+    await wait_for_text(page, TEXT)
     await page.wait_for_timeout(READ_MILLISECONDS)
     await page.keyboard.press("2")
     await expect(page.locator("#nothing")).to_be_visible()
-    await stored(page)
+    await wait_until_stored(page)
     await page.keyboard.press("z")
-    await shows(page, TEXT)
-    await stored(page)
+    await wait_for_text(page, TEXT)
+    await wait_until_stored(page)
     await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
     await page.wait_for_timeout(READ_MILLISECONDS)
     await page.keyboard.press("1")
-    await stored(page)
+    await wait_until_stored(page)
     assert await decisions(site, "undone") == [("negative", False), ("positive", False)]
     assert await label(site, "undone", "0") == ("positive", "review")
 
 
-async def test_the_page_of_a_comment_hides_the_model_from_who_audits_it(visits: Visits) -> None:
+async def test_history_page_hides_the_model_from_the_auditor(visits: Visits) -> None:
     site = visits.site
     await sample(site, "page", 1)
     page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=page")
-    await shows(page, TEXT)
+    await wait_for_text(page, TEXT)
     own = await page.context.new_page()
     await own.goto("/admin/comments/page/0")
     await expect(own.locator("#comment .alert")).to_contain_text("您正在随机抽查中审核这条评论")
@@ -131,7 +131,7 @@ async def test_the_page_of_a_comment_hides_the_model_from_who_audits_it(visits: 
     await expect(admin.locator(".comment-verdict-line")).to_contain_text("正面")
 
 
-async def test_what_waits_for_the_audit_is_left_out_of_bulk(visits: Visits) -> None:
+async def test_bulk_correction_skips_comments_that_wait_for_the_audit(visits: Visits) -> None:
     site = visits.site
     await sample(site, "bulk", 1)
     await site.feed.send(arrival("outside", "不在样本里", created=9, platform="bulk"))
@@ -144,7 +144,7 @@ async def test_what_waits_for_the_audit_is_left_out_of_bulk(visits: Visits) -> N
     assert (await label(site, "bulk", "0"))[1] == "active_model"
 
 
-async def test_a_dispute_is_shown_without_names_and_resolved(visits: Visits) -> None:
+async def test_dispute_is_shown_without_names_and_resolved(visits: Visits) -> None:
     site = visits.site
     await site.feed.send(arrival("0", TEXT, platform="dispute"))
     for number, (name, verdict, reason) in enumerate(
@@ -156,16 +156,23 @@ async def test_a_dispute_is_shown_without_names_and_resolved(visits: Visits) -> 
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=dispute")
     await expect(page.locator(".comment-verdict")).to_contain_text("有分歧")
     await page.goto("/admin/review?queue=disputed&platform=dispute")
-    sent = decisions_sent(page)
-    await shows(page, TEXT)
+    sent = record_reviews(page)
+    await wait_for_text(page, TEXT)
     opinions = page.locator("#opinions li")
     await expect(opinions).to_have_text(["正面总体满意", "负面味道才是重点"])
     await expect(page.locator("#task")).not_to_contain_text("争")
+    await expect(page.locator("#meta a")).to_have_count(0)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#message")).to_have_text("请先选择标签")
+    for size in (ENLARGED, NARROW):
+        await page.set_viewport_size(size)
+        await expect(opinions.last).to_be_in_viewport(ratio=1)
+    await page.set_viewport_size(WIDE)
     await shot(page, "disputed")
     await check_accessibility(page)
     await page.keyboard.press("2")
     await expect(page.locator("#nothing")).to_contain_text("没有")
-    await stored(page)
+    await wait_until_stored(page)
     assert [(one["blind"], one["all_occurrences"]) for one in sent] == [(False, False)]
     assert await label(site, "dispute", "0") == ("negative", "review")
     async with site.store.reading() as connection:

@@ -1,4 +1,4 @@
-"""Every comment can be reached by every link, whatever its id holds."""
+"""Tests that links work for comments with any id."""
 
 import pytest
 from playwright.async_api import expect
@@ -48,7 +48,7 @@ IDS = [
 
 
 @pytest.mark.parametrize("id", ["..", "line\nbreak\n", "%2F?#", "李 👍", "end/"])
-async def test_every_id_has_its_page(visits: Visits, id: str) -> None:
+async def test_every_id_has_a_history_page(visits: Visits, id: str) -> None:
     await visits.site.feed.send(arrival(id, f"编号 {id!r}", platform="ids", created=1000))
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=ids")
     row = page.locator(".comment-row", has_text=f"编号 {id!r}")
@@ -57,30 +57,30 @@ async def test_every_id_has_its_page(visits: Visits, id: str) -> None:
     assert await page.locator("#comment").get_attribute("data-id") == id
 
 
-async def test_every_link_leads_to_its_comment(visits: Visits) -> None:
-    """As a browser follows it and a server takes it apart, and the same from the script as from the server."""
+async def test_every_link_opens_its_comment(visits: Visits) -> None:
+    """Links by the server and by the script are equal, and the browser reaches the comment."""
     site = visits.site
     await site.feed.send(*(arrival(id, f"编号 {id!r}", platform="links", created=1000) for id in IDS))
     page = await visits.open(Role.REVIEWER, "/admin/review")
-    made = await page.evaluate(
+    paths = await page.evaluate(
         "async (ids) => { const { historyPath } = await import('/admin/static/review-page.js');"
         "return ids.map((id) => historyPath({ platform: 'links', id })); }",
         IDS,
     )
-    assert made == [history_path("links", id) for id in IDS]
-    for address, id in zip(made, IDS, strict=True):
-        await page.goto(address)
+    assert paths == [history_path("links", id) for id in IDS]
+    for path, id in zip(paths, IDS, strict=True):
+        await page.goto(path)
         await expect(page.locator("#comment .history-text")).to_have_text(f"编号 {id!r}")
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/comments/forum/no%0Abody", "/a%0Ab", "/comments/forum/%0A"])
-async def test_what_is_not_there_is_a_page(visits: Visits, path: str) -> None:
+async def test_unknown_paths_show_error_page(visits: Visits, path: str) -> None:
     visits.allow("404")
     page = await visits.open(Role.REVIEWER, f"/admin{path}")
     await expect(page.get_by_role("heading", name="这里什么也没有")).to_be_visible()
 
 
-async def test_signing_in_goes_on_to_an_id_with_a_line_feed(visits: Visits) -> None:
+async def test_sign_in_redirects_to_id_with_line_feed(visits: Visits) -> None:
     await visits.site.feed.send(arrival("先\n登录", "先登录", platform="ids", created=1000))
     page = await visits.open(None, "/admin/comments/ids/%E5%85%88%0A%E7%99%BB%E5%BD%95")
     await page.get_by_label("账号名").fill(NAMES[Role.REVIEWER])

@@ -1,4 +1,4 @@
-"""The list of comments and the page of one: finding, correcting many at once, and what became of each."""
+"""Tests of the comment list, with search and bulk corrections, and of the history page."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,19 +9,18 @@ from playwright.async_api import Dialog, Route, expect
 
 from api.identity.roles import Role
 from store import search
-from store.batch import Label
-from store.comments import ShownLabel, comment_history
+from store.comments import ShownLabel
 from store.review_list import ReviewFilter, list_reviews
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
 from tests.admin.seed import MARKUP
 from tests.admin.test_review import fill, label
-from tests.store.feed import arrival, dead_letter, minutes, tombstone
+from tests.store.feed import arrival, minutes, tombstone
 
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_comments_are_found_by_what_the_form_says(visits: Visits) -> None:
+async def test_filter_finds_comments(visits: Visits) -> None:
     page = await visits.open(Role.REVIEWER, "/admin/comments")
     await expect(page.locator(".comment-row")).to_have_count(12)
     await shot(page, "comments")
@@ -39,7 +38,7 @@ async def test_comments_are_found_by_what_the_form_says(visits: Visits) -> None:
     await expect(page.get_by_text("没有符合筛选条件的评论")).to_be_visible()
 
 
-async def test_a_selection_is_corrected_and_undone(visits: Visits) -> None:
+async def test_selected_comments_are_corrected_and_undone(visits: Visits) -> None:
     site = visits.site
     await fill(site, "many", 6)
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=many")
@@ -71,7 +70,7 @@ async def test_a_selection_is_corrected_and_undone(visits: Visits) -> None:
     assert await label(site, "many", "5") == ("positive", "active_model")
 
 
-async def test_many_are_corrected_by_keys_alone(visits: Visits) -> None:
+async def test_bulk_correction_works_with_keys(visits: Visits) -> None:
     site = visits.site
     await fill(site, "byhand", 4)
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=byhand")
@@ -88,7 +87,7 @@ async def test_many_are_corrected_by_keys_alone(visits: Visits) -> None:
     await expect(page.locator("#message")).to_contain_text("已撤销 2 条")
 
 
-async def test_all_that_match_are_corrected_in_steps(visits: Visits) -> None:
+async def test_all_matches_are_corrected_in_steps(visits: Visits) -> None:
     site = visits.site
     await fill(site, "matching", 510)
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=matching")
@@ -124,12 +123,12 @@ async def test_all_that_match_are_corrected_in_steps(visits: Visits) -> None:
     await page.keyboard.press("4")
     await page.keyboard.press("Enter")
     await expect(message).to_contain_text("已把 10 条存为")
-    wanted = ReviewFilter(platform="matching", label=ShownLabel.SPAM)
-    assert len((await site.store.read(list_reviews, wanted, None, 600)).items) == 508
+    spam = ReviewFilter(platform="matching", label=ShownLabel.SPAM)
+    assert len((await site.store.read(list_reviews, spam, None, 600)).items) == 508
     assert await label(site, "matching", "100") == ("positive", "active_model")
 
 
-async def test_all_that_match_are_taken_back(visits: Visits) -> None:
+async def test_correction_of_all_matches_is_undone(visits: Visits) -> None:
     site = visits.site
     await fill(site, "takeback", 60)
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=takeback")
@@ -146,7 +145,7 @@ async def test_all_that_match_are_taken_back(visits: Visits) -> None:
     assert await label(site, "takeback", "0") == ("positive", "active_model")
 
 
-async def test_what_is_chosen_by_hand_is_on_this_page_alone(visits: Visits) -> None:
+async def test_manual_selection_drops_later_pages(visits: Visits) -> None:
     await fill(visits.site, "byhand2", 60)
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=byhand2")
     await page.get_by_label("选中本页全部").check()
@@ -157,7 +156,7 @@ async def test_what_is_chosen_by_hand_is_on_this_page_alone(visits: Visits) -> N
     await expect(page.locator("#wider")).not_to_be_visible()
 
 
-async def test_rows_are_low_and_the_whole_text_is_a_button_away(visits: Visits) -> None:
+async def test_rows_are_compact_and_expand_to_whole_text(visits: Visits) -> None:
     site = visits.site
     await fill(site, "rows", 14)
     long = "这家店" + "的服务员一直很耐心地等我们慢慢挑，" * 12 + "最后一句。"
@@ -202,7 +201,7 @@ async def test_cancelling_changes_nothing(visits: Visits) -> None:
     assert await label(visits.site, "cancel", "0") == ("positive", "active_model")
 
 
-async def test_a_search_says_how_far_it_has_looked_and_goes_on(visits: Visits, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_search_reports_its_position_and_continues(visits: Visits, monkeypatch: pytest.MonkeyPatch) -> None:
     site = visits.site
     await fill(site, "deep", 300)
     await site.feed.send(arrival("first", "只有这条说到运费险", created=-600, platform="deep"))
@@ -218,7 +217,7 @@ async def test_a_search_says_how_far_it_has_looked_and_goes_on(visits: Visits, m
     assert "after=" not in page.url
 
 
-async def test_pages_go_back_in_time(visits: Visits) -> None:
+async def test_list_is_paginated(visits: Visits) -> None:
     await fill(visits.site, "pages", 60)
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=pages")
     await expect(page.locator(".comment-row")).to_have_count(50)
@@ -229,49 +228,6 @@ async def test_pages_go_back_in_time(visits: Visits) -> None:
     await expect(page.locator(".comment-row")).to_have_count(50)
 
 
-async def test_the_history_tells_what_became_of_a_comment(visits: Visits) -> None:
-    site = visits.site
-    await site.feed.send(
-        arrival("story", "第一次写的话", platform="tale", thread="t", author="u-1"),
-        dead_letter(site.feed.offset + 1, key=b"tale:story"),
-    )
-    page = await visits.open(Role.REVIEWER, "/admin/comments/tale/story")
-    await page.get_by_label("理由").fill("反话")
-    await page.get_by_role("button", name="负面").click()
-    await expect(page.get_by_text("由人判断").first).to_be_visible()
-    await site.feed.send(
-        arrival(
-            "story",
-            "后来改过的话",
-            edited=30,
-            platform="tale",
-            thread="t",
-            author="u-1",
-            label=Label.NEGATIVE,
-            probability=0.2,
-        )
-    )
-    second = await visits.open(Role.ADMIN, "/admin/comments/tale/story")
-    await second.get_by_role("button", name="正面").click()
-    await expect(second.get_by_text("现行")).to_be_visible()
-    await second.get_by_role("button", name="垃圾").click()
-    events = second.locator(".history-events li")
-    await expect(events.filter(has_text="小管")).to_have_count(2)
-    await expect(events.filter(has_text="小审")).to_contain_text("反话")
-    await expect(events.filter(has_text="小审")).to_contain_text("第一次写的话")
-    await expect(events.filter(has_text="作者的修改替换了这段文本")).to_contain_text("第一次写的话")
-    await expect(events.filter(has_text="不符合约定")).to_contain_text("It is not JSON.")
-    await expect(events.filter(has_text="model")).to_have_count(1)
-    await shot(second, "history")
-    await check_accessibility(second)
-    found = await site.store.read(comment_history, "tale", "story")
-    assert found is not None
-    assert [review.label for review in found.reviews] == ["spam", "positive", "negative"]
-    await second.get_by_role("button", name="收回").click()
-    await expect(events.filter(has_text="撤销了")).to_have_count(1)
-    assert await label(site, "tale", "story") == ("positive", "review")
-
-
 def held_until(event: asyncio.Event) -> Callable[[Route], Awaitable[None]]:
     async def hold(route: Route) -> None:
         await event.wait()
@@ -280,8 +236,8 @@ def held_until(event: asyncio.Event) -> Callable[[Route], Awaitable[None]]:
     return hold
 
 
-async def test_buttons_wait_for_their_script(visits: Visits) -> None:
-    """A click that comes before the script listens would be lost, or send the form as the browser does."""
+async def test_buttons_are_disabled_until_their_script_runs(visits: Visits) -> None:
+    """Before that, a click would be lost or submit the form."""
     await visits.site.feed.send(arrival("1", "很慢的网络", platform="slow"))
     page = await visits.open(Role.REVIEWER, "/admin/comments/slow/1")
     await page.get_by_role("button", name="负面").click()
@@ -301,43 +257,27 @@ async def test_buttons_wait_for_their_script(visits: Visits) -> None:
             await expect(page.locator(button)).to_be_enabled()
 
 
-async def test_no_button_is_there_before_what_makes_it_ask(visits: Visits) -> None:
+async def test_no_button_is_rendered_before_the_confirmation_script(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin")
     arrived = asyncio.Event()
     await page.route("**/liuyan.js*", held_until(arrived))
     await page.goto(f"/admin/users/{visits.site.users[Role.REVIEWER]}", wait_until="commit")
-    # As long as a browser that did not wait for the script would need to show the page.
+    # Long enough for a browser that does not wait for the script to render the page.
     await page.wait_for_timeout(1000)
     await expect(page.get_by_role("button", name="停用")).to_have_count(0)
-    asked: list[str] = []
+    questions: list[str] = []
 
     async def dismiss(dialog: Dialog) -> None:
-        asked.append(dialog.message)
+        questions.append(dialog.message)
         await dialog.dismiss()
 
     page.on("dialog", dismiss)
     arrived.set()
     await page.get_by_role("button", name="停用").click()
-    assert len(asked) == 1
+    assert len(questions) == 1
 
 
-async def test_a_review_of_a_text_that_was_edited_meanwhile_is_refused(visits: Visits) -> None:
-    site = visits.site
-    visits.allow("409")
-    await site.feed.send(arrival("1", "原来的话", platform="stale"))
-    page = await visits.open(Role.REVIEWER, "/admin/comments/stale/1")
-    await site.feed.send(arrival("1", "新的话", edited=20, platform="stale"))
-    await page.get_by_role("button", name="负面").click()
-    await expect(page.get_by_role("alert")).to_contain_text("在此期间被作者修改")
-
-
-async def test_a_comment_that_is_not_there_is_not_found(visits: Visits) -> None:
-    visits.allow("404")
-    page = await visits.open(Role.REVIEWER, "/admin/comments/forum/nobody")
-    await expect(page.get_by_text("404")).to_be_visible()
-
-
-async def test_markup_is_text_in_list_and_history(visits: Visits) -> None:
+async def test_list_and_history_escape_markup(visits: Visits) -> None:
     await visits.site.feed.send(arrival("<b>", MARKUP, platform="text", author="<i>李</i>", thread="<u>帖</u>"))
     page = await visits.open(Role.REVIEWER, "/admin/comments?platform=text&author=%3Ci%3E李%3C/i%3E")
     await expect(page.locator(".comment-text")).to_have_text(MARKUP)
@@ -347,7 +287,7 @@ async def test_markup_is_text_in_list_and_history(visits: Visits) -> None:
     assert await page.locator("main img, main i:not([class]), main u").count() == 0
 
 
-async def test_users_may_not_see_comments(visits: Visits) -> None:
+async def test_users_cannot_open_comments(visits: Visits) -> None:
     visits.allow("403")
     await visits.site.feed.send(arrival("secret", "别人看不到", platform="closed"))
     for path in ("", "/closed/secret", "/closed?id=secret"):
@@ -356,7 +296,7 @@ async def test_users_may_not_see_comments(visits: Visits) -> None:
         assert "别人看不到" not in await page.content()
 
 
-async def test_times_are_those_of_whoever_asks(visits: Visits) -> None:
+async def test_filter_times_are_in_the_browsers_time_zone(visits: Visits) -> None:
     at = minutes(-5000)
     await visits.site.feed.send(arrival("1", "时区", platform="times", created=-5000))
     local = at + timedelta(hours=8)
@@ -368,38 +308,3 @@ async def test_times_are_those_of_whoever_asks(visits: Visits) -> None:
     later = local + timedelta(minutes=1)
     await page.goto(f"/admin/comments?platform=times&created_from={later:%Y-%m-%dT%H:%M}")
     await expect(page.locator(".comment-row")).to_have_count(0)
-
-
-async def test_an_uncertain_label_is_never_headlined_as_one(visits: Visits) -> None:
-    site = visits.site
-    await site.feed.send(
-        arrival("sure", "很好", platform="leans", created=2),
-        arrival("good", "什么时候发货？", platform="leans", created=1, probability=0.55, uncertain=True),
-        arrival(
-            "bad",
-            "说不上来",
-            platform="leans",
-            created=0,
-            label=Label.NEGATIVE,
-            probability=0.45,
-            uncertain=True,
-        ),
-    )
-    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=leans")
-    badges = page.locator(".comment-verdict .badge")
-    verdicts = ["正面", "不确定（偏正面）", "不确定（偏负面）"]
-    await expect(badges).to_have_text(verdicts)
-    await expect(page.locator(".comment-verdict").nth(1)).to_contain_text("正面概率 55%")
-    await page.locator(".comment-check").nth(1).check()
-    await page.locator("#bulk").get_by_role("button", name="负面").click()
-    await page.get_by_role("button", name="保存", exact=True).click()
-    await expect(badges).to_have_text(["正面", "负面", "不确定（偏负面）"])
-    await page.get_by_role("button", name="全部撤销（1 条）").click()
-    await expect(badges).to_have_text(verdicts)
-    await shot(page, "comments-uncertain")
-    await check_accessibility(page)
-    await page.goto("/admin/comments/leans/good")
-    await expect(page.locator("#comment .badge").first).to_have_text("不确定（偏正面）")
-    await expect(page.locator(".history-events")).to_contain_text("不确定（偏正面）")
-    english = await visits.open(Role.REVIEWER, "/admin/comments?platform=leans", language="en-GB")
-    await expect(english.locator(".comment-verdict .badge").nth(2)).to_have_text("Uncertain (leaning negative)")

@@ -1,4 +1,4 @@
-"""The password once more: a dialog that keeps the form and goes on, and what admins and people do about tokens."""
+"""Tests of password confirmation in the dialog, and of revoking tokens."""
 
 import re
 from datetime import timedelta
@@ -20,7 +20,7 @@ DIALOG = "#confirm-password"
 
 
 async def confirm(page: Page, password: str = PASSWORD) -> None:
-    """Answer the dialog."""
+    """Enter the password in the dialog."""
     await page.get_by_label("您的密码", exact=True).fill(password)
     await page.get_by_role("button", name="确认", exact=True).click()
 
@@ -37,7 +37,7 @@ async def names_of_tokens(site: Site, number: int) -> list[str]:
         return [token.name for token in await list_tokens(connection, number)]
 
 
-async def test_the_dialog_keeps_the_form_and_goes_on(visits: Visits) -> None:
+async def test_dialog_keeps_the_form_and_submits_it(visits: Visits) -> None:
     visits.allow(REFUSED)
     admin = await visits.open(Role.ADMIN, "/admin/users/new", confirmed=False)
     await admin.get_by_label("账号名").fill("小新")
@@ -59,13 +59,13 @@ async def test_the_dialog_keeps_the_form_and_goes_on(visits: Visits) -> None:
     await expect(admin.get_by_role("alert")).to_contain_text("账号已建立")
     assert await admin.get_by_label("电话（可不填）").input_value() == "13800138000"
     assert "13800138000" not in admin.url
-    # For the next quarter of an hour nothing is asked.
+    # The confirmation is valid for 15 minutes.
     await admin.get_by_label("审核员").check()
     await admin.get_by_role("button", name="保存").click()
     await expect(admin.get_by_role("alert")).to_have_text("账号已更新。")
 
 
-async def test_cancelling_sends_nothing_and_keeps_what_was_typed(visits: Visits) -> None:
+async def test_cancelling_keeps_the_form_and_sends_nothing(visits: Visits) -> None:
     number = await visits.site.add_user("小消", Role.USER)
     page = await visits.open(number, "/admin/account", confirmed=False)
     await page.get_by_label("用途").fill("夜间导出")
@@ -76,13 +76,13 @@ async def test_cancelling_sends_nothing_and_keeps_what_was_typed(visits: Visits)
     assert await page.get_by_label("用途").input_value() == "夜间导出"
     assert await names_of_tokens(visits.site, number) == []
     await page.get_by_role("button", name="新建令牌").click()
-    # Nothing is left of what was typed before.
+    # The dialog does not keep the password.
     assert await page.get_by_label("您的密码", exact=True).input_value() == ""
     await page.get_by_role("button", name="取消", exact=True).click()
     await expect(page.locator(DIALOG)).to_be_hidden()
 
 
-async def test_pressing_twice_creates_one_token(visits: Visits) -> None:
+async def test_double_click_creates_one_token(visits: Visits) -> None:
     number = await visits.site.add_user("小双", Role.USER)
     page = await visits.open(number, "/admin/account", confirmed=False)
     await page.get_by_label("用途").fill("夜间导出")
@@ -91,15 +91,15 @@ async def test_pressing_twice_creates_one_token(visits: Visits) -> None:
     await page.get_by_role("button", name="确认", exact=True).dblclick()
     await expect(page.locator("#token-secret")).to_be_visible()
     assert await names_of_tokens(visits.site, number) == ["夜间导出"]
-    # Nor does it when nothing is asked.
+    # The same applies to a confirmed session.
     await page.get_by_label("用途").fill("另一个")
     await page.get_by_role("button", name="新建令牌").dblclick()
     await expect(page.get_by_role("cell", name="另一个", exact=True)).to_be_visible()
     assert await names_of_tokens(visits.site, number) == ["另一个", "夜间导出"]
 
 
-async def test_a_confirmation_that_ends_while_the_form_is_sent_keeps_it(visits: Visits) -> None:
-    """The server's own refusal: the form is shown again, with a link that asks for the password."""
+async def test_form_is_kept_if_the_confirmation_expires_meanwhile(visits: Visits) -> None:
+    """The server refuses the form and shows it again, with a link to confirm the password."""
     visits.allow(REFUSED)
     number = await visits.site.add_user("小迟", Role.USER)
     page = await visits.open(number, "/admin/account")
@@ -124,7 +124,7 @@ async def test_a_confirmation_that_ends_while_the_form_is_sent_keeps_it(visits: 
     await expect(page.locator("#token-secret")).to_be_visible()
 
 
-async def test_only_changed_contacts_ask_for_the_password(visits: Visits) -> None:
+async def test_only_changed_contacts_need_confirmation(visits: Visits) -> None:
     number = await visits.site.add_user("Robin2", Role.USER)
     page = await visits.open(number, "/admin/account", confirmed=False)
     await page.get_by_label("语言", exact=True).select_option("en")
@@ -140,7 +140,7 @@ async def test_only_changed_contacts_ask_for_the_password(visits: Visits) -> Non
     assert await page.get_by_label("E-mail (optional)").input_value() == "r@example.com"
 
 
-async def test_an_admin_approves_and_resets_after_a_confirmation(visits: Visits) -> None:
+async def test_admin_approves_and_resets_after_confirmation(visits: Visits) -> None:
     visits.allow(REFUSED)
     number = await visits.site.add_user("小候", Role.USER, state="waiting")
     admin = await visits.open(Role.ADMIN, "/admin/users?state=waiting", confirmed=False)
@@ -155,10 +155,10 @@ async def test_an_admin_approves_and_resets_after_a_confirmation(visits: Visits)
     await expect(other.locator("#temporary-password")).to_be_visible()
 
 
-async def test_an_admin_sees_and_revokes_tokens(visits: Visits) -> None:
+async def test_admin_sees_and_revokes_tokens(visits: Visits) -> None:
     number = await visits.site.add_user("小程", Role.USER)
     await add_tokens(visits.site, number, "夜间导出", "报表 <b>", "备份")
-    # Revoking takes access away, so that nothing is asked for.
+    # Revoking only removes access and needs no confirmation.
     admin = await visits.open(Role.ADMIN, f"/admin/users/{number}", confirmed=False)
     admin.on("dialog", accept)
     await shot(admin, "user-tokens")
@@ -172,7 +172,7 @@ async def test_an_admin_sees_and_revokes_tokens(visits: Visits) -> None:
     assert await names_of_tokens(visits.site, number) == []
 
 
-async def test_people_sign_out_and_change_their_password_with_their_tokens(visits: Visits) -> None:
+async def test_sign_out_and_password_change_revoke_or_keep_tokens(visits: Visits) -> None:
     number = await visits.site.add_user("小连", Role.USER)
     await add_tokens(visits.site, number, "甲", "乙")
     page = await visits.open(number, "/admin/account")
@@ -200,7 +200,7 @@ async def test_people_sign_out_and_change_their_password_with_their_tokens(visit
     assert await names_of_tokens(visits.site, number) == []
 
 
-async def test_the_page_that_confirms_without_scripts(visits: Visits) -> None:
+async def test_confirmation_page_without_scripts(visits: Visits) -> None:
     page = await visits.open(Role.USER, "/admin/confirm?next=/admin/account", confirmed=False, size=NARROW)
     await shot(page, "confirm-page")
     await check_accessibility(page)

@@ -1,4 +1,4 @@
-"""Dead letters: found, looked at, published again and put aside, with what they hold shown as it is."""
+"""Tests of the dead letter pages: filters, requeue, discard, and the display of any bytes."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(120)
 MARKUP = '{"text": "<img src=x onerror=alert(1)>"}'
 
 
-async def test_letters_from_the_list_to_their_end(visits: Visits) -> None:
+async def test_dead_letters_are_shown_requeued_and_discarded(visits: Visits) -> None:
     feed = visits.site.feed
     page = await visits.open(Role.ADMIN, "/admin/dead-letters")
     await expect(page.get_by_text("没有等待处理的死信")).to_be_visible()
@@ -53,7 +53,7 @@ async def test_letters_from_the_list_to_their_end(visits: Visits) -> None:
     assert {letter.state for letter in letters} == {DeadLetterState.DISCARDED}
 
 
-async def test_nothing_chosen_is_said_and_changes_nothing(visits: Visits) -> None:
+async def test_action_without_selection_changes_nothing(visits: Visits) -> None:
     feed = visits.site.feed
     await feed.send(dead_letter(feed.offset))
     page = await visits.open(Role.ADMIN, "/admin/dead-letters?reason=json")
@@ -65,7 +65,7 @@ async def test_nothing_chosen_is_said_and_changes_nothing(visits: Visits) -> Non
     await expect(page.get_by_role("alert")).to_contain_text("已要求重新发布 1 条死信")
 
 
-async def test_a_filter_that_fits_nothing_says_so_and_its_words_are_data(visits: Visits) -> None:
+async def test_filter_without_matches_says_so_and_is_escaped(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin/dead-letters?topic=%25&reason=' OR 1=1 --&state=nonsense")
     await expect(page.get_by_text("没有符合筛选条件的死信")).to_be_visible()
     await expect(page.get_by_label("主题")).to_have_value("%")
@@ -74,13 +74,13 @@ async def test_a_filter_that_fits_nothing_says_so_and_its_words_are_data(visits:
 
 
 @pytest.mark.parametrize("path", ["999999", str(2**63), "0"])
-async def test_a_letter_that_is_not_there_is_a_page_of_its_own(visits: Visits, path: str) -> None:
+async def test_unknown_dead_letter_shows_error_page(visits: Visits, path: str) -> None:
     visits.allow("status of 404")
     page = await visits.open(Role.ADMIN, f"/admin/dead-letters/{path}")
     await expect(page.get_by_role("heading", name="这里什么也没有")).to_be_visible()
 
 
-def test_what_is_readable_is_text_and_the_rest_is_hexadecimal() -> None:
+def test_utf8_is_shown_as_text_and_other_bytes_as_hex() -> None:
     assert readable(None) == ""
     assert readable("好评 👍\n".encode()) == "好评 👍\n"
     assert readable(b"a\x00b\x1b[31m") == "a\\x00b\\x1b[31m"
@@ -94,7 +94,7 @@ def test_what_is_readable_is_text_and_the_rest_is_hexadecimal() -> None:
     assert readable_line("好".encode() * 999) == "好" * 170
 
 
-async def test_reasons_are_said_in_the_language_of_the_page(visits: Visits) -> None:
+async def test_reasons_are_translated(visits: Visits) -> None:
     feed = visits.site.feed
     refused = dead_letter(feed.offset, key=b"words:1")
     detail = "field text: must not be empty"
@@ -123,5 +123,5 @@ async def test_reasons_are_said_in_the_language_of_the_page(visits: Visits) -> N
     await expect(english.locator("tbody tr").filter(has_text="A field is missing")).to_have_count(1)
 
 
-def test_every_reason_of_the_contract_has_words() -> None:
+def test_every_reason_of_the_contract_has_a_text() -> None:
     assert set(REASON_WORDS) == set(Reason)

@@ -1,4 +1,4 @@
-"""The detection page, as people use it: one comment, and thousands in a file."""
+"""Tests of the detection page, with one comment and with thousands in a file."""
 
 import asyncio
 import csv
@@ -22,7 +22,7 @@ PATH = "/admin/detect"
 GOOD = "物流很快，服务也好，下次还来 👍"
 BAD = "太差了，再也不来"
 MARKUP = "<img src=x onerror=alert(1)>很好"
-# What a drop of a file is, seen by the page.
+# Simulates dropping a file on the page.
 DROP = """({name, text}) => {
     const transfer = new DataTransfer();
     transfer.items.add(new File([text], name, {type: "text/csv"}));
@@ -32,7 +32,7 @@ DROP = """({name, text}) => {
 
 
 async def counts(site: Site) -> dict[str, int]:
-    """How many rows each table has, but those of signing in."""
+    """Return the number of rows of each table, except sessions."""
     async with site.store.reading() as connection:
         return {
             table.name: (await connection.execute(select(func.count()).select_from(table))).scalar_one()
@@ -63,7 +63,7 @@ async def test_one_comment_is_labelled_and_explained(visits: Visits, site: Site)
     assert await counts(site) == before
 
 
-async def test_what_is_uncertain_says_so_and_what_is_typed_is_text(visits: Visits) -> None:
+async def test_uncertain_prediction_is_marked_and_markup_escaped(visits: Visits) -> None:
     page = await visits.open(Role.USER, PATH)
     await ask(page, "还行吧，说不上好也说不上坏")
     await expect(page.locator("#one-doubt")).to_be_visible()
@@ -73,12 +73,12 @@ async def test_what_is_uncertain_says_so_and_what_is_typed_is_text(visits: Visit
     assert await page.locator("#one-words img").count() == 0
 
 
-async def test_a_wrong_answer_is_kept_with_the_right_label(visits: Visits, site: Site) -> None:
+async def test_wrong_prediction_is_stored_with_the_right_label(visits: Visits, site: Site) -> None:
     page = await visits.open(Role.USER, PATH)
     await ask(page, BAD)
     await expect(page.locator("#one-label")).to_have_text("负面")
     await page.get_by_role("button", name="不对").press("Enter")
-    # The label that the model gave is no choice any more, and the keyboard is at the first that is.
+    # The choices exclude the model's label, and the first one has the focus.
     await expect(page.get_by_role("group", name="正确的标签是哪个").get_by_role("button")).to_have_text(
         ["正面", "不明确", "垃圾信息"]
     )
@@ -89,13 +89,13 @@ async def test_a_wrong_answer_is_kept_with_the_right_label(visits: Visits, site:
     await check_accessibility(page)
     async with site.store.reading() as connection:
         [pending] = await connection.execute(select(pending_reviews))
-        [order] = await connection.execute(select(outbox))
+        [message] = await connection.execute(select(outbox))
     assert (pending.label, pending.reviewer) == ("positive", "小用")
-    assert BAD.encode() in order.value
+    assert BAD.encode() in message.value
 
 
 def csv_file(texts: Sequence[str], name: str = "评论.csv") -> FilePayload:
-    """A file to choose, in the encoding of a Chinese spreadsheet."""
+    """Return a CSV file in the encoding of Chinese spreadsheets."""
     written = io.StringIO(newline="")
     writer = csv.writer(written)
     writer.writerow(["id", "text"])
@@ -135,7 +135,7 @@ async def test_five_thousand_lines_with_progress_and_download(visits: Visits) ->
     await check_accessibility(page)
 
 
-async def test_an_uncertain_answer_among_many_is_neither_positive_nor_negative(visits: Visits) -> None:
+async def test_uncertain_predictions_count_separately(visits: Visits) -> None:
     page = await visits.open(Role.USER, PATH)
     await page.get_by_label("每行一条评论").fill(f"{GOOD}\n还行吧，说不上好也说不上坏\n{BAD}")
     await page.get_by_role("button", name="全部检测").click()
@@ -152,7 +152,7 @@ async def test_an_uncertain_answer_among_many_is_neither_positive_nor_negative(v
     assert [row["verdict"] for row in rows] == ["正面", verdict, "负面"]
 
 
-async def test_the_table_shows_what_is_chosen_and_a_text_closer(visits: Visits) -> None:
+async def test_table_filters_rows_and_opens_a_text(visits: Visits) -> None:
     page = await visits.open(Role.USER, PATH, size=NARROW)
     lines = [GOOD] * 120 + [MARKUP, BAD]
     await page.get_by_label("每行一条评论").fill("\n".join(lines))
@@ -168,7 +168,7 @@ async def test_the_table_shows_what_is_chosen_and_a_text_closer(visits: Visits) 
     await expect(page.locator("#one-text")).to_have_value(BAD)
 
 
-async def test_a_file_is_dropped_and_one_that_cannot_be_read_says_why(visits: Visits) -> None:
+async def test_dropped_file_is_labelled_and_an_invalid_one_reports_why(visits: Visits) -> None:
     visits.allow("422")
     page = await visits.open(Role.USER, PATH)
     await page.evaluate(DROP, {"name": "评论.csv", "text": f"编号,text\n1,{GOOD}\n"})
@@ -185,7 +185,7 @@ async def test_a_file_is_dropped_and_one_that_cannot_be_read_says_why(visits: Vi
     await expect(page.locator("#many-name")).to_be_hidden()
 
 
-async def test_the_column_is_reported_and_can_be_chosen(visits: Visits) -> None:
+async def test_column_is_reported_and_can_be_chosen(visits: Visits) -> None:
     visits.allow("422")
     page = await visits.open(Role.USER, PATH)
     await expect(page.locator("#many-columns")).to_be_hidden()
@@ -223,7 +223,7 @@ async def test_the_column_is_reported_and_can_be_chosen(visits: Visits) -> None:
     await expect(page.locator("#many-layout")).to_have_text("已读取字段“text”。编码：UTF-8。")
 
 
-async def test_a_long_file_is_cancelled_and_others_are_answered_meanwhile(visits: Visits) -> None:
+async def test_long_file_is_cancelled_and_does_not_block_others(visits: Visits) -> None:
     page, other = await visits.open(Role.USER, PATH), await visits.open(Role.REVIEWER, PATH)
     await page.set_input_files("#many-file", csv_file([f"{GOOD * 20}{number}" for number in range(5_000)]))
     await page.get_by_role("button", name="全部检测").click()

@@ -1,4 +1,4 @@
-"""The home page and the layout around every page: language, menu, errors, and whoever is not signed in."""
+"""Tests of the home page and the layout: language, menu, error pages and redirects to the sign-in page."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.store.feed import START, arrival, dead_letter
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_home_tells_administrators_what_waits(visits: Visits) -> None:
+async def test_home_shows_pending_work_to_admins(visits: Visits) -> None:
     await visits.site.feed.send(dead_letter(visits.site.feed.offset))
     await visits.site.add_user("小候", Role.USER, state="waiting")
     page = await visits.open(Role.ADMIN)
@@ -36,7 +36,7 @@ async def test_home_tells_administrators_what_waits(visits: Visits) -> None:
     await page.wait_for_url("**/admin/dead-letters")
 
 
-async def test_home_counts_the_last_day_under_the_labels_that_are_shown(visits: Visits) -> None:
+async def test_home_counts_the_last_day_by_shown_label(visits: Visits) -> None:
     ago = (visits.site.services.now() - START) // timedelta(minutes=1)
     await visits.site.feed.send(
         arrival("fresh-1", created=ago - 5),
@@ -49,7 +49,7 @@ async def test_home_counts_the_last_day_under_the_labels_that_are_shown(visits: 
     await shot(page, "home-reviewer")
 
 
-async def test_home_does_not_say_that_nothing_waits_before_all_was_counted(
+async def test_home_does_not_claim_an_empty_queue_if_counting_stopped_early(
     visits: Visits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def unfinished(*_: object) -> Remaining:
@@ -60,7 +60,7 @@ async def test_home_does_not_say_that_nothing_waits_before_all_was_counted(
     await expect(page.get_by_label("待办事项")).to_contain_text("有评论待审核")
 
 
-async def test_home_tells_users_no_more_than_they_may_know(visits: Visits) -> None:
+async def test_home_hides_work_from_users(visits: Visits) -> None:
     page = await visits.open(Role.USER)
     assert await page.get_by_label("待办事项").count() == 0
     menu = await page.get_by_role("navigation").or_(page.locator("#sidebar-menu")).inner_text()
@@ -69,14 +69,14 @@ async def test_home_tells_users_no_more_than_they_may_know(visits: Visits) -> No
     await check_accessibility(page)
 
 
-async def test_whoever_is_not_signed_in_is_sent_to_the_sign_in_page_and_back(visits: Visits) -> None:
+async def test_signed_out_client_is_redirected_to_sign_in_and_back(visits: Visits) -> None:
     page = await visits.open(None, "/admin/notices?before=7")
     assert page.url == f"{visits.site.url}/admin/login?next=%2Fadmin%2Fnotices%3Fbefore%3D7"
     await page.goto("/")
     assert page.url == f"{visits.site.url}/admin/login?next=%2Fadmin%2F"
 
 
-async def test_language_is_switched_and_stays(visits: Visits) -> None:
+async def test_language_choice_is_kept(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin/models")
     await page.get_by_role("button", name="中文").click()
     await page.get_by_role("button", name="English").click()
@@ -89,12 +89,12 @@ async def test_language_is_switched_and_stays(visits: Visits) -> None:
     assert kept["timezone"].get("value") == "Asia%2FShanghai"
 
 
-async def test_english_browsers_are_answered_in_english_at_first(visits: Visits) -> None:
+async def test_english_browsers_get_english_pages(visits: Visits) -> None:
     page = await visits.open(Role.USER, language="en-GB")
     assert await page.get_by_role("heading", name="Home").is_visible()
 
 
-async def test_the_menu_lists_the_pages_of_the_role_and_marks_the_one_that_is_open(visits: Visits) -> None:
+async def test_menu_lists_pages_of_the_role_and_marks_the_current_one(visits: Visits) -> None:
     page = await visits.open(Role.REVIEWER, "/admin/reviews")
     menu = page.locator("#sidebar-menu").get_by_role("link")
     assert [await one.inner_text() for one in await menu.all()] == [
@@ -109,7 +109,7 @@ async def test_the_menu_lists_the_pages_of_the_role_and_marks_the_one_that_is_op
     await expect(page.locator("[aria-current=page]")).to_have_text("审核记录")
 
 
-async def test_the_account_menu_signs_out_with_keys_alone_and_the_message_can_be_closed(visits: Visits) -> None:
+async def test_account_menu_signs_out_with_keys_and_message_can_be_closed(visits: Visits) -> None:
     page = await visits.open(Role.USER)
     await page.get_by_role("button", name="打开用户菜单").focus()
     await page.keyboard.press("Enter")
@@ -122,7 +122,7 @@ async def test_the_account_menu_signs_out_with_keys_alone_and_the_message_can_be
     await expect(page.get_by_role("alert")).to_have_count(0)
 
 
-async def test_menu_opens_on_a_phone_with_the_keyboard(visits: Visits) -> None:
+async def test_menu_opens_on_phone_with_keys(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, size=NARROW)
     link = page.get_by_role("link", name="公告", exact=True)
     assert not await link.is_visible()
@@ -135,7 +135,7 @@ async def test_menu_opens_on_a_phone_with_the_keyboard(visits: Visits) -> None:
     await page.wait_for_url("**/admin/notices")
 
 
-async def test_keyboard_reaches_the_content_first(visits: Visits) -> None:
+async def test_first_tab_stop_skips_to_content(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN)
     await page.keyboard.press("Tab")
     assert await page.evaluate("document.activeElement.textContent") == "跳到正文"
@@ -143,7 +143,7 @@ async def test_keyboard_reaches_the_content_first(visits: Visits) -> None:
     assert await page.evaluate("document.activeElement.id") == "content"
 
 
-async def test_a_page_of_another_role_and_one_that_is_not_there_say_what_to_do(visits: Visits) -> None:
+async def test_forbidden_and_unknown_pages_give_advice(visits: Visits) -> None:
     visits.allow("status of 40[34]")
     page = await visits.open(Role.REVIEWER, "/admin/models")
     assert await page.get_by_role("heading", name="您无权查看此页面").is_visible()
@@ -155,16 +155,16 @@ async def test_a_page_of_another_role_and_one_that_is_not_there_say_what_to_do(v
     await page.wait_for_url("**/admin/")
 
 
-async def test_a_database_that_is_away_is_said_on_a_page(visits: Visits, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_unavailable_database_shows_error_page(visits: Visits, monkeypatch: pytest.MonkeyPatch) -> None:
     visits.allow("status of 503")
 
     @contextlib.asynccontextmanager
-    async def away(*_: object, **__: object) -> AsyncIterator[None]:
+    async def unavailable(*_: object, **__: object) -> AsyncIterator[None]:
         raise TransientStoreError("the server is away")
         yield
 
     page = await visits.open(Role.ADMIN)
-    monkeypatch.setattr(Store, "reading", away)
+    monkeypatch.setattr(Store, "reading", unavailable)
     answer = await page.goto("/admin/notices")
     assert answer is not None
     assert answer.status == 503

@@ -1,4 +1,4 @@
-"""Every sentence is there in Chinese and in English, and the right one of them is shown."""
+"""Tests of translations: the catalogs are complete, and requests get their language and time zone."""
 
 import ast
 import re
@@ -30,13 +30,13 @@ from api.i18n import (
 )
 
 ROOT = Path(__file__).parent.parent.parent
-# Files of comments are refused by sentences that the API translates.
+# The API translates the error messages of comment files.
 FOLDERS = (ROOT / "api", ROOT / "liuyan" / "text_files")
 KEYWORDS = {"TextFileError": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "_": None}
 
 
 def sentences() -> Iterator[tuple[str, str]]:
-    """Every msgid of our code and templates, with the file that it stands in."""
+    """Yield every msgid of code and templates with its file."""
     for pattern, method, options in (
         ("**/*.py", "python", {}),
         ("**/*.html", "jinja2.ext:babel_extract", {"newstyle_gettext": "true"}),
@@ -50,7 +50,7 @@ def sentences() -> Iterator[tuple[str, str]]:
 
 
 def constants() -> Iterator[str]:
-    """Every string in our code: some sentences have a name, and gettext is given that."""
+    """Yield every string constant, because some calls of gettext pass a named constant."""
     for file in (one for folder in FOLDERS for one in folder.glob("**/*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -58,7 +58,7 @@ def constants() -> Iterator[str]:
 
 
 def chinese(file: Traversable) -> dict[str, str]:
-    """A catalog's sentences with their Chinese; of plurals the singular, since Chinese has one form."""
+    """Return a catalog's translations by msgid; singular and plural share the single Chinese form."""
     with file.open("rb") as source:
         catalog = read_po(source, locale="zh")
     found: dict[str, str] = {}
@@ -70,22 +70,22 @@ def chinese(file: Traversable) -> dict[str, str]:
     return found
 
 
-def test_every_sentence_has_chinese() -> None:
+def test_every_msgid_is_translated() -> None:
     known = {id: string for file in catalogs() for id, string in chinese(file).items()}
-    lacking = sorted({f"{file}: {one}" for one, file in sentences() if not known.get(one)})
-    assert lacking == []
+    missing = sorted({f"{file}: {one}" for one, file in sentences() if not known.get(one)})
+    assert missing == []
 
 
-def test_no_catalog_says_what_nobody_asks_for_or_another_one_says_differently() -> None:
-    asked = {one for one, _ in sentences()} | set(constants())
-    said: dict[str, str] = {}
+def test_catalogs_have_no_unused_or_conflicting_msgids() -> None:
+    used = {one for one, _ in sentences()} | set(constants())
+    translations: dict[str, str] = {}
     for file in catalogs():
         for id, string in chinese(file).items():
-            assert id in asked, f"{file.name} translates what nobody says: {id}"
-            assert said.setdefault(id, string) == string, f"{id!r} has two translations"
+            assert id in used, f"{file.name} translates an unused msgid: {id}"
+            assert translations.setdefault(id, string) == string, f"{id!r} has two translations"
 
 
-def test_translations_hold_the_same_placeholders() -> None:
+def test_translations_have_the_same_placeholders() -> None:
     for file in catalogs():
         for id, string in chinese(file).items():
             fields = re.compile(r"%\(\w+\)[sd]|\{\w*\}")
@@ -114,7 +114,7 @@ def connection(cookie: str = "", accept: str = "") -> HTTPConnection:
         ("language=de", "en", "en"),
     ],
 )
-def test_language_is_the_cookies_or_the_most_wanted_of_ours(cookie: str, accept: str, language: str) -> None:
+def test_language_comes_from_cookie_or_accept_language(cookie: str, accept: str, language: str) -> None:
     assert language_of(connection(cookie, accept), "default") == language
 
 
@@ -129,11 +129,11 @@ def test_language_is_the_cookies_or_the_most_wanted_of_ours(cookie: str, accept:
         ("timezone=Nowhere", "Asia/Shanghai"),
     ],
 )
-def test_time_zone_is_the_browsers_where_it_is_one(cookie: str, zone: str) -> None:
+def test_time_zone_comes_from_cookie_if_valid(cookie: str, zone: str) -> None:
     assert timezone_of(connection(cookie)) == zone
 
 
-def test_every_time_can_be_shown_in_every_zone() -> None:
+def test_limits_of_datetime_are_shown_in_every_zone() -> None:
     assert show_time(None) == "—"
     for zone in ("Asia/Shanghai", "America/New_York", "Pacific/Kiritimati"):
         set_timezone(zone)
@@ -143,27 +143,27 @@ def test_every_time_can_be_shown_in_every_zone() -> None:
 
 @pytest.fixture
 def chinese_request() -> Iterator[None]:
-    """A request in Chinese; others that follow in this thread are in the language that was set before."""
+    """Set the language to Chinese, and restore the previous one for later tests in this thread."""
     before = get_locale()
     set_locale("zh")
     yield
     set_locale(before)
 
 
-def test_sentences_are_translated_when_they_are_shown(chinese_request: None) -> None:
-    waiting = lazy_gettext("Home")
-    assert (gettext("Home"), str(waiting)) == ("首页", "首页")
+def test_lazy_sentences_are_translated_when_rendered(chinese_request: None) -> None:
+    lazy = lazy_gettext("Home")
+    assert (gettext("Home"), str(lazy)) == ("首页", "首页")
     assert ngettext("%(count)s dead letter was put aside.", "%(count)s dead letters were put aside.", 1) == ngettext(
         "%(count)s dead letter was put aside.", "%(count)s dead letters were put aside.", 5
     )
     assert gettext("No catalog has this sentence.") == "No catalog has this sentence."
     set_locale("en")
-    assert (gettext("Home"), str(waiting)) == ("Home", "Home")
+    assert (gettext("Home"), str(lazy)) == ("Home", "Home")
     assert ngettext("%(count)s row", "%(count)s rows", 1) == "%(count)s row"
     assert ngettext("%(count)s row", "%(count)s rows", 5) == "%(count)s rows"
 
 
-def test_numbers_and_the_time_zone_are_in_the_language_of_the_request(chinese_request: None) -> None:
+def test_numbers_and_time_zone_follow_the_language(chinese_request: None) -> None:
     set_timezone("Asia/Shanghai")
     assert (show_number(1234567), timezone_name()) == ("1,234,567", "中国时间")
     set_locale("en")
@@ -171,6 +171,6 @@ def test_numbers_and_the_time_zone_are_in_the_language_of_the_request(chinese_re
     assert str(get_tzinfo()) == "Asia/Shanghai"
 
 
-def test_a_language_that_is_not_ours_is_refused() -> None:
+def test_unknown_language_is_refused() -> None:
     with pytest.raises(ValueError, match="Unknown language 'de': use one of zh, en"):
         set_locale("de")

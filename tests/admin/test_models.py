@@ -1,4 +1,4 @@
-"""Models: listed with what they say of the last day, and made active after a question."""
+"""Tests of the models page: list, activation after a confirmation, and the warning about another loaded model."""
 
 import pytest
 from playwright.async_api import Dialog, expect
@@ -13,7 +13,7 @@ from tests.admin.looking import check_accessibility, shot
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_a_model_is_activated_after_a_question(visits: Visits) -> None:
+async def test_model_is_activated_after_confirmation(visits: Visits) -> None:
     store = visits.site.store
     first = visits.site.feed.model
     second = await register_model(store, "b" * 64, "<b>新模型</b>", 0.2, 0.8)
@@ -26,23 +26,23 @@ async def test_a_model_is_activated_after_a_question(visits: Visits) -> None:
     await shot(page, "models")
     await check_accessibility(page)
 
-    asked: list[str] = []
+    questions: list[str] = []
 
     async def answer(dialog: Dialog) -> None:
-        asked.append(dialog.message)
-        await (dialog.dismiss() if len(asked) == 1 else dialog.accept())
+        questions.append(dialog.message)
+        await (dialog.dismiss() if len(questions) == 1 else dialog.accept())
 
     page.on("dialog", answer)
     await new.get_by_role("button", name="启用").click()
     assert await store.read(read_active) == first
     await new.get_by_role("button", name="启用").press("Enter")
     await expect(page.get_by_role("alert")).to_contain_text("<b>新模型</b> 已启用")
-    assert len(asked) == 2
-    assert asked[0].startswith("从现在起在各处显示 <b>新模型</b> 的标签？")
+    assert len(questions) == 2
+    assert questions[0].startswith("从现在起在各处显示 <b>新模型</b> 的标签？")
     active = await store.read(read_active)
     assert active is not None
     assert active.number == second.number
-    # The server keeps the model that it loaded, and says so until it is started anew.
+    # The server keeps its loaded model, and pages say so until it is restarted.
     warning = page.locator("#other-model")
     await expect(warning).to_contain_text(f"本服务启动时加载的模型 {visits.site.services.predictor.name}")
     await expect(warning).to_contain_text("已启用模型 <b>新模型</b> 的标签")

@@ -1,4 +1,4 @@
-"""Notices: written, previewed, scheduled, pinned, withdrawn and deleted by administrators; read by everybody."""
+"""Tests of notices: administrators write, preview, schedule, pin, withdraw and delete them; users read them."""
 
 import pytest
 from playwright.async_api import Dialog, Page, expect
@@ -18,7 +18,7 @@ BODY = """周六 **22:00** 起停机一小时。
 
 
 async def write(page: Page, title: str, body: str = "", **times: str) -> None:
-    """Fill the form of a new notice and save it."""
+    """Save a new notice with the form."""
     await page.goto("/admin/notices/new")
     await page.get_by_label("标题").fill(title)
     await page.get_by_label("正文").fill(body)
@@ -28,7 +28,7 @@ async def write(page: Page, title: str, body: str = "", **times: str) -> None:
     await page.wait_for_url("**/admin/notices")
 
 
-async def test_a_notice_from_preview_to_its_end(visits: Visits) -> None:
+async def test_notice_is_previewed_saved_withdrawn_restored_and_deleted(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin/notices")
     await check_accessibility(page)
     await shot(page, "notices-empty")
@@ -80,7 +80,7 @@ async def test_a_notice_from_preview_to_its_end(visits: Visits) -> None:
     await expect(page.get_by_text("还没有公告")).to_be_visible()
 
 
-async def test_a_scheduled_notice_waits_and_a_pinned_one_stands_first(visits: Visits) -> None:
+async def test_scheduled_notice_is_hidden_and_pinned_one_comes_first(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN)
     await write(page, "先发布的", "一")
     await write(page, "后发布的", "二")
@@ -99,7 +99,7 @@ async def test_a_scheduled_notice_waits_and_a_pinned_one_stands_first(visits: Vi
     assert "明年的" not in shown
 
 
-async def test_what_is_wrong_is_said_beside_its_field_and_nothing_typed_is_lost(visits: Visits) -> None:
+async def test_errors_are_shown_at_the_field_and_the_form_is_kept(visits: Visits) -> None:
     visits.allow("status of 422")
     page = await visits.open(Role.ADMIN, "/admin/notices/new")
     await page.get_by_label("标题").fill("倒过来的")
@@ -107,7 +107,7 @@ async def test_what_is_wrong_is_said_beside_its_field_and_nothing_typed_is_lost(
     await page.get_by_label("开始显示").fill("2030-01-02T00:00")
     await page.get_by_label("结束显示").fill("2030-01-01T00:00")
     await page.get_by_role("button", name="保存").click()
-    await expect(page.locator("#ends_at-fault")).to_have_text("结束时间必须晚于开始时间。")
+    await expect(page.locator("#ends_at-error")).to_have_text("结束时间必须晚于开始时间。")
     await expect(page.locator("#body")).to_have_value("写了很久")
-    await shot(page, "notice-fault")
+    await shot(page, "notice-error")
     await check_accessibility(page)

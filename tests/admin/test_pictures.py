@@ -1,4 +1,4 @@
-"""The README's screenshots, on made-up comments that the shipped model labels. `make pictures` copies them to docs."""
+"""The README's screenshots, from generated comments that the shipped model labels; see `make pictures`."""
 
 import random
 from collections.abc import Iterator
@@ -28,24 +28,24 @@ BLAME = ("{}刚用两天就坏了", "{}和图片完全不一样，很失望", "�
 DETAILS = ("", "，颜色是蓝色的那款", "，上周三下的单", "，在门店也看过同款", "，这是第二次购买", "，朋友介绍来的")
 AUTHORS = ("晓雨", "老周", "momo", "大熊", "阿琳", "小北")
 MIXED = ("{}还行，就是包装有点破", "{}外观不错，质量一般", "{}便宜，但是说明书看不懂")
-# The share of complaints rises in the last week, so that the charts have something to show.
+# Weights of praise, blame and mixed comments. Complaints rise in the last week, so that charts show a change.
 USUAL, RECENT = (0.62, 0.26, 0.12), (0.42, 0.45, 0.13)
 
 
-def made_up(now: datetime) -> Iterator[tuple[str, str, str, float]]:
-    """Id, platform, text and minutes after START of each comment, oldest first."""
+def generate(now: datetime) -> Iterator[tuple[str, str, str, float]]:
+    """Yield id, platform, text and minutes after START of each comment, oldest first."""
     rng = random.Random(7)
     latest = (now - START).total_seconds() / 60
     ages = sorted((rng.triangular(0, DAYS, 9) for _ in range(COMMENTS)), reverse=True)
     for n, age in enumerate(ages):
         kind = rng.choices((PRAISE, BLAME, MIXED), RECENT if age < 7 else USUAL)[0]
         text = rng.choice(kind).format(rng.choice(ITEMS)) + rng.choice(DETAILS)
-        yield f"made-up-{n}", rng.choices(PLATFORMS, (5, 3, 2))[0], text, latest - age * 24 * 60
+        yield f"generated-{n}", rng.choices(PLATFORMS, (5, 3, 2))[0], text, latest - age * 24 * 60
 
 
 def labelled(labeller: Labeller, now: datetime) -> list[Arrival]:
-    """The comments with the model's predictions."""
-    comments = list(made_up(now))
+    """Return the comments with the model's predictions."""
+    comments = list(generate(now))
     predictions = labeller.predict([text for _, _, text, _ in comments])
     return [
         arrival(
@@ -54,11 +54,11 @@ def labelled(labeller: Labeller, now: datetime) -> list[Arrival]:
             created=created,
             platform=platform,
             author=AUTHORS[len(text + id) % len(AUTHORS)],
-            label=Label(said.label),
-            probability=said.probability,
-            uncertain=said.uncertain,
+            label=Label(prediction.label),
+            probability=prediction.probability,
+            uncertain=prediction.uncertain,
         )
-        for (id, platform, text, created), said in zip(comments, predictions, strict=True)
+        for (id, platform, text, created), prediction in zip(comments, predictions, strict=True)
     ]
 
 

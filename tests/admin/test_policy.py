@@ -1,4 +1,4 @@
-"""No answer leaves without its policy, no page asks another host, and no template does what the policy forbids."""
+"""Tests of security and cache headers, of requests to other hosts, and of templates against the policy."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(180)
 
 
 def pages(site: Site) -> list[str]:
-    """Every address of a page that a form's answer is not: the app's own and those of the admin app."""
+    """Return the paths of all pages without parameters that GET can open."""
     found = ["/docs"]
     for route in site.app.routes:
         if isinstance(route, Mount) and route.name == "admin":
@@ -25,12 +25,12 @@ def pages(site: Site) -> list[str]:
     return sorted({path for path in found if "{" not in path and not path.endswith((".js", ".csv"))})
 
 
-async def test_every_page_has_the_policy_and_loads_from_here_alone(visits: Visits) -> None:
+async def test_every_page_has_the_policy_and_loads_nothing_from_other_hosts(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN)
     seen: set[str] = set()
-    addresses = pages(visits.site)
-    assert {"/docs", "/admin/", "/admin/notices", "/admin/notices/new", "/admin/models"} <= set(addresses)
-    for path in addresses:
+    paths = pages(visits.site)
+    assert {"/docs", "/admin/", "/admin/notices", "/admin/notices/new", "/admin/models"} <= set(paths)
+    for path in paths:
         answer = await page.goto(path)
         assert answer is not None
         if not answer.headers.get("content-type", "").startswith("text/html"):
@@ -48,7 +48,7 @@ async def test_every_page_has_the_policy_and_loads_from_here_alone(visits: Visit
     ("path", "status"),
     [("/admin/nothing", 404), ("/admin/models/1/activate", 405), ("/admin/models", 200), ("/nothing", 404)],
 )
-async def test_errors_have_the_headers_too(visits: Visits, path: str, status: int) -> None:
+async def test_error_responses_have_security_headers(visits: Visits, path: str, status: int) -> None:
     visits.allow("status of 40[45]")
     page = await visits.open(Role.ADMIN)
     answer = await page.goto(path)
@@ -59,9 +59,9 @@ async def test_errors_have_the_headers_too(visits: Visits, path: str, status: in
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_an_inline_script_does_not_run(visits: Visits) -> None:
+async def test_inline_script_does_not_run(visits: Visits) -> None:
     visits.allow("Content Security Policy")
-    visits.allow("another host: http://192.0.2.1/")  # It is asked for, and goes nowhere.
+    visits.allow("another host: http://192.0.2.1/")  # The browser reports the request and blocks it.
     page = await visits.open(Role.ADMIN)
     await page.evaluate(
         """() => {
@@ -76,10 +76,10 @@ async def test_an_inline_script_does_not_run(visits: Visits) -> None:
     )
     await page.wait_for_timeout(300)
     assert await page.evaluate("window.ran") is None
-    assert len([fault for fault in visits.faults if "Content Security Policy" in fault]) >= 3
+    assert len([error for error in visits.errors if "Content Security Policy" in error]) >= 3
 
 
-async def test_files_with_a_version_are_kept_and_others_asked_for_again(visits: Visits) -> None:
+async def test_only_versioned_files_are_cached(visits: Visits) -> None:
     page = await visits.open(Role.USER)
 
     async def caching(path: str) -> str:
@@ -92,16 +92,16 @@ async def test_files_with_a_version_are_kept_and_others_asked_for_again(visits: 
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("*.html")), ids=lambda file: file.name)
-def test_no_template_holds_what_the_policy_forbids(file: Path) -> None:
+def test_templates_comply_with_the_policy(file: Path) -> None:
     source = file.read_text()
     assert not re.search(r"""\son[a-z]+\s*=\s*["']""", source)
     assert "javascript:" not in source
     for attributes in re.findall(r"<script([^>]*)>", source):
-        # The policy has no say in what is not a script.
+        # The policy applies only to executable scripts.
         assert " src=" in attributes or ' type="application/json"' in attributes
 
 
-async def test_a_form_from_elsewhere_is_refused_with_a_page_that_says_what_to_do(visits: Visits) -> None:
+async def test_forged_form_is_refused_with_advice(visits: Visits) -> None:
     visits.allow("status of 403")
     page = await visits.open(Role.ADMIN, "/admin/notices/new")
     await page.locator("input[name=csrftoken]").last.evaluate("token => token.value = 'forged'")

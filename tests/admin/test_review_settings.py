@@ -1,4 +1,4 @@
-"""The keys of the review page as each account sets them, reasons, the first moments of a new text, and progress."""
+"""Tests of the review page's key settings, reasons, ignored keys after a new text, and progress."""
 
 import json
 import re
@@ -9,14 +9,14 @@ from playwright.async_api import Page, Route, expect
 from api.identity.roles import Role
 from tests.admin.conftest import Site, Visits
 from tests.admin.looking import check_accessibility, shot
-from tests.admin.test_review import fill, history, label, shows, stored
+from tests.admin.test_review import fill, history, label, wait_for_text, wait_until_stored
 
 pytestmark = pytest.mark.timeout(120)
 REVIEWS = "**/api/v1/reviews"
 
 
 async def reviewer(site: Site, name: str) -> int:
-    """An account of its own, whose settings no other test sees."""
+    """Add an account whose settings no other test uses."""
     return await site.add_user(name, Role.REVIEWER)
 
 
@@ -29,7 +29,7 @@ async def save_settings(page: Page, keys: str, reasons: str) -> None:
     await expect(page.get_by_text("审核设置已保存。")).to_be_visible()
 
 
-async def test_keys_choose_and_enter_saves_where_the_account_wants_that(visits: Visits) -> None:
+async def test_number_keys_choose_and_enter_saves_if_set(visits: Visits) -> None:
     site = visits.site
     await fill(site, "confirm", 2)
     page = await visits.open(await reviewer(site, "两步"))
@@ -37,19 +37,19 @@ async def test_keys_choose_and_enter_saves_where_the_account_wants_that(visits: 
     await shot(page, "account-review-settings")
     await check_accessibility(page)
     await page.goto("/admin/review?platform=confirm")
-    await shows(page, "confirm 的第 0 条")
+    await wait_for_text(page, "confirm 的第 0 条")
     await page.keyboard.press("4")
     await page.keyboard.press("2")
     await expect(page.locator("#label-negative")).to_be_checked()
     await expect(page.get_by_role("button", name="保存：负面")).to_be_visible()
     assert await label(site, "confirm", "0") == ("positive", "active_model")
     await page.keyboard.press("Enter")
-    await shows(page, "confirm 的第 1 条")
-    await stored(page)
+    await wait_for_text(page, "confirm 的第 1 条")
+    await wait_until_stored(page)
     assert await label(site, "confirm", "0") == ("negative", "review")
 
 
-async def test_settings_are_checked_and_stay(visits: Visits) -> None:
+async def test_settings_are_validated_and_kept(visits: Visits) -> None:
     visits.allow("422")
     page = await visits.open(await reviewer(visits.site, "设置"))
     await save_settings(page, "直接保存标签", " 反话 \n\n广告\n反话\n")
@@ -62,14 +62,14 @@ async def test_settings_are_checked_and_stay(visits: Visits) -> None:
     await expect(user.locator("#review-settings")).to_have_count(0)
 
 
-async def test_keys_do_nothing_while_a_text_is_too_new_to_be_read(visits: Visits) -> None:
+async def test_keys_are_ignored_after_a_new_text(visits: Visits) -> None:
     site = visits.site
     await fill(site, "fast", 3)
     page = await visits.open(Role.REVIEWER)
     await page.clock.install()
     await page.goto("/admin/review?platform=fast")
     await page.clock.run_for(1_000)
-    await shows(page, "fast 的第 0 条")
+    await wait_for_text(page, "fast 的第 0 条")
     await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))
     await page.keyboard.press("2")
     await expect(page.locator("#text")).to_contain_text("fast 的第 1 条")
@@ -84,24 +84,24 @@ async def test_keys_do_nothing_while_a_text_is_too_new_to_be_read(visits: Visits
     await page.clock.run_for(1)
     await page.keyboard.press("3")
     await expect(page.locator("#text")).to_contain_text("fast 的第 2 条")
-    # An undo changes no label that nobody has seen: it needs no waiting.
+    # Undo works immediately because it does not label the new text.
     await page.keyboard.press("z")
     await expect(page.locator("#text")).to_contain_text("fast 的第 1 条")
 
 
-async def test_a_decision_says_for_how_long_the_text_was_in_view(visits: Visits) -> None:
+async def test_review_reports_how_long_the_text_was_shown(visits: Visits) -> None:
     await fill(visits.site, "view", 3)
     sent: list[int] = []
 
-    async def look(route: Route) -> None:
+    async def record(route: Route) -> None:
         sent.append(json.loads(route.request.post_data or "{}")["shown_milliseconds"])
         await route.continue_()
 
-    page = await visits.open(Role.REVIEWER, routes={REVIEWS: look})
+    page = await visits.open(Role.REVIEWER, routes={REVIEWS: record})
     await page.clock.install()
     await page.goto("/admin/review?platform=view")
     await page.clock.run_for(1_000)
-    await shows(page, "view 的第 0 条")
+    await wait_for_text(page, "view 的第 0 条")
     await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))
     await page.keyboard.press("2")
     await expect(page.locator("#text")).to_contain_text("view 的第 1 条")
@@ -113,12 +113,12 @@ async def test_a_decision_says_for_how_long_the_text_was_in_view(visits: Visits)
     await page.keyboard.press("1")
     await expect(page.locator("#text")).to_contain_text("view 的第 2 条")
     await page.clock.run_for(400)
-    # One that comes back was in view before.
+    # The time before the undo counts too.
     await page.keyboard.press("z")
     await page.clock.run_for(1_000)
     await page.keyboard.press("2")
     await expect(page.locator("#text")).to_contain_text("view 的第 2 条")
-    await stored(page)
+    await wait_until_stored(page)
     assert sent[0] >= 1_000
     assert sent[1:] == [3_000, 4_000]
 
@@ -129,11 +129,11 @@ HIDE = """(hidden) => {
 }"""
 
 
-async def test_the_reason_is_entered_and_left_by_keys(visits: Visits) -> None:
+async def test_reason_is_entered_with_keys(visits: Visits) -> None:
     site = visits.site
     await fill(site, "reason", 3)
     page = await visits.open(Role.REVIEWER, "/admin/review?platform=reason")
-    await shows(page, "reason 的第 0 条")
+    await wait_for_text(page, "reason 的第 0 条")
     await page.keyboard.press("r")
     await expect(page.get_by_label("理由")).to_be_focused()
     await page.keyboard.type("12 号说的是反话 rsz?")
@@ -141,17 +141,17 @@ async def test_the_reason_is_entered_and_left_by_keys(visits: Visits) -> None:
     await expect(page.get_by_label("理由")).not_to_be_focused()
     await expect(page.get_by_label("理由")).to_have_value("12 号说的是反话 rsz?")
     await page.keyboard.press("2")
-    await shows(page, "reason 的第 1 条")
-    # Enter ends the reason, and accepts nothing that was not chosen.
+    await wait_for_text(page, "reason 的第 1 条")
+    # Without a chosen label, Enter only leaves the reason field.
     await page.keyboard.press("r")
     await page.keyboard.type("看不出来")
     await page.keyboard.press("Enter")
     await expect(page.get_by_label("理由")).not_to_be_focused()
-    await shows(page, "reason 的第 1 条")
+    await wait_for_text(page, "reason 的第 1 条")
     await page.keyboard.press("3")
-    await shows(page, "reason 的第 2 条")
+    await wait_for_text(page, "reason 的第 2 条")
     await expect(page.get_by_label("理由")).to_have_value("")
-    await stored(page)
+    await wait_until_stored(page)
     reviews = [(await history(site, "reason", id)).reviews[0] for id in "01"]
     assert [(one.label, one.reason) for one in reviews] == [
         ("negative", "12 号说的是反话 rsz?"),
@@ -165,7 +165,7 @@ async def test_quick_reasons_fill_in_the_reason(visits: Visits) -> None:
     page = await visits.open(await reviewer(site, "理由"))
     await save_settings(page, "直接保存标签", "反话\n<b>广告</b>\n看不懂")
     await page.goto("/admin/review?platform=quick")
-    await shows(page, "quick 的第 0 条")
+    await wait_for_text(page, "quick 的第 0 条")
     reasons = page.get_by_role("group", name="常用理由").get_by_role("button")
     await expect(reasons).to_have_text(["反话", "<b>广告</b>", "看不懂"])
     await reasons.nth(1).click()
@@ -178,21 +178,21 @@ async def test_quick_reasons_fill_in_the_reason(visits: Visits) -> None:
     await shot(page, "review-quick-reasons")
     await check_accessibility(page)
     await page.keyboard.press("2")
-    await shows(page, "quick 的第 1 条")
+    await wait_for_text(page, "quick 的第 1 条")
     await expect(reasons.nth(0)).to_have_attribute("aria-pressed", "false")
-    await stored(page)
+    await wait_until_stored(page)
     assert (await history(site, "quick", "0")).reviews[0].reason == "<b>广告</b>；反话"
 
 
-async def test_progress_is_told(visits: Visits) -> None:
+async def test_progress_is_shown(visits: Visits) -> None:
     site = visits.site
     await fill(site, "pace", 9)
     page = await visits.open(await reviewer(site, "进度"), "/admin/review?platform=pace")
     await expect(page.locator("#pace")).to_be_hidden()
     for n in range(6):
-        await shows(page, f"pace 的第 {n} 条")
+        await wait_for_text(page, f"pace 的第 {n} 条")
         await page.keyboard.press("1")
-    await shows(page, "pace 的第 6 条")
+    await wait_for_text(page, "pace 的第 6 条")
     await expect(page.locator("#done-today")).to_have_text("6")
     await expect(page.locator("#remaining")).to_have_text("3")
     await expect(page.locator("#pace")).to_have_text(re.compile(r"^约每小时 [\d,]+ 条$"))
@@ -202,14 +202,14 @@ async def test_progress_is_told(visits: Visits) -> None:
     await expect(page.locator("#undone")).to_have_text("已撤销：“正面”已取消，请重新判断这条评论。")
     await shot(page, "review-undone")
     await check_accessibility(page)
-    await shows(page, "pace 的第 5 条")
+    await wait_for_text(page, "pace 的第 5 条")
     await page.keyboard.press("s")
     await expect(page.locator("#undone")).to_be_hidden()
     await page.keyboard.press("z")
     await expect(page.locator("#undone")).to_have_text("已撤销：跳过的评论已恢复。")
 
 
-async def test_where_counting_takes_too_long_it_says_that_more_are_waiting(visits: Visits) -> None:
+async def test_incomplete_count_shows_that_more_are_waiting(visits: Visits) -> None:
     await fill(visits.site, "many", 2)
 
     async def unfinished(route: Route) -> None:

@@ -1,4 +1,4 @@
-"""The list of decisions, and its export."""
+"""Tests of the list of reviews and its export."""
 
 import asyncio
 import json
@@ -14,14 +14,14 @@ from tests.store.feed import arrival
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_an_empty_list_leads_to_the_review(visits: Visits) -> None:
+async def test_empty_list_links_to_the_review_page(visits: Visits) -> None:
     page = await visits.open(Role.REVIEWER, "/admin/reviews")
     await expect(page.get_by_text("还没有人审核过评论")).to_be_visible()
     await page.locator("main").get_by_role("link", name="审核", exact=True).click()
     await page.wait_for_url("**/admin/review")
 
 
-async def test_decisions_are_listed_and_exported(visits: Visits) -> None:
+async def test_reviews_are_listed_and_exported(visits: Visits) -> None:
     text = "<b>=1+1</b> 说得好"
     await visits.site.feed.send(arrival("a/b", text, platform="list"))
     page = await visits.open(Role.REVIEWER, "/admin/comments/list/a/b")
@@ -38,13 +38,13 @@ async def test_decisions_are_listed_and_exported(visits: Visits) -> None:
         await page.get_by_role("link", name="导出 JSON Lines").click()
     download = await started.value
     assert download.suggested_filename == "liuyan-reviews.jsonl"
-    told = json.loads(await asyncio.to_thread((await download.path()).read_text, encoding="utf-8"))
-    assert (told["id"], told["text"], told["label"]) == ("a/b", text, "negative")
+    exported = json.loads(await asyncio.to_thread((await download.path()).read_text, encoding="utf-8"))
+    assert (exported["id"], exported["text"], exported["label"]) == ("a/b", text, "negative")
     await row.get_by_role("link", name="历史").click()
     await expect(page.locator(".history-text")).to_have_text(text)
 
 
-async def test_others_are_left_out_where_that_is_wanted(visits: Visits) -> None:
+async def test_list_can_exclude_reviews_by_others(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin/reviews?platform=list&mine=true")
     await expect(page.get_by_text("没有符合筛选条件的审核记录")).to_be_visible()
     await page.get_by_label("审核人").select_option("全部")

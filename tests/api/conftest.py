@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.applications import Starlette
 
 from api.app import create_app
@@ -22,6 +23,7 @@ from api.paths import MountAll
 from api.predictor import Predictor
 from api.services import Services
 from model.labeller import Labeller, load_labeller
+from store.engine import open_engine
 from store.migrate import migrate
 from store.store import Store
 from tests.api.people import QUICK_PASSWORDS, Person, add_person, session_headers, settings_for_tests
@@ -103,24 +105,33 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="session")
+def kept_engine(migrated_file: Path) -> AsyncEngine:
+    """An engine that keeps its compiled statements from test to test; its database is replaced for each test."""
+    return open_engine(f"sqlite+aiosqlite:///{migrated_file.with_name('kept.db')}", lock_wait_seconds=10)
+
+
 @pytest.fixture
-def migrated_url(sqlite_url: str, migrated_file: Path) -> str:
-    """A migrated SQLite database."""
-    shutil.copy(migrated_file, sqlite_url.removeprefix("sqlite+aiosqlite:///"))
-    return sqlite_url
+def kept_store(kept_engine: AsyncEngine, migrated_file: Path) -> Store:
+    """A store on a migrated SQLite database. Closing it closes the connections of the engine."""
+    file = Path(str(kept_engine.url.database))
+    for suffix in ("-wal", "-shm"):  # Left by a connection that a test did not close; they belong to the old database.
+        file.with_name(file.name + suffix).unlink(missing_ok=True)
+    shutil.copy(migrated_file, file)
+    return Store(kept_engine, 40, audit_share=0)
 
 
 @pytest_asyncio.fixture
-async def api(migrated_url: str, labeller: Labeller, built_app: BuiltApp) -> AsyncIterator[Api]:
+async def api(kept_store: Store, labeller: Labeller, built_app: BuiltApp) -> AsyncIterator[Api]:
     """The application with SQLite."""
-    async for api in _api(migrated_url, labeller, built_app):
+    async for api in _api(kept_store, labeller, built_app):
         yield api
 
 
 @pytest_asyncio.fixture
-async def own_api(migrated_url: str, labeller: Labeller) -> AsyncIterator[Api]:
+async def own_api(kept_store: Store, labeller: Labeller) -> AsyncIterator[Api]:
     """A separate application for a test that changes it or reads absolute metrics."""
-    async for api in _api(migrated_url, labeller, BuiltApp()):
+    async for api in _api(kept_store, labeller, BuiltApp()):
         yield api
 
 
@@ -128,7 +139,7 @@ async def own_api(migrated_url: str, labeller: Labeller) -> AsyncIterator[Api]:
 async def server_api(database_url: str, labeller: Labeller, built_app: BuiltApp) -> AsyncIterator[Api]:
     """The application with the test run's database server."""
     await _prepare(database_url)
-    async for api in _api(database_url, labeller, built_app):
+    async for api in _api(Store.open(database_url, audit_share=0), labeller, built_app):
         yield api
 
 
@@ -138,9 +149,9 @@ async def _prepare(url: str) -> None:
         await store.check_ready(ERASURE_KEY)
 
 
-async def _api(url: str, labeller: Labeller, built: BuiltApp) -> AsyncIterator[Api]:
+async def _api(store: Store, labeller: Labeller, built: BuiltApp) -> AsyncIterator[Api]:
     clock = Clock()
-    async with Store.open(url, audit_share=0) as store:
+    async with store:
         await store.check_ready(ERASURE_KEY)
         with Predictor(labeller, built.metrics) as predictor:
             services = Services(store, predictor, settings_for_tests(), QUICK_PASSWORDS, clock)

@@ -62,8 +62,13 @@ def csrf_token() -> str:
 
 def settings_for_tests(**changes: object) -> Settings:
     """Return settings with a secret key and the host liuyan.test."""
+    return _settings().model_copy(update=changes)
+
+
+@functools.cache
+def _settings() -> Settings:
     hosts = ("liuyan.test", "127.0.0.1", "localhost")
-    return Settings(secret_key=SecretStr(SECRET_KEY), allowed_hosts=hosts).model_copy(update=changes)
+    return Settings(secret_key=SecretStr(SECRET_KEY), allowed_hosts=hosts)
 
 
 async def add_person(

@@ -290,36 +290,6 @@ async def test_an_invalid_token_is_rejected_despite_a_valid_session(api: Api) ->
         assert answer.status_code == 401
 
 
-async def test_review_settings_are_read_and_changed(api: Api) -> None:
-    me = (await api.client.get("/api/v1/account")).json()
-    assert (me["number_keys"], me["quick_reasons"]) == ("save", [])
-    wanted = {"number_keys": "confirm", "quick_reasons": [" 反话 ", "广告", "反话"]}
-    changed = await api.client.patch("/api/v1/account", json=wanted)
-    assert changed.status_code == 200, changed.text
-    assert (changed.json()["number_keys"], changed.json()["quick_reasons"]) == ("confirm", ["反话", "广告"])
-    # What is left out stays.
-    kept = (await api.client.patch("/api/v1/account", json={"language": "zh"})).json()
-    assert (kept["number_keys"], kept["quick_reasons"]) == ("confirm", ["反话", "广告"])
-    emptied = (await api.client.patch("/api/v1/account", json={"quick_reasons": []})).json()
-    assert emptied["quick_reasons"] == []
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"number_keys": "never"},
-        {"number_keys": None},
-        {"quick_reasons": ["x" * 41]},
-        {"quick_reasons": ["一\n二"]},
-        {"quick_reasons": [str(n) for n in range(10)]},
-        {"quick_reasons": None},
-    ],
-)
-async def test_wrong_review_settings_are_refused(api: Api, wrong: dict[str, object]) -> None:
-    problem(await api.client.patch("/api/v1/account", json=wrong), 422)
-    assert (await api.client.get("/api/v1/account")).json()["number_keys"] == "save"
-
-
 async def test_accounts_are_searched_and_paginated(api: Api) -> None:
     for name in ("anna", "Annika", "bob", "a_b", "100%"):
         await add_person(api.store, name, now=api.clock())

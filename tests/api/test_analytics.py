@@ -121,7 +121,7 @@ async def test_each_as_csv_and_where_there_is_nothing(week: Api, name: str) -> N
 @pytest.mark.parametrize(
     ("name", "query", "sentence"),
     [
-        ("labels", {"bucket": "hour"}, "at most 62 days are told by the hour"),
+        ("labels", {"bucket": "hour"}, "the bucket hour allows at most 62 days"),
         ("labels", {"bucket": "month"}, "'hour', 'day' or 'week'"),
         ("hours", {"utc_offset": "900"}, "840"),
         (

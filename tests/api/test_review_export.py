@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from api.identity.roles import Role
-from api.rest.review_export import AT_ONCE, COLUMNS
+from api.rest.review_export import COLUMNS, ROWS_PER_CHUNK
 from liuyan.text_files.columns import ColumnOptions
 from model.files import open_comments
 from model.training.reviews import read_reviews
@@ -93,7 +93,7 @@ async def test_an_export_is_filtered(api: Api, reviewer: Person) -> None:
 
 
 async def test_a_long_export_is_streamed_without_erased_comments(api: Api, reviewer: Person) -> None:
-    ids = [str(n) for n in range(AT_ONCE + 50)]
+    ids = [str(n) for n in range(ROWS_PER_CHUNK + 50)]
     await api.feed.send(*(arrival(id, f"第 {id} 条") for id in ids))
     await review(api, reviewer, "positive", *ids)
     await api.feed.send(tombstone("7", at=10))

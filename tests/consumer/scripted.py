@@ -225,7 +225,7 @@ class Database:
             raise CommitUnknownError("lost")
         return BatchOutcome(erased=len(batch.records))
 
-    async def read_positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
+    async def read_partitions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
         await asyncio.sleep(0.01)
         if self.failing_reads:
             self.failing_reads -= 1
@@ -362,7 +362,7 @@ class Consumer:
 
     async def _drain(self) -> None:
         try:
-            await asyncio.wait_for(self.pipeline.idle.wait(), DRAIN_SECONDS)
+            await asyncio.wait_for(self.pipeline.writer_idle.wait(), DRAIN_SECONDS)
         except TimeoutError:
             return
 

@@ -8,9 +8,9 @@ import pymysql
 import pytest
 from aiokafka import TopicPartition
 
-from consumer.crash_loops import MOST_STARTS, SUSPICIOUS_STARTS, Backlog, CrashLoops
+from consumer.crash_loops import MAXIMUM_STARTS, SUSPICIOUS_STARTS, Backlog, CrashLoops
 from store.batch import PartitionKey
-from store.partitions import begin_partition, pause_partition, read_positions, resume_partition
+from store.partitions import begin_partition, pause_partition, read_partitions, resume_partition
 from store.store import Store
 from tests.harness import Installation, Process, comment, get
 from tests.store.conftest import ready_store
@@ -30,12 +30,12 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def backlogs(store: Store) -> dict[TopicPartition, Backlog]:
-    states = await store.read(read_positions, "group", ["comments"])
+    states = await store.read(read_partitions, "group", ["comments"])
     return {TopicPartition(*key): Backlog(state, end=100) for key, state in states.items()}
 
 
 async def test_start_is_counted_once_and_removed_on_leave(store: Store) -> None:
-    for _ in range(MOST_STARTS + 2):
+    for _ in range(MAXIMUM_STARTS + 2):
         starts = CrashLoops(store)
         for _ in range(3):  # Stored offsets are read again after every reset.
             assert await starts.admit(await backlogs(store), NONE) == {FIRST, SECOND}
@@ -45,7 +45,7 @@ async def test_start_is_counted_once_and_removed_on_leave(store: Store) -> None:
 
 
 async def test_repeated_crashes_at_one_offset_pause_the_partition(store: Store) -> None:
-    for crash in range(MOST_STARTS):
+    for crash in range(MAXIMUM_STARTS):
         starts, waiting = CrashLoops(store), await backlogs(store)
         assert starts.pause_reason(waiting[FIRST].state) is None, crash
         assert FIRST in await starts.admit({FIRST: waiting[FIRST]}, NONE)
@@ -104,7 +104,7 @@ async def test_consumers_killed_at_one_offset_pause_only_its_partition(
     await installation.publish(comment(n, "很好", minutes=n) for n in range(40))
     # A table lock prevents consumers from storing anything until they are killed.
     with pymysql.connect(**installation.address()) as blocker, blocker.cursor() as lock:
-        for kill in range(1, MOST_STARTS + 1):
+        for kill in range(1, MAXIMUM_STARTS + 1):
             lock.execute("LOCK TABLES comments READ")
             with installation.consumer() as consumer:
                 # Once both are suspicious, only the first is read and counted.

@@ -9,7 +9,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from consumer.metrics import ConsumerMetrics
-from consumer.offsets import Offsets, PauseAt, SkipTo, StartAt, decide_start
+from consumer.offsets import Offsets, Pause, SkipTo, StartAt, decide_start
 from consumer.source import LogOffsets, Source
 from consumer.topics import Topics
 from store.batch import PartitionKey, PartitionState
@@ -39,14 +39,14 @@ def test_offset_before_the_log_start_skips_and_counts_lost_records() -> None:
 )
 def test_recreated_topic_pauses_with_the_command_that_fixes_it(log_offsets: LogOffsets, topic_id: str | None) -> None:
     decision = decide_start(STATE, log_offsets, topic_id)
-    assert isinstance(decision, PauseAt)
+    assert isinstance(decision, Pause)
     assert not decision.stored
     assert "liuyan consumer seek comments 3 --to start" in decision.reason
 
 
 def test_stored_pause_takes_precedence() -> None:
     paused = replace(STATE, paused_reason="circuit breaker")
-    assert decide_start(paused, LogOffsets(0, 100), "id-1") == PauseAt("circuit breaker", stored=True)
+    assert decide_start(paused, LogOffsets(0, 100), "id-1") == Pause("circuit breaker", stored=True)
 
 
 class Rebalancing:
@@ -68,7 +68,7 @@ class Rebalancing:
     async def read(self, query: Callable[..., Awaitable[Any]], *args: object) -> Any:
         return await getattr(self, query.__name__)(*args)
 
-    async def read_positions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
+    async def read_partitions(self, group: str, topics: Sequence[str]) -> dict[tuple[str, int], PartitionState]:
         self.epoch += self._rebalance
         return {("comments", 3): STATE}
 

@@ -5,6 +5,7 @@ test; tests of migrations and commands use fresh ones.
 """
 
 import asyncio
+import functools
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -12,9 +13,10 @@ from contextlib import ExitStack
 import pytest
 import pytest_asyncio
 from sqlalchemy import URL, delete, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from store.admin_tables import metadata
+from store.engine import open_engine
 from store.migrate import migrate
 from store.store import Store
 from tests.conftest import MAIN
@@ -29,9 +31,15 @@ async def ready_store(url: str, lock_wait_seconds: int = 10) -> Store:
     return store
 
 
+@functools.cache
+def kept_engine(url: str, lock_wait_seconds: int) -> AsyncEngine:
+    """An engine that keeps its compiled statements from test to test; closing its store closes its connections."""
+    return open_engine(url, lock_wait_seconds)
+
+
 async def empty_store(url: str, lock_wait_seconds: int = 10) -> Store:
     """Empty the tables at ``url`` and open a store on them, whose comments stay out of the audit sample."""
-    store = Store.open(url, lock_wait_seconds=lock_wait_seconds, audit_share=0)
+    store = Store(kept_engine(url, lock_wait_seconds), 20 + 2 * lock_wait_seconds, audit_share=0)
     async with store.writing() as session:
         for table in reversed(metadata.sorted_tables):
             await session.connection.execute(delete(table))

@@ -110,6 +110,7 @@ class Life:
         return low <= ACCURACY <= high
 
 
+@pytest.mark.seconds
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("store_kind", ["sqlite"])
 async def test_the_audit_covers_the_true_accuracy_in_95_percent_of_200_runs(store_url: str) -> None:

@@ -14,7 +14,7 @@ import tests.store.feed
 from store.batch import Arrival, Batch, BatchOutcome, PartitionKey
 from store.check import recount
 from store.errors import CommitUnknownError, FencedError, StoreError, TransientStoreError
-from store.partitions import begin_partition, read_positions
+from store.partitions import begin_partition, read_partitions
 from store.session import WriteSession
 from store.store import Store
 from store.tables import hourly_counts, partitions
@@ -96,7 +96,7 @@ async def test_a_connection_lost_before_commit_leaves_the_offset_unchanged(
     after_writing(monkeypatch, lambda session: kill(store, session))
     with pytest.raises(CommitUnknownError):
         await server_feed.send(arrival())
-    assert (await store.read(read_positions, "liuyan", ["comments"]))["comments", 0].next_offset == 0
+    assert (await store.read(read_partitions, "liuyan", ["comments"]))["comments", 0].next_offset == 0
     assert (await read_contents(store)).comments == {}
     assert (await server_feed.send(arrival())).new == 1
 
@@ -114,7 +114,7 @@ async def test_an_answer_lost_after_commit_leaves_the_offset_advanced(
     monkeypatch.setattr(AsyncConnection, "commit", commit_and_lose_the_answer)
     with pytest.raises(CommitUnknownError):
         await server_feed.send(arrival())
-    assert (await server_feed.store.read(read_positions, "liuyan", ["comments"]))["comments", 0].next_offset == 1
+    assert (await server_feed.store.read(read_partitions, "liuyan", ["comments"]))["comments", 0].next_offset == 1
     with pytest.raises(FencedError):
         await server_feed.send(arrival())
     assert len((await read_contents(server_feed.store)).comments) == 1
@@ -184,7 +184,7 @@ async def test_a_server_that_never_answers_times_out(database_url: str) -> None:
 async def test_an_unreachable_server_is_transient(server_store: Store) -> None:
     away = Store.open(str(server_store.engine.url.set(port=1)))
     with pytest.raises(TransientStoreError, match="2003"):
-        await away.read(read_positions, "liuyan", ["comments"])
+        await away.read(read_partitions, "liuyan", ["comments"])
     await away.close()
 
 
@@ -222,7 +222,7 @@ async def test_concurrent_writers_of_the_same_keys_lose_nothing(store: Store) ->
     assert sum(contents.counts.values()) == len(contents.comments) == len(contents.predictions)
     async with store.reading() as connection:
         assert min((await connection.execute(select(hourly_counts.c.n))).scalars()) > 0
-    positions = await store.read(read_positions, "liuyan", ["one", "two", "three"])
+    positions = await store.read(read_partitions, "liuyan", ["one", "two", "three"])
     assert {state.next_offset for state in positions.values()} == {8 * 63}
 
 
@@ -275,7 +275,7 @@ async def test_a_writer_does_not_block_readers(store: Store) -> None:
     async with store.writing() as session:
         await session.connection.execute(update(partitions).values(next_offset=7))
         began = time.monotonic()
-        assert (await store.read(read_positions, *_group_and_topics(PARTITION)))["comments", 0].next_offset == 1
+        assert (await store.read(read_partitions, *_group_and_topics(PARTITION)))["comments", 0].next_offset == 1
         assert len((await read_contents(store)).comments) == 1
         assert time.monotonic() - began < 1
 

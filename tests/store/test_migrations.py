@@ -301,6 +301,7 @@ async def test_migrations_are_reported_once(every_database_url: str) -> None:
         assert await migrate(store.engine, steps.append) == 0
 
 
+@pytest.mark.programs
 async def test_concurrent_processes_migrate_once(every_database_url: str) -> None:
     program = "from liuyan.cli import main; main()"
     environment = {"LIUYAN_DATABASE_URL": every_database_url, "PATH": "/usr/bin:/bin"}

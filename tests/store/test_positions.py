@@ -12,7 +12,7 @@ from store.partitions import (
     count_partitions,
     count_starts,
     pause_partition,
-    read_positions,
+    read_partitions,
     resume_partition,
     seek_partition,
     uncount_starts,
@@ -26,7 +26,7 @@ OTHER = PartitionKey("liuyan", "comments", 1)
 
 
 async def next_offset(store: Store, partition: PartitionKey = PARTITION) -> int:
-    positions = await store.read(read_positions, partition.group, [partition.topic])
+    positions = await store.read(read_partitions, partition.group, [partition.topic])
     return positions[partition.topic, partition.partition].next_offset
 
 
@@ -40,8 +40,8 @@ async def test_a_partition_is_inserted_once(store: Store) -> None:
 async def test_offsets_are_read_by_group_and_topics(store: Store) -> None:
     for group, topic in (("liuyan", "comments"), ("liuyan", "Comments"), ("other", "comments"), ("liuyan", "x")):
         await store.write(begin_partition, PartitionKey(group, topic, 3), 1, None)
-    assert list(await store.read(read_positions, "liuyan", ["comments", "absent"])) == [("comments", 3)]
-    assert await store.read(read_positions, "liuyan", []) == {}
+    assert list(await store.read(read_partitions, "liuyan", ["comments", "absent"])) == [("comments", 3)]
+    assert await store.read(read_partitions, "liuyan", []) == {}
     assert await store.read(count_partitions) == (4, 0)
 
 
@@ -93,7 +93,7 @@ async def test_lost_records_and_a_pause_are_stored_with_the_offset(feed: Feed) -
         write_batch, Batch(feed.model.number, [Advance(PARTITION, 0, 40, 40, "too much poison " * 100)])
     )
     await feed.store.write(write_batch, Batch(feed.model.number, [Advance(PARTITION, 40, 45, 2, "another reason")]))
-    state = (await feed.store.read(read_positions, "liuyan", ["comments"]))["comments", 0]
+    state = (await feed.store.read(read_partitions, "liuyan", ["comments"]))["comments", 0]
     assert (state.next_offset, state.records_lost) == (45, 42)
     assert state.paused_reason is not None
     assert state.paused_reason.startswith("too much poison")
@@ -105,11 +105,11 @@ async def test_pause_and_resume(store: Store) -> None:
     await store.write(begin_partition, PARTITION, 5, None)
     await store.write(pause_partition, PARTITION, "by hand")
     await store.write(pause_partition, PARTITION, "by another hand")
-    paused = (await store.read(read_positions, "liuyan", ["comments"]))["comments", 0]
+    paused = (await store.read(read_partitions, "liuyan", ["comments"]))["comments", 0]
     assert paused.paused_reason == "by hand"
     assert await store.read(count_partitions) == (1, 1)
     await store.write(resume_partition, PARTITION)
-    resumed = (await store.read(read_positions, "liuyan", ["comments"]))["comments", 0]
+    resumed = (await store.read(read_partitions, "liuyan", ["comments"]))["comments", 0]
     assert (resumed.paused_reason, resumed.paused_at, resumed.next_offset) == (None, None, 5)
 
 
@@ -129,7 +129,7 @@ async def test_an_unread_partition_cannot_be_paused(store: Store) -> None:
 
 async def test_starts_are_counted_per_offset_and_uncounted(feed: Feed) -> None:
     async def state() -> PartitionState:
-        return (await feed.store.read(read_positions, PARTITION.group, [PARTITION.topic]))[
+        return (await feed.store.read(read_partitions, PARTITION.group, [PARTITION.topic]))[
             PARTITION.topic, PARTITION.partition
         ]
 

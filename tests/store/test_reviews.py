@@ -13,6 +13,7 @@ from store.audit import Actor
 from store.batch import BatchOutcome, Label
 from store.comments import CommentHistory, LabelSource, ShownLabel, comment_history, text_digest
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
+from store.review_list import ReviewFilter, list_reviews
 from store.reviews import AT_ONCE, Opinion, add_review, add_reviews, undo_review
 from store.sample import AuditSample
 from store.store import Store
@@ -57,11 +58,24 @@ async def test_a_review_says_who_when_from_what_to_what(feed: Feed) -> None:
     stored = (await history(feed.store)).reviews[0]
     assert (stored.reviewer, stored.label, stored.reason, stored.text) == ("小李", "negative", "反话", "味道不错")
     assert (stored.from_label, stored.from_source, stored.from_model) == ("positive", "active_model", "a" * 64)
-    assert (stored.from_probability, stored.stands, stored.withdrawn) == (0.75, True, False)
+    assert (stored.from_probability, stored.from_uncertain) == (0.75, False)
+    assert (stored.stands, stored.withdrawn) == (True, False)
     assert await shown(feed.store) == (ShownLabel.NEGATIVE, LabelSource.REVIEW)
     held = await read_contents(feed.store)
     assert held.sums == _sums(feed.model.number, (1, 0, 0, 0, 0, 0, 1, 1))
     assert held.work == {(7, feed.model.number, "forum", "positive", "negative"): 1}
+
+
+@pytest.mark.parametrize(("probability", "uncertain"), [(0.29, False), (0.3, True), (0.7, True), (0.71, False)])
+async def test_a_review_says_whether_the_model_was_uncertain(feed: Feed, probability: float, uncertain: bool) -> None:
+    await feed.send(arrival(probability=probability))
+    await add_review(feed.store, LI, opinion(ShownLabel.NEGATIVE))
+    await add_review(feed.store, WANG, opinion(ShownLabel.POSITIVE))
+    reviews = (await history(feed.store)).reviews
+    # A person's label that was shown before the second one is certain.
+    assert [one.from_uncertain for one in reviews] == [False, uncertain]
+    listed = (await feed.store.read(list_reviews, ReviewFilter(), None, 10)).items
+    assert [one.from_uncertain for one in listed] == [False, uncertain]
 
 
 async def test_the_audit_log_has_the_review_without_its_text(feed: Feed) -> None:

@@ -1,4 +1,4 @@
-// What the forms with passwords need: a look at what was typed, and the focus on what went wrong.
+// Forms with passwords: show the typed password, and focus the invalid field or the error message.
 for (const button of document.querySelectorAll("[data-show-password]")) {
   const input = document.getElementById(button.dataset.showPassword);
   button.addEventListener("click", () => {

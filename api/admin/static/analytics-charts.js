@@ -1,4 +1,4 @@
-// Each card's chart, from the rows of the API. Colours are Okabe and Ito's; patterns tell labels apart without them.
+// Plotly charts for the cards, from REST rows. Colours are the Okabe-Ito palette; patterns distinguish labels without colour.
 const COLOURS = { positive: "#0072b2", undecided: "#e69f00", negative: "#d55e00", unclear: "#999999", spam: "#cc79a7" };
 const PATTERNS = { positive: "", undecided: "-", negative: "/", unclear: ".", spam: "x" };
 const SHARES = {
@@ -9,7 +9,7 @@ const SHARES = {
 const LENGTHS = { hour: 3_600_000, day: 86_400_000, week: 604_800_000 };
 const TICKS = { hour: "%m-%d %H:%M", day: "%m-%d", week: "%Y-%m-%d" };
 
-/** What Plotly draws for a card: traces and layout. `context` has words, bucket, measure and the language. */
+/** Plotly traces and layout by card. `context` is that of analytics.js. */
 export const figures = {
   labels: (rows, { words, bucket, threeGroups }) => ({
     data: groupsOf(threeGroups).map((label) => bar(rows.map((row) => localTime(row.start)), rows.map((row) => row[label]), label, words)),
@@ -29,8 +29,8 @@ export const figures = {
   }),
 
   platforms: (rows, { words, threeGroups }) => ({
-    data: groupsOf(threeGroups).map((label) => lying(rows.map((row) => row.platform), rows.map((row) => row[label]), label, words)),
-    layout: listed(rows.length, { barmode: "stack", xaxis: { tickformat: ",d" } }),
+    data: groupsOf(threeGroups).map((label) => horizontalBar(rows.map((row) => row.platform), rows.map((row) => row[label]), label, words)),
+    layout: barLayout(rows.length, { barmode: "stack", xaxis: { tickformat: ",d" } }),
   }),
 
   hours: (rows, { words, measure, weekdays }) => {
@@ -42,7 +42,7 @@ export const figures = {
           type: "heatmap",
           x: hours,
           y: weekdays,
-          z: weekdays.map((_, weekday) => hours.map((hour) => measured(at(weekday, hour), measure))),
+          z: weekdays.map((_, weekday) => hours.map((hour) => valueOf(at(weekday, hour), measure))),
           colorscale: "Cividis",
           xgap: 1,
           ygap: 1,
@@ -61,13 +61,13 @@ export const figures = {
     const sides = ["positive", "negative"].map((side) => rows.filter((row) => row.side === side).slice(0, 12));
     const axes = ["", "2"];
     return {
-      data: sides.map((told, place) => ({
-        ...lying(told.map((row) => row.word), told.map((row) => row.score), place ? "negative" : "positive", words),
-        xaxis: `x${axes[place]}`,
-        yaxis: `y${axes[place]}`,
+      data: sides.map((found, index) => ({
+        ...horizontalBar(found.map((row) => row.word), found.map((row) => row.score), index ? "negative" : "positive", words),
+        xaxis: `x${axes[index]}`,
+        yaxis: `y${axes[index]}`,
       })),
       layout: {
-        ...listed(Math.max(...sides.map((told) => told.length)), {}),
+        ...barLayout(Math.max(...sides.map((found) => found.length)), {}),
         xaxis: { domain: [0, 0.4], title: { text: words.columns.score } },
         xaxis2: { domain: [0.6, 1], title: { text: words.columns.score } },
         yaxis: category(),
@@ -101,28 +101,28 @@ export const figures = {
           hovertemplate: "%{y}<br>%{x:.1%}<extra></extra>",
         },
       ],
-      layout: listed(judged.length, { xaxis: { tickformat: ".0%", range: [lowest, 1.01] }, showlegend: false }),
+      layout: barLayout(judged.length, { xaxis: { tickformat: ".0%", range: [lowest, 1.01] }, showlegend: false }),
     };
   },
 };
 
-/** The columns that together are all comments, in their order. */
+/** Return the columns that add up to all comments, in chart order. */
 export function groupsOf(threeGroups) {
   return ["positive", ...(threeGroups ? ["undecided"] : []), "negative", "unclear", "spam"];
 }
 
-/** A row's share of what is counted: null where nothing is. */
+/** Return a share of the row's comments, or null if there are none. */
 export function shareOf(row, name) {
-  const of = { shareNegative: row.negative, shareUncertain: row.undecided, shareCorrected: row.corrected }[name];
-  return row.comments ? of / row.comments : null;
+  const count = { shareNegative: row.negative, shareUncertain: row.undecided, shareCorrected: row.corrected }[name];
+  return row.comments ? count / row.comments : null;
 }
 
-/** A model's name, with the word that says that it is active. */
+/** Return a model's name, marked if it is the active one. */
 export function nameOf(row, words) {
   return row.active ? words.active.replace("%(name)s", row.model_name) : row.model_name;
 }
 
-/** A time of the API by the browser's clock, as Plotly reads it: it knows no time zones. */
+/** Convert a REST time to local time without a zone, because Plotly ignores time zones. */
 export function localTime(text) {
   const time = new Date(text);
   return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, -8);
@@ -132,18 +132,18 @@ function corrections(rows, names, { words }) {
   const agreed = rows.map((row) => row.reviews - row.corrections);
   return {
     data: [
-      { ...lying(names, agreed, "positive", words), name: words.columns.confirmed },
-      { ...lying(names, rows.map((row) => row.corrections), "negative", words), name: words.columns.corrected },
+      { ...horizontalBar(names, agreed, "positive", words), name: words.columns.confirmed },
+      { ...horizontalBar(names, rows.map((row) => row.corrections), "negative", words), name: words.columns.corrected },
     ],
-    layout: listed(rows.length, { barmode: "stack", xaxis: { tickformat: ",d" } }),
+    layout: barLayout(rows.length, { barmode: "stack", xaxis: { tickformat: ",d" } }),
   };
 }
 
-/** The points of a share over time; where nothing was written in between, the line breaks. */
+/** Return the points of a share over time, with a gap at empty buckets. */
 function line(rows, name, bucket) {
   const [x, y] = [[], []];
-  for (const [place, row] of rows.entries()) {
-    const gap = place ? new Date(row.start) - new Date(rows[place - 1].start) : 0;
+  for (const [index, row] of rows.entries()) {
+    const gap = index ? new Date(row.start) - new Date(rows[index - 1].start) : 0;
     if (gap > 1.5 * LENGTHS[bucket]) {
       x.push(localTime(new Date(new Date(row.start) - LENGTHS[bucket]).toISOString()));
       y.push(null);
@@ -159,7 +159,7 @@ function bar(x, y, label, words) {
   return { type: "bar", name: words.labels[label] ?? words.columns[label], x, y, marker };
 }
 
-function lying(y, x, label, words) {
+function horizontalBar(y, x, label, words) {
   return { ...bar(x, y, label, words), orientation: "h" };
 }
 
@@ -168,16 +168,16 @@ function time(bucket) {
 }
 
 function category() {
-  // Names are text: Plotly would else read some as numbers, and `<b>` as markup.
+  // Without the type, Plotly parses some names as numbers or dates.
   return { type: "category", autorange: "reversed", automargin: true, fixedrange: true };
 }
 
-/** The layout of bars that lie below each other: high enough for their names. */
-function listed(count, more) {
+/** Return the layout of horizontal bars, with enough height for their names. */
+function barLayout(count, more) {
   return { height: Math.max(290, 90 + 26 * count), bargap: count < 4 ? 0.6 : 0.2, yaxis: category(), ...more };
 }
 
-function measured(row, measure) {
+function valueOf(row, measure) {
   if (measure === "comments") return row?.comments ?? 0;
   return row?.comments ? row[measure] / row.comments : null;
 }

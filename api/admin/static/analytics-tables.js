@@ -1,20 +1,20 @@
-// Each card's table: the same rows, in the page's words.
+// Tables for the cards, from the same rows as the charts.
 import { localTime, nameOf, shareOf } from "./analytics-charts.js";
 
 const MIX = ["comments", "positive", "undecided", "negative", "unclear", "spam", "reviewed", "corrected"];
-const DONE = ["reviews", "corrections", "positive", "negative", "unclear", "spam"];
+const REVIEWS = ["reviews", "corrections", "positive", "negative", "unclear", "spam"];
 const COLUMNS = {
   labels: ["start", ...MIX],
   shares: ["start", "comments", "shareNegative", "shareUncertain", "shareCorrected"],
   platforms: ["platform", ...MIX],
   hours: ["weekday", "hour", ...MIX],
   keywords: ["side", "word", "score", "positive", "negative"],
-  reviewers: ["reviewer", ...DONE],
-  models: ["model_name", ...DONE],
+  reviewers: ["reviewer", ...REVIEWS],
+  models: ["model_name", ...REVIEWS],
   accuracy: ["model_name", "judged", "right", "accuracy", "low", "high"],
 };
 
-/** The table of a card's rows. */
+/** Build the table of a card's rows. */
 export function tableOf(card, rows, context) {
   const table = document.createElement("table");
   table.className = "table table-sm mb-0";
@@ -28,12 +28,12 @@ export function tableOf(card, rows, context) {
   const body = table.createTBody();
   for (const row of rows) {
     const line = body.insertRow();
-    for (const column of COLUMNS[card]) line.insertCell().textContent = shown(column, row, context);
+    for (const column of COLUMNS[card]) line.insertCell().textContent = format(column, row, context);
   }
   return table;
 }
 
-function shown(column, row, { words, weekdays, numbers, percents }) {
+function format(column, row, { words, weekdays, numbers, percents }) {
   const value = row[column];
   switch (column) {
     case "start":

@@ -1,4 +1,4 @@
-// The analytics page: asks for each resource once, and fills the cards that show it.
+// The analytics page: fetch each resource once and fill its cards.
 /* global Plotly */
 import { figures } from "./analytics-charts.js";
 import { pathOf, rangeOf } from "./analytics-range.js";
@@ -7,9 +7,9 @@ import { Problem, rest, words as island } from "./rest.js";
 import { fillIn } from "./word-marks.js";
 
 const words = island("analytics-words");
-const wanted = island("analytics-wanted");
-const range = rangeOf(wanted);
-const threeGroups = wanted.groups === "three";
+const filter = island("analytics-filter");
+const range = rangeOf(filter);
+const threeGroups = filter.groups === "three";
 const language = document.documentElement.lang;
 // 2024-01-01 was a Monday.
 const weekdays = [...Array(7).keys()].map((day) =>
@@ -36,7 +36,7 @@ async function fill(card) {
   const part = (name) => card.querySelector(`.analytics-${name}`);
   part("csv").href = `/api/v1${pathOf(card.dataset.resource, range, "csv")}`;
   try {
-    const answer = await ask(card.dataset.resource);
+    const answer = await fetchRows(card.dataset.resource);
     show(card, part, answer);
     if (card.id === "labels") showTotals(answer.rows);
     if (card.id === "keywords") noteSample(part("note"), answer);
@@ -51,14 +51,14 @@ async function fill(card) {
   }
 }
 
-// Two cards show the same answer: it is asked for once.
-function ask(resource) {
-  if (!answers.has(resource)) answers.set(resource, rest("GET", pathOf(resource, range)).then(grouped));
+// Two cards share a resource, so cache the promises.
+function fetchRows(resource) {
+  if (!answers.has(resource)) answers.set(resource, rest("GET", pathOf(resource, range)).then(splitUncertain));
   return answers.get(resource);
 }
 
-// Uncertain comments that nobody has reviewed: with three groups they are neither positive nor negative.
-function grouped(answer) {
+// Add the column `undecided`: uncertain comments that nobody has reviewed. With three groups, remove them from the labels.
+function splitUncertain(answer) {
   if (answer.rows[0]?.uncertain_positive === undefined) return answer;
   const rows = answer.rows.map((row) => ({
     ...row,
@@ -86,7 +86,7 @@ function show(card, part, { rows }) {
   };
 }
 
-function draw(place, { data, layout }) {
+function draw(target, { data, layout }) {
   const style = getComputedStyle(document.body);
   const base = {
     margin: { t: 10, r: 10, b: 40, l: 50 },
@@ -97,10 +97,10 @@ function draw(place, { data, layout }) {
     legend: { orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0 },
   };
   const options = { displayModeBar: false, responsive: true };
-  Plotly.react(place, data.map(asText), { ...base, ...layout }, options);
+  Plotly.react(target, data.map(asText), { ...base, ...layout }, options);
 }
 
-// Plotly reads some markup in names; what people wrote is text.
+// Plotly interprets some markup in names, so escape them.
 function asText(trace) {
   const plain = (value) => (typeof value === "string" ? value.replaceAll("&", "&amp;").replaceAll("<", "&lt;") : value);
   return { ...trace, name: plain(trace.name), x: trace.x.map(plain), y: trace.y.map(plain) };
@@ -118,8 +118,8 @@ function showTotals(rows) {
   totals.hidden = false;
 }
 
-function noteSample(place, answer) {
+function noteSample(note, answer) {
   const [positive, negative] = [answer.positive_comments, answer.negative_comments];
   const sentence = fillIn(words.wordsFrom, { positive: context.numbers.format(positive), negative: context.numbers.format(negative) });
-  place.textContent = answer.complete ? sentence : `${sentence} ${fillIn(words.cutShort, { count: positive + negative })}`;
+  note.textContent = answer.complete ? sentence : `${sentence} ${fillIn(words.cutShort, { count: positive + negative })}`;
 }

@@ -1,17 +1,17 @@
-// Comments that match a filter beyond the page that is shown, with the texts that they have now.
+// Collect comments on later pages that match the filter, with their current versions.
 import { rest } from "./rest.js";
 
-// As many as one answer may hold.
+// The API's maximum per page.
 const PAGE = 200;
-// Whoever filters for what is rare does not wait for longer: the rest is for the next step.
+// Time limit for rare matches; the user can continue with the rest.
 const MILLISECONDS = 10_000;
 
-/** What a review says of the text that it means. */
+/** Return the fields that identify the reviewed text. */
 export const seen = ({ platform, id, version, text_digest }) => ({ platform, id, version, text_digest });
 
 /**
- * At most `most` comments behind `after` that fulfil `filter`, in the list's order, and where the rest begins (null where
- * there is none). `onCount` hears how many were found so far. Throws Problem.
+ * Collect up to `most` comments after the position `after` that match `filter`, in list order. `next` is the position of
+ * the rest, or null at the end. Call `onCount` with the number found so far. Throws Problem.
  */
 export async function collect(filter, after, most, onCount, signal) {
   const comments = [];

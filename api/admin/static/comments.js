@@ -1,4 +1,4 @@
-// The list of comments: selecting by mouse and keys, and one label for all that is selected, with an undo.
+// The comment list: select comments by mouse or keys, label all selected ones, and undo.
 import { collect, seen } from "./comments-matching.js";
 import { rest, say, words } from "./rest.js";
 import { element, fill, find, show } from "./review-page.js";
@@ -7,19 +7,19 @@ import { verdictOf } from "./word-marks.js";
 const WORDS = words("comment-words");
 const MATCHING = words("all-matching");
 const LABELS = ["positive", "negative", "unclear", "spam"];
-// As many as one request may take back.
-const AT_ONCE = 50;
+// The API's maximum of withdrawals per request.
+const WITHDRAWALS = 50;
 const checks = [...document.querySelectorAll(".comment-check")];
-let last = null; // From here a click with Shift selects to.
-// What is selected beyond this page: the comments on later pages, and where those begin that are left; else null.
-let wider = null;
-let searching = null; // Stops the search for them.
+let last = null; // The start of a range selected with Shift.
+// Selected comments on later pages and the position after them, or null.
+let later = null;
+let searching = null; // The AbortController of the search for them.
 
 const selected = () => checks.filter((check) => check.checked);
-const put = (sentence, values) => Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), sentence);
+const format = (sentence, values) => Object.entries(values).reduce((text, [name, value]) => text.replace(`{${name}}`, value), sentence);
 
-const sought = new URLSearchParams(window.location.search).get("text");
-if (sought) for (const text of document.querySelectorAll(".comment-text")) markFound(text, sought);
+const query = new URLSearchParams(window.location.search).get("text");
+if (query) for (const text of document.querySelectorAll(".comment-text")) markMatches(text, query);
 if (checks.length) {
   find("list").addEventListener("submit", (event) => event.preventDefault());
   find("list").addEventListener("click", click);
@@ -27,34 +27,34 @@ if (checks.length) {
   find("select-all").addEventListener("change", (event) => select(checks, event.target.checked));
   find("clear").addEventListener("click", () => select(checks, false));
   document.addEventListener("keydown", pressLabel);
-  find("wider-select")?.addEventListener("click", widen);
-  find("list").addEventListener("click", (event) => open(event.target.closest(".comment-open")));
-  new ResizeObserver(offerWholeTexts).observe(find("list"));
+  find("wider-select")?.addEventListener("click", selectLaterPages);
+  find("list").addEventListener("click", (event) => toggleText(event.target.closest(".comment-open")));
+  new ResizeObserver(showTextButtons).observe(find("list"));
   for (const button of document.querySelectorAll("#bulk [data-label]")) button.addEventListener("click", () => correct(button.dataset.label));
   select([], true);
   find("select-all").disabled = false;
 }
 
-/** Offer the whole text wherever some of it does not fit. */
-function offerWholeTexts() {
+/** Show the button for the whole text if the text is clipped. */
+function showTextButtons() {
   for (const button of document.querySelectorAll(".comment-open")) {
     const text = button.previousElementSibling;
     button.hidden = !text.classList.contains("is-open") && text.scrollHeight <= text.clientHeight + 1;
   }
 }
 
-function open(button) {
+function toggleText(button) {
   if (!button) return;
   const whole = button.previousElementSibling.classList.toggle("is-open");
   button.setAttribute("aria-expanded", whole);
   button.textContent = whole ? WORDS.lessText : WORDS.wholeText;
 }
 
-/** Mark what was searched for, in either case, as the search finds it. */
-function markFound(target, part) {
+/** Mark all matches of the search text, ignoring case like the search. */
+function markMatches(target, part) {
   const text = target.textContent;
   const [where, what] = [text.toLowerCase(), part.toLowerCase()];
-  if (where.length !== text.length) return; // A letter that grows with its case would shift the marks.
+  if (where.length !== text.length) return; // Lower case changed the length, so positions would be wrong.
   const pieces = [];
   let at = 0;
   for (let found = where.indexOf(what); found >= 0; found = where.indexOf(what, at)) {
@@ -74,11 +74,11 @@ function click(event) {
 }
 
 function press(event) {
-  const place = checks.indexOf(event.target);
+  const index = checks.indexOf(event.target);
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (place < 0 || !step || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (index < 0 || !step || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
-  const next = checks[place + step];
+  const next = checks[index + step];
   if (!next) return;
   if (event.shiftKey) select([event.target, next], true);
   last = next;
@@ -90,43 +90,43 @@ function pressLabel(event) {
   if (typing || event.ctrlKey || event.altKey || event.metaKey || event.repeat || find("confirm").open) return;
   const label = LABELS[Number(event.key) - 1];
   if (!label || !selected().length) return;
-  event.preventDefault(); // Else the digit is written into the dialog, which takes the focus.
+  event.preventDefault(); // Otherwise the dialog's focused input receives the digit.
   correct(label);
 }
 
-/** Whatever is chosen by hand is on this page alone. */
+/** Check or uncheck comments on this page. This drops the selection on later pages. */
 function select(which, on) {
   for (const check of which) check.checked = on;
   searching?.abort();
-  wider = searching = null;
+  later = searching = null;
   const count = selected().length;
   show("bulk", count > 0);
-  fill("selected", count ? put(WORDS.selected, { n: count }) : "");
+  fill("selected", count ? format(WORDS.selected, { n: count }) : "");
   find("select-all").checked = count === checks.length;
   find("select-all").indeterminate = count > 0 && count < checks.length;
-  if (find("wider")) offerMore(count === checks.length);
+  if (find("wider")) offerLaterPages(count === checks.length);
 }
 
-function offerMore(whole) {
-  show("wider", whole);
+function offerLaterPages(offered) {
+  show("wider", offered);
   show("wider-select", true);
   fill("wider-words", WORDS.pageAlone);
 }
 
-/** Select what matches on later pages too, as many as are marked at once. */
-async function widen() {
+/** Also select matches on later pages, up to the maximum of one request. */
+async function selectLaterPages() {
   const search = (searching = new AbortController());
-  const room = MATCHING.most - checks.length;
+  const most = MATCHING.most - checks.length;
   show("wider-select", false);
   fill("wider-words", WORDS.searching);
   find("selected").parentElement.querySelector("[data-label]").focus({ preventScroll: true });
-  const counted = (found) => fill("selected", put(WORDS.selected, { n: checks.length + found }));
+  const showCount = (found) => fill("selected", format(WORDS.selected, { n: checks.length + found }));
   try {
-    const found = await collect(MATCHING.filter, MATCHING.after, room, counted, search.signal);
+    const found = await collect(MATCHING.filter, MATCHING.after, most, showCount, search.signal);
     if (searching !== search) return;
-    wider = found;
+    later = found;
     searching = null;
-    counted(found.comments.length);
+    showCount(found.comments.length);
     fill("wider-words", found.next ? WORDS.moreLeft : WORDS.allSelected);
   } catch (problem) {
     if (searching !== search) return;
@@ -135,22 +135,22 @@ async function widen() {
   }
 }
 
-/** Ask, then give everything that is selected this label. */
+/** Ask for confirmation, then review all selected comments with this label. */
 async function correct(label) {
-  if (searching) return; // How many are meant is not known yet.
-  const which = selected();
-  const later = wider?.comments ?? [];
-  const values = { n: which.length + later.length, label: WORDS.labels[label] };
-  const unseen = later.length ? put(WORDS.confirmMore, { n: later.length }) : "";
-  const reason = await confirmed(put(WORDS.confirm, values), unseen);
+  if (searching) return; // The selection is not complete yet.
+  const chosen = selected();
+  const unseen = later?.comments ?? [];
+  const values = { n: chosen.length + unseen.length, label: WORDS.labels[label] };
+  const warning = unseen.length ? format(WORDS.confirmMore, { n: unseen.length }) : "";
+  const reason = await askReason(format(WORDS.confirm, values), warning);
   if (reason === null) return;
-  const comments = [...which.map(({ dataset }) => ofRow(dataset)), ...later];
-  const left = wider?.next;
+  const comments = [...chosen.map(({ dataset }) => ofRow(dataset)), ...unseen];
+  const next = later?.next;
   try {
     const { results } = await rest("POST", "/reviews/bulk", { label, reason: reason || null, comments });
-    which.forEach((check, place) => results[place].state === "reviewed" && showLabel(check, label, "review"));
+    chosen.forEach((check, index) => results[index].state === "reviewed" && showLabel(check, label, "review"));
     select(checks, false);
-    tell(label, results, which, left);
+    report(label, results, chosen, next);
   } catch (problem) {
     say(problem.message, "danger");
   }
@@ -158,8 +158,8 @@ async function correct(label) {
 
 const ofRow = ({ platform, id, version, textDigest }) => seen({ platform, id, version: Number(version), text_digest: textDigest });
 
-/** The reason that was given, empty where none was; null where the question was answered with no. */
-function confirmed(question, more) {
+/** Show the dialog; resolve to the reason, which may be empty, or to null if the user cancels. */
+function askReason(question, more) {
   const dialog = find("confirm");
   fill("confirm-title", question);
   fill("confirm-more", more);
@@ -172,51 +172,51 @@ function confirmed(question, more) {
   });
 }
 
-function tell(label, results, which, left) {
+function report(label, results, chosen, next) {
   const count = (state) => results.filter((result) => result.state === state).length;
-  const made = results.flatMap((result, place) => (result.review ? [{ ...result, check: which[place] }] : []));
-  const sentences = [put(WORDS.stored, { n: made.length, label: WORDS.labels[label] })];
-  if (count("edited_meanwhile")) sentences.push(put(WORDS.edited, { n: count("edited_meanwhile") }));
-  if (count("in_audit")) sentences.push(put(WORDS.inAudit, { n: count("in_audit") }));
-  if (count("no_comment")) sentences.push(put(WORDS.erased, { n: count("no_comment") }));
-  const undo = element("button", "btn btn-sm ms-2", put(WORDS.undo, { n: made.length }));
+  const stored = results.flatMap((result, index) => (result.review ? [{ ...result, check: chosen[index] }] : []));
+  const sentences = [format(WORDS.stored, { n: stored.length, label: WORDS.labels[label] })];
+  if (count("edited_meanwhile")) sentences.push(format(WORDS.edited, { n: count("edited_meanwhile") }));
+  if (count("in_audit")) sentences.push(format(WORDS.inAudit, { n: count("in_audit") }));
+  if (count("no_comment")) sentences.push(format(WORDS.erased, { n: count("no_comment") }));
+  const undo = element("button", "btn btn-sm ms-2", format(WORDS.undo, { n: stored.length }));
   undo.type = "button";
-  undo.addEventListener("click", () => takeBack(made));
-  const kind = made.length === results.length ? "success" : "warning";
-  message(kind, sentences.join(" "), ...(made.length ? [undo] : []), ...(left ? [goOn(left)] : []));
+  undo.addEventListener("click", () => withdraw(stored));
+  const kind = stored.length === results.length ? "success" : "warning";
+  message(kind, sentences.join(" "), ...(stored.length ? [undo] : []), ...(next ? [linkTo(next)] : []));
   find("message").focus();
 }
 
-/** To the page on which those begin that match and were not marked. */
-function goOn(place) {
-  const address = new URLSearchParams(window.location.search);
-  address.set("after", place);
+/** Return a link to the page that starts at `position`, after the reviewed comments. */
+function linkTo(position) {
+  const parameters = new URLSearchParams(window.location.search);
+  parameters.set("after", position);
   const link = element("a", "btn btn-sm ms-2", WORDS.goOn);
-  link.href = `?${address}`;
+  link.href = `?${parameters}`;
   return link;
 }
 
-/** Take back what was just stored, in parts. */
-async function takeBack(made) {
+/** Withdraw the reviews that were just stored, in several requests. */
+async function withdraw(stored) {
   const results = [];
   try {
-    for (let at = 0; at < made.length; at += AT_ONCE) {
-      message("info", put(WORDS.undoing, { n: at, all: made.length }));
-      const reviews = made.slice(at, at + AT_ONCE).map(({ platform, id, review }) => ({ platform, id, number: review.number }));
+    for (let at = 0; at < stored.length; at += WITHDRAWALS) {
+      message("info", format(WORDS.undoing, { n: at, all: stored.length }));
+      const reviews = stored.slice(at, at + WITHDRAWALS).map(({ platform, id, review }) => ({ platform, id, number: review.number }));
       results.push(...(await rest("POST", "/reviews/withdraw", { reviews })).results);
     }
   } catch (problem) {
     message("danger", problem.message);
   }
   const done = results.filter((result) => result.state === "withdrawn").length;
-  results.forEach((result, place) => result.state === "withdrawn" && showLabel(made[place].check, result.label, result.label_source));
-  if (results.length < made.length) return;
-  const left = made.length - done;
-  message(left ? "warning" : "success", put(WORDS.undone, { n: done }) + (left ? ` ${put(WORDS.notUndone, { n: left })}` : ""));
+  results.forEach((result, index) => result.state === "withdrawn" && showLabel(stored[index].check, result.label, result.label_source));
+  if (results.length < stored.length) return;
+  const left = stored.length - done;
+  message(left ? "warning" : "success", format(WORDS.undone, { n: done }) + (left ? ` ${format(WORDS.notUndone, { n: left })}` : ""));
 }
 
 function showLabel(check, label, source) {
-  if (!check) return; // It is on a later page.
+  if (!check) return; // The comment is on a later page.
   const verdict = check.closest(".comment-row").querySelector(".comment-verdict");
   const uncertain = "uncertain" in check.dataset && source !== "review";
   const look = uncertain ? "uncertain" : `label-${label}`;

@@ -1,14 +1,14 @@
-// Forms that give access to an account are sent once the password was given within 15 minutes. Until then a dialog asks
-// for it, and what was typed stays in the form. The server decides: where no script runs, it answers with a link.
+// Before sending a form that needs a confirmed session (15 minutes), ask for the password in a dialog and keep the form.
+// The server enforces the confirmation; without scripts it responds with a link to a confirmation page.
 import { rest } from "./rest.js";
 
-// The form is on its way for a moment: a confirmation that ends within it does not count.
+// A confirmation that expires sooner might expire before the form arrives.
 const SECONDS_NEEDED = 30;
 const dialog = document.getElementById("confirm-password");
-const own = dialog.querySelector("form");
-const password = own.elements.namedItem("own_password");
+const dialogForm = dialog.querySelector("form");
+const password = dialogForm.elements.namedItem("own_password");
 const problem = document.getElementById("confirm-password-problem");
-// The form that waits for the password with the button that was pressed, and the forms that were sent.
+// The form that waits for the password and its submit button, and the forms that this script has sent.
 let waiting = null;
 let busy = false;
 const sent = new WeakSet();
@@ -17,7 +17,7 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (!(form instanceof HTMLFormElement) || !needsConfirmation(form)) return;
   if (sent.has(form)) {
-    // Sent by us: the browser goes on. A second press is none.
+    // The browser is sending the form: ignore a second click.
     if (form.dataset.leaving) event.preventDefault();
     form.dataset.leaving = "yes";
     return;
@@ -26,12 +26,12 @@ document.addEventListener("submit", (event) => {
   ask(form, event.submitter);
 });
 
-// The browser's back button shows the page as it was left.
+// The back button may restore the page with its old state.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload();
 });
 
-own.addEventListener("submit", async (event) => {
+dialogForm.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (busy) return;
   await whileBusy(async () => {
@@ -41,9 +41,9 @@ own.addEventListener("submit", async (event) => {
       fail(refused.message);
       return;
     }
-    const asked = waiting;
+    const confirmed = waiting;
     dialog.close();
-    if (asked) send(asked.form, asked.submitter);
+    if (confirmed) send(confirmed.form, confirmed.submitter);
     else document.getElementById("problem").remove();
   });
 });
@@ -53,10 +53,10 @@ dialog.addEventListener("close", () => {
   waiting = null;
   password.value = "";
   password.type = "password";
-  own.querySelector("[data-show-password]").setAttribute("aria-pressed", "false");
+  dialogForm.querySelector("[data-show-password]").setAttribute("aria-pressed", "false");
 });
 
-// The link of a refusal leads to a page of its own, where what was typed would be lost.
+// Open the dialog instead of following the problem's link, which would lose the form's values.
 document.querySelector("#problem a[href^='/admin/confirm']")?.addEventListener("click", (event) => {
   event.preventDefault();
   problem.hidden = true;

@@ -1,9 +1,9 @@
-// Many comments: sent as one file, answered line by line while a bar moves; a table and a CSV of the answers.
+// Label many comments: send a file, stream the predictions with a progress bar, and show them as a table and as CSV.
 import { Problem, ask } from "./rest.js";
 import { fillIn, percent, verdictOf } from "./word-marks.js";
 
-// Rows that are put into the page at once: thousands would make it slow.
-const AT_ONCE = 100;
+// Rows added to the page at once; thousands would make it slow.
+const PAGE = 100;
 const JSON_LINES = "application/x-ndjson";
 const FILE_TYPES = { csv: "text/csv", tsv: "text/csv", json: JSON_LINES, jsonl: JSON_LINES, ndjson: JSON_LINES };
 const find = (id) => document.getElementById(`many-${id}`);
@@ -14,11 +14,11 @@ const shows = {
   uncertain: (one) => one.uncertain,
 };
 
-/** Wire the form and the table; `look` shows one text closer. */
+/** Wire the form and the table; `look` explains a single text. */
 export function detectMany(words, limits, look) {
   let file = null;
   let answers = [];
-  let room = AT_ONCE;
+  let room = PAGE;
   let running = null;
 
   function choose(chosen) {
@@ -37,7 +37,7 @@ export function detectMany(words, limits, look) {
     if (body.size > limits.bytes) return complain(words.tooLarge);
     running = new AbortController();
     answers = [];
-    room = AT_ONCE;
+    room = PAGE;
     let total = 0;
     begin();
     try {
@@ -52,10 +52,10 @@ export function detectMany(words, limits, look) {
       if (answers.length < total) throw new TypeError("cut off");
       finish(fillIn(words.done, { total }));
     } catch (error) {
-      const counted = { done: answers.length, total };
-      if (error.name === "AbortError") finish(fillIn(words.cancelled, counted));
+      const counts = { done: answers.length, total };
+      if (error.name === "AbortError") finish(fillIn(words.cancelled, counts));
       else if (error instanceof Problem) stop(withHints(error, words));
-      else if (error instanceof TypeError) stop(fillIn(words.cutOff, counted));
+      else if (error instanceof TypeError) stop(fillIn(words.cutOff, counts));
       else throw error;
     } finally {
       running = null;
@@ -94,17 +94,17 @@ export function detectMany(words, limits, look) {
 
   function showAnswers() {
     const count = (kind) => answers.filter(shows[kind]).length;
-    const wanted = answers.filter(shows[find("filter").value]);
+    const matching = answers.filter(shows[find("filter").value]);
     find("answer").hidden = answers.length === 0;
     find("summary").textContent = fillIn(words.summary, {
       positive: count("positive"),
       negative: count("negative"),
       uncertain: count("uncertain"),
     });
-    const rows = wanted.slice(0, room);
+    const rows = matching.slice(0, room);
     find("rows").replaceChildren(...rows.map((one) => answerRow(one, words, look)));
-    find("shown").textContent = fillIn(words.shown, { shown: rows.length, total: wanted.length });
-    find("more").hidden = rows.length === wanted.length;
+    find("shown").textContent = fillIn(words.shown, { shown: rows.length, total: matching.length });
+    find("more").hidden = rows.length === matching.length;
   }
 
   find("form").addEventListener("submit", (event) => {
@@ -118,19 +118,19 @@ export function detectMany(words, limits, look) {
     find("file").focus();
   });
   find("filter").addEventListener("change", () => {
-    room = AT_ONCE;
+    room = PAGE;
     showAnswers();
   });
   find("more").addEventListener("click", () => {
-    room += AT_ONCE;
+    room += PAGE;
     showAnswers();
   });
   find("download").addEventListener("click", () => download(answers, words));
-  takeDrops(choose);
+  wireDrop(choose);
   setBusy(false);
 }
 
-/** The answer's lines as they come; `last` marks the one after which nothing more is here yet. */
+/** Yield the response's lines as they arrive; `last` marks the last line of a received chunk. */
 async function* linesOf(body, type, column, signal) {
   const query = column ? `?${new URLSearchParams({ column })}` : "";
   const answer = await ask("POST", `/predict/file${query}`, { body, type, signal });
@@ -141,17 +141,17 @@ async function* linesOf(body, type, column, signal) {
     if (done) return;
     const lines = (rest + value).split("\n");
     rest = lines.pop();
-    for (const [place, line] of lines.entries()) yield { ...JSON.parse(line), last: place === lines.length - 1 };
+    for (const [index, line] of lines.entries()) yield { ...JSON.parse(line), last: index === lines.length - 1 };
   }
 }
 
-// Typed text and other files have one comment a line.
+// Typed text and other files have one comment per line.
 function typeOf(file) {
   const suffix = file?.name.toLowerCase().split(".").pop();
   return FILE_TYPES[suffix] ?? "text/plain";
 }
 
-/** How the file was read, in one sentence. */
+/** Describe how the server read the file. */
 function layoutOf(head, words) {
   const separator = words.separators[head.separator];
   const { lines, jsonl, csv, unnamed, separator: separated, empty } = words.layouts;
@@ -160,7 +160,7 @@ function layoutOf(head, words) {
   return sentences.map((one) => fillIn(one, { ...head, separator })).join(words.sentenceGap);
 }
 
-/** What is wrong, and what to do about it on this page; the API's own hints are for programs. */
+/** Return a problem's message with hints for this page. */
 function withHints(problem, words) {
   const hints = problem.errors.map((one) => words.hints[one.field]).filter(Boolean);
   return [problem.message, ...hints].join(words.sentenceGap);
@@ -184,10 +184,10 @@ function answerRow(one, words, look) {
 }
 
 function cell(content, className = "") {
-  const made = document.createElement("td");
-  made.className = className;
-  made.append(content);
-  return made;
+  const created = document.createElement("td");
+  created.className = className;
+  created.append(content);
+  return created;
 }
 
 function setBusy(busy) {
@@ -200,25 +200,25 @@ function complain(sentence) {
   find("trouble").hidden = false;
 }
 
-function takeDrops(choose) {
-  const place = find("drop");
+function wireDrop(choose) {
+  const target = find("drop");
   for (const name of ["dragenter", "dragover"]) {
-    place.addEventListener(name, (event) => {
+    target.addEventListener(name, (event) => {
       event.preventDefault();
-      place.classList.add("is-over");
+      target.classList.add("is-over");
     });
   }
-  // A file that misses the place would else be opened instead of this page, with all that stands on it.
+  // Otherwise the browser replaces this page with a file that is dropped elsewhere.
   for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
-  place.addEventListener("dragleave", () => place.classList.remove("is-over"));
-  place.addEventListener("drop", (event) => {
+  target.addEventListener("dragleave", () => target.classList.remove("is-over"));
+  target.addEventListener("drop", (event) => {
     event.preventDefault();
-    place.classList.remove("is-over");
+    target.classList.remove("is-over");
     if (event.dataTransfer.files.length) choose(event.dataTransfer.files[0]);
   });
 }
 
-/** Hand the answers out as CSV. Texts stand as they came, in quotes; the mark at the start makes spreadsheets read UTF-8. */
+/** Download the predictions as CSV with unchanged, quoted texts. Spreadsheets recognize UTF-8 by the byte order mark. */
 function download(answers, words) {
   const names = ["row", "text", "label", "probability", "uncertain", "verdict"];
   const lines = answers.map((one) => names.map((name) => quoted(name === "verdict" ? verdictOf(one, words) : one[name])).join(","));

@@ -1,24 +1,24 @@
-// One comment: its label, how sure the model is, what each word contributed, and what the person says of it.
+// Label one comment: show the label, its probability and the words' contributions, and store the user's review.
 import { Problem, rest } from "./rest.js";
 import { fillIn, markWords, percent, verdictOf } from "./word-marks.js";
 
 const find = (id) => document.getElementById(`one-${id}`);
 
-/** Wire the form; `look` puts a text into it and asks at once. */
+/** Wire the form; the returned `look` fills in a text and submits it. */
 export function detectOne(words) {
   let shown = null;
-  let asked = 0;
+  let requests = 0;
 
   async function detect() {
     const text = find("text").value;
-    const number = ++asked;
+    const number = ++requests;
     hide("trouble", "kept");
     find("detect").disabled = true;
     try {
       const { predictions } = await rest("POST", "/predict", { texts: [text], explain: true });
-      if (number === asked) showAnswer((shown = { text, ...predictions[0] }), words);
+      if (number === requests) showAnswer((shown = { text, ...predictions[0] }), words);
     } catch (error) {
-      if (number === asked) complain(error);
+      if (number === requests) complain(error);
     } finally {
       find("detect").disabled = false;
     }
@@ -95,7 +95,7 @@ function wordRow({ text, contribution }, words) {
   return row;
 }
 
-// After a text is kept it is not kept a second time.
+// A text can be stored only once.
 function setVerdict(open) {
   find("verdict").disabled = !open;
 }

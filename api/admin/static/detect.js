@@ -1,4 +1,4 @@
-// The detection page: one comment, or many. Nothing of it is kept in the browser either.
+// The detection page: label one comment or many. The browser stores none of them.
 import { detectMany } from "./detect-many.js";
 import { detectOne } from "./detect-one.js";
 import { words } from "./rest.js";

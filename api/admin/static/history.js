@@ -1,17 +1,17 @@
-// The page of one comment: a review from here, beside those that were made before.
+// The history page of a comment: add a review and withdraw earlier ones.
 import { rest, say, words } from "./rest.js";
 
 const WORDS = words("comment-words");
 const comment = document.getElementById("comment");
 
-const decisions = document.querySelectorAll("#decision button[data-label]");
+const labelButtons = document.querySelectorAll("#decision button[data-label]");
 
-for (const button of decisions) {
+for (const button of labelButtons) {
   button.addEventListener("click", () => decide(button.dataset.label));
   button.disabled = false;
 }
 for (const button of document.querySelectorAll("[data-take-back]")) {
-  button.addEventListener("click", () => takeBack(button));
+  button.addEventListener("click", () => withdraw(button));
   button.disabled = false;
 }
 document.getElementById("decision")?.addEventListener("submit", (event) => event.preventDefault());
@@ -19,17 +19,17 @@ document.getElementById("decision")?.addEventListener("submit", (event) => event
 async function decide(label) {
   const { platform, id, version, textDigest } = comment.dataset;
   const reason = document.getElementById("reason").value.trim() || null;
-  decisions.forEach((button) => (button.disabled = true));
+  labelButtons.forEach((button) => (button.disabled = true));
   try {
     await rest("POST", "/reviews", { platform, id, version: Number(version), text_digest: textDigest, label, reason });
     window.location.reload();
   } catch (problem) {
     say(problem.code === "edited_meanwhile" ? WORDS.editedHere : problem.message, "danger");
-    decisions.forEach((button) => (button.disabled = false));
+    labelButtons.forEach((button) => (button.disabled = false));
   }
 }
 
-async function takeBack(button) {
+async function withdraw(button) {
   const { platform, id } = comment.dataset;
   button.disabled = true;
   try {

@@ -1,6 +1,6 @@
-// What every page needs: language, time zone, buttons that ask first, and boxes that check others.
+// Scripts of all pages: language, time zone, confirmations and "select all" checkboxes.
 
-function keepCookie(name, value) {
+function setCookie(name, value) {
   const secure = window.location.protocol === "https:" ? "; secure" : "";
   document.cookie = `${name}=${encodeURIComponent(value)}; path=/; samesite=lax${secure}`;
 }
@@ -8,23 +8,23 @@ function keepCookie(name, value) {
 document.addEventListener("click", (event) => {
   const choice = event.target.closest("button[data-language]");
   if (!choice) return;
-  keepCookie("language", choice.dataset.language);
+  setCookie("language", choice.dataset.language);
   window.location.reload();
 });
 
-// From the next page on times are in the browser's time zone.
+// The next page shows times in the browser's time zone.
 if (!/(^|; )timezone=/.test(document.cookie)) {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone) keepCookie("timezone", zone);
+  if (zone) setCookie("timezone", zone);
 }
 
-// A button that asks before it does what cannot be taken back.
+// Ask for confirmation before irreversible actions.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-confirm]");
   if (button && !window.confirm(button.dataset.confirm)) event.preventDefault();
 });
 
-// A box that checks all boxes of a name in its form.
+// A checkbox with data-checks checks all checkboxes of that name in its form.
 document.addEventListener("change", (event) => {
   const name = event.target.dataset?.checks;
   if (!name) return;

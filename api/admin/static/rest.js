@@ -1,8 +1,8 @@
-// The REST API as our pages use it: with the session's cookie, and with the token that shows that a page of ours asks.
+// A client for the REST API that authenticates with the session cookie and the CSRF token.
 const ROOT = "/api/v1";
 const TOKEN_COOKIE = "liuyan_csrf";
 
-/** What the API answers when it does not do what was asked: `message` is the sentence for people. */
+/** An error response of the API; `message` is its text for users. */
 export class Problem extends Error {
   constructor(problem) {
     super(problem.detail);
@@ -13,10 +13,10 @@ export class Problem extends Error {
 }
 
 /**
- * Ask `path` below /api/v1; gives the answer's JSON, null where it has none. Throws Problem.
+ * Send a request to `path` below /api/v1 and return the response's JSON, or null if it has none. Throws Problem.
  *
- * With `reload: false` whoever was signed out gets a Problem too: for pages that hold what is not stored yet.
- * `keepalive` lets a request outlive its page.
+ * A signed-out user is redirected to the sign-in page. With `reload: false` this throws a Problem instead, for pages
+ * with unsaved data. `keepalive` lets the request outlive the page.
  */
 export async function rest(method, path, body = undefined, options = {}) {
   const sent = body === undefined ? {} : { body: JSON.stringify(body), type: "application/json" };
@@ -27,7 +27,7 @@ export async function rest(method, path, body = undefined, options = {}) {
   return json;
 }
 
-/** The same with a body of any `type`; gives the answer itself, as soon as it begins. Throws Problem. */
+/** Like `rest`, with a body of any `type`; return the response as soon as it starts. Throws Problem. */
 export async function ask(method, path, { body, type, signal, reload = true, keepalive = false } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = type;
@@ -39,7 +39,7 @@ export async function ask(method, path, { body, type, signal, reload = true, kee
     if (error.name === "AbortError") throw error;
     throw new Problem({ status: 0, code: "no_answer", detail: words("rest-words").noAnswer });
   }
-  // Whoever was signed out meanwhile signs in and comes back to this page.
+  // The server redirects a signed-out user to the sign-in page and back.
   if (answer.status === 401 && reload) {
     window.location.reload();
     return new Promise(() => {});
@@ -48,17 +48,17 @@ export async function ask(method, path, { body, type, signal, reload = true, kee
   return answer;
 }
 
-// What stands between us and the API may answer in its stead, and not in JSON.
+// A proxy may respond instead of the API, without JSON.
 function jsonOf(answer) {
   return answer.json().catch(() => ({ status: answer.status, code: "not_json", detail: words("rest-words").noAnswer }));
 }
 
-/** The JSON that the template left in the element `id`. */
+/** Parse the JSON in the element `id`. */
 export function words(id) {
   return JSON.parse(document.getElementById(id).textContent);
 }
 
-/** A message at the top of the page, as the server's own look; `kind` is success, info, warning or danger. */
+/** Show a message at the top of the page, like a flash message; `kind` is success, info, warning or danger. */
 export function say(message, kind = "success") {
   const alert = document.createElement("div");
   alert.className = `alert alert-${kind} mb-2`;
@@ -68,7 +68,7 @@ export function say(message, kind = "success") {
   alert.scrollIntoView({ block: "nearest" });
 }
 
-/** A time of the API in the page's language and the browser's time zone. */
+/** Format a REST time in the page's language and the browser's time zone. */
 export function showTime(text) {
   return new Date(text).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "medium" });
 }

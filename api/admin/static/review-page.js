@@ -1,9 +1,9 @@
-// Elements of the page: found by their id, filled with text, never with markup.
+// Helpers for elements of a page. Content is always text, never markup.
 
-/** The element with this id. */
+/** Return the element with this id. */
 export const find = (id) => document.getElementById(id);
 
-/** Put text into the element with this id. */
+/** Set the text of the element with this id. */
 export function fill(id, text) {
   find(id).textContent = text;
 }
@@ -13,22 +13,22 @@ export function show(id, shown) {
   find(id).hidden = !shown;
 }
 
-/** A new element with this class, holding texts and other elements. */
+/** Create an element with this class that contains texts and other elements. */
 export function element(tag, className, ...content) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  made.append(...content);
-  return made;
+  const created = document.createElement(tag);
+  if (className) created.className = className;
+  created.append(...content);
+  return created;
 }
 
-// Segments of characters that mean nothing in a path, none of them beginning with a dot.
+// Path segments without special characters, none of them starting with a dot.
 const PLAIN_ID = /^[A-Za-z0-9_~@:-][A-Za-z0-9_~@:.-]*(\/[A-Za-z0-9_~@:-][A-Za-z0-9_~@:.-]*)*$/;
 
-/** The address of a comment's page, as history_path of the server makes it: an id that is not plain is in the query. */
+/** Return the URL of a comment's history page, like the server's history_path: any other id goes into the query. */
 export function historyPath({ platform, id }) {
   const start = `/admin/comments/${encodeURIComponent(platform)}`;
   return PLAIN_ID.test(id) ? `${start}/${id}` : `${start}?id=${encodeURIComponent(id)}`;
 }
 
-/** What tells comments apart. */
+/** Return a string that identifies a comment. */
 export const keyOf = ({ platform, id }) => JSON.stringify([platform, id]);

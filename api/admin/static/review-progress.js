@@ -1,9 +1,9 @@
-// How far the reviewer is: what was done today, how fast it goes, what waits and how long that takes.
+// The reviewer's progress: reviews today, pace, size of the queue and remaining time.
 import { fill, show } from "./review-page.js";
 
-// Below this many decisions a pace says nothing.
+// Fewer decisions are not enough for a pace.
 const FEWEST = 5;
-// The pace is that of the latest decisions; a longer time between two is a break, and counts as this long.
+// The pace is computed from the latest decisions. Longer gaps are breaks and count as LONGEST_MILLISECONDS.
 const LATEST = 50;
 const LONGEST_MILLISECONDS = 120_000;
 const HOUR = 3_600_000;
@@ -12,42 +12,42 @@ export class Progress {
   #words;
   #done = 0;
   #remaining = null;
-  #spans = []; // Milliseconds between decisions, the newest last.
+  #spans = []; // Milliseconds between decisions, newest last.
   #last = null;
 
   constructor(words) {
     this.#words = words;
   }
 
-  /** Decisions of today as far as they are known here. */
+  /** The number of decisions today, including those that are not stored yet. */
   get done() {
     return this.#done;
   }
 
-  /** Take the server's numbers; it did not know of so many decisions, for so many comments, when it counted. */
+  /** Apply the server's counts, which do not include this many `decisions` for this many `comments`. */
   count({ done_today, remaining: { count, more } }, decisions, comments) {
     this.#done = done_today + decisions;
     this.#remaining = { count: more ? count : Math.max(0, count - comments), more };
     this.#show();
   }
 
-  /** One decision more for so many comments, or, with -1, one that was taken back. */
+  /** Add a decision for this many comments or, with a `change` of -1, remove one. */
   decide(change, comments) {
     this.#done += change;
     if (this.#remaining && !this.#remaining.more) this.#remaining.count = Math.max(0, this.#remaining.count - change * comments);
-    if (change > 0) this.#time();
+    if (change > 0) this.#recordTime();
     else this.#spans.pop();
     this.#show();
   }
 
-  #time() {
+  #recordTime() {
     const now = performance.now();
     if (this.#last !== null) this.#spans.push(Math.min(now - this.#last, LONGEST_MILLISECONDS));
     if (this.#spans.length > LATEST) this.#spans.shift();
     this.#last = now;
   }
 
-  /** Decisions an hour; null while there are too few to tell. */
+  /** Decisions per hour, or null while there are too few. */
   get #pace() {
     if (this.#spans.length < FEWEST) return null;
     return HOUR / (this.#spans.reduce((sum, span) => sum + span, 0) / this.#spans.length);
@@ -57,8 +57,8 @@ export class Progress {
     const pace = this.#pace;
     fill("done-today", number(this.#done));
     fill("remaining", this.#remaining ? this.#waiting() : "–");
-    line("pace", pace && this.#words.pace.replace("{n}", number(rounded(pace))));
-    line("time-left", pace && this.#remaining?.count ? this.#timeLeft(this.#remaining, pace) : null);
+    fillOrHide("pace", pace && this.#words.pace.replace("{n}", number(rounded(pace))));
+    fillOrHide("time-left", pace && this.#remaining?.count ? this.#timeLeft(this.#remaining, pace) : null);
   }
 
   #waiting() {
@@ -75,12 +75,12 @@ export class Progress {
   }
 }
 
-function line(id, text) {
+function fillOrHide(id, text) {
   show(id, Boolean(text));
   fill(id, text || "");
 }
 
-/** Two digits say as much as a pace is worth. */
+/** Round to two significant digits, which is as precise as a pace is. */
 function rounded(value) {
   const step = 10 ** Math.max(0, Math.floor(Math.log10(value)) - 1);
   return Math.round(value / step) * step;

@@ -1,22 +1,22 @@
-// The comments that a reviewer gets next: a few are fetched ahead, so that the next one is there at once. Each is held
-// on the server, so that nobody else gets it; what is held is renewed while the page is open, and let go on leaving.
+// The reviewer's next comments, some of them prefetched. The server leases each to the reviewer; the page renews the
+// leases while it is open and releases them when it closes.
 import { rest } from "./rest.js";
 import { keyOf } from "./review-page.js";
-import { inTurn, others, tell } from "./review-tabs.js";
+import { announceHeld, heldByOthers, withLock } from "./review-tabs.js";
 
-// As many as a reviewer may work through while one answer is on its way.
+// Comments that a reviewer may finish while a request is in flight.
 const AHEAD = 4;
-// As many as one request may name.
-const NAMED_AT_MOST = 50;
+// The API's maximum of comments in a request.
+const MAXIMUM_HELD = 50;
 const RENEW_EVERY = 120_000;
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
 
-const named = ({ platform, id }) => ({ platform, id });
+const nameOf = ({ platform, id }) => ({ platform, id });
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class Queue {
-  #wanted;
+  #request;
   #onAnswer;
   #onTrouble;
   #ahead = [];
@@ -24,11 +24,11 @@ export class Queue {
   #fetching = null;
 
   /**
-   * `wanted` is the request's queue and filter; `onAnswer` gets each answer and when it was asked for, `onTrouble` a
-   * Problem, and whether it is tried again, or null.
+   * `request` has queue and filter. `onAnswer` is called with each response and the time of its request, `onTrouble`
+   * with a Problem and whether the request is retried, or with null after success.
    */
-  constructor(wanted, onAnswer, onTrouble) {
-    this.#wanted = wanted;
+  constructor(request, onAnswer, onTrouble) {
+    this.#request = request;
     this.#onAnswer = onAnswer;
     this.#onTrouble = onTrouble;
     setInterval(() => this.#renew(), RENEW_EVERY);
@@ -36,7 +36,7 @@ export class Queue {
     window.addEventListener("pagehide", () => this.#releaseAll());
   }
 
-  /** The next task, at once where one was fetched ahead; null when the queue is empty. */
+  /** Return the next task, immediately if one was prefetched, or null if the queue is empty. */
   async next() {
     if (!this.#ahead.length) await this.#fetch();
     const task = this.#ahead.shift() ?? null;
@@ -44,7 +44,7 @@ export class Queue {
     return task;
   }
 
-  /** Whether `next` answers at once. */
+  /** Whether a task is prefetched. */
   get ready() {
     return this.#ahead.length > 0;
   }
@@ -55,81 +55,81 @@ export class Queue {
     this.#ahead.unshift(task);
   }
 
-  /** This comment is before the reviewer: it is renewed, let go on leaving, and not asked for again. */
+  /** Treat this task's comment as leased: renew and release it, and do not fetch it again. */
   hold(task) {
     this.#keep(task.comment);
   }
 
-  /** The server holds this comment no longer for us: it was decided or skipped. */
+  /** Drop a comment whose lease has ended because it was reviewed or skipped. */
   forget(comment) {
     this.#held.delete(keyOf(comment));
-    tell(this.#names());
+    announceHeld(this.#names());
   }
 
-  /** Hold a comment and give it as it stands now, with its context. */
+  /** Lease a comment and return its current task. */
   async claim(comment) {
-    const task = await rest("POST", "/reviews/lease", named(comment), { reload: false });
+    const task = await rest("POST", "/reviews/lease", nameOf(comment), { reload: false });
     this.#keep(task.comment);
     return task;
   }
 
   #keep(comment) {
     this.#held.set(keyOf(comment), comment);
-    tell(this.#names());
+    announceHeld(this.#names());
   }
 
   #fetch() {
-    this.#fetching ??= this.#ask().finally(() => (this.#fetching = null));
+    this.#fetching ??= this.#fetchWithRetries().finally(() => (this.#fetching = null));
     return this.#fetching;
   }
 
-  async #ask() {
+  async #fetchWithRetries() {
     for (let wait = FIRST_PAUSE; ; wait = Math.min(2 * wait, LONGEST_PAUSE)) {
-      const asked = performance.now();
+      const requestedAt = performance.now();
       try {
-        const answer = await inTurn(() => this.#askOnce());
+        const answer = await withLock(() => this.#fetchOnce());
         this.#onTrouble(null);
-        this.#onAnswer(answer, asked);
-        // Time was up before one was found: the search goes on.
+        this.#onAnswer(answer, requestedAt);
+        // Otherwise the server reached its time limit: continue the search.
         if (answer.items.length || answer.searched_all) return;
         wait = FIRST_PAUSE;
       } catch (problem) {
-        const passes = problem.status < 400 || problem.status >= 500 || [401, 429].includes(problem.status);
-        this.#onTrouble(problem, passes);
-        if (!passes) return;
+        const transient = problem.status < 400 || problem.status >= 500 || [401, 429].includes(problem.status);
+        this.#onTrouble(problem, transient);
+        if (!transient) return;
         await pause(wait);
       }
     }
   }
 
-  async #askOnce() {
-    const held = [...others(), ...this.#names()].slice(-NAMED_AT_MOST);
-    const answer = await rest("POST", "/reviews/next", { ...this.#wanted, count: AHEAD, held }, { reload: false });
-    for (const task of answer.items) this.#take(task);
+  async #fetchOnce() {
+    const held = [...heldByOthers(), ...this.#names()].slice(-MAXIMUM_HELD);
+    const answer = await rest("POST", "/reviews/next", { ...this.#request, count: AHEAD, held }, { reload: false });
+    for (const task of answer.items) this.#add(task);
     return answer;
   }
 
-  /** What is held, the newest of it: more than one request may name is only held while decisions cannot be sent. */
+  /** The newest leased comments. There are more than MAXIMUM_HELD only while reviews cannot be sent. */
   #names() {
-    return [...this.#held.values()].slice(-NAMED_AT_MOST).map(named);
+    return [...this.#held.values()].slice(-MAXIMUM_HELD).map(nameOf);
   }
 
-  #take(task) {
+  #add(task) {
     if (this.#held.has(keyOf(task.comment))) return;
     this.#keep(task.comment);
     this.#ahead.push(task);
   }
 
-  /** Hold everything for longer; what somebody else got while this computer slept is not shown any more. */
+  /** Renew all leases, and drop prefetched tasks that others got while this computer slept. */
   async #renew() {
     const comments = this.#names();
     if (!comments.length) return;
-    tell(comments);
+    announceHeld(comments);
     let kept;
     try {
       kept = new Set((await rest("POST", "/reviews/renew", { comments }, { reload: false })).comments.map(keyOf));
     } catch {
-      return; // The next time will do: what is held is held for longer than the time between two.
+      return; // Leases last longer than the interval, so the next renewal is early enough.
     }
     const lost = this.#ahead.filter((task) => comments.some((one) => keyOf(one) === keyOf(task.comment)) && !kept.has(keyOf(task.comment)));
     for (const task of lost) this.forget(task.comment);
@@ -138,7 +138,7 @@ export class Queue {
 
   #releaseAll() {
     const comments = this.#names();
-    tell([]);
+    announceHeld([]);
     if (comments.length) rest("POST", "/reviews/release", { comments }, { keepalive: true, reload: false }).catch(() => {});
   }
 }

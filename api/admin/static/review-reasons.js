@@ -1,8 +1,8 @@
-// Buttons below the comment that put a common reason into the reason field, and take it out again.
+// Buttons that add a common reason to the reason field or remove it.
 import { find } from "./review-page.js";
 
 const chips = [...document.querySelectorAll("[data-reason]")];
-const GAP = "；";
+const SEPARATOR = "；";
 
 /** Wire the buttons and the field. */
 export function wireReasons() {
@@ -12,15 +12,15 @@ export function wireReasons() {
 
 /** Mark the buttons whose reason is in the field. */
 export function showReasons() {
-  const given = reasons();
-  for (const chip of chips) chip.setAttribute("aria-pressed", given.includes(chip.dataset.reason));
+  const entered = reasons();
+  for (const chip of chips) chip.setAttribute("aria-pressed", entered.includes(chip.dataset.reason));
 }
 
 function toggle(reason) {
-  const given = reasons();
-  const left = given.filter((one) => one !== reason);
-  find("reason").value = (left.length < given.length ? left : [...given, reason]).join(GAP);
+  const entered = reasons();
+  const others = entered.filter((one) => one !== reason);
+  find("reason").value = (others.length < entered.length ? others : [...entered, reason]).join(SEPARATOR);
   showReasons();
 }
 
-const reasons = () => find("reason").value.split(GAP).map((one) => one.trim()).filter(Boolean);
+const reasons = () => find("reason").value.split(SEPARATOR).map((one) => one.trim()).filter(Boolean);

@@ -1,9 +1,9 @@
-// Sends decisions in the background, one after the other in the order in which they were made, and loses none: what the
-// network or the server did not take is tried again until it is taken or refused.
+// Send decisions in the background, one at a time and in order. After network and server errors, retry until the server
+// accepts or refuses the decision.
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
-// Answers that say nothing against the decision itself: nobody answered, signed out, too many requests, server trouble.
-const passing = (problem) => problem.status === 0 || [401, 408, 429].includes(problem.status) || problem.status >= 500;
+// Errors that are not about the decision: no response, signed out, timeout, too many requests, server errors.
+const isTransient = (problem) => problem.status === 0 || [401, 408, 429].includes(problem.status) || problem.status >= 500;
 
 export class Sender {
   #waiting = [];
@@ -13,44 +13,44 @@ export class Sender {
   #trouble = null;
   #onChange;
 
-  /** `onChange` is called with this sender whenever something in it changed. */
+  /** `onChange` is called with this sender after every change of its state. */
   constructor(onChange) {
     this.#onChange = onChange;
   }
 
-  /** How many are not known to be stored. */
+  /** The number of decisions that are not known to be stored. */
   get unsent() {
     return this.#waiting.length + (this.#sending ? 1 : 0);
   }
 
-  /** The Problem for which it waits before it tries again; null while all is well. */
+  /** The Problem that delays the next attempt, or null. */
   get trouble() {
     return this.#trouble;
   }
 
   /**
-   * Send by calling `act`, an async function. Gives an order: its `answer` promises what `act` gave or why it was
-   * refused, and `settled` says when that was known, on the page's clock; 0 until then.
+   * Queue the async function `act` and return its job. The job's promise `answer` settles with the result of `act` or
+   * the refusal; `settled` is the time of that on the page's clock, or 0 before.
    */
   send(act) {
-    const order = { act, tried: false, settled: 0 };
-    order.answer = new Promise((resolve, reject) => Object.assign(order, { resolve, reject }));
-    order.answer.catch(() => {}); // Whoever asks for the answer hears of it; nobody has to.
-    this.#waiting.push(order);
+    const job = { act, tried: false, settled: 0 };
+    job.answer = new Promise((resolve, reject) => Object.assign(job, { resolve, reject }));
+    job.answer.catch(() => {}); // Callers may ignore refusals.
+    this.#waiting.push(job);
     this.#work();
-    return order;
+    return job;
   }
 
-  /** Take back an order that was not tried yet; false where it was, and may be stored. */
-  cancel(order) {
-    const place = this.#waiting.indexOf(order);
-    if (place < 0 || order.tried) return false;
-    this.#waiting.splice(place, 1);
+  /** Cancel a job and return true, or return false if it was tried and may be stored. */
+  cancel(job) {
+    const index = this.#waiting.indexOf(job);
+    if (index < 0 || job.tried) return false;
+    this.#waiting.splice(index, 1);
     this.#onChange(this);
     return true;
   }
 
-  /** Try again now. */
+  /** Retry now. */
   retry() {
     clearTimeout(this.#timer);
     this.#timer = null;
@@ -67,7 +67,7 @@ export class Sender {
         const answer = await this.#sending.act();
         this.#sending.resolve(answer);
       } catch (problem) {
-        if (passing(problem)) return this.#later(problem);
+        if (isTransient(problem)) return this.#retryLater(problem);
         this.#sending.reject(problem);
       }
       this.#sending.settled = performance.now();
@@ -78,7 +78,7 @@ export class Sender {
     this.#onChange(this);
   }
 
-  #later(problem) {
+  #retryLater(problem) {
     this.#waiting.unshift(this.#sending);
     this.#sending = null;
     this.#trouble = problem;

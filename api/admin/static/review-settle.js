@@ -1,10 +1,9 @@
-// The moments after a new text appears: keys that were meant for the text before it do nothing, and the time for which
-// a text is in view is measured.
+// Ignore keys that were meant for the previous text, and measure how long a text is visible.
 
-// A hand that already moves to the next key needs about this long to notice that the text has changed.
+// The approximate time that a person needs to notice a new text and stop pressing the next key.
 const IGNORED_MILLISECONDS = 400;
 
-/** How long each text was in view: only while the page itself is visible. */
+/** Measures how long each text is shown while the page is visible. */
 export class Watch {
   #task = null;
   #since = 0;
@@ -13,14 +12,14 @@ export class Watch {
     document.addEventListener("visibilitychange", () => (document.hidden ? this.#stop() : this.#start()));
   }
 
-  /** This task is in view from now on; null: none is. One that comes back by an undo goes on from where it was. */
+  /** Start measuring this task, or none if null. A task that an undo shows again keeps its previous time. */
   show(task) {
     this.#stop();
     this.#task = task;
     this.#start();
   }
 
-  /** For how many milliseconds the current text was in view. */
+  /** How long the current text was shown, in milliseconds. */
   get milliseconds() {
     this.#stop();
     this.#start();
@@ -37,7 +36,7 @@ export class Watch {
   }
 }
 
-/** Whether a new text has just appeared in `form`, whose class `is-new` says so while it lasts. */
+/** Marks `form` with the class `is-new` for a moment after a new text appears. */
 export class Settling {
   #form;
   #timer = null;
@@ -46,14 +45,14 @@ export class Settling {
     this.#form = form;
   }
 
-  /** A new text appears now. */
+  /** Start the moment after a new text. */
   begin() {
     clearTimeout(this.#timer);
     this.#form.classList.add("is-new");
     this.#timer = setTimeout(() => this.#form.classList.remove("is-new"), IGNORED_MILLISECONDS);
   }
 
-  /** Whether a decision would come too soon to be about the text in view. */
+  /** Whether a decision now would be too early to be about the shown text. */
   get active() {
     return this.#form.classList.contains("is-new");
   }

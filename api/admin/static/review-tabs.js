@@ -1,25 +1,24 @@
-// What the tabs of one browser know of each other, so that a reviewer who works in two gets other comments in each: the
-// server holds comments for a person, whichever tab asks.
+// Coordinate the tabs of a browser, so that each tab shows other comments: leases belong to the reviewer, not to a tab.
 const PREFIX = "liuyan-review-held:";
 const OWN = `${PREFIX}${Date.now()}-${Math.random()}`;
-// A tab that says nothing for as long as the server holds comments is gone.
-const LASTS = 600_000;
+// Entries expire with the server's leases, in case a tab closed without removing its entry.
+const LEASE_MILLISECONDS = 600_000;
 
-/** Tell the other tabs which comments this one has; without any it says nothing more. */
-export function tell(comments) {
-  stored((storage) => {
-    if (comments.length) storage.setItem(OWN, JSON.stringify({ until: Date.now() + LASTS, comments }));
+/** Publish this tab's comments to the other tabs. */
+export function announceHeld(comments) {
+  withStorage((storage) => {
+    if (comments.length) storage.setItem(OWN, JSON.stringify({ until: Date.now() + LEASE_MILLISECONDS, comments }));
     else storage.removeItem(OWN);
   });
 }
 
-/** The comments that other tabs have. */
-export function others() {
-  return stored((storage) => Object.keys(storage).filter((key) => key.startsWith(PREFIX) && key !== OWN).flatMap((key) => read(storage, key))) ?? [];
+/** Return the comments of other tabs. */
+export function heldByOthers() {
+  return withStorage((storage) => Object.keys(storage).filter((key) => key.startsWith(PREFIX) && key !== OWN).flatMap((key) => read(storage, key))) ?? [];
 }
 
-/** Do this while no other tab does, so that two that ask at once are not given the same. Browsers lock over TLS alone. */
-export function inTurn(act) {
+/** Run `act` while no other tab does, so that two tabs do not get the same comments. Browsers have locks only over TLS. */
+export function withLock(act) {
   return navigator.locks ? navigator.locks.request("liuyan-review-next", act) : act();
 }
 
@@ -30,8 +29,8 @@ function read(storage, key) {
   return [];
 }
 
-// Where a browser keeps nothing, each tab works as if it were alone.
-function stored(act) {
+// Without storage, each tab works alone.
+function withStorage(act) {
   try {
     return act(window.localStorage);
   } catch {

@@ -1,15 +1,16 @@
-// One comment on the review page, with its context and with what the words of its text contributed.
+// Show a comment on the review page with its context and the contributions of its words.
 import { rest, showTime } from "./rest.js";
 import { element, fill, find, historyPath, keyOf, show } from "./review-page.js";
 import { markWords, percent, verdictOf } from "./word-marks.js";
 
-/** Show a task of the queue; sets its `modelLabel`, which Enter accepts. A blind task and a disputed one have none. */
+/** Show a task and set its `modelLabel`, which Enter accepts; it is null for blind and disputed tasks. */
 export function showTask(task, words) {
   const { comment } = task;
   const predicted = comment.probability === null ? null : comment.probability >= 0.5 ? "positive" : "negative";
   task.modelLabel = task.opinions.length ? null : predicted;
   fill("text", comment.text);
   show("edited", Boolean(task.edited));
+  show("legend", !task.blind); // A blind task never gets colours.
   showLegend(false);
   find("meta").replaceChildren(...metaOf(task, words));
   find("model").replaceChildren(...(task.blind ? [words.hiddenModel] : modelOf(comment, predicted, words)));
@@ -20,30 +21,33 @@ export function showTask(task, words) {
   list("opinions", task.opinions.map((opinion) => opinionItem(opinion, words)));
   list("reviews", task.reviews.filter((review) => review.withdraws === null).map((review) => reviewItem(review, words)));
   list("versions", task.earlier_versions.map((version) => textItem(version.text, showTime(version.replaced_at), words.replaced)));
-  list("thread", task.thread.map((other) => neighbourItem(other)));
-  // Who wrote in the same thread is shown there.
+  // Copies add nothing: each text is shown once.
+  const seen = new Set([comment.text]);
+  const isNew = ({ text }) => !seen.has(text) && seen.add(text);
+  list("thread", task.thread.filter(isNew).map((other) => neighbourItem(other)));
+  // Comments of the author in the same thread are already shown there.
   const inThread = new Set(task.thread.map(keyOf));
-  list("author", task.author.filter((other) => !inThread.has(keyOf(other))).map((other) => neighbourItem(other)));
+  list("author", task.author.filter((other) => !inThread.has(keyOf(other)) && isNew(other)).map((other) => neighbourItem(other)));
   show("alone", !(task.opinions.length + task.reviews.length + task.earlier_versions.length + task.thread.length + task.author.length));
 }
 
-/** Mark what the words of the text contributed, once the model says so; without an answer the text stays as it is. */
+/** Mark the words of the text by their contributions. If the request fails, the text stays unmarked. */
 export async function explain(task, isCurrent) {
   if (task.blind) return;
   try {
     task.words ??= (await rest("POST", "/predict", { texts: [task.comment.text], explain: true }, { reload: false })).predictions[0].words;
   } catch {
-    return; // Colours are a help, not part of the work.
+    return; // The marks are optional.
   }
   if (isCurrent()) showLegend(markWords(find("text"), task.comment.text, task.words ?? []));
 }
 
-/** It keeps its place while it is not shown: what is below it must not move when the colours come. */
+/** Show or hide the legend; hidden, it still takes its space, so that the layout does not shift. */
 function showLegend(shown) {
   find("legend").style.visibility = shown ? "visible" : "hidden";
 }
 
-/** How often the text occurs, and what was decided for it before. */
+/** Return the text's number of occurrences and the earlier decision for it. */
 function occurrencesOf({ occurrences, more_occurrences, earlier_decision }, words) {
   const parts = [];
   if (occurrences > 1) {
@@ -57,7 +61,7 @@ function occurrencesOf({ occurrences, more_occurrences, earlier_decision }, word
   return parts;
 }
 
-/** A blind task has no link to its history, which would say what the model says. */
+/** Return the comment's metadata, without the link to its history where that would reveal labels and reviewers. */
 function metaOf(task, words) {
   const { comment } = task;
   const parts = [
@@ -68,7 +72,7 @@ function metaOf(task, words) {
     comment.author ? element("span", "", `${words.author} ${comment.author}`) : "",
     comment.thread ? element("span", "", `${words.thread} ${comment.thread}`) : "",
   ];
-  if (task.blind) return parts.filter(Boolean);
+  if (task.blind || task.opinions.length || find("other-opinion")) return parts.filter(Boolean);
   const link = element("a", "", words.history);
   link.href = historyPath(comment);
   link.target = "_blank";
@@ -83,9 +87,9 @@ function time(text) {
 
 function modelOf(comment, label, words) {
   if (!label) return [words.noModel];
-  const said = verdictOf({ label, uncertain: comment.uncertain }, words);
+  const verdict = verdictOf({ label, uncertain: comment.uncertain }, words);
   const probability = words.probability.replace("{percent}", percent(comment.probability));
-  const parts = [`${words.model} `, element("strong", "", said), ` · ${probability}`];
+  const parts = [`${words.model} `, element("strong", "", verdict), ` · ${probability}`];
   if (comment.label_source === "other_model") parts.push(` (${words.otherModel})`);
   return parts;
 }
@@ -96,12 +100,12 @@ function list(id, items) {
 }
 
 function opinionItem({ label, reason }, words) {
-  const why = reason ? [element("div", "written small", reason)] : [];
-  return element("li", "list-group-item", element("strong", "", words.labels[label]), ...why);
+  const why = reason ? [element("span", "written", reason)] : [];
+  return element("li", "", element("strong", "", words.labels[label]), ...why);
 }
 
 function reviewItem(review, words) {
-  const from = review.from_label ? `${words.labels[review.from_label]} → ` : "";
+  const from = review.from_label ? `${verdictOf({ label: review.from_label, uncertain: review.from_uncertain }, words)} → ` : "";
   const line = element("div", review.withdrawn ? "text-decoration-line-through" : "", from, element("strong", "", words.labels[review.label]));
   if (review.withdrawn) line.append(` (${words.withdrawn})`);
   const who = element("div", "text-secondary small", `${review.reviewer} · ${showTime(review.reviewed_at)}`);

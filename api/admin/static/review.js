@@ -1,4 +1,4 @@
-// The review page: one comment at a time, decided by a key. What is decided is sent in the background.
+// The review page: show one comment at a time, decide by keys and send the decisions in the background.
 import { rest, words } from "./rest.js";
 import { fill, find, show } from "./review-page.js";
 import { Progress } from "./review-progress.js";
@@ -12,28 +12,28 @@ import { Sender } from "./review-sender.js";
 const WORDS = words("review-words");
 const SAVE_AT_ONCE = words("review-settings").numberKeys === "save";
 const LABELS = ["positive", "negative", "unclear", "spam"];
-// Words are coloured for who stops to read: whoever decides at once does not keep the model busy.
+// Explanations are requested after this delay, so that quick decisions do not keep the model busy.
 const EXPLAIN_AFTER = 250;
 const UNDO_AT_MOST = 100;
-// The longest time that the server takes for the showing of a text: a day, in milliseconds.
+// The API's maximum of shown_milliseconds, a day.
 const LONGEST_SHOWN = 86_400_000;
 
 const form = find("decision");
 const undoButtons = document.querySelectorAll(".undo");
-const made = []; // What was decided here, the newest last: { task, label, order, undone }; label null is a skip.
+const decisions = []; // Decisions on this page, newest last: { task, label, job, undone }; a skip has the label null.
 let current = null;
-let turn = 0; // Counts what was asked to be shown: an answer that comes too late is not shown over a newer one.
+let turn = 0; // Counts requests to show a task, so that a late response does not replace a newer task.
 let explaining = null;
 
 const progress = new Progress(WORDS);
 const watch = new Watch();
 const settling = new Settling(form);
 const sender = new Sender(showSending);
-const queue = new Queue(words("review-wanted"), count, showFetching);
+const queue = new Queue(words("review-request"), count, showFetching);
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  // Enter ends what is typed as a reason; without a chosen label it accepts nothing.
+  // Enter in the reason field without a chosen label only leaves the field.
   if (document.activeElement === find("reason") && !chosen()) return leaveReason();
   accept();
 });
@@ -41,7 +41,7 @@ form.addEventListener("change", () => fill("accept-words", acceptWords()));
 find("skip").addEventListener("click", skip);
 for (const button of undoButtons) button.addEventListener("click", undo);
 find("retry").addEventListener("click", () => sender.retry());
-find("look-again").addEventListener("click", advance);
+find("look-again").addEventListener("click", () => advance());
 find("show-keys").addEventListener("click", () => find("keys").showModal());
 document.addEventListener("keydown", press);
 find("reason").addEventListener("keydown", (event) => {
@@ -53,22 +53,22 @@ window.addEventListener("beforeunload", (event) => sender.unsent && event.preven
 window.addEventListener("pageshow", (event) => event.persisted && window.location.reload());
 advance();
 
-/** Show the next comment; at once where it was fetched ahead. */
-async function advance() {
+/** Show the next comment, immediately if it was prefetched. `said` is announced before it. */
+async function advance(said = "") {
   const mine = ++turn;
   current = null;
   const waiting = queue.ready ? null : setTimeout(() => showOnly("loading"), 150);
   const task = await queue.next();
   clearTimeout(waiting);
-  if (mine === turn) present(task);
+  if (mine === turn) present(task, null, said);
   else if (task) queue.putFirst(task);
 }
 
-function present(task, label = null) {
+function present(task, label = null, said = "") {
   current = task;
   watch.show(task);
   showOnly(task ? "task" : "nothing");
-  if (!task) return announce(find("nothing").querySelector(".empty-title").textContent);
+  if (!task) return announce(`${said} ${find("nothing").querySelector(".empty-title").textContent}`);
   form.reset();
   showReasons();
   settling.begin();
@@ -77,7 +77,7 @@ function present(task, label = null) {
   fill("accept-words", acceptWords());
   window.scrollTo({ top: 0, behavior: "instant" });
   fitSwipes();
-  announce(`${WORDS.next} ${task.comment.text}`);
+  announce(`${said} ${WORDS.next} ${task.comment.text}`);
   clearTimeout(explaining);
   explaining = setTimeout(() => explain(task, () => current === task), EXPLAIN_AFTER);
 }
@@ -99,7 +99,7 @@ function press(event) {
 
 const typing = (target) => target.matches("textarea, select, input:not([type=radio]), [contenteditable]");
 
-/** Keys are keys again afterwards; what was typed stays. */
+/** Leave the reason field, keeping its text, so that keys decide again. */
 function leaveReason() {
   find("reason").blur();
 }
@@ -110,10 +110,10 @@ function decideByKey(label) {
   if (SAVE_AT_ONCE) accept();
 }
 
-function swipe(meant) {
-  if (meant === "skip") return skip();
+function swipe(gesture) {
+  if (gesture === "skip") return skip();
   if (settling.active) return;
-  choose(meant);
+  choose(gesture);
   accept();
 }
 
@@ -124,7 +124,7 @@ function choose(label) {
   announce(WORDS.chosen[label]);
 }
 
-/** Store what was chosen, else what the model says, and go on; not while a text is too new to have been read. */
+/** Send the chosen label, or else the model's, and advance, unless the text has just appeared. */
 function accept() {
   if (!current || settling.active) return;
   const label = chosen() ?? current.modelLabel;
@@ -136,79 +136,89 @@ function accept() {
     platform, id, version, text_digest, label, reason,
     blind: task.blind,
     shown_milliseconds: Math.min(watch.milliseconds, LONGEST_SHOWN),
-    all_occurrences: task.occurrences !== null, // Where the task is a text, the decision is for every comment with it.
+    all_occurrences: task.occurrences !== null, // Such a task stands for all comments with the same text.
   };
-  const order = sender.send(() => rest("POST", "/reviews", review, { reload: false }));
-  const decision = { task, label, order, undone: false };
-  order.answer.then((answer) => settled(decision, answer), (problem) => refused(decision, problem));
-  goOn(decision);
+  const job = sender.send(() => rest("POST", "/reviews", review, { reload: false }));
+  const decision = { task, label, job, undone: false };
+  job.answer.then((answer) => handleStored(decision, answer), (problem) => handleRefused(decision, problem));
+  finish(decision);
 }
 
 function skip() {
   if (!current || settling.active) return;
   const { comment } = current;
-  const named = { platform: comment.platform, id: comment.id };
-  const order = sender.send(() => rest("POST", "/reviews/skip", named, { reload: false }));
-  const decision = { task: current, label: null, order, undone: false };
-  order.answer.then(() => settled(decision), () => {});
-  goOn(decision);
+  const name = { platform: comment.platform, id: comment.id };
+  const job = sender.send(() => rest("POST", "/reviews/skip", name, { reload: false }));
+  const decision = { task: current, label: null, job, undone: false };
+  job.answer.then(() => handleStored(decision), () => {});
+  finish(decision);
 }
 
-function goOn(decision) {
-  made.push(decision);
-  if (made.length > UNDO_AT_MOST) made.shift();
+/** Remember a decision for undo and advance. */
+function finish(decision) {
+  decisions.push(decision);
+  if (decisions.length > UNDO_AT_MOST) decisions.shift();
   if (decision.label) progress.decide(1, commentsOf(decision));
   say(null);
   show("undone", false);
   showUndo();
-  announce(decision.label ? WORDS.stored[decision.label] : WORDS.skipped);
-  advance();
+  advance(decision.label ? WORDS.stored[decision.label] : WORDS.skipped);
 }
 
-/** Take the latest decision back and show its comment again, with the label that was chosen. */
+/** Undo the latest decision and show its comment again with the chosen label. */
 function undo() {
-  const decision = made.pop();
-  if (!decision) return say(WORDS.nothingToUndo);
+  const decision = decisions.pop();
+  if (!decision) {
+    show("undone", false);
+    return say(WORDS.nothingToUndo);
+  }
   decision.undone = true;
   showUndo();
   if (find("other-opinion")) fill("other-opinion", "");
   if (current) queue.putFirst(current);
   if (decision.label) progress.decide(-1, commentsOf(decision));
-  if (!sender.cancel(decision.order)) takeBack(decision);
+  if (!sender.cancel(decision.job)) withdraw(decision);
   turn += 1;
   queue.hold(decision.task);
   present(decision.task, decision.label);
-  const sentence = WORDS.undone[decision.label ?? "skip"];
+  const sentence = undoneWords(decision);
   fill("undone", sentence);
   show("undone", true);
   announce(`${sentence} ${decision.task.comment.text}`);
 }
 
-function takeBack({ task, label, order }) {
+function undoneWords(decision) {
+  const { label, task } = decision;
+  const comments = commentsOf(decision);
+  if (!label || comments === 1) return WORDS.undone[label ?? "skip"];
+  return WORDS.undoneForAll[label].replace("{n}", `${number(comments)}${task.more_occurrences ? "+" : ""}`);
+}
+
+function withdraw({ task, label, job }) {
   const { comment } = task;
   if (label === null) {
     sender.send(() => queue.claim(comment));
     return;
   }
-  const taken = sender.send(async () => {
-    const { number } = await order.answer;
+  const withdrawal = sender.send(async () => {
+    const { number } = await job.answer;
     const reviews = [{ platform: comment.platform, id: comment.id, number }];
     return (await rest("POST", "/reviews/withdraw", { reviews }, { reload: false })).results[0];
   });
-  taken.answer.then(
+  withdrawal.answer.then(
     ({ state }) => state === "withdrawn" || say(WORDS.notUndone),
     (problem) => say(problem.message),
   );
 }
 
-/** The server holds a comment no longer that was decided; one that was brought back meanwhile stays before us. */
-function settled(decision, answer) {
+/** Drop the lease of a stored decision, unless it was undone and the comment is shown again. */
+function handleStored(decision, answer) {
   if (decision.undone) return;
   queue.forget(decision.task.comment);
-  if (decision.label && made.at(-1) === decision) showOther(answer);
+  if (decision.label && decisions.at(-1) === decision) showOther(answer);
 }
 
-/** In the queue of second opinions: what the other reviewer had said of the comment before. */
+/** In the queue of second opinions, show the other reviewer's label for the previous comment. */
 function showOther({ label, from_label, second_opinion }) {
   if (!find("other-opinion")) return;
   if (!second_opinion) fill("other-opinion", "");
@@ -216,11 +226,11 @@ function showOther({ label, from_label, second_opinion }) {
   else fill("other-opinion", WORDS.hadSaid.replace("{theirs}", WORDS.labels[from_label]).replace("{yours}", WORDS.labels[label]));
 }
 
-/** A decision that was not stored: its comment comes next, as it stands now, and a sentence says why. */
-async function refused(decision, problem) {
-  const place = made.indexOf(decision);
-  if (place < 0) return; // It was undone meanwhile.
-  made.splice(place, 1);
+/** Explain why a decision was not stored, and show its comment next with its current text. */
+async function handleRefused(decision, problem) {
+  const index = decisions.indexOf(decision);
+  if (index < 0) return; // The decision was undone.
+  decisions.splice(index, 1);
   showUndo();
   if (decision.label) progress.decide(-1, commentsOf(decision));
   queue.forget(decision.task.comment);
@@ -246,18 +256,18 @@ function chosen() {
   return new FormData(form).get("label");
 }
 
-/** Take the server's numbers, but for the decisions that it did not know of when it counted. */
-function count(answer, asked) {
-  const possible = made.filter(({ label, order }) => label && (!order.settled || order.settled > asked));
+/** Apply the server's counts, corrected by decisions that it did not know when it counted. */
+function count(answer, requestedAt) {
+  const possible = decisions.filter(({ label, job }) => label && (!job.settled || job.settled > requestedAt));
   const unknown = possible.slice(Math.max(possible.length - Math.max(progress.done - answer.done_today, 0), 0));
   progress.count(answer, unknown.length, unknown.reduce((sum, decision) => sum + commentsOf(decision), 0));
   if (answer.goal) showGoal(answer.goal);
 }
 
-/** How many waiting comments a decision is for. */
+/** Return the number of waiting comments that a decision covers. */
 const commentsOf = ({ task }) => task.occurrences ?? 1;
 
-/** How far the audit has come: blind decisions, and how many more are needed. */
+/** Show the progress of the audit: blind decisions so far and the number still needed. */
 function showGoal({ judged, more }) {
   find("goal").value = judged / Math.max(judged + more, 1);
   const words = more ? WORDS.goal : WORDS.goalReached;
@@ -282,7 +292,7 @@ function showFetching(problem, again) {
 }
 
 function showUndo() {
-  for (const button of undoButtons) button.disabled = !made.length;
+  for (const button of undoButtons) button.disabled = !decisions.length;
 }
 
 function say(sentence, about = "") {

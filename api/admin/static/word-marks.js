@@ -1,18 +1,18 @@
-// What the words of a text contributed to its label, marked in the text itself.
+// Mark the words of a text by their contributions to its label.
 
-// Below this share of the strongest contribution a word is not marked: most words say nothing.
-const QUIET = 0.1;
+// Words below this share of the strongest contribution are not marked.
+const THRESHOLD = 0.1;
 
-/** Put `text` into `target` with its telling words marked; whether there were any. Text is text, never markup. */
+/** Show `text`, never as markup, in `target` with its strongest words marked; return whether any word was marked. */
 export function markWords(target, text, contributions) {
-  // The API counts code points, JavaScript counts halves of them.
+  // The API's positions are code points; JavaScript's are UTF-16 code units.
   const points = Array.from(text);
   const strongest = Math.max(...contributions.map((word) => Math.abs(word.contribution)), 0);
   const parts = [];
   let at = 0;
   for (const { start, end, contribution } of contributions) {
     const share = Math.abs(contribution) / strongest;
-    if (!(share >= QUIET) || start < at) continue;
+    if (!(share >= THRESHOLD) || start < at) continue;
     const mark = document.createElement("span");
     mark.className = contribution > 0 ? "word-positive" : "word-negative";
     mark.style.setProperty("--strength", `${Math.round(100 * share)}%`);
@@ -24,17 +24,17 @@ export function markWords(target, text, contributions) {
   return parts.length > 0;
 }
 
-/** A probability as people read it: never 0 % or 100 %, which nothing is. */
+/** Format a probability as a percentage, never as 0 % or 100 %. */
 export function percent(probability) {
-  return `${(100 * Math.min(Math.max(probability, 0.001), 0.999)).toFixed(1)} %`;
+  return `${(100 * Math.min(Math.max(probability, 0.001), 0.999)).toFixed(1)}%`;
 }
 
-/** A prediction as people read it: where the model is uncertain, its label is only what it leans towards. */
+/** Return the text of a prediction's label, or of its leaning if it is uncertain. */
 export function verdictOf({ label, uncertain }, words) {
   return uncertain ? words.leanings[label] : words.labels[label];
 }
 
-/** The template with its `%(name)s` filled in. */
+/** Replace each `%(name)s` in the template. */
 export function fillIn(template, values) {
   return template.replace(/%\((\w+)\)s/g, (_, name) => values[name]);
 }
