@@ -86,3 +86,15 @@ def assert_known(words: list[str], command: str) -> None:
             return
         assert word in known, command
         group = known[word]
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([*ROOT.glob("docs/decisions/*.md"), *ROOT.glob("research/decisions/*.md")]),
+    ids=lambda path: path.stem,
+)
+def test_decision_records_are_short_and_have_four_headings(path: Path) -> None:
+    text = path.read_text()
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert headings == ["Context", "Decision", "Consequences", "Alternatives considered"]
+    assert len(text.splitlines()) <= 40
