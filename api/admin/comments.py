@@ -133,7 +133,7 @@ def _script_words() -> dict[str, object]:
         "wholeText": gettext("Whole text"),
         "lessText": gettext("Less"),
         "stored": gettext("{n} stored as “{label}”."),
-        "edited": gettext("{n} were edited meanwhile and not stored: load the page anew to see their new texts."),
+        "edited": gettext("{n} were edited meanwhile and not stored: reload the page to see their new texts."),
         "erased": gettext("{n} were erased meanwhile."),
         "inAudit": gettext("{n} were skipped: they wait for the random audit and are decided there one at a time."),
         "undo": gettext("Undo all {n}"),
@@ -141,7 +141,5 @@ def _script_words() -> dict[str, object]:
         "undone": gettext("{n} taken back."),
         "notUndone": gettext("{n} could not be taken back: they were edited, erased or taken back already."),
         "sources": {source: str(words) for source, words in SOURCE_WORDS.items()},
-        "editedHere": gettext(
-            "The comment was edited meanwhile: load the page anew, look at its new text and decide again."
-        ),
+        "editedHere": gettext("The comment was edited meanwhile: reload the page, read the new text and decide again."),
     }

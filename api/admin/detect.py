@@ -51,7 +51,7 @@ def _script_words() -> Mapping[str, object]:
         "done": gettext("All %(total)s comments are labelled."),
         "cancelled": gettext("Cancelled after %(done)s of %(total)s comments; what is labelled stays in the table."),
         "cutOff": gettext(
-            "The connection broke after %(done)s of %(total)s comments: press the button again to start anew."
+            "The connection broke after %(done)s of %(total)s comments: press the button to start again."
         ),
         "tooLarge": gettext("The file has more than %(mebibytes)s MiB: send it in several parts.")
         % {"mebibytes": MAXIMUM_BODY // 2**20},

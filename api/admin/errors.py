@@ -51,4 +51,4 @@ def _explain(status: int) -> tuple[str, str]:
             gettext("Something went wrong on our side"),
             gettext("It was logged. Try again, and tell an administrator if it happens again."),
         ),
-    }.get(status, (gettext("This did not work"), gettext("Go back, load the page anew and try again.")))
+    }.get(status, (gettext("This did not work"), gettext("Go back, reload the page and try again.")))

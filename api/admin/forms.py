@@ -25,7 +25,7 @@ class OldFormError(HTTPException):
         """Return what happened and what to do."""
         return (
             gettext("This form is too old"),
-            gettext("Nothing was changed. Go back, load the page anew and send it again."),
+            gettext("Nothing was changed. Go back, reload the page and send the form again."),
         )
 
 

@@ -37,6 +37,6 @@ class ModelsPage(Page):
             model = await store.write(activate_model, actor, number_in_path(request))
         except NoModelError:
             raise HTTPException(404) from None
-        message = gettext("%(name)s is active. Start the consumers and this server anew, so that they load it.")
+        message = gettext("%(name)s is active. Restart the consumers and this server so that they load it.")
         flash(request, message % {"name": model.name}, "success")
         return RedirectResponse("/admin/models", 303)

@@ -101,7 +101,7 @@ def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
         advice = gettext("Widen the filter, or go on with another queue.")
         return {"title": gettext("No comment that waits fulfils this filter"), "advice": advice}
     advice = gettext("New comments come while consumers run. Look again later, or go on with another queue.")
-    return {"title": gettext("Nothing waits here: all is done"), "advice": advice}
+    return {"title": gettext("The queue is empty"), "advice": advice}
 
 
 def _keys(queue: QueueName, number_keys: NumberKeys) -> list[tuple[str, str]]:

@@ -31,7 +31,7 @@ class Contacts:
 
     def encrypt_phone(self, phone: str | None) -> str | None:
         """Encrypt a phone number. Raises ProblemError if it is invalid or cannot be stored."""
-        wrong = gettext("This is no phone number: write digits, with + and the country's number in front if you like.")
+        wrong = gettext("Invalid phone number. Use digits, optionally starting with + and the country code.")
         return self._encrypt(phone, "phone", PHONE, wrong)
 
     def encrypt_email(self, email: str | None) -> str | None:

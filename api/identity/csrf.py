@@ -69,6 +69,6 @@ def check(request: Request) -> None:
     services: Services = request.app.state.services
     secret_key = services.settings.required_secret_key()
     if not matches(request.headers.get(HEADER, ""), request.cookies.get(COOKIE, ""), secret_key):
-        detail = gettext("Send the value of the cookie %(cookie)s in the header %(header)s: load the page anew first.")
+        detail = gettext("Send the value of the cookie %(cookie)s in the header %(header)s: reload the page first.")
         detail %= {"cookie": COOKIE, "header": HEADER}
         raise ProblemError(HTTPStatus.FORBIDDEN, "csrf", detail)

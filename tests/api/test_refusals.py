@@ -67,7 +67,7 @@ async def test_a_form_without_csrf_token_gets_a_page(api: Api, path: str, token:
     assert answer.status_code == 403
     assert "content-security-policy" in answer.headers
     assert "This form is too old" in answer.text
-    assert "load the page anew and send it again" in answer.text
+    assert "reload the page and send the form again" in answer.text
 
 
 @pytest.mark.parametrize("token", [None, "forged"])
