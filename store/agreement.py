@@ -1,6 +1,6 @@
-"""How far reviewers agree on texts that several of them have decided: by pair of reviewers and by label.
+"""Measure agreement on texts with several opinions, by pair of reviewers and by label.
 
-It reads two tables of counts that each review keeps (disputes.py): it costs the same however many comments there are.
+Each review updates two tables of counts (disputes.py), so the cost does not depend on the number of comments.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from store.review_tables import agreement_pairs, agreement_patterns
 from store.store import Store
 
 LABELS = tuple(ShownLabel)
-# Pairs of reviewers that are compared: those with the most texts in common.
+# The maximum number of pairs; those with the most texts in common are compared.
 PAIRS = 20
 NO_KAPPA = Estimate(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Reviewer:
-    """A reviewer; ``name`` is the account's, None where there is none (any more)."""
+    """A reviewer. ``name`` is the account's name, None if there is no account or it was removed."""
 
     number: int
     name: str | None
@@ -33,11 +33,10 @@ class Reviewer:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How two reviewers agree, or all of them where ``pair`` is None; on one label against all others, or on all labels
-    where ``label`` is None.
+    """Agreement of two reviewers, or of all reviewers if ``pair`` is None.
 
-    ``texts`` have two or more independent opinions, and on ``same`` of them all opinions are alike. Kappa is only
-    defined for a pair.
+    It compares one label with all others, or all labels if ``label`` is None. ``texts`` is the number of texts with two
+    or more independent opinions; on ``same`` of them all opinions are equal. Kappa is defined only for a pair.
     """
 
     pair: tuple[Reviewer, Reviewer] | None
@@ -49,8 +48,10 @@ class Agreement:
 
 
 async def read_agreement(store: Store) -> list[Agreement]:
-    """Agreement of all reviewers, then of each pair, those with the most texts first; of each on all labels, then by
-    label. At most PAIRS pairs. Raises TransientStoreError."""
+    """Return the agreement of all reviewers, then of at most PAIRS pairs, those with the most texts first.
+
+    For each, agreement on all labels comes first, then one entry per label. Raises TransientStoreError.
+    """
     async with store.reading() as connection:
         patterns, counts = await _patterns(connection)
         tables = await _tables(connection)
@@ -62,7 +63,7 @@ async def read_agreement(store: Store) -> list[Agreement]:
         (Reviewer(first, names.get(first)), Reviewer(second, names.get(second))): tables[first, second]
         for first, second in largest
     }
-    # Drawing the intervals takes longer than reading: outside of the transaction and of the event loop.
+    # Resampling for the intervals takes longer than reading, so it runs outside the transaction and the event loop.
     return await asyncio.to_thread(_agreements, patterns, counts, compared)
 
 
@@ -83,7 +84,7 @@ async def _patterns(connection: AsyncConnection) -> tuple[Counts, Counts]:
 
 
 async def _tables(connection: AsyncConnection) -> dict[tuple[int, int], Counts]:
-    """By pair: how many texts the first reviewer labelled as the row says and the second as the column says."""
+    """Return a table by pair: texts by the first reviewer's label (row) and the second reviewer's (column)."""
     tables: dict[tuple[int, int], Counts] = {}
     for first, second, one, other, n in await connection.execute(select(agreement_pairs)):
         table = tables.setdefault((first, second), numpy.zeros((len(LABELS), len(LABELS)), dtype=numpy.int64))
@@ -116,6 +117,6 @@ def _of_pair(pair: tuple[Reviewer, Reviewer], table: Counts, label: ShownLabel |
 
 
 def _against_others(table: Counts, label: int) -> Counts:
-    """The table of one label against all others."""
+    """Return the 2 x 2 table of one label against all others."""
     both, first, second = table[label, label], table[label].sum(), table[:, label].sum()
     return numpy.array([[both, first - both], [second - both, table.sum() - first - second + both]])

@@ -34,7 +34,7 @@ def reading_milliseconds(text: str) -> int:
 def shown_milliseconds(measured: int | None, given_at: datetime | None, now: datetime) -> int | None:
     """Return how long a text was shown, in milliseconds, or None if neither argument is known.
 
-    ``measured`` is the page's measurement; the time since ``given_at``, when the reviewer got the comment, limits it.
+    ``measured`` is the page's measurement. It is limited by the time since ``given_at``, when the lease began.
     """
     held = None if given_at is None else max(0, (now - given_at) // timedelta(milliseconds=1))
     return min((time for time in (measured, held) if time is not None), default=None)
@@ -47,7 +47,7 @@ def is_too_fast(text: str, shown: int | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A decision as the client sent it. ``blind`` is whether it answers a blind task.
+    """A decision as the client sent it. ``blind`` is whether the client marked it as the answer to a blind task.
 
     ``measured`` is how long the page showed the text, in milliseconds; None if the client does not report it.
     """
@@ -80,7 +80,8 @@ async def attend(session: WriteSession, reviewer: int | None, given: Sequence[Gi
     found = {}
     for one in given:
         claim = claims.get(one.comment_number)
-        # Only a page that shows one text at a time measures; elsewhere the lease's start says nothing about the text.
+        # Only pages that show one text at a time report a measurement. Elsewhere the text may be shown long after the
+        # lease began.
         timed = one.measured is not None or one.comment_number in blind
         shown = shown_milliseconds(one.measured, claim.given_at if claim and timed else None, now)
         found[one.comment_number] = Attention(shown, is_too_fast(one.text, shown), one.comment_number in blind)

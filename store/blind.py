@@ -1,7 +1,7 @@
-"""The random audit: decisions made without seeing what a model says, on which alone accuracy is measured.
+"""Store the blind decisions of the random audit, the only decisions on which accuracy is measured.
 
-A comment of the audit sample waits until its current text has a blind decision, whatever else reviewers do with it. As
-long as it waits, no other queue offers it and no decision on many comments includes it.
+A comment of the audit sample waits until its current text has a blind decision; other reviews do not end the wait.
+Meanwhile no other queue offers the comment, and bulk decisions leave it out.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,27 +18,27 @@ from store.tables import comments, review_claims, reviews
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A reviewer's own claim of a comment. ``blind`` says that it was given without what a model says."""
+    """A reviewer's lease on a comment. ``blind`` is whether the task hides all predictions and reviews."""
 
     given_at: datetime | None
     blind: bool
 
 
 def waits_for_audit() -> ColumnElement[bool]:
-    """That a comment of the sample has no valid blind decision on its current text."""
+    """Return the condition that a comment is in the sample and its current text has no valid blind decision."""
     return and_(comments.c.audit_rank.is_not(None), comments.c.blind_label.is_(None))
 
 
 def not_waiting_for_audit() -> ColumnElement[bool]:
-    """That a comment is outside of the sample, or was decided blindly."""
+    """Return the condition that a comment is outside the sample or has a valid blind decision."""
     return or_(comments.c.audit_rank.is_(None), comments.c.blind_label.is_not(None))
 
 
 def not_decided_by(reviewer: int | None) -> ColumnElement[bool]:
-    """That this reviewer can still decide the comment's current text blindly.
+    """Return the condition that this reviewer can still decide the comment's current text blindly.
 
-    Who reviewed it outside of the audit has seen what the model says, and who decided it blindly but too fast leaves it
-    to somebody else. A blind decision that was taken back may be made again: its answer revealed nothing.
+    A reviewer who reviewed it outside the audit has seen the prediction; one who decided it blindly but too fast leaves
+    it to somebody else. A withdrawn blind decision may be repeated, because the response to it reveals no label.
     """
     own, blind = reviews.c, blind_decisions.c
     taken_back = exists().where(blind.review_number == own.number, blind.withdrawn.is_(True))
@@ -52,7 +52,7 @@ def not_decided_by(reviewer: int | None) -> ColumnElement[bool]:
 
 
 async def own_claims(session: WriteSession, numbers: Collection[int], reviewer: int | None) -> dict[int, Claim]:
-    """The reviewer's claims of these comments, by comment."""
+    """Return the reviewer's leases on these comments, by comment number."""
     of = review_claims.c
     query = select(of.comment_number, of.given_at, of.blind)
     query = query.where(of.comment_number.in_(numbers), of.reviewer_number == reviewer)
@@ -60,27 +60,29 @@ async def own_claims(session: WriteSession, numbers: Collection[int], reviewer: 
 
 
 async def held_blindly(connection: AsyncConnection, reviewer: int | None) -> Sequence[int]:
-    """The comments that this reviewer holds in the random audit, which are few. Raises TransientStoreError."""
+    """Return the few comments that are leased to this reviewer for the audit, by number. Raises TransientStoreError."""
     of = review_claims.c
     query = select(of.comment_number).where(of.reviewer_number == reviewer, of.blind.is_(True))
     return (await connection.execute(query)).scalars().all()
 
 
 async def waiting_among(session: WriteSession, numbers: Collection[int]) -> set[int]:
-    """Those of the comments that wait for the audit."""
+    """Return which of the comments wait for the audit."""
     query = select(comments.c.number).where(comments.c.number.in_(numbers), waits_for_audit())
     return set((await session.connection.execute(query)).scalars())
 
 
 async def decidable_among(session: WriteSession, numbers: Collection[int], reviewer: int | None) -> set[int]:
-    """Those of the comments that wait for the audit and that this reviewer can decide blindly."""
+    """Return which of the comments wait for the audit and can be decided blindly by this reviewer."""
     query = select(comments.c.number).where(comments.c.number.in_(numbers), waits_for_audit(), not_decided_by(reviewer))
     return set((await session.connection.execute(query)).scalars())
 
 
 async def add_blind_decisions(session: WriteSession, rows: Sequence[Mapping[str, object]]) -> None:
-    """Store blind decisions, rows by column of ``blind_decisions``; those that are not too fast end the waiting of
-    their comments, which are locked."""
+    """Insert rows of ``blind_decisions``, given by column. The comments must be locked.
+
+    A decision that is not too fast ends its comment's wait for the audit.
+    """
     if not rows:
         return
     await session.run(session.statements.add_blind_decisions, rows)
@@ -94,8 +96,10 @@ async def add_blind_decisions(session: WriteSession, rows: Sequence[Mapping[str,
 
 
 async def withdraw_blind_decision(session: WriteSession, comment_number: int, review_number: int) -> bool:
-    """Withdraw the blind decision that counts as this review, whose comment is locked and still has the text; whether
-    there was one. Its comment waits for the audit again."""
+    """Withdraw the blind decision that counts as this review, so that its comment waits for the audit again.
+
+    The comment must be locked and still have the decision's text. Return whether there was a blind decision.
+    """
     of = blind_decisions.c
     query = select(of.number, of.too_fast).where(of.review_number == review_number)
     found = (await session.connection.execute(query)).one_or_none()

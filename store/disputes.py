@@ -1,4 +1,4 @@
-"""Disagreement and agreement: which comments reviewers dispute, and how often two of them give the same label."""
+"""Track which comments reviewers dispute, and count how often two reviewers give the same label."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,20 +22,20 @@ LABELS = tuple(ShownLabel)
 
 @dataclass(frozen=True, slots=True)
 class AnonymousOpinion:
-    """What somebody decided, and why, without who it was."""
+    """A reviewer's label and reason, without the reviewer's name."""
 
     label: ShownLabel
     reason: str | None
 
 
 def disputed() -> ColumnElement[bool]:
-    """That reviewers dispute the current text of a row of ``comments``."""
+    """Return the condition that reviewers dispute the current text of a row of ``comments``."""
     of = disputes.c
     return exists().where(of.comment_number == comments.c.number, of.review_number == comments.c.review_number)
 
 
 async def decisions_of(connection: AsyncConnection, numbers: Collection[int]) -> dict[int, list[Decision]]:
-    """All decisions on these comments and those that take them back, by comment."""
+    """Return all decisions on these comments and their withdrawals, by comment number."""
     of = reviews.c
     found: dict[int, list[Decision]] = {number: [] for number in numbers}
     columns = (of.number, of.label, of.reviewer_number, of.replaces, of.withdraws, is_copied(), is_revoked())
@@ -46,7 +46,7 @@ async def decisions_of(connection: AsyncConnection, numbers: Collection[int]) ->
 
 
 async def weighed_of(connection: AsyncConnection, current: Mapping[int, int | None]) -> dict[int, Weighed]:
-    """What the reviewers of each comment's current text think together; ``current`` is each comment's review."""
+    """Weigh the opinions on each comment's current text; ``current`` is the review by comment number."""
     decided = await decisions_of(connection, current) if current else {}
     return {number: _weighed(decided[number], review) for number, review in current.items()}
 
@@ -54,9 +54,9 @@ async def weighed_of(connection: AsyncConnection, current: Mapping[int, int | No
 async def move_disputes(
     session: WriteSession, were: Mapping[int, Weighed], are: Mapping[int, Weighed], current: Mapping[int, int | None]
 ) -> None:
-    """Follow a change of what reviewers think: which comments are disputed, and the counts of agreement.
+    """Update disputes and agreement counts after opinions changed from ``were`` to ``are``, by comment number.
 
-    ``current`` is each comment's review after the change; the comments are locked.
+    ``current`` is each comment's review after the change. The comments must be locked.
     """
     await session.connection.execute(delete(disputes).where(disputes.c.comment_number.in_(list(current))))
     rows = [
@@ -91,7 +91,10 @@ async def _move(
     add: Statement,
     delete_zero: Statement,
 ) -> None:
-    """Add to counts, sorted by their key, since all reviewers share these rows; what becomes zero goes."""
+    """Add to the counts and delete those that become zero.
+
+    The rows are sorted by key, because all reviewers' transactions lock the same rows.
+    """
     moved = {key: n for key, n in changes.items() if n}
     rows: list[Values] = [{**dict(zip(names, key, strict=True)), "n": moved[key]} for key in sorted(moved)]
     if rows:
@@ -102,7 +105,7 @@ async def _move(
 
 
 async def opinions_of(connection: AsyncConnection, number: int, standing: int | None) -> list[AnonymousOpinion]:
-    """The opinions that differ on a disputed comment, the oldest first; ``standing`` is its current review."""
+    """Return the differing opinions on a disputed comment, oldest first; ``standing`` is its current review."""
     weighed = (await weighed_of(connection, {number: standing}))[number]
     numbers = [opinion.number for opinion in weighed.opinions.values()]
     of = reviews.c

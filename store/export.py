@@ -22,10 +22,12 @@ COMMENTS_AT_ONCE = 300
 
 @dataclass(frozen=True, slots=True)
 class ReviewedText:
-    """A text with the review that stands, or stood when an edit replaced the text. ``model_label`` and ``probability``
-    are what a model had said when it was reviewed, None where none had; ``audit`` says that the comment is in the audit
-    sample, ``disputed`` that reviewers differ on the text and nobody has resolved it. ``occurrences`` is how many
-    comments with the same text were decided together, of which one is exported."""
+    """A text with its current review, or the review that was current when an edit replaced the text.
+
+    ``model_label`` and ``probability`` are the prediction at the time of the review, None if there was none. ``audit``
+    is whether the comment is in the audit sample, ``disputed`` whether reviewers differ and nobody has resolved the
+    dispute. ``occurrences`` is how many comments with the same text were decided together; one of them is exported.
+    """
 
     platform: str
     id: str
@@ -43,9 +45,9 @@ class ReviewedText:
 
 @dataclass(frozen=True, slots=True)
 class ExportFilter:
-    """Which reviewed texts; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive.
+    """A filter for reviewed texts; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive.
 
-    Disputed texts are left out unless ``disputed``: a model should not learn labels that reviewers disagree on.
+    Disputed texts are left out unless ``disputed`` is set: a model should not learn labels that reviewers dispute.
     """
 
     platform: str | None = None
@@ -57,9 +59,11 @@ class ExportFilter:
 
 
 async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[ReviewedText]:
-    """Every reviewed text, comment by comment, each comment's oldest text first; read in steps, so that it costs
-    little memory and holds no transaction. Of comments that were decided together the first one that is wanted stands
-    for all. Raises TransientStoreError."""
+    """Yield reviewed texts, comment by comment, each comment's oldest text first.
+
+    Comments are read in steps, which needs little memory and keeps no transaction open. Of comments that were decided
+    together, only the first that matches the filter is exported. Raises TransientStoreError.
+    """
     behind = 0
     groups: set[int] = set()
     while True:
@@ -70,7 +74,7 @@ async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[Re
             for row, disputed in _last_of_each_text(rows[number]):
                 chosen = (wanted.disputed or not disputed) and _is_wanted(row, wanted)
                 if chosen and row.group_number not in groups:
-                    # A text that only one comment has cannot come again, and need not be remembered.
+                    # A group of one comment cannot appear again.
                     groups |= {row.group_number} if _occurrences(row) > 1 else set()
                     yield _reviewed_text(row, disputed)
         if len(numbers) < COMMENTS_AT_ONCE:
@@ -112,8 +116,7 @@ async def _reviews_of(connection: AsyncConnection, numbers: Sequence[int]) -> di
 
 
 def _first_has_another_label() -> ColumnElement[bool]:
-    """Condition on ``group_decisions``: the comment that was decided for all still has the text, and others gave it
-    another label since."""
+    """Return the condition that a group decision's first comment still has the text but now has another label."""
     first, comment = reviews.alias("first").c, comments.alias("first_comment").c
     of = group_decisions.c
     return exists().where(
@@ -125,8 +128,11 @@ def _first_has_another_label() -> ColumnElement[bool]:
 
 
 def _last_of_each_text(rows: Sequence[Row[Any]]) -> list[tuple[Row[Any], bool]]:
-    """The current or last review of each text, and whether reviewers dispute the text. A copied review is disputed with
-    the one that it was copied from. Revoked reviews are left out, those of texts that were edited too."""
+    """Return the last review of each text, and whether the text is disputed.
+
+    A copied review is also disputed if the original's comment has since received another label. Revoked reviews are
+    left out, also those of replaced texts.
+    """
     by_number = {row.number: row for row in rows}
     decisions = [
         Decision(

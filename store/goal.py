@@ -1,4 +1,4 @@
-"""Progress of the audit: the blind decisions that count, and how many more narrow the accuracy to five points."""
+"""Report the audit's progress towards an accuracy interval of plus or minus five percentage points."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from store.intervals import DECISIONS_AT_MOST, decisions_to_goal
 
 @dataclass(frozen=True, slots=True)
 class AuditGoal:
-    """The goal is a 95 % interval of at most GOAL_MARGIN on each side for the active model's accuracy.
+    """Progress towards a 95 % interval of at most GOAL_MARGIN on each side for the active model's accuracy.
 
     ``judged`` is the number of blind decisions that count, at most ``DECISIONS_AT_MOST`` per label. ``more`` is how
     many more are needed if the accuracy does not change.

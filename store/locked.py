@@ -23,7 +23,7 @@ class Locked:
 
     @property
     def prediction(self) -> Prediction | None:
-        """The prediction that is shown unless there is a review."""
+        """Return the prediction that is shown unless there is a review."""
         return None if self.model is None else self.predictions[self.model]
 
     def shown(self, review: CurrentReview | None) -> tuple[ShownLabel | None, LabelSource | None]:

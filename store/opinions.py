@@ -1,7 +1,7 @@
-"""The rules of reviews as pure functions: which review of a text is current, and what withdrawing one changes.
+"""Compute the current review of a text, the effect of a withdrawal, and disputes, as pure functions.
 
-Each review names the one that it replaced, which groups the reviews of one text. An edit starts a new group: when an
-earlier text comes back, its old reviews do not.
+Each review names the one that it replaced, which groups the reviews of one text. An edit starts a new group: if an
+earlier text is restored, its old reviews are not.
 """
 
 from collections import Counter
@@ -12,9 +12,11 @@ from itertools import combinations
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A row of ``reviews`` without its text; a row with ``withdraws`` takes that one back and is no review itself.
-    ``copied`` says that its reviewer decided another comment with the same text, not this one; ``revoked`` that they
-    have withdrawn their decision for this text since."""
+    """A row of ``reviews`` without its text. A row with ``withdraws`` withdraws that review and is not a review itself.
+
+    ``copied`` is whether the reviewer decided another comment with the same text, ``revoked`` whether the reviewer has
+    since withdrawn that group decision.
+    """
 
     number: int
     label: str
@@ -83,9 +85,9 @@ class Weighed:
 def weigh(one_text: Iterable[Decision]) -> Weighed:
     """Weigh the decisions on one text, oldest first and without withdrawn ones, as ``by_text`` returns them.
 
-    The text is disputed while different reviewers' current opinions differ. A person who changes their mind disputes
-    nothing. The decision of somebody who is no party to a dispute resolves it, whatever it says. A copied decision is
-    weighed with the comment that its reviewer saw, and only there.
+    The text is disputed while the current opinions of different reviewers differ; a reviewer who changes their own
+    label does not start a dispute. Any decision by a person outside a dispute resolves it. Copied decisions are
+    ignored: they are weighed only on the comment that the reviewer saw.
     """
     opinions: dict[int | None, Decision] = {}
     independent: dict[int | None, str] = {}
@@ -117,6 +119,6 @@ def pairs(weighed: Weighed) -> Counter[tuple[int, int, str, str]]:
 
 
 def pattern(weighed: Weighed, labels: Sequence[str]) -> Counter[tuple[int, ...]]:
-    """Return one count for how many reviewers gave each of ``labels``; empty if fewer than two gave a label."""
+    """Return a count of 1 for the tuple of reviewers per label; empty if fewer than two reviewers gave a label."""
     given = Counter(weighed.independent.values())
     return Counter([tuple(given[label] for label in labels)] if given.total() > 1 else [])

@@ -18,7 +18,7 @@ from store.tables import comments, reviewer_counts, reviews
 
 @dataclass(frozen=True, slots=True)
 class ReviewFilter:
-    """Which reviews; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive."""
+    """A filter for reviews; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive."""
 
     reviewer_number: int | None = None
     platform: str | None = None
@@ -29,10 +29,12 @@ class ReviewFilter:
 
 @dataclass(frozen=True, slots=True)
 class ListedReview:
-    """A review of a comment, with the text that was seen. ``from_uncertain`` says that ``from_label`` was the label of
-    a model that was uncertain, ``stands`` that its own label is the one that is shown, ``withdrawn`` that it was taken
-    back, ``too_fast`` that it was made faster than the text can be read; ``group_number`` is that of the decision for
-    all comments with the same text, if it is part of one."""
+    """A review of a comment, with the text that the reviewer saw.
+
+    ``from_uncertain`` is whether ``from_label`` came from a model that was uncertain, ``stands`` whether the review is
+    current, ``too_fast`` whether it was faster than reading. ``group_number`` is the number of the group decision that
+    the review belongs to, None if there is none.
+    """
 
     number: int
     platform: str
@@ -55,7 +57,7 @@ class ListedReview:
 
 @dataclass(frozen=True, slots=True)
 class ReviewPage:
-    """A page of reviews; ``next`` is where the next page begins, None on the last page."""
+    """A page of reviews. ``next`` is the keyset of the next page, None on the last page."""
 
     items: Sequence[ListedReview]
     next: Keyset | None
@@ -66,8 +68,8 @@ async def list_reviews(
 ) -> ReviewPage:
     """Return a page of at most ``limit`` reviews after ``after``, newest first.
 
-    ``reader`` is the number of the account that reads the page. Reviews of comments that it holds in the random audit
-    are left out, because they reveal labels. Raises TransientStoreError.
+    ``reader`` is the number of the account that reads the page. Reviews of comments that are leased to it for the
+    random audit are left out, because they reveal labels. Raises TransientStoreError.
     """
     of = reviews.c
     withdrawal = reviews.alias("withdrawals").c

@@ -1,6 +1,6 @@
-"""Rows of ``reviews``, and what follows a comment's current review: its label, its predictions, the counts of labels.
+"""Write rows of ``reviews``, and update labels, predictions and label counts when a comment's current review changes.
 
-Every function works on comments that the session has locked.
+Every function expects comments that the session has locked.
 """
 
 from collections import Counter
@@ -28,7 +28,10 @@ def decision_row(
     attention: Attention = UNTIMED,
     group: int | None = None,
 ) -> dict[str, object]:
-    """The row of a review, by column. ``group`` is the number of the decision for a text that it is part of."""
+    """Return the row of a review, by column.
+
+    ``group`` is the number of the group decision that the review belongs to, if any.
+    """
     before = comment.row.review
     return {
         **_row(actor, comment, label),
@@ -41,7 +44,7 @@ def decision_row(
 
 
 def withdrawal_row(actor: Actor, comment: Locked, label: str, number: int) -> dict[str, object]:
-    """The row that takes back the review ``number``, whose label was ``label``, by column."""
+    """Return the row that withdraws the review ``number``, whose label was ``label``, by column."""
     return {**_row(actor, comment, label), "withdraws": number}
 
 
@@ -72,9 +75,9 @@ def _row(actor: Actor, comment: Locked, label: str) -> dict[str, object]:
 async def insert_reviews(
     session: WriteSession, comments: Sequence[Locked], rows: Sequence[Mapping[str, object]]
 ) -> dict[int, CurrentReview]:
-    """Insert one decision for each of the comments and make it current; comment -> its current review."""
+    """Insert one decision per comment and make it current; return the current reviews by comment number."""
     await session.run(session.statements.add_reviews, rows)
-    # The comments are locked: the newest review of each is the one that was just inserted.
+    # The comments are locked, so the newest review of each is the one just inserted.
     numbers = [comment.row.number for comment in comments]
     newest = select(reviews.c.comment_number, func.max(reviews.c.number))
     query = newest.where(reviews.c.comment_number.in_(numbers)).group_by(reviews.c.comment_number)
@@ -86,7 +89,7 @@ async def insert_reviews(
 
 
 async def set_current(session: WriteSession, moves: Mapping[Key, tuple[Locked, CurrentReview | None]]) -> None:
-    """Make other reviews current: on the comments, on their predictions, and in the counts of the labels shown."""
+    """Make other reviews current: update the comments, their predictions and the label counts."""
     rows = [
         {
             "number": comment.row.number,

@@ -1,4 +1,4 @@
-"""The tables of decisions for a text, of the random audit, and of disputes and agreement; `reviews` is in tables.py."""
+"""Define the tables for group decisions, the random audit, disputes and agreement; `reviews` is in tables.py."""
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, text
 
@@ -7,17 +7,17 @@ from store.types import ExactString, RowNumber, UtcDateTime
 
 __all__ = ["agreement_pairs", "agreement_patterns", "blind_decisions", "disputes", "group_decisions", "metadata"]
 
-# Decisions for all comments with the same text. The first review is stored with the decision, the others in steps.
+# Decisions on all comments with the same text. The first review is stored with the decision, the others in steps.
 group_decisions = Table(
     "group_decisions",
     metadata,
     Column("number", RowNumber, primary_key=True),
     Column("folded_digest", BigInteger, nullable=False),
     Column("folded_sha256", ExactString(64), nullable=False),
-    # The first review; it names the decision even after its comment was erased.
+    # The first review. It identifies the decision even after the erasure of its comment.
     Column("review_number", BigInteger, nullable=False, unique=True),
     Column("label", ExactString(8), nullable=False),
-    # That of the first review; its copies get the same mark.
+    # The first review's value; copies get the same.
     Column("too_fast", Boolean, nullable=False, server_default=text("0")),
     # NULL once every review is stored.
     Column("reason", ExactString(1000)),
@@ -26,14 +26,15 @@ group_decisions = Table(
     Column("decided_at", UtcDateTime, nullable=False),
     # storing, stored, withdrawing or withdrawn
     Column("state", ExactString(16), nullable=False),
-    # How many comments shared the text, the first one included, counted up to a limit.
+    # How many comments shared the text, including the first one, counted up to a limit.
     Column("occurrences", BigInteger, nullable=False),
     Column("more_occurrences", Boolean, nullable=False),
     # The decision applies to comments up to this number; later copies are not labelled.
     Column("last_comment", BigInteger, nullable=False),
-    # How far the current state has come: a comment's number while storing, a review's while withdrawing.
+    # Progress in the current state: a comment's number while storing, a review's number while withdrawing.
     Column("done_up_to", BigInteger, nullable=False),
-    # Reviews beside the first one: stored, left out because something happened to their comments, and withdrawn.
+    # Copies of the first review: stored, withdrawn, or skipped because their comments had been edited, erased or
+    # reviewed separately.
     Column("stored", BigInteger, nullable=False),
     Column("skipped", BigInteger, nullable=False),
     Column("withdrawn", BigInteger, nullable=False),
@@ -43,8 +44,8 @@ group_decisions = Table(
     Index("group_decisions_by_state", "state", "number"),
 )
 
-# Decisions of the random audit, made without seeing what a model says. A later review does not replace them; they are
-# withdrawn only with the review that they count as. Those that were too fast do not count.
+# Decisions of the random audit, made without seeing predictions. A later review does not replace them; they are
+# withdrawn only with the review that they also count as. Decisions that were too fast do not count.
 blind_decisions = Table(
     "blind_decisions",
     metadata,
@@ -64,8 +65,8 @@ blind_decisions = Table(
     Column("withdrawn", Boolean, nullable=False),
 )
 
-# Comments on which reviewers differ. A row is valid while its review is the comment's current one: an edit ends the
-# dispute without touching this table, and the next review of the comment removes the row.
+# Disputed comments. A row is valid while its review is the comment's current one: an edit ends the dispute without
+# changing this table, and the next review of the comment deletes the row.
 disputes = Table(
     "disputes",
     metadata,
@@ -74,7 +75,7 @@ disputes = Table(
     Index("disputes_by_review", "review_number", "comment_number"),
 )
 
-# How often two reviewers gave which labels to the same text, independently. 0 is a reviewer without an account.
+# How often two reviewers independently gave a pair of labels to the same text. 0 is a reviewer without an account.
 agreement_pairs = Table(
     "agreement_pairs",
     metadata,
@@ -85,7 +86,7 @@ agreement_pairs = Table(
     Column("n", BigInteger, nullable=False),
 )
 
-# How many texts have so many independent opinions of each label, where there are two or more.
+# How many texts have these numbers of independent opinions by label. Only texts with two or more opinions count.
 agreement_patterns = Table(
     "agreement_patterns",
     metadata,

@@ -1,4 +1,4 @@
-"""What reviewers did, counted by hour, day and month in the transaction of the review itself."""
+"""Count each reviewer's reviews by hour, day and month, in the transaction that stores or withdraws a review."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from store.session import WriteSession
 from store.tables import reviews
 from store.write import move_counts
 
-# In a count's key: a reviewer without an account, and no model.
+# Used in a count's key for a reviewer without an account and for a missing model.
 NOBODY = 0
 
-# The review's time, reviewer, model, platform, the model's label and the review's label.
+# (time of the review, reviewer, model, platform, the model's label, the review's label)
 Work = tuple[datetime, int, int, str, str, str]
 
 
 async def count_work(session: WriteSession, work: Mapping[Work, int]) -> None:
-    """Add reviews to the reviewers' counts of the hour, the day and the month."""
+    """Add reviews to the reviewers' hourly, daily and monthly counts."""
     changes: Counter[ReviewerCount] = Counter()
     for (at, reviewer, model, platform, predicted, label), n in work.items():
         for bucket in (HOUR, DAY, MONTH):
@@ -34,9 +34,9 @@ async def count_work(session: WriteSession, work: Mapping[Work, int]) -> None:
 
 
 async def uncount_work(session: WriteSession, platform: str, taken: Decision) -> None:
-    """Take a review out of the reviewer's work, from the hour in which it was counted.
+    """Subtract a review from its reviewer's counts, in the hour, day and month in which it was counted.
 
-    A review that was copied from another one of the same text was not counted.
+    Copied reviews were not counted and are skipped.
     """
     columns = reviews.c
     query = select(columns.reviewed_at, columns.from_model_number, columns.from_model_label)

@@ -1,7 +1,7 @@
-"""What people decide: reviews are added and taken back, each in one transaction with all that follows from it.
+"""Add and withdraw reviews, each in one transaction with its effects.
 
-A review moves the label that is shown, the review queue, two tables of counts and the audit log. Which review of a
-text is current, and what reviewers think together, is in opinions.py.
+A review changes the shown label, the review queue, the counts and the audit log. The rules for the current review of a
+text and for disputes are in opinions.py.
 """
 
 from collections import Counter
@@ -31,17 +31,17 @@ from store.store import Store
 from store.tables import reviews
 from store.types import stored_time
 
-# A transaction of so many reviews takes well under a second.
+# A transaction with this many reviews takes well under a second.
 AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a reviewer decides of a comment. ``version`` is that of the text that the reviewer saw; ``text_digest``,
-    where given, is compared instead of it: it knows texts that were changed within one version too.
+    """A reviewer's decision on a comment.
 
-    ``blind`` says that it decides a blind task of the audit; it counts as such only where the reviewer holds one.
-    ``shown_milliseconds`` is how long the page showed the text.
+    ``version`` identifies the text that the reviewer saw. If ``text_digest`` is set, it is compared instead, because
+    the text can also change within one version. ``blind`` marks the answer to a blind task of the audit; it is ignored
+    unless the task is leased to the reviewer. ``shown_milliseconds`` is how long the page showed the text.
     """
 
     platform: str
@@ -56,8 +56,11 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A review that stands now. ``number`` is the review's, ``from_...`` what was shown before; a second opinion stands
-    beside an earlier review of the same text."""
+    """A review that is now current.
+
+    ``number`` identifies the review. ``from_label`` and ``from_source`` are the label shown before and its source. A
+    second opinion follows an earlier review of the same text.
+    """
 
     platform: str
     id: str
@@ -70,8 +73,11 @@ class Reviewed:
 
 @dataclass(frozen=True, slots=True)
 class ReviewsOutcome:
-    """What became of several opinions, by (platform, id): ``edited`` have another text than was seen, ``missing`` are
-    not there, ``in_audit`` wait for the random audit; none of these was reviewed."""
+    """The result of several opinions. All fields except ``reviewed`` list comments that were not reviewed.
+
+    The text of ``edited`` comments is not the one that the reviewer saw, ``missing`` comments do not exist, and
+    ``in_audit`` comments wait for the random audit.
+    """
 
     reviewed: Sequence[Reviewed]
     edited: Sequence[Key]
@@ -81,8 +87,10 @@ class ReviewsOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A review that was taken back, and the label that is shown instead. ``blind`` says that it was a blind decision,
-    which its reviewer may make again."""
+    """A withdrawn review, and the label that is shown instead.
+
+    ``blind`` is whether it was a blind decision, which its reviewer may repeat.
+    """
 
     platform: str
     id: str
@@ -93,7 +101,7 @@ class Undone:
 
 
 async def add_review(store: Store, actor: Actor, opinion: Opinion) -> Reviewed:
-    """Add a review of one comment; the same decision by the same person again adds nothing.
+    """Add a review of one comment. Repeating one's own current decision adds nothing.
 
     Raises EditedMeanwhileError, NoCommentError, TransientStoreError, CommitUnknownError.
     """
@@ -106,7 +114,7 @@ async def add_review(store: Store, actor: Actor, opinion: Opinion) -> Reviewed:
 
 
 def only_review(outcome: ReviewsOutcome, opinion: Opinion) -> Reviewed:
-    """The outcome of a single opinion. Raises EditedMeanwhileError, NoCommentError."""
+    """Return the review from the outcome of a single opinion. Raises EditedMeanwhileError, NoCommentError."""
     if outcome.edited:
         raise EditedMeanwhileError("The comment was edited meanwhile: look at its new text and decide again.")
     if outcome.missing:
@@ -117,10 +125,10 @@ def only_review(outcome: ReviewsOutcome, opinion: Opinion) -> Reviewed:
 
 
 async def add_reviews(store: Store, actor: Actor, opinions: Sequence[Opinion]) -> ReviewsOutcome:
-    """Add at most AT_ONCE reviews in one transaction; of several opinions on one comment the last one counts. Comments
-    that wait for the random audit are left out: whoever decides many at once has not looked at each of them.
+    """Add at most AT_ONCE reviews in one transaction. Of several opinions on one comment, the last one counts.
 
-    Raises ReviewError when there are more, TransientStoreError, CommitUnknownError.
+    Comments that wait for the random audit are left out, because nobody looks at each comment of a bulk decision.
+    Raises ReviewError for more than AT_ONCE opinions, TransientStoreError, CommitUnknownError.
     """
     if len(opinions) > AT_ONCE:
         raise ReviewError(f"At most {AT_ONCE} comments are reviewed at once: send them in parts.")
@@ -141,10 +149,10 @@ async def undo_review(
     *,
     number: int | None = None,
 ) -> Undone:
-    """Take back the actor's own latest review of a comment: what stood before it stands again.
+    """Withdraw the actor's latest review of a comment and make the previous review current.
 
-    With ``number`` only that review, so that asking twice takes back one. A comment that is then without a review is
-    the actor's to review until ``claim_until``.
+    With ``number``, withdraw only that review, so that a repeated request does not withdraw a second one. If the
+    comment has no review left or the review was a blind decision, lease the comment to the actor until ``claim_until``.
     Raises NothingToUndoError, NoCommentError, TransientStoreError, CommitUnknownError.
     """
 
@@ -158,8 +166,11 @@ async def undo_review(
 async def add_within(
     session: WriteSession, actor: Actor, opinions: Sequence[Opinion], *, many: bool = False
 ) -> ReviewsOutcome:
-    """Add reviews in the session's transaction; with ``many`` as ``add_reviews``, else comments that wait for the audit
-    are reviewed too, and go on waiting unless the decision is blind."""
+    """Add reviews in the session's transaction.
+
+    With ``many``, leave out comments that wait for the audit, as ``add_reviews`` does. Otherwise review them too; they
+    continue to wait unless the decision is blind.
+    """
     by_key = {(opinion.platform, opinion.id): opinion for opinion in opinions}
     wanted = dict(sorted(by_key.items()))
     locked = await lock_comments(session, list(wanted))
@@ -182,7 +193,7 @@ async def add_within(
 async def _add(
     session: WriteSession, actor: Actor, fresh: Sequence[Locked], wanted: Mapping[Key, Opinion]
 ) -> dict[int, CurrentReview]:
-    """Store new decisions with all that follows from them; comment -> its current review."""
+    """Store new decisions with their effects; return the current review by comment number."""
     again: dict[int, int | None] = {
         comment.row.number: comment.row.review.number for comment in fresh if comment.row.review is not None
     }
@@ -210,14 +221,14 @@ async def _add(
 
 
 def _seen(opinion: Opinion, row: LockedRow) -> bool:
-    """Whether the text that stands is the one that the reviewer saw."""
+    """Return whether the reviewer saw the current text."""
     if opinion.text_digest is not None:
         return opinion.text_digest == text_digest(row.content.text)
     return opinion.version == row.content.version
 
 
 async def _own_standing(session: WriteSession, actor: Actor, seen: Sequence[Locked]) -> dict[int, str]:
-    """The labels that this reviewer's own reviews give already: comment -> label."""
+    """Return the labels of the current reviews that are this reviewer's own, by comment number."""
     standing = {comment.row.review.number: comment for comment in seen if comment.row.review is not None}
     if not standing:
         return {}
@@ -232,7 +243,7 @@ def _given(comment: Locked, opinion: Opinion) -> Given:
 
 
 def _blind_row(actor: Actor, comment: Locked, review: CurrentReview, attention: Attention) -> dict[str, object]:
-    """A blind decision's row, by column."""
+    """Return the row of a blind decision, by column."""
     return {
         "comment_number": comment.row.number,
         "comment_version": comment.row.content.version,
@@ -248,14 +259,14 @@ def _blind_row(actor: Actor, comment: Locked, review: CurrentReview, attention: 
 
 
 def _work(session: WriteSession, actor: Actor, comment: Locked, opinion: Opinion) -> Work:
-    """What this review is counted as in its reviewer's work."""
+    """Return the key under which this review is counted."""
     said = None if comment.prediction is None else comment.prediction.label
     reviewer, model = actor.user_number or NOBODY, comment.model or NOBODY
     return stored_time(session.now), reviewer, model, comment.key[0], said or "", opinion.label
 
 
 def _reviewed(comment: Locked, opinion: Opinion, review: CurrentReview | None) -> Reviewed:
-    """What is answered for one comment; without ``review`` the same decision stood already."""
+    """Return the result for one comment; ``review`` is None if the reviewer's current decision was the same."""
     before = comment.row.review
     from_label, from_source = comment.shown(before)
     standing = review or before
@@ -265,7 +276,7 @@ def _reviewed(comment: Locked, opinion: Opinion, review: CurrentReview | None) -
 
 
 async def _record_added(session: WriteSession, actor: Actor, added: Sequence[Reviewed]) -> None:
-    """One record of a single review, one of many together: each of them stands in its comment's history."""
+    """Write one audit log entry, also for many reviews, since each comment's history lists its reviews."""
     if len(added) == 1:
         one = added[0]
         detail: dict[str, JSON] = {
@@ -284,7 +295,10 @@ async def _record_added(session: WriteSession, actor: Actor, added: Sequence[Rev
 async def undo_within(
     session: WriteSession, actor: Actor, key: Key, claim_until: datetime | None, number: int | None
 ) -> Undone:
-    """As ``undo_review``, in the session's transaction; it has written nothing when it raises."""
+    """Withdraw a review as ``undo_review`` does, in the session's transaction.
+
+    Raises NothingToUndoError and NoCommentError before anything is written, and TransientStoreError.
+    """
     locked = await lock_comments(session, [key])
     if not locked:
         raise NoCommentError(

@@ -1,6 +1,6 @@
-"""The audit sample: a small, stable share of all comments, selected by a keyed digest of (platform, id).
+"""Select the audit sample: a small, stable share of all comments, by a keyed digest of (platform, id).
 
-Accuracy measured on the comments that reviewers choose would be biased. The key keeps outsiders from predicting which
+Accuracy measured on comments that reviewers choose would be biased. The key keeps outsiders from predicting which
 comments are in the sample.
 """
 

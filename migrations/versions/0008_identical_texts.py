@@ -22,7 +22,7 @@ COMMENTS = sa.table(
     sa.column("version", sa.BigInteger),
     sa.column("folded_digest", sa.BigInteger),
 )
-# An edit that arrives meanwhile has another version, and a digest of its own.
+# A comment edited meanwhile has another version; the edit stored its digest.
 FILL = """UPDATE JSON_TABLE(:rows, '$[*]' COLUMNS (number BIGINT PATH '$[0]', version BIGINT PATH '$[1]',
     digest BIGINT PATH '$[2]')) AS new STRAIGHT_JOIN comments ON comments.number = new.number
     AND comments.version = new.version AND comments.folded_digest IS NULL SET comments.folded_digest = new.digest"""
@@ -36,7 +36,7 @@ FILL_SQLITE = """UPDATE comments SET folded_digest = json_extract(value, '$[2]')
 def upgrade() -> None:
     """Add columns, fill the digest of every comment and prediction in bounded steps, then index them.
 
-    On a server each part is committed by itself: an upgrade that was interrupted goes on where it stopped.
+    A server commits each part separately, so an interrupted upgrade resumes where it stopped.
     """
     for table in ("comments", "predictions", "review_claims", "review_skips"):
         _add_column(table, sa.Column("folded_digest", sa.BigInteger))
@@ -56,7 +56,7 @@ def upgrade() -> None:
 
 
 def _fill(connection: sa.Connection) -> None:
-    """The digest of every comment that has none yet; each step is a transaction of its own on a server."""
+    """Store the digest of every comment without one; on a server each step is a separate transaction."""
     report = cast(Callable[[str], None], context.config.attributes["report"])
     of = COMMENTS.c
     behind = done = 0

@@ -28,10 +28,11 @@ agreement_patterns = sa.table("agreement_patterns", *map(sa.column, (*LABELS, "n
 
 
 def upgrade() -> None:
-    """Add the tables and columns, and find the disagreements that are stored. The audit begins again: no decision until
-    now was blind.
+    """Add the tables and columns, and count disputes and agreement of the stored reviews.
 
-    An interrupted upgrade can be repeated: a server commits each table and column separately, but the revision last."""
+    The audit starts again, because no earlier decision was blind. An interrupted upgrade can be repeated: a server
+    commits each table and column separately, and the revision last.
+    """
     _drop_incomplete_tables()
     _add_tables()
     _add_columns()
@@ -39,7 +40,7 @@ def upgrade() -> None:
 
 
 def _drop_incomplete_tables() -> None:
-    """Drop what an interrupted upgrade created: nothing writes these tables before the upgrade is complete."""
+    """Drop the tables of an interrupted upgrade: nothing else writes to them before the upgrade is complete."""
     there = set(sa.inspect(op.get_bind()).get_table_names())
     for table in ("blind_decisions", "disputes", "agreement_pairs", "agreement_patterns"):
         if table in there:
@@ -104,7 +105,7 @@ def _add(table: str, column: sa.Column[Any]) -> None:
 
 
 def _move_audit_index() -> None:
-    """Order the audit queue by the blind label."""
+    """Put the blind label first in the index of the audit queue."""
     columns = ["blind_label", "audit_rank", "number"]
     found = {index["name"]: index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes("comments")}
     if found.get("comments_to_audit") == columns:
@@ -115,7 +116,7 @@ def _move_audit_index() -> None:
 
 
 def _fill() -> None:
-    """Count how reviewers agree so far, and mark what they disagree on. Only comments with several reviews matter."""
+    """Fill the agreement counts and disputes from the comments with several reviews."""
     connection = op.get_bind()
     paired: Counter[tuple[int, int, str, str]] = Counter()
     patterns: Counter[tuple[int, ...]] = Counter()
@@ -133,7 +134,7 @@ def _fill() -> None:
 
 
 def _reviewed_again(connection: sa.Connection) -> Iterator[tuple[tuple[int, int | None], list[Decision]]]:
-    """Each comment that was reviewed more than once: (its number, its current review), and its decisions."""
+    """Yield ((comment number, current review), decisions) of each comment with more than one row in ``reviews``."""
     of, behind = reviews.c, 0
     while True:
         several = sa.select(of.comment_number).where(of.comment_number > behind).group_by(of.comment_number)

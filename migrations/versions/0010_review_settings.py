@@ -13,12 +13,13 @@ from store.types import ExactString, UtcDateTime
 revision = "0010"
 down_revision = "0009"
 
-# One statement reads the counts and the reviewed comments of so many days, and one writes so many sums.
+# The period whose counts or reviewed comments one statement reads.
 CHUNK = timedelta(days=31)
 LAST = datetime.max.replace(tzinfo=UTC)
+# The number of sums that one statement writes.
 ROWS = 1_000
 LABELS = ("positive", "negative", "unclear", "spam")
-# (bucket, platform, begins) -> label that the model leans towards -> comments
+# (bucket, platform, begins) -> the model's label -> number of comments
 Sums = dict[tuple[str, str, datetime], dict[str, int]]
 
 hourly = sa.table(
@@ -45,7 +46,7 @@ sums = sa.table(
 
 
 def upgrade() -> None:
-    """Add the columns that are missing, so that an upgrade that broke off can be repeated, and fill the sums."""
+    """Add missing columns and fill the sums. An interrupted upgrade can be repeated."""
     _add("users", sa.Column("number_keys", ExactString(8), nullable=False, server_default="save"))
     _add("users", sa.Column("quick_reasons", ExactString(1000)))
     for name in ("uncertain_positive", "uncertain_negative"):
@@ -61,7 +62,7 @@ def _add(table: str, column: sa.Column[Any]) -> None:
 
 
 def _chunks(model: int) -> Iterator[datetime]:
-    """The days at which chunks begin; days without comments are passed over."""
+    """Yield the first day of each chunk, skipping days without comments."""
     of = sums.c
     hours = sa.select(sa.func.min(of.begins)).where(of.model_number == model, of.bucket == "hour", of.platform == "")
     found = op.get_bind().execute(hours).scalar()
@@ -74,7 +75,7 @@ def _chunks(model: int) -> Iterator[datetime]:
 
 
 def _fill(model: int, begins: datetime, ends: datetime) -> None:
-    """Count the uncertain comments without a review that were written in one chunk of time."""
+    """Count the uncertain comments without a review that were created within [begins, ends)."""
     found: Sums = defaultdict(lambda: dict.fromkeys(LABELS[:2], 0))
     for query, sign in ((_labelled(model, begins, ends), 1), (_reviewed(model, begins, ends), -1)):
         for platform, time, label, n in op.get_bind().execute(query):
@@ -94,14 +95,17 @@ def _fill(model: int, begins: datetime, ends: datetime) -> None:
 
 
 def _labelled(model: int, begins: datetime, ends: datetime) -> sa.Select[Any]:
-    """All uncertain comments, by the hour."""
+    """Return a query for the uncertain comments by hour."""
     of = hourly.c
     within = (of.hour >= begins, of.hour < ends)
     return sa.select(of.platform, of.hour, of.label, of.n).where(of.model_number == model, of.uncertain, *within)
 
 
 def _reviewed(model: int, begins: datetime, ends: datetime) -> sa.Select[Any]:
-    """Those of them that have a review: a short range of the index comments_by_review for each label."""
+    """Return a query for the uncertain comments with a review.
+
+    It reads a short range of the index comments_by_review for each label.
+    """
     of, said = comments.c, predictions.c
     joined = (said.comment_number == of.number) & (said.model_number == model) & said.uncertain
     return (

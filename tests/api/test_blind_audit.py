@@ -1,4 +1,4 @@
-"""The blind audit, disputed comments and agreement, through REST."""
+"""Test the blind audit, disputed comments and agreement in the REST API."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ async def third(api: Api) -> Reviewer:
 
 
 async def sample(api: Api, count: int = 3) -> None:
-    """Comments of the audit sample in one thread, all positive by the model."""
+    """Send comments of the audit sample, all in one thread and predicted positive."""
     await send_sampled(
         api.feed,
         *(arrival(str(n), f"第 {n} 条", created=n, probability=0.51 + n / 100, thread="t") for n in range(count)),
@@ -43,7 +43,7 @@ async def sample(api: Api, count: int = 3) -> None:
 
 
 async def read(api: Api) -> None:
-    """Whoever holds a comment has held it for long enough to read it."""
+    """Start all leases early enough for the comments to have been read."""
     async with api.store.writing() as session:
         await session.connection.execute(update(review_claims).values(given_at=OPENED))
 
@@ -62,7 +62,7 @@ async def decide(one: Reviewer, task: Json, label: str, shown_milliseconds: int 
 
 
 def holds_no_verdict(task: Json) -> bool:
-    """Whether a task says nothing of what models and people say."""
+    """Return whether a task reveals no prediction and no review."""
     comment = task["comment"]
     hidden = [comment[name] for name in ("label", "label_source", "probability", "uncertain", "model")]
     neighbours: list[dict[str, Any]] = [*task["thread"], *task["author"]]
@@ -75,9 +75,7 @@ def holds_no_verdict(task: Json) -> bool:
     )
 
 
-async def test_a_task_of_the_audit_is_blind_wherever_it_is_given(
-    api: Api, reviewer: Reviewer, second: Reviewer
-) -> None:
+async def test_an_audit_task_is_blind_from_every_endpoint(api: Api, reviewer: Reviewer, second: Reviewer) -> None:
     await sample(api)
     await second.review(await _comment(api, "1"), "negative", reason="反话")
     tasks = (await audit(reviewer))["items"]
@@ -87,7 +85,7 @@ async def test_a_task_of_the_audit_is_blind_wherever_it_is_given(
     assert holds_no_verdict(claimed)
 
 
-async def test_the_page_of_a_comment_says_nothing_to_whoever_holds_it_blindly(
+async def test_a_comments_page_hides_the_label_from_the_reviewer_of_its_blind_task(
     api: Api, reviewer: Reviewer, second: Reviewer
 ) -> None:
     await sample(api, 1)
@@ -104,7 +102,7 @@ async def test_the_page_of_a_comment_says_nothing_to_whoever_holds_it_blindly(
     assert len(history["predictions"]) == 1
 
 
-async def test_lists_do_not_reveal_the_label_of_a_comment_that_the_reader_holds_blindly(
+async def test_lists_hide_the_label_from_the_reviewer_of_a_blind_task(
     api: Api, reviewer: Reviewer, second: Reviewer
 ) -> None:
     await sample(api, 2)
@@ -131,7 +129,7 @@ async def _comment(api: Api, id: str) -> Json:
     return found
 
 
-async def test_the_audit_is_a_share_of_all_in_an_order_of_its_own(api: Api, reviewer: Reviewer) -> None:
+async def test_the_audit_offers_undecided_comments_of_the_sample(api: Api, reviewer: Reviewer) -> None:
     await send_sampled(api.feed, *(arrival(str(n), created=n, probability=0.99) for n in range(600)), share=0.02)
     answer = await audit(reviewer, 3)
     waiting = answer["remaining"]["count"]
@@ -145,7 +143,7 @@ async def test_the_audit_is_a_share_of_all_in_an_order_of_its_own(api: Api, revi
     assert not set(ids(again["items"])) & set(ids(answer["items"]))
 
 
-async def test_blind_decisions_are_the_accuracy_and_answer_nothing_of_the_model(api: Api, reviewer: Reviewer) -> None:
+async def test_blind_decisions_determine_the_accuracy_and_reveal_no_prediction(api: Api, reviewer: Reviewer) -> None:
     await sample(api)
     tasks = (await audit(reviewer))["items"]
     await read(api)
@@ -153,14 +151,14 @@ async def test_blind_decisions_are_the_accuracy_and_answer_nothing_of_the_model(
         added = await decide(reviewer, task, label)
         assert (added["label"], added["from_label"], added["from_source"]) == (label, None, None)
     assert await accuracy(api) == [(2, 1)]
-    # A later review from the comment's own page changes the label, and nothing here.
+    # A later review on the comment's own page changes the label but not the accuracy.
     await reviewer.review(await _comment(api, tasks[0]["comment"]["id"]), "negative")
     assert await accuracy(api) == [(2, 1)]
     answer = await audit(reviewer)
     assert (answer["items"], answer["remaining"]) == ([], {"count": 0, "more": False})
 
 
-async def test_a_blind_decision_that_is_taken_back_tells_nothing_and_is_made_again(
+async def test_withdrawing_a_blind_decision_reveals_no_label_and_it_can_be_repeated(
     api: Api, reviewer: Reviewer
 ) -> None:
     await sample(api, 1)
@@ -179,7 +177,7 @@ async def test_a_blind_decision_that_is_taken_back_tells_nothing_and_is_made_aga
     assert await accuracy(api) == [(1, 1)]
 
 
-async def test_a_decision_faster_than_reading_is_left_to_somebody_else(
+async def test_a_comment_decided_too_fast_goes_to_another_reviewer(
     api: Api, reviewer: Reviewer, second: Reviewer
 ) -> None:
     await sample(api, 1)
@@ -189,12 +187,12 @@ async def test_a_decision_faster_than_reading_is_left_to_somebody_else(
     assert await accuracy(api) == []
     assert (await audit(reviewer))["items"] == []
     [task] = (await audit(second))["items"]
-    # Held for a moment alone, whatever the client says.
+    # The lease has only just begun, whatever the client reports.
     await decide(second, task, "negative", shown_milliseconds=80_000_000)
     assert await accuracy(api) == []
 
 
-async def test_the_goal_comes_with_the_audit_alone(api: Api, reviewer: Reviewer) -> None:
+async def test_only_the_audit_queue_returns_the_goal(api: Api, reviewer: Reviewer) -> None:
     await sample(api, 2)
     first = await audit(reviewer)
     assert first["goal"] == {"judged": 0, "more": 381}
@@ -206,7 +204,7 @@ async def test_the_goal_comes_with_the_audit_alone(api: Api, reviewer: Reviewer)
     assert (await reviewer.post("/next", {}))["goal"] is None
 
 
-async def test_what_waits_for_the_audit_is_in_no_other_queue_and_left_out_of_bulk(
+async def test_a_comment_that_waits_for_the_audit_is_left_out_of_other_queues_and_bulk(
     api: Api, reviewer: Reviewer, second: Reviewer
 ) -> None:
     await sample(api, 1)
@@ -216,13 +214,13 @@ async def test_what_waits_for_the_audit_is_in_no_other_queue_and_left_out_of_bul
     body = {"label": "spam", "comments": [seen(comment) for comment in comments]}
     results = (await second.post("/bulk", body))["results"]
     assert [(one["state"], one["review"] is None) for one in results] == [("in_audit", True), ("reviewed", False)]
-    # From its own page it is reviewed, and waits for the audit all the same.
+    # A review on the comment's own page does not end its wait for the audit.
     await second.review(comments[0], "negative")
     assert ids((await audit(reviewer))["items"]) == ["0"]
     assert (await audit(second))["items"] == []
 
 
-async def test_the_audit_is_not_filtered_by_what_the_model_says(api: Api, reviewer: Reviewer) -> None:
+async def test_the_audit_rejects_filters_on_the_prediction(api: Api, reviewer: Reviewer) -> None:
     await sample(api, 1)
     for name, value in (("label", "positive"), ("uncertain", True), ("probability_from", 0.5), ("probability_to", 1)):
         problem = await reviewer.post("/next", {"queue": "audit", "filter": {name: value}}, 422)
@@ -231,7 +229,7 @@ async def test_the_audit_is_not_filtered_by_what_the_model_says(api: Api, review
     assert ids((await audit(reviewer, filter={"platform": "forum", "text": "第 0"}))["items"]) == ["0"]
 
 
-async def test_a_disputed_comment_goes_to_a_third_person_without_names(
+async def test_a_disputed_comment_goes_to_a_third_reviewer_without_names(
     api: Api, reviewer: Reviewer, second: Reviewer, third: Reviewer
 ) -> None:
     await fill(api, 2)
@@ -252,7 +250,7 @@ async def test_a_disputed_comment_goes_to_a_third_person_without_names(
     assert (shown["label"], shown["label_source"], shown["disputed"]) == ("negative", "review", False)
 
 
-async def test_a_disputed_text_is_exported_when_it_is_asked_for(api: Api, reviewer: Reviewer, second: Reviewer) -> None:
+async def test_disputed_texts_are_exported_only_on_request(api: Api, reviewer: Reviewer, second: Reviewer) -> None:
     await fill(api, 2)
     for task in await reviewer.next(2):
         await reviewer.review(task["comment"], "negative")
@@ -271,7 +269,7 @@ async def test_a_disputed_text_is_exported_when_it_is_asked_for(api: Api, review
     ]
 
 
-async def test_agreement_by_pair_and_by_label(api: Api, reviewer: Reviewer, second: Reviewer) -> None:
+async def test_agreement_is_returned_by_pair_and_by_label(api: Api, reviewer: Reviewer, second: Reviewer) -> None:
     assert (await api.client.get(AGREEMENT)).json() == {"rows": []}
     await fill(api, 12)
     for n in range(12):

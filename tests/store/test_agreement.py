@@ -1,4 +1,4 @@
-"""How reviewers agree: counted as they decide, change their minds and take back."""
+"""Test the agreement counts as reviewers decide, change and withdraw labels."""
 
 import numpy
 import pytest
@@ -20,7 +20,7 @@ POSITIVE, NEGATIVE, UNCLEAR, SPAM = ShownLabel
 
 @pytest_asyncio.fixture
 async def feed(feed: Feed) -> Feed:
-    """Thirty comments."""
+    """Store thirty comments."""
     await feed.send(*(arrival(str(n), f"第 {n} 条") for n in range(30)))
     return feed
 
@@ -30,14 +30,14 @@ async def decide(store: Store, actor: Actor, n: int, label: ShownLabel) -> None:
 
 
 async def counts(store: Store) -> tuple[dict[tuple[object, ...], int], dict[tuple[object, ...], int]]:
-    """The counts as they are stored: of pairs, and of patterns."""
+    """Return the stored counts: by pair, and by pattern."""
     async with store.reading() as connection:
         paired = (await connection.execute(select(agreement_pairs))).all()
         patterns = (await connection.execute(select(agreement_patterns))).all()
     return {tuple(row[:-1]): row.n for row in paired}, {tuple(row[:-1]): row.n for row in patterns}
 
 
-async def test_each_text_that_two_have_decided_is_counted(feed: Feed) -> None:
+async def test_each_text_with_two_opinions_is_counted(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, 0, POSITIVE)
     assert await counts(store) == ({}, {})
@@ -60,7 +60,7 @@ async def test_each_text_that_two_have_decided_is_counted(feed: Feed) -> None:
     )
 
 
-async def test_changed_minds_and_undo_move_the_counts(feed: Feed) -> None:
+async def test_changed_labels_and_undo_update_the_counts(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, 0, POSITIVE)
     await decide(store, WANG, 0, NEGATIVE)
@@ -72,7 +72,7 @@ async def test_changed_minds_and_undo_move_the_counts(feed: Feed) -> None:
     assert await counts(store) == ({}, {})
 
 
-async def test_who_resolves_a_dispute_has_seen_the_labels_and_is_not_counted(feed: Feed) -> None:
+async def test_the_label_that_resolves_a_dispute_is_not_independent_and_not_counted(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, 0, POSITIVE)
     await decide(store, WANG, 0, NEGATIVE)
@@ -83,7 +83,7 @@ async def test_who_resolves_a_dispute_has_seen_the_labels_and_is_not_counted(fee
     assert await counts(store) == before
 
 
-async def test_texts_are_counted_apart_and_stay_counted(feed: Feed) -> None:
+async def test_each_text_of_a_comment_is_counted_separately(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, 0, POSITIVE)
     await feed.send(arrival("0", "改过的话", edited=0.0))
@@ -94,7 +94,7 @@ async def test_texts_are_counted_apart_and_stay_counted(feed: Feed) -> None:
     assert await counts(store) == ({(7, 8, "negative", "negative"): 1}, {(0, 2, 0, 0): 1})
 
 
-async def test_agreement_of_all_and_of_each_pair_by_label(feed: Feed) -> None:
+async def test_agreement_of_all_reviewers_and_of_each_pair_by_label(feed: Feed) -> None:
     store = feed.store
     labels = [(POSITIVE, POSITIVE)] * 12 + [(NEGATIVE, NEGATIVE)] * 8 + [(POSITIVE, NEGATIVE)] * 3 + [(SPAM, SPAM)] * 2
     for n, (one, other) in enumerate(labels):
@@ -118,5 +118,5 @@ async def test_agreement_of_all_and_of_each_pair_by_label(feed: Feed) -> None:
     assert [tuple(one.number for one in pair.pair or ()) for pair in found[5::5]] == [(7, 8), (7, 9), (8, 9)]
 
 
-async def test_nobody_agrees_where_nobody_has_decided(store: Store) -> None:
+async def test_agreement_is_empty_without_reviews(store: Store) -> None:
     assert await read_agreement(store) == []

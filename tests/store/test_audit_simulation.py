@@ -1,8 +1,8 @@
-"""The audit's interval covers a model's true accuracy, whatever else reviewers do with its comments.
+"""Test that the audit's interval covers a model's true accuracy, whatever other reviews its comments get.
 
-Reviewers work through the uncertain queue, decide texts that two comments have, mark many comments at once and correct
-single ones on their own pages, as they do in life: where the model is wrong more often than elsewhere. Each of 200 runs
-is a platform of its own.
+As in practice, reviewers prefer comments on which the model is often wrong: they work through the uncertain queue,
+decide texts that two comments share, review in bulk and correct single comments on their pages. Each of the 200 runs
+uses a separate platform.
 """
 
 import random
@@ -29,10 +29,10 @@ from tests.store.conftest import empty_store
 from tests.store.feed import Feed, arrival, feed_of, send_sampled
 
 RUNS, COMMENTS, SAMPLED, AUDITED = 200, 100, 0.6, 40
-# The share of comments of which the model is uncertain, and how often it is right on these and on the others.
+# The share of comments with an uncertain prediction, and the accuracy on these and on the others.
 UNCERTAIN, RIGHT_UNCERTAIN, RIGHT_SURE = 0.3, 0.6, 0.95
 ACCURACY = UNCERTAIN * RIGHT_UNCERTAIN + (1 - UNCERTAIN) * RIGHT_SURE
-# How many texts two comments have. What is true of a text, and what the model says of it, is the same for both.
+# The number of texts that two comments share. Both comments have the same true label and the same prediction.
 PAIRS = 10
 COVERED_AT_LEAST = 0.93
 LI, WANG = (Actor(number, f"审{number}", "session", None) for number in (7, 8))
@@ -40,7 +40,7 @@ EARLIER = datetime.now(UTC) - timedelta(minutes=5)
 
 
 class Life:
-    """A platform's comments, with what is true of each; the text tells it to reviewers and to nobody else."""
+    """A platform's comments with their true labels, which the reviewers know and the model does not."""
 
     def __init__(self, platform: str, chance: random.Random) -> None:
         self.platform = platform
@@ -79,7 +79,7 @@ class Life:
         ]
 
     async def review(self, store: Store) -> None:
-        """The most uncertain by the queue, some wrong ones on their own pages, and the most certain ones in bulk."""
+        """Review uncertain comments from the queue, some wrong ones on their pages, and certain ones in bulk."""
         uncertain = await next_tasks(store, 7, QueueOrder.UNCERTAIN, self.wanted, 8, now=EARLIER)
         shared = [task for task in uncertain.items if (task.occurrences or 1) > 1]
         async with store.writing() as session:
@@ -97,7 +97,7 @@ class Life:
         await add_reviews(store, LI, many)
 
     async def audit(self, store: Store) -> None:
-        """A third person works through the beginning of the audit."""
+        """Decide the first AUDITED comments of the audit as a third reviewer."""
         found = await next_tasks(store, 9, QueueOrder.AUDIT, self.wanted, AUDITED, now=EARLIER)
         async with store.writing() as session:
             auditor = Actor(9, "审9", "session", None)

@@ -1,4 +1,4 @@
-"""The random audit: blind decisions, what waits for them, and the accuracy that they alone give."""
+"""Test the random audit: blind decisions, the comments that wait for them, and the measured accuracy."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -27,20 +27,20 @@ from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, send_sampled, 
 ALL, COUNTED = CommentFilter(), CountFilter()
 LI, WANG, CHEN = (Actor(number, f"审{number}", "session", None) for number in (7, 8, 9))
 POSITIVE, NEGATIVE, SPAM = ShownLabel.POSITIVE, ShownLabel.NEGATIVE, ShownLabel.SPAM
-# Whoever got a comment then has read it since.
+# A lease from this time leaves enough time to read the comment.
 EARLIER = datetime.now(UTC) - timedelta(minutes=5)
 
 
 @pytest_asyncio.fixture
 async def feed(feed: Feed) -> Feed:
-    """Eight comments of the audit sample, all positive by the model and of another text each; and one outside of it."""
+    """Store eight comments of the audit sample with different texts, all predicted positive, and one outside it."""
     await send_sampled(feed, *(arrival(str(n), f"第 {n} 条", probability=0.5 + n / 20) for n in range(8)))
     await feed.send(arrival("outside", "不在样本里", probability=0.99))
     return feed
 
 
 def in_order(count: int = 8) -> list[str]:
-    """Ids in the sample's random order."""
+    """Return the ids in the sample's random order."""
     sample = AuditSample.of(ERASURE_KEY, 1)
     return sorted(map(str, range(count)), key=lambda id: sample.rank("forum", id) or 0)
 
@@ -53,7 +53,7 @@ async def tasks(
 
 
 async def offered(store: Store, actor: Actor, order: QueueOrder = QueueOrder.AUDIT) -> set[str]:
-    """What a queue offers somebody; all is let go again."""
+    """Return the ids that a queue offers to ``actor``, and release their leases."""
     assert actor.user_number is not None
     found = {task.comment.id for task in await tasks(store, actor, order)}
     await release(store, actor.user_number)
@@ -76,13 +76,13 @@ def opinion(task: Task, label: ShownLabel, *, blind: bool = True, shown: int | N
 async def decide(
     store: Store, actor: Actor, id: str, label: ShownLabel = NEGATIVE, shown: int | None = None
 ) -> Reviewed:
-    """A blind decision, on the task that the actor gets for it."""
+    """Lease a comment's blind task to ``actor`` and decide it."""
     found = {task.comment.id: task for task in await tasks(store, actor)}
     return await add_review(store, actor, opinion(found[id], label, shown=shown))
 
 
 async def page_review(store: Store, actor: Actor, id: str, label: ShownLabel) -> Reviewed:
-    """A review on the comment's own page, where the model's label is visible."""
+    """Review on the comment's own page, where the model's label is visible."""
     history = await store.read(comment_history, "forum", id)
     assert history is not None
     assert history.comment is not None
@@ -94,7 +94,7 @@ async def accuracy(store: Store) -> tuple[int, int]:
     return (found[0].judged, found[0].right) if found else (0, 0)
 
 
-async def test_the_sample_comes_in_its_own_order_until_it_is_decided(feed: Feed) -> None:
+async def test_the_queue_offers_undecided_comments_in_the_samples_order(feed: Feed) -> None:
     store, names = feed.store, in_order()
     assert [task.comment.id for task in await tasks(store, LI, limit=4)] == names[:4]
     assert [task.comment.id for task in await tasks(store, WANG, limit=4)] == names[4:]
@@ -105,7 +105,7 @@ async def test_the_sample_comes_in_its_own_order_until_it_is_decided(feed: Feed)
     assert (await store.read(remaining, QueueOrder.AUDIT, ALL, 8)).count == 7
 
 
-async def test_nothing_of_the_model_is_in_a_task_of_the_audit(feed: Feed) -> None:
+async def test_an_audit_task_hides_the_prediction(feed: Feed) -> None:
     await page_review(feed.store, WANG, "3", SPAM)
     found = await tasks(feed.store, LI)
     claimed = await take(feed.store, 8, ("forum", "0"))
@@ -118,7 +118,7 @@ async def test_nothing_of_the_model_is_in_a_task_of_the_audit(feed: Feed) -> Non
     assert (plain.blind, plain.comment.label) == (False, "positive")
 
 
-async def test_a_filter_by_what_the_model_says_does_not_choose_what_is_audited(feed: Feed) -> None:
+async def test_filters_on_the_prediction_do_not_apply_to_the_audit(feed: Feed) -> None:
     for wanted in (
         CommentFilter(label=NEGATIVE),
         CommentFilter(uncertain=True),
@@ -130,7 +130,7 @@ async def test_a_filter_by_what_the_model_says_does_not_choose_what_is_audited(f
     assert (await next_tasks(feed.store, 7, QueueOrder.AUDIT, CommentFilter(platform="desk"), 20)).items == []
 
 
-async def test_what_waits_for_the_audit_is_in_no_other_queue(feed: Feed) -> None:
+async def test_a_comment_that_waits_for_the_audit_is_in_no_other_queue(feed: Feed) -> None:
     store = feed.store
     await page_review(store, WANG, "0", NEGATIVE)
     await page_review(store, CHEN, "0", SPAM)
@@ -138,7 +138,7 @@ async def test_what_waits_for_the_audit_is_in_no_other_queue(feed: Feed) -> None
         expected = {"outside"} if order is QueueOrder.UNCERTAIN else set()
         assert await offered(store, LI, order) == expected
         assert (await store.read(remaining, order, ALL, 7)).count == len(expected)
-    # The blind decision resolves the dispute; the other comment is decided once and may get a second opinion.
+    # The blind decision resolves the dispute. The other comment has one review and may get a second opinion.
     await decide(store, LI, "0", POSITIVE)
     await decide(store, LI, "1", POSITIVE)
     assert await offered(store, WANG, QueueOrder.SECOND_OPINION) == {"1"}
@@ -146,7 +146,7 @@ async def test_what_waits_for_the_audit_is_in_no_other_queue(feed: Feed) -> None
     assert await offered(store, WANG, QueueOrder.DISPUTED) == set()
 
 
-async def test_many_decisions_at_once_leave_it_out_and_say_so(feed: Feed) -> None:
+async def test_bulk_reviews_leave_out_and_report_comments_that_wait_for_the_audit(feed: Feed) -> None:
     given = [Opinion("forum", id, task.comment.version, SPAM) for task in await tasks(feed.store, LI) for id in ["0"]]
     outside = Opinion("forum", "outside", given[0].version, SPAM)
     outcome = await add_reviews(feed.store, WANG, [given[0], outside])
@@ -156,7 +156,7 @@ async def test_many_decisions_at_once_leave_it_out_and_say_so(feed: Feed) -> Non
     assert (outcome.in_audit, [one.id for one in outcome.reviewed]) == ([], ["0"])
 
 
-async def test_a_blind_decision_is_kept_apart_and_counts_as_a_review(feed: Feed) -> None:
+async def test_a_blind_decision_is_stored_separately_and_counts_as_a_review(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, "0", NEGATIVE)
     await decide(store, LI, "1", POSITIVE)
@@ -171,7 +171,7 @@ async def test_a_blind_decision_is_kept_apart_and_counts_as_a_review(feed: Feed)
         text_digest("第 0 条"),
     )
     assert (row.shown_milliseconds >= 300_000, row.too_fast, row.withdrawn) == (True, False, False)
-    # A later review is what is shown, and changes nothing of the accuracy.
+    # A later review changes the shown label but not the accuracy.
     await page_review(store, WANG, "0", POSITIVE)
     history = await store.read(comment_history, "forum", "0")
     assert history is not None
@@ -180,12 +180,12 @@ async def test_a_blind_decision_is_kept_apart_and_counts_as_a_review(feed: Feed)
     assert await accuracy(store) == (2, 1)
 
 
-async def test_reviews_outside_of_the_audit_say_nothing_of_accuracy(feed: Feed) -> None:
+async def test_reviews_outside_the_audit_do_not_count_for_accuracy(feed: Feed) -> None:
     store = feed.store
     await page_review(store, LI, "0", NEGATIVE)
     await page_review(store, LI, "outside", NEGATIVE)
     assert await accuracy(store) == (0, 0)
-    # It waits for somebody who has not seen what the model says.
+    # The comment waits for a reviewer who has not seen the prediction.
     assert await offered(store, LI) == {str(n) for n in range(1, 8)}
     assert "0" in await offered(store, WANG)
     await undo_review(store, LI, "forum", "0")
@@ -194,7 +194,7 @@ async def test_reviews_outside_of_the_audit_say_nothing_of_accuracy(feed: Feed) 
     assert await accuracy(store) == (1, 1)
 
 
-async def test_only_a_task_that_is_held_is_decided_blindly(feed: Feed) -> None:
+async def test_a_decision_is_blind_only_on_a_leased_task(feed: Feed) -> None:
     store = feed.store
     [task] = await tasks(store, LI, limit=1)
     await release(store, 7)
@@ -204,7 +204,7 @@ async def test_only_a_task_that_is_held_is_decided_blindly(feed: Feed) -> None:
     assert await accuracy(store) == (0, 0)
 
 
-async def test_who_holds_a_blind_task_keeps_it_while_others_review_the_comment(feed: Feed) -> None:
+async def test_a_blind_task_stays_leased_while_others_review_the_comment(feed: Feed) -> None:
     store, [name, *_] = feed.store, in_order()
     [task] = await tasks(store, LI, limit=1)
     await page_review(store, WANG, name, POSITIVE)
@@ -213,7 +213,7 @@ async def test_who_holds_a_blind_task_keeps_it_while_others_review_the_comment(f
     assert await accuracy(store) == (1, 0)
 
 
-async def test_an_edit_asks_for_another_decision(feed: Feed) -> None:
+async def test_an_edited_comment_waits_for_another_decision(feed: Feed) -> None:
     store = feed.store
     for id in ("0", "1"):
         await decide(store, LI, id, POSITIVE)
@@ -223,14 +223,14 @@ async def test_an_edit_asks_for_another_decision(feed: Feed) -> None:
     assert await offered(store, LI) == {"0", *map(str, range(2, 8))}
     await decide(store, LI, "0", POSITIVE)
     assert await accuracy(store) == (2, 1)
-    # A text that comes back within one batch has lost its review, and its decision with it.
+    # A text that is replaced and restored within one batch loses its review and its blind decision.
     await feed.send(arrival("1", "又改", edited=6), arrival("1", "第 1 条", edited=7))
     assert await accuracy(store) == (1, 0)
     async with store.reading() as connection:
         assert (await connection.execute(select(func.count()).select_from(blind_decisions))).scalar_one() == 3
 
 
-async def test_an_erasure_takes_blind_decisions(feed: Feed) -> None:
+async def test_an_erasure_deletes_blind_decisions(feed: Feed) -> None:
     await decide(feed.store, LI, "0", POSITIVE)
     await feed.send(tombstone("0", at=99))
     assert await accuracy(feed.store) == (0, 0)
@@ -238,7 +238,7 @@ async def test_an_erasure_takes_blind_decisions(feed: Feed) -> None:
         assert (await connection.execute(select(func.count()).select_from(blind_decisions))).scalar_one() == 0
 
 
-async def test_undo_withdraws_the_blind_decision_which_can_be_made_again(feed: Feed) -> None:
+async def test_a_withdrawn_blind_decision_can_be_repeated(feed: Feed) -> None:
     store = feed.store
     added = await decide(store, LI, "0", NEGATIVE)
     undone = await undo_review(store, LI, "forum", "0", datetime.now(UTC) + CLAIM_TIME, number=added.number)
@@ -247,16 +247,16 @@ async def test_undo_withdraws_the_blind_decision_which_can_be_made_again(feed: F
     assert "0" not in await offered(store, WANG)
     [task] = [task for task in await tasks(store, LI, at=datetime.now(UTC)) if task.comment.id == "0"]
     await add_review(store, LI, opinion(task, POSITIVE, shown=0))
-    assert await accuracy(store) == (0, 0)  # Too fast: it was held again just now.
+    assert await accuracy(store) == (0, 0)  # Too fast: the lease has only just begun.
     with pytest.raises(NothingToUndoError):
         await undo_review(store, WANG, "forum", "0")
     await decide(store, WANG, "0", POSITIVE)
-    # Taking back the one that did not count leaves the one that does.
+    # Withdrawing the decision that did not count keeps the one that does.
     assert (await undo_review(store, LI, "forum", "0")).blind
     assert await accuracy(store) == (1, 1)
 
 
-async def test_a_decision_faster_than_reading_goes_to_somebody_else(feed: Feed) -> None:
+async def test_a_comment_decided_too_fast_goes_to_another_reviewer(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, "0", POSITIVE, shown=200)
     assert await accuracy(store) == (0, 0)
@@ -272,17 +272,17 @@ async def test_a_decision_faster_than_reading_goes_to_somebody_else(feed: Feed) 
     assert await accuracy(store) == (1, 1)
 
 
-async def test_a_page_cannot_claim_to_have_shown_a_text_before_it_was_given(feed: Feed) -> None:
+async def test_the_lease_limits_the_reported_reading_time(feed: Feed) -> None:
     [task] = await tasks(feed.store, LI, limit=1, at=datetime.now(UTC))
     await add_review(feed.store, LI, opinion(task, POSITIVE, shown=60_000))
     async with feed.store.reading() as connection:
         [row] = await connection.execute(select(reviews))
-    # The claim was renewed when it was asked for again, not given again.
+    # The lease was renewed; its start did not change.
     assert row.shown_milliseconds < 30_000
     assert await accuracy(feed.store) == (0, 0) if row.shown_milliseconds < 600 else (1, 1)
 
 
-async def test_skipped_tasks_go_to_others(feed: Feed) -> None:
+async def test_skipped_tasks_are_offered_to_others(feed: Feed) -> None:
     store, names = feed.store, in_order()
     await tasks(store, LI, limit=1)
     await skip(store, 7, ("forum", names[0]), now=EARLIER)
@@ -290,7 +290,7 @@ async def test_skipped_tasks_go_to_others(feed: Feed) -> None:
     assert await offered(store, WANG) == set(names)
 
 
-async def test_accuracy_is_of_each_model_and_of_what_is_asked_for(feed: Feed) -> None:
+async def test_accuracy_is_measured_per_model_and_filter(feed: Feed) -> None:
     store = feed.store
     second = await feed_of(store, "b" * 64)
     await second.send(*(arrival(str(n), f"第 {n} 条", label=Label.NEGATIVE, probability=0.1) for n in range(4)))
@@ -303,16 +303,16 @@ async def test_accuracy_is_of_each_model_and_of_what_is_asked_for(feed: Feed) ->
     assert await store.read(audit_accuracy, CountFilter(platform="desk")) == []
 
 
-async def test_all_labels_are_judged_up_to_the_same_place_of_the_sample(feed: Feed) -> None:
+async def test_all_labels_are_judged_up_to_the_same_rank_of_the_sample(feed: Feed) -> None:
     names = in_order()
     for place, name in enumerate(names):
         await decide(feed.store, LI, name, NEGATIVE if place in (1, 7) else POSITIVE)
     [judged] = await feed.store.read(audit_accuracy, COUNTED, 2)
-    # The second positive is the third of the sample: what comes behind it is not judged, whatever its label.
+    # The second positive is third in the sample: later comments are not judged, whatever their label.
     assert judged.confused == {(POSITIVE, POSITIVE): 2, (POSITIVE, NEGATIVE): 1}
 
 
-async def test_the_goal_says_how_many_more_decisions_are_needed(feed: Feed) -> None:
+async def test_the_goal_returns_how_many_more_decisions_are_needed(feed: Feed) -> None:
     assert await feed.store.read(audit_goal, COUNTED) == AuditGoal(0, 381)
     for n in range(6):
         await decide(feed.store, LI, str(n), POSITIVE)

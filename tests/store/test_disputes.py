@@ -1,4 +1,4 @@
-"""Comments on which reviewers differ: marked, decided by a third person, and left out of training until then."""
+"""Test disputes: they are marked, resolved by a third reviewer, and left out of training until then."""
 
 from datetime import UTC, datetime
 
@@ -25,7 +25,7 @@ NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 @pytest_asyncio.fixture
 async def feed(feed: Feed) -> Feed:
-    """Four comments."""
+    """Store four comments."""
     await feed.send(*(arrival(str(n), f"第 {n} 条", created=n) for n in range(4)))
     return feed
 
@@ -55,7 +55,7 @@ async def comment(store: Store, id: str = "0") -> LabelledComment:
     return history.comment
 
 
-async def test_a_third_person_resolves_what_two_dispute(feed: Feed) -> None:
+async def test_a_third_reviewer_resolves_a_dispute(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, NEGATIVE, reason="反话")
     assert not (await comment(store)).disputed
@@ -73,7 +73,7 @@ async def test_a_third_person_resolves_what_two_dispute(feed: Feed) -> None:
     assert await offered(store, ZHAO) == []
 
 
-async def test_a_dispute_is_in_its_own_queue_alone(feed: Feed) -> None:
+async def test_a_dispute_is_only_in_the_disputed_queue(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, NEGATIVE)
     assert await offered(store, CHEN, QueueOrder.SECOND_OPINION) == ["0"]
@@ -82,7 +82,7 @@ async def test_a_dispute_is_in_its_own_queue_alone(feed: Feed) -> None:
     assert await offered(store, CHEN, QueueOrder.UNCERTAIN) == ["1", "2", "3"]
 
 
-async def test_the_oldest_dispute_comes_first_and_filters_hold(feed: Feed) -> None:
+async def test_the_oldest_dispute_comes_first_and_filters_apply(feed: Feed) -> None:
     store = feed.store
     for id in ("2", "0", "1"):
         await decide(store, LI, NEGATIVE, id)
@@ -100,20 +100,20 @@ async def test_the_oldest_dispute_comes_first_and_filters_hold(feed: Feed) -> No
     assert [[task.comment.id for task in found.items] for found in (first, second)] == [["2", "0"], ["1"]]
 
 
-async def test_who_changes_their_mind_disputes_nothing(feed: Feed) -> None:
+async def test_changing_ones_own_label_starts_no_dispute(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, NEGATIVE)
     await decide(store, LI, POSITIVE)
     assert not (await comment(store)).disputed
     await decide(store, WANG, NEGATIVE)
     assert (await comment(store)).disputed
-    # One of the two agrees with the other after all.
+    # One of the two changes their label to the other's.
     await decide(store, LI, NEGATIVE)
     shown = await comment(store)
     assert (shown.label, shown.disputed) == ("negative", False)
 
 
-async def test_undo_opens_and_ends_disputes(feed: Feed) -> None:
+async def test_undo_starts_and_ends_disputes(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, NEGATIVE)
     await decide(store, WANG, POSITIVE)
@@ -135,7 +135,7 @@ async def test_a_resolved_dispute_can_be_disputed_again(feed: Feed) -> None:
     assert (await comment(store)).disputed
     [task] = await tasks(store, Actor(11, "审11", "session", None))
     assert task.opinions == [AnonymousOpinion(SPAM, None), AnonymousOpinion(UNCLEAR, None)]
-    # Nobody who has an opinion on it is asked.
+    # The dispute is offered to nobody who has reviewed the comment.
     assert [await offered(store, actor) for actor in (LI, WANG, CHEN, ZHAO)] == [[], [], [], []]
 
 
@@ -148,7 +148,7 @@ async def test_an_edit_and_an_erasure_end_a_dispute(feed: Feed) -> None:
     assert not (await comment(store)).disputed
     assert await offered(store, CHEN) == []
     assert (await store.read(remaining, QueueOrder.DISPUTED, ALL, 9)).count == 0
-    # The new text is disputed on its own.
+    # Opinions on the old text do not count towards a dispute of the new one.
     await decide(store, LI, NEGATIVE, edited=60)
     assert not (await comment(store)).disputed
     await decide(store, WANG, SPAM, edited=60)
@@ -156,7 +156,7 @@ async def test_an_edit_and_an_erasure_end_a_dispute(feed: Feed) -> None:
     assert await offered(store, CHEN) == ["0"]
 
 
-async def test_lists_mark_what_is_disputed(feed: Feed) -> None:
+async def test_lists_mark_disputed_comments(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, NEGATIVE, "1")
     await decide(store, WANG, POSITIVE, "1")
@@ -165,7 +165,7 @@ async def test_lists_mark_what_is_disputed(feed: Feed) -> None:
     assert {one.id: one.disputed for one in page.items} == {"0": False, "1": True, "2": False, "3": False}
 
 
-async def test_many_decisions_at_once_can_dispute(feed: Feed) -> None:
+async def test_bulk_reviews_can_start_a_dispute(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, NEGATIVE, "1")
     given = [Opinion("forum", str(n), microseconds(minutes(n)), SPAM) for n in range(4)]
@@ -173,7 +173,7 @@ async def test_many_decisions_at_once_can_dispute(feed: Feed) -> None:
     assert await offered(store, CHEN) == ["1"]
 
 
-async def test_training_gets_a_disputed_text_only_when_it_asks(feed: Feed) -> None:
+async def test_disputed_texts_are_exported_only_on_request(feed: Feed) -> None:
     store = feed.store
     await decide(store, LI, NEGATIVE)
     await decide(store, WANG, POSITIVE)

@@ -1,4 +1,4 @@
-"""What is exported for training: each label with the text that the reviewer saw."""
+"""Test the export for training: each label comes with the text that the reviewer saw."""
 
 import pytest
 
@@ -22,7 +22,7 @@ async def exported(store: Store, wanted: ExportFilter = ALL) -> list[ReviewedTex
     return [one async for one in export_reviews(store, wanted)]
 
 
-async def test_a_label_comes_with_the_text_that_was_seen(feed: Feed) -> None:
+async def test_each_label_is_exported_with_the_text_that_the_reviewer_saw(feed: Feed) -> None:
     await feed.send(arrival("1", "一", probability=0.75), arrival("2", "二"), arrival("3", "三"))
     await decide(feed.store, "1", ShownLabel.NEGATIVE)
     await feed.send(arrival("1", "一改", edited=5, probability=0.6))
@@ -43,7 +43,7 @@ async def test_a_label_comes_with_the_text_that_was_seen(feed: Feed) -> None:
     assert [one.version for one in found] == [microseconds(minutes(at)) for at in (0, 5, 0)]
 
 
-async def test_filters_and_steps(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_export_applies_filters_and_reads_in_steps(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "COMMENTS_AT_ONCE", 3)
     await feed.send(*(arrival(str(n)) for n in range(9)), arrival("x", platform="desk"))
     for n in range(9):

@@ -1,4 +1,4 @@
-"""Which review of a text stands, by the rules alone."""
+"""Test the rules for the current review of a text."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ OTHER_TEXT = Decision(4, "unclear", 7)
 
 
 def back(number: int, of: int) -> Decision:
-    """A row that takes review ``of`` back."""
+    """Return a row that withdraws review ``of``."""
     return Decision(number, "positive", 7, withdraws=of)
 
 
@@ -19,29 +19,29 @@ def numbers(decisions: list[Decision]) -> list[int]:
     return [decision.number for decision in decisions]
 
 
-def test_each_text_has_its_own_reviews_in_any_order_of_rows() -> None:
+def test_reviews_are_grouped_by_text_in_any_order_of_rows() -> None:
     texts = by_text([OTHER_TEXT, THIRD, FIRST, SECOND])
     assert [numbers(reviews) for reviews in texts] == [[1, 2, 3], [4]]
 
 
-def test_what_was_taken_back_counts_no_more() -> None:
+def test_withdrawn_reviews_do_not_count() -> None:
     assert [numbers(reviews) for reviews in by_text([FIRST, SECOND, back(3, 2)])] == [[1]]
     assert by_text([FIRST, back(2, 1)]) == []
 
 
-def test_a_review_after_one_that_was_taken_back_belongs_to_the_same_text() -> None:
+def test_a_review_after_a_withdrawn_one_belongs_to_the_same_text() -> None:
     again = Decision(4, "unclear", 8, replaces=1)
     assert [numbers(reviews) for reviews in by_text([FIRST, SECOND, back(3, 2), again])] == [[1, 4]]
-    # The one between was taken back by its reviewer later than the next one was given.
+    # The second review is withdrawn after the third was added.
     assert [numbers(reviews) for reviews in by_text([FIRST, SECOND, THIRD, back(4, 2)])] == [[1, 3]]
 
 
-def test_reviews_of_the_text_that_stands_are_newest_first() -> None:
+def test_reviews_of_the_current_text_are_newest_first() -> None:
     assert numbers(of_current_text([FIRST, SECOND, OTHER_TEXT], 2)) == [2, 1]
     assert of_current_text([FIRST, SECOND], None) == []
 
 
-def test_undo_takes_back_the_own_newest_and_brings_back_what_stood_before() -> None:
+def test_undo_withdraws_ones_newest_review_and_returns_the_next_current_one() -> None:
     assert undo([FIRST, SECOND, THIRD], 3, 7) == (THIRD, SECOND)
     assert undo([FIRST, SECOND, THIRD], 3, 8) == (SECOND, THIRD)
     assert undo([FIRST, SECOND, THIRD, back(4, 3)], 2, 7) == (FIRST, SECOND)

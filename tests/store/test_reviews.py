@@ -1,4 +1,4 @@
-"""Reviews are added, seconded and taken back, with everything that follows from them."""
+"""Test adding and withdrawing reviews, second opinions and their effects."""
 
 import asyncio
 import json
@@ -43,14 +43,14 @@ async def shown(store: Store) -> tuple[ShownLabel | None, LabelSource | None]:
 
 
 def _sums(model: int, sums: tuple[int, ...]) -> dict[tuple[int, str, str, datetime], tuple[int, ...]]:
-    """All comments of these tests are written in one hour on one platform, and the model is uncertain of none."""
+    """Return the expected sums if all comments are created in one hour on one platform and none is uncertain."""
     day = HOUR.replace(hour=0)
     return {
         (model, *key): (*sums, 0, 0) for key in (("", "hour", HOUR), ("forum", "hour", HOUR), ("forum", "day", day))
     }
 
 
-async def test_a_review_says_who_when_from_what_to_what(feed: Feed) -> None:
+async def test_a_review_stores_the_reviewer_the_reason_and_the_replaced_label(feed: Feed) -> None:
     await feed.send(arrival(probability=0.75))
     given = replace(opinion(ShownLabel.NEGATIVE), reason="反话")
     added = await add_review(feed.store, LI, given)
@@ -67,18 +67,18 @@ async def test_a_review_says_who_when_from_what_to_what(feed: Feed) -> None:
 
 
 @pytest.mark.parametrize(("probability", "uncertain"), [(0.29, False), (0.3, True), (0.7, True), (0.71, False)])
-async def test_a_review_says_whether_the_model_was_uncertain(feed: Feed, probability: float, uncertain: bool) -> None:
+async def test_a_review_stores_whether_the_model_was_uncertain(feed: Feed, probability: float, uncertain: bool) -> None:
     await feed.send(arrival(probability=probability))
     await add_review(feed.store, LI, opinion(ShownLabel.NEGATIVE))
     await add_review(feed.store, WANG, opinion(ShownLabel.POSITIVE))
     reviews = (await history(feed.store)).reviews
-    # A person's label that was shown before the second one is certain.
+    # The second review replaces a person's label, which is never uncertain.
     assert [one.from_uncertain for one in reviews] == [False, uncertain]
     listed = (await feed.store.read(list_reviews, ReviewFilter(), None, 10)).items
     assert [one.from_uncertain for one in listed] == [False, uncertain]
 
 
-async def test_the_audit_log_has_the_review_without_its_text(feed: Feed) -> None:
+async def test_the_audit_log_omits_the_text_of_a_review(feed: Feed) -> None:
     await feed.send(arrival(text="很长的一句话"))
     await add_review(feed.store, LI, opinion(ShownLabel.SPAM))
     async with feed.store.reading() as connection:
@@ -95,7 +95,7 @@ async def test_the_audit_log_has_the_review_without_its_text(feed: Feed) -> None
     assert "很长" not in row.detail
 
 
-async def test_what_was_edited_meanwhile_is_not_reviewed(feed: Feed) -> None:
+async def test_edited_and_missing_comments_are_not_reviewed(feed: Feed) -> None:
     await feed.send(arrival(), arrival(text="改了", edited=1))
     before = await read_contents(feed.store)
     with pytest.raises(EditedMeanwhileError, match="edited meanwhile"):
@@ -107,16 +107,16 @@ async def test_what_was_edited_meanwhile_is_not_reviewed(feed: Feed) -> None:
         assert (await connection.execute(select(func.count()).select_from(audit_log))).scalar_one() == 0
 
 
-async def test_the_digest_of_the_text_knows_what_the_version_does_not(feed: Feed) -> None:
+async def test_the_text_digest_detects_a_change_within_one_version(feed: Feed) -> None:
     seen = replace(opinion(ShownLabel.SPAM), text_digest=text_digest("味道不错"))
     await feed.send(arrival(), arrival(text="同一版本"))
     with pytest.raises(EditedMeanwhileError):
         await add_review(feed.store, LI, seen)
-    await feed.send(arrival(edited=3))  # Another version of the very text that was seen.
+    await feed.send(arrival(edited=3))  # Another version with the text that the reviewer saw.
     assert (await add_review(feed.store, LI, seen)).label == "spam"
 
 
-async def test_the_same_decision_again_adds_nothing(feed: Feed) -> None:
+async def test_repeating_a_decision_adds_nothing(feed: Feed) -> None:
     await feed.send(arrival())
     first = await add_review(feed.store, LI, opinion(ShownLabel.SPAM))
     before = await read_contents(feed.store)
@@ -125,7 +125,7 @@ async def test_the_same_decision_again_adds_nothing(feed: Feed) -> None:
     assert len((await history(feed.store)).reviews) == 1
 
 
-async def test_a_second_opinion_stands_beside_the_first_and_undo_brings_the_first_back(feed: Feed) -> None:
+async def test_undo_of_a_second_opinion_makes_the_first_review_current(feed: Feed) -> None:
     await feed.send(arrival())
     await add_review(feed.store, LI, opinion(ShownLabel.SPAM))
     second = await add_review(feed.store, WANG, opinion(ShownLabel.UNCLEAR))
@@ -151,7 +151,7 @@ async def test_a_second_opinion_stands_beside_the_first_and_undo_brings_the_firs
     ]
 
 
-async def test_an_undone_comment_is_its_reviewers_again(feed: Feed) -> None:
+async def test_undo_leases_the_comment_to_its_reviewer(feed: Feed) -> None:
     await feed.send(arrival())
     await add_review(feed.store, LI, opinion(ShownLabel.SPAM))
     await undo_review(feed.store, LI, *KEY, claim_until=minutes(99))
@@ -160,7 +160,7 @@ async def test_an_undone_comment_is_its_reviewers_again(feed: Feed) -> None:
     assert (row.reviewer_number, row.claimed_until) == (7, minutes(99))
 
 
-async def test_an_edit_keeps_the_review_in_the_history_with_its_text(feed: Feed) -> None:
+async def test_an_edit_keeps_the_review_and_its_text_in_the_history(feed: Feed) -> None:
     await feed.send(arrival())
     await add_review(feed.store, LI, opinion(ShownLabel.SPAM))
     await feed.send(arrival(text="改了", edited=1, label=Label.NEGATIVE))
@@ -169,7 +169,7 @@ async def test_an_edit_keeps_the_review_in_the_history_with_its_text(feed: Feed)
     assert (stored.text, stored.stands) == ("味道不错", False)
     with pytest.raises(NothingToUndoError):
         await undo_review(feed.store, LI, *KEY)
-    # The first text comes back, its review does not.
+    # Restoring the first text does not restore its review.
     await feed.send(arrival(edited=2))
     assert (await shown(feed.store))[1] is LabelSource.ACTIVE_MODEL
     held = await read_contents(feed.store)
@@ -177,7 +177,7 @@ async def test_an_edit_keeps_the_review_in_the_history_with_its_text(feed: Feed)
     assert held.work == {(7, feed.model.number, "forum", "positive", "spam"): 1}
 
 
-async def test_an_erasure_takes_reviews_claims_and_skips(feed: Feed) -> None:
+async def test_an_erasure_deletes_reviews_leases_and_skips(feed: Feed) -> None:
     await feed.send(arrival())
     await add_review(feed.store, LI, opinion(ShownLabel.SPAM))
     await undo_review(feed.store, LI, *KEY, claim_until=minutes(99))
@@ -189,7 +189,7 @@ async def test_an_erasure_takes_reviews_claims_and_skips(feed: Feed) -> None:
     assert (await read_contents(feed.store)).sums == {}
 
 
-async def test_another_models_prediction_of_a_reviewed_text_is_reviewed(feed: Feed) -> None:
+async def test_another_models_prediction_for_a_reviewed_text_is_marked_as_reviewed(feed: Feed) -> None:
     await feed.send(arrival())
     await add_review(feed.store, LI, opinion(ShownLabel.SPAM))
     second = await feed_of(feed.store, "b" * 64)
@@ -203,7 +203,7 @@ async def test_another_models_prediction_of_a_reviewed_text_is_reviewed(feed: Fe
     }
 
 
-async def test_many_reviews_at_once_say_what_became_of_each(feed: Feed) -> None:
+async def test_bulk_reviews_report_the_result_for_each_comment(feed: Feed) -> None:
     await feed.send(*(arrival(str(n)) for n in range(300)), arrival("300", "改", edited=9))
     opinions = [opinion(ShownLabel.NEGATIVE, str(n)) for n in range(302)]
     outcome = await add_reviews(feed.store, LI, opinions)
@@ -217,7 +217,7 @@ async def test_many_reviews_at_once_say_what_became_of_each(feed: Feed) -> None:
         await add_reviews(feed.store, LI, [opinion(ShownLabel.SPAM, str(n)) for n in range(AT_ONCE + 1)])
 
 
-async def test_reviewers_and_a_consumer_at_once_leave_counts_that_are_right(feed: Feed) -> None:
+async def test_concurrent_reviewers_and_a_consumer_keep_counts_correct(feed: Feed) -> None:
     ids = [str(n) for n in range(12)]
     await feed.send(*(arrival(id) for id in ids))
 
@@ -236,7 +236,7 @@ async def test_reviewers_and_a_consumer_at_once_leave_counts_that_are_right(feed
     assert set(held.review_labels) == {("forum", id) for id in ids}
 
 
-async def test_the_audit_sample_is_the_same_every_time_and_as_large_as_asked(feed: Feed) -> None:
+async def test_the_audit_sample_is_stable_and_has_the_requested_size(feed: Feed) -> None:
     small, large = AuditSample.of(ERASURE_KEY, 0.02), AuditSample.of(ERASURE_KEY, 0.2)
     ranks = {id: large.rank("forum", id) for id in map(str, range(5000))}
     chosen = {id for id, rank in ranks.items() if rank is not None}
