@@ -1,4 +1,4 @@
-"""The background task that stores and withdraws decisions for all comments with the same text, step by step."""
+"""Background task that stores and withdraws decisions for all comments with the same text, step by step."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from store.group_decisions import take_steps
 
 # Interval of checks for unfinished decisions; each costs one query.
 CHECK_SECONDS = 2.0
-# The pause between two steps gives locks to consumers and reviewers.
+# The pause between steps lets consumers and reviewers acquire locks.
 PAUSE_SECONDS = 0.05
 RETRY_SECONDS = 10.0
 log = structlog.get_logger(__name__)

@@ -1,19 +1,19 @@
-"""Identical texts: two comments belong to one group if their texts are equal once case, width and spaces are ignored.
+"""Fold texts, so that texts that differ only in case, width, spaces or invisible characters count as the same.
 
-The folding depends on no model, so that a digest that is stored once stays right.
+Folding does not depend on a model, so stored digests stay valid.
 """
 
 import hashlib
 
 from liuyan.nfkc import nfkc
 
-# Characters that nobody sees and that spammers scatter over copies: soft hyphen, zero-width space, word joiner, byte
-# order mark. Joiners stay, since emoji need them.
+# Invisible characters that spammers scatter over copies: soft hyphen, zero-width space, word joiner, byte order mark.
+# Zero-width joiners stay, because emoji need them.
 _INVISIBLE = ("\u00ad", "\u200b", "\u2060", "\ufeff")
 
 
 def fold(text: str) -> str:
-    """The text in NFKC, without case, with single spaces between words and none at the ends."""
+    """Return the text in NFKC, case-folded, without invisible characters, and with single spaces between words."""
     text = nfkc(text)
     for character in _INVISIBLE:
         if character in text:
@@ -22,14 +22,14 @@ def fold(text: str) -> str:
 
 
 def folded_sha256(text: str) -> str:
-    """SHA-256 of the folded text, in hexadecimal: equal for identical texts alone."""
+    """Return the SHA-256 of the folded text in hexadecimal; it differs for different folded texts."""
     return _sha256(text).hex()
 
 
 def folded_digest(text: str) -> int:
-    """The first 63 bits of ``folded_sha256``, by which an index finds comments with the same folded text.
+    """Return the first 63 bits of ``folded_sha256``, which an index uses to find comments with the same folded text.
 
-    Somebody with enough time can make two texts that share them: compare ``folded_sha256`` before copying a decision.
+    An attacker can construct two texts with the same digest: compare ``folded_sha256`` before copying a decision.
     """
     return int.from_bytes(_sha256(text)[:8], "big") >> 1
 

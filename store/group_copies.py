@@ -1,4 +1,4 @@
-"""Reviews that a decision for a text copies to the comments with this text: storing and withdrawing some of them."""
+"""Store and withdraw the reviews that a decision for a text copies to other comments with this text."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +15,10 @@ from store.session import WriteSession
 
 
 async def add_copies(session: WriteSession, actor: Actor, group: GroupLabel, keys: Sequence[Key]) -> int:
-    """Copy a decision to those of the comments that still have its text and no review; returns their number.
+    """Copy a decision to the comments that still have its text and no review; return their number.
 
-    Comments that wait for the random audit are left out. A copy is neither counted as its reviewer's work, which was
-    one decision, nor is it an opinion of its own in disputes and agreement.
+    Comments that wait for the random audit are left out. Copies do not count as reviewer's work, because the reviewer
+    made one decision, nor as separate opinions in disputes and agreement.
     """
     locked = await lock_comments(session, sorted(keys))
     waiting = await waiting_among(session, [comment.row.number for comment in locked])
@@ -30,7 +30,7 @@ async def add_copies(session: WriteSession, actor: Actor, group: GroupLabel, key
         and folded_sha256(comment.row.content.text) == group.folded_sha256
     ]
     if fresh:
-        # Nobody saw the copies themselves: they have no time of their own.
+        # The reviewer did not see the copies, so they have no viewing time.
         attention = Attention(shown_milliseconds=None, too_fast=group.too_fast, blind=False)
         rows = [decision_row(actor, one, group.label, group.reason, attention, group.number) for one in fresh]
         await insert_reviews(session, fresh, rows)
@@ -39,7 +39,7 @@ async def add_copies(session: WriteSession, actor: Actor, group: GroupLabel, key
 
 
 async def withdraw_copies(session: WriteSession, actor: Actor, taken: Mapping[Key, int]) -> int:
-    """Withdraw copied reviews, given by comment, where they are still current; returns how many were."""
+    """Withdraw the copied reviews ``taken``, by comment, that are still current; return their number."""
     current = [
         (comment, comment.row.review)
         for comment in await lock_comments(session, sorted(taken))

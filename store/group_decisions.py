@@ -1,7 +1,7 @@
-"""Decisions for all comments with the same text: the first review at once, its copies in bounded steps.
+"""Decide all comments with the same text: store the first review at once and its copies in bounded steps.
 
-A decision is a row that says how far it has come. Each step moves that mark in the transaction of its reviews, so that
-any process can go on where another one stopped, and none of them stores or withdraws a review twice.
+The row of a decision records its progress. Each step updates the progress in the same transaction as the reviews, so
+any process can continue where another stopped, and no review is stored or withdrawn twice.
 """
 
 from collections.abc import Sequence
@@ -37,25 +37,27 @@ from store.store import Store
 from store.tables import comments, reviews
 from store.types import LARGEST_NUMBER, stored_time
 
-# Decisions that one look takes a step of.
+# The most decisions that one call of take_steps advances.
 LOOKED_AT = 50
-# A withdrawal is bounded by its own reviews; until it is done nobody is offered the text.
+# The text is not offered for this long while its copies are being withdrawn; the last step ends the wait.
 WITHDRAWAL_TIME = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class GroupReviewed:
-    """The first review of a decision, and the decision's number; None where the comment was decided alone: those that
-    wait for the random audit, and blind decisions."""
+    """The first review of a decision, and the decision's number.
+
+    The number is None if the comment was decided alone: it waits for the random audit, or the review is blind.
+    """
 
     review: Reviewed
     group: int | None
 
 
 async def decide_group(store: Store, actor: Actor, opinion: Opinion) -> GroupReviewed:
-    """Review a comment and order the same review for every current comment with the same text.
+    """Review a comment and schedule the same review for every other comment that now has the same text.
 
-    To call it again does no harm. Raises EditedMeanwhileError, NoCommentError, TransientStoreError, CommitUnknownError.
+    The call is idempotent. Raises EditedMeanwhileError, NoCommentError, TransientStoreError, CommitUnknownError.
     """
 
     async def once() -> GroupReviewed:
@@ -67,11 +69,13 @@ async def decide_group(store: Store, actor: Actor, opinion: Opinion) -> GroupRev
 
 
 async def withdraw_group(store: Store, actor: Actor, review_number: int, claim_until: datetime) -> Undone | None:
-    """Withdraw the actor's decision whose first review is ``review_number``: that one at once, the copies in steps.
+    """Withdraw the actor's decision whose first review is ``review_number``: that review at once, the copies in steps.
 
-    Only reviews that are still current are withdrawn; None says that the first one no longer was, for an edit or an
-    erasure. Copies that are not stored yet never will be. Raises NothingToUndoError where no such decision of the actor
-    holds, TransientStoreError, CommitUnknownError.
+    Copies are withdrawn only if they are still current, and no more are stored. If the first comment then has no
+    review, it is leased to the actor until ``claim_until``. Returns None if the first review can no longer be
+    withdrawn, for example after an edit or an erasure.
+    Raises NothingToUndoError if the actor has no such decision or has withdrawn it, TransientStoreError,
+    CommitUnknownError.
     """
 
     async def once() -> Undone | None:
@@ -82,16 +86,15 @@ async def withdraw_group(store: Store, actor: Actor, review_number: int, claim_u
 
 
 async def is_group(connection: AsyncConnection, review_number: int) -> bool:
-    """Whether this review is the first one of a decision for its text. Raises TransientStoreError."""
+    """Return whether this review is the first one of a decision for its text. Raises TransientStoreError."""
     query = select(group_decisions.c.number).where(group_decisions.c.review_number == review_number)
     return (await connection.execute(query)).one_or_none() is not None
 
 
 async def take_steps(store: Store) -> int:
-    """Take one step of each decision that is not finished; returns how many were taken, 0 when there is nothing to do.
+    """Take one step of each of up to LOOKED_AT unfinished decisions; return the number of steps, 0 if none.
 
-    Every process may call it at any time. Raises TransientStoreError and CommitUnknownError; what was stored before
-    stays stored.
+    Any process may call this at any time. Raises TransientStoreError, CommitUnknownError; earlier steps stay stored.
     """
     taken = 0
     for number in await store.read(_unfinished):
@@ -105,7 +108,10 @@ async def take_steps(store: Store) -> int:
 
 
 async def _order(session: WriteSession, actor: Actor, opinion: Opinion, review_number: int) -> int | None:
-    """Insert the decision of which a review is the first; its number. A repeated one has one already."""
+    """Insert the decision whose first review is ``review_number`` and return its number.
+
+    Returns the existing number if the call is repeated, and None if the comment is decided alone.
+    """
     run = session.connection.execute
     query = (
         select(reviews.c.group_number, reviews.c.too_fast, comments.c.text, waits_for_audit())
@@ -149,12 +155,12 @@ async def _order(session: WriteSession, actor: Actor, opinion: Opinion, review_n
 
 
 async def _others(connection: AsyncConnection, digest: int) -> Occurrences:
-    """How many comments share the text, with those that an earlier decision is still giving back."""
+    """Count the comments that share the text, including those whose reviews are still being withdrawn."""
     of = group_decisions.c
     returning = select(func.sum(of.stored - of.withdrawn)).where(
         of.folded_digest == digest, of.state == GroupState.WITHDRAWING
     )
-    # Asked before the comments are counted: what is given back in between is counted twice rather than never.
+    # Read before the comments are counted, so that a copy withdrawn in between is counted twice instead of not at all.
     expected = int((await connection.execute(returning)).scalar() or 0)
     found = await count_occurrences(connection, digest)
     return Occurrences(found.count + expected, found.more)
@@ -175,7 +181,7 @@ async def _withdraw(session: WriteSession, actor: Actor, review_number: int, cla
         done_up_to=0,
         reason=None,
         withdrawn=0 if undone is None else 1,
-        # Nobody decides the text while its copies are being withdrawn.
+        # Do not offer the text while its copies are being withdrawn.
         copies_wait_until=stored_time(session.now) + WITHDRAWAL_TIME if copies else None,
     )
     if not copies:
@@ -202,7 +208,7 @@ async def _undo_first(session: WriteSession, actor: Actor, review_number: int, c
 
 
 async def _unfinished(connection: AsyncConnection) -> Sequence[int]:
-    """Decisions to go on with, the oldest first; of one text only the oldest, since the next one builds on it."""
+    """Return the next unfinished decisions, oldest first; per text only the oldest, because later ones build on it."""
     of, earlier = group_decisions.c, group_decisions.alias("earlier").c
     blocked = select(earlier.number).where(
         earlier.folded_digest == of.folded_digest, earlier.number < of.number, earlier.state.in_(UNFINISHED)
@@ -212,13 +218,13 @@ async def _unfinished(connection: AsyncConnection) -> Sequence[int]:
 
 
 async def _step(session: WriteSession, number: int) -> bool:
-    """One step of one decision; False where another process has it, or finished it."""
+    """Take one step of a decision; return False if another process has locked or finished it."""
     of = group_decisions.c
     free = select(group_decisions).where(of.number == number, of.state.in_(UNFINISHED))
     order = (await session.connection.execute(free.with_for_update(skip_locked=True))).one_or_none()
     if order is None:
         return False
-    # Its account and name are on the reviews; the decision itself is in the audit log already.
+    # The reviews record the account and name; the decision itself is already in the audit log.
     actor = Actor(order.reviewer_number, order.reviewer, "session", None)
     if order.state == GroupState.STORING:
         await _store_some(session, order, actor)
@@ -243,7 +249,7 @@ async def _store_some(session: WriteSession, order: Row[Any], actor: Actor) -> N
     if len(found) == AT_ONCE:
         await _advance(session, order.number, done_up_to=found[-1].number, stored=stored, skipped=skipped)
         return
-    if not order.more_occurrences:  # Those that an edit, an erasure or a review took away before they were found.
+    if not order.more_occurrences:  # Count copies that were edited, erased or reviewed before a step found them.
         skipped = max(skipped, order.occurrences - stored)
     await _advance(
         session,
@@ -286,10 +292,10 @@ async def _withdraw_some(session: WriteSession, order: Row[Any], actor: Actor) -
 
 
 async def _offer_again(session: WriteSession, withdrawn: Row[Any]) -> None:
-    """Let the queue offer the comments of a withdrawn decision although somebody decided their text later.
+    """Let the queue offer the comments of a withdrawn decision even if their text was decided later.
 
-    The later decision found them reviewed and left them out, so that its waiting time does not apply to them. One that
-    is not stored yet includes them.
+    The later decision skipped them because they were reviewed, so its waiting time must not apply to them. A later
+    decision that is still being stored includes them.
     """
     of = group_decisions.c
     later = (of.folded_digest == withdrawn.folded_digest, of.number > withdrawn.number, of.state == GroupState.STORED)

@@ -1,4 +1,4 @@
-"""Groups of comments with the same text: how many there are, and what was decided for all of them.
+"""Groups of comments with the same text: count the comments and read the decisions for all of them.
 
 group_decisions.py stores and withdraws the decisions.
 """
@@ -15,14 +15,14 @@ from store.comments import ShownLabel
 from store.review_tables import group_decisions
 from store.tables import comments, reviews
 
-# Occurrences are counted up to here.
+# The most occurrences that are counted.
 COUNTED = 10_000
-# Copies that arrive later are offered again once this much time has passed since the decision.
+# Copies that arrive after a decision are offered once it is this old.
 COPIES_WAIT = timedelta(days=30)
 
 
 class GroupState(StrEnum):
-    """How far a decision for a text has come."""
+    """The progress of a decision for a text."""
 
     STORING = "storing"
     STORED = "stored"
@@ -37,7 +37,7 @@ DECIDED = (GroupState.STORING, GroupState.STORED)
 
 @dataclass(frozen=True, slots=True)
 class Occurrences:
-    """How many comments without a review share a text; ``more`` says that there are more than were counted."""
+    """The number of comments without a review that share a text; ``more`` means that there are more than ``count``."""
 
     count: int
     more: bool
@@ -45,8 +45,11 @@ class Occurrences:
 
 @dataclass(frozen=True, slots=True)
 class GroupLabel:
-    """What a decision copies to the comments with the same text, which ``folded_sha256`` identifies. ``number`` is the
-    decision's, ``too_fast`` says that it was made faster than the text can be read."""
+    """The label that a decision copies to all comments with the same text.
+
+    ``folded_sha256`` identifies the text, ``number`` the decision. ``too_fast`` means that the decision took less time
+    than reading the text does.
+    """
 
     number: int
     folded_sha256: str
@@ -57,7 +60,7 @@ class GroupLabel:
 
 @dataclass(frozen=True, slots=True)
 class EarlierDecision:
-    """What was decided for the same text before, and for how many comments."""
+    """An earlier decision for the same text, and how many comments it reviewed."""
 
     label: ShownLabel
     decided_at: datetime
@@ -66,9 +69,12 @@ class EarlierDecision:
 
 @dataclass(frozen=True, slots=True)
 class GroupDecision:
-    """A decision for a text. ``occurrences`` is the number of comments that shared it, ``more_occurrences`` says that
-    there are more than were counted. Of their reviews ``stored`` are stored, and ``withdrawn`` of these withdrawn;
-    ``skipped`` comments were edited, erased or reviewed by themselves."""
+    """A decision for a text.
+
+    ``occurrences`` counts the comments that shared the text; ``more_occurrences`` means that there are more.
+    ``stored`` counts the stored reviews, ``withdrawn`` those of them that were withdrawn, and ``skipped`` the comments
+    left out because they were edited, erased or reviewed separately.
+    """
 
     number: int
     label: ShownLabel
@@ -82,50 +88,52 @@ class GroupDecision:
 
 
 def in_group(digest: int) -> list[ColumnElement[bool]]:
-    """Conditions on ``comments``: the comment has this text, no review, and does not wait for the random audit.
+    """Return conditions on ``comments``: the comment has this text and no review, and does not wait for the audit.
 
-    A comment of the sample without a review has no blind decision either, since that is a review too. So this leaves
-    out the whole sample instead of asking for ``blind_label``, and the index ``comments_by_text`` has every column.
+    A sampled comment without a review has no blind decision either, because a blind decision is a review. Excluding
+    the whole sample instead of testing ``blind_label`` lets the index ``comments_by_text`` cover every column.
     """
     of = comments.c
     return [of.folded_digest == digest, of.review_label.is_(None), of.audit_rank.is_(None)]
 
 
 def text_is_undecided(digest: Column[int | None], now: datetime) -> ColumnElement[bool]:
-    """That the text ``digest`` was not decided lately, so that its copies are offered."""
+    """Return the condition that no recent decision on the text ``digest`` makes its copies wait."""
     of = group_decisions.c
     return ~exists().where(of.folded_digest == digest, of.copies_wait_until > now)
 
 
 async def unfinished_texts(connection: AsyncConnection) -> Sequence[int]:
-    """The texts whose copies are being reviewed or given back, which may be many. Raises TransientStoreError."""
+    """Return the digests of texts with an unfinished decision, which may be many. Raises TransientStoreError."""
     of = group_decisions.c
     query = select(of.folded_digest).where(of.state.in_(UNFINISHED)).distinct()
     return (await connection.execute(query)).scalars().all()
 
 
 def is_copied() -> ColumnElement[bool]:
-    """Condition on ``reviews``: the review was copied from the one of another comment with the same text."""
+    """Return a condition on ``reviews``: the review is a copy of another comment's review of the same text."""
     of = group_decisions.c
     return and_(reviews.c.group_number.is_not(None), ~exists().where(of.review_number == reviews.c.number))
 
 
 def is_revoked() -> ColumnElement[bool]:
-    """Condition on ``reviews``: the decision for a text that the review is part of was withdrawn, even if a later
-    review of the comment kept this one from being withdrawn with it."""
+    """Return a condition on ``reviews``: the review belongs to a decision for a text that was withdrawn.
+
+    It also holds if a later review of the comment kept this review from being withdrawn with the decision.
+    """
     of = group_decisions.c
     return exists().where(of.number == reviews.c.group_number, of.state.not_in(DECIDED))
 
 
 async def count_occurrences(connection: AsyncConnection, digest: int) -> Occurrences:
-    """How many comments a decision for this text would apply to. Raises TransientStoreError."""
+    """Count the comments that a decision for this text would apply to. Raises TransientStoreError."""
     some = select(comments.c.number).where(*in_group(digest)).limit(COUNTED + 1)
     found = (await connection.execute(select(func.count()).select_from(some.subquery()))).scalar_one()
     return Occurrences(min(found, COUNTED), found > COUNTED)
 
 
 async def earlier_decision(connection: AsyncConnection, digest: int) -> EarlierDecision | None:
-    """The newest decision for this text that was not withdrawn. Raises TransientStoreError."""
+    """Return the newest decision for this text that was not withdrawn. Raises TransientStoreError."""
     of = group_decisions.c
     query = (
         select(of.label, of.decided_at, of.stored)
@@ -138,7 +146,7 @@ async def earlier_decision(connection: AsyncConnection, digest: int) -> EarlierD
 
 
 async def read_group(connection: AsyncConnection, number: int) -> GroupDecision | None:
-    """The decision with this number; None when there is none. Raises TransientStoreError."""
+    """Return the decision with this number, or None. Raises TransientStoreError."""
     of = group_decisions.c
     row = (await connection.execute(select(group_decisions).where(of.number == number))).one_or_none()
     if row is None:

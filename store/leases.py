@@ -1,7 +1,7 @@
-"""Leases: a comment that somebody has before them is given to nobody else, nor is another comment with the same text.
+"""Review leases: while a reviewer has a comment, nobody else gets it or another comment with the same text.
 
-``review_claims`` has one row a comment, and at most one a text, so that its keys decide between two who ask at once.
-Comments are locked before they are claimed, as reviews and batches lock them.
+``review_claims`` has at most one row per comment and per text, so its unique keys let only one of two concurrent
+requests succeed. Comments are locked before they are leased, in the same way as reviews and batches lock them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,19 @@ from store.store import Store
 from store.tables import comments, review_claims, review_skips
 from store.types import stored_time
 
-# comment -> digest of its text
+# Comment number -> digest of its text.
 Texts = Mapping[int, int]
 NO_TEXTS: Texts = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a reviewer is not given: ``comments`` that others hold or the reviewer skipped, and ``texts`` that somebody
-    holds or the reviewer skipped, but for the ``own`` comments through which the reviewer holds one.
+    """Comments and texts that a reviewer does not get.
 
-    They are few, and comparing with a list passes over thousands of copies much quicker than a subquery would.
+    ``comments`` are leased to others or skipped by the reviewer. ``texts`` are leased to anyone or skipped by the
+    reviewer; ``own``, the comments leased to the reviewer, are exempt from them.
+
+    The lists are short, and comparing thousands of copies with a list is much faster than with a subquery.
     """
 
     comments: Sequence[int]
@@ -37,11 +39,11 @@ class Taken:
     own: Sequence[int]
 
     def comment_is_free(self, number: Column[int]) -> list[ColumnElement[bool]]:
-        """That the comment ``number`` can be given."""
+        """Return the condition that the comment ``number`` can be leased."""
         return [number.not_in(self.comments)] if self.comments else []
 
     def text_is_free(self, number: Column[int], digest: Column[int | None]) -> list[ColumnElement[bool]]:
-        """That the comment ``number`` can be given as far as its text, ``digest``, is concerned."""
+        """Return the condition that the text ``digest`` of the comment ``number`` can be leased."""
         if not self.texts:
             return []
         free = or_(digest.is_(None), digest.not_in(self.texts))
@@ -49,7 +51,7 @@ class Taken:
 
 
 async def read_taken(connection: AsyncConnection, reviewer: int, now: datetime) -> Taken:
-    """What is taken at this moment, as far as ``reviewer`` is concerned. Raises TransientStoreError."""
+    """Return the comments and texts that ``reviewer`` does not get at ``now``. Raises TransientStoreError."""
     claims, skips = review_claims.c, review_skips.c
     held = select(claims.comment_number, claims.folded_digest, claims.reviewer_number == reviewer)
     left = select(skips.comment_number, skips.folded_digest).where(skips.reviewer_number == reviewer)
@@ -75,9 +77,11 @@ async def lease_free(
     *,
     texts: Texts = NO_TEXTS,
 ) -> list[int]:
-    """Claim those of the comments that are still free and not being changed at this moment, in their order; free are
-    those of which ``waiting`` holds. With a comment in ``texts`` its text is claimed too. A claim of what waits for the
-    audit is blind."""
+    """Lease the comments that are free and still meet ``waiting``; return the leased ones in their order.
+
+    Comments that another transaction has locked are left out. ``texts`` names the texts to lease with their comments.
+    A lease on a comment that waits for the audit is blind. Raises TransientStoreError, CommitUnknownError.
+    """
     if not numbers:
         return []
 
@@ -110,14 +114,14 @@ async def hold(
     blind: bool = False,
     texts: Texts = NO_TEXTS,
 ) -> list[int]:
-    """Claim comments that are locked, and their ``texts``; returns the comments that nobody else holds."""
+    """Lease locked comments and their ``texts``; return the comments now leased to ``reviewer``."""
     claims = review_claims.c
     now = stored_time(session.now) if now is None else now
     among = claims.comment_number.in_(numbers)
     digests = [texts[number] for number in numbers if number in texts]
     for same in (among, *([claims.folded_digest.in_(digests)] if digests else [])):
         await session.connection.execute(delete(review_claims).where(same, claims.claimed_until <= now))
-    # A claim that is renewed keeps its ``given_at``.
+    # A renewed lease keeps its ``given_at``.
     own = (among, claims.reviewer_number == reviewer)
     renewed = update(review_claims).where(*own).values(claimed_until=until, blind=blind)
     await session.connection.execute(renewed)
@@ -137,7 +141,7 @@ async def hold(
 
 
 async def renew_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> list[int]:
-    """Hold the reviewer's own claims on these comments longer; returns the comments."""
+    """Renew the reviewer's own leases on these comments; return the comments."""
     claims = review_claims.c
     own = (claims.comment_number.in_(numbers), claims.reviewer_number == reviewer)
     await session.connection.execute(update(review_claims).where(*own).values(claimed_until=until))
@@ -145,8 +149,10 @@ async def renew_own(session: WriteSession, numbers: Sequence[int], reviewer: int
 
 
 async def clear_leases(session: WriteSession, numbers: Sequence[int], reviewer: int | None) -> None:
-    """Nobody needs to hold or skip comments that ``reviewer`` has reviewed. Others keep what they hold for the audit:
-    they decide it in any case."""
+    """Delete leases and skips of comments that ``reviewer`` has reviewed.
+
+    Other reviewers keep their blind leases, because the audit needs their decisions anyway.
+    """
     claims = review_claims.c
     done = or_(claims.blind.is_(False), claims.reviewer_number == reviewer)
     await session.connection.execute(delete(review_claims).where(claims.comment_number.in_(numbers), done))
@@ -154,7 +160,7 @@ async def clear_leases(session: WriteSession, numbers: Sequence[int], reviewer: 
 
 
 async def release_own(session: WriteSession, numbers: Sequence[int] | None, reviewer: int) -> None:
-    """Delete the reviewer's own claims on these comments, or all."""
+    """Delete the reviewer's own leases on these comments, or all of them."""
     claims = review_claims.c
     named = [] if numbers is None else [claims.comment_number.in_(numbers)]
     await session.connection.execute(delete(review_claims).where(claims.reviewer_number == reviewer, *named))

@@ -1,7 +1,7 @@
-"""The review queue: which comments a reviewer gets next, so that no two get the same one.
+"""The review queue: lease comments to reviewers so that no two reviewers get the same one.
 
-A comment that is given out is claimed for some minutes: leases.py. Of comments with the same text the queue of
-uncertain comments gives one, the first in its order, which stands for all of them.
+leases.py stores the leases. Of comments with the same text, the queue of uncertain comments offers only the first in
+its order; a decision on it applies to all of them.
 """
 
 from collections.abc import Collection, Sequence
@@ -28,16 +28,20 @@ from store.tasks import Task, read_tasks, shared_texts
 
 CLAIM_TIME = timedelta(minutes=10)
 SKIP_TIME = timedelta(days=1)
-# How long one look for comments may take, and how many looks follow each other where others were quicker.
+# Time limits of one search without and with a text filter, and the most searches when other reviewers lease the
+# comments first.
 SEARCH_SECONDS, TEXT_SECONDS, LOOKS = 0.1, 0.5, 8
-# Remaining comments are counted up to here.
+# The most remaining comments that are counted.
 COUNTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """What a reviewer gets. Without items: ``searched_all`` says whether there is none, or time was up before one was
-    found; ``place`` is then where to go on."""
+    """The comments leased to a reviewer.
+
+    ``searched_all`` means that the search reached the end of the queue; otherwise ``place`` is where to continue.
+    If there are no items, it distinguishes an empty queue from a search that ran out of time.
+    """
 
     items: Sequence[Task]
     searched_all: bool
@@ -46,7 +50,7 @@ class Tasks:
 
 @dataclass(frozen=True, slots=True)
 class Remaining:
-    """How many comments wait; ``more`` says that there are more than were counted."""
+    """The number of comments that wait for a review; ``more`` means that there are more than ``count``."""
 
     count: int
     more: bool
@@ -63,13 +67,13 @@ async def next_tasks(
     after: Place | None = None,
     now: datetime | None = None,
 ) -> Tasks:
-    """Claim at most ``limit`` comments for ``reviewer`` and give them, those that are most wanted first.
+    """Lease up to ``limit`` comments to ``reviewer`` and return them in the queue's order.
 
-    Never a comment that another one holds, that was reviewed (for a second opinion or a dispute: by this reviewer),
-    that this reviewer skipped lately, or one of ``without``, (platform, id) of what the reviewer has already. A comment
-    that waits for the audit comes in its queue alone, and never to a reviewer who has decided its text before. In the
-    order UNCERTAIN the same holds of texts, and a text that was decided lately is not given.
-    Raises TransientStoreError, CommitUnknownError.
+    This excludes comments that another reviewer has leased, that are reviewed (for second opinions and disputes: by
+    this reviewer), that this reviewer skipped within SKIP_TIME, and ``without``, the (platform, id) pairs that the
+    reviewer already has. Only the audit queue offers comments that wait for the audit, and never to a reviewer who has
+    decided the text before. In the order UNCERTAIN, leases, skips and ``without`` exclude whole texts, and so do
+    unfinished and recent decisions. Raises TransientStoreError, CommitUnknownError.
     """
     now = datetime.now(UTC) if now is None else now
     until = now + CLAIM_TIME
@@ -100,8 +104,9 @@ async def next_tasks(
 
 
 async def take(store: Store, reviewer: int, key: Key, now: datetime | None = None) -> Task:
-    """One certain comment with its context; claimed, unless it is reviewed already or another one holds it. A comment
-    that waits for the audit comes blind, and is claimed whether it was reviewed or not.
+    """Return one comment with its context and lease it, unless it is reviewed or leased to another reviewer.
+
+    A comment that waits for the audit is returned blind and leased even if it is reviewed.
 
     Raises NoCommentError, TransientStoreError, CommitUnknownError.
     """
@@ -125,8 +130,11 @@ async def take(store: Store, reviewer: int, key: Key, now: datetime | None = Non
 async def remaining(
     connection: AsyncConnection, order: QueueOrder, wanted: CommentFilter, reviewer: int | None = None
 ) -> Remaining:
-    """How many comments wait for a review, counted up to COUNTED and no longer than a search; for a second opinion
-    those that wait for ``reviewer``'s. Raises TransientStoreError."""
+    """Count the comments that wait for a review, up to COUNTED and within the time limit of a search.
+
+    Except in the order UNCERTAIN, ``reviewer`` excludes texts that this reviewer has decided.
+    Raises TransientStoreError.
+    """
     route = route_of(order, reviewer, wanted, await read_models(connection), datetime.now(UTC))
     if route is None:
         return Remaining(0, False)
@@ -137,7 +145,10 @@ async def remaining(
 
 
 async def renew(store: Store, reviewer: int, keys: Sequence[Key], now: datetime | None = None) -> list[Key]:
-    """Hold claimed comments longer; those of ``keys`` that are still the reviewer's. Raises TransientStoreError."""
+    """Renew the reviewer's leases on ``keys`` and return the keys still leased to the reviewer.
+
+    Raises TransientStoreError, CommitUnknownError.
+    """
     now = datetime.now(UTC) if now is None else now
 
     async def once() -> list[Key]:
@@ -150,9 +161,9 @@ async def renew(store: Store, reviewer: int, keys: Sequence[Key], now: datetime 
 
 
 async def skip(store: Store, reviewer: int, key: Key, now: datetime | None = None) -> None:
-    """Do not give this comment, nor another one with its text, to the reviewer for SKIP_TIME, and let others have it.
+    """Release this comment and offer neither it nor another with its text to the reviewer for SKIP_TIME.
 
-    Raises TransientStoreError.
+    Raises TransientStoreError, CommitUnknownError.
     """
     now = datetime.now(UTC) if now is None else now
 
@@ -170,7 +181,7 @@ async def skip(store: Store, reviewer: int, key: Key, now: datetime | None = Non
 
 
 async def release(store: Store, reviewer: int, keys: Sequence[Key] | None = None) -> None:
-    """Let others have these comments of the reviewer's, or all. Raises TransientStoreError."""
+    """End the reviewer's leases on ``keys``, or all of them. Raises TransientStoreError, CommitUnknownError."""
 
     async def once() -> None:
         async with store.writing() as session:
@@ -185,7 +196,7 @@ def _not_among(without: Collection[Key]) -> list[ColumnElement[bool]]:
 
 
 async def _other_texts(connection: AsyncConnection, without: Collection[Key]) -> list[ColumnElement[bool]]:
-    """That a prediction is of none of the texts of ``without``, and of none that is being decided."""
+    """Return conditions that exclude predictions of texts in ``without`` and of texts with an unfinished decision."""
     of, digest = comments.c, predictions.c.folded_digest
     named = tuple_(of.platform, of.id).in_(list(without))
     query = select(of.folded_digest).where(named, of.folded_digest.is_not(None))
@@ -196,7 +207,7 @@ async def _other_texts(connection: AsyncConnection, without: Collection[Key]) ->
 
 
 def _one_of_each_text(numbers: Sequence[int], texts: Texts) -> list[int]:
-    """The comments in their order, without those whose text comes before."""
+    """Return the comments in their order, only the first of each text."""
     first: dict[int, int] = {}
     for number in numbers:
         if number in texts:

@@ -1,4 +1,4 @@
-"""Which comments each queue offers, and the index that leads to them in their order."""
+"""Define which comments each queue offers, and the index that yields them in order."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,9 +18,12 @@ from store.tables import comments, predictions, reviews
 
 
 class QueueOrder(StrEnum):
-    """Which comments come first: those of which the model is least certain, the audit sample in its random order, those
-    that others have reviewed and the reviewer has not (the newest review first), or those on which two others differ
-    (the oldest dispute first)."""
+    """The queues and their orders.
+
+    UNCERTAIN: the comments of which the model is least certain first. AUDIT: the audit sample in random order.
+    SECOND_OPINION: comments that others have reviewed and the reviewer has not, newest review first. DISPUTED: comments
+    on which other reviewers disagree, oldest dispute first.
+    """
 
     UNCERTAIN = "uncertain"
     AUDIT = "audit"
@@ -30,9 +33,9 @@ class QueueOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The index to go along, the rows of COMMENTS that it leads to, and the column that has the comment's number.
+    """The index to walk along, the query of COMMENTS rows along it, and the column with the comment's number.
 
-    ``last`` is a condition that takes so long that it is asked after all others.
+    ``last`` is a slow condition, which must come after all others.
     """
 
     path: Path
@@ -44,8 +47,10 @@ class Route:
 def route_of(
     order: QueueOrder, reviewer: int | None, wanted: CommentFilter, known: Models, now: datetime
 ) -> Route | None:
-    """How to go through the comments that wait; None where none can. Texts that were decided shortly before ``now`` do
-    not wait in the order UNCERTAIN."""
+    """Return the route through the comments that wait in a queue, or None if the filter excludes all of them.
+
+    The order UNCERTAIN leaves out texts that were decided shortly before ``now``.
+    """
     if order is QueueOrder.AUDIT:
         return _audit_route(reviewer, wanted, known)
     if order in (QueueOrder.SECOND_OPINION, QueueOrder.DISPUTED):
@@ -62,13 +67,13 @@ def route_of(
     if not models:
         return None
     model = models[0]
-    # Not `IS false`: for that MySQL does not use the index.
+    # MySQL does not use the index for `IS false`.
     waiting = (predictions.c.model_number == model.number, predictions.c.reviewed == false())
     path = Path("predictions_to_review", waiting, predictions.c.distance, predictions.c.comment_number)
     query = COMMENTS.add_columns(predictions.c.distance, predictions.c.comment_number).join_from(
         predictions, comments, comments.c.number == predictions.c.comment_number
     )
-    # The model's own row is at hand: what it says need not be looked up.
+    # The model's own row is joined already, so the filter on its output needs no subquery.
     said = _said(wanted)
     rest = replace(wanted, model=None, label=None, uncertain=None, probability_from=None, probability_to=None)
     query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(not_waiting_for_audit())
@@ -77,9 +82,10 @@ def route_of(
 
 
 def _audit_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> Route:
-    """Along the audit sample in its random order: what has no blind decision, and nothing by this reviewer.
+    """Return the route through the audit sample in random order.
 
-    What a model says must not choose the comments: their label could be told from the filter.
+    It leads to comments without a blind decision that the reviewer can still decide blindly.
+    Filters on a model's output are ignored, because they would reveal its label.
     """
     sampled = (comments.c.blind_label.is_(None), comments.c.audit_rank.is_not(None))
     path = Path("comments_to_audit", sampled, comments.c.audit_rank, comments.c.number)
@@ -89,11 +95,12 @@ def _audit_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> 
 
 
 def _second_opinion_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> Route:
-    """Along the reviews, the newest first: those that stand, are another one's, and of a text of which the reviewer
-    has said nothing that was not taken back. Of a decision for a text only its first review. Disputed comments have a
-    queue of their own."""
+    """Return the route through others' current reviews of texts on which this reviewer has no opinion, newest first.
+
+    A decision for a text appears only with its first review. Disputed comments have their own queue.
+    """
     of = reviews.c
-    # The row's own number is the index: both parts of a place are the same.
+    # The primary key is the index, so both parts of a place are the same number.
     path = Path("PRIMARY", (), of.number, of.number, descending=True)
     stands = (comments.c.number == of.comment_number) & (comments.c.review_number == of.number)
     query = COMMENTS.add_columns(of.number).join_from(reviews, comments, stands)
@@ -103,7 +110,7 @@ def _second_opinion_route(reviewer: int | None, wanted: CommentFilter, known: Mo
 
 
 def _disputed_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> Route:
-    """Along the disputes, the oldest first: those on which the reviewer has no opinion."""
+    """Return the route through the disputes on which the reviewer has no opinion, oldest first."""
     of = disputes.c
     path = Path("disputes_by_review", (), of.review_number, of.comment_number)
     valid = (comments.c.number == of.comment_number) & (comments.c.review_number == of.review_number)
@@ -114,7 +121,7 @@ def _disputed_route(reviewer: int | None, wanted: CommentFilter, known: Models) 
 
 
 def _has_opinion(reviewer: int | None) -> ColumnElement[bool]:
-    """That a review of the comment's current text by this reviewer was not taken back."""
+    """Return the condition that this reviewer has a review of the comment's current text that was not withdrawn."""
     own, withdrawal = reviews.alias("own").c, reviews.alias("withdrawal").c
     taken_back = exists().where(withdrawal.comment_number == own.comment_number, withdrawal.withdraws == own.number)
     return exists().where(
@@ -127,7 +134,7 @@ def _has_opinion(reviewer: int | None) -> ColumnElement[bool]:
 
 
 def waiting_in(order: QueueOrder) -> ColumnElement[bool]:
-    """What still holds of a comment that a queue offers, when it is claimed."""
+    """Return the condition that a comment of this queue must still meet when it is leased."""
     if order is QueueOrder.AUDIT:
         return waits_for_audit()
     label = comments.c.review_label
@@ -138,7 +145,7 @@ def waiting_in(order: QueueOrder) -> ColumnElement[bool]:
 
 
 def _said(wanted: CommentFilter) -> list[ColumnElement[bool]]:
-    """What the prediction of a comment without review must fulfil."""
+    """Return the filter's conditions on the prediction of a comment without a review."""
     of = predictions.c
     return [
         *([] if wanted.label is None else [of.label == wanted.label]),

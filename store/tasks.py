@@ -1,4 +1,4 @@
-"""A comment as a reviewer gets it, with its context: earlier texts, and others of the same thread or author."""
+"""Read comments for reviewers with context: earlier texts and other comments of the same thread or author."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +16,9 @@ from store.models import read_models
 from store.store import Store
 from store.tables import comments
 
-# Of each kind of context: the newest ones.
+# The most rows of each kind of context, newest first.
 CONTEXT_ROWS = 5
-# Neighbours are picked from so many of the same name, since platforms may share names.
+# Rows read to find neighbours on the same platform, because platforms may share thread and author names.
 NAMESAKES = 50
 
 
@@ -36,14 +36,14 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A comment to review, claimed until ``claimed_until``, with what surrounds it, each the newest first.
+    """A comment to review, leased until ``claimed_until``, with its context, newest first.
 
-    ``blind`` says that it waits for the random audit: the comment comes without anything that a model says of it.
-    ``opinions`` are those that differ on a disputed comment.
+    ``blind`` means that the comment waits for the random audit and comes without any prediction. ``opinions`` are the
+    differing opinions on a disputed comment.
 
-    ``occurrences`` counts the comments that a decision for the text applies to, ``more_occurrences`` says that there
-    are more than were counted, ``earlier_decision`` is the last one for the text. Where comments are decided one by one
-    they are None.
+    ``occurrences`` counts the comments that a decision for the text applies to; ``more_occurrences`` means that there
+    are more. ``earlier_decision`` is the latest one for the text. ``occurrences`` and ``earlier_decision`` are None if
+    the comment is decided alone.
     """
 
     comment: LabelledComment
@@ -59,9 +59,11 @@ class Task:
 
 
 def shared_texts(rows: Iterable[Any]) -> Texts:
-    """The digest of the text of each comment that is decided for all comments with its text: those without a review
-    that do not wait for the audit. Rows have ``number``, ``folded_digest``, ``review_number``, ``audit_rank`` and
-    ``blind_label``."""
+    """Map each comment that is decided together with all copies of its text to the text's digest.
+
+    These are the comments that have no review and do not wait for the audit. Rows have ``number``, ``folded_digest``,
+    ``review_number``, ``audit_rank`` and ``blind_label``.
+    """
     return {
         row.number: row.folded_digest
         for row in rows
@@ -76,10 +78,11 @@ def _is_blind(row: Any) -> bool:
 async def read_tasks(
     store: Store, numbers: Sequence[int], until: datetime, *, by_text: bool = False, with_opinions: bool = False
 ) -> list[Task]:
-    """The comments in the order of ``numbers``, with their context; one that was erased meanwhile is left out.
+    """Return the comments with their context in the order of ``numbers``, without those erased meanwhile.
 
-    What a model says is left out of a comment that waits for the audit. ``by_text`` counts the comments that share the
-    text of one without a review, ``with_opinions`` adds the opinions on disputed comments. Raises TransientStoreError.
+    Comments that wait for the audit come without predictions. ``by_text`` adds, for comments without a review, the
+    number of comments with the same text. ``with_opinions`` adds the opinions on disputed comments.
+    Raises TransientStoreError.
     """
     if not numbers:
         return []
@@ -119,7 +122,7 @@ async def _task(
 async def _neighbours(
     connection: AsyncConnection, row: Row[Any], index: str, same: ColumnElement[bool]
 ) -> list[Neighbour]:
-    """The newest other comments of the same name and platform."""
+    """Return the newest other comments on the same platform that meet ``same``, the same thread or author."""
     of = comments.c
     query = (
         select(of.platform, of.id, of.text, of.created_at, of.author, of.thread)

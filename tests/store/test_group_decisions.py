@@ -1,4 +1,4 @@
-"""Comments with the same text form one task; one decision reviews them all in steps, and one undo takes it back."""
+"""Comments with the same text form one task; one decision reviews all of them and one withdrawal undoes it."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -47,7 +47,7 @@ def ids(tasks: list[Task]) -> list[str]:
 
 
 async def finish(store: Store) -> int:
-    """Take every step that is to be taken; how many looks took one."""
+    """Take steps until none remain; return the number of rounds that took one."""
     looks = 0
     while await take_steps(store):
         looks += 1
@@ -67,7 +67,7 @@ async def are_right(store: Store) -> bool:
 
 @pytest_asyncio.fixture
 async def feed(feed: Feed) -> Feed:
-    """Ten copies, written a little differently, of which the model is least sure; then five other texts."""
+    """Store ten copies, written slightly differently, that are the most uncertain, and five other texts."""
     texts = [COPY, "默认好评!", " 默认好评！", "默认好评！ "]
     copies = [arrival(id, texts[at % 4], probability=0.501) for at, id in enumerate(IDS[:10])]
     others = [arrival(f"other {n}", f"别的 {n}", probability=0.6 + n / 100) for n in range(5)]
@@ -75,44 +75,44 @@ async def feed(feed: Feed) -> Feed:
     return feed
 
 
-async def test_a_text_is_one_task_for_one_person(feed: Feed) -> None:
+async def test_text_is_one_task_for_one_reviewer(feed: Feed) -> None:
     store = feed.store
     [first, second] = await give(store, limit=2)
     assert (first.comment.id, first.occurrences, first.more_occurrences) == (IDS[0], 10, False)
     assert (second.comment.id, second.occurrences) == ("other 0", 1)
     assert ids(await give(store, 8)) == ["other 1"]
-    # Asked again, the reviewer gets the very comment that is before them; what they say they have stands for its text.
+    # A reviewer who asks again gets the leased comment; a comment in `without` excludes its whole text.
     assert ids(await give(store)) == [IDS[0]]
     tasks = await next_tasks(store, 7, QueueOrder.UNCERTAIN, ALL, 2, without=[("forum", IDS[3])])
     assert "默认好评" not in "".join(task.comment.text for task in tasks.items)
 
 
-async def test_a_lease_on_a_text_ends(feed: Feed) -> None:
+async def test_lease_on_a_text_ends(feed: Feed) -> None:
     now = datetime.now(UTC)
     assert ids(await give(feed.store, now=now)) == [IDS[0]]
     await feed.send(tombstone(IDS[0], at=1))
-    # The lease went with its comment; and the next one ends in time.
+    # Erasing the comment deletes its lease; the next lease expires.
     assert ids(await give(feed.store, 8, now=now)) == [IDS[1]]
     assert ids(await give(feed.store, now=now + CLAIM_TIME)) == [IDS[1]]
     await release(feed.store, 7)
     assert ids(await give(feed.store, 8, now=now + CLAIM_TIME)) == [IDS[1]]
 
 
-async def test_reviewers_at_once_never_get_the_same_text(feed: Feed) -> None:
+async def test_concurrent_reviewers_never_get_the_same_text(feed: Feed) -> None:
     await feed.send(*(arrival(f"pair {n}", f"成对 {n // 2}", probability=0.52) for n in range(20)))
     given = await asyncio.gather(*(give(feed.store, reviewer, 2) for reviewer in range(1, 9)))
     texts = [folded_digest(task.comment.text) for tasks in given for task in tasks]
     assert len(texts) == len(set(texts)) >= 8
 
 
-async def test_a_skipped_text_goes_to_others(feed: Feed) -> None:
+async def test_skipped_text_goes_to_others(feed: Feed) -> None:
     await give(feed.store)
     await skip(feed.store, 7, ("forum", IDS[0]))
     assert ids(await give(feed.store)) == ["other 0"]
     assert ids(await give(feed.store, 8)) == [IDS[0]]
 
 
-async def test_comments_without_a_digest_are_tasks_of_their_own(feed: Feed) -> None:
+async def test_comments_without_a_digest_are_separate_tasks(feed: Feed) -> None:
     async with feed.store.writing() as session:
         for table in (comments, predictions):
             await session.connection.execute(update(table).values(folded_digest=None))
@@ -123,13 +123,13 @@ async def test_comments_without_a_digest_are_tasks_of_their_own(feed: Feed) -> N
     assert (await decided(feed.store, decision.group)).stored == 1
 
 
-async def test_a_decision_reviews_every_copy_with_its_own_row(feed: Feed) -> None:
+async def test_decision_stores_a_review_of_every_copy(feed: Feed) -> None:
     store = feed.store
     before = await store.read(remaining, QueueOrder.UNCERTAIN, ALL)
     decision = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
     found = await decided(store, decision.group)
     assert (found.state, found.occurrences, found.stored) == (GroupState.STORING, 10, 1)
-    # Copies whose turn has not come are not offered and do not wait.
+    # Copies that have no review yet are neither offered nor counted as waiting.
     assert ids(await give(store, 8)) == ["other 0"]
     assert before.count - (await store.read(remaining, QueueOrder.UNCERTAIN, ALL)).count == 10
     await finish(store)
@@ -137,7 +137,7 @@ async def test_a_decision_reviews_every_copy_with_its_own_row(feed: Feed) -> Non
     assert (found.state, found.occurrences, found.stored, found.skipped) == (GroupState.STORED, 10, 10, 0)
     held = await read_contents(store)
     assert held.review_labels == {("forum", id): "spam" for id in IDS[:10]}
-    # One decision is one piece of work.
+    # One decision counts once as work.
     assert held.work == {(7, feed.model.number, "forum", "positive", "spam"): 1}
     assert await store.read(count_done, 7, datetime.now(UTC) - timedelta(hours=1)) == 1
     assert await are_right(store)
@@ -148,7 +148,7 @@ async def test_a_decision_reviews_every_copy_with_its_own_row(feed: Feed) -> Non
     assert (review.reviewer, review.reason, review.from_probability) == ("小李", "默认", 0.501)
 
 
-async def test_an_edit_changes_the_digest(feed: Feed) -> None:
+async def test_edit_changes_the_digest(feed: Feed) -> None:
     await feed.send(arrival(IDS[1], "改了", edited=3), arrival(IDS[2], COPY, author="别人"))
     async with feed.store.reading() as connection:
         query = select(comments.c.text, comments.c.folded_digest, predictions.c.folded_digest)
@@ -157,7 +157,7 @@ async def test_an_edit_changes_the_digest(feed: Feed) -> None:
             assert digest == of_prediction == folded_digest(text_of)
 
 
-async def test_a_decision_sent_twice_is_one(feed: Feed) -> None:
+async def test_repeated_decision_is_stored_once(feed: Feed) -> None:
     first, again = [await decide_group(feed.store, LI, opinion(IDS[0])) for _ in range(2)]
     assert (again.group, again.review.number) == (first.group, first.review.number)
     await finish(feed.store)
@@ -166,7 +166,7 @@ async def test_a_decision_sent_twice_is_one(feed: Feed) -> None:
         assert (await connection.execute(select(func.count()).select_from(group_decisions))).scalar_one() == 1
 
 
-async def test_a_text_that_was_edited_or_erased_is_not_decided(feed: Feed) -> None:
+async def test_edited_or_unknown_comment_is_not_decided(feed: Feed) -> None:
     with pytest.raises(EditedMeanwhileError):
         await decide_group(feed.store, LI, opinion(IDS[0], at=5))
     with pytest.raises(NoCommentError):
@@ -174,7 +174,7 @@ async def test_a_text_that_was_edited_or_erased_is_not_decided(feed: Feed) -> No
     assert (await read_contents(feed.store)).review_labels == {}
 
 
-async def test_what_happened_to_a_copy_meanwhile_leaves_it_out(feed: Feed) -> None:
+async def test_copies_edited_erased_or_reviewed_meanwhile_are_skipped(feed: Feed) -> None:
     store = feed.store
     await send_sampled(feed, arrival("sampled", COPY))
     decision = await decide_group(store, LI, opinion(IDS[0]))
@@ -189,8 +189,8 @@ async def test_what_happened_to_a_copy_meanwhile_leaves_it_out(feed: Feed) -> No
     assert await are_right(store)
 
 
-async def test_a_digest_that_two_texts_share_labels_neither_for_the_other(feed: Feed) -> None:
-    """Texts with one digest can be made on purpose; the decision is for the text alone."""
+async def test_decision_ignores_another_text_with_the_same_digest(feed: Feed) -> None:
+    """An attacker can construct texts with the same digest; a decision applies only to its own text."""
     async with feed.store.writing() as session:
         forged = update(comments).where(comments.c.id == "other 3")
         await session.connection.execute(forged.values(folded_digest=folded_digest(COPY)))
@@ -200,7 +200,7 @@ async def test_a_digest_that_two_texts_share_labels_neither_for_the_other(feed: 
     assert (await decided(feed.store, decision.group)).skipped == 1
 
 
-async def test_a_comment_of_the_audit_sample_is_decided_alone(feed: Feed) -> None:
+async def test_comment_of_the_audit_sample_is_decided_alone(feed: Feed) -> None:
     await send_sampled(feed, arrival("sampled", COPY))
     decision = await decide_group(feed.store, LI, opinion("sampled"))
     assert decision.group is None
@@ -208,7 +208,7 @@ async def test_a_comment_of_the_audit_sample_is_decided_alone(feed: Feed) -> Non
     assert (await take(feed.store, 7, ("forum", "sampled"))).occurrences is None
 
 
-async def test_an_undo_takes_back_the_decision_as_one(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_withdrawal_withdraws_every_copy(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deciding, "AT_ONCE", 4)
     store = feed.store
     before = await read_contents(store)
@@ -219,13 +219,13 @@ async def test_an_undo_takes_back_the_decision_as_one(feed: Feed, monkeypatch: p
     assert (undone.id, undone.label, undone.label_source) == (IDS[0], "positive", "active_model")
     found = await decided(store, decision.group)
     assert (found.state, found.withdrawn) == (GroupState.WITHDRAWING, 1)
-    # Nobody decides a text whose copies are being given back.
+    # A text is not offered while its copies are being withdrawn.
     assert ids(await give(store, 8)) == ["other 0"]
     assert await finish(store) == 3
     found = await decided(store, decision.group)
     assert (found.state, found.stored, found.withdrawn) == (GroupState.WITHDRAWN, 10, 10)
     assert await read_contents(store) == before
-    # It is its reviewer's to decide again.
+    # The text is leased to its reviewer again.
     assert ids(await give(store, 8, 2)) == ["other 0", "other 1"]
     [task] = await give(store)
     assert (task.comment.id, task.occurrences, task.earlier_decision) == (IDS[0], 10, None)
@@ -233,7 +233,7 @@ async def test_an_undo_takes_back_the_decision_as_one(feed: Feed, monkeypatch: p
         await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
 
 
-async def test_an_undo_leaves_reviews_that_are_no_longer_the_decisions(feed: Feed) -> None:
+async def test_withdrawal_keeps_later_reviews_by_others(feed: Feed) -> None:
     store = feed.store
     decision = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
     await finish(store)
@@ -241,7 +241,7 @@ async def test_an_undo_leaves_reviews_that_are_no_longer_the_decisions(feed: Fee
         await withdraw_group(store, WANG, decision.review.number, datetime.now(UTC))
     await add_review(store, WANG, opinion(IDS[4], ShownLabel.UNCLEAR))
     await feed.send(arrival(IDS[0], "改了", edited=3), tombstone(IDS[2], at=3))
-    # The reviewer takes back a single copy, which was no work of its own.
+    # The reviewer withdraws a single copy, which did not count as work.
     work = (await read_contents(store)).work
     await undo_review(store, LI, "forum", IDS[1])
     assert (await read_contents(store)).work == work
@@ -250,11 +250,11 @@ async def test_an_undo_leaves_reviews_that_are_no_longer_the_decisions(feed: Fee
     assert (await read_contents(store)).review_labels == {("forum", IDS[4]): "unclear"}
     assert (await decided(store, decision.group)).withdrawn == 6
     assert await are_right(store)
-    # The text that an edit replaced was decided too, and no longer is.
+    # The decision on the text that the edit replaced is withdrawn too.
     assert [one.label async for one in export_reviews(store, ExportFilter())] == ["unclear"]
 
 
-async def test_an_undo_ends_a_decision_that_is_still_being_stored(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_withdrawal_ends_a_decision_that_is_being_stored(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deciding, "AT_ONCE", 4)
     store = feed.store
     before = await read_contents(store)
@@ -267,16 +267,14 @@ async def test_an_undo_ends_a_decision_that_is_still_being_stored(feed: Feed, mo
     assert await read_contents(store) == before
 
 
-async def test_another_decision_waits_until_the_first_one_is_taken_back(
-    feed: Feed, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_later_decision_waits_until_the_first_is_withdrawn(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deciding, "AT_ONCE", 2)
     store = feed.store
     first = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
     await finish(store)
     await withdraw_group(store, LI, first.review.number, datetime.now(UTC) + CLAIM_TIME)
     second = await decide_group(store, LI, opinion(IDS[0], ShownLabel.NEGATIVE))
-    # Otherwise a process could finish the second one before the copies are given back.
+    # Otherwise a process could finish the second decision before the copies are withdrawn.
     assert await store.read(deciding._unfinished) == [first.group]
     await finish(store)
     assert (await decided(store, first.group)).state is GroupState.WITHDRAWN
@@ -285,7 +283,7 @@ async def test_another_decision_waits_until_the_first_one_is_taken_back(
     assert await are_right(store)
 
 
-async def test_an_undo_offers_its_comments_although_the_text_was_decided_again(feed: Feed) -> None:
+async def test_withdrawal_offers_its_comments_even_if_the_text_was_decided_again(feed: Feed) -> None:
     store = feed.store
     first = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
     await finish(store)
@@ -297,12 +295,12 @@ async def test_an_undo_offers_its_comments_although_the_text_was_decided_again(f
     [task] = await give(store, 9)
     assert task.earlier_decision is not None
     assert (task.comment.id, task.occurrences, task.earlier_decision.label) == (IDS[0], 9, ShownLabel.NEGATIVE)
-    # What the second one reviewed alone is offered as well when the first one is gone.
+    # After the second decision is withdrawn too, the comment that it alone reviewed is offered.
     await release(store, 9)
     third = await decide_group(store, LI, opinion(IDS[0]))
     await finish(store)
     assert (await decided(store, third.group)).stored == 9
-    # Li's first review of this comment, below the second decision, was revoked and does not become current.
+    # Li's first review of this comment was withdrawn with the first decision and does not become current again.
     await withdraw_group(store, WANG, second.review.number, datetime.now(UTC))
     await finish(store)
     assert ("forum", IDS[3]) not in (await read_contents(store)).review_labels
@@ -310,7 +308,7 @@ async def test_an_undo_offers_its_comments_although_the_text_was_decided_again(f
     assert ids(await give(store, 9)) == [IDS[3]]
 
 
-async def test_later_copies_are_offered_after_a_time_with_what_was_decided(feed: Feed) -> None:
+async def test_later_copies_are_offered_after_a_wait_with_the_earlier_decision(feed: Feed) -> None:
     store = feed.store
     decision = await decide_group(store, LI, opinion(IDS[0], ShownLabel.SPAM))
     await feed.send(*(arrival(id, COPY, probability=0.501) for id in IDS[10:13]))
@@ -327,27 +325,27 @@ async def test_later_copies_are_offered_after_a_time_with_what_was_decided(feed:
     assert (await decided(store, again.group)).stored == 3
 
 
-async def test_a_second_opinion_is_asked_once_for_a_text(feed: Feed) -> None:
+async def test_second_opinion_is_requested_once_per_text(feed: Feed) -> None:
     await decide_group(feed.store, LI, opinion(IDS[0]))
     await finish(feed.store)
     tasks = await next_tasks(feed.store, 8, QueueOrder.SECOND_OPINION, ALL, 5)
     assert [(task.comment.id, task.occurrences) for task in tasks.items] == [(IDS[0], None)]
 
 
-async def test_an_export_has_the_text_once(feed: Feed) -> None:
+async def test_export_contains_the_text_once(feed: Feed) -> None:
     store = feed.store
     await decide_group(store, LI, opinion(IDS[0]))
     await finish(store)
     await add_review(store, LI, Opinion("forum", "other 1", microseconds(minutes(0)), ShownLabel.SPAM))
     found = [one async for one in export_reviews(store, ExportFilter())]
     assert [(one.id, one.occurrences) for one in found] == [(IDS[0], 10), ("other 1", 1)]
-    # The first comment's erasure takes nothing from the others.
+    # Erasing the first comment keeps the reviews of the copies.
     await feed.send(tombstone(IDS[0], at=5))
     found = [one async for one in export_reviews(store, ExportFilter())]
     assert [(one.id, one.occurrences) for one in found] == [(IDS[1], 10), ("other 1", 1)]
 
 
-async def test_steps_race_with_edits_erasures_reviews_and_other_processes(
+async def test_steps_run_concurrently_with_edits_erasures_reviews_and_other_processes(
     feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deciding, "AT_ONCE", 7)

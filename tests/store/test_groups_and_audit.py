@@ -1,4 +1,4 @@
-"""Decisions for a text together with the random audit, disputes, agreement and decisions that were too fast."""
+"""Decisions for a text combined with the random audit, disputes, agreement and decisions that were too fast."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ EARLIER = datetime.now(UTC) - timedelta(minutes=5)
 
 
 async def copies(feed: Feed, *, sampled: tuple[str, ...] = ()) -> Store:
-    """Four copies outside of the audit sample, and more within."""
+    """Store four copies outside the audit sample, and ``sampled`` within it."""
     await feed.send(*(arrival(id, COPY, probability=0.501) for id in COPIES))
     if sampled:
         await send_sampled(feed, *(arrival(id, COPY) for id in sampled))
@@ -43,7 +43,7 @@ def opinion(id: str, label: ShownLabel, *, blind: bool = False, shown: int | Non
 
 
 async def decide_all(store: Store, label: ShownLabel = NEGATIVE, id: str = "0") -> GroupReviewed:
-    """Li's decision for all copies, carried out."""
+    """Decide all copies as Li and take every step."""
     decision = await decide_group(store, LI, opinion(id, label))
     await finish(store)
     return decision
@@ -52,7 +52,7 @@ async def decide_all(store: Store, label: ShownLabel = NEGATIVE, id: str = "0") 
 async def blindly(
     store: Store, actor: Actor, id: str, label: ShownLabel, decide: Callable[..., object] = add_review
 ) -> Reviewed | GroupReviewed:
-    """A blind decision on a task that the audit gave to the actor."""
+    """Decide a task of the audit queue blindly."""
     assert actor.user_number is not None
     found = await next_tasks(store, actor.user_number, QueueOrder.AUDIT, ALL, 20, now=EARLIER)
     assert id in {task.comment.id for task in found.items}
@@ -62,7 +62,7 @@ async def blindly(
 
 
 async def counted(store: Store) -> tuple[int, int, int]:
-    """How many disputes, pairs of reviewers and texts with several opinions are stored."""
+    """Return the numbers of stored disputes, reviewer pairs and texts with several opinions."""
     async with store.reading() as connection:
         rows = select(func.count()).select_from(disputes)
         sums = [select(func.coalesce(func.sum(of.c.n), 0)) for of in (agreement_pairs, agreement_patterns)]
@@ -75,7 +75,7 @@ async def exported(store: Store, *, also_disputed: bool = False) -> list[tuple[s
     return [(one.id, one.label, one.occurrences, one.disputed) for one in found]
 
 
-async def test_a_decision_leaves_out_what_waits_for_the_audit(feed: Feed) -> None:
+async def test_decision_leaves_out_comments_that_wait_for_the_audit(feed: Feed) -> None:
     store = await copies(feed, sampled=("s1", "s2"))
     await blindly(store, WANG, "s1", POSITIVE)
     await decide_all(store)
@@ -85,12 +85,12 @@ async def test_a_decision_leaves_out_what_waits_for_the_audit(feed: Feed) -> Non
     assert await are_right(store)
 
 
-async def test_a_comment_that_was_decided_blindly_can_be_decided_with_its_copies(feed: Feed) -> None:
+async def test_blindly_decided_comment_can_be_decided_with_its_copies(feed: Feed) -> None:
     store = await copies(feed, sampled=("s1",))
     await blindly(store, WANG, "s1", NEGATIVE)
     decision = await decide_all(store, NEGATIVE, "s1")
     assert (await decided(store, decision.group)).stored == 5
-    # The copies do not repeat that two people agreed.
+    # The copies do not count the agreement of the two reviewers again.
     assert await counted(store) == (0, 1, 1)
     await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
     await finish(store)
@@ -99,7 +99,7 @@ async def test_a_comment_that_was_decided_blindly_can_be_decided_with_its_copies
     assert await counted(store) == (0, 0, 0)
 
 
-async def test_a_blind_decision_is_for_its_comment_alone(feed: Feed) -> None:
+async def test_blind_decision_applies_only_to_its_comment(feed: Feed) -> None:
     store = await copies(feed, sampled=("s1",))
     decision = await blindly(store, LI, "s1", SPAM, decide_group)
     assert isinstance(decision, GroupReviewed)
@@ -110,7 +110,7 @@ async def test_a_blind_decision_is_for_its_comment_alone(feed: Feed) -> None:
     assert undone.blind
 
 
-async def test_copies_of_a_decision_that_was_too_fast_are_marked_too(feed: Feed) -> None:
+async def test_copies_of_a_too_fast_decision_are_marked_too(feed: Feed) -> None:
     store = await copies(feed)
     await decide_group(store, LI, opinion("0", SPAM, shown=50))
     await finish(store)
@@ -119,20 +119,20 @@ async def test_copies_of_a_decision_that_was_too_fast_are_marked_too(feed: Feed)
         assert [tuple(row) for row in await connection.execute(query)] == [(50, True), *[(None, True)] * 3]
 
 
-async def test_a_review_of_a_copy_replaces_it_without_a_dispute(feed: Feed) -> None:
+async def test_review_of_a_copy_replaces_it_without_a_dispute(feed: Feed) -> None:
     store = await copies(feed)
     await decide_all(store)
     await add_reviews(store, WANG, [opinion(id, POSITIVE) for id in COPIES[1:]])
     assert await counted(store) == (0, 0, 0)
     labels = (await read_contents(store)).review_labels
     assert labels == {("forum", id): "negative" if id == "0" else "positive" for id in COPIES}
-    # Among those who reviewed the copy itself opinions differ as elsewhere.
+    # Two reviewers of the copy itself who disagree cause a dispute.
     await add_review(store, CHEN, opinion("1", SPAM))
     assert await counted(store) == (1, 1, 1)
     assert await are_right(store)
 
 
-async def test_a_text_is_disputed_once_and_exported_when_its_label_is_confirmed(feed: Feed) -> None:
+async def test_text_is_disputed_once_and_exported_when_its_label_is_confirmed(feed: Feed) -> None:
     store = await copies(feed)
     await decide_all(store)
     assert await exported(store) == [("0", "negative", 4, False)]
@@ -141,7 +141,7 @@ async def test_a_text_is_disputed_once_and_exported_when_its_label_is_confirmed(
     disputed = await next_tasks(store, 9, QueueOrder.DISPUTED, ALL, 9)
     await release(store, 9)
     assert [(task.comment.id, task.occurrences) for task in disputed.items] == [("0", None)]
-    # No copy takes the place of the disputed comment in the training.
+    # No copy replaces the disputed comment in the training data.
     assert await exported(store) == []
     assert await exported(store, also_disputed=True) == [("0", "positive", 1, True), ("1", "negative", 4, True)]
     await add_review(store, CHEN, opinion("0", NEGATIVE))
@@ -155,13 +155,13 @@ async def test_copies_that_differ_from_their_resolved_comment_are_not_exported(f
     await add_review(store, WANG, opinion("0", POSITIVE))
     await add_review(store, CHEN, opinion("0", POSITIVE))
     assert await exported(store) == [("0", "positive", 1, False)]
-    # What an edit does to the first comment says nothing of the text that the copies have.
+    # An edit of the first comment does not affect the text of the copies.
     await feed.send(arrival("0", "改了", edited=3))
     await add_review(store, CHEN, Opinion("forum", "0", microseconds(minutes(3)), SPAM))
     assert ("1", "negative", 4, False) in await exported(store)
 
 
-async def test_an_undo_of_a_disputed_decision_ends_the_dispute(feed: Feed) -> None:
+async def test_withdrawing_a_disputed_decision_ends_the_dispute(feed: Feed) -> None:
     store = await copies(feed)
     decision = await decide_all(store)
     await add_review(store, WANG, opinion("0", POSITIVE))
@@ -180,7 +180,7 @@ async def test_an_undo_of_a_disputed_decision_ends_the_dispute(feed: Feed) -> No
     assert await are_right(store)
 
 
-async def test_a_comment_that_is_held_blindly_is_still_held_when_its_copies_are_decided(feed: Feed) -> None:
+async def test_blind_lease_survives_a_decision_on_the_copies(feed: Feed) -> None:
     store = await copies(feed, sampled=("s1",))
     found = await next_tasks(store, 8, QueueOrder.AUDIT, ALL, 5, now=EARLIER)
     assert [task.occurrences for task in found.items] == [None]

@@ -1,4 +1,4 @@
-"""A decision for a text that ten thousand comments have, by processes that are killed on the way."""
+"""A decision for ten thousand copies of a text, stored and withdrawn by processes that are killed midway."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ FILL = (
 
 
 async def _steps_then_killed(store: Store, steps: int) -> None:
-    """A process that takes a few steps and is killed within the next one."""
+    """Act as a process that takes a few steps and is killed during the next one."""
     for _ in range(steps):
         await take_steps(store)
     killed = asyncio.create_task(take_steps(store))
@@ -49,7 +49,7 @@ async def _steps_then_killed(store: Store, steps: int) -> None:
 
 
 async def _go_on(store: Store, number: int | None) -> None:
-    """Another process, which finds the decision locked until the server has noticed that the first one is gone."""
+    """Act as another process; the decision is locked until the server notices that the first one has died."""
     for _ in range(300):
         await finish(store)
         if (await decided(store, number)).state in (GroupState.STORED, GroupState.WITHDRAWN):
@@ -59,7 +59,7 @@ async def _go_on(store: Store, number: int | None) -> None:
 
 @pytest.mark.minutes
 @pytest.mark.timeout(240)
-async def test_ten_thousand_copies_among_a_hundred_thousand(database_url: str) -> None:
+async def test_decision_for_ten_thousand_copies_among_a_hundred_thousand_comments(database_url: str) -> None:
     async with await ready_store(database_url, lock_wait_seconds=60) as store:
         feed = await feed_of(store)
         now = datetime(2026, 1, 31, tzinfo=UTC)

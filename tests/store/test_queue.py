@@ -1,4 +1,4 @@
-"""Who gets which comment to review: the most wanted first, and never two the same."""
+"""The review queue offers comments in order and never the same comment to two reviewers."""
 
 import asyncio
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ UNCERTAIN = QueueOrder.UNCERTAIN
 
 @pytest_asyncio.fixture
 async def feed(feed: Feed) -> Feed:
-    """Twenty comments; number 10 is the most uncertain, then 11, 9, 12, 8 and so on. Odd ones are of the desk."""
+    """Store twenty comments: 10 is the most uncertain, then 9, 11, 8, 12 and so on. Odd ones are from "desk"."""
     await feed.send(
         *(
             arrival(
@@ -77,23 +77,23 @@ async def decide(store: Store, id: str, label: ShownLabel = ShownLabel.SPAM, *, 
 
 
 async def second(store: Store, reviewer: int, limit: int = 9, wanted: CommentFilter = ALL) -> Sequence[str]:
-    """Which comments wait for this reviewer's second opinion; all are let go again."""
+    """Return the comments that wait for this reviewer's second opinion and release them again."""
     found = ids(await next_tasks(store, reviewer, QueueOrder.SECOND_OPINION, wanted, limit, now=NOW))
     await release(store, reviewer)
     return found
 
 
-async def test_the_most_uncertain_come_first_and_nobody_gets_anothers(feed: Feed) -> None:
+async def test_most_uncertain_come_first_and_leased_comments_are_not_offered(feed: Feed) -> None:
     assert await get(feed.store, LI, 3) == ["10", "9", "11"]
     assert await get(feed.store, WANG, 2) == ["8", "12"]
-    # Asked again, a reviewer gets what is still before them, unless they say that they have it.
+    # A reviewer who asks again gets the leased comments again, except those in `without`.
     assert await get(feed.store, LI, 4) == ["10", "9", "11", "7"]
     tasks = await next_tasks(feed.store, LI, UNCERTAIN, ALL, 2, without=[key("10"), key("9"), key("11")], now=NOW)
     assert ids(tasks) == ["7", "13"]
     assert {task.claimed_until for task in tasks.items} == {NOW + CLAIM_TIME}
 
 
-async def test_a_claim_ends_and_is_renewed(feed: Feed) -> None:
+async def test_lease_expires_unless_renewed(feed: Feed) -> None:
     assert await get(feed.store, LI, 1) == ["10"]
     later = NOW + CLAIM_TIME - timedelta(seconds=1)
     assert await get(feed.store, WANG, 1, at=later) == ["9"]
@@ -103,7 +103,7 @@ async def test_a_claim_ends_and_is_renewed(feed: Feed) -> None:
     assert await renew(feed.store, LI, [key("10")], now=later + CLAIM_TIME) == []
 
 
-async def test_what_was_let_go_is_there_for_others(feed: Feed) -> None:
+async def test_released_comments_are_offered_to_others(feed: Feed) -> None:
     assert await get(feed.store, LI, 3) == ["10", "9", "11"]
     await release(feed.store, LI, [key("9")])
     assert await get(feed.store, WANG, 1) == ["9"]
@@ -111,7 +111,7 @@ async def test_what_was_let_go_is_there_for_others(feed: Feed) -> None:
     assert await get(feed.store, WANG, 3) == ["10", "9", "11"]
 
 
-async def test_what_was_skipped_goes_to_others_and_comes_back_later(feed: Feed) -> None:
+async def test_skipped_comment_goes_to_others_and_returns_later(feed: Feed) -> None:
     assert await get(feed.store, LI, 1) == ["10"]
     await skip(feed.store, LI, key("10"), now=NOW)
     await skip(feed.store, LI, key("10"), now=NOW)
@@ -120,7 +120,7 @@ async def test_what_was_skipped_goes_to_others_and_comes_back_later(feed: Feed) 
     assert await get(feed.store, LI, 1, at=NOW + SKIP_TIME + CLAIM_TIME) == ["10"]
 
 
-async def test_what_was_reviewed_leaves_the_queue_until_it_is_undone_or_edited(feed: Feed) -> None:
+async def test_reviewed_comment_returns_after_withdrawal_or_edit(feed: Feed) -> None:
     await decide(feed.store, "10")
     assert await get(feed.store, WANG, 1) == ["9"]
     await undo_review(feed.store, Actor(LI, "小李", "session", None), *key("10"))
@@ -130,7 +130,7 @@ async def test_what_was_reviewed_leaves_the_queue_until_it_is_undone_or_edited(f
     assert await get(feed.store, LI, 1) == ["10"]
 
 
-async def test_filters_leave_the_rest_out(feed: Feed) -> None:
+async def test_filters_limit_the_queue(feed: Feed) -> None:
     store = feed.store
     for wanted, expected in (
         (CommentFilter(platform="desk"), ["9", "11", "7", "13"]),
@@ -149,7 +149,7 @@ async def test_filters_leave_the_rest_out(feed: Feed) -> None:
         assert await get(store, LI, 4, wanted) == expected, wanted
 
 
-async def test_the_queue_is_the_active_models_or_that_of_the_model_asked_for(feed: Feed) -> None:
+async def test_queue_follows_the_active_or_the_filtered_model(feed: Feed) -> None:
     second = await feed_of(feed.store, "b" * 64)
     await second.send(arrival("3", "评论 3", created=3, platform="desk", probability=0.5))
     assert await get(feed.store, LI, 1) == ["10"]
@@ -161,7 +161,7 @@ async def test_the_queue_is_the_active_models_or_that_of_the_model_asked_for(fee
     assert await get(feed.store, LI, 2) == ["3"]
 
 
-async def test_a_task_shows_what_surrounds_the_comment(feed: Feed) -> None:
+async def test_task_contains_context_of_the_comment(feed: Feed) -> None:
     others = [arrival(f"t{n}", f"同一个帖子 {n}", created=n, author="小陈", thread="t/1") for n in range(8)]
     await feed.send(*others, arrival("t8", "别处", thread="t/1", platform="desk"))
     await feed.send(arrival("w", "一", author="小陈", thread="t/2", probability=0.5))
@@ -173,14 +173,14 @@ async def test_a_task_shows_what_surrounds_the_comment(feed: Feed) -> None:
     assert [one.id for one in task.author] == ["t7", "t6", "t5", "t4", "t3"]
 
 
-async def test_how_many_remain_is_counted(feed: Feed) -> None:
+async def test_remaining_comments_are_counted(feed: Feed) -> None:
     assert await feed.store.read(remaining, UNCERTAIN, ALL) == Remaining(20, False)
     await decide(feed.store, "10")
     assert await feed.store.read(remaining, UNCERTAIN, CommentFilter(platform="forum")) == Remaining(9, False)
     assert await feed.store.read(remaining, UNCERTAIN, CommentFilter(label=ShownLabel.SPAM)) == Remaining(0, False)
 
 
-async def test_eight_reviewers_at_once_never_get_the_same(feed: Feed) -> None:
+async def test_eight_concurrent_reviewers_never_get_the_same_comment(feed: Feed) -> None:
     await feed.send(
         *(arrival(f"more {n}", f"另一条 {n}", created=n / 10, probability=0.5 + n / 1000) for n in range(180))
     )
@@ -190,7 +190,7 @@ async def test_eight_reviewers_at_once_never_get_the_same(feed: Feed) -> None:
         while len(got) < 25:
             tasks = await next_tasks(feed.store, reviewer, UNCERTAIN, ALL, 5, now=NOW, without=[])
             fresh = [task.comment for task in tasks.items if task.comment.id not in got]
-            # Nothing can also mean that others were quicker at every look, and that there is more to look through.
+            # No comments can also mean that other reviewers leased them first in every search.
             if not tasks.items and tasks.searched_all:
                 break
             for comment in fresh:
@@ -204,13 +204,13 @@ async def test_eight_reviewers_at_once_never_get_the_same(feed: Feed) -> None:
     assert len(together) == len(set(together)) == 200
 
 
-async def test_an_empty_store_has_an_empty_queue(store: Store) -> None:
+async def test_empty_store_has_an_empty_queue(store: Store) -> None:
     tasks = await next_tasks(store, LI, UNCERTAIN, ALL, 5)
     assert (tasks.items, tasks.searched_all) == ([], True)
     assert await store.read(remaining, UNCERTAIN, ALL) == Remaining(0, False)
 
 
-async def test_second_opinions_are_asked_on_what_others_decided_the_newest_first(feed: Feed) -> None:
+async def test_second_opinions_are_on_reviews_by_others_newest_first(feed: Feed) -> None:
     store = feed.store
     for id in ("3", "12", "5"):
         await decide(store, id)
@@ -226,7 +226,7 @@ async def test_second_opinions_are_asked_on_what_others_decided_the_newest_first
     assert await second(store, WANG, wanted=CommentFilter(model="f" * 64)) == []
 
 
-async def test_who_has_said_something_of_a_text_is_not_asked_again(feed: Feed) -> None:
+async def test_reviewers_get_no_second_opinion_on_a_text_they_decided(feed: Feed) -> None:
     store = feed.store
     await decide(store, "3")
     await decide(store, "3", by=WANG)
@@ -234,7 +234,7 @@ async def test_who_has_said_something_of_a_text_is_not_asked_again(feed: Feed) -
     await undo_review(store, Actor(WANG, "审8", "session", None), *key("3"))
     assert (await second(store, WANG), await second(store, LI)) == (["3"], [])
     await decide(store, "3", by=WANG)
-    # Of a new text nobody has said anything, and then only Wang.
+    # Nobody has reviewed the new text; after that, only Wang has.
     await feed.send(arrival("3", "改过的评论", platform="desk", created=3, edited=600))
     assert (await second(store, WANG), await second(store, LI)) == ([], [])
     edited = Opinion(*key("3"), microseconds(minutes(600)), ShownLabel.UNCLEAR)
@@ -242,7 +242,7 @@ async def test_who_has_said_something_of_a_text_is_not_asked_again(feed: Feed) -
     assert (await second(store, WANG), await second(store, LI)) == ([], ["3"])
 
 
-async def test_second_opinions_are_held_and_skipped_as_all_are(feed: Feed) -> None:
+async def test_second_opinions_are_leased_and_skipped(feed: Feed) -> None:
     store = feed.store
     for id in ("3", "12", "5"):
         await decide(store, id)
@@ -256,7 +256,7 @@ async def test_second_opinions_are_held_and_skipped_as_all_are(feed: Feed) -> No
     assert await get(store, WANG, 1) == ["10"]
 
 
-async def test_long_ways_to_a_second_opinion_are_gone_in_steps(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_long_search_for_a_second_opinion_continues_in_steps(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
     store = feed.store
     monkeypatch.setattr(index_walk, "FIRST_STEP", 2)
     await decide(store, "0", by=WANG)
