@@ -171,7 +171,7 @@ async def _withdraw(session: WriteSession, actor: Actor, review_number: int, cla
     own = (of.review_number == review_number, of.reviewer_number.is_not_distinct_from(actor.user_number))
     order = (await session.connection.execute(select(group_decisions).where(*own).with_for_update())).one_or_none()
     if order is None or order.state not in DECIDED:
-        raise NothingToUndoError("There is no decision of yours for this text that was not withdrawn.")
+        raise NothingToUndoError("You have no decision for this text, or it was withdrawn already.")
     undone = await _undo_first(session, actor, review_number, claim_until)
     copies = order.stored > 1
     await _advance(

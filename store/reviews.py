@@ -308,7 +308,7 @@ async def undo_within(
     standing = None if comment.row.review is None else comment.row.review.number
     undone = undo((await decisions_of(session.connection, [of]))[of], standing, actor.user_number)
     if undone is None or number not in (None, undone[0].number):
-        raise NothingToUndoError("No review of yours belongs to the text that stands: there is nothing to undo.")
+        raise NothingToUndoError("You have no review of the current text, so there is nothing to undo.")
     taken, left = undone
     after = None if left is None else CurrentReview(left.number, left.label)
     were = await weighed_of(session.connection, {of: standing})
