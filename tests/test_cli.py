@@ -106,7 +106,7 @@ def test_error_names_a_folder_that_cannot_be_created() -> None:
     done = run("model", "train", "--output", "/dev/null/model", "--epochs", "1", "--sample", "100")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (
         2,
-        "liuyan: The folder /dev/null/model cannot be made: Not a directory; name another as --output.",
+        "liuyan: The folder /dev/null/model cannot be created: Not a directory. Name another --output.",
     )
 
 
