@@ -32,7 +32,7 @@ AUGMENTED = "augmented"
 class Comment:
     """A labelled comment.
 
-    ``target`` is the probability of positive that the label stands for. ``rated`` comments come from the folder of
+    ``target`` is the probability of positive that the label means. ``rated`` comments come from the folder of
     rated comments, most of which are labelled by stars instead of by their text. ``weight`` is an additional factor.
     """
 

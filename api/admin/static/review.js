@@ -136,7 +136,7 @@ function accept() {
     platform, id, version, text_digest, label, reason,
     blind: task.blind,
     shown_milliseconds: Math.min(watch.milliseconds, LONGEST_SHOWN),
-    all_occurrences: task.occurrences !== null, // Such a task stands for all comments with the same text.
+    all_occurrences: task.occurrences !== null, // Such a task covers all comments with the same text.
   };
   const job = sender.send(() => rest("POST", "/reviews", review, { reload: false }));
   const decision = { task, label, job, undone: false };
