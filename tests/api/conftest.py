@@ -27,6 +27,7 @@ from store.engine import open_engine
 from store.migrate import migrate
 from store.store import Store
 from tests.api.people import QUICK_PASSWORDS, Person, add_person, session_headers, settings_for_tests
+from tests.api.reviewers import Reviewer, add_reviewer
 from tests.store.feed import ERASURE_KEY, Feed, feed_of
 
 
@@ -166,3 +167,15 @@ async def _api(store: Store, labeller: Labeller, built: BuiltApp) -> AsyncIterat
             ):
                 feed = await feed_of(store)
                 yield Api(client, page, anonymous, app, services, store, feed, built.registry, clock, admin)
+
+
+@pytest_asyncio.fixture
+async def reviewer(api: Api) -> Reviewer:
+    """A reviewer."""
+    return await add_reviewer(api, "审一")
+
+
+@pytest_asyncio.fixture
+async def second(api: Api) -> Reviewer:
+    """Another reviewer."""
+    return await add_reviewer(api, "审二")

@@ -8,11 +8,10 @@ from typing import Any
 import pytest_asyncio
 from sqlalchemy import update
 
-from api.identity.roles import Role
 from store.tables import review_claims
 from tests.api.conftest import Api
-from tests.api.people import add_person
-from tests.api.test_reviews import Json, Reviewer, fill, ids, named, seen
+from tests.api.reviewers import Json, Reviewer, add_reviewer, ids, named, seen
+from tests.api.test_reviews import fill
 from tests.store.feed import arrival, send_sampled
 
 AGREEMENT = "/api/v1/analytics/agreement"
@@ -20,18 +19,8 @@ OPENED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @pytest_asyncio.fixture
-async def reviewer(api: Api) -> Reviewer:
-    return Reviewer(api, await add_person(api.store, "审一", Role.REVIEWER, now=api.clock()))
-
-
-@pytest_asyncio.fixture
-async def second(api: Api) -> Reviewer:
-    return Reviewer(api, await add_person(api.store, "审二", Role.REVIEWER, now=api.clock()))
-
-
-@pytest_asyncio.fixture
 async def third(api: Api) -> Reviewer:
-    return Reviewer(api, await add_person(api.store, "审三", Role.REVIEWER, now=api.clock()))
+    return await add_reviewer(api, "审三")
 
 
 async def sample(api: Api, count: int = 3) -> None:

@@ -6,13 +6,12 @@ import pytest
 import pytest_asyncio
 
 from api.group_decisions import work_on_groups
-from api.identity.roles import Role
 from store import group_decisions
 from store.group_decisions import take_steps
 from store.sample import AuditSample
 from tests.api.conftest import Api
-from tests.api.people import add_person
-from tests.api.test_reviews import Json, Reviewer, ids, named, shown
+from tests.api.reviewers import Json, Reviewer, add_reviewer, ids, named
+from tests.api.test_reviews import shown
 from tests.store.feed import ERASURE_KEY, arrival, tombstone
 
 SAMPLE = AuditSample.of(ERASURE_KEY, 0.02)
@@ -25,7 +24,7 @@ async def reviewer(api: Api) -> Reviewer:
     await api.feed.send(
         *(arrival(id, "默认好评", probability=0.501) for id in IDS), arrival("other", "别的话", probability=0.6)
     )
-    return Reviewer(api, await add_person(api.store, "审一", Role.REVIEWER, now=api.clock()))
+    return await add_reviewer(api, "审一")
 
 
 async def decide(reviewer: Reviewer, label: str = "spam") -> Json:
@@ -103,7 +102,7 @@ async def test_a_decision_whose_first_comment_is_gone_is_taken_back(api: Api, re
 
 async def test_nobody_takes_back_what_another_one_decided(api: Api, reviewer: Reviewer) -> None:
     added = await decide(reviewer)
-    second = Reviewer(api, await add_person(api.store, "审二", Role.REVIEWER, now=api.clock()))
+    second = await add_reviewer(api, "审二")
     request = {"reviews": [{**named(added), "number": added["number"]}]}
     [result] = (await second.post("/withdraw", request))["results"]
     assert result["state"] == "nothing_to_undo"
@@ -112,7 +111,7 @@ async def test_nobody_takes_back_what_another_one_decided(api: Api, reviewer: Re
 async def test_audit_and_second_opinions_go_comment_by_comment(api: Api, reviewer: Reviewer) -> None:
     await decide(reviewer)
     await finish(api)
-    second = Reviewer(api, await add_person(api.store, "审二", Role.REVIEWER, now=api.clock()))
+    second = await add_reviewer(api, "审二")
     [task] = await second.next(5, queue="second_opinion")
     assert (task["comment"]["id"], task["occurrences"]) == (IDS[0], None)
 

@@ -1,72 +1,19 @@
 """The review queue and reviews over REST."""
 
 import asyncio
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2 as httpx
 import pytest
-import pytest_asyncio
 
 from api.identity.roles import Role
 from store import queue
 from store.batch import Label
 from store.comments import comment_history
 from tests.api.conftest import Api
-from tests.api.people import Person, add_person
+from tests.api.people import add_person
+from tests.api.reviewers import REVIEWS, Reviewer, add_reviewer, ids, named, seen
 from tests.store.feed import arrival, tombstone
-
-REVIEWS = "/api/v1/reviews"
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Reviewer:
-    """A person with the role reviewer, and requests as that person."""
-
-    api: Api
-    person: Person
-
-    async def post(self, path: str, body: Json, status: int = 200) -> Json:
-        answer = await self.api.anonymous.post(REVIEWS + path, json=body, headers=self.person.bearer)
-        assert answer.status_code == status, answer.text
-        found: Json = answer.json() if answer.content else {}
-        return found
-
-    async def get(self, path: str = "", **parameters: str | int | bool) -> Json:
-        answer = await self.api.anonymous.get(REVIEWS + path, params=parameters, headers=self.person.bearer)
-        assert answer.status_code == 200, answer.text
-        found: Json = answer.json()
-        return found
-
-    async def next(self, count: int = 1, **request: object) -> list[Json]:
-        items: list[Json] = (await self.post("/next", {"count": count, **request}))["items"]
-        return items
-
-    async def review(self, comment: Json, label: str, status: int = 201, **more: object) -> Json:
-        return await self.post("", {**seen(comment), "label": label, **more}, status)
-
-
-def seen(comment: Json) -> Json:
-    return {name: comment[name] for name in ("platform", "id", "version")}
-
-
-def named(comment: Json) -> Json:
-    return {name: comment[name] for name in ("platform", "id")}
-
-
-def ids(tasks: list[Json]) -> list[str]:
-    return [task["comment"]["id"] for task in tasks]
-
-
-@pytest_asyncio.fixture
-async def reviewer(api: Api) -> Reviewer:
-    return Reviewer(api, await add_person(api.store, "审一", Role.REVIEWER, now=api.clock()))
-
-
-@pytest_asyncio.fixture
-async def second(api: Api) -> Reviewer:
-    return Reviewer(api, await add_person(api.store, "审二", Role.REVIEWER, now=api.clock()))
 
 
 async def fill(api: Api, count: int = 6) -> None:
@@ -131,10 +78,7 @@ async def test_two_reviewers_at_once_never_get_the_same(api: Api, reviewer: Revi
 
 async def test_eight_at_once_on_a_server_never_get_the_same(server_api: Api) -> None:
     await fill(server_api, 60)
-    people = [
-        Reviewer(server_api, await add_person(server_api.store, f"审{n}", Role.REVIEWER, now=server_api.clock()))
-        for n in range(8)
-    ]
+    people = [await add_reviewer(server_api, f"审{n}") for n in range(8)]
     found = await asyncio.gather(*(person.next(5) for person in people))
     given = [id for tasks in found for id in ids(tasks)]
     assert len(given) == len(set(given)) == 40
