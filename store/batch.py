@@ -171,7 +171,10 @@ class PartitionState:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A row of ``models``; probabilities from ``uncertain_low`` to ``uncertain_high`` are uncertain."""
+    """A row of ``models``; probabilities from ``uncertain_low`` to ``uncertain_high`` are uncertain.
+
+    ``predecessor`` is the number of the model that was active before this one was promoted.
+    """
 
     number: int
     sha256: str
@@ -180,3 +183,5 @@ class ModelRow:
     uncertain_high: float
     active: bool
     registered_at: datetime = field(compare=False)
+    predecessor: int | None = None
+    retired_at: datetime | None = None

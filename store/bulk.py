@@ -356,7 +356,9 @@ def write_statements(dialect: Dialect) -> Statements:
             tables.partitions, PARTITION_COLUMNS, dict.fromkeys(("next_offset", "topic_id", "updated_at"), given)
         ),
         add_model=build.insert(
-            tables.models, _column_names(tables.models, "number", "active"), {"name": "models.name"}
+            tables.models,
+            ("sha256", "name", "uncertain_low", "uncertain_high", "registered_at"),
+            {"name": "models.name"},
         ),
         add_key_check=build.insert(tables.key_checks, _column_names(tables.key_checks), {"name": "key_checks.name"}),
     )

@@ -2,28 +2,41 @@
 
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, Select, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.batch import ModelRow
 from store.errors import StoreError
+from store.model_tables import ACTIVE_ROW, active_model
 from store.rows import built, columns_of
 from store.session import WriteSession
 from store.store import Store
 from store.tables import models
+from store.types import stored_time
 
-COLUMNS = select(*columns_of(models, ModelRow))
+COLUMNS: Select[Any] = select(
+    *columns_of(models, ModelRow), active_model.c.model_number.is_not(None).label("is_active")
+).outerjoin(active_model, active_model.c.model_number == models.c.number)
 
 
 async def read_active(connection: AsyncConnection) -> ModelRow | None:
-    """Return the active model, or None."""
-    row = (await connection.execute(COLUMNS.where(models.c.active.is_(True)))).one_or_none()
+    """Return the active model, or None. Raises TransientStoreError."""
+    row = (await connection.execute(COLUMNS.where(active_model.c.id == ACTIVE_ROW))).one_or_none()
     return None if row is None else _model(row)
 
 
+async def lock_active(session: WriteSession) -> int | None:
+    """Return the active model's number, or None, and keep it active until the transaction ends: a promotion waits.
+
+    Other transactions may hold the same lock. Raises TransientStoreError.
+    """
+    query = select(active_model.c.model_number).where(active_model.c.id == ACTIVE_ROW)
+    return (await session.connection.execute(query.with_for_update(read=True))).scalar_one_or_none()
+
+
 async def read_models(connection: AsyncConnection) -> dict[int, ModelRow]:
-    """Return all models by number, oldest first."""
+    """Return all models by number, oldest first. Raises TransientStoreError."""
     rows = await connection.execute(COLUMNS.order_by(models.c.number))
     return {model.number: model for model in map(_model, rows)}
 
@@ -46,8 +59,8 @@ async def _register(
 ) -> ModelRow:
     """Insert a model if it is absent, and activate it if none is active.
 
-    Two concurrent calls may both find no active model. The second then violates the unique key on ``active``; its retry
-    finds the first one's model active.
+    Two concurrent calls may both find no active model. The second then violates the primary key of ``active_model``;
+    its retry finds the first one's model active.
     """
     row = {
         "sha256": sha256,
@@ -56,10 +69,28 @@ async def _register(
         "uncertain_high": uncertain_high,
     }
     await session.run(session.statements.add_model, [row])
+    query = COLUMNS.where(models.c.sha256 == sha256)
+    model = _model((await session.connection.execute(query)).one())
     if activate_if_first and await read_active(session.connection) is None:
-        await session.connection.execute(update(models).where(models.c.sha256 == sha256).values(active=True))
-    return _model((await session.connection.execute(COLUMNS.where(models.c.sha256 == sha256))).one())
+        await activate(session, model.number, None, "first model")
+        model = _model((await session.connection.execute(query)).one())
+    return model
+
+
+async def activate(session: WriteSession, number: int, predecessor: int | None, by: str) -> None:
+    """Make a model the active one in place of ``predecessor``, whose row in ``active_model`` the caller has locked.
+
+    Raises TransientStoreError, and StoreError caused by IntegrityError if another model became active first.
+    """
+    values = {"model_number": number, "activated_at": stored_time(session.now), "activated_by": by[:128]}
+    if predecessor is None:
+        await session.connection.execute(insert(active_model).values(id=ACTIVE_ROW, **values))
+    else:
+        await session.connection.execute(update(active_model).where(active_model.c.id == ACTIVE_ROW).values(**values))
+    # For running programs of the previous release.
+    await session.connection.execute(update(models).where(models.c.active.is_(True)).values(active=None))
+    await session.connection.execute(update(models).where(models.c.number == number).values(active=True))
 
 
 def _model(row: Row[Any]) -> ModelRow:
-    return built(ModelRow, row, active=bool(row.active))
+    return built(ModelRow, row, active=bool(row.is_active))

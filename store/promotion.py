@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.errors import UsageError
@@ -12,10 +12,11 @@ from store import audit
 from store.audit import Actor
 from store.batch import ModelRow
 from store.merge import ALL_PLATFORMS
-from store.models import read_models
+from store.model_tables import ACTIVE_ROW, active_model
+from store.models import activate, read_models
 from store.ranges import HOUR
 from store.session import WriteSession
-from store.tables import count_sums, models
+from store.tables import count_sums
 
 
 class NoModelError(UsageError):
@@ -56,15 +57,14 @@ async def find_model(connection: AsyncConnection, name: str) -> ModelRow:
 async def activate_model(session: WriteSession, actor: Actor, number: int) -> ModelRow:
     """Activate a model. Raises NoModelError and StoreError."""
     # Serialises concurrent activations; the last one wins.
-    await session.connection.execute(select(models.c.number).order_by(models.c.number).with_for_update())
+    query = select(active_model.c.model_number).where(active_model.c.id == ACTIVE_ROW).with_for_update()
+    before = (await session.connection.execute(query)).scalar_one_or_none()
     known = await read_models(session.connection)
     if number not in known:
         raise NoModelError(f"There is no model {number}. List them with `liuyan store models list`.")
-    if known[number].active:
+    if number == before:
         return known[number]
-    before = next((model.number for model in known.values() if model.active), None)
-    await session.connection.execute(update(models).where(models.c.active.is_(True)).values(active=None))
-    await session.connection.execute(update(models).where(models.c.number == number).values(active=True))
+    await activate(session, number, before, actor.name)
     await audit.record(session, actor, "model.activate", "model", str(number), {"before": before})
     return (await read_models(session.connection))[number]
 

@@ -1,6 +1,7 @@
 """Tables of comments, labels, dead letters and partitions.
 
-review_tables.py has those of group decisions, the audit and agreement, admin_tables.py those of the admin app.
+review_tables.py has those of group decisions, the audit and agreement, model_tables.py those of the registry and of
+relabelling, admin_tables.py those of the admin app.
 
 A new column needs one line here and one migration; a test checks that they agree.
 """
@@ -92,8 +93,12 @@ models = Table(
     Column("uncertain_low", Double, nullable=False),
     Column("uncertain_high", Double, nullable=False),
     Column("registered_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
-    # True or NULL, and unique: at most one model is active.
+    # True for the active model, otherwise NULL. Only programs older than `active_model` read it.
     Column("active", Boolean, unique=True),
+    # The model that was active before this one was promoted: `rollback` returns to it.
+    Column("predecessor", BigInteger),
+    # When the model was retired. A retired model cannot be promoted or replayed.
+    Column("retired_at", UtcDateTime),
 )
 
 predictions = Table(
