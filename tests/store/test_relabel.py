@@ -1,6 +1,7 @@
 """Predictions are added to stored comments only for their current text, with correct counts."""
 
 from dataclasses import replace
+from typing import Any
 
 from store.audit import Actor
 from store.batch import Label, Prediction
@@ -39,7 +40,7 @@ async def test_predictions_are_added_only_for_the_stored_text(store: Store) -> N
         (("forum", "4"), new.number): ("positive", 0.6, True),
         (("forum", "5"), new.number): ("negative", 0.1, False),
     }
-    unchanged: dict[str, object] = {"predictions": {}, "counts": {}, "sums": {}, "review_marks": {}}
+    unchanged: dict[str, Any] = {"predictions": {}, "counts": {}, "sums": {}, "review_marks": {}}
     assert replace(after, **unchanged) == replace(before, **unchanged)
     async with store.reading() as connection:
         assert (await recount(connection), await recount_sums(connection)) == ([], [])
