@@ -15,8 +15,9 @@ from structlog.typing import EventDict, Processor
 from liuyan.repeats import RepeatFilter
 from liuyan.terminal import UNPRINTABLE, json_line, printable
 
-# Libraries whose info and debug lines only help their developers or, like aiosqlite's, contain comments.
-CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "uvicorn")
+# Liuyan's own packages, which log at the configured level. Libraries log warnings and errors only: their other lines
+# help their developers and may contain comments, such as the rows in SQLAlchemy's debug lines.
+PACKAGES = ("api", "consumer", "liuyan", "migrations", "model", "store")
 
 
 def configure_logging(log_format: Literal["console", "json"] = "console", level: str = "info") -> None:
@@ -51,9 +52,9 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
     handler.addFilter(RepeatFilter(handler.handle))
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    root.setLevel(max(logging.getLevelName(level.upper()), logging.WARNING))
+    for name in PACKAGES:
+        logging.getLogger(name).setLevel(level.upper())
 
 
 def _name_app(_logger: object, _method: str, event: EventDict) -> EventDict:
