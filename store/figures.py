@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -93,14 +94,14 @@ async def count_sessions(connection: AsyncConnection, now: datetime, idle: timed
         .where(users.c.state == "active", of.expires_at > now, of.seen_at > now - idle)
         .group_by(users.c.role)
     )
-    return {role: n for role, n in await connection.execute(query)}
+    return {str(role): int(n) for role, n in await connection.execute(query)}
 
 
 async def _counted(
     connection: AsyncConnection,
-    waiting: Select[tuple[int]],
+    waiting: Select[Any],
     most: int,
-    since: Select[tuple[datetime]],
+    since: Select[Any],
     number: ColumnElement[int],
 ) -> QueueFigures:
     """Count up to ``most`` rows of ``waiting``; ``since`` returns the time of the row with the lowest number."""
