@@ -188,7 +188,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _unexpected(_: Request, error: Exception) -> Response:
-        # The server logs the traceback. The response reveals no internals.
+        # The server logs the traceback, the same one only once in a while. The response reveals no internals.
+        log.error("request failed", error=type(error).__name__)
         detail = gettext("Something went wrong on this side; the log of the API says what.")
         # Starlette sends this response outside of all middleware.
         headers = {HEADER: current_request_id() or ""}
