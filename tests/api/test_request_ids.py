@@ -31,7 +31,7 @@ async def test_a_well_formed_id_is_accepted(api: Api, sent: str) -> None:
     "sent", ["", "short", "a" * 65, "这家店太差了这家店太差了", "a b c d e f", "<script>1</script>", "aaaaaaaa\t"]
 )
 async def test_other_ids_are_replaced(api: Api, sent: str) -> None:
-    answer = await api.client.get("/api/v1/comments", headers={HEADER: sent.encode()})
+    answer = await api.client.get("/api/v1/comments", headers={HEADER.encode(): sent.encode()})
     assert re.fullmatch("[0-9a-f]{32}", answer.headers[HEADER])
 
 
