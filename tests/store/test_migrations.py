@@ -253,6 +253,22 @@ async def _stop_before_the_revision_is_stored(store: Store) -> None:
             await connection.execute(text(statement))
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+async def test_index_of_the_queue_is_replaced(every_database_url: str, interrupted: bool) -> None:
+    step = _migration("0011_queue")
+    async with Store.open(every_database_url) as store:
+        await migrate(store.engine, lambda step: None, to=step.down_revision)
+        if interrupted:
+            await migrate(store.engine, lambda step: None, to=step.revision)
+            async with store.engine.begin() as connection:
+                earlier = text("UPDATE alembic_version SET version_num = :number")
+                await connection.execute(earlier, {"number": step.down_revision})
+        assert await migrate(store.engine, lambda step: None, to=step.revision) == 1
+        async with store.engine.connect() as connection:
+            indexes = await connection.run_sync(lambda sync: inspect(sync).get_indexes("predictions"))
+    assert [index["column_names"] for index in indexes if index["name"] == step.NAME] == [step.COLUMNS]
+
+
 MANY = 50_000
 MANY_COMMENTS = (
     "SET SESSION cte_max_recursion_depth = 100000",
