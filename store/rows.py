@@ -11,8 +11,8 @@ from store.batch import Content, Prediction
 
 T = TypeVar("T")
 
-# Padding changes the probability of a text by up to 1e-6 between batches. Rounding gives almost all copies of a text the
-# same distance, so they are next to each other in the index of the review queue.
+# Padding changes the probability of a text by up to 1e-6 between batches. Rounding gives almost all copies of a text
+# the same distance, so they are next to each other in the index of the review queue.
 DISTANCE_DIGITS = 5
 
 
