@@ -105,7 +105,7 @@ predictions = Table(
     Column("probability", Double, nullable=False),
     Column("uncertain", Boolean, nullable=False),
     Column("predicted_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
-    # Whether the text has a review, and the rounded distance of the probability from 0.5, which orders the review queue.
+    # Whether the text has a review, and the rounded distance of the probability from 0.5. They order the review queue.
     Column("reviewed", Boolean, nullable=False, server_default=text("0")),
     Column("distance", Double, nullable=False, server_default=text("0")),
     # The digest of the comment's text. The index stores equally uncertain copies next to each other, so that a search
