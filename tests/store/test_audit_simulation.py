@@ -86,7 +86,7 @@ class Life:
             await add_within(session, LI, self.opinions([task for task in uncertain.items if task not in shared]))
         for opinion in self.opinions(shared):
             await decide_group(store, LI, opinion)
-        while await take_steps(store):
+        while (await take_steps(store)).taken:
             self.copied += 1
         listed = (await store.read(list_comments, self.wanted, None, COMMENTS)).items
         wrong = [one for one in listed if one.label != self.truth[one.id]][:2]

@@ -306,7 +306,7 @@ async def test_search_skips_copies_that_cannot_be_leased(feed: Feed, monkeypatch
         decision = Opinion("desk", "copy 1", copy.comment.version, ShownLabel.SPAM)
         await decide_group(store, Actor(LI, "小李", "session", None), decision)
         if why == "decided":
-            assert await take_steps(store) == 1
+            assert (await take_steps(store)).taken == 1
             await send_copies(feed, range(20, 40))
     in_short_steps(monkeypatch, 2)
     first = await next_tasks(store, WANG, UNCERTAIN, ALL, 1)
