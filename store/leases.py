@@ -144,10 +144,16 @@ async def hold(
     return list((await session.connection.execute(select(claims.comment_number).where(*own))).scalars())
 
 
-async def renew_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> list[int]:
-    """Renew the reviewer's own leases on these comments; return the comments."""
+async def renew_own(
+    session: WriteSession, numbers: Sequence[int], reviewer: int, now: datetime, until: datetime
+) -> list[int]:
+    """Renew the reviewer's own leases on these comments; return the comments.
+
+    An expired blind lease is not renewed: the reviewer may have seen the label since.
+    """
     claims = review_claims.c
-    own = (claims.comment_number.in_(numbers), claims.reviewer_number == reviewer)
+    valid = or_(claims.blind.is_(False), claims.claimed_until > now)
+    own = (claims.comment_number.in_(numbers), claims.reviewer_number == reviewer, valid)
     await session.connection.execute(update(review_claims).where(*own).values(claimed_until=until))
     return list((await session.connection.execute(select(claims.comment_number).where(*own))).scalars())
 

@@ -159,7 +159,7 @@ async def renew(store: Store, reviewer: int, keys: Sequence[Key], now: datetime 
     async def once() -> list[Key]:
         async with store.writing() as session:
             named = await _numbers(session, keys)
-            kept = await renew_own(session, list(named.values()), reviewer, now + CLAIM_TIME)
+            kept = await renew_own(session, list(named.values()), reviewer, now, now + CLAIM_TIME)
             return [key for key, number in named.items() if number in kept]
 
     return await retried(once, repeatable=True)

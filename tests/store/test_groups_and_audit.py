@@ -1,7 +1,7 @@
 """Decisions for a text combined with the random audit, disputes, agreement and decisions that were too fast."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, select
@@ -18,7 +18,7 @@ from store.routes import QueueOrder
 from store.search import CommentFilter
 from store.store import Store
 from store.tables import reviews
-from tests.store.feed import Feed, arrival, microseconds, minutes, send_sampled
+from tests.store.feed import Feed, arrival, earlier, microseconds, minutes, send_sampled
 from tests.store.tables_read import read_contents
 from tests.store.test_group_decisions import are_right, decided, finish
 
@@ -27,7 +27,6 @@ POSITIVE, NEGATIVE, SPAM = ShownLabel.POSITIVE, ShownLabel.NEGATIVE, ShownLabel.
 ALL = CommentFilter()
 COPY = "默认好评！"
 COPIES = [str(n) for n in range(4)]
-EARLIER = datetime.now(UTC) - timedelta(minutes=5)
 
 
 async def copies(feed: Feed, *, sampled: tuple[str, ...] = ()) -> Store:
@@ -54,7 +53,7 @@ async def blindly(
 ) -> Reviewed | GroupReviewed:
     """Decide a task of the audit queue blindly."""
     assert actor.user_number is not None
-    found = await next_tasks(store, actor.user_number, QueueOrder.AUDIT, ALL, 20, now=EARLIER)
+    found = await next_tasks(store, actor.user_number, QueueOrder.AUDIT, ALL, 20, now=earlier())
     assert id in {task.comment.id for task in found.items}
     if decide is decide_group:
         return await decide_group(store, actor, opinion(id, label, blind=True))
@@ -182,7 +181,7 @@ async def test_withdrawing_a_disputed_decision_ends_the_dispute(feed: Feed) -> N
 
 async def test_blind_lease_survives_a_decision_on_the_copies(feed: Feed) -> None:
     store = await copies(feed, sampled=("s1",))
-    found = await next_tasks(store, 8, QueueOrder.AUDIT, ALL, 5, now=EARLIER)
+    found = await next_tasks(store, 8, QueueOrder.AUDIT, ALL, 5, now=earlier())
     assert [task.occurrences for task in found.items] == [None]
     await decide_all(store)
     reviewed = await add_review(store, WANG, opinion("s1", POSITIVE, blind=True))
