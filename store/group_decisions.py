@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.audit import JSON, Actor, record
@@ -18,6 +18,7 @@ from store.comments import ShownLabel
 from store.errors import OUTAGES, NoCommentError, NothingToUndoError, PermanentStoreError, StoreError
 from store.folding import folded_digest, folded_sha256
 from store.group_copies import add_copies, withdraw_copies
+from store.group_relabel import relabel_some
 from store.groups import (
     COPIES_WAIT,
     DECIDED,
@@ -260,20 +261,12 @@ async def _step(session: WriteSession, number: int, at_most: int) -> bool:
 
 
 async def _store_some(session: WriteSession, order: Row[Any], actor: Actor, at_most: int) -> None:
-    of = comments.c
-    query = (
-        select(of.number, of.platform, of.id)
-        .with_hint(comments, "FORCE INDEX (comments_by_text)", "mysql")
-        .where(*in_group(order.folded_digest), of.number > order.done_up_to, of.number <= order.last_comment)
-        .order_by(of.number)
-        .limit(at_most)
-    )
-    found = (await session.connection.execute(query)).all()
     group = GroupLabel(order.number, order.folded_sha256, ShownLabel(order.label), order.reason, order.too_fast)
-    copied = await add_copies(session, actor, group, [(row.platform, row.id) for row in found])
-    stored, skipped = order.stored + copied, order.skipped + len(found) - copied
-    if len(found) == at_most:
-        await _advance(session, order.number, done_up_to=found[-1].number, stored=stored, skipped=skipped)
+    copy = _copy_some if order.follows is None else relabel_some
+    copied, left_out, last = await copy(session, order, actor, group, at_most)
+    stored, skipped = order.stored + copied, order.skipped + left_out
+    if last is not None:
+        await _advance(session, order.number, done_up_to=last, stored=stored, skipped=skipped)
         return
     if not order.more_occurrences:  # Count copies that were edited, erased or reviewed before a step found them.
         skipped = max(skipped, order.occurrences - stored)
@@ -288,6 +281,26 @@ async def _store_some(session: WriteSession, order: Row[Any], actor: Actor, at_m
         occurrences=stored + skipped,
         more_occurrences=False,
     )
+
+
+async def _copy_some(
+    session: WriteSession, order: Row[Any], actor: Actor, group: GroupLabel, at_most: int
+) -> tuple[int, int, int | None]:
+    """Copy the first review to ``at_most`` comments with the text.
+
+    Return the numbers of reviewed and skipped comments, and the last comment, or None after the last step.
+    """
+    of = comments.c
+    query = (
+        select(of.number, of.platform, of.id)
+        .with_hint(comments, "FORCE INDEX (comments_by_text)", "mysql")
+        .where(*in_group(order.folded_digest), of.number > order.done_up_to, of.number <= order.last_comment)
+        .order_by(of.number)
+        .limit(at_most)
+    )
+    found = (await session.connection.execute(query)).all()
+    copied = await add_copies(session, actor, group, [(row.platform, row.id) for row in found])
+    return copied, len(found) - copied, found[-1].number if len(found) == at_most else None
 
 
 async def _withdraw_some(session: WriteSession, order: Row[Any], actor: Actor, at_most: int) -> None:
@@ -321,10 +334,11 @@ async def _offer_again(session: WriteSession, withdrawn: Row[Any]) -> None:
     """Let the queue offer the comments of a withdrawn decision even if their text was decided later.
 
     The later decision skipped them because they were reviewed, so its waiting time must not apply to them. A later
-    decision that is still being stored includes them.
+    decision that is still being stored includes them, unless it only replaces copies.
     """
     of = group_decisions.c
-    later = (of.folded_digest == withdrawn.folded_digest, of.number > withdrawn.number, of.state == GroupState.STORED)
+    skipped = or_(of.state == GroupState.STORED, of.follows.is_not(None))
+    later = (of.folded_digest == withdrawn.folded_digest, of.number > withdrawn.number, skipped)
     await session.connection.execute(update(group_decisions).where(*later).values(copies_wait_until=None))
 
 

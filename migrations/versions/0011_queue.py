@@ -1,6 +1,8 @@
-"""The queue skips the copies of a text."""
+"""The queue skips the copies of a text, and a decision for a text can follow an earlier one."""
 
-from migrations.repeatable import replace_index
+import sqlalchemy as sa
+
+from migrations.repeatable import add_column, replace_index
 
 revision = "0011_queue"
 down_revision = "0010"
@@ -12,3 +14,4 @@ COLUMNS = ["model_number", "reviewed", "distance", "folded_digest", "comment_num
 def upgrade() -> None:
     """Store equally uncertain comments with the same text next to each other in the queue's index."""
     replace_index(NAME, "predictions", COLUMNS)
+    add_column("group_decisions", sa.Column("follows", sa.BigInteger))

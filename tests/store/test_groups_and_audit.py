@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import func, select
 
+from store import group_decisions as deciding
 from store.audit import Actor
 from store.comments import ShownLabel, comment_history
 from store.errors import NothingToUndoError
@@ -148,16 +149,76 @@ async def test_text_is_disputed_once_and_exported_when_its_label_is_confirmed(fe
     assert await exported(store) == [("0", "negative", 1, False), ("1", "negative", 4, False)]
 
 
-async def test_copies_that_differ_from_their_resolved_comment_are_not_exported(feed: Feed) -> None:
+async def test_copies_follow_their_resolved_comment(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "AT_ONCE", 2)
+    store = await copies(feed)
+    decision = await decide_all(store)
+    before = await read_contents(store)
+    await add_review(store, WANG, opinion("0", POSITIVE))
+    assert await finish(store) == 0
+    await add_review(store, WANG, opinion("3", SPAM))
+    resolved = await add_review(store, CHEN, opinion("0", POSITIVE))
+    # Until the copies follow, they are not exported.
+    assert await exported(store) == [("0", "positive", 1, False), ("3", "spam", 1, False)]
+    assert await finish(store) == 2
+    labels = (await read_contents(store)).review_labels
+    assert labels == {("forum", id): "spam" if id == "3" else "positive" for id in COPIES}
+    assert await exported(store) == [("0", "positive", 3, False), ("3", "spam", 1, False)]
+    found = await decided(store, await group_of(store, resolved.number))
+    assert (found.stored, found.skipped, found.occurrences) == (3, 1, 4)
+    assert await are_right(store)
+    await undo_review(store, WANG, "forum", "3")
+    await withdraw_group(store, CHEN, resolved.number, datetime.now(UTC))
+    await finish(store)
+    # The copies have the earlier label again, and the comment is disputed as before.
+    assert (await read_contents(store)).review_labels == {**before.review_labels, ("forum", "0"): "positive"}
+    assert await counted(store) == (1, 1, 1)
+    assert await are_right(store)
+    await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
+    await finish(store)
+    assert (await read_contents(store)).review_labels == {("forum", "0"): "positive"}
+    assert await are_right(store)
+
+
+async def test_copies_follow_a_corrected_decision_but_no_bulk_decision(feed: Feed) -> None:
     store = await copies(feed)
     await decide_all(store)
+    await add_reviews(store, LI, [opinion("0", SPAM)])
+    assert await finish(store) == 0
+    await add_review(store, LI, opinion("0", POSITIVE))
+    await finish(store)
+    assert set((await read_contents(store)).review_labels.values()) == {"positive"}
+    # One more correction follows the second decision.
+    await add_review(store, LI, opinion("0", NEGATIVE))
+    await finish(store)
+    assert set((await read_contents(store)).review_labels.values()) == {"negative"}
+    assert await are_right(store)
+
+
+async def test_withdrawn_decision_is_not_relabelled(feed: Feed) -> None:
+    store = await copies(feed)
+    decision = await decide_all(store)
     await add_review(store, WANG, opinion("0", POSITIVE))
-    await add_review(store, CHEN, opinion("0", POSITIVE))
-    assert await exported(store) == [("0", "positive", 1, False)]
-    # An edit of the first comment does not affect the text of the copies.
+    await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
+    await add_review(store, WANG, opinion("0", SPAM))
+    await finish(store)
+    assert (await read_contents(store)).review_labels == {("forum", "0"): "spam"}
+    assert await are_right(store)
+
+
+async def test_edit_of_the_first_comment_does_not_affect_the_copies(feed: Feed) -> None:
+    store = await copies(feed)
+    await decide_all(store)
     await feed.send(arrival("0", "改了", edited=3))
     await add_review(store, CHEN, Opinion("forum", "0", microseconds(minutes(3)), SPAM))
-    assert ("1", "negative", 4, False) in await exported(store)
+    assert await finish(store) == 0
+    assert await exported(store) == [("0", "negative", 4, False), ("0", "spam", 1, False)]
+
+
+async def group_of(store: Store, review: int) -> int | None:
+    async with store.reading() as connection:
+        query = select(reviews.c.group_number).where(reviews.c.number == review)
+        return (await connection.execute(query)).scalar_one()
 
 
 async def test_withdrawing_a_disputed_decision_ends_the_dispute(feed: Feed) -> None:
