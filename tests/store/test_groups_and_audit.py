@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 from sqlalchemy import func, select
@@ -218,7 +219,7 @@ async def test_edit_of_the_first_comment_does_not_affect_the_copies(feed: Feed) 
 async def group_of(store: Store, review: int) -> int | None:
     async with store.reading() as connection:
         query = select(reviews.c.group_number).where(reviews.c.number == review)
-        return (await connection.execute(query)).scalar_one()
+        return cast(int | None, (await connection.execute(query)).scalar_one())
 
 
 async def test_withdrawing_a_disputed_decision_ends_the_dispute(feed: Feed) -> None:
