@@ -4,8 +4,8 @@ import sqlalchemy as sa
 
 from migrations.repeatable import add_column, replace_index
 
-revision = "0011_queue"
-down_revision = "0010"
+revision = "0016"
+down_revision = "0011"
 
 NAME = "predictions_to_review"
 COLUMNS = ["model_number", "reviewed", "distance", "folded_digest", "comment_number"]
