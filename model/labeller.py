@@ -133,8 +133,10 @@ class Labeller:
 
 
 def _test_accuracy(artifact: Artifact) -> float | None:
-    accuracy = artifact.metrics.get("test", {}).get("pooled", {}).get("accuracy")
-    return float(accuracy) if accuracy is not None else None
+    match artifact.metrics:
+        case {"test": {"pooled": {"accuracy": float(accuracy)}}}:
+            return accuracy
+    return None
 
 
 def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000) -> Labeller:
