@@ -109,6 +109,21 @@ class ConsumerMetrics:
             "liuyan_consumer_answer_cache_misses", "Texts that the network answered since the start.", registry=registry
         )
         self.cache_size = Gauge("liuyan_consumer_answer_cache_size", "Answers in the cache.", registry=registry)
+        self.model_behind_seconds = Gauge(
+            "liuyan_consumer_model_behind_seconds",
+            "Seconds since another model became active that this consumer has not loaded; 0 if it uses the active one.",
+            registry=registry,
+        )
+        self.model_load_failures = Gauge(
+            "liuyan_consumer_model_load_failures",
+            "Failed attempts to load the active model since the start.",
+            registry=registry,
+        )
+        self.missing_labelled = Counter(
+            "liuyan_consumer_missing_predictions_labelled",
+            "Comments stored by another model that this consumer labelled with the active one.",
+            registry=registry,
+        )
         self.event_loop_delay = Gauge(
             "liuyan_consumer_event_loop_delay_seconds", "How late the event loop woke last.", registry=registry
         )

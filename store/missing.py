@@ -1,7 +1,7 @@
 """Label the comments that another model stored after the active model was promoted.
 
-A consumer leases some, labels them and stores the predictions. Leases only avoid double work: a comment leaves the queue
-in the transaction that stores its prediction, and only while the model is still the active one.
+A consumer leases some, labels them and stores the predictions. Leases only avoid double work: a comment leaves the
+queue in the transaction that stores its prediction, and only while the model is still the active one.
 """
 
 from collections.abc import Sequence
@@ -74,8 +74,8 @@ async def settle_missing(
 ) -> RelabelOutcome:
     """Store ``model``'s predictions ``items`` of the comments ``numbers``, and remove those it has labelled.
 
-    If the text has changed, the comment stays. If another model has become active, all stay. Raises TransientStoreError,
-    PermanentStoreError and CommitUnknownError.
+    If the text has changed, the comment stays. If another model has become active, all stay.
+    Raises TransientStoreError, PermanentStoreError and CommitUnknownError.
     """
     # Comments are locked before their rows in `missing_predictions`, as in a batch, so that the two cannot deadlock.
     outcome = await add_predictions(session, model, items)
