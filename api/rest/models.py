@@ -55,5 +55,5 @@ async def read_models(services: Services) -> list[Model]:
     """Return all models, newest first. Raises StoreError and TimeoutError."""
     counts = await services.store.read(promotion.recent_counts, services.now() - RECENT)
     found = await services.store.read(promotion.list_models)
-    loaded = services.predictor.model
+    loaded = services.predictor.model.sha256
     return [Model.of(row, counts.get(row.number, LabelCounts()), loaded) for row in found]

@@ -104,7 +104,7 @@ async def test_a_selection_is_either_numbers_or_all(api: Api, selection: dict[st
 
 
 async def test_models_are_listed_and_activated(api: Api) -> None:
-    second = await register_model(api.store, api.services.predictor.model, "loaded", 0.2, 0.8)
+    second = await register_model(api.store, api.services.predictor.model.sha256, "loaded", 0.2, 0.8)
     answer = (await api.client.get("/api/v1/models")).json()["items"]
     assert [(one["number"], one["active"], one["loaded"]) for one in answer] == [
         (second.number, False, True),
