@@ -1,13 +1,19 @@
-"""Label the comments that another model stored after a promotion, with low priority."""
+"""Label the comments that the active model has not labelled, with low priority.
+
+After a promotion, consumers of the previous model queue what they store; a scan queues what was stored just before.
+"""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
 from consumer.metrics import ConsumerMetrics
 from consumer.worker import Worker
+from registry.follow import LoadedModel
 from store.errors import CommitUnknownError, TransientStoreError
-from store.missing import active_model_lacking, lease_missing, settle_missing
+from store.missing import MissingComment, lease_missing, read_missing_work, settle_missing
+from store.missing_scan import continue_scan
 from store.relabel import TextPrediction
 from store.store import Store
 
@@ -40,16 +46,23 @@ class MissingPredictions:
             await asyncio.sleep(POLL_SECONDS)
 
     async def round(self) -> bool:
-        """Label some comments and return whether there were any. Does nothing unless the worker's model is active.
+        """Label some comments, or scan for more if none wait; return whether there may be more.
+
+        Does nothing unless the worker's model is active.
 
         Raises TransientStoreError, PermanentStoreError and CommitUnknownError.
         """
         model = self._worker.model
-        if await self._store.read(active_model_lacking) != model.number:
+        work = await self._store.read(read_missing_work)
+        if work is None or work.model != model.number:
             return False
-        leased = await self._store.write(lease_missing, COMMENTS_AT_ONCE, LEASE_SECONDS)
-        if not leased:
-            return False
+        leased = await self._store.write(lease_missing, COMMENTS_AT_ONCE, LEASE_SECONDS) if work.comments else []
+        if leased:
+            await self._label(model, leased)
+            return True
+        return work.scan and not (await self._store.write(continue_scan)).ended
+
+    async def _label(self, model: LoadedModel, leased: Sequence[MissingComment]) -> None:
         predictions = await self._worker.predict(model, [one.text for one in leased])
         items = [
             TextPrediction(one.platform, one.id, one.text, prediction)
@@ -58,4 +71,3 @@ class MissingPredictions:
         outcome = await self._store.write(settle_missing, model.number, [one.number for one in leased], items)
         self._metrics.missing_labelled.inc(outcome.added)
         log.info("labelled comments of another model", comments=outcome.added)
-        return True

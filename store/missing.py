@@ -1,4 +1,4 @@
-"""Label the comments that another model stored after the active model was promoted.
+"""Label the comments that another model stored after the active model was promoted, or that a scan found.
 
 A consumer leases some, labels them and stores the predictions. Leases only avoid double work: a comment leaves the
 queue in the transaction that stores its prediction, and only while the model is still the active one.
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.model_tables import ACTIVE_ROW, active_model, missing_predictions
+from store.model_tables import ACTIVE_ROW, active_model, missing_predictions, missing_scans
 from store.models import lock_active
 from store.relabel import RelabelOutcome, TextPrediction, add_predictions
 from store.session import WriteSession
@@ -29,14 +29,22 @@ class MissingComment:
     text: str
 
 
-async def active_model_lacking(connection: AsyncConnection) -> int | None:
-    """Return the number of the active model if comments wait for its predictions, else None.
+@dataclass(frozen=True, slots=True)
+class MissingWork:
+    """Whether ``comments`` wait for the predictions of the active ``model``, and whether a ``scan`` looks for more."""
 
-    Raises TransientStoreError.
-    """
+    model: int
+    comments: bool
+    scan: bool
+
+
+async def read_missing_work(connection: AsyncConnection) -> MissingWork | None:
+    """Return what is left to do for the active model; None if no model is active. Raises TransientStoreError."""
     waiting = exists(select(missing_predictions.c.comment_number))
-    query = select(active_model.c.model_number).where(active_model.c.id == ACTIVE_ROW, waiting)
-    return (await connection.execute(query)).scalar_one_or_none()
+    scanning = exists(select(missing_scans.c.model_number))
+    query = select(active_model.c.model_number, waiting, scanning).where(active_model.c.id == ACTIVE_ROW)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else MissingWork(row[0], bool(row[1]), bool(row[2]))
 
 
 async def oldest_missing(connection: AsyncConnection) -> datetime | None:

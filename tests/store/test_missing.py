@@ -8,9 +8,10 @@ from store.batch import Label, ModelRow, Prediction
 from store.check import recount, recount_sums
 from store.missing import (
     MissingComment,
-    active_model_lacking,
+    MissingWork,
     lease_missing,
     oldest_missing,
+    read_missing_work,
     settle_missing,
 )
 from store.model_tables import missing_predictions
@@ -50,7 +51,7 @@ async def test_a_batch_of_the_active_model_queues_nothing(store: Store) -> None:
     feed = await feed_of(store)
     await feed.send(arrival("1"), arrival("2"))
     assert await queued(store) == []
-    assert await store.read(active_model_lacking) is None
+    assert await store.read(read_missing_work) == MissingWork(feed.model.number, comments=False, scan=False)
     assert await store.read(oldest_missing) is None
 
 
@@ -60,7 +61,7 @@ async def test_comments_of_another_model_are_labelled_by_the_active_one(store: S
     new = await promoted(feed)
     await feed.send(arrival("1"), arrival("2"), tombstone("3", 9), arrival("before", "改了", edited=5))
     await feed.send(arrival("1"), arrival("2", "又改", edited=6), tombstone("1", 9))
-    assert await store.read(active_model_lacking) == new.number
+    assert await store.read(read_missing_work) == MissingWork(new.number, comments=True, scan=False)
     assert await store.read(oldest_missing) is not None
     leased = await store.write(lease_missing, 10, 30.0)
     assert sorted((one.id, one.text) for one in leased) == [("2", "又改"), ("before", "改了")]
@@ -119,7 +120,7 @@ async def test_predictions_of_a_model_that_is_no_longer_active_empty_no_queue(st
     newest = await register_model(store, "c" * 64, "newest", 0.3, 0.7)
     await store.write(activate, newest.number, new.number, "wang")
     assert (await settle(store, new.number, leased)).added == 1
-    assert await store.read(active_model_lacking) == newest.number
+    assert await store.read(read_missing_work) == MissingWork(newest.number, comments=True, scan=False)
     assert await settle(store, newest.number, await store.write(lease_missing, 10, 0.0)) == RelabelOutcome(added=1)
     assert await queued(store) == []
     await assert_counts(store)
