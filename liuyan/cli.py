@@ -13,7 +13,7 @@ from consumer.commands import app as consumer
 from liuyan.demo.commands import demo
 from liuyan.errors import LiuyanError, UsageError
 from liuyan.terminal import escape_unencodable_output, write_line
-from model.commands import app as model
+from registry.commands import app as model
 from store.commands import app as store
 
 app = typer.Typer(
