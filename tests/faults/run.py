@@ -14,15 +14,17 @@ from consumer.topics import Topics
 from local_stack.kafka import Kafka
 from local_stack.mysql import MySQL
 from local_stack.ports import ReservedPort
-from model.labeller import load_labeller
 from tests.faults.compare import Differences, compare, read_expected
 from tests.faults.fleet import Fleet
 from tests.faults.load import PARTITIONS, Load, Publisher
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import FAULTS, Fault, Stage, run_schedule
 from tests.harness import Installation
+from tests.models import load_labellers, register_artifact, write_reordered
 
 TOPIC, ARCHIVE = "comments", "archive"
+# The folder of a second model, with another vocabulary than the shipped one's.
+OTHER_MODEL = "other-model"
 CONSUMERS = 3
 CATCH_UP_SECONDS = 180
 COMPACTED = {
@@ -77,6 +79,7 @@ async def run(events: int, seed: int, outage: float, rounds: int, faults: Sequen
             {"LIUYAN_TOPICS": f"{TOPIC}=forum|desk,{ARCHIVE}=archive", "LIUYAN_LOCK_WAIT_SECONDS": "5"},
         )
         installation.migrate()
+        write_reordered(installation.folder / OTHER_MODEL)
         topics = Topics(kafka.bootstrap)
         forever = {"retention.ms": "-1"}
         await topics.create(TOPIC, partitions=PARTITIONS, replication=1, settings=forever)
@@ -103,6 +106,8 @@ async def _run(stage: Stage, rounds: int, faults: Sequence[Fault]) -> Verdict:
     publishing = asyncio.create_task(publisher.run())
     try:
         await asyncio.to_thread(_wait_for_first_comments, stage.installation)
+        folder = stage.installation.folder / OTHER_MODEL
+        await register_artifact(stage.installation.database_url, folder)
         await run_schedule(stage, faults, rounds, log)
         await publishing
         log(f"published {publisher.published}, catching up")
@@ -113,8 +118,8 @@ async def _run(stage: Stage, rounds: int, faults: Sequence[Fault]) -> Verdict:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-    labeller = load_labeller()
-    differences = await asyncio.to_thread(compare, stage.installation, expected, ARCHIVE, labeller)
+    labellers = load_labellers(stage.installation.folder / OTHER_MODEL)
+    differences = await asyncio.to_thread(compare, stage.installation, expected, ARCHIVE, labellers)
     _report(stage, differences, count)
     return Verdict(count, differences, sum(stage.injected.values()), tuple(stage.failures))
 
@@ -130,12 +135,23 @@ async def _catch_up(stage: Stage, ends: Mapping[tuple[str, int], int]) -> None:
             stage.installation.query, "SELECT topic, `partition`, next_offset FROM partitions"
         )
         behind = sum(ends.values()) - sum(offset for *_, offset in rows)
-        if behind <= 0 and len(rows) == len(ends):
+        unlabelled = await asyncio.to_thread(_waiting_comments, stage.installation)
+        if behind <= 0 and len(rows) == len(ends) and unlabelled == 0:
             return
         if time.monotonic() > deadline:
-            stage.failures.append(f"lag of {behind} records after {CATCH_UP_SECONDS} s without faults")
+            stage.failures.append(
+                f"lag of {behind} records, {unlabelled} comments without the active model's label, after "
+                f"{CATCH_UP_SECONDS} s without faults"
+            )
             return
         await asyncio.sleep(0.5)
+
+
+def _waiting_comments(installation: Installation) -> int:
+    """Return how many comments and scans wait for the active model."""
+    return installation.number(
+        "SELECT (SELECT COUNT(*) FROM missing_predictions) + (SELECT COUNT(*) FROM missing_scans)"
+    )
 
 
 def _report(stage: Stage, differences: Differences, count: int) -> None:

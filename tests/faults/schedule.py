@@ -17,6 +17,7 @@ from tests.faults.fleet import Fleet, Member
 from tests.faults.load import METADATA_SECONDS, PARTITIONS, Publisher
 from tests.faults.proxy import Proxy
 from tests.harness import Installation
+from tests.models import promote
 
 SESSION_TIMEOUT_SECONDS = 6
 OTHERS_CONTINUE_SECONDS = 30
@@ -231,6 +232,23 @@ async def add_partitions(stage: Stage) -> None:
     stage.publisher.partitions = PARTITIONS + 2
 
 
+async def promote_model(stage: Stage) -> None:
+    """Promote the other model while every queue is full, and kill a consumer while it loads the model."""
+    database_url = stage.installation.database_url
+    for member in stage.fleet.members:
+        member.proxy.delay = 0.15
+    await stage.pause(1, 2)
+    [(active,)] = await asyncio.to_thread(stage.installation.query, "SELECT model_number FROM active_model")
+    await promote(database_url, 2 if active == 1 else 1)
+    await stage.pause(0.5, 3)
+    member = stage.member()
+    await stage.fleet.leave(member, signal.SIGKILL)
+    stage.fleet.restart(member)
+    await stage.pause(2, 4)
+    for member in stage.fleet.members:
+        member.proxy.heal()
+
+
 FAULTS: Sequence[Fault] = (
     kill_consumer,
     terminate_consumer,
@@ -253,6 +271,7 @@ FAULTS: Sequence[Fault] = (
     half_open_kafka,
     second_writer,
     add_partitions,
+    promote_model,
 )
 
 
