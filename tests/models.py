@@ -1,9 +1,10 @@
 """A second model for tests, and its registration and promotion in the database of running processes."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -50,22 +51,21 @@ async def promote(database_url: str, number: int) -> None:
         await store.write(promote_model, ACTOR, number, None if active is None else active.number)
 
 
-def load_labellers(*folders: Path) -> Mapping[int, Labeller]:
-    """Return the labellers of the shipped model, number 1, and of ``folders``, numbered from 2."""
-    return {number: load_labeller(folder) for number, folder in enumerate((SHIPPED, *folders), start=1)}
+def load_labellers(*folders: Path) -> Mapping[str, Labeller]:
+    """Return the labellers of the shipped model and of ``folders``, by SHA-256."""
+    return {labeller.sha256: labeller for labeller in map(load_labeller, (SHIPPED, *folders))}
 
 
-def wrong_predictions(labellers: Mapping[int, Labeller], rows: list[tuple[int, str, str, float]]) -> list[str]:
-    """Return a line for each (model number, text, label, probability) that is not what that model's labeller says."""
-    wrong = []
-    for number, labeller in labellers.items():
-        own = [row for row in rows if row[0] == number]
+def wrong_predictions(labellers: Mapping[str, Labeller], rows: Sequence[tuple[Any, ...]]) -> list[str]:
+    """Return a line for each (SHA-256, text, label, probability) that is not what that model's labeller says."""
+    wrong = [f"unknown model {row[0]}" for row in rows if row[0] not in labellers]
+    for sha256, labeller in labellers.items():
+        own = [row for row in rows if row[0] == sha256]
         for first in range(0, len(own), 512):
             part = own[first : first + 512]
-            for row, right in zip(part, labeller.predict([text for _, text, _, _ in part]), strict=True):
+            for row, right in zip(part, labeller.predict([row[1] for row in part]), strict=True):
                 _, text, label, probability = row
                 is_near = abs(probability - right.probability) <= 1e-5
                 if not is_near or label != ("positive" if probability >= 0.5 else "negative"):
-                    wrong.append(f"model {number}: {label} {probability} not {right} for {text[:40]!r}")
-    unknown = [row for row in rows if row[0] not in labellers]
-    return [*wrong, *(f"unknown model {row[0]}" for row in unknown)]
+                    wrong.append(f"{labeller.name}: {label} {probability} not {right} for {text[:40]!r}")
+    return wrong

@@ -69,11 +69,11 @@ async def _partitions(kafka: str, topics: list[str]) -> list[tuple[str, int]]:
 
 
 def compare(
-    installation: Installation, expected: Expected, archive: str, labellers: Mapping[int, Labeller]
+    installation: Installation, expected: Expected, archive: str, labellers: Mapping[str, Labeller]
 ) -> Differences:
     """Compare every table with ``expected``, except replaced texts of ``archive``, which depend on compaction.
 
-    ``labellers`` are the models by number; the active one must have labelled every comment.
+    ``labellers`` are the models by SHA-256; the active one must have labelled every comment.
     """
     differences = Differences()
     identities = dict(installation.query("SELECT number, CONCAT(platform, ':', id) FROM comments"))
@@ -120,12 +120,12 @@ def _compare_comments(installation: Installation, expected: Expected, difference
 
 
 def _compare_predictions(
-    installation: Installation, expected: Expected, labellers: Mapping[int, Labeller], differences: Differences
+    installation: Installation, expected: Expected, labellers: Mapping[str, Labeller], differences: Differences
 ) -> None:
     """Check that each prediction is what its model says about the current text, and that the active model has one."""
     rows = installation.query(
-        "SELECT p.model_number, c.platform, c.id, p.label, p.probability FROM predictions p "
-        "JOIN comments c ON c.number = p.comment_number"
+        "SELECT m.sha256, c.platform, c.id, p.label, p.probability FROM predictions p "
+        "JOIN comments c ON c.number = p.comment_number JOIN models m ON m.number = p.model_number"
     )
     found = [(model, (platform, id), label, probability) for model, platform, id, label, probability in rows]
     current = [
@@ -136,7 +136,7 @@ def _compare_predictions(
     wrong = wrong_predictions(labellers, current)
     differences.wrong += len(wrong)
     differences.examples += [line[:400] for line in wrong[:EXAMPLES]]
-    [(active,)] = installation.query("SELECT model_number FROM active_model")
+    [(active,)] = installation.query("SELECT sha256 FROM models JOIN active_model ON model_number = number")
     labelled = {identity: active for model, identity, _, _ in found if model == active}
     differences.compare("predictions", dict.fromkeys(expected.comments, active), labelled)
 

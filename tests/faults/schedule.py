@@ -233,20 +233,26 @@ async def add_partitions(stage: Stage) -> None:
 
 
 async def promote_model(stage: Stage) -> None:
-    """Promote the other model while every queue is full, and kill a consumer while it loads the model."""
+    """Promote the other model while every queue is full.
+
+    One consumer cannot obtain it at first and continues with the previous one; another is killed while it loads it.
+    """
     database_url = stage.installation.database_url
+    blocked, killed, *_ = stage.rng.sample([one for one in stage.fleet.members if one.supervised], 2)
+    blocked.block_cache()
     for member in stage.fleet.members:
         member.proxy.delay = 0.15
     await stage.pause(1, 2)
-    [(active,)] = await asyncio.to_thread(stage.installation.query, "SELECT model_number FROM active_model")
-    await promote(database_url, 2 if active == 1 else 1)
-    await stage.pause(0.5, 3)
-    member = stage.member()
-    await stage.fleet.leave(member, signal.SIGKILL)
-    stage.fleet.restart(member)
+    other = "SELECT number FROM models WHERE number NOT IN (SELECT model_number FROM active_model)"
+    await promote(database_url, await asyncio.to_thread(stage.installation.number, other))
+    await stage.pause(1, 3)
+    await stage.fleet.leave(killed, signal.SIGKILL)
+    stage.fleet.restart(killed)
     await stage.pause(2, 4)
     for member in stage.fleet.members:
         member.proxy.heal()
+    await stage.pause(4, 8)
+    blocked.unblock_cache()
 
 
 FAULTS: Sequence[Fault] = (
