@@ -103,6 +103,15 @@ def test_every_service_has_limits(services: dict[str, Any]) -> None:
         assert service.get("read_only", False) == (name != "kafka"), name
 
 
+def test_models_need_no_volume(services: dict[str, Any]) -> None:
+    """Artifacts come from the database into a temporary file system, and memory suffices for two models."""
+    assert "LIUYAN_CACHE_DIR=/tmp/" in _dockerfile()
+    for name in LIUYAN_SERVICES:
+        assert [volume["target"] for volume in services[name]["volumes"]] == ["/etc/liuyan"]
+        assert services[name]["tmpfs"] == ["/tmp"]
+        assert int(services[name]["mem_limit"]) == 1536 * 1024**2
+
+
 def test_only_the_proxy_reaches_the_api(services: dict[str, Any]) -> None:
     assert "ports" not in services["api"]
     [port] = services["proxy"]["ports"]

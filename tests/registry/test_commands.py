@@ -83,8 +83,8 @@ async def test_the_whole_life_of_a_model(first: Feed, server_url: str, server_st
 
     rows = [line.split("\t") for line in liuyan(server_url, "list").stdout.splitlines()[1:]]
     assert [row[1:6] for row in rows] == [
-        ["", "autumn", sha256[:12], "80.00 %", "1"],
-        ["active", "model a", "a" * 12, "80.00 %", "1"],
+        ["", "autumn", sha256[:12], "80.00%", "1"],
+        ["active", "model a", "a" * 12, "80.00%", "1"],
     ]
     listed = [json.loads(line) for line in liuyan(server_url, "list", "--json").stdout.splitlines()]
     assert [(one["number"], one["labelled"], one["comments"], one["registered"]) for one in listed] == [
@@ -92,8 +92,8 @@ async def test_the_whole_life_of_a_model(first: Feed, server_url: str, server_st
         (first.model.number, 4, 5, False),
     ]
     shown = liuyan(server_url, "show", sha256[:8]).stdout
-    assert "coverage  80.00 %: 4 of 5 comments, 1 missing\n" in shown
-    assert "2026-01\t80.00 %\t4\t1\n" in shown
+    assert "coverage  80.00%: 4 of 5 comments, 1 missing\n" in shown
+    assert "2026-01\t80.00%\t4\t1\n" in shown
     assert "# model-1" in shown
     as_json = json.loads(liuyan(server_url, "show", str(number), "--json").stdout)
     assert as_json["coverage"]["months"] == {"2026-01": {"comments": 5, "labelled": 4}}
@@ -110,7 +110,7 @@ async def test_the_whole_life_of_a_model(first: Feed, server_url: str, server_st
     status, output = on_terminal(server_url, "y", "promote", number)
     assert status == 0
     assert output.endswith(f"Model {number} (autumn, {sha256[:12]}) is active.\n")
-    assert "coverage   80.00 % of 5 comments" in output
+    assert "coverage   80.00% of 5 comments" in output
     assert "flips      0 of the newest 3 comments" in output
     assert "missing    1 comments keep the label of another model" in output
     assert liuyan(server_url, "promote", number).stdout == f"Model {number} (autumn, {sha256[:12]}) is active.\n"
