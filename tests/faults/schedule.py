@@ -248,10 +248,8 @@ async def promote_model(stage: Stage) -> None:
         member.proxy.delay = 0.15
     full = await _eventually(lambda: all(HELD in _metrics(member) for member in members), 20)
     stage.seen["promotions with full queues"] += full
-    other = "SELECT number FROM models WHERE number NOT IN (SELECT model_number FROM active_model)"
-    number = await asyncio.to_thread(stage.installation.number, other)
     before = killed.process.output().count(LOADING)
-    await promote(stage.installation.database_url, number)
+    await _promote_other(stage)
     loading = await _eventually(lambda: killed.process.output().count(LOADING) > before, 10)
     stage.seen["consumers killed while they load a model"] += loading
     await stage.fleet.leave(killed, signal.SIGKILL)
@@ -261,6 +259,18 @@ async def promote_model(stage: Stage) -> None:
         member.proxy.heal()
     await stage.pause(4, 8)
     blocked.unblock_cache()
+
+
+async def promote_in_open_batches(stage: Stage) -> None:
+    """Promote the other model while nothing else happens, so that batches are open when consumers have loaded it."""
+    await _promote_other(stage)
+    await stage.pause(6, 8)
+
+
+async def _promote_other(stage: Stage) -> None:
+    other = "SELECT number FROM models WHERE number NOT IN (SELECT model_number FROM active_model)"
+    number = await asyncio.to_thread(stage.installation.number, other)
+    await promote(stage.installation.database_url, number)
 
 
 async def _eventually(condition: Callable[[], bool], seconds: float) -> bool:
@@ -299,6 +309,7 @@ FAULTS: Sequence[Fault] = (
     second_writer,
     add_partitions,
     promote_model,
+    promote_in_open_batches,
 )
 
 

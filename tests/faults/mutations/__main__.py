@@ -48,7 +48,7 @@ MUTATIONS = (
         "promote_model",
         20_000,
     ),
-    Mutation("mixed_models", "the model is switched in the middle of a batch", "promote_model", 20_000),
+    Mutation("mixed_models", "the model is switched in the middle of a batch", "promote_in_open_batches", rounds=3),
 )
 
 
