@@ -189,7 +189,8 @@ class Pipeline:
         left = self._batcher.seconds_left(time.monotonic())
         room = 1 if self._offsets.crash_loops.isolating else max(1, self._batcher.room())
         try:
-            poll = await self._source.poll(IDLE_SECONDS if left is None else left, room)
+            # At most IDLE_SECONDS, because another model may be loaded while a batch is open.
+            poll = await self._source.poll(IDLE_SECONDS if left is None else min(left, IDLE_SECONDS), room)
         except KafkaError as error:
             await self._retry_read(error)
             return None

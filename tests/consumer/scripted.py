@@ -204,6 +204,7 @@ class Database:
     failing_reads: int = 0
     paused: dict[int, str] = field(default_factory=dict)
     stored: list[tuple[int, int]] = field(default_factory=list)
+    models: list[int] = field(default_factory=list)
 
     async def read(self, query: Callable[..., Awaitable[Any]], *args: object) -> Any:
         return await getattr(self, query.__name__)(*args)
@@ -229,6 +230,7 @@ class Database:
         self._check(batch)
         self.offsets |= {advance.partition.partition: advance.next_offset for advance in batch.advances}
         self.stored += map(_location, batch.records)
+        self.models += [batch.model] if batch.records else []
         reasons = {one.partition.partition: one.pause_reason for one in batch.advances}
         self.paused |= {number: reason for number, reason in reasons.items() if reason is not None}
         if answer is Answer.LOST_AFTER:
