@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from textwrap import indent
 from typing import Any
 
 from liuyan.terminal import Column, write_json, write_line, write_table, write_text
@@ -50,7 +51,8 @@ async def show_model(store: Store, name: str, *, as_json: bool) -> None:
         names = ("coverage", "labelled", "missing")
         write_table([Column("month"), *(Column(name, right=True) for name in names)], rows)
     if shown.card is not None:
-        write_text(f"\n{shown.card.strip()}")
+        # Indented, so that no line of it looks like one of the command's own.
+        write_text("\n" + indent(shown.card.strip(), "  "))
 
 
 async def read_shown(store: Store, name: str) -> Shown:

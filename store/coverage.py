@@ -57,14 +57,17 @@ class MonthCoverage:
 async def read_totals(connection: AsyncConnection) -> Mapping[int, ModelTotals]:
     """Return the totals of each registered model, by number. Raises TransientStoreError."""
     of = count_sums.c
+    known = await read_models(connection)
     comments = await _total(connection, CountFilter(), comment_counts, comment_counts.c.n)
     sums = (of.positive, of.negative, of.uncertain, of.unclear, of.spam, of.reviewed, of.corrected)
     undecided = of.uncertain_positive + of.uncertain_negative
     query = select(of.model_number, *(func.sum(one) for one in (*sums, undecided)))
-    query = query.where(of.bucket == HOUR, of.platform == ALL_PLATFORMS).group_by(of.model_number)
+    # Naming the models lets the query read ranges of the primary key.
+    query = query.where(of.model_number.in_(known), of.bucket == HOUR, of.platform == ALL_PLATFORMS)
+    query = query.group_by(of.model_number)
     found = {row[0]: _totals(comments, *map(int, row[1:])) for row in await connection.execute(query)}
     none = ModelTotals(Coverage(comments))
-    return {number: found.get(number, none) for number in await read_models(connection)}
+    return {number: found.get(number, none) for number in known}
 
 
 def _totals(

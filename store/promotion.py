@@ -1,7 +1,7 @@
 """Promote, roll back and retire models. These move a pointer; no labels are rewritten."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -15,7 +15,7 @@ from store.batch import ModelRow
 from store.merge import ALL_PLATFORMS
 from store.model_files import has_files
 from store.model_tables import ACTIVE_ROW, active_model, missing_scans
-from store.models import activate, read_model, read_models
+from store.models import activate, read_models
 from store.ranges import HOUR
 from store.session import WriteSession
 from store.tables import count_sums, models
@@ -86,7 +86,7 @@ async def promote_model(session: WriteSession, actor: Actor, number: int, active
     await session.connection.execute(update(models).where(models.c.number == number).values(predecessor=before))
     await _scan_from(session, number, stored_time(session.now) - MARGIN)
     await audit.record(session, actor, "model.promote", "model", str(number), {"model": [before, number]})
-    return await read_model(session.connection, number)
+    return replace(model, active=True, predecessor=before)
 
 
 async def roll_back(session: WriteSession, actor: Actor, active: int) -> ModelRow:
@@ -95,9 +95,9 @@ async def roll_back(session: WriteSession, actor: Actor, active: int) -> ModelRo
     Comments stored or edited since the promotion are queued for its predictions in the background. Raises NoModelError,
     ModelRefusedError and StoreError.
     """
-    query = select(active_model.c.activated_at).where(active_model.c.id == ACTIVE_ROW)
     before = await _lock_pointer(session)
     _check_unchanged(before, active)
+    query = select(active_model.c.activated_at).where(active_model.c.id == ACTIVE_ROW)
     since = (await session.connection.execute(query)).scalar_one()
     number = (await _existing(session, active)).predecessor
     if number is None:
@@ -105,11 +105,12 @@ async def roll_back(session: WriteSession, actor: Actor, active: int) -> ModelRo
             "no_predecessor",
             f"No model was active before model {active}. Promote another one with `liuyan model promote MODEL`.",
         )
-    await _check_usable(session, await _existing(session, number))
+    model = await _existing(session, number)
+    await _check_usable(session, model)
     await activate(session, number, active, actor.name)
     await _scan_from(session, number, since - MARGIN)
     await audit.record(session, actor, "model.roll_back", "model", str(number), {"model": [active, number]})
-    return await read_model(session.connection, number)
+    return replace(model, active=True)
 
 
 async def retire_model(session: WriteSession, actor: Actor, number: int) -> ModelRow:
@@ -131,7 +132,7 @@ async def retire_model(session: WriteSession, actor: Actor, number: int) -> Mode
     now = stored_time(session.now)
     await session.connection.execute(update(models).where(models.c.number == number).values(retired_at=now))
     await audit.record(session, actor, "model.retire", "model", str(number), {})
-    return await read_model(session.connection, number)
+    return replace(model, retired_at=now)
 
 
 async def _lock_pointer(session: WriteSession) -> int | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from store.audit import Actor, AuditFilter, list_records
-from store.batch import ModelRow
+from store.batch import Label, ModelRow
 from store.models import read_active, register_model
 from store.promotion import retire_model
 from tests.api.conftest import Api
@@ -88,6 +88,30 @@ async def test_refused_promotions(api: Api) -> None:
     assert await active(api) == first
     assert await post(api, f"{second}/promote", incomplete=True) == (200, None)
     assert await active(api) == second
+
+
+async def test_the_next_request_shows_the_labels_of_the_promoted_model(api: Api) -> None:
+    await api.feed.send(arrival("1"), arrival("2"))
+    other = await feed_of(api.store, "b" * 64)
+    await other.send(arrival("1", label=Label.NEGATIVE, probability=0.1), arrival("2"))
+    for sha256 in (api.feed.model.sha256, "b" * 64):
+        await register_model(api.store, sha256, "", 0.3, 0.7, files=FILES)
+
+    async def shown() -> dict[str, tuple[str, str]]:
+        items = (await api.client.get("/api/v1/comments")).json()["items"]
+        return {one["id"]: (one["label"], one["model"][:1]) for one in items}
+
+    async def positive() -> int:
+        rows = (await api.client.get("/api/v1/analytics/platforms")).json()["rows"]
+        return sum(row["positive"] for row in rows)
+
+    first = api.feed.model.sha256[:1]
+    before = {"1": ("positive", first), "2": ("positive", first)}
+    assert (await shown(), await positive()) == (before, 2)
+    assert await post(api, f"{other.model.number}/promote") == (200, None)
+    assert (await shown(), await positive()) == ({"1": ("negative", "b"), "2": ("positive", "b")}, 1)
+    assert await post(api, f"{other.model.number}/rollback") == (200, None)
+    assert (await shown(), await positive()) == (before, 2)
 
 
 @pytest.mark.parametrize("card", ["labels", "platforms", "hours"])

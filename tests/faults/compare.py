@@ -102,6 +102,7 @@ def compare(
     for table, counts in (
         ("hourly_counts", installation.counts_that_differ()),
         ("count_sums", installation.sums_that_differ()),
+        ("comment_counts", installation.comment_counts_that_differ()),
     ):
         differences.wrong += len(counts)
         differences.examples += [f"{table}: {count}" for count in counts[:EXAMPLES]]
