@@ -34,6 +34,7 @@ class ConsumerMetrics:
         self._events = make.counter(f"{PREFIX}events_total")
         self._dead_letters = make.counter(f"{PREFIX}dead_letters_total")
         self.stored_dead_letters = make.gauge(f"{PREFIX}stored_dead_letters")
+        self.missing_labelled = make.counter(f"{PREFIX}missing_predictions_labelled_total")
         self.outbox_messages = make.counter(f"{PREFIX}outbox_messages_total")
         self._batch_records = make.histogram(f"{PREFIX}batch_records")
         self._tokens = make.counter(f"{PREFIX}tokens_total")

@@ -1,6 +1,6 @@
 """Background tasks: report lag and health, commit offsets to Kafka, and react to rows that people change.
 
-Commands do not connect to consumers: they change a row (pause, resume, seek, promote), which the monitor polls.
+Commands do not connect to consumers: they change a row (pause, resume, seek), which the monitor polls.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from consumer.topics import BrokerError, Topics
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
 from liuyan.reachable import Reachable
+from registry.follow import ModelFollower
 from store.dead_letter_admin import DeadLetterFilter, count_dead_letters
 from store.errors import TransientStoreError
-from store.models import read_active
 from store.partitions import read_partitions
 from store.ready import database_reachable
 from store.store import Store
@@ -33,10 +33,6 @@ TOPICS_SECONDS = 5.0
 LETTERS_SECONDS = 15.0
 # End offsets older than this do not count for the lag.
 STALE_SECONDS = 15.0
-
-
-class ModelChangedError(LiuyanError):
-    """The consumer's model is not the active model."""
 
 
 class Monitor:
@@ -53,7 +49,7 @@ class Monitor:
         *,
         group: str,
         topics: Sequence[str],
-        active_sha256: str | None,
+        models: ModelFollower,
         stuck_seconds: float,
     ) -> None:
         self._pipeline = pipeline
@@ -64,7 +60,7 @@ class Monitor:
         self._metrics = metrics
         self._group = group
         self._topics = topics
-        self._active_sha256 = active_sha256
+        self._models = models
         self._stuck_seconds = stuck_seconds
         self._committed: dict[TopicPartition, int] = {}
         self._ends_read_at = time.monotonic()
@@ -111,15 +107,11 @@ class Monitor:
             self._committed |= moved
 
     async def follow_rows(self) -> None:
-        """Poll the database for pauses, resumes, seeks and promotions, until cancelled.
-
-        Raises ModelChangedError when another model becomes active.
-        """
+        """Poll the database for pauses, resumes and seeks, until cancelled."""
         while True:
             await asyncio.sleep(ROWS_SECONDS)
             try:
                 await self._follow_partitions()
-                await self._follow_model()
             except TransientStoreError as error:
                 log.debug("database unavailable", error=str(error))
 
@@ -160,7 +152,8 @@ class Monitor:
         """Check for /livez that the consumer is not stalled."""
         stall, now = self._pipeline.stall, time.monotonic()
         lag, seconds = stall.lag(self._source.assigned), stall.stalled_seconds(now)
-        stalled = lag > 0 and seconds > self._stuck_seconds
+        # A restart does not help a consumer that waits for its model: it could not even start.
+        stalled = lag > 0 and seconds > self._stuck_seconds and not self._pipeline.holding
         progress = f"no batch stored for {seconds:.0f} s" if lag else "no records to store"
         age = now - self._ends_read_at
         staleness = f"; Kafka last answered {age:.0f} s ago" if age > STALE_SECONDS else ""
@@ -176,9 +169,15 @@ class Monitor:
         return [
             database,
             kafka,
+            self._model_check(),
             Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions started."),
             Check("partitions", not paused, f"Paused: {', '.join(paused)}." if paused else "No partition is paused."),
         ]
+
+    def _model_check(self) -> Check:
+        """Check that the active model could be loaded; a consumer that is still loading it is ready."""
+        held = " This consumer takes no records until it is loaded." if self._pipeline.holding else ""
+        return Check("model", self._models.failure is None and not held, self._models.describe() + held)
 
     async def _follow_partitions(self) -> None:
         writes, idle = self._pipeline.writes, self._pipeline.writer_idle.is_set()
@@ -195,11 +194,3 @@ class Monitor:
             if no_write and state.next_offset != stored.get(partition, state.next_offset):
                 return self._pipeline.reset("row_sought")
         return None
-
-    async def _follow_model(self) -> None:
-        active = await self._store.read(read_active)
-        if self._active_sha256 is not None and active is not None and active.sha256 != self._active_sha256:
-            raise ModelChangedError(
-                f"Model {active.sha256[:12]} ({active.name}) is now active, but this consumer runs another model. "
-                "Restart it with `--model` and the active artifact, or with `--shadow`."
-            )

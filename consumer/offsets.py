@@ -15,7 +15,7 @@ from consumer.crash_loops import Backlog, CrashLoops
 from consumer.metrics import ConsumerMetrics
 from consumer.source import LogOffsets, Source
 from consumer.topics import Topics
-from store.batch import Advance, Batch, PartitionKey, PartitionState
+from store.batch import NO_MODEL, Advance, Batch, PartitionKey, PartitionState
 from store.partitions import begin_partition, pause_partition, read_partitions, seek_partition
 from store.store import Store
 from store.write import write_batch
@@ -70,15 +70,12 @@ def decide_start(state: PartitionState, log_offsets: LogOffsets, topic_id: str |
 class Offsets:
     """Seek assigned partitions to their stored offsets."""
 
-    def __init__(
-        self, store: Store, source: Source, topics: Topics, *, group: str, model: int, metrics: ConsumerMetrics
-    ) -> None:
+    def __init__(self, store: Store, source: Source, topics: Topics, *, group: str, metrics: ConsumerMetrics) -> None:
         self._store = store
         self._source = source
         self._topics = topics
         self.crash_loops = CrashLoops(store)
         self._group = group
-        self._model = model
         self._metrics = metrics
         self._ids: dict[str, str] = {}
         self._beyond_end: dict[TopicPartition, int] = {}
@@ -174,7 +171,7 @@ class Offsets:
 
     async def _skip(self, state: PartitionState, offset: int, lost: int) -> None:
         advance = Advance(state.partition, expected=state.next_offset, next_offset=offset, records_lost=lost)
-        await self._store.write(write_batch, Batch(self._model, [advance]))
+        await self._store.write(write_batch, Batch(NO_MODEL, [advance]))
         self._metrics.records_lost.inc(lost)
         log.error(
             "retention removed records before they were read",

@@ -161,6 +161,12 @@ class Settings(BaseSettings):
         1_000, ge=10, description="Number of a partition's latest records that the circuit breaker considers."
     )
 
+    model_grace_seconds: float = Field(
+        600,
+        ge=0,
+        description="Seconds for which a consumer that cannot load the active model continues with the previous one. "
+        "Then it takes no records until it can load it.",
+    )
     stuck_seconds: int = Field(
         300, ge=10, description="The consumer's /livez fails if there is lag and it stores nothing for this long."
     )

@@ -112,6 +112,10 @@ class RequeuedRecord:
     header: bytes
 
 
+# The model of a batch without comments.
+NO_MODEL = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One micro-batch, stored with its offsets in one transaction.

@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, Table,
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from store import review_tables, tables
+from store import model_tables, review_tables, tables
 from store.rows import CONTENT_COLUMNS, PREDICTION_COLUMNS, values_by
 from store.types import ExactString, exact_collation, is_mariadb, time_text
 
@@ -224,6 +224,7 @@ class Statements:
     add_versions: Statement
     delete_predictions: Statement
     write_predictions: Statement
+    add_missing: Statement
     delete_dead_letters: Statement
     write_dead_letters: Statement
     read_dead_letters: Statement
@@ -303,6 +304,10 @@ def write_statements(dialect: Dialect) -> Statements:
             predictions,
             _column_names(predictions),
             dict.fromkeys(_column_names(predictions, *_key(predictions)), given),
+        ),
+        # A new text ends the lease on the old one.
+        add_missing=build.insert(
+            model_tables.missing_predictions, ("comment_number", "added_at"), {"claimed_until": "NULL"}
         ),
         delete_dead_letters=build.delete(letters, ["key_digest"]),
         write_dead_letters=build.insert(

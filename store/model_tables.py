@@ -39,12 +39,14 @@ model_files = Table(
     Column("content", Bytes, nullable=False),
 )
 
-# Comments stored by a model that was not active at that time. Consumers of the active model label them.
+# Comments stored by a model that was not active at that time. Consumers of the active model lease and label them.
 missing_predictions = Table(
     "missing_predictions",
     metadata,
     Column("comment_number", RowNumber, on_comment(), primary_key=True, autoincrement=False),
     Column("added_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
+    # Until when no other consumer labels it.
+    Column("claimed_until", UtcDateTime),
     Index("missing_predictions_by_time", "added_at"),
 )
 

@@ -23,6 +23,7 @@ from store.merge import (
     hourly_changes,
     sum_changes,
 )
+from store.models import lock_active
 from store.requeued import resolve_requeued
 from store.rows import content_row, prediction_row
 from store.sample import AuditSample
@@ -62,7 +63,23 @@ async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_lett
         )
     if changes:
         await _count(session, merged)
+        await _add_missing(session, merged, batch.model)
     return BatchOutcome(**outcomes)
+
+
+async def _add_missing(session: WriteSession, merged: Sequence[MergedKey], model: int) -> None:
+    """If ``model`` is no longer active, add the comments that the active model has not labelled to its queue.
+
+    The lock makes a promotion wait for the end of this transaction. It is therefore the last one: only COMMIT follows,
+    so a consumer that freezes in the middle of a batch almost never holds it.
+    """
+    active = await lock_active(session)
+    if active is None or active == model:
+        return
+    # Sorted, so that all writers add them in the same order.
+    missing = sorted(key.number for key in merged if key.after.content and active not in key.after.predictions)
+    if missing:
+        await session.run(session.statements.add_missing, [{"comment_number": number} for number in missing])
 
 
 async def _advance(session: WriteSession, advances: Sequence[Advance]) -> None:

@@ -179,10 +179,10 @@ def shared() -> tuple[SharedMetrics, CollectorRegistry]:
 def test_cache_counters_never_fall_when_another_model_is_loaded() -> None:
     metrics, registry = shared()
     metrics.use_model("ab" * 32, "first")
-    metrics.read_cache(SimpleNamespace(hits=5, misses=7, size=3))
-    metrics.read_cache(SimpleNamespace(hits=6, misses=7, size=4))
+    metrics.read_cache("ab" * 32, SimpleNamespace(hits=5, misses=7, size=3))
+    metrics.read_cache("ab" * 32, SimpleNamespace(hits=6, misses=7, size=4))
     metrics.use_model("cd" * 32, "second", "liuyan")
-    metrics.read_cache(SimpleNamespace(hits=2, misses=9, size=1))
+    metrics.read_cache("cd" * 32, SimpleNamespace(hits=2, misses=9, size=1))
     assert registry.get_sample_value("liuyan_prediction_cache_hits_total") == 8
     assert registry.get_sample_value("liuyan_prediction_cache_misses_total") == 16
     assert registry.get_sample_value("liuyan_prediction_cache_entries") == 1

@@ -141,7 +141,9 @@ async def keywords(services: TheServices, _: AsReviewer, query: Annotated[Analyt
     filter = CommentFilter(
         platform=query.platform, created_from=query.created_from, created_to=query.created_to, model=query.model
     )
-    found = await services.words.get(filter, lambda: asyncio.create_task(_keywords(services, filter)))
+    # Both the labels and the words depend on the model.
+    key = (services.predictor.model.sha256, filter)
+    found = await services.words.get(key, lambda: asyncio.create_task(_keywords(services, filter)))
     rows = [
         WordRow(side=side, word=one.word, score=one.score, positive=one.positive, negative=one.negative)
         for side, found_words in ((ShownLabel.POSITIVE, found.positive), (ShownLabel.NEGATIVE, found.negative))
@@ -161,7 +163,7 @@ async def _keywords(services: Services, filter: CommentFilter) -> Keywords:
         await _result(services.store.read(sample_texts, replace(filter, label=label), SAMPLE))
         for label in (ShownLabel.POSITIVE, ShownLabel.NEGATIVE)
     ]
-    cut = services.predictor.words
+    cut = services.predictor.model.words
     return await asyncio.to_thread(
         find_keywords, positive, negative, cut, limit=MAXIMUM_KEYWORDS, seconds=KEYWORDS_SECONDS
     )

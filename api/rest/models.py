@@ -114,7 +114,7 @@ async def read_models(services: Services) -> list[Model]:
     async with services.store.reading() as connection:
         totals, registered = await read_totals(connection), await registered_models(connection)
         found = [model for model in await list_models(connection) if model.number in totals]
-    loaded = services.predictor.model
+    loaded = services.predictor.model.sha256
     return [
         Model.of(row, counts.get(row.number), totals[row.number].coverage, row.number in registered, loaded)
         for row in found

@@ -27,6 +27,13 @@ SHARED = (
         "加载模型失败的次数；失败后继续使用已加载的模型。",
     ),
     Metric(
+        "liuyan_model_behind_seconds",
+        Kind.GAUGE,
+        "seconds",
+        "Time since another model became active that is not loaded yet; 0 if the active model is loaded.",
+        "距切换当前模型但尚未加载的时间；已加载当前模型时为 0。",
+    ),
+    Metric(
         "liuyan_prediction_cache_hits_total",
         Kind.COUNTER,
         "texts",

@@ -63,12 +63,17 @@ class SharedMetrics:
         self._connections = exporter.gauge("liuyan_database_connections")
         self._most_connections = exporter.gauge("liuyan_database_connections_maximum")
         self._event_loop_delay = exporter.histogram("liuyan_event_loop_delay_seconds")
-        self._seen_hits = self._seen_misses = 0
+        self._behind = exporter.gauge("liuyan_model_behind_seconds")
+        # Hits and misses by model: while models are switched, each has a cache of its own.
+        self._seen: dict[str, tuple[int, int]] = {}
 
     def use_model(self, sha256: str, name: str, group: str = "") -> None:
-        """Export the loaded model. A new model begins with an empty prediction cache."""
+        """Export the loaded model."""
         self._model.info({"model": model_label(sha256), "sha256": sha256, "name": name, "group": group})
-        self._seen_hits = self._seen_misses = 0
+
+    def set_behind(self, seconds: float) -> None:
+        """Export how long another model has been active that is not loaded yet; 0 if there is none."""
+        self._behind.set(seconds)
 
     @contextmanager
     def loading(self) -> Iterator[None]:
@@ -80,13 +85,14 @@ class SharedMetrics:
         finally:
             self._loading.set(0)
 
-    def read_cache(self, statistics: CacheStatistics) -> None:
-        """Export the statistics of the prediction cache."""
-        # They begin at zero again when another model is loaded.
-        self._cache_hits.inc(max(0, statistics.hits - self._seen_hits))
-        self._cache_misses.inc(max(0, statistics.misses - self._seen_misses))
+    def read_cache(self, sha256: str, statistics: CacheStatistics) -> None:
+        """Export the statistics of a model's prediction cache."""
+        hits, misses = self._seen.get(sha256, (0, 0))
+        # A model that is loaded again begins with an empty cache.
+        self._cache_hits.inc(max(0, statistics.hits - hits))
+        self._cache_misses.inc(max(0, statistics.misses - misses))
         self._cache_entries.set(statistics.size)
-        self._seen_hits, self._seen_misses = statistics.hits, statistics.misses
+        self._seen[sha256] = statistics.hits, statistics.misses
 
     async def sample(self, pool: Callable[[], PoolUsage]) -> None:
         """Measure the delay of the event loop and read the database pool four times per second, until cancelled."""

@@ -44,6 +44,7 @@ def upgrade() -> None:
             autoincrement=False,
         ),
         sa.Column("added_at", UtcDateTime, nullable=False),
+        sa.Column("claimed_until", UtcDateTime),
         sa.Index("missing_predictions_by_time", "added_at"),
     )
     create_table(

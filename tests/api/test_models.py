@@ -31,7 +31,7 @@ async def post(api: Api, path: str, **body: object) -> tuple[int, str | None]:
 
 async def test_models_are_listed_with_their_coverage(api: Api) -> None:
     await api.feed.send(*(arrival(str(n)) for n in range(4)))
-    second = await second_model(api, api.services.predictor.model)
+    second = await second_model(api, api.services.predictor.model.sha256)
     items = (await api.client.get("/api/v1/models")).json()["items"]
     assert [(one["number"], one["active"], one["loaded"], one["registered"]) for one in items] == [
         (second.number, False, True, True),

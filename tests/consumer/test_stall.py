@@ -14,6 +14,7 @@ from consumer.oldest_unstored import OldestUnstored
 from consumer.pipeline import Pipeline
 from consumer.source import Source
 from consumer.stall import StallDetector
+from registry.follow import ModelFollower
 from store.batch import PartitionKey, PartitionState
 
 FIRST, SECOND = TopicPartition("comments", 0), TopicPartition("comments", 1)
@@ -114,7 +115,7 @@ def monitor(
         metrics or ConsumerMetrics(),
         group="group",
         topics=["comments"],
-        active_sha256=None,
+        models=cast(ModelFollower, SimpleNamespace(behind_seconds=0, failures=0)),
         stuck_seconds=1,
     )
 
