@@ -53,7 +53,7 @@ class Monitor:
         *,
         group: str,
         topics: Sequence[str],
-        active_sha256: str | None,
+        active_sha256: str,
         stuck_seconds: float,
     ) -> None:
         self._pipeline = pipeline
@@ -197,8 +197,8 @@ class Monitor:
 
     async def _follow_model(self) -> None:
         active = await self._store.read(read_active)
-        if self._active_sha256 is not None and active is not None and active.sha256 != self._active_sha256:
+        if active is not None and active.sha256 != self._active_sha256:
             raise ModelChangedError(
                 f"Model {active.sha256[:12]} ({active.name}) is now active, but this consumer runs another model. "
-                "Restart it with `--model` and the active artifact, or with `--shadow`."
+                "Restart it with `--model` and the active artifact."
             )

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from consumer.monitor import ModelChangedError, Monitor
 from consumer.offsets import Offsets
 from consumer.outbox import Outbox
 from consumer.pipeline import Pipeline
+from consumer.signals import run_until_signal
 from consumer.source import Source
 from consumer.topics import BrokerError, Topics
 from consumer.worker import PreparedRecord, Worker
@@ -48,38 +48,22 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The consumer's model and group. A shadow reads all records again in a separate group."""
+    """The consumer's model and group."""
 
     model: ModelRow
     group: str
-    shadow: bool
 
 
-async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: bool) -> None:
+async def run_consumer(settings: Settings, *, model_path: Path | None) -> None:
     """Consume until SIGTERM or SIGINT.
 
     Raises LiuyanError if a dependency is missing at the start or fails permanently.
     """
-    stop, started = asyncio.Event(), asyncio.Event()
-    consuming = asyncio.create_task(_consume(settings, model_path, shadow=shadow, stop=stop, started=started))
-
-    def request_stop() -> None:
-        stop.set()
-        if not started.is_set():
-            # There is nothing to drain yet, and an unreachable server can delay the start for a long time.
-            consuming.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, request_stop)
-    await asyncio.wait([consuming])
-    if not (consuming.cancelled() and stop.is_set()):
-        consuming.result()
+    await run_until_signal(lambda stop, started: _consume(settings, model_path, stop=stop, started=started))
     log.info("stopped")
 
 
-async def _consume(
-    settings: Settings, model_path: Path | None, *, shadow: bool, stop: asyncio.Event, started: asyncio.Event
-) -> None:
+async def _consume(settings: Settings, model_path: Path | None, *, stop: asyncio.Event, started: asyncio.Event) -> None:
     """Open all parts in order and run until ``stop``; set ``started`` once there may be batches to drain."""
     metrics = ConsumerMetrics()
     topics = Topics(Connection.of(settings), timeout=ADMINISTRATION_SECONDS)
@@ -93,7 +77,7 @@ async def _consume(
         path = model_path or await _retry_lost_connection(lambda: _find_model(store, settings))
         with contextlib.closing(bind(settings.consumer_address)) as listener:
             labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
-            identity = await _retry_lost_connection(lambda: identify(store, labeller, settings.group, shadow=shadow))
+            identity = await _retry_lost_connection(lambda: identify(store, labeller, settings.group))
             # The vocabulary and PyTorch live as long as the process; exclude them from garbage collection.
             gc.freeze()
             worker = Worker(
@@ -127,24 +111,14 @@ async def _find_model(store: Store, settings: Settings) -> Path | None:
     return None if active is None else find_artifact(active.sha256, settings.models_dir)
 
 
-async def identify(store: Store, labeller: Labeller, group: str, *, shadow: bool) -> Identity:
+async def identify(store: Store, labeller: Labeller, group: str) -> Identity:
     """Find the model's row, registering it if necessary. Raises ModelChangedError if another model is active."""
-    row = await register_model(
-        store,
-        labeller.sha256,
-        labeller.name,
-        labeller.uncertain_low,
-        labeller.uncertain_high,
-        activate_if_first=not shadow,
-    )
-    if shadow:
-        return Identity(row, f"{group}-shadow-{row.sha256[:8]}", shadow=True)
+    row = await register_model(store, labeller.sha256, labeller.name, labeller.uncertain_low, labeller.uncertain_high)
     if not row.active:
         raise ModelChangedError(
-            f"Model {row.sha256[:12]} ({row.name}) is not active. Start with `--model` and the active artifact, or add "
-            "`--shadow` to only add this model's predictions."
+            f"Model {row.sha256[:12]} ({row.name}) is not active. Start with `--model` and the active artifact."
         )
-    return Identity(row, group, shadow=False)
+    return Identity(row, group)
 
 
 async def _check_topics(topics: Topics, names: Iterable[str]) -> None:
@@ -201,7 +175,7 @@ class _Running:
             metrics,
             group=identity.group,
             topics=self._names,
-            active_sha256=None if identity.shadow else identity.model.sha256,
+            active_sha256=identity.model.sha256,
             stuck_seconds=settings.stuck_seconds,
         )
         self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_key(), metrics)
@@ -241,9 +215,8 @@ class _Running:
             "rows": self._monitor.follow_rows(),
             "topics": self._monitor.follow_topics(),
             "letters": self._monitor.follow_dead_letters(),
+            "outbox": self._outbox.run(),
         }
-        if not self._identity.shadow:  # A shadow does not publish.
-            coroutines["outbox"] = self._outbox.run()
         others = [asyncio.create_task(coroutine, name=name) for name, coroutine in coroutines.items()]
         stopped = asyncio.create_task(stop.wait(), name="stop")
         tasks = [reader, *others, stopped]

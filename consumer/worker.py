@@ -192,5 +192,9 @@ def _requeued_records(group: str, entries: Sequence[Entry]) -> Iterator[Requeued
 
 
 def _arrival(event: CommentEvent, prediction: Prediction) -> Arrival:
-    stored = StoredPrediction(Label(prediction.label), prediction.probability, prediction.uncertain)
-    return Arrival(event.platform, event.id, content_of(event), stored)
+    return Arrival(event.platform, event.id, content_of(event), stored_prediction(prediction))
+
+
+def stored_prediction(prediction: Prediction) -> StoredPrediction:
+    """Return a prediction in the store's format."""
+    return StoredPrediction(Label(prediction.label), prediction.probability, prediction.uncertain)

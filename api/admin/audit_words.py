@@ -36,6 +36,9 @@ ACTION_WORDS = {
     "dead_letter.requeue": lazy_gettext("Dead letter requeued"),
     "dead_letter.discard": lazy_gettext("Dead letter discarded"),
     "model.activate": lazy_gettext("Model made active"),
+    "replay.start": lazy_gettext("Replay started"),
+    "replay.cancel": lazy_gettext("Replay cancelled"),
+    "shadow.start": lazy_gettext("Shadow started"),
 }
 KIND_WORDS = {
     "user": lazy_gettext("account"),

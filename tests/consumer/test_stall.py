@@ -113,7 +113,7 @@ def monitor(
         metrics or ConsumerMetrics(),
         group="group",
         topics=["comments"],
-        active_sha256=None,
+        active_sha256="",
         stuck_seconds=1,
     )
 

@@ -109,7 +109,7 @@ def test_model_that_is_not_active(installation: Installation, tmp_path: Path) ->
         "INSERT INTO models (sha256, name, uncertain_low, uncertain_high, registered_at, active) "
         f"VALUES ('{read_artifact(other).sha256}', 'another', 0.4, 0.6, '2026-01-01 00:00:00.000000', 1)"
     )
-    assert "--shadow" in one_line(installation, "--model", str(SHIPPED))
+    assert "not active" in one_line(installation, "--model", str(SHIPPED))
     assert "LIUYAN_MODELS_DIR" in one_line(installation)
     with installation.consumer(LIUYAN_MODELS_DIR=str(tmp_path / "models")) as consumer:
         installation.wait_for(lambda: "consuming" in consumer.output(), seconds=30, process=consumer)
