@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from consumer.dead_letters_commands import app as dead_letters
+from consumer.replay_commands import replay
 from liuyan.terminal import (
     Column,
     is_terminal,
@@ -27,13 +28,23 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Consume comment events and manage topics, partitions and dead letters.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
+app.command(epilog="Examples: liuyan consumer replay 2; liuyan consumer replay 2 --from 2026-01-01 --rate 500")(replay)
 
 Topic = Annotated[str, typer.Argument(help="Name of the topic.")]
 Partition = Annotated[int, typer.Argument(min=0, max=2**31 - 1, help="Partition number.")]
 
 
 @app.command(epilog="Example: liuyan consumer run")
-def run() -> None:
+def run(
+    shadow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Only add this model's predictions to comments, as other consumers store them. Its number or the "
+            "beginning of its SHA-256.",
+        ),
+    ] = None,
+) -> None:
     """Consume, label and store comment events until SIGTERM or Ctrl-C.
 
     Comments are labelled by the active model. When another one is promoted, the consumer loads it and switches to it.
@@ -43,6 +54,7 @@ def run() -> None:
     """
     import asyncio
 
+    from consumer.relabel.shadow import run_shadow
     from consumer.run import run_consumer
     from liuyan.log import configure_logging
     from liuyan.packages import check_owners
@@ -51,7 +63,10 @@ def run() -> None:
     check_owners()
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
-    asyncio.run(run_consumer(settings))
+    if shadow is not None:
+        asyncio.run(run_shadow(settings, shadow))
+    else:
+        asyncio.run(run_consumer(settings))
 
 
 @app.command("create-topic", epilog="Example: liuyan consumer create-topic comments --partitions 8 --retention-days 30")

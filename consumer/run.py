@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
@@ -19,6 +18,7 @@ from consumer.monitor import Monitor
 from consumer.offsets import Offsets
 from consumer.outbox import Outbox
 from consumer.pipeline import Pipeline
+from consumer.signals import run_until_signal
 from consumer.source import Source
 from consumer.topics import BrokerError, Topics
 from consumer.worker import PreparedRecord, Worker
@@ -47,20 +47,7 @@ async def run_consumer(settings: Settings) -> None:
 
     Raises LiuyanError if a dependency is missing at the start or fails permanently.
     """
-    stop, started = asyncio.Event(), asyncio.Event()
-    consuming = asyncio.create_task(_consume(settings, stop=stop, started=started))
-
-    def request_stop() -> None:
-        stop.set()
-        if not started.is_set():
-            # There is nothing to drain yet, and an unreachable server can delay the start for a long time.
-            consuming.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, request_stop)
-    await asyncio.wait([consuming])
-    if not (consuming.cancelled() and stop.is_set()):
-        consuming.result()
+    await run_until_signal(lambda stop, started: _consume(settings, stop=stop, started=started))
     log.info("stopped")
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, Table,
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from store import model_tables, review_tables, tables
+from store import model_tables, relabel_tables, review_tables, tables
 from store.rows import CONTENT_COLUMNS, PREDICTION_COLUMNS, values_by
 from store.types import ExactString, exact_collation, is_mariadb, time_text
 
@@ -166,6 +166,16 @@ class StatementBuilder:
         gather = "json_group_array" if self._sqlite else "JSON_ARRAYAGG"
         return f"SELECT {gather}({pair}) FROM {self._joined(table, keys, rows)} WHERE {when}"
 
+    def collect_unlabelled(self) -> Statement:
+        """Find the given comments whose stored text is the given one and that lack a prediction of ``:model``."""
+        matched = [tables.comments.c[name] for name in (*IDENTITY, "text")]
+        fields = {column.name: column.type for column in matched}
+        gather = "json_group_array" if self._sqlite else "JSON_ARRAYAGG"
+        joined = f"{self.source(fields)} {self.join} comments AS old ON {self.matching('old', matched)}"
+        labelled = "LEFT JOIN predictions ON comment_number = old.number AND model_number = :model"
+        sql = f"SELECT {gather}(new.position) FROM {joined} {labelled} WHERE comment_number IS NULL"
+        return Statement(text(sql), Rows(fields))
+
     def _joined(self, table: Table, keys: Sequence[str], rows: str = ":rows") -> str:
         matched = [table.c[name] for name in keys]
         source = self.source({column.name: column.type for column in matched}, rows)
@@ -247,6 +257,9 @@ class Statements:
     add_patterns: Statement
     delete_zero_patterns: Statement
     add_claims: Statement
+    # Returns a JSON array of the positions of the comments whose text is stored and lacks the prediction of :model.
+    read_unlabelled: Statement
+    advance_parts: Statement
     begin_partition: Statement
     seek_partition: Statement
     add_model: Statement
@@ -360,6 +373,14 @@ def write_statements(dialect: Dialect) -> Statements:
         delete_zero_patterns=build.delete(patterns, _key(patterns), "n = 0"),
         add_claims=build.insert(
             tables.review_claims, _column_names(tables.review_claims), {"claimed_until": "review_claims.claimed_until"}
+        ),
+        read_unlabelled=build.collect_unlabelled(),
+        advance_parts=build.update(
+            relabel_tables.relabel_parts,
+            _key(relabel_tables.relabel_parts),
+            {name: BigInteger() for name in (*_key(relabel_tables.relabel_parts), "expected", "next_position")},
+            {"next_position": "new.next_position"},
+            "old.next_position = new.expected",
         ),
         begin_partition=build.insert(tables.partitions, PARTITION_COLUMNS, {"updated_at": "partitions.updated_at"}),
         seek_partition=build.insert(

@@ -1,7 +1,7 @@
 """Tables of comments, labels, dead letters and partitions.
 
-review_tables.py has those of group decisions, the audit and agreement, model_tables.py those of the registry and of
-relabelling, admin_tables.py those of the admin app.
+review_tables.py has those of group decisions, the audit and agreement, model_tables.py those of the registry,
+relabel_tables.py those of replays and shadows, admin_tables.py those of the admin app.
 
 A new column needs one line here and one migration; a test checks that they agree.
 """

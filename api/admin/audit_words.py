@@ -42,6 +42,9 @@ ACTION_WORDS = {
     "model.roll_back": lazy_gettext("Rolled back to a model"),
     "model.retire": lazy_gettext("Model retired"),
     "model.purge": lazy_gettext("Predictions of a model deleted"),
+    "replay.start": lazy_gettext("Replay started"),
+    "replay.cancel": lazy_gettext("Replay cancelled"),
+    "shadow.start": lazy_gettext("Shadow started"),
 }
 KIND_WORDS = {
     "user": lazy_gettext("account"),
