@@ -42,6 +42,8 @@ SIZES = (100_000, 1_000_000)
 MAXIMUM_SECONDS, MAXIMUM_RATIO = 0.15, 1.5
 # A promotion makes the batches of all consumers wait.
 PROMOTION_SECONDS = 0.05
+# The confirmation page is opened before a promotion only.
+CONFIRMATION_SECONDS = 0.3
 # Shorter times are dominated by the machine's noise, so their ratio is ignored.
 NOISY_SECONDS = 0.01
 WARM_UP_RUNS, MEASURED_RUNS = 5, 60
@@ -228,7 +230,7 @@ QUERIES: Sequence[Query] = (
     Query("analytics: unlabelled, 2 years", lambda s, _: s.read(count_unlabelled, CountFilter())),
     Query("models: coverage of every model", lambda s, _: s.read(read_totals)),
     Query("models: coverage by month", lambda s, _: s.read(coverage_by_month, 1)),
-    Query("models: what a promotion changes", lambda s, _: s.read(preview_promotion, 2)),
+    Query("models: what a promotion changes", lambda s, _: s.read(preview_promotion, 2), CONFIRMATION_SECONDS),
     Query("models: promote", _promote, PROMOTION_SECONDS),
     Query("models: roll back", _roll_back, PROMOTION_SECONDS),
     Query("models: promote, list, roll back, list", _switch),

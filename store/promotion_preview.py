@@ -15,7 +15,7 @@ from store.promotion import NoModelError
 from store.tables import comments, predictions
 
 # The newest comments whose labels by both models are compared.
-SAMPLE = 10_000
+SAMPLE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
