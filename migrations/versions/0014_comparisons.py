@@ -1,0 +1,62 @@
+"""Comparisons of two models are rows that any process can continue, and their examples disappear with the comment."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from store.types import ExactString, RowNumber, UtcDateTime
+
+revision = "0014"
+down_revision = "0011"
+
+
+def upgrade() -> None:
+    """Add the tables that are missing. An interrupted upgrade can be repeated."""
+    _create(
+        "comparisons",
+        sa.Column("number", RowNumber, primary_key=True),
+        sa.Column("old_model_number", sa.BigInteger, nullable=False),
+        sa.Column("new_model_number", sa.BigInteger, nullable=False),
+        sa.Column("platform", ExactString(32)),
+        sa.Column("created_from", UtcDateTime),
+        sa.Column("created_to", UtcDateTime),
+        sa.Column("ordered_by", ExactString(128), nullable=False),
+        sa.Column("ordered_at", UtcDateTime, nullable=False),
+        sa.Column("state", ExactString(16), nullable=False),
+        sa.Column("claimed_by", sa.BigInteger),
+        sa.Column("claimed_until", UtcDateTime),
+        sa.Column("last_comment", sa.BigInteger, nullable=False),
+        sa.Column("done_up_to", sa.BigInteger, nullable=False),
+        sa.Column("tally", ExactString()),
+        sa.Column("result", ExactString()),
+        sa.Column("failure", ExactString(1000)),
+        sa.Column("finished_at", UtcDateTime),
+        sa.Index("comparisons_by_state", "state", "number"),
+    )
+    _create(
+        "comparison_examples",
+        sa.Column(
+            "comparison_number",
+            RowNumber,
+            sa.ForeignKey("comparisons.number", ondelete="CASCADE"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column(
+            "comment_number",
+            RowNumber,
+            sa.ForeignKey("comments.number", ondelete="CASCADE"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("comment_version", sa.BigInteger, nullable=False),
+        sa.Column("old_probability", sa.Double, nullable=False),
+        sa.Column("new_probability", sa.Double, nullable=False),
+        sa.Column("old_words", ExactString()),
+        sa.Column("new_words", ExactString()),
+        sa.Index("comparison_examples_by_comment", "comment_number"),
+    )
+
+
+def _create(table: str, *parts: sa.schema.SchemaItem) -> None:
+    if not sa.inspect(op.get_bind()).has_table(table):
+        op.create_table(table, *parts)
