@@ -28,6 +28,7 @@ COPY consumer consumer
 COPY store store
 COPY api api
 COPY model model
+COPY registry registry
 COPY migrations migrations
 COPY local_stack local_stack
 RUN python -m hatchling build -t wheel \

@@ -174,7 +174,7 @@ def test_empty_checksums(copy: Path) -> None:
     [
         ("configuration.json", "[]"),
         ("configuration.json", "{"),
-        ("configuration.json", '{"format": 99}'),
+        ("configuration.json", '{"format": 0}'),
         ("configuration.json", '{"format": 1}'),
         ("simplified.txt", "坏\n"),
         ("vocabulary.txt", "好\n"),
