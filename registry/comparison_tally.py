@@ -87,7 +87,8 @@ class Tally:
         pairs: Counter[PairKey] = Counter()
         for platform, month, old, unsure, new, also, n in document["pairs"]:
             pairs[platform, month, _label(old), unsure, _label(new), also] = n
-        tally = cls(pairs, *(_judged(*lists) for lists in document["judged"]))
+        held_back, audited, reviewed = (_judged(*lists) for lists in document["judged"])
+        tally = cls(pairs, held_back, audited, reviewed)
         for values in document["flips"]:
             flip = Flip(*values)
             tally.flips[Label.POSITIVE if flip.new_probability >= 0.5 else Label.NEGATIVE].append(flip)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Alias, ColumnElement, Select, and_, extract, func, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, extract, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.batch import Label
@@ -150,7 +150,7 @@ class _Sides:
         return query.with_hint(comments, "FORCE INDEX (PRIMARY)", "mysql").where(*self._conditions)
 
 
-def _of_model(side: Alias, model: int) -> ColumnElement[bool]:
+def _of_model(side: FromClause, model: int) -> ColumnElement[bool]:
     return and_(side.c.comment_number == comments.c.number, side.c.model_number == model)
 
 
@@ -164,7 +164,14 @@ def _matching(order: ComparisonOrder) -> list[ColumnElement[bool]]:
 
 
 def _pair(
-    platform: str, year: Any, month: Any, old: str | None, unsure: bool | None, new: str | None, also: bool | None, n: int
+    platform: str,
+    year: Any,
+    month: Any,
+    old: str | None,
+    unsure: bool | None,
+    new: str | None,
+    also: bool | None,
+    n: int,
 ) -> PairCount:
     labels = (None if label is None else Label(label) for label in (old, new))
     old_label, new_label = labels

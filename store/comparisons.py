@@ -241,7 +241,9 @@ async def read_examples(connection: AsyncConnection, number: int) -> list[ShownE
         .order_by(example.new_probability, example.comment_number)
     )
     return [
-        ShownExample(row.platform, row.id, row.text if row.version == row.comment_version else None, built(Example, row))
+        ShownExample(
+            row.platform, row.id, row.text if row.version == row.comment_version else None, built(Example, row)
+        )
         for row in await connection.execute(query)
     ]
 
@@ -284,6 +286,11 @@ async def _change(session: WriteSession, number: int, token: int, **values: obje
 def _example_row(number: int, example: Example) -> dict[str, object]:
     values: dict[str, object] = {"comparison_number": number}
     return values | {column.name: getattr(example, column.name) for column in columns_of(comparison_examples, Example)}
+
+
+def _shown_example(row: Row[Any]) -> ShownExample:
+    text = row.text if row.version == row.comment_version else None
+    return ShownExample(row.platform, row.id, text, built(Example, row))
 
 
 def _selected() -> Select[Any]:

@@ -83,9 +83,9 @@ def counted(steps: list[Step]) -> dict[tuple[object, ...], int]:
     for step in steps:
         for one in step.pairs:
             of: PairCount = one
-            total[
-                of.platform, of.year, of.month, of.old_label, of.old_uncertain, of.new_label, of.new_uncertain
-            ] += of.n
+            total[of.platform, of.year, of.month, of.old_label, of.old_uncertain, of.new_label, of.new_uncertain] += (
+                of.n
+            )
     return dict(total)
 
 
