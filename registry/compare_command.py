@@ -30,9 +30,9 @@ def compare(
 ) -> None:
     """Compare two models on the comments that both have labelled: flipped labels, and accuracy on reviewed comments.
 
-    Times are such as 2026-01-31T08:15:00+08:00 or 2026-01-31 (midnight UTC). The comparison reads the database in short queries,
-    so consumers and the API are not delayed. The admin app shows the result too; after an interruption, an API process
-    finishes it.
+    Times are such as 2026-01-31T08:15:00+08:00 or 2026-01-31 (midnight UTC). The comparison reads the database in short
+    queries, so consumers and the API are not delayed. The admin app shows the result too; after an interruption, an API
+    process finishes it.
 
     Examples:
 

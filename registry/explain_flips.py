@@ -60,7 +60,6 @@ def _explain(folder: Path, texts: Mapping[int, str]) -> Explained:
 
 
 def _deciding_words(labeller: Labeller, text: str) -> str:
-    found = [word for word in labeller.explain(text).words if word.text.strip()]
-    top = sorted(found, key=lambda word: -abs(word.contribution))[:DECIDING_WORDS]
-    ordered = sorted(top, key=lambda word: word.start)
-    return json.dumps([[word.start, word.end, round(word.contribution, 3)] for word in ordered])
+    words = [(word.start, word.end, round(word.contribution, 3)) for word in labeller.explain(text).words]
+    top = sorted(words, key=lambda word: -abs(word[2]))[:DECIDING_WORDS]
+    return json.dumps(sorted(word for word in top if word[2]))

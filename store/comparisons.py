@@ -234,7 +234,7 @@ async def read_comparison(connection: AsyncConnection, number: int) -> tuple[Com
 async def read_examples(connection: AsyncConnection, number: int) -> list[ShownExample]:
     """Return the examples of a comparison with the current texts of their comments. Raises TransientStoreError."""
     of, example = comments.c, comparison_examples.c
-    query = (
+    query: Select[Any] = (
         select(*columns_of(comparison_examples, Example), of.platform, of.id, of.text, of.version)
         .join_from(comparison_examples, comments, of.number == example.comment_number)
         .where(example.comparison_number == number)

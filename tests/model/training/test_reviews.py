@@ -7,7 +7,7 @@ import pytest
 
 from liuyan.errors import LiuyanError
 from model.training.data import REVIEWS, Comment, clean, content_of, digest, part_of
-from model.training.reviews import Review, ReviewSource, as_comments, newest_of_each_text, read_reviews
+from model.training.reviews import as_comments, newest_of_each_text, read_reviews
 
 HEADER = "text,label,reviewer,reviewed_at\n"
 
