@@ -13,9 +13,7 @@ from consumer.commands import app as consumer
 from liuyan.demo.commands import demo
 from liuyan.errors import LiuyanError, UsageError
 from liuyan.terminal import escape_unencodable_output, write_line
-from model.commands import app as model
-from registry.compare_command import compare
-from registry.train_command import train
+from registry.commands import app as model
 from store.commands import app as store
 
 app = typer.Typer(
@@ -31,8 +29,6 @@ app.add_typer(model, name="model")
 app.add_typer(store, name="store")
 app.add_typer(api, name="api")
 app.command()(demo)
-model.command()(train)
-model.command()(compare)
 
 # EX_SOFTWARE of sysexits.h.
 INTERNAL_ERROR = 70

@@ -1,5 +1,5 @@
 """The model registry: artifacts in the database, and their verified copies in each process's cache.
 
-register.py validates an artifact and stores its files; artifacts.py returns the folder of a registered artifact, and
-downloads it if needed. This package is above ``store`` and ``model``, which know nothing of each other.
+register.py validates an artifact and stores its files, artifacts.py returns the folder of a registered artifact, and
+commands.py has the commands. This package is above ``store`` and ``model``, which know nothing of each other.
 """

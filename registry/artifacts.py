@@ -50,6 +50,21 @@ async def obtain_artifact(store: Store, model: ModelRow, settings: Settings) -> 
     return target
 
 
+async def export_artifact(store: Store, model: ModelRow, folder: Path) -> None:
+    """Write a model's verified artifact to a new folder.
+
+    Raises ArtifactError, OSError and the errors of ``Store.read``.
+    """
+    await asyncio.to_thread(_create_empty, folder)
+    await download_artifact(store, model, folder)
+
+
+def _create_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ArtifactError(f"{folder} exists and is not an empty folder. Choose a new one.")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
 async def download_artifact(store: Store, model: ModelRow, folder: Path) -> None:
     """Write a model's files from the database to an existing folder, and verify them.
 

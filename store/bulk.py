@@ -229,6 +229,8 @@ class Statements:
     read_dead_letters: Statement
     resolve_dead_letters: Statement
     write_erasures: Statement
+    add_comment_counts: Statement
+    delete_zero_comment_counts: Statement
     add_counts: Statement
     delete_zero_counts: Statement
     add_sums: Statement
@@ -256,6 +258,7 @@ def write_statements(dialect: Dialect) -> Statements:
     given = "{given}"
     comments, predictions, letters = tables.comments, tables.predictions, tables.dead_letters
     hourly, sums, work = tables.hourly_counts, tables.count_sums, tables.reviewer_counts
+    every = tables.comment_counts
     pairs, patterns = review_tables.agreement_pairs, review_tables.agreement_patterns
     blind, disputes = review_tables.blind_decisions, review_tables.disputes
     identity = _types(comments, IDENTITY)
@@ -327,6 +330,8 @@ def write_statements(dialect: Dialect) -> Statements:
             _column_names(tables.erasures),
             dict.fromkeys(_column_names(tables.erasures, "digest"), given),
         ),
+        add_comment_counts=build.insert(every, _column_names(every), {"n": f"comment_counts.n + {given}"}),
+        delete_zero_comment_counts=build.delete(every, _key(every), "n = 0"),
         add_counts=build.insert(hourly, _column_names(hourly), {"n": f"hourly_counts.n + {given}"}),
         delete_zero_counts=build.delete(hourly, _key(hourly), "n = 0"),
         add_sums=build.insert(sums, _column_names(sums), {name: f"count_sums.{name} + {given}" for name in SUMMED}),

@@ -41,17 +41,28 @@ async def set_files(session: WriteSession, number: int, files: Mapping[str, byte
 
 
 async def _read_all(connection: AsyncConnection, number: int) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    for file in await list_files(connection, number):
-        parts = [await read_part(connection, number, file.name, part) or b"" for part in range(file.parts)]
-        found[file.name] = b"".join(parts)
-    return found
+    return {file.name: await _read_parts(connection, number, file) for file in await list_files(connection, number)}
+
+
+async def read_file(connection: AsyncConnection, number: int, name: str) -> bytes | None:
+    """Return one file of a model's artifact, or None if it is not stored. Raises TransientStoreError."""
+    found = [file for file in await list_files(connection, number) if file.name == name]
+    return await _read_parts(connection, number, found[0]) if found else None
+
+
+async def _read_parts(connection: AsyncConnection, number: int, file: StoredFile) -> bytes:
+    return b"".join([await read_part(connection, number, file.name, part) or b"" for part in range(file.parts)])
 
 
 async def has_files(connection: AsyncConnection, number: int) -> bool:
     """Return whether a model's artifact is registered. Raises TransientStoreError."""
     query = select(exists().where(model_files.c.model_number == number))
     return bool((await connection.execute(query)).scalar_one())
+
+
+async def registered_models(connection: AsyncConnection) -> set[int]:
+    """Return the numbers of the models whose artifacts are registered. Raises TransientStoreError."""
+    return set((await connection.execute(select(model_files.c.model_number).distinct())).scalars())
 
 
 async def list_files(connection: AsyncConnection, number: int) -> Sequence[StoredFile]:

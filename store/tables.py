@@ -314,6 +314,18 @@ count_sums = Table(
     Column("uncertain_negative", BigInteger, nullable=False, server_default="0"),
 )
 
+# All stored comments, with or without predictions, by hour of created_at and in the same sums as count_sums: the
+# difference is the number of comments that a model has not labelled.
+comment_counts = Table(
+    "comment_counts",
+    metadata,
+    # hour or day
+    Column("bucket", ExactString(4), primary_key=True),
+    Column("platform", ExactString(32), primary_key=True),
+    Column("begins", UtcDateTime, primary_key=True),
+    Column("n", BigInteger, nullable=False),
+)
+
 partitions = Table(
     "partitions",
     metadata,

@@ -35,7 +35,13 @@ ACTION_WORDS = {
     "notice.delete": lazy_gettext("Notice deleted"),
     "dead_letter.requeue": lazy_gettext("Dead letter requeued"),
     "dead_letter.discard": lazy_gettext("Dead letter discarded"),
-    "model.activate": lazy_gettext("Model made active"),
+    # Written by earlier versions.
+    "model.activate": lazy_gettext("Model activated"),
+    "model.register": lazy_gettext("Model registered"),
+    "model.promote": lazy_gettext("Model promoted"),
+    "model.roll_back": lazy_gettext("Rolled back to a model"),
+    "model.retire": lazy_gettext("Model retired"),
+    "model.purge": lazy_gettext("Predictions of a model deleted"),
 }
 KIND_WORDS = {
     "user": lazy_gettext("account"),

@@ -6,7 +6,7 @@ from alembic import op
 from store.types import ExactString, RowNumber, UtcDateTime
 
 revision = "0014"
-down_revision = "0011"
+down_revision = "0012"
 
 
 def upgrade() -> None:

@@ -74,7 +74,7 @@ async def test_a_method_that_a_page_does_not_answer_is_not_told_to_whom_it_is_cl
     await add_person(api.store, "user", Role.USER, now=api.clock())
     async with browser(api) as client:
         await sign_in(client, "user")
-        assert (await client.get("/admin/models/1/activate")).status_code == 403
+        assert (await client.get("/admin/models/1/rollback")).status_code == 403
 
 
 async def test_pages_load_files_that_are_there_and_may_be_kept(api: Api) -> None:

@@ -8,12 +8,12 @@ from importlib import import_module
 from types import ModuleType
 
 import pytest
-from sqlalchemy import Connection, inspect, select, text, update
+from sqlalchemy import Connection, delete, inspect, select, text, update
 
 from store.admin_tables import api_tokens, metadata, sessions
 from store.audit import Actor
 from store.batch import Label
-from store.check import recount_sums
+from store.check import recount_comments, recount_sums
 from store.comments import ShownLabel
 from store.errors import ErasureKeyError, MigrationsPendingError
 from store.folding import folded_digest
@@ -21,9 +21,9 @@ from store.migrate import migrate, newest_revision
 from store.review_tables import agreement_pairs, agreement_patterns, disputes
 from store.reviews import Opinion, add_review
 from store.store import Store
-from store.tables import comments, count_sums, predictions
+from store.tables import comment_counts, comments, count_sums, predictions
 from tests.store.conftest import ready_store
-from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes
+from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes, tombstone
 from tests.store.tables_read import read_contents
 
 # In minutes; more than the migrations read at once.
@@ -187,6 +187,30 @@ async def test_uncertain_comments_without_a_review_are_counted(every_database_ur
         assert await store.read(recount_sums) == []
     assert sum(sums[-2] for sums in kept.values()) == 3
     assert sum(sums[-1] for sums in kept.values()) == 9
+
+
+async def test_comments_are_counted(every_database_url: str) -> None:
+    step = _migration("0012_comment_counts")
+    async with await ready_store(every_database_url) as store:
+        await _reviewed_comments(store)
+        await (await feed_of(store)).send(tombstone("3", at=1))
+        kept = (await read_contents(store)).stored
+        async with store.engine.begin() as connection:
+            # As an upgrade leaves it that stops in the middle.
+            await connection.execute(update(comment_counts).values(n=7))
+            await connection.execute(delete(comment_counts).where(comment_counts.c.bucket == "day"))
+            earlier = text("UPDATE alembic_version SET version_num = :number")
+            await connection.execute(earlier, {"number": step.down_revision})
+        await migrate(store.engine, lambda step: None, to=step.revision)
+        assert (await read_contents(store)).stored == kept
+        assert await store.read(recount_comments) == []
+        async with store.engine.begin() as connection:
+            await connection.execute(text("DROP TABLE comment_counts"))
+            await connection.execute(earlier, {"number": step.down_revision})
+        await migrate(store.engine, lambda step: None, to=step.revision)
+        assert (await read_contents(store)).stored == kept
+    assert sum(n for (bucket, platform, _), n in kept.items() if not platform) == 11
+    assert sum(n for (bucket, *_), n in kept.items() if bucket == "day") == 11
 
 
 def _migration(name: str) -> ModuleType:

@@ -38,7 +38,10 @@ async function fill(card) {
   try {
     const answer = await fetchRows(card.dataset.resource);
     show(card, part, answer);
-    if (card.id === "labels") showTotals(answer.rows);
+    if (card.id === "labels") {
+      showTotals(answer.rows);
+      showUnlabelled(answer);
+    }
     if (card.id === "keywords") noteSample(part("note"), answer);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -116,6 +119,12 @@ function showTotals(rows) {
   const totals = document.getElementById("totals");
   totals.textContent = [fillIn(words.total, { comments: context.numbers.format(comments) }), ...shares].join(" · ");
   totals.hidden = false;
+}
+
+function showUnlabelled(answer) {
+  const note = document.getElementById("unlabelled");
+  note.textContent = fillIn(words.unlabelled, { count: context.numbers.format(answer.unlabelled) });
+  note.hidden = !answer.unlabelled;
 }
 
 function noteSample(note, answer) {
