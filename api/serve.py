@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from api.app import create_app
+from api.comparisons import work_on_comparisons
 from api.group_decisions import work_on_groups
 from api.metrics import Metrics
 from api.pending import resolve_pending_forever
@@ -74,6 +75,7 @@ async def running_api(
                     background = [
                         asyncio.create_task(resolve_pending_forever(services), name="pending reviews"),
                         asyncio.create_task(work_on_groups(services), name="group decisions"),
+                        asyncio.create_task(work_on_comparisons(services), name="comparisons"),
                     ]
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)

@@ -26,7 +26,9 @@ def compare(
         str | None, typer.Option("--to", metavar="TIME", help="Only comments written before this time.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
-    by: Annotated[str | None, typer.Option(help="Name for the audit log; default: your user name.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who does this, for the audit log. Default: your account's name.")
+    ] = None,
 ) -> None:
     """Compare two models on the comments that both have labelled: flipped labels, and accuracy on reviewed comments.
 
@@ -92,5 +94,6 @@ async def _compare(
         await work_on_comparison(worker, number, lambda done, last: progress("comparing", done, last))
     found = await store.read(read_comparison, number)
     if found is None or found[1] is None:
-        raise ComparisonRefusedError(f"Another process works on comparison {number}. Look at it in the admin app.")
+        message = f"Another process works on comparison {number}. Look at it in the admin app."
+        raise ComparisonRefusedError("taken", message)
     return found[0], result_from_json(found[1]), await store.read(read_examples, number)

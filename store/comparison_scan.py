@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, extract, func, o
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.batch import Label
+from store.blind import not_waiting_for_audit
 from store.comments import ShownLabel
 from store.comparisons import ComparisonOrder
 from store.disputes import disputed
@@ -134,7 +135,10 @@ class _Sides:
         return self._limited(query).where(or_(of.review_label.in_(DECIDED), of.blind_label.in_(DECIDED)))
 
     def flips(self, old_label: Label) -> Select[Any]:
-        """Select candidates among the comments that the old model labels ``old_label`` and the new one does not."""
+        """Select candidates among the comments that the old model labels ``old_label`` and the new one does not.
+
+        Comments that wait for the audit are left out, because examples show what the models say.
+        """
         of, old, new = comments.c, self._old.c, self._new.c
         rank = ((of.number % MODULUS) * FACTOR) % MODULUS
         query = (
@@ -142,7 +146,7 @@ class _Sides:
             .join_from(comments, self._old, self._on_old)
             .join(self._new, self._on_new)
         )
-        flipped = self._limited(query).where(old.label == old_label, new.label != old_label)
+        flipped = self._limited(query).where(old.label == old_label, new.label != old_label, not_waiting_for_audit())
         return flipped.order_by("sorted_by", of.number).limit(CANDIDATES)
 
     def _limited(self, query: Select[Any]) -> Select[Any]:

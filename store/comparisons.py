@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import Row, Select, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,8 +40,15 @@ class ComparisonState(StrEnum):
 UNFINISHED = (ComparisonState.REQUESTED, ComparisonState.RUNNING)
 
 
+Refusal = Literal["same_model", "no_model", "empty_range", "too_many", "taken"]
+
+
 class ComparisonRefusedError(UsageError):
-    """The comparison cannot be ordered."""
+    """The comparison cannot be ordered or finished here; ``reason`` is a code."""
+
+    def __init__(self, reason: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ async def order_comparison(session: WriteSession, actor: Actor, order: Compariso
                 return int(number)
     if len(unfinished) >= UNFINISHED_LIMIT:
         raise ComparisonRefusedError(
-            f"{UNFINISHED_LIMIT} comparisons are waiting or running already. Wait until one is done."
+            "too_many", f"{UNFINISHED_LIMIT} comparisons are waiting or running already. Wait until one is done."
         )
     last = (await session.connection.execute(select(func.max(comments.c.number)))).scalar() or 0
     values = _order_values(order) | {
@@ -258,13 +265,13 @@ async def read_texts(connection: AsyncConnection, versions: Sequence[tuple[int, 
 
 async def _check(connection: AsyncConnection, order: ComparisonOrder) -> None:
     if order.old_model_number == order.new_model_number:
-        raise ComparisonRefusedError("Compare two different models.")
+        raise ComparisonRefusedError("same_model", "Compare two different models.")
     known = await read_models(connection)
     for number in (order.old_model_number, order.new_model_number):
         if number not in known:
-            raise ComparisonRefusedError(f"There is no model {number}. List them with `liuyan model list`.")
+            raise ComparisonRefusedError("no_model", f"There is no model {number}. List them with `liuyan model list`.")
     if order.created_from and order.created_to and order.created_from >= order.created_to:
-        raise ComparisonRefusedError("The range is empty: its beginning must be before its end.")
+        raise ComparisonRefusedError("empty_range", "The range is empty: its beginning must be before its end.")
 
 
 def _unfinished_orders() -> Select[Any]:

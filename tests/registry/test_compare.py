@@ -12,7 +12,6 @@ from liuyan.settings import Settings
 from registry import compare
 from registry.compare import Worker, work_on_comparison
 from registry.comparison_result import ComparisonResult, Sample, TrainedOn, result_from_json
-from store import comparison_scan
 from store.comments import ShownLabel
 from store.comparison_scan import Step, read_step
 from store.comparisons import (
@@ -26,6 +25,7 @@ from store.comparisons import (
 from store.errors import TransientStoreError
 from store.model_tables import comparison_examples, comparisons, model_files
 from store.store import Store
+from store.tables import comments
 from tests.registry.two_models import WANG, TwoModels, review_all, text_of, two_models
 from tests.store.feed import arrival, tombstone
 
@@ -162,7 +162,7 @@ async def test_without_an_artifact_there_are_no_words(store: Store, settings: Se
 async def test_audited_comments_are_compared_by_half(store: Store, settings: Settings, tmp_path: Path) -> None:
     both = await two_models(store, tmp_path, 100, sampled=80)
     async with store.writing() as session:
-        of = comparison_scan.comments
+        of = comments
         decided = update(of).where(of.c.audit_rank.is_not(None)).values(blind_label="positive")
         await session.connection.execute(decided)
         held = (await session.connection.execute(select(of.c.id).where(of.c.audit_rank % 2 == 0))).scalars().all()

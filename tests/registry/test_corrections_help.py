@@ -17,7 +17,7 @@ from store.audit import Actor
 from store.batch import Arrival, Label
 from store.comments import ShownLabel
 from store.models import read_active
-from store.promotion import activate_model
+from store.promotion import promote_model
 from store.relabel import TextPrediction, add_predictions
 from store.reviews import Opinion, add_review
 from store.store import Store
@@ -60,7 +60,7 @@ async def publish_and_review(url: str, model: Path) -> None:
         await store.check_ready(ERASURE_KEY)
         row = (await register(store, model, LI)).model
         if await store.read(read_active) is None:
-            await store.write(activate_model, LI, row.number)
+            await store.write(promote_model, LI, row.number, None)
         feed = await feed_of(store, row.sha256)
         await feed.send(*arrivals(Labeller(read_artifact(model), 0)))
         labels = {id: ShownLabel.POSITIVE if good else ShownLabel.NEGATIVE for id, (_, good) in texts().items()}

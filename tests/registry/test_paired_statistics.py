@@ -78,6 +78,7 @@ def test_macro_f1_by_hand() -> None:
     # F1 of negative is 2 * 6 / (8 + 11), of positive 2 * 4 / (9 + 6).
     confused = numpy.array([[6, 2], [5, 4]])
     figure = macro_f1(confused)
+    assert figure.value is not None
     assert figure.value == pytest.approx((12 / 19 + 8 / 15) / 2)
     assert figure.low is not None
     assert figure.high is not None

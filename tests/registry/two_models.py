@@ -1,17 +1,19 @@
 """Two registered models with small artifacts that have both labelled the same comments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import log
 from pathlib import Path
+from statistics import median, stdev
 
-from model.artifact import read_artifact
+from model.artifact import read_artifact, write_artifact
 from model.labeller import Labeller
 from registry.register import register
 from store.audit import Actor
 from store.batch import Label, ModelRow, Prediction
 from store.comments import ShownLabel
 from store.models import read_active
-from store.promotion import activate_model
+from store.promotion import promote_model
 from store.relabel import TextPrediction, add_predictions
 from store.reviews import Opinion, add_reviews
 from store.store import Store
@@ -46,7 +48,7 @@ async def two_models(store: Store, folder: Path, comments: int, sampled: int = 0
     """Register two models and store comments that both have labelled; the first ``sampled`` are in the audit sample."""
     old, new = [await _register(store, folder / f"model{seed}", seed) for seed in (1, 4)]
     if await store.read(read_active) is None:
-        await store.write(activate_model, WANG, old.number)
+        await store.write(promote_model, WANG, old.number, None)
     labellers = [Labeller(read_artifact(folder / f"model{seed}"), 0) for seed in (1, 4)]
     ids = [str(n) for n in range(comments)]
     texts = [text_of(n) for n in range(comments)]
@@ -73,8 +75,22 @@ async def review_all(store: Store, ids: list[str], label: ShownLabel) -> None:
 
 
 async def _register(store: Store, folder: Path, seed: int) -> ModelRow:
-    write_model(folder, seed, low=0.4, high=0.6, scale=8)
+    write_model(folder, seed, low=0.4, high=0.6, scale=1)
+    _balance(folder)
     return (await register(store, folder, WANG)).model
+
+
+def _balance(folder: Path) -> None:
+    """Calibrate the model in ``folder`` so that half of the texts are positive and few are uncertain."""
+    artifact = read_artifact(folder)
+    found = Labeller(artifact, 0).predict([text_of(n) for n in range(120)])
+    logits = [log(one.probability / (1 - one.probability)) for one in found]
+    scale = 2 / stdev(logits)
+    shift = scale * (artifact.configuration.shift - median(logits))
+    configuration = replace(artifact.configuration, scale=scale, shift=shift)
+    write_artifact(
+        folder, configuration, artifact.words, artifact.simplified, artifact.metrics, artifact.weights
+    )  # fmt: skip
 
 
 def _label(probability: float) -> Label:

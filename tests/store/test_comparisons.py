@@ -114,7 +114,7 @@ async def test_pairs_are_counted_by_platform_and_month(store: Store, size: int) 
 
 async def test_filters_apply_to_every_part_of_a_step(store: Store) -> None:
     feed, order = await two_models(store)
-    await send_sampled(feed, arrival("1"), arrival("2", created=5, edited=5), arrival("3", platform="support"))
+    await feed.send(arrival("1"), arrival("2", created=5, edited=5), arrival("3", platform="support"))
     await relabel(store, order, {"1": 0.1, "2": 0.2, "3": 0.3})
     for id, platform, minute in (("1", "forum", 0), ("2", "forum", 5), ("3", "support", 0)):
         await add_review(store, WANG, Opinion(platform, id, microseconds(minutes(minute)), ShownLabel.POSITIVE))
@@ -192,6 +192,18 @@ async def test_candidates_are_bounded_and_repeatable(store: Store) -> None:
     assert ranks == sorted(ranks)
     numbers = [flip.comment_number for flip in step.flips]
     assert numbers != sorted(numbers)
+
+
+async def test_comments_that_wait_for_the_audit_are_no_examples(store: Store) -> None:
+    feed, order = await two_models(store)
+    await send_sampled(feed, arrival("1"), arrival("2"))
+    await feed.send(arrival("3"))
+    await relabel(store, order, {"1": 0.1, "2": 0.2, "3": 0.3})
+    async with store.writing() as session:
+        decided = update(comments).where(comments.c.id == "2").values(blind_label="negative")
+        await session.connection.execute(decided)
+    [step] = await scan(store, order)
+    assert sorted(flip.new_probability for flip in step.flips) == [0.2, 0.3]
 
 
 async def test_a_comparison_is_ordered_worked_on_and_shown(store: Store) -> None:
