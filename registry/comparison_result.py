@@ -21,20 +21,8 @@ from registry.paired_statistics import (
     mcnemar,
     reliability,
 )
+from registry.trained_on import TrainedOn
 from store.batch import Label
-
-
-class TrainedOn(StrEnum):
-    """Which reviews of this database a model may have been trained on.
-
-    ``database``: reviews that were read from a database, without the comments that are held back. ``file``: reviews
-    from a file, which may contain comments that are held back. ``unknown``: the artifact is not available.
-    """
-
-    NONE = "none"
-    DATABASE = "database"
-    FILE = "file"
-    UNKNOWN = "unknown"
 
 
 class Sample(StrEnum):

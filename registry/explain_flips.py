@@ -12,10 +12,8 @@ from liuyan.settings import Settings
 from model.artifact import read_artifact
 from model.errors import ArtifactError
 from model.labeller import Labeller, use_one_core
-from model.training.review_records import review_sources
-from model.training.reviews import ReviewSource
 from registry.artifacts import obtain_artifact
-from registry.comparison_result import TrainedOn
+from registry.trained_on import TrainedOn, trained_on
 from store.models import read_models
 from store.store import Store
 
@@ -35,7 +33,8 @@ class Explained:
 async def explain_texts(store: Store, settings: Settings, model_number: int, texts: Mapping[int, str]) -> Explained:
     """Explain a model's labels of ``texts`` (by comment number).
 
-    Without the model's artifact there are no words. Raises TransientStoreError.
+    Without the model's artifact there are no words, and the training is known only if the model was registered. Raises
+    TransientStoreError.
     """
     model = (await store.read(read_models)).get(model_number)
     if model is None:
@@ -45,7 +44,7 @@ async def explain_texts(store: Store, settings: Settings, model_number: int, tex
         return await asyncio.to_thread(_explain, folder, texts)
     except ArtifactError as error:
         log.warning("the deciding words of a model are not available", model=model_number, error=str(error))
-        return Explained(TrainedOn.UNKNOWN, {})
+        return Explained(TrainedOn(model.trained_on or TrainedOn.UNKNOWN), {})
 
 
 def _explain(folder: Path, texts: Mapping[int, str]) -> Explained:
@@ -53,10 +52,7 @@ def _explain(folder: Path, texts: Mapping[int, str]) -> Explained:
     artifact = read_artifact(folder)
     labeller = Labeller(artifact, answer_cache_size=0)
     words = {number: _deciding_words(labeller, text) for number, text in texts.items()}
-    sources = review_sources(artifact.metrics)
-    if ReviewSource.FILE in sources:
-        return Explained(TrainedOn.FILE, words)
-    return Explained(TrainedOn.DATABASE if ReviewSource.DATABASE in sources else TrainedOn.NONE, words)
+    return Explained(trained_on(artifact.metrics), words)
 
 
 def _deciding_words(labeller: Labeller, text: str) -> str:

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import Any
 
 from liuyan.terminal import Column, write_line, write_table
-from registry.comparison_result import Band, Cell, ComparisonResult, JudgedResult, Sample, TrainedOn, result_to_json
+from registry.comparison_result import Band, Cell, ComparisonResult, JudgedResult, Sample, result_to_json
 from registry.paired_statistics import Figure, McNemar
+from registry.trained_on import TrainedOn
 from store.comparisons import Comparison, ShownExample
 
 # The most platforms, the largest, and the most months, the newest, that are printed.

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.i18n import gettext, show_number
-from registry.comparison_result import Band, Cell, ComparisonResult, JudgedResult, TrainedOn
+from registry.comparison_result import Band, Cell, ComparisonResult, JudgedResult
 from registry.paired_statistics import Figure
+from registry.trained_on import TrainedOn
 
 # A smaller p-value is shown as less than this one.
 SMALLEST_P = 0.001

@@ -8,7 +8,8 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.rest.fields import Platform, Probability, Sha256, Time
-from registry.comparison_result import ComparisonResult, Sample, TrainedOn
+from registry.comparison_result import ComparisonResult, Sample
+from registry.trained_on import TrainedOn
 from store.comparisons import Comparison, ComparisonOrder, ComparisonState, ShownExample
 from store.types import LARGEST_NUMBER
 

@@ -1,4 +1,4 @@
-"""Comparisons of two models are rows that any process can continue, and their examples disappear with the comment."""
+"""Comparisons of two models are rows that any process can continue, and models know what they were trained on."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,9 @@ down_revision = "0012"
 
 
 def upgrade() -> None:
-    """Add the tables that are missing. An interrupted upgrade can be repeated."""
+    """Add the tables and the column that are missing. An interrupted upgrade can be repeated."""
+    if "trained_on" not in {column["name"] for column in sa.inspect(op.get_bind()).get_columns("models")}:
+        op.add_column("models", sa.Column("trained_on", ExactString(16)))
     _create(
         "comparisons",
         sa.Column("number", RowNumber, primary_key=True),

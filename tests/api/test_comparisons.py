@@ -88,10 +88,12 @@ async def test_the_background_task_works_on_comparisons(api: Api, tmp_path: Path
     number = (await order(api, both)).json()["number"]
     task = asyncio.create_task(work_on_comparisons(api.services))
     try:
-        async with asyncio.timeout(40):
-            while (await api.client.get(f"{PATH}/{number}")).json()["state"] != "done":
-                await asyncio.sleep(0.05)
+        for _ in range(400):
+            if (await api.client.get(f"{PATH}/{number}")).json()["state"] == "done":
+                break
+            await asyncio.sleep(0.1)
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+    assert (await api.client.get(f"{PATH}/{number}")).json()["state"] == "done"

@@ -9,9 +9,12 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.settings import Settings
+from model.artifact import read_artifact, write_artifact
 from registry import compare
 from registry.compare import Worker, work_on_comparison
-from registry.comparison_result import ComparisonResult, Sample, TrainedOn, result_from_json
+from registry.comparison_result import ComparisonResult, Sample, result_from_json
+from registry.register import register
+from registry.trained_on import TrainedOn
 from store.comments import ShownLabel
 from store.comparison_scan import Step, read_step
 from store.comparisons import (
@@ -25,7 +28,8 @@ from store.comparisons import (
 from store.errors import TransientStoreError
 from store.model_tables import comparison_examples, comparisons, model_files
 from store.store import Store
-from store.tables import comments
+from store.tables import comments, models
+from tests.registry.artifacts import write_model
 from tests.registry.two_models import WANG, TwoModels, review_all, text_of, two_models
 from tests.store.feed import arrival, tombstone
 
@@ -149,6 +153,8 @@ async def test_without_an_artifact_there_are_no_words(store: Store, settings: Se
     async with store.writing() as session:
         gone = model_files.delete().where(model_files.c.model_number == both.new.number)
         await session.connection.execute(gone)
+        # As an earlier version registered it.
+        await session.connection.execute(update(models).values(trained_on=None))
     number = await ordered(store, both)
     await work_on_comparison(Worker(store, settings, 1))
     shown = await store.read(read_examples, number)
@@ -157,6 +163,17 @@ async def test_without_an_artifact_there_are_no_words(store: Store, settings: Se
     result = await result_of(store, number)
     assert (result.old_trained_on, result.new_trained_on) == (TrainedOn.NONE, TrainedOn.UNKNOWN)
     assert result.unbiased.sample == Sample.HELD_BACK
+
+
+async def test_registration_records_the_training(store: Store, settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    write_model(folder, 1)
+    artifact = read_artifact(folder)
+    for sources, expected in (([], "none"), (["database"], "database"), (["database", "file"], "file")):
+        metrics = {"review_sources": sources}
+        parts = (artifact.configuration, artifact.words, artifact.simplified, metrics, artifact.weights)
+        write_artifact(folder, *parts)
+        assert (await register(store, folder, WANG)).model.trained_on == expected
 
 
 async def test_audited_comments_are_compared_by_half(store: Store, settings: Settings, tmp_path: Path) -> None:
@@ -172,6 +189,7 @@ async def test_audited_comments_are_compared_by_half(store: Store, settings: Set
         await work_on_comparison(Worker(store, settings_used, 1))
         async with store.writing() as session:
             await session.connection.execute(model_files.delete())
+            await session.connection.execute(update(models).values(trained_on=None))
         unbiased = (await result_of(store, number)).unbiased
         assert (unbiased.sample, unbiased.judged) == (sample, judged)
     assert 20 < len(held) < 60

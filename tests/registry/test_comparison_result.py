@@ -8,12 +8,12 @@ from registry.comparison_result import (
     Band,
     Cell,
     Sample,
-    TrainedOn,
     compute_result,
     result_from_json,
     result_to_json,
 )
 from registry.comparison_tally import Tally
+from registry.trained_on import TrainedOn
 from store.batch import Label
 from store.comments import ShownLabel
 from store.comparison_scan import CANDIDATES, Flip, Judged, PairCount, Step
