@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from model.training.review_records import review_sources
-from model.training.reviews import ReviewSource
+from model.review_sources import ReviewSource, review_sources
 
 
 class TrainedOn(StrEnum):

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from model.review_sources import ReviewSource
 from model.training.held_back import HeldBackTexts
-from model.training.reviews import Review, ReviewSource
+from model.training.reviews import Review
 from store.comments import ShownLabel
 from store.export import ExportFilter, ReviewedText, export_reviews
 from store.held_back import held_back_texts

@@ -60,7 +60,7 @@ class ComparisonSummary(BaseModel):
     ordered_at: datetime = Field(description="When it was ordered.", examples=["2026-01-31T00:15:00Z"])
     state: ComparisonState = Field(description="`requested`, `running`, `done` or `failed`.", examples=["done"])
     progress: Share = Field(description="The share of comments that have been compared.", examples=[0.4])
-    failure: str | None = Field(description="Why it failed.")
+    failure: str | None = Field(description="Why it failed.", examples=["The model was deleted."])
     finished_at: datetime | None = Field(description="When it was finished.")
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Which reviews a model was trained on, as recorded in the metrics of its artifact.
+"""Describe the reviews that a model is trained on, for the metrics of its artifact.
 
 ``review_sources`` lists the sources of reviews of the model and of all models that its training started from;
 ``reviews`` describes the reviews of the last training by source. Reviewers are numbers of accounts, never names.
@@ -8,20 +8,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from model.training.data import REVIEWS, Comment
-from model.training.reviews import Review, ReviewSource
-
-
-def review_sources(metrics: Mapping[str, Any]) -> frozenset[ReviewSource]:
-    """Return the sources of reviews that a model, or a model that it started from, was trained on.
-
-    Artifacts that were written before ``review_sources`` existed could read reviews only from a file.
-    """
-    if "review_sources" in metrics:
-        return frozenset(map(ReviewSource, metrics["review_sources"]))
-    trainings = [metrics, metrics.get("before", {})]
-    from_file = any(REVIEWS in rows for one in trainings for rows in one.get("rows", {}).values())
-    return frozenset([ReviewSource.FILE] if from_file else [])
+from model.review_sources import REVIEWS, ReviewSource, review_sources
+from model.training.data import Comment
+from model.training.reviews import Review
 
 
 def describe_reviews(

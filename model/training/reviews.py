@@ -7,24 +7,17 @@ spam) and optionally ``reviewed_at``. The newest review of a text is used; texts
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
 from liuyan.text_files.columns import ColumnOptions
 from model.files import open_comments
 from model.normalise import character_table, normalise
-from model.training.data import REVIEWS, Comment, simplified_characters
+from model.review_sources import REVIEWS, ReviewSource
+from model.training.data import Comment, simplified_characters
 
 REVIEWED_AT = "reviewed_at"
 HELD_BACK = "held_back"
 OLDEST = datetime.min.replace(tzinfo=UTC)
-
-
-class ReviewSource(StrEnum):
-    """Where reviews come from."""
-
-    DATABASE = "database"
-    FILE = "file"
 
 
 @dataclass(frozen=True, slots=True)
