@@ -45,12 +45,13 @@ export function scores({ unbiased, reviews }, words) {
   const samples = [unbiased, reviews].filter((one) => one.judged);
   if (!samples.length) return null;
   const lows = samples.flatMap((one) => [one.old.accuracy.low, one.new.accuracy.low]);
+  const order = samples.flatMap((one) => ["old", "new"].map((side) => `${words[one.sample]} · ${words[side]}`));
   const points = (side) => ({
     type: "scatter",
     mode: "markers",
     name: words[side],
     x: samples.map((one) => one[side].accuracy.value),
-    y: samples.map((one) => words[one.sample]),
+    y: samples.map((one) => `${words[one.sample]} · ${words[side]}`),
     marker: { ...MODELS[side], size: 10 },
     error_x: {
       type: "data",
@@ -63,8 +64,10 @@ export function scores({ unbiased, reviews }, words) {
   return {
     data: [points("old"), points("new")],
     layout: {
-      ...barLayout(samples.length, { scattermode: "group" }),
+      ...barLayout(2 * samples.length, {}),
+      yaxis: { ...barLayout(0, {}).yaxis, categoryorder: "array", categoryarray: order },
       xaxis: { tickformat: ".0%", range: [Math.max(0, Math.min(...lows) - 0.02), 1.01] },
+      showlegend: false,
     },
   };
 }
