@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from api.app import create_app
+from api.comparisons import work_on_comparisons
 from api.figures import refresh_forever
 from api.group_decisions import work_on_groups
 from api.metrics import Metrics
@@ -81,6 +82,7 @@ async def running_api(settings: Settings, host: str, port: int) -> AsyncIterator
                         asyncio.create_task(refresh_forever(services), name="figures"),
                         asyncio.create_task(metrics.shared.sample(store.pool_usage), name="samples"),
                         asyncio.create_task(models.run(), name="models"),
+                        asyncio.create_task(work_on_comparisons(services), name="comparisons"),
                     ]
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)

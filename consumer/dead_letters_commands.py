@@ -19,6 +19,7 @@ from liuyan.terminal import (
     write_text,
     write_total,
 )
+from liuyan.times import parse_time_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -202,7 +203,6 @@ def _filter(
     reason: str | None, topic: str | None, state: str | None, since: str | None, *, every: bool
 ) -> "DeadLetterFilter":
     from liuyan.errors import UsageError
-    from liuyan.times import parse_time_option
     from store.dead_letter_admin import UNRESOLVED, DeadLetterFilter, DeadLetterState
 
     states = frozenset() if every else UNRESOLVED

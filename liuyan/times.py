@@ -32,7 +32,7 @@ def parse_rfc3339(text: str) -> datetime:
 
 
 def parse_time_option(option: str, text: str) -> datetime:
-    """Parse the value of a command's option, a date or a time, in UTC if it has no offset. Raises UsageError."""
+    """Parse the value of a command's option, a date or a time; UTC if it has no offset. Raises UsageError."""
     try:
         time = datetime.fromisoformat(text)
         return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)

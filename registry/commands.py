@@ -1,4 +1,7 @@
-"""The commands `liuyan model register`, `list`, `show`, `export` and `retire`, added to the group `liuyan model`."""
+"""The commands `liuyan model register`, `list`, `show`, `export` and `retire`, added to the group `liuyan model`.
+
+promotion_commands.py, compare_command.py and train_command.py have the others.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +10,9 @@ import typer
 
 from liuyan.terminal import Column, write_json, write_line, write_table
 from model.commands import app
+from registry.compare_command import compare
 from registry.promotion_commands import promote, rollback
+from registry.train_command import train
 
 __all__ = ["app"]
 
@@ -22,6 +27,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON.")]
 
 app.command(epilog="Examples: liuyan model promote 3; liuyan model promote 9f2c41d07b3e --yes --incomplete")(promote)
 app.command(epilog="Example: liuyan model rollback")(rollback)
+app.command()(compare)
+app.command()(train)
 
 
 @app.command(epilog="Example: liuyan model register /tmp/model --name autumn")

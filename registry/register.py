@@ -1,6 +1,7 @@
 """Register artifacts: validate a folder and store its files in the database."""
 
 import asyncio
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,11 +10,12 @@ from model.artifact import SHIPPED, ArtifactFiles, find_local_artifact, read_art
 from model.errors import ArtifactError
 from model.labeller import Labeller
 from model.self_test import check_labeller
+from registry.trained_on import trained_on
 from store import audit
 from store.audit import Actor
 from store.batch import ModelRow
 from store.model_files import has_files, set_files
-from store.models import add_model, make_available, read_active, read_model, register_model
+from store.models import add_model, make_available, read_active, read_model, register_model, set_trained_on
 from store.session import WriteSession
 from store.store import Store
 
@@ -69,6 +71,7 @@ async def ensure_active(store: Store, settings: Settings) -> ModelRow:
 async def _register(session: WriteSession, files: ArtifactFiles, actor: Actor, name: str | None) -> Registration:
     before = await add_model(session, *_values(files))
     stored = await set_files(session, before.number, files.contents)
+    await set_trained_on(session, before.number, trained_on(json.loads(files.contents["metrics.json"])))
     new_name = before.name if name is None else name[:128]
     changed = stored or new_name != before.name or before.retired_at is not None
     if changed:

@@ -177,7 +177,8 @@ class PartitionState:
 class ModelRow:
     """A row of ``models``; probabilities from ``uncertain_low`` to ``uncertain_high`` are uncertain.
 
-    ``predecessor`` is the number of the model that was active before this one was promoted.
+    ``predecessor`` is the number of the model that was active before this one was promoted. ``trained_on`` says whether
+    it was trained on reviews: none, database or file; None if it was registered by an earlier version.
     """
 
     number: int
@@ -189,3 +190,4 @@ class ModelRow:
     registered_at: datetime = field(compare=False)
     predecessor: int | None = None
     retired_at: datetime | None = None
+    trained_on: str | None = None

@@ -105,6 +105,12 @@ async def make_available(session: WriteSession, number: int, name: str) -> None:
     await session.connection.execute(update(models).where(models.c.number == number).values(**values))
 
 
+async def set_trained_on(session: WriteSession, number: int, trained_on: str) -> None:
+    """Store which reviews a model was trained on: none, database or file. Raises TransientStoreError."""
+    values = {"trained_on": trained_on}
+    await session.connection.execute(update(models).where(models.c.number == number).values(**values))
+
+
 async def activate(session: WriteSession, number: int, predecessor: int | None, by: str) -> None:
     """Make a model the active one in place of ``predecessor``, whose row in ``active_model`` the caller has locked.
 

@@ -99,6 +99,8 @@ models = Table(
     Column("predecessor", BigInteger),
     # When the model was retired. A retired model cannot be promoted or replayed.
     Column("retired_at", UtcDateTime),
+    # none, database or file: reviews that it was trained on; NULL if it was registered by an earlier version.
+    Column("trained_on", ExactString(16)),
 )
 
 predictions = Table(

@@ -36,6 +36,7 @@ ACTION_WORDS = {
     "dead_letter.requeue": lazy_gettext("Dead letter requeued"),
     "dead_letter.discard": lazy_gettext("Dead letter discarded"),
     # Written by earlier versions.
+    "model.compare": lazy_gettext("Models compared"),
     "model.activate": lazy_gettext("Model activated"),
     "model.register": lazy_gettext("Model registered"),
     "model.promote": lazy_gettext("Model promoted"),

@@ -13,6 +13,7 @@ from store.comments import ShownLabel, comment_history, text_digest
 from store.corrections import AuditAccuracy, audit_accuracy
 from store.errors import NothingToUndoError
 from store.goal import AuditGoal, audit_goal
+from store.models import set_trained_on
 from store.queue import CLAIM_TIME, next_tasks, release, remaining, renew, skip, take
 from store.review_tables import blind_decisions
 from store.reviews import Opinion, Reviewed, add_review, add_reviews, undo_review
@@ -20,7 +21,7 @@ from store.routes import QueueOrder
 from store.sample import AuditSample
 from store.search import CommentFilter, list_comments
 from store.store import Store
-from store.tables import review_claims, reviews
+from store.tables import comments, review_claims, reviews
 from store.tasks import Task
 from tests.store.feed import ERASURE_KEY, Feed, arrival, earlier, feed_of, send_sampled, tombstone
 
@@ -342,3 +343,24 @@ async def test_the_goal_returns_how_many_more_decisions_are_needed(feed: Feed) -
     goal = await feed.store.read(audit_goal, COUNTED)
     assert goal.judged == 6
     assert 150 < goal.more < 300
+
+
+async def test_accuracy_of_a_model_trained_on_reviews_counts_only_what_is_held_back(store: Store) -> None:
+    plain = await feed_of(store)
+    await send_sampled(plain, *(arrival(str(n)) for n in range(40)))
+    async with store.writing() as session:
+        await session.connection.execute(update(comments).values(blind_label=POSITIVE))
+        held = (await session.connection.execute(select(comments.c.id).where(comments.c.audit_rank % 2 == 0))).all()
+    assert 10 < len(held) < 30
+    [whole] = await store.read(audit_accuracy, COUNTED)
+    goal = await store.read(audit_goal, COUNTED)
+    assert (whole.judged, whole.held_back_only) == (40, False)
+    for trained_on in ("database", "file"):
+        await store.write(set_trained_on, plain.model.number, trained_on)
+        [half] = await store.read(audit_accuracy, COUNTED)
+        assert (half.judged, half.right, half.held_back_only) == (len(held), len(held), True)
+        now = await store.read(audit_goal, COUNTED)
+        assert now.judged == len(held)
+        assert now.more > goal.more
+    await store.write(set_trained_on, plain.model.number, "none")
+    assert await store.read(audit_accuracy, COUNTED) == [whole]

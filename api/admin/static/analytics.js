@@ -1,6 +1,7 @@
 // The analytics page: fetch each resource once and fill its cards.
 /* global Plotly */
 import { figures } from "./analytics-charts.js";
+import { draw } from "./analytics-draw.js";
 import { pathOf, rangeOf } from "./analytics-range.js";
 import { tableOf } from "./analytics-tables.js";
 import { Problem, rest, words as island } from "./rest.js";
@@ -87,26 +88,6 @@ function show(card, part, { rows }) {
     toggle.textContent = toTable ? words.showChart : words.showTable;
     if (!toTable) Plotly.Plots.resize(part("chart"));
   };
-}
-
-function draw(target, { data, layout }) {
-  const style = getComputedStyle(document.body);
-  const base = {
-    margin: { t: 10, r: 10, b: 40, l: 50 },
-    height: 290,
-    font: { family: style.fontFamily, color: style.color, size: 12 },
-    paper_bgcolor: "transparent",
-    plot_bgcolor: "transparent",
-    legend: { orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0 },
-  };
-  const options = { displayModeBar: false, responsive: true };
-  Plotly.react(target, data.map(asText), { ...base, ...layout }, options);
-}
-
-// Plotly interprets some markup in names, so escape them.
-function asText(trace) {
-  const plain = (value) => (typeof value === "string" ? value.replaceAll("&", "&amp;").replaceAll("<", "&lt;") : value);
-  return { ...trace, name: plain(trace.name), x: trace.x.map(plain), y: trace.y.map(plain) };
 }
 
 function showTotals(rows) {
