@@ -16,7 +16,7 @@ QUIET := $(shell test -t 2 || echo --quiet)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints env-example demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks pictures format clean
+.PHONY: help install constraints env-example dashboards demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks pictures format clean
 
 help:  ## List all targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ constraints: install  ## Pin the newest versions of all dependencies
 
 env-example: install  ## Generate .env.example from the settings
 	$(BIN)/python -m liuyan.settings_example > .env.example
+
+dashboards: install  ## Generate Grafana's dashboards and the Prometheus rules
+	$(BIN)/python -m dashboards.generate
 
 demo: install  ## Run the demo; SECONDS=20 stops it, STACK=real uses Apache Kafka and MySQL
 	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS))

@@ -4,7 +4,7 @@ rules.py writes them as Prometheus rules, dashboards/prometheus/tests has their 
 section per alert.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from dashboards.series import (
@@ -34,7 +34,7 @@ class Severity(StrEnum):
 class Alert:
     """An alert. ``threshold`` is the value that panels draw; None if the alert compares with the past.
 
-    ``below`` means that values below the threshold are bad. ``duration`` is how long the expression must hold.
+    ``duration`` is how long the expression must hold.
     """
 
     name: str
@@ -43,7 +43,6 @@ class Alert:
     summary: Text
     duration: str
     threshold: float | None = None
-    below: bool = field(default=False, kw_only=True)
 
     @property
     def anchor(self) -> str:
@@ -101,7 +100,9 @@ TARGET_DOWN = Alert(
     "LiuyanTargetDown",
     Severity.WARNING,
     'up{job=~"liuyan-.+"} == 0',
-    Text("{{ $labels.job }} {{ $labels.instance }} does not answer.", "{{ $labels.job }} {{ $labels.instance }} 无响应。"),
+    Text(
+        "{{ $labels.job }} {{ $labels.instance }} does not answer.", "{{ $labels.job }} {{ $labels.instance }} 无响应。"
+    ),
     "5m",
 )
 DEAD_LETTERS = Alert(
@@ -161,9 +162,7 @@ MODEL_LOAD_FAILED = Alert(
     1,
 )
 _OVERRIDES = f"({CORRECTIONS} - {CORRECTIONS} offset 1d) / ({REVIEWS} - {REVIEWS} offset 1d)"
-_OVERRIDES_BEFORE = (
-    f"({CORRECTIONS} offset 1d - {CORRECTIONS} offset 8d) / ({REVIEWS} offset 1d - {REVIEWS} offset 8d)"
-)
+_OVERRIDES_BEFORE = f"({CORRECTIONS} offset 1d - {CORRECTIONS} offset 8d) / ({REVIEWS} offset 1d - {REVIEWS} offset 8d)"
 OVERRIDES = Alert(
     "LiuyanOverrideRateJump",
     Severity.WARNING,
@@ -181,8 +180,8 @@ AUDIT_ACCURACY = Alert(
     f"max by (model) (liuyan_audit_accuracy_upper_ratio) < {CARD_ACCURACY} and on (model) "
     f"max by (model) (liuyan_audit_sample_comments) >= {AUDITED_AT_LEAST}",
     Text(
-        "Model {{ $labels.model }} is at most {{ $value | humanizePercentage }} accurate on the audit sample, less than "
-        "its model card states.",
+        "Model {{ $labels.model }} is at most {{ $value | humanizePercentage }} accurate on the audit sample, less "
+        "than its model card states.",
         "模型 {{ $labels.model }} 的抽查准确率最高为 {{ $value | humanizePercentage }}，低于模型说明。",
     ),
     "1h",

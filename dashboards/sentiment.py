@@ -5,29 +5,24 @@ All panels read the hourly counts in MySQL, by `created_at`: counters of the con
 
 from dashboards.alerts import SWING, SWING_COMMENTS, SWING_DEVIATIONS, SWING_SHARE
 from dashboards.specification import Choice, Color, Dashboard, Draw, Field, Kind, Panel, Row, Rows, Unit
+from dashboards.sql import COMMENTS, WEEKS, by, over_time, ratio, total
 from dashboards.text import Text
 
-CHOSEN = "active = 1 AND platform IN (${platform:sqlstring}) AND $__timeFilter(hour)"
 PLATFORMS = Choice(
     "platform",
     Text("Platform", "平台"),
     "SELECT DISTINCT platform FROM dashboard_hours WHERE active = 1 ORDER BY platform",
     sql=True,
 )
-SHARE = "SUM({column}) / NULLIF(SUM(comments), 0)"
-BY_PLATFORM = (
-    "SELECT $__timeGroupAlias(hour, $__interval), platform AS metric, {value} AS value FROM dashboard_hours "
-    f"WHERE {CHOSEN} GROUP BY 1, 2 ORDER BY 1, 2"
-)
-IN_TOTAL = f"SELECT {{value}} AS value FROM dashboard_hours WHERE {CHOSEN}"
 LABELS = (
     Field("positive", Text("Positive", "正面"), color=Color.POSITIVE),
     Field("negative", Text("Negative", "负面"), color=Color.NEGATIVE),
     Field("unclear", Text("Unclear", "不明确"), color=Color.UNCLEAR),
     Field("spam", Text("Spam", "垃圾信息"), color=Color.SPAM),
 )
+SHOWN_LABELS = over_time(COMMENTS, **{name: f"SUM({name})" for name in ("positive", "negative", "unclear", "spam")})
 # Weeks without comments of the platform at that hour count as missing, not as zero.
-WEEKS = "dashboard_weeks WHERE platform IN (${platform:sqlstring}) AND $__timeFilter(hour)"
+EARLIER_MEAN = "earlier_comments / NULLIF(earlier_weeks, 0)"
 COMPARED = (
     Field("now", Text("Now", "当前"), color=Color.NOW),
     Field("earlier", Text("Previous four weeks", "前四周同一小时"), color=Color.EARLIER),
@@ -51,8 +46,8 @@ LIST_OF_COMMENTS = (
 )
 
 
-def _statistic(title: Text, advice: Text, unit: Unit, statement: str, **more: object) -> Panel:
-    return Panel(title, advice, unit, [Rows(statement, over_time=False)], Kind.STAT, width=6, height=4, **more)  # type: ignore[arg-type]
+def _statistic(title: Text, advice: Text, unit: Unit, query: Rows, decimals: int | None = None) -> Panel:
+    return Panel(title, advice, unit, [query], Kind.STAT, width=6, height=4, decimals=decimals)
 
 
 AT_A_GLANCE = Row(
@@ -66,27 +61,28 @@ AT_A_GLANCE = Row(
                 "此时间范围内发表的评论数。明显偏低时请查看“消费者健康”：积压的评论存储后才会计入。",
             ),
             Unit.COUNT,
-            IN_TOTAL.format(value="COALESCE(SUM(comments), 0)"),
+            total("COALESCE(SUM(comments), 0)", COMMENTS),
         ),
         _statistic(
             Text("Negative share", "负面占比"),
             Text(
-                "Share of comments shown as negative. After a jump, open the notable swings below and read the comments.",
+                "Share of comments shown as negative. After a jump, open the notable swings below and read the "
+                "comments.",
                 "显示为负面的评论占比。出现突变时，请从下方“显著波动”进入列表并阅读评论。",
             ),
             Unit.SHARE,
-            IN_TOTAL.format(value=SHARE.format(column="negative")),
+            total(ratio("negative", "comments"), COMMENTS),
             decimals=1,
         ),
         _statistic(
             Text("Uncertain share", "不确定占比"),
             Text(
-                "Share of comments of which the model is uncertain. If it rises, review some of them: the model may not "
-                "know a new topic.",
+                "Share of comments of which the model is uncertain. If it rises, review some of them: the model may "
+                "not know a new topic.",
                 "模型不确定的评论占比。上升时请审核其中一部分：模型可能不熟悉新话题。",
             ),
             Unit.SHARE,
-            IN_TOTAL.format(value=SHARE.format(column="uncertain")),
+            total(ratio("uncertain", "comments"), COMMENTS),
             decimals=1,
         ),
         _statistic(
@@ -97,11 +93,11 @@ AT_A_GLANCE = Row(
                 "某平台某小时的负面占比与前四周同一小时明显不同的次数，详见底部列表。",
             ),
             Unit.COUNT,
-            f"SELECT COUNT(*) AS value FROM {SWINGS}",
+            total("COUNT(*)", SWINGS),
         ),
     ],
 )
-BY_PLATFORM_ROW = Row(
+PLATFORM_ROW = Row(
     Text("By platform", "按平台"),
     [
         Panel(
@@ -109,10 +105,11 @@ BY_PLATFORM_ROW = Row(
             Text(
                 "A jump of one platform is usually an event there: open its comments in Notable swings. A jump of all "
                 "platforms at once is usually the model: look at Model quality.",
-                "单个平台突变通常是该平台发生了事件，请从“显著波动”打开评论。所有平台同时突变通常与模型有关，请查看“模型质量”。",
+                "单个平台突变通常是该平台发生了事件，请从“显著波动”打开评论。所有平台同时突变通常与模型有关，"
+                "请查看“模型质量”。",
             ),
             Unit.SHARE,
-            [Rows(BY_PLATFORM.format(value=SHARE.format(column="negative")))],
+            [by("platform", ratio("negative", "comments"), COMMENTS)],
             width=12,
             minimum=0,
             alerts=[SWING],
@@ -126,7 +123,7 @@ BY_PLATFORM_ROW = Row(
                 "按发表时间统计的评论数。某平台降为零时，请检查它是否仍在发布事件。",
             ),
             Unit.COUNT,
-            [Rows(BY_PLATFORM.format(value="SUM(comments)"))],
+            [by("platform", "SUM(comments)", COMMENTS)],
             draw=Draw.STACKED,
             width=12,
             minimum=0,
@@ -140,13 +137,7 @@ BY_PLATFORM_ROW = Row(
                 "各显示标签的占比，人工标签优先于模型标签。垃圾信息或不明确的评论较多时，可能有刷屏行为。",
             ),
             Unit.COUNT,
-            [
-                Rows(
-                    "SELECT $__timeGroupAlias(hour, $__interval), SUM(positive) AS positive, SUM(negative) AS negative, "
-                    f"SUM(unclear) AS unclear, SUM(spam) AS spam FROM dashboard_hours WHERE {CHOSEN} "
-                    "GROUP BY 1 ORDER BY 1"
-                )
-            ],
+            [SHOWN_LABELS],
             draw=Draw.SHARES,
             width=12,
             fields=LABELS,
@@ -159,7 +150,7 @@ BY_PLATFORM_ROW = Row(
                 "某平台上升时，请审核该平台的不确定评论，并用审核结果重新训练模型。",
             ),
             Unit.SHARE,
-            [Rows(BY_PLATFORM.format(value=SHARE.format(column="uncertain")))],
+            [by("platform", ratio("uncertain", "comments"), COMMENTS)],
             width=12,
             minimum=0,
             interval="1h",
@@ -178,10 +169,8 @@ COMPARISON = Row(
             ),
             Unit.SHARE,
             [
-                Rows(
-                    "SELECT $__timeGroupAlias(hour, $__interval), SUM(negative) / NULLIF(SUM(comments), 0) AS now, "
-                    "SUM(earlier_negative) / NULLIF(SUM(earlier_comments), 0) AS earlier "
-                    f"FROM {WEEKS} GROUP BY 1 ORDER BY 1"
+                over_time(
+                    WEEKS, now=ratio("negative", "comments"), earlier=ratio("earlier_negative", "earlier_comments")
                 )
             ],
             width=12,
@@ -197,13 +186,7 @@ COMPARISON = Row(
                 "每小时的评论数与前四周同一小时的平均值。无故下降时，可能有平台停止发布。",
             ),
             Unit.COUNT,
-            [
-                Rows(
-                    "SELECT $__timeGroupAlias(hour, $__interval), SUM(comments) AS now, "
-                    "SUM(earlier_comments / NULLIF(earlier_weeks, 0)) AS earlier "
-                    f"FROM {WEEKS} GROUP BY 1 ORDER BY 1"
-                )
-            ],
+            [over_time(WEEKS, now="SUM(comments)", earlier=f"SUM({EARLIER_MEAN})")],
             width=12,
             minimum=0,
             fields=COMPARED,
@@ -231,7 +214,7 @@ NOTABLE = Row(
                     f"{DEVIATIONS} AS deviations, "
                     "DATE_FORMAT(hour, '%Y-%m-%dT%H:%i:%sZ') AS begins, "
                     "DATE_FORMAT(hour + INTERVAL 1 HOUR, '%Y-%m-%dT%H:%i:%sZ') AS ends "
-                    f"FROM {SWINGS} ORDER BY ABS({DEVIATIONS}) DESC LIMIT 50",
+                    f"{SWINGS} ORDER BY ABS({DEVIATIONS}) DESC LIMIT 50",
                     over_time=False,
                 )
             ],
@@ -265,7 +248,7 @@ SENTIMENT = Dashboard(
         "What people write, by platform and by the hour in which they wrote it (UTC hours).",
         "各平台评论的情感走势，按发表时间（UTC 小时）统计。",
     ),
-    [AT_A_GLANCE, BY_PLATFORM_ROW, COMPARISON, NOTABLE],
+    [AT_A_GLANCE, PLATFORM_ROW, COMPARISON, NOTABLE],
     since="now-7d",
     choices=[PLATFORMS],
 )

@@ -17,8 +17,8 @@ class Recorded:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-REVIEWS = "max by (model) (liuyan_reviews)"
-CORRECTIONS = "max by (model) (liuyan_corrections)"
+REVIEWS = "liuyan:reviews"
+CORRECTIONS = "liuyan:corrections"
 CARD_ACCURACY = "max by (model) (liuyan_model_card_accuracy_ratio)"
 LAST_HOUR_SHARE = "liuyan:negative_share:last_hour"
 LAST_HOUR_COMMENTS = "liuyan:comments:last_hour"
@@ -91,6 +91,8 @@ _READABLE = "liuyan_consumer_lag unless on (job, instance, topic, partition) liu
 RECORDED = (
     Recorded("liuyan:lag_seconds", f"max by (group, topic, partition) ({by_group('liuyan_consumer_lag_seconds')})"),
     Recorded("liuyan:readable_lag", f"sum by (group) ({by_group(f'({_READABLE})')})"),
+    Recorded(REVIEWS, "max by (model) (liuyan_reviews)"),
+    Recorded(CORRECTIONS, "max by (model) (liuyan_corrections)"),
     Recorded(LAST_HOUR_COMMENTS, f"sum by (platform) ({_COMMENTS})"),
     Recorded(LAST_HOUR_SHARE, f"{_NEGATIVE} / (sum by (platform) ({_COMMENTS}) > 0)"),
     *(rule for window in API_WINDOWS for rule in _api(window)),

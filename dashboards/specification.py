@@ -14,7 +14,6 @@ class Kind(StrEnum):
     LINES = "timeseries"
     STAT = "stat"
     TABLE = "table"
-    BARS = "bargauge"
 
 
 class Draw(Enum):
@@ -114,8 +113,6 @@ class Panel:
     empty: Text | None = None
     # The shortest step between two points.
     interval: str | None = None
-    # How a statistic reduces a series: lastNotNull, sum, mean or max.
-    reduce: str = "lastNotNull"
 
 
 @dataclass(frozen=True, slots=True)
