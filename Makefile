@@ -16,7 +16,7 @@ QUIET := $(shell test -t 2 || echo --quiet)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints env-example dashboards demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks pictures format clean
+.PHONY: help install constraints env-example metrics-doc dashboards dashboards-preview demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks pictures format clean
 
 help:  ## List all targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -40,6 +40,9 @@ constraints: install  ## Pin the newest versions of all dependencies
 
 env-example: install  ## Generate .env.example from the settings
 	$(BIN)/python -m liuyan.settings_example > .env.example
+
+metrics-doc: install  ## Generate docs/metrics.md from the declared metrics
+	$(BIN)/python -m liuyan.metrics.document > docs/metrics.md
 
 dashboards: install  ## Generate Grafana's dashboards and the Prometheus rules
 	$(BIN)/python -m dashboards.generate

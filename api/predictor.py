@@ -30,7 +30,6 @@ class Predictor:
         self._waiting = 0
         # The labeller is not thread-safe. PyTorch is limited to one core to leave the others to other processes.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict", initializer=use_one_core)
-        self._seen = CacheStatistics(0, 0, 0)
 
     @property
     def model(self) -> str:
@@ -115,8 +114,7 @@ class Predictor:
     def _count(self, predictions: Sequence[Prediction], cache: CacheStatistics) -> None:
         for prediction in predictions:
             self._metrics.predictions.labels(prediction.label).inc()
-        self._metrics.answers_cached.inc(cache.hits - self._seen.hits)
-        self._seen = cache
+        self._metrics.shared.read_cache(cache)
 
 
 def _slices(texts: Sequence[str]) -> Iterator[Sequence[str]]:

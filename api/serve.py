@@ -10,6 +10,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from api.app import create_app
+from api.figures import refresh_forever
 from api.group_decisions import work_on_groups
 from api.metrics import Metrics
 from api.pending import resolve_pending_forever
@@ -58,22 +59,25 @@ async def running_api(
     with contextlib.closing(bind(f"{host}:{port}")) as listener:
         async with Store.open(settings.required_database_url(), answer_seconds=QUERY_SECONDS) as store:
             await store.check_ready()
-            labeller = await _load(store, settings, model_path)
-
+            with metrics.shared.loading():
+                labeller = await _load(store, settings, model_path)
+            metrics.use_model(labeller)
             database = database_reachable(store)
 
             async def ready() -> Sequence[Check]:
                 return [await database.check(), Check("model", True, f"The model {labeller.name} is loaded.")]
 
             with Predictor(labeller, metrics) as predictor:
-                services = Services(store, predictor, settings)
-                server = quiet_server(create_app(services, metrics), grace_seconds=GRACE_SECONDS)
+                services = Services(store, predictor, settings, metrics=metrics)
+                server = quiet_server(create_app(services), grace_seconds=GRACE_SECONDS)
                 async with serve_health(settings.api_address, ready=ready, registry=registry) as health:
                     start_listening(listener)
                     task = asyncio.create_task(server.serve(sockets=[listener]), name="api")
                     background = [
                         asyncio.create_task(resolve_pending_forever(services), name="pending reviews"),
                         asyncio.create_task(work_on_groups(services), name="group decisions"),
+                        asyncio.create_task(refresh_forever(services), name="figures"),
+                        asyncio.create_task(metrics.shared.sample(store.pool_usage), name="samples"),
                     ]
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)

@@ -97,7 +97,7 @@ def _start_time(output: str) -> datetime:
 def _stages(process: Process) -> dict[str, float]:
     """Return the seconds in each stage from the consumer's metrics."""
     metrics = get(f"{process.health()}/metrics")[1]
-    pattern = r'liuyan_consumer_stage_seconds_sum\{stage="(\w+)"\} (\S+)'
+    pattern = r'liuyan_consumer_stage_duration_seconds_sum\{stage="(\w+)"\} (\S+)'
     return {stage: float(seconds) for stage, seconds in re.findall(pattern, metrics)}
 
 

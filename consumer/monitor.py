@@ -75,11 +75,8 @@ class Monitor:
     async def report(self) -> None:
         """Update the gauges every second, until cancelled."""
         while True:
-            before = time.monotonic()
             await asyncio.sleep(REPORT_SECONDS)
-            now = time.monotonic()
-            self._metrics.event_loop_delay.set(max(0.0, now - before - REPORT_SECONDS))
-            self.measure(now)
+            self.measure(time.monotonic())
 
     def measure(self, now: float) -> None:
         """Set the gauges of assigned partitions and remove those whose value is stale."""
@@ -88,10 +85,14 @@ class Monitor:
         stale = now - self._ends_read_at > STALE_SECONDS
         lags = {} if stale else {partition: lag for partition, lag in self.lags().items() if partition in assigned}
         for partition, lag in lags.items():
-            self._metrics.lag.labels(partition.topic, str(partition.partition)).set(lag)
+            labels = (partition.topic, str(partition.partition))
+            self._metrics.lag.labels(*labels).set(lag)
+            seconds = self._pipeline.oldest.seconds(partition, self._pipeline.stored[partition], lag)
+            self._metrics.lag_seconds.labels(*labels).set(seconds)
+        self._pipeline.oldest.keep(assigned)
         known = self._measured | assigned
         for partition in known - lags.keys():
-            self._metrics.lag.remove(partition.topic, str(partition.partition))
+            self._metrics.remove_lag(partition.topic, partition.partition)
         for partition in known - assigned:
             self._metrics.remove_partition(partition.topic, partition.partition)
         self._measured = assigned
@@ -141,10 +142,10 @@ class Monitor:
                 async with asyncio.timeout(LETTERS_SECONDS):
                     counts = await self._store.read(count_dead_letters, DeadLetterFilter(states=frozenset()))
             except (TransientStoreError, TimeoutError):
-                self._metrics.letters.clear()
+                self._metrics.stored_dead_letters.clear()
             else:
                 for state, count in counts.items():
-                    self._metrics.letters.labels(state).set(count)
+                    self._metrics.stored_dead_letters.labels(state).set(count)
             await asyncio.sleep(LETTERS_SECONDS)
 
     def lags(self) -> dict[TopicPartition, int]:

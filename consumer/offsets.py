@@ -148,7 +148,6 @@ class Offsets:
         self, partition: TopicPartition, state: PartitionState, log_offsets: LogOffsets
     ) -> int | str | None:
         """Apply ``decide_start``; return the start offset, the reason of a pause, or None to try again later."""
-        labels = (partition.topic, str(partition.partition))
         decision = decide_start(state, log_offsets, self._ids.get(partition.topic))
         if isinstance(decision, StartAt) and state.next_offset < log_offsets.end:
             crash_loop = self.crash_loops.pause_reason(state)
@@ -159,7 +158,8 @@ class Offsets:
             self._beyond_end[partition] += 1
             return None
         self._beyond_end.pop(partition, None)
-        self._metrics.paused.labels(*labels).set(isinstance(decision, Pause))
+        reason = decision.reason if isinstance(decision, Pause) else None
+        self._metrics.set_paused(partition.topic, partition.partition, reason)
         match decision:
             case StartAt(offset):
                 return offset
@@ -169,7 +169,7 @@ class Offsets:
             case Pause(reason, stored):
                 if not stored:
                     await self._store.write(pause_partition, state.partition, reason)
-                log.error("partition is paused", topic=labels[0], partition=labels[1], reason=reason)
+                log.error("partition is paused", topic=partition.topic, partition=partition.partition, reason=reason)
                 return reason
 
     async def _skip(self, state: PartitionState, offset: int, lost: int) -> None:

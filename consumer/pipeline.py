@@ -8,16 +8,18 @@ the group.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from itertools import groupby
 from typing import TypeVar
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from consumer.batcher import Batcher, ClosedBatch
 from consumer.metrics import ConsumerMetrics
 from consumer.offsets import Offsets
+from consumer.oldest_unstored import OldestUnstored
 from consumer.source import Poll, Source
 from consumer.stall import StallDetector
 from consumer.topics import BrokerError
@@ -48,6 +50,7 @@ class Pipeline:
     ) -> None:
         self.stored: dict[TopicPartition, int] = {}
         self.stall = StallDetector(time.monotonic())
+        self.oldest = OldestUnstored()
         self.writer_idle = asyncio.Event()
         self.writer_idle.set()
         self.writes = 0
@@ -118,6 +121,7 @@ class Pipeline:
             self._epoch = self._source.epoch
             self._batcher.clear()
             self.stored.clear()
+            self.oldest.clear()
             await self._worker.clear_circuit_breaker()
         if self._source.assigned != self._source.positioned and time.monotonic() >= self._retry_start_at:
             await self._start_partitions()
@@ -181,8 +185,9 @@ class Pipeline:
             self._batcher.add(prepared, poll.positions, time.monotonic())
             for partition, found in poll.unreadable.items():
                 self._batcher.pause(partition, found.reason, time.monotonic())
-            for record in poll.records:
-                self._metrics.records.labels(record.topic).inc()
+            for partition, records in _by_partition(poll.records):
+                self._metrics.count_polled(partition.topic, records)
+                self.oldest.polled(partition, records)
 
     async def _close_batch(self) -> None:
         """Pass the open batch to the labeller; in isolation, wait until it is stored."""
@@ -220,10 +225,6 @@ class Pipeline:
 
     def _record_stored(self, labelled: LabelledBatch) -> None:
         self.stall.stored(time.monotonic())
-        self._metrics.last_stored.set_to_current_time()
-        timestamps = [entry.item.record.timestamp for entry in labelled.entries if entry.item.record.timestamp >= 0]
-        if timestamps:
-            self._metrics.age_seconds.observe(max(0.0, time.time() - min(timestamps) / 1000))
         if labelled.epoch != self._source.epoch:
             return
         for advance in labelled.advances:
@@ -237,8 +238,15 @@ class Pipeline:
 
     def _record_offset(self, partition: TopicPartition, offset: int) -> None:
         self.stored[partition] = offset
+        self.oldest.stored(partition, offset)
         self._offsets.crash_loops.stored(partition, offset)
         self._metrics.stored_offset.labels(partition.topic, str(partition.partition)).set(offset)
+
+
+def _by_partition(records: Sequence[ConsumerRecord]) -> Iterator[tuple[TopicPartition, Sequence[ConsumerRecord]]]:
+    """Yield runs of records of the same partition."""
+    for (topic, partition), found in groupby(records, key=lambda record: (record.topic, record.partition)):
+        yield TopicPartition(topic, partition), list(found)
 
 
 @contextlib.asynccontextmanager

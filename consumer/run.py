@@ -81,7 +81,7 @@ async def _consume(
     settings: Settings, model_path: Path | None, *, shadow: bool, stop: asyncio.Event, started: asyncio.Event
 ) -> None:
     """Open all parts in order and run until ``stop``; set ``started`` once there may be batches to drain."""
-    metrics = ConsumerMetrics()
+    metrics = ConsumerMetrics(settings.metrics_platforms)
     topics = Topics(Connection.of(settings), timeout=ADMINISTRATION_SECONDS)
     url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
     lock_wait, share = settings.lock_wait_seconds, settings.audit_share
@@ -92,8 +92,10 @@ async def _consume(
         await _check_topics(topics, settings.topics)
         path = model_path or await _retry_lost_connection(lambda: _find_model(store, settings))
         with contextlib.closing(bind(settings.consumer_address)) as listener:
-            labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
+            with metrics.shared.loading():
+                labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
             identity = await _retry_lost_connection(lambda: identify(store, labeller, settings.group, shadow=shadow))
+            metrics.use_model(identity.model, identity.group)
             # The vocabulary and PyTorch live as long as the process; exclude them from garbage collection.
             gc.freeze()
             worker = Worker(
@@ -164,6 +166,7 @@ class _Running:
         metrics: ConsumerMetrics,
         identity: Identity,
     ) -> None:
+        self._store = store
         self._metrics = metrics
         self._names = list(settings.topics)
         self._source = Source(
@@ -240,7 +243,8 @@ class _Running:
             "offsets": self._monitor.commit_offsets(),
             "rows": self._monitor.follow_rows(),
             "topics": self._monitor.follow_topics(),
-            "letters": self._monitor.follow_dead_letters(),
+            "dead letters": self._monitor.follow_dead_letters(),
+            "samples": self._metrics.shared.sample(self._store.pool_usage),
         }
         if not self._identity.shadow:  # A shadow does not publish.
             coroutines["outbox"] = self._outbox.run()

@@ -4,6 +4,7 @@ Both run in one worker thread, because the event loop must stay free for Kafka h
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -60,12 +61,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LabelledBatch:
-    """A batch ready to write: entries in order of arrival, and each partition's advance."""
+    """A batch ready to write: entries in order of arrival, each partition's advance, and the duration of labelling."""
 
     epoch: int
     model: int
     entries: Sequence[Entry]
     advances: Sequence[Advance]
+    label_seconds: float = 0.0
 
     @property
     def batch(self) -> Batch:
@@ -133,15 +135,18 @@ class Worker:
             ]
 
     def _label(self, closed: ClosedBatch[PreparedRecord]) -> LabelledBatch:
-        with self._metrics.stage_seconds.labels("label").time():
-            predictions = iter(self._labeller.label([item.text for item in closed.records if item.text is not None]))
-            entries = [
-                Entry(item, self._change(item, next(predictions) if item.text is not None else None))
-                for item in closed.records
-            ]
-            advances = self._advances(closed)
-        self._metrics.read_cache(self._labeller.cache_statistics())
-        return LabelledBatch(closed.epoch, self._model, entries, advances)
+        began = time.perf_counter()
+        predictions = iter(self._labeller.label([item.text for item in closed.records if item.text is not None]))
+        entries = [
+            Entry(item, self._change(item, next(predictions) if item.text is not None else None))
+            for item in closed.records
+        ]
+        advances = self._advances(closed)
+        seconds = time.perf_counter() - began
+        self._metrics.stage_seconds.labels("label").observe(seconds)
+        self._metrics.count_tokens([item.tokens for item in closed.records])
+        self._metrics.shared.read_cache(self._labeller.cache_statistics())
+        return LabelledBatch(closed.epoch, self._model, entries, advances, seconds)
 
     def _change(self, item: PreparedRecord, prediction: Prediction | None) -> Arrival | Tombstone | DeadLetter:
         parsed = item.parsed

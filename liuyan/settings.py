@@ -171,6 +171,9 @@ class Settings(BaseSettings):
     api_address: str = Field(
         "127.0.0.1:9102", description="Address of the API's /livez, /readyz and /metrics, as host:port."
     )
+    metrics_platforms: int = Field(
+        20, ge=0, le=1_000, description="Number of platforms with their own metrics; all others are counted as `other`."
+    )
     log_format: Literal["console", "json"] = Field("console", description="Log format: console or json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level to log: debug, info, warning or error."

@@ -89,8 +89,8 @@ CONSUMER = (
         "liuyan_consumer_tokens_total",
         Kind.COUNTER,
         "tokens",
-        "Tokens that the model read.",
-        "模型读取的词数。",
+        "Tokens of labelled texts, without texts whose prediction was cached.",
+        "已标注文本的词数，不含命中缓存的文本。",
     ),
     Metric(
         "liuyan_consumer_padded_tokens_total",

@@ -100,8 +100,9 @@ DATABASE = (
         "liuyan_sessions",
         Kind.GAUGE,
         "sessions",
-        "Sessions that have not expired, of all accounts.",
-        "所有账号未过期的会话数。",
+        "Sessions that have not expired, by the account's role.",
+        "未过期的会话数，按账号角色。",
+        labels=("role",),
     ),
     Metric(
         "liuyan_replay_records_done",
@@ -133,5 +134,6 @@ DATABASE = (
         "comments",
         "Comments that wait for a prediction of the active model.",
         "等待当前模型预测的评论数。",
+        labels=("model",),
     ),
 )
