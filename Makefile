@@ -50,7 +50,7 @@ dashboards: install  ## Generate Grafana's dashboards and the Prometheus rules
 demo: install  ## Run the demo; SECONDS=20 stops it, STACK=real uses Apache Kafka and MySQL
 	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS))
 
-servers: install  ## Download Apache Kafka, MySQL, MariaDB and Chromium for the tests
+servers: install  ## Download Apache Kafka, MySQL, MariaDB, Prometheus and Chromium for the tests
 	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m local_stack
 
 check: lint  ## Run linters, type checks and fast tests: no servers, no training, under a minute

@@ -67,7 +67,7 @@ AT_A_GLANCE = Row(
                 "所有账号未过期的会话数。数量异常时请查看账号页面。",
             ),
             Unit.COUNT,
-            [Metric("max(liuyan_sessions)", Text("sessions", "会话"))],
+            [Metric("max by (role) (liuyan_sessions)", same("{{role}}"))],
             Kind.STAT,
             width=6,
             height=4,

@@ -226,7 +226,7 @@ SHADOW = Row(
                 "仅有旧模型标签的评论数。启用新模型后没有下降时，请检查消费者是否在运行。",
             ),
             Unit.COUNT,
-            [Metric("max(liuyan_missing_predictions)", Text("comments", "评论"))],
+            [Metric("max by (model) (liuyan_missing_predictions)", MODEL)],
             minimum=0,
         ),
         Panel(
