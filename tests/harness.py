@@ -36,6 +36,7 @@ class Record:
     value: bytes | None
     partition: int | None = None
     timestamp: int | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 @dataclass
@@ -104,6 +105,7 @@ class Installation:
                     value=record.value,
                     partition=record.partition,
                     timestamp_ms=record.timestamp,
+                    headers=list(record.headers),
                 )
                 for record in records
             ]

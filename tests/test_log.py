@@ -65,7 +65,7 @@ def test_messages_of_validation_errors_are_not_written(log_format: str, capsys: 
     written = capsys.readouterr().err
     assert "ValidationError (message hidden" in written
     assert "model_validate" in written
-    assert "太差了" not in written
+    assert "这家店太差了" not in written
 
 
 def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
