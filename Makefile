@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help install constraints env-example metrics-doc dashboards dashboards-preview demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks pictures format clean
 
 help:  ## List all targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 install: $(INSTALLED)  ## Create .venv with all dependencies
 
@@ -46,6 +46,9 @@ metrics-doc: install  ## Generate docs/metrics.md from the declared metrics
 
 dashboards: install  ## Generate Grafana's dashboards and the Prometheus rules
 	$(BIN)/python -m dashboards.generate
+
+dashboards-preview: servers  ## Draw the dashboards from real servers under load to build/dashboards
+	@$(BIN)/python -m dashboards.preview
 
 demo: install  ## Run the demo; SECONDS=20 stops it, STACK=real uses Apache Kafka and MySQL
 	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS))
