@@ -63,7 +63,7 @@ AT_A_GLANCE = Row(
             alerts=[NOTHING_STORED],
         ),
         Panel(
-            Text("Partitions with an open circuit breaker", "熔断的分区"),
+            Text("Open circuit breakers", "熔断的分区"),
             Text(
                 "Too many recent records of these partitions are poison. Fix the publisher, then run "
                 "`liuyan consumer resume`.",

@@ -228,6 +228,7 @@ SHADOW = Row(
             Unit.COUNT,
             [Metric("max by (model) (liuyan_missing_predictions)", MODEL)],
             minimum=0,
+            empty=Text("All comments have its label", "所有评论均已标注"),
         ),
         Panel(
             Text("Model loads", "模型加载"),

