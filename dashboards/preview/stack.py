@@ -36,7 +36,7 @@ SCRAPE_SECONDS = 5
 WATCH_SECONDS = 30
 BLOCK = "54h"
 # The longest waits for programs to start, and for Prometheus to evaluate its rules.
-START_SECONDS, RULES_SECONDS = 120.0, 120.0
+START_SECONDS, RULES_SECONDS = 240.0, 180.0
 # What the rules record last.
 RECORDED_LAST = (LAST_HOUR_SHARE, PROBABILITY_SHARE, "liuyan:api_slow:ratio_rate5m", "liuyan:reviews")
 
