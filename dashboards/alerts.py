@@ -215,17 +215,27 @@ SWING = Alert(
     ),
     "10m",
 )
-QUEUE_OLD = Alert(
-    "LiuyanReviewQueueOld",
+DISPUTES_OLD = Alert(
+    "LiuyanDisputesOld",
     Severity.WARNING,
-    f'max by (queue) (liuyan_review_queue_oldest_age_seconds{{queue="disputed"}}) > {DISPUTE_SECONDS:g} or '
-    f'max by (queue) (liuyan_review_queue_oldest_age_seconds{{queue="audit"}}) > {AUDIT_SECONDS:g}',
+    f'max(liuyan_review_queue_oldest_age_seconds{{queue="disputed"}}) > {DISPUTE_SECONDS:.0f}',
     Text(
-        "The oldest comment of the queue {{ $labels.queue }} has waited {{ $value | humanizeDuration }}.",
-        "队列 {{ $labels.queue }} 中最早的评论已等待 {{ $value | humanizeDuration }}。",
+        "The oldest dispute has waited {{ $value | humanizeDuration }}.",
+        "最早的分歧已等待 {{ $value | humanizeDuration }}。",
     ),
     "1h",
     DISPUTE_SECONDS,
+)
+AUDIT_OLD = Alert(
+    "LiuyanAuditOld",
+    Severity.WARNING,
+    f'max(liuyan_review_queue_oldest_age_seconds{{queue="audit"}}) > {AUDIT_SECONDS:.0f}',
+    Text(
+        "The oldest comment of the audit sample has waited {{ $value | humanizeDuration }}.",
+        "最早的抽查评论已等待 {{ $value | humanizeDuration }}。",
+    ),
+    "1h",
+    AUDIT_SECONDS,
 )
 _ERRORS_ENOUGH = f'sum(increase(liuyan_api_requests_total{{status=~"5.."}}[1h])) >= {ERRORS_AT_LEAST}'
 API_ERRORS_FAST = Alert(
@@ -289,7 +299,8 @@ ALERTS = (
     AUDIT_ACCURACY,
     DRIFTING,
     SWING,
-    QUEUE_OLD,
+    DISPUTES_OLD,
+    AUDIT_OLD,
     API_ERRORS_FAST,
     API_ERRORS_SLOW,
     API_SLOW_FAST,

@@ -1,6 +1,6 @@
 """Review work: what waits, for how long, and what gets done."""
 
-from dashboards.alerts import QUEUE_OLD
+from dashboards.alerts import AUDIT_OLD, DISPUTES_OLD
 from dashboards.sentiment import LABELS, PLATFORMS
 from dashboards.specification import Color, Dashboard, Draw, Field, Kind, Metric, Panel, Row, Unit
 from dashboards.sql import COMMENTS, REVIEWS, by, over_time, ratio, total
@@ -70,21 +70,31 @@ QUEUES = Row(
             ),
             Unit.COUNT,
             [Metric(LENGTH, QUEUE)],
-            width=12,
+            width=8,
             minimum=0,
         ),
         Panel(
-            Text("Age of the oldest dispute and audit comment", "最早的分歧与抽查等待时间"),
+            Text("Age of the oldest dispute", "最早分歧的等待时间"),
             Text(
-                "A rising line is a queue that nobody works on: assign somebody. The line marks the target for "
-                "disputes.",
-                "持续上升说明无人处理该队列：请指派人员。横线为分歧的处理时限。",
+                "A rising line means that nobody settles disputes: assign somebody. The target is three days.",
+                "持续上升说明无人处理分歧：请指派人员。时限为 3 天。",
             ),
             Unit.SECONDS,
-            [Metric('max by (queue) (liuyan_review_queue_oldest_age_seconds{queue!="uncertain"})', QUEUE)],
-            width=12,
+            [Metric('max(liuyan_review_queue_oldest_age_seconds{queue="disputed"})', Text("disputed", "分歧"))],
             minimum=0,
-            alerts=[QUEUE_OLD],
+            alerts=[DISPUTES_OLD],
+        ),
+        Panel(
+            Text("Age of the oldest audit comment", "最早抽查评论的等待时间"),
+            Text(
+                "A rising line means that nobody audits, so that the accuracy rests on old comments. The target is two "
+                "weeks.",
+                "持续上升说明无人抽查，准确率只反映旧评论。时限为 14 天。",
+            ),
+            Unit.SECONDS,
+            [Metric('max(liuyan_review_queue_oldest_age_seconds{queue="audit"})', Text("audit", "抽查"))],
+            minimum=0,
+            alerts=[AUDIT_OLD],
         ),
     ],
 )

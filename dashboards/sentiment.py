@@ -245,8 +245,8 @@ SENTIMENT = Dashboard(
     "sentiment",
     Text("Sentiment trends", "舆情趋势"),
     Text(
-        "What people write, by platform and by the hour in which they wrote it (UTC hours).",
-        "各平台评论的情感走势，按发表时间（UTC 小时）统计。",
+        "What people write, by platform and by the hour in which they wrote it (complete UTC hours).",
+        "各平台评论的情感走势，按发表时间（完整的 UTC 小时）统计。",
     ),
     [AT_A_GLANCE, PLATFORM_ROW, COMPARISON, NOTABLE],
     since="now-7d",

@@ -3,11 +3,13 @@
 from dashboards.specification import Rows
 
 IN_RANGE = "platform IN (${platform:sqlstring}) AND $__timeFilter(hour)"
+# The current hour has few comments yet, so that its shares would look like swings.
+COMPLETE = f"{IN_RANGE} AND hour <= UTC_TIMESTAMP() - INTERVAL 1 HOUR"
 # Comments by the hour in which they were written: the active model's labels, or those of all models.
-COMMENTS = f"FROM dashboard_hours WHERE active = 1 AND {IN_RANGE}"
-ALL_MODELS = f"FROM dashboard_hours WHERE {IN_RANGE}"
+COMMENTS = f"FROM dashboard_hours WHERE active = 1 AND {COMPLETE}"
+ALL_MODELS = f"FROM dashboard_hours WHERE {COMPLETE}"
 # The same next to the previous four weeks.
-WEEKS = f"FROM dashboard_weeks WHERE {IN_RANGE}"
+WEEKS = f"FROM dashboard_weeks WHERE {COMPLETE}"
 # Reviews by the hour in which they were made.
 REVIEWS = f"FROM dashboard_reviews WHERE {IN_RANGE}"
 

@@ -44,9 +44,10 @@ def test_buckets_grow_and_stay_sorted() -> None:
 
 def test_the_last_hour_is_that_of_mysql() -> None:
     hours = {("forum", ENDS - 2 * HOUR): (10, 4)}
-    labels = {"platform": "forum", "label": "negative"}
     series = history(
-        sample("liuyan_last_hour_comments", **labels), sample(LAST_HOUR_SHARE, platform="forum"), hours=hours
+        sample("liuyan_last_hour_comments", platform="forum", label="negative"),
+        sample(LAST_HOUR_SHARE, platform="forum"),
+        hours=hours,
     )
     counts = dict(series['liuyan_last_hour_comments{platform="forum",label="negative"}'])
     assert {time for time, value in counts.items() if value == 4} == {
