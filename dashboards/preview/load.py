@@ -23,8 +23,8 @@ REQUESTS_A_SECOND = 8
 DAYS = 7.0
 # Kinds of records besides new comments, as shares.
 BROKEN, AGAIN = 0.015, 0.03
-# Now and then so many concurrent predictions of a few texts that the API refuses one of them.
-OVERLOAD, OVERLOAD_TEXTS, OVERLOAD_TICKS = 33, 2, 160
+# Now and then so many concurrent predictions of so many texts that the API refuses some of them.
+OVERLOAD, OVERLOAD_TEXTS, OVERLOAD_TICKS = 48, 128, 240
 
 
 class Load:

@@ -67,6 +67,9 @@ def running_stack(folder: Path, report: Callable[[str], None]) -> Iterator[Stack
         bearer = asyncio.run(admin_of(installation.database_url))
         targets, site = _start_programs(stack, installation)
         load = stack.enter_context(Load(installation, site, bearer).running())
+        # A person pauses a partition and resumes it, so that the consumer resets.
+        for command in ("pause", "resume"):
+            installation.run("consumer", command, installation.topic, "3")
         prometheus = stack.enter_context(Prometheus(_configure(folder, targets)))
         began = time.time()
         prometheus.start()

@@ -85,7 +85,7 @@ def test_pages_can_be_drawn(stack: Stack, language: str) -> None:
     shown = time_range(board, time.time())
     found = {panel["id"]: answers(stack, board, panel, shown) for panel in panels(language, "review-work")}
     drawn = page(board, found, shown, language)
-    charts = json.loads(drawn.split("of ", 1)[1].split(")\n", 1)[0])
+    charts = json.loads(drawn.split("[id, data, layout] of ", 1)[1].split(")\n", 1)[0])
     assert len(charts) == sum(panel["type"] == "timeseries" for panel in panels(language, "review-work"))
     assert all(panel["title"] in drawn for panel in panels(language, "review-work"))
 
