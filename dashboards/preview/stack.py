@@ -67,9 +67,7 @@ def running_stack(folder: Path, report: Callable[[str], None]) -> Iterator[Stack
         bearer = asyncio.run(admin_of(installation.database_url))
         targets, site = _start_programs(stack, installation)
         load = stack.enter_context(Load(installation, site, bearer).running())
-        # A person pauses a partition and resumes it, so that the consumer resets.
-        for command in ("pause", "resume"):
-            installation.run("consumer", command, installation.topic, "3")
+        _pause_and_resume(installation, list(targets["liuyan-consumer"].values()))
         prometheus = stack.enter_context(Prometheus(_configure(folder, targets)))
         began = time.time()
         prometheus.start()
@@ -113,6 +111,14 @@ def _start_programs(stack: ExitStack, installation: Installation) -> tuple[Mappi
     for process, health in processes:
         installation.wait_for(lambda health=health: _ready(health), seconds=START_SECONDS, process=process)  # type: ignore[misc]
     return {"liuyan-consumer": consumers, "liuyan-api": {"api-1": address}}, f"http://127.0.0.1:{port}"
+
+
+def _pause_and_resume(installation: Installation, consumers: list[str]) -> None:
+    """Pause a partition as a person does, and resume it when its consumer has reset, so that resets have a series."""
+    installation.run("consumer", "pause", installation.topic, "3")
+    paused = 'liuyan_consumer_resets_total{cause="row_paused"}'
+    installation.wait_for(lambda: any(paused in get(f"http://{one}/metrics")[1] for one in consumers), seconds=60)
+    installation.run("consumer", "resume", installation.topic, "3")
 
 
 def _ready(address: str) -> bool:

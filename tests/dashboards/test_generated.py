@@ -133,8 +133,10 @@ def test_panels_draw_the_thresholds_of_their_alerts() -> None:
         assert [step["value"] for step in steps] == [None, *values]
         for alert in panel.alerts:
             assert alert.anchor in found["description"], panel.title.en
-            written = {f"> {alert.threshold:g}", f"> {alert.threshold:.0f}"} if alert.threshold is not None else set()
-            assert not written or alert.threshold <= 2 or any(one in alert.expression for one in written)
+            if alert.threshold is not None and alert.threshold > 2:
+                assert alert.expression.count(f"> {alert.threshold:.0f}") == 1, alert.name
+            elif alert.threshold is not None and alert.threshold < 1:
+                assert f"> {alert.threshold:g}" in alert.expression, alert.name
 
 
 def exported() -> dict[str, str]:
