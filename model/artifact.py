@@ -115,18 +115,6 @@ def is_artifact(folder: Path, sha256: str) -> bool:
         return False
 
 
-def find_artifact(sha256: str, models_dir: Path | None) -> Path:
-    """Return the folder of the model with this ``sha256``: the shipped artifact or a folder in ``models_dir``.
-
-    Raises ArtifactError when neither matches.
-    """
-    folder = find_local_artifact(sha256, models_dir)
-    if folder is not None:
-        return folder
-    place = models_dir or "LIUYAN_MODELS_DIR, which is not set"
-    raise ArtifactError(f"Model {sha256[:12]} is not the shipped one and not in {place}. Copy its folder there.")
-
-
 def read_files(folder: Path) -> ArtifactFiles:
     """Read the files of the model in ``folder``. Raises ArtifactError when one is missing or damaged."""
     if not folder.is_dir():
