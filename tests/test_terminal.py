@@ -34,6 +34,7 @@ HOSTILE = (
 # Modules with other output: a live screen, progress bars, CSV with cells that Liuyan generates.
 OTHER_WRITERS = {
     "liuyan/terminal.py",
+    "liuyan/metrics/document.py",
     "liuyan/settings_example.py",
     "liuyan/demo/display.py",
     "liuyan/demo/stack.py",

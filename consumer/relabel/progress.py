@@ -5,11 +5,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from consumer.relabel.pace import LagWatch, now
-from liuyan.terminal import write_line
+from liuyan.terminal import console, write_line
 from store.errors import OUTAGES
 from store.relabel_parts import Done, read_done
 from store.relabel_runs import LOG, RelabelRun, read_run
@@ -66,7 +65,7 @@ async def report_progress(store: Store, number: int, lag: LagWatch) -> None:
     if not sys.stderr.isatty():
         await _report(store, number, lag, LINE_SECONDS, lambda status: write_line(status.text, err=True))
     columns = (TextColumn("{task.fields[unit]}"), BarColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=console(error=True)) as bars:
         task = bars.add_task("", total=None, unit="")
 
         def show(status: Status) -> None:

@@ -173,6 +173,7 @@ def test_predict_into_a_closed_pipe(tmp_path: Path, tiny_artifact: Path) -> None
     assert done.stderr == f"{file}: column 1 'text', with header, UTF-8, 50000 rows\n"
 
 
+@pytest.mark.trains
 def test_train_and_predict(tmp_path: Path) -> None:
     data = tmp_path / "data"
     (data / "rated").mkdir(parents=True)

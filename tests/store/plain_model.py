@@ -134,7 +134,7 @@ class PlainModel:
             hour = self.comments[key].content.created_at.replace(minute=0, second=0, microsecond=0)
             counts[model, key[0], hour, label, uncertain] += 1
             review = self.current_review(key)
-            marks[key, model] = (review is not None, abs(probability - 0.5))
+            marks[key, model] = (review is not None, round(abs(probability - 0.5), 5))
             kinds.append(Kind(model, key[0], hour, label, uncertain, None if review is None else review.label))
         labels = {key: self.current_review(key) for key in self.comments}
         return Contents(

@@ -8,10 +8,10 @@ from sqlalchemy import update
 from store.audit import Actor
 from store.batch import Label
 from store.comments import Keyset, LabelledComment, LabelSource, ShownLabel, comment_history
+from store.model_tables import active_model
 from store.reviews import Opinion, add_review
 from store.search import CommentFilter, list_comments
 from store.store import Store
-from store.tables import models
 from tests.store.feed import Feed, arrival, dead_letter, feed_of, microseconds, minutes
 
 NOTHING = CommentFilter()
@@ -141,8 +141,7 @@ async def test_the_label_follows_the_active_model(feed: Feed) -> None:
     second = await feed_of(feed.store, "b" * 64)
     await second.send(arrival("0", "评论 0", platform="forum", label=Label.POSITIVE, probability=0.8))
     async with feed.store.writing() as session:
-        for number, active in ((feed.model.number, None), (second.model.number, True)):
-            await session.connection.execute(update(models).where(models.c.number == number).values(active=active))
+        await session.connection.execute(update(active_model).values(model_number=second.model.number))
     history = await feed.store.read(comment_history, "forum", "0")
     assert history is not None
     assert history.comment is not None

@@ -13,6 +13,7 @@ from store.audit import Actor
 from store.batch import Label
 from store.comments import ShownLabel
 from store.group_decisions import decide_group, take_steps
+from store.model_tables import active_model
 from store.queue import (
     CLAIM_TIME,
     SKIP_TIME,
@@ -28,7 +29,7 @@ from store.reviews import Opinion, add_review, undo_review
 from store.routes import QueueOrder
 from store.search import CommentFilter
 from store.store import Store
-from store.tables import comments, models, predictions
+from store.tables import comments, predictions
 from tests.store.feed import Feed, arrival, feed_of, microseconds, minutes
 
 ALL = CommentFilter()
@@ -157,8 +158,7 @@ async def test_queue_follows_the_active_or_the_filtered_model(feed: Feed) -> Non
     await release(feed.store, LI)
     assert await get(feed.store, LI, 2, CommentFilter(model="b" * 64)) == ["3"]
     async with feed.store.writing() as session:
-        for number, active in ((feed.model.number, None), (second.model.number, True)):
-            await session.connection.execute(update(models).where(models.c.number == number).values(active=active))
+        await session.connection.execute(update(active_model).values(model_number=second.model.number))
     assert await get(feed.store, LI, 2) == ["3"]
 
 
