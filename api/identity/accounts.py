@@ -5,7 +5,7 @@ The REST API, the pages and the commands change accounts only through these func
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from api.i18n import gettext
@@ -16,8 +16,8 @@ from api.identity.names import check_name
 from api.identity.passwords import temporary_password
 from api.identity.review_settings import check_number_keys, check_quick_reasons
 from api.identity.roles import Role
-from api.identity.sign_in import Browser, renew, session_ended
-from api.identity.throttle import SIGN_IN_OF_ACCOUNT, SIGN_UP_FROM_ADDRESS, Limit, Throttle
+from api.identity.sign_in import Browser, Opened, renew, session_ended
+from api.identity.throttle import SIGN_IN_OF_ACCOUNT, SIGN_UP_FROM_ADDRESS, Limit, Throttle, network_of
 from api.problems import ProblemError
 from api.services import AccountServices, Services
 from store import accounts, audit, login_sessions, tokens
@@ -62,7 +62,7 @@ async def sign_up(services: Services, address: str | None, form: Form) -> User:
     if services.settings.sign_up == "closed":
         detail = gettext("Nobody can sign up here: ask an administrator for an account.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "sign_up_closed", detail)
-    await Throttle(services).take(Limit(SIGN_UP_FROM_ADDRESS, address or ""))
+    await Throttle(services).take(Limit(SIGN_UP_FROM_ADDRESS, network_of(address)))
     state: State = "active" if services.settings.sign_up == "open" else "waiting"
     new = await _new_user(services, form, Role.USER, state, must_change_password=False)
     async with _changing(services.store) as session:
@@ -180,8 +180,8 @@ async def sign_out_everywhere(
 
 async def change_password(
     services: Services, identity: Identity, browser: Browser, current: str, new: str, *, keep_tokens: bool = False
-) -> str:
-    """Change the caller's password, end all of its sessions and return the secret of a new session.
+) -> Opened:
+    """Change the caller's password, end all of its sessions and open a new one.
 
     Tokens are revoked unless ``keep_tokens``.
     Raises ProblemError: 403 for a token, 429 after too many attempts, 422 for a wrong current or a weak new password,
@@ -192,8 +192,8 @@ async def change_password(
     if new == current:
         sentence = gettext("This is the password that you have: choose another one.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", sentence, field="new_password")
-    hashed = await services.passwords.hash(new)
-    changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": services.now()}
+    hashed, now = await services.passwords.hash(new), services.now()
+    changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": now}
     async with _changing(services.store) as session:
         user = await accounts.lock_password(session, identity.user_number, known)
         if user is None or not await login_sessions.lock_session(
@@ -203,10 +203,10 @@ async def change_password(
         await accounts.update_user(session, user.number, changes)
         detail: dict[str, JSON] = {"sessions_ended": await login_sessions.delete_sessions(session, user.number)}
         if not keep_tokens:
-            detail["tokens_revoked"] = await tokens.revoke_tokens(session, user.number, services.now())
+            detail["tokens_revoked"] = await tokens.revoke_tokens(session, user.number, now)
         secret = await renew(services, session, browser, user)
         await audit.record(session, identity.actor, "user.change_password", "user", str(user.number), detail)
-    return secret
+    return Opened(replace(user, must_change_password=False, password_changed_at=now), secret)
 
 
 def contacts_of(services: AccountServices) -> Contacts:

@@ -8,9 +8,17 @@ from http import HTTPStatus
 import structlog
 
 from api.i18n import gettext
+from api.identity.known_browsers import recognized
 from api.identity.passwords import is_possible
 from api.identity.secrets import digest_of, new_secret
-from api.identity.throttle import SIGN_IN_FROM_ADDRESS, SIGN_IN_OF_ACCOUNT, Limit, Throttle
+from api.identity.throttle import (
+    SIGN_IN_FROM_ADDRESS,
+    SIGN_IN_OF_ACCOUNT,
+    SIGN_IN_OF_BROWSER,
+    Limit,
+    Throttle,
+    network_of,
+)
 from api.problems import ProblemError
 from api.services import Services
 from store import accounts, audit, login_sessions
@@ -23,10 +31,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """The address and user agent of a request."""
+    """The address and user agent of a request, and the cookie of ``known_browsers``."""
 
     address: str | None
     user_agent: str | None
+    known: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +66,23 @@ async def sign_in(
     for a waiting or disabled account, only after the right password.
     """
     throttle = Throttle(services)
-    from_address = Limit(SIGN_IN_FROM_ADDRESS, browser.address or "")
+    from_address = Limit(SIGN_IN_FROM_ADDRESS, network_of(browser.address))
     if len(name) > accounts.NAME_AT_MOST or not is_possible(password):
         await throttle.take(from_address)
         raise _wrong_name_or_password(browser)
-    of_account = Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(name))
-    await throttle.take(of_account, from_address)
     async with services.store.reading() as connection:
         known = await accounts.find_credentials(connection, name)
+    mark = None if known is None else recognized(services, browser.known, known[0])
+    if mark is None:
+        own, shared = Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(name)), [from_address]
+    else:
+        own, shared = Limit(SIGN_IN_OF_BROWSER, mark), []
+    await throttle.take(*shared, own)
     verdict = await services.passwords.verify(known[1] if known else None, password)
     if known is None or not verdict.right:
         raise _wrong_name_or_password(browser)
-    await throttle.forget(of_account)
-    await throttle.give_back(from_address)
+    await throttle.forget(own)
+    await throttle.give_back(*shared)
     user = known[0]
     _require_active(user)
     changes = {"password_hash": verdict.new_hash} if verdict.new_hash else {}

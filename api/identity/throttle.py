@@ -5,6 +5,7 @@ The strategy comes from ``limits``. It has no SQL backend, so the storage below 
 
 import hashlib
 import hmac
+import ipaddress
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,9 +29,17 @@ from store.store import Store
 # people behind one address can sign in.
 SIGN_IN_OF_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
 SIGN_IN_FROM_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="address")
-# Counted by session, not by account: the thief of a session must not be able to lock its owner out.
+# A browser that signed in to the account before is counted separately: nobody else can use up its attempts.
+SIGN_IN_OF_BROWSER = RateLimitItemPerMinute(10, 15, namespace="browser")
+# Counted by session, not by account or address: neither the thief of a session nor a neighbour in the network must be
+# able to lock its owner out. Changes of the password have their own count, because a thief could use up this one.
 CONFIRMATION_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="confirmation")
+PASSWORD_CHANGE_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="password-change")
 SIGN_UP_FROM_ADDRESS = RateLimitItemPerHour(10, namespace="sign-up")
+
+
+# The part of an IPv6 address that identifies a network: one customer chooses freely among the addresses in it.
+IPV6_NETWORK_BITS = 64
 
 
 class AttemptsStorage(Storage):
@@ -109,6 +118,22 @@ class Limit:
     subject: str
 
 
+def network_of(address: str | None) -> str:
+    """Return the client that an address belongs to: an IPv4 address, the /64 of an IPv6 address, or other text as is.
+
+    An IPv4 address is the same client when it arrives mapped into IPv6.
+    """
+    try:
+        parsed = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return address or ""
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_NETWORK_BITS), strict=False))
+
+
 class Throttle:
     """Counts attempts before they are made, so that concurrent attempts are counted too."""
 
@@ -119,7 +144,11 @@ class Throttle:
         self._limiter = FixedWindowRateLimiter(storage)
 
     async def take(self, *limits: Limit) -> None:
-        """Count one attempt. Raises ProblemError, 429 with Retry-After, after too many attempts."""
+        """Count one attempt. Raises ProblemError, 429 with Retry-After, after too many attempts.
+
+        Limits are counted in order up to the one that is exceeded. The limit of the address therefore comes first: a
+        blocked address does not count against accounts.
+        """
         for limit in limits:
             if not await self._limiter.hit(limit.item, limit.subject):
                 stats = await self._limiter.get_window_stats(limit.item, limit.subject)
