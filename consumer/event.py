@@ -16,15 +16,13 @@ from pydantic_core import PydanticCustomError
 
 from liuyan.sentences import sentence_of
 from liuyan.times import MICROSECOND, microseconds, parse_rfc3339
+from store.named_comment import FRAME_BYTES, FRAME_START
 
 MAXIMUM_DEPTH = 32
 MAXIMUM_AHEAD = timedelta(days=1)
 # Eight times the longest event with every character escaped. Kafka limits compressed bytes only: a record of a few
 # hundred kB can decompress to 60 MB, which would take too much memory to parse.
 MAXIMUM_VALUE_BYTES = 1024 * 1024
-# Confluent's serializers write a zero byte and the four-byte schema id before the value.
-FRAME_START = b"\0"
-FRAME_BYTES = 5
 WITHOUT_NUL = r"^[^\x00]*$"
 
 

@@ -15,6 +15,7 @@ import structlog
 from consumer.batcher import Batcher, Limits
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.connection import Connection
+from consumer.expiry import expire_dead_letters
 from consumer.metrics import ConsumerMetrics
 from consumer.monitor import ModelChangedError, Monitor
 from consumer.offsets import Offsets
@@ -83,12 +84,12 @@ async def _consume(
     """Open all parts in order and run until ``stop``; set ``started`` once there may be batches to drain."""
     metrics = ConsumerMetrics()
     topics = Topics(Connection.of(settings), timeout=ADMINISTRATION_SECONDS)
-    url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
+    url, erasure_keys = settings.required_database_url(), settings.required_erasure_keys()
     lock_wait, share = settings.lock_wait_seconds, settings.audit_share
     async with Store.open(url, lock_wait_seconds=lock_wait, audit_share=share) as store:
         # Run fast checks first: loading the model takes seconds. Check the database, which fails at once, before
         # Kafka, whose client takes seconds to report an unreachable broker.
-        await _retry_lost_connection(lambda: store.check_ready(erasure_key))
+        await _retry_lost_connection(lambda: store.check_ready(*erasure_keys))
         await _check_topics(topics, settings.topics)
         path = model_path or await _retry_lost_connection(lambda: _find_model(store, settings))
         with contextlib.closing(bind(settings.consumer_address)) as listener:
@@ -165,6 +166,7 @@ class _Running:
         identity: Identity,
     ) -> None:
         self._metrics = metrics
+        self._store, self._dead_letter_days = store, settings.dead_letter_days
         self._names = list(settings.topics)
         self._source = Source(
             Connection.of(settings),
@@ -204,7 +206,7 @@ class _Running:
             active_sha256=None if identity.shadow else identity.model.sha256,
             stuck_seconds=settings.stuck_seconds,
         )
-        self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_key(), metrics)
+        self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_keys()[0], metrics)
         self._identity = identity
 
     async def run(self, listener: socket.socket, stop: asyncio.Event, started: asyncio.Event) -> None:
@@ -241,6 +243,7 @@ class _Running:
             "rows": self._monitor.follow_rows(),
             "topics": self._monitor.follow_topics(),
             "letters": self._monitor.follow_dead_letters(),
+            "expiry": expire_dead_letters(self._store, self._dead_letter_days),
         }
         if not self._identity.shadow:  # A shadow does not publish.
             coroutines["outbox"] = self._outbox.run()

@@ -81,8 +81,8 @@ class Settings(BaseSettings):
     )
     erasure_key: SecretStr | None = Field(
         None,
-        min_length=16,
-        description="Secret for the digests of erased comments, at least 16 characters. Required; never change it.",
+        description="Secrets for the digests of erased comments, at least 16 characters each, comma-separated, newest "
+        "first. Required; only ever add a key in front, because the older ones stay in use.",
     )
     lock_wait_seconds: int = Field(
         10, ge=1, le=300, description="Seconds after which the database releases the locks of a suspended consumer."
@@ -161,6 +161,13 @@ class Settings(BaseSettings):
         1_000, ge=10, description="Number of a partition's latest records that the circuit breaker considers."
     )
 
+    dead_letter_days: int = Field(
+        365,
+        ge=0,
+        le=36_500,
+        description="Days after which consumers delete dead letters with their records, in any state; 0 keeps them.",
+    )
+
     stuck_seconds: int = Field(
         300, ge=10, description="The consumer's /livez fails if there is lag and it stores nothing for this long."
     )
@@ -232,6 +239,14 @@ class Settings(BaseSettings):
                 raise ValueError("each key must have at least 32 characters; create one with `openssl rand -hex 32`")
         return value
 
+    @field_validator("erasure_key")
+    @classmethod
+    def _check_erasure_key(cls, value: SecretStr | None) -> SecretStr | None:
+        keys = split_keys(value)
+        if value is not None and (not keys or any(len(key) < 16 for key in keys)):
+            raise ValueError("each key must have at least 16 characters; create one with `openssl rand -hex 32`")
+        return value
+
     @field_validator("consumer_address", "api_address")
     @classmethod
     def _check_address(cls, value: str) -> str:
@@ -252,13 +267,13 @@ class Settings(BaseSettings):
             raise SettingsError("LIUYAN_DATABASE_URL is not set. Set it to the URL of a database, see .env.example.")
         return self.database_url.get_secret_value()
 
-    def required_erasure_key(self) -> bytes:
-        """Return the key for the digests of erased comments. Raises SettingsError if it is not set."""
+    def required_erasure_keys(self) -> tuple[bytes, ...]:
+        """Return the keys for the digests of erased comments, newest first. Raises SettingsError if none is set."""
         if self.erasure_key is None:
             raise SettingsError(
                 "LIUYAN_ERASURE_KEY is not set. Create a secret with `openssl rand -hex 32` and never change it."
             )
-        return self.erasure_key.get_secret_value().encode()
+        return tuple(key.encode() for key in split_keys(self.erasure_key))
 
     def required_secret_key(self) -> str:
         """Return the secret that signs forms. Raises SettingsError if it is not set."""

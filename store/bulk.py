@@ -225,6 +225,7 @@ class Statements:
     delete_predictions: Statement
     write_predictions: Statement
     delete_dead_letters: Statement
+    delete_dead_letters_by_value: Statement
     write_dead_letters: Statement
     read_dead_letters: Statement
     resolve_dead_letters: Statement
@@ -302,6 +303,7 @@ def write_statements(dialect: Dialect) -> Statements:
             dict.fromkeys(_column_names(predictions, *_key(predictions)), given),
         ),
         delete_dead_letters=build.delete(letters, ["key_digest"]),
+        delete_dead_letters_by_value=build.delete(letters, ["comment_digest"]),
         write_dead_letters=build.insert(
             letters, (*DEAD_LETTER_RECORD, *DEAD_LETTER_CONTENT), dict.fromkeys(DEAD_LETTER_CONTENT, given)
         ),

@@ -26,7 +26,8 @@ class ReviewedText:
 
     ``model_label`` and ``probability`` are the prediction at the time of the review, None if there was none. ``audit``
     is whether the comment is in the audit sample, ``disputed`` whether reviewers differ and nobody has resolved the
-    dispute. ``occurrences`` is how many comments with the same text were decided together; one of them is exported.
+    dispute, ``by_user`` whether the label comes from an account with only the role user. ``occurrences`` is how many
+    comments with the same text were decided together; one of them is exported.
     """
 
     platform: str
@@ -41,6 +42,7 @@ class ReviewedText:
     audit: bool
     disputed: bool
     occurrences: int
+    by_user: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,8 @@ class ExportFilter:
     """A filter for reviewed texts; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive.
 
     Disputed texts are left out unless ``disputed`` is set: a model should not learn labels that reviewers dispute.
+    Reviews by accounts with only the role user count as if they did not exist unless ``user_labels`` is set: anybody
+    who signs up could otherwise teach the model.
     """
 
     platform: str | None = None
@@ -56,6 +60,7 @@ class ExportFilter:
     reviewed_to: datetime | None = None
     audit: bool | None = None
     disputed: bool = False
+    user_labels: bool = False
 
 
 async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[ReviewedText]:
@@ -71,7 +76,7 @@ async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[Re
             numbers = await _next_comments(connection, wanted, behind)
             rows = await _reviews_of(connection, numbers)
         for number in numbers:
-            for row, disputed in _last_of_each_text(rows[number]):
+            for row, disputed in _last_of_each_text(rows[number], wanted):
                 chosen = (wanted.disputed or not disputed) and _is_wanted(row, wanted)
                 if chosen and row.group_number not in groups:
                     # A group of one comment cannot appear again.
@@ -127,18 +132,18 @@ def _first_has_another_label() -> ColumnElement[bool]:
     )
 
 
-def _last_of_each_text(rows: Sequence[Row[Any]]) -> list[tuple[Row[Any], bool]]:
+def _last_of_each_text(rows: Sequence[Row[Any]], wanted: ExportFilter) -> list[tuple[Row[Any], bool]]:
     """Return the last review of each text, and whether the text is disputed.
 
-    A copied review is also disputed if the original's comment has since received another label. Revoked reviews are
-    left out, also those of replaced texts.
+    A copied review is also disputed if the original's comment has since received another label. Revoked reviews and
+    unwanted reviews by users are left out, also those of replaced texts.
     """
     by_number = {row.number: row for row in rows}
     decisions = [
         Decision(
             *(row.number, row.label, row.reviewer_number, row.replaces, row.withdraws),
             copied=bool(row.copied),
-            revoked=bool(row.revoked),
+            revoked=bool(row.revoked) or (bool(row.by_user) and not wanted.user_labels),
         )
         for row in rows
     ]
@@ -176,4 +181,5 @@ def _reviewed_text(row: Row[Any], disputed: bool) -> ReviewedText:
         audit=row.audit_rank is not None,
         disputed=disputed,
         occurrences=_occurrences(row),
+        by_user=bool(row.by_user),
     )

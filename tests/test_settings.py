@@ -96,7 +96,7 @@ def test_missing_required_settings_are_named() -> None:
     with pytest.raises(SettingsError, match="LIUYAN_DATABASE_URL is not set"):
         settings.required_database_url()
     with pytest.raises(SettingsError, match="LIUYAN_ERASURE_KEY is not set"):
-        settings.required_erasure_key()
+        settings.required_erasure_keys()
 
 
 def test_env_file_is_read_and_misspelt_names_are_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

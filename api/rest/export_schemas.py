@@ -24,6 +24,9 @@ class ExportQuery(ReviewFields):
         None, description="Only comments of the audit sample, or only the others.", examples=[True]
     )
     disputed: bool = Field(False, description="Whether to include texts with an unresolved dispute between reviewers.")
+    user_labels: bool = Field(
+        False, description="Whether to include labels given in text detection by accounts with the role user."
+    )
     format: ExportFormat = Field(
         ExportFormat.JSON_LINES, description="`csv` with a header, or `jsonl`: one JSON object per line."
     )
@@ -31,7 +34,9 @@ class ExportQuery(ReviewFields):
     def to_filter(self) -> ExportFilter:
         """Convert the query to the store's filter."""
         labels = frozenset([self.label]) if self.label else None
-        return ExportFilter(self.platform, labels, self.reviewed_from, self.reviewed_to, self.audit, self.disputed)
+        return ExportFilter(
+            self.platform, labels, self.reviewed_from, self.reviewed_to, self.audit, self.disputed, self.user_labels
+        )
 
 
 class ExportedReview(BaseModel):
@@ -59,4 +64,7 @@ class ExportedReview(BaseModel):
     occurrences: int = Field(
         description="Number of comments with this text that were reviewed together; this row counts for all of them.",
         examples=[1],
+    )
+    by_user: bool = Field(
+        description="Whether an account with the role user gave the label in text detection.", examples=[False]
     )
