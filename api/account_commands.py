@@ -121,6 +121,29 @@ def revoke_tokens(name: Name) -> None:
     write_line(f"Tokens of {name} revoked: {_run_on(name, revoke)}.")
 
 
+@app.command(epilog="Example: LIUYAN_CONTACT_KEY=NEW,OLD liuyan api rotate-contact-key")
+def rotate_contact_key() -> None:
+    """Encrypt all phone numbers and e-mail addresses with the first key in LIUYAN_CONTACT_KEY.
+
+    Put the new key in front of the old ones, restart the API, and run this command. Then remove the old keys. Contacts
+    that no key decrypts are kept and counted.
+    """
+
+    async def rotate(services: "AccountServices", actor: "Actor") -> None:
+        from api.identity.contact_rotation import rotate_contacts
+        from liuyan.errors import LiuyanError
+
+        rotated = await rotate_contacts(services, actor)
+        write_line(f"Encrypted the contacts of {rotated.accounts} accounts with the first key.")
+        if rotated.unreadable:
+            raise LiuyanError(
+                f"No key decrypts the contacts of {rotated.unreadable} accounts; they are kept. Add their key to "
+                "LIUYAN_CONTACT_KEY and run this again."
+            )
+
+    _run(rotate)
+
+
 def _accounts() -> Any:
     """Import the account rules only when a command runs, to keep `--help` fast."""
     from api.identity import accounts

@@ -10,6 +10,7 @@ from api.admin.admin import mount_admin
 from api.admin.security import SecureAnswers
 from api.hosts import CheckHost
 from api.i18n import ChooseLanguage
+from api.identity.refusals import RecordRefusals
 from api.limits import BodyRules, LimitBodies
 from api.metrics import MeasureRequests, Metrics
 from api.rest import (
@@ -74,6 +75,7 @@ def create_app(services: Services, metrics: Metrics, bodies: BodyRules | None = 
     documentation.install(app)
     problems.install(app)
     app.add_middleware(LimitBodies, rules=bodies)
+    app.add_middleware(RecordRefusals)
     app.add_middleware(MeasureRequests, metrics=metrics)
     app.add_middleware(ChooseLanguage, default="en")
     app.add_middleware(CheckHost, allowed_hosts=services.settings.allowed_hosts)

@@ -274,6 +274,7 @@ def _time(text: str) -> datetime:
 
 
 async def _export(store: "Store", letter_filter: "DeadLetterFilter", file: Path) -> int:
+    from store import audit
     from store.dead_letter_admin import export_dead_letters
 
     count = 0
@@ -287,6 +288,8 @@ async def _export(store: "Store", letter_filter: "DeadLetterFilter", file: Path)
                 lines.write(json_line(fields) + "\n")
             count += 1
             status.update(f"exporting dead letters: {count}")
+    detail = {"dead_letters": count}
+    await store.write(audit.record, audit.command_actor(None), "dead_letter.export", "dead_letters", "", detail)
     return count
 
 

@@ -9,6 +9,7 @@ import structlog
 
 from api.i18n import gettext
 from api.identity.known_browsers import recognized
+from api.identity.observations import Observation, anonymous
 from api.identity.passwords import is_possible
 from api.identity.secrets import digest_of, new_secret
 from api.identity.throttle import (
@@ -17,6 +18,7 @@ from api.identity.throttle import (
     SIGN_IN_OF_BROWSER,
     Limit,
     Throttle,
+    lock_out_recorded,
     network_of,
 )
 from api.problems import ProblemError
@@ -68,8 +70,9 @@ async def sign_in(
     throttle = Throttle(services)
     from_address = Limit(SIGN_IN_FROM_ADDRESS, network_of(browser.address))
     if len(name) > accounts.NAME_AT_MOST or not is_possible(password):
-        await throttle.take(from_address)
-        raise _wrong_name_or_password(browser)
+        async with lock_out_recorded(services, anonymous(browser.address), None):
+            await throttle.take(from_address)
+        raise await _refuse(services, browser, None)
     async with services.store.reading() as connection:
         known = await accounts.find_credentials(connection, name)
     mark = None if known is None else recognized(services, browser.known, known[0])
@@ -77,10 +80,12 @@ async def sign_in(
         own, shared = Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(name)), [from_address]
     else:
         own, shared = Limit(SIGN_IN_OF_BROWSER, mark), []
-    await throttle.take(*shared, own)
+    number = None if known is None else known[0].number
+    async with lock_out_recorded(services, anonymous(browser.address), number):
+        await throttle.take(*shared, own)
     verdict = await services.passwords.verify(known[1] if known else None, password)
     if known is None or not verdict.right:
-        raise _wrong_name_or_password(browser)
+        raise await _refuse(services, browser, number)
     await throttle.forget(own)
     await throttle.give_back(*shared)
     user = known[0]
@@ -110,7 +115,7 @@ async def _open(
     async with services.store.writing() as session:
         current = await accounts.lock_password(session, user.number, password_hash)
         if current is None:
-            raise _wrong_name_or_password(browser)
+            raise _wrong_name_or_password()
         _require_active(current)
         if old_secret is not None:
             await login_sessions.forget_session(session, digest_of(old_secret))
@@ -161,8 +166,19 @@ def session_ended() -> ProblemError:
     return ProblemError(HTTPStatus.UNAUTHORIZED, "not_signed_in", detail)
 
 
-def _wrong_name_or_password(browser: Browser) -> ProblemError:
+async def _refuse(services: Services, browser: Browser, number: int | None) -> ProblemError:
+    """Record a failed sign-in, and return its problem. ``number`` is the account's, if there is one.
+
+    The name is not recorded: people type passwords into that field.
+    """
     log.warning("sign-in refused", address=browser.address)
+    account, client = "" if number is None else str(number), network_of(browser.address)
+    observed = Observation("session.sign_in_failed", "user", account, client)
+    await services.observations.record(services.store, anonymous(browser.address), observed)
+    return _wrong_name_or_password()
+
+
+def _wrong_name_or_password() -> ProblemError:
     detail = gettext("Name or password is wrong.")
     return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
 

@@ -7,7 +7,8 @@ import hashlib
 import hmac
 import ipaddress
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -19,9 +20,11 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from limits.storage import storage_from_string
 
 from api.i18n import gettext
+from api.identity.observations import Observation
 from api.problems import ProblemError
-from api.services import AccountServices
+from api.services import AccountServices, Services
 from store import attempts
+from store.audit import Actor
 from store.errors import StoreError
 from store.store import Store
 
@@ -134,6 +137,31 @@ def network_of(address: str | None) -> str:
     return str(ipaddress.ip_network((parsed, IPV6_NETWORK_BITS), strict=False))
 
 
+class TooManyTriesError(ProblemError):
+    """Too many attempts. ``limit`` is the name of the limit that is exceeded."""
+
+    def __init__(self, limit: str, seconds: int) -> None:
+        if seconds < 90:
+            detail = gettext("Too many tries: try again in %(seconds)s seconds.") % {"seconds": seconds}
+        else:
+            detail = gettext("Too many tries: try again in %(minutes)s minutes.") % {"minutes": math.ceil(seconds / 60)}
+        super().__init__(HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries", detail, {"Retry-After": str(seconds)})
+        self.limit = limit
+
+
+@asynccontextmanager
+async def lock_out_recorded(services: Services, actor: Actor, number: int | None) -> AsyncIterator[None]:
+    """Record it in the audit log if the block exceeds a limit. ``number`` is the account's, if there is one."""
+    try:
+        yield
+    except TooManyTriesError as error:
+        account = "" if number is None else str(number)
+        detail = {"limit": error.limit}
+        observed = Observation("session.locked_out", "user", account, network_of(actor.address), detail)
+        await services.observations.record(services.store, actor, observed)
+        raise
+
+
 class Throttle:
     """Counts attempts before they are made, so that concurrent attempts are counted too."""
 
@@ -152,7 +180,8 @@ class Throttle:
         for limit in limits:
             if not await self._limiter.hit(limit.item, limit.subject):
                 stats = await self._limiter.get_window_stats(limit.item, limit.subject)
-                raise _too_many(max(1, math.ceil(stats.reset_time - self._now().timestamp())))
+                seconds = max(1, math.ceil(stats.reset_time - self._now().timestamp()))
+                raise TooManyTriesError(limit.item.namespace, seconds)
 
     async def give_back(self, *limits: Limit) -> None:
         """Uncount one successful attempt. Failed ones stay counted, so that signing in does not reset them."""
@@ -163,11 +192,3 @@ class Throttle:
         """Reset the counts."""
         for limit in limits:
             await self._limiter.clear(limit.item, limit.subject)
-
-
-def _too_many(seconds: int) -> ProblemError:
-    if seconds < 90:
-        detail = gettext("Too many tries: try again in %(seconds)s seconds.") % {"seconds": seconds}
-    else:
-        detail = gettext("Too many tries: try again in %(minutes)s minutes.") % {"minutes": math.ceil(seconds / 60)}
-    return ProblemError(HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries", detail, {"Retry-After": str(seconds)})

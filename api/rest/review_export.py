@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 
 from api.guard import GuardedRoute
 from api.identity.identity import AsReviewer
+from api.identity.observations import Observation
 from api.problems import REFUSALS, documented
 from api.rest.export_schemas import ExportedReview, ExportFormat, ExportQuery
 from api.services import TheServices
@@ -45,7 +46,9 @@ router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_clas
         **documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def export(services: TheServices, _: AsReviewer, query: Annotated[ExportQuery, Query()]) -> StreamingResponse:
+async def export(
+    services: TheServices, identity: AsReviewer, query: Annotated[ExportQuery, Query()]
+) -> StreamingResponse:
     """Export reviewed texts for training, exactly as the reviewers saw them.
 
     Each text has its newest review that was not withdrawn. Texts with an unresolved dispute between reviewers are left
@@ -57,6 +60,9 @@ async def export(services: TheServices, _: AsReviewer, query: Annotated[ExportQu
     text instead of opening it. If an export fails, the response ends without its last chunk, which every HTTP client
     reports as an error.
     """
+    filters = query.model_dump(mode="json", exclude_defaults=True)
+    observed = Observation("review.export", "reviews", "", str(identity.user_number), filters)
+    await services.observations.record(services.store, identity.actor, observed)
     found = export_reviews(services.store, query.to_filter())
     # Read the first row now: an error can become a problem only before the response starts.
     first = await anext(found, None)
