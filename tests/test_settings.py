@@ -50,7 +50,7 @@ WRONG = [
     (
         "LIUYAN_ERASURE_KEY",
         "short",
-        "Invalid LIUYAN_ERASURE_KEY: each key must have at least 16 characters; create one with `openssl rand -hex 32`.",
+        "Invalid LIUYAN_ERASURE_KEY: each key must have at least 16 characters",
     ),
     ("LIUYAN_SECRET_KEY", "short", "Invalid LIUYAN_SECRET_KEY: must have at least 32 characters."),
     ("LIUYAN_CONTACT_KEY", "short", "Invalid LIUYAN_CONTACT_KEY: each key must have at least 32 characters"),

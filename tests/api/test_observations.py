@@ -12,6 +12,7 @@ from liuyan.log import configure_logging
 from store.audit import Actor, AuditFilter, AuditRecord, list_records, record
 from store.comments import ShownLabel
 from store.reviews import Opinion, add_review
+from store.session import WriteSession
 from tests.api.conftest import Api
 from tests.api.people import add_person
 from tests.api.test_accounts import contacts_kept as contacts_kept
@@ -166,9 +167,7 @@ async def test_each_record_is_a_json_log_line_once_it_is_committed(
         opinion = Opinion("forum", "1", microseconds(minutes(0)), ShownLabel.NEGATIVE)
         await add_review(api.store, _actor(api), opinion)
         with pytest.raises(RuntimeError):
-            async with api.store.writing() as session:
-                await record(session, _actor(api), "user.edit", "user", "1", {})
-                raise RuntimeError("rolled back")
+            await api.store.write(_roll_back, _actor(api))
     finally:
         logging.getLogger().handlers = before
         if not configured:
@@ -179,6 +178,11 @@ async def test_each_record_is_a_json_log_line_once_it_is_committed(
     assert line["detail"]["label"] == "negative"
     assert len(line["object_id"]) == 64
     assert "秘密" not in str(lines)
+
+
+async def _roll_back(session: WriteSession, actor: Actor) -> None:
+    await record(session, actor, "user.edit", "user", "1", {})
+    raise RuntimeError("rolled back")
 
 
 def _actor(api: Api) -> Actor:
