@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 Answer = TypeVar("Answer")
+# passwords.TEMPORARY_FOR in words.
+WITHIN = "within 72 hours"
 
 Name = Annotated[str, typer.Argument(help="The account's name; case and character width do not matter.")]
 RoleName = Literal["user", "reviewer", "admin"]
@@ -36,7 +38,9 @@ def create_user(name: Name, role: Role = "user") -> None:
         return password
 
     password = _run(create)
-    write_line(f"Created the account {name}. This password must be changed at the first sign-in:", err=True)
+    write_line(
+        f"Created the account {name}. This password must be changed at the first sign-in, within 72 hours:", err=True
+    )
     write_line(password)
 
 
@@ -62,7 +66,9 @@ def reset_password(name: Name) -> None:
     All of the account's sessions end and its tokens are revoked.
     """
     password, ended = _run_on(name, lambda services, actor, number: _accounts().reset_password(services, actor, number))
-    write_line(f"Tokens revoked: {ended.tokens}. This password must be changed at the next sign-in:", err=True)
+    write_line(
+        f"Tokens revoked: {ended.tokens}. This password must be changed at the next sign-in, within 72 hours:", err=True
+    )
     write_line(password)
 
 

@@ -10,7 +10,7 @@ import structlog
 from api.i18n import gettext
 from api.identity.known_browsers import recognized
 from api.identity.observations import Observation, anonymous
-from api.identity.passwords import is_possible
+from api.identity.passwords import TEMPORARY_FOR, is_possible
 from api.identity.secrets import digest_of, new_secret
 from api.identity.throttle import (
     SIGN_IN_FROM_ADDRESS,
@@ -65,7 +65,7 @@ async def sign_in(
     """Open a session with name and password. ``old_secret`` is the browser's previous session, which ends.
 
     Raises ProblemError: 429 after too many attempts; 401 for a wrong name or password, which are indistinguishable; 403
-    for a waiting or disabled account, only after the right password.
+    for a waiting or disabled account and for an expired temporary password, only after the right password.
     """
     throttle = Throttle(services)
     from_address = Limit(SIGN_IN_FROM_ADDRESS, network_of(browser.address))
@@ -90,6 +90,7 @@ async def sign_in(
     await throttle.give_back(*shared)
     user = known[0]
     _require_active(user)
+    _require_valid_password(user, services.now())
     changes = {"password_hash": verdict.new_hash} if verdict.new_hash else {}
     return await _open(services, browser, user, known[1], changes, old_secret)
 
@@ -181,6 +182,13 @@ async def _refuse(services: Services, browser: Browser, number: int | None) -> P
 def _wrong_name_or_password() -> ProblemError:
     detail = gettext("Name or password is wrong.")
     return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
+
+
+def _require_valid_password(user: User, now: datetime) -> None:
+    """Raise ProblemError, 403, for a temporary password that has expired."""
+    if user.must_change_password and now - user.password_changed_at >= TEMPORARY_FOR:
+        detail = gettext("Your temporary password has expired: ask an administrator for a new one.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "password_expired", detail)
 
 
 def _require_active(user: User) -> None:

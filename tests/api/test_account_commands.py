@@ -96,7 +96,7 @@ def test_a_reset_prints_only_the_password_and_ends_all_access(database: Database
     done = database.run("reset-password", "小审")
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}\n", done.stdout)
-    assert done.stderr == "Tokens revoked: 1. This password must be changed at the next sign-in:\n"
+    assert done.stderr == "Tokens revoked: 1. This password must be changed at the next sign-in, within 72 hours:\n"
     assert database.user("小审").must_change_password
     assert not database.is_valid(database.people["小审"].token)
     assert database.changes() == [("user.reset_password", "command", {"sessions_ended": 1, "tokens_revoked": 1})]
