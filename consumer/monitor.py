@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 
 from consumer.metrics import ConsumerMetrics
 from consumer.offsets import Offsets
+from consumer.open_topics import OpenTopics
 from consumer.pipeline import Pipeline
 from consumer.source import Source
 from consumer.topics import BrokerError, Topics
@@ -55,6 +56,7 @@ class Monitor:
         topics: Sequence[str],
         active_sha256: str | None,
         stuck_seconds: float,
+        open_topics: OpenTopics | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._source = source
@@ -66,6 +68,7 @@ class Monitor:
         self._topics = topics
         self._active_sha256 = active_sha256
         self._stuck_seconds = stuck_seconds
+        self._open_topics = open_topics or OpenTopics({})
         self._committed: dict[TopicPartition, int] = {}
         self._ends_read_at = time.monotonic()
         self._measured: frozenset[TopicPartition] = frozenset()
@@ -172,9 +175,12 @@ class Monitor:
         database, kafka = await asyncio.gather(self._database.check(), self._kafka.check())
         if self._pipeline.read_error is not None:
             kafka = Check("kafka", False, f"Cannot read records: {self._pipeline.read_error}.")
+        # A warning does not take the consumer out of service.
+        warnings = self._open_topics.warnings() or ["No unbound topic gets events of several platforms."]
         return [
             database,
             kafka,
+            Check("platforms", True, " ".join(warnings)),
             Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions started."),
             Check("partitions", not paused, f"Paused: {', '.join(paused)}." if paused else "No partition is paused."),
         ]

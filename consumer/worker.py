@@ -16,6 +16,7 @@ from consumer.batcher import ClosedBatch
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.event import CommentEvent, Erasure, Parsed, Rejection, parse
 from consumer.metrics import ConsumerMetrics
+from consumer.open_topics import OpenTopics
 from model.labeller import Labeller, Prediction, PreparedText, use_one_core
 from store.batch import Advance, Arrival, Batch, DeadLetter, Label, PartitionKey, RequeuedRecord, Tombstone
 from store.batch import Prediction as StoredPrediction
@@ -87,6 +88,7 @@ class Worker:
         topics: Mapping[str, frozenset[str]],
         circuit_breaker: CircuitBreaker,
         metrics: ConsumerMetrics,
+        open_topics: OpenTopics | None = None,
     ) -> None:
         self._labeller = labeller
         self._model = model
@@ -94,6 +96,7 @@ class Worker:
         self._topics = topics
         self._circuit_breaker = circuit_breaker
         self._metrics = metrics
+        self._open_topics = open_topics or OpenTopics(topics)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker", initializer=use_one_core)
 
     def __enter__(self) -> Self:
@@ -126,6 +129,9 @@ class Worker:
             parsed = [
                 parse(record.key, record.value, record.timestamp, self._topics[record.topic]) for record in records
             ]
+            for record, event in zip(records, parsed, strict=True):
+                if not isinstance(event, Rejection):
+                    self._open_topics.note(record.topic, event.platform)
             texts = iter(self._labeller.prepare([event.text for event in parsed if isinstance(event, CommentEvent)]))
             return [
                 PreparedRecord(record, event, next(texts) if isinstance(event, CommentEvent) else None)

@@ -24,6 +24,8 @@ PREFIX = "LIUYAN_"
 TEST_PREFIX = "LIUYAN_TEST_"
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ANY_PLATFORM: frozenset[str] = frozenset()
+# The platform of texts that are saved in the admin app.
+DETECTION_PLATFORM = "detect"
 # Platform names that the contract allows, and topic names that Kafka allows.
 PLATFORM = re.compile(r"[a-z0-9_-]{1,32}")
 TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -39,9 +41,10 @@ class Settings(BaseSettings):
 
     kafka: str = Field("127.0.0.1:9092", min_length=1, description="Kafka bootstrap servers, comma-separated.")
     topics: Annotated[dict[str, frozenset[str]], NoDecode] = Field(
-        {"comments": ANY_PLATFORM},
+        {"comments": ANY_PLATFORM, "detect": frozenset({DETECTION_PLATFORM})},
         description="Topics to consume, comma-separated. `topic=platform|platform` accepts only events of these "
-        "platforms. Texts saved in the admin app are published to the first topic that accepts platform `detect`.",
+        "platforms, so that no platform can change or erase the comments of another one: list yours. Texts saved in "
+        "the admin app have the platform `detect`, which needs a topic that names it.",
     )
     group: str = Field("liuyan", min_length=1, max_length=128, description="Consumer group.")
 
