@@ -12,10 +12,10 @@ from aiokafka import TopicPartition
 
 from consumer.metrics import ConsumerMetrics
 from consumer.offsets import Offsets
-from consumer.open_topics import OpenTopics
 from consumer.pipeline import Pipeline
 from consumer.source import Source
 from consumer.topics import BrokerError, Topics
+from consumer.unbound_topics import UnboundTopics
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
 from liuyan.reachable import Reachable
@@ -56,7 +56,7 @@ class Monitor:
         topics: Sequence[str],
         active_sha256: str | None,
         stuck_seconds: float,
-        open_topics: OpenTopics | None = None,
+        unbound_topics: UnboundTopics | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._source = source
@@ -68,7 +68,7 @@ class Monitor:
         self._topics = topics
         self._active_sha256 = active_sha256
         self._stuck_seconds = stuck_seconds
-        self._open_topics = open_topics or OpenTopics({})
+        self._unbound_topics = unbound_topics or UnboundTopics({})
         self._committed: dict[TopicPartition, int] = {}
         self._ends_read_at = time.monotonic()
         self._measured: frozenset[TopicPartition] = frozenset()
@@ -176,7 +176,7 @@ class Monitor:
         if self._pipeline.read_error is not None:
             kafka = Check("kafka", False, f"Cannot read records: {self._pipeline.read_error}.")
         # A warning does not take the consumer out of service.
-        warnings = self._open_topics.warnings() or ["No unbound topic gets events of several platforms."]
+        warnings = self._unbound_topics.warnings() or ["No unbound topic gets events of several platforms."]
         return [
             database,
             kafka,

@@ -19,11 +19,11 @@ from consumer.expiry import expire_dead_letters
 from consumer.metrics import ConsumerMetrics
 from consumer.monitor import ModelChangedError, Monitor
 from consumer.offsets import Offsets
-from consumer.open_topics import ADVICE, OpenTopics
 from consumer.outbox import Outbox
 from consumer.pipeline import Pipeline
 from consumer.source import Source
 from consumer.topics import BrokerError, Topics
+from consumer.unbound_topics import ADVICE, UnboundTopics
 from consumer.worker import PreparedRecord, Worker
 from consumer.writer import Writer
 from liuyan.health import bind, serve_health
@@ -98,7 +98,7 @@ async def _consume(
             identity = await _retry_lost_connection(lambda: identify(store, labeller, settings.group, shadow=shadow))
             # The vocabulary and PyTorch live as long as the process; exclude them from garbage collection.
             gc.freeze()
-            open_topics = OpenTopics(settings.topics)
+            unbound_topics = UnboundTopics(settings.topics)
             worker = Worker(
                 labeller,
                 model=identity.model.number,
@@ -106,10 +106,10 @@ async def _consume(
                 topics=settings.topics,
                 circuit_breaker=CircuitBreaker(settings.poison_share, settings.poison_window),
                 metrics=metrics,
-                open_topics=open_topics,
+                unbound_topics=unbound_topics,
             )
             with worker:
-                running = _Running(settings, store, topics, worker, metrics, identity, open_topics)
+                running = _Running(settings, store, topics, worker, metrics, identity, unbound_topics)
                 await running.run(listener, stop, started)
 
 
@@ -168,7 +168,7 @@ class _Running:
         worker: Worker,
         metrics: ConsumerMetrics,
         identity: Identity,
-        open_topics: OpenTopics,
+        unbound_topics: UnboundTopics,
     ) -> None:
         self._metrics = metrics
         self._store, self._dead_letter_days = store, settings.dead_letter_days
@@ -210,9 +210,9 @@ class _Running:
             topics=self._names,
             active_sha256=None if identity.shadow else identity.model.sha256,
             stuck_seconds=settings.stuck_seconds,
-            open_topics=open_topics,
+            unbound_topics=unbound_topics,
         )
-        self._open_topics = open_topics
+        self._unbound_topics = unbound_topics
         self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_keys()[0], metrics)
         self._identity = identity
 
@@ -229,7 +229,7 @@ class _Running:
                 await self._source.start(self._names)
                 model = self._identity.model.sha256[:12]
                 log.info("consuming", topics=self._names, group=self._identity.group, model=model, health=address)
-                for topic in self._open_topics.names:
+                for topic in self._unbound_topics.names:
                     log.warning("every platform may publish to a topic", topic=topic, advice=ADVICE)
                 started.set()
                 try:

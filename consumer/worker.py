@@ -16,7 +16,7 @@ from consumer.batcher import ClosedBatch
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.event import CommentEvent, Erasure, Parsed, Rejection, parse
 from consumer.metrics import ConsumerMetrics
-from consumer.open_topics import OpenTopics
+from consumer.unbound_topics import UnboundTopics
 from model.labeller import Labeller, Prediction, PreparedText, use_one_core
 from store.batch import Advance, Arrival, Batch, DeadLetter, Label, PartitionKey, RequeuedRecord, Tombstone
 from store.batch import Prediction as StoredPrediction
@@ -88,7 +88,7 @@ class Worker:
         topics: Mapping[str, frozenset[str]],
         circuit_breaker: CircuitBreaker,
         metrics: ConsumerMetrics,
-        open_topics: OpenTopics | None = None,
+        unbound_topics: UnboundTopics | None = None,
     ) -> None:
         self._labeller = labeller
         self._model = model
@@ -96,7 +96,7 @@ class Worker:
         self._topics = topics
         self._circuit_breaker = circuit_breaker
         self._metrics = metrics
-        self._open_topics = open_topics or OpenTopics(topics)
+        self._unbound_topics = unbound_topics or UnboundTopics(topics)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker", initializer=use_one_core)
 
     def __enter__(self) -> Self:
@@ -131,7 +131,7 @@ class Worker:
             ]
             for record, event in zip(records, parsed, strict=True):
                 if not isinstance(event, Rejection):
-                    self._open_topics.note(record.topic, event.platform)
+                    self._unbound_topics.note(record.topic, event.platform)
             texts = iter(self._labeller.prepare([event.text for event in parsed if isinstance(event, CommentEvent)]))
             return [
                 PreparedRecord(record, event, next(texts) if isinstance(event, CommentEvent) else None)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from consumer.event import LATEST_TIMESTAMP
-from consumer.open_topics import MOST_REMEMBERED, OpenTopics
+from consumer.unbound_topics import MOST_REMEMBERED, UnboundTopics
 from tests.harness import Installation, Record, comment, get, tombstone
 
 TOPICS: dict[str, frozenset[str]] = {"comments": frozenset(), "desk": frozenset({"desk"})}
@@ -23,7 +23,7 @@ async def installation(kafka: str, topic: str, tmp_path: Path) -> Installation:
 
 
 def test_platforms_of_unbound_topics_are_named() -> None:
-    seen = OpenTopics(TOPICS)
+    seen = UnboundTopics(TOPICS)
     assert seen.names == ["comments"]
     for topic, platform in (("comments", "forum"), ("desk", "desk"), ("desk", "forum"), ("comments", "forum")):
         seen.note(topic, platform)

@@ -12,16 +12,16 @@ MOST_REMEMBERED = 1_000
 MOST_NAMED = 5
 
 
-def open_topics(topics: Mapping[str, frozenset[str]]) -> list[str]:
+def unbound_topics(topics: Mapping[str, frozenset[str]]) -> list[str]:
     """Return the topics that every platform may publish to."""
     return [topic for topic, platforms in topics.items() if not platforms]
 
 
-class OpenTopics:
+class UnboundTopics:
     """The platforms that this process has seen on topics that are not bound to platforms."""
 
     def __init__(self, topics: Mapping[str, frozenset[str]]) -> None:
-        self._seen: dict[str, set[str]] = {topic: set() for topic in open_topics(topics)}
+        self._seen: dict[str, set[str]] = {topic: set() for topic in unbound_topics(topics)}
 
     @property
     def names(self) -> list[str]:
