@@ -253,7 +253,7 @@ async def expire(store: Store, before: datetime, by: Actor) -> int:
     """
     deleted = await _for_all(store, [dead_letters.c.stored_at < before], by, _delete_unrecorded)
     if deleted:
-        detail = {"deleted": deleted, "stored_before": before.isoformat()}
+        detail: dict[str, audit.JSON] = {"deleted": deleted, "stored_before": before.isoformat()}
         await store.write(audit.record, by, "dead_letter.expire", "dead_letters", "", detail)
     return deleted
 

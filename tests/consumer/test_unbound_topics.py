@@ -67,8 +67,8 @@ async def test_a_consumer_warns_and_dead_letters_what_nobody_may_publish(
     letters = installation.query("SELECT reason, record_timestamp FROM dead_letters ORDER BY `offset`")
     assert [reason for reason, _ in letters] == ["platform_not_allowed", "from_the_future", "from_the_future"]
     assert [at for _, at in letters][1:] == [2**63 - 1, future]
-    status = installation.run("consumer", "status")
-    assert status.stderr.splitlines()[-2:] == [
+    shown = installation.run("consumer", "status")
+    assert shown.stderr.splitlines()[-2:] == [
         f"Warning: every platform may publish to topic {installation.topic}; bind it in LIUYAN_TOPICS, for example "
         "comments=forum|desk.",
         "lag 0",

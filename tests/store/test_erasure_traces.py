@@ -82,6 +82,7 @@ async def test_a_tombstone_deletes_dead_letters_whose_value_names_the_comment(fe
         dead_letter(4, b"forum:11", b'{"platform": "forum", "id": "11"}'),
     )
     found = await feed.store.read(comment_history, "forum", "1")
+    assert found is not None
     assert len(found.dead_letters) == 3
     await feed.send(tombstone(at=10))
     assert await left(feed) == [3, 4]
