@@ -190,7 +190,7 @@ class Demo:
             for program in self._programs:
                 program.check()
             if self._programs:
-                self._figures = await read_figures(store)
+                self._figures = await read_figures(store, TOPIC)
             if self._site is None and ports.answers(self._api_port):
                 self._site = f"http://127.0.0.1:{self._api_port}"
             display.show(self._scene(time.monotonic()))
