@@ -28,6 +28,7 @@ COPY consumer consumer
 COPY store store
 COPY api api
 COPY model model
+COPY registry registry
 COPY migrations migrations
 COPY local_stack local_stack
 RUN python -m hatchling build -t wheel \
@@ -39,10 +40,12 @@ FROM python:3.11-slim-bookworm
 COPY --from=build /opt/liuyan /opt/liuyan
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin liuyan
 
-# Consumer and API use the same port for health and metrics, so that the health check below works for both.
+# Consumer and API use the same port for health and metrics, so that the health check below works for both. The user has
+# no home folder, so the cache of models is in /tmp.
 ENV PATH=/opt/liuyan/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     LIUYAN_LOG_FORMAT=json \
+    LIUYAN_CACHE_DIR=/tmp/liuyan \
     LIUYAN_CONSUMER_ADDRESS=0.0.0.0:9100 \
     LIUYAN_API_ADDRESS=0.0.0.0:9100
 

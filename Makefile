@@ -16,10 +16,10 @@ QUIET := $(shell test -t 2 || echo --quiet)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints env-example demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks pictures format clean
+.PHONY: help install constraints env-example metrics-doc dashboards dashboards-preview demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks pictures format clean
 
 help:  ## List all targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
 install: $(INSTALLED)  ## Create .venv with all dependencies
 
@@ -41,10 +41,19 @@ constraints: install  ## Pin the newest versions of all dependencies
 env-example: install  ## Generate .env.example from the settings
 	$(BIN)/python -m liuyan.settings_example > .env.example
 
+metrics-doc: install  ## Generate docs/metrics.md from the declared metrics
+	$(BIN)/python -m liuyan.metrics.document > docs/metrics.md
+
+dashboards: install  ## Generate Grafana's dashboards and the Prometheus rules
+	$(BIN)/python -m dashboards.generate
+
+dashboards-preview: servers  ## Draw the dashboards from real servers under load to build/dashboards
+	@$(BIN)/python -m dashboards.preview
+
 demo: install  ## Run the demo; SECONDS=20 stops it, STACK=real uses Apache Kafka and MySQL
 	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS))
 
-servers: install  ## Download Apache Kafka, MySQL, MariaDB and Chromium for the tests
+servers: install  ## Download Apache Kafka, MySQL, MariaDB, Prometheus and Chromium for the tests
 	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m local_stack
 
 check: lint  ## Run linters, type checks and fast tests: no servers, no training, under a minute

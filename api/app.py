@@ -12,13 +12,15 @@ from api.hosts import CheckHost
 from api.i18n import ChooseLanguage
 from api.identity.refusals import RecordRefusals
 from api.limits import BodyRules, LimitBodies
-from api.metrics import MeasureRequests, Metrics
+from api.metrics import MeasureRequests
+from api.request_ids import RequestIds
 from api.rest import (
     account,
     agreement,
     analytics,
     audit,
     comments,
+    comparisons,
     dead_letters,
     detections,
     models,
@@ -46,13 +48,14 @@ RESOURCES = (
     notices,
     dead_letters,
     models,
+    comparisons,
     account,
     users,
     audit,
 )
 
 
-def create_app(services: Services, metrics: Metrics, bodies: BodyRules | None = None) -> FastAPI:
+def create_app(services: Services, bodies: BodyRules | None = None) -> FastAPI:
     """Return the application for ``services``; the caller opens and closes its store and predictor.
 
     Raises SettingsError if the settings lack the secret key that signs forms.
@@ -76,10 +79,12 @@ def create_app(services: Services, metrics: Metrics, bodies: BodyRules | None = 
     problems.install(app)
     app.add_middleware(LimitBodies, rules=bodies)
     app.add_middleware(RecordRefusals)
-    app.add_middleware(MeasureRequests, metrics=metrics)
+    app.add_middleware(MeasureRequests, metrics=services.metrics)
     app.add_middleware(ChooseLanguage, default="en")
     app.add_middleware(CheckHost, allowed_hosts=services.settings.allowed_hosts)
     app.add_middleware(SecureAnswers)
-    # Outermost, because everything inside relies on the client's address and scheme.
+    # Everything inside relies on the client's address and scheme.
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(services.settings.trusted_proxies))
+    # Outermost, so that every response and every log line has the id.
+    app.add_middleware(RequestIds)
     return app

@@ -1,6 +1,5 @@
 """`liuyan api`: serve the admin app and the REST API, and manage accounts."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,9 +21,6 @@ def group() -> None:
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free port.")] = 8000,
-    model: Annotated[
-        Path | None, typer.Option(help="Model artifact folder. Default: the artifact of the active model.")
-    ] = None,
 ) -> None:
     """Serve the admin app (/admin) and the REST API (/api/v1, described at /docs) until Ctrl-C or SIGTERM.
 
@@ -56,7 +52,7 @@ def serve(
     check_owners()
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
-    asyncio.run(serve_api(settings, host, port, model_path=model))
+    asyncio.run(serve_api(settings, host, port))
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import structlog
 
-from api.background import POLL_SECONDS, repeat
+from api.background import POLL_SECONDS, FailedRows, repeat
 from api.services import Services
 from store.group_decisions import take_steps
 
@@ -13,8 +13,11 @@ log = structlog.get_logger(__name__)
 
 async def work_on_groups(services: Services) -> None:
     """Work on unfinished decisions until cancelled. Any number of API processes may run this."""
+    failed = FailedRows()
 
     async def work() -> float:
-        return PAUSE_SECONDS if await take_steps(services.store) else POLL_SECONDS
+        steps = await take_steps(services.store, failed.numbers())
+        failed.add(steps.failed, log, "a decision for a text failed, will retry")
+        return PAUSE_SECONDS if steps.taken else POLL_SECONDS
 
     await repeat(work, log, "storing decisions for texts failed, retrying")

@@ -1,50 +1,70 @@
-"""Declare the API's metrics, and measure every request in a middleware."""
+"""The API's metrics, which ``liuyan.metrics`` declares, and a middleware that measures every request."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.problems import ProblemError
+from liuyan.metrics.declared import API_METRICS
+from liuyan.metrics.exporter import Exporter
+from liuyan.metrics.shared import SharedMetrics, model_label
+from model.labeller import Labeller
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+PREFIX = "liuyan_api_"
+# Problems of a refused sign-in; other failures are counted as `error`.
+REFUSED_SIGN_INS = ("wrong_name_or_password", "account_waits", "account_disabled", "too_many_tries")
 
 
 class Metrics:
     """All metrics of the API."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.requests = Counter(
-            "liuyan_api_requests",
-            "HTTP requests that were answered, by route template.",
-            ["method", "route", "status"],
-            registry=registry,
-        )
-        self.request_seconds = Histogram(
-            "liuyan_api_request_seconds",
-            "Seconds from a request's arrival to the end of its answer.",
-            ["method", "route"],
-            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10),
-            registry=registry,
-        )
-        self.requests_in_flight = Gauge(
-            "liuyan_api_requests_in_flight", "HTTP requests that are being answered now.", registry=registry
-        )
-        self.predictions = Counter(
-            "liuyan_api_predictions", "Texts that the model labelled for the API.", ["label"], registry=registry
-        )
-        self.prediction_seconds = Histogram(
-            "liuyan_api_prediction_seconds",
-            "Seconds that the worker needed for one slice of texts.",
-            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
-            registry=registry,
-        )
-        self.predictions_waiting = Gauge(
-            "liuyan_api_prediction_requests_waiting",
-            "Prediction requests that wait for the worker or have it.",
-            registry=registry,
-        )
-        self.answers_cached = Counter(
-            "liuyan_api_answers_cached", "Texts whose answer was known already.", registry=registry
-        )
+        make = Exporter(API_METRICS, registry)
+        self.shared = SharedMetrics(make)
+        self.requests = make.counter(f"{PREFIX}requests_total")
+        self.request_seconds = make.histogram(f"{PREFIX}request_duration_seconds")
+        self.requests_in_flight = make.gauge(f"{PREFIX}requests_in_flight")
+        self.predictions = make.counter(f"{PREFIX}predictions_total")
+        self.prediction_seconds = make.histogram(f"{PREFIX}prediction_duration_seconds")
+        self.predictions_waiting = make.gauge(f"{PREFIX}prediction_requests_waiting")
+        self._sign_ins = make.counter(f"{PREFIX}sign_ins_total")
+        self.queue_comments = make.gauge("liuyan_review_queue_comments")
+        self.queue_oldest_age = make.gauge("liuyan_review_queue_oldest_age_seconds")
+        self.reviews = make.gauge("liuyan_reviews")
+        self.corrections = make.gauge("liuyan_corrections")
+        self.audit_sample = make.gauge("liuyan_audit_sample_comments")
+        self.audit_accuracy = make.gauge("liuyan_audit_accuracy_ratio")
+        self.audit_accuracy_lower = make.gauge("liuyan_audit_accuracy_lower_ratio")
+        self.audit_accuracy_upper = make.gauge("liuyan_audit_accuracy_upper_ratio")
+        self._card_accuracy = make.gauge("liuyan_model_card_accuracy_ratio")
+        self.last_hour_comments = make.gauge("liuyan_last_hour_comments")
+        self.sessions = make.gauge("liuyan_sessions")
+        for outcome in ("signed_in", *REFUSED_SIGN_INS, "error"):
+            self._sign_ins.labels(outcome)
+
+    def use_model(self, labeller: Labeller) -> None:
+        """Export the model that labels from now on."""
+        self.shared.use_model(labeller.sha256, labeller.name)
+        self._card_accuracy.clear()
+        if labeller.test_accuracy is not None:
+            self._card_accuracy.labels(model_label(labeller.sha256)).set(labeller.test_accuracy)
+
+    @contextmanager
+    def count_sign_in(self) -> Iterator[None]:
+        """Count the block as an attempt to sign in."""
+        outcome = "error"
+        try:
+            yield
+            outcome = "signed_in"
+        except ProblemError as error:
+            outcome = error.code if error.code in REFUSED_SIGN_INS else outcome
+            raise
+        finally:
+            self._sign_ins.labels(outcome).inc()
 
 
 class MeasureRequests:

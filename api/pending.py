@@ -2,7 +2,7 @@
 
 import structlog
 
-from api.background import POLL_SECONDS, repeat
+from api.background import POLL_SECONDS, FailedRows, repeat
 from api.services import Services
 from store.pending_reviews import resolve_pending
 
@@ -11,9 +11,11 @@ log = structlog.get_logger(__name__)
 
 async def resolve_pending_forever(services: Services) -> None:
     """Resolve pending reviews whose comments are stored, until cancelled. Several API processes may run this."""
+    failed = FailedRows()
 
     async def work() -> float:
-        resolved = await resolve_pending(services.store, services.now())
+        resolved = await resolve_pending(services.store, services.now(), failed.numbers())
+        failed.add(resolved.failed, log, "a pending review failed, will retry")
         if resolved.reviewed or resolved.given_up:
             log.info("pending reviews resolved", reviewed=resolved.reviewed, given_up=resolved.given_up)
         return POLL_SECONDS

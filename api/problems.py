@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from api.i18n import gettext
 from api.limits import BodyError
+from api.request_ids import HEADER, current_request_id
 from api.sentences import WITHOUT_CONTROL as WITHOUT_CONTROL
 from api.sentences import WITHOUT_NUL as WITHOUT_NUL
 from api.sentences import sentence_of
@@ -51,6 +52,11 @@ class Problem(BaseModel):
         examples=["No comment and no dead letter of platform forum has the id post-1817."],
     )
     errors: list[FieldProblem] | None = Field(None, description="All errors in the request.")
+    request_id: str | None = Field(
+        None,
+        description="The id of the request, as in the header X-Request-ID and in the log of the API.",
+        examples=["4f1c8a52d0b94e7bb3c1a2d9e6f70812"],
+    )
 
 
 class ProblemError(LiuyanError):
@@ -82,7 +88,9 @@ def documented(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 def _describe(status: HTTPStatus) -> dict[str, Any]:
     meaning, code, detail = _MEANINGS[status]
-    example = Problem(title=status.phrase, status=status, code=code, detail=detail, errors=None)
+    example = Problem(
+        title=status.phrase, status=status, code=code, detail=detail, errors=None, request_id="4f1c8a52d0b94e7bb3c1a2d9"
+    )
     schema = {"$ref": "#/components/schemas/Problem"}
     content = {MEDIA_TYPE: {"schema": schema, "example": example.model_dump(exclude_none=True)}}
     return {"description": meaning, "content": content}
@@ -161,7 +169,7 @@ def install(app: FastAPI) -> None:
         return _answer(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_request", detail, errors=errors)
 
     async def _unavailable(_: Request, error: Exception) -> Response:
-        log.warning("database unavailable", reason=str(error) or "no answer in time")
+        log.warning("database unavailable", error=str(error) or "no answer in time", repeats=True)
         headers = {"Retry-After": str(RETRY_SECONDS)}
         detail = gettext("The database does not answer: try again in %(seconds)s seconds.")
         detail %= {"seconds": RETRY_SECONDS}
@@ -180,9 +188,12 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def _unexpected(_: Request, error: Exception) -> Response:
-        # The server logs the traceback. The response reveals no internals.
+        # The server logs the traceback, the same one only once in a while. The response reveals no internals.
+        log.error("request failed", error=type(error).__name__)
         detail = gettext("Something went wrong on this side; the log of the API says what.")
-        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", detail)
+        # Starlette sends this response outside of all middleware.
+        headers = {HEADER: current_request_id() or ""}
+        return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", detail, headers=headers)
 
 
 def answer_of(error: ProblemError) -> Response:
@@ -242,7 +253,14 @@ def _answer(
     headers: Mapping[str, str] | None = None,
     errors: list[FieldProblem] | None = None,
 ) -> Response:
-    problem = Problem(title=_title(status), status=status, code=code, detail=detail, errors=errors)
+    problem = Problem(
+        title=_title(status),
+        status=status,
+        code=code,
+        detail=detail,
+        errors=errors,
+        request_id=current_request_id(),
+    )
     return JSONResponse(
         problem.model_dump(exclude_none=True), status, headers=dict(headers or {}), media_type=MEDIA_TYPE
     )

@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from api.identity.observations import Observations
 from api.identity.passwords import Passwords
 from api.keywords import KeywordsCache
+from api.metrics import Metrics
 from api.predictor import Predictor
 from liuyan.settings import Settings
 from store.store import Store
@@ -60,11 +61,13 @@ class CommandServices:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services of one application: store, model, settings, and the clock for the expiry of sessions and tokens."""
+    """The services of one application: store, model, settings, metrics, and the clock for the expiry of sessions and
+    tokens."""
 
     store: Store
     predictor: Predictor
     settings: Settings
+    metrics: Metrics = field(kw_only=True)
     passwords: Passwords = field(default_factory=Passwords)
     now: Callable[[], datetime] = _now
     words: KeywordsCache = field(default_factory=KeywordsCache)

@@ -48,13 +48,13 @@ def run(rounds: int = 3) -> bool:
     records = real_comments(COMMENTS)
     alone: list[float] = []
     runs: list[ConsumerRun] = []
-    with tempfile.TemporaryDirectory() as folder, _pinned(SERVERS_CORE), Kafka() as kafka, MySQL() as mysql:
+    with tempfile.TemporaryDirectory() as folder, pinned(SERVERS_CORE), Kafka() as kafka, MySQL() as mysql:
         for number in range(rounds):
             alone.append(_model_alone())
             name = f"bench_{secrets.token_hex(4)}"
             mysql.create_database(name)
             installation = Installation(kafka.bootstrap, name, mysql.url(name), Path(folder))
-            runs.append(asyncio.run(_consume(installation, records)))
+            runs.append(asyncio.run(consume(installation, records)))
             sys.stderr.write(f"round {number + 1}: model {alone[-1]:,.0f}/s, consumer {runs[-1].speed:,.0f}/s\n")
         alone.append(_model_alone())
     return _report(alone, runs)
@@ -63,16 +63,16 @@ def run(rounds: int = 3) -> bool:
 def _model_alone() -> float:
     """Return comments/s of the model in a separate process on the consumer's core."""
     command = [sys.executable, "-m", "benchmarks.model_alone", str(COMMENTS)]
-    with _pinned(CONSUMER_CORE):
+    with pinned(CONSUMER_CORE):
         return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-async def _consume(installation: Installation, records: Sequence[Record]) -> ConsumerRun:
+async def consume(installation: Installation, records: Sequence[Record]) -> ConsumerRun:
     installation.settings |= {"LIUYAN_ANSWER_CACHE_SIZE": "0"}
     installation.migrate()
     await installation.create_topic(partitions=4)
     await installation.publish(records)
-    with _pinned(CONSUMER_CORE):
+    with pinned(CONSUMER_CORE):
         process = Process(["consumer", "run"], installation.environment(LIUYAN_LOG_FORMAT="json"), installation.folder)
     with process:
         # Polling runs on the servers' core, so it does not slow down the consumer.
@@ -97,7 +97,7 @@ def _start_time(output: str) -> datetime:
 def _stages(process: Process) -> dict[str, float]:
     """Return the seconds in each stage from the consumer's metrics."""
     metrics = get(f"{process.health()}/metrics")[1]
-    pattern = r'liuyan_consumer_stage_seconds_sum\{stage="(\w+)"\} (\S+)'
+    pattern = r'liuyan_consumer_stage_duration_seconds_sum\{stage="(\w+)"\} (\S+)'
     return {stage: float(seconds) for stage, seconds in re.findall(pattern, metrics)}
 
 
@@ -134,7 +134,7 @@ def _report(alone: Sequence[float], runs: Sequence[ConsumerRun]) -> bool:
 
 
 @contextmanager
-def _pinned(core: int) -> Iterator[None]:
+def pinned(core: int) -> Iterator[None]:
     """Run processes that are started within the block on one core."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})

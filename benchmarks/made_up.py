@@ -64,6 +64,17 @@ FROM (
     FROM (SELECT n + :first AS n FROM made_up_numbers) AS step
 ) AS drawn
 """
+# Model 1 is active. Model 2 has labelled only the newest comments.
+MODELS = (
+    """INSERT INTO models (number, sha256, name, uncertain_low, uncertain_high, registered_at, active) VALUES
+    (1, REPEAT('a', 64), 'made up', 0.3, 0.7, :newest, 1), (2, REPEAT('b', 64), 'next', 0.3, 0.7, :newest, NULL)""",
+    "INSERT INTO active_model VALUES (1, 1, :newest, 'made up')",
+    "INSERT INTO model_files VALUES (1, 'SHA256SUMS', 0, 'sums'), (2, 'SHA256SUMS', 0, 'sums')",
+)
+SECOND_MODEL = f"""INSERT INTO predictions (comment_number, model_number, label, probability, uncertain, predicted_at,
+    reviewed, distance, folded_digest) SELECT comment_number, 2, IF(probability < 0.55, 'negative', 'positive'),
+    probability, uncertain, predicted_at, reviewed, distance, folded_digest FROM predictions
+    WHERE model_number = 1 AND comment_number > :size - {2 * CHUNK_SIZE}"""
 PREPARE = (
     "CREATE TABLE made_up_numbers (n INT PRIMARY KEY)",
     "CREATE TABLE made_up_texts (number INT PRIMARY KEY, text TEXT NOT NULL)",
@@ -84,6 +95,8 @@ _SUMS = f"""INSERT INTO count_sums SELECT 1, '{{bucket}}', {{platform}} AS platf
     SUM(uncertain AND review_label IS NULL AND label = 'positive'),
     SUM(uncertain AND review_label IS NULL AND label = 'negative')
     FROM comments JOIN predictions ON comment_number = number GROUP BY platform_or_all, begins"""
+_COUNTS = """INSERT INTO comment_counts SELECT '{bucket}', {platform} AS platform_or_all, {begins} AS begins, COUNT(*)
+    FROM comments GROUP BY platform_or_all, begins"""
 _WORK_BUCKETS = [
     ("platform", "hour", _HOUR.format("reviewed_at")),
     *((platform, "day", "DATE(reviewed_at)") for platform in ("''", "platform")),
@@ -98,6 +111,7 @@ FINISH = (
     f"""INSERT INTO hourly_counts SELECT 1, platform, {_HOUR.format("created_at")} AS hour, label, uncertain, COUNT(*)
     FROM comments JOIN predictions ON comment_number = number GROUP BY platform, hour, label, uncertain""",
     *(_SUMS.format(platform=platform, bucket=bucket, begins=begins) for platform, bucket, begins in _BUCKETS),
+    *(_COUNTS.format(platform=platform, bucket=bucket, begins=begins) for platform, bucket, begins in _BUCKETS),
     """INSERT INTO reviews (number, comment_number, comment_version, text, label, reviewer, reviewer_number,
     reviewed_at, from_model_number) SELECT number, number, version, text, review_label, CONCAT('r', number % 8),
     number % 8, created_at + INTERVAL 1 DAY, 1 FROM comments WHERE review_label IS NOT NULL""",
@@ -108,7 +122,9 @@ FINISH = (
     """INSERT INTO agreement_patterns SELECT a.n, b.n, 0, 0, 100 FROM made_up_numbers AS a, made_up_numbers AS b
     WHERE a.n <= 4 AND b.n <= 4""",
     *(_WORK.format(platform=platform, bucket=bucket, begins=begins) for platform, bucket, begins in _WORK_BUCKETS),
-    "ANALYZE TABLE comments, predictions, reviews, disputes, hourly_counts, count_sums, reviewer_counts",
+)
+ANALYZE = (
+    "ANALYZE TABLE comments, predictions, reviews, disputes, hourly_counts, count_sums, comment_counts, reviewer_counts"
 )
 
 
@@ -118,8 +134,8 @@ async def fill(store: Store, size: int) -> None:
     texts = _texts(2_000)
     async with store.writing() as session:
         run = session.connection.execute
-        model = "INSERT INTO models VALUES (1, REPEAT('a', 64), 'made up', 0.3, 0.7, :newest, 1)"
-        await run(text(model), values)
+        for statement in MODELS:
+            await run(text(statement), values)
         for statement in PREPARE:
             await run(text(statement))
         await run(
@@ -130,8 +146,8 @@ async def fill(store: Store, size: int) -> None:
             for statement in (COMMENTS, PREDICTIONS):
                 await session.connection.execute(text(statement), {**values, "first": first, "texts": len(texts)})
     async with store.reading(patient=True) as connection:
-        for statement in FINISH:
-            await connection.execute(text(statement))
+        for statement in (*FINISH, SECOND_MODEL, ANALYZE):
+            await connection.execute(text(statement), values)
         await connection.commit()
 
 

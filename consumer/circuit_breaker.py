@@ -5,6 +5,13 @@ from collections.abc import Iterable
 
 from aiokafka import TopicPartition
 
+REASON = "circuit breaker"
+
+
+def is_open(pause_reason: str) -> bool:
+    """Return whether a partition was paused by its circuit breaker."""
+    return pause_reason.startswith(f"{REASON}: ")
+
 
 class CircuitBreaker:
     """Opens when more than ``share`` of a partition's last ``window`` records are poison."""
@@ -27,6 +34,6 @@ class CircuitBreaker:
             return None
         recent.clear()
         return (
-            f"circuit breaker: {bad} of the last {self._window} records are dead letters; fix the publisher, "
+            f"{REASON}: {bad} of the last {self._window} records are dead letters; fix the publisher, "
             f"then `liuyan consumer resume {partition.topic} {partition.partition}`"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from consumer.dead_letters_commands import app as dead_letters
+from consumer.replay_commands import replay
 from liuyan.terminal import (
     Column,
     is_terminal,
@@ -27,39 +28,45 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Consume comment events and manage topics, partitions and dead letters.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
+app.command(epilog="Examples: liuyan consumer replay 2; liuyan consumer replay 2 --from 2026-01-01 --rate 500")(replay)
 
-Model = Annotated[Path | None, typer.Option(help="Folder of the model artifact. Default: the active model.")]
 Topic = Annotated[str, typer.Argument(help="Name of the topic.")]
 Partition = Annotated[int, typer.Argument(min=0, max=2**31 - 1, help="Partition number.")]
 
 
 @app.command(epilog="Example: liuyan consumer run")
 def run(
-    model: Model = None,
     shadow: Annotated[
-        bool,
-        typer.Option("--shadow", help="Only add this model's predictions, in a separate group. Requires --model."),
-    ] = False,
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Only add this model's predictions to comments, as other consumers store them. Its number or the "
+            "beginning of its SHA-256.",
+        ),
+    ] = None,
 ) -> None:
     """Consume, label and store comment events until SIGTERM or Ctrl-C.
+
+    Comments are labelled by the active model. When another one is promoted, the consumer loads it and switches to it.
 
     Run up to one consumer per partition; Kafka distributes the partitions. Configure it with environment variables,
     see .env.example.
     """
     import asyncio
 
+    from consumer.relabel.shadow import run_shadow
     from consumer.run import run_consumer
-    from liuyan.errors import UsageError
     from liuyan.log import configure_logging
     from liuyan.packages import check_owners
     from liuyan.settings import load_settings
 
     check_owners()
-    if shadow and model is None:
-        raise UsageError("--shadow needs a model other than the active one. Specify its artifact with --model.")
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
-    asyncio.run(run_consumer(settings, model_path=model, shadow=shadow))
+    if shadow is not None:
+        asyncio.run(run_shadow(settings, shadow))
+    else:
+        asyncio.run(run_consumer(settings))
 
 
 @app.command("create-topic", epilog="Example: liuyan consumer create-topic comments --partitions 8 --retention-days 30")

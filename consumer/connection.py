@@ -1,9 +1,12 @@
 """Kafka connection settings, for aiokafka and confluent-kafka clients."""
 
+import asyncio
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
+
+from aiokafka import AIOKafkaConsumer
 
 from liuyan.errors import SettingsError
 from liuyan.settings import Settings
@@ -116,6 +119,14 @@ class Connection:
                 f"{self.key_file}: {_cause(error)}. Specify a PEM certificate and its key."
             ) from None
         return context
+
+
+async def stop_client(client: AIOKafkaConsumer) -> None:
+    """Stop a client. aiokafka may raise CancelledError although nobody has cancelled the caller."""
+    stopping = asyncio.ensure_future(client.stop())
+    await asyncio.wait([stopping])
+    if not stopping.cancelled():
+        stopping.result()
 
 
 def _cause(error: OSError) -> str:

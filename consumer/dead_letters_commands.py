@@ -19,6 +19,7 @@ from liuyan.terminal import (
     write_text,
     write_total,
 )
+from liuyan.times import parse_time_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -253,24 +254,7 @@ def _filter(
             states = frozenset({DeadLetterState(state)})
         except ValueError:
             raise UsageError(f"Invalid state {state!r}. Use one of: {', '.join(DeadLetterState)}.") from None
-    return DeadLetterFilter(reason, topic, states, None if since is None else _time(since))
-
-
-def _time(text: str) -> datetime:
-    """Parse a date or a time; UTC if it has no offset. Raises UsageError."""
-    from datetime import UTC
-
-    from liuyan.errors import UsageError
-
-    try:
-        time = datetime.fromisoformat(text)
-        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-    except ValueError:
-        raise UsageError(
-            f"Invalid --since {text!r}. Use a format such as 2026-01-31 or 2026-01-31T08:15:00+08:00."
-        ) from None
-    except OverflowError:
-        raise UsageError("Invalid --since: the time must be in the years 1 to 9999 in UTC.") from None
+    return DeadLetterFilter(reason, topic, states, None if since is None else parse_time_option("--since", since))
 
 
 async def _export(store: "Store", letter_filter: "DeadLetterFilter", file: Path) -> int:

@@ -1,130 +1,141 @@
-"""The consumer's Prometheus metrics."""
+"""The consumer's Prometheus metrics, which ``liuyan.metrics`` declares."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
-from model.labeller import CacheStatistics
-from store.batch import BatchOutcome
+from aiokafka import ConsumerRecord
+from prometheus_client import CollectorRegistry
 
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+from consumer.circuit_breaker import is_open
+from consumer.event import Reason
+from liuyan.metrics.declared import CONSUMER_METRICS
+from liuyan.metrics.exporter import Exporter
+from liuyan.metrics.platforms import PlatformLabels
+from liuyan.metrics.shared import SharedMetrics, model_label
+from store.batch import Arrival, BatchOutcome, DeadLetter, ModelRow, Tombstone
+
+PREFIX = "liuyan_consumer_"
+# Outcomes of a transaction that writes a batch.
+TRANSACTIONS = ("stored", "fenced", "commit_unknown", "transient", "refused")
 
 
 class ConsumerMetrics:
-    """The consumer's metrics, in a separate registry."""
+    """The consumer's metrics, in a separate registry. ``platforms`` is the most platforms with their own series."""
 
-    def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        self.records = Counter("liuyan_consumer_records", "Records taken from Kafka.", ["topic"], registry=registry)
-        self.polls = Counter(
-            "liuyan_consumer_polls",
-            "Polls of Kafka, those that gave nothing among them: they go on while the database is away.",
-            registry=registry,
+    def __init__(self, platforms: int = 20) -> None:
+        self.registry = CollectorRegistry()
+        make = Exporter(CONSUMER_METRICS, self.registry)
+        self.shared = SharedMetrics(make)
+        self._records = make.counter(f"{PREFIX}records_total")
+        self._record_bytes = make.counter(f"{PREFIX}record_bytes_total")
+        self.polls = make.counter(f"{PREFIX}polls_total")
+        self.backpressure = make.gauge(f"{PREFIX}backpressure")
+        self._events = make.counter(f"{PREFIX}events_total")
+        self._dead_letters = make.counter(f"{PREFIX}dead_letters_total")
+        self.stored_dead_letters = make.gauge(f"{PREFIX}stored_dead_letters")
+        self.missing_labelled = make.counter(f"{PREFIX}missing_predictions_labelled_total")
+        self.outbox_messages = make.counter(f"{PREFIX}outbox_messages_total")
+        self._batch_records = make.histogram(f"{PREFIX}batch_records")
+        self._tokens = make.counter(f"{PREFIX}tokens_total")
+        self._padded_tokens = make.counter(f"{PREFIX}padded_tokens_total")
+        self.stage_seconds = make.histogram(f"{PREFIX}stage_duration_seconds")
+        self._latency = make.histogram(f"{PREFIX}publish_to_commit_seconds")
+        self.transactions = make.counter(f"{PREFIX}transactions_total")
+        self.write_retries = make.counter(f"{PREFIX}write_retries_total")
+        self.resets = make.counter(f"{PREFIX}resets_total")
+        self.stored_offset = make.gauge(f"{PREFIX}stored_offset")
+        self.lag = make.gauge(f"{PREFIX}lag")
+        self.lag_seconds = make.gauge(f"{PREFIX}lag_seconds")
+        self._paused = make.gauge(f"{PREFIX}partition_paused")
+        self._circuit_breaker_open = make.gauge(f"{PREFIX}circuit_breaker_open")
+        self.assigned = make.gauge(f"{PREFIX}assigned_partitions")
+        self.rebalances = make.counter(f"{PREFIX}rebalances_total")
+        self.records_lost = make.counter(f"{PREFIX}records_lost_total")
+        self._last_stored = make.gauge(f"{PREFIX}last_stored_timestamp_seconds")
+        self._predictions = make.counter(f"{PREFIX}predictions_total")
+        self._uncertain = make.counter(f"{PREFIX}uncertain_predictions_total")
+        self._probability = make.histogram(f"{PREFIX}prediction_probability_ratio")
+        self._platforms = PlatformLabels(platforms)
+        self._models: dict[int, str] = {}
+        self._last_stored.set_to_current_time()
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Export known label values before they occur: an increase from nothing is invisible to ``rate``."""
+        for outcome in BatchOutcome.__dataclass_fields__:
+            self._events.labels(outcome)
+        for reason in Reason:
+            self._dead_letters.labels(reason)
+        for outcome in TRANSACTIONS:
+            self.transactions.labels(outcome)
+        for outcome in ("published", "refused"):
+            self.outbox_messages.labels(outcome)
+
+    def use_model(self, model: ModelRow, group: str) -> None:
+        """Export the model that labels from now on. Batches of earlier models are counted under theirs."""
+        self._models[model.number] = model_label(model.sha256)
+        self.shared.use_model(model.sha256, model.name, group)
+
+    def count_polled(self, topic: str, records: Sequence[ConsumerRecord]) -> None:
+        """Count records of one topic that were polled."""
+        self._records.labels(topic).inc(len(records))
+        self._record_bytes.labels(topic).inc(
+            sum(len(record.key or b"") + len(record.value or b"") for record in records)
         )
-        self.backpressure = Gauge(
-            "liuyan_consumer_held",
-            "1 while nothing is taken from Kafka, because the batches in hand wait for the database.",
-            registry=registry,
-        )
-        self.events = Counter(
-            "liuyan_consumer_events",
-            "Events stored, by what they were: new, edited, touched, same, late, erased, erased_before, dead.",
-            ["outcome"],
-            registry=registry,
-        )
-        self.dead_letters = Counter(
-            "liuyan_consumer_dead_letters", "Records stored as dead letters, by reason.", ["reason"], registry=registry
-        )
-        self.letters = Gauge(
-            "liuyan_consumer_letters",
-            "Dead letters of all groups in the database, by state: open, requeued, resolved, discarded. Absent while "
-            "the database does not answer.",
-            ["state"],
-            registry=registry,
-        )
-        self.orders = Counter(
-            "liuyan_consumer_orders",
-            "Orders of the outbox that this consumer carried out: published, or refused by Kafka for good.",
-            ["outcome"],
-            registry=registry,
-        )
-        self.batch_records = Histogram(
-            "liuyan_consumer_batch_records",
-            "Records in a stored batch.",
-            registry=registry,
-            buckets=(1, 8, 32, 64, 128, 256, 512, 1024, 4096),
-        )
-        self.stage_seconds = Histogram(
-            "liuyan_consumer_stage_seconds",
-            "Seconds that one step took: prepare (one poll), label or write (one batch).",
-            ["stage"],
-            registry=registry,
-            buckets=SECONDS,
-        )
-        self.age_seconds = Histogram(
-            "liuyan_consumer_record_age_seconds",
-            "Seconds from a record's timestamp to its commit in the database, of the oldest record of each batch.",
-            registry=registry,
-            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
-        )
-        self.stored_offset = Gauge(
-            "liuyan_consumer_stored_offset",
-            "Next offset of a partition as the database holds it.",
-            ["topic", "partition"],
-            registry=registry,
-        )
-        self.lag = Gauge(
-            "liuyan_consumer_lag",
-            "Records of a partition not stored yet; absent while Kafka does not answer.",
-            ["topic", "partition"],
-            registry=registry,
-        )
-        self.paused = Gauge(
-            "liuyan_consumer_partition_paused",
-            "1 while a partition is paused by a stored row.",
-            ["topic", "partition"],
-            registry=registry,
-        )
-        self.assigned = Gauge(
-            "liuyan_consumer_assigned_partitions", "Partitions assigned to this consumer.", registry=registry
-        )
-        self.rebalances = Counter("liuyan_consumer_rebalances", "Assignments received.", registry=registry)
-        self.resets = Counter(
-            "liuyan_consumer_resets",
-            "Times that batches in hand were dropped and positions read again, by cause.",
-            ["cause"],
-            registry=registry,
-        )
-        self.write_retries = Counter(
-            "liuyan_consumer_write_retries", "Writes tried again after a transient fault.", registry=registry
-        )
-        self.records_lost = Counter(
-            "liuyan_consumer_records_lost", "Records that retention removed before they were read.", registry=registry
-        )
-        self.last_stored = Gauge(
-            "liuyan_consumer_last_stored_timestamp_seconds", "When a batch was last stored.", registry=registry
-        )
-        self.cache_hits = Gauge(
-            "liuyan_consumer_answer_cache_hits", "Texts answered from the cache since the start.", registry=registry
-        )
-        self.cache_misses = Gauge(
-            "liuyan_consumer_answer_cache_misses", "Texts that the network answered since the start.", registry=registry
-        )
-        self.cache_size = Gauge("liuyan_consumer_answer_cache_size", "Answers in the cache.", registry=registry)
-        self.event_loop_delay = Gauge(
-            "liuyan_consumer_event_loop_delay_seconds", "How late the event loop woke last.", registry=registry
-        )
+
+    def count_tokens(self, lengths: Sequence[int]) -> None:
+        """Count the tokens of a batch's records, given their numbers of tokens."""
+        self._tokens.inc(sum(lengths))
+        self._padded_tokens.inc(len(lengths) * max(lengths, default=0))
+
+    def count_stored(
+        self,
+        model: int,
+        changes: Sequence[Arrival | Tombstone | DeadLetter],
+        timestamps: Iterable[int],
+        outcome: BatchOutcome,
+    ) -> None:
+        """Count a batch that was just stored. ``timestamps`` are its records', in milliseconds; negative if unknown."""
+        now = time.time()
+        self._last_stored.set(now)
+        self.transactions.labels("stored").inc()
+        self._batch_records.observe(len(changes))
+        for name in BatchOutcome.__dataclass_fields__:
+            self._events.labels(name).inc(getattr(outcome, name))
+        for timestamp in timestamps:
+            if timestamp >= 0:
+                self._latency.observe(max(0.0, now - timestamp / 1000))
+        for reason, n in Counter(change.reason for change in changes if isinstance(change, DeadLetter)).items():
+            self._dead_letters.labels(reason).inc(n)
+        self._count_predictions(model, (change for change in changes if isinstance(change, Arrival)))
+
+    def _count_predictions(self, model: int, arrivals: Iterator[Arrival]) -> None:
+        named = self._models.get(model, "unknown")
+        by_platform: dict[str, list[Arrival]] = {}
+        for arrival in arrivals:
+            by_platform.setdefault(arrival.platform, []).append(arrival)
+        for platform, found in by_platform.items():
+            series = (self._platforms.label(platform), named)
+            for label, n in Counter(arrival.prediction.label for arrival in found).items():
+                self._predictions.labels(*series, label).inc(n)
+            self._uncertain.labels(*series).inc(sum(arrival.prediction.uncertain for arrival in found))
+            probability = self._probability.labels(*series)
+            for arrival in found:
+                probability.observe(arrival.prediction.probability)
+
+    def set_paused(self, topic: str, partition: int, reason: str | None) -> None:
+        """Export whether a partition is paused, and whether by the circuit breaker."""
+        self._paused.labels(topic, str(partition)).set(reason is not None)
+        self._circuit_breaker_open.labels(topic, str(partition)).set(reason is not None and is_open(reason))
+
+    def remove_lag(self, topic: str, partition: int) -> None:
+        """Remove the lag of a partition whose end offset is not known."""
+        for gauge in (self.lag, self.lag_seconds):
+            gauge.remove(topic, str(partition))
 
     def remove_partition(self, topic: str, partition: int) -> None:
         """Remove the gauges of a partition that is no longer assigned."""
-        for gauge in (self.lag, self.stored_offset, self.paused):
+        self.remove_lag(topic, partition)
+        for gauge in (self.stored_offset, self._paused, self._circuit_breaker_open):
             gauge.remove(topic, str(partition))
-
-    def count(self, outcome: BatchOutcome) -> None:
-        """Count the outcomes of a stored batch."""
-        for name in BatchOutcome.__dataclass_fields__:
-            self.events.labels(name).inc(getattr(outcome, name))
-
-    def read_cache(self, statistics: CacheStatistics) -> None:
-        """Update the gauges of the answer cache."""
-        self.cache_hits.set(statistics.hits)
-        self.cache_misses.set(statistics.misses)
-        self.cache_size.set(statistics.size)

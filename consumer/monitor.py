@@ -1,6 +1,6 @@
 """Background tasks: report lag and health, commit offsets to Kafka, and react to rows that people change.
 
-Commands do not connect to consumers: they change a row (pause, resume, seek, promote), which the monitor polls.
+Commands do not connect to consumers: they change a row (pause, resume, seek), which the monitor polls.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ from consumer.unbound_topics import UnboundTopics
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
 from liuyan.reachable import Reachable
+from registry.follow import ModelFollower
 from store.dead_letter_admin import DeadLetterFilter, count_dead_letters
 from store.errors import TransientStoreError
-from store.models import read_active
 from store.partitions import read_partitions
 from store.ready import database_reachable
 from store.store import Store
@@ -34,10 +34,6 @@ TOPICS_SECONDS = 5.0
 LETTERS_SECONDS = 15.0
 # End offsets older than this do not count for the lag.
 STALE_SECONDS = 15.0
-
-
-class ModelChangedError(LiuyanError):
-    """The consumer's model is not the active model."""
 
 
 class Monitor:
@@ -54,7 +50,7 @@ class Monitor:
         *,
         group: str,
         topics: Sequence[str],
-        active_sha256: str | None,
+        models: ModelFollower,
         stuck_seconds: float,
         unbound_topics: UnboundTopics | None = None,
     ) -> None:
@@ -66,7 +62,7 @@ class Monitor:
         self._metrics = metrics
         self._group = group
         self._topics = topics
-        self._active_sha256 = active_sha256
+        self._models = models
         self._stuck_seconds = stuck_seconds
         self._unbound_topics = unbound_topics or UnboundTopics({})
         self._committed: dict[TopicPartition, int] = {}
@@ -78,11 +74,8 @@ class Monitor:
     async def report(self) -> None:
         """Update the gauges every second, until cancelled."""
         while True:
-            before = time.monotonic()
             await asyncio.sleep(REPORT_SECONDS)
-            now = time.monotonic()
-            self._metrics.event_loop_delay.set(max(0.0, now - before - REPORT_SECONDS))
-            self.measure(now)
+            self.measure(time.monotonic())
 
     def measure(self, now: float) -> None:
         """Set the gauges of assigned partitions and remove those whose value is stale."""
@@ -91,10 +84,14 @@ class Monitor:
         stale = now - self._ends_read_at > STALE_SECONDS
         lags = {} if stale else {partition: lag for partition, lag in self.lags().items() if partition in assigned}
         for partition, lag in lags.items():
-            self._metrics.lag.labels(partition.topic, str(partition.partition)).set(lag)
+            labels = (partition.topic, str(partition.partition))
+            self._metrics.lag.labels(*labels).set(lag)
+            seconds = self._pipeline.oldest.seconds(partition, self._pipeline.stored[partition], lag)
+            self._metrics.lag_seconds.labels(*labels).set(seconds)
+        self._pipeline.oldest.keep(assigned)
         known = self._measured | assigned
         for partition in known - lags.keys():
-            self._metrics.lag.remove(partition.topic, str(partition.partition))
+            self._metrics.remove_lag(partition.topic, partition.partition)
         for partition in known - assigned:
             self._metrics.remove_partition(partition.topic, partition.partition)
         self._measured = assigned
@@ -113,15 +110,11 @@ class Monitor:
             self._committed |= moved
 
     async def follow_rows(self) -> None:
-        """Poll the database for pauses, resumes, seeks and promotions, until cancelled.
-
-        Raises ModelChangedError when another model becomes active.
-        """
+        """Poll the database for pauses, resumes and seeks, until cancelled."""
         while True:
             await asyncio.sleep(ROWS_SECONDS)
             try:
                 await self._follow_partitions()
-                await self._follow_model()
             except TransientStoreError as error:
                 log.debug("database unavailable", error=str(error))
 
@@ -144,10 +137,10 @@ class Monitor:
                 async with asyncio.timeout(LETTERS_SECONDS):
                     counts = await self._store.read(count_dead_letters, DeadLetterFilter(states=frozenset()))
             except (TransientStoreError, TimeoutError):
-                self._metrics.letters.clear()
+                self._metrics.stored_dead_letters.clear()
             else:
                 for state, count in counts.items():
-                    self._metrics.letters.labels(state).set(count)
+                    self._metrics.stored_dead_letters.labels(state).set(count)
             await asyncio.sleep(LETTERS_SECONDS)
 
     def lags(self) -> dict[TopicPartition, int]:
@@ -162,7 +155,8 @@ class Monitor:
         """Check for /livez that the consumer is not stalled."""
         stall, now = self._pipeline.stall, time.monotonic()
         lag, seconds = stall.lag(self._source.assigned), stall.stalled_seconds(now)
-        stalled = lag > 0 and seconds > self._stuck_seconds
+        # A restart does not help a consumer that waits for its model: it could not even start.
+        stalled = lag > 0 and seconds > self._stuck_seconds and not self._pipeline.holding
         progress = f"no batch stored for {seconds:.0f} s" if lag else "no records to store"
         age = now - self._ends_read_at
         staleness = f"; Kafka last answered {age:.0f} s ago" if age > STALE_SECONDS else ""
@@ -180,10 +174,16 @@ class Monitor:
         return [
             database,
             kafka,
+            self._model_check(),
             Check("platforms", True, " ".join(warnings)),
             Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions started."),
             Check("partitions", not paused, f"Paused: {', '.join(paused)}." if paused else "No partition is paused."),
         ]
+
+    def _model_check(self) -> Check:
+        """Check that the active model could be loaded; a consumer that is still loading it is ready."""
+        held = " This consumer takes no records until it is loaded." if self._pipeline.holding else ""
+        return Check("model", self._models.failure is None and not held, self._models.describe() + held)
 
     async def _follow_partitions(self) -> None:
         writes, idle = self._pipeline.writes, self._pipeline.writer_idle.is_set()
@@ -200,11 +200,3 @@ class Monitor:
             if no_write and state.next_offset != stored.get(partition, state.next_offset):
                 return self._pipeline.reset("row_sought")
         return None
-
-    async def _follow_model(self) -> None:
-        active = await self._store.read(read_active)
-        if self._active_sha256 is not None and active is not None and active.sha256 != self._active_sha256:
-            raise ModelChangedError(
-                f"Model {active.sha256[:12]} ({active.name}) is now active, but this consumer runs another model. "
-                "Restart it with `--model` and the active artifact, or with `--shadow`."
-            )

@@ -9,7 +9,7 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from consumer.connection import Connection
+from consumer.connection import Connection, stop_client
 from consumer.unreadable import UNREADABLE
 
 # The main consumer reads nothing during the search. A batch of a thousand records takes about this long.
@@ -36,7 +36,7 @@ async def next_readable(connection: Connection, partition: TopicPartition, offse
     except KafkaError:
         return offset  # A lower bound: the partition pauses there again.
     finally:
-        await consumer.stop()
+        await stop_client(consumer)
     return offset
 
 

@@ -15,7 +15,7 @@ from consumer.crash_loops import Backlog, CrashLoops
 from consumer.metrics import ConsumerMetrics
 from consumer.source import LogOffsets, Source
 from consumer.topics import Topics
-from store.batch import Advance, Batch, PartitionKey, PartitionState
+from store.batch import NO_MODEL, Advance, Batch, PartitionKey, PartitionState
 from store.partitions import begin_partition, pause_partition, read_partitions, seek_partition
 from store.store import Store
 from store.write import write_batch
@@ -70,15 +70,12 @@ def decide_start(state: PartitionState, log_offsets: LogOffsets, topic_id: str |
 class Offsets:
     """Seek assigned partitions to their stored offsets."""
 
-    def __init__(
-        self, store: Store, source: Source, topics: Topics, *, group: str, model: int, metrics: ConsumerMetrics
-    ) -> None:
+    def __init__(self, store: Store, source: Source, topics: Topics, *, group: str, metrics: ConsumerMetrics) -> None:
         self._store = store
         self._source = source
         self._topics = topics
         self.crash_loops = CrashLoops(store)
         self._group = group
-        self._model = model
         self._metrics = metrics
         self._ids: dict[str, str] = {}
         self._beyond_end: dict[TopicPartition, int] = {}
@@ -150,7 +147,6 @@ class Offsets:
         self, partition: TopicPartition, state: PartitionState, log_offsets: LogOffsets
     ) -> int | str | None:
         """Apply ``decide_start``; return the start offset, the reason of a pause, or None to try again later."""
-        labels = (partition.topic, str(partition.partition))
         decision = decide_start(state, log_offsets, self._ids.get(partition.topic))
         if isinstance(decision, StartAt) and state.next_offset < log_offsets.end:
             crash_loop = self.crash_loops.pause_reason(state)
@@ -161,7 +157,8 @@ class Offsets:
             self._beyond_end[partition] += 1
             return None
         self._beyond_end.pop(partition, None)
-        self._metrics.paused.labels(*labels).set(isinstance(decision, Pause))
+        reason = decision.reason if isinstance(decision, Pause) else None
+        self._metrics.set_paused(partition.topic, partition.partition, reason)
         match decision:
             case StartAt(offset):
                 return offset
@@ -171,12 +168,12 @@ class Offsets:
             case Pause(reason, stored):
                 if not stored:
                     await self._store.write(pause_partition, state.partition, reason)
-                log.error("partition is paused", topic=labels[0], partition=labels[1], reason=reason)
+                log.error("partition is paused", topic=partition.topic, partition=partition.partition, reason=reason)
                 return reason
 
     async def _skip(self, state: PartitionState, offset: int, lost: int) -> None:
         advance = Advance(state.partition, expected=state.next_offset, next_offset=offset, records_lost=lost)
-        await self._store.write(write_batch, Batch(self._model, [advance]))
+        await self._store.write(write_batch, Batch(NO_MODEL, [advance]))
         self._metrics.records_lost.inc(lost)
         log.error(
             "retention removed records before they were read",

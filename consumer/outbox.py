@@ -89,7 +89,7 @@ class Outbox:
         published = [sent for message in messages if (sent := await self._publish(message)) is not None]
         if published:
             await self._store.write(mark_published, published)
-            self._metrics.orders.labels("published").inc(len(published))
+            self._metrics.outbox_messages.labels("published").inc(len(published))
             log.info("published outbox messages", messages=len(published))
         return bool(messages)
 
@@ -116,7 +116,7 @@ class Outbox:
 
     async def _refuse(self, message: OutboxMessage, reason: str) -> None:
         await self._store.write(mark_refused, message, reason)
-        self._metrics.orders.labels("refused").inc()
+        self._metrics.outbox_messages.labels("refused").inc()
         log.warning("outbox message refused", message=message.number, dead_letter=message.letter, reason=reason)
 
     async def _connected(self) -> AIOKafkaProducer:

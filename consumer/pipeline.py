@@ -8,21 +8,24 @@ the group.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from itertools import groupby
 from typing import TypeVar
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from consumer.batcher import Batcher, ClosedBatch
 from consumer.metrics import ConsumerMetrics
 from consumer.offsets import Offsets
+from consumer.oldest_unstored import OldestUnstored
 from consumer.source import Poll, Source
 from consumer.stall import StallDetector
 from consumer.topics import BrokerError
 from consumer.worker import LabelledBatch, PreparedRecord, Worker
 from consumer.writer import Writer, WriteResult
+from registry.follow import ModelFollower
 from store.errors import CommitUnknownError, FencedError, TransientStoreError
 
 log = structlog.get_logger(__name__)
@@ -44,10 +47,13 @@ class Pipeline:
         offsets: Offsets,
         batcher: Batcher[PreparedRecord],
         metrics: ConsumerMetrics,
+        models: ModelFollower,
+        grace_seconds: float,
         make_writer: Callable[[Callable[[int], bool]], Writer],
     ) -> None:
         self.stored: dict[TopicPartition, int] = {}
         self.stall = StallDetector(time.monotonic())
+        self.oldest = OldestUnstored()
         self.writer_idle = asyncio.Event()
         self.writer_idle.set()
         self.writes = 0
@@ -56,6 +62,8 @@ class Pipeline:
         self._offsets = offsets
         self._batcher = batcher
         self._metrics = metrics
+        self._models = models
+        self._grace_seconds = grace_seconds
         self._writer = make_writer(lambda epoch: epoch == source.epoch)
         self._epoch = source.epoch
         self._retry_start_at = 0.0
@@ -76,48 +84,82 @@ class Pipeline:
         await self._labelled.join()
 
     async def read(self) -> None:
-        """Run the reader until cancelled: fill the open batch and close it when due."""
+        """Run the reader until cancelled: fill the open batch and close it when due; switch models between batches."""
         while True:
             await self._begin_epoch()
             if self._due():
                 await self._close_batch()
-                continue
-            poll = await self._poll()
-            if poll is not None:
-                await self._add(poll)
+            elif self.holding:
+                await self._hold()
+            elif self._switching:
+                self._switch()
+            else:
+                await self._read_once()
 
     async def label(self) -> None:
         """Run the labeller until cancelled: run the GRU on closed batches."""
         while True:
-            async with _next_item(self._closed) as closed:
-                if closed.epoch != self._source.epoch:
-                    continue
-                # Check topic ids after the last poll of the batch: aiokafka does not notice a topic that was deleted
-                # and recreated between two fetches, and would continue reading.
-                names = sorted({partition.topic for partition in closed.spans})
-                labelled, recreated = await asyncio.gather(
-                    self._worker.label(closed), self._offsets.any_recreated(names)
-                )
-                if not recreated:
-                    await self._labelled.put(labelled)
-                elif closed.epoch == self._source.epoch:
-                    self.reset("topic_recreated")
+            await self._label_next()
 
     async def write(self) -> None:
         """Run the writer until cancelled: store labelled batches in order."""
         while True:
-            async with _next_item(self._labelled) as labelled:
-                self.writer_idle.clear()
-                try:
-                    await self._write(labelled)
-                finally:
-                    self.writer_idle.set()
+            await self._write_next()
+
+    async def _read_once(self) -> None:
+        poll = await self._poll()
+        if poll is not None:
+            await self._add(poll)
+
+    # These are methods, so that no local variable keeps the last batch, and with it a replaced model, in memory until
+    # the next batch arrives.
+    async def _label_next(self) -> None:
+        async with _next_item(self._closed) as closed:
+            if closed.epoch != self._source.epoch:
+                return
+            # Check topic ids after the last poll of the batch: aiokafka does not notice a topic that was deleted and
+            # recreated between two fetches, and would continue reading.
+            names = sorted({partition.topic for partition in closed.spans})
+            labelled, recreated = await asyncio.gather(self._worker.label(closed), self._offsets.any_recreated(names))
+            if not recreated:
+                await self._labelled.put(labelled)
+            elif closed.epoch == self._source.epoch:
+                self.reset("topic_recreated")
+
+    async def _write_next(self) -> None:
+        async with _next_item(self._labelled) as labelled:
+            self.writer_idle.clear()
+            try:
+                await self._write(labelled)
+            finally:
+                self.writer_idle.set()
+
+    @property
+    def holding(self) -> bool:
+        """Whether the active model has been missing for so long that no records are taken."""
+        return self._models.behind_seconds > self._grace_seconds
+
+    @property
+    def _switching(self) -> bool:
+        return self._models.loaded is not self._worker.model
+
+    def _switch(self) -> None:
+        """Prepare records with the newly loaded model. No batch is open; closed ones keep their records' model."""
+        self._worker.use(self._models.loaded)
+        log.info("model switched", model=self._worker.model.number, name=self._worker.model.row.name)
+
+    async def _hold(self) -> None:
+        """Apply backpressure until the active model is loaded."""
+        log.error("taking no records, because the active model cannot be loaded", error=self._models.failure)
+        await self._wait_for(self._models.wait_until_current, self._epoch)
+        self._release_backpressure()
 
     async def _begin_epoch(self) -> None:
         if self._epoch != self._source.epoch:
             self._epoch = self._source.epoch
             self._batcher.clear()
             self.stored.clear()
+            self.oldest.clear()
             await self._worker.clear_circuit_breaker()
         if self._source.assigned != self._source.positioned and time.monotonic() >= self._retry_start_at:
             await self._start_partitions()
@@ -141,17 +183,18 @@ class Pipeline:
             self._retry_start_at = time.monotonic() + START_RETRY_SECONDS
 
     def _due(self) -> bool:
-        """Return whether to close the open batch; in isolation every record is a batch."""
+        """Return whether to close the open batch; in isolation every record is a batch, and a model's batch ends with
+        the model."""
         now = time.monotonic()
-        return self._batcher.due(now) or (
-            self._offsets.crash_loops.isolating and self._batcher.seconds_left(now) is not None
-        )
+        close_now = self._offsets.crash_loops.isolating or self._switching or self.holding
+        return self._batcher.due(now) or (close_now and self._batcher.seconds_left(now) is not None)
 
     async def _poll(self) -> Poll | None:
         left = self._batcher.seconds_left(time.monotonic())
         room = 1 if self._offsets.crash_loops.isolating else max(1, self._batcher.room())
         try:
-            poll = await self._source.poll(IDLE_SECONDS if left is None else left, room)
+            # At most IDLE_SECONDS, because another model may be loaded while a batch is open.
+            poll = await self._source.poll(IDLE_SECONDS if left is None else min(left, IDLE_SECONDS), room)
         except KafkaError as error:
             await self._retry_read(error)
             return None
@@ -181,8 +224,9 @@ class Pipeline:
             self._batcher.add(prepared, poll.positions, time.monotonic())
             for partition, found in poll.unreadable.items():
                 self._batcher.pause(partition, found.reason, time.monotonic())
-            for record in poll.records:
-                self._metrics.records.labels(record.topic).inc()
+            for partition, records in _by_partition(poll.records):
+                self._metrics.count_polled(partition.topic, records)
+                self.oldest.polled(partition, records)
 
     async def _close_batch(self) -> None:
         """Pass the open batch to the labeller; in isolation, wait until it is stored."""
@@ -190,6 +234,9 @@ class Pipeline:
         await self._wait_for(lambda: self._closed.put(closed), closed.epoch)
         if self._offsets.crash_loops.isolating:
             await self._wait_for(self.drain, closed.epoch)
+        self._release_backpressure()
+
+    def _release_backpressure(self) -> None:
         self._source.release_backpressure()
         self._metrics.backpressure.set(0)
 
@@ -220,10 +267,6 @@ class Pipeline:
 
     def _record_stored(self, labelled: LabelledBatch) -> None:
         self.stall.stored(time.monotonic())
-        self._metrics.last_stored.set_to_current_time()
-        timestamps = [entry.item.record.timestamp for entry in labelled.entries if entry.item.record.timestamp >= 0]
-        if timestamps:
-            self._metrics.age_seconds.observe(max(0.0, time.time() - min(timestamps) / 1000))
         if labelled.epoch != self._source.epoch:
             return
         for advance in labelled.advances:
@@ -237,8 +280,15 @@ class Pipeline:
 
     def _record_offset(self, partition: TopicPartition, offset: int) -> None:
         self.stored[partition] = offset
+        self.oldest.stored(partition, offset)
         self._offsets.crash_loops.stored(partition, offset)
         self._metrics.stored_offset.labels(partition.topic, str(partition.partition)).set(offset)
+
+
+def _by_partition(records: Sequence[ConsumerRecord]) -> Iterator[tuple[TopicPartition, Sequence[ConsumerRecord]]]:
+    """Yield runs of records of the same partition."""
+    for (topic, partition), found in groupby(records, key=lambda record: (record.topic, record.partition)):
+        yield TopicPartition(topic, partition), list(found)
 
 
 @contextlib.asynccontextmanager

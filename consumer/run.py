@@ -3,11 +3,8 @@
 import asyncio
 import contextlib
 import gc
-import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import structlog
@@ -17,10 +14,12 @@ from consumer.circuit_breaker import CircuitBreaker
 from consumer.connection import Connection
 from consumer.expiry import expire_dead_letters
 from consumer.metrics import ConsumerMetrics
-from consumer.monitor import ModelChangedError, Monitor
+from consumer.missing import MissingPredictions
+from consumer.monitor import Monitor
 from consumer.offsets import Offsets
 from consumer.outbox import Outbox
 from consumer.pipeline import Pipeline
+from consumer.signals import run_until_signal
 from consumer.source import Source
 from consumer.topics import BrokerError, Topics
 from consumer.unbound_topics import ADVICE, UnboundTopics
@@ -28,12 +27,9 @@ from consumer.worker import PreparedRecord, Worker
 from consumer.writer import Writer
 from liuyan.health import bind, serve_health
 from liuyan.settings import Settings
-from model.artifact import find_artifact
-from model.labeller import Labeller, load_labeller
-from store.batch import ModelRow
+from registry.follow import LoadedModel, ModelFollower, load_active
 from store.errors import StoreError
 from store.faults import is_connection_lost
-from store.models import read_active, register_model
 from store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -48,42 +44,18 @@ START_RETRY_DELAYS_SECONDS = (0.1, 0.5, 1.0, 2.0, 4.0)
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The consumer's model and group. A shadow reads all records again in a separate group."""
-
-    model: ModelRow
-    group: str
-    shadow: bool
-
-
-async def run_consumer(settings: Settings, *, model_path: Path | None, shadow: bool) -> None:
+async def run_consumer(settings: Settings) -> None:
     """Consume until SIGTERM or SIGINT.
 
     Raises LiuyanError if a dependency is missing at the start or fails permanently.
     """
-    stop, started = asyncio.Event(), asyncio.Event()
-    consuming = asyncio.create_task(_consume(settings, model_path, shadow=shadow, stop=stop, started=started))
-
-    def request_stop() -> None:
-        stop.set()
-        if not started.is_set():
-            # There is nothing to drain yet, and an unreachable server can delay the start for a long time.
-            consuming.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, request_stop)
-    await asyncio.wait([consuming])
-    if not (consuming.cancelled() and stop.is_set()):
-        consuming.result()
+    await run_until_signal(lambda stop, started: _consume(settings, stop=stop, started=started))
     log.info("stopped")
 
 
-async def _consume(
-    settings: Settings, model_path: Path | None, *, shadow: bool, stop: asyncio.Event, started: asyncio.Event
-) -> None:
+async def _consume(settings: Settings, *, stop: asyncio.Event, started: asyncio.Event) -> None:
     """Open all parts in order and run until ``stop``; set ``started`` once there may be batches to drain."""
-    metrics = ConsumerMetrics()
+    metrics = ConsumerMetrics(settings.metrics_platforms)
     topics = Topics(Connection.of(settings), timeout=ADMINISTRATION_SECONDS)
     url, erasure_keys = settings.required_database_url(), settings.required_erasure_keys()
     lock_wait, share = settings.lock_wait_seconds, settings.audit_share
@@ -92,24 +64,29 @@ async def _consume(
         # Kafka, whose client takes seconds to report an unreachable broker.
         await _retry_lost_connection(lambda: store.check_ready(*erasure_keys))
         await _check_topics(topics, settings.topics)
-        path = model_path or await _retry_lost_connection(lambda: _find_model(store, settings))
         with contextlib.closing(bind(settings.consumer_address)) as listener:
-            labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
-            identity = await _retry_lost_connection(lambda: identify(store, labeller, settings.group, shadow=shadow))
-            # The vocabulary and PyTorch live as long as the process; exclude them from garbage collection.
+            loaded = await _retry_lost_connection(lambda: load_active(store, settings, metrics.shared))
+
+            def use(model: LoadedModel) -> None:
+                metrics.use_model(model.row, settings.group)
+
+            use(loaded)
+            models = ModelFollower(store, settings, loaded, metrics.shared, use)
+            del loaded  # The follower keeps it until it is replaced.
+            # Exclude PyTorch and the other modules from garbage collection. A replaced model is freed nevertheless,
+            # because it contains no reference cycles.
             gc.freeze()
             unbound_topics = UnboundTopics(settings.topics)
             worker = Worker(
-                labeller,
-                model=identity.model.number,
-                group=identity.group,
+                models.loaded,
+                group=settings.group,
                 topics=settings.topics,
                 circuit_breaker=CircuitBreaker(settings.poison_share, settings.poison_window),
                 metrics=metrics,
                 unbound_topics=unbound_topics,
             )
             with worker:
-                running = _Running(settings, store, topics, worker, metrics, identity, unbound_topics)
+                running = _Running(settings, store, topics, worker, metrics, models, unbound_topics)
                 await running.run(listener, stop, started)
 
 
@@ -124,32 +101,6 @@ async def _retry_lost_connection(query: Callable[[], Awaitable[Result]]) -> Resu
             log.warning("database connection lost, retrying", error=str(error), seconds=seconds)
         await asyncio.sleep(seconds)
     return await query()
-
-
-async def _find_model(store: Store, settings: Settings) -> Path | None:
-    """Return the folder of the active model's artifact; None (the shipped model) if no model is active yet."""
-    active = await store.read(read_active)
-    return None if active is None else find_artifact(active.sha256, settings.models_dir)
-
-
-async def identify(store: Store, labeller: Labeller, group: str, *, shadow: bool) -> Identity:
-    """Find the model's row, registering it if necessary. Raises ModelChangedError if another model is active."""
-    row = await register_model(
-        store,
-        labeller.sha256,
-        labeller.name,
-        labeller.uncertain_low,
-        labeller.uncertain_high,
-        activate_if_first=not shadow,
-    )
-    if shadow:
-        return Identity(row, f"{group}-shadow-{row.sha256[:8]}", shadow=True)
-    if not row.active:
-        raise ModelChangedError(
-            f"Model {row.sha256[:12]} ({row.name}) is not active. Start with `--model` and the active artifact, or add "
-            "`--shadow` to only add this model's predictions."
-        )
-    return Identity(row, group, shadow=False)
 
 
 async def _check_topics(topics: Topics, names: Iterable[str]) -> None:
@@ -167,22 +118,21 @@ class _Running:
         topics: Topics,
         worker: Worker,
         metrics: ConsumerMetrics,
-        identity: Identity,
+        models: ModelFollower,
         unbound_topics: UnboundTopics,
     ) -> None:
+        self._store = store
         self._metrics = metrics
-        self._store, self._dead_letter_days = store, settings.dead_letter_days
+        self._dead_letter_days = settings.dead_letter_days
         self._names = list(settings.topics)
         self._source = Source(
             Connection.of(settings),
-            identity.group,
+            settings.group,
             drain=self._drain,
             count_rebalance=metrics.rebalances.inc,
             session_timeout_seconds=settings.session_timeout_seconds,
         )
-        self._offsets = offsets = Offsets(
-            store, self._source, topics, group=identity.group, model=identity.model.number, metrics=metrics
-        )
+        self._offsets = offsets = Offsets(store, self._source, topics, group=settings.group, metrics=metrics)
         batcher = Batcher[PreparedRecord](
             Limits(
                 settings.batch_records,
@@ -197,6 +147,8 @@ class _Running:
             offsets,
             batcher,
             metrics,
+            models,
+            settings.model_grace_seconds,
             lambda is_current: Writer(store, metrics, is_current),
         )
         self._monitor = Monitor(
@@ -206,15 +158,17 @@ class _Running:
             store,
             topics,
             metrics,
-            group=identity.group,
+            group=settings.group,
             topics=self._names,
-            active_sha256=None if identity.shadow else identity.model.sha256,
+            models=models,
             stuck_seconds=settings.stuck_seconds,
             unbound_topics=unbound_topics,
         )
         self._unbound_topics = unbound_topics
         self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_keys()[0], metrics)
-        self._identity = identity
+        self._missing = MissingPredictions(store, worker, metrics)
+        self._models = models
+        self._group = settings.group
 
     async def run(self, listener: socket.socket, stop: asyncio.Event, started: asyncio.Event) -> None:
         """Run until ``stop`` is set, or raise the error of the first task that fails. ``listener`` serves health."""
@@ -227,14 +181,14 @@ class _Running:
         try:
             async with health as address:
                 await self._source.start(self._names)
-                model = self._identity.model.sha256[:12]
-                log.info("consuming", topics=self._names, group=self._identity.group, model=model, health=address)
+                model = self._models.loaded.row.sha256[:12]
+                log.info("consuming", topics=self._names, group=self._group, model=model, health=address)
                 for topic in self._unbound_topics.names:
                     log.warning("every platform may publish to a topic", topic=topic, advice=ADVICE)
                 started.set()
                 try:
                     await self._work(stop)
-                except (BrokerError, ModelChangedError):
+                except BrokerError:
                     await self._uncount_starts()
                     raise
                 # Any other error may have been caused by a record, so the start remains counted as a crash.
@@ -251,11 +205,13 @@ class _Running:
             "offsets": self._monitor.commit_offsets(),
             "rows": self._monitor.follow_rows(),
             "topics": self._monitor.follow_topics(),
-            "letters": self._monitor.follow_dead_letters(),
+            "dead letters": self._monitor.follow_dead_letters(),
             "expiry": expire_dead_letters(self._store, self._dead_letter_days),
+            "samples": self._metrics.shared.sample(self._store.pool_usage),
+            "outbox": self._outbox.run(),
+            "models": self._models.run(),
+            "missing": self._missing.run(),
         }
-        if not self._identity.shadow:  # A shadow does not publish.
-            coroutines["outbox"] = self._outbox.run()
         others = [asyncio.create_task(coroutine, name=name) for name, coroutine in coroutines.items()]
         stopped = asyncio.create_task(stop.wait(), name="stop")
         tasks = [reader, *others, stopped]

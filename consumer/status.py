@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from consumer.connection import Connection
+from consumer.connection import Connection, stop_client
 from consumer.topics import BrokerError, Topics
 from consumer.unreadable import UNREADABLE, broker_fault
 from store.batch import PartitionState
@@ -43,27 +43,33 @@ async def read_status(store: Store, connection: Connection, group: str, topics: 
     stored = await store.read(read_partitions, group, topics)
     counts = {topic: await Topics(connection).partitions(topic) for topic in topics}
     partitions = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
-    consumer = AIOKafkaConsumer(
+    consumer = status_consumer(connection)
+    try:
+        await consumer.start()
+        return await read_statuses(consumer, partitions, stored)
+    except KafkaError as error:
+        raise BrokerError(broker_fault(connection.bootstrap, error)) from None
+    finally:
+        await stop_client(consumer)
+
+
+def status_consumer(connection: Connection) -> AIOKafkaConsumer:
+    """Create a client for ``read_statuses``, which the caller starts and stops."""
+    return AIOKafkaConsumer(
         **connection.aiokafka(),
         isolation_level="read_committed",
         auto_offset_reset="earliest",
         group_id=None,
         max_partition_fetch_bytes=1,  # Kafka still returns the first batch, which is enough.
     )
-    try:
-        await consumer.start()
-        return await _read(consumer, partitions, stored)
-    except KafkaError as error:
-        raise BrokerError(broker_fault(connection.bootstrap, error)) from None
-    finally:
-        await consumer.stop()
 
 
-async def _read(
+async def read_statuses(
     consumer: AIOKafkaConsumer,
     partitions: Sequence[TopicPartition],
     stored: Mapping[tuple[str, int], PartitionState],
 ) -> list[PartitionStatus]:
+    """Return the status of these partitions, given their stored rows. Raises KafkaError."""
     starts = await consumer.beginning_offsets(partitions)
     ends = await consumer.end_offsets(partitions)
     states = {tp: stored.get((tp.topic, tp.partition)) for tp in partitions}

@@ -4,6 +4,8 @@ Both run in one worker thread, because the event loop must stay free for Kafka h
 """
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +19,8 @@ from consumer.circuit_breaker import CircuitBreaker
 from consumer.event import CommentEvent, Erasure, Parsed, Rejection, parse
 from consumer.metrics import ConsumerMetrics
 from consumer.unbound_topics import UnboundTopics
-from model.labeller import Labeller, Prediction, PreparedText, use_one_core
+from model.labeller import Prediction, PreparedText, use_one_core
+from registry.follow import LoadedModel
 from store.batch import Advance, Arrival, Batch, DeadLetter, Label, PartitionKey, RequeuedRecord, Tombstone
 from store.batch import Prediction as StoredPrediction
 from store.requeued import DEAD_LETTER_HEADER
@@ -25,15 +28,24 @@ from store.rows import content_of
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
+# Texts that ``predict`` labels at a time: 20 ms of the thread, which is how long a batch may wait.
+SLICE = 64
+# With this patience, a consumer that is always busy still labels more than a thousand stored comments per second.
+PATIENCE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedRecord:
-    """A parsed record; ``text`` is the segmented text of a comment event."""
+    """A parsed record; ``text`` is the segmented text of a comment event.
+
+    ``model`` is the one that prepared it, and the only one that can label it: word numbers and cached answers belong to
+    its vocabulary.
+    """
 
     record: ConsumerRecord
     parsed: Parsed
     text: PreparedText | None
+    model: LoadedModel
 
     @property
     def tokens(self) -> int:
@@ -61,12 +73,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LabelledBatch:
-    """A batch ready to write: entries in order of arrival, and each partition's advance."""
+    """A batch ready to write: entries in order of arrival, each partition's advance, and the duration of labelling."""
 
     epoch: int
     model: int
     entries: Sequence[Entry]
     advances: Sequence[Advance]
+    label_seconds: float = 0.0
 
     @property
     def batch(self) -> Batch:
@@ -77,20 +90,18 @@ class LabelledBatch:
 
 
 class Worker:
-    """The worker thread and its labeller. A context manager that stops the thread on exit."""
+    """The worker thread and the model that prepares records. A context manager that stops the thread on exit."""
 
     def __init__(
         self,
-        labeller: Labeller,
+        model: LoadedModel,
         *,
-        model: int,
         group: str,
         topics: Mapping[str, frozenset[str]],
         circuit_breaker: CircuitBreaker,
         metrics: ConsumerMetrics,
         unbound_topics: UnboundTopics | None = None,
     ) -> None:
-        self._labeller = labeller
         self._model = model
         self._group = group
         self._topics = topics
@@ -98,6 +109,9 @@ class Worker:
         self._metrics = metrics
         self._unbound_topics = unbound_topics or UnboundTopics(topics)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker", initializer=use_one_core)
+        self._batches = 0
+        self._no_batch = asyncio.Event()
+        self._no_batch.set()
 
     def __enter__(self) -> Self:
         return self
@@ -107,24 +121,57 @@ class Worker:
     ) -> None:
         self._executor.shutdown(wait=True, cancel_futures=True)
 
+    @property
+    def model(self) -> LoadedModel:
+        """The model that prepares records."""
+        return self._model
+
+    def use(self, model: LoadedModel) -> None:
+        """Prepare records with another model from now on. The caller has closed the open batch."""
+        self._model = model
+
     async def prepare(self, records: Sequence[ConsumerRecord]) -> list[PreparedRecord]:
         """Parse and segment the records of one poll."""
-        return await self._run(self._prepare, records)
+        with self._first():
+            return await self._run(self._prepare, records, self._model)
 
     async def label(self, closed: ClosedBatch[PreparedRecord]) -> LabelledBatch:
-        """Run the GRU on a closed batch and return the changes to write."""
-        return await self._run(self._label, closed)
+        """Run the GRU of the model that prepared a closed batch, and return the changes to write."""
+        with self._first():
+            return await self._run(self._label, closed)
+
+    async def predict(self, model: LoadedModel, texts: Sequence[str]) -> list[StoredPrediction]:
+        """Label texts of stored comments. Batches go first, but cannot delay a slice for more than PATIENCE_SECONDS."""
+        predictions: list[StoredPrediction] = []
+        for start in range(0, len(texts), SLICE):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._no_batch.wait(), PATIENCE_SECONDS)
+            labelled = await self._run(model.labeller.predict, texts[start : start + SLICE])
+            predictions += map(stored_prediction, labelled)
+        return predictions
 
     async def clear_circuit_breaker(self) -> None:
         """Clear the circuit breaker after a reset."""
         await self._run(self._circuit_breaker.clear)
+
+    @contextlib.contextmanager
+    def _first(self) -> Iterator[None]:
+        """Let ``predict`` wait while the block runs."""
+        self._batches += 1
+        self._no_batch.clear()
+        try:
+            yield
+        finally:
+            self._batches -= 1
+            if self._batches == 0:
+                self._no_batch.set()
 
     async def _run(
         self, work: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: work(*args, **kwargs))
 
-    def _prepare(self, records: Sequence[ConsumerRecord]) -> list[PreparedRecord]:
+    def _prepare(self, records: Sequence[ConsumerRecord], model: LoadedModel) -> list[PreparedRecord]:
         with self._metrics.stage_seconds.labels("prepare").time():
             parsed = [
                 parse(record.key, record.value, record.timestamp, self._topics[record.topic]) for record in records
@@ -132,22 +179,33 @@ class Worker:
             for record, event in zip(records, parsed, strict=True):
                 if not isinstance(event, Rejection):
                     self._unbound_topics.note(record.topic, event.platform)
-            texts = iter(self._labeller.prepare([event.text for event in parsed if isinstance(event, CommentEvent)]))
+            texts = iter(model.labeller.prepare([event.text for event in parsed if isinstance(event, CommentEvent)]))
             return [
-                PreparedRecord(record, event, next(texts) if isinstance(event, CommentEvent) else None)
+                PreparedRecord(record, event, next(texts) if isinstance(event, CommentEvent) else None, model)
                 for record, event in zip(records, parsed, strict=True)
             ]
 
     def _label(self, closed: ClosedBatch[PreparedRecord]) -> LabelledBatch:
-        with self._metrics.stage_seconds.labels("label").time():
-            predictions = iter(self._labeller.label([item.text for item in closed.records if item.text is not None]))
-            entries = [
-                Entry(item, self._change(item, next(predictions) if item.text is not None else None))
-                for item in closed.records
-            ]
-            advances = self._advances(closed)
-        self._metrics.read_cache(self._labeller.cache_statistics())
-        return LabelledBatch(closed.epoch, self._model, entries, advances)
+        model = self._model_of(closed)
+        began = time.perf_counter()
+        predictions = iter(model.labeller.label([item.text for item in closed.records if item.text is not None]))
+        entries = [
+            Entry(item, self._change(item, next(predictions) if item.text is not None else None))
+            for item in closed.records
+        ]
+        advances = self._advances(closed)
+        seconds = time.perf_counter() - began
+        self._metrics.stage_seconds.labels("label").observe(seconds)
+        self._metrics.count_tokens([item.tokens for item in closed.records])
+        self._metrics.shared.read_cache(model.row.sha256, model.labeller.cache_statistics())
+        return LabelledBatch(closed.epoch, model.number, entries, advances, seconds)
+
+    def _model_of(self, closed: ClosedBatch[PreparedRecord]) -> LoadedModel:
+        """Return the model that prepared a batch. Raises ValueError if there are several."""
+        model = closed.records[0].model if closed.records else self._model
+        if any(item.model is not model for item in closed.records):
+            raise ValueError("a batch mixes models")
+        return model
 
     def _change(self, item: PreparedRecord, prediction: Prediction | None) -> Arrival | Tombstone | DeadLetter:
         parsed = item.parsed
@@ -198,5 +256,9 @@ def _requeued_records(group: str, entries: Sequence[Entry]) -> Iterator[Requeued
 
 
 def _arrival(event: CommentEvent, prediction: Prediction) -> Arrival:
-    stored = StoredPrediction(Label(prediction.label), prediction.probability, prediction.uncertain)
-    return Arrival(event.platform, event.id, content_of(event), stored)
+    return Arrival(event.platform, event.id, content_of(event), stored_prediction(prediction))
+
+
+def stored_prediction(prediction: Prediction) -> StoredPrediction:
+    """Return a prediction in the store's format."""
+    return StoredPrediction(Label(prediction.label), prediction.probability, prediction.uncertain)

@@ -1,8 +1,9 @@
 """Step 5: write a batch: retry transient errors, bisect on permanent ones, report unknown commits."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ import structlog
 
 from consumer.event import Reason, Rejection
 from consumer.metrics import ConsumerMetrics
+from consumer.traceparent import traceparent_of
 from consumer.worker import Entry, LabelledBatch, dead_letter
 from store.batch import Advance, BatchOutcome, DeadLetter
 from store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
@@ -46,24 +48,27 @@ class Writer:
             with self._metrics.stage_seconds.labels("write").time():
                 return await self._write(labelled)
         except FencedError:
+            self._metrics.transactions.labels("fenced").inc()
             return WriteResult.FENCED
         except CommitUnknownError:
+            self._metrics.transactions.labels("commit_unknown").inc()
             # The stored offsets show whether the commit succeeded: the caller reads them again and polls from there.
             return WriteResult.COMMIT_UNKNOWN
 
     async def _write(self, labelled: LabelledBatch, *, truncate: bool = False) -> WriteResult:
         if not self._is_current(labelled.epoch):
             return WriteResult.ABANDONED
-        batch = labelled.batch
+        batch, began = labelled.batch, time.perf_counter()
         try:
             outcome = await self._retry(
                 lambda: self._store.write(write_batch, batch, truncate_dead_letters=truncate), labelled.epoch
             )
         except PermanentStoreError as error:
+            self._metrics.transactions.labels("refused").inc()
             return await self._bisect(labelled, error, truncated=truncate)
         if outcome is None:
             return WriteResult.ABANDONED
-        self._count(labelled, outcome)
+        self._report(labelled, outcome, time.perf_counter() - began)
         return WriteResult.STORED
 
     async def _bisect(self, labelled: LabelledBatch, error: PermanentStoreError, *, truncated: bool) -> WriteResult:
@@ -82,9 +87,6 @@ class Writer:
         record = entry.item.record
         rejection = Rejection(Reason.REFUSED_BY_DATABASE, str(error))
         letter = dead_letter(record, labelled.advances[0].partition.group, rejection)
-        log.warning(
-            "record refused by the database", topic=record.topic, partition=record.partition, offset=record.offset
-        )
         return await self._write(replace(labelled, entries=(Entry(entry.item, letter),)))
 
     async def _retry(self, action: Callable[[], Awaitable[Result]], epoch: int) -> Result | None:
@@ -97,16 +99,47 @@ class Writer:
                 if not self._is_current(epoch):
                     return None
                 self._metrics.write_retries.inc()
+                self._metrics.transactions.labels("transient").inc()
                 log.warning("cannot write the batch, retrying", error=str(error), seconds=delay, repeats=True)
             await asyncio.sleep(delay)
             delay = min(delay * 2, MAXIMUM_DELAY_SECONDS)
 
-    def _count(self, labelled: LabelledBatch, outcome: BatchOutcome) -> None:
-        self._metrics.count(outcome)
-        self._metrics.batch_records.observe(len(labelled.entries))
-        for entry in labelled.entries:
-            if isinstance(entry.change, DeadLetter):
-                self._metrics.dead_letters.labels(entry.change.reason).inc()
+    def _report(self, labelled: LabelledBatch, outcome: BatchOutcome, write_seconds: float) -> None:
+        """Count and log a stored batch."""
+        timestamps = [entry.item.record.timestamp for entry in labelled.entries]
+        self._metrics.count_stored(labelled.model, [entry.change for entry in labelled.entries], timestamps, outcome)
+        if not labelled.entries:
+            return
+        _log_dead_letters(labelled.entries)
+        oldest = min((timestamp for timestamp in timestamps if timestamp >= 0), default=None)
+        log.info(
+            "batch stored",
+            records=len(labelled.entries),
+            **{name: n for name, n in asdict(outcome).items() if n},
+            label_seconds=round(labelled.label_seconds, 4),
+            write_seconds=round(write_seconds, 4),
+            publish_to_commit_seconds=None if oldest is None else round(max(0.0, time.time() - oldest / 1000), 3),
+        )
+
+
+def _log_dead_letters(entries: Sequence[Entry]) -> None:
+    """Log the first dead letter of each topic and reason with the number of them. Never log its content or detail."""
+    found: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        if isinstance(entry.change, DeadLetter):
+            found.setdefault((entry.item.record.topic, entry.change.reason), []).append(entry)
+    for (topic, reason), letters in found.items():
+        first = letters[0].item.record
+        log.warning(
+            "dead letters stored",
+            error=str(reason),
+            topic=topic,
+            partition=first.partition,
+            offset=first.offset,
+            traceparent=traceparent_of(first.headers),
+            records=len(letters),
+            repeats=True,
+        )
 
 
 def halves(labelled: LabelledBatch) -> tuple[LabelledBatch, LabelledBatch]:

@@ -13,7 +13,7 @@ from consumer.commands import app as consumer
 from liuyan.demo.commands import demo
 from liuyan.errors import LiuyanError, UsageError
 from liuyan.terminal import escape_unencodable_output, write_line
-from model.commands import app as model
+from registry.commands import app as model
 from store.commands import app as store
 
 app = typer.Typer(
@@ -35,13 +35,14 @@ INTERNAL_ERROR = 70
 
 
 def main(program: typer.Typer = app) -> None:
-    """Run the command line. Errors are one line on standard error, without a traceback."""
+    """Run the command line. Errors are written to standard error without a traceback."""
     escape_unencodable_output()
     try:
         _check_arguments(sys.argv[1:])
         program()
     except LiuyanError as error:
-        _exit(str(error), error.exit_status)
+        message, *further = error.lines
+        _exit(message, error.exit_status, further)
     except Exception as error:
         if os.environ.get("LIUYAN_LOG_LEVEL") == "debug":
             raise
@@ -55,8 +56,9 @@ def main(program: typer.Typer = app) -> None:
         )
 
 
-def _exit(message: str, status: int) -> NoReturn:
-    write_line(f"liuyan: {message}", err=True)
+def _exit(message: str, status: int, further: Sequence[str] = ()) -> NoReturn:
+    for line in (f"liuyan: {message}", *further):
+        write_line(line, err=True)
     sys.exit(status)
 
 

@@ -14,9 +14,11 @@ from structlog.typing import EventDict, Processor
 
 from liuyan.repeats import RepeatFilter
 from liuyan.terminal import UNPRINTABLE, json_line, printable
+from liuyan.tracebacks import format_exception
 
-# Libraries whose info and debug lines only help their developers or, like aiosqlite's, contain comments.
-CHATTY = ("aiokafka", "aiosqlite", "alembic", "asyncio", "uvicorn")
+# Liuyan's own packages, which log at the configured level. Libraries log warnings and errors only: their other lines
+# help their developers and may contain comments, such as the rows in SQLAlchemy's debug lines.
+PACKAGES = ("api", "consumer", "liuyan", "migrations", "model", "store")
 
 
 def configure_logging(log_format: Literal["console", "json"] = "console", level: str = "info") -> None:
@@ -51,9 +53,9 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
     handler.addFilter(RepeatFilter(handler.handle))
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level.upper())
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(max(root.level, logging.WARNING))
+    root.setLevel(max(logging.getLevelName(level.upper()), logging.WARNING))
+    for name in PACKAGES:
+        logging.getLogger(name).setLevel(level.upper())
 
 
 def _name_app(_logger: object, _method: str, event: EventDict) -> EventDict:
@@ -65,13 +67,13 @@ def _renderers(log_format: str) -> list[Processor]:
     """Return the final processors of a format.
 
     Tracebacks are plain, because rich ones print local variables, which may contain comments. Values are escaped, so
-    that foreign text can neither forge a log line nor control a terminal.
+    that text from outside can neither forge a log line nor control a terminal.
     """
+    exceptions = structlog.processors.ExceptionRenderer(format_exception)
     if log_format == "json":
-        json = structlog.processors.JSONRenderer(serializer=_json_line)
-        return [_name_app, structlog.processors.format_exc_info, json]
+        return [_name_app, exceptions, structlog.processors.JSONRenderer(serializer=_json_line)]
     return [
-        structlog.processors.format_exc_info,
+        exceptions,
         _escape_values,
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), timestamp_key="time", exception_formatter=structlog.dev.plain_traceback

@@ -11,7 +11,7 @@ from pathlib import Path
 import liuyan
 from liuyan.errors import LiuyanError
 
-PACKAGES = ("liuyan", "consumer", "store", "api", "model", "migrations", "local_stack")
+PACKAGES = ("liuyan", "consumer", "store", "api", "model", "registry", "migrations", "local_stack")
 
 
 class PackagesError(LiuyanError):

@@ -6,6 +6,7 @@ Client libraries log each failed request, which is dozens of similar lines per s
 import copy
 import logging
 import threading
+import traceback
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -94,12 +95,23 @@ def _kind(record: logging.LogRecord) -> Hashable | None:
         fields = record.msg
         return (record.name, fields.get("event"), fields.get("error")) if fields.pop("repeats", False) else None
     library = record.name.partition(".")[0]
+    if library == "uvicorn":
+        return _kind_of_exception(record)
     if library not in RETRYING:
         return None
     errors = [one for one in record.args if isinstance(one, Exception)] if isinstance(record.args, tuple) else []
     if any(map(_is_transient, errors)) or str(record.msg).startswith(UNAVAILABLE_MESSAGES):
         return (library, "unavailable")
     return (record.name, record.msg, *(type(error).__name__ for error in errors))
+
+
+def _kind_of_exception(record: logging.LogRecord) -> Hashable | None:
+    """Return type and place of the exception of a failed request, so that each kind of failure has one traceback."""
+    if not record.exc_info or record.exc_info[1] is None:
+        return None
+    last = (traceback.extract_tb(record.exc_info[2], limit=-1) or [None])[0]
+    place = None if last is None else (last.filename, last.lineno)
+    return (record.name, record.msg, type(record.exc_info[1]).__name__, place)
 
 
 def _is_transient(error: Exception) -> bool:

@@ -171,6 +171,12 @@ class Settings(BaseSettings):
         description="Days after which consumers delete dead letters with their records, in any state; 0 keeps them.",
     )
 
+    model_grace_seconds: float = Field(
+        600,
+        ge=0,
+        description="Seconds for which a consumer that cannot load the active model continues with the previous one. "
+        "Then it takes no records until it can load it.",
+    )
     stuck_seconds: int = Field(
         300, ge=10, description="The consumer's /livez fails if there is lag and it stores nothing for this long."
     )
@@ -180,6 +186,9 @@ class Settings(BaseSettings):
     )
     api_address: str = Field(
         "127.0.0.1:9102", description="Address of the API's /livez, /readyz and /metrics, as host:port."
+    )
+    metrics_platforms: int = Field(
+        20, ge=0, le=1_000, description="Number of platforms with their own metrics; all others are counted as `other`."
     )
     log_format: Literal["console", "json"] = Field("console", description="Log format: console or json.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -3,6 +3,8 @@
 import re
 from datetime import UTC, datetime, timedelta
 
+from liuyan.errors import UsageError
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 RFC3339 = re.compile(
@@ -27,6 +29,19 @@ def parse_rfc3339(text: str) -> datetime:
         return time.astimezone(UTC) + leap
     except (ValueError, OverflowError):
         raise ValueError("must be an existing time in the years 1 to 9999 in UTC") from None
+
+
+def parse_time_option(option: str, text: str) -> datetime:
+    """Parse the value of a command's option, a date or a time; UTC if it has no offset. Raises UsageError."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+    except ValueError:
+        raise UsageError(
+            f"Invalid {option} {text!r}. Use a format such as 2026-01-31 or 2026-01-31T08:15:00+08:00."
+        ) from None
+    except OverflowError:
+        raise UsageError(f"Invalid {option}: the time must be in the years 1 to 9999 in UTC.") from None
 
 
 def microseconds(time: datetime) -> int:

@@ -1,4 +1,4 @@
-"""`python -m local_stack`: download the servers and the browser for the tests.
+"""`python -m local_stack`: download the servers, promtool and the browser for the tests.
 
 Separate from pytest, which would hide the progress and count the download towards a test's timeout. Skips servers that
 settings replace.
@@ -14,6 +14,7 @@ from local_stack.host import install_java
 from local_stack.kafka import Kafka
 from local_stack.mariadb import MariaDB
 from local_stack.mysql import MySQL
+from local_stack.prometheus import promtool
 from local_stack.server import Server
 
 
@@ -28,6 +29,7 @@ def main() -> int:
             needed.append(kind)
     try:
         get_chromium()
+        promtool()
         if Kafka in needed:
             install_java()
         for create in needed:

@@ -7,7 +7,6 @@ from typing import ClassVar
 from local_stack import apt
 from local_stack.database import DatabaseServer, unpacked_command, user_option
 from local_stack.downloads import cached_folder
-from local_stack.errors import LocalStackError
 
 # The scripts that mariadb-install-db runs with `mariadbd --bootstrap`; it cannot be used with an unpacked server.
 SYSTEM_TABLES = (
@@ -62,7 +61,7 @@ class MariaDB(DatabaseServer):
                 check=False,
             )
         if done.returncode != 0:
-            raise LocalStackError(f"{self.name}: creating the data folder failed{self._log_end()}")
+            raise self._failed("failed while creating the data folder")
 
 
 def _download(folder: Path) -> None:

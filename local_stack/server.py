@@ -77,10 +77,10 @@ class Server(ABC):
         deadline = time.monotonic() + self.start_seconds
         while not self._answers():
             if not self._process.running:
-                raise LocalStackError(f"{self.name} ended during startup{self._log_end()}")
+                raise self._failed("ended during startup")
             if time.monotonic() > deadline:
                 self._process.kill()
-                raise LocalStackError(f"{self.name} did not answer within {self.start_seconds:.0f} s{self._log_end()}")
+                raise self._failed(f"did not answer within {self.start_seconds:.0f} s")
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -132,10 +132,13 @@ class Server(ABC):
         process = self._run(command)
         if process.wait(self.start_seconds) != 0:
             process.kill()
-            raise LocalStackError(f"{self.name}: {step} failed{self._log_end()}")
+            raise self._failed(f"failed while {step}")
 
-    def _log_end(self) -> str:
+    def _failed(self, what: str) -> LocalStackError:
+        """Return the error with the end of the server's log."""
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         # Leave out Java's stack frames.
         lines = [line for line in text.splitlines() if not line.startswith("\tat ")]
-        return ". The end of its log:\n" + "\n".join(lines[-LOG_LINES:]) if lines else ". Its log is empty."
+        if not lines:
+            return LocalStackError(f"{self.name} {what}. Its log is empty.")
+        return LocalStackError(f"{self.name} {what}. The end of its log:", *lines[-LOG_LINES:])

@@ -25,6 +25,8 @@ FORMATS = (1, 2, FORMAT)
 GRU_SIZES = ("embedding", "hidden")
 FILES = ("configuration.json", "metrics.json", "simplified.txt", "vocabulary.txt", "weights.safetensors")
 SUMS = "SHA256SUMS"
+# Files that an artifact may also contain. They are not part of its identity.
+EXTRA_FILES = ("README.md", "curve.csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,15 @@ class Artifact:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class ArtifactFiles:
+    """The files of an artifact by name, verified against their checksums; ``sha256`` is the identity."""
+
+    folder: Path
+    sha256: str
+    contents: Mapping[str, bytes]
+
+
 def write_artifact(
     folder: Path,
     configuration: Configuration,
@@ -90,27 +101,22 @@ def write_artifact(
     return _digest(sums)
 
 
-def find_artifact(sha256: str, models_dir: Path | None) -> Path:
-    """Return the folder of the model with this ``sha256``: the shipped artifact or a folder in ``models_dir``.
-
-    Raises ArtifactError when neither matches.
-    """
+def find_local_artifact(sha256: str, models_dir: Path | None) -> Path | None:
+    """Return the folder of the undamaged artifact with this ``sha256``: the shipped one or one in ``models_dir``."""
     folders = [SHIPPED, *sorted(models_dir.iterdir())] if models_dir and models_dir.is_dir() else [SHIPPED]
-    for folder in folders:
-        sums = folder / SUMS
-        if sums.is_file() and _digest(sums.read_bytes()) == sha256:
-            return folder
-    place = models_dir or "LIUYAN_MODELS_DIR, which is not set"
-    raise ArtifactError(f"Model {sha256[:12]} is not the shipped one and not in {place}. Copy its folder there.")
+    return next((folder for folder in folders if is_artifact(folder, sha256)), None)
 
 
-def read_artifact(folder: Path) -> Artifact:
-    """Read the model in ``folder`` and verify its checksums. Raises ArtifactError when it is missing or damaged."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load
+def is_artifact(folder: Path, sha256: str) -> bool:
+    """Return whether ``folder`` contains the artifact with this ``sha256``, complete and undamaged."""
+    try:
+        return _digest((folder / SUMS).read_bytes()) == sha256 and read_files(folder).sha256 == sha256
+    except (OSError, ArtifactError):
+        return False
 
-    from model.quantized import unpack
 
+def read_files(folder: Path) -> ArtifactFiles:
+    """Read the files of the model in ``folder``. Raises ArtifactError when one is missing or damaged."""
     if not folder.is_dir():
         raise ArtifactError(f"There is no model folder {folder}. Create one with `liuyan model train`.")
     sums = _read(folder, SUMS)
@@ -120,24 +126,53 @@ def read_artifact(folder: Path) -> Artifact:
         changed = [line for line in expected.split(b"\n") if line not in sums.split(b"\n")]
         name = changed[0].split()[-1].decode() if changed else SUMS
         raise ArtifactError(f"The model in {folder} is damaged: {name} does not match {SUMS}. Copy it again.")
+    extra = {name: (folder / name).read_bytes() for name in EXTRA_FILES if (folder / name).is_file()}
+    return ArtifactFiles(folder, _digest(sums), {**contents, SUMS: sums, **extra})
+
+
+def read_artifact(folder: Path) -> Artifact:
+    """Read the model in ``folder`` and verify its checksums.
+
+    Raises ArtifactError when it is missing or damaged, or when its format is too new.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    from model.quantized import unpack
+
+    files = read_files(folder)
+    configuration, contents = read_configuration(files), files.contents
     try:
-        configuration = _read_configuration(contents["configuration.json"])
         metrics = json.loads(contents["metrics.json"])
         simplified = dict(line.split("\t") for line in contents["simplified.txt"].decode().splitlines())
         words = contents["vocabulary.txt"].decode().removesuffix("\n").split("\n")
         weights, ngrams = unpack(load(contents["weights.safetensors"]))
-        artifact = Artifact(configuration, words, simplified, metrics, weights, ngrams, _digest(sums))
+        artifact = Artifact(configuration, words, simplified, metrics, weights, ngrams, files.sha256)
         find_kind(configuration.kind).check(artifact)
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise ArtifactError(f"The model in {folder} cannot be used: {error}. Train it again or use another.") from error
+        raise _unusable(folder, error) from error
     return artifact
 
 
-def _read_configuration(content: bytes) -> Configuration:
-    fields = json.loads(content)
-    if not isinstance(fields, dict) or fields.get("format") not in FORMATS:
+def read_configuration(files: ArtifactFiles) -> Configuration:
+    """Return an artifact's configuration. Raises ArtifactError when it is invalid or when its format is too new."""
+    try:
+        fields = json.loads(files.contents["configuration.json"])
+        number = fields.pop("format", None) if isinstance(fields, dict) else None
+        if isinstance(number, int) and number > FORMAT:
+            raise ArtifactError(
+                f"The model in {files.folder} has format {number}, which is newer than this version of Liuyan can read "
+                f"(up to {FORMAT}). Upgrade Liuyan, or train the model with this version."
+            )
+        return _parse_configuration(number, fields)
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unusable(files.folder, error) from error
+
+
+def _parse_configuration(number: object, fields: dict[str, Any]) -> Configuration:
+    if number not in FORMATS:
         raise ValueError(f"configuration.json has an unsupported format (supported: {', '.join(map(str, FORMATS))})")
-    if fields.pop("format") < 3:
+    if number != FORMAT:
         fields["sizes"] = {name: fields.pop(name) for name in GRU_SIZES}
     configuration = Configuration(**fields)
     if not isinstance(configuration.sizes, dict):
@@ -147,6 +182,10 @@ def _read_configuration(content: bytes) -> Configuration:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{field} in configuration.json is not a number")
     return configuration
+
+
+def _unusable(folder: Path, error: Exception) -> ArtifactError:
+    return ArtifactError(f"The model in {folder} cannot be used: {error}. Train it again or use another.")
 
 
 def _read(folder: Path, name: str) -> bytes:

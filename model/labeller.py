@@ -62,6 +62,7 @@ class Labeller:
     """Label texts with one artifact. Not thread-safe: use it from one worker thread.
 
     ``sha256`` is the artifact's identity. Probabilities within ``uncertain_low .. uncertain_high`` are uncertain.
+    ``test_accuracy`` (0..1) is the accuracy on all test data that the model card states, or None.
     """
 
     def __init__(self, artifact: Artifact, answer_cache_size: int) -> None:
@@ -70,6 +71,7 @@ class Labeller:
         self.name = configuration.name
         self.uncertain_low = configuration.uncertain_low
         self.uncertain_high = configuration.uncertain_high
+        self.test_accuracy = _test_accuracy(artifact)
         self._scale, self._shift = configuration.scale, configuration.shift
         self._classifier = find_kind(configuration.kind).load(artifact)
         self._cache = AnswerCache(answer_cache_size)
@@ -128,6 +130,13 @@ class Labeller:
     def _predict(self, probability: float) -> Prediction:
         label: Literal["positive", "negative"] = "positive" if probability >= 0.5 else "negative"
         return Prediction(label, probability, self.uncertain_low <= probability <= self.uncertain_high)
+
+
+def _test_accuracy(artifact: Artifact) -> float | None:
+    match artifact.metrics:
+        case {"test": {"pooled": {"accuracy": float(accuracy)}}}:
+            return accuracy
+    return None
 
 
 def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000) -> Labeller:

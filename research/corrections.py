@@ -84,7 +84,10 @@ def _correct(start: Artifact, reviews: Sequence[Comment], options: Options, repo
             writer.writerows([one.text, "positive" if one.positive else "negative"] for one in reviews)
         gathered = gather_comments(Places(None, reviews=path, held_out=HELD_OUT), options)
         output = Path(name) / "model"
-        train(gathered.comments, replace(options, start=start.sha256), output, report, lambda epoch: None, start=start)
+        options = replace(options, start=start.sha256)
+        train(
+            gathered.comments, options, output, report, lambda epoch: None, start=start, reviews=gathered.reviews
+        )  # fmt: skip
         return read_artifact(output)
 
 

@@ -1,12 +1,12 @@
 """Tables of the admin app: accounts, sessions, tokens, notices and the audit log.
 
-They share their metadata with tables.py, review_tables.py and model_tables.py, so ``metadata`` imported from here has
+They share their metadata with the other modules of tables, so ``metadata`` imported from here has
 every table.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, text
 
-from store.model_tables import metadata
+from store.relabel_tables import metadata
 from store.types import Digest, ExactString, RowNumber, UtcDateTime
 
 __all__ = ["api_tokens", "attempts", "audit_log", "metadata", "notices", "sessions", "stored_keys", "users"]

@@ -152,7 +152,7 @@ async def mix_of_all(connection: AsyncConnection, filters: CountFilter) -> Mix:
 async def counted_platforms(connection: AsyncConnection, filters: CountFilter) -> list[str]:
     """Return the platforms with comments that the model has labelled, sorted. Raises TransientStoreError."""
     model = await read_model_number(connection, filters)
-    found = [] if model is None else await _platforms(connection, model)
+    found = [] if model is None else await platform_names(connection, model)
     return sorted(found)
 
 
@@ -170,7 +170,7 @@ async def _mixes(connection: AsyncConnection, filters: CountFilter, grouping: Gr
     if grouping is None:
         group: ColumnElement[Any] = count_sums.c.platform
         buckets = [DAY, HOUR]
-        platforms = [filters.platform] if filters.platform else await _platforms(connection, model)
+        platforms = [filters.platform] if filters.platform else await platform_names(connection, model)
     else:
         group, buckets = grouping(count_sums.c.begins), [HOUR]
         platforms = [filters.platform or ALL_PLATFORMS]
@@ -199,8 +199,8 @@ async def read_model_number(connection: AsyncConnection, filters: CountFilter) -
     return None
 
 
-async def _platforms(connection: AsyncConnection, model: int) -> list[str]:
-    """Return the platforms that have comments; naming them lets the query read ranges of the primary key."""
+async def platform_names(connection: AsyncConnection, model: int) -> list[str]:
+    """Return the platforms that have comments; naming them lets a query read ranges of the primary key."""
     of = count_sums.c
     query = select(of.platform).distinct().where(of.model_number == model, of.bucket == DAY)
     return list((await connection.execute(query)).scalars())

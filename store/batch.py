@@ -112,6 +112,10 @@ class RequeuedRecord:
     header: bytes
 
 
+# The model of a batch without comments.
+NO_MODEL = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One micro-batch, stored with its offsets in one transaction.
@@ -173,7 +177,8 @@ class PartitionState:
 class ModelRow:
     """A row of ``models``; probabilities from ``uncertain_low`` to ``uncertain_high`` are uncertain.
 
-    ``predecessor`` is the number of the model that was active before this one was promoted.
+    ``predecessor`` is the number of the model that was active before this one was promoted. ``trained_on`` says whether
+    it was trained on reviews: none, database or file; None if it was registered by an earlier version.
     """
 
     number: int
@@ -185,3 +190,4 @@ class ModelRow:
     registered_at: datetime = field(compare=False)
     predecessor: int | None = None
     retired_at: datetime | None = None
+    trained_on: str | None = None

@@ -6,7 +6,7 @@ Meanwhile no other queue offers the comment, and bulk decisions leave it out.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,11 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.review_tables import blind_decisions
 from store.session import WriteSession
 from store.tables import comments, review_claims, reviews
+from store.types import stored_time
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A reviewer's lease on a comment. ``blind`` is whether the task hides all predictions and reviews."""
+    """A reviewer's lease on a comment. ``blind`` is whether the task still hides all predictions and reviews."""
 
     given_at: datetime | None
     blind: bool
@@ -52,18 +53,26 @@ def not_decided_by(reviewer: int | None) -> ColumnElement[bool]:
 
 
 async def own_claims(session: WriteSession, numbers: Collection[int], reviewer: int | None) -> dict[int, Claim]:
-    """Return the reviewer's leases on these comments, by comment number."""
+    """Return the reviewer's leases on these comments, by comment number; expired ones are not blind."""
     of = review_claims.c
-    query = select(of.comment_number, of.given_at, of.blind)
+    query = select(of.comment_number, of.given_at, _is_blind(stored_time(session.now)))
     query = query.where(of.comment_number.in_(numbers), of.reviewer_number == reviewer)
-    return {number: Claim(given_at, blind) for number, given_at, blind in await session.connection.execute(query)}
+    return {number: Claim(given_at, bool(blind)) for number, given_at, blind in await session.connection.execute(query)}
 
 
 async def held_blindly(connection: AsyncConnection, reviewer: int | None) -> Sequence[int]:
     """Return the few comments that are leased to this reviewer for the audit, by number. Raises TransientStoreError."""
     of = review_claims.c
-    query = select(of.comment_number).where(of.reviewer_number == reviewer, of.blind.is_(True))
+    query = select(of.comment_number).where(of.reviewer_number == reviewer, _is_blind(datetime.now(UTC)))
     return (await connection.execute(query)).scalars().all()
+
+
+def _is_blind(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a lease is blind and has not expired.
+
+    Labels are hidden exactly as long as a decision would count as blind.
+    """
+    return and_(review_claims.c.blind.is_(True), review_claims.c.claimed_until > now)
 
 
 async def waiting_among(session: WriteSession, numbers: Collection[int]) -> set[int]:

@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, Table,
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
-from store import review_tables, tables
+from store import model_tables, relabel_tables, review_tables, tables
 from store.rows import CONTENT_COLUMNS, PREDICTION_COLUMNS, values_by
 from store.types import ExactString, exact_collation, is_mariadb, time_text
 
@@ -166,6 +166,16 @@ class StatementBuilder:
         gather = "json_group_array" if self._sqlite else "JSON_ARRAYAGG"
         return f"SELECT {gather}({pair}) FROM {self._joined(table, keys, rows)} WHERE {when}"
 
+    def collect_unlabelled(self) -> Statement:
+        """Find the given comments whose stored text is the given one and that lack a prediction of ``:model``."""
+        matched = [tables.comments.c[name] for name in (*IDENTITY, "text")]
+        fields = {column.name: column.type for column in matched}
+        gather = "json_group_array" if self._sqlite else "JSON_ARRAYAGG"
+        joined = f"{self.source(fields)} {self.join} comments AS old ON {self.matching('old', matched)}"
+        labelled = "LEFT JOIN predictions ON comment_number = old.number AND model_number = :model"
+        sql = f"SELECT {gather}(new.position) FROM {joined} {labelled} WHERE comment_number IS NULL"
+        return Statement(text(sql), Rows(fields))
+
     def _joined(self, table: Table, keys: Sequence[str], rows: str = ":rows") -> str:
         matched = [table.c[name] for name in keys]
         source = self.source({column.name: column.type for column in matched}, rows)
@@ -224,12 +234,15 @@ class Statements:
     add_versions: Statement
     delete_predictions: Statement
     write_predictions: Statement
+    add_missing: Statement
     delete_dead_letters: Statement
     delete_dead_letters_by_value: Statement
     write_dead_letters: Statement
     read_dead_letters: Statement
     resolve_dead_letters: Statement
     write_erasures: Statement
+    add_comment_counts: Statement
+    delete_zero_comment_counts: Statement
     add_counts: Statement
     delete_zero_counts: Statement
     add_sums: Statement
@@ -245,6 +258,9 @@ class Statements:
     add_patterns: Statement
     delete_zero_patterns: Statement
     add_claims: Statement
+    # Returns a JSON array of the positions of the comments whose text is stored and lacks the prediction of :model.
+    read_unlabelled: Statement
+    advance_parts: Statement
     begin_partition: Statement
     seek_partition: Statement
     add_model: Statement
@@ -257,6 +273,7 @@ def write_statements(dialect: Dialect) -> Statements:
     given = "{given}"
     comments, predictions, letters = tables.comments, tables.predictions, tables.dead_letters
     hourly, sums, work = tables.hourly_counts, tables.count_sums, tables.reviewer_counts
+    every = tables.comment_counts
     pairs, patterns = review_tables.agreement_pairs, review_tables.agreement_patterns
     blind, disputes = review_tables.blind_decisions, review_tables.disputes
     identity = _types(comments, IDENTITY)
@@ -302,6 +319,10 @@ def write_statements(dialect: Dialect) -> Statements:
             _column_names(predictions),
             dict.fromkeys(_column_names(predictions, *_key(predictions)), given),
         ),
+        # A new text ends the lease on the old one.
+        add_missing=build.insert(
+            model_tables.missing_predictions, ("comment_number", "added_at"), {"claimed_until": "NULL"}
+        ),
         delete_dead_letters=build.delete(letters, ["key_digest"]),
         delete_dead_letters_by_value=build.delete(letters, ["comment_digest"]),
         write_dead_letters=build.insert(
@@ -329,6 +350,8 @@ def write_statements(dialect: Dialect) -> Statements:
             _column_names(tables.erasures),
             dict.fromkeys(_column_names(tables.erasures, "digest"), given),
         ),
+        add_comment_counts=build.insert(every, _column_names(every), {"n": f"comment_counts.n + {given}"}),
+        delete_zero_comment_counts=build.delete(every, _key(every), "n = 0"),
         add_counts=build.insert(hourly, _column_names(hourly), {"n": f"hourly_counts.n + {given}"}),
         delete_zero_counts=build.delete(hourly, _key(hourly), "n = 0"),
         add_sums=build.insert(sums, _column_names(sums), {name: f"count_sums.{name} + {given}" for name in SUMMED}),
@@ -352,6 +375,14 @@ def write_statements(dialect: Dialect) -> Statements:
         delete_zero_patterns=build.delete(patterns, _key(patterns), "n = 0"),
         add_claims=build.insert(
             tables.review_claims, _column_names(tables.review_claims), {"claimed_until": "review_claims.claimed_until"}
+        ),
+        read_unlabelled=build.collect_unlabelled(),
+        advance_parts=build.update(
+            relabel_tables.relabel_parts,
+            _key(relabel_tables.relabel_parts),
+            {name: BigInteger() for name in (*_key(relabel_tables.relabel_parts), "expected", "next_position")},
+            {"next_position": "new.next_position"},
+            "old.next_position = new.expected",
         ),
         begin_partition=build.insert(tables.partitions, PARTITION_COLUMNS, {"updated_at": "partitions.updated_at"}),
         seek_partition=build.insert(

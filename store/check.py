@@ -4,12 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.merge import ALL_PLATFORMS
 from store.ranges import DAY, HOUR
-from store.tables import comments, count_sums, hourly_counts, predictions
+from store.tables import comment_counts, comments, count_sums, hourly_counts, predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +52,17 @@ class SumDifference:
     counted: int
 
 
+@dataclass(frozen=True, slots=True)
+class CommentCountDifference:
+    """A count of stored comments that differs from the rows; the key is that of ``SumDifference``."""
+
+    platform: str
+    bucket: str
+    begins: str
+    stored: int
+    counted: int
+
+
 async def recount(connection: AsyncConnection) -> list[CountDifference]:
     """Recount all comments and return the hourly counts that differ. Raises TransientStoreError.
 
@@ -53,6 +77,24 @@ async def recount(connection: AsyncConnection) -> list[CountDifference]:
         CountDifference(model, platform, hour, label, bool(uncertain), stored, counted)
         for model, platform, hour, label, uncertain, stored, counted in rows
     ]
+
+
+async def recount_comments(connection: AsyncConnection) -> list[CommentCountDifference]:
+    """Recount all comments and return the comment counts that differ. Raises TransientStoreError."""
+    of = comment_counts.c
+    stored = select(of.bucket, of.platform, _hour(of.begins), of.n)
+    hours = select(comments.c.platform, _hour(comments.c.created_at).label("hour"), func.count().label("n"))
+    kinds = hours.group_by(comments.c.platform, _hour(comments.c.created_at)).cte("kinds").c
+    counted = union_all(
+        *(
+            select(
+                bucket.label("bucket"), platform.label("platform"), begins.label("begins"), func.sum(kinds.n)
+            ).group_by(platform, begins)
+            for platform, bucket, begins in _sum_keys(kinds.platform, kinds.hour)
+        )
+    )
+    rows = await _differences(connection, stored, counted)
+    return [CommentCountDifference(platform, bucket, begins, *numbers) for bucket, platform, begins, *numbers in rows]
 
 
 async def recount_sums(connection: AsyncConnection) -> list[SumDifference]:
@@ -117,18 +159,24 @@ def _counted_sums() -> list[Select[Any]]:
         "uncertain_negative": and_(undecided, kinds.label == "negative"),
     }
     sums = [func.sum(case((condition, kinds.n), else_=0)).label(name) for name, condition in conditions.items()]
-    day = func.substr(kinds.hour, 1, 10).concat(" 00")
-    keys = (
-        (literal(ALL_PLATFORMS), literal(HOUR), kinds.hour),
-        (kinds.platform, literal(HOUR), kinds.hour),
-        (kinds.platform, literal(DAY), day),
-    )
     return [
         select(
             kinds.model_number, platform.label("platform"), bucket.label("bucket"), begins.label("begins"), *sums
         ).group_by(kinds.model_number, platform, begins)
-        for platform, bucket, begins in keys
+        for platform, bucket, begins in _sum_keys(kinds.platform, kinds.hour)
     ]
+
+
+def _sum_keys(
+    platform: ColumnElement[str], hour: ColumnElement[str]
+) -> tuple[tuple[ColumnElement[str], ColumnElement[str], ColumnElement[str]], ...]:
+    """Return platform, bucket and begin of the sums: all platforms by hour, and each platform by hour and by day."""
+    day = func.substr(hour, 1, 10).concat(" 00")
+    return (
+        (literal(ALL_PLATFORMS), literal(HOUR), hour),
+        (platform, literal(HOUR), hour),
+        (platform, literal(DAY), day),
+    )
 
 
 def _side(query: Select[Any], names: Sequence[str], *, is_stored: bool) -> Select[Any]:
@@ -142,7 +190,9 @@ def _side(query: Select[Any], names: Sequence[str], *, is_stored: bool) -> Selec
     return select(*key, *columns)
 
 
-async def _differences(connection: AsyncConnection, stored: Select[Any], counted: Select[Any]) -> list[Sequence[Any]]:
+async def _differences(
+    connection: AsyncConnection, stored: Select[Any], counted: Select[Any] | CompoundSelect[Any]
+) -> list[Sequence[Any]]:
     """Return keys whose stored and recounted numbers differ, with both numbers. The last column of each query is the
     number; a stored zero is a difference too."""
     sides = []

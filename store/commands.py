@@ -5,10 +5,8 @@ import asyncio
 import typer
 
 from liuyan.terminal import console, write_line
-from store.models_commands import app as models
 
 app = typer.Typer(help="Migrate, check and inspect the database.", no_args_is_help=True)
-app.add_typer(models, name="models")
 
 
 @app.command(epilog="Example: LIUYAN_DATABASE_URL=mysql+aiomysql://liuyan:secret@127.0.0.1/liuyan liuyan store migrate")
@@ -30,7 +28,7 @@ def status() -> None:
 
 @app.command(epilog="Example: liuyan store check && echo 'counts are correct'")
 def check() -> None:
-    """Recount all labelled comments and report counters that have drifted.
+    """Recount all comments and report counters that have drifted.
 
     Exits with status 1 if a counter differs. Reads all comments; consumers can keep running.
     """
@@ -65,14 +63,15 @@ async def _status() -> None:
 
 async def _check() -> int:
     from liuyan.settings import load_settings
-    from store.check import recount, recount_sums
+    from store.check import recount, recount_comments, recount_sums
     from store.ready import ready_store
 
     async with ready_store(load_settings()) as store:
-        with console(error=True).status("counting every labelled comment"):
+        with console(error=True).status("counting all comments"):
             async with store.reading(patient=True) as connection:
                 differences = await recount(connection)
                 sums = await recount_sums(connection)
+                stored = await recount_comments(connection)
     for count in differences:
         write_line(
             f"model {count.model_number} {count.platform} {count.hour}:00 {count.label} "
@@ -83,11 +82,18 @@ async def _check() -> int:
             f"model {total.model_number} {total.platform or 'all platforms'} {total.bucket} of {total.begins}:00 "
             f"{total.name}: {total.stored} stored, {total.counted} counted"
         )
-    if not differences and not sums:
+    for one in stored:
+        write_line(
+            f"comments {one.platform or 'all platforms'} {one.bucket} of {one.begins}:00: {one.stored} stored, "
+            f"{one.counted} counted"
+        )
+    if not differences and not sums and not stored:
         write_line("The counts are correct.")
         return 0
     if differences:
         write_line(f"{len(differences)} hourly counts differ from the rows.")
     if sums:
         write_line(f"{len(sums)} sums differ from the rows.")
+    if stored:
+        write_line(f"{len(stored)} comment counts differ from the rows.")
     return 1

@@ -14,11 +14,12 @@ from sqlalchemy import Row, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.batch import Content, ModelRow
+from store.blind import held_blindly
 from store.dead_letters import comment_key, key_digest
 from store.models import read_models
 from store.review_tables import disputes
 from store.rows import built, columns_of
-from store.tables import comment_versions, comments, dead_letters, predictions, review_claims, reviews
+from store.tables import comment_versions, comments, dead_letters, predictions, reviews
 from store.types import as_binary
 
 # Maximum number of a key's versions, reviews and dead letters to read: a faulty producer can create thousands.
@@ -171,7 +172,7 @@ async def comment_history(
         return CommentHistory(None, [], [], [], letters) if letters else None
     number = rows[0].number
     [comment] = await with_labels(connection, rows, known)
-    if reader is not None and await _has_blind_lease(connection, number, reader):
+    if reader is not None and number in await held_blindly(connection, reader):
         versions = await earlier_versions(connection, number, HISTORY_ROWS)
         return CommentHistory(without_verdict(comment), [], versions, [], letters, blind=True)
     return CommentHistory(
@@ -181,12 +182,6 @@ async def comment_history(
         reviews=await _reviews(connection, number, rows[0].review_number, known),
         dead_letters=letters,
     )
-
-
-async def _has_blind_lease(connection: AsyncConnection, number: int, reader: int) -> bool:
-    of = review_claims.c
-    query = select(of.blind).where(of.comment_number == number, of.reviewer_number == reader)
-    return bool((await connection.execute(query)).scalar())
 
 
 def without_verdict(comment: LabelledComment) -> LabelledComment:

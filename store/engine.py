@@ -6,12 +6,14 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from store.errors import CommitUnknownError, StoreError
 from store.faults import FAULTS, classify_error
@@ -30,6 +32,23 @@ HOST = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+")
 DATABASE = re.compile(r"[^/?#@:\s]+")
 # Execution option of connections that will write: SQLite then takes its write lock at BEGIN, not in the middle.
 WRITES = "liuyan_writes"
+# SQLAlchemy's defaults: connections that stay open, and additional ones that are opened when all of those are in use.
+POOL_SIZE, POOL_OVERFLOW = 5, 10
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUsage:
+    """The connections of an engine: ``in_use``, open but ``idle``, and the ``maximum`` of both."""
+
+    in_use: int
+    idle: int
+    maximum: int = POOL_SIZE + POOL_OVERFLOW
+
+
+def pool_usage(engine: AsyncEngine) -> PoolUsage:
+    """Return the current number of connections."""
+    pool = engine.pool
+    return PoolUsage(pool.checkedout(), pool.checkedin()) if isinstance(pool, QueuePool) else PoolUsage(0, 0)
 
 
 def open_engine(url: str, lock_wait_seconds: int) -> AsyncEngine:
@@ -87,6 +106,8 @@ def _open_mysql(url: URL, seconds: int) -> AsyncEngine:
         url.update_query_dict({"charset": "utf8mb4"}),
         isolation_level="READ COMMITTED",
         hide_parameters=True,  # Keep comments out of logs.
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
         pool_pre_ping=True,
         pool_recycle=max(1, seconds // 2),
         pool_reset_on_return=None,  # Every transaction ends with COMMIT or with its session: nothing to roll back.
@@ -102,7 +123,13 @@ def _open_mysql(url: URL, seconds: int) -> AsyncEngine:
 
 
 def _open_sqlite(url: URL, seconds: int) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": seconds}, hide_parameters=True)
+    engine = create_async_engine(
+        url,
+        connect_args={"timeout": seconds},
+        hide_parameters=True,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+    )
     event.listen(engine.sync_engine, "do_connect", _probe_sqlite_file)
     event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)

@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.admin_tables import users
 from store.comments import ShownLabel
 from store.groups import DECIDED
-from store.opinions import Decision, by_text, weigh
+from store.held_back import is_held_back
+from store.opinions import Decision, Weighed, by_text, weigh
 from store.review_tables import group_decisions
 from store.rows import built
 from store.store import Store
@@ -25,9 +27,13 @@ class ReviewedText:
     """A text with its current review, or the review that was current when an edit replaced the text.
 
     ``model_label`` and ``probability`` are the prediction at the time of the review, None if there was none. ``audit``
-    is whether the comment is in the audit sample, ``disputed`` whether reviewers differ and nobody has resolved the
-    dispute, ``by_user`` whether the label comes from an account with only the role user. ``occurrences`` is how many
-    comments with the same text were decided together; one of them is exported.
+    is whether the comment is in the audit sample, ``held_back`` whether it is in the part of the sample that is never
+    used for training, ``disputed`` whether reviewers differ and nobody has resolved the dispute, ``by_user`` whether
+    the reviewer had only the role user when labelling. ``occurrences`` is how many comments with the same text were
+    decided together; one of them is exported.
+
+    ``reviewer_number`` and ``role`` are None without an account. ``agreement`` is the share of the text's reviewers,
+    0..1, whose latest label is this one.
     """
 
     platform: str
@@ -42,7 +48,11 @@ class ReviewedText:
     audit: bool
     disputed: bool
     occurrences: int
+    held_back: bool
     by_user: bool
+    reviewer_number: int | None
+    role: str | None
+    agreement: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +60,9 @@ class ExportFilter:
     """A filter for reviewed texts; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive.
 
     Disputed texts are left out unless ``disputed`` is set: a model should not learn labels that reviewers dispute.
-    Reviews by accounts with only the role user count as if they did not exist unless ``user_labels`` is set: anybody
-    who signs up could otherwise teach the model.
+    Reviews by accounts that had only the role user when labelling, on the detection page, count as if they did not
+    exist unless ``user_labels`` is set: anybody who signs up could otherwise train the model. With ``newest_text``,
+    only the newest reviewed text of each comment is exported.
     """
 
     platform: str | None = None
@@ -61,6 +72,16 @@ class ExportFilter:
     audit: bool | None = None
     disputed: bool = False
     user_labels: bool = False
+    newest_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _LastReview:
+    """The last review of a text."""
+
+    row: Row[Any]
+    disputed: bool
+    agreement: float
 
 
 async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[ReviewedText]:
@@ -76,12 +97,14 @@ async def export_reviews(store: Store, wanted: ExportFilter) -> AsyncIterator[Re
             numbers = await _next_comments(connection, wanted, behind)
             rows = await _reviews_of(connection, numbers)
         for number in numbers:
-            for row, disputed in _last_of_each_text(rows[number], wanted):
-                chosen = (wanted.disputed or not disputed) and _is_wanted(row, wanted)
+            found = _last_of_each_text(rows[number], wanted)
+            for last in found[-1:] if wanted.newest_text else found:
+                row = last.row
+                chosen = (wanted.disputed or not last.disputed) and _is_wanted(row, wanted)
                 if chosen and row.group_number not in groups:
                     # A group of one comment cannot appear again.
                     groups |= {row.group_number} if _occurrences(row) > 1 else set()
-                    yield _reviewed_text(row, disputed)
+                    yield _reviewed_text(last)
         if len(numbers) < COMMENTS_AT_ONCE:
             return
         behind = numbers[-1]
@@ -105,7 +128,8 @@ async def _reviews_of(connection: AsyncConnection, numbers: Sequence[int]) -> di
     query = (
         select(
             reviews,
-            *(comments.c.platform, comments.c.id, comments.c.audit_rank),
+            *(comments.c.platform, comments.c.id, comments.c.audit_rank, is_held_back().label("held_back")),
+            users.c.role,
             *(group_decisions.c.stored, group_decisions.c.withdrawn.label("group_withdrawn")),
             (group_decisions.c.review_number != reviews.c.number).label("copied"),
             _first_has_another_label().label("first_differs"),
@@ -113,6 +137,7 @@ async def _reviews_of(connection: AsyncConnection, numbers: Sequence[int]) -> di
         )
         .join_from(reviews, comments, comments.c.number == reviews.c.comment_number)
         .outerjoin(group_decisions, group_decisions.c.number == reviews.c.group_number)
+        .outerjoin(users, users.c.number == reviews.c.reviewer_number)
         .where(reviews.c.comment_number.in_(numbers))
     )
     for row in await connection.execute(query):
@@ -132,8 +157,8 @@ def _first_has_another_label() -> ColumnElement[bool]:
     )
 
 
-def _last_of_each_text(rows: Sequence[Row[Any]], wanted: ExportFilter) -> list[tuple[Row[Any], bool]]:
-    """Return the last review of each text, and whether the text is disputed.
+def _last_of_each_text(rows: Sequence[Row[Any]], wanted: ExportFilter) -> list[_LastReview]:
+    """Return the last review of each text, oldest text first.
 
     A copied review is also disputed if the original's comment has since received another label. Revoked reviews and
     unwanted reviews by users are left out, also those of replaced texts.
@@ -153,8 +178,17 @@ def _last_of_each_text(rows: Sequence[Row[Any]], wanted: ExportFilter) -> list[t
         if not reviewed:
             continue
         last = by_number[reviewed[-1].number]
-        found.append((last, weigh(reviewed).disputed or bool(last.copied and last.first_differs)))
+        weighed = weigh(reviewed)
+        disputed = weighed.disputed or bool(last.copied and last.first_differs)
+        found.append(_LastReview(last, disputed, _agreement(weighed, last.label)))
     return found
+
+
+def _agreement(weighed: Weighed, label: str) -> float:
+    """Return the share of reviewers whose latest label is this one; 1 if the text has copied reviews only."""
+    current = {who: opinion.label for who, opinion in weighed.opinions.items()}
+    given = list({**weighed.independent, **current}.values())
+    return given.count(label) / len(given) if given else 1.0
 
 
 def _is_wanted(row: Row[Any], wanted: ExportFilter) -> bool:
@@ -170,7 +204,8 @@ def _occurrences(row: Row[Any]) -> int:
     return 1 if row.stored is None else max(1, row.stored - row.group_withdrawn)
 
 
-def _reviewed_text(row: Row[Any], disputed: bool) -> ReviewedText:
+def _reviewed_text(last: _LastReview) -> ReviewedText:
+    row = last.row
     return built(
         ReviewedText,
         row,
@@ -179,7 +214,9 @@ def _reviewed_text(row: Row[Any], disputed: bool) -> ReviewedText:
         model_label=None if row.from_model_label is None else ShownLabel(row.from_model_label),
         probability=row.from_probability,
         audit=row.audit_rank is not None,
-        disputed=disputed,
+        disputed=last.disputed,
         occurrences=_occurrences(row),
         by_user=bool(row.by_user),
+        held_back=bool(row.held_back),
+        agreement=last.agreement,
     )

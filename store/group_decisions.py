@@ -4,20 +4,21 @@ The row of a decision records its progress. Each step updates the progress in th
 any process can continue where another stopped, and no review is stored or withdrawn twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.audit import JSON, Actor, record
 from store.blind import waits_for_audit
 from store.comments import ShownLabel
-from store.errors import NoCommentError, NothingToUndoError
+from store.errors import OUTAGES, NoCommentError, NothingToUndoError, PermanentStoreError, StoreError
 from store.folding import folded_digest, folded_sha256
 from store.group_copies import add_copies, withdraw_copies
+from store.group_relabel import relabel_some
 from store.groups import (
     COPIES_WAIT,
     DECIDED,
@@ -52,6 +53,14 @@ class GroupReviewed:
 
     review: Reviewed
     group: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepsTaken:
+    """The number of steps taken, and the decisions, by number, whose step failed for another reason than an outage."""
+
+    taken: int
+    failed: Mapping[int, StoreError]
 
 
 async def decide_group(store: Store, actor: Actor, opinion: Opinion) -> GroupReviewed:
@@ -91,20 +100,38 @@ async def is_group(connection: AsyncConnection, review_number: int) -> bool:
     return (await connection.execute(query)).one_or_none() is not None
 
 
-async def take_steps(store: Store) -> int:
-    """Take one step of each of up to LOOKED_AT unfinished decisions; return the number of steps, 0 if none.
+async def take_steps(store: Store, without: Collection[int] = ()) -> StepsTaken:
+    """Take one step of each of up to LOOKED_AT unfinished decisions except those in ``without``.
 
-    Any process may call this at any time. Raises TransientStoreError, CommitUnknownError; earlier steps stay stored.
+    A decision that the database refuses does not keep others from their steps. Any process may call this at any time.
+    Raises the errors in OUTAGES; earlier steps stay stored.
     """
-    taken = 0
-    for number in await store.read(_unfinished):
+    taken, failed = 0, {}
+    for number in await store.read(_unfinished, without):
+        try:
+            taken += await _take_step(store, number)
+        except OUTAGES:
+            raise
+        except StoreError as error:
+            failed[number] = error
+    return StepsTaken(taken, failed)
 
-        async def once(number: int = number) -> bool:
+
+async def _take_step(store: Store, number: int) -> bool:
+    """Take one step of a decision; if its statements are too large, take a shorter step."""
+    at_most = AT_ONCE
+    while True:
+
+        async def once(at_most: int = at_most) -> bool:
             async with store.writing() as session:
-                return await _step(session, number)
+                return await _step(session, number, at_most)
 
-        taken += await retried(once, repeatable=True)
-    return taken
+        try:
+            return await retried(once, repeatable=True)
+        except PermanentStoreError:
+            if at_most == 1:
+                raise
+        at_most //= 2
 
 
 async def _order(session: WriteSession, actor: Actor, opinion: Opinion, review_number: int) -> int | None:
@@ -207,18 +234,18 @@ async def _undo_first(session: WriteSession, actor: Actor, review_number: int, c
         return None
 
 
-async def _unfinished(connection: AsyncConnection) -> Sequence[int]:
+async def _unfinished(connection: AsyncConnection, without: Collection[int] = ()) -> Sequence[int]:
     """Return the next unfinished decisions, oldest first; per text only the oldest, because later ones build on it."""
     of, earlier = group_decisions.c, group_decisions.alias("earlier").c
     blocked = select(earlier.number).where(
         earlier.folded_digest == of.folded_digest, earlier.number < of.number, earlier.state.in_(UNFINISHED)
     )
-    query = select(of.number).where(of.state.in_(UNFINISHED), ~blocked.exists()).order_by(of.number).limit(LOOKED_AT)
-    return (await connection.execute(query)).scalars().all()
+    query = select(of.number).where(of.state.in_(UNFINISHED), of.number.not_in(without), ~blocked.exists())
+    return (await connection.execute(query.order_by(of.number).limit(LOOKED_AT))).scalars().all()
 
 
-async def _step(session: WriteSession, number: int) -> bool:
-    """Take one step of a decision; return False if another process has locked or finished it."""
+async def _step(session: WriteSession, number: int, at_most: int) -> bool:
+    """Store or withdraw ``at_most`` copies; return False if another process has locked or finished the decision."""
     of = group_decisions.c
     free = select(group_decisions).where(of.number == number, of.state.in_(UNFINISHED))
     order = (await session.connection.execute(free.with_for_update(skip_locked=True))).one_or_none()
@@ -227,27 +254,19 @@ async def _step(session: WriteSession, number: int) -> bool:
     # The reviews record the account and name; the decision itself is already in the audit log.
     actor = Actor(order.reviewer_number, order.reviewer, "session", None)
     if order.state == GroupState.STORING:
-        await _store_some(session, order, actor)
+        await _store_some(session, order, actor, at_most)
     else:
-        await _withdraw_some(session, order, actor)
+        await _withdraw_some(session, order, actor, at_most)
     return True
 
 
-async def _store_some(session: WriteSession, order: Row[Any], actor: Actor) -> None:
-    of = comments.c
-    query = (
-        select(of.number, of.platform, of.id)
-        .with_hint(comments, "FORCE INDEX (comments_by_text)", "mysql")
-        .where(*in_group(order.folded_digest), of.number > order.done_up_to, of.number <= order.last_comment)
-        .order_by(of.number)
-        .limit(AT_ONCE)
-    )
-    found = (await session.connection.execute(query)).all()
+async def _store_some(session: WriteSession, order: Row[Any], actor: Actor, at_most: int) -> None:
     group = GroupLabel(order.number, order.folded_sha256, ShownLabel(order.label), order.reason, order.too_fast)
-    copied = await add_copies(session, actor, group, [(row.platform, row.id) for row in found])
-    stored, skipped = order.stored + copied, order.skipped + len(found) - copied
-    if len(found) == AT_ONCE:
-        await _advance(session, order.number, done_up_to=found[-1].number, stored=stored, skipped=skipped)
+    copy = _copy_some if order.follows is None else relabel_some
+    copied, left_out, last = await copy(session, order, actor, group, at_most)
+    stored, skipped = order.stored + copied, order.skipped + left_out
+    if last is not None:
+        await _advance(session, order.number, done_up_to=last, stored=stored, skipped=skipped)
         return
     if not order.more_occurrences:  # Count copies that were edited, erased or reviewed before a step found them.
         skipped = max(skipped, order.occurrences - stored)
@@ -264,20 +283,40 @@ async def _store_some(session: WriteSession, order: Row[Any], actor: Actor) -> N
     )
 
 
-async def _withdraw_some(session: WriteSession, order: Row[Any], actor: Actor) -> None:
+async def _copy_some(
+    session: WriteSession, order: Row[Any], actor: Actor, group: GroupLabel, at_most: int
+) -> tuple[int, int, int | None]:
+    """Copy the first review to ``at_most`` comments with the text.
+
+    Return the numbers of reviewed and skipped comments, and the last comment, or None after the last step.
+    """
+    of = comments.c
+    query = (
+        select(of.number, of.platform, of.id)
+        .with_hint(comments, "FORCE INDEX (comments_by_text)", "mysql")
+        .where(*in_group(order.folded_digest), of.number > order.done_up_to, of.number <= order.last_comment)
+        .order_by(of.number)
+        .limit(at_most)
+    )
+    found = (await session.connection.execute(query)).all()
+    copied = await add_copies(session, actor, group, [(row.platform, row.id) for row in found])
+    return copied, len(found) - copied, found[-1].number if len(found) == at_most else None
+
+
+async def _withdraw_some(session: WriteSession, order: Row[Any], actor: Actor, at_most: int) -> None:
     of = reviews.c
     query = (
         select(of.number, comments.c.platform, comments.c.id)
         .join_from(reviews, comments, comments.c.number == of.comment_number)
         .where(of.group_number == order.number, of.number > order.done_up_to, of.number != order.review_number)
         .order_by(of.number)
-        .limit(AT_ONCE)
+        .limit(at_most)
     )
     found = (await session.connection.execute(query)).all()
     taken: dict[Key, int] = {(row.platform, row.id): row.number for row in found}
     withdrawn = order.withdrawn + await withdraw_copies(session, actor, taken)
     done_up_to = found[-1].number if found else LARGEST_NUMBER
-    if len(found) == AT_ONCE:
+    if len(found) == at_most:
         await _advance(session, order.number, done_up_to=done_up_to, withdrawn=withdrawn)
         return
     await _advance(
@@ -295,10 +334,11 @@ async def _offer_again(session: WriteSession, withdrawn: Row[Any]) -> None:
     """Let the queue offer the comments of a withdrawn decision even if their text was decided later.
 
     The later decision skipped them because they were reviewed, so its waiting time must not apply to them. A later
-    decision that is still being stored includes them.
+    decision that is still being stored includes them, unless it only replaces copies.
     """
     of = group_decisions.c
-    later = (of.folded_digest == withdrawn.folded_digest, of.number > withdrawn.number, of.state == GroupState.STORED)
+    skipped = or_(of.state == GroupState.STORED, of.follows.is_not(None))
+    later = (of.folded_digest == withdrawn.folded_digest, of.number > withdrawn.number, skipped)
     await session.connection.execute(update(group_decisions).where(*later).values(copies_wait_until=None))
 
 

@@ -29,14 +29,15 @@ class Taken:
     """Comments and texts that a reviewer does not get.
 
     ``comments`` are leased to others or skipped by the reviewer. ``texts`` are leased to anyone or skipped by the
-    reviewer; ``own``, the comments leased to the reviewer, are exempt from them.
+    reviewer; ``own``, the comments leased to the reviewer, are exempt from them. ``own`` maps each comment to the
+    digest of the text that is leased with it, if any.
 
     The lists are short, and comparing thousands of copies with a list is much faster than with a subquery.
     """
 
     comments: Sequence[int]
     texts: Sequence[int]
-    own: Sequence[int]
+    own: Mapping[int, int | None]
 
     def comment_is_free(self, number: Column[int]) -> list[ColumnElement[bool]]:
         """Return the condition that the comment ``number`` can be leased."""
@@ -47,7 +48,7 @@ class Taken:
         if not self.texts:
             return []
         free = or_(digest.is_(None), digest.not_in(self.texts))
-        return [or_(free, number.in_(self.own)) if self.own else free]
+        return [or_(free, number.in_(list(self.own))) if self.own else free]
 
 
 async def read_taken(connection: AsyncConnection, reviewer: int, now: datetime) -> Taken:
@@ -56,10 +57,13 @@ async def read_taken(connection: AsyncConnection, reviewer: int, now: datetime) 
     held = select(claims.comment_number, claims.folded_digest, claims.reviewer_number == reviewer)
     left = select(skips.comment_number, skips.folded_digest).where(skips.reviewer_number == reviewer)
     taken: list[int] = []
-    own: list[int] = []
+    own: dict[int, int | None] = {}
     texts: set[int | None] = set()
     for number, digest, is_own in await connection.execute(held.where(claims.claimed_until > now)):
-        (own if is_own else taken).append(number)
+        if is_own:
+            own[number] = digest
+        else:
+            taken.append(number)
         texts.add(digest)
     for number, digest in await connection.execute(left.where(skips.until > now)):
         taken.append(number)
@@ -140,10 +144,16 @@ async def hold(
     return list((await session.connection.execute(select(claims.comment_number).where(*own))).scalars())
 
 
-async def renew_own(session: WriteSession, numbers: Sequence[int], reviewer: int, until: datetime) -> list[int]:
-    """Renew the reviewer's own leases on these comments; return the comments."""
+async def renew_own(
+    session: WriteSession, numbers: Sequence[int], reviewer: int, now: datetime, until: datetime
+) -> list[int]:
+    """Renew the reviewer's own leases on these comments; return the comments.
+
+    An expired blind lease is not renewed: the reviewer may have seen the label since.
+    """
     claims = review_claims.c
-    own = (claims.comment_number.in_(numbers), claims.reviewer_number == reviewer)
+    valid = or_(claims.blind.is_(False), claims.claimed_until > now)
+    own = (claims.comment_number.in_(numbers), claims.reviewer_number == reviewer, valid)
     await session.connection.execute(update(review_claims).where(*own).values(claimed_until=until))
     return list((await session.connection.execute(select(claims.comment_number).where(*own))).scalars())
 

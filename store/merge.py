@@ -84,6 +84,14 @@ class CountSum(NamedTuple):
     begins: datetime
 
 
+class CommentCount(NamedTuple):
+    """The key columns of a count of stored comments; ``bucket`` and ``platform`` are those of ``CountSum``."""
+
+    bucket: str
+    platform: str
+    begins: datetime
+
+
 class ReviewerCount(NamedTuple):
     """The key columns of a count of reviews; ``platform`` may be ALL_PLATFORMS."""
 
@@ -175,18 +183,29 @@ def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, dict[str, int
     for kind, n in changes.items():
         counted = _summed_as(kind)
         moving = [column for column, counts in counted.items() if counts]
-        model, hour, day = kind.model_number, kind.hour, bucket_of(DAY, kind.hour)
-        for key in (
-            CountSum(model, HOUR, ALL_PLATFORMS, hour),
-            CountSum(model, HOUR, kind.platform, hour),
-            CountSum(model, DAY, kind.platform, day),
-        ):
+        for bucket in _buckets(kind.platform, kind.hour):
+            key = CountSum(kind.model_number, *bucket)
             moved = sums.get(key)
             if moved is None:
                 moved = sums[key] = dict.fromkeys(counted, 0)
             for column in moving:
                 moved[column] += n
     return sums
+
+
+def comment_changes(
+    platform: str, before: Content | None, after: Content | None, changes: Counter[CommentCount]
+) -> None:
+    """Add to ``changes`` the change in the number of stored comments."""
+    for content, by in ((before, -1), (after, 1)):
+        if content is not None:
+            for bucket in _buckets(platform, bucket_of(HOUR, content.created_at)):
+                changes[CommentCount(*bucket)] += by
+
+
+def _buckets(platform: str, hour: datetime) -> tuple[tuple[str, str, datetime], ...]:
+    """Return the sums that a comment counts in: all platforms by hour, and its platform by hour and by day."""
+    return (HOUR, ALL_PLATFORMS, hour), (HOUR, platform, hour), (DAY, platform, bucket_of(DAY, hour))
 
 
 def _summed_as(kind: Labelled) -> dict[str, bool]:

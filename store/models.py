@@ -1,5 +1,6 @@
 """The models registered in this database; the labels of the active one, at most one, are shown."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row, Select, insert, select, update
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.batch import ModelRow
 from store.errors import StoreError
+from store.model_files import set_files
 from store.model_tables import ACTIVE_ROW, active_model
 from store.rows import built, columns_of
 from store.session import WriteSession
@@ -42,39 +44,71 @@ async def read_models(connection: AsyncConnection) -> dict[int, ModelRow]:
 
 
 async def register_model(
-    store: Store, sha256: str, name: str, uncertain_low: float, uncertain_high: float, activate_if_first: bool = True
+    store: Store,
+    sha256: str,
+    name: str,
+    uncertain_low: float,
+    uncertain_high: float,
+    activate_if_first: bool = True,
+    files: Mapping[str, bytes] | None = None,
 ) -> ModelRow:
-    """Insert a model if it is absent, and activate it if none is active. Safe to call concurrently."""
-    arguments = (sha256, name, uncertain_low, uncertain_high, activate_if_first)
+    """Insert a model and its ``files`` if absent, and activate it if none is active. Safe to call concurrently.
+
+    Raises StoreError.
+    """
+    model = (sha256, name, uncertain_low, uncertain_high)
     try:
-        return await store.write(_register, *arguments)
+        return await store.write(_register, model, activate_if_first, files)
     except StoreError as error:
         if not isinstance(error.__cause__, IntegrityError):
             raise
-    return await store.write(_register, *arguments)  # Another model became active in the meantime.
+    return await store.write(_register, model, activate_if_first, files)  # Another model became active meanwhile.
 
 
 async def _register(
-    session: WriteSession, sha256: str, name: str, uncertain_low: float, uncertain_high: float, activate_if_first: bool
+    session: WriteSession,
+    values: tuple[str, str, float, float],
+    activate_if_first: bool,
+    files: Mapping[str, bytes] | None,
 ) -> ModelRow:
     """Insert a model if it is absent, and activate it if none is active.
 
     Two concurrent calls may both find no active model. The second then violates the primary key of ``active_model``;
     its retry finds the first one's model active.
     """
-    row = {
-        "sha256": sha256,
-        "name": name[:128],
-        "uncertain_low": uncertain_low,
-        "uncertain_high": uncertain_high,
-    }
-    await session.run(session.statements.add_model, [row])
-    query = COLUMNS.where(models.c.sha256 == sha256)
-    model = _model((await session.connection.execute(query)).one())
+    model = await add_model(session, *values)
+    if files is not None:
+        await set_files(session, model.number, files)
     if activate_if_first and await read_active(session.connection) is None:
         await activate(session, model.number, None, "first model")
-        model = _model((await session.connection.execute(query)).one())
+        return await read_model(session.connection, model.number)
     return model
+
+
+async def add_model(
+    session: WriteSession, sha256: str, name: str, uncertain_low: float, uncertain_high: float
+) -> ModelRow:
+    """Insert a model if it is absent, and return its row. Raises TransientStoreError."""
+    row = {"sha256": sha256, "name": name[:128], "uncertain_low": uncertain_low, "uncertain_high": uncertain_high}
+    await session.run(session.statements.add_model, [row])
+    return _model((await session.connection.execute(COLUMNS.where(models.c.sha256 == sha256))).one())
+
+
+async def read_model(connection: AsyncConnection, number: int) -> ModelRow:
+    """Return the model with this number, which must exist. Raises TransientStoreError."""
+    return _model((await connection.execute(COLUMNS.where(models.c.number == number))).one())
+
+
+async def make_available(session: WriteSession, number: int, name: str) -> None:
+    """Name a registered model; a retired one becomes available again. Raises TransientStoreError."""
+    values = {"name": name[:128], "retired_at": None}
+    await session.connection.execute(update(models).where(models.c.number == number).values(**values))
+
+
+async def set_trained_on(session: WriteSession, number: int, trained_on: str) -> None:
+    """Store which reviews a model was trained on: none, database or file. Raises TransientStoreError."""
+    values = {"trained_on": trained_on}
+    await session.connection.execute(update(models).where(models.c.number == number).values(**values))
 
 
 async def activate(session: WriteSession, number: int, predecessor: int | None, by: str) -> None:

@@ -5,8 +5,8 @@ One transaction adds the review and deletes the row, so neither a crash nor a se
 label.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.audit import Actor, Via, record_on_comment
 from store.comments import ShownLabel
+from store.errors import OUTAGES, StoreError
 from store.outbox import DONE
 from store.reviews import Opinion, add_within
 from store.session import WriteSession
@@ -46,10 +47,14 @@ class KeptText:
 
 @dataclass(frozen=True, slots=True)
 class PendingOutcome:
-    """The number of pending reviews that were added to their comment, and of those that were abandoned."""
+    """The number of pending reviews that were added to their comment, and of those that were abandoned.
+
+    ``failed`` are those, by number, that the database refused.
+    """
 
     reviewed: int
     given_up: int
+    failed: Mapping[int, StoreError] = field(default_factory=dict)
 
 
 async def keep_text(session: WriteSession, actor: Actor, kept: KeptText, now: datetime) -> None:
@@ -90,32 +95,44 @@ async def count_pending(connection: AsyncConnection, reviewer_number: int) -> in
     return int((await connection.execute(query)).scalar_one())
 
 
-async def resolve_pending(store: Store, now: datetime) -> PendingOutcome:
-    """Review comments that have arrived, and abandon pending reviews that have failed, with an audit record.
+async def resolve_pending(store: Store, now: datetime, without: Collection[int] = ()) -> PendingOutcome:
+    """Review comments that have arrived, and abandon pending reviews that are refused or expired, with an audit record.
 
-    Raises TransientStoreError and CommitUnknownError; rows resolved before the error stay resolved.
+    Leaves out ``without``. A row that the database refuses does not keep others from being resolved.
+    Raises the errors in OUTAGES; rows resolved before the error stay resolved.
     """
-    reviewed = given_up = 0
-    for number in await store.read(_ready, now):
-        async with store.writing() as session:
-            found = await _lock(session, number)
-            if found is None:
-                continue  # Another process is resolving it or has resolved it.
-            why = await _resolve(session, found)
-            await session.connection.execute(delete(pending_reviews).where(pending_reviews.c.number == number))
-        reviewed += why is None
-        given_up += why is not None
-    return PendingOutcome(reviewed, given_up)
+    reviewed, given_up, failed = 0, 0, {}
+    for number in await store.read(_ready, now, without):
+        try:
+            added = await store.write(_resolve_row, number)
+        except OUTAGES:
+            raise
+        except StoreError as error:
+            failed[number] = error
+            continue
+        reviewed += added is True
+        given_up += added is False
+    return PendingOutcome(reviewed, given_up, failed)
 
 
-async def _ready(connection: AsyncConnection, now: datetime) -> Sequence[int]:
+async def _resolve_row(session: WriteSession, number: int) -> bool | None:
+    """Return whether the review was added, or None if another process is resolving the row or has resolved it."""
+    found = await _lock(session, number)
+    if found is None:
+        return None
+    why = await _resolve(session, found)
+    await session.connection.execute(delete(pending_reviews).where(pending_reviews.c.number == number))
+    return why is None
+
+
+async def _ready(connection: AsyncConnection, now: datetime, without: Collection[int]) -> Sequence[int]:
     """Return rows whose comment has arrived, whose message was refused, or that have expired, without locking them."""
     pending = pending_reviews.c
     arrived = select(comments.c.number).where(comments.c.platform == pending.platform, comments.c.id == pending.id)
     refused = select(outbox.c.number).where(outbox.c.number == pending.order_number, outbox.c.refused.is_not(None))
     query = (
         select(pending.number)
-        .where(or_(arrived.exists(), refused.exists(), pending.expires_at <= now))
+        .where(or_(arrived.exists(), refused.exists(), pending.expires_at <= now), pending.number.not_in(without))
         .order_by(pending.number)
         .limit(ROWS_PER_PASS)
     )

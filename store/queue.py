@@ -14,12 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from store.blind import waits_for_audit
 from store.errors import NoCommentError
 from store.groups import unfinished_texts
-from store.index_walk import Place, walk
-from store.leases import Texts, lease_free, read_taken, release_own, renew_own
+from store.index_walk import NOTHING_SKIPPED, Place, Skipped, walk
+from store.leases import Taken, Texts, lease_free, read_taken, release_own, renew_own
 from store.lock_keys import Key
 from store.models import read_models
 from store.retry import retried
-from store.routes import QueueOrder, route_of, waiting_in
+from store.routes import QueueOrder, Route, route_of, waiting_in
 from store.search import CommentFilter
 from store.session import WriteSession
 from store.store import Store
@@ -33,6 +33,8 @@ SKIP_TIME = timedelta(days=1)
 SEARCH_SECONDS, TEXT_SECONDS, LOOKS = 0.1, 0.5, 8
 # The most remaining comments that are counted.
 COUNTED = 1_000
+# The digest of a comment's text in the index of the order UNCERTAIN.
+DIGEST = predictions.c.folded_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,14 @@ async def next_tasks(
                 return Tasks([], True, None)
             taken = await read_taken(connection, reviewer, now)
             query = route.query.where(*taken.comment_is_free(route.number), *_not_among(without))
+            skipped = NOTHING_SKIPPED
             if by_text:
-                text_free = taken.text_is_free(route.number, predictions.c.folded_digest)
-                query = query.where(*text_free, *await _other_texts(connection, without))
-            query = query.where(route.last)
+                others = await _other_texts(connection, without)
+                query = query.where(*taken.text_is_free(route.number, DIGEST), *_not_texts(others))
+                skipped = _skipped(route, taken, others)
+            query = query.where(route.text_is_free)
             seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
-            found = await walk(connection, query, route.path, after, limit - len(held), seconds)
+            found = await walk(connection, query, route.path, after, limit - len(held), seconds, skipped)
         after = found.place
         texts = shared_texts(found.rows) if by_text else {}
         numbers = _one_of_each_text([row.number for row in found.rows], texts)
@@ -139,8 +143,9 @@ async def remaining(
     if route is None:
         return Remaining(0, False)
     seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
-    numbers = route.query.where(route.last).with_only_columns(route.path.first, route.path.second)
-    found = await walk(connection, numbers, route.path, None, COUNTED + 1, seconds)
+    numbers = route.query.where(route.text_is_free).with_only_columns(*route.path.columns)
+    skipped = Skipped(~route.text_is_free, {})
+    found = await walk(connection, numbers, route.path, None, COUNTED + 1, seconds, skipped)
     return Remaining(min(len(found.rows), COUNTED), found.place is not None)
 
 
@@ -154,7 +159,7 @@ async def renew(store: Store, reviewer: int, keys: Sequence[Key], now: datetime 
     async def once() -> list[Key]:
         async with store.writing() as session:
             named = await _numbers(session, keys)
-            kept = await renew_own(session, list(named.values()), reviewer, now + CLAIM_TIME)
+            kept = await renew_own(session, list(named.values()), reviewer, now, now + CLAIM_TIME)
             return [key for key, number in named.items() if number in kept]
 
     return await retried(once, repeatable=True)
@@ -195,15 +200,24 @@ def _not_among(without: Collection[Key]) -> list[ColumnElement[bool]]:
     return [tuple_(comments.c.platform, comments.c.id).not_in(list(without))] if without else []
 
 
-async def _other_texts(connection: AsyncConnection, without: Collection[Key]) -> list[ColumnElement[bool]]:
-    """Return conditions that exclude predictions of texts in ``without`` and of texts with an unfinished decision."""
-    of, digest = comments.c, predictions.c.folded_digest
+async def _other_texts(connection: AsyncConnection, without: Collection[Key]) -> list[int]:
+    """Return the digests of the texts in ``without`` and of texts with an unfinished decision."""
+    of = comments.c
     named = tuple_(of.platform, of.id).in_(list(without))
     query = select(of.folded_digest).where(named, of.folded_digest.is_not(None))
     digests = [*await unfinished_texts(connection)]
     if without:
         digests += (await connection.execute(query)).scalars()
-    return [or_(digest.is_(None), digest.not_in(digests))] if digests else []
+    return digests
+
+
+def _not_texts(digests: Sequence[int]) -> list[ColumnElement[bool]]:
+    return [or_(DIGEST.is_(None), DIGEST.not_in(digests))] if digests else []
+
+
+def _skipped(route: Route, taken: Taken, others: Sequence[int]) -> Skipped:
+    """Return the texts of which no comment can be leased, except the reviewer's own ones."""
+    return Skipped(or_(DIGEST.in_([*taken.texts, *others]), ~route.text_is_free), taken.own)
 
 
 def _one_of_each_text(numbers: Sequence[int], texts: Texts) -> list[int]:

@@ -26,6 +26,8 @@ group_decisions = Table(
     Column("decided_at", UtcDateTime, nullable=False),
     # storing, stored, withdrawing or withdrawn
     Column("state", ExactString(16), nullable=False),
+    # The decision whose copies this one replaces.
+    Column("follows", BigInteger),
     # How many comments shared the text, including the first one, counted up to a limit.
     Column("occurrences", BigInteger, nullable=False),
     Column("more_occurrences", Boolean, nullable=False),

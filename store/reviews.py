@@ -18,6 +18,7 @@ from store.comments import LabelSource, ShownLabel, text_digest
 from store.disputes import decisions_of, move_disputes, weighed_of
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError, ReviewError
 from store.folding import folded_digest
+from store.group_relabel import order_relabelling
 from store.leases import clear_leases, hold
 from store.lock_keys import Key, LockedRow
 from store.locked import Locked, lock_comments
@@ -181,7 +182,7 @@ async def add_within(
     own = await _own_standing(session, actor, seen)
     repeated = {comment.key for comment in seen if own.get(comment.row.number) == wanted[comment.key].label}
     fresh = [comment for comment in seen if comment.key not in repeated]
-    added = await _add(session, actor, fresh, wanted) if fresh else {}
+    added = await _add(session, actor, fresh, wanted, many=many) if fresh else {}
     reviewed = [_reviewed(comment, wanted[comment.key], added.get(comment.row.number)) for comment in seen]
     if fresh:
         await _record_added(session, actor, [one for one in reviewed if (one.platform, one.id) not in repeated])
@@ -191,7 +192,7 @@ async def add_within(
 
 
 async def _add(
-    session: WriteSession, actor: Actor, fresh: Sequence[Locked], wanted: Mapping[Key, Opinion]
+    session: WriteSession, actor: Actor, fresh: Sequence[Locked], wanted: Mapping[Key, Opinion], *, many: bool
 ) -> dict[int, CurrentReview]:
     """Store new decisions with their effects; return the current review by comment number."""
     again: dict[int, int | None] = {
@@ -215,7 +216,11 @@ async def _add(
     )
     if again:
         current: dict[int, int | None] = {number: added[number].number for number in again}
-        await move_disputes(session, were, await weighed_of(session.connection, current), current)
+        are = await weighed_of(session.connection, current)
+        await move_disputes(session, were, are, current)
+        # Nobody looks at each comment of a bulk decision, so it does not apply to copies.
+        resolved = [] if many else [added[number].number for number, weighed in are.items() if not weighed.disputed]
+        await order_relabelling(session, actor, resolved)
     await clear_leases(session, [comment.row.number for comment in fresh], actor.user_number)
     return added
 

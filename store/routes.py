@@ -35,13 +35,14 @@ class QueueOrder(StrEnum):
 class Route:
     """The index to walk along, the query of COMMENTS rows along it, and the column with the comment's number.
 
-    ``last`` is a slow condition, which must come after all others.
+    ``text_is_free`` is the condition that the comment's text has no recent decision. It is slow, so it must come after
+    all others.
     """
 
     path: Path
     query: Select[Any]
     number: Column[int]
-    last: ColumnElement[bool] = field(default_factory=true)
+    text_is_free: ColumnElement[bool] = field(default_factory=true)
 
 
 def route_of(
@@ -69,8 +70,9 @@ def route_of(
     model = models[0]
     # MySQL does not use the index for `IS false`.
     waiting = (predictions.c.model_number == model.number, predictions.c.reviewed == false())
-    path = Path("predictions_to_review", waiting, predictions.c.distance, predictions.c.comment_number)
-    query = COMMENTS.add_columns(predictions.c.distance, predictions.c.comment_number).join_from(
+    columns = (predictions.c.distance, predictions.c.folded_digest, predictions.c.comment_number)
+    path = Path("predictions_to_review", waiting, columns)
+    query = COMMENTS.add_columns(*columns).join_from(
         predictions, comments, comments.c.number == predictions.c.comment_number
     )
     # The model's own row is joined already, so the filter on its output needs no subquery.
@@ -88,7 +90,7 @@ def _audit_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> 
     Filters on a model's output are ignored, because they would reveal its label.
     """
     sampled = (comments.c.blind_label.is_(None), comments.c.audit_rank.is_not(None))
-    path = Path("comments_to_audit", sampled, comments.c.audit_rank, comments.c.number)
+    path = Path("comments_to_audit", sampled, (comments.c.audit_rank, comments.c.number))
     rest = replace(wanted, label=None, uncertain=None, probability_from=None, probability_to=None)
     own = [] if reviewer is None else [not_decided_by(reviewer)]
     return Route(path, COMMENTS.where(*own, *conditions(rest, known)), comments.c.number)
@@ -100,8 +102,7 @@ def _second_opinion_route(reviewer: int | None, wanted: CommentFilter, known: Mo
     A decision for a text appears only with its first review. Disputed comments have their own queue.
     """
     of = reviews.c
-    # The primary key is the index, so both parts of a place are the same number.
-    path = Path("PRIMARY", (), of.number, of.number, descending=True)
+    path = Path("PRIMARY", (), (of.number,), descending=True)
     stands = (comments.c.number == of.comment_number) & (comments.c.review_number == of.number)
     query = COMMENTS.add_columns(of.number).join_from(reviews, comments, stands)
     others = (of.reviewer_number.is_distinct_from(reviewer), ~_has_opinion(reviewer), ~disputed(), ~is_copied())
@@ -112,7 +113,7 @@ def _second_opinion_route(reviewer: int | None, wanted: CommentFilter, known: Mo
 def _disputed_route(reviewer: int | None, wanted: CommentFilter, known: Models) -> Route:
     """Return the route through the disputes on which the reviewer has no opinion, oldest first."""
     of = disputes.c
-    path = Path("disputes_by_review", (), of.review_number, of.comment_number)
+    path = Path("disputes_by_review", (), (of.review_number, of.comment_number))
     valid = (comments.c.number == of.comment_number) & (comments.c.review_number == of.review_number)
     query = COMMENTS.add_columns(of.review_number, of.comment_number).join_from(disputes, comments, valid)
     query = query.prefix_with("STRAIGHT_JOIN", dialect="mysql").where(not_waiting_for_audit())

@@ -11,6 +11,10 @@ from store.batch import Content, Prediction
 
 T = TypeVar("T")
 
+# Padding changes the probability of a text by up to 1e-6 between batches. Rounding gives almost all copies of a text
+# the same distance, so they are next to each other in the index of the review queue.
+DISTANCE_DIGITS = 5
+
 
 def names_of(kind: type[Any]) -> tuple[str, ...]:
     """Return the names of a dataclass's fields, in order."""
@@ -57,7 +61,7 @@ def content_row(content: Content) -> dict[str, object]:
 
 
 def prediction_row(prediction: Prediction) -> dict[str, object]:
-    """Return a prediction's values by column, and the distance of its probability from 0.5."""
+    """Return a prediction's values by column, and the rounded distance of its probability from 0.5."""
     row: dict[str, object] = {name: getattr(prediction, name) for name in PREDICTION_COLUMNS}
-    row["distance"] = abs(prediction.probability - 0.5)
+    row["distance"] = round(abs(prediction.probability - 0.5), DISTANCE_DIGITS)
     return row

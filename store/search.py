@@ -118,9 +118,7 @@ def _stop(found: WalkResult, limit: int) -> Keyset | None:
     """Return where the time limit stopped a walk; None if it found enough rows or reached the end."""
     if found.place is None or len(found.rows) == limit:
         return None
-    created_at, number = found.place
-    assert isinstance(created_at, datetime)  # noqa: S101 (the walk is along created_at)
-    return Keyset(created_at, number)
+    return Keyset(*found.place)
 
 
 def _sort_key(row: Row[Any]) -> tuple[datetime, int]:
@@ -145,7 +143,7 @@ def _paths(filters: CommentFilter) -> list[Path]:
 
 def _path(filters: CommentFilter, name: str, *equal: ColumnElement[bool]) -> Path:
     within = (*equal, *_created_within(filters))
-    return Path(name, within, comments.c.created_at, comments.c.number, descending=True)
+    return Path(name, within, (comments.c.created_at, comments.c.number), descending=True)
 
 
 def _created_within(filters: CommentFilter) -> list[ColumnElement[bool]]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from store import keys
 from store.bulk import Statements, write_statements
-from store.engine import open_engine, transaction
+from store.engine import PoolUsage, open_engine, pool_usage, transaction
 from store.errors import StoreError
 from store.faults import unavailable
 from store.sample import AUDIT_SHARE
@@ -54,6 +54,10 @@ class Store:
         # A transaction may wait for locks twice on a busy server; after that the connection is considered cut.
         deadline = 20 + 2 * lock_wait_seconds if answer_seconds is None else answer_seconds
         return cls(open_engine(url, lock_wait_seconds), deadline, audit_share)
+
+    def pool_usage(self) -> PoolUsage:
+        """Return how many connections are in use and idle."""
+        return pool_usage(self.engine)
 
     async def close(self) -> None:
         """Close all connections."""

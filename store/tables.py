@@ -1,7 +1,7 @@
 """Tables of comments, labels, dead letters and partitions.
 
-review_tables.py has those of group decisions, the audit and agreement, model_tables.py those of the registry and of
-relabelling, admin_tables.py those of the admin app.
+review_tables.py has those of group decisions, the audit and agreement, model_tables.py those of the registry,
+relabel_tables.py those of replays and shadows, admin_tables.py those of the admin app.
 
 A new column needs one line here and one migration; a test checks that they agree.
 """
@@ -99,6 +99,8 @@ models = Table(
     Column("predecessor", BigInteger),
     # When the model was retired. A retired model cannot be promoted or replayed.
     Column("retired_at", UtcDateTime),
+    # none, database or file: reviews that it was trained on; NULL if it was registered by an earlier version.
+    Column("trained_on", ExactString(16)),
 )
 
 predictions = Table(
@@ -110,12 +112,13 @@ predictions = Table(
     Column("probability", Double, nullable=False),
     Column("uncertain", Boolean, nullable=False),
     Column("predicted_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
-    # Whether the text has a review, and how far the probability is from 0.5: the order of the review queue.
+    # Whether the text has a review, and the rounded distance of the probability from 0.5. They order the review queue.
     Column("reviewed", Boolean, nullable=False, server_default=text("0")),
     Column("distance", Double, nullable=False, server_default=text("0")),
-    # The digest of the comment's text: thousands of copies are passed over within the index.
+    # The digest of the comment's text. The index stores equally uncertain copies next to each other, so that a search
+    # can skip them.
     Column("folded_digest", BigInteger),
-    Index("predictions_to_review", "model_number", "reviewed", "distance", "comment_number", "folded_digest"),
+    Index("predictions_to_review", "model_number", "reviewed", "distance", "folded_digest", "comment_number"),
 )
 
 # Append only: a review is never changed, and withdrawing one adds a row.
@@ -320,6 +323,18 @@ count_sums = Table(
     # Uncertain comments without a review, by the model's label.
     Column("uncertain_positive", BigInteger, nullable=False, server_default="0"),
     Column("uncertain_negative", BigInteger, nullable=False, server_default="0"),
+)
+
+# All stored comments, with or without predictions, by hour of created_at and in the same sums as count_sums: the
+# difference is the number of comments that a model has not labelled.
+comment_counts = Table(
+    "comment_counts",
+    metadata,
+    # hour or day
+    Column("bucket", ExactString(4), primary_key=True),
+    Column("platform", ExactString(32), primary_key=True),
+    Column("begins", UtcDateTime, primary_key=True),
+    Column("n", BigInteger, nullable=False),
 )
 
 partitions = Table(

@@ -12,13 +12,24 @@ from store.bulk import Statement, Values
 from store.dead_letters import comment_key, dead_letter_row, key_digest, surviving, truncated
 from store.errors import FencedError, StoreError
 from store.lock_keys import MergedKey, lock_and_merge, new_token
-from store.merge import CountSum, HourlyCount, Labelled, ReviewerCount, count_changes, hourly_changes, sum_changes
+from store.merge import (
+    CommentCount,
+    CountSum,
+    HourlyCount,
+    Labelled,
+    ReviewerCount,
+    comment_changes,
+    count_changes,
+    hourly_changes,
+    sum_changes,
+)
+from store.models import lock_active
 from store.requeued import resolve_requeued
 from store.rows import content_row, prediction_row
 from store.sample import AuditSample
 from store.session import WriteSession
 
-_Key = TypeVar("_Key", bound=HourlyCount | ReviewerCount)
+_Key = TypeVar("_Key", bound=HourlyCount | ReviewerCount | CommentCount)
 
 
 async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_letters: bool = False) -> BatchOutcome:
@@ -52,7 +63,23 @@ async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_lett
         )
     if changes:
         await _count(session, merged)
+        await _add_missing(session, merged, batch.model)
     return BatchOutcome(**outcomes)
+
+
+async def _add_missing(session: WriteSession, merged: Sequence[MergedKey], model: int) -> None:
+    """If ``model`` is no longer active, add the comments that the active model has not labelled to its queue.
+
+    The lock makes a promotion wait for the end of this transaction. It is therefore the last one: only COMMIT follows,
+    so a consumer that freezes in the middle of a batch almost never holds it.
+    """
+    active = await lock_active(session)
+    if active is None or active == model:
+        return
+    # Sorted, so that all writers add them in the same order.
+    missing = sorted(key.number for key in merged if key.after.content and active not in key.after.predictions)
+    if missing:
+        await session.run(session.statements.add_missing, [{"comment_number": number} for number in missing])
 
 
 async def _advance(session: WriteSession, advances: Sequence[Advance]) -> None:
@@ -159,8 +186,12 @@ def _prediction_row(key: MergedKey, model: int, prediction: Prediction) -> Value
 
 async def _count(session: WriteSession, merged: Sequence[MergedKey]) -> None:
     changes: Counter[Labelled] = Counter()
+    stored: Counter[CommentCount] = Counter()
     for key in merged:
         count_changes(key.platform, key.before, key.after, changes)
+        comment_changes(key.platform, key.before.content, key.after.content, stored)
+    statements = session.statements
+    await move_counts(session, stored, statements.add_comment_counts, statements.delete_zero_comment_counts)
     await move_label_counts(session, changes)
 
 

@@ -5,6 +5,7 @@ of the main database: mysql (default) or mariadb. Each test gets a separate, emp
 """
 
 import gc
+import logging
 import os
 import secrets
 from collections import Counter
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import pymysql
 import pytest
+import structlog
 from hypothesis import settings
 from sqlalchemy import URL, make_url
 
+from liuyan.log import PACKAGES
 from liuyan.settings import PREFIX, TEST_PREFIX, Settings
 from local_stack.database import DatabaseServer
 from local_stack.kafka import Kafka
@@ -112,6 +115,19 @@ def _isolate_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name != "LIUYAN_CACHE_DIR":
             monkeypatch.delenv(name)
     monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """Restore the loggers that ``configure_logging`` changes."""
+    root = logging.getLogger()
+    loggers = [root, *map(logging.getLogger, PACKAGES)]
+    handlers, levels = root.handlers, [logger.level for logger in loggers]
+    yield
+    root.handlers = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,7 @@ class Record:
     value: bytes | None
     partition: int | None = None
     timestamp: int | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 @dataclass
@@ -104,6 +105,7 @@ class Installation:
                     value=record.value,
                     partition=record.partition,
                     timestamp_ms=record.timestamp,
+                    headers=list(record.headers),
                 )
                 for record in records
             ]
@@ -186,6 +188,19 @@ class Installation:
             )
         }
         return sorted({key: tuple(sums) for key, sums in rows.items()}.items() ^ stored.items(), key=str)
+
+    def comment_counts_that_differ(self) -> list[tuple[Any, ...]]:
+        """Return counts of stored comments that differ from the rows, counted here in Python."""
+        rows: dict[tuple[Any, ...], int] = {}
+        for platform, created_at in self.query("SELECT platform, created_at FROM comments"):
+            begins = _text(created_at)[:13]
+            for key in (("hour", "", begins), ("hour", platform, begins), ("day", platform, f"{begins[:10]} 00")):
+                rows[key] = rows.get(key, 0) + 1
+        stored = {
+            (bucket, platform, _text(begins)[:13]): n
+            for bucket, platform, begins, n in self.query("SELECT bucket, platform, begins, n FROM comment_counts")
+        }
+        return sorted(rows.items() ^ stored.items(), key=str)
 
     def address(self) -> dict[str, Any]:
         """Return pymysql's connection arguments for the database."""

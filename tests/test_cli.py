@@ -12,7 +12,8 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from liuyan.cli import app
+from liuyan.cli import app, main
+from liuyan.demo.errors import DemoError
 
 pytestmark = pytest.mark.programs
 
@@ -143,3 +144,18 @@ def test_unknown_command_exits_with_status_2() -> None:
     assert done.returncode == 2
     assert "No such command 'rnu'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_further_lines_of_an_error_are_printed_below_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = typer.Typer()
+
+    @program.command()
+    def fail() -> None:
+        raise DemoError("It ended. The end of its log:", "first", "second\nforged \x1b")
+
+    monkeypatch.setattr(sys, "argv", ["liuyan"])
+    with pytest.raises(SystemExit):
+        main(program)
+    assert capsys.readouterr().err == "liuyan: It ended. The end of its log:\nfirst\nsecond\\nforged \\x1b\n"

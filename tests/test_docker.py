@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from liuyan.settings import PREFIX, Settings, load_settings
 
@@ -77,6 +78,81 @@ def test_services_are_complete(services: dict[str, Any]) -> None:
     assert services["mysql"]["image"] == "mysql:9.7"
 
 
+def observability(folder: Path, **settings: str) -> dict[str, Any]:
+    """Return the services of the profile, as Compose resolves them with these settings in `.env`."""
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    done = compose(folder, "--profile", "observability", "config", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    services: dict[str, Any] = json.loads(done.stdout)["services"]
+    return {name: service for name, service in services.items() if service.get("profiles") == ["observability"]}
+
+
+def test_observability_is_a_profile(tmp_path: Path) -> None:
+    services = observability(tmp_path)
+    assert set(services) == {"prometheus", "alertmanager", "grafana"}
+    assert "--storage.tsdb.retention.time=40d" in services["prometheus"]["command"]
+    for name, service in services.items():
+        assert re.search(r":v?[0-9]+\.[0-9]+\.[0-9]+$", service["image"]), name
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert int(service["mem_limit"]) <= 1024**3, name
+        assert {port["host_ip"] for port in service["ports"]} == {"127.0.0.1"}, name
+    assert services["grafana"]["image"] == "grafana/grafana:11.6.0"
+
+
+def test_grafana_has_the_version_of_the_generator() -> None:
+    pinned = re.search(r'"grafana-foundation-sdk==[0-9]+!([0-9.]+)"', (ROOT / "pyproject.toml").read_text())
+    assert pinned is not None
+    assert f"grafana/grafana:{pinned[1]}" in (ROOT / "docker-compose.yml").read_text()
+
+
+def test_provisioned_files_exist(tmp_path: Path) -> None:
+    mounted = [volume for service in observability(tmp_path).values() for volume in service["volumes"]]
+    bound = [Path(volume["source"]).relative_to(tmp_path) for volume in mounted if volume["type"] == "bind"]
+    assert len(bound) >= 6
+    assert all((ROOT / path).exists() for path in bound)
+    assert all(volume["read_only"] for volume in mounted if volume["type"] == "bind")
+    folders = {volume["target"] for volume in mounted}
+    providers = yaml.safe_load((ROOT / "dashboards" / "provisioning" / "dashboards" / "liuyan.yml").read_text())
+    assert {provider["options"]["path"] for provider in providers["providers"]} <= folders
+
+
+def test_grafana_gets_what_its_data_sources_name(tmp_path: Path) -> None:
+    text = (ROOT / "dashboards" / "provisioning" / "datasources" / "liuyan.yml").read_text()
+    named = set(re.findall(r"\$([A-Z_]{2,})", text))
+    environment = observability(tmp_path, GRAFANA_MYSQL_PASSWORD="secret")["grafana"]["environment"]
+    assert {name for name in named if environment.get(name)} == named
+
+
+def test_grafana_refuses_to_start_without_passwords(tmp_path: Path) -> None:
+    entrypoint = observability(tmp_path)["grafana"]["entrypoint"]
+    command = [part.replace("$$", "$").replace("exec /run.sh", "echo started") for part in entrypoint]
+    refused = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "Set GRAFANA_PASSWORD and GRAFANA_MYSQL_PASSWORD.\n"
+    secrets = {"GF_SECURITY_ADMIN_PASSWORD": "a", "GRAFANA_MYSQL_PASSWORD": "b"}
+    assert subprocess.run(command, env=secrets, capture_output=True, text=True, check=False).stdout == "started\n"
+
+
+@pytest.mark.parametrize("url", ["", "https://hooks.example.org/1?a=b&c=$d"])
+def test_alerts_are_posted_to_the_webhook_if_there_is_one(tmp_path: Path, url: str) -> None:
+    entrypoint = observability(tmp_path)["alertmanager"]["entrypoint"]
+    file = tmp_path / "webhook-url"
+    command = [
+        part.replace("$$", "$").replace("exec /bin/alertmanager", "echo").replace("/tmp/webhook-url", str(file))
+        for part in entrypoint
+    ]
+    environment = {"ALERT_WEBHOOK_URL": url, "PATH": os.environ["PATH"]}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    name = "webhook-alertmanager.yml" if url else "alertmanager.yml"
+    assert done.stdout == f"--config.file=/etc/alertmanager/{name} --storage.path=/alertmanager\n"
+    assert (file.read_text() if url else file.exists()) == (url or False)
+    configuration = yaml.safe_load((ROOT / "dashboards" / "alertmanager" / name).read_text())
+    assert configuration["route"]["receiver"] in {receiver["name"] for receiver in configuration["receivers"]}
+    assert ("/tmp/webhook-url" in str(configuration)) == bool(url)
+
+
 def test_kafka_has_the_version_of_the_tests(services: dict[str, Any]) -> None:
     pom = (ROOT / "local_stack" / "pom.xml").read_text()
     version = re.search(r"<artifactId>kafka_2.13</artifactId>\s*<version>([0-9.]+)</version>", pom)
@@ -101,6 +177,15 @@ def test_every_service_has_limits(services: dict[str, Any]) -> None:
         assert service["restart"] == ("on-failure:5" if name == "setup" else "unless-stopped"), name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert service.get("read_only", False) == (name != "kafka"), name
+
+
+def test_models_need_no_volume(services: dict[str, Any]) -> None:
+    """Artifacts come from the database into a temporary file system, and memory suffices for two models."""
+    assert "LIUYAN_CACHE_DIR=/tmp/" in _dockerfile()
+    for name in LIUYAN_SERVICES:
+        assert [volume["target"] for volume in services[name]["volumes"]] == ["/etc/liuyan"]
+        assert services[name]["tmpfs"] == ["/tmp"]
+        assert int(services[name]["mem_limit"]) == 1536 * 1024**2
 
 
 def test_only_the_proxy_reaches_the_api(services: dict[str, Any]) -> None:
@@ -137,6 +222,9 @@ def test_services_wait_for_their_dependencies(services: dict[str, Any]) -> None:
         ("LIUYAN_SECRET_KEY", {"api"}),
         ("LIUYAN_CONTACT_KEY", {"api"}),
         ("MYSQL_PASSWORD", {"mysql"}),
+        ("GRAFANA_MYSQL_PASSWORD", {"mysql"}),
+        ("GRAFANA_PASSWORD", set()),
+        ("ALERT_WEBHOOK_URL", set()),
         ("EXTERNAL_DATABASE_URL", set()),
     ],
 )

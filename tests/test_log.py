@@ -2,24 +2,17 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Literal
 
 import pytest
 import structlog
+from pydantic import BaseModel, ValidationError
 
 from liuyan.log import configure_logging
 from liuyan.terminal import UNPRINTABLE
 
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def test_json_is_one_object_per_line_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,6 +32,40 @@ def test_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> N
     logging.getLogger("aiokafka.consumer").info("joined")
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["event"], line["logger"]) for line in lines] == [("heartbeat failed for liuyan", "aiokafka.consumer")]
+
+
+@pytest.mark.parametrize("name", ["sqlalchemy.engine.Engine", "aiokafka", "uvicorn.error", "python_multipart", "httpx"])
+def test_debug_lines_of_libraries_are_never_written(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """SQLAlchemy's contain rows, and with them comments."""
+    configure_logging("json", "debug")
+    library = logging.getLogger(name)
+    assert not library.isEnabledFor(logging.INFO)
+    library.debug("Row %r", ("这家店太差了",))
+    structlog.get_logger("store.search").debug("searched", rows=3)
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["searched"]
+
+
+class Answer(BaseModel):
+    """A model whose validation errors quote the text."""
+
+    text: Literal["short"]
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_messages_of_validation_errors_are_not_written(log_format: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither are those of errors around them, which may repeat the message."""
+    configure_logging("json" if log_format == "json" else "console", "info")
+    try:
+        try:
+            Answer.model_validate({"text": "".join(["这家店", "太差了"])})
+        except ValidationError as error:
+            raise ExceptionGroup("several", [ValueError(str(error))]) from error
+    except ExceptionGroup:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+    written = capsys.readouterr().err
+    assert "ValidationError (message hidden" in written
+    assert "model_validate" in written
+    assert "这家店太差了" not in written
 
 
 def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ import pytest
 from liuyan.packages import PACKAGES as SHIPPED
 
 # Packages that the wheel does not contain.
-UNSHIPPED = ("producer_examples", "research", "benchmarks", "tests")
+UNSHIPPED = ("producer_examples", "research", "benchmarks", "dashboards", "tests")
 ROOT = Path(__file__).parent.parent
 PACKAGES = sorted({path.parent for part in (*SHIPPED, *UNSHIPPED) for path in (ROOT / part).rglob("*.py")})
 

@@ -15,7 +15,7 @@ import pytest
 from liuyan.packages import PACKAGES as SHIPPED
 
 ROOT = Path(__file__).parent.parent
-OURS = (*SHIPPED, "producer_examples", "research", "benchmarks", "tests")
+OURS = (*SHIPPED, "producer_examples", "research", "benchmarks", "dashboards", "tests")
 FILES = sorted(file for package in OURS for file in (ROOT / package).rglob("*.py"))
 PRIVATE = re.compile(r"_(?!_).*(?<!_)|__.*(?<!__)")
 # Names with an underscore that their libraries document for everybody: a named tuple and SQLAlchemy's row keep their

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 
 import pytest
 import structlog
@@ -69,6 +70,21 @@ def test_lines_of_other_libraries_are_always_written(repeats: RepeatFilter) -> N
         assert [repeats.filter(always) for _ in range(3)] == [True] * 3
 
 
+def test_each_exception_of_a_request_has_one_traceback(repeats: RepeatFilter) -> None:
+    def failed(kind: type[Exception], message: str, *, elsewhere: bool = False) -> logging.LogRecord:
+        try:
+            if elsewhere:
+                raise kind(message)
+            raise kind(message)
+        except kind:
+            return logging.LogRecord("uvicorn.error", logging.ERROR, __file__, 1, "Exception", (), sys.exc_info())
+
+    assert repeats.filter(failed(ValueError, "first"))
+    assert not repeats.filter(failed(ValueError, "second"))
+    assert repeats.filter(failed(TypeError, "first"))
+    assert repeats.filter(failed(ValueError, "first", elsewhere=True))
+
+
 def test_lines_beyond_the_remembered_kinds_are_written(repeats: RepeatFilter) -> None:
     numbers = range(MOST_KINDS + 5)
     assert all(repeats.filter(line(f"something else, {number}")) for number in numbers)
@@ -77,20 +93,14 @@ def test_lines_beyond_the_remembered_kinds_are_written(repeats: RepeatFilter) ->
     ] * 5
 
 
+@pytest.mark.usefixtures("restored_logging")
 def test_own_retries_are_written_once_per_error(capsys: pytest.CaptureFixture[str]) -> None:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    try:
-        configure_logging("json", "info")
-        log = structlog.get_logger("liuyan.tests")
-        for error in ("timeout", "timeout", "refused", "timeout"):
-            log.warning("retrying", error=error, repeats=True)
-        [repeat_filter] = [one for one in root.handlers[0].filters if isinstance(one, RepeatFilter)]
-        repeat_filter.report()
-    finally:
-        root.handlers = handlers
-        root.setLevel(level)
-        structlog.reset_defaults()
+    configure_logging("json", "info")
+    log = structlog.get_logger("liuyan.tests")
+    for error in ("timeout", "timeout", "refused", "timeout"):
+        log.warning("retrying", error=error, repeats=True)
+    [repeat_filter] = [one for one in logging.getLogger().handlers[0].filters if isinstance(one, RepeatFilter)]
+    repeat_filter.report()
     lines = [json.loads(text) for text in capsys.readouterr().err.splitlines()]
     assert [(one["error"], one.get("more")) for one in lines] == [("timeout", None), ("refused", None), ("timeout", 2)]
     assert all("repeats" not in one for one in lines)

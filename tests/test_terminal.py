@@ -109,7 +109,9 @@ async def _fill(url: str) -> None:
         await migrate(store.engine, lambda step: None)
         await store.check_ready(ERASURE_KEY)
         feed = await feed_of(store)
-        await register_model(store, "b" * 64, HOSTILE[:100], 0.3, 0.7)
+        files = {"README.md": HOSTILE.encode() + b"\xff", "metrics.json": json.dumps({HOSTILE: HOSTILE}).encode()}
+        for letter in "bc":
+            await register_model(store, letter * 64, HOSTILE[:100], 0.3, 0.7, files=files)
         key, headers = f"forum:{HOSTILE}".encode(), ((HOSTILE, HOSTILE.encode()),)
         await feed.send(arrival(HOSTILE), dead_letter(1, key, HOSTILE.encode() + b"\xff", headers))
         await store.write(begin_partition, PartitionKey(HOSTILE, HOSTILE[:200], 0), 0, None)
@@ -174,9 +176,12 @@ def test_commands_escape_foreign_text(
         "consumer dead-letters show 1",
         "consumer dead-letters show 1 --json",
         "consumer dead-letters export",
-        "store models list",
-        "store models list --json",
-        "store models activate 2",
+        "model list",
+        "model list --json",
+        "model show 2",
+        "model show 2 --json",
+        "model promote 2 --yes --incomplete",
+        "model retire 3",
         "store status",
     ],
 )

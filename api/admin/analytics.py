@@ -175,5 +175,6 @@ def _script_words() -> Mapping[str, object]:
         "active": gettext("%(name)s (active)"),
         "cutShort": gettext("Time was up: %(count)s comments were read."),
         "wordsFrom": gettext("From %(positive)s positive and %(negative)s negative comments."),
+        "unlabelled": gettext("%(count)s comments of this range are not labelled by the active model yet."),
         "total": gettext("%(comments)s comments"),
     }

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Mapping
-from datetime import datetime, timedelta
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -13,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.admin.audit_words import ACTION_WORDS, KIND_WORDS, detail_lines
+from api.admin.days import end_of_day, start_of_day
 from api.admin.page import Page, identity_of, number_or_none, route, services_of
-from api.i18n import in_utc, lazy_gettext
+from api.i18n import lazy_gettext
 from api.identity.observations import Observation
 from api.identity.roles import Role
 from api.rest.cursor import decode_cursor, encode_cursor
@@ -87,8 +87,8 @@ def read_filter(request: Request) -> AuditFilter:
         action=typed.get("action") or None,
         object_kind=typed.get("object_kind") or None,
         object_id=typed.get("object_id") or None,
-        at_from=_day(typed.get("from")),
-        at_to=_day_after(typed.get("to")),
+        at_from=start_of_day(typed.get("from")),
+        at_to=end_of_day(typed.get("to")),
     )
 
 
@@ -117,23 +117,6 @@ def _line(cells: tuple[object, ...]) -> str:
     texts = ("" if cell is None else str(cell) for cell in cells)
     csv.writer(buffer).writerow([f"'{text}" if text.startswith(FORMULA) else text for text in texts])
     return buffer.getvalue()
-
-
-def _day(text: str | None) -> datetime | None:
-    """Return the start of a day in the time zone of the request."""
-    try:
-        return in_utc(datetime.fromisoformat(text[:10])) if text else None
-    except ValueError:
-        return None
-
-
-def _day_after(text: str | None) -> datetime | None:
-    """Return the end of a day in the time zone of the request; None for the last day that datetime can hold."""
-    day = _day(text)
-    try:
-        return day + timedelta(days=1) if day else None
-    except OverflowError:
-        return None
 
 
 def _keyset(request: Request) -> Keyset | None:

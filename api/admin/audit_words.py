@@ -46,7 +46,17 @@ ACTION_WORDS = {
     "dead_letter.delete": lazy_gettext("Dead letter deleted"),
     "dead_letter.expire": lazy_gettext("Old dead letters deleted"),
     "dead_letter.export": lazy_gettext("Dead letters exported"),
-    "model.activate": lazy_gettext("Model made active"),
+    "model.compare": lazy_gettext("Models compared"),
+    # Written by earlier versions.
+    "model.activate": lazy_gettext("Model activated"),
+    "model.register": lazy_gettext("Model registered"),
+    "model.promote": lazy_gettext("Model promoted"),
+    "model.roll_back": lazy_gettext("Rolled back to a model"),
+    "model.retire": lazy_gettext("Model retired"),
+    "model.purge": lazy_gettext("Predictions of a model deleted"),
+    "replay.start": lazy_gettext("Replay started"),
+    "replay.cancel": lazy_gettext("Replay cancelled"),
+    "shadow.start": lazy_gettext("Shadow started"),
 }
 KIND_WORDS = {
     "user": lazy_gettext("account"),

@@ -30,8 +30,9 @@ async def show_error(request: Request, error: Exception) -> Response:
 
 def _status_of(error: Exception) -> int:
     if isinstance(error, OUTAGES):
-        log.warning("database unavailable", reason=str(error) or "no answer in time")
+        log.warning("database unavailable", error=str(error) or "no answer in time", repeats=True)
         return 503
+    log.error("request failed", error=type(error).__name__)
     return 500
 
 

@@ -1,22 +1,19 @@
-"""Detect a server whose loaded model is not the active one, because models are loaded only at startup."""
+"""Detect a server that has not loaded the active model yet."""
 
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from api.admin.page import identity_of, services_of
-from api.identity.roles import Role
+from api.admin.page import services_of
 from store.models import read_active
 
 
 @dataclass(frozen=True, slots=True)
 class OtherModel:
-    """Names of the loaded and the active model; ``can_restart`` shows the user how to restart the server."""
+    """Names of the loaded and the active model."""
 
     loaded: str
     active: str
-    active_sha256: str
-    can_restart: bool
 
 
 async def other_model(request: Request) -> OtherModel | None:
@@ -26,7 +23,5 @@ async def other_model(request: Request) -> OtherModel | None:
     """
     services = services_of(request)
     active = await services.store.read(read_active)
-    if active is None or active.sha256 == services.predictor.model:
-        return None
-    can_restart = identity_of(request).role.includes(Role.ADMIN)
-    return OtherModel(services.predictor.name, active.name, active.sha256, can_restart)
+    loaded = services.predictor.model
+    return None if active is None or active.sha256 == loaded.sha256 else OtherModel(loaded.name, active.name)

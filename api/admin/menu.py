@@ -4,6 +4,7 @@ from api.admin.account import AccountPage
 from api.admin.analytics import AnalyticsPage
 from api.admin.audit import AuditPage
 from api.admin.comments import CommentsPage
+from api.admin.comparisons import ComparisonsPage
 from api.admin.dead_letters import DeadLettersPage
 from api.admin.detect import DetectPage
 from api.admin.home import HomePage
@@ -28,6 +29,7 @@ def pages() -> list[Page]:
         NoticesPage(),
         DeadLettersPage(),
         ModelsPage(),
+        ComparisonsPage(),
         UsersPage(),
         AuditPage(),
         AccountPage(),

@@ -16,6 +16,7 @@ from api.identity.review_settings import NumberKeys, number_keys_of, quick_reaso
 from api.identity.roles import Role
 from api.rest.comment_schemas import CommentFields
 from api.rest.review_schemas import VERDICT_FIELDS, QueueName
+from api.rest.reviews import count_unlabelled_of
 from store.comments import LabelSource
 
 QUEUE_WORDS = {
@@ -44,6 +45,7 @@ class ReviewPage(Page):
         return {
             "queue": queue,
             "explanation": _explanation(queue),
+            "unlabelled": await _unlabelled(request, queue, typed),
             "nothing": _nothing(queue, bool(typed.values)),
             **await filter_form(request, typed),
             "queue_words": QUEUE_WORDS,
@@ -54,6 +56,14 @@ class ReviewPage(Page):
             "lease_request": _lease_request(queue, typed),
             "script_words": _script_words(),
         }
+
+
+async def _unlabelled(request: Request, queue: QueueName, typed: TypedFilter[CommentFields]) -> int:
+    """Return how many comments are missing in the queue because the active model has not labelled them."""
+    if queue is not QueueName.UNCERTAIN or typed.problems:
+        return 0
+    fields = typed.fields or CommentFields.model_construct()
+    return await count_unlabelled_of(services_of(request), fields.to_filter())
 
 
 def _queue(request: Request) -> QueueName:

@@ -67,6 +67,11 @@ async def sign_in(
     Raises ProblemError: 429 after too many attempts; 401 for a wrong name or password, which are indistinguishable; 403
     for a waiting or disabled account and for an expired temporary password, only after the right password.
     """
+    with services.metrics.count_sign_in():
+        return await _sign_in(services, browser, name, password, old_secret)
+
+
+async def _sign_in(services: Services, browser: Browser, name: str, password: str, old_secret: str | None) -> Opened:
     throttle = Throttle(services)
     from_address = Limit(SIGN_IN_FROM_ADDRESS, network_of(browser.address))
     if len(name) > accounts.NAME_AT_MOST or not is_possible(password):

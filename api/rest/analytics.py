@@ -46,6 +46,7 @@ from store.corrections import (
     corrections_by_model,
     corrections_by_reviewer,
 )
+from store.coverage import count_unlabelled
 from store.intervals import wilson
 from store.search import CommentFilter, sample_texts
 
@@ -72,7 +73,8 @@ async def labels_over_time(
     """
     bucket = BUCKETS[query.bucket]
     found = await _result(services.store.read(mix_over_time, query.to_filter(), bucket, query.offset))
-    return _respond(query, TimeRows(rows=[TimeRow(start=one.start, **_mix(one.mix)) for one in found]))
+    rows = [TimeRow(start=one.start, **_mix(one.mix)) for one in found]
+    return _respond(query, TimeRows(rows=rows, unlabelled=await _unlabelled(services, query)))
 
 
 @router.get("/platforms", summary="Labels by platform", response_model=PlatformRows, responses=RESPONSES)
@@ -81,7 +83,8 @@ async def labels_by_platform(
 ) -> Rows | Response:
     """Return the number of comments of each platform in a time range, by label."""
     found = await _result(services.store.read(mix_by_platform, query.to_filter()))
-    return _respond(query, PlatformRows(rows=[PlatformRow(platform=one.platform, **_mix(one.mix)) for one in found]))
+    rows = [PlatformRow(platform=one.platform, **_mix(one.mix)) for one in found]
+    return _respond(query, PlatformRows(rows=rows, unlabelled=await _unlabelled(services, query)))
 
 
 @router.get("/hours", summary="Labels by hour of the week", response_model=HourRows, responses=RESPONSES)
@@ -90,9 +93,8 @@ async def labels_by_hour(
 ) -> Rows | Response:
     """Return the number of comments written in each of the 168 hours of a week, by label."""
     found = await _result(services.store.read(mix_by_hour_of_week, query.to_filter(), query.offset))
-    return _respond(
-        query, HourRows(rows=[HourRow(weekday=one.weekday, hour=one.hour, **_mix(one.mix)) for one in found])
-    )
+    rows = [HourRow(weekday=one.weekday, hour=one.hour, **_mix(one.mix)) for one in found]
+    return _respond(query, HourRows(rows=rows, unlabelled=await _unlabelled(services, query)))
 
 
 @router.get("/reviewers", summary="Corrections by reviewer", response_model=ReviewerRows, responses=RESPONSES)
@@ -139,7 +141,9 @@ async def keywords(services: TheServices, _: AsReviewer, query: Annotated[Analyt
     filter = CommentFilter(
         platform=query.platform, created_from=query.created_from, created_to=query.created_to, model=query.model
     )
-    found = await services.words.get(filter, lambda: asyncio.create_task(_keywords(services, filter)))
+    # Both the labels and the words depend on the model.
+    key = (services.predictor.model.sha256, filter)
+    found = await services.words.get(key, lambda: asyncio.create_task(_keywords(services, filter)))
     rows = [
         WordRow(side=side, word=one.word, score=one.score, positive=one.positive, negative=one.negative)
         for side, found_words in ((ShownLabel.POSITIVE, found.positive), (ShownLabel.NEGATIVE, found.negative))
@@ -159,7 +163,7 @@ async def _keywords(services: Services, filter: CommentFilter) -> Keywords:
         await _result(services.store.read(sample_texts, replace(filter, label=label), SAMPLE))
         for label in (ShownLabel.POSITIVE, ShownLabel.NEGATIVE)
     ]
-    cut = services.predictor.words
+    cut = services.predictor.model.words
     return await asyncio.to_thread(
         find_keywords, positive, negative, cut, limit=MAXIMUM_KEYWORDS, seconds=KEYWORDS_SECONDS
     )
@@ -167,6 +171,10 @@ async def _keywords(services: Services, filter: CommentFilter) -> Keywords:
 
 async def _result(read: Awaitable[Answer]) -> Answer:
     return await read
+
+
+async def _unlabelled(services: Services, query: AnalyticsQuery) -> int:
+    return await _result(services.store.read(count_unlabelled, query.to_filter()))
 
 
 def _mix(mix: Mix) -> dict[str, int]:

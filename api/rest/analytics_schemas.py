@@ -180,19 +180,28 @@ class Rows(BaseModel):
     rows: Sequence[BaseModel]
 
 
-class TimeRows(Rows):
+class LabelRows(Rows):
+    """A response that counts labelled comments."""
+
+    unlabelled: Count = Field(
+        description="Comments of the range and platform that the model has not labelled; the rows do not count them.",
+        examples=[0],
+    )
+
+
+class TimeRows(LabelRows):
     """Labels over time."""
 
     rows: list[TimeRow] = Field(description="Oldest first, without empty buckets.")
 
 
-class PlatformRows(Rows):
+class PlatformRows(LabelRows):
     """Labels by platform."""
 
     rows: list[PlatformRow] = Field(description="Largest platform first.")
 
 
-class HourRows(Rows):
+class HourRows(LabelRows):
     """Labels by hour of the week."""
 
     rows: list[HourRow] = Field(description="Monday first, without empty hours.")

@@ -65,6 +65,11 @@ class ExportedReview(BaseModel):
         description="Number of comments with this text that were reviewed together; this row counts for all of them.",
         examples=[1],
     )
+    held_back: bool = Field(
+        description="Whether the comment is held back from training, so that models can be compared on it. `liuyan "
+        "model train` skips these rows.",
+        examples=[False],
+    )
     by_user: bool = Field(
         description="Whether an account with the role user gave the label in text detection.", examples=[False]
     )

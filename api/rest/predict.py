@@ -36,16 +36,16 @@ async def predict(services: TheServices, _: AsUser, request: PredictionRequest) 
 
     The body may have up to 8 MiB. If too many requests are queued, the response is 503 with `Retry-After`.
     """
-    predictor = services.predictor
+    model = services.predictor.model
     try:
-        predictions = [TextPrediction.model_validate(one) for one in await predictor.predict(request.texts)]
+        predictions = [TextPrediction.model_validate(one) for one in await model.predict(request.texts)]
         if request.explain:
             for text, prediction in zip(request.texts, predictions, strict=True):
-                words = (await predictor.explain(text)).words
+                words = (await model.explain(text)).words
                 prediction.words = [WordContribution.model_validate(word) for word in words]
     except BusyError:
         raise busy() from None
-    return PredictionAnswer(model=predictor.model, predictions=predictions)
+    return PredictionAnswer(model=model.sha256, predictions=predictions)
 
 
 def busy() -> ProblemError:

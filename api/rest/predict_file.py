@@ -80,12 +80,13 @@ async def predict_file(
     """
     read = await _read(request, query)
     lines = read.lines
-    answers = services.predictor.predict_in_parts([line.text for line in lines])
+    model = services.predictor.model
+    answers = model.predict_in_parts([line.text for line in lines])
     try:
         first = await anext(answers)
     except BusyError:
         raise busy() from None
-    head = FileHead.of(services.predictor.model, len(lines), read.layout)
+    head = FileHead.of(model.sha256, len(lines), read.layout)
     # A proxy that buffers the response would freeze the client's progress bar.
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(_json_lines(head, lines, first, answers), headers=headers, media_type=MEDIA_TYPE)

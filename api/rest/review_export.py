@@ -24,7 +24,7 @@ ROWS_PER_CHUNK = 100
 _EXAMPLE = (
     '{"platform":"forum","id":"post-1817","version":1769818500000000,"text":"物流很快","label":"negative",'
     '"reviewer":"小王","reviewed_at":"2026-01-31T00:20:00Z","model_label":"positive","probability":0.52,"audit":false,'
-    '"disputed":false,"occurrences":1,"by_user":false}\n'
+    '"disputed":false,"occurrences":1,"held_back":false,"by_user":false}\n'
 )
 
 router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_class=GuardedRoute)
@@ -37,7 +37,7 @@ router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_clas
     responses={
         200: {
             "description": "The reviewed texts: platform, id, version, text, label, reviewer, reviewed_at, "
-            "model_label, probability, audit, disputed, occurrences, by_user.",
+            "model_label, probability, audit, disputed, occurrences, held_back, by_user.",
             "content": {
                 "text/csv": {"schema": {"type": "string"}},
                 "application/x-ndjson": {"schema": {"type": "string"}, "example": _EXAMPLE},

@@ -179,6 +179,12 @@ class NextAnswer(BaseModel):
         description="Whether the whole queue was searched. If false and there are no items, repeat the request."
     )
     remaining: Remaining
+    unlabelled: int = Field(
+        ge=0,
+        description="In the queue `uncertain`: comments of the filter's platform and time range that the active model "
+        "has not labelled yet, and that therefore do not wait. 0 in other queues.",
+        examples=[0],
+    )
     done_today: int = Field(ge=0, description="Number of your reviews since midnight.", examples=[57])
     goal: AuditGoal | None = Field(None, description="In the queue `audit`: the progress of the audit.")
 

@@ -42,6 +42,7 @@ from api.services import Services, TheServices
 from store import group_decisions, queue, review_list, reviews
 from store.analytics import CountFilter
 from store.comments import ShownLabel, comment_history
+from store.coverage import count_unlabelled
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
 from store.goal import audit_goal
 from store.queue import CLAIM_TIME, Tasks
@@ -88,9 +89,19 @@ async def next_reviews(services: TheServices, identity: AsReviewer, request: Nex
         items=[await show(services, task) for task in tasks.items],
         searched_all=tasks.searched_all,
         remaining=Remaining(count=waiting.count, more=waiting.more),
+        unlabelled=await count_unlabelled_of(services, filter) if order is QueueOrder.UNCERTAIN else 0,
         done_today=done,
         goal=await _goal(services) if order is QueueOrder.AUDIT else None,
     )
+
+
+async def count_unlabelled_of(services: Services, filter: CommentFilter) -> int:
+    """Return how many comments of the filter's platform and time range the active model has not labelled.
+
+    Raises StoreError and TimeoutError.
+    """
+    counted = CountFilter(filter.created_from, filter.created_to, filter.platform)
+    return await services.store.read(count_unlabelled, counted)
 
 
 async def _goal(services: Services) -> AuditGoal:

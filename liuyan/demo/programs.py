@@ -40,7 +40,7 @@ class Program:
         """Raise DemoError if the program has ended."""
         if not self.running:
             last = self._log.read_text(errors="replace").splitlines()[-LAST_LINES:]
-            raise DemoError(f"`{self.name}` ended unexpectedly. The end of its log:\n" + "\n".join(last))
+            raise DemoError(f"`{self.name}` ended unexpectedly. The end of its log:", *last)
 
     def stop(self) -> None:
         """Stop the program; kill it if it does not stop within ``STOP_SECONDS``."""

@@ -1,8 +1,8 @@
 """Create the first tables."""
 
 import sqlalchemy as sa
-from alembic import op
 
+from migrations.repeatable import create_index, create_table
 from store.types import Bytes, Digest, ExactString, RowNumber, UtcDateTime
 
 revision = "0001"
@@ -16,7 +16,7 @@ def on_comment() -> sa.ForeignKey:
 
 def upgrade() -> None:
     """Create every table."""
-    op.create_table(
+    create_table(
         "comments",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column("platform", ExactString(32), nullable=False),
@@ -33,9 +33,9 @@ def upgrade() -> None:
         sa.Column("claimed_by", sa.BigInteger, nullable=False),
         sa.UniqueConstraint("platform", "id", name="comments_identity"),
     )
-    op.create_index("comments_by_time", "comments", ["created_at", "number"])
-    op.create_index("comments_by_platform_and_time", "comments", ["platform", "created_at", "number"])
-    op.create_table(
+    create_index("comments_by_time", "comments", ["created_at", "number"])
+    create_index("comments_by_platform_and_time", "comments", ["platform", "created_at", "number"])
+    create_table(
         "comment_versions",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column(
@@ -51,7 +51,7 @@ def upgrade() -> None:
         sa.Column("edited_at", UtcDateTime),
         sa.Column("replaced_at", UtcDateTime, nullable=False),
     )
-    op.create_table(
+    create_table(
         "models",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column("sha256", ExactString(64), nullable=False, unique=True),
@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("registered_at", UtcDateTime, nullable=False),
         sa.Column("active", sa.Boolean, unique=True),
     )
-    op.create_table(
+    create_table(
         "predictions",
         sa.Column(
             "comment_number",
@@ -76,7 +76,7 @@ def upgrade() -> None:
         sa.Column("uncertain", sa.Boolean, nullable=False),
         sa.Column("predicted_at", UtcDateTime, nullable=False),
     )
-    op.create_table(
+    create_table(
         "reviews",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column(
@@ -93,7 +93,7 @@ def upgrade() -> None:
         sa.Column("reason", ExactString(1000)),
         sa.Column("reviewed_at", UtcDateTime, nullable=False),
     )
-    op.create_table(
+    create_table(
         "dead_letters",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column("consumer_group", ExactString(128), nullable=False),
@@ -112,7 +112,7 @@ def upgrade() -> None:
         sa.Column("stored_at", UtcDateTime, nullable=False),
         sa.UniqueConstraint("consumer_group", "topic", "partition", "offset", name="dead_letters_record"),
     )
-    op.create_table(
+    create_table(
         "hourly_counts",
         sa.Column("model_number", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("platform", ExactString(32), primary_key=True),
@@ -121,7 +121,7 @@ def upgrade() -> None:
         sa.Column("uncertain", sa.Boolean, primary_key=True),
         sa.Column("n", sa.BigInteger, nullable=False),
     )
-    op.create_table(
+    create_table(
         "partitions",
         sa.Column("consumer_group", ExactString(128), primary_key=True),
         sa.Column("topic", ExactString(249), primary_key=True),
@@ -133,13 +133,13 @@ def upgrade() -> None:
         sa.Column("paused_at", UtcDateTime),
         sa.Column("updated_at", UtcDateTime, nullable=False),
     )
-    op.create_table(
+    create_table(
         "erasures",
         sa.Column("digest", Digest, primary_key=True),
         sa.Column("erased_up_to", sa.BigInteger, nullable=False),
         sa.Column("erased_at", UtcDateTime, nullable=False),
     )
-    op.create_table(
+    create_table(
         "key_checks",
         sa.Column("name", ExactString(32), primary_key=True),
         sa.Column("check_value", ExactString(64), nullable=False),

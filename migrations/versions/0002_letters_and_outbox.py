@@ -1,8 +1,8 @@
 """Add states of dead letters, and the outbox."""
 
 import sqlalchemy as sa
-from alembic import op
 
+from migrations.repeatable import add_column, create_index, create_table
 from store.types import Bytes, ExactString, RowNumber, UtcDateTime
 
 revision = "0002"
@@ -11,14 +11,14 @@ down_revision = "0001"
 
 def upgrade() -> None:
     """Add the state of dead letters and the outbox."""
-    op.add_column("dead_letters", sa.Column("state", ExactString(16), nullable=False, server_default="open"))
-    op.add_column("dead_letters", sa.Column("attempts", sa.Integer, nullable=False, server_default="0"))
-    op.add_column("dead_letters", sa.Column("latest_partition", sa.Integer))
-    op.add_column("dead_letters", sa.Column("latest_offset", sa.BigInteger))
-    op.add_column("dead_letters", sa.Column("settled_by", ExactString(128)))
-    op.add_column("dead_letters", sa.Column("settled_at", UtcDateTime))
-    op.create_index("dead_letters_by_state", "dead_letters", ["state", "number"])
-    op.create_table(
+    add_column("dead_letters", sa.Column("state", ExactString(16), nullable=False, server_default="open"))
+    add_column("dead_letters", sa.Column("attempts", sa.Integer, nullable=False, server_default="0"))
+    add_column("dead_letters", sa.Column("latest_partition", sa.Integer))
+    add_column("dead_letters", sa.Column("latest_offset", sa.BigInteger))
+    add_column("dead_letters", sa.Column("settled_by", ExactString(128)))
+    add_column("dead_letters", sa.Column("settled_at", UtcDateTime))
+    create_index("dead_letters_by_state", "dead_letters", ["state", "number"])
+    create_table(
         "outbox",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column("topic", ExactString(249), nullable=False),
@@ -37,4 +37,4 @@ def upgrade() -> None:
         sa.Column("published_offset", sa.BigInteger),
         sa.Column("refused", ExactString(1000)),
     )
-    op.create_index("outbox_to_do", "outbox", ["done_at", "number"])
+    create_index("outbox_to_do", "outbox", ["done_at", "number"])

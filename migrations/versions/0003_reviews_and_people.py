@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.repeatable import add_column, create_index, create_table
 from store.types import Digest, ExactString, RowNumber, UtcDateTime
 
 revision = "0003"
@@ -33,16 +34,16 @@ def _flag(name: str) -> sa.Column[bool]:
 
 def _comments() -> None:
     """Leave existing comments outside the audit sample, because the key that selects it is not available here."""
-    op.add_column("comments", sa.Column("review_label", ExactString(8)))
-    op.add_column("comments", sa.Column("audit_rank", sa.BigInteger))
-    op.create_index("comments_by_author", "comments", ["author", "created_at", "number"])
-    op.create_index("comments_by_thread", "comments", ["thread", "created_at", "number"])
-    op.create_index("comments_by_review", "comments", ["review_label", "created_at", "number"])
-    op.create_index("comments_to_audit", "comments", ["review_label", "audit_rank", "number"])
-    op.add_column("predictions", _flag("reviewed"))
-    op.add_column("predictions", sa.Column("distance", sa.Double, nullable=False, server_default=sa.text("0")))
+    add_column("comments", sa.Column("review_label", ExactString(8)))
+    add_column("comments", sa.Column("audit_rank", sa.BigInteger))
+    create_index("comments_by_author", "comments", ["author", "created_at", "number"])
+    create_index("comments_by_thread", "comments", ["thread", "created_at", "number"])
+    create_index("comments_by_review", "comments", ["review_label", "created_at", "number"])
+    create_index("comments_to_audit", "comments", ["review_label", "audit_rank", "number"])
+    add_column("predictions", _flag("reviewed"))
+    add_column("predictions", sa.Column("distance", sa.Double, nullable=False, server_default=sa.text("0")))
     op.execute("UPDATE predictions SET distance = abs(probability - 0.5)")
-    op.create_index("predictions_to_review", "predictions", ["model_number", "reviewed", "distance", "comment_number"])
+    create_index("predictions_to_review", "predictions", ["model_number", "reviewed", "distance", "comment_number"])
 
 
 def _reviews() -> None:
@@ -56,11 +57,11 @@ def _reviews() -> None:
         sa.Column("replaces", sa.BigInteger),
         sa.Column("withdraws", sa.BigInteger),
     ):
-        op.add_column("reviews", column)
+        add_column("reviews", column)
 
 
 def _counts() -> None:
-    op.create_table(
+    create_table(
         "reviewer_counts",
         sa.Column("bucket", ExactString(5), primary_key=True),
         sa.Column("begins", UtcDateTime, primary_key=True),
@@ -74,14 +75,14 @@ def _counts() -> None:
 
 
 def _queue() -> None:
-    op.create_table(
+    create_table(
         "review_claims",
         sa.Column("comment_number", RowNumber, _on_comment(), primary_key=True, autoincrement=False),
         sa.Column("reviewer_number", sa.BigInteger, nullable=False),
         sa.Column("claimed_until", UtcDateTime, nullable=False),
     )
-    op.create_index("review_claims_by_reviewer", "review_claims", ["reviewer_number", "claimed_until"])
-    op.create_table(
+    create_index("review_claims_by_reviewer", "review_claims", ["reviewer_number", "claimed_until"])
+    create_table(
         "review_skips",
         sa.Column("comment_number", RowNumber, _on_comment(), primary_key=True, autoincrement=False),
         sa.Column("reviewer_number", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -90,7 +91,7 @@ def _queue() -> None:
 
 
 def _people() -> None:
-    op.create_table(
+    create_table(
         "users",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column("name", ExactString(64), nullable=False),
@@ -106,7 +107,7 @@ def _people() -> None:
         sa.Column("last_sign_in_at", UtcDateTime),
         sa.Column("password_changed_at", UtcDateTime, nullable=False),
     )
-    op.create_table(
+    create_table(
         "sessions",
         sa.Column("digest", Digest, primary_key=True),
         sa.Column("user_number", RowNumber, _on_user(), nullable=False, index=True),
@@ -116,7 +117,7 @@ def _people() -> None:
         sa.Column("address", ExactString(64)),
         sa.Column("user_agent", ExactString(256)),
     )
-    op.create_table(
+    create_table(
         "api_tokens",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column("digest", Digest, nullable=False, unique=True),
@@ -128,7 +129,7 @@ def _people() -> None:
         sa.Column("used_at", UtcDateTime),
         sa.Column("revoked_at", UtcDateTime),
     )
-    op.create_table(
+    create_table(
         "attempts",
         sa.Column("digest", Digest, primary_key=True),
         sa.Column("window_start", UtcDateTime, primary_key=True),
@@ -138,7 +139,7 @@ def _people() -> None:
 
 
 def _doings() -> None:
-    op.create_table(
+    create_table(
         "notices",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column("title", ExactString(200), nullable=False),
@@ -152,7 +153,7 @@ def _doings() -> None:
         sa.Column("edited_by", ExactString(128)),
         sa.Column("edited_at", UtcDateTime),
     )
-    op.create_table(
+    create_table(
         "audit_log",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column("at", UtcDateTime, nullable=False),
@@ -165,6 +166,6 @@ def _doings() -> None:
         sa.Column("object_id", ExactString(200), nullable=False),
         sa.Column("detail", ExactString(), nullable=False),
     )
-    op.create_index("audit_log_by_time", "audit_log", ["at", "number"])
-    op.create_index("audit_log_by_user", "audit_log", ["user_number", "at"])
-    op.create_index("audit_log_by_object", "audit_log", ["object_kind", "object_id", "at"])
+    create_index("audit_log_by_time", "audit_log", ["at", "number"])
+    create_index("audit_log_by_user", "audit_log", ["user_number", "at"])
+    create_index("audit_log_by_object", "audit_log", ["object_kind", "object_id", "at"])

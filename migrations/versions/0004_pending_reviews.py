@@ -1,8 +1,8 @@
 """Add pending reviews."""
 
 import sqlalchemy as sa
-from alembic import op
 
+from migrations.repeatable import create_index, create_table
 from store.types import ExactString, RowNumber, UtcDateTime
 
 revision = "0004"
@@ -11,7 +11,7 @@ down_revision = "0003"
 
 def upgrade() -> None:
     """Add the table of pending reviews."""
-    op.create_table(
+    create_table(
         "pending_reviews",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column("platform", ExactString(32), nullable=False),
@@ -27,4 +27,4 @@ def upgrade() -> None:
         sa.Column("expires_at", UtcDateTime, nullable=False, index=True),
         sa.UniqueConstraint("platform", "id", name="pending_reviews_comment"),
     )
-    op.create_index("pending_reviews_by_reviewer", "pending_reviews", ["reviewer_number"])
+    create_index("pending_reviews_by_reviewer", "pending_reviews", ["reviewer_number"])

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.repeatable import create_empty_table
 from store.types import ExactString, UtcDateTime
 
 revision = "0005"
@@ -34,9 +35,9 @@ GROUP BY model_number, {platform}, {begins}
 
 
 def upgrade() -> None:
-    """Create the table and fill it from existing comments."""
+    """Create the table and fill it from existing comments. An interrupted upgrade starts again."""
     key = ("model_number", sa.BigInteger), ("bucket", ExactString(4)), ("platform", ExactString(32))
-    op.create_table(
+    create_empty_table(
         "count_sums",
         *(sa.Column(name, kind, primary_key=True, autoincrement=False) for name, kind in key),
         sa.Column("begins", UtcDateTime, primary_key=True),

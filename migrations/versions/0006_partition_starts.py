@@ -1,7 +1,8 @@
 """Count starts of a partition without progress."""
 
 import sqlalchemy as sa
-from alembic import op
+
+from migrations.repeatable import add_column
 
 revision = "0006"
 down_revision = "0005"
@@ -9,5 +10,5 @@ down_revision = "0005"
 
 def upgrade() -> None:
     """Add the columns, with zero starts."""
-    op.add_column("partitions", sa.Column("started_offset", sa.BigInteger))
-    op.add_column("partitions", sa.Column("starts", sa.Integer, nullable=False, server_default="0"))
+    add_column("partitions", sa.Column("started_offset", sa.BigInteger))
+    add_column("partitions", sa.Column("starts", sa.Integer, nullable=False, server_default="0"))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.repeatable import add_column
 from store.types import UtcDateTime
 
 revision = "0007"
@@ -16,7 +17,7 @@ tokens = sa.table("api_tokens", sa.column("user_number"), sa.column("role"), sa.
 
 def upgrade() -> None:
     """Add the column with NULL, so that open sessions must confirm, and revoke tokens above their account's role."""
-    op.add_column("sessions", sa.Column("confirmed_at", UtcDateTime))
+    add_column("sessions", sa.Column("confirmed_at", UtcDateTime))
     # Before this revision, an account that was disabled or demoted regained its tokens when it was restored.
     disabled = sa.select(users.c.number).where(users.c.state == "disabled")
     ordinary = sa.select(users.c.number).where(users.c.role == "user")

@@ -7,6 +7,7 @@ from typing import cast
 import sqlalchemy as sa
 from alembic import context, op
 
+from migrations.repeatable import add_column, create_index, create_table, replace_index
 from store.folding import folded_digest
 from store.types import ExactString, RowNumber, UtcDateTime
 
@@ -39,19 +40,21 @@ def upgrade() -> None:
     A server commits each part separately, so an interrupted upgrade resumes where it stopped.
     """
     for table in ("comments", "predictions", "review_claims", "review_skips"):
-        _add_column(table, sa.Column("folded_digest", sa.BigInteger))
+        add_column(table, sa.Column("folded_digest", sa.BigInteger))
     if op.get_bind().dialect.name == "sqlite":
         _fill(op.get_bind())
     else:
         with op.get_context().autocommit_block():
             _fill(op.get_bind())
-    _add_index("comments_by_text", "comments", ["folded_digest", "review_label", "audit_rank", "number"])
-    _widen_index()
-    _add_column("reviews", sa.Column("group_number", sa.BigInteger))
-    _add_index("reviews_by_group", "reviews", ["group_number", "number"])
-    _add_index("review_claims_by_text", "review_claims", ["folded_digest"], unique=True)
-    _add_index("review_claims_by_time", "review_claims", ["claimed_until"])
-    _add_index("review_skips_by_reviewer", "review_skips", ["reviewer_number", "until"])
+    create_index("comments_by_text", "comments", ["folded_digest", "review_label", "audit_rank", "number"])
+    # Add the digest to the index of the review queue.
+    columns = ["model_number", "reviewed", "distance", "comment_number", "folded_digest"]
+    replace_index("predictions_to_review", "predictions", columns)
+    add_column("reviews", sa.Column("group_number", sa.BigInteger))
+    create_index("reviews_by_group", "reviews", ["group_number", "number"])
+    create_index("review_claims_by_text", "review_claims", ["folded_digest"], unique=True)
+    create_index("review_claims_by_time", "review_claims", ["claimed_until"])
+    create_index("review_skips_by_reviewer", "review_skips", ["reviewer_number", "until"])
     _group_decisions()
 
 
@@ -75,47 +78,25 @@ def _fill(connection: sa.Connection) -> None:
             report(f"{revision}: digests of {done:,} comments are stored")
 
 
-def _add_column(table: str, column: sa.Column[int]) -> None:
-    if column.name not in {found["name"] for found in sa.inspect(op.get_bind()).get_columns(table)}:
-        op.add_column(table, column)
-
-
-def _add_index(name: str, table: str, columns: list[str], *, unique: bool = False) -> None:
-    if name not in {found["name"] for found in sa.inspect(op.get_bind()).get_indexes(table)}:
-        op.create_index(name, table, columns, unique=unique)
-
-
-def _widen_index() -> None:
-    """Add the digest to the index of the review queue."""
-    columns = ["model_number", "reviewed", "distance", "comment_number", "folded_digest"]
-    found = {index["name"]: index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes("predictions")}
-    if found.get("predictions_to_review") == columns:
-        return
-    if "predictions_to_review" in found:
-        op.drop_index("predictions_to_review", "predictions")
-    op.create_index("predictions_to_review", "predictions", columns)
-
-
 def _group_decisions() -> None:
-    if not sa.inspect(op.get_bind()).has_table("group_decisions"):
-        op.create_table(
-            "group_decisions",
-            sa.Column("number", RowNumber, primary_key=True),
-            sa.Column("folded_digest", sa.BigInteger, nullable=False),
-            sa.Column("folded_sha256", ExactString(64), nullable=False),
-            sa.Column("review_number", sa.BigInteger, nullable=False, unique=True),
-            sa.Column("label", ExactString(8), nullable=False),
-            sa.Column("reason", ExactString(1000)),
-            sa.Column("reviewer", ExactString(128), nullable=False),
-            sa.Column("reviewer_number", sa.BigInteger),
-            sa.Column("decided_at", UtcDateTime, nullable=False),
-            sa.Column("state", ExactString(16), nullable=False),
-            sa.Column("occurrences", sa.BigInteger, nullable=False),
-            sa.Column("more_occurrences", sa.Boolean, nullable=False),
-            sa.Column("last_comment", sa.BigInteger, nullable=False),
-            sa.Column("done_up_to", sa.BigInteger, nullable=False),
-            *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("stored", "skipped", "withdrawn")),
-            sa.Column("copies_wait_until", UtcDateTime),
-        )
-    _add_index("group_decisions_by_text", "group_decisions", ["folded_digest", "copies_wait_until"])
-    _add_index("group_decisions_by_state", "group_decisions", ["state", "number"])
+    create_table(
+        "group_decisions",
+        sa.Column("number", RowNumber, primary_key=True),
+        sa.Column("folded_digest", sa.BigInteger, nullable=False),
+        sa.Column("folded_sha256", ExactString(64), nullable=False),
+        sa.Column("review_number", sa.BigInteger, nullable=False, unique=True),
+        sa.Column("label", ExactString(8), nullable=False),
+        sa.Column("reason", ExactString(1000)),
+        sa.Column("reviewer", ExactString(128), nullable=False),
+        sa.Column("reviewer_number", sa.BigInteger),
+        sa.Column("decided_at", UtcDateTime, nullable=False),
+        sa.Column("state", ExactString(16), nullable=False),
+        sa.Column("occurrences", sa.BigInteger, nullable=False),
+        sa.Column("more_occurrences", sa.Boolean, nullable=False),
+        sa.Column("last_comment", sa.BigInteger, nullable=False),
+        sa.Column("done_up_to", sa.BigInteger, nullable=False),
+        *(sa.Column(name, sa.BigInteger, nullable=False) for name in ("stored", "skipped", "withdrawn")),
+        sa.Column("copies_wait_until", UtcDateTime),
+    )
+    create_index("group_decisions_by_text", "group_decisions", ["folded_digest", "copies_wait_until"])
+    create_index("group_decisions_by_state", "group_decisions", ["state", "number"])

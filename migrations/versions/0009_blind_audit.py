@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.repeatable import add_column, create_empty_table, create_index, replace_index
 from store.opinions import Decision, by_text, pairs, pattern, weigh
 from store.types import ExactString, RowNumber, UtcDateTime
 
@@ -33,23 +34,14 @@ def upgrade() -> None:
     The audit starts again, because no earlier decision was blind. An interrupted upgrade can be repeated: a server
     commits each table and column separately, and the revision last.
     """
-    _drop_incomplete_tables()
     _add_tables()
     _add_columns()
     _fill()
 
 
-def _drop_incomplete_tables() -> None:
-    """Drop the tables of an interrupted upgrade: nothing else writes to them before the upgrade is complete."""
-    there = set(sa.inspect(op.get_bind()).get_table_names())
-    for table in ("blind_decisions", "disputes", "agreement_pairs", "agreement_patterns"):
-        if table in there:
-            op.drop_table(table)
-
-
 def _add_tables() -> None:
     comment = sa.ForeignKey("comments.number", ondelete="CASCADE")
-    op.create_table(
+    create_empty_table(
         "blind_decisions",
         sa.Column("number", RowNumber, primary_key=True),
         sa.Column("comment_number", RowNumber, comment, nullable=False, index=True),
@@ -64,7 +56,7 @@ def _add_tables() -> None:
         sa.Column("too_fast", sa.Boolean, nullable=False),
         sa.Column("withdrawn", sa.Boolean, nullable=False),
     )
-    op.create_table(
+    create_empty_table(
         "disputes",
         sa.Column(
             "comment_number",
@@ -75,14 +67,14 @@ def _add_tables() -> None:
         ),
         sa.Column("review_number", sa.BigInteger, nullable=False),
     )
-    op.create_index("disputes_by_review", "disputes", ["review_number", "comment_number"])
-    op.create_table(
+    create_index("disputes_by_review", "disputes", ["review_number", "comment_number"])
+    create_empty_table(
         "agreement_pairs",
         *(sa.Column(name, sa.BigInteger, primary_key=True, autoincrement=False) for name in PAIR_KEY[:2]),
         *(sa.Column(name, ExactString(8), primary_key=True) for name in PAIR_KEY[2:]),
         sa.Column("n", sa.BigInteger, nullable=False),
     )
-    op.create_table(
+    create_empty_table(
         "agreement_patterns",
         *(sa.Column(name, sa.Integer, primary_key=True, autoincrement=False) for name in LABELS),
         sa.Column("n", sa.BigInteger, nullable=False),
@@ -90,29 +82,14 @@ def _add_tables() -> None:
 
 
 def _add_columns() -> None:
-    _add("comments", sa.Column("blind_label", ExactString(8)))
-    _move_audit_index()
-    _add("reviews", sa.Column("shown_milliseconds", sa.BigInteger))
-    _add("reviews", sa.Column("too_fast", sa.Boolean, nullable=False, server_default=sa.text("0")))
-    _add("group_decisions", sa.Column("too_fast", sa.Boolean, nullable=False, server_default=sa.text("0")))
-    _add("review_claims", sa.Column("given_at", UtcDateTime))
-    _add("review_claims", sa.Column("blind", sa.Boolean, nullable=False, server_default=sa.text("0")))
-
-
-def _add(table: str, column: sa.Column[Any]) -> None:
-    if column.name not in {found["name"] for found in sa.inspect(op.get_bind()).get_columns(table)}:
-        op.add_column(table, column)
-
-
-def _move_audit_index() -> None:
-    """Put the blind label first in the index of the audit queue."""
-    columns = ["blind_label", "audit_rank", "number"]
-    found = {index["name"]: index["column_names"] for index in sa.inspect(op.get_bind()).get_indexes("comments")}
-    if found.get("comments_to_audit") == columns:
-        return
-    if "comments_to_audit" in found:
-        op.drop_index("comments_to_audit", "comments")
-    op.create_index("comments_to_audit", "comments", columns)
+    add_column("comments", sa.Column("blind_label", ExactString(8)))
+    # Put the blind label first in the index of the audit queue.
+    replace_index("comments_to_audit", "comments", ["blind_label", "audit_rank", "number"])
+    add_column("reviews", sa.Column("shown_milliseconds", sa.BigInteger))
+    add_column("reviews", sa.Column("too_fast", sa.Boolean, nullable=False, server_default=sa.text("0")))
+    add_column("group_decisions", sa.Column("too_fast", sa.Boolean, nullable=False, server_default=sa.text("0")))
+    add_column("review_claims", sa.Column("given_at", UtcDateTime))
+    add_column("review_claims", sa.Column("blind", sa.Boolean, nullable=False, server_default=sa.text("0")))
 
 
 def _fill() -> None:

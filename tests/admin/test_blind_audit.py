@@ -66,8 +66,11 @@ def record_reviews(page: Page) -> list[dict[str, Any]]:
 async def test_audit_hides_the_model_and_enter_needs_a_label(visits: Visits) -> None:
     site = visits.site
     await sample(site, "blind", 2)
-    page = await visits.open(Role.REVIEWER, "/admin/review?queue=audit&platform=blind&label=negative&uncertain=true")
+    page = await visits.open(Role.REVIEWER)
     requests, sent = record_predictions(page), record_reviews(page)
+    await page.clock.install()
+    await page.goto("/admin/review?queue=audit&platform=blind&label=negative&uncertain=true")
+    await page.clock.run_for(1_000)
     await wait_for_text(page, TEXT)
     await expect(page.locator("#model")).to_have_text("为避免影响您的判断，模型的结果已隐藏。")
     await expect(page.locator("#goal-words")).to_contain_text("再审核约")
@@ -82,6 +85,8 @@ async def test_audit_hides_the_model_and_enter_needs_a_label(visits: Visits) -> 
     await check_accessibility(page)
     assert await page.locator("#text").text_content() == before
     assert await decisions(site, "blind") == []
+    # From here on, only the test advances the page's clock.
+    await page.clock.pause_at(await page.evaluate("Date.now() + 1000"))
     await page.keyboard.press("2")
     await expect(page.locator("#text")).not_to_have_text(before or "")
     await wait_until_stored(page)
@@ -90,7 +95,8 @@ async def test_audit_hides_the_model_and_enter_needs_a_label(visits: Visits) -> 
     assert [(one["blind"], one["all_occurrences"], one["shown_milliseconds"] > 0) for one in sent] == [
         (True, False, True)
     ]
-    # Review the next comment faster than it can be read.
+    # Review the next comment faster than it can be read, as soon as the page accepts keys.
+    await page.clock.run_for(400)
     await wait_for_keys(page)
     await page.keyboard.press("1")
     await wait_until_stored(page)

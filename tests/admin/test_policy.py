@@ -46,7 +46,7 @@ async def test_every_page_has_the_policy_and_loads_nothing_from_other_hosts(visi
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/admin/nothing", 404), ("/admin/models/1/activate", 405), ("/admin/models", 200), ("/nothing", 404)],
+    [("/admin/nothing", 404), ("/admin/models/1/rollback", 405), ("/admin/models", 200), ("/nothing", 404)],
 )
 async def test_error_responses_have_security_headers(visits: Visits, path: str, status: int) -> None:
     visits.allow("status of 40[45]")

@@ -74,7 +74,7 @@ class BuiltApp:
     def over(self, services: Services) -> FastAPI:
         """The application over ``services``, which replace those of the test before."""
         if self._app is None:
-            self._app = create_app(services, self.metrics)
+            self._app = create_app(services)
         self._app.state.services = services
         for mount in self._app.routes:
             if isinstance(mount, MountAll) and isinstance(mount.app, Starlette):
@@ -155,7 +155,7 @@ async def _api(store: Store, labeller: Labeller, built: BuiltApp) -> AsyncIterat
     async with store:
         await store.check_ready(ERASURE_KEY)
         with Predictor(labeller, built.metrics) as predictor:
-            services = Services(store, predictor, settings_for_tests(), QUICK_PASSWORDS, clock)
+            services = Services(store, predictor, settings_for_tests(), QUICK_PASSWORDS, clock, metrics=built.metrics)
             app = built.over(services)
             admin = await add_person(store, "admin", Role.ADMIN, now=clock())
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)

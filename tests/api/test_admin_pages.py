@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import httpx2 as httpx
 import pytest
-from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -18,7 +17,6 @@ from api.admin.page import Page, route
 from api.app import create_app
 from api.identity.csrf import COOKIE
 from api.identity.roles import Role
-from api.metrics import Metrics
 from tests.api.conftest import Api
 from tests.api.people import add_person
 from tests.api.test_sign_in import browser, sign_in
@@ -53,7 +51,7 @@ class Open(Bare):
 def with_bare_pages(api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The application with two pages more."""
     monkeypatch.setattr(admin, "pages", lambda: [*pages(), Bare(), Open()])
-    return replace(api, app=create_app(api.services, Metrics(CollectorRegistry())))
+    return replace(api, app=create_app(api.services))
 
 
 async def test_a_page_that_declares_nothing_is_closed_without_a_session(with_bare_pages: Api) -> None:
@@ -74,7 +72,7 @@ async def test_a_method_that_a_page_does_not_answer_is_not_told_to_whom_it_is_cl
     await add_person(api.store, "user", Role.USER, now=api.clock())
     async with browser(api) as client:
         await sign_in(client, "user")
-        assert (await client.get("/admin/models/1/activate")).status_code == 403
+        assert (await client.get("/admin/models/1/rollback")).status_code == 403
 
 
 async def test_pages_load_files_that_are_there_and_may_be_kept(api: Api) -> None:

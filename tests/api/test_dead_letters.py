@@ -1,4 +1,4 @@
-"""Dead letters and models over REST."""
+"""Dead letters over REST."""
 
 import base64
 from typing import Any
@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from store.audit import AuditFilter, list_records
-from store.models import read_active, register_model
 from tests.api.conftest import Api
 from tests.store.feed import dead_letter
 
@@ -113,19 +112,3 @@ async def test_a_truncated_dead_letter_cannot_be_requeued(api: Api) -> None:
 )
 async def test_a_selection_is_either_numbers_or_all(api: Api, selection: dict[str, object]) -> None:
     assert await act(api, "requeue", **selection) == (422, "invalid_request")
-
-
-async def test_models_are_listed_and_activated(api: Api) -> None:
-    second = await register_model(api.store, api.services.predictor.model, "loaded", 0.2, 0.8)
-    answer = (await api.client.get("/api/v1/models")).json()["items"]
-    assert [(one["number"], one["active"], one["loaded"]) for one in answer] == [
-        (second.number, False, True),
-        (api.feed.model.number, True, False),
-    ]
-    activated = await api.client.post(f"/api/v1/models/{second.number}/activate")
-    assert (activated.status_code, activated.json()["active"]) == (200, True)
-    missing = await api.client.post("/api/v1/models/99/activate")
-    assert (missing.status_code, missing.json()["code"]) == (404, "no_model")
-    active = await api.store.read(read_active)
-    assert active is not None
-    assert active.number == second.number

@@ -134,7 +134,7 @@ async def test_metrics_contain_routes_but_no_ids(own_api: Api) -> None:
     assert own_api.registry.get_sample_value("liuyan_api_requests_in_flight") == 0
     assert own_api.registry.get_sample_value("liuyan_api_prediction_requests_waiting") == 0
     timed = own_api.registry.get_sample_value(
-        "liuyan_api_request_seconds_count", {"method": "POST", "route": "/api/v1/predict"}
+        "liuyan_api_request_duration_seconds_count", {"method": "POST", "route": "/api/v1/predict"}
     )
     assert timed == 1
     assert "secret-id" not in str([list(metric.samples) for metric in own_api.registry.collect()])

@@ -60,7 +60,8 @@ async def serve(file: Path, labeller: Labeller, rules: BodyRules | None = None) 
         now = datetime.now(UTC)
         user, admin = [await add_person(store, role, role, now=now) for role in (Role.USER, Role.ADMIN)]
         with Predictor(labeller, metrics) as predictor, contextlib.closing(listen("127.0.0.1:0")) as listener:
-            app = create_app(Services(store, predictor, settings_for_tests(), QUICK_PASSWORDS), metrics, rules)
+            services = Services(store, predictor, settings_for_tests(), QUICK_PASSWORDS, metrics=metrics)
+            app = create_app(services, rules)
             server = quiet_server(app, grace_seconds=1)
             task = asyncio.create_task(server.serve(sockets=[listener]))
             address = urlsplit(f"http://{address_of(listener)}")

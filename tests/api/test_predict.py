@@ -151,7 +151,7 @@ async def test_one_thread_labels_all_texts_in_slices() -> None:
     labeller = SlowLabeller()
     labeller.go.set()
     with Predictor(labeller, Metrics(CollectorRegistry())) as predictor:
-        await asyncio.gather(*(predictor.predict(["好"] * (SLICE + 1)) for _ in range(3)))
+        await asyncio.gather(*(predictor.model.predict(["好"] * (SLICE + 1)) for _ in range(3)))
     assert len(labeller.threads) == 1
     assert sorted(labeller.slices) == [1, 1, 1, SLICE, SLICE, SLICE]
     # Requests alternate: none waits for another to finish.
@@ -161,10 +161,10 @@ async def test_one_thread_labels_all_texts_in_slices() -> None:
 async def test_a_full_queue_answers_with_retry_after(api: Api) -> None:
     labeller = SlowLabeller()
     with Predictor(labeller, Metrics(CollectorRegistry()), maximum_waiting=2) as predictor:
-        waiting = [asyncio.create_task(predictor.predict(["好"])) for _ in range(2)]
+        waiting = [asyncio.create_task(predictor.model.predict(["好"])) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(BusyError):
-            await predictor.predict(["好"])
+            await predictor.model.predict(["好"])
         api.app.state.services = replace(api.services, predictor=predictor)
         answer = await post(api, ["好"])
         assert problem(answer, 503)["code"] == "busy"

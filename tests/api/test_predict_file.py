@@ -192,13 +192,13 @@ async def rows(store: Store) -> dict[str, int]:
 async def test_parts_are_streamed_and_alternate_with_other_requests() -> None:
     labeller = SlowLabeller()
     with Predictor(labeller, Metrics(CollectorRegistry()), maximum_waiting=2) as predictor:
-        parts = predictor.predict_in_parts(["好"] * (2 * SLICE + 1))
+        parts = predictor.model.predict_in_parts(["好"] * (2 * SLICE + 1))
         reading = asyncio.ensure_future(anext(parts))
         await asyncio.sleep(0.05)
-        single = asyncio.create_task(predictor.predict(["好"]))
+        single = asyncio.create_task(predictor.model.predict(["好"]))
         await asyncio.sleep(0.05)
         with pytest.raises(BusyError):
-            await anext(predictor.predict_in_parts(["好"]))
+            await anext(predictor.model.predict_in_parts(["好"]))
         labeller.go.set()
         assert len(await reading) == SLICE
         await single
@@ -211,9 +211,9 @@ async def test_a_disconnected_client_stops_the_work() -> None:
     labeller = SlowLabeller()
     labeller.go.set()
     with Predictor(labeller, Metrics(CollectorRegistry()), maximum_waiting=1) as predictor:
-        parts = predictor.predict_in_parts(["好"] * (50 * SLICE))
+        parts = predictor.model.predict_in_parts(["好"] * (50 * SLICE))
         await anext(parts)
         await parts.aclose()
         await asyncio.sleep(0)
-        assert len(await predictor.predict(["好"])) == 1
+        assert len(await predictor.model.predict(["好"])) == 1
     assert len(labeller.slices) < 10

@@ -15,7 +15,7 @@ from api.identity.roles import Role
 from api.rest.review_export import COLUMNS, ROWS_PER_CHUNK
 from liuyan.text_files.columns import ColumnOptions
 from model.files import open_comments
-from model.training.reviews import read_reviews
+from model.training.reviews import newest_of_each_text, read_reviews
 from store.audit import Actor
 from store.comments import ShownLabel
 from store.reviews import Opinion, add_reviews
@@ -125,4 +125,5 @@ async def test_training_reads_the_export(api: Api, reviewer: Person, tmp_path: P
     with open_comments(file, ColumnOptions(labels=True)) as comments:
         labelled = [(row.text, positive) for row, positive in comments.labelled()]
     assert labelled == [(AWKWARD, False), ("说不清", None), ("很好", True)]
-    assert [(one.text, one.positive) for one in read_reviews(file, 1.0)] == [(AWKWARD, False), ("很好", True)]
+    reviews = newest_of_each_text(read_reviews(file))
+    assert [(one.text, one.positive) for one in reviews] == [(AWKWARD, False), ("很好", True)]

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
+from api import background
 from api.group_decisions import work_on_groups
 from store import group_decisions
 from store.group_decisions import take_steps
@@ -13,6 +14,7 @@ from tests.api.conftest import Api
 from tests.api.reviewers import Json, Reviewer, add_reviewer, ids, named
 from tests.api.test_reviews import shown
 from tests.store.feed import ERASURE_KEY, arrival, tombstone
+from tests.store.test_refused_work import refused
 
 SAMPLE = AuditSample.of(ERASURE_KEY, 0.02)
 IDS = [id for id in map(str, range(100)) if SAMPLE.rank("forum", id) is None][:12]
@@ -37,7 +39,7 @@ async def progress(reviewer: Reviewer, added: Json) -> Json:
 
 
 async def finish(api: Api) -> None:
-    while await take_steps(api.store):
+    while (await take_steps(api.store)).taken:
         pass
 
 
@@ -133,10 +135,36 @@ async def test_the_background_work_goes_on_after_a_restart(
         task.cancel()
         await asyncio.wait([task])
     task = asyncio.create_task(work_on_groups(api.services))
-    for _ in range(300):
-        if (await progress(reviewer, added))["state"] == "stored":
-            break
-        await asyncio.sleep(0.1)
+    await _wait_until_stored(reviewer, added)
     task.cancel()
     await asyncio.wait([task])
     assert (await progress(reviewer, added))["stored"] == 12
+
+
+async def test_the_background_work_retries_a_refused_decision_and_continues_with_others(
+    api: Api, reviewer: Reviewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await api.feed.send(*(arrival(f"other {n}", "别的话", probability=0.6) for n in range(2)))
+    first = await decide(reviewer)
+    second = await decide(reviewer)
+    async with refused(api.store, "group_number", first["group_number"]):
+        task = asyncio.create_task(work_on_groups(api.services))
+        await _wait_until_stored(reviewer, second)
+    assert (await progress(reviewer, first))["stored"] == 1
+    monkeypatch.setattr(background, "RETRY_SECONDS", 0.0)
+    task.cancel()
+    await asyncio.wait([task])
+    async with refused(api.store, "group_number", first["group_number"]):
+        task = asyncio.create_task(work_on_groups(api.services))
+        await asyncio.sleep(0.1)
+    await _wait_until_stored(reviewer, first)
+    task.cancel()
+    await asyncio.wait([task])
+    assert (await progress(reviewer, first))["stored"] == 12
+
+
+async def _wait_until_stored(reviewer: Reviewer, added: Json) -> None:
+    for _ in range(300):
+        if (await progress(reviewer, added))["state"] == "stored":
+            return
+        await asyncio.sleep(0.1)

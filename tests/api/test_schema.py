@@ -91,7 +91,7 @@ async def _serve(database: str, labeller: Labeller, listener: Any, stop: threadi
         await feed.send(dead_letter(feed.offset))
         await add_person(store, "the admin who stays", Role.ADMIN, now=datetime.now(UTC))
         with Predictor(labeller, metrics) as predictor:
-            app = create_app(Services(store, predictor, settings_for_tests(), QUICK_PASSWORDS), metrics)
+            app = create_app(Services(store, predictor, settings_for_tests(), QUICK_PASSWORDS, metrics=metrics))
             server = quiet_server(app, grace_seconds=1)
             task = asyncio.create_task(server.serve(sockets=[listener]))
             await asyncio.to_thread(stop.wait)

@@ -8,14 +8,12 @@ from urllib.parse import urlencode
 import httpx2 as httpx
 import pytest
 from argon2 import PasswordHasher
-from prometheus_client import CollectorRegistry
 from sqlalchemy import select, update
 
 from api.app import create_app
 from api.identity.passwords import Passwords, Verdict
 from api.identity.roles import Role
 from api.identity.secrets import digest_of
-from api.metrics import Metrics
 from store.accounts import find_credentials
 from store.admin_tables import audit_log, sessions, users
 from tests.api.conftest import Api
@@ -119,7 +117,7 @@ async def test_headers_of_a_trusted_proxy_determine_scheme_and_address(api: Api)
     trusting = replace(
         api.services, settings=api.services.settings.model_copy(update={"trusted_proxies": ("10.0.0.0/8",)})
     )
-    app = create_app(trusting, Metrics(CollectorRegistry()))
+    app = create_app(trusting)
     forwarded = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9, 192.0.2.44, 10.1.1.1"}
     for peer, secure, address in (("10.0.0.3", True, "192.0.2.44"), ("192.0.2.1", False, "192.0.2.1")):
         transport = httpx.ASGITransport(app, client=(peer, 1))
@@ -179,7 +177,7 @@ class CountingPasswords(Passwords):
 
 async def test_a_wrong_name_and_a_wrong_password_look_the_same(api: Api) -> None:
     passwords = CountingPasswords()
-    app = create_app(replace(api.services, passwords=passwords), Metrics(CollectorRegistry()))
+    app = create_app(replace(api.services, passwords=passwords))
     async with browser(replace(api, app=app)) as client:
         wrong_name = await sign_in(client, "nobody", "not the password")
         wrong_password = await sign_in(client, "admin", "not the password")
@@ -231,7 +229,7 @@ async def test_guesses_are_counted_by_account_across_restarts(api: Api) -> None:
     for attempt in range(10):
         async with browser(api, client=f"198.51.100.{attempt}") as client:
             assert (await sign_in(client, "admin", "not the password")).status_code == 401
-    restarted = create_app(replace(api.services), Metrics(CollectorRegistry()))
+    restarted = create_app(replace(api.services))
     transport = httpx.ASGITransport(restarted, client=("203.0.113.1", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://liuyan.test") as client:
         client.headers["accept-language"] = "en"

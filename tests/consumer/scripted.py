@@ -4,11 +4,12 @@ Source, offsets, batcher, worker, pipeline and writer are the consumer's own.
 """
 
 import asyncio
+import json
 import selectors
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from types import SimpleNamespace
 from typing import Any, cast
@@ -27,14 +28,17 @@ from consumer.source import Source
 from consumer.topics import Topics
 from consumer.worker import PreparedRecord, Worker
 from consumer.writer import Writer
+from liuyan.times import EPOCH
 from model.cache import CacheStatistics
-from model.labeller import Labeller
-from store.batch import Batch, BatchOutcome, DeadLetter, PartitionKey, PartitionState, Tombstone
+from model.labeller import Labeller, Prediction, PreparedText
+from registry.follow import LoadedModel, ModelFollower
+from store.batch import Arrival, Batch, BatchOutcome, DeadLetter, ModelRow, PartitionKey, PartitionState, Tombstone
 from store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
 from store.store import Store
 
 TOPIC = "comments"
 DRAIN_SECONDS = 10
+GRACE_SECONDS = 60.0
 
 
 class VirtualTime(asyncio.SelectorEventLoop):
@@ -59,9 +63,13 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class Entry(StrEnum):
-    """The content of an offset. A gap is an offset that no poll returns: an aborted record or a marker."""
+    """The content of an offset; a record is a tombstone.
+
+    A gap is an offset that no poll returns: an aborted record or a marker.
+    """
 
     RECORD = "record"
+    COMMENT = "comment"
     POISON = "poison"
     REFUSED = "refused"
     GAP = "gap"
@@ -177,9 +185,12 @@ class Member:
     def _record(self, partition: TopicPartition, offset: int) -> ConsumerRecord:
         """Return a record whose timestamp encodes the member and the epoch that fetched it."""
         number = partition.partition
-        value = b"junk" if self._log.partitions[number][offset] is Entry.POISON else None
         key = f"forum:{number}-{offset}".encode()
         stamp = self._number * 1_000_000 + self.epoch()
+        created = (EPOCH + timedelta(milliseconds=stamp)).isoformat()
+        event = {"platform": "forum", "id": f"{number}-{offset}", "text": f"第{offset}条", "created_at": created}
+        values = {Entry.POISON: b"junk", Entry.COMMENT: json.dumps(event).encode()}
+        value = values.get(self._log.partitions[number][offset])
         return ConsumerRecord(TOPIC, number, offset, stamp, 0, key, value, len(key), 0, None, ())
 
 
@@ -193,6 +204,7 @@ class Database:
     failing_reads: int = 0
     paused: dict[int, str] = field(default_factory=dict)
     stored: list[tuple[int, int]] = field(default_factory=list)
+    models: list[int] = field(default_factory=list)
 
     async def require_erasure_keys(self) -> None:
         """Accept the keys."""
@@ -221,6 +233,7 @@ class Database:
         self._check(batch)
         self.offsets |= {advance.partition.partition: advance.next_offset for advance in batch.advances}
         self.stored += map(_location, batch.records)
+        self.models += [batch.model] if batch.records else []
         reasons = {one.partition.partition: one.pause_reason for one in batch.advances}
         self.paused |= {number: reason for number, reason in reasons.items() if reason is not None}
         if answer is Answer.LOST_AFTER:
@@ -270,7 +283,7 @@ class Database:
 def _location(record: object) -> tuple[int, int]:
     if isinstance(record, DeadLetter):
         return record.partition.partition, record.offset
-    assert isinstance(record, Tombstone)
+    assert isinstance(record, Arrival | Tombstone)
     number, _, offset = record.id.partition("-")
     return int(number), int(offset)
 
@@ -278,8 +291,8 @@ def _location(record: object) -> tuple[int, int]:
 def _timestamp(record: object) -> int:
     if isinstance(record, DeadLetter):
         return record.timestamp
-    assert isinstance(record, Tombstone)
-    return record.timestamp // 1000
+    assert isinstance(record, Arrival | Tombstone)
+    return (record.content.version if isinstance(record, Arrival) else record.timestamp) // 1000
 
 
 class _InlineWorker(Worker):
@@ -290,16 +303,57 @@ class _InlineWorker(Worker):
         return work(*args, **kwargs)
 
 
-class _NoLabeller:
-    """A labeller for a log without comment events."""
+@dataclass(frozen=True)
+class _Prepared:
+    """A text that ``labeller`` prepared."""
 
-    def prepare(self, texts: Sequence[str]) -> list[Any]:
-        return []
+    labeller: "_Labeller"
+    tokens: int
 
-    label = prepare
+
+class _Labeller:
+    """A labeller that knows its own inputs: it fails on texts that another one prepared."""
+
+    def prepare(self, texts: Sequence[str]) -> list[PreparedText]:
+        return [PreparedText(text, _Prepared(self, len(text))) for text in texts]
+
+    def label(self, prepared: Sequence[PreparedText]) -> list[Prediction]:
+        assert all(cast(_Prepared, one.input).labeller is self for one in prepared), "prepared by another model"
+        return [Prediction("positive", 0.9, uncertain=False) for _ in prepared]
 
     def cache_statistics(self) -> CacheStatistics:
         return CacheStatistics(0, 0, 0)
+
+
+@dataclass
+class Models:
+    """Replaces ModelFollower. ``promote`` loads another model at once; ``lose`` makes the active one unavailable."""
+
+    loaded: LoadedModel = field(default_factory=lambda: loaded(1))
+    behind_seconds: float = 0.0
+    failure: str | None = None
+    current: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.current.set()
+
+    def promote(self) -> None:
+        self.loaded = loaded(self.loaded.number + 1)
+        self.behind_seconds = 0.0
+        self.current.set()
+
+    def lose(self) -> None:
+        self.behind_seconds = GRACE_SECONDS + 1
+        self.current.clear()
+
+    async def wait_until_current(self) -> None:
+        await self.current.wait()
+
+
+def loaded(number: int) -> LoadedModel:
+    """Return a model whose labeller fails on texts that another one prepared."""
+    row = ModelRow(number, f"{number:064x}", f"model {number}", 0.4, 0.6, True, datetime.now(UTC))
+    return LoadedModel(row, cast(Labeller, _Labeller()))
 
 
 class _Ids:
@@ -312,6 +366,7 @@ class Consumer:
 
     def __init__(self, number: int, log: Log, database: Database, loop: VirtualTime, limits: Limits) -> None:
         self.member = Member(log, number, loop)
+        self.models = Models()
         self._metrics = metrics = ConsumerMetrics()
         with patch("consumer.source.AIOKafkaConsumer", lambda **settings: self.member):
             source = Source(
@@ -324,10 +379,9 @@ class Consumer:
         self.member.listener = source
         self.member.epoch = lambda: source.epoch
         store = cast(Store, database)
-        positions = Offsets(store, source, cast(Topics, _Ids()), group="group", model=1, metrics=metrics)
+        positions = Offsets(store, source, cast(Topics, _Ids()), group="group", metrics=metrics)
         worker = _InlineWorker(
-            cast(Labeller, _NoLabeller()),
-            model=1,
+            self.models.loaded,
             group="group",
             topics={TOPIC: frozenset()},
             circuit_breaker=CircuitBreaker(1, 1_000),
@@ -341,6 +395,8 @@ class Consumer:
             positions,
             Batcher[PreparedRecord](limits),
             metrics,
+            cast(ModelFollower, self.models),
+            GRACE_SECONDS,
             lambda is_current: Writer(store, metrics, is_current),
         )
         coroutines = (self.pipeline.read(), self.pipeline.label(), self.pipeline.write())

@@ -91,6 +91,16 @@ class Bookkeeping(RuleBasedStateMachine):
     def reset(self, consumer: int) -> None:
         self.consumers[consumer].pipeline.reset("by hand")
 
+    @rule(consumer=CONSUMER)
+    def promote(self, consumer: int) -> None:
+        """A consumer has loaded another model; its batches must not mix models."""
+        self.consumers[consumer].models.promote()
+
+    @rule(consumer=CONSUMER)
+    def lose_model(self, consumer: int) -> None:
+        """A consumer cannot load the active model, and takes no records until ``promote``."""
+        self.consumers[consumer].models.lose()
+
     @precondition(lambda self: all(task.done() for task in self.rebalances.values()))
     @rule(consumer=CONSUMER)
     def crash(self, consumer: int) -> None:
@@ -128,6 +138,8 @@ class Bookkeeping(RuleBasedStateMachine):
         """Assign all partitions to one consumer, which must store all records."""
         self.database.answers.clear()
         self.database.failing_reads = 0
+        for consumer in self.consumers:
+            consumer.models.promote()
         self.rebalance(1, set())
         self.rebalance(0, {0, 1})
         self.check_all_stored(RECOVERY_SECONDS)
@@ -153,7 +165,7 @@ class Bookkeeping(RuleBasedStateMachine):
 
     def publish_records(self, count: int) -> None:
         for number in PARTITIONS:
-            self.publish(number, [Entry.RECORD] * count)
+            self.publish(number, [Entry.RECORD, Entry.COMMENT, Entry.COMMENT] * (count // 3))
 
     def check_all_stored(self, seconds: float) -> None:
         self.run(asyncio.sleep(seconds))

@@ -78,7 +78,7 @@ async def test_requeued_dead_letters_are_resolved_by_their_copies(installation: 
     with installation.consumer() as consumer:
         installation.wait_for(lambda: installation.stored() == 7, seconds=60, process=consumer)
         assert letters(installation, state="resolved") == 2
-        metric = 'liuyan_consumer_letters{state="resolved"} 2.0'
+        metric = 'liuyan_consumer_stored_dead_letters{state="resolved"} 2.0'
         installation.wait_for(lambda: metric in get(f"{consumer.health()}/metrics")[1], seconds=30, process=consumer)
     assert installation.comments() == 3
     assert letters(installation) == 3

@@ -93,7 +93,6 @@ async def test_nothing_is_sought_after_the_epoch_has_changed(rebalance: bool, ca
         cast(Source, scripted),
         cast(Topics, scripted),
         group="group",
-        model=1,
         metrics=ConsumerMetrics(),
     )
     running = await positions.start_partitions(caller)

@@ -69,7 +69,7 @@ def report(
     last = statistics.median(after[-15:])
     sys.stdout.write(
         f"\n{published} published in {minutes[-1][0]:.1f} minutes, {installation.comments()} comments stored, "
-        f"{metric(consumer, 'liuyan_consumer_answer_cache_size'):.0f} answers cached\n"
+        f"{metric(consumer, 'liuyan_prediction_cache_entries'):.0f} answers cached\n"
         f"resident: {minutes[0][1]:.1f} MiB at first, {baseline:.1f} after {warm_up / 60:.1f} minutes, "
         f"{last:.1f} at the end, {max(after):.1f} at most: {last / baseline - 1:+.2%}, at most "
         f"{max(after) / baseline - 1:+.2%}\n"

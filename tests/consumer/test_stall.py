@@ -10,9 +10,11 @@ from aiokafka import TopicPartition
 
 from consumer.metrics import ConsumerMetrics
 from consumer.monitor import Monitor
+from consumer.oldest_unstored import OldestUnstored
 from consumer.pipeline import Pipeline
 from consumer.source import Source
 from consumer.stall import StallDetector
+from registry.follow import ModelFollower
 from store.batch import PartitionKey, PartitionState
 
 FIRST, SECOND = TopicPartition("comments", 0), TopicPartition("comments", 1)
@@ -103,7 +105,7 @@ def monitor(
 ) -> Monitor:
     """Return a monitor that only reports lag."""
     nothing = cast(Any, None)
-    pipeline = cast(Pipeline, SimpleNamespace(stored=stored, stall=progress))
+    pipeline = cast(Pipeline, SimpleNamespace(stored=stored, stall=progress, oldest=OldestUnstored()))
     return Monitor(
         pipeline,
         cast(Source, source or SimpleNamespace(end=fetched.get)),
@@ -113,7 +115,7 @@ def monitor(
         metrics or ConsumerMetrics(),
         group="group",
         topics=["comments"],
-        active_sha256=None,
+        models=cast(ModelFollower, SimpleNamespace(behind_seconds=0, failures=0)),
         stuck_seconds=1,
     )
 
@@ -143,7 +145,7 @@ def test_gauges_are_removed_when_their_value_is_unknown() -> None:
     one = monitor(stored, {}, progress, source=source, metrics=metrics)
     for partition in ("0", "1"):
         metrics.stored_offset.labels("comments", partition).set(4)
-        metrics.paused.labels("comments", partition).set(0)
+        metrics.set_paused("comments", int(partition), None)
     progress.update_ends({FIRST: 9, SECOND: 4})
     now = time.monotonic()
     one.measure(now)
@@ -157,7 +159,7 @@ def test_gauges_are_removed_when_their_value_is_unknown() -> None:
     # The group assigns the second partition to another consumer, which reports it now.
     source.assigned = {FIRST}
     one.measure(now)
-    for name in ("lag", "stored_offset", "partition_paused"):
+    for name in ("lag", "lag_seconds", "stored_offset", "partition_paused", "circuit_breaker_open"):
         assert set(shown(metrics, f"liuyan_consumer_{name}")) == {"0"}
     # It is assigned again but paused by its row: its lag is not counted.
     source.assigned = BOTH

@@ -1,7 +1,6 @@
 """A missing dependency at the start is a one-line error and a non-zero exit status."""
 
 import secrets
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from sqlalchemy import make_url
 
 from consumer.event import MAXIMUM_VALUE_BYTES
 from local_stack.certificates import Authority
-from model.artifact import SHIPPED, read_artifact, write_artifact
+from model.artifact import read_artifact
 from tests.harness import ERASURE_KEY, Installation, Process, free_port
+from tests.models import write_reordered
 
 
 @pytest.fixture
@@ -76,7 +76,8 @@ def test_invalid_settings(installation: Installation) -> None:
 
 
 def test_different_erasure_key(installation: Installation) -> None:
-    assert "artifact" in one_line(installation, "--model", "no-such-artifact")
+    # The first start stores the key's check value before it looks for the topic.
+    assert "no-such-topic" in one_line(installation, LIUYAN_TOPICS="no-such-topic")
     line = one_line(installation, LIUYAN_ERASURE_KEY="another key than before")
     assert "LIUYAN_ERASURE_KEY" in line
 
@@ -97,44 +98,42 @@ async def test_a_consumer_stops_when_another_one_uses_a_newer_erasure_key(instal
     assert "lacks a key" in one_line(several)
 
 
-def test_missing_artifact(installation: Installation, tmp_path: Path) -> None:
-    assert str(tmp_path / "nothing") in one_line(installation, "--model", str(tmp_path / "nothing"))
-
-
-def test_damaged_artifact(installation: Installation, tmp_path: Path) -> None:
-    damaged = tmp_path / "artifact"
-    shutil.copytree(SHIPPED, damaged)
-    weights = damaged / "weights.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[len(content) // 2] ^= 1
-    weights.write_bytes(content)
-    assert "weights.safetensors" in one_line(installation, "--model", str(damaged))
-
-
-def another_artifact(folder: Path) -> Path:
-    """Write the shipped artifact under another name, and so with another SHA-256."""
-    shipped = read_artifact(SHIPPED)
-    configuration = replace(shipped.configuration, name="another")
-    write_artifact(folder, configuration, shipped.words, shipped.simplified, shipped.metrics, shipped.weights)
-    return folder
-
-
-def test_model_that_is_not_active(installation: Installation, tmp_path: Path) -> None:
-    other = another_artifact(tmp_path / "models" / "another")
+def activate_unavailable(installation: Installation) -> None:
+    """Make a model active whose artifact is nowhere."""
     installation.execute(
-        "INSERT INTO models (sha256, name, uncertain_low, uncertain_high, registered_at, active) "
-        f"VALUES ('{read_artifact(other).sha256}', 'another', 0.4, 0.6, '2026-01-01 00:00:00.000000', 1)"
+        "INSERT INTO models (number, sha256, name, uncertain_low, uncertain_high, registered_at, active) "
+        f"VALUES (77, '{'0' * 64}', 'gone', 0.4, 0.6, '2026-01-01 00:00:00.000000', NULL)"
     )
-    assert "--shadow" in one_line(installation, "--model", str(SHIPPED))
-    assert "LIUYAN_MODELS_DIR" in one_line(installation)
+    installation.execute("DELETE FROM active_model")
+    installation.execute(
+        "INSERT INTO active_model (id, model_number, activated_at, activated_by) "
+        "VALUES (1, 77, '2026-01-01 00:00:00.000000', 'wang')"
+    )
+
+
+def test_missing_artifact(installation: Installation) -> None:
+    activate_unavailable(installation)
+    line = one_line(installation)
+    assert "model 77 (gone) is not in the database" in line
+    assert "`liuyan model register FOLDER`" in line
+
+
+async def test_artifact_in_a_local_folder_is_used_and_stored(installation: Installation, tmp_path: Path) -> None:
+    """Older versions registered models without their artifact."""
+    folder = write_reordered(tmp_path / "models" / "other")
+    sha256 = read_artifact(folder).sha256
+    activate_unavailable(installation)
+    installation.execute(f"UPDATE models SET sha256 = '{sha256}' WHERE number = 77")
     with installation.consumer(LIUYAN_MODELS_DIR=str(tmp_path / "models")) as consumer:
-        installation.wait_for(lambda: "consuming" in consumer.output(), seconds=30, process=consumer)
+        installation.wait_for(lambda: f"model={sha256[:12]}" in consumer.output(), seconds=30, process=consumer)
+    assert installation.number("SELECT COUNT(*) FROM model_files WHERE model_number = 77") > 0
 
 
-def test_port_in_use_is_reported_before_the_model_is_loaded(installation: Installation, tmp_path: Path) -> None:
+def test_port_in_use_is_reported_before_the_model_is_loaded(installation: Installation) -> None:
     with installation.consumer(LIUYAN_CONSUMER_ADDRESS=f"127.0.0.1:{(port := free_port())}") as consumer:
         installation.wait_for(lambda: "consuming" in consumer.output(), seconds=30, process=consumer)
-        line = one_line(installation, "--model", str(tmp_path / "none"), LIUYAN_CONSUMER_ADDRESS=f"127.0.0.1:{port}")
+        activate_unavailable(installation)
+        line = one_line(installation, LIUYAN_CONSUMER_ADDRESS=f"127.0.0.1:{port}")
         assert str(port) in line
 
 

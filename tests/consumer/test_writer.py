@@ -20,13 +20,16 @@ from store.batch import (
 )
 from store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
 from store.store import Store
+from tests.consumer.scripted import loaded
 
 KEYS = [PartitionKey("group", "comments", number) for number in range(3)]
 
 
 def entry(partition: int, offset: int) -> Entry:
     record = ConsumerRecord("comments", partition, offset, 0, 0, b"forum:1", None, 0, 7, 0, ())
-    return Entry(PreparedRecord(record, Erasure("forum", str(offset)), None), Tombstone("forum", str(offset), 0))
+    return Entry(
+        PreparedRecord(record, Erasure("forum", str(offset)), None, loaded(1)), Tombstone("forum", str(offset), 0)
+    )
 
 
 def labelled(entries: Sequence[Entry], advances: Sequence[Advance]) -> LabelledBatch:

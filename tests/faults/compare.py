@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from model.labeller import Labeller
 from tests.faults.contract import Expected, apply
 from tests.harness import ERASURE_KEY, Installation
+from tests.models import wrong_predictions
 
 EXAMPLES = 5
 
@@ -67,12 +68,17 @@ async def _partitions(kafka: str, topics: list[str]) -> list[tuple[str, int]]:
     return [(topic, number) for topic in topics for number in range(await known.partitions(topic))]
 
 
-def compare(installation: Installation, expected: Expected, archive: str, labeller: Labeller) -> Differences:
-    """Compare every table with ``expected``, except replaced texts of ``archive``, which depend on compaction."""
+def compare(
+    installation: Installation, expected: Expected, archive: str, labellers: Mapping[str, Labeller]
+) -> Differences:
+    """Compare every table with ``expected``, except replaced texts of ``archive``, which depend on compaction.
+
+    ``labellers`` are the models by SHA-256; the active one must have labelled every comment.
+    """
     differences = Differences()
     identities = dict(installation.query("SELECT number, CONCAT(platform, ':', id) FROM comments"))
     _compare_comments(installation, expected, differences)
-    _compare_predictions(installation, expected, labeller, differences)
+    _compare_predictions(installation, expected, labellers, differences)
     replaced = Counter(
         (tuple(identities[number].split(":", 1)), version, content)
         for number, version, content in installation.query("SELECT comment_number, version, text FROM comment_versions")
@@ -96,6 +102,7 @@ def compare(installation: Installation, expected: Expected, archive: str, labell
     for table, counts in (
         ("hourly_counts", installation.counts_that_differ()),
         ("count_sums", installation.sums_that_differ()),
+        ("comment_counts", installation.comment_counts_that_differ()),
     ):
         differences.wrong += len(counts)
         differences.examples += [f"{table}: {count}" for count in counts[:EXAMPLES]]
@@ -114,24 +121,25 @@ def _compare_comments(installation: Installation, expected: Expected, difference
 
 
 def _compare_predictions(
-    installation: Installation, expected: Expected, labeller: Labeller, differences: Differences
+    installation: Installation, expected: Expected, labellers: Mapping[str, Labeller], differences: Differences
 ) -> None:
-    identities = list(expected.comments)
-    texts = [expected.comments[identity].text for identity in identities]
-    predictions = [one for first in range(0, len(texts), 512) for one in labeller.predict(texts[first : first + 512])]
+    """Check that each prediction is what its model says about the current text, and that the active model has one."""
     rows = installation.query(
-        "SELECT c.platform, c.id, p.label, p.probability FROM predictions p "
-        "JOIN comments c ON c.number = p.comment_number"
+        "SELECT m.sha256, c.platform, c.id, p.label, p.probability FROM predictions p "
+        "JOIN comments c ON c.number = p.comment_number JOIN models m ON m.number = p.model_number"
     )
-    found = {(platform, identifier): (label, probability) for platform, identifier, label, probability in rows}
-    differences.duplicated += len(rows) - len(found)
-    for identity, prediction in zip(identities, predictions, strict=True):
-        label, probability = found.get(identity, (None, -1.0))
-        near = abs(probability - prediction.probability) <= 1e-5
-        if not near or label != ("positive" if probability >= 0.5 else "negative"):
-            differences.wrong += 1
-            differences.examples.append(f"predictions: {identity} {label} {probability} not {prediction}"[:400])
-    differences.examples = differences.examples[: 10 * EXAMPLES]
+    found = [(model, (platform, id), label, probability) for model, platform, id, label, probability in rows]
+    current = [
+        (model, expected.comments[identity].text, label, probability)
+        for model, identity, label, probability in found
+        if identity in expected.comments
+    ]
+    wrong = wrong_predictions(labellers, current)
+    differences.wrong += len(wrong)
+    differences.examples += [line[:400] for line in wrong[:EXAMPLES]]
+    [(active,)] = installation.query("SELECT sha256 FROM models JOIN active_model ON model_number = number")
+    labelled = {identity: active for model, identity, _, _ in found if model == active}
+    differences.compare("predictions", dict.fromkeys(expected.comments, active), labelled)
 
 
 def _digest(identity: tuple[str, str]) -> bytes:

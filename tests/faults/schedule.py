@@ -16,11 +16,16 @@ from local_stack.mysql import MySQL
 from tests.faults.fleet import Fleet, Member
 from tests.faults.load import METADATA_SECONDS, PARTITIONS, Publisher
 from tests.faults.proxy import Proxy
-from tests.harness import Installation
+from tests.harness import Installation, get
+from tests.models import promote
+from tests.waiting import eventually
 
 SESSION_TIMEOUT_SECONDS = 6
 OTHERS_CONTINUE_SECONDS = 30
 FIRST_INSERT = b"INSERT INTO comments"
+# The metric of a consumer whose queues are full, and the log line of one that begins to load a model.
+HELD = "liuyan_consumer_held 1.0"
+LOADING = "loading it"
 
 
 @dataclass
@@ -231,6 +236,56 @@ async def add_partitions(stage: Stage) -> None:
     stage.publisher.partitions = PARTITIONS + 2
 
 
+async def promote_model(stage: Stage) -> None:
+    """Promote the other model while every queue is full.
+
+    One consumer cannot obtain it at first and continues with the previous one; another is killed while it loads it.
+    """
+    members = [member for member in stage.fleet.members if member.supervised]
+    blocked, killed, *_ = stage.rng.sample(members, 2)
+    blocked.block_cache()
+    for member in members:
+        member.proxy.delay = 0.15
+    full = await _eventually(lambda: all(HELD in _metrics(member) for member in members), 20)
+    stage.seen["promotions with full queues"] += full
+    before = killed.process.output().count(LOADING)
+    await _promote_other(stage)
+    loading = await _eventually(lambda: killed.process.output().count(LOADING) > before, 10)
+    stage.seen["consumers killed while they load a model"] += loading
+    await stage.fleet.leave(killed, signal.SIGKILL)
+    stage.fleet.restart(killed)
+    await stage.pause(2, 4)
+    for member in members:
+        member.proxy.heal()
+    await stage.pause(4, 8)
+    blocked.unblock_cache()
+
+
+async def promote_in_open_batches(stage: Stage) -> None:
+    """Promote the other model while nothing else happens, so that batches are open when consumers have loaded it."""
+    await _promote_other(stage)
+    await stage.pause(6, 8)
+
+
+async def _promote_other(stage: Stage) -> None:
+    other = "SELECT number FROM models WHERE number NOT IN (SELECT model_number FROM active_model)"
+    number = await asyncio.to_thread(stage.installation.number, other)
+    await promote(stage.installation.database_url, number)
+
+
+async def _eventually(condition: Callable[[], bool], seconds: float) -> bool:
+    """Return whether the condition becomes true in time."""
+    return await asyncio.to_thread(eventually, condition, seconds)
+
+
+def _metrics(member: Member) -> str:
+    """Return a consumer's metrics; an empty string while it does not answer."""
+    try:
+        return get(f"{member.process.health()}/metrics")[1]
+    except (OSError, ValueError):
+        return ""
+
+
 FAULTS: Sequence[Fault] = (
     kill_consumer,
     terminate_consumer,
@@ -253,6 +308,8 @@ FAULTS: Sequence[Fault] = (
     half_open_kafka,
     second_writer,
     add_partitions,
+    promote_model,
+    promote_in_open_batches,
 )
 
 

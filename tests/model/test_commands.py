@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from liuyan.cli import app as liuyan
 from liuyan.errors import LiuyanError
 from model.commands import app
 
@@ -172,7 +173,7 @@ def test_predict_into_a_closed_pipe(tmp_path: Path, tiny_artifact: Path) -> None
     assert done.stderr == f"{file}: column 1 'text', with header, UTF-8, 50000 rows\n"
 
 
-def test_train_and_predict(tmp_path: Path, run: Run) -> None:
+def test_train_and_predict(tmp_path: Path) -> None:
     data = tmp_path / "data"
     (data / "rated").mkdir(parents=True)
     praise = "".join(f"1,第{number}次来，很好\n0,第{number}次来，很差\n" for number in range(100))
@@ -183,8 +184,9 @@ def test_train_and_predict(tmp_path: Path, run: Run) -> None:
     output = tmp_path / "model"
     sizes = ["--words", "300", "--embedding", "4", "--hidden", "4", "--epochs", "1", "--threads", "1"]
     folders = ["--output", str(output), "--data-dir", str(data), "--heldout", str(held_out)]
-    printed = run("train", *folders, *sizes, "--rated", "--no-snownlp", model=False)
-    assert printed.startswith("epoch 1 train_loss")
+    command = ["model", "train", *folders, *sizes, "--rated", "--no-snownlp"]
+    trained = CliRunner().invoke(liuyan, command, catch_exceptions=False)
+    assert trained.stdout.startswith("epoch 1 train_loss")
     assert "| stars |" in (output / "README.md").read_text()
     labelled = CliRunner().invoke(app, ["predict", "-", "--model", str(output)], input="很好\n".encode())
     assert len(rows(labelled.stdout)) == 1

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +21,14 @@ def test_identity_and_band(shipped: Labeller) -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", shipped.sha256)
     assert shipped.name
     assert 0 < shipped.uncertain_low < 0.5 < shipped.uncertain_high < 1
+
+
+@pytest.mark.parametrize(
+    ("metrics", "accuracy"),
+    [({"test": {"pooled": {"accuracy": 0.75}}}, 0.75), ({"note": "测"}, None), ({"test": None}, None)],
+)
+def test_accuracy_of_the_model_card(metrics: dict[str, Any], accuracy: float | None) -> None:
+    assert Labeller(replace(read_artifact(SHIPPED), metrics=metrics), 0).test_accuracy == accuracy
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,11 @@ def minutes(count: float) -> datetime:
     return START + timedelta(minutes=count)
 
 
+def earlier() -> datetime:
+    """Return a time at which a lease began that leaves enough time to read the comment and has not expired."""
+    return datetime.now(UTC) - timedelta(minutes=5)
+
+
 def microseconds(time: datetime) -> int:
     return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 

@@ -156,10 +156,18 @@ class PlainModel:
             dead_letters={at: letter.value for at, letter in self.dead_letters.items()},
             erasures={erasure_digest(ERASURE_KEY, comment_key(*key)): up_to for key, up_to in self.erased.items()},
             sums=_sums(kinds),
+            stored=self._stored(),
             review_labels={key: review.label for key, review in labels.items() if review is not None},
             review_marks=marks,
             work={key: n for key, n in self.work.items() if n},
         )
+
+    def _stored(self) -> dict[tuple[str, str, datetime], int]:
+        stored: Counter[tuple[str, str, datetime]] = Counter()
+        for (platform, _), event in self.comments.items():
+            hour = event.content.created_at.replace(minute=0, second=0, microsecond=0)
+            stored.update([("hour", "", hour), ("hour", platform, hour), ("day", platform, hour.replace(hour=0))])
+        return dict(stored)
 
 
 def _sums(kinds: list[Kind]) -> dict[tuple[int, str, str, datetime], tuple[int, ...]]:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.store import Store
 from store.tables import (
+    comment_counts,
     comment_versions,
     comments,
     count_sums,
@@ -34,6 +35,8 @@ class Contents:
     erasures: dict[str, int]
     # model, platform, bucket, begins -> bulk.SUMMED
     sums: dict[tuple[int, str, str, datetime], tuple[int, ...]]
+    # bucket, platform, begins -> comments
+    stored: dict[tuple[str, str, datetime], int]
     review_labels: dict[Key, str]
     review_marks: dict[tuple[Key, int], tuple[bool, float]]
     # Without the hour, which is the time of the test.
@@ -77,6 +80,10 @@ async def read_contents(store: Store) -> Contents:
             sums={
                 (row.model_number, row.platform, row.bucket, row.begins): tuple(row[4:])
                 for row in await connection.execute(select(count_sums))
+            },
+            stored={
+                (row.bucket, row.platform, row.begins): row.n
+                for row in await connection.execute(select(comment_counts))
             },
             review_labels=labels,
             review_marks={

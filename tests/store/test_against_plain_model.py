@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from store.admin_tables import metadata
 from store.audit import Actor
 from store.batch import Arrival, DeadLetter, Label, Tombstone
-from store.check import recount, recount_sums
+from store.check import recount, recount_comments, recount_sums
 from store.comments import ShownLabel
 from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoError
 from store.reviews import Opinion, add_review, undo_review
@@ -114,6 +114,7 @@ async def _compare(store: Store, steps: list[Step]) -> None:
     assert await read_contents(store) == plain.contents()
     assert await store.read(recount) == []
     assert await store.read(recount_sums) == []
+    assert await store.read(recount_comments) == []
 
 
 async def _decide(store: Store, plain: PlainModel, step: Review | Undo) -> None:

@@ -8,7 +8,6 @@ uses a separate platform.
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -26,7 +25,7 @@ from store.search import CommentFilter, list_comments
 from store.store import Store
 from store.tasks import Task
 from tests.store.conftest import empty_store
-from tests.store.feed import Feed, arrival, feed_of, send_sampled
+from tests.store.feed import Feed, arrival, earlier, feed_of, send_sampled
 
 RUNS, COMMENTS, SAMPLED, AUDITED = 200, 100, 0.6, 40
 # The share of comments with an uncertain prediction, and the accuracy on these and on the others.
@@ -36,7 +35,6 @@ ACCURACY = UNCERTAIN * RIGHT_UNCERTAIN + (1 - UNCERTAIN) * RIGHT_SURE
 PAIRS = 10
 COVERED_AT_LEAST = 0.93
 LI, WANG = (Actor(number, f"审{number}", "session", None) for number in (7, 8))
-EARLIER = datetime.now(UTC) - timedelta(minutes=5)
 
 
 class Life:
@@ -80,13 +78,13 @@ class Life:
 
     async def review(self, store: Store) -> None:
         """Review uncertain comments from the queue, some wrong ones on their pages, and certain ones in bulk."""
-        uncertain = await next_tasks(store, 7, QueueOrder.UNCERTAIN, self.wanted, 8, now=EARLIER)
+        uncertain = await next_tasks(store, 7, QueueOrder.UNCERTAIN, self.wanted, 8, now=earlier())
         shared = [task for task in uncertain.items if (task.occurrences or 1) > 1]
         async with store.writing() as session:
             await add_within(session, LI, self.opinions([task for task in uncertain.items if task not in shared]))
         for opinion in self.opinions(shared):
             await decide_group(store, LI, opinion)
-        while await take_steps(store):
+        while (await take_steps(store)).taken:
             self.copied += 1
         listed = (await store.read(list_comments, self.wanted, None, COMMENTS)).items
         wrong = [one for one in listed if one.label != self.truth[one.id]][:2]
@@ -98,7 +96,7 @@ class Life:
 
     async def audit(self, store: Store) -> None:
         """Decide the first AUDITED comments of the audit as a third reviewer."""
-        found = await next_tasks(store, 9, QueueOrder.AUDIT, self.wanted, AUDITED, now=EARLIER)
+        found = await next_tasks(store, 9, QueueOrder.AUDIT, self.wanted, AUDITED, now=earlier())
         async with store.writing() as session:
             auditor = Actor(9, "审9", "session", None)
             await add_within(session, auditor, self.opinions(found.items, blind=True))

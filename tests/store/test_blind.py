@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from store.analytics import CountFilter
 from store.audit import Actor
@@ -13,22 +13,21 @@ from store.comments import ShownLabel, comment_history, text_digest
 from store.corrections import AuditAccuracy, audit_accuracy
 from store.errors import NothingToUndoError
 from store.goal import AuditGoal, audit_goal
-from store.queue import CLAIM_TIME, next_tasks, release, remaining, skip, take
+from store.models import set_trained_on
+from store.queue import CLAIM_TIME, next_tasks, release, remaining, renew, skip, take
 from store.review_tables import blind_decisions
 from store.reviews import Opinion, Reviewed, add_review, add_reviews, undo_review
 from store.routes import QueueOrder
 from store.sample import AuditSample
-from store.search import CommentFilter
+from store.search import CommentFilter, list_comments
 from store.store import Store
-from store.tables import reviews
+from store.tables import comments, review_claims, reviews
 from store.tasks import Task
-from tests.store.feed import ERASURE_KEY, Feed, arrival, feed_of, send_sampled, tombstone
+from tests.store.feed import ERASURE_KEY, Feed, arrival, earlier, feed_of, send_sampled, tombstone
 
 ALL, COUNTED = CommentFilter(), CountFilter()
 LI, WANG, CHEN = (Actor(number, f"审{number}", "session", None) for number in (7, 8, 9))
 POSITIVE, NEGATIVE, SPAM = ShownLabel.POSITIVE, ShownLabel.NEGATIVE, ShownLabel.SPAM
-# A lease from this time leaves enough time to read the comment.
-EARLIER = datetime.now(UTC) - timedelta(minutes=5)
 
 
 @pytest_asyncio.fixture
@@ -46,10 +45,10 @@ def in_order(count: int = 8) -> list[str]:
 
 
 async def tasks(
-    store: Store, actor: Actor, order: QueueOrder = QueueOrder.AUDIT, limit: int = 20, at: datetime = EARLIER
+    store: Store, actor: Actor, order: QueueOrder = QueueOrder.AUDIT, limit: int = 20, at: datetime | None = None
 ) -> list[Task]:
     assert actor.user_number is not None
-    return list((await next_tasks(store, actor.user_number, order, ALL, limit, now=at)).items)
+    return list((await next_tasks(store, actor.user_number, order, ALL, limit, now=at or earlier())).items)
 
 
 async def offered(store: Store, actor: Actor, order: QueueOrder = QueueOrder.AUDIT) -> set[str]:
@@ -282,10 +281,35 @@ async def test_the_lease_limits_the_reported_reading_time(feed: Feed) -> None:
     assert await accuracy(feed.store) == (0, 0) if row.shown_milliseconds < 600 else (1, 1)
 
 
+async def test_expired_lease_hides_nothing_and_is_not_blind(feed: Feed) -> None:
+    store = feed.store
+    [task] = await tasks(store, LI, limit=1)
+    key = (task.comment.platform, task.comment.id)
+
+    async def label() -> tuple[bool, str | None, int]:
+        """Return whether the history page hides the label, the label in lists, and the number of positive comments."""
+        history = await store.read(comment_history, *key, 7)
+        page = await store.read(list_comments, ALL, None, 20, 7)
+        said = await store.read(list_comments, CommentFilter(label=POSITIVE), None, 20, 7)
+        assert history is not None
+        return history.blind, next(one.label for one in page.items if one.id == key[1]), len(said.items)
+
+    assert await label() == (True, None, 8)
+    assert await renew(store, 7, [key]) == [key]
+    async with store.writing() as session:
+        expired = update(review_claims).values(claimed_until=datetime.now(UTC) - timedelta(seconds=1))
+        await session.connection.execute(expired)
+    assert await label() == (False, "positive", 9)
+    assert await renew(store, 7, [key]) == []
+    await add_review(store, LI, opinion(task, NEGATIVE))
+    assert await accuracy(store) == (0, 0)
+    assert key[1] in await offered(store, WANG)
+
+
 async def test_skipped_tasks_are_offered_to_others(feed: Feed) -> None:
     store, names = feed.store, in_order()
     await tasks(store, LI, limit=1)
-    await skip(store, 7, ("forum", names[0]), now=EARLIER)
+    await skip(store, 7, ("forum", names[0]), now=earlier())
     assert await offered(store, LI) == set(names[1:])
     assert await offered(store, WANG) == set(names)
 
@@ -319,3 +343,24 @@ async def test_the_goal_returns_how_many_more_decisions_are_needed(feed: Feed) -
     goal = await feed.store.read(audit_goal, COUNTED)
     assert goal.judged == 6
     assert 150 < goal.more < 300
+
+
+async def test_accuracy_of_a_model_trained_on_reviews_counts_only_what_is_held_back(store: Store) -> None:
+    plain = await feed_of(store)
+    await send_sampled(plain, *(arrival(str(n)) for n in range(40)))
+    async with store.writing() as session:
+        await session.connection.execute(update(comments).values(blind_label=POSITIVE))
+        held = (await session.connection.execute(select(comments.c.id).where(comments.c.audit_rank % 2 == 0))).all()
+    assert 10 < len(held) < 30
+    [whole] = await store.read(audit_accuracy, COUNTED)
+    goal = await store.read(audit_goal, COUNTED)
+    assert (whole.judged, whole.held_back_only) == (40, False)
+    for trained_on in ("database", "file"):
+        await store.write(set_trained_on, plain.model.number, trained_on)
+        [half] = await store.read(audit_accuracy, COUNTED)
+        assert (half.judged, half.right, half.held_back_only) == (len(held), len(held), True)
+        now = await store.read(audit_goal, COUNTED)
+        assert now.judged == len(held)
+        assert now.more > goal.more
+    await store.write(set_trained_on, plain.model.number, "none")
+    assert await store.read(audit_accuracy, COUNTED) == [whole]

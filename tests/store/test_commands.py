@@ -8,13 +8,19 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import make_url, text, update
 
-from store.check import CountDifference, SumDifference, recount, recount_sums
+from store.check import (
+    CommentCountDifference,
+    CountDifference,
+    SumDifference,
+    recount,
+    recount_comments,
+    recount_sums,
+)
 from store.engine import open_engine
 from store.errors import StoreError
 from store.migrate import newest_revision
-from store.models import register_model
 from store.store import Store
-from store.tables import count_sums, hourly_counts
+from store.tables import comment_counts, count_sums, hourly_counts
 from tests.store.conftest import ready_store
 from tests.store.feed import arrival, dead_letter, feed_of, tombstone
 
@@ -66,8 +72,12 @@ async def test_check_reports_wrong_counts(every_database_url: str) -> None:
                 )
             )
             await session.connection.execute(update(count_sums).where(count_sums.c.bucket == "day").values(spam=3))
+            everywhere = comment_counts.c.platform == ""
+            await session.connection.execute(update(comment_counts).where(everywhere).values(n=7))
         differences = await store.read(recount)
         sums = await store.read(recount_sums)
+        stored = await store.read(recount_comments)
+    assert stored == [CommentCountDifference("", "hour", "2026-01-31 22", 7, 2)]
     assert sums == [SumDifference(feed.model.number, "forum", "day", "2026-01-31 00", "spam", 3, 0)]
     assert differences[0] == CountDifference(feed.model.number, "forum", "2026-01-31 22", "positive", False, 5, 1)
     assert [(found.platform, found.stored, found.counted) for found in differences[1:]] == [("ghost", 0, 0)]
@@ -75,6 +85,8 @@ async def test_check_reports_wrong_counts(every_database_url: str) -> None:
     assert result.returncode == 1
     assert "forum 2026-01-31 22:00 positive certain: 5 stored, 1 counted" in result.stdout
     assert "forum day of 2026-01-31 00:00 spam: 3 stored, 0 counted" in result.stdout
+    assert "comments all platforms hour of 2026-01-31 22:00: 7 stored, 2 counted" in result.stdout
+    assert "1 comment counts differ from the rows." in result.stdout
 
 
 @pytest.mark.parametrize("command", ["migrate", "status", "check"])
@@ -152,16 +164,3 @@ def test_a_password_may_contain_special_characters(password: str) -> None:
 def test_help_lists_every_command() -> None:
     result = liuyan("", "--help")
     assert all(command in result.stdout for command in ("migrate", "status", "check"))
-
-
-async def test_models_are_listed_and_activated(every_database_url: str) -> None:
-    async with await ready_store(every_database_url) as store:
-        await register_model(store, "a" * 64, "first", 0.3, 0.7)
-        second = await register_model(store, "b" * 64, "second", 0.3, 0.7)
-    done = liuyan(every_database_url, "models", "activate", "b" * 12, "--by", "wang")
-    assert done.stdout == f"Model {second.number} (second, {'b' * 12}) is active.\n"
-    active = [line for line in liuyan(every_database_url, "models", "list").stdout.splitlines() if "\tactive\t" in line]
-    assert ["second" in line for line in active] == [False, True]
-    refused = liuyan(every_database_url, "models", "activate", "c" * 12)
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert "does not identify one model" in refused.stderr

@@ -79,7 +79,7 @@ async def test_a_dispute_is_only_in_the_disputed_queue(feed: Feed) -> None:
     assert await offered(store, CHEN, QueueOrder.SECOND_OPINION) == ["0"]
     await decide(store, WANG, POSITIVE)
     assert await offered(store, CHEN, QueueOrder.SECOND_OPINION) == []
-    assert await offered(store, CHEN, QueueOrder.UNCERTAIN) == ["1", "2", "3"]
+    assert sorted(await offered(store, CHEN, QueueOrder.UNCERTAIN)) == ["1", "2", "3"]
 
 
 async def test_the_oldest_dispute_comes_first_and_filters_apply(feed: Feed) -> None:

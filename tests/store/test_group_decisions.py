@@ -49,7 +49,7 @@ def ids(tasks: list[Task]) -> list[str]:
 async def finish(store: Store) -> int:
     """Take steps until none remain; return the number of rounds that took one."""
     looks = 0
-    while await take_steps(store):
+    while (await take_steps(store)).taken:
         looks += 1
     return looks
 

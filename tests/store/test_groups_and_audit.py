@@ -1,11 +1,13 @@
 """Decisions for a text combined with the random audit, disputes, agreement and decisions that were too fast."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 from sqlalchemy import func, select
 
+from store import group_decisions as deciding
 from store.audit import Actor
 from store.comments import ShownLabel, comment_history
 from store.errors import NothingToUndoError
@@ -18,7 +20,7 @@ from store.routes import QueueOrder
 from store.search import CommentFilter
 from store.store import Store
 from store.tables import reviews
-from tests.store.feed import Feed, arrival, microseconds, minutes, send_sampled
+from tests.store.feed import Feed, arrival, earlier, microseconds, minutes, send_sampled
 from tests.store.tables_read import read_contents
 from tests.store.test_group_decisions import are_right, decided, finish
 
@@ -27,7 +29,6 @@ POSITIVE, NEGATIVE, SPAM = ShownLabel.POSITIVE, ShownLabel.NEGATIVE, ShownLabel.
 ALL = CommentFilter()
 COPY = "默认好评！"
 COPIES = [str(n) for n in range(4)]
-EARLIER = datetime.now(UTC) - timedelta(minutes=5)
 
 
 async def copies(feed: Feed, *, sampled: tuple[str, ...] = ()) -> Store:
@@ -54,7 +55,7 @@ async def blindly(
 ) -> Reviewed | GroupReviewed:
     """Decide a task of the audit queue blindly."""
     assert actor.user_number is not None
-    found = await next_tasks(store, actor.user_number, QueueOrder.AUDIT, ALL, 20, now=EARLIER)
+    found = await next_tasks(store, actor.user_number, QueueOrder.AUDIT, ALL, 20, now=earlier())
     assert id in {task.comment.id for task in found.items}
     if decide is decide_group:
         return await decide_group(store, actor, opinion(id, label, blind=True))
@@ -149,16 +150,76 @@ async def test_text_is_disputed_once_and_exported_when_its_label_is_confirmed(fe
     assert await exported(store) == [("0", "negative", 1, False), ("1", "negative", 4, False)]
 
 
-async def test_copies_that_differ_from_their_resolved_comment_are_not_exported(feed: Feed) -> None:
+async def test_copies_follow_their_resolved_comment(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "AT_ONCE", 2)
+    store = await copies(feed)
+    decision = await decide_all(store)
+    before = await read_contents(store)
+    await add_review(store, WANG, opinion("0", POSITIVE))
+    assert await finish(store) == 0
+    await add_review(store, WANG, opinion("3", SPAM))
+    resolved = await add_review(store, CHEN, opinion("0", POSITIVE))
+    # Until the copies follow, they are not exported.
+    assert await exported(store) == [("0", "positive", 1, False), ("3", "spam", 1, False)]
+    assert await finish(store) == 2
+    labels = (await read_contents(store)).review_labels
+    assert labels == {("forum", id): "spam" if id == "3" else "positive" for id in COPIES}
+    assert await exported(store) == [("0", "positive", 3, False), ("3", "spam", 1, False)]
+    found = await decided(store, await group_of(store, resolved.number))
+    assert (found.stored, found.skipped, found.occurrences) == (3, 1, 4)
+    assert await are_right(store)
+    await undo_review(store, WANG, "forum", "3")
+    await withdraw_group(store, CHEN, resolved.number, datetime.now(UTC))
+    await finish(store)
+    # The copies have the earlier label again, and the comment is disputed as before.
+    assert (await read_contents(store)).review_labels == {**before.review_labels, ("forum", "0"): "positive"}
+    assert await counted(store) == (1, 1, 1)
+    assert await are_right(store)
+    await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
+    await finish(store)
+    assert (await read_contents(store)).review_labels == {("forum", "0"): "positive"}
+    assert await are_right(store)
+
+
+async def test_copies_follow_a_corrected_decision_but_no_bulk_decision(feed: Feed) -> None:
     store = await copies(feed)
     await decide_all(store)
+    await add_reviews(store, LI, [opinion("0", SPAM)])
+    assert await finish(store) == 0
+    await add_review(store, LI, opinion("0", POSITIVE))
+    await finish(store)
+    assert set((await read_contents(store)).review_labels.values()) == {"positive"}
+    # One more correction follows the second decision.
+    await add_review(store, LI, opinion("0", NEGATIVE))
+    await finish(store)
+    assert set((await read_contents(store)).review_labels.values()) == {"negative"}
+    assert await are_right(store)
+
+
+async def test_withdrawn_decision_is_not_relabelled(feed: Feed) -> None:
+    store = await copies(feed)
+    decision = await decide_all(store)
     await add_review(store, WANG, opinion("0", POSITIVE))
-    await add_review(store, CHEN, opinion("0", POSITIVE))
-    assert await exported(store) == [("0", "positive", 1, False)]
-    # An edit of the first comment does not affect the text of the copies.
+    await withdraw_group(store, LI, decision.review.number, datetime.now(UTC))
+    await add_review(store, WANG, opinion("0", SPAM))
+    await finish(store)
+    assert (await read_contents(store)).review_labels == {("forum", "0"): "spam"}
+    assert await are_right(store)
+
+
+async def test_edit_of_the_first_comment_does_not_affect_the_copies(feed: Feed) -> None:
+    store = await copies(feed)
+    await decide_all(store)
     await feed.send(arrival("0", "改了", edited=3))
     await add_review(store, CHEN, Opinion("forum", "0", microseconds(minutes(3)), SPAM))
-    assert ("1", "negative", 4, False) in await exported(store)
+    assert await finish(store) == 0
+    assert await exported(store) == [("0", "negative", 4, False), ("0", "spam", 1, False)]
+
+
+async def group_of(store: Store, review: int) -> int | None:
+    async with store.reading() as connection:
+        query = select(reviews.c.group_number).where(reviews.c.number == review)
+        return cast(int | None, (await connection.execute(query)).scalar_one())
 
 
 async def test_withdrawing_a_disputed_decision_ends_the_dispute(feed: Feed) -> None:
@@ -182,7 +243,7 @@ async def test_withdrawing_a_disputed_decision_ends_the_dispute(feed: Feed) -> N
 
 async def test_blind_lease_survives_a_decision_on_the_copies(feed: Feed) -> None:
     store = await copies(feed, sampled=("s1",))
-    found = await next_tasks(store, 8, QueueOrder.AUDIT, ALL, 5, now=EARLIER)
+    found = await next_tasks(store, 8, QueueOrder.AUDIT, ALL, 5, now=earlier())
     assert [task.occurrences for task in found.items] == [None]
     await decide_all(store)
     reviewed = await add_review(store, WANG, opinion("s1", POSITIVE, blind=True))

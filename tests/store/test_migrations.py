@@ -6,24 +6,25 @@ from asyncio.subprocess import PIPE
 from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import pytest
-from sqlalchemy import Connection, inspect, select, text, update
+from sqlalchemy import Connection, delete, event, inspect, select, text, update
 
 from store.admin_tables import api_tokens, metadata, sessions
 from store.audit import Actor
 from store.batch import Label
-from store.check import recount_sums
+from store.check import recount_comments, recount_sums
 from store.comments import ShownLabel
 from store.errors import ErasureKeyError, MigrationsPendingError
 from store.folding import folded_digest
-from store.migrate import migrate, newest_revision
+from store.migrate import migrate, newest_revision, stored_revision
 from store.review_tables import agreement_pairs, agreement_patterns, disputes
 from store.reviews import Opinion, add_review
 from store.store import Store
-from store.tables import comments, count_sums, predictions
+from store.tables import comment_counts, comments, count_sums, predictions
 from tests.store.conftest import ready_store
-from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes
+from tests.store.feed import ERASURE_KEY, arrival, feed_of, microseconds, minutes, tombstone
 from tests.store.tables_read import read_contents
 
 # In minutes; more than the migrations read at once.
@@ -73,6 +74,50 @@ async def test_migrations_create_the_tables_of_the_program(every_database_url: s
     assert migrated.pop("alembic_version")
     assert migrated == described
     assert len(described) == len(metadata.tables)
+
+
+class KilledError(Exception):
+    """The process that migrates was killed."""
+
+
+async def migrate_until(url: str, statements: int) -> bool:
+    """Migrate until this many statements have changed tables; return whether the migration is complete.
+
+    A new process starts with new connections.
+    """
+    left = statements
+
+    def count(*given: Any) -> None:
+        nonlocal left
+        left -= given[2].lstrip().startswith(("CREATE", "ALTER", "DROP"))
+        if left == 0:
+            raise KilledError
+
+    async with Store.open(url) as store:
+        event.listen(store.engine.sync_engine, "after_cursor_execute", count)
+        try:
+            await migrate(store.engine, lambda step: None)
+        except KilledError:
+            return False
+    return True
+
+
+async def test_upgrade_that_is_interrupted_after_any_statement_can_be_repeated(every_database_url: str) -> None:
+    async with Store.open(every_database_url) as store:
+        async with store.engine.connect() as connection:
+            assert await connection.run_sync(stored_revision) is None
+        statements, revision = 1, None
+        while not await migrate_until(every_database_url, statements):
+            async with store.engine.connect() as connection:
+                before, revision = revision, await connection.run_sync(stored_revision)
+            # Some migrations start again, so they need more statements in each attempt.
+            statements = 1 if revision != before else statements + 1
+        async with store.engine.begin() as connection:
+            migrated = await connection.run_sync(definitions)
+            await connection.run_sync(metadata.drop_all)
+            await connection.run_sync(metadata.create_all)
+            described = await connection.run_sync(definitions)
+    assert migrated == described | {"alembic_version": migrated["alembic_version"]}
 
 
 async def test_existing_comments_get_correct_values(every_database_url: str) -> None:
@@ -152,7 +197,8 @@ async def _reviewed_comments(store: Store) -> None:
         await add_review(store, Actor(7, "小李", "session", None), opinion)
 
 
-async def test_sums_are_filled_from_what_is_there(every_database_url: str) -> None:
+@pytest.mark.parametrize("interrupted", [False, True])
+async def test_sums_are_filled_from_what_is_there(every_database_url: str, interrupted: bool) -> None:
     columns = [*count_sums.primary_key, *(count_sums.c[name] for name in _migration("0005_count_sums").NAMES)]
 
     async def sums(store: Store) -> list[tuple[object, ...]]:
@@ -163,7 +209,8 @@ async def test_sums_are_filled_from_what_is_there(every_database_url: str) -> No
         await _reviewed_comments(store)
         kept = await sums(store)
         async with store.engine.begin() as connection:
-            await connection.execute(text("DROP TABLE count_sums"))
+            remaining = "DELETE FROM count_sums WHERE bucket = 'day'" if interrupted else "DROP TABLE count_sums"
+            await connection.execute(text(remaining))
             await connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
         # Later migrations have already been applied.
         await migrate(store.engine, lambda step: None, to="0005")
@@ -187,6 +234,30 @@ async def test_uncertain_comments_without_a_review_are_counted(every_database_ur
         assert await store.read(recount_sums) == []
     assert sum(sums[-2] for sums in kept.values()) == 3
     assert sum(sums[-1] for sums in kept.values()) == 9
+
+
+async def test_comments_are_counted(every_database_url: str) -> None:
+    step = _migration("0012_comment_counts")
+    async with await ready_store(every_database_url) as store:
+        await _reviewed_comments(store)
+        await (await feed_of(store)).send(tombstone("3", at=1))
+        kept = (await read_contents(store)).stored
+        async with store.engine.begin() as connection:
+            # As an upgrade leaves it that stops in the middle.
+            await connection.execute(update(comment_counts).values(n=7))
+            await connection.execute(delete(comment_counts).where(comment_counts.c.bucket == "day"))
+            earlier = text("UPDATE alembic_version SET version_num = :number")
+            await connection.execute(earlier, {"number": step.down_revision})
+        await migrate(store.engine, lambda step: None, to=step.revision)
+        assert (await read_contents(store)).stored == kept
+        assert await store.read(recount_comments) == []
+        async with store.engine.begin() as connection:
+            await connection.execute(text("DROP TABLE comment_counts"))
+            await connection.execute(earlier, {"number": step.down_revision})
+        await migrate(store.engine, lambda step: None, to=step.revision)
+        assert (await read_contents(store)).stored == kept
+    assert sum(n for (bucket, platform, _), n in kept.items() if not platform) == 11
+    assert sum(n for (bucket, *_), n in kept.items() if bucket == "day") == 11
 
 
 def _migration(name: str) -> ModuleType:

@@ -22,19 +22,21 @@ KEPT = 8
 pytestmark = pytest.mark.timeout(120)
 
 
+async def keep(store: Store, id: str, label: ShownLabel, value: bytes = b"value") -> None:
+    kept = KeptText("detect", id, microseconds(minutes(0)), "comments", b"key", value, label)
+    async with store.writing() as session:
+        await keep_text(session, ACTOR, kept, datetime.now(UTC))
+
+
 async def test_each_pending_review_is_resolved_or_abandoned_once(every_database_url: str) -> None:
     async with Store.open(every_database_url) as store:
         await migrate(store.engine, lambda step: None)
         await store.check_ready(ERASURE_KEY)
         feed = await feed_of(store)
-        now = datetime.now(UTC)
         value = b"\x00\xff value of any bytes"
         for number in range(KEPT + 2):
-            kept = KeptText(
-                "detect", f"kept-{number}", microseconds(minutes(0)), "comments", b"key", value, ShownLabel.NEGATIVE
-            )
-            async with store.writing() as session:
-                await keep_text(session, ACTOR, kept, now)
+            await keep(store, f"kept-{number}", ShownLabel.NEGATIVE, value)
+        now = datetime.now(UTC)
         assert await store.read(count_pending, 7) == KEPT + 2
         await feed.send(*(arrival(f"kept-{number}", platform="detect") for number in range(KEPT)))
 

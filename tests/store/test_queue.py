@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from store import index_walk, queue
 from store.audit import Actor
 from store.batch import Label
 from store.comments import ShownLabel
+from store.group_decisions import decide_group, take_steps
 from store.queue import (
     CLAIM_TIME,
     SKIP_TIME,
@@ -27,7 +28,7 @@ from store.reviews import Opinion, add_review, undo_review
 from store.routes import QueueOrder
 from store.search import CommentFilter
 from store.store import Store
-from store.tables import models
+from store.tables import comments, models, predictions
 from tests.store.feed import Feed, arrival, feed_of, microseconds, minutes
 
 ALL = CommentFilter()
@@ -271,3 +272,84 @@ async def test_long_search_for_a_second_opinion_continues_in_steps(feed: Feed, m
         if tasks.searched_all:
             break
     assert found == ["0"]
+
+
+async def send_copies(feed: Feed, numbers: range) -> None:
+    """Store copies of one text that are the most uncertain; odd ones are from "desk".
+
+    Their probabilities differ as padding makes them differ.
+    """
+    copies = (
+        arrival(f"copy {n}", "默认好评", platform="desk" if n % 2 else "forum", probability=0.5004 + n % 3 * 4e-7)
+        for n in numbers
+    )
+    await feed.send(*copies)
+
+
+def in_short_steps(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """Let each search read only this many index entries."""
+    monkeypatch.setattr(index_walk, "FIRST_STEP", length)
+    monkeypatch.setattr(index_walk, "GROWTH", 1)
+    monkeypatch.setattr(queue, "SEARCH_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize("why", ["leased", "skipped", "being decided", "decided"])
+async def test_search_skips_copies_that_cannot_be_leased(feed: Feed, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    store = feed.store
+    await send_copies(feed, range(20))
+    [copy] = (await next_tasks(store, LI, UNCERTAIN, ALL, 1)).items
+    assert (copy.comment.id, copy.occurrences) == ("copy 1", 20)
+    if why == "skipped":
+        await skip(store, WANG, ("desk", "copy 1"))
+        await release(store, LI)
+    elif "decided" in why:
+        decision = Opinion("desk", "copy 1", copy.comment.version, ShownLabel.SPAM)
+        await decide_group(store, Actor(LI, "小李", "session", None), decision)
+        if why == "decided":
+            assert (await take_steps(store)).taken == 1
+            await send_copies(feed, range(20, 40))
+    in_short_steps(monkeypatch, 2)
+    first = await next_tasks(store, WANG, UNCERTAIN, ALL, 1)
+    assert (ids(first), first.searched_all) == ([], False)
+    assert ids(await next_tasks(store, WANG, UNCERTAIN, ALL, 1, after=first.place)) == ["10"]
+
+
+async def test_count_skips_copies_that_are_decided(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = feed.store
+    await send_copies(feed, range(20))
+    decision = Opinion("forum", "copy 0", microseconds(minutes(0)), ShownLabel.SPAM)
+    await decide_group(store, Actor(LI, "小李", "session", None), decision)
+    statements: list[str] = []
+    event.listen(store.engine.sync_engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    monkeypatch.setattr(index_walk, "FIRST_STEP", 2)
+    monkeypatch.setattr(index_walk, "GROWTH", 1)
+    assert await store.read(remaining, UNCERTAIN, ALL) == Remaining(20, False)
+    # Eleven or twelve steps of two statements; the first one ends among the nineteen copies.
+    assert len(statements) < 30
+
+
+async def test_leased_copy_behind_others_is_offered_again(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, forum = feed.store, CommentFilter(platform="forum")
+    await send_copies(feed, range(20))
+    monkeypatch.setattr(index_walk, "FIRST_STEP", 1)
+    assert ids(await next_tasks(store, LI, UNCERTAIN, forum, 1)) == ["copy 0"]
+    assert ids(await next_tasks(store, LI, UNCERTAIN, forum, 3)) == ["copy 0", "10", "8"]
+
+
+async def test_comments_without_a_digest_are_offered(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program of an earlier version stores no digest."""
+    store = feed.store
+    async with store.writing() as session:
+        for table in (comments, predictions):
+            await session.connection.execute(update(table).values(folded_digest=None))
+        await session.connection.execute(update(predictions).values(distance=0.25))
+    in_short_steps(monkeypatch, 3)
+    found: list[str] = []
+    place = None
+    for _ in range(10):
+        tasks = await next_tasks(store, LI, UNCERTAIN, ALL, 3, after=place)
+        found += ids(tasks)
+        place = tasks.place
+        if tasks.searched_all:
+            break
+    assert sorted(found, key=int) == [str(n) for n in range(20)]

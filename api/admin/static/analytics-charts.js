@@ -173,7 +173,7 @@ function category() {
 }
 
 /** Return the layout of horizontal bars, with enough height for their names. */
-function barLayout(count, more) {
+export function barLayout(count, more) {
   return { height: Math.max(290, 90 + 26 * count), bargap: count < 4 ? 0.6 : 0.2, yaxis: category(), ...more };
 }
 

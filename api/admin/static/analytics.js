@@ -1,6 +1,7 @@
 // The analytics page: fetch each resource once and fill its cards.
 /* global Plotly */
 import { figures } from "./analytics-charts.js";
+import { draw } from "./analytics-draw.js";
 import { pathOf, rangeOf } from "./analytics-range.js";
 import { tableOf } from "./analytics-tables.js";
 import { Problem, rest, words as island } from "./rest.js";
@@ -38,7 +39,10 @@ async function fill(card) {
   try {
     const answer = await fetchRows(card.dataset.resource);
     show(card, part, answer);
-    if (card.id === "labels") showTotals(answer.rows);
+    if (card.id === "labels") {
+      showTotals(answer.rows);
+      showUnlabelled(answer);
+    }
     if (card.id === "keywords") noteSample(part("note"), answer);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -86,26 +90,6 @@ function show(card, part, { rows }) {
   };
 }
 
-function draw(target, { data, layout }) {
-  const style = getComputedStyle(document.body);
-  const base = {
-    margin: { t: 10, r: 10, b: 40, l: 50 },
-    height: 290,
-    font: { family: style.fontFamily, color: style.color, size: 12 },
-    paper_bgcolor: "transparent",
-    plot_bgcolor: "transparent",
-    legend: { orientation: "h", traceorder: "normal", y: 1.02, yanchor: "bottom", x: 0 },
-  };
-  const options = { displayModeBar: false, responsive: true };
-  Plotly.react(target, data.map(asText), { ...base, ...layout }, options);
-}
-
-// Plotly interprets some markup in names, so escape them.
-function asText(trace) {
-  const plain = (value) => (typeof value === "string" ? value.replaceAll("&", "&amp;").replaceAll("<", "&lt;") : value);
-  return { ...trace, name: plain(trace.name), x: trace.x.map(plain), y: trace.y.map(plain) };
-}
-
 function showTotals(rows) {
   const sum = (name) => rows.reduce((total, row) => total + row[name], 0);
   const comments = sum("comments");
@@ -116,6 +100,12 @@ function showTotals(rows) {
   const totals = document.getElementById("totals");
   totals.textContent = [fillIn(words.total, { comments: context.numbers.format(comments) }), ...shares].join(" · ");
   totals.hidden = false;
+}
+
+function showUnlabelled(answer) {
+  const note = document.getElementById("unlabelled");
+  note.textContent = fillIn(words.unlabelled, { count: context.numbers.format(answer.unlabelled) });
+  note.hidden = !answer.unlabelled;
 }
 
 function noteSample(note, answer) {

@@ -42,6 +42,13 @@ MUTATIONS = (
     ),
     Mutation("no_erasure_check", "events are not checked against erasures", "kill_consumer"),
     Mutation("counts_not_corrected", "an edit adds to the counts without subtracting", "kill_consumer"),
+    Mutation(
+        "missing_not_queued",
+        "comments that another model stores are not queued for the active one",
+        "promote_model",
+        20_000,
+    ),
+    Mutation("mixed_models", "the model is switched in the middle of a batch", "promote_in_open_batches", rounds=3),
 )
 
 

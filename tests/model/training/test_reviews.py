@@ -7,9 +7,14 @@ import pytest
 
 from liuyan.errors import LiuyanError
 from model.training.data import REVIEWS, Comment, clean, content_of, digest, part_of
-from model.training.reviews import read_reviews
+from model.training.reviews import as_comments, newest_of_each_text, read_reviews
 
 HEADER = "text,label,reviewer,reviewed_at\n"
+
+
+def read(path: Path, weight: float = 1.0) -> list[Comment]:
+    """Return the reviews in a file as training reads them."""
+    return as_comments(newest_of_each_text(read_reviews(path)), weight)
 
 
 def test_only_positive_and_negative_reviews_are_used(tmp_path: Path) -> None:
@@ -17,7 +22,7 @@ def test_only_positive_and_negative_reviews_are_used(tmp_path: Path) -> None:
     decided = (("很快", "positive"), ("太慢", "negative"), ("不知道", "unclear"), ("加我", "spam"), (" ", "positive"))
     rows = "".join(f"{text},{label},someone,2026-01-01\n" for text, label in decided)
     file.write_text(HEADER + rows, encoding="utf-8")
-    assert read_reviews(file, 3.0) == [
+    assert read(file, 3.0) == [
         Comment("很快", True, REVIEWS, 1.0, weight=3.0),
         Comment("太慢", False, REVIEWS, 0.0, weight=3.0),
     ]
@@ -32,7 +37,7 @@ def test_the_newest_review_is_used(tmp_path: Path) -> None:
         {"text": "算了", "label": "unclear", "reviewed_at": "2026-03-02T00:00:00Z"},
     ]
     file.write_text("".join(json.dumps(review) + "\n" for review in reviews), encoding="utf-8")
-    assert [(one.text, one.positive) for one in read_reviews(file, 1.0)] == [("还行!", False)]
+    assert [(one.text, one.positive) for one in read(file)] == [("还行!", False)]
 
 
 def test_texts_with_different_emoji_stay_separate(tmp_path: Path) -> None:
@@ -45,7 +50,7 @@ def test_texts_with_different_emoji_stay_separate(tmp_path: Path) -> None:
         ("真好…", "spam"),
     ]
     file.write_text(HEADER + "".join(f"{text},{label},a,2026-01-01\n" for text, label in rows), encoding="utf-8-sig")
-    reviews = read_reviews(file, 1.0)
+    reviews = read(file)
     assert [(one.text, one.positive) for one in reviews] == [("真好👍", True), ("真好😡", False), ("真好", True)]
     cleaned = clean([*reviews, Comment("真好!", False, "shop", 0.0)], frozenset())
     assert list(cleaned.values()) == reviews
@@ -80,4 +85,4 @@ def test_reviews_overrule_labels() -> None:
 def test_unreadable_reviews(tmp_path: Path, name: str, content: str, reason: str) -> None:
     (tmp_path / name).write_text(content, encoding="utf-8", errors="surrogateescape")
     with pytest.raises(LiuyanError, match=reason):
-        read_reviews(tmp_path / name, 1.0)
+        list(read_reviews(tmp_path / name))

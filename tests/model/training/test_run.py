@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from liuyan.cli import app
 from model.artifact import SHIPPED, read_artifact
-from model.commands import app
 from model.labeller import load_labeller
 from model.training.data import digest, part_of
 from tests.model.fixtures import shop_data
@@ -25,7 +25,7 @@ def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Train:
     data = shop_data(tmp_path)
 
     def run(*arguments: object) -> str:
-        command = ["train", "--data-dir", data, "--output", tmp_path / "model", *SIZES, *arguments]
+        command = ["model", "train", "--data-dir", data, "--output", tmp_path / "model", *SIZES, *arguments]
         result = CliRunner().invoke(app, list(map(str, command)), catch_exceptions=False)
         assert result.exit_code == 0
         return result.stdout

@@ -15,7 +15,7 @@ from model.labeller import load_labeller
 from model.progress import Report
 from model.training import trainer
 from model.training.card import card
-from model.training.data import Comment
+from model.training.data import Comment, digest
 from model.training.options import Options
 from model.training.train import CHECKPOINT, train
 from model.training.trainer import Epoch
@@ -62,6 +62,15 @@ def test_training_stops_without_improvement(few_comments: dict[str, Comment], tm
     options = Options(epochs=30, patience=2, words=200, embedding=4, hidden=4, rate=0.0)
     train(few_comments, options, tmp_path, silent, epochs.append)
     assert len(epochs) == 3
+
+
+def test_a_training_of_ten_steps(tmp_path: Path) -> None:
+    texts = [(f"第{number}次，很{word}", word == "好") for number in range(60) for word in "好差"]
+    comments = {digest(text): Comment(text, good, "made_up", float(good)) for text, good in texts}
+    options = Options(epochs=10, patience=10, words=100, embedding=4, hidden=4, batch=1_000, ngrams=0)
+    epochs: list[Epoch] = []
+    train(comments, options, tmp_path, silent, epochs.append)
+    assert len(epochs) == 10
 
 
 def test_a_file_instead_of_the_output_folder(few_comments: dict[str, Comment], tmp_path: Path) -> None:

@@ -1,0 +1,139 @@
+"""Metrics that each API process reads from the database in the background.
+
+All API processes export the same values, so aggregate them with ``max by``, not ``sum``. They are absent while the
+database does not answer.
+"""
+
+from liuyan.metrics.metric import Kind, Metric
+
+DATABASE = (
+    Metric(
+        "liuyan_review_queue_comments",
+        Kind.GAUGE,
+        "comments",
+        "Comments that wait for a review, by queue: uncertain (comments without a review that the active model finds "
+        "uncertain), audit (undecided comments of the audit sample), disputed. At most 100,000 are counted per queue "
+        "except uncertain.",
+        "等待审核的评论数，按队列：uncertain 当前模型不确定且未审核、audit 未判定的抽查样本、disputed 有分歧。"
+        "除 uncertain 外，每个队列最多计 100,000 条。",
+        labels=("queue",),
+    ),
+    Metric(
+        "liuyan_review_queue_oldest_age_seconds",
+        Kind.GAUGE,
+        "seconds",
+        "How long the oldest comment of a queue has waited: uncertain since the hour in which it was written, audit "
+        "since it was stored, disputed since the review that disagrees. 0 if the queue is empty.",
+        "队列中最早评论的等待时间：uncertain 自发表的小时起、audit 自存储起、disputed 自产生分歧的审核起；"
+        "队列为空时为 0。",
+        labels=("queue",),
+    ),
+    Metric(
+        "liuyan_reviews",
+        Kind.GAUGE,
+        "reviews",
+        "Reviews of the labels of each model, without withdrawn ones. `none` means that no model had labelled the "
+        "comment.",
+        "对各模型标签的审核数（不含已撤销）；none 表示评论当时没有模型标签。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_corrections",
+        Kind.GAUGE,
+        "reviews",
+        "Those of liuyan_reviews that differ from the model's label.",
+        "liuyan_reviews 中与模型标签不同的审核数。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_audit_sample_comments",
+        Kind.GAUGE,
+        "comments",
+        "Comments of the audit sample that were decided as positive or negative and have a prediction of the model.",
+        "抽查样本中判定为正面或负面且有该模型预测的评论数。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_audit_accuracy_ratio",
+        Kind.GAUGE,
+        "ratio",
+        "The model's accuracy on the audit sample.",
+        "模型在抽查样本上的准确率。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_audit_accuracy_lower_ratio",
+        Kind.GAUGE,
+        "ratio",
+        "Lower end of the 95 % Wilson interval of the accuracy on the audit sample.",
+        "抽查准确率 95% 威尔逊区间的下限。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_audit_accuracy_upper_ratio",
+        Kind.GAUGE,
+        "ratio",
+        "Upper end of the 95 % Wilson interval of the accuracy on the audit sample.",
+        "抽查准确率 95% 威尔逊区间的上限。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_model_card_accuracy_ratio",
+        Kind.GAUGE,
+        "ratio",
+        "Accuracy of the loaded model on its test data, as its model card states it.",
+        "模型说明中记录的已加载模型在测试数据上的准确率。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_last_hour_comments",
+        Kind.GAUGE,
+        "comments",
+        "Comments written in the last complete hour (UTC), by platform and by the active model's label. Counted by "
+        "`created_at`, so that a backlog does not look like a swing. All but the LIUYAN_METRICS_PLATFORMS platforms "
+        "with the most comments are counted as `other`.",
+        "上一个完整小时（UTC）内发表的评论数，按平台和当前模型的标签。按 created_at 统计，积压不会造成波动。"
+        "评论最多的 LIUYAN_METRICS_PLATFORMS 个平台之外计为 other。",
+        labels=("platform", "label"),
+    ),
+    Metric(
+        "liuyan_sessions",
+        Kind.GAUGE,
+        "sessions",
+        "Sessions that have not expired, by the account's role.",
+        "未过期的会话数，按账号角色。",
+        labels=("role",),
+    ),
+    Metric(
+        "liuyan_replay_records_done",
+        Kind.GAUGE,
+        "records",
+        "Records that the replay of a model has read.",
+        "模型重放已读取的记录数。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_replay_records_remaining",
+        Kind.GAUGE,
+        "records",
+        "Records that the replay of a model has still to read.",
+        "模型重放尚需读取的记录数。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_replay_comments",
+        Kind.GAUGE,
+        "comments",
+        "Comments that the replay of a model has labelled; their rate is its speed.",
+        "模型重放已标注的评论数，其变化率即重放速度。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_missing_predictions",
+        Kind.GAUGE,
+        "comments",
+        "Comments that wait for a prediction of the active model.",
+        "等待当前模型预测的评论数。",
+        labels=("model",),
+    ),
+)

@@ -1,0 +1,121 @@
+"""Metrics that the API reads from the database, and its counts of sign-ins."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from api.figures import refresh
+from store.audit import Actor
+from store.batch import Label
+from store.comments import ShownLabel
+from store.queue import next_tasks
+from store.reviews import Opinion, add_review
+from store.routes import QueueOrder
+from store.search import CommentFilter
+from store.store import Store
+from tests.api.conftest import Api
+from tests.api.people import PASSWORD, add_person
+from tests.api.test_sign_in import browser, token_of
+from tests.store.feed import START, arrival, microseconds, minutes, send_sampled
+
+pytestmark = pytest.mark.timeout(60)
+MODEL = "a" * 12
+LI = Actor(7, "审7", "session", None)
+
+
+def values(api: Api, name: str) -> dict[tuple[str, ...], float]:
+    """Return the values of a metric by label values."""
+    return {
+        tuple(sample.labels.values()): sample.value
+        for family in api.registry.collect()
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+async def refreshed(api: Api, **settings: object) -> bool:
+    """Refresh half an hour after the hour of most comments."""
+    services = replace(api.services, now=lambda: START + timedelta(hours=1))
+    return await refresh(replace(services, settings=services.settings.model_copy(update=settings)))
+
+
+async def test_figures_are_exported(own_api: Api) -> None:
+    api = own_api
+    await api.feed.send(
+        arrival("1", uncertain=True, probability=0.5),
+        arrival("2", "差", label=Label.NEGATIVE, probability=0.1),
+        arrival("3", "好", platform="desk"),
+        arrival("4", "行", platform="news"),
+    )
+    await send_sampled(api.feed, *(arrival(f"a{n}", f"样本 {n}", created=-3000) for n in range(3)))
+    await add_review(api.store, LI, Opinion("forum", "1", microseconds(minutes(0)), ShownLabel.NEGATIVE))
+    await add_review(api.store, LI, Opinion("forum", "2", microseconds(minutes(0)), ShownLabel.NEGATIVE))
+    held = await next_tasks(api.store, 7, QueueOrder.AUDIT, CommentFilter(), 2, now=api.clock() - timedelta(minutes=5))
+    for task, label in zip(held.items, (ShownLabel.POSITIVE, ShownLabel.NEGATIVE), strict=True):
+        one = task.comment
+        opinion = Opinion(one.platform, one.id, one.version, label, text_digest=one.text_digest, blind=True)
+        await add_review(api.store, LI, opinion)
+
+    assert await refreshed(api, metrics_platforms=1)
+    assert values(api, "liuyan_review_queue_comments") == {("uncertain",): 0, ("audit",): 1, ("disputed",): 0}
+    ages = values(api, "liuyan_review_queue_oldest_age_seconds")
+    assert (ages["uncertain",], ages["disputed",]) == (0, 0)
+    assert values(api, "liuyan_reviews") == {(MODEL,): 4}
+    assert values(api, "liuyan_corrections") == {(MODEL,): 2}
+    assert values(api, "liuyan_audit_sample_comments") == {(MODEL,): 2}
+    assert values(api, "liuyan_audit_accuracy_ratio") == {(MODEL,): 0.5}
+    [lower], [upper] = (values(api, f"liuyan_audit_accuracy_{end}_ratio").values() for end in ("lower", "upper"))
+    assert 0 < lower < 0.5 < upper < 1
+    assert values(api, "liuyan_last_hour_comments") == {
+        ("forum", "positive"): 1,
+        ("forum", "negative"): 1,
+        ("other", "positive"): 2,
+        ("other", "negative"): 0,
+    }
+    assert values(api, "liuyan_sessions") == {("admin",): 1}
+    assert await refreshed(api, metrics_platforms=3)
+    assert ("other", "positive") not in values(api, "liuyan_last_hour_comments")
+
+
+async def test_figures_that_cannot_be_read_are_removed(own_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    api = own_api
+    await api.feed.send(arrival("1"))
+    assert await refreshed(api)
+    assert values(api, "liuyan_sessions")
+    with monkeypatch.context() as patch:
+        patch.setattr("api.figures.QUERY_SECONDS", 0)
+        assert not await refreshed(api)
+    assert values(api, "liuyan_sessions") == values(api, "liuyan_review_queue_comments") == {}
+    assert await refreshed(api)
+    assert values(api, "liuyan_sessions") == {("admin",): 1}
+
+
+async def test_an_unreachable_database_fails_no_refresh(own_api: Api) -> None:
+    async with Store.open("mysql://nobody@127.0.0.1:9/nothing", answer_seconds=1) as store:
+        assert not await refresh(replace(own_api.services, store=store))
+
+
+async def test_sign_ins_are_counted_by_outcome(own_api: Api) -> None:
+    api = own_api
+    await add_person(api.store, "小王", now=api.clock())
+    await add_person(api.store, "小李", now=api.clock(), state="disabled")
+    await add_person(api.store, "小陈", now=api.clock(), state="waiting")
+    for name, password in (
+        ("小王", PASSWORD),
+        ("小王", "wrong-password-1"),
+        ("小李", PASSWORD),
+        ("小陈", PASSWORD),
+        ("谁", "x" * 2000),
+    ):
+        async with browser(api) as client:
+            token = await token_of(client, "/admin/login")
+            await client.post("/admin/login", data={"name": name, "password": password, "csrftoken": token})
+    assert values(api, "liuyan_api_sign_ins_total") == {
+        ("signed_in",): 1,
+        ("wrong_name_or_password",): 2,
+        ("account_waits",): 1,
+        ("account_disabled",): 1,
+        ("too_many_tries",): 0,
+        ("error",): 0,
+    }
