@@ -155,7 +155,7 @@ OLD_ROWS = (
 
 
 async def _labelled_by(store: Store, number: int, role: str, comment: int) -> None:
-    """Insert an account, and a review by it of a comment of the platform `detect`, at revision 0011."""
+    """Insert an account, and a review by it of a comment of the platform `detect`, at revision 0014."""
     time = "'2026-01-31 22:30:00.000000'"
     async with store.engine.begin() as connection:
         await connection.execute(
@@ -183,7 +183,7 @@ async def test_an_upgrade_finds_old_dead_letters_audit_records_and_labels(
     every_database_url: str, interrupted: bool
 ) -> None:
     async with Store.open(every_database_url, lock_wait_seconds=60) as store:
-        await migrate(store.engine, lambda step: None, to="0011")
+        await migrate(store.engine, lambda step: None, to="0014")
         letter = (
             "INSERT INTO dead_letters (consumer_group, topic, `partition`, `offset`, `key`, value, headers, truncated, "
             "record_timestamp, reason, detail, stored_at) VALUES ('liuyan', 'comments', 0, :offset, "
@@ -198,7 +198,7 @@ async def test_an_upgrade_finds_old_dead_letters_audit_records_and_labels(
         await migrate(store.engine, lambda step: None)
         if interrupted:
             async with store.engine.begin() as connection:
-                await connection.execute(text("UPDATE alembic_version SET version_num = '0011'"))
+                await connection.execute(text("UPDATE alembic_version SET version_num = '0014'"))
                 await connection.execute(text("UPDATE dead_letters SET comment_digest = NULL WHERE `offset` > 50"))
                 await connection.execute(text("UPDATE reviews SET by_user = 0"))
             await migrate(store.engine, lambda step: None)
