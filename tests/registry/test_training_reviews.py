@@ -105,7 +105,7 @@ async def test_copies_of_a_text_count_once(feed: Feed) -> None:
     li = await person(store, "li")
     await feed.send(*(arrival(id, "默认好评") for id in "123"), arrival("4", "默认好评"), arrival("5", "默认 好评！"))
     await decide_group(store, li, Opinion("forum", "1", microseconds(minutes(0)), POSITIVE))
-    while await take_steps(store):
+    while (await take_steps(store)).taken:
         pass
     await feed.send(arrival("6", "默认好评"))
     await decide(store, li, "6", NEGATIVE)

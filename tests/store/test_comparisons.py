@@ -139,7 +139,7 @@ async def test_only_own_undisputed_reviews_and_blind_decisions_judge(store: Stor
     for who, label in ((WANG, ShownLabel.NEGATIVE), (LI, ShownLabel.POSITIVE)):
         await add_review(store, who, Opinion("forum", "3", version, label))
     await decide_group(store, WANG, Opinion("forum", "5", version, ShownLabel.POSITIVE))
-    while await take_steps(store):
+    while (await take_steps(store)).taken:
         pass
     [step] = await scan(store, order)
     usable = {one.new_probability: one.reviewed for one in step.judged if one.reviewed is not None}
