@@ -27,7 +27,7 @@ JSON = str | int | float | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
 OBJECT_ID = 200
 KEY_NAME = "audit_log"
 REQUEST_ID = 64
-log = structlog.get_logger("audit")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
