@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from aiokafka.errors import KafkaError
 
 from consumer.topics import Topics
-from liuyan.demo.corpus import PLATFORMS, events
+from liuyan.demo.corpus import events
 from liuyan.demo.display import Display, open_display
 from liuyan.demo.errors import DemoError
 from liuyan.demo.figures import Comparison, Figures, compare, read_figures
@@ -30,8 +30,9 @@ from store.migrate import migrate
 from store.store import Store
 
 TOPIC = "comments"
-# The topics to consume: the one above, bound to the platforms that the demo publishes, and text detection's.
-TOPICS = {TOPIC: "|".join(PLATFORMS), DETECTION_PLATFORM: DETECTION_PLATFORM}
+# The topics to consume, and how they are bound: the demo's is open to all platforms, because the producer examples
+# publish to it, and text detection has its own.
+TOPICS = {TOPIC: TOPIC, DETECTION_PLATFORM: f"{DETECTION_PLATFORM}={DETECTION_PLATFORM}"}
 ACCOUNT = "demo"
 PARTITIONS = 4
 REFRESH_SECONDS = 0.25
@@ -149,7 +150,7 @@ class Demo:
         await migrate(store.engine, lambda _: None)
         settings = {
             "LIUYAN_KAFKA": self._stack.bootstrap,
-            "LIUYAN_TOPICS": ",".join(f"{topic}={platforms}" for topic, platforms in TOPICS.items()),
+            "LIUYAN_TOPICS": ",".join(TOPICS.values()),
             "LIUYAN_DATABASE_URL": self._stack.database_url,
             "LIUYAN_ERASURE_KEY": secrets.token_hex(32),
             "LIUYAN_SECRET_KEY": secrets.token_hex(32),
