@@ -159,22 +159,21 @@ class StatementBuilder:
         returned: Fields = {"position": Integer(), **_types(table, columns)}
         return Statement(text(statement).columns(**returned), Rows(_types(table, keys)), tuple(returned))
 
-    def collect(self, table: Table, keys: Sequence[str], column: str, when: str, rows: str = ":rows") -> str:
-        """Like ``select``, but return one JSON array of [position, value]: the driver, written in Python, takes ten
+    def collect(self, table: Table, keys: Sequence[str], columns: Sequence[str], when: str, rows: str = ":rows") -> str:
+        """Like ``select``, but return one JSON array of [position, value ...]: the driver, written in Python, takes ten
         times as long to read hundreds of rows as to read one."""
-        pair = f"JSON_ARRAY(new.position, old.{self.quote(column)})"
+        values = "".join(f", old.{self.quote(name)}" for name in columns)
         gather = "json_group_array" if self._sqlite else "JSON_ARRAYAGG"
-        return f"SELECT {gather}({pair}) FROM {self._joined(table, keys, rows)} WHERE {when}"
+        return f"SELECT {gather}(JSON_ARRAY(new.position{values})) FROM {self._joined(table, keys, rows)} WHERE {when}"
 
-    def collect_unlabelled(self) -> Statement:
-        """Find the given comments whose stored text is the given one and that lack a prediction of ``:model``."""
-        matched = [tables.comments.c[name] for name in (*IDENTITY, "text")]
-        fields = {column.name: column.type for column in matched}
+    def collect_texts(self, values: str, when: str, *, lock: bool = False) -> Statement:
+        """Return ``values`` of the comments with the given identities, as one JSON array; ``new.text`` is given."""
+        fields = _types(tables.comments, (*IDENTITY, "text"))
+        identity = [tables.comments.c[name] for name in IDENTITY]
         gather = "json_group_array" if self._sqlite else "JSON_ARRAYAGG"
-        joined = f"{self.source(fields)} {self.join} comments AS old ON {self.matching('old', matched)}"
-        labelled = "LEFT JOIN predictions ON comment_number = old.number AND model_number = :model"
-        sql = f"SELECT {gather}(new.position) FROM {joined} {labelled} WHERE comment_number IS NULL"
-        return Statement(text(sql), Rows(fields))
+        joined = f"{self.source(fields)} {self.join} comments AS old ON {self.matching('old', identity)}"
+        lock_clause = self.for_update if lock and not self._sqlite else ""
+        return Statement(text(f"SELECT {gather}({values}) FROM {joined} {when} {lock_clause}"), Rows(fields))
 
     def _joined(self, table: Table, keys: Sequence[str], rows: str = ":rows") -> str:
         matched = [table.c[name] for name in keys]
@@ -260,6 +259,10 @@ class Statements:
     add_claims: Statement
     # Returns a JSON array of the positions of the comments whose text is stored and lacks the prediction of :model.
     read_unlabelled: Statement
+    # Returns a JSON array of [position, number, whether the text is stored, created_at, review_label].
+    lock_texts: Statement
+    # Returns a JSON array of [position, model_number, label], for :model and :other.
+    read_labels: Statement
     advance_parts: Statement
     begin_partition: Statement
     seek_partition: Statement
@@ -278,11 +281,13 @@ def write_statements(dialect: Dialect) -> Statements:
     blind, disputes = review_tables.blind_decisions, review_tables.disputes
     identity = _types(comments, IDENTITY)
     digest = _types(tables.erasures, ["digest"])
-    inserted = build.collect(comments, IDENTITY, "number", "old.claimed_by = :token")
+    own = ["comment_number"]
+    labels = build.collect(predictions, own, ["model_number", "label"], "old.model_number IN (:model, :other)")
+    inserted = build.collect(comments, IDENTITY, ["number"], "old.claimed_by = :token")
     # A blind decision is also a review: a text that lost its review has no blind decision.
     review = build.new_value(comments.c.review_number)
     keep_blind_label = f"CASE WHEN {review} IS NULL THEN NULL ELSE comments.blind_label END"
-    erased = build.collect(tables.erasures, ["digest"], "erased_up_to", "true", rows=":digests")
+    erased = build.collect(tables.erasures, ["digest"], ["erased_up_to"], "true", rows=":digests")
     return Statements(
         advance=build.update(
             tables.partitions,
@@ -376,7 +381,15 @@ def write_statements(dialect: Dialect) -> Statements:
         add_claims=build.insert(
             tables.review_claims, _column_names(tables.review_claims), {"claimed_until": "review_claims.claimed_until"}
         ),
-        read_unlabelled=build.collect_unlabelled(),
+        read_unlabelled=build.collect_texts(
+            "new.position",
+            "LEFT JOIN predictions ON comment_number = old.number AND model_number = :model "
+            "WHERE comment_number IS NULL AND old.text = new.text",
+        ),
+        lock_texts=build.collect_texts(
+            "JSON_ARRAY(new.position, old.number, old.text = new.text, old.created_at, old.review_label)", "", lock=True
+        ),
+        read_labels=Statement(text(labels), Rows(_types(predictions, own))),
         advance_parts=build.update(
             relabel_tables.relabel_parts,
             _key(relabel_tables.relabel_parts),

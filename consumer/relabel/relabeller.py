@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import secrets
 from asyncio import FIRST_COMPLETED
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -23,7 +23,7 @@ from consumer.relabel.log_source import LogSource
 from consumer.relabel.pace import LagWatch, Pace, now
 from consumer.topics import BrokerError
 from store.errors import CommitUnknownError, FencedError, TransientStoreError
-from store.relabel import TextPrediction
+from store.relabel import TextPrediction, by_size
 from store.relabel_parts import Part, PartAdvance
 from store.relabel_runs import RUNNING, RelabelRun, read_run
 from store.relabel_work import (
@@ -43,6 +43,8 @@ POLL_SECONDS = 0.2
 FIRST_DELAY_SECONDS = 0.05
 MAXIMUM_DELAY_SECONDS = 5.0
 BROKER_RETRY_SECONDS = 60.0
+# Below this share of texts that need the prediction, a query before labelling pays off.
+USEFUL_SHARE = 0.9
 # Time after a signal to finish the batches in progress, and to release the parts.
 DRAIN_SECONDS = 8.0
 LEAVE_SECONDS = 3.0
@@ -54,14 +56,6 @@ class Ends(Protocol):
 
     async def follow(self) -> Mapping[tuple[str, int], int]:
         """Return the stored offsets by topic and partition. Raises TransientStoreError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The largest batch, in records, and the largest statement, in bytes of text."""
-
-    records: int
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +79,7 @@ class Relabeller:
         run: RelabelRun,
         source: LogSource,
         labels: LabelThread,
-        limits: Limits,
+        batch_records: int,
         *,
         ends: Ends | None = None,
         lag: LagWatch | None = None,
@@ -95,10 +89,11 @@ class Relabeller:
         self._store = store
         self._source = source
         self._labels = labels
-        self._limits = limits
+        self._batch_records = batch_records
         self._ends = ends
         self._lag = lag
         self._pace = Pace()
+        self._checks_first = True
         self._member = secrets.randbits(63)
         self._epoch = 0
         self._read_epoch = -1
@@ -193,7 +188,7 @@ class Relabeller:
 
     async def _next_batch(self) -> Batch | None:
         """Return the next batch, or None if there is nothing to read at present."""
-        limit = self._pace.limit(self._share.rate, self._limits.records)
+        limit = self._pace.limit(self._share.rate, self._batch_records)
         ends = {_partition(part): self._end(part) for part in self._log_parts()}
         if any(self._next[part.part] < self._end(part) for part in self._log_parts()):
             return await self._read_log(ends, limit)
@@ -226,11 +221,17 @@ class Relabeller:
         return Batch(self._read_epoch, [advance], texts, len(texts))
 
     async def _unlabelled(self, texts: Sequence[CommentText]) -> list[CommentText]:
-        """Leave out texts that are not stored or whose prediction is: a cheap query compared with labelling them."""
+        """Leave out texts that are not stored or whose prediction is: a cheap query compared with labelling them.
+
+        Skipped while nearly all texts need the prediction: writing compares them again anyway.
+        """
+        if not self._checks_first:
+            return list(texts)
         found: list[CommentText] = []
-        for group in _by_size(texts, self._limits.size):
+        for group in by_size(texts):
             query = partial(self._store.write, find_unlabelled, self.run.model_number, group)
             found += [group[index] for index in await self._retry(query)]
+        self._checks_first = len(found) < USEFUL_SHARE * len(texts)
         return found
 
     async def _keep_pace(self, records: int, stop: asyncio.Event) -> None:
@@ -262,12 +263,13 @@ class Relabeller:
     async def _store_batch(self, batch: Batch) -> None:
         write = partial(self._store.write, write_relabelled, self.run, batch.advances, batch.predictions)
         try:
-            await self._retry(partial(write, records=batch.records, expired=batch.expired), repeatable=False)
+            outcome = await self._retry(partial(write, records=batch.records, expired=batch.expired), repeatable=False)
         except (FencedError, CommitUnknownError) as error:
             log.info("reading the positions again", cause=str(error))
             self._epoch += 1
         else:
             self.progressed_at = now()
+            self._checks_first |= outcome.added < USEFUL_SHARE * len(batch.predictions)
 
     async def _drain(self) -> None:
         await self._to_label.join()
@@ -311,21 +313,6 @@ class Relabeller:
 
 def _partition(part: Part) -> TopicPartition:
     return TopicPartition(part.topic, part.partition)
-
-
-def _by_size(texts: Sequence[CommentText], size: int) -> Iterator[list[CommentText]]:
-    """Split texts into groups whose bytes fit into one statement."""
-    group: list[CommentText] = []
-    bytes_in_group = 0
-    for one in texts:
-        # Four bytes is the most that a code point takes.
-        if group and bytes_in_group + 4 * len(one.text) > size:
-            yield group
-            group, bytes_in_group = [], 0
-        group.append(one)
-        bytes_in_group += 4 * len(one.text)
-    if group:
-        yield group
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

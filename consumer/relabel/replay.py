@@ -14,7 +14,7 @@ from consumer.relabel.log_source import LogSource
 from consumer.relabel.pace import LagWatch
 from consumer.relabel.plan import Plan, check_same_topic, plan_log
 from consumer.relabel.progress import duration, report_progress
-from consumer.relabel.relabeller import Limits, Relabeller
+from consumer.relabel.relabeller import Relabeller
 from consumer.signals import run_beside, run_until_signal
 from consumer.topics import Topics
 from liuyan.errors import LiuyanError, UsageError
@@ -203,7 +203,7 @@ async def _work(
     connection = Connection.of(settings)
     source = LogSource(connection)
     lag = LagWatch(store, connection, settings.group, list(settings.topics), yield_to_lag)
-    relabeller = Relabeller(store, run, source, labels, Limits(settings.batch_records, settings.batch_bytes), lag=lag)
+    relabeller = Relabeller(store, run, source, labels, settings.batch_records, lag=lag)
     await source.start()
     log.info("replaying", model=run.model_number, replay=run.number)
     try:

@@ -14,7 +14,7 @@ from consumer.connection import Connection
 from consumer.relabel.labels import LabelThread
 from consumer.relabel.log_source import LogSource
 from consumer.relabel.pace import now
-from consumer.relabel.relabeller import Limits, Relabeller
+from consumer.relabel.relabeller import Relabeller
 from consumer.relabel.replay import retired
 from consumer.signals import run_until_signal
 from consumer.topics import BrokerError, Topics
@@ -102,8 +102,7 @@ async def _run(
     source = LogSource(Connection.of(settings))
     ends = LiveEnds(store, run, settings.group, topics)
     with LabelThread(labeller, settings.topics, run.range, settings.batch_padded_tokens) as labels:
-        limits = Limits(settings.batch_records, settings.batch_bytes)
-        relabeller = Relabeller(store, run, source, labels, limits, ends=ends)
+        relabeller = Relabeller(store, run, source, labels, settings.batch_records, ends=ends)
         health = ShadowHealth(store, Topics(Connection.of(settings)), topics, relabeller, settings.stuck_seconds)
         serving = serve_health(listener, alive=health.alive, ready=health.ready, registry=CollectorRegistry())
         await source.start()

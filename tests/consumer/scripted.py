@@ -29,16 +29,14 @@ from consumer.topics import Topics
 from consumer.worker import PreparedRecord, Worker
 from consumer.writer import Writer
 from liuyan.times import EPOCH
-from model.cache import CacheStatistics
-from model.labeller import Labeller, Prediction, PreparedText
-from registry.follow import LoadedModel, ModelFollower
-from store.batch import Arrival, Batch, BatchOutcome, DeadLetter, ModelRow, PartitionKey, PartitionState, Tombstone
+from registry.follow import ModelFollower
+from store.batch import Arrival, Batch, BatchOutcome, DeadLetter, PartitionKey, PartitionState, Tombstone
 from store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
 from store.store import Store
+from tests.consumer.scripted_models import GRACE_SECONDS, Models
 
 TOPIC = "comments"
 DRAIN_SECONDS = 10
-GRACE_SECONDS = 60.0
 
 
 class VirtualTime(asyncio.SelectorEventLoop):
@@ -301,59 +299,6 @@ class _InlineWorker(Worker):
     async def _run(self, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         await asyncio.sleep(0.005)
         return work(*args, **kwargs)
-
-
-@dataclass(frozen=True)
-class _Prepared:
-    """A text that ``labeller`` prepared."""
-
-    labeller: "_Labeller"
-    tokens: int
-
-
-class _Labeller:
-    """A labeller that knows its own inputs: it fails on texts that another one prepared."""
-
-    def prepare(self, texts: Sequence[str]) -> list[PreparedText]:
-        return [PreparedText(text, _Prepared(self, len(text))) for text in texts]
-
-    def label(self, prepared: Sequence[PreparedText]) -> list[Prediction]:
-        assert all(cast(_Prepared, one.input).labeller is self for one in prepared), "prepared by another model"
-        return [Prediction("positive", 0.9, uncertain=False) for _ in prepared]
-
-    def cache_statistics(self) -> CacheStatistics:
-        return CacheStatistics(0, 0, 0)
-
-
-@dataclass
-class Models:
-    """Replaces ModelFollower. ``promote`` loads another model at once; ``lose`` makes the active one unavailable."""
-
-    loaded: LoadedModel = field(default_factory=lambda: loaded(1))
-    behind_seconds: float = 0.0
-    failure: str | None = None
-    current: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.current.set()
-
-    def promote(self) -> None:
-        self.loaded = loaded(self.loaded.number + 1)
-        self.behind_seconds = 0.0
-        self.current.set()
-
-    def lose(self) -> None:
-        self.behind_seconds = GRACE_SECONDS + 1
-        self.current.clear()
-
-    async def wait_until_current(self) -> None:
-        await self.current.wait()
-
-
-def loaded(number: int) -> LoadedModel:
-    """Return a model whose labeller fails on texts that another one prepared."""
-    row = ModelRow(number, f"{number:064x}", f"model {number}", 0.4, 0.6, True, datetime.now(UTC))
-    return LoadedModel(row, cast(Labeller, _Labeller()))
 
 
 class _Ids:

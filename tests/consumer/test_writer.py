@@ -20,7 +20,7 @@ from store.batch import (
 )
 from store.errors import CommitUnknownError, FencedError, PermanentStoreError, TransientStoreError
 from store.store import Store
-from tests.consumer.scripted import loaded
+from tests.consumer.scripted_models import loaded
 
 KEYS = [PartitionKey("group", "comments", number) for number in range(3)]
 

@@ -1,27 +1,31 @@
 """The faults and their schedule: each fault is a coroutine that breaks something, waits and repairs it."""
 
 import asyncio
+import contextlib
+import itertools
 import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import pymysql
+from aiokafka import AIOKafkaProducer
 
 from local_stack.kafka import Kafka
 from local_stack.mysql import MySQL
 from tests.faults.fleet import Fleet, Member
 from tests.faults.load import METADATA_SECONDS, PARTITIONS, Publisher
 from tests.faults.proxy import Proxy
-from tests.harness import Installation, get
+from tests.harness import Installation, comment, get
 from tests.models import promote
 from tests.waiting import eventually
 
 SESSION_TIMEOUT_SECONDS = 6
 OTHERS_CONTINUE_SECONDS = 30
+TRAFFIC_SECONDS = 0.004
 FIRST_INSERT = b"INSERT INTO comments"
 # The metric of a consumer whose queues are full, and the log line of one that begins to load a model.
 HELD = "liuyan_consumer_held 1.0"
@@ -249,22 +253,48 @@ async def promote_model(stage: Stage) -> None:
     full = await _eventually(lambda: all(HELD in _metrics(member) for member in members), 20)
     stage.seen["promotions with full queues"] += full
     before = killed.process.output().count(LOADING)
-    await _promote_other(stage)
-    loading = await _eventually(lambda: killed.process.output().count(LOADING) > before, 10)
-    stage.seen["consumers killed while they load a model"] += loading
-    await stage.fleet.leave(killed, signal.SIGKILL)
-    stage.fleet.restart(killed)
-    await stage.pause(2, 4)
-    for member in members:
-        member.proxy.heal()
-    await stage.pause(4, 8)
+    async with traffic(stage):
+        await _promote_other(stage)
+        loading = await _eventually(lambda: killed.process.output().count(LOADING) > before, 10)
+        stage.seen["consumers killed while they load a model"] += loading
+        await stage.fleet.leave(killed, signal.SIGKILL)
+        stage.fleet.restart(killed)
+        await stage.pause(2, 4)
+        for member in members:
+            member.proxy.heal()
+        # What the blocked consumer stores after the end of the scan is labelled only because it is queued.
+        scans = "SELECT COUNT(*) FROM missing_scans"
+        await _eventually(lambda: stage.installation.number(scans) == 0, 60)
+        await stage.pause(3, 5)
     blocked.unblock_cache()
 
 
 async def promote_in_open_batches(stage: Stage) -> None:
-    """Promote the other model while nothing else happens, so that batches are open when consumers have loaded it."""
-    await _promote_other(stage)
-    await stage.pause(6, 8)
+    """Promote the other model during steady traffic, so that batches are open when consumers have loaded it."""
+    async with traffic(stage):
+        await stage.pause(1, 2)
+        await _promote_other(stage)
+        await stage.pause(6, 8)
+
+
+@contextlib.asynccontextmanager
+async def traffic(stage: Stage) -> AsyncIterator[None]:
+    """Publish a comment every few milliseconds while the block runs."""
+
+    async def publish() -> None:
+        run = stage.rng.getrandbits(32)
+        async with AIOKafkaProducer(bootstrap_servers=stage.kafka.bootstrap, linger_ms=0) as producer:
+            for number in itertools.count():
+                record = comment(f"traffic-{run}-{number}", f"第{number}条，物流很快，客服也好", platform="desk")
+                await producer.send_and_wait(stage.installation.topic, record.value, key=record.key)
+                await asyncio.sleep(TRAFFIC_SECONDS)
+
+    publishing = asyncio.create_task(publish())
+    try:
+        yield
+    finally:
+        publishing.cancel()
+        await asyncio.wait([publishing])
 
 
 async def _promote_other(stage: Stage) -> None:

@@ -235,7 +235,7 @@ async def test_times_and_platforms_limit_a_replay(installation: Relabelled) -> N
     topics = (installation.topic,)
     assert await run(Range(True, False, since, until, topics, ("desk",))) == 100
     assert await run(Range(True, False, since, until, topics)) == 200
-    assert await run(Range(False, True, START + timedelta(minutes=15), None)) == 250
+    assert await run(Range(False, True, START + timedelta(minutes=17.5), None)) == 250
     assert await run(Range(topics=topics)) == 400
     assert installation.differences() == []
 

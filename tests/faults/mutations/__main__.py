@@ -46,7 +46,6 @@ MUTATIONS = (
         "missing_not_queued",
         "comments that another model stores are not queued for the active one",
         "promote_model",
-        20_000,
     ),
     Mutation("mixed_models", "the model is switched in the middle of a batch", "promote_in_open_batches", rounds=3),
 )
