@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 Answer = TypeVar("Answer")
+# passwords.TEMPORARY_FOR in words.
+WITHIN = "within 72 hours"
 
 Name = Annotated[str, typer.Argument(help="The account's name; case and character width do not matter.")]
 RoleName = Literal["user", "reviewer", "admin"]
@@ -36,7 +38,9 @@ def create_user(name: Name, role: Role = "user") -> None:
         return password
 
     password = _run(create)
-    write_line(f"Created the account {name}. This password must be changed at the first sign-in:", err=True)
+    write_line(
+        f"Created the account {name}. This password must be changed at the first sign-in, within 72 hours:", err=True
+    )
     write_line(password)
 
 
@@ -62,7 +66,9 @@ def reset_password(name: Name) -> None:
     All of the account's sessions end and its tokens are revoked.
     """
     password, ended = _run_on(name, lambda services, actor, number: _accounts().reset_password(services, actor, number))
-    write_line(f"Tokens revoked: {ended.tokens}. This password must be changed at the next sign-in:", err=True)
+    write_line(
+        f"Tokens revoked: {ended.tokens}. This password must be changed at the next sign-in, within 72 hours:", err=True
+    )
     write_line(password)
 
 
@@ -119,6 +125,29 @@ def revoke_tokens(name: Name) -> None:
         return await tokens.revoke_all(services, actor, number)
 
     write_line(f"Tokens of {name} revoked: {_run_on(name, revoke)}.")
+
+
+@app.command(epilog="Example: LIUYAN_CONTACT_KEY=NEW,OLD liuyan api rotate-contact-key")
+def rotate_contact_key() -> None:
+    """Encrypt all phone numbers and e-mail addresses with the first key in LIUYAN_CONTACT_KEY.
+
+    Put the new key in front of the old ones, restart the API, and run this command. Then remove the old keys. Contacts
+    that no key decrypts are kept and counted.
+    """
+
+    async def rotate(services: "AccountServices", actor: "Actor") -> None:
+        from api.identity.contact_rotation import rotate_contacts
+        from liuyan.errors import LiuyanError
+
+        rotated = await rotate_contacts(services, actor)
+        write_line(f"Encrypted the contacts of {rotated.accounts} accounts with the first key.")
+        if rotated.unreadable:
+            raise LiuyanError(
+                f"No key decrypts the contacts of {rotated.unreadable} accounts; they are kept. Add their key to "
+                "LIUYAN_CONTACT_KEY and run this again."
+            )
+
+    _run(rotate)
 
 
 def _accounts() -> Any:

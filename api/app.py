@@ -10,6 +10,7 @@ from api.admin.admin import mount_admin
 from api.admin.security import SecureAnswers
 from api.hosts import CheckHost
 from api.i18n import ChooseLanguage
+from api.identity.refusals import RecordRefusals
 from api.limits import BodyRules, LimitBodies
 from api.metrics import MeasureRequests
 from api.request_ids import RequestIds
@@ -77,6 +78,7 @@ def create_app(services: Services, bodies: BodyRules | None = None) -> FastAPI:
     documentation.install(app)
     problems.install(app)
     app.add_middleware(LimitBodies, rules=bodies)
+    app.add_middleware(RecordRefusals)
     app.add_middleware(MeasureRequests, metrics=services.metrics)
     app.add_middleware(ChooseLanguage, default="en")
     app.add_middleware(CheckHost, allowed_hosts=services.settings.allowed_hosts)

@@ -64,7 +64,7 @@ def create_admin(
 ) -> None:
     """Create an admin account, which can manage all others.
 
-    The password must have at least 10 characters, must not contain the name and must not be easy to guess.
+    The password must have at least 12 characters, must not contain the name and must not be easy to guess.
 
     Examples:
 

@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.identity.observations import Observations
 from api.identity.passwords import Passwords
 from api.keywords import KeywordsCache
 from api.metrics import Metrics
@@ -70,6 +71,7 @@ class Services:
     passwords: Passwords = field(default_factory=Passwords)
     now: Callable[[], datetime] = _now
     words: KeywordsCache = field(default_factory=KeywordsCache)
+    observations: Observations = field(default_factory=Observations)
 
 
 def _services(connection: HTTPConnection) -> Services:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from aiokafka.partitioner import murmur2
 
-from consumer.event import FRAME_BYTES, FRAME_START, Rejection, parse, parse_value, split_frame
+from consumer.event import Rejection, parse, parse_value, split_frame
+from store.named_comment import FRAME_BYTES, FRAME_START
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,12 +156,15 @@ def status(
 
     from consumer.connection import Connection
     from consumer.status import read_status, total_lag
+    from consumer.unbound_topics import ADVICE, unbound_topics
     from liuyan.settings import load_settings
     from store.ready import with_store
 
     settings = load_settings()
     topics = list(settings.topics)
     statuses = with_store(lambda store: read_status(store, Connection.of(settings), settings.group, topics))
+    for topic in unbound_topics(settings.topics):
+        write_line(f"Warning: every platform may publish to topic {topic}; {ADVICE}.", err=True)
     if as_json:
         for one in statuses:
             write_json(asdict(one))

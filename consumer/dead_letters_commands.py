@@ -1,4 +1,4 @@
-"""`liuyan consumer dead-letters`: list, show, export, requeue and discard dead letters."""
+"""`liuyan consumer dead-letters`: list, show, export, requeue, discard and delete dead letters."""
 
 from contextlib import ExitStack
 from datetime import datetime
@@ -24,12 +24,12 @@ from liuyan.times import parse_time_option
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from store.dead_letter_admin import DeadLetterFilter, RequeueMessage, StoredLetter
+    from store.dead_letter_admin import DeadLetterFilter, DeadLetterState, RequeueMessage, StoredLetter
     from store.store import Store
 
 # The largest row number of any database.
 LARGEST_NUMBER = 2**63 - 1
-app = typer.Typer(help="List, show, export, requeue and discard dead letters.", no_args_is_help=True)
+app = typer.Typer(help="List, show, export, requeue, discard and delete dead letters.", no_args_is_help=True)
 
 Reason = Annotated[str | None, typer.Option(help="Only dead letters with this reason, for example invalid_field.")]
 Topic = Annotated[str | None, typer.Option(help="Only dead letters from this topic.")]
@@ -175,6 +175,41 @@ def discard(
     write_line(f"Discarded {count} dead letters.")
 
 
+@app.command(
+    epilog="Examples: liuyan consumer dead-letters delete 17 18; "
+    "liuyan consumer dead-letters delete --state discarded --all"
+)
+def delete(
+    numbers: Numbers = None,
+    reason: Reason = None,
+    topic: Topic = None,
+    state: State = None,
+    since: Since = None,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="All dead letters that match the filters; without --state, all settled ones."),
+    ] = False,
+    by: By = None,
+) -> None:
+    """Delete dead letters with their records permanently. With --all, resolved and discarded ones unless --state is
+    given.
+
+    The audit log keeps their numbers. Dead letters also expire, see LIUYAN_DEAD_LETTER_DAYS.
+    """
+    from store.audit import command_actor
+    from store.dead_letter_admin import SETTLED, delete_all
+    from store.dead_letter_admin import delete as delete_numbers
+    from store.ready import with_store
+
+    actor = command_actor(by)
+    if _chosen_by_number(numbers, (reason, topic, state, since), every=every):
+        count = with_store(lambda store: store.write(delete_numbers, numbers or [], actor))
+    else:
+        letter_filter = _filter(reason, topic, state, since, every=False, states=SETTLED)
+        count = with_store(lambda store: delete_all(store, letter_filter, actor))
+    write_line(f"Deleted {count} dead letters.")
+
+
 def _history(letter: "StoredLetter", messages: "Sequence[RequeueMessage]") -> "Iterator[tuple[datetime, str]]":
     """Yield when and how a dead letter changed, oldest first."""
     yield letter.stored_at, "stored"
@@ -194,18 +229,26 @@ def _chosen_by_number(numbers: list[int] | None, filters: tuple[object, ...], *,
     filtered = any(one is not None for one in filters)
     if bool(numbers) == every or (numbers and filtered):
         raise UsageError(
-            "Specify either the numbers of dead letters or --all, which accepts --reason, --topic and --since."
+            "Specify either the numbers of dead letters or --all, which accepts filters such as --reason and --topic."
         )
     return bool(numbers)
 
 
 def _filter(
-    reason: str | None, topic: str | None, state: str | None, since: str | None, *, every: bool
+    reason: str | None,
+    topic: str | None,
+    state: str | None,
+    since: str | None,
+    *,
+    every: bool,
+    states: "frozenset[DeadLetterState] | None" = None,
 ) -> "DeadLetterFilter":
+    """Return the filter; ``states`` applies without ``state``, by default the unresolved ones."""
     from liuyan.errors import UsageError
     from store.dead_letter_admin import UNRESOLVED, DeadLetterFilter, DeadLetterState
 
-    states = frozenset() if every else UNRESOLVED
+    if states is None:
+        states = frozenset() if every else UNRESOLVED
     if state is not None:
         try:
             states = frozenset({DeadLetterState(state)})
@@ -215,6 +258,7 @@ def _filter(
 
 
 async def _export(store: "Store", letter_filter: "DeadLetterFilter", file: Path) -> int:
+    from store import audit
     from store.dead_letter_admin import export_dead_letters
 
     count = 0
@@ -228,6 +272,8 @@ async def _export(store: "Store", letter_filter: "DeadLetterFilter", file: Path)
                 lines.write(json_line(fields) + "\n")
             count += 1
             status.update(f"exporting dead letters: {count}")
+    detail = {"dead_letters": count}
+    await store.write(audit.record, audit.command_actor(None), "dead_letter.export", "dead_letters", "", detail)
     return count
 
 

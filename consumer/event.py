@@ -7,7 +7,7 @@ Invalid records never raise an exception: they return a rejection with a reason.
 import json
 from collections.abc import Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -15,17 +15,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from liuyan.sentences import sentence_of
+from liuyan.settings import DETECTION_PLATFORM
 from liuyan.times import MICROSECOND, microseconds, parse_rfc3339
+from store.named_comment import FRAME_BYTES, FRAME_START
 
 MAXIMUM_DEPTH = 32
 MAXIMUM_AHEAD = timedelta(days=1)
 # Eight times the longest event with every character escaped. Kafka limits compressed bytes only: a record of a few
 # hundred kB can decompress to 60 MB, which would take too much memory to parse.
 MAXIMUM_VALUE_BYTES = 1024 * 1024
-# Confluent's serializers write a zero byte and the four-byte schema id before the value.
-FRAME_START = b"\0"
-FRAME_BYTES = 5
 WITHOUT_NUL = r"^[^\x00]*$"
+# The last version that a comment can have, in milliseconds. A larger one in microseconds is no 64-bit integer.
+LATEST_TIMESTAMP = microseconds(datetime.max.replace(tzinfo=UTC)) // 1000
 
 
 class Reason(StrEnum):
@@ -162,18 +163,24 @@ def parse(key: bytes | None, value: bytes | None, timestamp: int, platforms: Set
     """Parse one Kafka record.
 
     ``timestamp`` is the record's, in milliseconds since 1970, negative if it has none. ``platforms`` may publish to the
-    record's topic; if empty, all platforms may.
+    record's topic; if empty, all platforms may except text detection's.
     """
     try:
         _check_size(key, value)
-        parsed = _parse_tombstone(key) if value is None else _parse_comment(key, value, timestamp)
-        if platforms and parsed.platform not in platforms:
-            raise _InvalidError(
-                Reason.PLATFORM_NOT_ALLOWED, f"platform {parsed.platform!r} may not publish to this topic"
-            )
+        parsed = _parse_tombstone(key, timestamp) if value is None else _parse_comment(key, value, timestamp)
+        _check_platform(parsed.platform, platforms)
     except _InvalidError as invalid:
         return invalid.rejection
     return parsed
+
+
+def _check_platform(platform: str, platforms: Set[str]) -> None:
+    if platform in platforms or (not platforms and platform != DETECTION_PLATFORM):
+        return
+    detail = f"platform {platform!r} may not publish to this topic"
+    if not platforms:
+        detail = f"platform {platform!r} is the admin app's and needs a topic bound to it"
+    raise _InvalidError(Reason.PLATFORM_NOT_ALLOWED, detail)
 
 
 def _check_size(key: bytes | None, value: bytes | None) -> None:
@@ -213,7 +220,7 @@ def _parse_comment(key: bytes | None, value: bytes, timestamp: int) -> CommentEv
     return event
 
 
-def _parse_tombstone(key: bytes | None) -> Erasure:
+def _parse_tombstone(key: bytes | None, timestamp: int) -> Erasure:
     if not key:
         raise _InvalidError(Reason.MISSING_KEY, "the tombstone has no key; it must be `platform:id`")
     try:
@@ -224,6 +231,8 @@ def _parse_tombstone(key: bytes | None) -> Erasure:
     except ValidationError:
         detail = f"the tombstone's key is not `platform:id`{_key_frame_hint(key)}"
         raise _InvalidError(Reason.INVALID_KEY, detail) from None
+    if timestamp > LATEST_TIMESTAMP:
+        raise _InvalidError(Reason.FROM_THE_FUTURE, "the tombstone's timestamp is after the year 9999")
     return Erasure(identity.platform, identity.id)
 
 

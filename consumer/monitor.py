@@ -15,6 +15,7 @@ from consumer.offsets import Offsets
 from consumer.pipeline import Pipeline
 from consumer.source import Source
 from consumer.topics import BrokerError, Topics
+from consumer.unbound_topics import UnboundTopics
 from liuyan.errors import LiuyanError
 from liuyan.health import Check
 from liuyan.reachable import Reachable
@@ -51,6 +52,7 @@ class Monitor:
         topics: Sequence[str],
         models: ModelFollower,
         stuck_seconds: float,
+        unbound_topics: UnboundTopics | None = None,
     ) -> None:
         self._pipeline = pipeline
         self._source = source
@@ -62,6 +64,7 @@ class Monitor:
         self._topics = topics
         self._models = models
         self._stuck_seconds = stuck_seconds
+        self._unbound_topics = unbound_topics or UnboundTopics({})
         self._committed: dict[TopicPartition, int] = {}
         self._ends_read_at = time.monotonic()
         self._measured: frozenset[TopicPartition] = frozenset()
@@ -166,10 +169,13 @@ class Monitor:
         database, kafka = await asyncio.gather(self._database.check(), self._kafka.check())
         if self._pipeline.read_error is not None:
             kafka = Check("kafka", False, f"Cannot read records: {self._pipeline.read_error}.")
+        # A warning does not take the consumer out of service.
+        warnings = self._unbound_topics.warnings() or ["No unbound topic gets events of several platforms."]
         return [
             database,
             kafka,
             self._model_check(),
+            Check("platforms", True, " ".join(warnings)),
             Check("positions", not waiting, f"{len(assigned) - len(waiting)} of {len(assigned)} partitions started."),
             Check("partitions", not paused, f"Paused: {', '.join(paused)}." if paused else "No partition is paused."),
         ]

@@ -85,8 +85,10 @@ class Offsets:
 
         Seeks nothing if a new epoch has begun since the caller read ``epoch``.
 
-        Raises TransientStoreError, FencedError (another consumer has advanced a partition) and KafkaError.
+        Raises TransientStoreError, FencedError (another consumer has advanced a partition), KafkaError and
+        ErasureKeyError: the consumer that had a partition before may have recorded erasures with a newer key.
         """
+        await self._store.require_erasure_keys()
         partitions = self._source.assigned - self._source.positioned
         names = sorted({partition.topic for partition in partitions})
         self._ids |= await self._topics.ids(names)

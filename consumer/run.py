@@ -12,6 +12,7 @@ import structlog
 from consumer.batcher import Batcher, Limits
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.connection import Connection
+from consumer.expiry import expire_dead_letters
 from consumer.metrics import ConsumerMetrics
 from consumer.missing import MissingPredictions
 from consumer.monitor import Monitor
@@ -21,6 +22,7 @@ from consumer.pipeline import Pipeline
 from consumer.signals import run_until_signal
 from consumer.source import Source
 from consumer.topics import BrokerError, Topics
+from consumer.unbound_topics import ADVICE, UnboundTopics
 from consumer.worker import PreparedRecord, Worker
 from consumer.writer import Writer
 from liuyan.health import bind, serve_health
@@ -55,12 +57,12 @@ async def _consume(settings: Settings, *, stop: asyncio.Event, started: asyncio.
     """Open all parts in order and run until ``stop``; set ``started`` once there may be batches to drain."""
     metrics = ConsumerMetrics(settings.metrics_platforms)
     topics = Topics(Connection.of(settings), timeout=ADMINISTRATION_SECONDS)
-    url, erasure_key = settings.required_database_url(), settings.required_erasure_key()
+    url, erasure_keys = settings.required_database_url(), settings.required_erasure_keys()
     lock_wait, share = settings.lock_wait_seconds, settings.audit_share
     async with Store.open(url, lock_wait_seconds=lock_wait, audit_share=share) as store:
         # Run fast checks first: loading the model takes seconds. Check the database, which fails at once, before
         # Kafka, whose client takes seconds to report an unreachable broker.
-        await _retry_lost_connection(lambda: store.check_ready(erasure_key))
+        await _retry_lost_connection(lambda: store.check_ready(*erasure_keys))
         await _check_topics(topics, settings.topics)
         with contextlib.closing(bind(settings.consumer_address)) as listener:
             loaded = await _retry_lost_connection(lambda: load_active(store, settings, metrics.shared))
@@ -74,15 +76,18 @@ async def _consume(settings: Settings, *, stop: asyncio.Event, started: asyncio.
             # Exclude PyTorch and the other modules from garbage collection. A replaced model is freed nevertheless,
             # because it contains no reference cycles.
             gc.freeze()
+            unbound_topics = UnboundTopics(settings.topics)
             worker = Worker(
                 models.loaded,
                 group=settings.group,
                 topics=settings.topics,
                 circuit_breaker=CircuitBreaker(settings.poison_share, settings.poison_window),
                 metrics=metrics,
+                unbound_topics=unbound_topics,
             )
             with worker:
-                await _Running(settings, store, topics, worker, metrics, models).run(listener, stop, started)
+                running = _Running(settings, store, topics, worker, metrics, models, unbound_topics)
+                await running.run(listener, stop, started)
 
 
 async def _retry_lost_connection(query: Callable[[], Awaitable[Result]]) -> Result:
@@ -114,9 +119,11 @@ class _Running:
         worker: Worker,
         metrics: ConsumerMetrics,
         models: ModelFollower,
+        unbound_topics: UnboundTopics,
     ) -> None:
         self._store = store
         self._metrics = metrics
+        self._dead_letter_days = settings.dead_letter_days
         self._names = list(settings.topics)
         self._source = Source(
             Connection.of(settings),
@@ -155,8 +162,10 @@ class _Running:
             topics=self._names,
             models=models,
             stuck_seconds=settings.stuck_seconds,
+            unbound_topics=unbound_topics,
         )
-        self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_key(), metrics)
+        self._unbound_topics = unbound_topics
+        self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_keys()[0], metrics)
         self._missing = MissingPredictions(store, worker, metrics)
         self._models = models
         self._group = settings.group
@@ -174,6 +183,8 @@ class _Running:
                 await self._source.start(self._names)
                 model = self._models.loaded.row.sha256[:12]
                 log.info("consuming", topics=self._names, group=self._group, model=model, health=address)
+                for topic in self._unbound_topics.names:
+                    log.warning("every platform may publish to a topic", topic=topic, advice=ADVICE)
                 started.set()
                 try:
                     await self._work(stop)
@@ -195,6 +206,7 @@ class _Running:
             "rows": self._monitor.follow_rows(),
             "topics": self._monitor.follow_topics(),
             "dead letters": self._monitor.follow_dead_letters(),
+            "expiry": expire_dead_letters(self._store, self._dead_letter_days),
             "samples": self._metrics.shared.sample(self._store.pool_usage),
             "outbox": self._outbox.run(),
             "models": self._models.run(),

@@ -18,6 +18,7 @@ from consumer.batcher import ClosedBatch
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.event import CommentEvent, Erasure, Parsed, Rejection, parse
 from consumer.metrics import ConsumerMetrics
+from consumer.unbound_topics import UnboundTopics
 from model.labeller import Prediction, PreparedText, use_one_core
 from registry.follow import LoadedModel
 from store.batch import Advance, Arrival, Batch, DeadLetter, Label, PartitionKey, RequeuedRecord, Tombstone
@@ -99,12 +100,14 @@ class Worker:
         topics: Mapping[str, frozenset[str]],
         circuit_breaker: CircuitBreaker,
         metrics: ConsumerMetrics,
+        unbound_topics: UnboundTopics | None = None,
     ) -> None:
         self._model = model
         self._group = group
         self._topics = topics
         self._circuit_breaker = circuit_breaker
         self._metrics = metrics
+        self._unbound_topics = unbound_topics or UnboundTopics(topics)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker", initializer=use_one_core)
         self._batches = 0
         self._no_batch = asyncio.Event()
@@ -173,6 +176,9 @@ class Worker:
             parsed = [
                 parse(record.key, record.value, record.timestamp, self._topics[record.topic]) for record in records
             ]
+            for record, event in zip(records, parsed, strict=True):
+                if not isinstance(event, Rejection):
+                    self._unbound_topics.note(record.topic, event.platform)
             texts = iter(model.labeller.prepare([event.text for event in parsed if isinstance(event, CommentEvent)]))
             return [
                 PreparedRecord(record, event, next(texts) if isinstance(event, CommentEvent) else None, model)

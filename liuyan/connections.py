@@ -94,7 +94,7 @@ class TimedConnection(asyncio.Protocol):
 
 
 class DeadlineMiddleware:
-    """Tell the connection when a request is in progress, and limit the size of its head and the time to send."""
+    """Tell the connection when a request is in progress, check its head, and limit the time to send."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -111,14 +111,22 @@ class DeadlineMiddleware:
 
         connection.request_began()
         try:
-            await (_head_too_large if _head_size(scope) > MAXIMUM_HEAD else self.app)(scope, receive, timely_send)
+            await (_refusal(scope) or self.app)(scope, receive, timely_send)
         finally:
             connection.request_ended()
 
 
-async def _head_too_large(scope: Scope, receive: Receive, send: Send) -> None:
-    text = f"The URL and headers exceed {MAXIMUM_HEAD} bytes. Remove cookies or shorten the URL.\n"
-    await PlainTextResponse(text, 431, headers={"Connection": "close"})(scope, receive, send)
+def _refusal(scope: Scope) -> ASGIApp | None:
+    """Return the response to a head that is too large or ambiguous, which also closes the connection; else None."""
+    close = {"Connection": "close"}
+    if _head_size(scope) > MAXIMUM_HEAD:
+        text = f"The URL and headers exceed {MAXIMUM_HEAD} bytes. Remove cookies or shorten the URL.\n"
+        return PlainTextResponse(text, 431, headers=close)
+    # A proxy may use the other header, so that both see different ends of the request (RFC 9112, section 6.1).
+    if {b"content-length", b"transfer-encoding"} <= {name for name, _ in scope["headers"]}:
+        text = "The request has both Content-Length and Transfer-Encoding. Send only one of them.\n"
+        return PlainTextResponse(text, 400, headers=close)
+    return None
 
 
 def _head_size(scope: Scope) -> int:

@@ -12,19 +12,18 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
+from liuyan.packages import PACKAGES
 from liuyan.repeats import RepeatFilter
 from liuyan.terminal import UNPRINTABLE, json_line, printable
 from liuyan.tracebacks import format_exception
-
-# Liuyan's own packages, which log at the configured level. Libraries log warnings and errors only: their other lines
-# help their developers and may contain comments, such as the rows in SQLAlchemy's debug lines.
-PACKAGES = ("api", "consumer", "liuyan", "migrations", "model", "store")
 
 
 def configure_logging(log_format: Literal["console", "json"] = "console", level: str = "info") -> None:
     """Write all log lines, including those of libraries, to standard error as text or as one JSON object per line.
 
-    ``level`` is the lowest level written (``debug`` to ``error``). Times are RFC 3339 in UTC.
+    ``level`` is the lowest level written (``debug`` to ``error``) by Liuyan's own packages. Libraries log warnings and
+    errors only: their other lines help their developers and may contain comments, such as the rows in SQLAlchemy's
+    debug lines. Times are RFC 3339 in UTC.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

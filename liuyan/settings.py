@@ -24,6 +24,8 @@ PREFIX = "LIUYAN_"
 TEST_PREFIX = "LIUYAN_TEST_"
 UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ANY_PLATFORM: frozenset[str] = frozenset()
+# The platform of texts that are saved in the admin app.
+DETECTION_PLATFORM = "detect"
 # Platform names that the contract allows, and topic names that Kafka allows.
 PLATFORM = re.compile(r"[a-z0-9_-]{1,32}")
 TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -39,9 +41,10 @@ class Settings(BaseSettings):
 
     kafka: str = Field("127.0.0.1:9092", min_length=1, description="Kafka bootstrap servers, comma-separated.")
     topics: Annotated[dict[str, frozenset[str]], NoDecode] = Field(
-        {"comments": ANY_PLATFORM},
+        {"comments": ANY_PLATFORM, "detect": frozenset({DETECTION_PLATFORM})},
         description="Topics to consume, comma-separated. `topic=platform|platform` accepts only events of these "
-        "platforms. Texts saved in the admin app are published to the first topic that accepts platform `detect`.",
+        "platforms, so that no platform can change or erase the comments of another one: list yours. Texts saved in "
+        "the admin app have the platform `detect`, which needs a topic that names it.",
     )
     group: str = Field("liuyan", min_length=1, max_length=128, description="Consumer group.")
 
@@ -81,8 +84,8 @@ class Settings(BaseSettings):
     )
     erasure_key: SecretStr | None = Field(
         None,
-        min_length=16,
-        description="Secret for the digests of erased comments, at least 16 characters. Required; never change it.",
+        description="Secrets for the digests of erased comments, at least 16 characters each, comma-separated, newest "
+        "first. Required; only ever add a key in front, because the older ones stay in use.",
     )
     lock_wait_seconds: int = Field(
         10, ge=1, le=300, description="Seconds after which the database releases the locks of a suspended consumer."
@@ -159,6 +162,13 @@ class Settings(BaseSettings):
     )
     poison_window: int = Field(
         1_000, ge=10, description="Number of a partition's latest records that the circuit breaker considers."
+    )
+
+    dead_letter_days: int = Field(
+        365,
+        ge=0,
+        le=36_500,
+        description="Days after which consumers delete dead letters with their records, in any state; 0 keeps them.",
     )
 
     model_grace_seconds: float = Field(
@@ -241,6 +251,14 @@ class Settings(BaseSettings):
                 raise ValueError("each key must have at least 32 characters; create one with `openssl rand -hex 32`")
         return value
 
+    @field_validator("erasure_key")
+    @classmethod
+    def _check_erasure_key(cls, value: SecretStr | None) -> SecretStr | None:
+        keys = split_keys(value)
+        if value is not None and (not keys or any(len(key) < 16 for key in keys)):
+            raise ValueError("each key must have at least 16 characters; create one with `openssl rand -hex 32`")
+        return value
+
     @field_validator("consumer_address", "api_address")
     @classmethod
     def _check_address(cls, value: str) -> str:
@@ -261,13 +279,13 @@ class Settings(BaseSettings):
             raise SettingsError("LIUYAN_DATABASE_URL is not set. Set it to the URL of a database, see .env.example.")
         return self.database_url.get_secret_value()
 
-    def required_erasure_key(self) -> bytes:
-        """Return the key for the digests of erased comments. Raises SettingsError if it is not set."""
+    def required_erasure_keys(self) -> tuple[bytes, ...]:
+        """Return the keys for the digests of erased comments, newest first. Raises SettingsError if none is set."""
         if self.erasure_key is None:
             raise SettingsError(
                 "LIUYAN_ERASURE_KEY is not set. Create a secret with `openssl rand -hex 32` and never change it."
             )
-        return self.erasure_key.get_secret_value().encode()
+        return tuple(key.encode() for key in split_keys(self.erasure_key))
 
     def required_secret_key(self) -> str:
         """Return the secret that signs forms. Raises SettingsError if it is not set."""

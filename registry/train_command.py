@@ -34,7 +34,9 @@ def train(
     ] = None,
     user_labels: Annotated[
         bool,
-        typer.Option("--user-labels", help="Also use labels that accounts with the role user gave to their own texts."),
+        typer.Option(
+            "--user-labels", help="Also use labels that accounts with the role user gave to texts in text detection."
+        ),
     ] = False,
     reviews_weight: Annotated[float, typer.Option(min=0, help="Weight of a reviewed comment.")] = 10.0,
     heldout: Annotated[

@@ -26,8 +26,8 @@ async def read_database_reviews(store: Store, *, user_labels: bool = False) -> D
     """Read the newest reviewed text of each comment, and the texts that are held back.
 
     Comments that are held back are left out, and disputed ones unless more than half of their reviewers gave the
-    current label. Reviews by accounts with the role user are left out unless ``user_labels`` is set. Raises
-    TransientStoreError.
+    current label. Reviews by accounts that had only the role user when labelling are left out unless ``user_labels`` is
+    set. Raises TransientStoreError.
     """
     wanted = ExportFilter(disputed=True, user_labels=user_labels, newest_text=True)
     reviews = [

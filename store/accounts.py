@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -47,6 +47,11 @@ class User:
     password_changed_at: datetime
     number_keys: str
     quick_reasons: str | None
+
+    @property
+    def has_contacts(self) -> bool:
+        """Whether a phone number or an e-mail address is stored."""
+        return self.phone_encrypted is not None or self.email_encrypted is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +167,13 @@ async def lock_password(session: WriteSession, number: int, password_hash: str) 
     query = select(*COLUMNS).where(users.c.number == number, users.c.password_hash == password_hash).with_for_update()
     row = (await session.connection.execute(query)).first()
     return None if row is None else user_of(row)
+
+
+async def lock_contacts(session: WriteSession, after: int, limit: int) -> list[User]:
+    """Lock accounts that have contacts, in the order of their numbers from the first one after ``after``."""
+    some = or_(users.c.phone_encrypted.is_not(None), users.c.email_encrypted.is_not(None))
+    query = select(*COLUMNS).where(users.c.number > after, some).order_by(users.c.number).limit(limit)
+    return [user_of(row) for row in await session.connection.execute(query.with_for_update())]
 
 
 async def lock_admins(session: WriteSession) -> set[int]:

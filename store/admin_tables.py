@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 from store.relabel_tables import metadata
 from store.types import Digest, ExactString, RowNumber, UtcDateTime
 
-__all__ = ["api_tokens", "attempts", "audit_log", "metadata", "notices", "sessions", "users"]
+__all__ = ["api_tokens", "attempts", "audit_log", "metadata", "notices", "sessions", "stored_keys", "users"]
 
 
 def on_user() -> ForeignKey:
@@ -100,7 +100,16 @@ notices = Table(
     Column("edited_at", UtcDateTime),
 )
 
-# Every change that a person made. It contains no comment texts and no secrets, and it outlives the account.
+# Random keys of this database. `audit_log` is the key of the digests that stand for comments in the audit log.
+stored_keys = Table(
+    "stored_keys",
+    metadata,
+    Column("name", ExactString(32), primary_key=True),
+    Column("secret", ExactString(64), nullable=False),
+)
+
+# Every change that a person made, and refused attempts. It contains no comment texts and no secrets, and it outlives
+# accounts and comments.
 audit_log = Table(
     "audit_log",
     metadata,
@@ -108,12 +117,16 @@ audit_log = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("user_number", BigInteger),
     Column("user_name", ExactString(128), nullable=False),
-    # session, token or command
+    # session, token, command, or anonymous for somebody who has not signed in
     Column("via", ExactString(16), nullable=False),
     Column("address", ExactString(64)),
+    # The token that was used, and the request.
+    Column("token_number", BigInteger),
+    Column("request_id", ExactString(64)),
     # For example review.add or user.disable.
     Column("action", ExactString(64), nullable=False),
     Column("object_kind", ExactString(32), nullable=False),
+    # A digest in place of a comment, so that nothing of an erased comment remains.
     Column("object_id", ExactString(200), nullable=False),
     # JSON
     Column("detail", ExactString(), nullable=False),

@@ -235,6 +235,7 @@ class Statements:
     write_predictions: Statement
     add_missing: Statement
     delete_dead_letters: Statement
+    delete_dead_letters_by_value: Statement
     write_dead_letters: Statement
     read_dead_letters: Statement
     resolve_dead_letters: Statement
@@ -328,6 +329,7 @@ def write_statements(dialect: Dialect) -> Statements:
             model_tables.missing_predictions, ("comment_number", "added_at"), {"claimed_until": "NULL"}
         ),
         delete_dead_letters=build.delete(letters, ["key_digest"]),
+        delete_dead_letters_by_value=build.delete(letters, ["comment_digest"]),
         write_dead_letters=build.insert(
             letters, (*DEAD_LETTER_RECORD, *DEAD_LETTER_CONTENT), dict.fromkeys(DEAD_LETTER_CONTENT, given)
         ),

@@ -3,7 +3,6 @@
 Lists are in search.py.
 """
 
-import base64
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.batch import Content, ModelRow
@@ -21,6 +20,7 @@ from store.models import read_models
 from store.review_tables import disputes
 from store.rows import built, columns_of
 from store.tables import comment_versions, comments, dead_letters, predictions, reviews
+from store.types import as_binary
 
 # Maximum number of a key's versions, reviews and dead letters to read: a faulty producer can create thousands.
 HISTORY_ROWS = 200
@@ -324,7 +324,7 @@ def _was_uncertain(row: Row[Any], model: ModelRow | None) -> bool:
 
 async def _dead_letters(connection: AsyncConnection, platform: str, id: str) -> list[StoredDeadLetter]:
     columns = dead_letters.c
-    digest = base64.b64encode(key_digest(comment_key(platform, id))).decode()
+    digest = as_binary(key_digest(comment_key(platform, id)))
     query = (
         select(
             columns.number,
@@ -337,7 +337,7 @@ async def _dead_letters(connection: AsyncConnection, platform: str, id: str) -> 
             columns.detail,
             columns.stored_at,
         )
-        .where(columns.key_digest == func.from_base64(digest))  # aiomysql cannot pass bytes with PyMySQL >= 1.2.
+        .where(or_(columns.key_digest == digest, columns.comment_digest == digest))
         .order_by(columns.number.desc())
         .limit(HISTORY_ROWS)
     )

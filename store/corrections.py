@@ -144,12 +144,13 @@ async def _judged(
     connection: AsyncConnection, decided: ShownLabel, filters: CountFilter, last: int | None
 ) -> Sequence[tuple[int, str, bool, int]]:
     """Count the comments with the blind label ``decided``, by model, its label and whether they are held back."""
-    predicted, held_back = predictions.c, is_held_back().label("held_back")
+    predicted = predictions.c
     query = (
-        select(predicted.model_number, predicted.label, held_back, func.count())
+        select(predicted.model_number, predicted.label, is_held_back().label("held_back"), func.count())
         .join_from(comments, predictions, predicted.comment_number == comments.c.number)
         .where(*_decided(decided, filters), *([] if last is None else [comments.c.audit_rank <= last]))
-        .group_by(predicted.model_number, predicted.label, held_back)
+        # By name, because MariaDB does not recognize the repeated expression.
+        .group_by(predicted.model_number, predicted.label, "held_back")
     )
     return [(model, label, bool(held), n) for model, label, held, n in await connection.execute(query)]
 

@@ -1,4 +1,4 @@
-"""Dead letters for people: list, show, export, requeue and discard."""
+"""Dead letters for people: list, show, export, requeue, discard and delete."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, func, insert, literal, select, update
+from sqlalchemy import delete as sql_delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.errors import UsageError
@@ -41,6 +42,7 @@ class DeadLetterError(UsageError):
 
 
 UNRESOLVED = frozenset({DeadLetterState.OPEN, DeadLetterState.REQUEUED})
+SETTLED = frozenset(DeadLetterState) - UNRESOLVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,36 @@ async def discard_all(store: Store, filters: DeadLetterFilter, by: Actor) -> int
     return await _for_all(store, conditions, by, _discard_locked)
 
 
+async def delete(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
+    """Delete all of these dead letters or none, with their records, and return their number.
+
+    Their outbox messages are deleted too, so a requeued one that is not published yet never is. Raises DeadLetterError
+    for the first one that is missing.
+    """
+    found = {number for number, *_ in await _lock(session, [dead_letters.c.number.in_(numbers)], len(numbers))}
+    for number in numbers:
+        if number not in found:
+            raise _missing(number)
+    return await _delete_locked(session, sorted(found), by)
+
+
+async def delete_all(store: Store, filters: DeadLetterFilter, by: Actor) -> int:
+    """Delete every matching dead letter and return their number. Raises TransientStoreError."""
+    return await _for_all(store, _conditions(filters), by, _delete_locked)
+
+
+async def expire(store: Store, before: datetime, by: Actor) -> int:
+    """Delete every dead letter stored before ``before``, in any state, and return their number.
+
+    The audit log gets one record with the number. Raises TransientStoreError.
+    """
+    deleted = await _for_all(store, [dead_letters.c.stored_at < before], by, _delete_unrecorded)
+    if deleted:
+        detail: dict[str, audit.JSON] = {"deleted": deleted, "stored_before": before.isoformat()}
+        await store.write(audit.record, by, "dead_letter.expire", "dead_letters", "", detail)
+    return deleted
+
+
 async def _for_all(
     store: Store,
     conditions: Sequence[ColumnElement[bool]],
@@ -279,6 +311,17 @@ async def _discard_locked(session: WriteSession, numbers: Sequence[int], by: Act
         .values(state=DeadLetterState.DISCARDED, settled_by=by.name[:128], settled_at=now)
     )
     return await _record(session, by, "dead_letter.discard", numbers)
+
+
+async def _delete_locked(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
+    await _delete_unrecorded(session, numbers, by)
+    return await _record(session, by, "dead_letter.delete", numbers)
+
+
+async def _delete_unrecorded(session: WriteSession, numbers: Sequence[int], _by: Actor) -> int:
+    if numbers:
+        await session.connection.execute(sql_delete(dead_letters).where(dead_letters.c.number.in_(numbers)))
+    return len(numbers)
 
 
 async def _record(session: WriteSession, by: Actor, action: str, numbers: Sequence[int]) -> int:

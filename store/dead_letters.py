@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from store.batch import Arrival, DeadLetter, Tombstone
+from store.named_comment import named_comment
 
 # Bytes stored of the key, the value and the headers of a truncated dead letter: enough to recognise it.
 TRUNCATED_BYTES = 4_096
@@ -19,8 +20,14 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 
 def key_digest(key: bytes) -> bytes:
-    """Return the digest by which a tombstone finds the dead letters of its key."""
+    """Return the digest by which a tombstone finds the dead letters of its comment."""
     return hashlib.sha256(key).digest()
+
+
+def comment_digest(key: bytes | None, value: bytes | None) -> bytes | None:
+    """Return the digest of the comment that a record's value names, or None if it names none."""
+    named = named_comment(key, value)
+    return None if named is None else key_digest(named)
 
 
 def comment_key(platform: str, id: str) -> bytes:
@@ -36,7 +43,7 @@ def surviving(records: Iterable[Arrival | Tombstone | DeadLetter]) -> list[DeadL
             kept.append(record)
         elif kept and isinstance(record, Tombstone):
             key = comment_key(record.platform, record.id)
-            kept = [letter for letter in kept if letter.key != key]
+            kept = [letter for letter in kept if key not in (letter.key, named_comment(letter.key, letter.value))]
     return kept
 
 
@@ -55,6 +62,7 @@ def dead_letter_row(letter: DeadLetter, truncate: bool) -> dict[str, object]:
         "offset": letter.offset,
         "key": _base64(letter.key, cut),
         "key_digest": None if letter.key is None else _base64(key_digest(letter.key), None),
+        "comment_digest": _base64(comment_digest(letter.key, letter.value), None),
         "value": _base64(letter.value, cut),
         "value_bytes": None if letter.value is None else len(letter.value),
         "headers": headers,

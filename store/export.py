@@ -20,8 +20,6 @@ from store.tables import comments, reviews
 
 # Number of reviewed comments per query: texts can be long.
 COMMENTS_AT_ONCE = 300
-# The role of accounts that may label texts on the detection page but not in the review queue.
-USER_ROLE = "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +28,9 @@ class ReviewedText:
 
     ``model_label`` and ``probability`` are the prediction at the time of the review, None if there was none. ``audit``
     is whether the comment is in the audit sample, ``held_back`` whether it is in the part of the sample that is never
-    used for training, ``disputed`` whether reviewers differ and nobody has resolved the dispute. ``occurrences`` is how
-    many comments with the same text were decided together; one of them is exported.
+    used for training, ``disputed`` whether reviewers differ and nobody has resolved the dispute, ``by_user`` whether
+    the reviewer had only the role user when labelling. ``occurrences`` is how many comments with the same text were
+    decided together; one of them is exported.
 
     ``reviewer_number`` and ``role`` are None without an account. ``agreement`` is the share of the text's reviewers,
     0..1, whose latest label is this one.
@@ -50,6 +49,7 @@ class ReviewedText:
     disputed: bool
     occurrences: int
     held_back: bool
+    by_user: bool
     reviewer_number: int | None
     role: str | None
     agreement: float
@@ -60,8 +60,9 @@ class ExportFilter:
     """A filter for reviewed texts; None does not filter. ``reviewed_from`` is inclusive, ``reviewed_to`` exclusive.
 
     Disputed texts are left out unless ``disputed`` is set: a model should not learn labels that reviewers dispute.
-    Without ``user_labels``, reviews by accounts with the role user count as if they did not exist; these accounts label
-    texts on the detection page. With ``newest_text``, only the newest reviewed text of each comment is exported.
+    Reviews by accounts that had only the role user when labelling, on the detection page, count as if they did not
+    exist unless ``user_labels`` is set: anybody who signs up could otherwise train the model. With ``newest_text``,
+    only the newest reviewed text of each comment is exported.
     """
 
     platform: str | None = None
@@ -70,7 +71,7 @@ class ExportFilter:
     reviewed_to: datetime | None = None
     audit: bool | None = None
     disputed: bool = False
-    user_labels: bool = True
+    user_labels: bool = False
     newest_text: bool = False
 
 
@@ -167,7 +168,7 @@ def _last_of_each_text(rows: Sequence[Row[Any]], wanted: ExportFilter) -> list[_
         Decision(
             *(row.number, row.label, row.reviewer_number, row.replaces, row.withdraws),
             copied=bool(row.copied),
-            revoked=bool(row.revoked) or (row.role == USER_ROLE and not wanted.user_labels),
+            revoked=bool(row.revoked) or (bool(row.by_user) and not wanted.user_labels),
         )
         for row in rows
     ]
@@ -215,6 +216,7 @@ def _reviewed_text(last: _LastReview) -> ReviewedText:
         audit=row.audit_rank is not None,
         disputed=last.disputed,
         occurrences=_occurrences(row),
+        by_user=bool(row.by_user),
         held_back=bool(row.held_back),
         agreement=last.agreement,
     )

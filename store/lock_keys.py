@@ -57,12 +57,16 @@ class LockedRow:
 
 
 async def lock_and_merge(
-    session: WriteSession, changes: Events, model: int, token: int, erasure_key: bytes, sample: AuditSample
+    session: WriteSession, changes: Events, model: int, token: int, erasure_keys: Sequence[bytes], sample: AuditSample
 ) -> list[MergedKey]:
-    """Lock the keys of ``changes`` in sorted order until the transaction ends, and merge the events of each."""
+    """Lock the keys of ``changes`` in sorted order until the transaction ends, and merge the events of each.
+
+    Erasures are looked up with all ``erasure_keys``; the digests returned belong to the first one.
+    """
     events = by_key(changes)
     keys = list(events)
-    digests = [erasure_digest(erasure_key, *key) for key in keys]
+    all_digests = [[erasure_digest(erasure, comment_key(*key)) for erasure in erasure_keys] for key in keys]
+    digests = [first for first, *_ in all_digests]
     ranks = [sample.rank(*key) for key in keys]
     as_absent = [merge_events(ABSENT, events[key], model) for key in keys]
     inserted_contents = [outcome.content or PLACEHOLDER for outcome in as_absent]
@@ -71,7 +75,7 @@ async def lock_and_merge(
     rows = map(_inserted_row, keys, inserted_contents, ranks, folded)
     await session.run(session.statements.insert_keys, rows, token=token)
 
-    inserted, erased = await _inserted_and_erased(session, keys, digests, token)
+    inserted, erased = await _inserted_and_erased(session, keys, all_digests, token)
     found = await _locked_rows(session, keys, token) if len(inserted) < len(keys) else {}
     predictions = await _predictions(session, [row.number for row in found.values()])
 
@@ -112,9 +116,12 @@ def new_token() -> int:
     return secrets.randbits(63)
 
 
-def erasure_digest(erasure_key: bytes, platform: str, id: str) -> str:
-    """Return the base64 digest that identifies an erased comment; it is keyed, so nobody can test ids against it."""
-    return base64.b64encode(hmac.digest(erasure_key, comment_key(platform, id), hashlib.sha256)).decode()
+def erasure_digest(erasure_key: bytes, comment: bytes) -> str:
+    """Return the base64 digest that identifies an erased comment by its key.
+
+    It is keyed, so nobody can test ids against it.
+    """
+    return base64.b64encode(hmac.digest(erasure_key, comment, hashlib.sha256)).decode()
 
 
 async def lock_current(
@@ -130,19 +137,23 @@ async def lock_current(
 
 
 async def _inserted_and_erased(
-    session: WriteSession, keys: Sequence[Key], digests: Sequence[str], token: int
+    session: WriteSession, keys: Sequence[Key], digests: Sequence[Sequence[str]], token: int
 ) -> tuple[dict[int, int], dict[int, int]]:
     """Return, by index among the keys, the numbers of inserted rows and the versions up to which keys are erased.
 
-    One query reads both, since every batch needs them.
+    ``digests`` has as many for each key as there are erasure keys. One query reads both, since every batch needs them.
     """
     statements = session.statements
-    digest_rows = statements.digests.document({"digest": digest} for digest in digests)
+    digest_rows = statements.digests.document({"digest": digest} for of_key in digests for digest in of_key)
     row = (
         await session.run(statements.read_inserted_and_erased, map(_key_row, keys), token=token, digests=digest_rows)
     ).one()
-    inserted, erased = ({position - 1: value for position, value in json.loads(gathered or "[]")} for gathered in row)
-    return inserted, erased
+    inserted, found = (json.loads(gathered or "[]") for gathered in row)
+    erased: dict[int, int] = {}
+    for position, up_to in found:
+        at = (position - 1) // len(digests[0])
+        erased[at] = max(up_to, erased.get(at, up_to))
+    return {position - 1: number for position, number in inserted}, erased
 
 
 async def _locked_rows(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, LockedRow]:

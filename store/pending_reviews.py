@@ -13,7 +13,7 @@ from typing import Any, cast
 from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.audit import Actor, Via, record
+from store.audit import Actor, Via, record_on_comment
 from store.comments import ShownLabel
 from store.errors import OUTAGES, StoreError
 from store.outbox import DONE
@@ -79,12 +79,14 @@ async def keep_text(session: WriteSession, actor: Actor, kept: KeptText, now: da
             reviewer=actor.name,
             via=actor.via,
             address=actor.address,
+            token_number=actor.token_number,
+            by_user=actor.by_user,
             order_number=cast(Any, order.inserted_primary_key)[0],
             ordered_at=now,
             expires_at=now + LIFE,
         )
     )
-    await record(session, actor, "detection.keep", "comment", f"{kept.platform}:{kept.id}", {"label": kept.label})
+    await record_on_comment(session, actor, "detection.keep", kept.platform, kept.id, {"label": kept.label})
 
 
 async def count_pending(connection: AsyncConnection, reviewer_number: int) -> int:
@@ -144,7 +146,14 @@ async def _lock(session: WriteSession, number: int) -> Any | None:
 
 async def _resolve(session: WriteSession, pending: Any) -> str | None:
     """Add the review and return None, or record in the audit log why it is impossible and return that sentence."""
-    actor = Actor(pending.reviewer_number, pending.reviewer, cast(Via, pending.via), pending.address)
+    actor = Actor(
+        pending.reviewer_number,
+        pending.reviewer,
+        cast(Via, pending.via),
+        pending.address,
+        pending.token_number,
+        bool(pending.by_user),
+    )
     opinion = Opinion(pending.platform, pending.id, pending.version, pending.label)
     outcome = await add_within(session, actor, [opinion])
     if outcome.reviewed:
@@ -152,7 +161,7 @@ async def _resolve(session: WriteSession, pending: Any) -> str | None:
     why = EDITED if outcome.edited else await _refusal(session, pending.order_number) or NEVER_ARRIVED
     await _cancel_message(session, pending.order_number, why)
     detail = {"label": pending.label, "why": why}
-    await record(session, actor, "detection.give_up", "comment", f"{pending.platform}:{pending.id}", detail)
+    await record_on_comment(session, actor, "detection.give_up", pending.platform, pending.id, detail)
     return why
 
 

@@ -22,24 +22,27 @@ def header_value(erasure_key: bytes, number: int, key: bytes | None, value: byte
     return b"%d %s" % (number, digest[:16].hex().encode())
 
 
-def requeued_letter_number(erasure_key: bytes, copy: RequeuedRecord) -> int | None:
+def requeued_letter_number(erasure_keys: Sequence[bytes], copy: RequeuedRecord) -> int | None:
     """Return the number of the dead letter that a record copies, or None if its header is not authentic."""
     number, _, _ = copy.header.partition(b" ")
     if not number.isdigit() or len(number) > 18:
         return None
-    expected = header_value(erasure_key, int(number), copy.key, copy.value)
-    return int(number) if hmac.compare_digest(expected, copy.header) else None
+    expected = [header_value(key, int(number), copy.key, copy.value) for key in erasure_keys]
+    return int(number) if any(hmac.compare_digest(one, copy.header) for one in expected) else None
 
 
 async def resolve_requeued(
-    session: WriteSession, copies: Sequence[RequeuedRecord], letters: Sequence[DeadLetter], erasure_key: bytes
+    session: WriteSession,
+    copies: Sequence[RequeuedRecord],
+    letters: Sequence[DeadLetter],
+    erasure_keys: Sequence[bytes],
 ) -> list[DeadLetter]:
     """Resolve each copied dead letter, or record why its copy failed; return the ``letters`` still to be written.
 
     A failed copy of a dead letter that no longer exists is dropped, because a tombstone has erased its key. A copy of
     another group's dead letter is treated like any other record; that group resolves it.
     """
-    numbers = {(copy.partition, copy.offset): requeued_letter_number(erasure_key, copy) for copy in copies}
+    numbers = {(copy.partition, copy.offset): requeued_letter_number(erasure_keys, copy) for copy in copies}
     letter_numbers = sorted({number for number in numbers.values() if number is not None})
     if not letter_numbers:
         return list(letters)

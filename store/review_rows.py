@@ -69,6 +69,7 @@ def _row(actor: Actor, comment: Locked, label: str) -> dict[str, object]:
         "shown_milliseconds": None,
         "too_fast": False,
         "group_number": None,
+        "by_user": actor.by_user,
     }
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from store.attention import Attention, Given, attend
-from store.audit import JSON, Actor, record
+from store.audit import JSON, Actor, record, record_on_comment
 from store.blind import add_blind_decisions, waiting_among, withdraw_blind_decision
 from store.comments import LabelSource, ShownLabel, text_digest
 from store.disputes import decisions_of, move_disputes, weighed_of
@@ -290,7 +290,7 @@ async def _record_added(session: WriteSession, actor: Actor, added: Sequence[Rev
             "from_source": one.from_source,
             "second_opinion": one.second_opinion,
         }
-        await record(session, actor, "review.add", "comment", f"{one.platform}:{one.id}", detail)
+        await record_on_comment(session, actor, "review.add", one.platform, one.id, detail)
         return
     labels: dict[str, JSON] = dict(Counter(str(one.label) for one in added))
     numbers: list[JSON] = [one.number for one in added]
@@ -328,5 +328,5 @@ async def undo_within(
         await hold(session, [of], actor.user_number, claim_until, blind=blind, texts=texts)
     label, source = comment.shown(after)
     detail: dict[str, JSON] = {"taken_back": taken.label, "label": label, "label_source": source}
-    await record(session, actor, "review.undo", "comment", f"{key[0]}:{key[1]}", detail)
+    await record_on_comment(session, actor, "review.undo", *key, detail)
     return Undone(*key, ShownLabel(taken.label), label, source, blind)

@@ -1,7 +1,7 @@
 """A write transaction: run bulk statements, and refuse those that exceed the server's packet size."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.engine import CursorResult
@@ -19,16 +19,17 @@ class WriteSession:
     """A connection in a write transaction.
 
     ``now`` is the time of its writes, as text. ``packet_bytes`` is the server's limit for one statement (None: no
-    limit); ``audit_share`` (0..1) is the share of new comments in the audit sample. ``erasure_key`` is None until the
-    store has checked it.
+    limit); ``audit_share`` (0..1) is the share of new comments in the audit sample. ``erasure_keys`` are newest first,
+    and empty until the store has checked them. ``on_commit`` are functions to call after the commit.
     """
 
     connection: AsyncConnection
     statements: Statements
     now: str
     packet_bytes: int | None
-    erasure_key: bytes | None
+    erasure_keys: Sequence[bytes]
     audit_share: float
+    on_commit: list[Callable[[], None]] = field(default_factory=list)
 
     async def run(self, statement: Statement, rows: Iterable[Values], **parameters: object) -> CursorResult[Any]:
         """Run a bulk statement on rows, which are mappings by column.

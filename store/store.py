@@ -1,6 +1,6 @@
 """The store holds the connections and opens transactions; queries and changes are free functions."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -32,7 +32,7 @@ class Store:
         self.engine = engine
         self._answer_seconds = answer_seconds
         self._audit_share = audit_share
-        self._erasure_key: bytes | None = None
+        self._erasure_keys: Sequence[bytes] = ()
         self._statements: Statements | None = None
         self._packet_bytes: int | None = None
 
@@ -87,14 +87,18 @@ class Store:
                     self._packet_bytes = (await connection.execute(text("SELECT @@max_allowed_packet"))).scalar_one()
                 self._statements = write_statements(connection.dialect)
             now = time_text(datetime.now(UTC))
-            yield WriteSession(
-                connection, self._statements, now, self._packet_bytes, self._erasure_key, self._audit_share
+            session = WriteSession(
+                connection, self._statements, now, self._packet_bytes, self._erasure_keys, self._audit_share
             )
+            yield session
+        for committed in session.on_commit:
+            committed()
 
-    async def check_ready(self, erasure_key: bytes | None = None) -> None:
-        """Check that the database answers, that its tables are up to date and that the erasure key is the original one.
+    async def check_ready(self, *erasure_keys: bytes) -> None:
+        """Check that the database answers, that its tables are up to date and that the erasure keys are complete.
 
-        The key's check value is stored on first use. Storing batches requires the key; readers may omit it.
+        ``erasure_keys`` are newest first; their check values are stored on first use. Storing batches requires them;
+        readers may omit them.
         Raises DatabaseUnavailableError, MigrationsPendingError, ErasureKeyError.
         """
         from store.migrate import check_revision
@@ -102,14 +106,18 @@ class Store:
         try:
             async with self.reading() as connection:
                 await connection.run_sync(check_revision)
-            if erasure_key is not None:
+            if erasure_keys:
                 async with self.writing() as session:
-                    await keys.check_erasure_key(session, erasure_key)
-                self._erasure_key = erasure_key
+                    await keys.check_erasure_keys(session, erasure_keys)
+                self._erasure_keys = erasure_keys
         except StoreError as error:
             if error.__cause__ is None:
                 raise
             raise unavailable(error, self.engine.url) from error.__cause__
+
+    async def require_erasure_keys(self) -> None:
+        """Check that no other process has begun to use an erasure key that this one lacks. Raises ErasureKeyError."""
+        await self.read(keys.require_erasure_keys, self._erasure_keys)
 
     async def read(
         self,

@@ -150,6 +150,8 @@ reviews = Table(
     Column("too_fast", Boolean, nullable=False, server_default=text("0")),
     # The decision for a text that this review is part of.
     Column("group_number", BigInteger),
+    # Whether the reviewer had only the role user, which labels texts in text detection. Exports leave these out.
+    Column("by_user", Boolean, nullable=False, server_default=text("0")),
     Index("reviews_by_group", "group_number", "number"),
 )
 
@@ -209,6 +211,8 @@ dead_letters = Table(
     Column("key", Bytes),
     # SHA-256 of the whole key, by which a tombstone finds the dead letters of its key.
     Column("key_digest", Digest, index=True),
+    # SHA-256 of `platform:id` as the value names it, which a tombstone also finds: the key may contradict the value.
+    Column("comment_digest", Digest, index=True),
     Column("value", Bytes),
     Column("value_bytes", BigInteger),
     # JSON: [[name, base64 of the value or null], ...]
@@ -228,6 +232,7 @@ dead_letters = Table(
     Column("settled_at", UtcDateTime),
     UniqueConstraint("consumer_group", "topic", "partition", "offset", name="dead_letters_record"),
     Index("dead_letters_by_state", "state", "number"),
+    Index("dead_letters_by_time", "stored_at"),
 )
 
 # The columns that requeueing, resolving and discarding set; the others describe the record.
@@ -269,9 +274,12 @@ pending_reviews = Table(
     Column("label", ExactString(8), nullable=False),
     Column("reviewer_number", BigInteger, nullable=False),
     Column("reviewer", ExactString(128), nullable=False),
-    # session or token, and the client's address
+    # session or token, the client's address, and the token
     Column("via", ExactString(16), nullable=False),
     Column("address", ExactString(64)),
+    Column("token_number", BigInteger),
+    # Whether the person had only the role user.
+    Column("by_user", Boolean, nullable=False, server_default=text("0")),
     Column("order_number", BigInteger, nullable=False),
     Column("ordered_at", UtcDateTime, nullable=False),
     # When it is abandoned.

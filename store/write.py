@@ -38,10 +38,10 @@ async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_lett
     ``truncate_dead_letters`` stores only the beginning of each dead letter, for a record that is too large.
     Raises FencedError, TransientStoreError, PermanentStoreError.
     """
-    erasure_key = session.erasure_key
-    if erasure_key is None:
-        raise StoreError("The erasure key is missing: call check_ready with it before write_batch.")
-    sample = AuditSample.of(erasure_key, session.audit_share)
+    keys = session.erasure_keys
+    if not keys:
+        raise StoreError("The erasure keys are missing: call check_ready with them before write_batch.")
+    sample = AuditSample.of(keys[-1], session.audit_share)
     changes = [record for record in batch.records if not isinstance(record, DeadLetter)]
     letters = surviving(batch.records)
     outcomes = Counter(dead=len(batch.records) - len(changes))
@@ -49,13 +49,13 @@ async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_lett
     await _advance(session, batch.advances)
     if changes:
         token = new_token()
-        merged = await lock_and_merge(session, changes, batch.model, token, erasure_key, sample)
+        merged = await lock_and_merge(session, changes, batch.model, token, keys, sample)
         outcomes.update(name for key in merged for name in key.after.effects)
         await _erase(session, merged, has_tombstones=outcomes["erased"] > 0)
         await _write_comments(session, merged, token)
         await _write_predictions(session, merged)
     if batch.copies:
-        letters = await resolve_requeued(session, batch.copies, letters, erasure_key)
+        letters = await resolve_requeued(session, batch.copies, letters, keys)
     if letters:
         await session.run(
             session.statements.write_dead_letters,
@@ -120,7 +120,9 @@ async def _erase(session: WriteSession, merged: Sequence[MergedKey], has_tombsto
     if has_tombstones:
         erased = [key for key in merged if key.after.erased]
         digests = [base64.b64encode(key_digest(comment_key(key.platform, key.id))).decode() for key in erased]
-        await session.run(session.statements.delete_dead_letters, [{"key_digest": digest} for digest in digests])
+        rows = [{"key_digest": digest, "comment_digest": digest} for digest in digests]
+        await session.run(session.statements.delete_dead_letters, rows)
+        await session.run(session.statements.delete_dead_letters_by_value, rows)
         erasures = [{"digest": key.digest, "erased_up_to": key.after.erased_up_to} for key in erased]
         await session.run(session.statements.write_erasures, erasures)
 

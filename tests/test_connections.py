@@ -117,6 +117,29 @@ async def test_head_that_is_too_large_is_rejected(connect: Connect) -> None:
     writer.close()
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        b"transfer-encoding: chunked\r\ncontent-length: 0\r\n",
+        b"Content-Length: 5\r\nContent-Length: 6\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        b"Content-Length: +5\r\n",
+        b"Content-Length: 5\r\nTransfer-Encoding: identity\r\n",
+    ],
+)
+async def test_request_with_ambiguous_length_is_rejected_and_the_rest_is_not_read(
+    connect: Connect, framing: bytes
+) -> None:
+    reader, writer = await connect()
+    writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\n" + framing + b"\r\n0\r\n\r\n" + REQUEST)
+    answer = await until_closed(reader)
+    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.1 501"))
+    assert answer.count(b"HTTP/1.1") == 1
+    assert b"connection: close" in answer.lower()
+    writer.close()
+
+
 async def test_client_that_does_not_read_is_disconnected(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liuyan.connections, "WRITE_SECONDS", 0.3)
     aborted = asyncio.Event()

@@ -47,7 +47,11 @@ WRONG = [
     ("LIUYAN_TOPICS", "comments=forum=desk", "Invalid LIUYAN_TOPICS: platform 'forum=desk' is invalid"),
     ("LIUYAN_TOPICS", "comments=" + "x" * 33, "Invalid LIUYAN_TOPICS: platform 'xxx"),
     ("LIUYAN_TOPICS", " , ", "Invalid LIUYAN_TOPICS: specify at least one topic"),
-    ("LIUYAN_ERASURE_KEY", "short", "Invalid LIUYAN_ERASURE_KEY: must have at least 16 characters."),
+    (
+        "LIUYAN_ERASURE_KEY",
+        "short",
+        "Invalid LIUYAN_ERASURE_KEY: each key must have at least 16 characters",
+    ),
     ("LIUYAN_SECRET_KEY", "short", "Invalid LIUYAN_SECRET_KEY: must have at least 32 characters."),
     ("LIUYAN_CONTACT_KEY", "short", "Invalid LIUYAN_CONTACT_KEY: each key must have at least 32 characters"),
     ("LIUYAN_SIGN_UP", "maybe", "Invalid LIUYAN_SIGN_UP: "),
@@ -96,7 +100,7 @@ def test_missing_required_settings_are_named() -> None:
     with pytest.raises(SettingsError, match="LIUYAN_DATABASE_URL is not set"):
         settings.required_database_url()
     with pytest.raises(SettingsError, match="LIUYAN_ERASURE_KEY is not set"):
-        settings.required_erasure_key()
+        settings.required_erasure_keys()
 
 
 def test_env_file_is_read_and_misspelt_names_are_rejected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

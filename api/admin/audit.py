@@ -13,8 +13,9 @@ from starlette.responses import Response, StreamingResponse
 
 from api.admin.audit_words import ACTION_WORDS, KIND_WORDS, detail_lines
 from api.admin.days import end_of_day, start_of_day
-from api.admin.page import Page, number_or_none, route, services_of
+from api.admin.page import Page, identity_of, number_or_none, route, services_of
 from api.i18n import lazy_gettext
+from api.identity.observations import Observation
 from api.identity.roles import Role
 from api.rest.cursor import decode_cursor, encode_cursor
 from api.services import Services
@@ -26,11 +27,15 @@ EXPORT_PAGE = 500
 EXPORT_AT_MOST = 100_000
 # Spreadsheets treat a cell that starts with one of these as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-COLUMNS = ("number", "at", "user_number", "user_name", "via", "address", "action", "object_kind", "object_id", "detail")
+COLUMNS = (
+    *("number", "at", "user_number", "user_name", "via", "address", "token_number", "request_id"),
+    *("action", "object_kind", "object_id", "detail"),
+)
 VIA_WORDS = {
     "session": lazy_gettext("on a page"),
     "token": lazy_gettext("with a token"),
     "command": lazy_gettext("by a command"),
+    "anonymous": lazy_gettext("not signed in"),
 }
 
 
@@ -64,7 +69,10 @@ class AuditPage(Page):
     @route("/export.csv", name="audit-export")
     async def export(self, request: Request) -> Response:
         """Download the filtered changes as CSV."""
-        lines = export_lines(services_of(request), read_filter(request))
+        services, actor = services_of(request), identity_of(request).actor
+        observed = Observation("audit.export", "audit", "", str(actor.user_number))
+        await services.observations.record(services.store, actor, observed)
+        lines = export_lines(services, read_filter(request))
         name = {"Content-Disposition": 'attachment; filename="audit.csv"'}
         return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=name)
 
@@ -75,6 +83,7 @@ def read_filter(request: Request) -> AuditFilter:
     return AuditFilter(
         user_number=number_or_none(typed.get("user")),
         user_name=typed.get("name") or None,
+        token_number=number_or_none(typed.get("token")),
         action=typed.get("action") or None,
         object_kind=typed.get("object_kind") or None,
         object_id=typed.get("object_id") or None,

@@ -1,8 +1,9 @@
-"""The dead letter pages: inspect records that could not be stored, requeue or discard them."""
+"""The dead letter pages: inspect records that could not be stored; requeue, discard or delete them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -35,6 +36,22 @@ STATE_WORDS = {
     DeadLetterState.REQUEUED: lazy_gettext("Ordered again"),
     DeadLetterState.RESOLVED: lazy_gettext("Resolved"),
     DeadLetterState.DISCARDED: lazy_gettext("Put aside"),
+}
+
+
+class Action(StrEnum):
+    """What the buttons of the pages do."""
+
+    REQUEUE = "requeue"
+    DISCARD = "discard"
+    DELETE = "delete"
+
+
+# The functions for chosen dead letters and for all that match a filter.
+ACTIONS = {
+    Action.REQUEUE: (dead_letter_admin.requeue, dead_letter_admin.requeue_all),
+    Action.DISCARD: (dead_letter_admin.discard, dead_letter_admin.discard_all),
+    Action.DELETE: (dead_letter_admin.delete, dead_letter_admin.delete_all),
 }
 
 
@@ -131,27 +148,25 @@ class DeadLettersPage(Page):
 
     @route("", methods=["POST"], name="dead-letters-act")
     async def act(self, request: Request) -> Response:
-        """Requeue or discard dead letters by number, or all open ones that match the filters."""
+        """Requeue, discard or delete dead letters by number, or all open ones that match the filters."""
         form = await request.form()
         filters, store, actor = Filters.of(form), services_of(request).store, identity_of(request).actor
         numbers = sorted({n for n in map(number_or_none, form.getlist("numbers")) if n})[:MAXIMUM_NUMBERS]
-        discards = form.get("action") == "discard"
+        action = Action(str(form.get("action"))) if form.get("action") in list(Action) else Action.REQUEUE
+        of_chosen, of_all = ACTIONS[action]
         try:
             if form.get("all"):
-                act_on_all = dead_letter_admin.discard_all if discards else dead_letter_admin.requeue_all
-                count = await act_on_all(store, filters.to_filter(frozenset({DeadLetterState.OPEN})), actor)
+                count = await of_all(store, filters.to_filter(frozenset({DeadLetterState.OPEN})), actor)
             elif numbers:
-                count = await store.write(
-                    dead_letter_admin.discard if discards else dead_letter_admin.requeue, numbers, actor
-                )
+                count = await store.write(of_chosen, numbers, actor)
             else:
                 flash(request, gettext("Choose at least one letter first."), "warning")
                 return _back(form, filters)
         except DeadLetterError as error:
             flash(request, refusal(error).detail, "error")
             return _back(form, filters)
-        flash(request, _done(count, discards=discards), "success")
-        return _back(form, filters)
+        flash(request, _done(count, action), "success")
+        return _to_list(filters) if action is Action.DELETE else _back(form, filters)
 
 
 def _reasons(others: set[str]) -> list[str]:
@@ -159,23 +174,30 @@ def _reasons(others: set[str]) -> list[str]:
     return [*REASON_WORDS, *sorted(others - set(REASON_WORDS))]
 
 
-def _done(count: int, *, discards: bool) -> str:
-    if discards:
-        message = ngettext("%(count)s dead letter was put aside.", "%(count)s dead letters were put aside.", count)
-    else:
-        message = ngettext(
-            "%(count)s dead letter was ordered to be published again; a running consumer does it within seconds.",
-            "%(count)s dead letters were ordered to be published again; a running consumer does it within seconds.",
-            count,
-        )
+def _done(count: int, action: Action) -> str:
+    match action:
+        case Action.REQUEUE:
+            message = ngettext(
+                "%(count)s dead letter was ordered to be published again; a running consumer does it within seconds.",
+                "%(count)s dead letters were ordered to be published again; a running consumer does it within seconds.",
+                count,
+            )
+        case Action.DISCARD:
+            message = ngettext("%(count)s dead letter was put aside.", "%(count)s dead letters were put aside.", count)
+        case Action.DELETE:
+            message = ngettext("%(count)s dead letter was deleted.", "%(count)s dead letters were deleted.", count)
     return message % {"count": count}
 
 
 def _back(form: FormData, filters: Filters) -> Response:
     """Redirect to the dead letter or the list that sent the form."""
     one = number_or_none(form.get("back"))
+    return RedirectResponse(f"{LIST}/{one}", 303) if one else _to_list(filters)
+
+
+def _to_list(filters: Filters) -> Response:
     query = filters.query()
-    return RedirectResponse(f"{LIST}/{one}" if one else LIST + (f"?{query}" if query else ""), 303)
+    return RedirectResponse(LIST + (f"?{query}" if query else ""), 303)
 
 
 async def _waiting_since(services: Services) -> object:

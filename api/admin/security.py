@@ -19,6 +19,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Browsers that have used TLS here use nothing else for a year. Other hosts of the domain are not ours to decide about.
+STRICT_TRANSPORT = "max-age=31536000"
 # Paths of files that browsers may cache. Other responses may contain data that only signed-in users may see.
 STATIC = ("/admin/static/", "/docs/assets/")
 A_YEAR = "public, max-age=31536000, immutable"
@@ -42,6 +44,8 @@ class SecureAnswers:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                if scope["scheme"] == "https":
+                    headers["Strict-Transport-Security"] = STRICT_TRANSPORT
                 headers.setdefault("Cache-Control", _cache_control(request_path, scope["query_string"]))
                 if headers.get("content-type", "").startswith("text/html"):
                     headers["Content-Security-Policy"] = POLICY

@@ -11,7 +11,7 @@ from api.admin.flash import flash
 from api.admin.form_page import FormPage
 from api.admin.page import Page, identity_of, route, services_of
 from api.i18n import LANGUAGE_COOKIE, LANGUAGES, get_locale, gettext, lazy_gettext
-from api.identity import confirmation, cookies
+from api.identity import confirmation, cookies, known_browsers
 from api.identity.accounts import Form, change_password, contacts_of, sign_up
 from api.identity.identity import address_of
 from api.identity.passwords import MAXIMUM, MINIMUM
@@ -106,7 +106,7 @@ class PasswordPage(FormPage):
         current, new = typed.get("current_password", ""), typed.get("new_password", "")
         if new != typed.get("new_password_again", ""):
             raise passwords_differ("new_password_again")
-        secret = await change_password(
+        opened = await change_password(
             services, identity_of(request), browser_of(request), current, new, keep_tokens=keep
         )
         if keep:
@@ -116,7 +116,9 @@ class PasswordPage(FormPage):
                 "The password is changed. You were signed out everywhere else, and your tokens are revoked."
             )
         flash(request, message, "success")
-        return redirect_with_session(request, secret, next_of(request))
+        response = redirect_with_session(request, opened.secret, next_of(request))
+        known_browsers.remember(services, opened.user, request, response)
+        return response
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
         """Return the tokens that the change revokes, unless the form keeps them."""
@@ -178,13 +180,16 @@ def next_of(request: Request) -> str:
 
 
 def browser_of(request: Request) -> Browser:
-    """Return the client's address and user agent."""
-    return Browser(address_of(request), request.headers.get("user-agent"))
+    """Return the client's address and user agent, and the cookie of an earlier sign-in."""
+    known = cookies.read(request, known_browsers.COOKIE)
+    return Browser(address_of(request), request.headers.get("user-agent"), known)
 
 
 def welcome(request: Request, opened: Opened, path: str) -> Response:
-    """Redirect to ``path`` with cookies for the session and, if the browser has none, for the user's language."""
+    """Redirect to ``path`` with cookies for the session, for recognizing the browser at its next sign-in and, if it has
+    none, for the user's language."""
     response = redirect_with_session(request, opened.secret, path)
+    known_browsers.remember(services_of(request), opened.user, request, response)
     if opened.user.language in LANGUAGES and LANGUAGE_COOKIE not in request.cookies:
         response.set_cookie(LANGUAGE_COOKIE, opened.user.language, samesite="lax", secure=cookies.is_secure(request))
     return response

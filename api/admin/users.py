@@ -184,6 +184,7 @@ class UsersPage(Page):
         except ProblemError as missing:
             raise HTTPException(missing.status) from None
         found = await services.store.read(list_tokens, user.number)
+        await accounts.record_contacts_read(services, identity_of(request), [user])
         shown = {
             **_words(),
             "title": user.name,

@@ -3,9 +3,9 @@
 The REST API, the pages and the commands change accounts only through these functions.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from api.i18n import gettext
@@ -13,11 +13,19 @@ from api.identity.confirmation import check_own_password
 from api.identity.contacts import Contacts
 from api.identity.identity import Identity
 from api.identity.names import check_name
+from api.identity.observations import Observation, anonymous
 from api.identity.passwords import temporary_password
 from api.identity.review_settings import check_number_keys, check_quick_reasons
 from api.identity.roles import Role
-from api.identity.sign_in import Browser, renew, session_ended
-from api.identity.throttle import SIGN_IN_OF_ACCOUNT, SIGN_UP_FROM_ADDRESS, Limit, Throttle
+from api.identity.sign_in import Browser, Opened, renew, session_ended
+from api.identity.throttle import (
+    SIGN_IN_OF_ACCOUNT,
+    SIGN_UP_FROM_ADDRESS,
+    Limit,
+    Throttle,
+    lock_out_recorded,
+    network_of,
+)
 from api.problems import ProblemError
 from api.services import AccountServices, Services
 from store import accounts, audit, login_sessions, tokens
@@ -62,7 +70,8 @@ async def sign_up(services: Services, address: str | None, form: Form) -> User:
     if services.settings.sign_up == "closed":
         detail = gettext("Nobody can sign up here: ask an administrator for an account.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "sign_up_closed", detail)
-    await Throttle(services).take(Limit(SIGN_UP_FROM_ADDRESS, address or ""))
+    async with lock_out_recorded(services, anonymous(address), None):
+        await Throttle(services).take(Limit(SIGN_UP_FROM_ADDRESS, network_of(address)))
     state: State = "active" if services.settings.sign_up == "open" else "waiting"
     new = await _new_user(services, form, Role.USER, state, must_change_password=False)
     async with _changing(services.store) as session:
@@ -100,17 +109,18 @@ async def edit_user(services: AccountServices, actor: Actor, number: int, change
 
     A lower role revokes the account's tokens, so that they stay invalid even if the account gets the role back.
     Returns the number of tokens revoked.
-    Raises ProblemError: 404, 409 for a name that is taken or for demoting the last admin, 422 for invalid input.
+    Raises ProblemError: 404, 409 for a name that is taken, for demoting the last admin or for replacing a contact that
+    cannot be decrypted, 422 for invalid input.
     """
-    columns = _columns(services, changes)
+    role = Role(changes["role"] or "") if "role" in changes else None
     async with _changing(services.store) as session:
-        role = columns.get("role")
         if role is not None and role != Role.ADMIN:
             await _require_another_admin(session, number)
         before = await accounts.lock_user(session, number)
+        columns = _columns(services, before, changes)
         await accounts.update_user(session, number, columns)
         detail, revoked = _audit_detail(before, columns), 0
-        if role is not None and not Role(str(role)).includes(Role(before.role)):
+        if role is not None and not role.includes(Role(before.role)):
             detail["tokens_revoked"] = revoked = await tokens.revoke_tokens(session, number, services.now())
         if detail:
             await audit.record(session, actor, "user.edit", "user", str(number), detail)
@@ -180,8 +190,8 @@ async def sign_out_everywhere(
 
 async def change_password(
     services: Services, identity: Identity, browser: Browser, current: str, new: str, *, keep_tokens: bool = False
-) -> str:
-    """Change the caller's password, end all of its sessions and return the secret of a new session.
+) -> Opened:
+    """Change the caller's password, end all of its sessions and open a new one.
 
     Tokens are revoked unless ``keep_tokens``.
     Raises ProblemError: 403 for a token, 429 after too many attempts, 422 for a wrong current or a weak new password,
@@ -192,8 +202,8 @@ async def change_password(
     if new == current:
         sentence = gettext("This is the password that you have: choose another one.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", sentence, field="new_password")
-    hashed = await services.passwords.hash(new)
-    changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": services.now()}
+    hashed, now = await services.passwords.hash(new), services.now()
+    changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": now}
     async with _changing(services.store) as session:
         user = await accounts.lock_password(session, identity.user_number, known)
         if user is None or not await login_sessions.lock_session(
@@ -203,10 +213,21 @@ async def change_password(
         await accounts.update_user(session, user.number, changes)
         detail: dict[str, JSON] = {"sessions_ended": await login_sessions.delete_sessions(session, user.number)}
         if not keep_tokens:
-            detail["tokens_revoked"] = await tokens.revoke_tokens(session, user.number, services.now())
+            detail["tokens_revoked"] = await tokens.revoke_tokens(session, user.number, now)
         secret = await renew(services, session, browser, user)
         await audit.record(session, identity.actor, "user.change_password", "user", str(user.number), detail)
-    return secret
+    return Opened(replace(user, must_change_password=False, password_changed_at=now), secret)
+
+
+async def record_contacts_read(services: Services, identity: Identity, users: Sequence[User]) -> None:
+    """Record in the audit log that contacts of other accounts were shown. Raises what ``Store.writing`` raises."""
+    shown = [user.number for user in users if user.number != identity.user_number and user.has_contacts]
+    if shown:
+        one = str(shown[0]) if len(shown) == 1 else ""
+        detail: dict[str, JSON] = {} if one else {"accounts": shown}
+        subject = f"{identity.user_number} {one}"
+        observed = Observation("user.read_contacts", "user" if one else "users", one, subject, detail)
+        await services.observations.record(services.store, identity.actor, observed)
 
 
 def contacts_of(services: AccountServices) -> Contacts:
@@ -234,19 +255,24 @@ async def _new_user(
     )
 
 
-def _columns(services: AccountServices, changes: Mapping[str, str | None]) -> dict[str, object]:
-    """Return the columns that a change sets. Raises ProblemError, 422."""
+def _columns(services: AccountServices, before: User, changes: Mapping[str, str | None]) -> dict[str, object]:
+    """Return the columns that a change sets. Raises ProblemError, 422, or 409 for a contact that cannot be decrypted.
+
+    A name that does not change is not checked: it may be older than the rules.
+    """
     contacts = contacts_of(services)
     columns: dict[str, object] = {}
     for field, value in changes.items():
-        if field == "name":
+        if field == "name" and (value or "").strip() != before.name:
             columns["name"] = check_name(value or "")
         elif field == "role":
             columns["role"] = Role(value or "")
         elif field == "phone":
-            columns["phone_encrypted"] = contacts.encrypt_phone(value)
+            encrypted = contacts.encrypt_phone(value)
+            columns |= contacts.replacement("phone_encrypted", before.phone_encrypted, encrypted)
         elif field == "email":
-            columns["email_encrypted"] = contacts.encrypt_email(value)
+            encrypted = contacts.encrypt_email(value)
+            columns |= contacts.replacement("email_encrypted", before.email_encrypted, encrypted)
         elif field == "language":
             columns["language"] = value if value in LANGUAGES else None
         elif field == "number_keys":

@@ -14,10 +14,17 @@ from fastapi import Depends
 
 from api.i18n import gettext
 from api.identity.identity import Identity, Require, signed_in
+from api.identity.observations import Observation
 from api.identity.roles import Role
 from api.identity.secrets import digest_of, new_secret
 from api.identity.sign_in import session_ended
-from api.identity.throttle import CONFIRMATION_OF_SESSION, SIGN_IN_FROM_ADDRESS, Limit, Throttle
+from api.identity.throttle import (
+    CONFIRMATION_OF_SESSION,
+    PASSWORD_CHANGE_OF_SESSION,
+    Limit,
+    Throttle,
+    lock_out_recorded,
+)
 from api.problems import ProblemError
 from api.services import Services, TheServices
 from store import accounts, audit, login_sessions
@@ -71,20 +78,23 @@ async def confirm(services: Services, identity: Identity, password: str) -> str:
 async def check_own_password(services: Services, identity: Identity, password: str, field: str) -> str:
     """Check the caller's password and return its stored hash. ``field`` names the form field in errors.
 
-    Attempts are counted by session and by address, not by account. Raises ProblemError: 403 for a token, 429 after too
-    many attempts, 422 for a wrong password.
+    Attempts are counted by session, and separately for a change of the password. Raises ProblemError: 403 for a token,
+    429 after too many attempts, 422 for a wrong password.
     """
-    limit = Limit(CONFIRMATION_OF_SESSION, require_session(identity).hex())
-    from_address = Limit(SIGN_IN_FROM_ADDRESS, identity.address or "")
+    item = PASSWORD_CHANGE_OF_SESSION if field == "current_password" else CONFIRMATION_OF_SESSION
+    limit = Limit(item, require_session(identity).hex())
     throttle = Throttle(services)
-    await throttle.take(limit, from_address)
+    async with lock_out_recorded(services, identity.actor, identity.user_number):
+        await throttle.take(limit)
     async with services.store.reading() as connection:
         password_hash = await accounts.find_password_hash(connection, identity.user_number)
     if password_hash is None or not (await services.passwords.verify(password_hash, password)).right:
         log.warning("password confirmation refused", address=identity.address, user=identity.user_number)
+        number = str(identity.user_number)
+        observed = Observation("session.confirm_failed", "user", number, number)
+        await services.observations.record(services.store, identity.actor, observed)
         raise _wrong_password(field)
     await throttle.forget(limit)
-    await throttle.give_back(from_address)
     return password_hash
 
 

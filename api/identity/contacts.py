@@ -48,6 +48,32 @@ class Contacts:
         except InvalidToken:
             return None
 
+    def replacement(self, column: str, stored: str | None, new: str | None) -> dict[str, str | None]:
+        """Return the column's change from ``stored`` to ``new``, both encrypted; empty if the plain text is the same.
+
+        Raises ProblemError, 409, if no key can decrypt what is stored: with the right key it may still be needed.
+        """
+        if stored is None:
+            return {column: new}
+        plain = self.decrypt(stored)
+        if plain is None:
+            detail = gettext(
+                "What is stored here cannot be decrypted, so it is kept: an administrator must add its key to "
+                "LIUYAN_CONTACT_KEY first."
+            )
+            field = column.removesuffix("_encrypted")
+            raise ProblemError(HTTPStatus.CONFLICT, "contact_unreadable", detail, field=field)
+        return {} if plain == self.decrypt(new) else {column: new}
+
+    def rotate(self, stored: str | None) -> str | None:
+        """Encrypt a stored contact with the first key. Returns None if nothing is stored or no key can decrypt it."""
+        if stored is None or self._fernet is None:
+            return None
+        try:
+            return self._fernet.rotate(stored.encode()).decode()
+        except InvalidToken:
+            return None
+
     def _encrypt(self, value: str | None, field: str, pattern: re.Pattern[str], wrong: str) -> str | None:
         if value is not None and len(value) > LONGEST:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"invalid_{field}", wrong, field=field)

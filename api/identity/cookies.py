@@ -1,4 +1,4 @@
-"""Read and write the session cookie, which is HttpOnly and, over TLS, bound to this host."""
+"""Read and write cookies that are HttpOnly and, over TLS, bound to this host."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 SESSION = "liuyan_session"
 # Browsers accept a cookie with this prefix only from the host itself and over TLS, so no subdomain can set it.
-SECURE_SESSION = f"__Host-{SESSION}"
+SECURE_PREFIX = "__Host-"
 
 
 def is_secure(connection: HTTPConnection) -> bool:
@@ -17,14 +17,24 @@ def is_secure(connection: HTTPConnection) -> bool:
 
 def read_session(connection: HTTPConnection) -> str | None:
     """Return the session's secret, if the request has one."""
-    return connection.cookies.get(_name(connection))
+    return read(connection, SESSION)
 
 
 def write_session(connection: HTTPConnection, response: Response, secret: str, lifetime: timedelta) -> None:
     """Set the session cookie."""
+    write(connection, response, SESSION, secret, lifetime)
+
+
+def read(connection: HTTPConnection, name: str) -> str | None:
+    """Return the value of a cookie set with ``write``, if the request has it."""
+    return connection.cookies.get(_full_name(connection, name))
+
+
+def write(connection: HTTPConnection, response: Response, name: str, value: str, lifetime: timedelta) -> None:
+    """Set a cookie that scripts cannot read and that other sites cannot send with a form."""
     response.set_cookie(
-        _name(connection),
-        secret,
+        _full_name(connection, name),
+        value,
         max_age=int(lifetime.total_seconds()),
         path="/",
         secure=is_secure(connection),
@@ -35,8 +45,9 @@ def write_session(connection: HTTPConnection, response: Response, secret: str, l
 
 def forget_session(connection: HTTPConnection, response: Response) -> None:
     """Delete the session cookie."""
-    response.delete_cookie(_name(connection), path="/", secure=is_secure(connection), httponly=True, samesite="lax")
+    name = _full_name(connection, SESSION)
+    response.delete_cookie(name, path="/", secure=is_secure(connection), httponly=True, samesite="lax")
 
 
-def _name(connection: HTTPConnection) -> str:
-    return SECURE_SESSION if is_secure(connection) else SESSION
+def _full_name(connection: HTTPConnection, name: str) -> str:
+    return f"{SECURE_PREFIX}{name}" if is_secure(connection) else name

@@ -34,7 +34,7 @@ class Identity:
     """The authenticated caller. ``role`` is the lower of the account's role and the token's.
 
     ``session`` is the digest of the request's session, None for a token; ``confirmed_at`` is the time at which the
-    session was last confirmed with the password.
+    session was last confirmed with the password. ``token_number`` is the token's, None for a session.
     """
 
     user_number: int
@@ -46,11 +46,16 @@ class Identity:
     must_change_password: bool = False
     session: bytes | None = None
     confirmed_at: datetime | None = None
+    token_number: int | None = None
 
     @property
     def actor(self) -> Actor:
         """The caller as the audit log records it."""
-        return Actor(self.user_number, self.name, self.via, self.address)
+        return Actor(
+            *(self.user_number, self.name, self.via, self.address),
+            token_number=self.token_number,
+            by_user=self.role is Role.USER,
+        )
 
 
 async def identify(connection: HTTPConnection) -> Identity | None:
@@ -65,7 +70,9 @@ async def identify(connection: HTTPConnection) -> Identity | None:
         known = await tokens.find(services, token)
         if known is None:
             return None
-        return Identity(known.user_number, known.name, known.role, "token", address, known.language)
+        return Identity(
+            *(known.user_number, known.name, known.role, "token", address, known.language), token_number=known.number
+        )
     value = cookies.read_session(connection)
     session = await sign_in.find_session(services, value) if value else None
     if session is None:

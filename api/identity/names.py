@@ -1,4 +1,4 @@
-"""Validate account names."""
+"""Validate account names: the characters are few, so that no name looks like another one."""
 
 import re
 import unicodedata
@@ -6,18 +6,22 @@ from http import HTTPStatus
 
 from api.i18n import gettext
 from api.problems import ProblemError
-from store.accounts import NAME_AT_MOST, fold
+from store.accounts import NAME_AT_MOST
 
-NAME = re.compile(r"\w[\w .@+-]{0,62}\w")
-# NFKC expands a few characters: ﷺ becomes eighteen.
-FOLDED_AT_MOST = 255
+# Chinese characters, but not their compatibility forms, which NFC replaces. Other scripts have letters that look like
+# Latin ones, and characters that are invisible.
+_HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U000323af"
+NAME = re.compile(f"[A-Za-z0-9{_HAN}][A-Za-z0-9{_HAN}._-]{{0,62}}[A-Za-z0-9{_HAN}]")
 
 
 def check_name(name: str) -> str:
     """Return the name as stored. Raises ProblemError, 422."""
     # Check the length first: normalization takes quadratic time.
     name = unicodedata.normalize("NFC", name).strip() if len(name) <= NAME_AT_MOST else ""
-    if not NAME.fullmatch(name) or "  " in name or len(fold(name)) > FOLDED_AT_MOST:
-        detail = gettext("A name has 2 to 64 letters, digits or . _ @ + - between them: choose another one.")
+    if not NAME.fullmatch(name):
+        detail = gettext(
+            "A name has 2 to 64 Chinese characters, English letters or digits, with . _ - between them: choose another "
+            "one."
+        )
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_name", detail, field="name")
     return name

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -17,12 +18,13 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from api.i18n import gettext
 from api.identity import guesses
+from api.identity.guessable import WORDS, pieces
 from api.problems import ProblemError
 from store.accounts import fold
 
 # Each hash needs 64 MiB and a core, so more threads would only slow down other requests.
 AT_ONCE = 2
-MINIMUM = 10
+MINIMUM = 12
 MAXIMUM = 256
 # zxcvbn's scores range from 0 to 4; 3 means at least 100 million guesses.
 STRONG = 3
@@ -31,8 +33,13 @@ RATED = 32
 RATED_SECONDS = 10
 RETRY_SECONDS = 5
 NAME_COUNTS = 3
-# Common words here that zxcvbn's English lists lack.
-COMMON_HERE = ("liuyan", "留言", "woaini", "5201314", "1314520", "201314", "520520", "mima", "密码", "我爱你", "nihao")
+# Fewer pieces are guessed quickly: six pinyin syllables are far fewer than six random characters.
+PIECES = 7
+# Shorter words also occur within other ones.
+WORD_COUNTS = 4
+COMMON_HERE = tuple(sorted(word for word in WORDS if len(word) >= WORD_COUNTS or not word.isascii()))
+# A temporary password is passed on by message or on paper.
+TEMPORARY_FOR = timedelta(hours=72)
 T = TypeVar("T")
 READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -67,11 +74,12 @@ class Passwords:
     async def check(self, password: str, name: str, field: str = "password") -> None:
         """Check a new password. Raises ProblemError, 422, with the rule that it breaks and how to fix it.
 
-        zxcvbn estimates the number of guesses from common passwords, words, dates, keyboard patterns and repetitions.
+        zxcvbn estimates the number of guesses from common passwords, words, dates, keyboard patterns and repetitions;
+        ``guessable`` knows what is common in China.
         Raises ProblemError, 503, if that takes too long.
         """
         broken = _broken_rule(password, fold(name))
-        if broken is None and await self._score(normalise(password), [fold(name), *COMMON_HERE]) < STRONG:
+        if broken is None and await self._is_guessable(normalise(password), fold(name)):
             sentence = gettext(
                 "This password is among those that are tried first: take several words that do not belong "
                 "together, or a longer sentence."
@@ -79,6 +87,9 @@ class Passwords:
             broken = "password_common", sentence
         if broken is not None:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, *broken, field=field)
+
+    async def _is_guessable(self, password: str, name: str) -> bool:
+        return pieces(password.casefold()) < PIECES or await self._score(password, [name, *COMMON_HERE]) < STRONG
 
     async def _score(self, password: str, words: Sequence[str]) -> int:
         try:

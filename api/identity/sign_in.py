@@ -8,9 +8,19 @@ from http import HTTPStatus
 import structlog
 
 from api.i18n import gettext
-from api.identity.passwords import is_possible
+from api.identity.known_browsers import recognized
+from api.identity.observations import Observation, anonymous
+from api.identity.passwords import TEMPORARY_FOR, is_possible
 from api.identity.secrets import digest_of, new_secret
-from api.identity.throttle import SIGN_IN_FROM_ADDRESS, SIGN_IN_OF_ACCOUNT, Limit, Throttle
+from api.identity.throttle import (
+    SIGN_IN_FROM_ADDRESS,
+    SIGN_IN_OF_ACCOUNT,
+    SIGN_IN_OF_BROWSER,
+    Limit,
+    Throttle,
+    lock_out_recorded,
+    network_of,
+)
 from api.problems import ProblemError
 from api.services import Services
 from store import accounts, audit, login_sessions
@@ -23,10 +33,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """The address and user agent of a request."""
+    """The address and user agent of a request, and the cookie of ``known_browsers``."""
 
     address: str | None
     user_agent: str | None
+    known: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +65,7 @@ async def sign_in(
     """Open a session with name and password. ``old_secret`` is the browser's previous session, which ends.
 
     Raises ProblemError: 429 after too many attempts; 401 for a wrong name or password, which are indistinguishable; 403
-    for a waiting or disabled account, only after the right password.
+    for a waiting or disabled account and for an expired temporary password, only after the right password.
     """
     with services.metrics.count_sign_in():
         return await _sign_in(services, browser, name, password, old_secret)
@@ -62,21 +73,29 @@ async def sign_in(
 
 async def _sign_in(services: Services, browser: Browser, name: str, password: str, old_secret: str | None) -> Opened:
     throttle = Throttle(services)
-    from_address = Limit(SIGN_IN_FROM_ADDRESS, browser.address or "")
+    from_address = Limit(SIGN_IN_FROM_ADDRESS, network_of(browser.address))
     if len(name) > accounts.NAME_AT_MOST or not is_possible(password):
-        await throttle.take(from_address)
-        raise _wrong_name_or_password(browser)
-    of_account = Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(name))
-    await throttle.take(of_account, from_address)
+        async with lock_out_recorded(services, anonymous(browser.address), None):
+            await throttle.take(from_address)
+        raise await _refuse(services, browser, None)
     async with services.store.reading() as connection:
         known = await accounts.find_credentials(connection, name)
+    mark = None if known is None else recognized(services, browser.known, known[0])
+    if mark is None:
+        own, shared = Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(name)), [from_address]
+    else:
+        own, shared = Limit(SIGN_IN_OF_BROWSER, mark), []
+    number = None if known is None else known[0].number
+    async with lock_out_recorded(services, anonymous(browser.address), number):
+        await throttle.take(*shared, own)
     verdict = await services.passwords.verify(known[1] if known else None, password)
     if known is None or not verdict.right:
-        raise _wrong_name_or_password(browser)
-    await throttle.forget(of_account)
-    await throttle.give_back(from_address)
+        raise await _refuse(services, browser, number)
+    await throttle.forget(own)
+    await throttle.give_back(*shared)
     user = known[0]
     _require_active(user)
+    _require_valid_password(user, services.now())
     changes = {"password_hash": verdict.new_hash} if verdict.new_hash else {}
     return await _open(services, browser, user, known[1], changes, old_secret)
 
@@ -102,7 +121,7 @@ async def _open(
     async with services.store.writing() as session:
         current = await accounts.lock_password(session, user.number, password_hash)
         if current is None:
-            raise _wrong_name_or_password(browser)
+            raise _wrong_name_or_password()
         _require_active(current)
         if old_secret is not None:
             await login_sessions.forget_session(session, digest_of(old_secret))
@@ -153,10 +172,28 @@ def session_ended() -> ProblemError:
     return ProblemError(HTTPStatus.UNAUTHORIZED, "not_signed_in", detail)
 
 
-def _wrong_name_or_password(browser: Browser) -> ProblemError:
+async def _refuse(services: Services, browser: Browser, number: int | None) -> ProblemError:
+    """Record a failed sign-in, and return its problem. ``number`` is the account's, if there is one.
+
+    The name is not recorded: people type passwords into that field.
+    """
     log.warning("sign-in refused", address=browser.address)
+    account, client = "" if number is None else str(number), network_of(browser.address)
+    observed = Observation("session.sign_in_failed", "user", account, client)
+    await services.observations.record(services.store, anonymous(browser.address), observed)
+    return _wrong_name_or_password()
+
+
+def _wrong_name_or_password() -> ProblemError:
     detail = gettext("Name or password is wrong.")
     return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
+
+
+def _require_valid_password(user: User, now: datetime) -> None:
+    """Raise ProblemError, 403, for a temporary password that has expired."""
+    if user.must_change_password and now - user.password_changed_at >= TEMPORARY_FOR:
+        detail = gettext("Your temporary password has expired: ask an administrator for a new one.")
+        raise ProblemError(HTTPStatus.FORBIDDEN, "password_expired", detail)
 
 
 def _require_active(user: User) -> None:

@@ -5,8 +5,10 @@ The strategy comes from ``limits``. It has no SQL backend, so the storage below 
 
 import hashlib
 import hmac
+import ipaddress
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -18,9 +20,11 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from limits.storage import storage_from_string
 
 from api.i18n import gettext
+from api.identity.observations import Observation
 from api.problems import ProblemError
-from api.services import AccountServices
+from api.services import AccountServices, Services
 from store import attempts
+from store.audit import Actor
 from store.errors import StoreError
 from store.store import Store
 
@@ -28,9 +32,17 @@ from store.store import Store
 # people behind one address can sign in.
 SIGN_IN_OF_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
 SIGN_IN_FROM_ADDRESS = RateLimitItemPerMinute(60, 15, namespace="address")
-# Counted by session, not by account: the thief of a session must not be able to lock its owner out.
+# A browser that signed in to the account before is counted separately: nobody else can use up its attempts.
+SIGN_IN_OF_BROWSER = RateLimitItemPerMinute(10, 15, namespace="browser")
+# Counted by session, not by account or address: neither the thief of a session nor a neighbour in the network must be
+# able to lock its owner out. Changes of the password have their own count, because a thief could use up this one.
 CONFIRMATION_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="confirmation")
+PASSWORD_CHANGE_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="password-change")
 SIGN_UP_FROM_ADDRESS = RateLimitItemPerHour(10, namespace="sign-up")
+
+
+# The part of an IPv6 address that identifies a network: one customer chooses freely among the addresses in it.
+IPV6_NETWORK_BITS = 64
 
 
 class AttemptsStorage(Storage):
@@ -109,6 +121,47 @@ class Limit:
     subject: str
 
 
+def network_of(address: str | None) -> str:
+    """Return the client that an address belongs to: an IPv4 address, the /64 of an IPv6 address, or other text as is.
+
+    An IPv4 address is the same client when it arrives mapped into IPv6.
+    """
+    try:
+        parsed = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return address or ""
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_NETWORK_BITS), strict=False))
+
+
+class TooManyTriesError(ProblemError):
+    """Too many attempts. ``limit`` is the name of the limit that is exceeded."""
+
+    def __init__(self, limit: str, seconds: int) -> None:
+        if seconds < 90:
+            detail = gettext("Too many tries: try again in %(seconds)s seconds.") % {"seconds": seconds}
+        else:
+            detail = gettext("Too many tries: try again in %(minutes)s minutes.") % {"minutes": math.ceil(seconds / 60)}
+        super().__init__(HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries", detail, {"Retry-After": str(seconds)})
+        self.limit = limit
+
+
+@asynccontextmanager
+async def lock_out_recorded(services: Services, actor: Actor, number: int | None) -> AsyncIterator[None]:
+    """Record it in the audit log if the block exceeds a limit. ``number`` is the account's, if there is one."""
+    try:
+        yield
+    except TooManyTriesError as error:
+        account = "" if number is None else str(number)
+        detail = {"limit": error.limit}
+        observed = Observation("session.locked_out", "user", account, network_of(actor.address), detail)
+        await services.observations.record(services.store, actor, observed)
+        raise
+
+
 class Throttle:
     """Counts attempts before they are made, so that concurrent attempts are counted too."""
 
@@ -119,11 +172,16 @@ class Throttle:
         self._limiter = FixedWindowRateLimiter(storage)
 
     async def take(self, *limits: Limit) -> None:
-        """Count one attempt. Raises ProblemError, 429 with Retry-After, after too many attempts."""
+        """Count one attempt. Raises ProblemError, 429 with Retry-After, after too many attempts.
+
+        Limits are counted in order up to the one that is exceeded. The limit of the address therefore comes first: a
+        blocked address does not count against accounts.
+        """
         for limit in limits:
             if not await self._limiter.hit(limit.item, limit.subject):
                 stats = await self._limiter.get_window_stats(limit.item, limit.subject)
-                raise _too_many(max(1, math.ceil(stats.reset_time - self._now().timestamp())))
+                seconds = max(1, math.ceil(stats.reset_time - self._now().timestamp()))
+                raise TooManyTriesError(limit.item.namespace, seconds)
 
     async def give_back(self, *limits: Limit) -> None:
         """Uncount one successful attempt. Failed ones stay counted, so that signing in does not reset them."""
@@ -134,11 +192,3 @@ class Throttle:
         """Reset the counts."""
         for limit in limits:
             await self._limiter.clear(limit.item, limit.subject)
-
-
-def _too_many(seconds: int) -> ProblemError:
-    if seconds < 90:
-        detail = gettext("Too many tries: try again in %(seconds)s seconds.") % {"seconds": seconds}
-    else:
-        detail = gettext("Too many tries: try again in %(minutes)s minutes.") % {"minutes": math.ceil(seconds / 60)}
-    return ProblemError(HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries", detail, {"Retry-After": str(seconds)})

@@ -23,8 +23,9 @@ NAME_AT_MOST = 64
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """The owner of a token. ``role`` is the lower of the token's role and the owner's."""
+    """A token's number and owner. ``role`` is the lower of the token's role and the owner's."""
 
+    number: int
     user_number: int
     name: str
     role: Role
@@ -52,7 +53,8 @@ async def find(services: Services, token: str) -> Bearer | None:
         async with services.store.writing() as session:
             await tokens.touch_token(session, found.token.number, now)
     user = found.user
-    return Bearer(user.number, user.name, lesser(Role(user.role), Role(found.token.role)), user.language)
+    role = lesser(Role(user.role), Role(found.token.role))
+    return Bearer(found.token.number, user.number, user.name, role, user.language)
 
 
 def check_name(name: str) -> str:

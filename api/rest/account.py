@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.guard import GuardedRoute
 from api.i18n import gettext
-from api.identity import accounts, confirmation, cookies, review_settings, sign_in, tokens
+from api.identity import accounts, confirmation, cookies, known_browsers, review_settings, sign_in, tokens
 from api.identity.confirmation import ConfirmedUser, SignedInWithSession, UserWithSession
 from api.identity.identity import AsUser, Identity, SignedIn
 from api.identity.roles import Role
@@ -99,8 +99,9 @@ async def change_password(
     """
     browser = Browser(identity.address, request.headers.get("user-agent"))
     current, new, keep = change.current_password, change.new_password, not change.revoke_tokens
-    secret = await accounts.change_password(services, identity, browser, current, new, keep_tokens=keep)
-    cookies.write_session(request, response, secret, sign_in.lifetime_of(services))
+    opened = await accounts.change_password(services, identity, browser, current, new, keep_tokens=keep)
+    cookies.write_session(request, response, opened.secret, sign_in.lifetime_of(services))
+    known_browsers.remember(services, opened.user, request, response)
 
 
 @router.get("/sessions", summary="List my sessions", responses=documented(*COMMON))

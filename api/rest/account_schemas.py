@@ -253,7 +253,7 @@ class TemporaryPassword(BaseModel):
     """A temporary password. This is the only response that contains it."""
 
     password: str = Field(
-        description="Give it to the account's owner, who must change it at the next sign-in.",
+        description="Give it to the account's owner, who must change it at the next sign-in, within 72 hours.",
         examples=["8fh2-kq7w-z4mn-p3xd"],
     )
 

@@ -28,6 +28,9 @@ class AuditQuery(BaseModel):
     user_name: str | None = Field(
         None, max_length=128, pattern=WITHOUT_NUL, description="Only changes by the account that had this name then."
     )
+    token: int | None = Field(
+        None, ge=0, le=LARGEST_NUMBER, description="Only changes with the token of this number.", examples=[12]
+    )
     action: str | None = Field(
         None,
         max_length=64,
@@ -42,7 +45,7 @@ class AuditQuery(BaseModel):
         None,
         max_length=200,
         pattern=WITHOUT_NUL,
-        description="Only changes to the object with this id.",
+        description="Only changes to the object with this id; `platform:id` for a comment.",
         examples=["3"],
     )
     at_from: Time | None = Field(
@@ -66,13 +69,21 @@ class Change(BaseModel):
 
     number: int = Field(description="The change's number.", examples=[901])
     at: datetime = Field(description="When the change was made.")
-    user_number: int | None = Field(description="The account that made the change; null for a command.", examples=[3])
-    user_name: str = Field(description="The account's name at that time.", examples=["小王"])
-    via: Via = Field(description="Whether a session, a token or a command made the change.")
+    user_number: int | None = Field(
+        description="The account that made the change; null for a command or without signing in.", examples=[3]
+    )
+    user_name: str = Field(description="The account's name at that time; may be empty.", examples=["小王"])
+    via: Via = Field(
+        description="Whether a session, a token or a command made the change, or somebody who was not signed in."
+    )
     address: str | None = Field(description="The client's address.", examples=["192.0.2.7"])
+    token_number: int | None = Field(description="The number of the token that was used, if any.", examples=[12])
+    request_id: str | None = Field(
+        description="The id of the request, as in the log of the API.", examples=["4f1c8a52d0b94e7bb3c1a2d9"]
+    )
     action: str = Field(description="The kind of change.", examples=["user.disable"])
     object_kind: str = Field(description="The kind of object that was changed.", examples=["user"])
-    object_id: str = Field(description="The object's id.", examples=["4"])
+    object_id: str = Field(description="The object's id; a digest for a comment.", examples=["4"])
     detail: dict[str, Any] = Field(description="Details of the change, without comment texts and secrets.")
 
 
@@ -104,5 +115,12 @@ async def get_changes(services: TheServices, _: AsAdmin, query: Annotated[AuditQ
 def filter_of(query: AuditQuery) -> AuditFilter:
     """Convert the query to the store's filter."""
     return AuditFilter(
-        query.user, query.user_name, query.action, query.object_kind, query.object_id, query.at_from, query.at_to
+        user_number=query.user,
+        user_name=query.user_name,
+        token_number=query.token,
+        action=query.action,
+        object_kind=query.object_kind,
+        object_id=query.object_id,
+        at_from=query.at_from,
+        at_to=query.at_to,
     )

@@ -8,7 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.problems import WITHOUT_NUL
 from api.rest.fields import Time
-from store.dead_letter_admin import DeadLetterContent, DeadLetterFilter, DeadLetterState, RequeueMessage, StoredLetter
+from store.dead_letter_admin import (
+    SETTLED,
+    DeadLetterContent,
+    DeadLetterFilter,
+    DeadLetterState,
+    RequeueMessage,
+    StoredLetter,
+)
 from store.types import LARGEST_NUMBER
 
 MAXIMUM_NUMBERS = 500
@@ -168,7 +175,43 @@ class DeadLetterSelection(BaseModel):
         return DeadLetterFilter(self.reason, self.topic, frozenset({DeadLetterState.OPEN}), self.since)
 
 
+class DeadLetterDeletion(BaseModel):
+    """Dead letters to delete: by number, or all that match the filters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    numbers: list[LetterNumber] | None = Field(
+        None,
+        min_length=1,
+        max_length=MAXIMUM_NUMBERS,
+        description="The numbers of the dead letters. Either all of them are deleted or none.",
+        examples=[[17, 18]],
+    )
+    all: bool = Field(False, description="All dead letters that match the filters.", examples=[False])
+    state: list[DeadLetterState] | None = Field(
+        None,
+        min_length=1,
+        description="Only dead letters in one of these states. Default: resolved and discarded.",
+        examples=[["discarded"]],
+    )
+    reason: Reason | None = None
+    topic: Topic | None = None
+    since: Since | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        filtered = any(one is not None for one in (self.state, self.reason, self.topic, self.since))
+        if (self.numbers is not None) == self.all or (filtered and not self.all):
+            raise ValueError("give either numbers, or all with or without state, reason, topic and since")
+        return self
+
+    def as_filter(self) -> DeadLetterFilter:
+        """Convert the filters of ``all`` to the store's filter."""
+        states = frozenset(self.state) if self.state else SETTLED
+        return DeadLetterFilter(self.reason, self.topic, states, self.since)
+
+
 class DeadLettersChanged(BaseModel):
     """The number of dead letters changed."""
 
-    changed: int = Field(description="Dead letters that were not in that state before.", examples=[2])
+    changed: int = Field(description="Dead letters that were changed.", examples=[2])

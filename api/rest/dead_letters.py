@@ -1,4 +1,4 @@
-"""/api/v1/dead-letters: list, requeue and discard records that broke the contract."""
+"""/api/v1/dead-letters: list, requeue, discard and delete records that broke the contract."""
 
 from collections.abc import Awaitable
 from http import HTTPStatus
@@ -11,6 +11,7 @@ from api.i18n import gettext
 from api.identity.identity import AsAdmin
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.dead_letter_schemas import (
+    DeadLetterDeletion,
     DeadLetterPage,
     DeadLetterRecord,
     DeadLettersChanged,
@@ -107,6 +108,28 @@ async def discard_dead_letters(
     else:
         changed = await _as_problem(
             services.store.write(dead_letter_admin.discard, sorted(set(choice.numbers)), identity.actor)
+        )
+    return DeadLettersChanged(changed=changed)
+
+
+@router.post(
+    "/delete",
+    summary="Delete dead letters",
+    response_description="The number of dead letters deleted.",
+    responses=CHANGING,
+)
+async def delete_dead_letters(
+    services: TheServices, identity: AsAdmin, choice: DeadLetterDeletion
+) -> DeadLettersChanged:
+    """Delete dead letters with their records permanently. The audit log keeps their numbers.
+
+    A requeued one that no consumer has published yet is never published.
+    """
+    if choice.numbers is None:
+        changed = await dead_letter_admin.delete_all(services.store, choice.as_filter(), identity.actor)
+    else:
+        changed = await _as_problem(
+            services.store.write(dead_letter_admin.delete, sorted(set(choice.numbers)), identity.actor)
         )
     return DeadLettersChanged(changed=changed)
 

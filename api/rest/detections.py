@@ -17,11 +17,12 @@ from api.identity.identity import AsUser
 from api.problems import REFUSALS, WITHOUT_NUL, ProblemError, documented
 from api.rest.predict_schemas import MAXIMUM_TEXT
 from api.services import TheServices
+from liuyan.settings import DETECTION_PLATFORM
 from liuyan.times import microseconds
 from store.comments import ShownLabel
 from store.pending_reviews import KeptText, count_pending, keep_text
 
-PLATFORM = "detect"
+PLATFORM = DETECTION_PLATFORM
 # Limit on one person's pending texts, so that they do not pile up while no consumer runs.
 MAXIMUM_PENDING = 500
 
@@ -67,7 +68,7 @@ class KeptComment(BaseModel):
 async def keep_detection(services: TheServices, identity: AsUser, request: KeepRequest) -> KeptComment:
     """Publish a text as a comment of platform `detect` by the caller, with the caller's label as its review.
 
-    A running consumer publishes it to the first topic in `LIUYAN_TOPICS` that accepts this platform. The review is
+    A running consumer publishes it to the first topic in `LIUYAN_TOPICS` that names this platform. The review is
     added once the comment is stored. To label a text without storing it, use `/api/v1/predict`.
     """
     topic = topic_for(services.settings.topics)
@@ -83,12 +84,12 @@ async def keep_detection(services: TheServices, identity: AsUser, request: KeepR
 
 
 def topic_for(topics: Mapping[str, AbstractSet[str]]) -> str:
-    """Return the first topic that accepts the platform `detect`. Raises ProblemError, 409, if there is none."""
+    """Return the first topic bound to the platform `detect`. Raises ProblemError, 409, if there is none."""
     for topic, platforms in topics.items():
-        if not platforms or PLATFORM in platforms:
+        if PLATFORM in platforms:
             return topic
     detail = gettext(
-        "No topic takes comments of the platform `detect`: an administrator adds it to a topic in LIUYAN_TOPICS."
+        "No topic is bound to the platform `detect`: an administrator adds `detect=detect` to LIUYAN_TOPICS."
     )
     raise ProblemError(HTTPStatus.CONFLICT, "no_topic", detail)
 

@@ -24,6 +24,9 @@ class ExportQuery(ReviewFields):
         None, description="Only comments of the audit sample, or only the others.", examples=[True]
     )
     disputed: bool = Field(False, description="Whether to include texts with an unresolved dispute between reviewers.")
+    user_labels: bool = Field(
+        False, description="Whether to include labels given in text detection by accounts with the role user."
+    )
     format: ExportFormat = Field(
         ExportFormat.JSON_LINES, description="`csv` with a header, or `jsonl`: one JSON object per line."
     )
@@ -31,7 +34,9 @@ class ExportQuery(ReviewFields):
     def to_filter(self) -> ExportFilter:
         """Convert the query to the store's filter."""
         labels = frozenset([self.label]) if self.label else None
-        return ExportFilter(self.platform, labels, self.reviewed_from, self.reviewed_to, self.audit, self.disputed)
+        return ExportFilter(
+            self.platform, labels, self.reviewed_from, self.reviewed_to, self.audit, self.disputed, self.user_labels
+        )
 
 
 class ExportedReview(BaseModel):
@@ -64,4 +69,7 @@ class ExportedReview(BaseModel):
         description="Whether the comment is held back from training, so that models can be compared on it. `liuyan "
         "model train` skips these rows.",
         examples=[False],
+    )
+    by_user: bool = Field(
+        description="Whether an account with the role user gave the label in text detection.", examples=[False]
     )

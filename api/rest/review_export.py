@@ -11,6 +11,7 @@ from starlette.responses import StreamingResponse
 
 from api.guard import GuardedRoute
 from api.identity.identity import AsReviewer
+from api.identity.observations import Observation
 from api.problems import REFUSALS, documented
 from api.rest.export_schemas import ExportedReview, ExportFormat, ExportQuery
 from api.services import TheServices
@@ -23,7 +24,7 @@ ROWS_PER_CHUNK = 100
 _EXAMPLE = (
     '{"platform":"forum","id":"post-1817","version":1769818500000000,"text":"物流很快","label":"negative",'
     '"reviewer":"小王","reviewed_at":"2026-01-31T00:20:00Z","model_label":"positive","probability":0.52,"audit":false,'
-    '"disputed":false,"occurrences":1,"held_back":false}\n'
+    '"disputed":false,"occurrences":1,"held_back":false,"by_user":false}\n'
 )
 
 router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_class=GuardedRoute)
@@ -36,7 +37,7 @@ router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_clas
     responses={
         200: {
             "description": "The reviewed texts: platform, id, version, text, label, reviewer, reviewed_at, "
-            "model_label, probability, audit, disputed, occurrences, held_back.",
+            "model_label, probability, audit, disputed, occurrences, held_back, by_user.",
             "content": {
                 "text/csv": {"schema": {"type": "string"}},
                 "application/x-ndjson": {"schema": {"type": "string"}, "example": _EXAMPLE},
@@ -45,17 +46,23 @@ router = APIRouter(prefix="/api/v1/reviews/export", tags=["reviews"], route_clas
         **documented(*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE),
     },
 )
-async def export(services: TheServices, _: AsReviewer, query: Annotated[ExportQuery, Query()]) -> StreamingResponse:
+async def export(
+    services: TheServices, identity: AsReviewer, query: Annotated[ExportQuery, Query()]
+) -> StreamingResponse:
     """Export reviewed texts for training, exactly as the reviewers saw them.
 
     Each text has its newest review that was not withdrawn. Texts with an unresolved dispute between reviewers are left
     out; `disputed=true` includes and marks them, with the last label. Comments with the same text that were reviewed
     together are exported once, with their number in `occurrences`, so that training counts the text once; they are
-    disputed if the comment that was reviewed for all of them has another label by now. Texts are not escaped: a
+    disputed if the comment that was reviewed for all of them has another label by now. Labels that accounts with the
+    role user gave in text detection are left out; `user_labels=true` includes and marks them. Texts are not escaped: a
     spreadsheet program may treat a text that starts with = + - or @ as a formula, so import the CSV with all columns as
     text instead of opening it. If an export fails, the response ends without its last chunk, which every HTTP client
     reports as an error.
     """
+    filters = query.model_dump(mode="json", exclude_defaults=True)
+    observed = Observation("review.export", "reviews", "", str(identity.user_number), filters)
+    await services.observations.record(services.store, identity.actor, observed)
     found = export_reviews(services.store, query.to_filter())
     # Read the first row now: an error can become a problem only before the response starts.
     first = await anext(found, None)

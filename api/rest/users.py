@@ -14,7 +14,7 @@ from api.identity import accounts, tokens
 from api.identity.accounts import Form
 from api.identity.confirmation import AdminWithSession, ConfirmedAdmin
 from api.identity.contacts import Contacts
-from api.identity.identity import AsAdmin
+from api.identity.identity import AsAdmin, Identity
 from api.identity.roles import Role
 from api.problems import REFUSALS, documented
 from api.rest.account import RevokeTokens, TokenNumber
@@ -45,11 +45,12 @@ router = APIRouter(prefix="/api/v1/users", tags=["users"], route_class=GuardedRo
 
 
 @router.get("", summary="List accounts", responses=READ)
-async def get_users(services: TheServices, _: AsAdmin, query: Annotated[UserQuery, Query()]) -> UserPage:
+async def get_users(services: TheServices, identity: AsAdmin, query: Annotated[UserQuery, Query()]) -> UserPage:
     """List accounts, newest first. Pass `next` as `after` to get the next page."""
     filter = UserFilter(query.search, query.role, query.state)
     async with services.store.reading() as connection:
         found, following = await stored.list_users(connection, filter, query.after, query.limit)
+    await accounts.record_contacts_read(services, identity, found)
     contacts = accounts.contacts_of(services)
     return UserPage(items=[_to_schema(user, contacts) for user in found], next=following)
 
@@ -61,13 +62,13 @@ async def create_user(services: TheServices, identity: ConfirmedAdmin, request: 
     number = await accounts.create_user(
         services, identity.actor, form, request.role, must_change_password=request.must_change_password
     )
-    return await _read(services, number)
+    return await _read(services, identity, number)
 
 
 @router.get("/{number}", summary="Get an account", responses=ONE)
-async def get_user(services: TheServices, _: AsAdmin, number: Number) -> User:
-    """Return an account, including its contacts."""
-    return await _read(services, number)
+async def get_user(services: TheServices, identity: AsAdmin, number: Number) -> User:
+    """Return an account, including its contacts. The audit log records that they were read."""
+    return await _read(services, identity, number)
 
 
 @router.patch("/{number}", summary="Change an account", responses=CHANGE)
@@ -76,28 +77,28 @@ async def change_user(services: TheServices, identity: ConfirmedAdmin, number: N
     changes = change.model_dump(exclude_unset=True)
     changes = {field: value for field, value in changes.items() if value is not None or field in ("phone", "email")}
     await accounts.edit_user(services, identity.actor, number, changes)
-    return await _read(services, number)
+    return await _read(services, identity, number)
 
 
 @router.post("/{number}/approve", summary="Approve an account", responses=CHANGE)
 async def approve_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
     """Approve an account that signed up and is waiting for approval."""
     await accounts.approve(services, identity.actor, number)
-    return await _read(services, number)
+    return await _read(services, identity, number)
 
 
 @router.post("/{number}/disable", summary="Disable an account", responses=CHANGE)
 async def disable_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
     """Disable an account, end its sessions and revoke its tokens. The last admin cannot be disabled."""
     await accounts.disable(services, identity.actor, number)
-    return await _read(services, number)
+    return await _read(services, identity, number)
 
 
 @router.post("/{number}/enable", summary="Enable an account", responses=CHANGE)
 async def enable_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> User:
     """Allow a disabled account to sign in again."""
     await accounts.enable(services, identity.actor, number)
-    return await _read(services, number)
+    return await _read(services, identity, number)
 
 
 @router.post("/{number}/reset-password", summary="Reset a password", responses=ONE)
@@ -138,8 +139,10 @@ async def revoke_user_token(
     await tokens.revoke(services, identity.actor, number, token)
 
 
-async def _read(services: Services, number: int) -> User:
-    return _to_schema(await accounts.read_user(services, number), accounts.contacts_of(services))
+async def _read(services: Services, identity: Identity, number: int) -> User:
+    user = await accounts.read_user(services, number)
+    await accounts.record_contacts_read(services, identity, [user])
+    return _to_schema(user, accounts.contacts_of(services))
 
 
 def _to_schema(user: stored.User, contacts: Contacts) -> User:

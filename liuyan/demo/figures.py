@@ -29,7 +29,7 @@ class LabelledText:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The state of the database; ``offsets`` are the stored offsets by partition, ``latest`` the last comments."""
+    """The state of the database; ``offsets`` are a topic's stored offsets by partition, ``latest`` the newest texts."""
 
     positive: int = 0
     negative: int = 0
@@ -67,8 +67,8 @@ class Comparison:
         )
 
 
-async def read_figures(store: Store) -> Figures:
-    """Return the current figures. Raises TransientStoreError."""
+async def read_figures(store: Store, topic: str) -> Figures:
+    """Return the current figures, with the offsets of ``topic``. Raises TransientStoreError."""
     labels = select(hourly_counts.c.label, func.sum(hourly_counts.c.n)).group_by(hourly_counts.c.label)
     columns = predictions.c
     newest = (
@@ -80,7 +80,8 @@ async def read_figures(store: Store) -> Figures:
     rows: list[Any] = []
     async with store.reading() as connection:
         counts = {label: int(n) for label, n in await connection.execute(labels)}
-        stored = await connection.execute(select(partitions.c.partition, partitions.c.next_offset))
+        of = partitions.c
+        stored = await connection.execute(select(of.partition, of.next_offset).where(of.topic == topic))
         offsets = {row.partition: row.next_offset for row in stored}
         for platform in PLATFORMS:
             rows += await connection.execute(newest.where(comments.c.platform == platform))

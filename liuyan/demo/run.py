@@ -23,12 +23,16 @@ from liuyan.demo.programs import Program
 from liuyan.demo.publisher import Publisher
 from liuyan.demo.scene import Rate, Samples, Scene
 from liuyan.demo.stack import Stack, StackName, started_stack
+from liuyan.settings import DETECTION_PLATFORM
 from local_stack import ports
 from local_stack.ports import ReservedPort
 from store.migrate import migrate
 from store.store import Store
 
 TOPIC = "comments"
+# The topics to consume, and how they are bound: the demo's is open to all platforms, because the producer examples
+# publish to it, and text detection has its own.
+TOPICS = {TOPIC: TOPIC, DETECTION_PLATFORM: f"{DETECTION_PLATFORM}={DETECTION_PLATFORM}"}
 ACCOUNT = "demo"
 PARTITIONS = 4
 REFRESH_SECONDS = 0.25
@@ -120,7 +124,7 @@ class Demo:
         refreshing = asyncio.create_task(self._refresh(store, display))
         tasks = [refreshing]
         try:
-            await self._create_topic()
+            await self._create_topics()
             tasks += [publishing := asyncio.create_task(self._publish(stop_publishing))]
             tasks += [stopped := asyncio.create_task(self._wait_for_stop(request))]
             await self._start_programs(store)
@@ -137,15 +141,16 @@ class Demo:
         if not refreshing.cancelled():
             refreshing.result()
 
-    async def _create_topic(self) -> None:
+    async def _create_topics(self) -> None:
         if not self._stack.creates_topics:
-            await Topics(self._stack.bootstrap).create(TOPIC, partitions=PARTITIONS, replication=1, settings={})
+            for topic in TOPICS:
+                await Topics(self._stack.bootstrap).create(topic, partitions=PARTITIONS, replication=1, settings={})
 
     async def _start_programs(self, store: Store) -> None:
         await migrate(store.engine, lambda _: None)
         settings = {
             "LIUYAN_KAFKA": self._stack.bootstrap,
-            "LIUYAN_TOPICS": TOPIC,
+            "LIUYAN_TOPICS": ",".join(TOPICS.values()),
             "LIUYAN_DATABASE_URL": self._stack.database_url,
             "LIUYAN_ERASURE_KEY": secrets.token_hex(32),
             "LIUYAN_SECRET_KEY": secrets.token_hex(32),
@@ -186,7 +191,7 @@ class Demo:
             for program in self._programs:
                 program.check()
             if self._programs:
-                self._figures = await read_figures(store)
+                self._figures = await read_figures(store, TOPIC)
             if self._site is None and ports.answers(self._api_port):
                 self._site = f"http://127.0.0.1:{self._api_port}"
             display.show(self._scene(time.monotonic()))

@@ -56,10 +56,10 @@ API = (
         "liuyan_api_sign_ins_total",
         Kind.COUNTER,
         "sign-ins",
-        "Attempts to sign in by outcome: signed_in, wrong_name_or_password, account_waits, account_disabled, "
-        "too_many_tries, error.",
-        "登录次数，按结果：signed_in 成功、wrong_name_or_password 用户名或密码错误、account_waits 等待批准、"
-        "account_disabled 已停用、too_many_tries 尝试过多、error 出错。",
+        "Attempts to sign in by outcome: signed_in, wrong_name_or_password, password_expired, account_waits, "
+        "account_disabled, too_many_tries, error.",
+        "登录次数，按结果：signed_in 成功、wrong_name_or_password 用户名或密码错误、password_expired "
+        "临时密码已过期、account_waits 等待批准、account_disabled 已停用、too_many_tries 尝试过多、error 出错。",
         labels=("outcome",),
     ),
 )

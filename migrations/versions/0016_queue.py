@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from migrations.repeatable import add_column, replace_index
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 
 NAME = "predictions_to_review"
 COLUMNS = ["model_number", "reviewed", "distance", "folded_digest", "comment_number"]

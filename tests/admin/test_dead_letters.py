@@ -1,18 +1,20 @@
-"""Tests of the dead letter pages: filters, requeue, discard, and the display of any bytes."""
+"""Tests of the dead letter pages: filters, requeue, discard, delete, and the display of any bytes."""
 
 from dataclasses import replace
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Dialog, expect
+from sqlalchemy import update
 
 from api.admin.dead_letter_words import REASON_WORDS
 from api.admin.dead_letters import readable, readable_line
 from api.identity.roles import Role
 from consumer.event import Reason
 from store.dead_letter_admin import DeadLetterFilter, DeadLetterState, list_dead_letters
+from store.tables import dead_letters
 from tests.admin.conftest import Visits
 from tests.admin.looking import check_accessibility, shot
-from tests.store.feed import dead_letter
+from tests.store.feed import PARTITION, dead_letter
 
 pytestmark = pytest.mark.timeout(120)
 MARKUP = '{"text": "<img src=x onerror=alert(1)>"}'
@@ -51,6 +53,78 @@ async def test_dead_letters_are_shown_requeued_and_discarded(visits: Visits) -> 
     assert await page.locator("tbody tr").count() == 3
     letters = await feed.store.read(list_dead_letters, DeadLetterFilter(states=frozenset()), 9)
     assert {letter.state for letter in letters} == {DeadLetterState.DISCARDED}
+
+
+@pytest.mark.parametrize(
+    ("language", "delete", "question", "delete_chosen", "done_one", "done_two"),
+    [
+        ("zh-CN", "删除", "永久删除这条死信及其记录？", "删除所选", "已删除 1 条死信", "已删除 2 条死信"),
+        (
+            *("en-US", "Delete", "Delete this dead letter and its record permanently?", "Delete the chosen"),
+            *("1 dead letter was deleted", "2 dead letters were deleted"),
+        ),
+    ],
+)
+async def test_dead_letters_are_deleted_after_a_confirmation(
+    visits: Visits, language: str, delete: str, question: str, delete_chosen: str, done_one: str, done_two: str
+) -> None:
+    feed = visits.site.feed
+    topic = f"delete-{language}"
+    await feed.send(*(dead_letter(n, partition=replace(PARTITION, topic=topic)) for n in range(4)))
+
+    async def left() -> list[int]:
+        wanted = DeadLetterFilter(topic=topic, states=frozenset())
+        return [letter.number for letter in await feed.store.read(list_dead_letters, wanted, 9)]
+
+    before = await left()
+    page = await visits.open(Role.ADMIN, f"/admin/dead-letters/{before[0]}", language=language)
+    questions = []
+
+    async def decline(dialog: Dialog) -> None:
+        questions.append(dialog.message)
+        await dialog.dismiss()
+
+    page.once("dialog", decline)
+    await page.get_by_role("button", name=delete, exact=True).click()
+    assert questions == [question]
+    assert await left() == before
+
+    page.once("dialog", lambda dialog: dialog.accept())
+    await page.get_by_role("button", name=delete, exact=True).click()
+    await expect(page.get_by_role("alert")).to_contain_text(done_one)
+    assert page.url.endswith("/admin/dead-letters")
+    assert await left() == before[1:]
+
+    for number in before[1:3]:
+        await page.locator(f"input[name=numbers][value='{number}']").check()
+    page.once("dialog", lambda dialog: dialog.accept())
+    await page.get_by_role("button", name=delete_chosen).click()
+    await expect(page.get_by_role("alert")).to_contain_text(done_two)
+    assert await left() == before[3:]
+
+    await page.goto(page.url.partition("?")[0] + f"?topic={topic}")
+    await page.locator("input[name=all]").check()
+    page.once("dialog", lambda dialog: dialog.accept())
+    await page.get_by_role("button", name=delete_chosen).click()
+    await expect(page.get_by_role("alert")).to_contain_text(done_one)
+    assert await left() == []
+
+
+async def test_resolved_dead_letters_can_only_be_deleted(visits: Visits) -> None:
+    feed = visits.site.feed
+    await feed.send(dead_letter(partition=replace(PARTITION, topic="resolved")))
+    async with feed.store.writing() as session:
+        change = update(dead_letters).where(dead_letters.c.topic == "resolved").values(state=DeadLetterState.RESOLVED)
+        await session.connection.execute(change)
+    page = await visits.open(Role.ADMIN, "/admin/dead-letters?state=resolved&topic=resolved")
+    await expect(page.get_by_role("button", name="重新发布所选")).to_have_count(0)
+    await expect(page.get_by_label("改为筛选出的全部待处理死信")).to_have_count(0)
+    await page.get_by_label("本页全选").check()
+    page.once("dialog", lambda dialog: dialog.accept())
+    await page.get_by_role("button", name="删除所选").click()
+    await expect(page.get_by_role("alert")).to_contain_text("已删除 1 条死信")
+    wanted = DeadLetterFilter(topic="resolved", states=frozenset())
+    assert await feed.store.read(list_dead_letters, wanted, 9) == []
 
 
 async def test_action_without_selection_changes_nothing(visits: Visits) -> None:

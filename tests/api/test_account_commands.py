@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from api.identity.contacts import Contacts
 from api.identity.roles import Role
 from api.identity.secrets import digest_of
 from store import accounts, audit, tokens
@@ -95,7 +96,7 @@ def test_a_reset_prints_only_the_password_and_ends_all_access(database: Database
     done = database.run("reset-password", "小审")
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}\n", done.stdout)
-    assert done.stderr == "Tokens revoked: 1. This password must be changed at the next sign-in:\n"
+    assert done.stderr == "Tokens revoked: 1. This password must be changed at the next sign-in, within 72 hours:\n"
     assert database.user("小审").must_change_password
     assert not database.is_valid(database.people["小审"].token)
     assert database.changes() == [("user.reset_password", "command", {"sessions_ended": 1, "tokens_revoked": 1})]
@@ -162,3 +163,26 @@ def test_an_unknown_name_is_reported_in_one_sentence(database: Database) -> None
         done = database.run(*command, "小无")
         assert done.returncode == 1
         assert done.stderr == ("liuyan: No account is named '小无': check the list under People in the admin app.\n")
+
+
+def test_contacts_are_encrypted_with_the_newest_key(database: Database) -> None:
+    old, new, lost = (letter * 32 for letter in "onl")
+
+    async def store_contacts() -> None:
+        async with Store.open(database.url) as store, store.writing() as session:
+            for name, key in (("小管", old), ("小审", lost)):
+                phone = Contacts([key]).encrypt_phone("13800138000")
+                await accounts.update_user(session, database.people[name].number, {"phone_encrypted": phone})
+
+    assert "LIUYAN_CONTACT_KEY is not set" in database.run("rotate-contact-key").stderr
+    asyncio.run(store_contacts())
+    before = database.user("小审").phone_encrypted
+    done = database.run("rotate-contact-key", LIUYAN_CONTACT_KEY=f"{new},{old}")
+    assert done.returncode == 1
+    assert "contacts of 1 accounts with the first key" in done.stdout
+    assert "No key decrypts the contacts of 1 accounts; they are kept." in done.stderr
+    assert Contacts([new]).decrypt(database.user("小管").phone_encrypted) == "13800138000"
+    assert database.user("小审").phone_encrypted == before
+    done = database.run("rotate-contact-key", LIUYAN_CONTACT_KEY=f"{new},{lost}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Contacts([new]).decrypt(database.user("小审").phone_encrypted) == "13800138000"

@@ -79,6 +79,18 @@ async def test_requeue_and_discard_are_atomic_and_audited(api: Api) -> None:
     }
 
 
+async def test_dead_letters_are_deleted(api: Api) -> None:
+    newest, middle, oldest = await three(api)
+    assert await act(api, "delete", numbers=[newest, 99]) == (404, "dead_letter_missing")
+    assert await act(api, "delete", numbers=[newest, newest]) == (200, 1)
+    assert await act(api, "discard", numbers=[middle]) == (200, 1)
+    assert await act(api, "delete", all=True) == (200, 1)
+    assert await numbers(api, "?state=open&state=discarded") == [oldest]
+    assert await act(api, "delete", all=True, state=["open"], reason="json") == (200, 1)
+    assert await numbers(api) == []
+    assert await act(api, "delete", state=["open"]) == (422, "invalid_request")
+
+
 async def test_a_truncated_dead_letter_cannot_be_requeued(api: Api) -> None:
     await api.feed.send(dead_letter(0, value=b"x" * 2_000_000), truncate=True)
     [number] = await numbers(api)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from api.figures import refresh
+from api.identity.passwords import TEMPORARY_FOR
 from store.audit import Actor
 from store.batch import Label
 from store.comments import ShownLabel
@@ -101,11 +102,13 @@ async def test_sign_ins_are_counted_by_outcome(own_api: Api) -> None:
     await add_person(api.store, "小王", now=api.clock())
     await add_person(api.store, "小李", now=api.clock(), state="disabled")
     await add_person(api.store, "小陈", now=api.clock(), state="waiting")
+    await add_person(api.store, "小赵", now=api.clock() - TEMPORARY_FOR, must_change_password=True)
     for name, password in (
         ("小王", PASSWORD),
         ("小王", "wrong-password-1"),
         ("小李", PASSWORD),
         ("小陈", PASSWORD),
+        ("小赵", PASSWORD),
         ("谁", "x" * 2000),
     ):
         async with browser(api) as client:
@@ -114,6 +117,7 @@ async def test_sign_ins_are_counted_by_outcome(own_api: Api) -> None:
     assert values(api, "liuyan_api_sign_ins_total") == {
         ("signed_in",): 1,
         ("wrong_name_or_password",): 2,
+        ("password_expired",): 1,
         ("account_waits",): 1,
         ("account_disabled",): 1,
         ("too_many_tries",): 0,

@@ -41,7 +41,8 @@ def test_each_role_includes_those_before_it() -> None:
     [
         "correct horse battery",
         "七月 木头 飞机 牛奶糖",
-        "今天天气不错啊朋友们",
+        "今天天气真不错啊朋友们我们走",
+        "wo zui xihuan chi hongshao rou",
         "Tr0ub4dor&3x",
         "ｆｕｌｌ ｗｉｄｔｈ ｗｏｒｄｓ",
     ],
@@ -53,7 +54,7 @@ async def test_a_strong_password_is_accepted(password: str) -> None:
 @pytest.mark.parametrize(
     ("password", "code"),
     [
-        ("九个字不够长呀真的", "password_too_short"),
+        ("十一个字不够长呀真的吧", "password_too_short"),
         ("x" * 257, "password_too_long"),
         ("e\u0301" * 129, "password_too_long"),  # 258 characters as typed.
         ("\ufdfa" * 15, "password_too_long"),  # Each expands to 18 characters.
@@ -61,10 +62,24 @@ async def test_a_strong_password_is_accepted(password: str) -> None:
         ("aaaaaaaaaaaaaaaaaaaaaa", "password_common"),
         ("abcdefghijklmnop", "password_common"),
         ("qwertyuiop123", "password_common"),
-        ("19900101199", "password_common"),
-        ("liuyan2026!", "password_common"),
-        ("5201314520", "password_common"),
-        ("Ｐａｓｓｗｏｒｄ１２３", "password_common"),
+        ("199001011990", "password_common"),
+        ("liuyan2026!!", "password_common"),
+        ("520131452013", "password_common"),
+        ("Admin@123456", "password_common"),
+        ("huawei@123", "password_too_short"),
+        ("Huawei@12345678", "password_common"),
+        ("woaizhongguo", "password_common"),
+        ("一二三四五六七八九十", "password_too_short"),
+        ("一二三四五六七八九十百千", "password_common"),
+        ("我爱你我爱你我爱你我爱你", "password_common"),
+        ("P@ssw0rd12345", "password_common"),
+        ("1qaz2wsx3edc4rfv", "password_common"),
+        ("Qwerty123456!", "password_common"),
+        ("Zhangwei19900101!", "password_common"),
+        ("liming@2024beijing", "password_common"),
+        ("13812345678abc", "password_common"),
+        ("zhangsanlisiwangwu", "password_common"),
+        ("Ｐａｓｓｗｏｒｄ１２３４５", "password_common"),
         ("hello XIAOWANG good", "password_holds_name"),
     ],
 )

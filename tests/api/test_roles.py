@@ -74,6 +74,7 @@ ROUTES: dict[str, str] = {
     "GET /api/v1/dead-letters/{number}": ADMIN,
     "POST /api/v1/dead-letters/requeue": ADMIN,
     "POST /api/v1/dead-letters/discard": ADMIN,
+    "POST /api/v1/dead-letters/delete": ADMIN,
     "GET /api/v1/models": ADMIN,
     "GET /api/v1/models/{number}": ADMIN,
     "POST /api/v1/models/{number}/promote": ADMIN,

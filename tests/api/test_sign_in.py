@@ -105,6 +105,14 @@ async def test_cookies_behind_tls(api: Api) -> None:
     assert "Secure" in page.headers["set-cookie"]
 
 
+@pytest.mark.parametrize("path", ["/admin/login", "/api/v1/account", "/nothing", "/admin/static/logo.svg"])
+async def test_over_tls_browsers_are_told_to_stay_there(api: Api, path: str) -> None:
+    async with browser(api, base_url=HTTPS) as client:
+        assert (await client.get(path)).headers["strict-transport-security"] == "max-age=31536000"
+    async with browser(api) as client:
+        assert "strict-transport-security" not in (await client.get(path)).headers
+
+
 async def test_headers_of_a_trusted_proxy_determine_scheme_and_address(api: Api) -> None:
     trusting = replace(
         api.services, settings=api.services.settings.model_copy(update={"trusted_proxies": ("10.0.0.0/8",)})

@@ -204,6 +204,9 @@ class Database:
     stored: list[tuple[int, int]] = field(default_factory=list)
     models: list[int] = field(default_factory=list)
 
+    async def require_erasure_keys(self) -> None:
+        """Accept the keys."""
+
     async def read(self, query: Callable[..., Awaitable[Any]], *args: object) -> Any:
         return await getattr(self, query.__name__)(*args)
 

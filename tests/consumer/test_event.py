@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from consumer.event import MAXIMUM_VALUE_BYTES, CommentEvent, Erasure, Reason, Rejection, parse
+from consumer.event import LATEST_TIMESTAMP, MAXIMUM_VALUE_BYTES, CommentEvent, Erasure, Reason, Rejection, parse
 
 EVENT: dict[str, Any] = {
     "platform": "forum",
@@ -163,6 +163,23 @@ def test_topic_rejects_other_platforms(value: bytes | None) -> None:
     assert isinstance(rejection, Rejection)
     assert rejection.reason is Reason.PLATFORM_NOT_ALLOWED
     assert not isinstance(parse(KEY, value, NOW, frozenset({"desk", "forum"})), Rejection)
+
+
+@pytest.mark.parametrize("value", [encoded(platform="detect"), None])
+def test_text_detection_needs_a_topic_bound_to_it(value: bytes | None) -> None:
+    rejection = parse(b"detect:post:1", value, NOW)
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason is Reason.PLATFORM_NOT_ALLOWED
+    assert "needs a topic bound to it" in rejection.detail
+    assert not isinstance(parse(b"detect:post:1", value, NOW, frozenset({"detect", "forum"})), Rejection)
+
+
+@pytest.mark.parametrize("timestamp", [LATEST_TIMESTAMP + 1, 2**63 - 1])
+def test_timestamp_of_a_tombstone_is_bounded(timestamp: int) -> None:
+    rejection = parse(KEY, None, timestamp)
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason is Reason.FROM_THE_FUTURE
+    assert parse(KEY, None, LATEST_TIMESTAMP) == Erasure("forum", "post:1")
 
 
 def test_record_without_timestamp_accepts_any_version() -> None:

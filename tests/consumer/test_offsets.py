@@ -65,6 +65,9 @@ class Rebalancing:
     async def log_offsets(self, partitions: Iterable[TopicPartition]) -> dict[TopicPartition, LogOffsets]:
         return dict.fromkeys(partitions, LogOffsets(0, 100))
 
+    async def require_erasure_keys(self) -> None:
+        """Accept the keys."""
+
     async def read(self, query: Callable[..., Awaitable[Any]], *args: object) -> Any:
         return await getattr(self, query.__name__)(*args)
 

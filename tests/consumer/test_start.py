@@ -1,6 +1,7 @@
 """A missing dependency at the start is a one-line error and a non-zero exit status."""
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import make_url
 from consumer.event import MAXIMUM_VALUE_BYTES
 from local_stack.certificates import Authority
 from model.artifact import read_artifact
-from tests.harness import Installation, free_port
+from tests.harness import ERASURE_KEY, Installation, Process, free_port
 from tests.models import write_reordered
 
 
@@ -79,6 +80,22 @@ def test_different_erasure_key(installation: Installation) -> None:
     assert "no-such-topic" in one_line(installation, LIUYAN_TOPICS="no-such-topic")
     line = one_line(installation, LIUYAN_ERASURE_KEY="another key than before")
     assert "LIUYAN_ERASURE_KEY" in line
+
+
+async def test_a_consumer_stops_when_another_one_uses_a_newer_erasure_key(installation: Installation) -> None:
+    several = replace(installation, topic=f"{installation.topic}-several")
+    await several.create_topic(partitions=4)
+
+    def started(process: Process) -> bool:
+        return "partitions started" in process.output()
+
+    with several.consumer() as first:
+        several.wait_for(lambda: started(first), seconds=60, process=first)
+        with several.consumer(LIUYAN_ERASURE_KEY=f"a newer key for tests,{ERASURE_KEY}") as second:
+            assert first.wait(60) == 1
+            assert "LIUYAN_ERASURE_KEY lacks a key" in first.output()
+            several.wait_for(lambda: started(second), seconds=60, process=second)
+    assert "lacks a key" in one_line(several)
 
 
 def activate_unavailable(installation: Installation) -> None:

@@ -10,7 +10,7 @@ from model.training.options import Options
 from model.training.review_records import describe_reviews
 from model.training.reviews import Review
 from registry.training_reviews import read_database_reviews
-from store.accounts import NewUser, add_user
+from store.accounts import NewUser, add_user, update_user
 from store.audit import Actor
 from store.comments import ShownLabel
 from store.group_decisions import decide_group, take_steps
@@ -28,7 +28,7 @@ async def person(store: Store, name: str, role: str = "reviewer") -> Actor:
     async with store.writing() as session:
         user = NewUser(name, "-", role, "active")
         number = await add_user(session, user, NOW)
-    return Actor(number, name, "session", None)
+    return Actor(number, name, "session", None, by_user=role == "user")
 
 
 async def decide(store: Store, who: Actor, id: str, label: ShownLabel, edited: float = 0) -> None:
@@ -98,6 +98,19 @@ async def test_labels_of_users_are_used_on_request(feed: Feed) -> None:
     assert (await reviews(store))["文本2"].reviewer == f"reviewer {li.user_number}"
     assert list(await reviews(store, user_labels=True)) == ["文本1", "文本2"]
     assert (await reviews(store, user_labels=True))["文本1"].reviewer == f"user {user.user_number}"
+
+
+async def test_the_role_when_labelling_decides_whether_a_label_is_used(feed: Feed) -> None:
+    store = feed.store
+    user, li = await person(store, "user", "user"), await person(store, "li")
+    await feed.send(*(arrival(id, f"文本{id}") for id in "12"))
+    await decide(store, user, "1", POSITIVE)
+    await decide(store, li, "2", POSITIVE)
+    async with store.writing() as session:
+        await update_user(session, user.user_number or 0, {"role": "reviewer"})
+        await update_user(session, li.user_number or 0, {"role": "user"})
+    assert list(await reviews(store)) == ["文本2"]
+    assert list(await reviews(store, user_labels=True)) == ["文本1", "文本2"]
 
 
 async def test_copies_of_a_text_count_once(feed: Feed) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from store.batch import Arrival, DeadLetter, Tombstone
+from store.dead_letters import comment_key
 from store.lock_keys import erasure_digest
 from tests.store.feed import ERASURE_KEY
 from tests.store.tables_read import Contents, Key
@@ -153,7 +154,7 @@ class PlainModel:
             predictions=self.predictions,
             counts=dict(counts),
             dead_letters={at: letter.value for at, letter in self.dead_letters.items()},
-            erasures={erasure_digest(ERASURE_KEY, *key): up_to for key, up_to in self.erased.items()},
+            erasures={erasure_digest(ERASURE_KEY, comment_key(*key)): up_to for key, up_to in self.erased.items()},
             sums=_sums(kinds),
             stored=self._stored(),
             review_labels={key: review.label for key, review in labels.items() if review is not None},

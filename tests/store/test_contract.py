@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, select, update
 
 from store.batch import Arrival, BatchOutcome, DeadLetter, Label, Tombstone
 from store.check import recount
+from store.dead_letters import comment_key
 from store.lock_keys import erasure_digest
 from store.store import Store
 from store.tables import comment_versions, comments, reviews
@@ -153,7 +154,7 @@ async def test_a_tombstone_erases_everything_with_its_key(feed: Feed) -> None:
     assert list(contents.predictions) == [(("forum", "2"), feed.model.number)]
     assert list(contents.counts.values()) == [1]
     assert list(contents.dead_letters) == [("comments", 0, 3)]
-    assert contents.erasures == {erasure_digest(ERASURE_KEY, *KEY): microseconds(minutes(10))}
+    assert contents.erasures == {erasure_digest(ERASURE_KEY, comment_key(*KEY)): microseconds(minutes(10))}
     async with feed.store.reading() as connection:
         for table in (reviews, comment_versions):
             assert (await connection.execute(select(func.count()).select_from(table))).scalar_one() == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -88,8 +89,9 @@ async def test_the_audit_log_omits_the_text_of_a_review(feed: Feed) -> None:
         "小李",
         "192.0.2.7",
         "review.add",
-        "forum:1",
+        row.object_id,
     )
+    assert re.fullmatch("[0-9a-f]{64}", row.object_id)
     detail = json.loads(row.detail)
     assert (detail["label"], detail["from_label"]) == ("spam", "positive")
     assert "很长" not in row.detail
