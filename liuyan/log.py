@@ -12,13 +12,10 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor
 
+from liuyan.packages import PACKAGES
 from liuyan.repeats import RepeatFilter
 from liuyan.terminal import UNPRINTABLE, json_line, printable
 from liuyan.tracebacks import format_exception
-
-# Liuyan's own packages, which log at the configured level. Libraries log warnings and errors only: their other lines
-# help their developers and may contain comments, such as the rows in SQLAlchemy's debug lines.
-PACKAGES = ("api", "consumer", "liuyan", "migrations", "model", "store")
 
 
 def configure_logging(log_format: Literal["console", "json"] = "console", level: str = "info") -> None:
@@ -54,6 +51,8 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.getLevelName(level.upper()), logging.WARNING))
+    # Libraries log warnings and errors only: their other lines help their developers and may contain comments, such as
+    # the rows in SQLAlchemy's debug lines.
     for name in PACKAGES:
         logging.getLogger(name).setLevel(level.upper())
 

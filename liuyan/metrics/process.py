@@ -31,7 +31,7 @@ SHARED = (
         Kind.GAUGE,
         "seconds",
         "Time since another model became active that is not loaded yet; 0 if the active model is loaded.",
-        "距切换当前模型但尚未加载的时间；已加载当前模型时为 0。",
+        "启用新模型后尚未加载它的时间；已加载时为 0。",
     ),
     Metric(
         "liuyan_prediction_cache_hits_total",

@@ -24,7 +24,7 @@ SESSION_TIMEOUT_SECONDS = 6
 OTHERS_CONTINUE_SECONDS = 30
 FIRST_INSERT = b"INSERT INTO comments"
 # The metric of a consumer whose queues are full, and the log line of one that begins to load a model.
-HELD = "liuyan_consumer_held 1.0"
+HELD = "liuyan_consumer_backpressure 1.0"
 LOADING = "loading it"
 
 
