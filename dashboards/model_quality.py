@@ -214,7 +214,8 @@ SHADOW = Row(
             Text(
                 "Progress of each model's newest replay. If its line does not fall, check that `liuyan consumer "
                 "replay` runs: it reports why it waits.",
-                "各模型最近一次重放的进度。剩余数没有下降时，请检查 liuyan consumer replay 是否在运行：它会报告等待的原因。",
+                "各模型最近一次重放的进度。剩余数没有下降时，请检查 liuyan consumer replay 是否在运行，"
+                "它会报告等待的原因。",
             ),
             Unit.COUNT,
             [

@@ -103,7 +103,7 @@ OTHER_COUNTS = """
 INSERT INTO count_sums (model_number, bucket, platform, begins, positive, negative, uncertain, shown_positive, unclear,
     spam, reviewed, corrected, uncertain_positive, uncertain_negative)
 SELECT :other, bucket, platform, begins, positive + FLOOR(negative * 0.06), negative - FLOOR(negative * 0.06),
-    CEIL(uncertain * 1.1), shown_positive + FLOOR(negative * 0.06), unclear, spam, 0, 0, uncertain_positive,
+    FLOOR(uncertain * 1.1 + 0.5), shown_positive + FLOOR(negative * 0.06), unclear, spam, 0, 0, uncertain_positive,
     uncertain_negative
 FROM count_sums WHERE model_number = :model
 """
