@@ -25,7 +25,7 @@ def second_model(installation: Installation) -> Iterator[None]:
 
     Raises LocalStackError if the shadow or the replay ends before the block does.
     """
-    artifact = write_reordered(installation.folder / "retrained")
+    artifact = write_reordered(installation.folder / "retrained", name="retrained")
     number = asyncio.run(register_artifact(installation.database_url, artifact))
     asyncio.run(promote(installation.database_url, number))
     used = "SELECT COUNT(*) FROM predictions WHERE model_number = :number"

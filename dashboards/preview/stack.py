@@ -18,7 +18,7 @@ from dashboards.preview.history import COUNTERS, Hours, Sample, write_history
 from dashboards.preview.load import Load
 from dashboards.preview.models import second_model
 from dashboards.preview.seed import WEEKS, seed
-from dashboards.series import DRIFT, LAST_HOUR_SHARE, PROBABILITY_SHARE
+from dashboards.series import DRIFT, LAST_HOUR_SHARE, PROBABILITIES, PROBABILITY_SHARE
 from local_stack.errors import LocalStackError
 from local_stack.kafka import Kafka
 from local_stack.mysql import MySQL
@@ -178,7 +178,7 @@ def _watched(url: str) -> list[Sample]:
         is_counter = labels["__name__"].endswith(COUNTERS)
         samples.append(Sample(labels, value, max(0.0, grown) / WATCH_SECONDS if is_counter else 0.0))
     # Without history this is not recorded yet.
-    models = {sample.labels["model"] for sample in samples if sample.name == PROBABILITY_SHARE}
+    models = {sample.labels["model"] for sample in samples if sample.name == f"{PROBABILITIES}_count" and sample.rate}
     return [*samples, *(Sample({"__name__": DRIFT, "model": model}, 0.0, 0.0) for model in models)]
 
 
