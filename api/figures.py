@@ -24,9 +24,12 @@ from store.figures import (
     count_sessions,
     disputed_queue,
     last_hour_comments,
+    missing_queue,
     uncertain_queue,
 )
 from store.intervals import wilson
+from store.models import read_active
+from store.relabel_figures import replay_figures, shadow_lags
 
 REFRESH_SECONDS = 45.0
 # The deadline of one query: with a million comments each takes well under a second.
@@ -78,6 +81,9 @@ def figures(metrics: Metrics) -> tuple[Figure, ...]:
         Figure("audit accuracy", audit, _audit),
         Figure("comments of the last hour", (metrics.last_hour_comments,), _last_hour),
         Figure("sessions", (metrics.sessions,), _sessions),
+        Figure("missing predictions", (metrics.missing, metrics.missing_oldest_age), _missing),
+        Figure("replays", (metrics.replay_done, metrics.replay_remaining, metrics.replay_comments), _replays),
+        Figure("shadows", (metrics.shadow_lag,), _shadows),
     )
 
 
@@ -158,3 +164,25 @@ async def _last_hour(services: Services, connection: AsyncConnection, now: datet
 async def _sessions(services: Services, connection: AsyncConnection, now: datetime) -> list[Values]:
     found = await count_sessions(connection, now, idle_of(services))
     return [{(role,): n for role, n in found.items()}]
+
+
+async def _missing(_: Services, connection: AsyncConnection, now: datetime) -> list[Values]:
+    active = await read_active(connection)
+    if active is None:
+        return [{}, {}]
+    waiting, model = await missing_queue(connection), (model_label(active.sha256),)
+    return [{model: waiting.comments}, {model: _age(waiting, now)}]
+
+
+async def _replays(_: Services, connection: AsyncConnection, __: datetime) -> list[Values]:
+    found = {(model_label(sha256),): one for sha256, one in (await replay_figures(connection)).items()}
+    return [
+        {model: one.done for model, one in found.items()},
+        {model: one.remaining for model, one in found.items()},
+        {model: one.comments for model, one in found.items()},
+    ]
+
+
+async def _shadows(services: Services, connection: AsyncConnection, _: datetime) -> list[Values]:
+    lags = await shadow_lags(connection, services.settings.group)
+    return [{(model_label(sha256),): lag for sha256, lag in lags.items()}]

@@ -43,6 +43,12 @@ class Metrics:
         self._card_accuracy = make.gauge("liuyan_model_card_accuracy_ratio")
         self.last_hour_comments = make.gauge("liuyan_last_hour_comments")
         self.sessions = make.gauge("liuyan_sessions")
+        self.missing = make.gauge("liuyan_missing_predictions")
+        self.missing_oldest_age = make.gauge("liuyan_missing_predictions_oldest_age_seconds")
+        self.replay_done = make.gauge("liuyan_replay_records_done")
+        self.replay_remaining = make.gauge("liuyan_replay_records_remaining")
+        self.replay_comments = make.gauge("liuyan_replay_comments")
+        self.shadow_lag = make.gauge("liuyan_shadow_lag")
         for outcome in ("signed_in", *REFUSED_SIGN_INS, "error"):
             self._sign_ins.labels(outcome)
 

@@ -20,8 +20,6 @@ from dashboards.series import (
 )
 from dashboards.text import Text
 
-NOT_SHADOW = '{group!~".*-shadow-.*"}'
-
 
 class Severity(StrEnum):
     """critical: somebody acts now; warning: somebody looks during working hours."""
@@ -63,8 +61,9 @@ ERROR_BUDGET, SLOW_BUDGET = 0.001, 0.01
 FAST_BURN, SLOW_BURN = 14.4, 6.0
 ERRORS_AT_LEAST = 5
 DRIFT_INDEX = 0.25
+BEHIND_SECONDS, MISSING_SECONDS = 600.0, 1_800.0
 
-_LAG = f"liuyan:lag_seconds{NOT_SHADOW}"
+_LAG = "liuyan:lag_seconds"
 LAG_GROWING = Alert(
     "LiuyanLagGrowing",
     Severity.CRITICAL,
@@ -80,7 +79,7 @@ LAG_GROWING = Alert(
 NOTHING_STORED = Alert(
     "LiuyanNothingStored",
     Severity.CRITICAL,
-    f"sum by (group) (liuyan:readable_lag{NOT_SHADOW}) > 0 and on (group) "
+    "sum by (group) (liuyan:readable_lag) > 0 and on (group) "
     f"time() - max by (group) ({by_group('liuyan_consumer_last_stored_timestamp_seconds')}) > {STORED_SECONDS:g}",
     Text(
         "Group {{ $labels.group }} has stored nothing for 5 minutes although {{ $value }} records wait.",
@@ -160,6 +159,29 @@ MODEL_LOAD_FAILED = Alert(
     ),
     "0m",
     1,
+)
+MODEL_BEHIND = Alert(
+    "LiuyanActiveModelNotLoaded",
+    Severity.WARNING,
+    f"max by (job, instance) (liuyan_model_behind_seconds) > {BEHIND_SECONDS:.0f}",
+    Text(
+        "{{ $labels.job }} {{ $labels.instance }} has not loaded the active model for {{ $value | humanizeDuration }}.",
+        "{{ $labels.job }} {{ $labels.instance }} 已有 {{ $value | humanizeDuration }} 未加载已启用的模型。",
+    ),
+    "2m",
+    BEHIND_SECONDS,
+)
+PREDICTIONS_MISSING = Alert(
+    "LiuyanPredictionsMissing",
+    Severity.WARNING,
+    f"max by (model) (liuyan_missing_predictions_oldest_age_seconds) > {MISSING_SECONDS:.0f}",
+    Text(
+        "The oldest comment has waited {{ $value | humanizeDuration }} for a prediction of the active model "
+        "{{ $labels.model }}.",
+        "最早的评论等待已启用模型 {{ $labels.model }} 的预测已有 {{ $value | humanizeDuration }}。",
+    ),
+    "5m",
+    MISSING_SECONDS,
 )
 _OVERRIDES = f"({CORRECTIONS} - {CORRECTIONS} offset 1d) / ({REVIEWS} - {REVIEWS} offset 1d)"
 _OVERRIDES_BEFORE = f"({CORRECTIONS} offset 1d - {CORRECTIONS} offset 8d) / ({REVIEWS} offset 1d - {REVIEWS} offset 8d)"
@@ -295,6 +317,8 @@ ALERTS = (
     RECORDS_LOST,
     MODELS_DIFFER,
     MODEL_LOAD_FAILED,
+    MODEL_BEHIND,
+    PREDICTIONS_MISSING,
     OVERRIDES,
     AUDIT_ACCURACY,
     DRIFTING,

@@ -1,7 +1,14 @@
 """Model quality: accuracy on the audit sample, corrections, drift, and the active model next to others."""
 
 from dashboards import sql
-from dashboards.alerts import AUDIT_ACCURACY, DRIFTING, MODEL_LOAD_FAILED, OVERRIDES
+from dashboards.alerts import (
+    AUDIT_ACCURACY,
+    DRIFTING,
+    MODEL_BEHIND,
+    MODEL_LOAD_FAILED,
+    OVERRIDES,
+    PREDICTIONS_MISSING,
+)
 from dashboards.sentiment import PLATFORMS
 from dashboards.series import CARD_ACCURACY, CORRECTIONS, DRIFT, PROBABILITY_SHARE, REVIEWS
 from dashboards.specification import Dashboard, Draw, Kind, Metric, Panel, Row, Unit
@@ -166,14 +173,14 @@ CONFIDENCE = Row(
     ],
 )
 SHADOW = Row(
-    Text("Active model and shadows", "当前模型与影子模型"),
+    Text("Active model, shadows and replays", "已启用模型、影子消费者与重放"),
     [
         Panel(
             Text("Negative share by model", "各模型负面占比"),
             Text(
                 "Models on the same comments; * marks the active one. Before you promote a model, a gap here needs an "
                 "explanation.",
-                "各模型对评论的判断，* 为当前模型。启用新模型前，请先弄清差距的原因。",
+                "各模型对评论的判断，* 为已启用的模型。启用新模型前，请先弄清差距的原因。",
             ),
             Unit.SHARE,
             [by(NAMED, ratio("predicted_negative", "comments"), sql.ALL_MODELS)],
@@ -205,9 +212,10 @@ SHADOW = Row(
         Panel(
             Text("Replay of a model", "模型重放"),
             Text(
-                "Records that a replay has still to read. If the line does not fall, look at the log of the shadow "
-                "consumer.",
-                "重放剩余的记录数。没有下降时，请查看影子消费者的日志。",
+                "Progress of each model's newest replay. If its line does not fall, check that `liuyan consumer "
+                "replay` runs: it reports why it waits.",
+                "各模型最近一次重放的进度。剩余数没有下降时，请检查 liuyan consumer replay 是否在运行，"
+                "它会报告等待的原因。",
             ),
             Unit.COUNT,
             [
@@ -219,11 +227,23 @@ SHADOW = Row(
             empty=Text("No replay", "没有重放"),
         ),
         Panel(
-            Text("Comments without the active model's label", "缺少当前模型标签的评论"),
+            Text("Records that shadows have still to read", "影子消费者待读取的记录"),
             Text(
-                "Comments that were labelled by an earlier model only. If the number does not fall after a promotion, "
-                "check that consumers run.",
-                "仅有旧模型标签的评论数。启用新模型后没有下降时，请检查消费者是否在运行。",
+                "How far each shadow is behind the consumers. If it grows, start another process with the same "
+                "`liuyan consumer run --shadow`.",
+                "影子消费者落后于消费者的记录数。持续增长时，请用相同的 liuyan consumer run --shadow 再启动一个进程。",
+            ),
+            Unit.COUNT,
+            [Metric("max by (model) (liuyan_shadow_lag)", MODEL)],
+            minimum=0,
+            empty=Text("No shadow", "没有影子消费者"),
+        ),
+        Panel(
+            Text("Comments that wait for the active model", "等待已启用模型的评论"),
+            Text(
+                "Comments that only an earlier model has labelled. After a promotion consumers label them within "
+                "minutes; if the number does not fall, check that consumers run.",
+                "仅有旧模型标签的评论数。启用新模型后，消费者会在几分钟内补标；没有下降时，请检查消费者是否在运行。",
             ),
             Unit.COUNT,
             [
@@ -234,7 +254,17 @@ SHADOW = Row(
                 ),
             ],
             minimum=0,
-            empty=Text("All comments have its label", "所有评论均已标注"),
+        ),
+        Panel(
+            Text("Longest wait for the active model", "等待已启用模型的最长时间"),
+            Text(
+                "How long the oldest of these comments has waited.",
+                "上述评论中最早一条的等待时间。",
+            ),
+            Unit.SECONDS,
+            [Metric("max by (model) (liuyan_missing_predictions_oldest_age_seconds)", MODEL)],
+            minimum=0,
+            alerts=[PREDICTIONS_MISSING],
         ),
         Panel(
             Text("Model loads", "模型加载"),
@@ -254,11 +284,11 @@ SHADOW = Row(
             alerts=[MODEL_LOAD_FAILED],
         ),
         Panel(
-            Text("Time without the active model", "未使用当前模型的时间"),
+            Text("Time without the active model", "未加载已启用模型的时间"),
             Text(
                 "Time since another model became active that a process has not loaded. It is a few seconds after a "
                 "promotion; if it grows, /readyz of that process names the cause.",
-                "切换当前模型后进程尚未加载的时间。启用新模型后通常只有几秒；持续增长时，该进程的 /readyz 会给出原因。",
+                "启用新模型后进程尚未加载它的时间。通常只有几秒；持续增长时，该进程的 /readyz 会给出原因。",
             ),
             Unit.SECONDS,
             [
@@ -268,6 +298,7 @@ SHADOW = Row(
                 )
             ],
             minimum=0,
+            alerts=[MODEL_BEHIND],
         ),
     ],
 )

@@ -165,7 +165,7 @@ COMPARISON = Row(
             Text(
                 "A lasting gap is a change of mood or of the model. The second line is missing where the active model "
                 "has no labels for the weeks before: replay it.",
-                "持续的差距说明舆情或模型发生了变化。若当前模型没有前几周的标签，则没有第二条线：请重放该模型。",
+                "持续的差距说明舆情或模型发生了变化。若已启用的模型没有前几周的标签，则没有第二条线：请重放该模型。",
             ),
             Unit.SHARE,
             [

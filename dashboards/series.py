@@ -24,11 +24,14 @@ LAST_HOUR_SHARE = "liuyan:negative_share:last_hour"
 LAST_HOUR_COMMENTS = "liuyan:comments:last_hour"
 PROBABILITY_SHARE = "liuyan:probability_share:1d"
 DRIFT = "liuyan:probability_drift:1d"
+PROBABILITIES = "liuyan_consumer_prediction_probability_ratio"
 API_WINDOWS = ("5m", "30m", "1h", "6h")
 # The bucket of the API's latency objective, in seconds.
 SLOW_SECONDS = "1.0"
 # Shares below this count as this much: the index would be infinite for an empty bin.
 SMALLEST_SHARE = 0.0001
+# With fewer predictions in a day the index is mostly chance: this many alone cause an index of about 0.02.
+DRIFT_PREDICTIONS = 500
 
 
 def by_group(series: str) -> str:
@@ -62,27 +65,31 @@ def _api(window: str) -> tuple[Recorded, Recorded]:
 
 def probability_bins() -> list[str]:
     """Return the upper bounds of the probability histogram as Prometheus writes them."""
-    [metric] = [one for one in CONSUMER if one.name == "liuyan_consumer_prediction_probability_ratio"]
+    [metric] = [one for one in CONSUMER if one.name == PROBABILITIES]
     return [str(float(bound)) for bound in metric.buckets]
 
 
 def _probability_shares() -> list[Recorded]:
     """Return one rule per bin: the share of a model's predictions in the last day between two bounds."""
-    metric, found = "liuyan_consumer_prediction_probability_ratio", []
-    total = f"sum by (model) (increase({metric}_count[1d]))"
+    found = []
+    total = f"sum by (model) (increase({PROBABILITIES}_count[1d]))"
     for lower, upper in zip([None, *probability_bins()], probability_bins(), strict=False):
-        up_to = f'sum by (model) (increase({metric}_bucket{{le="{upper}"}}[1d]))'
-        below = f' - sum by (model) (increase({metric}_bucket{{le="{lower}"}}[1d]))' if lower else ""
+        up_to = f'sum by (model) (increase({PROBABILITIES}_bucket{{le="{upper}"}}[1d]))'
+        below = f' - sum by (model) (increase({PROBABILITIES}_bucket{{le="{lower}"}}[1d]))' if lower else ""
         expression = f"({up_to}{below}) / ({total} > 0)"
         found.append(Recorded(PROBABILITY_SHARE, expression, (("bin", f"{lower or '0.0'}-{upper}"),)))
     return found
 
 
 def _drift() -> Recorded:
-    """Return the population stability index of the last day's probabilities against the four weeks before."""
+    """Return the population stability index of the last day's probabilities against the four weeks before.
+
+    Models with few predictions in the last day have none.
+    """
     now = f"clamp_min({PROBABILITY_SHARE}, {SMALLEST_SHARE:g})"
     usual = f"clamp_min(avg_over_time({PROBABILITY_SHARE}[4w] offset 1d), {SMALLEST_SHARE:g})"
-    return Recorded(DRIFT, f"sum by (model) (({now} - {usual}) * ln({now} / {usual}))")
+    enough = f"sum by (model) (increase({PROBABILITIES}_count[1d])) >= {DRIFT_PREDICTIONS}"
+    return Recorded(DRIFT, f"sum by (model) (({now} - {usual}) * ln({now} / {usual})) and {enough}")
 
 
 _COMMENTS = "max by (platform, label) (liuyan_last_hour_comments)"

@@ -53,6 +53,8 @@ def configure_logging(log_format: Literal["console", "json"] = "console", level:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(logging.getLevelName(level.upper()), logging.WARNING))
+    # Libraries log warnings and errors only: their other lines help their developers and may contain comments, such as
+    # the rows in SQLAlchemy's debug lines.
     for name in PACKAGES:
         logging.getLogger(name).setLevel(level.upper())
 

@@ -12,6 +12,8 @@ from store.admin_tables import sessions, users
 from store.analytics import platform_names
 from store.blind import waits_for_audit
 from store.merge import ALL_PLATFORMS
+from store.missing import oldest_missing
+from store.model_tables import missing_predictions
 from store.models import read_active
 from store.ranges import HOUR, bucket_of
 from store.review_tables import disputes
@@ -58,6 +60,16 @@ async def disputed_queue(connection: AsyncConnection, most: int = MOST_COUNTED) 
     current = (comments.c.number == of.comment_number) & (comments.c.review_number == of.review_number)
     waiting = select(of.review_number.label("waiting")).join_from(disputes, comments, current)
     return await _counted(connection, waiting, most, select(reviews.c.reviewed_at), reviews.c.number)
+
+
+async def missing_queue(connection: AsyncConnection, most: int = MOST_COUNTED) -> QueueFigures:
+    """Count the comments that wait for the active model's prediction, since they were queued.
+
+    Raises TransientStoreError.
+    """
+    waiting = select(missing_predictions.c.comment_number).limit(most).subquery()
+    n = (await connection.execute(select(func.count()).select_from(waiting))).scalar_one()
+    return QueueFigures(int(n), await oldest_missing(connection))
 
 
 async def last_hour_comments(connection: AsyncConnection, now: datetime) -> Mapping[str, tuple[int, int]]:

@@ -21,7 +21,7 @@ from store.store import Store
 ACTOR = Actor(None, "tests", "command", None)
 
 
-def write_reordered(folder: Path, seed: int = 1) -> Path:
+def write_reordered(folder: Path, seed: int = 1, name: str | None = None) -> Path:
     """Write the shipped model with its vocabulary in another order and another calibration, and return ``folder``.
 
     Its word numbers and its probabilities differ from the shipped model's for nearly every text, so a batch that mixes
@@ -31,7 +31,8 @@ def write_reordered(folder: Path, seed: int = 1) -> Path:
     order = list(range(len(SPECIAL), len(shipped.words)))
     random.Random(seed).shuffle(order)
     order = [*range(len(SPECIAL)), *order]
-    configuration = replace(shipped.configuration, name=f"reordered {seed}", shift=shipped.configuration.shift + 0.5)
+    name = name or f"reordered {seed}"
+    configuration = replace(shipped.configuration, name=name, shift=shipped.configuration.shift + 0.5)
     weights = {**shipped.weights, WORDS: shipped.weights[WORDS][torch.tensor(order)]}
     words = [shipped.words[number] for number in order]
     write_artifact(folder, configuration, words, shipped.simplified, shipped.metrics, weights, shipped.ngrams)

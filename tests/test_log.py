@@ -10,6 +10,7 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from liuyan.log import configure_logging
+from liuyan.packages import PACKAGES
 from liuyan.terminal import UNPRINTABLE
 
 pytestmark = pytest.mark.usefixtures("restored_logging")
@@ -32,6 +33,15 @@ def test_libraries_log_in_the_same_form(capsys: pytest.CaptureFixture[str]) -> N
     logging.getLogger("aiokafka.consumer").info("joined")
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [(line["event"], line["logger"]) for line in lines] == [("heartbeat failed for liuyan", "aiokafka.consumer")]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_package_logs_at_the_configured_level(package: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("json", "info")
+    logger = structlog.get_logger(f"{package}.module")
+    logger.debug("model is loading")
+    logger.info("model loaded")
+    assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["model loaded"]
 
 
 @pytest.mark.parametrize("name", ["sqlalchemy.engine.Engine", "aiokafka", "uvicorn.error", "python_multipart", "httpx"])

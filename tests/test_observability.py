@@ -13,18 +13,20 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from liuyan.metrics.declared import API_METRICS, CONSUMER_METRICS
 from liuyan.metrics.metric import Metric
+from liuyan.metrics.process import PROCESS, SHARED
 from tests.api.test_serve import admin_of
 from tests.harness import Installation, Process, Record, comment, free_port, get, tombstone
-from tests.test_metrics import PENDING
+from tests.models import register_artifact, write_reordered
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.programs]
 # Characters that no code and no message contains.
 MARKER = "鸓鸓这句话不应该出现在日志里鸓鸓"
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-# Without reviews these have no values.
-NEED_REVIEWS = {
+# Without reviews, replays and shadows these have no values.
+WITHOUT_VALUES = {
     *("liuyan_reviews", "liuyan_corrections", "liuyan_audit_sample_comments", "liuyan_audit_accuracy_ratio"),
     *("liuyan_audit_accuracy_lower_ratio", "liuyan_audit_accuracy_upper_ratio"),
+    *("liuyan_replay_records_done", "liuyan_replay_records_remaining", "liuyan_replay_comments", "liuyan_shadow_lag"),
 }
 
 
@@ -46,15 +48,14 @@ def samples_of(health: str | None) -> Iterator[tuple[str, str]]:
 
 
 def assert_exports(health: str | None, declared: tuple[Metric, ...], without_values: Set[str] = frozenset()) -> None:
-    metrics = [metric for metric in declared if metric.name not in PENDING]
     exported = list(samples_of(health))
     # In the text format an info is a gauge, whose family has the suffix.
     families = {family.removesuffix("_info") for family, _ in exported}
-    assert families == {metric.family for metric in metrics}
+    assert families == {metric.family for metric in declared}
     names = {sample for _, sample in exported}
     missing = {
         metric.name
-        for metric in metrics
+        for metric in declared
         if not {metric.name, f"{metric.name}_bucket"} & names and metric.name not in without_values
     }
     assert missing == set()
@@ -95,6 +96,26 @@ async def test_the_consumer_exports_all_metrics_and_logs_no_comments(installatio
     assert "鸓" not in consumer.output()
 
 
+async def test_shadows_and_replays_log_in_the_same_form(installation: Installation) -> None:
+    with installation.consumer() as consumer:
+        await installation.publish([comment(1, MARKER), comment(2, "好")])
+        installation.wait_for(lambda: installation.stored() == 2, seconds=60, process=consumer)
+        other = write_reordered(installation.folder / "other")
+        number = str(await register_artifact(installation.database_url, other))
+        with installation.consumer("--shadow", number) as shadow:
+            installation.wait_for(lambda: bool(lines_of(shadow, "shadowing")), seconds=60, process=shadow)
+            await installation.publish([comment(3, f"{MARKER}！")])
+            installation.wait_for(lambda: bool(lines_of(shadow, "predictions stored")), seconds=60, process=shadow)
+            assert_exports(f"http://{lines_of(shadow, 'shadowing')[0]['health']}", (*SHARED, *PROCESS))
+    [batch] = lines_of(shadow, "predictions stored")
+    assert (batch["level"], batch["records"], batch["added"]) == ("info", 1, 1)
+    replayed = installation.run("consumer", "replay", number)
+    assert replayed.returncode == 0, replayed.stderr
+    lines = [json.loads(line) for line in replayed.stderr.splitlines()]
+    assert sum(line["added"] for line in lines if line["event"] == "predictions stored") == 2
+    assert "鸓" not in shadow.output() + replayed.stdout + replayed.stderr
+
+
 async def test_the_api_exports_all_metrics_and_logs_no_comments(installation: Installation) -> None:
     with installation.consumer() as consumer:
         await installation.publish([comment(1, MARKER), comment(2, "好")])
@@ -109,7 +130,7 @@ async def test_the_api_exports_all_metrics_and_logs_no_comments(installation: In
             health = serving["health"]
             installation.wait_for(lambda: "liuyan_sessions{" in get(f"{health}/metrics")[1], seconds=20)
             await asyncio.sleep(0.5)
-            assert_exports(health, API_METRICS, NEED_REVIEWS)
+            assert_exports(health, API_METRICS, WITHOUT_VALUES)
             installation.execute("ALTER TABLE comments RENAME COLUMN author TO writer")
             failed = await client.get("/api/v1/comments", params={"text": MARKER})
             assert failed.status_code == 500

@@ -1,18 +1,21 @@
-"""Report the progress of a replay: a bar on a terminal, elsewhere a line every ten seconds."""
+"""Report the progress of a replay: a bar on a terminal, elsewhere a log line every ten seconds."""
 
 import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import structlog
 from rich.progress import BarColumn, Progress, TextColumn
 
 from consumer.relabel.pace import LagWatch, now
-from liuyan.terminal import console, write_line
+from liuyan.terminal import console
 from store.errors import OUTAGES
 from store.relabel_parts import Done, read_done
 from store.relabel_runs import LOG, RelabelRun, read_run
 from store.store import Store
+
+log = structlog.get_logger(__name__)
 
 BAR_SECONDS = 0.5
 LINE_SECONDS = 10.0
@@ -29,6 +32,19 @@ class Status:
     speed: float
     run: RelabelRun
     waiting: float | None
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """Return the same figures for a log line."""
+        return {
+            "unit": self.unit,
+            "read": self.done.read,
+            "remaining": self.done.all - self.done.read,
+            "per_second": round(self.speed, 1),
+            "added": self.run.added,
+            "flipped": self.run.flipped,
+            **({} if self.waiting is None else {"waiting_for_lag_seconds": round(self.waiting)}),
+        }
 
     @property
     def text(self) -> str:
@@ -61,9 +77,9 @@ class Speed:
 
 
 async def report_progress(store: Store, number: int, lag: LagWatch) -> None:
-    """Report until cancelled, on standard error."""
+    """Report until cancelled: on standard error if it is a terminal, else in the log."""
     if not sys.stderr.isatty():
-        await _report(store, number, lag, LINE_SECONDS, lambda status: write_line(status.text, err=True))
+        await _report(store, number, lag, LINE_SECONDS, lambda status: log.info("replay in progress", **status.fields))
     columns = (TextColumn("{task.fields[unit]}"), BarColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console(error=True)) as bars:
         task = bars.add_task("", total=None, unit="")

@@ -262,14 +262,20 @@ class Relabeller:
 
     async def _store_batch(self, batch: Batch) -> None:
         write = partial(self._store.write, write_relabelled, self.run, batch.advances, batch.predictions)
+        began = now()
         try:
-            outcome = await self._retry(partial(write, records=batch.records, expired=batch.expired), repeatable=False)
+            stored = partial(write, records=batch.records, expired=batch.expired)
+            outcome = await self._retry(stored, repeatable=False)
         except (FencedError, CommitUnknownError) as error:
             log.info("reading the positions again", cause=str(error))
             self._epoch += 1
         else:
             self.progressed_at = now()
             self._checks_first |= outcome.added < USEFUL_SHARE * len(batch.predictions)
+            # A replay reports its progress in another way.
+            log_batch = log.info if self.run.kind == "shadow" else log.debug
+            counts = {"records": batch.records, "added": outcome.added, "flipped": outcome.flipped}
+            log_batch("predictions stored", **counts, write_seconds=round(now() - began, 4))
 
     async def _drain(self) -> None:
         await self._to_label.join()

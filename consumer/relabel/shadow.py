@@ -16,13 +16,16 @@ from consumer.relabel.log_source import LogSource
 from consumer.relabel.pace import now
 from consumer.relabel.relabeller import Relabeller
 from consumer.relabel.replay import retired
-from consumer.signals import run_until_signal
+from consumer.signals import run_beside, run_until_signal
 from consumer.topics import BrokerError, Topics
 from liuyan.health import Check, bind, serve_health
+from liuyan.metrics.exporter import Exporter
+from liuyan.metrics.process import PROCESS, SHARED
+from liuyan.metrics.shared import SharedMetrics
 from liuyan.reachable import Reachable
 from liuyan.settings import Settings
 from liuyan.terminal import write_line
-from model.labeller import load_labeller
+from model.labeller import Labeller, load_labeller
 from registry.artifacts import obtain_artifact
 from store.audit import command_actor
 from store.batch import ModelRow
@@ -95,8 +98,13 @@ async def _run(
     stop: asyncio.Event,
     started: asyncio.Event,
 ) -> None:
-    path = await obtain_artifact(store, model, settings)
-    labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
+    registry = CollectorRegistry()
+    metrics = SharedMetrics(Exporter((*SHARED, *PROCESS), registry))
+    with metrics.loading():
+        path = await obtain_artifact(store, model, settings)
+        labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
+    # Without a group: alerts about the models of a group are not about shadows.
+    metrics.use_model(model.sha256, model.name)
     gc.freeze()  # The vocabulary and PyTorch live as long as the process.
     topics = list(settings.topics)
     source = LogSource(Connection.of(settings))
@@ -104,19 +112,27 @@ async def _run(
     with LabelThread(labeller, settings.topics, run.range, settings.batch_padded_tokens) as labels:
         relabeller = Relabeller(store, run, source, labels, settings.batch_records, ends=ends)
         health = ShadowHealth(store, Topics(Connection.of(settings)), topics, relabeller, settings.stuck_seconds)
-        serving = serve_health(listener, alive=health.alive, ready=health.ready, registry=CollectorRegistry())
+        serving = serve_health(listener, alive=health.alive, ready=health.ready, registry=registry)
         await source.start()
         try:
             async with serving as address:
                 log.info("shadowing", topics=topics, model=model.sha256[:12], health=address)
                 started.set()
-                ended = await relabeller.work(stop)
+                ended = await run_beside(
+                    relabeller.work(stop), metrics.sample(store.pool_usage), _read_cache(metrics, labeller)
+                )
         finally:
             await source.stop()
     if ended.state == FINISHED:
         write_line(
             f"Model {model.number} ({model.name}) is active. The shadow has ended: {ended.added:,} predictions added."
         )
+
+
+async def _read_cache(metrics: SharedMetrics, labeller: Labeller) -> None:
+    while True:
+        metrics.read_cache(labeller.sha256, labeller.cache_statistics())
+        await asyncio.sleep(1)
 
 
 class LiveEnds:

@@ -19,6 +19,7 @@ from dashboards.preview.queries import Answer, Json, TimeRange, answers, is_empt
 from dashboards.preview.stack import Stack, running_stack
 from dashboards.text import Language
 from liuyan.errors import LiuyanError
+from liuyan.log import configure_logging
 from local_stack.chromium import get_chromium
 
 PICTURES = FOLDER.parent / "build" / "dashboards"
@@ -27,6 +28,7 @@ SCREEN = 1000
 
 def main() -> int:
     """Draw all dashboards; return the exit status."""
+    configure_logging(level="error")
     try:
         with (
             tempfile.TemporaryDirectory(prefix="liuyan-preview-") as folder,

@@ -29,10 +29,17 @@ ACCURACY = ("liuyan_audit_accuracy_ratio", "liuyan_audit_accuracy_lower_ratio", 
 AGES = "liuyan_review_queue_oldest_age_seconds"
 LENGTHS = "liuyan_review_queue_comments"
 CONSTANT = ("liuyan_model_card_accuracy_ratio", "process_start_time_seconds")
+# Comments waited for the active model after a promotion PROMOTED_DAYS ago.
+MISSING, MISSING_AGE = "liuyan_missing_predictions", "liuyan_missing_predictions_oldest_age_seconds"
+PROMOTED_DAYS, MISSING_SECONDS, MISSING_COMMENTS = 5, 1_500.0, 420
+# A replay began REPLAY_SECONDS ago.
+REPLAY_DONE = ("liuyan_replay_records_done", "liuyan_replay_comments")
+REPLAY_LEFT, REPLAY_SECONDS = "liuyan_replay_records_remaining", 2 * HOUR
 OF_HOURS = ("liuyan_last_hour_comments", LAST_HOUR_COMMENTS, LAST_HOUR_SHARE)
 LONG = {
     *(*GROWING, *ACCURACY, AGES, LENGTHS, *OF_HOURS, PROBABILITY_SHARE, DRIFT),
-    *("liuyan_model_card_accuracy_ratio", "liuyan_missing_predictions"),
+    *("liuyan_model_card_accuracy_ratio", "liuyan_model_loading", "liuyan_model_load_failures_total"),
+    *("liuyan_model_behind_seconds", MISSING, MISSING_AGE),
 }
 # The lag rises for twenty minutes and falls again, once.
 BUMP_BEFORE, BUMP_LENGTH, BUMP_SECONDS = 3 * HOUR, 2_400.0, 210.0
@@ -84,6 +91,8 @@ def _points(sample: Sample, hours: Hours, begins: float, ends: float) -> Points:
         return _counter(sample, times, step)
     if sample.name in OF_HOURS:
         return _of_hours(sample, hours, times)
+    if sample.name in (*REPLAY_DONE, REPLAY_LEFT):
+        times = [time for time in times if time >= ends - REPLAY_SECONDS]
     gauge = _gauge_of(sample)
     return ((time, gauge(time, ends)) for time in times)
 
@@ -114,12 +123,10 @@ def _of_hours(sample: Sample, hours: Hours, times: list[float]) -> Points:
 def _gauge_of(sample: Sample) -> Callable[[float, float], float]:
     """Return the gauge as a function of the time and the end of the history."""
     name, value, chance = sample.name, sample.value, _chance(sample.name, dict(sample.labels))
-    if name in GROWING:
-        return partial(_growing, value)
+    if name in SHAPES:
+        return partial(SHAPES[name], value)
     if name in ACCURACY:
         return _varying(value, chance, 0.004)
-    if name == AGES:
-        return partial(_age, value)
     if name in LAG_SECONDS or name in LAG_RECORDS:
         return partial(_lag, chance, 1.0 if name in LAG_SECONDS else 40.0)
     if name.endswith("timestamp_seconds"):
@@ -153,6 +160,20 @@ def _age(value: float, time: float, ends: float) -> float:
     return (value - (ends - time)) % max(1.5 * value, DAY)
 
 
+def _done(value: float, time: float, ends: float) -> float:
+    return float(round(value * (1 - (ends - time) / REPLAY_SECONDS)))
+
+
+def _left(value: float, time: float, ends: float) -> float:
+    return float(round(value * (1 + 2 * (ends - time) / REPLAY_SECONDS)))
+
+
+def _missing(most: float, value: float, time: float, ends: float) -> float:
+    """Return a value that fell from ``most`` after the promotion."""
+    since = time - (ends - PROMOTED_DAYS * DAY)
+    return value + float(round(most * max(0.0, 1 - since / MISSING_SECONDS))) if since >= 0 else value
+
+
 def _lag(chance: random.Random, records_a_second: float, time: float, ends: float) -> float:
     since = time - (ends - BUMP_BEFORE)
     bump = max(0.0, 1 - abs(2 * since / BUMP_LENGTH - 1)) if 0 <= since <= BUMP_LENGTH else 0.0
@@ -165,3 +186,14 @@ def _chance(name: str, labels: Mapping[str, str]) -> random.Random:
 
 def _utc(time: float) -> datetime:
     return datetime.fromtimestamp(time, UTC)
+
+
+# Gauges with a history of their own, as functions of their value now, the time and the end of the history.
+SHAPES: Mapping[str, Callable[[float, float, float], float]] = {
+    **dict.fromkeys(GROWING, _growing),
+    AGES: _age,
+    MISSING: partial(_missing, MISSING_COMMENTS),
+    MISSING_AGE: partial(_missing, MISSING_SECONDS),
+    **dict.fromkeys(REPLAY_DONE, _done),
+    REPLAY_LEFT: _left,
+}

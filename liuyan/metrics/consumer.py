@@ -227,7 +227,7 @@ CONSUMER = (
         Kind.COUNTER,
         "comments",
         "Comments stored by another model that this consumer labelled with the active one.",
-        "由其他模型入库、再由此消费者用当前模型补标的评论数。",
+        "由其他模型入库、再由此消费者用已启用的模型补标的评论数。",
     ),
     Metric(
         "liuyan_consumer_uncertain_predictions_total",

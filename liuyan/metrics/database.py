@@ -14,7 +14,7 @@ DATABASE = (
         "Comments that wait for a review, by queue: uncertain (comments without a review that the active model finds "
         "uncertain), audit (undecided comments of the audit sample), disputed. At most 100,000 are counted per queue "
         "except uncertain.",
-        "等待审核的评论数，按队列：uncertain 当前模型不确定且未审核、audit 未判定的抽查样本、disputed 有分歧。"
+        "等待审核的评论数，按队列：uncertain 已启用模型不确定且未审核、audit 未判定的抽查样本、disputed 有分歧。"
         "除 uncertain 外，每个队列最多计 100,000 条。",
         labels=("queue",),
     ),
@@ -92,7 +92,7 @@ DATABASE = (
         "Comments written in the last complete hour (UTC), by platform and by the active model's label. Counted by "
         "`created_at`, so that a backlog does not look like a swing. All but the LIUYAN_METRICS_PLATFORMS platforms "
         "with the most comments are counted as `other`.",
-        "上一个完整小时（UTC）内发表的评论数，按平台和当前模型的标签。按 created_at 统计，积压不会造成波动。"
+        "上一个完整小时（UTC）内发表的评论数，按平台和已启用模型的标签。按 created_at 统计，积压不会造成波动。"
         "评论最多的 LIUYAN_METRICS_PLATFORMS 个平台之外计为 other。",
         labels=("platform", "label"),
     ),
@@ -108,32 +108,50 @@ DATABASE = (
         "liuyan_replay_records_done",
         Kind.GAUGE,
         "records",
-        "Records that the replay of a model has read.",
-        "模型重放已读取的记录数。",
+        "Records that the newest replay of a model has read; in the store pass, comment numbers.",
+        "模型最近一次重放已读取的记录数；存量阶段为评论编号数。",
         labels=("model",),
     ),
     Metric(
         "liuyan_replay_records_remaining",
         Kind.GAUGE,
         "records",
-        "Records that the replay of a model has still to read.",
-        "模型重放尚需读取的记录数。",
+        "Records or comment numbers that the newest replay of a model has still to read; 0 when it is finished or "
+        "cancelled. It rises once, when the store pass begins.",
+        "模型最近一次重放尚需读取的记录数或评论编号数，完成或取消后为 0。进入存量阶段时会上升一次。",
         labels=("model",),
     ),
     Metric(
         "liuyan_replay_comments",
         Kind.GAUGE,
         "comments",
-        "Comments that the replay of a model has labelled; their rate is its speed.",
-        "模型重放已标注的评论数，其变化率即重放速度。",
+        "Comments that the newest replay of a model has labelled; their rate is its speed.",
+        "模型最近一次重放已标注的评论数，其变化率即重放速度。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_shadow_lag",
+        Kind.GAUGE,
+        "records",
+        "Records that the consumer group LIUYAN_GROUP has stored and the shadow of a model has still to read.",
+        "消费者组 LIUYAN_GROUP 已存储、而模型的影子消费者尚未读取的记录数。",
         labels=("model",),
     ),
     Metric(
         "liuyan_missing_predictions",
         Kind.GAUGE,
         "comments",
-        "Comments that wait for a prediction of the active model.",
-        "等待当前模型预测的评论数。",
+        "Comments that wait for a prediction of the active model after a promotion or rollback. At most 100,000 are "
+        "counted.",
+        "启用或回退模型后，等待已启用模型预测的评论数，最多计 100,000 条。",
+        labels=("model",),
+    ),
+    Metric(
+        "liuyan_missing_predictions_oldest_age_seconds",
+        Kind.GAUGE,
+        "seconds",
+        "How long the oldest comment has waited for a prediction of the active model; 0 if none waits.",
+        "最早的评论等待已启用模型预测的时间；没有等待的评论时为 0。",
         labels=("model",),
     ),
 )

@@ -12,7 +12,7 @@ from liuyan.metrics.process import PROCESS, SHARED
 HEADER = """\
 # Metrics
 
-The consumer serves its metrics at `/metrics` of `LIUYAN_CONSUMER_ADDRESS`, the API at `/metrics` of
+The consumer and a shadow serve their metrics at `/metrics` of `LIUYAN_CONSUMER_ADDRESS`, the API at `/metrics` of
 `LIUYAN_API_ADDRESS`. A histogram exports `NAME_bucket`, `NAME_sum` and `NAME_count`. The label `model` is the first 12
 digits of a model's SHA-256. No label contains a user name, a text, the id of a comment or a token.
 
@@ -27,8 +27,8 @@ SECTIONS: tuple[tuple[str, str, Sequence[Metric]], ...] = (
         "aggregate them with `max by`, not `sum`. A metric is absent while its query fails.",
         DATABASE,
     ),
-    ("Consumer and API", "", SHARED),
-    ("Process", "The consumer and the API export these on Linux.", PROCESS),
+    ("Consumer, shadow and API", "", SHARED),
+    ("Process", "The consumer, a shadow and the API export these on Linux.", PROCESS),
 )
 
 

@@ -8,8 +8,8 @@ SHARED = (
         Kind.INFO,
         "1",
         "The loaded model: the first 12 digits of its SHA-256 (model), all of them (sha256), its name, and the "
-        "consumer group that uses it (empty in the API).",
-        "已加载的模型：SHA-256 的前 12 位（model）、完整 SHA-256（sha256）、名称，以及使用它的消费者组（API 中为空）。",
+        "consumer group that uses it (empty in the API and a shadow).",
+        "已加载的模型：SHA-256 的前 12 位（model）、完整 SHA-256（sha256）、名称，以及使用它的消费者组（API 和影子消费者中为空）。",
         labels=("model", "sha256", "name", "group"),
     ),
     Metric(
@@ -31,7 +31,7 @@ SHARED = (
         Kind.GAUGE,
         "seconds",
         "Time since another model became active that is not loaded yet; 0 if the active model is loaded.",
-        "距切换当前模型但尚未加载的时间；已加载当前模型时为 0。",
+        "启用新模型后尚未加载它的时间；已加载时为 0。",
     ),
     Metric(
         "liuyan_prediction_cache_hits_total",

@@ -8,9 +8,15 @@ import pytest
 from api.figures import refresh
 from api.identity.passwords import TEMPORARY_FOR
 from store.audit import Actor
-from store.batch import Label
+from store.batch import Label, ModelRow, PartitionKey, Prediction
 from store.comments import ShownLabel
+from store.models import activate, register_model
+from store.partitions import begin_partition
 from store.queue import next_tasks
+from store.relabel import TextPrediction
+from store.relabel_parts import LogPart, PartAdvance
+from store.relabel_runs import Range, RelabelRun, start_run
+from store.relabel_work import write_relabelled
 from store.reviews import Opinion, add_review
 from store.routes import QueueOrder
 from store.search import CommentFilter
@@ -123,3 +129,43 @@ async def test_sign_ins_are_counted_by_outcome(own_api: Api) -> None:
         ("too_many_tries",): 0,
         ("error",): 0,
     }
+
+
+async def test_replays_shadows_and_missing_predictions_are_exported(own_api: Api) -> None:
+    api = own_api
+    await api.feed.send(*(arrival(str(n), f"第 {n} 条") for n in range(5)))
+    assert await refreshed(api)
+    assert values(api, "liuyan_missing_predictions") == {(MODEL,): 0}
+    assert values(api, "liuyan_missing_predictions_oldest_age_seconds") == {(MODEL,): 0}
+    for name in ("replay_records_done", "replay_records_remaining", "replay_comments", "shadow_lag"):
+        assert values(api, f"liuyan_{name}") == {}
+    new = await register_model(api.store, "b" * 64, "new", 0.3, 0.7)
+    replay, shadow = await start_runs(api.store, new, api.services.settings.group)
+    item = TextPrediction("forum", "1", "第 1 条", Prediction(Label.NEGATIVE, 0.1, False))
+    await api.store.write(write_relabelled, replay, [PartAdvance(0, 0, 3)], [item], records=3)
+    await api.store.write(write_relabelled, shadow, [PartAdvance(0, 2, 3)], [])
+    await api.store.write(activate, new.number, api.feed.model.number, "wang")
+    await api.feed.send(arrival("6", "旧模型"), arrival("7", "旧模型"))
+
+    assert await refreshed(api)
+    label = ("b" * 12,)
+    assert values(api, "liuyan_replay_records_done") == {label: 3}
+    assert values(api, "liuyan_replay_records_remaining") == {label: 7}
+    assert values(api, "liuyan_replay_comments") == {label: 1}
+    assert values(api, "liuyan_shadow_lag") == {label: 5}
+    assert values(api, "liuyan_missing_predictions") == {label: 2}
+    assert label in values(api, "liuyan_missing_predictions_oldest_age_seconds")
+
+
+async def start_runs(store: Store, model: ModelRow, group: str) -> tuple[RelabelRun, RelabelRun]:
+    """Start a replay of ten records, and a shadow from offset 2 of a partition whose stored offset is 8."""
+    key = PartitionKey(group, "shadowed", 0)
+    await store.write(begin_partition, key, 8, None)
+    covered = Range(topics=("shadowed",))
+    replay = await start_run(
+        store, LI, "replay", model.number, covered, [LogPart("shadowed", 0, None, 0, 10)], compared_with=None
+    )
+    shadow = await start_run(
+        store, LI, "shadow", model.number, covered, [LogPart("shadowed", 0, None, 2, None)], compared_with=None
+    )
+    return replay, shadow

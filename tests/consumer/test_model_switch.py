@@ -96,7 +96,7 @@ async def test_without_the_artifact_it_continues_for_the_grace_time_and_then_tak
         assert get(f"{consumer.health()}/livez")[0] == 200
         metrics = get(f"{consumer.health()}/metrics")[1]
         assert "liuyan_consumer_assigned_partitions 4.0" in metrics
-        assert "liuyan_consumer_held 1.0" in metrics
+        assert "liuyan_consumer_backpressure 1.0" in metrics
         # It resumes by itself as soon as the artifact can be loaded.
         cache.unlink()
         installation.wait_for(lambda: installation.stored() == 900, seconds=45, process=consumer)

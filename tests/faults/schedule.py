@@ -28,7 +28,7 @@ OTHERS_CONTINUE_SECONDS = 30
 TRAFFIC_SECONDS = 0.004
 FIRST_INSERT = b"INSERT INTO comments"
 # The metric of a consumer whose queues are full, and the log line of one that begins to load a model.
-HELD = "liuyan_consumer_held 1.0"
+HELD = "liuyan_consumer_backpressure 1.0"
 LOADING = "loading it"
 
 

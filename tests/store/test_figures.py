@@ -10,8 +10,14 @@ from store.figures import (
     count_sessions,
     disputed_queue,
     last_hour_comments,
+    missing_queue,
     uncertain_queue,
 )
+from store.models import register_model
+from store.promotion import retire_model
+from store.relabel_figures import ReplayFigures, replay_figures, shadow_lags
+from store.relabel_parts import LogPart
+from store.relabel_runs import FINISHED, Range, RelabelRun, cancel_run, finish_run, start_run
 from store.reviews import Opinion, add_review
 from store.store import Store
 from tests.api.people import add_person
@@ -27,10 +33,12 @@ async def review(feed: Feed, actor: Actor, id: str, label: ShownLabel, created: 
 
 async def test_an_empty_database(store: Store) -> None:
     now = datetime.now(UTC)
-    for queue in (uncertain_queue, audit_queue, disputed_queue):
+    for queue in (uncertain_queue, audit_queue, disputed_queue, missing_queue):
         found = await store.read(queue)
         assert (found.comments, found.waiting_since) == (0, None)
     assert await store.read(last_hour_comments, now) == {}
+    assert await store.read(replay_figures) == {}
+    assert await store.read(shadow_lags, "liuyan") == {}
     assert await store.read(count_sessions, now, timedelta(hours=1)) == {}
 
 
@@ -96,3 +104,26 @@ async def test_expired_idle_and_disabled_sessions_do_not_count(store: Store) -> 
     assert sum((await store.read(count_sessions, now, timedelta(hours=1))).values()) == 2
     assert await store.read(count_sessions, now + timedelta(hours=2), timedelta(hours=1)) == {}
     assert await store.read(count_sessions, now + timedelta(days=400), timedelta(days=500)) == {}
+
+
+async def start_replay(store: Store, model: int, ends: int) -> RelabelRun:
+    parts = [LogPart("comments", number, None, 0, ends) for number in range(2)]
+    return await start_run(store, LI, "replay", model, Range(topics=("comments",)), parts, compared_with=None)
+
+
+async def test_the_newest_replay_of_each_model_counts_until_the_model_is_retired(store: Store) -> None:
+    first = await register_model(store, "a" * 64, "first", 0.3, 0.7)
+    second = await register_model(store, "b" * 64, "second", 0.3, 0.7)
+    cancelled = await start_replay(store, first.number, 10)
+    other = await start_replay(store, second.number, 7)
+    assert await store.read(replay_figures) == {
+        "a" * 64: ReplayFigures(0, 20, 0),
+        "b" * 64: ReplayFigures(0, 14, 0),
+    }
+    await store.write(cancel_run, LI, cancelled)
+    assert (await store.read(replay_figures))["a" * 64] == ReplayFigures(0, 0, 0)
+    await start_replay(store, first.number, 30)
+    assert (await store.read(replay_figures))["a" * 64] == ReplayFigures(0, 60, 0)
+    await store.write(finish_run, other.number, FINISHED)
+    await store.write(retire_model, LI, second.number)
+    assert (await store.read(replay_figures)).keys() == {"a" * 64}

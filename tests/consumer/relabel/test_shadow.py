@@ -34,6 +34,10 @@ async def test_shadow_and_replay_together_label_every_comment(installation: Rela
             installation.wait_for(lambda: installation.labelled() == 500, seconds=60, process=first)
             assert get(f"{first.health()}/readyz")[0] == 200
             assert "0 records behind" in get(f"{first.health()}/livez")[1]
+            metrics = get(f"{first.health()}/metrics")[1]
+            assert 'liuyan_model_info{group="",' in metrics
+            assert "process_resident_memory_bytes " in metrics
+            assert "liuyan_prediction_cache_misses_total " in metrics
             first.send(signal.SIGTERM)
             assert first.wait(20) == 0
             second.kill()
