@@ -146,6 +146,9 @@ async def test_record_too_large_for_the_database_becomes_a_dead_letter(installat
     [(packet,)] = installation.query("SELECT @@GLOBAL.max_allowed_packet")
     large = comment("large", "𠮷" * 10_000)
     records = [*(comment(number, "很好") for number in range(20)), large, *(comment(n, "差") for n in range(20, 40))]
+    # The first consumer stores the model's files, which need larger packets.
+    with installation.consumer() as consumer:
+        installation.wait_for(lambda: "consuming" in consumer.output(), seconds=60, process=consumer)
     installation.execute("SET GLOBAL max_allowed_packet = 32768")
     try:
         await installation.publish(records)
