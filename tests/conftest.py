@@ -19,7 +19,7 @@ import structlog
 from hypothesis import settings
 from sqlalchemy import URL, make_url
 
-from liuyan.log import PACKAGES
+from liuyan.packages import PACKAGES
 from liuyan.settings import PREFIX, TEST_PREFIX, Settings
 from local_stack.database import DatabaseServer
 from local_stack.kafka import Kafka
