@@ -33,7 +33,7 @@ PASSWORD = "a secret of the preview"  # noqa: S105 - of a server that ends with 
 CONSUMERS = 2
 AUDIT_SHARE = 0.02
 SCRAPE_SECONDS = 5
-# How long the counters are watched, whose rates the history continues.
+# How long the counters are watched at least, whose rates the history continues.
 WATCH_SECONDS = 30
 BLOCK = "54h"
 # The longest waits for programs to start, and for Prometheus to evaluate its rules.
@@ -76,8 +76,8 @@ def running_stack(folder: Path, report: Callable[[str], None]) -> Iterator[Stack
         began = time.time()
         prometheus.start()
         report("Letting Prometheus watch them ...")
-        _wait_for_series(prometheus.url, (*RECORDED_LAST, *READ_LAST), load)
-        samples = _watched(prometheus.url)
+        _wait_for_series(prometheus.url, RECORDED_LAST, load)
+        samples = _watched(prometheus.url, load)
         prometheus.stop()
         report("Giving Prometheus five weeks of history ...")
         _backfill(folder, prometheus.data, samples, _hours(installation), began)
@@ -166,17 +166,19 @@ def instant(url: str, expression: str) -> list[dict[str, Any]]:
     return values
 
 
-def _watched(url: str) -> list[Sample]:
-    """Return every series with its value, and its rate if it is a counter."""
+def _watched(url: str, load: Load) -> list[Sample]:
+    """Return every series with its value, and its rate if it is a counter, after the API has read all its gauges."""
     everything = '{__name__=~".+", __name__!~"ALERTS.*|scrape_.*"}'
     before = {tuple(sorted(one["metric"].items())): float(one["value"][1]) for one in instant(url, everything)}
-    time.sleep(WATCH_SECONDS)
-    samples = []
+    began = time.monotonic()
+    _wait_for_series(url, READ_LAST, load)
+    time.sleep(max(0.0, WATCH_SECONDS - (time.monotonic() - began)))
+    samples, seconds = [], time.monotonic() - began
     for one in instant(url, everything):
         labels, value = one["metric"], float(one["value"][1])
         grown = value - before.get(tuple(sorted(labels.items())), 0.0)
         is_counter = labels["__name__"].endswith(COUNTERS)
-        samples.append(Sample(labels, value, max(0.0, grown) / WATCH_SECONDS if is_counter else 0.0))
+        samples.append(Sample(labels, value, max(0.0, grown) / seconds if is_counter else 0.0))
     # Without history this is not recorded yet.
     models = {sample.labels["model"] for sample in samples if sample.name == f"{PROBABILITIES}_count" and sample.rate}
     return [*samples, *(Sample({"__name__": DRIFT, "model": model}, 0.0, 0.0) for model in models)]

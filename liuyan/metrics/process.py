@@ -9,8 +9,8 @@ SHARED = (
         "1",
         "The loaded model: the first 12 digits of its SHA-256 (model), all of them (sha256), its name, and the "
         "consumer group that uses it (empty in the API and a shadow).",
-        "已加载的模型：SHA-256 的前 12 位（model）、完整 SHA-256（sha256）、名称，"
-        "以及使用它的消费者组（API 和影子消费者中为空）。",
+        "已加载的模型：SHA-256 的前 12 位（model）、完整 SHA-256（sha256）、名称，以及使用它的消费者组"
+        "（API 和影子消费者中为空）。",
         labels=("model", "sha256", "name", "group"),
     ),
     Metric(
