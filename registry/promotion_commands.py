@@ -83,8 +83,8 @@ def _report(preview: "Preview") -> None:
     write_line(f"coverage   {percent(coverage.share)} of {coverage.comments:,} comments", err=True)
     if flips.compared:
         write_line(
-            f"flips      {flips.all:,} of the newest {flips.compared:,} comments: {flips.to_positive:,} become positive, "
-            f"{flips.to_negative:,} negative",
+            f"flips      {flips.all:,} of the newest {flips.compared:,} comments: "
+            f"{flips.to_positive:,} become positive, {flips.to_negative:,} negative",
             err=True,
         )
     for what, side in (("before", old), ("after", new)):

@@ -146,4 +146,7 @@ def _agreed(side: ModelSide) -> str:
     decided = side.totals.decided
     if not decided:
         return gettext("not known")
-    return gettext("%(share)s of %(count)s") % {"share": percent(side.totals.right / decided), "count": show_number(decided)}
+    return gettext("%(share)s of %(count)s") % {
+        "share": percent(side.totals.right / decided),
+        "count": show_number(decided),
+    }

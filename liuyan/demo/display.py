@@ -145,7 +145,9 @@ def _mix(scene: Scene) -> RenderableType:
     grid.add_column(no_wrap=True)
     grid.add_column(ratio=1)
     grid.add_column(no_wrap=True)
-    bar = ProgressBar(total=figures.positive + figures.negative, completed=figures.positive, style="red", complete_style="green")
+    bar = ProgressBar(
+        total=figures.positive + figures.negative, completed=figures.positive, style="red", complete_style="green"
+    )
     bar.finished_style = "green"
     grid.add_row(Text(f"positive {share:6.1%}", "green"), bar, Text(f"{1 - share:6.1%} negative", "red"))
     return grid

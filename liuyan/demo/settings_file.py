@@ -32,7 +32,7 @@ class SettingsFile:
         content = "".join(f"{line}\n" for line in lines)
         new = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}")
         try:
-            with open(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY), "w") as file:
+            with os.fdopen(os.open(new, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY), "w") as file:
                 file.write(content)
             new.replace(self._path)
         except OSError as error:

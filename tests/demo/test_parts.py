@@ -90,6 +90,7 @@ async def test_comments_that_are_not_stored_are_missing(tmp_path: Path) -> None:
 async def test_figures_count_a_comment_with_labels_of_two_models_once(tmp_path: Path) -> None:
     async with Store.open(f"sqlite+aiosqlite:///{tmp_path / 'two.db'}") as store:
         await migrate(store.engine, lambda _: None)
+        await store.check_ready(b"a key for tests only")
         both = await two_models(store, tmp_path, 30)
         before = await read_figures(store)
         await store.write(promote_model, Actor(7, "wang", "command", None), both.new.number, both.old.number)
