@@ -50,8 +50,8 @@ dashboards: install  ## Generate Grafana's dashboards and the Prometheus rules
 dashboards-preview: servers  ## Draw the dashboards from real servers under load to build/dashboards
 	@$(BIN)/python -m dashboards.preview
 
-demo: install  ## Run the demo; SECONDS=20 stops it, STACK=real uses Apache Kafka and MySQL
-	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS))
+demo: install  ## Run the demo; SECONDS=20 stops it, STACK=real uses Apache Kafka and MySQL, RATE=100 comments/s
+	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
 
 servers: install  ## Download Apache Kafka, MySQL, MariaDB, Prometheus and Chromium for the tests
 	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m local_stack

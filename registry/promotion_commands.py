@@ -80,11 +80,11 @@ def _report(preview: "Preview") -> None:
     write_line(f"promote    {_name(new)}", err=True)
     write_line(f"instead of {'no model' if old is None else _name(old)}", err=True)
     coverage = new.totals.coverage
-    write_line(f"coverage   {percent(coverage.share)} of {coverage.comments} comments", err=True)
+    write_line(f"coverage   {percent(coverage.share)} of {coverage.comments:,} comments", err=True)
     if flips.compared:
         write_line(
-            f"flips      {flips.all} of the newest {flips.compared} comments: {flips.to_positive} become positive, "
-            f"{flips.to_negative} negative",
+            f"flips      {flips.all:,} of the newest {flips.compared:,} comments: "
+            f"{flips.to_positive:,} become positive, {flips.to_negative:,} negative",
             err=True,
         )
     for what, side in (("before", old), ("after", new)):
@@ -103,11 +103,11 @@ def _figures(side: "ModelSide") -> str:
     figures = []
     if totals.coverage.labelled:
         figures.append(f"{percent(totals.positive / totals.coverage.labelled)} positive")
-    figures.append(f"{totals.undecided} uncertain comments to review")
+    figures.append(f"{totals.undecided:,} uncertain comments to review")
     if audit is not None and audit.judged:
-        figures.append(f"accuracy {percent(audit.right / audit.judged)} on {audit.judged} blind decisions")
+        figures.append(f"accuracy {percent(audit.right / audit.judged)} on {audit.judged:,} blind decisions")
     if totals.decided:
-        figures.append(f"agrees with {percent(totals.right / totals.decided)} of {totals.decided} reviews (biased)")
+        figures.append(f"agrees with {percent(totals.right / totals.decided)} of {totals.decided:,} reviews (biased)")
     return ", ".join(figures)
 
 
@@ -116,10 +116,10 @@ def _confirm(preview: "Preview", *, yes: bool, incomplete: bool) -> None:
     missing = preview.candidate.totals.coverage.missing
     question = "Promote it?"
     if missing:
-        write_line(f"missing    {missing} comments keep the label of another model", err=True)
+        write_line(f"missing    {missing:,} comments keep the label of another model", err=True)
         if not incomplete and (yes or not is_terminal_input()):
             raise UsageError(
-                f"Model {preview.candidate.model.number} has not labelled {missing} comments. Replay it first with "
+                f"Model {preview.candidate.model.number} has not labelled {missing:,} comments. Replay it first with "
                 f"`liuyan consumer replay {preview.candidate.model.number}`, or add --incomplete."
             )
         question = "Promote it although it has not labelled all comments?"

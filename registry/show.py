@@ -39,8 +39,8 @@ async def show_model(store: Store, name: str, *, as_json: bool) -> None:
     write_line(f"sha256    {model.sha256}")
     write_line(f"state     {_state(shown)}")
     write_line(
-        f"coverage  {percent(coverage.share)}: {coverage.labelled} of {coverage.comments} comments, "
-        f"{coverage.missing} missing"
+        f"coverage  {percent(coverage.share)}: {coverage.labelled:,} of {coverage.comments:,} comments, "
+        f"{coverage.missing:,} missing"
     )
     for name, value in _pooled(shown.metrics).items():
         write_line(f"test {name}  {value:.4f}" if isinstance(value, float) else f"test {name}  {value}")

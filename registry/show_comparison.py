@@ -13,6 +13,8 @@ from store.comparisons import Comparison, ShownExample
 
 # The most platforms, the largest, and the most months, the newest, that are printed.
 PRINTED = 24
+# The number of deciding words that are printed for each model.
+DECIDING = 5
 SAMPLES = {
     Sample.AUDIT: "audit sample (random, blind decisions)",
     Sample.HELD_BACK: "held-back half of the audit sample (random, blind decisions)",
@@ -55,10 +57,13 @@ def print_comparison(comparison: Comparison, result: ComparisonResult, examples:
     for judged in (result.unbiased, result.reviews):
         _print_judged(judged)
     if examples:
-        columns = ("platform", "id", "old", "new")
+        columns = [Column("platform"), Column("id"), Column("old", right=True), Column("new", right=True)]
         rows = [(one.platform, one.id, _percent(one.example.old_probability), _percent(one.example.new_probability),
-                 one.text or "(edited since)") for one in examples]  # fmt: skip
-        write_table([*map(Column, columns), Column("text", below=True)], rows)
+                 one.text or "(edited since)", _deciding("old", one.text, one.example.old_words),
+                 _deciding("new", one.text, one.example.new_words)) for one in examples]  # fmt: skip
+        below = [Column(name, below=True) for name in ("text", "deciding words, old", "deciding words, new")]
+        write_line("Flipped comments, with both probabilities of positive and the words that decided:")
+        write_table([*columns, *below], rows)
 
 
 def _print_cells(title: str, cells: Sequence[Cell], names: Sequence[str]) -> None:
@@ -127,6 +132,13 @@ def _example(one: ShownExample) -> dict[str, Any]:
         "old_words": _words(one.text, example.old_words),
         "new_words": _words(one.text, example.new_words),
     }
+
+
+def _deciding(which: str, text: str | None, stored: str | None) -> str:
+    """Return the most important words of a model's label with their contributions, positive or negative."""
+    found = sorted(_words(text, stored) or [], key=lambda word: -abs(word["contribution"]))
+    words = "  ".join(f"{word['word']} {word['contribution']:+.2f}" for word in found[:DECIDING])
+    return f"{which}: {words or '-'}"
 
 
 def _words(text: str | None, stored: str | None) -> list[dict[str, Any]] | None:

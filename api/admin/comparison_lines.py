@@ -148,12 +148,17 @@ def _change(figure: Figure) -> str:
         return "–"
     if figure.low is None or figure.high is None:
         return _points(figure.value)
-    return f"{_points(figure.value)} ({_points(figure.low)} … {_points(figure.high)})"
+    words = gettext("%(change)s points (%(low)s … %(high)s)")
+    return words % {"change": _signed(figure.value), "low": _signed(figure.low), "high": _signed(figure.high)}
 
 
 def _points(share: float) -> str:
     """Return a difference of shares in percentage points."""
-    return gettext("%(points)s points") % {"points": f"{100 * share:+.1f}"}
+    return gettext("%(points)s points") % {"points": _signed(share)}
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}"
 
 
 def _share(n: int, of: int) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from api.admin.flash import flash
 from api.admin.loaded_model import other_model
 from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
-from api.i18n import gettext, lazy_gettext
+from api.i18n import gettext, lazy_gettext, show_number
 from api.identity.roles import Role
 from api.problems import ProblemError
 from api.rest.models import promote_in_place, read_models, roll_back_from
@@ -111,7 +111,7 @@ def _compared(preview: Preview) -> Sequence[Compared]:
         (gettext("Model"), _name),
         (gettext("Labelled comments"), _labelled),
         (gettext("Share of positive"), _positive),
-        (gettext("Uncertain comments to review"), lambda side: str(side.totals.undecided)),
+        (gettext("Uncertain comments to review"), lambda side: show_number(side.totals.undecided)),
         (gettext("Accuracy on the audit sample"), _audited),
         (gettext("Agreement with all reviews (biased)"), _agreed),
     )
@@ -120,7 +120,7 @@ def _compared(preview: Preview) -> Sequence[Compared]:
 
 
 def _name(side: ModelSide) -> str:
-    return f"{side.model.name} ({side.model.sha256[:12]})"
+    return f"{side.model.number} · {side.model.name} ({side.model.sha256[:12]})"
 
 
 def _labelled(side: ModelSide) -> str:
@@ -139,11 +139,14 @@ def _audited(side: ModelSide) -> str:
     low, high = wilson(audit.right, audit.judged)
     words = gettext("%(share)s of %(count)s (95%% interval %(low)s to %(high)s)")
     shares = {"share": percent(audit.right / audit.judged), "low": percent(low), "high": percent(high)}
-    return words % {**shares, "count": audit.judged}
+    return words % {**shares, "count": show_number(audit.judged)}
 
 
 def _agreed(side: ModelSide) -> str:
     decided = side.totals.decided
     if not decided:
         return gettext("not known")
-    return gettext("%(share)s of %(count)s") % {"share": percent(side.totals.right / decided), "count": decided}
+    return gettext("%(share)s of %(count)s") % {
+        "share": percent(side.totals.right / decided),
+        "count": show_number(decided),
+    }

@@ -86,9 +86,11 @@ class LineDisplay:
             self._site_shown = True
             self._print(scene, f"admin app at {scene.site}/admin (name demo, password {scene.password})")
             self._print(scene, f"API at {scene.site}, documented at {scene.site}/docs")
+            self._print(scene, f"settings for other terminals in {scene.settings_file}")
         if scene.seconds >= self._next:
             self._next = scene.seconds + LINE_SECONDS
-            share = f", {scene.figures.positive / scene.figures.stored:.0%} positive" if scene.figures.stored else ""
+            positive = scene.figures.positive_share
+            share = "" if positive is None else f", {positive:.0%} positive"
             counts = f"published {scene.published:,} stored {scene.figures.stored:,} lag {scene.lag:,}"
             self._print(scene, f"{scene.state}: {counts}, {scene.rate:,.0f} comments/s{share}")
 
@@ -136,15 +138,16 @@ def _figures(scene: Scene) -> RenderableType:
 
 
 def _mix(scene: Scene) -> RenderableType:
-    figures = scene.figures
-    if not figures.stored:
+    figures, share = scene.figures, scene.figures.positive_share
+    if share is None:
         return Text("no labelled comments yet", "dim")
-    share = figures.positive / figures.stored
     grid = Table.grid(expand=True, padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(ratio=1)
     grid.add_column(no_wrap=True)
-    bar = ProgressBar(total=figures.stored, completed=figures.positive, style="red", complete_style="green")
+    bar = ProgressBar(
+        total=figures.positive + figures.negative, completed=figures.positive, style="red", complete_style="green"
+    )
     bar.finished_style = "green"
     grid.add_row(Text(f"positive {share:6.1%}", "green"), bar, Text(f"{1 - share:6.1%} negative", "red"))
     return grid
@@ -174,7 +177,10 @@ def _row(sample: LabelledText) -> tuple[Text, Text, Text, Text]:
 def _footer(scene: Scene) -> RenderableType:
     links, account = Text("starting admin app and API ...", "dim"), Text("")
     if scene.site:
-        links = Text.assemble((f"{scene.site}/admin", "underline cyan"), "  ", (f"{scene.site}/docs", "underline cyan"))
+        links = Text.assemble(
+            (f"{scene.site}/admin", "underline cyan"), "  ", (f"{scene.site}/docs", "underline cyan"),
+            ("  settings ", "dim"), scene.settings_file,
+        )  # fmt: skip
         account = Text.assemble(("name ", "dim"), "demo", ("  password ", "dim"), scene.password)
     grid = Table.grid(expand=True)
     grid.add_column(no_wrap=True)

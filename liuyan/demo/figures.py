@@ -9,8 +9,11 @@ from sqlalchemy import func, select
 
 from liuyan.demo.corpus import PLATFORMS
 from store.batch import Label
+from store.merge import ALL_PLATFORMS
+from store.model_tables import active_model
+from store.ranges import HOUR
 from store.store import Store
-from store.tables import comments, dead_letters, hourly_counts, partitions, predictions
+from store.tables import comment_counts, comments, dead_letters, hourly_counts, partitions, predictions
 
 # Number of latest comments to read per platform, because batches are stored sorted by platform.
 LATEST = 20
@@ -29,22 +32,27 @@ class LabelledText:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The state of the database; ``offsets`` are a topic's stored offsets by partition, ``latest`` the newest texts."""
+    """The state of the database; ``offsets`` are a topic's stored offsets by partition, ``latest`` the newest texts.
 
+    ``positive`` and ``negative`` count the active model's labels. After a promotion it may lack some.
+    """
+
+    stored: int = 0
     positive: int = 0
     negative: int = 0
     offsets: Mapping[int, int] = field(default_factory=dict)
     latest: tuple[LabelledText, ...] = ()
 
     @property
-    def stored(self) -> int:
-        """Number of labelled comments."""
-        return self.positive + self.negative
+    def positive_share(self) -> float | None:
+        """The share of positive labels, 0..1; None if there are none."""
+        labelled = self.positive + self.negative
+        return self.positive / labelled if labelled else None
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Published comments compared with stored ones; ``duplicated`` counts rows beyond one per comment.
+    """Published comments compared with stored ones; ``duplicated`` counts rows beyond one per comment and model.
 
     Comments that other programs published are not counted, except for their dead letters.
     """
@@ -69,38 +77,43 @@ class Comparison:
 
 async def read_figures(store: Store, topic: str) -> Figures:
     """Return the current figures, with the offsets of ``topic``. Raises TransientStoreError."""
-    labels = select(hourly_counts.c.label, func.sum(hourly_counts.c.n)).group_by(hourly_counts.c.label)
-    columns = predictions.c
+    active = select(active_model.c.model_number).scalar_subquery()
+    of, columns = hourly_counts.c, predictions.c
+    labels = select(of.label, func.sum(of.n)).where(of.model_number == active).group_by(of.label)
+    every = (comment_counts.c.bucket == HOUR, comment_counts.c.platform == ALL_PLATFORMS)
+    total = select(func.coalesce(func.sum(comment_counts.c.n), 0)).where(*every)
     newest = (
         select(comments.c.platform, comments.c.text, columns.label, columns.probability, columns.uncertain)
-        .join(predictions, columns.comment_number == comments.c.number)
+        .select_from(comments)
+        .join(predictions, (columns.comment_number == comments.c.number) & (columns.model_number == active))
         .order_by(comments.c.number.desc())
         .limit(LATEST)
     )
     rows: list[Any] = []
     async with store.reading() as connection:
         counts = {label: int(n) for label, n in await connection.execute(labels)}
-        of = partitions.c
-        stored = await connection.execute(select(of.partition, of.next_offset).where(of.topic == topic))
-        offsets = {row.partition: row.next_offset for row in stored}
+        stored = int((await connection.execute(total)).scalar_one())
+        positions = select(partitions.c.partition, partitions.c.next_offset).where(partitions.c.topic == topic)
+        offsets = {row.partition: row.next_offset for row in await connection.execute(positions)}
         for platform in PLATFORMS:
             rows += await connection.execute(newest.where(comments.c.platform == platform))
     latest = tuple(LabelledText(row[0], row[1], Label(row[2]), row[3], bool(row[4])) for row in rows)
-    return Figures(counts.get(Label.POSITIVE, 0), counts.get(Label.NEGATIVE, 0), offsets, latest)
+    return Figures(stored, counts.get(Label.POSITIVE, 0), counts.get(Label.NEGATIVE, 0), offsets, latest)
 
 
 async def compare(store: Store, published: Set[tuple[str, str]]) -> Comparison:
     """Compare the published (platform, id) pairs with the labelled rows. Raises TransientStoreError."""
-    labelled = select(comments.c.platform, comments.c.id).join(
+    labelled = select(comments.c.platform, comments.c.id, predictions.c.model_number).join(
         predictions, predictions.c.comment_number == comments.c.number
     )
     async with store.reading() as connection:
-        rows = Counter((platform, identifier) for platform, identifier in await connection.execute(labelled))
+        rows = Counter((row[0], row[1], row[2]) for row in await connection.execute(labelled))
         dead = (await connection.execute(select(func.count()).select_from(dead_letters))).scalar_one()
+    stored = {(platform, identifier) for platform, identifier, _ in rows}
     return Comparison(
         published=len(published),
-        stored=len(published & rows.keys()),
-        missing=len(published - rows.keys()),
+        stored=len(published & stored),
+        missing=len(published - stored),
         duplicated=rows.total() - len(rows),
         dead=dead,
     )

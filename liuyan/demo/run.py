@@ -22,6 +22,7 @@ from liuyan.demo.figures import Comparison, Figures, compare, read_figures
 from liuyan.demo.programs import Program
 from liuyan.demo.publisher import Publisher
 from liuyan.demo.scene import Rate, Samples, Scene
+from liuyan.demo.settings_file import SettingsFile
 from liuyan.demo.stack import Stack, StackName, started_stack
 from liuyan.settings import DETECTION_PLATFORM
 from local_stack import ports
@@ -34,6 +35,10 @@ TOPIC = "comments"
 # publish to it, and text detection has its own.
 TOPICS = {TOPIC: TOPIC, DETECTION_PLATFORM: f"{DETECTION_PLATFORM}={DETECTION_PLATFORM}"}
 ACCOUNT = "demo"
+# Settings of the running demo, for commands in other terminals, in the current folder.
+SETTINGS_FILE = "demo.env"
+# Its variable with the address of the admin app and the API.
+SITE = "DEMO_URL"
 PARTITIONS = 4
 REFRESH_SECONDS = 0.25
 # Part of the given time that is reserved for labelling and storing the last comments.
@@ -99,6 +104,7 @@ class Demo:
         self._password = secrets.token_hex(8)
         self._programs: list[Program] = []
         source = events(options.seed, datetime.now(UTC))
+        self._settings_file = SettingsFile(Path(SETTINGS_FILE))
         self._publisher = Publisher(stack.bootstrap, TOPIC, source, options.rate, self._lag)
 
     async def run(self) -> Comparison:
@@ -108,6 +114,7 @@ class Demo:
             asyncio.get_running_loop().add_signal_handler(number, request.on_signal)
         async with Store.open(self._stack.database_url) as store:
             with ExitStack() as cleanup:
+                cleanup.callback(self._settings_file.remove)
                 cleanup.callback(self._kill_programs)
                 with open_display() as display:
                     await self._publish_and_show(store, display, request)
@@ -158,6 +165,7 @@ class Demo:
             "LIUYAN_CONSUMER_ADDRESS": "127.0.0.1:0",
             "LIUYAN_API_ADDRESS": "127.0.0.1:0",
         }
+        self._settings_file.write({**settings, SITE: self._address})
         self._programs.append(Program(["consumer", "run"], settings, self._folder))
         create_first_admin = await asyncio.to_thread(_import_create_first_admin)
         await create_first_admin(store, ACCOUNT, self._password)
@@ -193,7 +201,7 @@ class Demo:
             if self._programs:
                 self._figures = await read_figures(store, TOPIC)
             if self._site is None and ports.answers(self._api_port):
-                self._site = f"http://127.0.0.1:{self._api_port}"
+                self._site = self._address
             display.show(self._scene(time.monotonic()))
             await asyncio.sleep(REFRESH_SECONDS)
 
@@ -211,7 +219,12 @@ class Demo:
             samples=self._samples.newest_first(),
             site=self._site,
             password=self._password,
+            settings_file=str(self._settings_file),
         )
+
+    @property
+    def _address(self) -> str:
+        return f"http://127.0.0.1:{self._api_port}"
 
     def _current_state(self) -> str:
         if self._state != "starting" or not self._figures.stored:

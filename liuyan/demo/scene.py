@@ -18,7 +18,7 @@ class Scene:
     """The data to show. ``samples`` are recently stored comments, newest first; ``rate`` is in stored comments/s.
 
     ``site`` is the URL of the admin app and the API, or None until they answer. ``password`` belongs to the account
-    ``demo``.
+    ``demo``. ``settings_file`` is the file with the demo's settings, or why there is none.
     """
 
     stack: str
@@ -31,6 +31,7 @@ class Scene:
     samples: tuple[LabelledText, ...]
     site: str | None
     password: str
+    settings_file: str
 
 
 class Samples:

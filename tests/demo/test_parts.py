@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from sqlalchemy import select
 
 from consumer.event import CommentEvent, parse
 from liuyan.demo.corpus import PLATFORMS, events, read_comments
@@ -18,10 +19,14 @@ from liuyan.demo.programs import Program
 from liuyan.demo.publisher import MAXIMUM_LAG, Publisher
 from liuyan.demo.scene import Rate, Samples, Scene
 from local_stack.embedded import EmbeddedBroker
+from store.audit import Actor
 from store.batch import Label, PartitionKey
 from store.migrate import migrate
 from store.partitions import begin_partition
+from store.promotion import promote_model
 from store.store import Store
+from store.tables import comments
+from tests.registry.two_models import two_models
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.programs
@@ -85,6 +90,23 @@ async def test_comments_that_are_not_stored_are_missing(tmp_path: Path) -> None:
     assert not comparison.exactly_once
 
 
+async def test_figures_count_a_comment_with_labels_of_two_models_once(tmp_path: Path) -> None:
+    async with Store.open(f"sqlite+aiosqlite:///{tmp_path / 'two.db'}") as store:
+        await migrate(store.engine, lambda _: None)
+        await store.check_ready(b"a key for tests only")
+        both = await two_models(store, tmp_path, 30)
+        before = await read_figures(store, "comments")
+        await store.write(promote_model, Actor(7, "wang", "command", None), both.new.number, both.old.number)
+        after = await read_figures(store, "comments")
+        async with store.reading() as connection:
+            published = {(row.platform, row.id) for row in await connection.execute(select(comments))}
+        comparison = await compare(store, published)
+    positive = [sum(pair[which] >= 0.5 for pair in both.probabilities.values()) for which in (0, 1)]
+    assert [before.positive, after.positive] == positive
+    assert [(one.stored, one.positive + one.negative) for one in (before, after)] == [(30, 30)] * 2
+    assert str(comparison) == "published 30 stored 30 missing 0 duplicated 0 dead 0"
+
+
 def test_log_of_an_ended_program_is_quoted(tmp_path: Path) -> None:
     program = Program(["consumer", "run"], {}, tmp_path)
     assert eventually(lambda: not program.running, seconds=30)
@@ -97,7 +119,7 @@ def test_log_of_an_ended_program_is_quoted(tmp_path: Path) -> None:
 
 def scene(samples: int) -> Scene:
     text = LabelledText("support", "物流很快，" * 60, Label.POSITIVE, 0.97, False)
-    figures = Figures(positive=620, negative=380)
+    figures = Figures(stored=1_000, positive=620, negative=380)
     return Scene(
         "embedded broker, SQLite",
         "running",
@@ -109,6 +131,7 @@ def scene(samples: int) -> Scene:
         (text,) * samples,
         "http://a",
         "abcd-efgh",
+        "demo.env",
     )
 
 
@@ -122,7 +145,7 @@ def test_picture_fits_the_terminal(width: int, height: int, samples: int) -> Non
     assert "1:11" in text[0]
     assert text[3].split() == ["1,234", "1,000", "234", "301"]
     assert "62.0%" in text[5]
-    assert "http://a/docs" in text[-2]
+    assert text[-2].split() == ["http://a/admin", "http://a/docs", "settings", "demo.env"]
     assert text[-1].split() == ["name", "demo", "password", "abcd-efgh", "Ctrl-C", "to", "stop"]
     assert sum("物流很快" in line for line in text) == min(samples, height - FIXED_LINES)
 
@@ -132,11 +155,12 @@ def test_output_without_a_terminal_is_plain_lines() -> None:
     with LineDisplay(Console(file=output, width=80, highlight=False)) as display:
         display.show(scene(1))
         display.show(scene(1))
-    stack, first, admin, api, counts = output.getvalue().splitlines()
+    stack, first, admin, api, settings, counts = output.getvalue().splitlines()
     assert stack == " 71.4 s  embedded broker, SQLite"
     assert first.startswith(" 71.4 s  first labelled comment: positive 0.97 物流很快，")
     assert admin == " 71.4 s  admin app at http://a/admin (name demo, password abcd-efgh)"
     assert api == " 71.4 s  API at http://a, documented at http://a/docs"
+    assert settings == " 71.4 s  settings for other terminals in demo.env"
     assert counts == " 71.4 s  running: published 1,234 stored 1,000 lag 234, 301 comments/s, 62% positive"
 
 

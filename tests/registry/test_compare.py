@@ -1,6 +1,7 @@
 """A comparison counts every comment once, survives crashes, and shows examples without storing their texts."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from registry import compare
 from registry.compare import Worker, work_on_comparison
 from registry.comparison_result import ComparisonResult, Sample, result_from_json
 from registry.register import register
+from registry.show_comparison import print_comparison
 from registry.trained_on import TrainedOn
 from store.comments import ShownLabel
 from store.comparison_scan import Step, read_step
@@ -93,6 +95,27 @@ async def test_examples_have_deciding_words_but_no_texts(store: Store, settings:
     after = await store.read(read_examples, number)
     assert [one.id for one in after] == [one.id for one in shown[1:]]
     assert after[0].text is None
+
+
+async def test_the_most_important_words_are_printed_for_both_models(
+    store: Store, settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = await two_models(store, tmp_path, 40)
+    number = await ordered(store, both)
+    await work_on_comparison(Worker(store, settings, 1))
+    found = await store.read(read_comparison, number)
+    assert found is not None
+    shown = await store.read(read_examples, number)
+    print_comparison(found[0], await result_of(store, number), [*shown[:1], replace(shown[1], text=None)])
+    *_, header, first, edited = capsys.readouterr().out.splitlines()
+    assert header.split("\t")[-3:] == ["text", "deciding words, old", "deciding words, new"]
+    for cell, stored in zip(
+        first.split("\t")[-2:], (shown[0].example.old_words, shown[0].example.new_words), strict=True
+    ):
+        words = sorted(json.loads(stored or ""), key=lambda word: -abs(word[2]))[:5]
+        text = shown[0].text or ""
+        assert cell[5:] == "  ".join(f"{text[start:end]} {value:+.2f}" for start, end, value in words)
+    assert edited.split("\t")[-3:] == ["(edited since)", "old: -", "new: -"]
 
 
 async def test_another_process_continues_where_one_died(
