@@ -34,6 +34,11 @@ class Status:
     waiting: float | None
 
     @property
+    def seconds_left(self) -> float | None:
+        """The remaining time at the current speed; None while nothing is read."""
+        return (self.done.all - self.done.read) / self.speed if self.speed else None
+
+    @property
     def fields(self) -> dict[str, object]:
         """Return the same figures for a log line."""
         return {
@@ -41,6 +46,7 @@ class Status:
             "read": self.done.read,
             "remaining": self.done.all - self.done.read,
             "per_second": round(self.speed, 1),
+            "seconds_left": None if self.seconds_left is None else round(self.seconds_left),
             "added": self.run.added,
             "flipped": self.run.flipped,
             **({} if self.waiting is None else {"waiting_for_lag_seconds": round(self.waiting)}),
@@ -50,9 +56,8 @@ class Status:
     def text(self) -> str:
         """Return remaining work, speed, time left and flips as one line."""
         left = self.done.all - self.done.read
-        seconds = left / self.speed if self.speed else None
         waiting = "" if self.waiting is None else f", waiting: consumers lag {self.waiting:.0f} s"
-        time_left = "" if seconds is None else f", {duration(seconds)} left"
+        time_left = "" if self.seconds_left is None else f", {duration(self.seconds_left)} left"
         return (
             f"{self.done.read:,} of {self.done.all:,} {self.unit}, {left:,} remaining, {self.speed:,.0f}/s{time_left}, "
             f"{self.run.added:,} predictions added, {self.run.flipped:,} flipped{waiting}"

@@ -54,7 +54,8 @@ def test_progress_shows_speed_time_left_and_flips() -> None:
     shown = Status("records", Done(1_500, 6_000), 50.0, run, None).text
     assert shown == "1,500 of 6,000 records, 4,500 remaining, 50/s, 2 min left, 1,200 predictions added, 34 flipped"
     assert Status("records", Done(0, 6_000), 0.0, run, 12.3).text.endswith("34 flipped, waiting: consumers lag 12 s")
-    fields = {"unit": "records", "read": 1_500, "remaining": 4_500, "per_second": 50.0, "added": 1_200, "flipped": 34}
+    fields = {"unit": "records", "read": 1_500, "remaining": 4_500, "per_second": 50.0, "seconds_left": 90}
+    fields |= {"added": 1_200, "flipped": 34}
     assert Status("records", Done(1_500, 6_000), 50.0, run, None).fields == fields
     assert Status("records", Done(1_500, 6_000), 50.0, run, 12.3).fields["waiting_for_lag_seconds"] == 12
     assert (duration(89), duration(600), duration(9_000)) == ("89 s", "10 min", "2.5 h")
