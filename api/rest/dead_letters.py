@@ -1,6 +1,6 @@
 """/api/v1/dead-letters: list, requeue, discard and delete records that broke the contract."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 
 from api.guard import GuardedRoute
 from api.i18n import gettext
-from api.identity.identity import AsAdmin
+from api.identity.identity import AsAdmin, Identity
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.dead_letter_schemas import (
     DeadLetterDeletion,
@@ -22,9 +22,12 @@ from api.rest.dead_letter_schemas import (
     Topic,
     WholeDeadLetter,
 )
-from api.services import TheServices
+from api.services import Services, TheServices
 from store import dead_letter_admin
+from store.audit import Actor
 from store.dead_letter_admin import UNRESOLVED, DeadLetterError, DeadLetterFilter, DeadLetterState
+from store.session import WriteSession
+from store.store import Store
 from store.types import LARGEST_NUMBER
 
 T = TypeVar("T")
@@ -84,13 +87,7 @@ async def requeue_dead_letters(
     A dead letter is resolved once its copy is stored. If the copy fails again, the dead letter shows the new reason.
     Repeating the request is safe.
     """
-    if choice.numbers is None:
-        changed = await dead_letter_admin.requeue_all(services.store, choice.as_filter(), identity.actor)
-    else:
-        changed = await _as_problem(
-            services.store.write(dead_letter_admin.requeue, sorted(set(choice.numbers)), identity.actor)
-        )
-    return DeadLettersChanged(changed=changed)
+    return await _change(services, identity, choice, dead_letter_admin.requeue_all, dead_letter_admin.requeue)
 
 
 @router.post(
@@ -103,13 +100,7 @@ async def discard_dead_letters(
     services: TheServices, identity: AsAdmin, choice: DeadLetterSelection
 ) -> DeadLettersChanged:
     """Discard dead letters. They are kept, with the person and time. Pending requests to publish them are cancelled."""
-    if choice.numbers is None:
-        changed = await dead_letter_admin.discard_all(services.store, choice.as_filter(), identity.actor)
-    else:
-        changed = await _as_problem(
-            services.store.write(dead_letter_admin.discard, sorted(set(choice.numbers)), identity.actor)
-        )
-    return DeadLettersChanged(changed=changed)
+    return await _change(services, identity, choice, dead_letter_admin.discard_all, dead_letter_admin.discard)
 
 
 @router.post(
@@ -125,12 +116,21 @@ async def delete_dead_letters(
 
     A requeued one that no consumer has published yet is never published.
     """
+    return await _change(services, identity, choice, dead_letter_admin.delete_all, dead_letter_admin.delete)
+
+
+async def _change(
+    services: Services,
+    identity: Identity,
+    choice: DeadLetterSelection | DeadLetterDeletion,
+    change_all: Callable[[Store, DeadLetterFilter, Actor], Awaitable[int]],
+    change: Callable[[WriteSession, Sequence[int], Actor], Awaitable[int]],
+) -> DeadLettersChanged:
+    """Change the chosen dead letters, by number or all that match. Raises ProblemError."""
     if choice.numbers is None:
-        changed = await dead_letter_admin.delete_all(services.store, choice.as_filter(), identity.actor)
+        changed = await change_all(services.store, choice.as_filter(), identity.actor)
     else:
-        changed = await _as_problem(
-            services.store.write(dead_letter_admin.delete, sorted(set(choice.numbers)), identity.actor)
-        )
+        changed = await _as_problem(services.store.write(change, sorted(set(choice.numbers)), identity.actor))
     return DeadLettersChanged(changed=changed)
 
 

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.repeatable import create_empty_table
 from store.types import ExactString, UtcDateTime
 
 revision = "0012"
@@ -25,15 +26,13 @@ SELECT '{bucket}', counted_platform, counted_from, counted FROM (
 
 def upgrade() -> None:
     """Create the table and count the comments. An interrupted upgrade can be repeated."""
-    if not sa.inspect(op.get_bind()).has_table("comment_counts"):
-        op.create_table(
-            "comment_counts",
-            sa.Column("bucket", ExactString(4), primary_key=True),
-            sa.Column("platform", ExactString(32), primary_key=True),
-            sa.Column("begins", UtcDateTime, primary_key=True),
-            sa.Column("n", sa.BigInteger, nullable=False),
-        )
-    op.execute("DELETE FROM comment_counts")
+    create_empty_table(
+        "comment_counts",
+        sa.Column("bucket", ExactString(4), primary_key=True),
+        sa.Column("platform", ExactString(32), primary_key=True),
+        sa.Column("begins", UtcDateTime, primary_key=True),
+        sa.Column("n", sa.BigInteger, nullable=False),
+    )
     if op.get_bind().dialect.name == "sqlite":
         hour = "substr(created_at, 1, 14) || '00:00.000000'"
         day = "substr(begins, 1, 10) || ' 00:00:00.000000'"
