@@ -20,8 +20,8 @@ from consumer.topics import Topics
 from liuyan.errors import LiuyanError, UsageError
 from liuyan.settings import Settings
 from liuyan.terminal import write_line
-from model.labeller import load_labeller
 from registry.artifacts import obtain_artifact
+from registry.follow import load_model
 from store.audit import command_actor
 from store.batch import ModelRow
 from store.errors import TransientStoreError
@@ -191,8 +191,7 @@ async def _check_topics(store: Store, settings: Settings, number: int) -> None:
 
 
 async def _label_thread(store: Store, settings: Settings, model: ModelRow, covered: Range) -> LabelThread:
-    path = await obtain_artifact(store, model, settings)
-    labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
+    labeller = (await load_model(store, model, settings)).labeller
     gc.freeze()  # The vocabulary and PyTorch live as long as the process.
     return LabelThread(labeller, settings.topics, covered, settings.batch_padded_tokens)
 

@@ -25,8 +25,8 @@ from liuyan.metrics.shared import SharedMetrics
 from liuyan.reachable import Reachable
 from liuyan.settings import Settings
 from liuyan.terminal import write_line
-from model.labeller import Labeller, load_labeller
-from registry.artifacts import obtain_artifact
+from model.labeller import Labeller
+from registry.follow import load_model
 from store.audit import command_actor
 from store.batch import ModelRow
 from store.models import read_active
@@ -101,8 +101,7 @@ async def _run(
     registry = CollectorRegistry()
     metrics = SharedMetrics(Exporter((*SHARED, *PROCESS), registry))
     with metrics.loading():
-        path = await obtain_artifact(store, model, settings)
-        labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=settings.answer_cache_size)
+        labeller = (await load_model(store, model, settings)).labeller
     # Without a group: alerts about the models of a group are not about shadows.
     metrics.use_model(model.sha256, model.name)
     gc.freeze()  # The vocabulary and PyTorch live as long as the process.
