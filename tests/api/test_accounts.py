@@ -439,7 +439,7 @@ async def test_a_temporary_password_expires(api: Api) -> None:
         answer = await sign_in(client, "小王", reset)
         assert answer.status_code == 403
         assert "temporary password has expired" in sentence(answer)
-        # Whoever does not know it learns nothing.
+        # Somebody who does not know the password is not told that it has expired.
         assert (await sign_in(client, "小王", "not the password")).status_code == 401
     # A password that its owner chose does not expire.
     async with browser(api) as client:
