@@ -96,11 +96,13 @@ async def add_log_parts(session: WriteSession, run: int, parts: Iterable[LogPart
 async def add_store_parts(session: WriteSession, run: int) -> None:
     """Add ranges of comment numbers that cover all comments stored so far."""
     of = relabel_parts.c
+    # Two queries, because MySQL reads one end of the primary key for one aggregate and all comments for both.
+    oldest = (await session.connection.execute(select(func.min(comments.c.number)))).scalar_one_or_none()
     newest = (await session.connection.execute(select(func.max(comments.c.number)))).scalar_one_or_none()
     first = (await session.connection.execute(select(func.max(of.part)).where(of.run_number == run))).scalar_one()
-    if newest is None:
+    if oldest is None or newest is None:
         return
-    size = max(SMALLEST_STORE_PART, -(-newest // STORE_PARTS))
+    size = max(SMALLEST_STORE_PART, -(-(newest + 1 - oldest) // STORE_PARTS))
     rows = [
         {
             "run_number": run,
@@ -109,7 +111,7 @@ async def add_store_parts(session: WriteSession, run: int) -> None:
             "next_position": begin,
             "end_position": min(begin + size, newest + 1),
         }
-        for number, begin in enumerate(range(1, newest + 1, size), 0 if first is None else first + 1)
+        for number, begin in enumerate(range(oldest, newest + 1, size), 0 if first is None else first + 1)
     ]
     await session.connection.execute(insert(relabel_parts), rows)
 

@@ -89,8 +89,10 @@ async def test_leased_comments_go_to_one_consumer_until_the_lease_ends(store: St
     feed = await feed_of(store)
     await promoted(feed)
     await feed.send(*(arrival(str(n)) for n in range(5)))
-    first, second = await asyncio.gather(store.write(lease_missing, 3, 30.0), store.write(lease_missing, 3, 30.0))
-    assert len({one.id for one in (*first, *second)}) == 5
+    leased = await asyncio.gather(store.write(lease_missing, 3, 30.0), store.write(lease_missing, 3, 30.0))
+    # MariaDB locks every row that it sorts, so one of two concurrent leases may get nothing. Nothing is leased twice.
+    leased.append(await store.write(lease_missing, 3, 30.0))
+    assert sorted(one.id for some in leased for one in some) == ["0", "1", "2", "3", "4"]
     assert await store.write(lease_missing, 3, 30.0) == []
     # A new text ends the lease: the prediction of the old one cannot be stored.
     await feed.send(arrival("0", "改了", edited=5))

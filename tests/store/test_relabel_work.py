@@ -129,7 +129,8 @@ async def test_the_store_pass_follows_the_log_pass(feed: Feed) -> None:
     assert (part.topic, part.end_position) != (None, None)
     assert (await store.write(renew_share, run.number, 1)).run.state == RUNNING
     end = part.end_position or 0
-    rows = await store.read(read_unlabelled_range, run.model_number, 0, end, Range(), 2)
+    assert end - part.next_position == 5
+    rows = await store.read(read_unlabelled_range, run.model_number, part.next_position, end, Range(), 2)
     assert [row.id for row in rows] == ["0", "1"]
     await store.write(write_relabelled, run, [PartAdvance(part.part, part.next_position, end)], [])
     share = await store.write(renew_share, run.number, 1)
