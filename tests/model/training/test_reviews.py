@@ -59,6 +59,14 @@ def test_texts_with_different_emoji_stay_separate(tmp_path: Path) -> None:
     assert clean(reviews, frozenset({digest("真好")})) == {}
 
 
+def test_labels_of_users_are_left_out_unless_requested(tmp_path: Path) -> None:
+    file = tmp_path / "reviews.jsonl"
+    rows = [("很快", "true"), ("很慢", "false")]
+    file.write_text("".join(f'{{"text":"{text}","label":"positive","by_user":{by}}}\n' for text, by in rows))
+    assert [one.text for one in read_reviews(file)] == ["很慢"]
+    assert [one.text for one in read_reviews(file, user_labels=True)] == ["很快", "很慢"]
+
+
 def test_reviews_overrule_labels() -> None:
     reviewed = Comment("还行", False, REVIEWS, 0.0)
     labelled = Comment("还行", True, "shop", 1.0)
