@@ -24,6 +24,7 @@ LIVE_A_SECOND = 200
 DEAD_LETTERS = "SELECT number, consumer_group, topic, `partition`, `offset`, state FROM dead_letters ORDER BY number"
 READ = "SELECT COALESCE(SUM(records), 0) FROM relabel_runs"
 REVIEWS = "SELECT number, comment_number, text, label, reviewer FROM reviews ORDER BY number"
+REVIEWED = "SELECT comment_number, label FROM reviews WHERE reviewer = 'wang' ORDER BY number"
 
 
 async def publish(installation: Relabelled, seed: int, events: int, seconds: float) -> Publisher:
@@ -37,10 +38,13 @@ async def publish(installation: Relabelled, seed: int, events: int, seconds: flo
 
 @dataclass
 class Reviewer:
-    """Reviews random comments. Edits and erasures may be faster; then nothing is reviewed."""
+    """Reviews random comments. Edits and erasures may be faster; then nothing is reviewed.
+
+    ``added`` maps the number of each reviewed comment to its newest label.
+    """
 
     installation: Relabelled
-    added: int = 0
+    added: dict[int, str] = field(default_factory=dict)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -48,12 +52,14 @@ class Reviewer:
         async with Store.open(self.installation.database_url) as store:
             await store.check_ready(ERASURE_KEY.encode())
             while not self.stop.is_set():
-                rows = self.installation.query("SELECT platform, id, version FROM comments ORDER BY RAND() LIMIT 20")
-                for platform, id, version in rows:
+                rows = self.installation.query(
+                    "SELECT number, platform, id, version FROM comments ORDER BY RAND() LIMIT 20"
+                )
+                for number, platform, id, version in rows:
                     label = chance.choice([ShownLabel.POSITIVE, ShownLabel.NEGATIVE, ShownLabel.SPAM])
                     try:
                         await add_review(store, WANG, Opinion(platform, id, version, label))
-                        self.added += 1
+                        self.added[number] = label.value
                     except ReviewError:
                         continue
                 await asyncio.sleep(0.1)
@@ -124,12 +130,15 @@ async def caught_up(installation: Relabelled, consumer: Process) -> None:
         await asyncio.sleep(0.5)
 
 
-async def assert_complete(installation: Relabelled, reviews: int, lag: int) -> None:
+async def assert_complete(installation: Relabelled, reviews: dict[int, str], lag: int) -> None:
     assert installation.differences() == []
     assert installation.labelled() == installation.comments()
     assert await installation.count_differences() == []
     stored = installation.query(REVIEWS)
-    assert len([row for row in stored if row[4] == "wang"]) <= reviews
+    # An erasure deletes the reviews of its comment; nothing else does.
+    left = {row[0] for row in installation.query("SELECT number FROM comments")}
+    assert len(reviews) > 100
+    assert dict(installation.query(REVIEWED)) == {number: label for number, label in reviews.items() if number in left}
     # In records, because some records have old timestamps.
     assert lag < 30 * LIVE_A_SECOND
     letters = installation.query(DEAD_LETTERS)
