@@ -1,5 +1,6 @@
 """`liuyan consumer replay`: the options."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,7 +53,9 @@ def replay(
     from liuyan.settings import load_settings
 
     settings = load_settings()
-    configure_logging(settings.log_format, settings.log_level)
+    # On a terminal the progress bar replaces the lines of normal operation.
+    shows_bar = sys.stderr.isatty() and settings.log_level == "info"
+    configure_logging(settings.log_format, "warning" if shows_bar else settings.log_level)
     if cancel:
         asyncio.run(replays.cancel(settings, model, by=by))
         return

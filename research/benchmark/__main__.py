@@ -8,6 +8,7 @@ from rich.console import Console
 
 from liuyan.cli import main
 from liuyan.settings import load_settings
+from liuyan.terminal import write_line
 from model.labeller import load_labeller, use_one_core
 from model.parameters import DataDir
 from model.progress import progress_bar
@@ -48,7 +49,7 @@ def benchmark(
         lines = measure(chosen, labeller, progress)
     Console(width=120).print(table(lines))
     for rival in dict.fromkeys(line.rival for line in lines if line.rival != labeller.name):
-        typer.echo(compare(lines, labeller.name, rival))
+        write_line(compare(lines, labeller.name, rival))
 
 
 if __name__ == "__main__":

