@@ -28,12 +28,11 @@ Item = TypeVar("Item", bound=Sized)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A batch closes at the first limit reached; ``padded_tokens`` is its number of records times its longest text."""
+    """A batch is full at the first limit reached; ``padded_tokens`` is its number of records times its longest text."""
 
     records: int
     padded_tokens: int
     size: int
-    age_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +47,15 @@ class Span:
 class ClosedBatch(Generic[Item]):
     """Records in order of arrival, and the span of every partition that moved, even if it returned no records.
 
-    ``pauses`` maps each partition to pause at the end of its span to the reason.
+    ``pauses`` maps each partition to pause at the end of its span to the reason. ``closed_at`` is on the clock that the
+    caller of ``close`` uses.
     """
 
     epoch: int
     records: Sequence[Item]
     spans: Mapping[TopicPartition, Span]
     pauses: Mapping[TopicPartition, str] = field(default_factory=dict)
+    closed_at: float = 0.0
 
 
 class Batcher(Generic[Item]):
@@ -69,6 +70,7 @@ class Batcher(Generic[Item]):
         self._longest = 0
         self._size = 0
         self._opened_at: float | None = None
+        self._arrived_at: float | None = None
 
     def clear(self) -> None:
         """Drop the open batch and all partitions. Call ``begin`` for a partition before adding its records."""
@@ -82,10 +84,12 @@ class Batcher(Generic[Item]):
             raise ValueError(f"{partition} has begun already, at {self._begin[partition]}")
         self._begin[partition] = self._end[partition] = offset
 
-    def add(self, records: Sequence[Item], positions: Mapping[TopicPartition, int], now: float) -> None:
-        """Add one poll: its records and each partition's position after it. ``now`` is in seconds.
+    def add(
+        self, records: Sequence[Item], positions: Mapping[TopicPartition, int], *, arrived_at: float, now: float
+    ) -> None:
+        """Add one poll: its records and each partition's position after it.
 
-        Raises KeyError for a partition that has not begun and ValueError for one that would move backwards.
+        ``arrived_at`` is when the oldest record was published; it and ``now`` are in seconds. Raises KeyError for a partition that has not begun and ValueError for one that would move backwards.
         """
         for partition, position in positions.items():
             if position < self._end[partition]:
@@ -96,9 +100,11 @@ class Batcher(Generic[Item]):
         self._size += sum(record.size for record in records)
         if self._opened_at is None and self._moved():
             self._opened_at = now
+        if records:
+            self._arrived_at = arrived_at if self._arrived_at is None else min(self._arrived_at, arrived_at)
 
     def pause(self, partition: TopicPartition, reason: str, now: float) -> None:
-        """Pause a partition at its current offset; the open batch is due at once and stores the pause."""
+        """Pause a partition at its current offset; the open batch closes at once and stores the pause."""
         self._pauses[partition] = reason
         self._opened_at = now if self._opened_at is None else self._opened_at
 
@@ -107,20 +113,25 @@ class Batcher(Generic[Item]):
         full = self._size >= self._limits.size or self._longest * len(self._records) >= self._limits.padded_tokens
         return 0 if full else max(0, self._limits.records - len(self._records))
 
-    def seconds_left(self, now: float) -> float | None:
-        """Return the seconds until the open batch must close; None while it is empty."""
-        if self._opened_at is None:
-            return None
-        return 0.0 if self._pauses else max(0.0, self._opened_at + self._limits.age_seconds - now)
+    @property
+    def opened_at(self) -> float | None:
+        """When the open batch began; None while it is empty. A batch may have moved a position without a record."""
+        return self._opened_at
 
-    def due(self, now: float) -> bool:
-        """Return whether the open batch is full or old enough to close."""
-        return self._opened_at is not None and (self.room() == 0 or self.seconds_left(now) == 0.0)
+    @property
+    def arrived_at(self) -> float | None:
+        """When the oldest record of the open batch was published; None while it has no record."""
+        return self._arrived_at
 
-    def close(self, epoch: int) -> ClosedBatch[Item]:
+    @property
+    def urgent(self) -> bool:
+        """Whether the open batch must close now, because it is full or stores a pause."""
+        return self._opened_at is not None and (bool(self._pauses) or self.room() == 0)
+
+    def close(self, epoch: int, now: float = 0.0) -> ClosedBatch[Item]:
         """Close and return the open batch; the next one begins where it ends."""
         spans = {tp: Span(self._begin[tp], self._end[tp]) for tp in (*self._moved(), *self._pauses)}
-        closed = ClosedBatch(epoch, tuple(self._records), spans, dict(self._pauses))
+        closed = ClosedBatch(epoch, tuple(self._records), spans, dict(self._pauses), now)
         self._begin.update(self._end)
         self._empty()
         return closed
@@ -132,4 +143,4 @@ class Batcher(Generic[Item]):
         self._records = []
         self._pauses.clear()
         self._longest = self._size = 0
-        self._opened_at = None
+        self._opened_at = self._arrived_at = None

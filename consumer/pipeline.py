@@ -1,8 +1,9 @@
 """Run batches from poll to commit in three tasks, so that one batch is labelled while another is written.
 
 reader: poll -> prepare -> batcher; labeller: the GRU; writer: the transaction. Each queue between them holds one batch.
-When a queue is full, the reader pauses fetching but continues polling: memory stays bounded and the consumer stays in
-the group.
+A batch that is not full closes once the labeller and the writer have room for it, so it grows while earlier batches are
+labelled and written. When a queue is full, the reader pauses fetching but continues polling: memory stays bounded and
+the consumer stays in the group.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from consumer.batcher import Batcher, ClosedBatch
+from consumer.linger import Linger, arrived_at
 from consumer.metrics import ConsumerMetrics
 from consumer.offsets import Offsets
 from consumer.oldest_unstored import OldestUnstored
@@ -32,6 +34,10 @@ log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 0.5
 BACKPRESSURE_POLL_SECONDS = 1.0
+# While a batch waits for room or for its time to close, records are polled at these intervals, because each fetch
+# returns what has arrived since the last one. Waiting for single records would cost a fetch for each of them.
+ROOM_POLL_SECONDS = 0.005
+SHORTEST_SLEEP_SECONDS = 0.002
 START_RETRY_SECONDS = 0.5
 BROKER_RETRY_SECONDS = 60.0
 Item = TypeVar("Item")
@@ -46,6 +52,7 @@ class Pipeline:
         worker: Worker,
         offsets: Offsets,
         batcher: Batcher[PreparedRecord],
+        linger: Linger,
         metrics: ConsumerMetrics,
         models: ModelFollower,
         grace_seconds: float,
@@ -61,6 +68,7 @@ class Pipeline:
         self._worker = worker
         self._offsets = offsets
         self._batcher = batcher
+        self._linger = linger
         self._metrics = metrics
         self._models = models
         self._grace_seconds = grace_seconds
@@ -69,6 +77,9 @@ class Pipeline:
         self._retry_start_at = 0.0
         self._broken_since: float | None = None
         self._read_error: str | None = None
+        self._more = False
+        self._labelling = False
+        self._progress = asyncio.Event()
         self._closed: asyncio.Queue[ClosedBatch[PreparedRecord]] = asyncio.Queue(maxsize=1)
         self._labelled: asyncio.Queue[LabelledBatch] = asyncio.Queue(maxsize=1)
 
@@ -107,9 +118,35 @@ class Pipeline:
             await self._write_next()
 
     async def _read_once(self) -> None:
-        poll = await self._poll()
+        left = self._seconds_left()
+        if left is None or self._batcher.arrived_at is None or self._more:
+            # At most IDLE_SECONDS, because another model may be loaded meanwhile.
+            poll = await self._poll(IDLE_SECONDS if left is None else min(left, IDLE_SECONDS))
+        elif left > SHORTEST_SLEEP_SECONDS:
+            await asyncio.sleep(min(left / 2, IDLE_SECONDS))
+            poll = await self._poll(0)
+        elif left > 0:
+            poll = await self._poll(left)
+        else:
+            await self._wait_for_progress()
+            poll = await self._poll(0)
         if poll is not None:
             await self._add(poll)
+
+    async def _wait_for_progress(self) -> None:
+        """Wait until the labeller or the writer may have room, for at most ROOM_POLL_SECONDS."""
+        self._progress.clear()
+        if not self._has_room:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._progress.wait(), ROOM_POLL_SECONDS)
+
+    @property
+    def _has_room(self) -> bool:
+        """Whether a batch that closes now would not wait for an earlier one to be labelled or written."""
+        return not self._labelling and self._closed.empty() and self._labelled.empty()
+
+    def _seconds_left(self) -> float | None:
+        return self._linger.seconds_left(self._batcher, time.monotonic(), more=self._more)
 
     # These are methods, so that no local variable keeps the last batch, and with it a replaced model, in memory until
     # the next batch arrives.
@@ -120,14 +157,22 @@ class Pipeline:
             # Check topic ids after the last poll of the batch: aiokafka does not notice a topic that was deleted and
             # recreated between two fetches, and would continue reading.
             names = sorted({partition.topic for partition in closed.spans})
-            labelled, recreated = await asyncio.gather(self._worker.label(closed), self._offsets.any_recreated(names))
-            if not recreated:
-                await self._labelled.put(labelled)
-            elif closed.epoch == self._source.epoch:
-                self.reset("topic_recreated")
+            self._labelling = True
+            try:
+                labelled, recreated = await asyncio.gather(
+                    self._worker.label(closed), self._offsets.any_recreated(names)
+                )
+                if not recreated:
+                    await self._labelled.put(labelled)
+                elif closed.epoch == self._source.epoch:
+                    self.reset("topic_recreated")
+            finally:
+                self._labelling = False
+                self._progress.set()
 
     async def _write_next(self) -> None:
         async with _next_item(self._labelled) as labelled:
+            self._progress.set()
             self.writer_idle.clear()
             try:
                 await self._write(labelled)
@@ -158,6 +203,7 @@ class Pipeline:
         if self._epoch != self._source.epoch:
             self._epoch = self._source.epoch
             self._batcher.clear()
+            self._more = False
             self.stored.clear()
             self.oldest.clear()
             await self._worker.clear_circuit_breaker()
@@ -185,16 +231,17 @@ class Pipeline:
     def _due(self) -> bool:
         """Return whether to close the open batch; in isolation every record is a batch, and a model's batch ends with
         the model."""
-        now = time.monotonic()
+        left = self._seconds_left()
+        if left is None:
+            return False
         close_now = self._offsets.crash_loops.isolating or self._switching or self.holding
-        return self._batcher.due(now) or (close_now and self._batcher.seconds_left(now) is not None)
+        return close_now or self._batcher.urgent or (left == 0 and self._has_room)
 
-    async def _poll(self) -> Poll | None:
-        left = self._batcher.seconds_left(time.monotonic())
+    async def _poll(self, seconds: float) -> Poll | None:
+        """Poll for at most ``seconds`` and return the result; None after an error."""
         room = 1 if self._offsets.crash_loops.isolating else max(1, self._batcher.room())
         try:
-            # At most IDLE_SECONDS, because another model may be loaded while a batch is open.
-            poll = await self._source.poll(IDLE_SECONDS if left is None else min(left, IDLE_SECONDS), room)
+            poll = await self._source.poll(seconds, room)
         except KafkaError as error:
             await self._retry_read(error)
             return None
@@ -219,9 +266,11 @@ class Pipeline:
         await asyncio.sleep(IDLE_SECONDS)
 
     async def _add(self, poll: Poll) -> None:
+        now = time.monotonic()
         prepared = await self._worker.prepare(poll.records) if poll.records else []
         if poll.epoch == self._source.epoch == self._epoch:
-            self._batcher.add(prepared, poll.positions, time.monotonic())
+            self._more = poll.more
+            self._batcher.add(prepared, poll.positions, arrived_at=arrived_at(poll.records, now), now=now)
             for partition, found in poll.unreadable.items():
                 self._batcher.pause(partition, found.reason, time.monotonic())
             for partition, records in _by_partition(poll.records):
@@ -230,7 +279,7 @@ class Pipeline:
 
     async def _close_batch(self) -> None:
         """Pass the open batch to the labeller; in isolation, wait until it is stored."""
-        closed = self._batcher.close(self._epoch)
+        closed = self._batcher.close(self._epoch, time.monotonic())
         await self._wait_for(lambda: self._closed.put(closed), closed.epoch)
         if self._offsets.crash_loops.isolating:
             await self._wait_for(self.drain, closed.epoch)
@@ -266,7 +315,10 @@ class Pipeline:
             self.reset(written)
 
     def _record_stored(self, labelled: LabelledBatch) -> None:
-        self.stall.stored(time.monotonic())
+        now = time.monotonic()
+        self.stall.stored(now)
+        if labelled.entries:
+            self._linger.stored(now - labelled.closed_at)
         if labelled.epoch != self._source.epoch:
             return
         for advance in labelled.advances:

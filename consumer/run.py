@@ -13,6 +13,7 @@ from consumer.batcher import Batcher, Limits
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.connection import Connection
 from consumer.expiry import expire_dead_letters
+from consumer.linger import Linger
 from consumer.metrics import ConsumerMetrics
 from consumer.missing import MissingPredictions
 from consumer.monitor import Monitor
@@ -134,18 +135,14 @@ class _Running:
         )
         self._offsets = offsets = Offsets(store, self._source, topics, group=settings.group, metrics=metrics)
         batcher = Batcher[PreparedRecord](
-            Limits(
-                settings.batch_records,
-                settings.batch_padded_tokens,
-                settings.batch_bytes,
-                settings.batch_age_milliseconds / 1000,
-            )
+            Limits(settings.batch_records, settings.batch_padded_tokens, settings.batch_bytes)
         )
         self._pipeline = Pipeline(
             self._source,
             worker,
             offsets,
             batcher,
+            Linger(settings.latency_milliseconds / 1000),
             metrics,
             models,
             settings.model_grace_seconds,

@@ -40,13 +40,15 @@ SEARCH_WAIT_SECONDS = 0.1
 class Poll:
     """The result of one poll: records, and the position after them of every started partition.
 
-    ``unreadable`` are the partitions stopped by an unreadable record; they are not polled again.
+    ``unreadable`` are the partitions stopped by an unreadable record; they are not polled again. ``more`` is whether
+    Kafka is known to have further records.
     """
 
     epoch: int
     records: Sequence[ConsumerRecord]
     positions: Mapping[TopicPartition, int]
     unreadable: Mapping[TopicPartition, Unreadable] = field(default_factory=dict)
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,13 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         # ``position`` does not suspend for sought partitions, so no rebalance can come between it and ``getmany``.
         positions = await self._positions()
         records = [record for tp, found in fetched.items() if tp in positions for record in found]
-        return Poll(self.epoch, records, positions)
+        return Poll(self.epoch, records, positions, more=self._more(positions))
+
+    def _more(self, positions: Mapping[TopicPartition, int]) -> bool:
+        """Return whether the last fetches found readable records beyond these positions."""
+        return any(
+            (self._consumer.last_stable_offset(partition) or 0) > position for partition, position in positions.items()
+        )
 
     async def _poll_each(self, timeout_seconds: float, max_records: int) -> Poll:
         """Poll partitions separately, record by record, so that an error drops no records and its offset is known."""

@@ -73,13 +73,17 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LabelledBatch:
-    """A batch ready to write: entries in order of arrival, each partition's advance, and the duration of labelling."""
+    """A batch ready to write: entries in order of arrival, each partition's advance, and the duration of labelling.
+
+    ``closed_at`` is that of the closed batch.
+    """
 
     epoch: int
     model: int
     entries: Sequence[Entry]
     advances: Sequence[Advance]
     label_seconds: float = 0.0
+    closed_at: float = 0.0
 
     @property
     def batch(self) -> Batch:
@@ -198,7 +202,7 @@ class Worker:
         self._metrics.stage_seconds.labels("label").observe(seconds)
         self._metrics.count_tokens([item.tokens for item in closed.records])
         self._metrics.shared.read_cache(model.row.sha256, model.labeller.cache_statistics())
-        return LabelledBatch(closed.epoch, model.number, entries, advances, seconds)
+        return LabelledBatch(closed.epoch, model.number, entries, advances, seconds, closed.closed_at)
 
     def _model_of(self, closed: ClosedBatch[PreparedRecord]) -> LoadedModel:
         """Return the model that prepared a batch. Raises ValueError if there are several."""

@@ -29,6 +29,11 @@ DETECTION_PLATFORM = "detect"
 # Platform names that the contract allows, and topic names that Kafka allows.
 PLATFORM = re.compile(r"[a-z0-9_-]{1,32}")
 TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+# Settings of earlier versions, with the sentence that names the successor.
+REMOVED = {
+    "LIUYAN_BATCH_AGE_MILLISECONDS": "Set LIUYAN_LATENCY_MILLISECONDS instead: the target for the time from publishing "
+    "a comment to storing it.",
+}
 KAFKA_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 
 
@@ -150,8 +155,12 @@ class Settings(BaseSettings):
         description="A batch closes when its number of records times its longest text reaches this many tokens.",
     )
     batch_bytes: int = Field(4_194_304, ge=1_024, description="A batch closes at this many bytes of keys and values.")
-    batch_age_milliseconds: int = Field(
-        200, ge=1, le=60_000, description="A batch closes this many milliseconds after its first record."
+    latency_milliseconds: int = Field(
+        100,
+        ge=1,
+        le=60_000,
+        description="Target for the 99th percentile of the time from publishing a comment to storing it, in "
+        "milliseconds. Comments wait for others as long as this permits: a larger target costs less CPU.",
     )
 
     poison_share: float = Field(
@@ -404,9 +413,11 @@ def _line_number(content: bytes, position: int) -> int:
 
 
 def _check_names(names: Iterable[str]) -> None:
-    """Raise SettingsError for an unknown name: a misspelt setting would be ignored silently."""
+    """Raise SettingsError for an unknown or removed name: it would be ignored silently."""
     known = [PREFIX + name.upper() for name in Settings.model_fields]
     for name in names:
+        if name in REMOVED:
+            raise SettingsError(f"{name} no longer exists. {REMOVED[name]}")
         if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"Did you mean {near[0]}?" if near else ".env.example lists all settings."

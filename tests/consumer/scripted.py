@@ -21,6 +21,7 @@ from aiokafka.errors import IllegalStateError, KafkaConnectionError, Unsupported
 from consumer.batcher import Batcher, Limits
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.connection import Connection
+from consumer.linger import Linger
 from consumer.metrics import ConsumerMetrics
 from consumer.offsets import Offsets
 from consumer.pipeline import Pipeline
@@ -136,6 +137,10 @@ class Member:
     async def position(self, partition: TopicPartition) -> int:
         self._own([partition])
         return self._position[partition]
+
+    def last_stable_offset(self, partition: TopicPartition) -> int:
+        self._own([partition])
+        return len(self._log.partitions[partition.partition])
 
     async def getmany(
         self, *partitions: TopicPartition, timeout_ms: int, max_records: int = 500
@@ -309,7 +314,16 @@ class _Ids:
 class Consumer:
     """A whole consumer with a scripted member, database and clock."""
 
-    def __init__(self, number: int, log: Log, database: Database, loop: VirtualTime, limits: Limits) -> None:
+    def __init__(
+        self,
+        number: int,
+        log: Log,
+        database: Database,
+        loop: VirtualTime,
+        limits: Limits,
+        *,
+        latency_seconds: float = 0.2,
+    ) -> None:
         self.member = Member(log, number, loop)
         self.models = Models()
         self._metrics = metrics = ConsumerMetrics()
@@ -339,6 +353,7 @@ class Consumer:
             worker,
             positions,
             Batcher[PreparedRecord](limits),
+            Linger(latency_seconds),
             metrics,
             cast(ModelFollower, self.models),
             GRACE_SECONDS,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from consumer.batcher import Batcher, Limits, Span
 
 FIRST, SECOND = TopicPartition("comments", 0), TopicPartition("comments", 1)
-LIMITS = Limits(records=4, padded_tokens=100, size=1_000, age_seconds=1.0)
+LIMITS = Limits(records=4, padded_tokens=100, size=1_000)
 
 
 @dataclass(frozen=True)
@@ -28,34 +28,35 @@ def started_batcher(limits: Limits = LIMITS) -> Batcher[Item]:
 
 def test_batch_closes_at_the_record_limit() -> None:
     batcher = started_batcher()
-    batcher.add([Item()] * 3, {FIRST: 13}, now=0)
-    assert (batcher.room(), batcher.due(0)) == (1, False)
-    batcher.add([Item()], {FIRST: 14}, now=0)
-    assert (batcher.room(), batcher.due(0)) == (0, True)
+    batcher.add([Item()] * 3, {FIRST: 13}, arrived_at=0, now=0)
+    assert (batcher.room(), batcher.urgent) == (1, False)
+    batcher.add([Item()], {FIRST: 14}, arrived_at=0, now=0)
+    assert (batcher.room(), batcher.urgent) == (0, True)
 
 
 def test_batch_closes_at_the_token_and_byte_limits() -> None:
     padded, large = started_batcher(), started_batcher()
-    padded.add([Item(tokens=50), Item(tokens=1)], {FIRST: 12}, now=0)
-    large.add([Item(size=1_000)], {FIRST: 11}, now=0)
-    assert padded.due(0)
-    assert large.due(0)
+    padded.add([Item(tokens=50), Item(tokens=1)], {FIRST: 12}, arrived_at=0, now=0)
+    large.add([Item(size=1_000)], {FIRST: 11}, arrived_at=0, now=0)
+    assert padded.urgent
+    assert large.urgent
 
 
-def test_batch_age_counts_from_its_first_record() -> None:
+def test_times_are_those_of_the_oldest_record_and_the_first_poll() -> None:
     batcher = started_batcher()
-    assert batcher.seconds_left(5) is None
-    batcher.add([Item()], {FIRST: 11}, now=5)
-    batcher.add([Item()], {FIRST: 12}, now=5.5)
-    assert batcher.seconds_left(5.75) == pytest.approx(0.25)
-    assert not batcher.due(5.75)
-    assert batcher.due(6)
+    assert (batcher.opened_at, batcher.arrived_at) == (None, None)
+    batcher.add([], {FIRST: 11}, arrived_at=4, now=4)
+    assert (batcher.opened_at, batcher.arrived_at) == (4, None)
+    batcher.add([Item()], {FIRST: 12}, arrived_at=5, now=6)
+    batcher.add([Item()], {FIRST: 13}, arrived_at=4.5, now=7)
+    assert (batcher.opened_at, batcher.arrived_at) == (4, 4.5)
+    assert batcher.close(epoch=1, now=8).closed_at == 8
+    assert (batcher.opened_at, batcher.arrived_at) == (None, None)
 
 
 def test_batch_covers_offsets_without_records() -> None:
     batcher = started_batcher()
-    batcher.add([], {FIRST: 12, SECOND: 20}, now=0)
-    assert batcher.due(1)
+    batcher.add([], {FIRST: 12, SECOND: 20}, arrived_at=0, now=0)
     closed = batcher.close(epoch=3)
     assert closed.spans == {FIRST: Span(10, 12)}
     assert (closed.records, closed.epoch) == ((), 3)
@@ -63,30 +64,30 @@ def test_batch_covers_offsets_without_records() -> None:
 
 def test_next_batch_begins_where_the_last_one_ended() -> None:
     batcher = started_batcher()
-    batcher.add([Item()], {FIRST: 15, SECOND: 21}, now=0)
+    batcher.add([Item()], {FIRST: 15, SECOND: 21}, arrived_at=0, now=0)
     batcher.close(epoch=1)
-    batcher.add([Item()], {FIRST: 16, SECOND: 21}, now=0)
+    batcher.add([Item()], {FIRST: 16, SECOND: 21}, arrived_at=0, now=0)
     assert batcher.close(epoch=1).spans == {FIRST: Span(15, 16)}
 
 
 def test_pause_closes_the_batch_at_the_current_offset() -> None:
     batcher = started_batcher()
-    batcher.add([Item()], {FIRST: 11, SECOND: 20}, now=0)
-    assert not batcher.due(0)
+    batcher.add([Item()], {FIRST: 11, SECOND: 20}, arrived_at=0, now=0)
+    assert not batcher.urgent
     batcher.pause(FIRST, "first reason", now=0)
     batcher.pause(SECOND, "second reason", now=0)
-    assert batcher.due(0)
+    assert batcher.urgent
     closed = batcher.close(epoch=1)
     assert closed.spans == {FIRST: Span(10, 11), SECOND: Span(20, 20)}
     assert closed.pauses == {FIRST: "first reason", SECOND: "second reason"}
-    assert not batcher.due(0)
+    assert not batcher.urgent
     assert batcher.close(epoch=1).pauses == {}
 
 
 def test_invalid_calls_raise() -> None:
     batcher = started_batcher()
     with pytest.raises(ValueError, match="moved back"):
-        batcher.add([], {FIRST: 9}, now=0)
+        batcher.add([], {FIRST: 9}, arrived_at=0, now=0)
     with pytest.raises(ValueError, match="begun"):
         batcher.begin(FIRST, 10)
 
@@ -99,7 +100,7 @@ def test_spans_are_contiguous_for_any_interleaving(steps: list[tuple[str, int, i
         partition = (FIRST, SECOND)[index]
         if step == "add":
             position[partition] += count
-            batcher.add([Item()] * count, dict(position), now=0)
+            batcher.add([Item()] * count, dict(position), arrived_at=0, now=0)
         elif step == "close":
             for moved, span in batcher.close(epoch=1).spans.items():
                 assert span.begin == closed[moved]

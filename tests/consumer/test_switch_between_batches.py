@@ -11,7 +11,7 @@ import pytest
 from consumer.batcher import Limits
 from tests.consumer.scripted import Consumer, Database, Entry, Log, VirtualTime
 
-LIMITS = Limits(records=4, padded_tokens=1_000, size=1_000, age_seconds=60)
+LIMITS = Limits(records=4, padded_tokens=1_000, size=1_000)
 
 
 class Scene:
@@ -25,7 +25,7 @@ class Scene:
         self.wait(3)
 
     async def _start(self) -> Consumer:
-        consumer = Consumer(0, self.log, self.database, self.loop, LIMITS)
+        consumer = Consumer(0, self.log, self.database, self.loop, LIMITS, latency_seconds=60)
         await consumer.member.rebalance([0])
         return consumer
 

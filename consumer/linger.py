@@ -1,0 +1,74 @@
+"""Decide how long an open batch may wait for more records without missing the target latency.
+
+Larger batches cost less CPU per comment. A batch may therefore wait for the part of the target that labelling and
+writing do not need, according to the durations of recent batches.
+"""
+
+import time
+from collections.abc import Sequence
+
+from aiokafka import ConsumerRecord
+
+from consumer.batcher import Batcher, Item
+
+# A batch that only moves positions, past transaction markers for example, delays no comment.
+POSITIONS_SECONDS = 1.0
+# A timestamp further in the past says nothing about how long the record has waited: it belongs to a backlog, or its
+# producer sets timestamps of its own.
+TIMESTAMP_SECONDS = 1.0
+# Weights of a new duration in the mean and in the deviation, and the deviations above the mean that cover 99 % of
+# batches: those of TCP's retransmission timer (RFC 6298), which solves the same problem.
+MEAN_WEIGHT, DEVIATION_WEIGHT, DEVIATIONS = 1 / 8, 1 / 4, 4
+# Assumed part of the target for labelling and writing until the first batch is stored.
+FIRST_SHARE = 0.5
+
+
+class Linger:
+    """Measures the time that batches take from closing to storing. ``target_seconds`` is the target latency."""
+
+    def __init__(self, target_seconds: float) -> None:
+        self._target = target_seconds
+        self._mean = target_seconds * FIRST_SHARE
+        self._deviation = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Seconds for which the oldest record of a batch may wait for others."""
+        return max(0.0, self._target - self._mean - DEVIATIONS * self._deviation)
+
+    def stored(self, seconds: float) -> None:
+        """Take the time that a batch took from closing to storing into account.
+
+        It counts as no longer than the target, so that an outage is forgotten after a few batches.
+        """
+        difference = min(seconds, self._target) - self._mean
+        self._mean += MEAN_WEIGHT * difference
+        self._deviation += DEVIATION_WEIGHT * (abs(difference) - self._deviation)
+
+    def seconds_left(self, batcher: Batcher[Item], now: float, *, more: bool) -> float | None:
+        """Return the seconds until the open batch should close; None while it is empty.
+
+        ``more`` says that records are known to wait in Kafka. They arrive within milliseconds, and full batches are
+        the fastest way through a backlog.
+        """
+        if batcher.opened_at is None:
+            return None
+        if batcher.urgent:
+            return 0.0
+        if batcher.arrived_at is None:
+            until = batcher.opened_at + POSITIONS_SECONDS
+        elif more:
+            until = batcher.opened_at + self._target
+        else:
+            until = batcher.arrived_at + self.seconds
+        return max(0.0, until - now)
+
+
+def arrived_at(records: Sequence[ConsumerRecord], now: float) -> float:
+    """Return when the oldest record was published, on the clock of ``now``, or ``now`` if its timestamp is of no use.
+
+    A timestamp in the future, from another machine's clock, counts as now.
+    """
+    latest = time.time() - TIMESTAMP_SECONDS
+    recent = [seconds for record in records if (seconds := record.timestamp / 1000) >= latest]
+    return now - max(0.0, time.time() - min(recent)) if recent else now
