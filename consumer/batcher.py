@@ -89,7 +89,8 @@ class Batcher(Generic[Item]):
     ) -> None:
         """Add one poll: its records and each partition's position after it.
 
-        ``arrived_at`` is when the oldest record was published; it and ``now`` are in seconds. Raises KeyError for a partition that has not begun and ValueError for one that would move backwards.
+        ``arrived_at`` is when the oldest record was published; it and ``now`` are in seconds.
+        Raises KeyError for a partition that has not begun and ValueError for one that would move backwards.
         """
         for partition, position in positions.items():
             if position < self._end[partition]:

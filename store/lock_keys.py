@@ -38,7 +38,6 @@ class MergedKey:
 
     platform: str
     id: str
-    digest: str
     audit_rank: int | None
     number: int
     before: StoredState
@@ -61,12 +60,10 @@ async def lock_and_merge(
 ) -> list[MergedKey]:
     """Lock the keys of ``changes`` in sorted order until the transaction ends, and merge the events of each.
 
-    Erasures are looked up with all ``erasure_keys``; the digests returned belong to the first one.
+    Erasures are looked up with all ``erasure_keys``.
     """
     events = by_key(changes)
     keys = list(events)
-    all_digests = [[erasure_digest(erasure, comment_key(*key)) for erasure in erasure_keys] for key in keys]
-    digests = [first for first, *_ in all_digests]
     ranks = [sample.rank(*key) for key in keys]
     as_absent = [merge_events(ABSENT, events[key], model) for key in keys]
     inserted_contents = [outcome.content or PLACEHOLDER for outcome in as_absent]
@@ -75,7 +72,7 @@ async def lock_and_merge(
     rows = map(_inserted_row, keys, inserted_contents, ranks, folded)
     await session.run(session.statements.insert_keys, rows, token=token)
 
-    inserted, erased = await _inserted_and_erased(session, keys, all_digests, token)
+    inserted, erased = await _inserted_and_erased(session, keys, erasure_keys, token)
     found = await _locked_rows(session, keys, token) if len(inserted) < len(keys) else {}
     predictions = await _predictions(session, [row.number for row in found.values()])
 
@@ -86,13 +83,13 @@ async def lock_and_merge(
             after = merge_events(before, events[key], model) if at in erased else as_absent[at]
             content = inserted_contents[at]
             digest = _digest_of(after, content, folded[at])
-            merged.append(MergedKey(*key, digests[at], ranks[at], inserted[at], before, after, digest, content))
+            merged.append(MergedKey(*key, ranks[at], inserted[at], before, after, digest, content))
         else:
             row = found[at]
             before = StoredState(row.content, predictions.get(row.number, {}), erased.get(at), row.review)
             after = merge_events(before, events[key], model)
             digest = _digest_of(after, inserted_contents[at], folded[at])
-            merged.append(MergedKey(*key, digests[at], ranks[at], row.number, before, after, digest))
+            merged.append(MergedKey(*key, ranks[at], row.number, before, after, digest))
     return merged
 
 
@@ -137,21 +134,30 @@ async def lock_current(
 
 
 async def _inserted_and_erased(
-    session: WriteSession, keys: Sequence[Key], digests: Sequence[Sequence[str]], token: int
+    session: WriteSession, keys: Sequence[Key], erasure_keys: Sequence[bytes], token: int
 ) -> tuple[dict[int, int], dict[int, int]]:
     """Return, by index among the keys, the numbers of inserted rows and the versions up to which keys are erased.
 
-    ``digests`` has as many for each key as there are erasure keys. One query reads both, since every batch needs them.
+    One query reads both, since every batch needs them. Until a comment has been erased, it looks up no digests, because
+    computing one for every comment takes time; if it finds out that one has been erased, it is run again.
     """
-    statements = session.statements
-    digest_rows = statements.digests.document({"digest": digest} for of_key in digests for digest in of_key)
+    looked_up = session.erasures.exist
+    digests = (erasure_digest(one, comment_key(*key)) for key in keys for one in erasure_keys) if looked_up else ()
     row = (
-        await session.run(statements.read_inserted_and_erased, map(_key_row, keys), token=token, digests=digest_rows)
+        await session.run(
+            session.statements.read_inserted_and_erased,
+            map(_key_row, keys),
+            token=token,
+            digests=session.document(session.statements.digests, ({"digest": digest} for digest in digests)),
+        )
     ).one()
-    inserted, found = (json.loads(gathered or "[]") for gathered in row)
+    session.erasures.exist |= bool(row[2])
+    if session.erasures.exist and not looked_up:
+        return await _inserted_and_erased(session, keys, erasure_keys, token)
+    inserted, found = (json.loads(gathered or "[]") for gathered in row[:2])
     erased: dict[int, int] = {}
     for position, up_to in found:
-        at = (position - 1) // len(digests[0])
+        at = (position - 1) // len(erasure_keys)
         erased[at] = max(up_to, erased.get(at, up_to))
     return {position - 1: number for position, number in inserted}, erased
 

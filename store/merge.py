@@ -49,6 +49,9 @@ class Outcome:
     erased: bool = False
 
 
+# A platform and the hour of created_at.
+PlatformHour = tuple[str, datetime]
+
 ABSENT = StoredState()
 
 ALL_PLATFORMS = ""
@@ -194,13 +197,21 @@ def sum_changes(changes: Mapping[Labelled, int]) -> dict[CountSum, dict[str, int
 
 
 def comment_changes(
-    platform: str, before: Content | None, after: Content | None, changes: Counter[CommentCount]
+    platform: str, before: Content | None, after: Content | None, changes: Counter[PlatformHour]
 ) -> None:
     """Add to ``changes`` the change in the number of stored comments."""
     for content, by in ((before, -1), (after, 1)):
         if content is not None:
-            for bucket in _buckets(platform, bucket_of(HOUR, content.created_at)):
-                changes[CommentCount(*bucket)] += by
+            changes[platform, bucket_of(HOUR, content.created_at)] += by
+
+
+def comment_counts(changes: Mapping[PlatformHour, int]) -> Counter[CommentCount]:
+    """Return the change of each count of stored comments."""
+    counts: Counter[CommentCount] = Counter()
+    for (platform, hour), n in changes.items():
+        for bucket in _buckets(platform, hour):
+            counts[CommentCount(*bucket)] += n
+    return counts
 
 
 def _buckets(platform: str, hour: datetime) -> tuple[tuple[str, str, datetime], ...]:

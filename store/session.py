@@ -7,11 +7,18 @@ from typing import Any
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.bulk import Statement, Statements, Values
+from store.bulk import Rows, Statement, Statements, Values
 from store.errors import PermanentStoreError
 
 # Bytes of a statement besides its rows, generously estimated.
 STATEMENT_BYTES = 16_384
+
+
+@dataclass(slots=True)
+class KnownErasures:
+    """Whether a session has seen that comments were erased. Erasures are never deleted, so this remains true."""
+
+    exist: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +27,8 @@ class WriteSession:
 
     ``now`` is the time of its writes, as text. ``packet_bytes`` is the server's limit for one statement (None: no
     limit); ``audit_share`` (0..1) is the share of new comments in the audit sample. ``erasure_keys`` are newest first,
-    and empty until the store has checked them. ``on_commit`` are functions to call after the commit.
+    and empty until the store has checked them. ``erasures`` is shared by the sessions of a store. ``on_commit`` are
+    functions to call after the commit.
     """
 
     connection: AsyncConnection
@@ -29,6 +37,7 @@ class WriteSession:
     packet_bytes: int | None
     erasure_keys: Sequence[bytes]
     audit_share: float
+    erasures: KnownErasures = field(default_factory=KnownErasures)
     on_commit: list[Callable[[], None]] = field(default_factory=list)
 
     async def run(self, statement: Statement, rows: Iterable[Values], **parameters: object) -> CursorResult[Any]:
@@ -37,8 +46,7 @@ class WriteSession:
         Raises PermanentStoreError if they contain lone surrogates or exceed the server's packet size: the server would
         close the connection, which looks like an outage.
         """
-        document = statement.rows.document(rows)
-        self._check_size(document)
+        document = self.document(statement.rows, rows)
         return await self.connection.execute(statement.sql, {"rows": document, "now": self.now, **parameters})
 
     async def read(
@@ -49,15 +57,15 @@ class WriteSession:
         # Lazily: thousands of dictionaries at once would trigger the garbage collector.
         return (dict(zip(statement.columns, row, strict=True)) for row in found)
 
-    def _check_size(self, document: str) -> None:
+    def document(self, rows: Rows, values: Iterable[Values]) -> str:
+        """Return the parameter of a bulk statement for these rows. Raises PermanentStoreError like ``run``."""
         try:
-            size = len(document.encode())
+            document = rows.document(values)
         except UnicodeEncodeError:
             raise PermanentStoreError("A string contains a lone surrogate, which the database cannot store.") from None
-        if self.packet_bytes is None or 2 * size < self.packet_bytes - STATEMENT_BYTES:
-            return
-        escaped = size + sum(document.count(character) for character in "\"'\\")
-        if escaped > self.packet_bytes - STATEMENT_BYTES:
+        if self.packet_bytes is not None and len(document) > self.packet_bytes - STATEMENT_BYTES:
             raise PermanentStoreError(
-                f"A statement of {escaped} bytes exceeds the database's max_allowed_packet of {self.packet_bytes}."
+                f"A statement of {len(document)} bytes exceeds the database's max_allowed_packet of "
+                f"{self.packet_bytes}."
             )
+        return document

@@ -15,7 +15,7 @@ from store.engine import PoolUsage, open_engine, pool_usage, transaction
 from store.errors import StoreError
 from store.faults import unavailable
 from store.sample import AUDIT_SHARE
-from store.session import WriteSession
+from store.session import KnownErasures, WriteSession
 from store.types import time_text
 
 Answer = TypeVar("Answer")
@@ -35,6 +35,7 @@ class Store:
         self._erasure_keys: Sequence[bytes] = ()
         self._statements: Statements | None = None
         self._packet_bytes: int | None = None
+        self._erasures = KnownErasures()
 
     @classmethod
     def open(
@@ -88,7 +89,13 @@ class Store:
                 self._statements = write_statements(connection.dialect)
             now = time_text(datetime.now(UTC))
             session = WriteSession(
-                connection, self._statements, now, self._packet_bytes, self._erasure_keys, self._audit_share
+                connection,
+                self._statements,
+                now,
+                self._packet_bytes,
+                self._erasure_keys,
+                self._audit_share,
+                self._erasures,
             )
             yield session
         for committed in session.on_commit:

@@ -11,14 +11,16 @@ from store.batch import Advance, Batch, BatchOutcome, Content, DeadLetter, Predi
 from store.bulk import Statement, Values
 from store.dead_letters import comment_key, dead_letter_row, key_digest, surviving, truncated
 from store.errors import FencedError, StoreError
-from store.lock_keys import MergedKey, lock_and_merge, new_token
+from store.lock_keys import MergedKey, erasure_digest, lock_and_merge, new_token
 from store.merge import (
     CommentCount,
     CountSum,
     HourlyCount,
     Labelled,
+    PlatformHour,
     ReviewerCount,
     comment_changes,
+    comment_counts,
     count_changes,
     hourly_changes,
     sum_changes,
@@ -51,7 +53,7 @@ async def write_batch(session: WriteSession, batch: Batch, *, truncate_dead_lett
         token = new_token()
         merged = await lock_and_merge(session, changes, batch.model, token, keys, sample)
         outcomes.update(name for key in merged for name in key.after.effects)
-        await _erase(session, merged, has_tombstones=outcomes["erased"] > 0)
+        await _erase(session, merged, keys[0], has_tombstones=outcomes["erased"] > 0)
         await _write_comments(session, merged, token)
         await _write_predictions(session, merged)
     if batch.copies:
@@ -107,9 +109,11 @@ def _partition_order(advance: Advance) -> tuple[str, str, int]:
     return advance.partition.group, advance.partition.topic, advance.partition.partition
 
 
-async def _erase(session: WriteSession, merged: Sequence[MergedKey], has_tombstones: bool) -> None:
+async def _erase(
+    session: WriteSession, merged: Sequence[MergedKey], erasure_key: bytes, *, has_tombstones: bool
+) -> None:
     """Delete erased comments with their dependent rows, and rows that locking inserted but that have no content; record
-    the erasures."""
+    the erasures with digests of ``erasure_key``."""
     deleted = [
         {"number": key.number}
         for key in merged
@@ -119,12 +123,17 @@ async def _erase(session: WriteSession, merged: Sequence[MergedKey], has_tombsto
         await session.run(session.statements.delete_comments, deleted)
     if has_tombstones:
         erased = [key for key in merged if key.after.erased]
-        digests = [base64.b64encode(key_digest(comment_key(key.platform, key.id))).decode() for key in erased]
+        names = [comment_key(key.platform, key.id) for key in erased]
+        digests = [base64.b64encode(key_digest(name)).decode() for name in names]
         rows = [{"key_digest": digest, "comment_digest": digest} for digest in digests]
         await session.run(session.statements.delete_dead_letters, rows)
         await session.run(session.statements.delete_dead_letters_by_value, rows)
-        erasures = [{"digest": key.digest, "erased_up_to": key.after.erased_up_to} for key in erased]
+        erasures = [
+            {"digest": erasure_digest(erasure_key, name), "erased_up_to": key.after.erased_up_to}
+            for name, key in zip(names, erased, strict=True)
+        ]
         await session.run(session.statements.write_erasures, erasures)
+        session.erasures.exist = True
 
 
 async def _write_comments(session: WriteSession, merged: Sequence[MergedKey], token: int) -> None:
@@ -186,12 +195,13 @@ def _prediction_row(key: MergedKey, model: int, prediction: Prediction) -> Value
 
 async def _count(session: WriteSession, merged: Sequence[MergedKey]) -> None:
     changes: Counter[Labelled] = Counter()
-    stored: Counter[CommentCount] = Counter()
+    stored: Counter[PlatformHour] = Counter()
     for key in merged:
         count_changes(key.platform, key.before, key.after, changes)
         comment_changes(key.platform, key.before.content, key.after.content, stored)
     statements = session.statements
-    await move_counts(session, stored, statements.add_comment_counts, statements.delete_zero_comment_counts)
+    counts = comment_counts(stored)
+    await move_counts(session, counts, statements.add_comment_counts, statements.delete_zero_comment_counts)
     await move_label_counts(session, changes)
 
 

@@ -71,6 +71,11 @@ WRONG = [
     ("LIUYAN_API_ADDRESS", "9102", "Invalid LIUYAN_API_ADDRESS: must be host:port"),
     ("LIUYAN_API_ADDRESS", "host:99999", "Invalid LIUYAN_API_ADDRESS: must be host:port"),
     ("LIUYAN_KAFAK", "host:9092", "Unknown setting LIUYAN_KAFAK. Did you mean LIUYAN_KAFKA?"),
+    (
+        "LIUYAN_BATCH_AGE_MILLISECONDS",
+        "200",
+        "LIUYAN_BATCH_AGE_MILLISECONDS no longer exists. Set LIUYAN_LATENCY_MILLISECONDS instead: ",
+    ),
     ("LIUYAN_ZZZZZZZZZZ", "1", "Unknown setting LIUYAN_ZZZZZZZZZZ. .env.example lists all settings."),
 ]
 

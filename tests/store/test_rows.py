@@ -20,12 +20,12 @@ HOUR = datetime(2026, 1, 31, 22, tzinfo=UTC)
 
 def test_a_row_is_written_by_column_name() -> None:
     row = {"hour": HOUR, "left_out": 1, "platform": "forum"}
-    assert json.loads(Rows(FIELDS).document([row])) == [["forum", "2026-01-31 22:00:00.000000"]]
+    assert json.loads(Rows(FIELDS, base64=False).document([row])) == [["forum", "2026-01-31 22:00:00.000000"]]
 
 
 def test_a_row_without_a_column_is_refused() -> None:
     with pytest.raises(KeyError, match="hour"):
-        Rows(FIELDS).document([{"platform": "forum"}])
+        Rows(FIELDS, base64=False).document([{"platform": "forum"}])
 
 
 def test_every_field_of_an_event_and_of_a_prediction_is_a_column() -> None:
