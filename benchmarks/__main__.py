@@ -2,8 +2,8 @@
 
 import sys
 
-from benchmarks import consumer, network, replay
+from benchmarks import backlog, consumer, latency, network, replay
 
 # Run all, even if one misses its target.
-reached = [network.run(), consumer.run(), replay.run()]
+reached = [network.run(), consumer.run(), latency.run(), backlog.run(), replay.run()]
 sys.exit(0 if all(reached) else 1)
