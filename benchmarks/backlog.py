@@ -1,7 +1,7 @@
 """Compare the speed of the consumer with a long backlog to a short one, and of two consumers on one core to one.
 
-The consumers are pinned to one core, Kafka and MySQL to the other. The answer cache is off. For the long backlog, memory
-is reported after a tenth of it and at the end; for several consumers, the lock waits of MySQL and the repeated
+The consumers are pinned to one core, Kafka and MySQL to the other. The answer cache is off. For the long backlog,
+memory is reported after a tenth of it and at the end; for several consumers, the lock waits of MySQL and the repeated
 transactions.
 
 Usage: python -m benchmarks.backlog [--short 3000] [--long 300000] [--shared 30000]
