@@ -138,7 +138,11 @@ class Settings(BaseSettings):
         examples=["admin=liuyan-admins,reviewer=liuyan-reviewers|support,user=*"],
     )
     sso_name: str | None = Field(
-        None, min_length=1, max_length=64, description="Text on the button for single sign-on.", examples=["公司账号登录"]
+        None,
+        min_length=1,
+        max_length=64,
+        description="Text on the button for single sign-on.",
+        examples=["公司账号登录"],
     )
     local_passwords: bool = Field(
         True,
@@ -362,6 +366,10 @@ class Settings(BaseSettings):
             roles=self.sso_roles,
             name=self.sso_name,
         )
+
+    def sign_up_offered(self) -> Literal["open", "approval", "closed"]:
+        """Return who can create an account with a password: nobody if passwords are disabled."""
+        return self.sign_up if self.local_passwords else "closed"
 
     def check_sign_in(self) -> None:
         """Check the settings for signing in together. Raises SettingsError."""

@@ -180,7 +180,7 @@ def test_contacts_are_encrypted_with_the_newest_key(database: Database) -> None:
     done = database.run("rotate-contact-key", LIUYAN_CONTACT_KEY=f"{new},{old}")
     assert done.returncode == 1
     assert "contacts of 1 accounts with the first key" in done.stdout
-    assert "No key decrypts the contacts of 1 accounts; they are kept." in done.stderr
+    assert "No key decrypts the contacts or second factors of 1 accounts; they are kept." in done.stderr
     assert Contacts([new]).decrypt(database.user("小管").phone_encrypted) == "13800138000"
     assert database.user("小审").phone_encrypted == before
     done = database.run("rotate-contact-key", LIUYAN_CONTACT_KEY=f"{new},{lost}")
