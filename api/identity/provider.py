@@ -236,7 +236,7 @@ async def _userinfo(client: AsyncOAuth2Client, metadata: Mapping[str, Any], subj
 async def _get(client: AsyncOAuth2Client, url: str, **options: bool) -> Mapping[str, Any]:
     """Return a JSON object. Raises ProviderError."""
     with _answering():
-        response = await client.get(url, **options)
+        response = await client.request("GET", url, **options)
         response.raise_for_status()
         answer = response.json()
     if not isinstance(answer, dict):

@@ -63,7 +63,7 @@ async def read_status(services: Services, identity: Identity) -> Status:
     secret = contacts_of(services).decrypt(factor.secret_encrypted)
     if secret is None:
         return Status(False, None, 0)
-    uri = pyotp.TOTP(secret).provisioning_uri(identity.name, issuer_name=ISSUER)
+    uri = pyotp.TOTP(secret).provisioning_uri(name=identity.name, issuer_name=ISSUER)
     return Status(False, (secret, uri), 0)
 
 
