@@ -112,8 +112,8 @@ class Settings(BaseSettings):
     )
     sso_issuer: str | None = Field(
         None,
-        description="Issuer of the OpenID Connect provider for single sign-on, exactly as its metadata names it. "
-        "Requires LIUYAN_SSO_CLIENT_ID and LIUYAN_SSO_ROLES.",
+        description="Issuer of the OpenID Connect provider for single sign-on, exactly as its metadata names it. The "
+        "client id and the roles below are then required.",
         examples=["https://id.example.com/realms/staff"],
     )
     sso_client_id: str | None = Field(
@@ -152,7 +152,7 @@ class Settings(BaseSettings):
     admin_second_factor: bool = Field(
         False,
         description="Whether admins who sign in with a password must set up a second factor (TOTP) before anything "
-        "else. Requires LIUYAN_CONTACT_KEY.",
+        "else. This requires a contact key.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("localhost", "127.0.0.1", "[::1]"),

@@ -19,7 +19,8 @@ from api.identity.roles import Role
 from api.problems import ProblemError
 from api.services import Services
 from store.audit import Actor
-from store.login_sessions import OpenedBy, SignedIn
+from store.login_sessions import OpenedBy
+from store.login_sessions import SignedIn as SessionFound
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _bearer = HTTPBearer(auto_error=False, description="A token created under `My account` of the admin app.")
@@ -97,7 +98,7 @@ async def identify(connection: HTTPConnection) -> Identity | None:
     )
 
 
-def _must_enrol(services: Services, session: SignedIn) -> bool:
+def _must_enrol(services: Services, session: SessionFound) -> bool:
     """Whether the settings require a second factor that the account lacks. With single sign-on it is the provider's."""
     required = services.settings.admin_second_factor and session.user.role == Role.ADMIN
     return required and session.session.opened_by == "password" and not session.second_factor

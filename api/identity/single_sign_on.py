@@ -102,7 +102,8 @@ def read_attempt(services: Services, cookie: str | None, state: str) -> Attempt:
         )
     except BadSignature:
         raise _not_begun() from None
-    attempt = Attempt(*values, begun_at=begun_at.astimezone(UTC))
+    kept, nonce, verifier, next, session = values
+    attempt = Attempt(kept, nonce, verifier, next, session, begun_at.astimezone(UTC))
     if not hmac.compare_digest(attempt.state.encode(), state.encode()):
         raise _not_begun()
     return attempt

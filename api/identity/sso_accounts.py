@@ -89,8 +89,8 @@ async def _create(services: Services, browser: Browser, person: Person, role: Ro
     async with services.store.reading() as connection:
         user = await identities.find_account(connection, person.issuer, person.subject)
     if user is None:
-        detail = gettext("No name is free for your account: ask an administrator.")
-        raise ProblemError(HTTPStatus.CONFLICT, "name_taken", detail)
+        sentence = gettext("No name is free for your account: ask an administrator.")
+        raise ProblemError(HTTPStatus.CONFLICT, "name_taken", sentence)
     return user
 
 
