@@ -11,18 +11,22 @@ import pytest
 from joserfc.jwk import OctKey
 from sqlalchemy import select, update
 
+from api.identity import sso_accounts
 from api.identity.cookies import SESSION
 from api.identity.csrf import HEADER
 from api.identity.provider import METADATA_FOR
 from api.identity.roles import Role
+from api.identity.sign_in import Browser, open_with_password
 from api.identity.single_sign_on import COOKIE, VALID_FOR
+from api.problems import ProblemError
 from store.accounts import find_credentials
 from store.admin_tables import audit_log, identities, sessions, used_states, users
+from store.audit import command_actor
 from store.identities import find_account
 from tests.api.conftest import Api
 from tests.api.id_provider import CLIENT_SECRET, IdProvider, new_key, running_provider
 from tests.api.people import PASSWORD, add_person
-from tests.api.test_accounts import changes
+from tests.api.test_accounts import GOOD, changes
 from tests.api.test_comments import problem
 from tests.api.test_sign_in import browser, sentence, token_of
 from tests.api.test_sign_in import sign_in as sign_in_with_password
@@ -576,3 +580,60 @@ async def test_a_known_name_with_a_password_is_found_after_single_sign_on(server
         found = await find_credentials(connection, "wang.wei")
     assert found is not None
     assert found[1].startswith("$argon2id$")
+
+
+async def test_in_an_emergency_an_admin_gets_in_for_an_hour(api: Api, provider: IdProvider) -> None:
+    use(api, provider, local_passwords=False)
+    provider.groups = ["admins"]
+    async with browser(api) as client:
+        await sign_in(client)
+        number = int(str((await me(client))["number"]))
+        name = str((await me(client))["name"])
+    provider.statuses = {"/.well-known/openid-configuration": 503}
+    password = await sso_accounts.break_glass(api.services, command_actor("ops"), number)
+    async with browser(api) as client:
+        page = await client.get("/admin/login?local=1")
+        assert 'action="/admin/login?local=1"' in page.text
+        form = {"csrftoken": await token_of(client, "/admin/login?local=1"), "name": name, "password": password}
+        assert (await client.post("/admin/login?local=1", data=form)).status_code == 303
+        assert (await client.get("/admin/")).headers["location"].startswith("/admin/password")
+        new = {"current_password": password, "new_password": GOOD, "new_password_again": GOOD}
+        form["csrftoken"] = await token_of(client, "/admin/password")
+        assert (await client.post("/admin/password", data={**form, **new})).status_code == 303
+        assert (await client.get("/admin/users")).status_code == 200
+    for later, status in ((timedelta(), 303), (sso_accounts.BREAK_GLASS_FOR, 403)):
+        api.clock.ahead += later
+        async with browser(api) as client:
+            form["csrftoken"] = await token_of(client, "/admin/login?local=1")
+            assert (await client.post("/admin/login?local=1", data={**form, "password": GOOD})).status_code == status
+    other = await add_person(api.store, "小审", Role.REVIEWER, now=api.clock())
+    with pytest.raises(ProblemError, match="not an active administrator"):
+        await sso_accounts.break_glass(api.services, command_actor("ops"), other.number)
+    assert ("user.break_glass", str(number), {}) in await changes(api)
+
+
+async def test_an_existing_account_is_linked_by_command_only(api: Api, provider: IdProvider) -> None:
+    person = await add_person(api.store, "小王", Role.REVIEWER, now=api.clock())
+    await sso_accounts.link(api.services, command_actor("ops"), person.number, "person-1")
+    async with browser(api) as client:
+        assert (await sign_in(client)).status_code == 303
+        assert (await me(client))["number"] == person.number
+    async with browser(api) as client:
+        assert (await sign_in_with_password(client, "小王")).status_code == 401
+    assert (await api.anonymous.get("/api/v1/account", headers=person.bearer)).status_code == 200
+    other = await add_person(api.store, "小李", now=api.clock())
+    for number, subject in ((other.number, "person-1"), (person.number, "person-2")):
+        with pytest.raises(ProblemError, match="linked to a person already"):
+            await sso_accounts.link(api.services, command_actor("ops"), number, subject)
+    ended = {"issuer": provider.url, "sessions_ended": 1}
+    assert ("user.link", str(person.number), ended) in await changes(api)
+
+
+async def test_a_password_sign_in_that_races_with_linking_opens_no_session(api: Api, provider: IdProvider) -> None:
+    person = await add_person(api.store, "小王", now=api.clock())
+    async with api.store.reading() as connection:
+        known = await find_credentials(connection, "小王")
+    assert known is not None
+    await sso_accounts.link(api.services, command_actor("ops"), person.number, "person-1")
+    with pytest.raises(ProblemError):
+        await open_with_password(api.services, Browser(None, None), known[0], known[1], None, {})
