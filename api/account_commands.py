@@ -93,7 +93,7 @@ def break_glass(name: Name) -> None:
     """Print a temporary password that lets an admin in for an hour, even if passwords are disabled.
 
     For emergencies in which single sign-on does not work. Sign in at /admin/login?local=1. Sessions and tokens of the
-    account stay. The audit log records it.
+    account stay. The audit log records it. Without single sign-on, use reset-password.
     """
 
     async def let_in(services: "AccountServices", actor: "Actor", number: int) -> str:
@@ -102,7 +102,7 @@ def break_glass(name: Name) -> None:
         return await sso_accounts.break_glass(services, actor, number)
 
     password = _run_on(name, let_in)
-    write_line("This password is valid for an hour and must be changed. Sign in at /admin/login?local=1:", err=True)
+    write_line("This password is valid for an hour. Sign in at /admin/login?local=1:", err=True)
     write_line(password)
 
 

@@ -43,9 +43,10 @@ class SingleSignOnPage(Page):
     @route("/callback", name="sso-callback")
     async def take_answer(self, request: Request) -> Response:
         """Open or confirm a session with the provider's answer."""
-        provider, query = _provider(request), request.query_params
         identity: Identity | None = request.state.identity
-        attempt = None
+        if identity is not None and services_of(request).settings.single_sign_on() is None:
+            return RedirectResponse(HOME, 303)
+        provider, query, attempt = _provider(request), request.query_params, None
         try:
             cookie, state = cookies.read(request, single_sign_on.COOKIE), query.get("state", "")
             attempt = single_sign_on.read_attempt(services_of(request), cookie, state)

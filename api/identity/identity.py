@@ -90,7 +90,7 @@ async def identify(connection: HTTPConnection) -> Identity | None:
         via="session",
         address=address,
         language=user.language,
-        must_change_password=user.must_change_password,
+        must_change_password=user.must_change_password and session.session.opened_by == "password",
         session=session.digest,
         confirmed_at=session.session.confirmed_at,
         opened_by=session.session.opened_by,

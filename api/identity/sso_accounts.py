@@ -143,17 +143,20 @@ async def break_glass(services: AccountServices, actor: Actor, number: int) -> s
     For when the provider is down. Sessions and tokens stay. Raises ProblemError: 404, 409 unless it is an active admin.
     """
     throttle, password, now = Throttle(services), temporary_password(), services.now()
-    changes = {
-        "password_hash": await services.passwords.hash(password),
-        "must_change_password": True,
-        "password_changed_at": now,
-        "passwords_until": now + BREAK_GLASS_FOR,
-    }
+    password_hash = await services.passwords.hash(password)
     async with changing(services.store) as session:
         user = await accounts.lock_user(session, number)
         if user.role != Role.ADMIN or user.state != "active":
             detail = gettext("The account %(name)s is not an active administrator.") % {"name": user.name}
             raise ProblemError(HTTPStatus.CONFLICT, "no_admin", detail)
+        linked = await identities.find_subject(session.connection, number) is not None
+        changes = {
+            "password_hash": password_hash,
+            # Otherwise it is refused after the hour anyway. A password that must be changed suspends the tokens.
+            "must_change_password": services.settings.local_passwords and not linked,
+            "password_changed_at": now,
+            "passwords_until": now + BREAK_GLASS_FOR,
+        }
         await accounts.update_user(session, number, changes)
         await audit.record(session, actor, "user.break_glass", "user", str(number), {})
     await throttle.forget(Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(user.name)))
