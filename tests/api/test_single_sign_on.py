@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx2 as httpx
 import pytest
 from joserfc.jwk import OctKey
+from pydantic import SecretStr
 from sqlalchemy import select, update
 
 from api.identity import sso_accounts
@@ -28,7 +29,7 @@ from tests.api.id_provider import CLIENT_SECRET, IdProvider, new_key, running_pr
 from tests.api.people import PASSWORD, add_person
 from tests.api.test_accounts import changes
 from tests.api.test_comments import problem
-from tests.api.test_sign_in import browser, sentence, token_of
+from tests.api.test_sign_in import begin_window, browser, sentence, token_of
 from tests.api.test_sign_in import sign_in as sign_in_with_password
 
 pytestmark = [pytest.mark.timeout(60), pytest.mark.programs]
@@ -633,3 +634,36 @@ async def test_a_password_sign_in_that_races_with_linking_opens_no_session(api: 
     await sso_accounts.link(api.services, command_actor("ops"), person.number, "person-1")
     with pytest.raises(ProblemError):
         await open_with_password(api.services, Browser(None, None), known[0], known[1], None, {})
+
+
+async def test_a_new_key_of_the_provider_is_accepted_at_once(api: Api, provider: IdProvider) -> None:
+    before = provider.published
+    for key in (before, new_key()):
+        provider.published = key
+        async with browser(api) as client:
+            assert (await sign_in(client)).status_code == 303
+    provider.published = before
+
+
+async def test_the_client_secret_is_sent_in_the_form_if_the_provider_wants_it_there(
+    api: Api, provider: IdProvider
+) -> None:
+    provider.metadata = {"token_endpoint_auth_methods_supported": ["client_secret_post"]}
+    async with browser(api) as client:
+        assert (await sign_in(client)).status_code == 303
+    use(api, provider, sso_client_secret=SecretStr("wrong"))
+    async with browser(api) as client:
+        answer = await sign_in(client)
+        assert (answer.status_code, sentence(answer)) == (403, INVALID)
+
+
+async def test_failed_single_sign_ons_from_an_address_are_throttled(api: Api, provider: IdProvider) -> None:
+    begin_window(api)
+    provider.groups = []
+    async with browser(api) as client:
+        for _ in range(60):
+            assert (await sign_in(client)).status_code == 403
+        assert (await sign_in(client)).status_code == 429
+    provider.groups = ["readers"]
+    async with browser(api, client="203.0.113.5") as client:
+        assert (await sign_in(client)).status_code == 303
