@@ -72,6 +72,59 @@ def reset_password(name: Name) -> None:
     write_line(password)
 
 
+@app.command(epilog="Example: liuyan api reset-second-factor 小王")
+def reset_second_factor(name: Name) -> None:
+    """Delete an account's second factor, because its owner has lost device and recovery codes.
+
+    The password alone then lets the account in. If it may be known to others, run reset-password too.
+    """
+
+    async def reset(services: "AccountServices", actor: "Actor", number: int) -> None:
+        from api.identity import second_factor
+
+        await second_factor.reset(services, actor, number)
+
+    _run_on(name, reset)
+    write_line(f"Deleted the second factor of {name}.")
+
+
+@app.command(epilog="Example: liuyan api break-glass 小管")
+def break_glass(name: Name) -> None:
+    """Print a temporary password that lets an admin in for an hour, even if passwords are disabled.
+
+    For emergencies in which single sign-on does not work. Sign in at /admin/login?local=1. Sessions and tokens of the
+    account stay. The audit log records it. Without single sign-on, use reset-password.
+    """
+
+    async def let_in(services: "AccountServices", actor: "Actor", number: int) -> str:
+        from api.identity import sso_accounts
+
+        return await sso_accounts.break_glass(services, actor, number)
+
+    password = _run_on(name, let_in)
+    write_line("This password is valid for an hour. Sign in at /admin/login?local=1:", err=True)
+    write_line(password)
+
+
+@app.command(epilog="Example: liuyan api link-sso 小王 8f14e45f-ceea-467f-a8c4-1b2d3e4f5a6b")
+def link_sso(
+    name: Name, subject: Annotated[str, typer.Argument(help="The claim `sub` of the person at LIUYAN_SSO_ISSUER.")]
+) -> None:
+    """Link an existing account to a person at the provider, who then signs in to it with single sign-on only.
+
+    Without this, a person's first sign-in creates a new account. The account's sessions end and its password no longer
+    applies. Its tokens stay.
+    """
+
+    async def link(services: "AccountServices", actor: "Actor", number: int) -> None:
+        from api.identity import sso_accounts
+
+        await sso_accounts.link(services, actor, number, subject)
+
+    _run_on(name, link)
+    write_line(f"The account {name} signs in with single sign-on now.")
+
+
 @app.command(epilog="Example: liuyan api disable 小王")
 def disable(name: Name) -> None:
     """Disable an account, end its sessions and revoke its tokens. The last admin cannot be disabled."""
@@ -129,10 +182,10 @@ def revoke_tokens(name: Name) -> None:
 
 @app.command(epilog="Example: LIUYAN_CONTACT_KEY=NEW,OLD liuyan api rotate-contact-key")
 def rotate_contact_key() -> None:
-    """Encrypt all phone numbers and e-mail addresses with the first key in LIUYAN_CONTACT_KEY.
+    """Encrypt all phone numbers, e-mail addresses and second factors with the first key in LIUYAN_CONTACT_KEY.
 
-    Put the new key in front of the old ones, restart the API, and run this command. Then remove the old keys. Contacts
-    that no key decrypts are kept and counted.
+    Put the new key in front of the old ones, restart the API, and run this command. Then remove the old keys. What no
+    key decrypts is kept and counted.
     """
 
     async def rotate(services: "AccountServices", actor: "Actor") -> None:
@@ -140,11 +193,14 @@ def rotate_contact_key() -> None:
         from liuyan.errors import LiuyanError
 
         rotated = await rotate_contacts(services, actor)
-        write_line(f"Encrypted the contacts of {rotated.accounts} accounts with the first key.")
+        write_line(
+            f"Encrypted the contacts of {rotated.accounts} accounts with the first key. Second factors: "
+            f"{rotated.second_factors}."
+        )
         if rotated.unreadable:
             raise LiuyanError(
-                f"No key decrypts the contacts of {rotated.unreadable} accounts; they are kept. Add their key to "
-                "LIUYAN_CONTACT_KEY and run this again."
+                f"No key decrypts the contacts or second factors of {rotated.unreadable} accounts; they are kept. Add "
+                "their key to LIUYAN_CONTACT_KEY and run this again."
             )
 
     _run(rotate)

@@ -16,7 +16,19 @@ from model.labeller import Labeller
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 PREFIX = "liuyan_api_"
 # Problems of a refused sign-in; other failures are counted as `error`.
-REFUSED_SIGN_INS = ("wrong_name_or_password", "password_expired", "account_waits", "account_disabled", "too_many_tries")
+REFUSED_SIGN_INS = (
+    "wrong_name_or_password",
+    "password_expired",
+    "passwords_disabled",
+    "code_required",
+    "wrong_code",
+    "sso_refused",
+    "no_role",
+    "provider_unavailable",
+    "account_waits",
+    "account_disabled",
+    "too_many_tries",
+)
 
 
 class Metrics:

@@ -49,6 +49,7 @@ async def running_api(settings: Settings, host: str, port: int) -> AsyncIterator
     Raises LiuyanError as ``serve`` does.
     """
     settings.required_secret_key()
+    settings.check_sign_in()
     registry = CollectorRegistry()
     metrics = Metrics(registry)
     # Binding first reports an address in use at once. Connections are refused until the server listens.

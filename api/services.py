@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from api.identity.observations import Observations
 from api.identity.passwords import Passwords
+from api.identity.provider import MetadataCache
 from api.keywords import KeywordsCache
 from api.metrics import Metrics
 from api.predictor import Predictor
@@ -72,6 +73,7 @@ class Services:
     now: Callable[[], datetime] = _now
     words: KeywordsCache = field(default_factory=KeywordsCache)
     observations: Observations = field(default_factory=Observations)
+    provider_metadata: MetadataCache = field(default_factory=MetadataCache)
 
 
 def _services(connection: HTTPConnection) -> Services:

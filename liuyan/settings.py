@@ -3,37 +3,28 @@
 To add a setting, add a field and run `make env-example`, which writes ``.env.example``; a test compares the two.
 """
 
-import codecs
-import difflib
-import io
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from liuyan.errors import SettingsError
-from liuyan.sentences import NOT_UNICODE, sentence_of
+from liuyan.sentences import sentence_of
+from liuyan.settings_file import PREFIX as PREFIX
+from liuyan.settings_file import TEST_PREFIX as TEST_PREFIX
+from liuyan.settings_file import check_encoding, check_names, read_names
+from liuyan.single_sign_on import SingleSignOn, check_issuer, parse_roles
 
-PREFIX = "LIUYAN_"
-TEST_PREFIX = "LIUYAN_TEST_"
-UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 ANY_PLATFORM: frozenset[str] = frozenset()
 # The platform of texts that are saved in the admin app.
 DETECTION_PLATFORM = "detect"
 # Platform names that the contract allows, and topic names that Kafka allows.
 PLATFORM = re.compile(r"[a-z0-9_-]{1,32}")
 TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-# Settings of earlier versions, with the sentence that names the successor.
-REMOVED = {
-    "LIUYAN_BATCH_AGE_MILLISECONDS": "Set LIUYAN_LATENCY_MILLISECONDS instead: the target for the time from publishing "
-    "a comment to storing it.",
-}
 KAFKA_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 
 
@@ -111,13 +102,57 @@ class Settings(BaseSettings):
     )
     contact_key: SecretStr | None = Field(
         None,
-        description="Secrets that encrypt phone numbers and e-mail addresses, comma-separated, newest first. Without "
-        "one, the sign-up form asks for neither.",
+        description="Secrets that encrypt phone numbers, e-mail addresses and the secrets of second factors, "
+        "comma-separated, newest first. Without one, there are none of them.",
     )
     sign_up: Literal["open", "approval", "closed"] = Field(
         "approval",
         description="Who can create an account: everyone (open), everyone with an admin's approval (approval), or "
         "nobody (closed).",
+    )
+    sso_issuer: str | None = Field(
+        None,
+        description="Issuer of the OpenID Connect provider for single sign-on, exactly as its metadata names it. The "
+        "client id and the roles below are then required.",
+        examples=["https://id.example.com/realms/staff"],
+    )
+    sso_client_id: str | None = Field(
+        None, min_length=1, description="Client id that the provider gave Liuyan.", examples=["liuyan"]
+    )
+    sso_client_secret: SecretStr | None = Field(
+        None, description="Client secret that the provider gave Liuyan. Without one Liuyan is a public client."
+    )
+    sso_scopes: str = Field(
+        "openid profile", pattern=r"(^|.* )openid( .*|$)", description="Scopes to request, separated by spaces."
+    )
+    sso_role_claim: str = Field(
+        "groups",
+        min_length=1,
+        description="Claim with the groups or roles of a person, in the ID token or from the provider's userinfo "
+        "endpoint. Dots lead into nested claims, as in realm_access.roles.",
+    )
+    sso_roles: Annotated[dict[str, frozenset[str]] | None, NoDecode] = Field(
+        None,
+        description="Values of that claim that grant a role, comma-separated; `*` grants it to everybody. The highest "
+        "role counts. Whoever has none cannot sign in.",
+        examples=["admin=liuyan-admins,reviewer=liuyan-reviewers|support,user=*"],
+    )
+    sso_name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=64,
+        description="Text on the button for single sign-on.",
+        examples=["公司账号登录"],
+    )
+    local_passwords: bool = Field(
+        True,
+        description="Whether accounts can sign in with a password; false leaves single sign-on alone, with "
+        "`liuyan api break-glass` for emergencies. Tokens are unaffected.",
+    )
+    admin_second_factor: bool = Field(
+        False,
+        description="Whether admins who sign in with a password must set up a second factor (TOTP) before anything "
+        "else. This requires a contact key.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         ("localhost", "127.0.0.1", "[::1]"),
@@ -221,7 +256,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} starts or ends with white space or contains a control character")
         return value
 
-    @field_validator("erasure_key", "secret_key", "contact_key", mode="before")
+    @field_validator("erasure_key", "secret_key", "contact_key", "sso_client_secret", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -230,6 +265,16 @@ class Settings(BaseSettings):
     @classmethod
     def _read_topics(cls, value: object) -> object:
         return parse_topics(value) if isinstance(value, str) else value
+
+    @field_validator("sso_roles", mode="before")
+    @classmethod
+    def _read_roles(cls, value: object) -> object:
+        return parse_roles(value) if isinstance(value, str) else value
+
+    @field_validator("sso_issuer")
+    @classmethod
+    def _check_issuer(cls, value: str | None) -> str | None:
+        return None if value is None else check_issuer(value)
 
     @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
@@ -309,6 +354,34 @@ class Settings(BaseSettings):
         """Return the secrets that encrypt phone numbers and e-mail addresses, newest first; may be empty."""
         return split_keys(self.contact_key)
 
+    def single_sign_on(self) -> SingleSignOn | None:
+        """Return the provider for single sign-on; None if there is none. Raises SettingsError if one is incomplete."""
+        if self.sso_issuer is None:
+            return None
+        if self.sso_client_id is None or self.sso_roles is None:
+            missing = "LIUYAN_SSO_CLIENT_ID" if self.sso_client_id is None else "LIUYAN_SSO_ROLES"
+            raise SettingsError(f"{missing} is not set. Single sign-on (LIUYAN_SSO_ISSUER) requires it.")
+        return SingleSignOn(
+            issuer=self.sso_issuer,
+            client_id=self.sso_client_id,
+            client_secret=self.sso_client_secret.get_secret_value() if self.sso_client_secret else None,
+            scopes=self.sso_scopes,
+            role_claim=self.sso_role_claim,
+            roles=self.sso_roles,
+            name=self.sso_name,
+        )
+
+    def sign_up_offered(self) -> Literal["open", "approval", "closed"]:
+        """Return who can create an account with a password: nobody if passwords are disabled."""
+        return self.sign_up if self.local_passwords else "closed"
+
+    def check_sign_in(self) -> None:
+        """Check the settings for signing in together. Raises SettingsError."""
+        if self.single_sign_on() is None and not self.local_passwords:
+            raise SettingsError("LIUYAN_LOCAL_PASSWORDS is false without LIUYAN_SSO_ISSUER: nobody could sign in.")
+        if self.admin_second_factor and not self.contact_keys():
+            raise SettingsError("LIUYAN_ADMIN_SECOND_FACTOR is true without LIUYAN_CONTACT_KEY. Set it to a secret.")
+
 
 def split_keys(secret: SecretStr | None) -> tuple[str, ...]:
     """Return the keys of a comma-separated setting."""
@@ -360,65 +433,12 @@ def split_address(address: str) -> tuple[str, int]:
 def load_settings() -> Settings:
     """Load the settings. Raises SettingsError, which names the file or variable at fault."""
     env_file = Settings.model_config.get("env_file")
-    _check_names([*os.environ, *(_read_names(Path(str(env_file))) if env_file else ())])
-    _check_encoding(os.environ)
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    check_names([*os.environ, *(read_names(Path(str(env_file))) if env_file else ())], known)
+    check_encoding(os.environ)
     try:
         return Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = PREFIX + str(first["loc"][0]).upper().removeprefix(PREFIX)
         raise SettingsError(f"Invalid {name}: {sentence_of(first)}.") from None
-
-
-def _check_encoding(environment: Mapping[str, str]) -> None:
-    """Raise SettingsError for values that are not UTF-8, which Python represents as surrogates."""
-    for name, value in environment.items():
-        if name.startswith(PREFIX) and any("\ud800" <= character <= "\udfff" for character in value):
-            raise SettingsError(f"Invalid {name}: {NOT_UNICODE}.")
-
-
-def _read_names(file: Path) -> Iterable[str]:
-    """Return the names that a settings file sets; empty if it does not exist. Raises SettingsError.
-
-    A folder of this name is a virtual environment and is ignored.
-    """
-    if not file.is_file():
-        return ()
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"Cannot read {file}: {error.strerror}.") from None
-    return dotenv_values(stream=io.StringIO(_decode(content, file)))
-
-
-def _decode(content: bytes, file: Path) -> str:
-    for encoding, marks in (("UTF-32", (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)), ("UTF-16", UTF_16_MARKS)):
-        if content.startswith(marks):
-            raise SettingsError(f"{file} is encoded in {encoding}. Save it as UTF-8.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SettingsError(
-            f"{file}, line {_line_number(content, error.start)} is not UTF-8. Save the file as UTF-8."
-        ) from None
-    if "\0" in text:
-        raise SettingsError(
-            f"{file}, line {_line_number(content, content.index(0))} contains a NUL character. Save the file as UTF-8."
-        )
-    return text
-
-
-def _line_number(content: bytes, position: int) -> int:
-    return content.count(b"\n", 0, position) + 1
-
-
-def _check_names(names: Iterable[str]) -> None:
-    """Raise SettingsError for an unknown or removed name: it would be ignored silently."""
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
-    for name in names:
-        if name in REMOVED:
-            raise SettingsError(f"{name} no longer exists. {REMOVED[name]}")
-        if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"Did you mean {near[0]}?" if near else ".env.example lists all settings."
-            raise SettingsError(f"Unknown setting {name}. {hint}")

@@ -36,6 +36,8 @@ def _format(value: object) -> str:
     """Return a default in the form in which the setting is parsed."""
     if isinstance(value, Mapping):
         return ",".join(_format_topic(topic, platforms) for topic, platforms in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return ",".join(value)
     return value.as_posix() if isinstance(value, Path) else str(value)

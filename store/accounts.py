@@ -47,6 +47,7 @@ class User:
     password_changed_at: datetime
     number_keys: str
     quick_reasons: str | None
+    passwords_until: datetime | None = None
 
     @property
     def has_contacts(self) -> bool:

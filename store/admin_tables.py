@@ -1,4 +1,4 @@
-"""Tables of the admin app: accounts, sessions, tokens, notices and the audit log.
+"""Tables of the admin app: accounts, how they sign in, sessions, tokens, notices and the audit log.
 
 They share their metadata with the other modules of tables, so ``metadata`` imported from here has
 every table.
@@ -9,7 +9,20 @@ from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, 
 from store.relabel_tables import metadata
 from store.types import Digest, ExactString, RowNumber, UtcDateTime
 
-__all__ = ["api_tokens", "attempts", "audit_log", "metadata", "notices", "sessions", "stored_keys", "users"]
+__all__ = [
+    "api_tokens",
+    "attempts",
+    "audit_log",
+    "identities",
+    "metadata",
+    "notices",
+    "recovery_codes",
+    "second_factors",
+    "sessions",
+    "stored_keys",
+    "used_states",
+    "users",
+]
 
 
 def on_user() -> ForeignKey:
@@ -40,6 +53,49 @@ users = Table(
     Column("number_keys", ExactString(8), nullable=False, server_default="save"),
     # The reasons that the review page offers as buttons, one per line.
     Column("quick_reasons", ExactString(1000)),
+    # Until then the password is accepted although passwords are disabled: `liuyan api break-glass`.
+    Column("passwords_until", UtcDateTime),
+)
+
+# The person at an OpenID Connect provider that an account belongs to.
+identities = Table(
+    "identities",
+    metadata,
+    Column("issuer", ExactString(255), primary_key=True),
+    # The claim `sub`, which only its issuer assigns. Names and e-mail addresses can pass to another person.
+    Column("subject", ExactString(255), primary_key=True),
+    Column("user_number", RowNumber, on_user(), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# SHA-256 of the states of finished single sign-ons, so that none is used twice.
+used_states = Table(
+    "used_states",
+    metadata,
+    Column("digest", Digest, primary_key=True),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("user_number", RowNumber, on_user(), primary_key=True, autoincrement=False),
+    # The shared secret of TOTP (RFC 6238), encrypted with LIUYAN_CONTACT_KEY.
+    Column("secret_encrypted", ExactString(1000), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # When the first code was entered; NULL: the second factor is not in use yet.
+    Column("confirmed_at", UtcDateTime),
+    # The time step of the newest code that was accepted: none is accepted twice.
+    Column("last_step", BigInteger, nullable=False, server_default="0"),
+)
+
+# Unused recovery codes.
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    # SHA-256 of account number and code, which has 79 random bits.
+    Column("digest", Digest, primary_key=True),
+    Column("user_number", RowNumber, on_user(), nullable=False, index=True),
 )
 
 sessions = Table(
@@ -53,8 +109,12 @@ sessions = Table(
     Column("expires_at", UtcDateTime, nullable=False, index=True),
     Column("address", ExactString(64)),
     Column("user_agent", ExactString(256)),
-    # When the password was last confirmed in this session; NULL: not since the column was added.
+    # When the person last proved their identity in this session; NULL: not known.
     Column("confirmed_at", UtcDateTime),
+    # password or sso
+    Column("opened_by", ExactString(16), nullable=False, server_default="password"),
+    # The provider's ID token, encrypted with LIUYAN_SECRET_KEY: signing out there requires it.
+    Column("id_token_encrypted", ExactString()),
 )
 
 api_tokens = Table(

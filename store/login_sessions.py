@@ -3,24 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.accounts import COLUMNS, User, user_of
-from store.admin_tables import sessions, users
+from store.admin_tables import second_factors, sessions, users
 from store.session import WriteSession
 from store.types import as_binary
 
 # Recording every request would make each one a write transaction.
 SEEN_EVERY = timedelta(minutes=1)
+OpenedBy = Literal["password", "sso"]
 
 
 @dataclass(frozen=True, slots=True)
 class LoginSession:
     """A signed-in browser. The session ends at ``expires_at``, or earlier after a period of inactivity.
 
-    ``confirmed_at`` is when the password was last entered: at sign-in, or when it was asked for again.
+    ``confirmed_at`` is when the person last proved their identity, with the password or at the provider: at sign-in, or
+    when asked again.
     """
 
     digest: bytes
@@ -31,14 +34,16 @@ class LoginSession:
     address: str | None
     user_agent: str | None
     confirmed_at: datetime | None = None
+    opened_by: OpenedBy = "password"
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session and its account."""
+    """A session and its account. ``second_factor`` is whether the account has one in use."""
 
     session: LoginSession
     user: User
+    second_factor: bool
 
     @property
     def digest(self) -> bytes:
@@ -49,9 +54,10 @@ class SignedIn:
 SESSION_COLUMNS = [sessions.c[name] for name in LoginSession.__dataclass_fields__]
 
 
-async def add_session(session: WriteSession, added: LoginSession) -> None:
+async def add_session(session: WriteSession, added: LoginSession, id_token_encrypted: str | None = None) -> None:
     """Insert a session and delete expired ones."""
     values = {name: getattr(added, name) for name in LoginSession.__dataclass_fields__}
+    values["id_token_encrypted"] = id_token_encrypted
     values["digest"] = as_binary(added.digest)
     await session.connection.execute(delete(sessions).where(sessions.c.expires_at <= added.created_at))
     await session.connection.execute(insert(sessions).values(**values))
@@ -60,8 +66,9 @@ async def add_session(session: WriteSession, added: LoginSession) -> None:
 async def find_session(connection: AsyncConnection, digest: bytes, now: datetime, idle: timedelta) -> SignedIn | None:
     """Return the session if it has not expired, was used within ``idle``, and its account is active; else None."""
     own = [column.label(f"session_{column.name}") for column in SESSION_COLUMNS]
+    factor = exists().where(second_factors.c.user_number == users.c.number, second_factors.c.confirmed_at.is_not(None))
     query = (
-        select(*own, *COLUMNS)
+        select(*own, *COLUMNS, factor.label("second_factor"))
         .join_from(sessions, users, sessions.c.user_number == users.c.number)
         .where(sessions.c.digest == as_binary(digest), users.c.state == "active")
         .where(sessions.c.expires_at > now, sessions.c.seen_at > now - idle)
@@ -70,7 +77,7 @@ async def find_session(connection: AsyncConnection, digest: bytes, now: datetime
     if row is None:
         return None
     found = LoginSession(**{name: getattr(row, f"session_{name}") for name in LoginSession.__dataclass_fields__})
-    return SignedIn(found, user_of(row))
+    return SignedIn(found, user_of(row), bool(row.second_factor))
 
 
 async def touch_session(session: WriteSession, digest: bytes, now: datetime) -> None:
@@ -89,10 +96,17 @@ async def lock_session(session: WriteSession, user_number: int, digest: bytes) -
 async def confirm_session(
     session: WriteSession, user_number: int, digest: bytes, new_digest: bytes, now: datetime
 ) -> bool:
-    """Record that the password was entered again, and change the digest; return False if the session has ended."""
+    """Record that the person proved their identity again, and change the digest; return False if the session has
+    ended."""
     condition = and_(sessions.c.digest == as_binary(digest), sessions.c.user_number == user_number)
     confirmed = update(sessions).where(condition).values(digest=as_binary(new_digest), confirmed_at=now, seen_at=now)
     return bool((await session.connection.execute(confirmed)).rowcount)
+
+
+async def find_id_token(connection: AsyncConnection, digest: bytes) -> str | None:
+    """Return the encrypted ID token of a session, if it has one."""
+    query = select(sessions.c.id_token_encrypted).where(sessions.c.digest == as_binary(digest))
+    return (await connection.execute(query)).scalar_one_or_none()
 
 
 async def list_sessions(

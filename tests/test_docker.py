@@ -221,6 +221,7 @@ def test_services_wait_for_their_dependencies(services: dict[str, Any]) -> None:
         ("LIUYAN_ERASURE_KEY", {"consumer"}),
         ("LIUYAN_SECRET_KEY", {"api"}),
         ("LIUYAN_CONTACT_KEY", {"api"}),
+        ("LIUYAN_SSO_CLIENT_SECRET", {"api"}),
         ("MYSQL_PASSWORD", {"mysql"}),
         ("GRAFANA_MYSQL_PASSWORD", {"mysql"}),
         ("GRAFANA_PASSWORD", set()),
@@ -261,7 +262,7 @@ SECURED = {
 
 # Set by Compose itself: the addresses of Kafka and the database, and those that the image's health check requests.
 FIXED = {"LIUYAN_KAFKA", "LIUYAN_DATABASE_URL", "LIUYAN_CONSUMER_ADDRESS", "LIUYAN_API_ADDRESS"}
-OF_ONE_SERVICE = {"LIUYAN_ERASURE_KEY", "LIUYAN_SECRET_KEY", "LIUYAN_CONTACT_KEY"}
+OF_ONE_SERVICE = {"LIUYAN_ERASURE_KEY", "LIUYAN_SECRET_KEY", "LIUYAN_CONTACT_KEY", "LIUYAN_SSO_CLIENT_SECRET"}
 
 
 def test_every_setting_is_passed_to_liuyan_services(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -55,6 +56,13 @@ WRONG = [
     ("LIUYAN_SECRET_KEY", "short", "Invalid LIUYAN_SECRET_KEY: must have at least 32 characters."),
     ("LIUYAN_CONTACT_KEY", "short", "Invalid LIUYAN_CONTACT_KEY: each key must have at least 32 characters"),
     ("LIUYAN_SIGN_UP", "maybe", "Invalid LIUYAN_SIGN_UP: "),
+    ("LIUYAN_SSO_ISSUER", "http://id.example", "Invalid LIUYAN_SSO_ISSUER: must be the provider's https:// address"),
+    ("LIUYAN_SSO_ISSUER", "https://id.example?x", "Invalid LIUYAN_SSO_ISSUER: must be the provider's https:// address"),
+    ("LIUYAN_SSO_ISSUER", "id.example", "Invalid LIUYAN_SSO_ISSUER: must be the provider's https:// address"),
+    ("LIUYAN_SSO_ROLES", "boss=x", "Invalid LIUYAN_SSO_ROLES: 'boss=x' does not start with a role"),
+    ("LIUYAN_SSO_ROLES", "admin=x,admin=y", "Invalid LIUYAN_SSO_ROLES: role 'admin' is listed twice"),
+    ("LIUYAN_SSO_ROLES", "admin=x|", "Invalid LIUYAN_SSO_ROLES: role 'admin' has an empty value"),
+    ("LIUYAN_SSO_SCOPES", "profile", "Invalid LIUYAN_SSO_SCOPES: "),
     ("LIUYAN_ALLOWED_HOSTS", " , ", "Invalid LIUYAN_ALLOWED_HOSTS: "),
     (
         "LIUYAN_ALLOWED_HOSTS",
@@ -272,3 +280,26 @@ def test_command_exits_with_one_line_and_status_2(tmp_path: Path, command: list[
     assert done.stderr == "liuyan: Unknown setting LIUYAN_DATABASE_ULR. Did you mean LIUYAN_DATABASE_URL?\n"
     assert done.stdout == ""
     assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, None),
+        (
+            {"local_passwords": False},
+            "LIUYAN_LOCAL_PASSWORDS is false without LIUYAN_SSO_ISSUER: nobody could sign in.",
+        ),
+        ({"admin_second_factor": True}, "LIUYAN_ADMIN_SECOND_FACTOR is true without LIUYAN_CONTACT_KEY."),
+        ({"sso_issuer": "https://id.example"}, "LIUYAN_SSO_CLIENT_ID is not set. Single sign-on"),
+        ({"sso_issuer": "https://id.example", "sso_client_id": "x"}, "LIUYAN_SSO_ROLES is not set. Single sign-on"),
+        ({"sso_issuer": "http://127.0.0.1:1", "sso_client_id": "x", "sso_roles": "user=*"}, None),
+    ],
+)
+def test_settings_of_signing_in_are_checked_together(changes: dict[str, Any], sentence: str | None) -> None:
+    settings = Settings(_env_file=None, **changes)
+    if sentence is None:
+        settings.check_sign_in()
+    else:
+        with pytest.raises(SettingsError, match=re.escape(sentence)):
+            settings.check_sign_in()

@@ -29,8 +29,9 @@ PUBLIC_ROUTES = frozenset({"static", "vendor"})
 class Gate:
     """Middleware that sets ``request.state.identity`` and checks the page's role.
 
-    It redirects to the sign-in page without a session, and to the password page if the password must be changed. It
-    responds with ``refuse`` if the role is insufficient, another site sent the form, or the form is too large.
+    It redirects to the sign-in page without a session, to the password page if the password must be changed, and to the
+    page for the second factor if one must be set up. It responds with ``refuse`` if the role is insufficient, another
+    site sent the form, or the form is too large.
     """
 
     def __init__(self, app: ASGIApp, identify: Identify, refuse: Refuse) -> None:
@@ -103,6 +104,8 @@ def _redirect_target(page: Page | None, identity: Identity | None) -> str | None
         return "login"
     if identity.must_change_password and not (page is not None and page.before_password_change):
         return "password"
+    if identity.must_enrol and not identity.must_change_password and not (page is not None and page.before_enrolment):
+        return "second-factor"
     return None
 
 

@@ -13,7 +13,9 @@ from api.admin.notices import NoticesPage
 from api.admin.page import Page
 from api.admin.review import ReviewPage
 from api.admin.reviews import ReviewsPage
-from api.admin.sign_in import ConfirmPage, PasswordPage, SignInPage, SignOutPage, SignUpPage
+from api.admin.second_factor import SecondFactorPage
+from api.admin.sign_in import CodePage, ConfirmPage, PasswordPage, SignInPage, SignOutPage, SignUpPage
+from api.admin.single_sign_on import ConfirmAtProviderPage, SingleSignOnPage
 from api.admin.users import UsersPage
 
 
@@ -34,6 +36,10 @@ def pages() -> list[Page]:
         AuditPage(),
         AccountPage(),
         SignInPage(),
+        CodePage(),
+        SingleSignOnPage(),
+        ConfirmAtProviderPage(),
+        SecondFactorPage(),
         SignUpPage(),
         PasswordPage(),
         ConfirmPage(),

@@ -66,6 +66,8 @@ class Page:
     add_to_menu: ClassVar[bool] = True
     # Whether users who must change their password may open the page.
     before_password_change: ClassVar[bool] = False
+    # Whether users who must set up a second factor may open the page.
+    before_enrolment: ClassVar[bool] = False
 
     def routes(self) -> list[PageRoute]:
         """Return a route for each method with ``@route``, in source order; ``index`` is named after the path."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import ClassVar
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -11,13 +12,16 @@ from api.admin.flash import flash
 from api.admin.form_page import FormPage
 from api.admin.page import Page, identity_of, route, services_of
 from api.i18n import LANGUAGE_COOKIE, LANGUAGES, get_locale, gettext, lazy_gettext
-from api.identity import confirmation, cookies, known_browsers
+from api.identity import code_step, confirmation, cookies, known_browsers
 from api.identity.accounts import Form, change_password, contacts_of, sign_up
 from api.identity.identity import address_of
 from api.identity.passwords import MAXIMUM, MINIMUM
+from api.identity.provider import ProviderError
 from api.identity.roles import Role
-from api.identity.sign_in import Browser, Opened, lifetime_of, open_session, sign_in, sign_out
+from api.identity.sign_in import Browser, CodeRequiredError, Opened, lifetime_of, open_session, sign_in, sign_out
+from api.identity.single_sign_on import sign_out_url
 from api.problems import ProblemError
+from store.accounts import User
 from store.tokens import list_tokens
 
 HOME = "/admin/"
@@ -43,13 +47,53 @@ class SignInPage(FormPage):
     async def perform(self, request: Request, typed: Mapping[str, str]) -> Response:
         """Open a session."""
         name, password = typed.get("name", ""), typed.get("password", "")
-        old = cookies.read_session(request)
-        opened = await sign_in(services_of(request), browser_of(request), name, password, old)
+        services, old = services_of(request), cookies.read_session(request)
+        try:
+            opened = await sign_in(services, browser_of(request), name, password, old)
+        except CodeRequiredError as right:
+            query = urlencode({"next": next_of(request)})
+            response = RedirectResponse(f"/admin/login/code?{query}", 303)
+            code_step.remember(services, right.user, request, response)
+            return response
         return welcome(request, opened, next_of(request))
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
-        """Return whether the page links to sign-up."""
-        return {"sign_up": services_of(request).settings.sign_up != "closed"}
+        """Return the ways to sign in that the page offers, and whether it links to sign-up."""
+        settings, query = services_of(request).settings, request.query_params
+        return {
+            "query": {name: query[name] for name in ("next", "local") if name in query},
+            "sso": settings.single_sign_on(),
+            # `liuyan api break-glass` names this address.
+            "passwords": settings.local_passwords or "local" in query,
+            "sign_up": settings.sign_up_offered() != "closed",
+        }
+
+
+class CodePage(FormPage):
+    """The form for the code of the second factor, after name and password."""
+
+    path = "/login/code"
+    menu_label = lazy_gettext("Second factor")
+    add_to_menu = False
+    role: ClassVar[Role | None] = None
+    template = "sign_in_code.html"
+
+    async def index(self, request: Request) -> Response:
+        """Show the form, or redirect a user who has not entered the password or is signed in."""
+        if request.state.identity is not None:
+            return RedirectResponse(next_of(request), 303)
+        if not code_step.is_begun(services_of(request), cookies.read(request, code_step.COOKIE)):
+            return RedirectResponse(f"/admin/login?{urlencode({'next': next_of(request)})}", 303)
+        return await super().index(request)
+
+    async def perform(self, request: Request, typed: Mapping[str, str]) -> Response:
+        """Open a session."""
+        step, old = cookies.read(request, code_step.COOKIE), cookies.read_session(request)
+        code = typed.get("code", "")
+        opened = await code_step.sign_in_with_code(services_of(request), browser_of(request), step, code, old)
+        response = welcome(request, opened, next_of(request))
+        cookies.forget(request, response, code_step.COOKIE)
+        return response
 
 
 class SignUpPage(FormPage):
@@ -84,7 +128,7 @@ class SignUpPage(FormPage):
         """Return the sign-up settings, contact fields and password lengths."""
         services = services_of(request)
         return {
-            "settings": services.settings,
+            "sign_up": services.settings.sign_up_offered(),
             "contacts": contacts_of(services).offered,
             "minimum": MINIMUM,
             "maximum": MAXIMUM,
@@ -133,11 +177,15 @@ class PasswordPage(FormPage):
 
 
 class ConfirmPage(FormPage):
-    """The form to confirm the password in browsers without scripts; a script opens a dialog instead."""
+    """The form to confirm the password in browsers without scripts; a script opens a dialog instead.
+
+    In a session of single sign-on it links to the provider.
+    """
 
     path = "/confirm"
     menu_label = lazy_gettext("Confirm your password")
     add_to_menu = False
+    before_enrolment = True
     template = "confirm.html"
 
     async def perform(self, request: Request, typed: Mapping[str, str]) -> Response:
@@ -147,7 +195,9 @@ class ConfirmPage(FormPage):
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
         """Return the user whose password the form asks for."""
-        return {"identity": identity_of(request)}
+        identity = identity_of(request)
+        title = gettext("Confirm your identity") if identity.opened_by == "sso" else self.menu_label
+        return {"identity": identity, "title": title}
 
 
 class SignOutPage(Page):
@@ -156,15 +206,26 @@ class SignOutPage(Page):
     path = "/logout"
     add_to_menu = False
     before_password_change = True
+    before_enrolment = True
+    template = "signed_out.html"
 
     @route("", methods=["POST"])
     async def index(self, request: Request) -> Response:
-        """End the session and redirect to the sign-in page."""
-        identity = identity_of(request)
+        """End the session, and redirect to the sign-in page or, with single sign-on, to the provider."""
+        identity, services = identity_of(request), services_of(request)
+        try:
+            elsewhere = await sign_out_url(services, identity, str(request.url_for("admin:login")))
+        except ProviderError:
+            elsewhere = None
         if identity.session is not None:
-            await sign_out(services_of(request), identity.actor, identity.user_number, identity.session)
-        flash(request, gettext("You are signed out."), "success")
-        response = RedirectResponse("/admin/login", 303)
+            await sign_out(services, identity.actor, identity.user_number, identity.session)
+        if elsewhere is None:
+            flash(request, gettext("You are signed out."), "success")
+            response: Response = RedirectResponse("/admin/login", 303)
+        else:
+            # A page and a script redirect there: the content security policy forbids forms to leave this server.
+            request.state.identity = None
+            response = self.render(request, {"title": gettext("You are signed out here"), "elsewhere": elsewhere})
         cookies.forget_session(request, response)
         return response
 
@@ -190,9 +251,14 @@ def welcome(request: Request, opened: Opened, path: str) -> Response:
     none, for the user's language."""
     response = redirect_with_session(request, opened.secret, path)
     known_browsers.remember(services_of(request), opened.user, request, response)
-    if opened.user.language in LANGUAGES and LANGUAGE_COOKIE not in request.cookies:
-        response.set_cookie(LANGUAGE_COOKIE, opened.user.language, samesite="lax", secure=cookies.is_secure(request))
+    remember_language(request, response, opened.user)
     return response
+
+
+def remember_language(request: Request, response: Response, user: User) -> None:
+    """Set the cookie for the user's language in a browser that has none."""
+    if user.language in LANGUAGES and LANGUAGE_COOKIE not in request.cookies:
+        response.set_cookie(LANGUAGE_COOKIE, user.language, samesite="lax", secure=cookies.is_secure(request))
 
 
 def redirect_with_session(request: Request, secret: str, path: str) -> Response:

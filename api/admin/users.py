@@ -11,13 +11,15 @@ from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
 from api.admin.sign_in import passwords_differ
 from api.i18n import gettext, lazy_gettext
-from api.identity import accounts, confirmation, tokens
+from api.identity import accounts, confirmation, second_factor, tokens
 from api.identity.accounts import Form
 from api.identity.passwords import MAXIMUM, MINIMUM
 from api.identity.roles import Role
 from api.problems import ProblemError
 from api.services import Services
 from store.accounts import State, User, UserFilter, list_users
+from store.identities import find_subject
+from store.second_factors import find_second_factor
 from store.tokens import list_tokens
 
 LIST = "/admin/users"
@@ -124,7 +126,7 @@ class UsersPage(Page):
 
     @route("/{number:int}/{action:str}", methods=["POST"], name="user-act")
     async def act(self, request: Request) -> Response:
-        """Approve, disable, enable, reset the password, sign out or revoke tokens."""
+        """Approve, disable, enable, reset the password or the second factor, sign out or revoke tokens."""
         services, actor, number = services_of(request), identity_of(request).actor, number_in_path(request)
         action = request.path_params["action"]
         try:
@@ -149,6 +151,9 @@ class UsersPage(Page):
                 case "revoke-tokens":
                     await tokens.revoke_all(services, actor, number)
                     message = gettext("All tokens of the account are revoked.")
+                case "reset-second-factor":
+                    await second_factor.reset(services, actor, number)
+                    message = gettext("The second factor is deleted.")
                 case "reset-password":
                     # Only this response shows it: a flash message would store it in a cookie.
                     password, _ = await accounts.reset_password(services, actor, number)
@@ -184,6 +189,8 @@ class UsersPage(Page):
         except ProblemError as missing:
             raise HTTPException(missing.status) from None
         found = await services.store.read(list_tokens, user.number)
+        person = await services.store.read(find_subject, user.number)
+        factor = await services.store.read(find_second_factor, user.number)
         await accounts.record_contacts_read(services, identity_of(request), [user])
         shown = {
             **_words(),
@@ -194,6 +201,8 @@ class UsersPage(Page):
             "typed": {**_as_typed(request, user), **(typed or {})},
             "contacts": accounts.contacts_of(services).offered,
             "password": password,
+            "subject": None if person is None else person[1],
+            "second_factor": factor is not None and factor.confirmed_at is not None,
             "tokens": found,
             "now": services.now(),
         }

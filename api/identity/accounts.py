@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from types import MappingProxyType
 
 from api.i18n import gettext
 from api.identity.confirmation import check_own_password
@@ -28,7 +29,7 @@ from api.identity.throttle import (
 )
 from api.problems import ProblemError
 from api.services import AccountServices, Services
-from store import accounts, audit, login_sessions, tokens
+from store import accounts, audit, identities, login_sessions, tokens
 from store.accounts import NewUser, State, User
 from store.audit import JSON, Actor
 from store.session import WriteSession
@@ -67,14 +68,14 @@ async def sign_up(services: Services, address: str | None, form: Form) -> User:
     Raises ProblemError: 403 if sign-up is closed, 429 after too many attempts, 422 for invalid input, 409 for a name
     that is taken.
     """
-    if services.settings.sign_up == "closed":
+    if services.settings.sign_up_offered() == "closed":
         detail = gettext("Nobody can sign up here: ask an administrator for an account.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "sign_up_closed", detail)
     async with lock_out_recorded(services, anonymous(address), None):
         await Throttle(services).take(Limit(SIGN_UP_FROM_ADDRESS, network_of(address)))
-    state: State = "active" if services.settings.sign_up == "open" else "waiting"
+    state: State = "active" if services.settings.sign_up_offered() == "open" else "waiting"
     new = await _new_user(services, form, Role.USER, state, must_change_password=False)
-    async with _changing(services.store) as session:
+    async with changing(services.store) as session:
         number = await accounts.add_user(session, new, services.now())
         actor = Actor(number, new.name, "session", address)
         await audit.record(session, actor, "user.sign_up", "user", str(number), {"name": new.name, "state": state})
@@ -89,7 +90,7 @@ async def create_user(
     Raises ProblemError: 422 for invalid input, 409 for a name that is taken.
     """
     new = await _new_user(services, form, role, "active", must_change_password=must_change_password)
-    async with _changing(services.store) as session:
+    async with changing(services.store) as session:
         number = await accounts.add_user(session, new, services.now())
         await audit.record(session, actor, "user.create", "user", str(number), {"name": new.name, "role": role})
     return number
@@ -104,16 +105,22 @@ async def read_user(services: AccountServices, number: int) -> User:
     return user
 
 
-async def edit_user(services: AccountServices, actor: Actor, number: int, changes: Mapping[str, str | None]) -> int:
+async def edit_user(
+    services: AccountServices,
+    actor: Actor,
+    number: int,
+    changes: Mapping[str, str | None],
+    cause: Mapping[str, JSON] = MappingProxyType({}),
+) -> int:
     """Change the fields of an account that ``changes`` contains: name, role, contacts, language or review settings.
 
     A lower role revokes the account's tokens, so that they stay invalid even if the account gets the role back.
-    Returns the number of tokens revoked.
+    The audit log also gets ``cause``. Returns the number of tokens revoked.
     Raises ProblemError: 404, 409 for a name that is taken, for demoting the last admin or for replacing a contact that
     cannot be decrypted, 422 for invalid input.
     """
     role = Role(changes["role"] or "") if "role" in changes else None
-    async with _changing(services.store) as session:
+    async with changing(services.store) as session:
         if role is not None and role != Role.ADMIN:
             await _require_another_admin(session, number)
         before = await accounts.lock_user(session, number)
@@ -123,7 +130,7 @@ async def edit_user(services: AccountServices, actor: Actor, number: int, change
         if role is not None and not role.includes(Role(before.role)):
             detail["tokens_revoked"] = revoked = await tokens.revoke_tokens(session, number, services.now())
         if detail:
-            await audit.record(session, actor, "user.edit", "user", str(number), detail)
+            await audit.record(session, actor, "user.edit", "user", str(number), {**detail, **cause})
     return revoked
 
 
@@ -142,7 +149,7 @@ async def disable(services: AccountServices, actor: Actor, number: int) -> Ended
 
     Raises ProblemError: 404, 409 if it is the last admin or already disabled.
     """
-    async with _changing(services.store) as session:
+    async with changing(services.store) as session:
         await _require_another_admin(session, number)
         before = await accounts.lock_user(session, number)
         if before.state == "disabled":
@@ -156,13 +163,17 @@ async def disable(services: AccountServices, actor: Actor, number: int) -> Ended
 async def reset_password(services: AccountServices, actor: Actor, number: int) -> tuple[str, Ended]:
     """Set a temporary password, end the account's sessions and revoke its tokens.
 
-    Returns the password, which is not stored, and the numbers of sessions and tokens. Raises ProblemError, 404.
+    Returns the password, which is not stored, and the numbers of sessions and tokens.
+    Raises ProblemError: 404, 409 for an account that signs in with single sign-on.
     """
     throttle, password = Throttle(services), temporary_password()
     hashed = await services.passwords.hash(password)
     changes = {"password_hash": hashed, "must_change_password": True, "password_changed_at": services.now()}
-    async with _changing(services.store) as session:
+    async with changing(services.store) as session:
         user = await accounts.lock_user(session, number)
+        if await identities.find_subject(session.connection, number) is not None:
+            detail = gettext("The account %(name)s signs in with single sign-on: it has no password here.")
+            raise ProblemError(HTTPStatus.CONFLICT, "no_password", detail % {"name": user.name})
         await accounts.update_user(session, number, changes)
         ended = await _end_access(services, session, number)
         await audit.record(session, actor, "user.reset_password", "user", str(number), ended.audit_detail())
@@ -177,7 +188,7 @@ async def sign_out_everywhere(
 
     Raises ProblemError, 404.
     """
-    async with _changing(services.store) as session:
+    async with changing(services.store) as session:
         await accounts.lock_user(session, number)
         ended = await login_sessions.delete_sessions(session, number, but=but)
         revoked = await tokens.revoke_tokens(session, number, services.now()) if revoke_tokens else 0
@@ -204,7 +215,7 @@ async def change_password(
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", sentence, field="new_password")
     hashed, now = await services.passwords.hash(new), services.now()
     changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": now}
-    async with _changing(services.store) as session:
+    async with changing(services.store) as session:
         user = await accounts.lock_password(session, identity.user_number, known)
         if user is None or not await login_sessions.lock_session(
             session, identity.user_number, identity.session or b""
@@ -300,7 +311,7 @@ async def _end_access(services: AccountServices, session: WriteSession, number: 
 
 
 async def _set_state(services: AccountServices, actor: Actor, number: int, action: str, old: State, new: State) -> None:
-    async with _changing(services.store) as session:
+    async with changing(services.store) as session:
         before = await accounts.lock_user(session, number)
         if before.state != old:
             raise _wrong_state(before, new)
@@ -315,7 +326,7 @@ async def _require_another_admin(session: WriteSession, number: int) -> None:
 
 
 @asynccontextmanager
-async def _changing(store: Store) -> AsyncIterator[WriteSession]:
+async def changing(store: Store) -> AsyncIterator[WriteSession]:
     """Open a transaction in which errors of the store become problems in the language of the request."""
     try:
         async with store.writing() as session:

@@ -1,4 +1,6 @@
-"""Confirmed sessions: changes that grant access require a password entered within the last 15 minutes.
+"""Confirmed sessions: changes that grant access require a proof of identity within the last 15 minutes.
+
+It is the password, or a sign-in at the provider for sessions of single sign-on (``single_sign_on``).
 
 A stolen token or session cookie is therefore not enough to create tokens or accounts, reset passwords, or change roles
 and contacts. An endpoint requires confirmation with ``identity: ConfirmedAdmin``; a page calls ``require_confirmed``.
@@ -28,6 +30,7 @@ from api.identity.throttle import (
 from api.problems import ProblemError
 from api.services import Services, TheServices
 from store import accounts, audit, login_sessions
+from store.session import WriteSession
 
 VALID_FOR = timedelta(minutes=15)
 log = structlog.get_logger(__name__)
@@ -52,7 +55,10 @@ def require_confirmed(identity: Identity, now: datetime) -> bytes:
     """Return the digest of the request's confirmed session. Raises ProblemError, 403, if it is not confirmed."""
     session = require_session(identity)
     if seconds_left(identity, now) == 0:
-        detail = gettext("Confirm your password first: this needs a session confirmed within the last 15 minutes.")
+        if identity.opened_by == "sso":
+            detail = gettext("Confirm your identity first: this needs a session confirmed within the last 15 minutes.")
+        else:
+            detail = gettext("Confirm your password first: this needs a session confirmed within the last 15 minutes.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "confirmation_required", detail)
     return session
 
@@ -64,14 +70,22 @@ async def confirm(services: Services, identity: Identity, password: str) -> str:
     Raises ProblemError: 429 after too many attempts, 422 for a wrong password, 401 if the session has ended.
     """
     password_hash = await check_own_password(services, identity, password, "password")
-    secret = new_secret()
     async with services.store.writing() as session:
         if await accounts.lock_password(session, identity.user_number, password_hash) is None:
             raise _wrong_password("password")
-        old, new = require_session(identity), digest_of(secret)
-        if not await login_sessions.confirm_session(session, identity.user_number, old, new, services.now()):
-            raise session_ended()
-        await audit.record(session, identity.actor, "session.confirm", "user", str(identity.user_number), {})
+        return await record_confirmation(services, session, identity)
+
+
+async def record_confirmation(services: Services, session: WriteSession, identity: Identity) -> str:
+    """Record in the caller's transaction that the person proved their identity; return the session's new secret.
+
+    Raises ProblemError: 403 for a token, 401 if the session has ended.
+    """
+    secret = new_secret()
+    old, new = require_session(identity), digest_of(secret)
+    if not await login_sessions.confirm_session(session, identity.user_number, old, new, services.now()):
+        raise session_ended()
+    await audit.record(session, identity.actor, "session.confirm", "user", str(identity.user_number), {})
     return secret
 
 
@@ -79,8 +93,11 @@ async def check_own_password(services: Services, identity: Identity, password: s
     """Check the caller's password and return its stored hash. ``field`` names the form field in errors.
 
     Attempts are counted by session, and separately for a change of the password. Raises ProblemError: 403 for a token,
-    429 after too many attempts, 422 for a wrong password.
+    409 for a session of single sign-on, 429 after too many attempts, 422 for a wrong password.
     """
+    if identity.opened_by == "sso":
+        detail = gettext("You signed in with single sign-on, so there is no password here: confirm at /admin/confirm.")
+        raise ProblemError(HTTPStatus.CONFLICT, "no_password", detail)
     item = PASSWORD_CHANGE_OF_SESSION if field == "current_password" else CONFIRMATION_OF_SESSION
     limit = Limit(item, require_session(identity).hex())
     throttle = Throttle(services)

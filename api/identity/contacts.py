@@ -1,15 +1,13 @@
-"""Validate and encrypt phone numbers and e-mail addresses."""
+"""Validate and encrypt phone numbers and e-mail addresses. The same keys encrypt the secrets of second factors."""
 
-import base64
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.fernet import InvalidToken, MultiFernet
 
 from api.i18n import gettext
+from api.identity.secrets import fernet_of
 from api.problems import ProblemError
 
 PHONE = re.compile(r"\+?[0-9][0-9 ()-]{4,30}[0-9]")
@@ -22,7 +20,7 @@ class Contacts:
     """Encrypts with the first key and decrypts with any of them. Without keys, contacts cannot be stored."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._fernet = MultiFernet([Fernet(_derive(key)) for key in keys]) if keys else None
+        self._fernet = MultiFernet([fernet_of(key, "contacts") for key in keys]) if keys else None
 
     @property
     def offered(self) -> bool:
@@ -38,6 +36,13 @@ class Contacts:
         """Encrypt an e-mail address. Raises ProblemError if it is invalid or cannot be stored."""
         wrong = gettext("This is no e-mail address: write it like name@example.com.")
         return self._encrypt(email, "email", EMAIL, wrong)
+
+    def encrypt(self, plain: str) -> str:
+        """Encrypt any text. Raises ProblemError, 409, without keys."""
+        if self._fernet is None:
+            detail = gettext("This is not offered here, since LIUYAN_CONTACT_KEY is not set: ask an administrator.")
+            raise ProblemError(HTTPStatus.CONFLICT, "no_contact_key", detail)
+        return self._fernet.encrypt(plain.encode()).decode()
 
     def decrypt(self, stored: str | None) -> str | None:
         """Return the plain text; None if nothing is stored or no key can decrypt it."""
@@ -86,9 +91,3 @@ class Contacts:
         if not pattern.fullmatch(value) or len(value.encode()) > LONGEST:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"invalid_{field}", wrong, field=field)
         return self._fernet.encrypt(value.encode()).decode()
-
-
-def _derive(key: str) -> bytes:
-    """Derive a Fernet key from a secret of any form."""
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"liuyan: contacts").derive(key.encode())
-    return base64.urlsafe_b64encode(derived)

@@ -45,7 +45,12 @@ def write(connection: HTTPConnection, response: Response, name: str, value: str,
 
 def forget_session(connection: HTTPConnection, response: Response) -> None:
     """Delete the session cookie."""
-    name = _full_name(connection, SESSION)
+    forget(connection, response, SESSION)
+
+
+def forget(connection: HTTPConnection, response: Response, name: str) -> None:
+    """Delete a cookie set with ``write``."""
+    name = _full_name(connection, name)
     response.delete_cookie(name, path="/", secure=is_secure(connection), httponly=True, samesite="lax")
 
 

@@ -19,6 +19,8 @@ from api.identity.roles import Role
 from api.problems import ProblemError
 from api.services import Services
 from store.audit import Actor
+from store.login_sessions import OpenedBy
+from store.login_sessions import SignedIn as SessionFound
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _bearer = HTTPBearer(auto_error=False, description="A token created under `My account` of the admin app.")
@@ -33,8 +35,9 @@ _cookie = APIKeyCookie(
 class Identity:
     """The authenticated caller. ``role`` is the lower of the account's role and the token's.
 
-    ``session`` is the digest of the request's session, None for a token; ``confirmed_at`` is the time at which the
-    session was last confirmed with the password. ``token_number`` is the token's, None for a session.
+    ``session`` is the digest of the request's session, None for a token. ``opened_by`` is how the person signed in, and
+    ``confirmed_at`` when they last proved their identity. ``must_enrol`` is whether the account must set up a second
+    factor before anything else. ``token_number`` is the token's, None for a session.
     """
 
     user_number: int
@@ -46,6 +49,8 @@ class Identity:
     must_change_password: bool = False
     session: bytes | None = None
     confirmed_at: datetime | None = None
+    opened_by: OpenedBy = "password"
+    must_enrol: bool = False
     token_number: int | None = None
 
     @property
@@ -85,10 +90,18 @@ async def identify(connection: HTTPConnection) -> Identity | None:
         via="session",
         address=address,
         language=user.language,
-        must_change_password=user.must_change_password,
+        must_change_password=user.must_change_password and session.session.opened_by == "password",
         session=session.digest,
         confirmed_at=session.session.confirmed_at,
+        opened_by=session.session.opened_by,
+        must_enrol=_must_enrol(services, session),
     )
+
+
+def _must_enrol(services: Services, session: SessionFound) -> bool:
+    """Whether the settings require a second factor that the account lacks. With single sign-on it is the provider's."""
+    required = services.settings.admin_second_factor and session.user.role == Role.ADMIN
+    return required and session.session.opened_by == "password" and not session.second_factor
 
 
 def address_of(connection: HTTPConnection) -> str | None:
@@ -124,7 +137,10 @@ async def signed_in(
     _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
     _session: Annotated[str | None, Security(_cookie)],
 ) -> Identity:
-    """Return the caller, even if it must change its password first. Raises ProblemError, 401 or 403."""
+    """Return the caller, even if it must change its password or set up a second factor first.
+
+    Raises ProblemError, 401 or 403.
+    """
     return await authenticate(request)
 
 
@@ -139,6 +155,9 @@ class Require:
         if identity.must_change_password:
             detail = gettext("Change your password first: the one that you have was made for one use.")
             raise ProblemError(HTTPStatus.FORBIDDEN, "password_change_required", detail)
+        if identity.must_enrol:
+            detail = gettext("Set up a second factor first, at /admin/second-factor: administrators need one here.")
+            raise ProblemError(HTTPStatus.FORBIDDEN, "second_factor_required", detail)
         if not identity.role.includes(self.role):
             detail = gettext("This needs the role %(role)s; yours is %(own)s.")
             detail %= {"role": self.role, "own": identity.role}

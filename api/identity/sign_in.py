@@ -23,8 +23,10 @@ from api.identity.throttle import (
 )
 from api.problems import ProblemError
 from api.services import Services
-from store import accounts, audit, login_sessions
+from store import accounts, audit, identities, login_sessions
 from store.accounts import User
+from store.audit import JSON
+from store.second_factors import find_second_factor
 from store.session import WriteSession
 
 USER_AGENT = 256
@@ -41,11 +43,28 @@ class Browser:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """How a person proved their identity, and when; None if the provider does not say when."""
+
+    by: login_sessions.OpenedBy
+    at: datetime | None
+    id_token_encrypted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A new session: its account, and the secret for the cookie."""
 
     user: User
     secret: str
+
+
+class CodeRequiredError(ProblemError):
+    """Name and password are right, and the account has a second factor, whose code is required to open a session."""
+
+    def __init__(self, user: User) -> None:
+        super().__init__(HTTPStatus.UNAUTHORIZED, "code_required", gettext("Enter the code of your second factor."))
+        self.user = user
 
 
 async def find_session(services: Services, secret: str) -> login_sessions.SignedIn | None:
@@ -64,8 +83,10 @@ async def sign_in(
 ) -> Opened:
     """Open a session with name and password. ``old_secret`` is the browser's previous session, which ends.
 
-    Raises ProblemError: 429 after too many attempts; 401 for a wrong name or password, which are indistinguishable; 403
-    for a waiting or disabled account and for an expired temporary password, only after the right password.
+    Raises CodeRequiredError if the account has a second factor.
+    Raises ProblemError: 429 after too many attempts; 401 for a wrong name or password, which are indistinguishable, 403
+    instead if passwords are disabled; 403 for a waiting or disabled account and for an expired temporary password, only
+    after the right password.
     """
     with services.metrics.count_sign_in():
         return await _sign_in(services, browser, name, password, old_secret)
@@ -80,6 +101,7 @@ async def _sign_in(services: Services, browser: Browser, name: str, password: st
         raise await _refuse(services, browser, None)
     async with services.store.reading() as connection:
         known = await accounts.find_credentials(connection, name)
+        linked = known is not None and await identities.find_subject(connection, known[0].number) is not None
     mark = None if known is None else recognized(services, browser.known, known[0])
     if mark is None:
         own, shared = Limit(SIGN_IN_OF_ACCOUNT, accounts.fold(name)), [from_address]
@@ -88,53 +110,102 @@ async def _sign_in(services: Services, browser: Browser, name: str, password: st
     number = None if known is None else known[0].number
     async with lock_out_recorded(services, anonymous(browser.address), number):
         await throttle.take(*shared, own)
+    if known is not None and not _accepts_password(services, known[0], linked):
+        known = None
     verdict = await services.passwords.verify(known[1] if known else None, password)
     if known is None or not verdict.right:
         raise await _refuse(services, browser, number)
     await throttle.forget(own)
     await throttle.give_back(*shared)
-    user = known[0]
-    _require_active(user)
+    user, password_hash = known
+    require_active(user)
     _require_valid_password(user, services.now())
-    changes = {"password_hash": verdict.new_hash} if verdict.new_hash else {}
-    return await _open(services, browser, user, known[1], changes, old_secret)
+    if verdict.new_hash:
+        async with services.store.writing() as session:
+            if await accounts.lock_password(session, user.number, password_hash) is not None:
+                await accounts.update_user(session, user.number, {"password_hash": verdict.new_hash})
+                password_hash = verdict.new_hash
+    async with services.store.reading() as connection:
+        factor = await find_second_factor(connection, user.number)
+    if factor is not None and factor.confirmed_at is not None:
+        raise CodeRequiredError(user)
+    return await open_with_password(services, browser, user, password_hash, old_secret, {})
+
+
+def _accepts_password(services: Services, user: User, linked: bool) -> bool:
+    """Whether an account can sign in with its password, which is not the case if a person at the provider has it."""
+    if user.passwords_until is not None and services.now() < user.passwords_until:
+        return True
+    return services.settings.local_passwords and not linked
 
 
 async def open_session(services: Services, browser: Browser, user: User) -> Opened:
     """Open a session for an account that was just created, without checking its password again."""
     async with services.store.reading() as connection:
         password_hash = await accounts.find_password_hash(connection, user.number)
-    return await _open(services, browser, user, password_hash or "", {}, None)
+    return await open_with_password(services, browser, user, password_hash or "", None, {})
 
 
-async def _open(
+async def open_with_password(
     services: Services,
     browser: Browser,
     user: User,
     password_hash: str,
-    changes: Mapping[str, object],
     old_secret: str | None,
+    detail: Mapping[str, JSON],
 ) -> Opened:
-    """Open a session, unless the account was disabled or its password changed since it was verified."""
-    now, secret = services.now(), new_secret()
-    actor = audit.Actor(user.number, user.name, "session", browser.address)
+    """Open a session, unless the account was disabled or its password changed since it was verified.
+
+    ``detail`` is for the audit log. Raises ProblemError, 401 or 403.
+    """
     async with services.store.writing() as session:
         current = await accounts.lock_password(session, user.number, password_hash)
         if current is None:
-            raise _wrong_name_or_password()
-        _require_active(current)
-        if old_secret is not None:
-            await login_sessions.forget_session(session, digest_of(old_secret))
-        await accounts.update_user(session, user.number, {**changes, "last_sign_in_at": now})
-        await login_sessions.add_session(session, _session(services, browser, user, secret, now))
-        await audit.record(session, actor, "session.sign_in", "user", str(user.number), {})
+            raise _wrong_name_or_password(services)
+        proof = Proof("password", services.now())
+        secret = await open_locked(services, session, browser, current, proof, old_secret, detail)
     return Opened(user, secret)
 
 
-async def renew(services: Services, session: WriteSession, browser: Browser, user: User) -> str:
-    """Open a session in the caller's transaction and return the secret for the cookie."""
-    secret = new_secret()
-    await login_sessions.add_session(session, _session(services, browser, user, secret, services.now()))
+async def open_locked(
+    services: Services,
+    session: WriteSession,
+    browser: Browser,
+    user: User,
+    proof: Proof,
+    old_secret: str | None,
+    detail: Mapping[str, JSON],
+) -> str:
+    """Open a session of an account that the caller's transaction has locked; return the secret for the cookie.
+
+    Raises ProblemError, 403, if the account is not active.
+    """
+    require_active(user)
+    if old_secret is not None:
+        await login_sessions.forget_session(session, digest_of(old_secret))
+    await accounts.update_user(session, user.number, {"last_sign_in_at": services.now()})
+    secret = await renew(services, session, browser, user, proof)
+    actor = audit.Actor(user.number, user.name, "session", browser.address)
+    await audit.record(session, actor, "session.sign_in", "user", str(user.number), detail)
+    return secret
+
+
+async def renew(
+    services: Services, session: WriteSession, browser: Browser, user: User, proof: Proof | None = None
+) -> str:
+    """Open a session in the caller's transaction and return the secret for the cookie.
+
+    ``proof`` is by default the password, entered now.
+    """
+    now, secret = services.now(), new_secret()
+    proof = proof or Proof("password", now)
+    agent = (browser.user_agent or "")[:USER_AGENT] or None
+    added = login_sessions.LoginSession(
+        *(digest_of(secret), user.number, now, now, now + lifetime_of(services), browser.address, agent),
+        confirmed_at=proof.at,
+        opened_by=proof.by,
+    )
+    await login_sessions.add_session(session, added, proof.id_token_encrypted)
     return secret
 
 
@@ -157,15 +228,6 @@ def lifetime_of(services: Services) -> timedelta:
     return timedelta(days=services.settings.session_days)
 
 
-def _session(
-    services: Services, browser: Browser, user: User, secret: str, now: datetime
-) -> login_sessions.LoginSession:
-    agent = (browser.user_agent or "")[:USER_AGENT] or None
-    return login_sessions.LoginSession(
-        digest_of(secret), user.number, now, now, now + lifetime_of(services), browser.address, agent, confirmed_at=now
-    )
-
-
 def session_ended() -> ProblemError:
     """Return the problem of a session that ended during its request."""
     detail = gettext("Your session has ended: sign in again.")
@@ -181,10 +243,16 @@ async def _refuse(services: Services, browser: Browser, number: int | None) -> P
     account, client = "" if number is None else str(number), network_of(browser.address)
     observed = Observation("session.sign_in_failed", "user", account, client)
     await services.observations.record(services.store, anonymous(browser.address), observed)
-    return _wrong_name_or_password()
+    return _wrong_name_or_password(services)
 
 
-def _wrong_name_or_password() -> ProblemError:
+def _wrong_name_or_password(services: Services) -> ProblemError:
+    if not services.settings.local_passwords:
+        detail = gettext(
+            "Passwords are disabled: use single sign-on. In an emergency, `liuyan api break-glass` lets an "
+            "administrator in."
+        )
+        return ProblemError(HTTPStatus.FORBIDDEN, "passwords_disabled", detail)
     detail = gettext("Name or password is wrong.")
     return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
 
@@ -196,7 +264,8 @@ def _require_valid_password(user: User, now: datetime) -> None:
         raise ProblemError(HTTPStatus.FORBIDDEN, "password_expired", detail)
 
 
-def _require_active(user: User) -> None:
+def require_active(user: User) -> None:
+    """Raise ProblemError, 403, for an account that waits for approval or is disabled."""
     if user.state == "waiting":
         detail = gettext("Your account waits until an administrator lets it in: come back later.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "account_waits", detail)

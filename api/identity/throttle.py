@@ -38,6 +38,8 @@ SIGN_IN_OF_BROWSER = RateLimitItemPerMinute(10, 15, namespace="browser")
 # able to lock its owner out. Changes of the password have their own count, because a thief could use up this one.
 CONFIRMATION_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="confirmation")
 PASSWORD_CHANGE_OF_SESSION = RateLimitItemPerMinute(10, 15, namespace="password-change")
+# Only somebody who knows the password can use it up. Ten guesses in 15 minutes find a code after a year on average.
+CODE_OF_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="code")
 SIGN_UP_FROM_ADDRESS = RateLimitItemPerHour(10, namespace="sign-up")
 
 

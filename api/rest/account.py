@@ -34,6 +34,7 @@ from api.rest.account_schemas import (
 from api.services import Services, TheServices
 from store import login_sessions as stored_sessions
 from store import tokens as stored_tokens
+from store.second_factors import find_second_factor
 from store.types import LARGEST_NUMBER
 
 SessionId = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="The session's id.", examples=["9f" * 32])]
@@ -70,7 +71,7 @@ async def change_account(services: TheServices, identity: AsUser, change: Accoun
     "/confirm",
     summary="Confirm my password",
     status_code=204,
-    responses=documented(*CHANGES, HTTPStatus.TOO_MANY_REQUESTS),
+    responses=documented(*CHANGES, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS),
 )
 async def confirm_password(
     services: TheServices, identity: UserWithSession, request: Request, response: Response, given: Confirmation
@@ -78,7 +79,8 @@ async def confirm_password(
     """Confirm the session for 15 minutes with the account's password. The response sets a new cookie.
 
     Changes that grant access require this: creating tokens and accounts, resetting passwords, changing roles and
-    contacts. Signing in also confirms the session.
+    contacts. Signing in also confirms the session. A session of single sign-on has no password (409): the page
+    /admin/confirm confirms it.
     """
     secret = await confirmation.confirm(services, identity, given.password)
     cookies.write_session(request, response, secret, sign_in.lifetime_of(services))
@@ -88,7 +90,7 @@ async def confirm_password(
     "/password",
     summary="Change my password",
     status_code=204,
-    responses=documented(*CHANGES, HTTPStatus.TOO_MANY_REQUESTS),
+    responses=documented(*CHANGES, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS),
 )
 async def change_password(
     services: TheServices, identity: SignedInWithSession, request: Request, response: Response, change: PasswordChange
@@ -194,6 +196,7 @@ async def revoke_token(services: TheServices, identity: UserWithSession, number:
 
 async def _account(services: Services, identity: Identity) -> Account:
     user = await accounts.read_user(services, identity.user_number)
+    factor = await services.store.read(find_second_factor, user.number)
     contacts = accounts.contacts_of(services)
     return Account(
         number=user.number,
@@ -210,5 +213,7 @@ async def _account(services: Services, identity: Identity) -> Account:
         created_at=user.created_at,
         last_sign_in_at=user.last_sign_in_at,
         password_changed_at=user.password_changed_at,
+        second_factor=factor is not None and factor.confirmed_at is not None,
+        signed_in_with=identity.opened_by if identity.via == "session" else None,
         confirmed_seconds=confirmation.seconds_left(identity, services.now()),
     )

@@ -87,6 +87,11 @@ class Account(BaseModel):
     created_at: datetime = Field(description="When the account was created.")
     last_sign_in_at: datetime | None = Field(description="When its owner last signed in.")
     password_changed_at: datetime = Field(description="When the password was last changed.")
+    second_factor: bool = Field(description="Whether signing in with the password also requires a code.")
+    signed_in_with: Literal["password", "sso"] | None = Field(
+        description="How the session was opened: with a password or with single sign-on; null for a token.",
+        examples=["password"],
+    )
     confirmed_seconds: int = Field(
         description="Seconds until the session's confirmation expires; 0 for a token.", examples=[600]
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from api.guard import GuardedRoute
-from api.identity import accounts, tokens
+from api.identity import accounts, second_factor, tokens
 from api.identity.accounts import Form
 from api.identity.confirmation import AdminWithSession, ConfirmedAdmin
 from api.identity.contacts import Contacts
@@ -101,11 +101,20 @@ async def enable_user(services: TheServices, identity: ConfirmedAdmin, number: N
     return await _read(services, identity, number)
 
 
-@router.post("/{number}/reset-password", summary="Reset a password", responses=ONE)
+@router.post("/{number}/reset-password", summary="Reset a password", responses=CHANGE)
 async def reset_password(services: TheServices, identity: ConfirmedAdmin, number: Number) -> TemporaryPassword:
-    """Set a temporary password, end the account's sessions and revoke its tokens."""
+    """Set a temporary password, end the account's sessions and revoke its tokens.
+
+    An account that signs in with single sign-on has no password.
+    """
     password, _ = await accounts.reset_password(services, identity.actor, number)
     return TemporaryPassword(password=password)
+
+
+@router.delete("/{number}/second-factor", summary="Reset a second factor", status_code=204, responses=ONE)
+async def reset_second_factor(services: TheServices, identity: ConfirmedAdmin, number: Number) -> None:
+    """Delete an account's second factor, because its owner has lost device and recovery codes."""
+    await second_factor.reset(services, identity.actor, number)
 
 
 @router.post("/{number}/sign-out", summary="End all sessions of an account", responses=ONE)

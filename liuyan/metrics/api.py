@@ -56,10 +56,13 @@ API = (
         "liuyan_api_sign_ins_total",
         Kind.COUNTER,
         "sign-ins",
-        "Attempts to sign in by outcome: signed_in, wrong_name_or_password, password_expired, account_waits, "
-        "account_disabled, too_many_tries, error.",
+        "Attempts to sign in by outcome: signed_in, wrong_name_or_password, password_expired, passwords_disabled, "
+        "code_required (the password was right, a second factor follows), wrong_code, sso_refused, no_role, "
+        "provider_unavailable, account_waits, account_disabled, too_many_tries, error.",
         "登录次数，按结果：signed_in 成功、wrong_name_or_password 用户名或密码错误、password_expired "
-        "临时密码已过期、account_waits 等待批准、account_disabled 已停用、too_many_tries 尝试过多、error 出错。",
+        "临时密码已过期、passwords_disabled 已停用密码登录、code_required 密码正确，等待验证码、wrong_code 验证码错误、"
+        "sso_refused 单点登录被拒绝、no_role 没有角色、provider_unavailable 登录服务不可用、account_waits 等待批准、"
+        "account_disabled 已停用、too_many_tries 尝试过多、error 出错。",
         labels=("outcome",),
     ),
 )

@@ -13,7 +13,7 @@ import pytest
 from api.identity.contacts import Contacts
 from api.identity.roles import Role
 from api.identity.secrets import digest_of
-from store import accounts, audit, tokens
+from store import accounts, audit, second_factors, tokens
 from store.audit import JSON, AuditFilter
 from store.migrate import migrate
 from store.store import Store
@@ -180,9 +180,59 @@ def test_contacts_are_encrypted_with_the_newest_key(database: Database) -> None:
     done = database.run("rotate-contact-key", LIUYAN_CONTACT_KEY=f"{new},{old}")
     assert done.returncode == 1
     assert "contacts of 1 accounts with the first key" in done.stdout
-    assert "No key decrypts the contacts of 1 accounts; they are kept." in done.stderr
+    assert "No key decrypts the contacts or second factors of 1 accounts; they are kept." in done.stderr
     assert Contacts([new]).decrypt(database.user("小管").phone_encrypted) == "13800138000"
     assert database.user("小审").phone_encrypted == before
     done = database.run("rotate-contact-key", LIUYAN_CONTACT_KEY=f"{new},{lost}")
     assert (done.returncode, done.stderr) == (0, "")
     assert Contacts([new]).decrypt(database.user("小审").phone_encrypted) == "13800138000"
+
+
+def test_a_second_factor_is_rotated_and_reset(database: Database) -> None:
+    old, new = "o" * 32, "n" * 32
+
+    async def store_factor() -> None:
+        async with Store.open(database.url) as store, store.writing() as session:
+            number, now = database.people["小审"].number, datetime.now(UTC)
+            secret = Contacts([old]).encrypt("JBSWY3DPEHPK3PXP")
+            await second_factors.replace_second_factor(session, number, secret, now)
+            await second_factors.confirm_second_factor(session, number, now)
+
+    async def stored() -> second_factors.SecondFactor | None:
+        async with Store.open(database.url) as store, store.reading() as connection:
+            return await second_factors.find_second_factor(connection, database.people["小审"].number)
+
+    asyncio.run(store_factor())
+    done = database.run("rotate-contact-key", LIUYAN_CONTACT_KEY=f"{new},{old}")
+    assert done.stdout == "Encrypted the contacts of 0 accounts with the first key. Second factors: 1.\n"
+    rotated = asyncio.run(stored())
+    assert rotated is not None
+    assert Contacts([new]).decrypt(rotated.secret_encrypted) == "JBSWY3DPEHPK3PXP"
+    assert "second factors of 1 accounts" in database.run("rotate-contact-key", LIUYAN_CONTACT_KEY=old).stderr
+    assert database.output("reset-second-factor", "小审") == "Deleted the second factor of 小审.\n"
+    assert asyncio.run(stored()) is None
+    again = database.run("reset-second-factor", "小审")
+    assert (again.returncode, again.stderr) == (1, "liuyan: This account has no second factor.\n")
+
+
+def test_break_glass_prints_a_temporary_password_for_an_admin(database: Database) -> None:
+    done = database.run("break-glass", "小管")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"[a-z2-9]{4}(-[a-z2-9]{4}){3}\n", done.stdout)
+    assert "/admin/login?local=1" in done.stderr
+    assert database.is_valid(database.people["小管"].token)
+    refused = database.run("break-glass", "小审")
+    assert refused.stderr == "liuyan: The account 小审 is not an active administrator.\n"
+    assert database.changes() == [("user.break_glass", "command", {})]
+
+
+def test_linking_requires_single_sign_on(database: Database) -> None:
+    refused = database.run("link-sso", "小审", "person-1")
+    assert (refused.returncode, refused.stderr) == (1, "liuyan: LIUYAN_SSO_ISSUER is not set.\n")
+    sso = {
+        "LIUYAN_SSO_ISSUER": "https://id.example",
+        "LIUYAN_SSO_CLIENT_ID": "liuyan",
+        "LIUYAN_SSO_ROLES": "user=*",
+    }
+    done = database.run("link-sso", "小审", "person-1", **sso)
+    assert (done.returncode, done.stdout) == (0, "The account 小审 signs in with single sign-on now.\n")

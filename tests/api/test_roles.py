@@ -101,6 +101,7 @@ ROUTES: dict[str, str] = {
     "POST /api/v1/users/{number}/disable": ADMIN,
     "POST /api/v1/users/{number}/enable": ADMIN,
     "POST /api/v1/users/{number}/reset-password": ADMIN,
+    "DELETE /api/v1/users/{number}/second-factor": ADMIN,
     "POST /api/v1/users/{number}/sign-out": ADMIN,
     "GET /api/v1/users/{number}/tokens": ADMIN,
     "DELETE /api/v1/users/{number}/tokens": ADMIN,
@@ -111,6 +112,16 @@ ROUTES: dict[str, str] = {
     "GET /admin/static/vendor/{path:path}": EVERYBODY,
     "GET /admin/login": EVERYBODY,
     "POST /admin/login": EVERYBODY,
+    "GET /admin/login/code": EVERYBODY,
+    "POST /admin/login/code": EVERYBODY,
+    "GET /admin/sso": EVERYBODY,
+    "GET /admin/sso/callback": EVERYBODY,
+    "GET /admin/sso/confirm": USER,
+    "GET /admin/second-factor": USER,
+    "POST /admin/second-factor/begin": USER,
+    "POST /admin/second-factor/confirm": USER,
+    "POST /admin/second-factor/codes": USER,
+    "POST /admin/second-factor/off": USER,
     "GET /admin/sign-up": EVERYBODY,
     "POST /admin/sign-up": EVERYBODY,
     "POST /admin/logout": EVERYBODY,  # Redirects to the sign-in page in any case.
@@ -176,10 +187,15 @@ NEEDS: dict[str, str] = {
     "POST /api/v1/users/{number}/disable": CONFIRMED,
     "POST /api/v1/users/{number}/enable": CONFIRMED,
     "POST /api/v1/users/{number}/reset-password": CONFIRMED,
+    "DELETE /api/v1/users/{number}/second-factor": CONFIRMED,
     "POST /api/v1/users/{number}/sign-out": SESSION,
     "DELETE /api/v1/users/{number}/tokens": SESSION,
     "DELETE /api/v1/users/{number}/tokens/{token}": SESSION,
     "POST /admin/users/new": CONFIRMED,
+    "POST /admin/second-factor/begin": CONFIRMED,
+    "POST /admin/second-factor/confirm": CONFIRMED,
+    "POST /admin/second-factor/codes": CONFIRMED,
+    "POST /admin/second-factor/off": CONFIRMED,
 }
 # Values for path parameters. None of them exists, so that nothing is changed.
 SAMPLES = {
@@ -333,7 +349,7 @@ def _wanted(asker: Asker, route: str, access: str) -> str:
 
 
 def _outcome(answer: httpx.Response) -> str:
-    if answer.request.url.path == "/admin/login":  # Answers 401 to a wrong name or password.
+    if answer.request.url.path.startswith("/admin/login"):  # Answers 401 to a wrong name or password.
         return "allowed"
     location = answer.headers.get("location", "")
     if location.startswith("/admin/login") and answer.request.url.path != "/admin/logout":
