@@ -45,8 +45,10 @@ class Classifier(Protocol[I]):
         """Return the words of ``text``, in order."""
 
     def prepare(self, texts: Sequence[str]) -> list[I]:
-        """Do all work that depends on one text only, for each of ``texts``. Accepts any strings; the size of each result
-        is bounded."""
+        """Do all work that depends on one text only, for each of ``texts``.
+
+        Accepts any strings; the size of each result is bounded.
+        """
 
     def logits(self, inputs: Sequence[I]) -> list[float]:
         """Return the logit of each input, in order. Other inputs change it by rounding errors at most."""
