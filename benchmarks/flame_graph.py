@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -174,8 +174,7 @@ def _busy(stack: Sequence[str]) -> bool:
 
 
 def _print_steps(stacks: Sequence[tuple[tuple[str, ...], int]], total: int) -> None:
-    shares: Mapping[str, int] = {step: 0 for step in (*STEPS, "other")}
-    counted = dict(shares)
+    counted = dict.fromkeys((*STEPS, "other"), 0)
     for stack, samples in stacks:
         counted[step_of(stack)] += samples
     table = Table("step", "share", box=None)
