@@ -79,7 +79,7 @@ async def consume(installation: Installation, records: Sequence[Record]) -> Cons
         installation.wait_for(lambda: installation.stored() == len(records), seconds=300, process=process)
         [(ended,)] = installation.query("SELECT MAX(updated_at) FROM partitions")
         seconds = (ended.replace(tzinfo=UTC) - _start_time(process.output())).total_seconds()
-        threads = _thread_seconds(process.popen.pid)
+        threads = thread_seconds(process.popen.pid)
         stages = _stages(process)
         process.send(signal.SIGTERM)
         process.wait(30)
@@ -101,7 +101,7 @@ def _stages(process: Process) -> dict[str, float]:
     return {stage: float(seconds) for stage, seconds in re.findall(pattern, metrics)}
 
 
-def _thread_seconds(pid: int) -> tuple[float, float]:
+def thread_seconds(pid: int) -> tuple[float, float]:
     """Return the CPU seconds of the event loop's thread and of all other threads."""
     main, others = 0.0, 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():

@@ -21,6 +21,7 @@ from model.gru import GruClassifier
 from model.inference import ROWS, InferenceNetwork
 from model.labeller import use_one_core
 from model.network import Network, Shape, pad
+from model.vocabulary import word_numbers
 
 TARGET_RATIOS = {"nn.GRU": 2.0, "ONNX Runtime": 1.5}
 COMMENTS = 3_000
@@ -36,10 +37,10 @@ def run() -> bool:
     use_one_core()
     classifier = GruClassifier(read_artifact(SHIPPED))
     chosen = spread_comments(COMMENTS)
-    texts = [classifier.prepare(text).numbers for text in chosen]
+    texts = [tuple(word_numbers([one.numbers])[0].tolist()) for one in classifier.prepare(chosen)]
     seconds: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
-        _time("segmentation", lambda _: [classifier.prepare(text) for text in chosen], texts, seconds)
+        _time("segmentation", lambda _: classifier.prepare(chosen), texts, seconds)
         for name, candidate in _candidates(read_artifact(SHIPPED)).items():
             _time(name, candidate, texts, seconds)
     return _report({name: len(texts) / statistics.median(taken) for name, taken in seconds.items()}, texts)

@@ -8,8 +8,10 @@ from liuyan.errors import UsageError
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 RFC3339 = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]([0-9]{2}:[0-9]{2}):([0-9]{2})(?:\.([0-9]+))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+# Minute and second of an RFC 3339 time.
+MINUTE_AND_SECOND = slice(14, 19)
 
 
 def parse_rfc3339(text: str) -> datetime:
@@ -17,16 +19,14 @@ def parse_rfc3339(text: str) -> datetime:
 
     Raises ValueError with a message that follows the field's name: "must be a time ...".
     """
-    match = RFC3339.fullmatch(text)
-    if match is None:
+    if not RFC3339.fullmatch(text):
         raise ValueError("must be an RFC 3339 time with offset, such as 2026-01-31T08:15:00+08:00")
-    day, minute, second, fraction, offset = match.groups()
-    microsecond = ((fraction or "") + "000000")[:6]
     # RFC 3339 allows leap seconds, which datetime does not support: use the first second of the next minute.
-    leap = timedelta(seconds=1) if second == "60" and minute.endswith(":59") else timedelta(0)
+    leap = timedelta(0)
+    if text[MINUTE_AND_SECOND] == "59:60":
+        text, leap = text[:17] + "59" + text[19:], timedelta(seconds=1)
     try:
-        time = datetime.fromisoformat(f"{day}T{minute}:{'59' if leap else second}.{microsecond}{offset.upper()}")
-        return time.astimezone(UTC) + leap
+        return datetime.fromisoformat(text.upper()).astimezone(UTC) + leap
     except (ValueError, OverflowError):
         raise ValueError("must be an existing time in the years 1 to 9999 in UTC") from None
 

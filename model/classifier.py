@@ -44,8 +44,11 @@ class Classifier(Protocol[I]):
     def words(self, text: str) -> list[str]:
         """Return the words of ``text``, in order."""
 
-    def prepare(self, text: str) -> I:
-        """Do all work that depends on one text only. Accepts any string; the size of the result is bounded."""
+    def prepare(self, texts: Sequence[str]) -> list[I]:
+        """Do all work that depends on one text only, for each of ``texts``.
+
+        Accepts any strings; the size of each result is bounded.
+        """
 
     def logits(self, inputs: Sequence[I]) -> list[float]:
         """Return the logit of each input, in order. Other inputs change it by rounding errors at most."""

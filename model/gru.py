@@ -4,26 +4,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from model.classifier import Kind, Word
-from model.ngrams import NgramTable, spell_out
-from model.normalise import character_table, normalise
+from model.ngrams import NgramTable, spell_out_all
+from model.normalise import Normaliser, character_table, normalise
 from model.pieces import cut_pieces
-from model.segment import segment
-from model.vocabulary import Vocabulary
+from model.segment import replace_surrogates, segment
+from model.vocabulary import NUMBER_TYPE, Vocabulary, word_numbers
 
 if TYPE_CHECKING:  # model.artifact imports this module
     from model.artifact import Artifact
 
 
 class GruInput(NamedTuple):
-    """The word numbers of a text, and the characters whose n-grams are looked up."""
+    """The word numbers of a text (``Vocabulary.look_up_all``), and the characters whose n-grams are looked up."""
 
-    numbers: tuple[int, ...]
+    numbers: bytes
     characters: str
 
     @property
     def tokens(self) -> int:
         """The number of steps of the network."""
-        return len(self.numbers)
+        return len(self.numbers) // NUMBER_TYPE.itemsize
 
 
 class GruClassifier:
@@ -33,6 +33,7 @@ class GruClassifier:
         from model.inference import InferenceNetwork
 
         self._table = character_table(artifact.simplified)
+        self._normaliser = Normaliser(self._table)
         self._vocabulary = Vocabulary(artifact.words, artifact.configuration.maximum_tokens)
         self._network = InferenceNetwork(artifact.weights)
         self._ngrams = NgramTable(artifact.ngrams)
@@ -41,14 +42,15 @@ class GruClassifier:
         """Normalise and segment; see ``Classifier.words``."""
         return segment(normalise(text, self._table))
 
-    def prepare(self, text: str) -> GruInput:
+    def prepare(self, texts: Sequence[str]) -> list[GruInput]:
         """Normalise, segment and look up."""
-        words = self.words(text)
-        return GruInput(self._vocabulary.look_up(words), spell_out(words, self._vocabulary.maximum_tokens))
+        normalised = replace_surrogates(self._normaliser.normalise(texts))
+        numbers = self._vocabulary.look_up_all(map(segment, normalised))
+        return list(map(GruInput, numbers, spell_out_all(normalised, self._vocabulary.maximum_tokens)))
 
     def logits(self, inputs: Sequence[GruInput]) -> list[float]:
         """Return the sums of network and n-gram logits."""
-        network = self._network.logits([one.numbers for one in inputs]).tolist()
+        network = self._network.logits_of(*word_numbers([one.numbers for one in inputs])).tolist()
         ngrams = self._ngrams.logits([one.characters for one in inputs]).tolist()
         return [sum(both) for both in zip(network, ngrams, strict=True)]
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Protocol
 
+import numpy
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from model.arrangement import Arrangement, arrange
@@ -202,20 +204,29 @@ class InferenceNetwork:
             self.output = weights["output.weight"][0]
             self.output_bias = weights["output.bias"][0]
 
-    @torch.inference_mode()
-    def logits(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
+    def logits(self, texts: Sequence[Sequence[int]]) -> Tensor:
         """Return logits (texts), float32, in the given order. A text has at least one word number."""
-        longest_first = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
-        answers = torch.empty(len(texts))
-        for start in range(0, len(texts), CHUNK_SIZE):
+        lengths = numpy.fromiter(map(len, texts), numpy.int64, len(texts))
+        return self.logits_of(numpy.fromiter(chain.from_iterable(texts), numpy.int32), lengths)
+
+    @torch.inference_mode()
+    def logits_of(self, numbers: NDArray[numpy.int32], lengths: NDArray[numpy.int64]) -> Tensor:
+        """Return the logits of texts of ``lengths`` words (texts), whose ``numbers`` (words) follow one another."""
+        answers = torch.empty(len(lengths))
+        starts = lengths.cumsum() - lengths
+        longest_first = numpy.argsort(-lengths, kind="stable")
+        for start in range(0, len(lengths), CHUNK_SIZE):
             places = longest_first[start : start + CHUNK_SIZE]
-            answers[torch.tensor(places)] = self._run([texts[place] for place in places])
+            chosen = lengths[places]
+            # The position of a word in ``numbers``: the start of its text, and its place in the text.
+            words = numpy.repeat(starts[places] - (chosen.cumsum() - chosen), chosen) + numpy.arange(chosen.sum())
+            answers[torch.from_numpy(places)] = self._run(
+                torch.from_numpy(numbers[words].astype(numpy.int64)), torch.from_numpy(chosen)
+            )
         return answers
 
-    def _run(self, texts: Sequence[tuple[int, ...]]) -> Tensor:
-        """Return logits (texts) of ``texts``, which are sorted longest first."""
-        lengths = torch.tensor([len(text) for text in texts])
-        words = torch.tensor(list(chain.from_iterable(texts)))
+    def _run(self, words: Tensor, lengths: Tensor) -> Tensor:
+        """Return logits (texts) of texts that are sorted longest first, from the ``words`` (words) of all texts."""
         order = arrange(lengths.tolist(), ROWS)
         text, place = _places(lengths)
         read = order.places(text, place)

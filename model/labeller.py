@@ -78,17 +78,11 @@ class Labeller:
 
     def prepare(self, texts: Sequence[str]) -> list[PreparedText]:
         """Normalise, segment and look up each text, or take its answer from the cache."""
-        seen: dict[str, PreparedText] = {}
-        for text in texts:
-            if text not in seen:
-                seen[text] = self._prepare(text)
-        return [seen[text] for text in texts]
-
-    def _prepare(self, text: str) -> PreparedText:
-        answer = self._cache.get(text)
-        if answer is not None:
-            return PreparedText(text, None, answer)
-        return PreparedText(text, self._classifier.prepare(text))
+        seen = {text: self._cache.get(text) for text in dict.fromkeys(texts)}
+        unknown = [text for text, answer in seen.items() if answer is None]
+        inputs = dict(zip(unknown, self._classifier.prepare(unknown), strict=True))
+        prepared = {text: PreparedText(text, inputs.get(text), answer) for text, answer in seen.items()}
+        return [prepared[text] for text in texts]
 
     def label(self, prepared: Sequence[PreparedText]) -> list[Prediction]:
         """Label the results of ``prepare``, in order. Equal inputs are computed once."""

@@ -8,20 +8,24 @@ n-grams, known or not.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy
 from numpy.typing import NDArray
 
+from model.code_points import code_points, text_ends
 from model.vocabulary import shorten
 
 Keys = NDArray[numpy.int32]
 Weights = NDArray[numpy.float32]
+Value = TypeVar("Value", numpy.float32, numpy.int32)
 
 SIZES = (2, 3)
 # Code points take 21 bits, so that three fit into 64.
 CODE_POINT_BITS = numpy.uint64(21)
-# Maximum number of leading bits of a key that select its bucket; each bucket takes 4 bytes.
-MOST_BITS = 22
+LARGEST_KEY = numpy.uint32(2**32 - 1)
+# The columns of a table's entries.
+KEY, VALUE = 0, 1
 # The finaliser of splitmix64: every bit of the result depends on all bits of the n-gram.
 FIRST_FACTOR, SECOND_FACTOR = numpy.uint64(0xBF58476D1CE4E5B9), numpy.uint64(0x94D049BB133111EB)
 
@@ -67,11 +71,14 @@ def spell_out(words: Iterable[str], maximum_tokens: int) -> str:
     return shorten("".join(word for word in words if not word.isspace()), maximum_tokens)
 
 
+def spell_out_all(texts: Iterable[str], maximum_tokens: int) -> list[str]:
+    """Return ``spell_out`` of the words of each of ``texts``. Words contain no whitespace beside other characters."""
+    return [shorten("".join(text.split()), maximum_tokens) for text in texts]
+
+
 def spelled(texts: Sequence[str]) -> Spelled:
     """Convert ``texts``, results of ``spell_out``, for n-gram lookups."""
-    characters = numpy.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), numpy.uint32)
-    ends = numpy.cumsum(numpy.fromiter(map(len, texts), numpy.int64, len(texts)))
-    return Spelled(characters.astype(numpy.uint64), ends)
+    return Spelled(code_points("".join(texts)).astype(numpy.uint64), text_ends(texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +103,7 @@ class NgramTable:
     """A lookup table of n-grams. If it is empty, every logit is 0."""
 
     def __init__(self, ngrams: Ngrams) -> None:
-        self._keys = KeyIndex(ngrams.keys)
-        # Unknown keys are found at -1, the last entry.
-        self._weights = numpy.append(ngrams.weights, numpy.float32(0))
+        self._weights = KeyTable(ngrams.keys, ngrams.weights, numpy.float32(0))
 
     def logits(self, texts: Sequence[str]) -> Weights:
         """Return the n-gram logits (texts) of ``texts``, results of ``spell_out``."""
@@ -106,7 +111,7 @@ class NgramTable:
         added_from = numpy.zeros(1 + len(text.characters))
         for size in SIZES:
             keys, inside = text.keys(size)
-            added_from[1 : 1 + len(keys)] += self._weights[self._keys.find(keys)] * inside
+            added_from[1 : 1 + len(keys)] += self._weights.find(keys) * inside
         sums = added_from.cumsum()
         starts = numpy.concatenate(([0], text.ends))[: len(texts)]
         added = sums[text.ends] - sums[starts]
@@ -114,33 +119,50 @@ class NgramTable:
         return logits
 
 
-class KeyIndex:
-    """Find keys among ascending keys by their leading bits: six times as fast as bisection."""
+class KeyTable(Generic[Value]):
+    """Values of 32 bits by key: a hash table in the order of its keys.
 
-    def __init__(self, keys: Keys) -> None:
+    A key's leading bits are its place; if a smaller key is there, it moves to the next free one. Free places repeat the
+    entry that follows, so a search ends at the first key that is not smaller. Two of three searches read one place.
+    """
+
+    def __init__(self, keys: Keys, values: NDArray[Value], missing: Value) -> None:
+        """``values`` (keys) belong to ascending ``keys``. ``missing`` is the value of all other keys."""
         ordered = _unsigned(keys)
-        # Two to four buckets per key: fewer cost more comparisons, more do not fit into the processor's cache.
-        bits = min(1 + len(keys).bit_length(), MOST_BITS)
-        self._bucket_shift = numpy.uint32(32 - bits)
-        borders = numpy.arange(2**bits + 1, dtype=numpy.uint64) << numpy.uint64(32 - bits)
-        self._first = numpy.searchsorted(ordered, borders).astype(numpy.int32)
-        self._deepest = int(numpy.diff(self._first).max())
-        # A sentinel for buckets after the last key; it never matches.
-        self._keys = numpy.append(ordered, numpy.uint32(0))
+        # Two to four places per key: with fewer, searches are long; more do not fit into the processor's cache.
+        bits = min(1 + len(keys).bit_length(), 32)
+        self._shift = numpy.uint32(32 - bits)
+        self._missing = numpy.asarray(missing, values.dtype)
+        number = numpy.arange(len(keys))
+        places = numpy.maximum.accumulate((ordered >> self._shift) - number) + number
+        entries = numpy.empty((len(keys) + 1, 2), numpy.uint32)
+        entries[:-1, KEY], entries[:-1, VALUE] = ordered, values.view(numpy.uint32)
+        # The last entry ends every search.
+        entries[-1] = LARGEST_KEY, self._missing.view(numpy.uint32)
+        last = max([2**bits, *(places[-1:] + 1).tolist()])
+        # One integer per entry: it is read several times as fast as a row.
+        self._entries = numpy.repeat(entries.view(numpy.uint64)[:, 0], numpy.diff(places, prepend=-1, append=last))
 
-    def find(self, keys: Keys) -> NDArray[numpy.int32]:
-        """Return the position of each of ``keys``; -1 when it is unknown."""
+    def find(self, keys: Keys) -> NDArray[Value]:
+        """Return the value of each of ``keys``."""
         sought = _unsigned(keys)
-        buckets = (sought >> self._bucket_shift).astype(numpy.int32)
-        places, ends = self._first[buckets], self._first[buckets + 1]
-        found = numpy.full(len(keys), -1, numpy.int32)
-        left = numpy.arange(len(keys))
-        for _ in range(self._deepest):
-            hit = (self._keys[places] == sought) & (places < ends)
-            found[left[hit]] = places[hit]
-            more = ~hit & (places + 1 < ends)
-            left, sought, places, ends = left[more], sought[more], places[more] + 1, ends[more]
-        return found
+        places = (sought >> self._shift).astype(numpy.int64)
+        entries = self._read(places)
+        found = numpy.where(entries[:, KEY] == sought, entries[:, VALUE], self._missing.view(numpy.uint32))
+        left = numpy.flatnonzero(entries[:, KEY] < sought)
+        sought, places = sought[left], places[left]
+        while len(left):
+            places += 1
+            entries = self._read(places)
+            hit = entries[:, KEY] == sought
+            found[left[hit]] = entries[hit, VALUE]
+            more = entries[:, KEY] < sought
+            left, sought, places = left[more], sought[more], places[more]
+        values: NDArray[Value] = found.view(self._missing.dtype)
+        return values
+
+    def _read(self, places: NDArray[numpy.int64]) -> NDArray[numpy.uint32]:
+        return self._entries.take(places).view(numpy.uint32).reshape(-1, 2)
 
 
 def _unsigned(keys: Keys) -> NDArray[numpy.uint32]:

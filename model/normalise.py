@@ -4,9 +4,13 @@ Nothing that carries sentiment is removed: no stop words, negations or emoji.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import numpy
+from numpy.typing import NDArray
 
 from liuyan.nfkc import nfkc
+from model.code_points import CODE_POINTS, code_points, text_ends
 
 # Placeholders are private use characters, because the segmenter keeps each of them as one word.
 URL = "\ue000"
@@ -36,7 +40,12 @@ def character_table(simplified: Mapping[str, str]) -> dict[int, str | None]:
 
 def normalise(text: str, table: Mapping[int, str | None]) -> str:
     """Apply NFKC, lower case and simplified characters, shorten runs, replace URLs and mentions by placeholders."""
-    text = nfkc(text).lower().translate(table)
+    return _substitute(nfkc(text).lower(), table)
+
+
+def _substitute(text: str, table: Mapping[int, str | None]) -> str:
+    """Apply the table and SUBSTITUTIONS to a text in NFKC and lower case."""
+    text = text.translate(table)
     if "{%" in text:
         text = _WEIBO_MARK.sub(" ", text)
     if "http" in text or "www." in text or "网页链接" in text:
@@ -44,3 +53,54 @@ def normalise(text: str, table: Mapping[int, str | None]) -> str:
     if "@" in text:
         text = _MENTION.sub(MENTION, text)
     return _RUN.sub(_MANY, text)
+
+
+class Normaliser:
+    """Normalise many texts at once: ``normalise`` with less work for the texts that need only NFKC and lower case.
+
+    One pass over the code points of all texts finds the others, which are one in twenty.
+    """
+
+    # Each substitution needs one of these.
+    _MARKS = ("{%", "http", "www.", "网页链接", "@")
+
+    def __init__(self, table: Mapping[int, str | None]) -> None:
+        """``table`` is the ``character_table``."""
+        self._table = table
+        self._changes = numpy.zeros(CODE_POINTS, numpy.bool_)
+        self._changes[list(table)] = True
+
+    def normalise(self, texts: Sequence[str]) -> list[str]:
+        """Return ``normalise(text, table)`` of each of ``texts``."""
+        folded = [nfkc(text).lower() for text in texts]
+        for place in self._unfinished(folded):
+            folded[place] = _substitute(folded[place], self._table)
+        return folded
+
+    def _unfinished(self, texts: Sequence[str]) -> list[int]:
+        """Return the places of the texts that ``_substitute`` may change."""
+        joined = "".join(texts)
+        characters = code_points(joined)
+        found = [numpy.flatnonzero(self._changes[characters]), _run_starts(characters)]
+        found += [_occurrences(mark, joined) for mark in self._MARKS]
+        places = numpy.searchsorted(text_ends(texts), numpy.concatenate(found), side="right")
+        unfinished: list[int] = numpy.unique(places).tolist()
+        return unfinished
+
+
+def _run_starts(characters: NDArray[numpy.uint32]) -> NDArray[numpy.int64]:
+    """Return the positions where four equal characters begin."""
+    pairs = characters[1:] == characters[:-1]
+    if len(pairs) < 3:
+        return numpy.zeros(0, numpy.int64)
+    return numpy.flatnonzero(pairs[:-2] & pairs[1:-1] & pairs[2:])
+
+
+def _occurrences(part: str, text: str) -> NDArray[numpy.int64]:
+    """Return the positions of ``part`` in ``text``."""
+    places = []
+    place = text.find(part)
+    while place >= 0:
+        places.append(place)
+        place = text.find(part, place + 1)
+    return numpy.array(places, numpy.int64)

@@ -4,6 +4,7 @@ rjieba is jieba in Rust and about nine times as fast. A test compares the two on
 """
 
 import re
+from collections.abc import Sequence
 
 import rjieba
 
@@ -26,5 +27,18 @@ def cut(text: str) -> list[str]:
     try:
         words: list[str] = rjieba.cut(text, False)
     except UnicodeEncodeError:  # Python and JSON strings may contain a lone surrogate, Rust strings may not
-        words = rjieba.cut(text.encode("utf-8", "replace").decode(), False)
+        words = rjieba.cut(_without_surrogates(text), False)
     return words
+
+
+def replace_surrogates(texts: Sequence[str]) -> Sequence[str]:
+    """Replace lone surrogates as ``segment`` does, so that each text consists of its words."""
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return list(map(_without_surrogates, texts))
+    return texts
+
+
+def _without_surrogates(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

@@ -1,14 +1,33 @@
 """Step 3: map words to numbers, and choose the words of a vocabulary."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import TypeVar
+
+import numpy
+from numpy.typing import NDArray
 
 Text = TypeVar("Text", list[int], str)
 
 UNKNOWN = "<unknown>"
 NUMBER = "<number>"
 SPECIAL = (UNKNOWN, NUMBER)
+NUMBER_TYPE = numpy.dtype(numpy.int32)
+# The numbers of a text without words: those of one unknown word.
+UNKNOWN_TEXT = bytes(NUMBER_TYPE.itemsize)
+
+
+class _Collecting(dict[str, int]):
+    """Numbers by word. Looking up an unknown word returns -1 and adds the word to ``unknown``."""
+
+    def __init__(self, numbers: Mapping[str, int]) -> None:
+        super().__init__(numbers)
+        self.unknown: list[str] = []
+
+    def __missing__(self, word: str) -> int:
+        self.unknown.append(word)
+        return -1
 
 
 class Vocabulary:
@@ -21,6 +40,7 @@ class Vocabulary:
         self.words = tuple(words)
         self.maximum_tokens = maximum_tokens
         self._numbers = {word: number for number, word in enumerate(words)}
+        self._collecting = _Collecting(self._numbers)
 
     def __len__(self) -> int:
         return len(self.words)
@@ -37,6 +57,48 @@ class Vocabulary:
                 numbers.append(number)
         return tuple(shorten(numbers, self.maximum_tokens)) or (0,)
 
+    def look_up_all(self, texts: Iterable[Iterable[str]]) -> list[bytes]:
+        """Return ``look_up`` of the words of each of ``texts``, as bytes that ``word_numbers`` reads.
+
+        Bytes are compared and hashed faster than tuples, and read as one array. If ``texts`` is an iterator, a text's
+        words are still in the processor's cache when they are looked up. Not thread-safe.
+        """
+        known = self._collecting
+        known.unknown = []
+        found: list[int] = []
+        ends = []
+        for words in texts:
+            found.extend(map(known.__getitem__, words))
+            ends.append(len(found))
+        numbers, counts = self._spelled(numpy.array(found, NUMBER_TYPE), [self._spell(word) for word in known.unknown])
+        return self._slices(numbers, numpy.append(0, counts.cumsum())[ends])
+
+    def _spelled(
+        self, numbers: NDArray[numpy.int32], spelling: Sequence[Sequence[int]]
+    ) -> tuple[NDArray[numpy.int32], NDArray[numpy.int64]]:
+        """Replace each unknown word in ``numbers`` (words) by its ``spelling``, and count the numbers of each word."""
+        unknown = numbers < 0
+        counts = numpy.ones(len(numbers), numpy.int64)
+        counts[unknown] = list(map(len, spelling))
+        numbers = numpy.repeat(numbers, counts)
+        numbers[numbers < 0] = list(chain.from_iterable(spelling))
+        return numbers, counts
+
+    def _slices(self, numbers: NDArray[numpy.int32], ends: NDArray[numpy.int64]) -> list[bytes]:
+        """Return the numbers of each text as bytes, shortened like those of ``look_up``."""
+        size = NUMBER_TYPE.itemsize
+        content, most = numbers.tobytes(), size * self.maximum_tokens
+        head = size * (self.maximum_tokens // 2)
+        texts = []
+        start = 0
+        for end in (size * ends).tolist():
+            text = content[start:end]
+            if len(text) > most:
+                text = text[:head] + text[head - most :]
+            texts.append(text or UNKNOWN_TEXT)
+            start = end
+        return texts
+
     def numbers(self, word: str) -> list[int]:
         """Return the number of a known word, or those of its characters; none for whitespace."""
         number = self._numbers.get(word)
@@ -49,6 +111,12 @@ class Vocabulary:
         if word.isascii():
             return [1 if word[0].isdigit() else 0]
         return [self._numbers[character] for character in word if character in self._numbers] or [0]
+
+
+def word_numbers(texts: Sequence[bytes]) -> tuple[NDArray[numpy.int32], NDArray[numpy.int64]]:
+    """Return the word numbers of ``texts``, results of ``look_up_all``, one after the other, and the texts' lengths."""
+    lengths = numpy.fromiter(map(len, texts), numpy.int64, len(texts)) // NUMBER_TYPE.itemsize
+    return numpy.frombuffer(b"".join(texts), NUMBER_TYPE), lengths
 
 
 def shorten(text: Text, most: int) -> Text:

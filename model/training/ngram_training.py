@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from liuyan.errors import UsageError
 from model.evaluate import Floats, Truth
-from model.ngrams import NONE, SIZES, KeyIndex, Keys, Ngrams, Spelled, spelled
+from model.ngrams import NONE, SIZES, Keys, KeyTable, Ngrams, Spelled, spelled
 from model.progress import Report
 
 # Chosen on validation together with the GRU's logit. Rare n-grams count more, as in TF-IDF. SCALE brings the features
@@ -66,7 +66,7 @@ def _count(texts: Sequence[str]) -> tuple[Keys, Any]:
     found, rows = _occurrences(text)
     keys, times = numpy.unique(found, return_counts=True)
     keys = keys[times >= AT_LEAST]
-    places = KeyIndex(keys).find(found)
+    places = KeyTable(keys, numpy.arange(len(keys), dtype=numpy.int32), numpy.int32(-1)).find(found)
     known = places >= 0
     ones = numpy.ones(int(known.sum()), numpy.float32)
     counted = csr_array((ones, (rows[known], places[known])), shape=(len(texts), len(keys)))

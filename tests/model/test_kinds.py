@@ -40,8 +40,8 @@ class BagOfCharacters:
     def words(self, text: str) -> list[str]:
         return list(text)
 
-    def prepare(self, text: str) -> Letters:
-        return Letters([character for character in text if character in self._weights][: self._most])
+    def prepare(self, texts: Sequence[str]) -> list[Letters]:
+        return [Letters([letter for letter in text if letter in self._weights][: self._most]) for text in texts]
 
     def logits(self, inputs: Sequence[Letters]) -> list[float]:
         return [sum(self._weights[character] for character in one) for one in inputs]

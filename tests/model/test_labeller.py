@@ -15,6 +15,7 @@ from model.gru import GruInput
 from model.inference import InferenceNetwork
 from model.labeller import Labeller, load_labeller
 from model.ngrams import NgramTable
+from model.vocabulary import word_numbers
 
 
 def test_identity_and_band(shipped: Labeller) -> None:
@@ -131,7 +132,7 @@ def test_logits_of_network_and_n_grams_are_added(shipped: Labeller, real_comment
     configuration = artifact.configuration
     prepared = shipped.prepare(real_comments(50))
     inputs = [one.input for one in prepared if isinstance(one.input, GruInput)]
-    network = InferenceNetwork(artifact.weights).logits([one.numbers for one in inputs])
+    network = InferenceNetwork(artifact.weights).logits_of(*word_numbers([one.numbers for one in inputs]))
     ngrams = torch.from_numpy(NgramTable(artifact.ngrams).logits([one.characters for one in inputs]))
     assert ngrams.abs().mean() > 0.1
     expected = torch.sigmoid(configuration.scale * (network + ngrams) + configuration.shift)

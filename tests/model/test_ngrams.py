@@ -8,9 +8,10 @@ import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from liuyan.errors import UsageError
-from model.ngrams import NONE, SIZES, KeyIndex, Ngrams, NgramTable, spell_out, spelled
+from model.ngrams import NONE, SIZES, KeyTable, Ngrams, NgramTable, spell_out, spelled
 from model.training.ngram_training import fit_ngrams
 from tests.model.reports import silent
 
@@ -86,19 +87,31 @@ def test_scaled() -> None:
     assert NgramTable(ngrams_with({"很好": 1.5}).scaled(2.0)).logits(["很好"]).tolist() == [3]
 
 
-def test_key_index_finds_positions() -> None:
+def position_table(keys: NDArray[numpy.int32]) -> KeyTable[numpy.int32]:
+    return KeyTable(keys, numpy.arange(len(keys), dtype=numpy.int32), numpy.int32(-1))
+
+
+def test_key_table_finds_values() -> None:
     generator = numpy.random.default_rng(1)
     lowest, highest = -(2**31), 2**31 - 1
     crowded = numpy.arange(-20, 20) * 7  # all in two buckets
     some = generator.integers(lowest, highest, 5_000, endpoint=True)
     known = numpy.unique(numpy.concatenate([some, crowded, [lowest, highest]])).astype(numpy.int32)
     others = generator.integers(lowest, highest, 5_000, endpoint=True).astype(numpy.int32)
-    index = KeyIndex(known)
+    index = position_table(known)
     assert index.find(known).tolist() == list(range(len(known)))
     places = {int(key): place for place, key in enumerate(known)}
     sought = numpy.concatenate([others, known[::3], crowded.astype(numpy.int32) + 1])
     assert index.find(sought).tolist() == [places.get(int(key), -1) for key in sought]
-    assert KeyIndex(NONE.keys).find(known).tolist() == [-1] * len(known)
+    assert position_table(NONE.keys).find(known).tolist() == [-1] * len(known)
+
+
+@given(st.sets(st.sampled_from([-(2**31), -(2**31) + 1, -1, 0, 1, 2, 3, 2**30, 2**31 - 2, 2**31 - 1])))
+def test_key_table_with_keys_at_the_limits(known: set[int]) -> None:
+    keys = numpy.array(sorted(known), numpy.int32)
+    sought = numpy.array([-(2**31), -2, -1, 0, 2, 4, 2**31 - 2, 2**31 - 1], numpy.int32)
+    places = {int(key): place for place, key in enumerate(keys)}
+    assert position_table(keys).find(sought).tolist() == [places.get(int(key), -1) for key in sought]
 
 
 def test_trained_n_grams_separate_labels() -> None:
