@@ -30,6 +30,7 @@ class Linger:
         self._target = target_seconds
         self._mean = target_seconds * FIRST_SHARE
         self._deviation = 0.0
+        self._measured = False
 
     @property
     def seconds(self) -> float:
@@ -41,7 +42,11 @@ class Linger:
 
         It counts as no longer than the target, so that an outage is forgotten after a few batches.
         """
-        difference = min(seconds, self._target) - self._mean
+        seconds = min(seconds, self._target)
+        if not self._measured:
+            self._mean, self._deviation, self._measured = seconds, seconds / 2, True
+            return
+        difference = seconds - self._mean
         self._mean += MEAN_WEIGHT * difference
         self._deviation += DEVIATION_WEIGHT * (abs(difference) - self._deviation)
 
