@@ -151,10 +151,11 @@ async def _inserted_and_erased(
             digests=session.document(session.statements.digests, ({"digest": digest} for digest in digests)),
         )
     ).one()
-    session.erasures.exist |= bool(row[2])
+    inserted_rows, erased_rows, erasures_exist = row
+    session.erasures.exist |= bool(erasures_exist)
     if session.erasures.exist and not looked_up:
         return await _inserted_and_erased(session, keys, erasure_keys, token)
-    inserted, found = (json.loads(gathered or "[]") for gathered in row[:2])
+    inserted, found = (json.loads(gathered or "[]") for gathered in (inserted_rows, erased_rows))
     erased: dict[int, int] = {}
     for position, up_to in found:
         at = (position - 1) // len(erasure_keys)
