@@ -9,7 +9,6 @@ import importlib.util
 import json
 import os
 import statistics
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.comments import spread_comments
-from consumer.event import CommentEvent, _parse_ordinary, _parse_strictly, parse_value
+from consumer.event import CommentEvent, parse_ordinary, parse_strictly, parse_value
 from liuyan.settings import Settings
 from model.artifact import SHIPPED, read_artifact
 from model.labeller import Labeller, use_one_core
@@ -84,8 +83,8 @@ def parsers(texts: Sequence[str]) -> dict[str, Callable[[], object]]:
     """Return the parsers of an event's value, with the work that each of them leaves out."""
     values = [comment(number, text).value or b"" for number, text in enumerate(texts)]
     candidates: dict[str, Callable[[], object]] = {
-        "parse strictly: json, dict, Pydantic": lambda: list(map(_parse_strictly, values)),
-        "parse an ordinary event": lambda: list(map(_parse_ordinary, values)),
+        "parse strictly: json, dict, Pydantic": lambda: list(map(parse_strictly, values)),
+        "parse an ordinary event": lambda: list(map(parse_ordinary, values)),
         "parse: ordinary, else strictly": lambda: list(map(parse_value, values)),
         "Pydantic from JSON, accepts duplicate keys": lambda: list(map(CommentEvent.model_validate_json, values)),
         "json to dict, accepts duplicate keys, no rules": lambda: list(map(json.loads, values)),
@@ -94,7 +93,7 @@ def parsers(texts: Sequence[str]) -> dict[str, Callable[[], object]]:
         if importlib.util.find_spec(name):
             module, _, function = decode.rpartition(".")
             decoder = getattr(importlib.import_module(module), function)
-            candidates[f"{name} to dict, accepts duplicate keys, no rules"] = lambda decoder=decoder: list(  # type: ignore[misc]
+            candidates[f"{name} to dict, accepts duplicate keys, no rules"] = lambda decoder=decoder: list(
                 map(decoder, values)
             )
     return candidates
@@ -137,4 +136,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -244,10 +244,10 @@ def _key_frame_hint(key: bytes) -> str:
 
 
 def _parse_value(value: bytes) -> CommentEvent:
-    return _parse_ordinary(split_frame(value)[1]) or _parse_strictly(value)
+    return parse_ordinary(split_frame(value)[1]) or parse_strictly(value)
 
 
-def _parse_ordinary(value: bytes) -> CommentEvent | None:
+def parse_ordinary(value: bytes) -> CommentEvent | None:
     """Parse an event that has no fields but the contract's, in two thirds of the time. None for other values.
 
     Pydantic's JSON parser accepts duplicate keys and ignores unknown fields, but each of those adds quotation marks to
@@ -263,7 +263,8 @@ def _parse_ordinary(value: bytes) -> CommentEvent | None:
     return event if value.count(b'"') == 2 * (len(event.model_fields_set) + values) else None
 
 
-def _parse_strictly(value: bytes) -> CommentEvent:
+def parse_strictly(value: bytes) -> CommentEvent:
+    """Parse a value by all rules. Raises with the reason if it breaks one."""
     fields = _parse_framed(value)
     try:
         return CommentEvent.model_validate(fields)
