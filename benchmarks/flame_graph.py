@@ -125,7 +125,7 @@ def grow(stacks: Sequence[tuple[tuple[str, ...], int]]) -> Frame:
 
 
 def draw(root: Frame, title: str) -> str:
-    """Return the flame graph as SVG without scripts. Frames of fewer than SMALLEST_SHARE of the samples are left out."""
+    """Return the flame graph as SVG without scripts. Frames with fewer than SMALLEST_SHARE are left out."""
     boxes = list(_boxes(root, 0.0, 0, root.samples))
     height = ROW * (3 + max(depth for _, _, depth, _ in boxes))
     lines = [
@@ -136,10 +136,12 @@ def draw(root: Frame, title: str) -> str:
     for name, left, depth, share in boxes:
         y, width = ROW * (1 + depth) + 4, share * WIDTH
         shown = escape(name[: int(width / 5.4)]) if width > 20 else ""
-        lines.append(
-            f'<g><title>{escape(name)}, {share:.1%}</title><rect x="{left * WIDTH:.1f}" y="{y}" width="{width:.1f}" '
-            f'height="{ROW - 1}" fill="{_colour(name)}"/><text x="{left * WIDTH + 2:.1f}" y="{y + 11}">{shown}</text></g>'
-        )
+        x = left * WIDTH
+        lines += [
+            f"<g><title>{escape(name)}, {share:.1%}</title>",
+            f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 1}" fill="{_colour(name)}"/>',
+            f'<text x="{x + 2:.1f}" y="{y + 11}">{shown}</text></g>',
+        ]
     return "\n".join([*lines, "</svg>\n"])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from model.artifact import SHIPPED, Artifact, read_artifact
 from model.cache import AnswerCache, CacheStatistics
@@ -27,8 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """The label of one text. ``probability`` is the probability of positive; the label is positive from 0.5."""
 
     label: Literal["positive", "negative"]
@@ -44,8 +43,7 @@ class Explanation:
     words: tuple[Word, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedText:
+class PreparedText(NamedTuple):
     """A text with its ``input`` to the classifier or, if cached, its ``answer`` (a probability)."""
 
     text: str

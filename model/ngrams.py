@@ -131,10 +131,10 @@ class KeyTable(Generic[Value]):
         ordered = _unsigned(keys)
         # Two to four places per key: with fewer, searches are long; more do not fit into the processor's cache.
         bits = min(1 + len(keys).bit_length(), 32)
-        self._shift = numpy.uint32(32 - bits)
-        self._missing = numpy.asarray(missing, values.dtype)
+        self._shift: numpy.uint32 = numpy.uint32(32 - bits)
+        self._missing: NDArray[Value] = numpy.asarray(missing, values.dtype)
         number = numpy.arange(len(keys))
-        places = numpy.maximum.accumulate((ordered >> self._shift) - number) + number
+        places: NDArray[numpy.int64] = numpy.maximum.accumulate((ordered >> self._shift) - number) + number
         entries = numpy.empty((len(keys) + 1, 2), numpy.uint32)
         entries[:-1, KEY], entries[:-1, VALUE] = ordered, values.view(numpy.uint32)
         # The last entry ends every search.

@@ -54,7 +54,11 @@ def write_explanations(lines: Iterable[tuple[int, str]], labeller: Labeller, as_
                 continue
             explanation = labeller.explain(text)
             if as_json:
-                fields = {"text": text, **asdict(explanation.prediction), "words": list(map(asdict, explanation.words))}
+                fields = {
+                    "text": text,
+                    **explanation.prediction._asdict(),
+                    "words": list(map(asdict, explanation.words)),
+                }
                 write_json(fields)
             else:
                 show_explanation(text, explanation, terminal)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 from consumer.contract import build_contract
-from consumer.event import CommentEvent, Erasure, Reason, Rejection, _parse_ordinary, _parse_strictly, parse
+from consumer.event import CommentEvent, Erasure, Reason, Rejection, parse, parse_ordinary, parse_strictly
 from liuyan.times import RFC3339
 
 COUNT = settings().max_examples * 1_000
@@ -188,10 +188,10 @@ def test_ordinary_events_are_parsed_like_all_others(seed: int) -> None:
     for number, (_, value, _) in enumerate(records(COUNT // 2, seed + 1)):
         if number % 2:
             value = written_otherwise(chance)
-        parsed = _parse_ordinary(value or b"")
+        parsed = parse_ordinary(value or b"")
         if parsed is not None:
             ordinary += 1
-            strict = _parse_strictly(value or b"")
+            strict = parse_strictly(value or b"")
             assert parsed == strict
             assert parsed.model_fields_set == strict.model_fields_set
     assert ordinary > COUNT / 40
