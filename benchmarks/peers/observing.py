@@ -18,10 +18,8 @@ from typing import Any
 import pymysql
 
 PARTITIONS = 4
-_QUERY = "SELECT " + ", ".join(
-    f"(SELECT MAX(id) FROM comments WHERE platform = 'p{place}')"  # noqa: S608
-    for place in range(PARTITIONS)
-)
+_HIGHEST = "(SELECT MAX(id) FROM comments WHERE platform = 'p{}')"
+_QUERY = f"SELECT {', '.join(_HIGHEST.format(place) for place in range(PARTITIONS))}"
 
 
 @dataclass
@@ -56,7 +54,7 @@ class Observer:
     def __init__(self, database: Mapping[str, Any], pause: float) -> None:
         self.seen = Seen()
         self._database = dict(database)
-        self._pause = pause
+        self.pause = pause
         self._end = threading.Event()
         self._error: pymysql.MySQLError | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -77,13 +75,13 @@ class Observer:
         while self.seen.total < total:
             if time.monotonic() > deadline or self._error is not None or not process.runs():
                 return False
-            time.sleep(self._pause)
+            time.sleep(self.pause)
         return True
 
     def _run(self) -> None:
         try:
             with pymysql.connect(**self._database, autocommit=True) as connection, connection.cursor() as cursor:
-                while not self._end.wait(self._pause):
+                while not self._end.wait(self.pause):
                     cursor.execute(_QUERY)
                     row = cursor.fetchone() or ()
                     self.seen.add(time.time(), [int(one) // PARTITIONS + 1 if one is not None else 0 for one in row])
