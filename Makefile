@@ -16,7 +16,7 @@ QUIET := $(shell test -t 2 || echo --quiet)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints env-example metrics-doc dashboards dashboards-preview demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks pictures format clean
+.PHONY: help install constraints env-example metrics-doc dashboards dashboards-preview demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks bench-peers pictures format clean
 
 help:  ## List all targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 constraints: install  ## Pin the newest versions of all dependencies
 	$(BIN)/uv pip compile --upgrade --generate-hashes --universal --python-version 3.11 --group dev --group research --extra training --no-header --no-annotate --no-emit-index-url --quiet pyproject.toml -o constraints.txt
 	grep -A 1000 '^uv==' constraints.txt | awk 'NR==1 || /^ / {print; next} {exit}' > requirements-uv.txt
+	for peer in benchmarks/peers/requirements/*.in; do \
+		$(BIN)/uv pip compile --upgrade --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --quiet $$peer -o $${peer%.in}.txt || exit 1; \
+	done
 
 env-example: install  ## Generate .env.example from the settings
 	$(BIN)/python -m liuyan.settings_example > .env.example
@@ -85,6 +88,9 @@ pictures: servers  ## Take the README's screenshots again
 	$(BIN)/python -m pytest --quiet tests/admin/test_pictures.py
 	cp build/screenshots/readme-review.png docs/images/review.png
 	cp build/screenshots/readme-analytics.png docs/images/analytics.png
+
+bench-peers: servers  ## Compare the consumer with other libraries; OPTIONS="--systems faststream,liuyan --rounds 1 --quick --resume"
+	@$(BIN)/python -m benchmarks.peers $(OPTIONS)
 
 bench-attacks: install  ## Measure latency while the API is under attack
 	@$(BIN)/python -m benchmarks.attacks

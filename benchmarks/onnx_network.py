@@ -22,8 +22,13 @@ def onnx_session(weights: Mapping[str, Tensor]) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    model = _model({name: tensor.numpy() for name, tensor in weights.items()})
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(onnx_model(weights), options, providers=["CPUExecutionProvider"])
+
+
+def onnx_model(weights: Mapping[str, Tensor]) -> bytes:
+    """Return the network as an ONNX file; see ``onnx_session`` for inputs and outputs."""
+    model: bytes = _model({name: tensor.numpy() for name, tensor in weights.items()}).SerializeToString()
+    return model
 
 
 def _model(weights: Mapping[str, NDArray[numpy.float32]]) -> Any:
