@@ -51,7 +51,7 @@ class AccountPage(Page):
             set_locale(typed["language"])
             secure = cookies.is_secure(request)
             response.set_cookie(LANGUAGE_COOKIE, typed["language"], samesite="lax", secure=secure)
-        flash(request, gettext("Your account is changed."), "success")
+        flash(request, gettext("Your account was updated."), "success")
         return response
 
     @route("/review", methods=["POST"], name="account-review")
@@ -79,10 +79,10 @@ class AccountPage(Page):
                 but=identity.session,
                 revoke_tokens="revoke_tokens" in form,
             )
-            flash(request, gettext("You are signed out everywhere else."), "success")
+            flash(request, gettext("You were signed out everywhere else."), "success")
         else:
             await sign_in.sign_out(services, identity.actor, identity.user_number, _digest(which))
-            flash(request, gettext("The session is ended."), "success")
+            flash(request, gettext("The session was ended."), "success")
         return RedirectResponse(HERE, 303)
 
     @route("/tokens", methods=["POST"], name="account-add-token")
@@ -110,7 +110,7 @@ class AccountPage(Page):
             await tokens.revoke(services_of(request), identity.actor, identity.user_number, number_in_path(request))
         except ProblemError as problem:
             return await self._show(request, problem)
-        flash(request, gettext("The token is revoked: it does nothing any more."), "success")
+        flash(request, gettext("The token was revoked and no longer works."), "success")
         return RedirectResponse(HERE, 303)
 
     @route("/tokens/revoke", methods=["POST"], name="account-revoke-tokens")
@@ -118,7 +118,7 @@ class AccountPage(Page):
         """Revoke all tokens."""
         identity = identity_of(request)
         await tokens.revoke_all(services_of(request), identity.actor, identity.user_number)
-        flash(request, gettext("All tokens are revoked."), "success")
+        flash(request, gettext("All tokens were revoked."), "success")
         return RedirectResponse(HERE, 303)
 
     async def _show(

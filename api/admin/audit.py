@@ -32,9 +32,9 @@ COLUMNS = (
     *("action", "object_kind", "object_id", "detail"),
 )
 VIA_WORDS = {
-    "session": lazy_gettext("on a page"),
-    "token": lazy_gettext("with a token"),
-    "command": lazy_gettext("by a command"),
+    "session": lazy_gettext("web page"),
+    "token": lazy_gettext("API token"),
+    "command": lazy_gettext("command line"),
     "anonymous": lazy_gettext("not signed in"),
 }
 

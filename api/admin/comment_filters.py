@@ -18,7 +18,7 @@ FIELD_WORDS: dict[str, str] = {
     "probability_from": lazy_gettext("Probability of positive from"),
     "probability_to": lazy_gettext("to"),
     "created_from": lazy_gettext("Written from"),
-    "created_to": lazy_gettext("to before"),
+    "created_to": lazy_gettext("To (exclusive)"),
     "author": lazy_gettext("Author"),
     "thread": lazy_gettext("Thread"),
     "model": lazy_gettext("Model"),

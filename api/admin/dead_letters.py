@@ -33,9 +33,9 @@ BYTES_PER_LINE = 16
 LINE_BYTES = 512
 STATE_WORDS = {
     DeadLetterState.OPEN: lazy_gettext("Open"),
-    DeadLetterState.REQUEUED: lazy_gettext("Ordered again"),
+    DeadLetterState.REQUEUED: lazy_gettext("Republishing"),
     DeadLetterState.RESOLVED: lazy_gettext("Resolved"),
-    DeadLetterState.DISCARDED: lazy_gettext("Put aside"),
+    DeadLetterState.DISCARDED: lazy_gettext("Set aside"),
 }
 
 
@@ -160,7 +160,7 @@ class DeadLettersPage(Page):
             elif numbers:
                 count = await store.write(of_chosen, numbers, actor)
             else:
-                flash(request, gettext("Choose at least one letter first."), "warning")
+                flash(request, gettext("Select at least one dead letter first."), "warning")
                 return _back(form, filters)
         except DeadLetterError as error:
             flash(request, refusal(error).detail, "error")
@@ -178,12 +178,12 @@ def _done(count: int, action: Action) -> str:
     match action:
         case Action.REQUEUE:
             message = ngettext(
-                "%(count)s dead letter was ordered to be published again; a running consumer does it within seconds.",
-                "%(count)s dead letters were ordered to be published again; a running consumer does it within seconds.",
+                "%(count)s dead letter will be republished: a running consumer does this within seconds.",
+                "%(count)s dead letters will be republished: a running consumer does this within seconds.",
                 count,
             )
         case Action.DISCARD:
-            message = ngettext("%(count)s dead letter was put aside.", "%(count)s dead letters were put aside.", count)
+            message = ngettext("%(count)s dead letter was set aside.", "%(count)s dead letters were set aside.", count)
         case Action.DELETE:
             message = ngettext("%(count)s dead letter was deleted.", "%(count)s dead letters were deleted.", count)
     return message % {"count": count}

@@ -22,8 +22,8 @@ FIELD_WORDS: dict[str, str] = {
     "platform": lazy_gettext("Platform"),
     "label": lazy_gettext("Decided as"),
     "reviewed_from": lazy_gettext("Reviewed from"),
-    "reviewed_to": lazy_gettext("to before"),
-    "mine": lazy_gettext("By whom"),
+    "reviewed_to": lazy_gettext("To (exclusive)"),
+    "mine": lazy_gettext("Reviewed by"),
 }
 CHOICES: dict[str, dict[str, str]] = {
     "label": {str(label): words for label, words in LABEL_WORDS.items()},

@@ -95,7 +95,7 @@ class PasswordPage(FormPage):
     """The form to change one's own password; required after an administrator has set it."""
 
     path = "/password"
-    menu_label = lazy_gettext("Change the password")
+    menu_label = lazy_gettext("Change password")
     add_to_menu = False
     before_password_change = True
     template = "password.html"
@@ -110,10 +110,10 @@ class PasswordPage(FormPage):
             services, identity_of(request), browser_of(request), current, new, keep_tokens=keep
         )
         if keep:
-            message = gettext("The password is changed. You were signed out everywhere else; your tokens still work.")
+            message = gettext("The password was changed. You were signed out everywhere else; your tokens still work.")
         else:
             message = gettext(
-                "The password is changed. You were signed out everywhere else, and your tokens are revoked."
+                "The password was changed. You were signed out everywhere else, and your tokens were revoked."
             )
         flash(request, message, "success")
         response = redirect_with_session(request, opened.secret, next_of(request))
@@ -204,5 +204,5 @@ def redirect_with_session(request: Request, secret: str, path: str) -> Response:
 
 def passwords_differ(field: str) -> ProblemError:
     """Return the problem for two new passwords that differ."""
-    detail = gettext("This is not the same password: type the new one twice.")
+    detail = gettext("The passwords do not match: type the new one twice.")
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "not_the_same", detail, field=field)

@@ -27,7 +27,7 @@ T = TypeVar("T")
 PAGE = 50
 STATES: tuple[State, ...] = ("waiting", "active", "disabled")
 STATE_WORDS = {
-    "waiting": lazy_gettext("Waits to be let in"),
+    "waiting": lazy_gettext("Awaiting approval"),
     "active": lazy_gettext("Can sign in"),
     "disabled": lazy_gettext("Disabled"),
 }
@@ -37,9 +37,9 @@ ROLE_WORDS = {
     Role.ADMIN: lazy_gettext("Administrator"),
 }
 ROLE_ADVICE = {
-    Role.USER: lazy_gettext("labels texts of their own"),
+    Role.USER: lazy_gettext("labels their own texts"),
     Role.REVIEWER: lazy_gettext("also reads comments and corrects their labels"),
-    Role.ADMIN: lazy_gettext("also manages people, notices, models and dead letters"),
+    Role.ADMIN: lazy_gettext("also manages accounts, notices, models and dead letters"),
 }
 
 
@@ -96,7 +96,7 @@ class UsersPage(Page):
             )
         except ProblemError as problem:
             return self._new_form(request, problem, typed)
-        flash(request, gettext("The account is made. Tell the person its name and password."), "success")
+        flash(request, gettext("The account was created. Give its name and password to the person."), "success")
         return RedirectResponse(f"{LIST}/{number}", 303)
 
     @route("/{number:int}", name="user-edit")
@@ -119,7 +119,7 @@ class UsersPage(Page):
             await accounts.edit_user(services, identity_of(request).actor, number, changes)
         except ProblemError as problem:
             return await self._show(request, problem, typed)
-        flash(request, gettext("The account is changed."), "success")
+        flash(request, gettext("The account was updated."), "success")
         return RedirectResponse(request.url.path, 303)
 
     @route("/{number:int}/{action:str}", methods=["POST"], name="user-act")
@@ -133,11 +133,11 @@ class UsersPage(Page):
             match action:
                 case "approve":
                     await accounts.approve(services, actor, number)
-                    message = gettext("The account is let in.")
+                    message = gettext("The account was approved.")
                 case "disable":
                     await accounts.disable(services, actor, number)
                     message = gettext(
-                        "The account is disabled: it is signed out everywhere, and its tokens are revoked."
+                        "The account was disabled and signed out everywhere, and its tokens were revoked."
                     )
                 case "enable":
                     await accounts.enable(services, actor, number)
@@ -145,10 +145,10 @@ class UsersPage(Page):
                 case "sign-out":
                     with_tokens = "revoke_tokens" in await request.form()
                     await accounts.sign_out_everywhere(services, actor, number, revoke_tokens=with_tokens)
-                    message = gettext("The account is signed out everywhere.")
+                    message = gettext("The account was signed out everywhere.")
                 case "revoke-tokens":
                     await tokens.revoke_all(services, actor, number)
-                    message = gettext("All tokens of the account are revoked.")
+                    message = gettext("All tokens of the account were revoked.")
                 case "reset-password":
                     # Only this response shows it: a flash message would store it in a cookie.
                     password, _ = await accounts.reset_password(services, actor, number)
@@ -168,7 +168,7 @@ class UsersPage(Page):
             await tokens.revoke(services_of(request), identity_of(request).actor, number, token)
         except ProblemError as problem:
             return await self._show(request, problem)
-        flash(request, gettext("The token is revoked: it does nothing any more."), "success")
+        flash(request, gettext("The token was revoked and no longer works."), "success")
         return RedirectResponse(f"{LIST}/{number}", 303)
 
     async def _show(

@@ -68,7 +68,7 @@ async def sign_up(services: Services, address: str | None, form: Form) -> User:
     that is taken.
     """
     if services.settings.sign_up == "closed":
-        detail = gettext("Nobody can sign up here: ask an administrator for an account.")
+        detail = gettext("Sign-up is closed: ask an administrator for an account.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "sign_up_closed", detail)
     async with lock_out_recorded(services, anonymous(address), None):
         await Throttle(services).take(Limit(SIGN_UP_FROM_ADDRESS, network_of(address)))
@@ -200,7 +200,7 @@ async def change_password(
     known = await check_own_password(services, identity, current, "current_password")
     await services.passwords.check(new, identity.name, "new_password")
     if new == current:
-        sentence = gettext("This is the password that you have: choose another one.")
+        sentence = gettext("This is your current password: choose another one.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", sentence, field="new_password")
     hashed, now = await services.passwords.hash(new), services.now()
     changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": now}
@@ -310,7 +310,7 @@ async def _set_state(services: AccountServices, actor: Actor, number: int, actio
 
 async def _require_another_admin(session: WriteSession, number: int) -> None:
     if await accounts.lock_admins(session) == {number}:
-        detail = gettext("This is the last administrator: make another one first.")
+        detail = gettext("This is the last administrator: appoint another one first.")
         raise ProblemError(HTTPStatus.CONFLICT, "last_admin", detail)
 
 
@@ -340,7 +340,7 @@ def _wrong_state(user: User, new: State) -> ProblemError:
             "disabled": gettext("The account %(name)s is already disabled."),
         }[user.state]
     elif user.state == "waiting":
-        detail = gettext("The account %(name)s waits for approval: approve it.")
+        detail = gettext("The account %(name)s is awaiting approval: approve it.")
     else:
         detail = gettext("The account %(name)s is disabled: enable it.")
     return ProblemError(HTTPStatus.CONFLICT, "wrong_state", detail % {"name": user.name})

@@ -137,7 +137,7 @@ class Require:
     async def __call__(self, identity: Annotated[Identity, Depends(signed_in)]) -> Identity:
         """Return the caller. Raises ProblemError, 403."""
         if identity.must_change_password:
-            detail = gettext("Change your password first: the one that you have was made for one use.")
+            detail = gettext("Change your password first: the one you have is temporary.")
             raise ProblemError(HTTPStatus.FORBIDDEN, "password_change_required", detail)
         if not identity.role.includes(self.role):
             detail = gettext("This needs the role %(role)s; yours is %(own)s.")

@@ -185,7 +185,7 @@ async def _refuse(services: Services, browser: Browser, number: int | None) -> P
 
 
 def _wrong_name_or_password() -> ProblemError:
-    detail = gettext("Name or password is wrong.")
+    detail = gettext("Wrong name or password.")
     return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
 
 
@@ -198,7 +198,7 @@ def _require_valid_password(user: User, now: datetime) -> None:
 
 def _require_active(user: User) -> None:
     if user.state == "waiting":
-        detail = gettext("Your account waits until an administrator lets it in: come back later.")
+        detail = gettext("Your account is awaiting approval by an administrator: come back later.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "account_waits", detail)
     if user.state == "disabled":
         detail = gettext("Your account is disabled: ask an administrator.")

@@ -36,7 +36,7 @@ async def test_sign_in_redirects_to_the_requested_page(visits: Visits) -> None:
     await page.keyboard.type("不是这个密码")
     await page.keyboard.press("Enter")
     problem = page.get_by_role("alert")
-    await expect(problem).to_have_text("账号名或密码不对。")
+    await expect(problem).to_have_text("账号名或密码错误。")
     assert await page.evaluate("document.activeElement.id") == "problem"
     await shot(page, "sign-in-wrong")
     assert await page.get_by_label("账号名").input_value() == "小管"
@@ -65,20 +65,20 @@ async def test_sign_up_waits_for_approval(visits: Visits) -> None:
     await check_accessibility(page)
     await page.get_by_label("账号名").fill("小李")
     await page.get_by_label("密码", exact=True).fill("password12345")
-    await page.get_by_label("再输入一遍").fill("password12345")
-    await page.get_by_label("电话（可不填）").fill("13800138000")
+    await page.get_by_label("再次输入密码").fill("password12345")
+    await page.get_by_label("电话（选填）").fill("13800138000")
     await page.get_by_role("button", name="注册").click()
     await expect(page.get_by_role("alert")).to_contain_text("这个密码很容易被猜到")
     assert await page.evaluate("document.activeElement.id") == "password"
-    assert await page.get_by_label("电话（可不填）").input_value() == "13800138000"
+    assert await page.get_by_label("电话（选填）").input_value() == "13800138000"
     await check_accessibility(page)
     await page.get_by_label("密码", exact=True).fill(GOOD)
-    await page.get_by_label("再输入一遍").fill(GOOD)
+    await page.get_by_label("再次输入密码").fill(GOOD)
     await page.get_by_role("button", name="注册").click()
     await expect(page.get_by_role("status")).to_contain_text("账号 小李 已建立")
     await page.get_by_role("link", name="去登录").click()
     await fill_sign_in(page, "小李", GOOD)
-    await expect(page.get_by_role("alert")).to_have_text("您的账号还在等管理员批准：请稍后再来。")
+    await expect(page.get_by_role("alert")).to_have_text("您的账号正在等待管理员批准：请稍后再来。")
 
     admin = await visits.open(Role.ADMIN, "/admin/users?state=waiting")
     await shot(admin, "users-waiting")
@@ -99,8 +99,8 @@ async def test_new_account_must_change_its_password(visits: Visits) -> None:
     await admin.get_by_label("账号名").fill("小审二号")
     await admin.get_by_label("审核员").check()
     await admin.get_by_label("密码", exact=True).fill(GOOD)
-    await admin.get_by_label("再输入一遍").fill(GOOD)
-    await admin.get_by_role("button", name="建立账号").click()
+    await admin.get_by_label("再次输入密码").fill(GOOD)
+    await admin.get_by_role("button", name="创建账号").click()
     await expect(admin.get_by_role("alert")).to_contain_text("账号已建立")
 
     page = await visits.open(None, "/admin/review")
@@ -113,7 +113,7 @@ async def test_new_account_must_change_its_password(visits: Visits) -> None:
         assert "/admin/password" in page.url
     await page.get_by_label("当前密码").fill(GOOD)
     await page.get_by_label("新密码", exact=True).fill(f"{GOOD} 小船")
-    await page.get_by_label("再输入一遍").fill(f"{GOOD} 小船")
+    await page.get_by_label("再次输入密码").fill(f"{GOOD} 小船")
     await page.get_by_role("button", name="修改密码").click()
     await page.wait_for_url("**/admin/account")
     await expect(page.get_by_role("alert")).to_contain_text("密码已修改")
@@ -153,7 +153,7 @@ async def test_last_admin_cannot_be_disabled(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, f"/admin/users/{visits.site.users[Role.ADMIN]}")
     page.on("dialog", accept)
     await page.get_by_role("button", name="停用").click()
-    await expect(page.get_by_role("alert")).to_have_text("这是最后一位管理员：请先设立另一位管理员。")
+    await expect(page.get_by_role("alert")).to_have_text("这是最后一位管理员：请先指定另一位管理员。")
 
 
 async def test_account_page_manages_sessions_and_tokens(visits: Visits) -> None:
@@ -161,13 +161,13 @@ async def test_account_page_manages_sessions_and_tokens(visits: Visits) -> None:
     other = await visits.open(number, "/admin/account")
     page = await visits.open(number, "/admin/account")
     page.on("dialog", accept)
-    await page.get_by_label("邮箱（可不填）").fill("c@example.com")
+    await page.get_by_label("邮箱（选填）").fill("c@example.com")
     await page.get_by_role("button", name="保存").click()
     await expect(page.get_by_role("alert")).to_have_text("您的账号已更新。")
-    assert await page.get_by_label("邮箱（可不填）").input_value() == "c@example.com"
+    assert await page.get_by_label("邮箱（选填）").input_value() == "c@example.com"
     await page.get_by_label("用途").fill("夜间导出 <script>")
     await page.get_by_label("角色").select_option("reviewer")
-    await page.get_by_role("button", name="新建令牌").click()
+    await page.get_by_role("button", name="创建令牌").click()
     secret = await page.locator("#token-secret").inner_text()
     await shot(page, "account-token")
     await check_accessibility(page)
@@ -191,7 +191,7 @@ async def test_account_language_applies_to_pages(visits: Visits) -> None:
     page = await visits.open(number, "/admin/account")
     await page.get_by_label("语言", exact=True).select_option("en")
     await page.get_by_role("button", name="保存").click()
-    await expect(page.get_by_role("alert")).to_have_text("Your account is changed.")
+    await expect(page.get_by_role("alert")).to_have_text("Your account was updated.")
     await shot(page, "account-english")
     await check_accessibility(page)
 
@@ -204,7 +204,7 @@ async def test_audit_log_is_filtered_and_exported(visits: Visits) -> None:
     await shot(admin, "audit")
     await check_accessibility(admin)
     await admin.get_by_label("操作", exact=True).fill("user.sign_out_everywhere")
-    await admin.get_by_role("button", name="查找").click()
+    await admin.get_by_role("button", name="应用筛选").click()
     rows = admin.get_by_role("row").filter(has_text="user.sign_out_everywhere")
     assert await rows.count() >= 1
     await expect(rows.first).to_contain_text("小管")
@@ -213,7 +213,7 @@ async def test_audit_log_is_filtered_and_exported(visits: Visits) -> None:
     assert lines[0].lstrip("\ufeff").startswith("number,at,user_number")
     assert len(lines) == 1 + await rows.count()
     await admin.goto("/admin/audit?object_id=nothing")
-    await expect(admin.get_by_text("没有符合的操作")).to_be_visible()
+    await expect(admin.get_by_text("没有符合条件的记录")).to_be_visible()
     await shot(admin, "audit-empty")
 
 

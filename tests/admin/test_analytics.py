@@ -116,7 +116,7 @@ async def test_range_and_platform_are_in_the_url(visits: Visits, busy: Site) -> 
     await expect(page.get_by_role("link", name="30 天")).to_have_attribute("aria-current", "true")
     await expect(page.locator("#platform option:checked")).to_have_text("全部")
     await page.get_by_label("平台", exact=True).select_option("shop")
-    await page.get_by_role("button", name="应用").click()
+    await page.get_by_role("button", name="应用筛选").click()
     assert "platform=shop" in page.url
     await wait_for_cards(page)
     await page.locator("#platforms .analytics-toggle").click()
@@ -125,13 +125,13 @@ async def test_range_and_platform_are_in_the_url(visits: Visits, busy: Site) -> 
     assert "range=7d" in page.url
     assert "platform=shop" in page.url
     today = datetime.now(UTC).astimezone().date()
-    await page.get_by_label("第一天").fill((today - timedelta(days=2)).isoformat())
-    await page.get_by_label("最后一天").fill(today.isoformat())
-    await page.get_by_role("button", name="应用").click()
+    await page.get_by_label("开始日期").fill((today - timedelta(days=2)).isoformat())
+    await page.get_by_label("结束日期").fill(today.isoformat())
+    await page.get_by_role("button", name="应用筛选").click()
     await wait_for_cards(page)
     assert f"last={today.isoformat()}" in page.url
     await expect(page.locator("#totals")).to_contain_text("条评论")
-    await page.get_by_label("颜色表示什么").select_option("negative")
+    await page.get_by_label("颜色含义").select_option("negative")
     await expect(page.locator("#hours-chart")).to_contain_text("%")
 
 

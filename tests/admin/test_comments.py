@@ -29,12 +29,12 @@ async def test_filter_finds_comments(visits: Visits) -> None:
     await page.get_by_label("文本包含").fill("退货")
     await page.get_by_label("标签").select_option("负面")
     await shot(page, "comments-filter")
-    await page.get_by_role("button", name="搜索").click()
+    await page.get_by_role("button", name="应用筛选").click()
     await expect(page.locator(".comment-row")).to_have_count(1)
     await expect(page.locator(".comment-text")).to_contain_text("退货还要自己出运费")
     await expect(page.locator(".comment-text mark")).to_have_text("退货")
     await page.get_by_label("文本包含").fill("100%_")
-    await page.get_by_role("button", name="搜索").click()
+    await page.get_by_role("button", name="应用筛选").click()
     await expect(page.get_by_text("没有符合筛选条件的评论")).to_be_visible()
 
 
@@ -116,7 +116,7 @@ async def test_all_matches_are_corrected_in_steps(visits: Visits) -> None:
     await expect(message).to_contain_text("1 条在此期间被作者修改")
     await expect(message).to_contain_text("1 条在此期间已被删除")
     await shot(page, "comments-all-corrected")
-    await page.get_by_role("link", name="继续处理其余的").click()
+    await page.get_by_role("link", name="继续处理其余评论").click()
     await expect(page.locator(".comment-row")).to_have_count(10)
     await page.get_by_label("选中本页全部").check()
     await expect(page.locator("#wider")).to_have_count(0)
@@ -241,7 +241,7 @@ async def test_buttons_are_disabled_until_their_script_runs(visits: Visits) -> N
     await visits.site.feed.send(arrival("1", "很慢的网络", platform="slow"))
     page = await visits.open(Role.REVIEWER, "/admin/comments/slow/1")
     await page.get_by_role("button", name="负面").click()
-    await expect(page.get_by_text("现行")).to_be_visible()
+    await expect(page.get_by_text("当前有效")).to_be_visible()
     for path, script, buttons in (
         ("/admin/comments/slow/1", "history.js", ('[data-label="negative"]', "[data-take-back]")),
         ("/admin/comments?platform=slow", "comments.js", ("#select-all",)),

@@ -56,7 +56,7 @@ async def test_one_comment_is_labelled_and_explained(visits: Visits, site: Site)
     await expect(page.locator("#one-probability")).to_contain_text("%")
     assert await page.locator("#one-words").text_content() == GOOD
     assert "很快" in "".join(await page.locator("#one-words .word-positive").all_text_contents())
-    await page.get_by_text("以表格查看各个词").click()
+    await page.get_by_text("以表格查看各词").click()
     await expect(page.locator("#one-table")).to_contain_text("👍")
     await shot(page, "detect-one")
     await check_accessibility(page)
@@ -207,7 +207,7 @@ async def test_column_is_reported_and_can_be_chosen(visits: Visits) -> None:
     await page.evaluate(DROP, {"name": "数字.csv", "text": "a,b\n1,2\n"})
     await detect.click()
     await expect(page.locator("#many-trouble")).to_have_text(
-        "以下各列都不像评论：'a', 'b'。请在“评论所在的列”中填写该列。"
+        "以下各列都不像评论：'a', 'b'。请在“评论所在的列”中选择该列。"
     )
     await page.evaluate(DROP, {"name": "空行.csv", "text": f"text\n{GOOD}\n \n"})
     await detect.click()

@@ -25,14 +25,14 @@ async def test_home_shows_pending_work_to_admins(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN)
     assert await page.title() == "首页 · 留言 Liuyan"
     work = page.get_by_label("待办事项")
-    assert "4 条模型不确定的评论等待审核" in " ".join((await work.inner_text()).split())
+    assert "4 条模型不确定的评论待审核" in " ".join((await work.inner_text()).split())
     assert "1 条死信待处理" in " ".join((await work.inner_text()).split())
-    assert "1 个账号等待批准" in " ".join((await work.inner_text()).split())
+    assert "1 个账号待批准" in " ".join((await work.inner_text()).split())
     await shot(page, "home")
     await check_accessibility(page)
-    decide = work.get_by_role("link", name="去处理")
+    decide = work.get_by_role("link", name="查看账号")
     assert await decide.get_attribute("href") == f"{visits.site.url}/admin/users?state=waiting"
-    await work.get_by_role("link", name="去查看").click()
+    await work.get_by_role("link", name="查看死信").click()
     await page.wait_for_url("**/admin/dead-letters")
 
 
@@ -150,7 +150,7 @@ async def test_forbidden_and_unknown_pages_give_advice(visits: Visits) -> None:
     await shot(page, "forbidden")
     await check_accessibility(page)
     await page.goto("/admin/nothing-here")
-    assert await page.get_by_role("heading", name="这里什么也没有").is_visible()
+    assert await page.get_by_role("heading", name="页面不存在").is_visible()
     await page.get_by_role("link", name="返回首页").click()
     await page.wait_for_url("**/admin/")
 

@@ -307,7 +307,7 @@ async def test_empty_queue_gives_advice(visits: Visits) -> None:
     await shot(page, "review-empty")
     await check_accessibility(page)
     await fill(visits.site, "empty", 1)
-    await page.get_by_role("button", name="再看一次").click()
+    await page.get_by_role("button", name="刷新队列").click()
     await wait_for_text(page, "empty 的第 0 条")
 
 

@@ -56,7 +56,7 @@ async def test_filter_overlays_the_page(visits: Visits) -> None:
     before = await top(page, "#task")
     await shot(page, "review-filter")
     await check_accessibility(page)
-    await page.get_by_role("button", name="审核这些").click()
+    await page.get_by_role("button", name="应用筛选").click()
     await wait_for_text(page, "panel 的第 0 条")
     assert await top(page, "#task") == before
     await expect(page.locator(".review-summary")).to_contain_text("panel")

@@ -126,7 +126,7 @@ def test_a_lower_role_revokes_tokens(database: Database) -> None:
     assert not database.is_valid(database.people["小审"].token)
     last = database.run("set-role", "小管", "user")
     assert last.returncode == 1
-    assert last.stderr == "liuyan: This is the last administrator: make another one first.\n"
+    assert last.stderr == "liuyan: This is the last administrator: appoint another one first.\n"
 
 
 def test_tokens_are_created_and_revoked(database: Database) -> None:

@@ -42,7 +42,7 @@ async def test_the_page_is_translated_and_has_the_headers_of_all_pages(api: Api)
 async def test_an_unknown_host_gets_a_problem_under_the_api(api: Api, path: str) -> None:
     found = problem(await api.anonymous.get(path, headers=ELSEWHERE), 400)
     assert found["code"] == "wrong_host"
-    assert found["detail"].startswith("This address is not one of this server's")
+    assert found["detail"].startswith("This address does not belong to this server")
     chinese = problem(await api.anonymous.get(path, headers=ELSEWHERE | CHINESE), 400)
     assert chinese["detail"].startswith("这个地址不属于本服务器")
 
@@ -66,7 +66,7 @@ async def test_a_form_without_csrf_token_gets_a_page(api: Api, path: str, token:
     answer = await api.anonymous.post(path, headers=headers)
     assert answer.status_code == 403
     assert "content-security-policy" in answer.headers
-    assert "This form is too old" in answer.text
+    assert "This form has expired" in answer.text
     assert "reload the page and send the form again" in answer.text
 
 

@@ -183,7 +183,7 @@ async def test_a_wrong_name_and_a_wrong_password_look_the_same(api: Api) -> None
         wrong_password = await sign_in(client, "admin", "not the password")
         for page in (wrong_name, wrong_password):
             assert page.status_code == 401
-            assert sentence(page) == "Name or password is wrong."
+            assert sentence(page) == "Wrong name or password."
             assert "liuyan_session" not in client.cookies
     # Both cases verify one hash, so they take the same time.
     assert len(passwords.asked) == 2
@@ -197,7 +197,7 @@ async def test_the_state_of_an_account_is_revealed_only_after_the_right_password
 ) -> None:
     await add_person(api.store, "later", now=api.clock(), state=state)  # type: ignore[arg-type]
     async with browser(api) as client:
-        assert sentence(await sign_in(client, "later", "not the password")) == "Name or password is wrong."
+        assert sentence(await sign_in(client, "later", "not the password")) == "Wrong name or password."
         answer = await sign_in(client, "later")
         assert answer.status_code == 403
         assert words in sentence(answer)
