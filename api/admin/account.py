@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.admin import shown_once
 from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, route, services_of
 from api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_contacts
@@ -30,8 +31,10 @@ class AccountPage(Page):
 
     @route("")
     async def index(self, request: Request) -> Response:
-        """Show the account."""
-        return await self._show(request)
+        """Show the account, once with the secret of a new token."""
+        secret = shown_once.handed_over(request)
+        response = await self._show(request, secret=secret)
+        return shown_once.forget(request, response) if secret else response
 
     @route("/details", methods=["POST"], name="account-details")
     async def save_details(self, request: Request) -> Response:
@@ -87,7 +90,7 @@ class AccountPage(Page):
 
     @route("/tokens", methods=["POST"], name="account-add-token")
     async def add_token(self, request: Request) -> Response:
-        """Create a token. Only this response contains its secret."""
+        """Create a token, whose secret the account page then shows once."""
         form, identity, services = await request.form(), identity_of(request), services_of(request)
         name, role, days = (str(form.get(field, "")) for field in ("token_name", "role", "days"))
         if role not in list(Role) or days not in map(str, DAYS):
@@ -100,7 +103,7 @@ class AccountPage(Page):
             )
         except ProblemError as problem:
             return await self._show(request, problem, typed={"token_name": name, "role": role, "days": days})
-        return await self._show(request, secret=secret)
+        return shown_once.hand_over(request, RedirectResponse(HERE, 303), secret, HERE)
 
     @route("/tokens/{number:int}/revoke", methods=["POST"], name="account-revoke-token")
     async def revoke_token(self, request: Request) -> Response:

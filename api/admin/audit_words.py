@@ -25,6 +25,7 @@ ACTION_WORDS = {
     "request.refused": lazy_gettext("Request refused"),
     "user.read_contacts": lazy_gettext("Contacts viewed"),
     "user.rotate_contacts": lazy_gettext("Contacts encrypted with a new key"),
+    "comment.export": lazy_gettext("Comments exported"),
     "review.export": lazy_gettext("Reviews exported"),
     "audit.export": lazy_gettext("Audit log exported"),
     "token.create": lazy_gettext("Token created"),

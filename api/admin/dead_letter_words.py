@@ -24,6 +24,15 @@ REASON_WORDS: dict[str, str] = {
 }
 
 
+# What the record itself cannot change: a setting, the database or the clock decides about these.
+CURABLE = frozenset({"platform_not_allowed", "refused_by_database", "from_the_future", "too_large"})
+
+
+def can_republish(reason: str) -> bool:
+    """Return whether the same record may be stored when it is published again; unknown reasons may."""
+    return reason in CURABLE or reason not in REASON_WORDS
+
+
 def reason_words(reason: str) -> str:
     """Return the reason's text in the language of the request."""
     return str(REASON_WORDS.get(reason, reason))

@@ -78,7 +78,9 @@ class SignUpPage(FormPage):
         user = await sign_up(services, address_of(request), form)
         if user.state == "active":
             return welcome(request, await open_session(services, browser_of(request), user), HOME)
-        return self.render(request, {"waits": user.name})
+        created = gettext("The account %(name)s was created. You can sign in after an administrator approves it.")
+        flash(request, created % {"name": user.name}, "success")
+        return RedirectResponse("/admin/login", 303)
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
         """Return the sign-up settings, contact fields and password lengths."""

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.admin import shown_once
 from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
 from api.admin.sign_in import passwords_differ
@@ -101,8 +102,10 @@ class UsersPage(Page):
 
     @route("/{number:int}", name="user-edit")
     async def edit(self, request: Request) -> Response:
-        """Show one account."""
-        return await self._show(request)
+        """Show one account, after a reset once with the temporary password."""
+        password = shown_once.handed_over(request)
+        response = await self._show(request, password=password)
+        return shown_once.forget(request, response) if password else response
 
     @route("/{number:int}", methods=["POST"], name="user-save")
     async def save(self, request: Request) -> Response:
@@ -150,9 +153,9 @@ class UsersPage(Page):
                     await tokens.revoke_all(services, actor, number)
                     message = gettext("All tokens of the account were revoked.")
                 case "reset-password":
-                    # Only this response shows it: a flash message would store it in a cookie.
                     password, _ = await accounts.reset_password(services, actor, number)
-                    return await self._show(request, password=password)
+                    shown_at = f"{LIST}/{number}"
+                    return shown_once.hand_over(request, RedirectResponse(shown_at, 303), password, shown_at)
                 case _:
                     raise HTTPException(404)
         except ProblemError as problem:

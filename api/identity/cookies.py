@@ -45,8 +45,13 @@ def write(connection: HTTPConnection, response: Response, name: str, value: str,
 
 def forget_session(connection: HTTPConnection, response: Response) -> None:
     """Delete the session cookie."""
-    name = _full_name(connection, SESSION)
-    response.delete_cookie(name, path="/", secure=is_secure(connection), httponly=True, samesite="lax")
+    forget(connection, response, SESSION)
+
+
+def forget(connection: HTTPConnection, response: Response, name: str) -> None:
+    """Delete a cookie that was set with ``write``."""
+    full_name = _full_name(connection, name)
+    response.delete_cookie(full_name, path="/", secure=is_secure(connection), httponly=True, samesite="lax")
 
 
 def _full_name(connection: HTTPConnection, name: str) -> str:

@@ -1,11 +1,13 @@
 """Tests of sign-up, sign-in, accounts, the account page and the audit log."""
 
 import re
+from datetime import datetime
 
 import pytest
 from playwright.async_api import Dialog, Page, expect
 
 from api.identity.roles import Role
+from store.accounts import find_user
 from tests.admin.conftest import PASSWORD, Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
 
@@ -19,6 +21,12 @@ async def fill_sign_in(page: Page, name: str, password: str) -> None:
     await page.get_by_label("账号名").fill(name)
     await page.get_by_label("密码", exact=True).fill(password)
     await page.get_by_role("button", name="登录").click()
+
+
+async def password_time(visits: Visits, number: int) -> datetime:
+    user = await visits.site.store.read(find_user, number)
+    assert user is not None
+    return user.password_changed_at
 
 
 async def accept(dialog: Dialog) -> None:
@@ -68,15 +76,15 @@ async def test_sign_up_waits_for_approval(visits: Visits) -> None:
     await page.get_by_label("再次输入密码").fill("password12345")
     await page.get_by_label("电话（选填）").fill("13800138000")
     await page.get_by_role("button", name="注册").click()
-    await expect(page.get_by_role("alert")).to_contain_text("这个密码很容易被猜到")
+    await expect(page.get_by_role("alert")).to_contain_text("密码过于常见")
     assert await page.evaluate("document.activeElement.id") == "password"
     assert await page.get_by_label("电话（选填）").input_value() == "13800138000"
     await check_accessibility(page)
     await page.get_by_label("密码", exact=True).fill(GOOD)
     await page.get_by_label("再次输入密码").fill(GOOD)
     await page.get_by_role("button", name="注册").click()
-    await expect(page.get_by_role("status")).to_contain_text("账号 小李 已建立")
-    await page.get_by_role("link", name="去登录").click()
+    await page.wait_for_url("**/admin/login")
+    await expect(page.get_by_role("alert")).to_contain_text("账号 小李 已创建")
     await fill_sign_in(page, "小李", GOOD)
     await expect(page.get_by_role("alert")).to_have_text("您的账号正在等待管理员批准：请稍后再来。")
 
@@ -101,7 +109,7 @@ async def test_new_account_must_change_its_password(visits: Visits) -> None:
     await admin.get_by_label("密码", exact=True).fill(GOOD)
     await admin.get_by_label("再次输入密码").fill(GOOD)
     await admin.get_by_role("button", name="创建账号").click()
-    await expect(admin.get_by_role("alert")).to_contain_text("账号已建立")
+    await expect(admin.get_by_role("alert")).to_contain_text("账号已创建")
 
     page = await visits.open(None, "/admin/review")
     await fill_sign_in(page, "小审二号", GOOD)
@@ -131,11 +139,14 @@ async def test_admin_resets_password_and_disables_and_enables_account(visits: Vi
     await expect(admin.get_by_role("heading", level=1, name="<b>小乙</b>")).to_be_visible()
     await admin.get_by_role("button", name="重设密码").click()
     password = await admin.locator("#temporary-password").inner_text()
+    changed_at = await password_time(visits, number)
     assert re.fullmatch("[a-z2-9]{4}(-[a-z2-9]{4}){3}", password)
     await shot(admin, "user-reset")
     await check_accessibility(admin)
-    await admin.goto(f"/admin/users/{number}")
+    # Reloading neither shows the password again nor sets another one.
+    await admin.reload()
     assert password not in await admin.content()
+    assert await password_time(visits, number) == changed_at
     await own.reload()
     assert "/admin/login" in own.url
     await fill_sign_in(own, "<b>小乙</b>", password)
@@ -173,15 +184,21 @@ async def test_account_page_manages_sessions_and_tokens(visits: Visits) -> None:
     await check_accessibility(page)
     answer = await page.request.get("/api/v1/comments", headers={"Authorization": f"Bearer {secret}"})
     assert answer.status == 200
-    await page.goto("/admin/account")
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("button", name="复制").click()
+    await expect(page.get_by_role("button", name="已复制")).to_be_visible()
+    assert await page.evaluate("navigator.clipboard.readText()") == secret
+    # Reloading neither shows the token again nor creates another one.
+    await page.reload()
     assert secret not in await page.content()
+    await expect(page.get_by_role("row").filter(has_text="夜间导出 <script>")).to_have_count(1)
     await shot(page, "account")
     await page.get_by_role("button", name=re.compile("撤销.*夜间导出 <script>")).click()
     await expect(page.get_by_role("alert")).to_contain_text("令牌已撤销")
     answer = await page.request.get("/api/v1/comments", headers={"Authorization": f"Bearer {secret}"})
     assert answer.status == 401
     await page.get_by_role("button", name="退出其他设备").click()
-    await expect(page.get_by_role("alert")).to_contain_text("其他设备已退出登录")
+    await expect(page.get_by_role("alert")).to_contain_text("已退出其他设备")
     await other.reload()
     assert "/admin/login" in other.url
 
@@ -203,7 +220,7 @@ async def test_audit_log_is_filtered_and_exported(visits: Visits) -> None:
     await admin.goto("/admin/audit")
     await shot(admin, "audit")
     await check_accessibility(admin)
-    await admin.get_by_label("操作", exact=True).fill("user.sign_out_everywhere")
+    await admin.get_by_label("操作", exact=True).select_option("user.sign_out_everywhere")
     await admin.get_by_role("button", name="应用筛选").click()
     rows = admin.get_by_role("row").filter(has_text="user.sign_out_everywhere")
     assert await rows.count() >= 1
@@ -212,6 +229,9 @@ async def test_audit_log_is_filtered_and_exported(visits: Visits) -> None:
     lines = (await answer.text()).splitlines()
     assert lines[0].lstrip("\ufeff").startswith("number,at,user_number")
     assert len(lines) == 1 + await rows.count()
+    # The text that the page shows works like the stored value.
+    await admin.goto("/admin/audit?action=退出所有设备")
+    await expect(rows.first).to_contain_text("小管")
     await admin.goto("/admin/audit?object_id=nothing")
     await expect(admin.get_by_text("没有符合条件的记录")).to_be_visible()
     await shot(admin, "audit-empty")

@@ -56,7 +56,7 @@ async def test_dialog_keeps_the_form_and_submits_it(visits: Visits) -> None:
     await check_accessibility(admin)
     await admin.get_by_label("您的密码", exact=True).fill(PASSWORD)
     await admin.keyboard.press("Enter")
-    await expect(admin.get_by_role("alert")).to_contain_text("账号已建立")
+    await expect(admin.get_by_role("alert")).to_contain_text("账号已创建")
     assert await admin.get_by_label("电话（选填）").input_value() == "13800138000"
     assert "13800138000" not in admin.url
     # The confirmation is valid for 15 minutes.
@@ -180,7 +180,7 @@ async def test_sign_out_and_password_change_revoke_or_keep_tokens(visits: Visits
     await page.get_by_label("同时撤销全部令牌（2 个）").check()
     await shot(page, "account-tokens")
     await page.get_by_role("button", name="退出其他设备").click()
-    await expect(page.get_by_role("alert")).to_contain_text("其他设备已退出登录")
+    await expect(page.get_by_role("alert")).to_contain_text("已退出其他设备")
     assert await names_of_tokens(visits.site, number) == []
     await add_tokens(visits.site, number, "丙", "丁")
     await page.goto("/admin/password")

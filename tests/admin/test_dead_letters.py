@@ -1,5 +1,6 @@
 """Tests of the dead letter pages: filters, requeue, discard, delete, and the display of any bytes."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -41,8 +42,8 @@ async def test_dead_letters_are_shown_requeued_and_discarded(visits: Visits) -> 
     await shot(page, "dead-letter")
     await check_accessibility(page)
     await page.get_by_role("button", name="重新发布").click()
-    await expect(page.get_by_role("alert")).to_contain_text("已要求重新发布 1 条死信")
-    await expect(page.locator("main")).to_contain_text("由 小管 要求重发")
+    await expect(page.get_by_role("alert")).to_contain_text("将重新发布 1 条死信")
+    await expect(page.locator("main")).to_contain_text("由 小管 重新发布")
 
     await page.get_by_role("link", name="全部死信").click()
     await page.get_by_label("本页全选").check()
@@ -132,11 +133,11 @@ async def test_action_without_selection_changes_nothing(visits: Visits) -> None:
     await feed.send(dead_letter(feed.offset))
     page = await visits.open(Role.ADMIN, "/admin/dead-letters?reason=json")
     await page.get_by_role("button", name="重新发布所选").click()
-    await expect(page.get_by_role("alert")).to_contain_text("请先至少选择一条死信")
+    await expect(page.get_by_role("alert")).to_contain_text("请先选择至少一条死信")
     assert page.url.endswith("/admin/dead-letters?reason=json")
     await page.get_by_label("对筛选出的全部待处理死信操作").check()
     await page.get_by_role("button", name="重新发布所选").click()
-    await expect(page.get_by_role("alert")).to_contain_text("已要求重新发布 1 条死信")
+    await expect(page.get_by_role("alert")).to_contain_text("将重新发布 1 条死信")
 
 
 async def test_filter_without_matches_says_so_and_is_escaped(visits: Visits) -> None:
@@ -179,11 +180,12 @@ async def test_reasons_are_translated(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin/dead-letters")
     row = page.locator("tbody tr").filter(has_text="字段缺失或不符合约定")
     await expect(row).to_contain_text("invalid_field")
-    await expect(row).to_contain_text(f"记录的说明： {detail}")
+    await expect(row).to_contain_text(f"详细说明： {detail}")
     await expect(page.locator("tbody tr").filter(has_text="of_another_version")).to_contain_text(
         r"something\x1b[31m new"
     )
-    await page.get_by_label("原因").select_option("字段缺失或不符合约定")
+    assert await page.get_by_label("原因").locator("option").nth(1).inner_text() == "字段缺失或不符合约定 (1)"
+    await page.get_by_label("原因").select_option("invalid_field")
     await page.get_by_role("button", name="应用筛选").click()
     await expect(page.locator("tbody tr")).to_have_count(1)
     await expect(page.get_by_label("原因")).to_have_value("invalid_field")
@@ -192,6 +194,9 @@ async def test_reasons_are_translated(visits: Visits) -> None:
     await page.locator("tbody tr").get_by_role("link").click()
     await expect(page.locator("main")).to_contain_text("字段缺失或不符合约定")
     await expect(page.locator("main [lang=en]")).to_have_text(detail)
+    # Publishing the same record again cannot help, so the button is not the primary one.
+    await expect(page.get_by_text("重新发布无济于事")).to_be_visible()
+    await expect(page.get_by_role("button", name="重新发布")).not_to_have_class(re.compile("btn-primary"))
     await shot(page, "dead-letter-reason")
     english = await visits.open(Role.ADMIN, "/admin/dead-letters", language="en-US")
     await expect(english.locator("tbody tr").filter(has_text="A field is missing")).to_have_count(1)

@@ -163,7 +163,7 @@ async def test_table_filters_rows_and_opens_a_text(visits: Visits) -> None:
     await expect(page.locator("#many-rows tr").nth(120)).to_contain_text(MARKUP)
     await page.get_by_label("显示", exact=True).select_option("negative")
     await expect(page.locator("#many-rows tr")).to_have_count(1)
-    await page.get_by_role("button", name="细看第 122 行").click()
+    await page.get_by_role("button", name="逐词分析第 122 行").click()
     await expect(page.locator("#one-label")).to_have_text("负面")
     await expect(page.locator("#one-text")).to_have_value(BAD)
 
