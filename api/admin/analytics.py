@@ -110,7 +110,14 @@ def _cards() -> list[dict[str, str]]:
             "labels",
         ),
         _card("platforms", gettext("By platform"), gettext("Number of comments by platform and label.")),
-        _card("hours", gettext("By hour of the week"), gettext("When comments are written, in your time zone.")),
+        _card(
+            "hours",
+            gettext("By hour of the week"),
+            gettext(
+                "Deviation from the expectation, in your time zone: an even distribution, or the average share. Grey: "
+                "within chance (95% confidence for all cells together)."
+            ),
+        ),
         _card(
             "keywords",
             gettext("Keywords"),
@@ -169,6 +176,9 @@ def _script_words() -> Mapping[str, object]:
             "shareCorrected": gettext("Share of corrected"),
             "confirmed": gettext("Same as the model"),
         },
+        "byChance": gettext("within chance"),
+        "axisFrom": gettext("The axis starts at %(start)s."),
+        "hatched": gettext("Hatched: the period is not complete."),
         "showTable": gettext("Show the table"),
         "showChart": gettext("Show the chart"),
         "nobody": gettext("(a command)"),

@@ -100,6 +100,33 @@ async def test_cards_show_charts_and_tables(visits: Visits, busy: Site) -> None:
     await expect(page.locator("#labels-chart .main-svg").first).to_be_visible()
 
 
+async def test_axes_have_whole_ticks_and_partial_periods_are_hatched(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=7d")
+    await wait_for_cards(page)
+    # The newest day has not ended.
+    await expect(page.locator("#labels .analytics-note")).to_have_text("斜线：该时段尚不完整。")
+    layout = await page.evaluate("document.getElementById('labels-chart')._fullLayout.xaxis.tickvals.length")
+    assert 1 <= layout <= 8
+    await expect(page.locator("#totals")).to_contain_text("垃圾信息")
+    shapes = await page.evaluate("document.getElementById('labels-chart').data[0].marker.pattern.shape")
+    assert shapes[-1] == "\\"
+    assert shapes[1] == ""
+
+
+async def test_heat_map_colours_only_what_chance_does_not_explain(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=all")
+    await wait_for_cards(page)
+    script = """async () => {
+        const { deviationOf } = await import("/admin/static/analytics-axes.js");
+        const total = { comments: 168 * 3040, negative: 168 * 304 };
+        const of = (comments, negative, measure) => deviationOf({ comments, negative }, measure, total).significant;
+        return [of(2900, 0, "comments"), of(3180, 0, "comments"), of(3500, 0, "comments"),
+                of(3000, 320, "negative"), of(3000, 600, "negative"), of(4, 4, "negative")];
+    }"""
+    assert await page.evaluate(script) == [False, False, True, False, True, False]
+    await expect(page.locator("#hours-chart")).to_contain_text("%")
+
+
 async def test_charts_fit_phone(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?range=all", size=NARROW)
     await wait_for_cards(page)
