@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from api.admin import shown_once
 from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, route, services_of
+from api.admin.user_agents import browser_words
 from api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_contacts
 from api.i18n import LANGUAGE_COOKIE, LANGUAGES, gettext, lazy_gettext, set_locale
 from api.identity import accounts, confirmation, cookies, review_settings, sign_in, tokens
@@ -157,6 +158,7 @@ class AccountPage(Page):
             "contacts": contacts.offered,
             "typed": {**stored, **(typed or {})},
             "sessions": sessions,
+            "browser_words": browser_words,
             "tokens": own_tokens,
             "now": services.now(),
             "secret": secret,

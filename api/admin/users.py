@@ -135,7 +135,8 @@ class UsersPage(Page):
                 _require_confirmed(request)
             match action:
                 case "approve":
-                    await accounts.approve(services, actor, number)
+                    role = _one_of(str((await request.form()).get("role", "")), Role)
+                    await accounts.approve(services, actor, number, role)
                     message = gettext("The account was approved.")
                 case "disable":
                     await accounts.disable(services, actor, number)

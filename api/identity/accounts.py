@@ -127,9 +127,9 @@ async def edit_user(services: AccountServices, actor: Actor, number: int, change
     return revoked
 
 
-async def approve(services: AccountServices, actor: Actor, number: int) -> None:
-    """Approve a waiting account. Raises ProblemError: 404, 409 if it is not waiting."""
-    await _set_state(services, actor, number, "user.approve", "waiting", "active")
+async def approve(services: AccountServices, actor: Actor, number: int, role: Role | None = None) -> None:
+    """Approve a waiting account, with ``role`` if it is given. Raises ProblemError: 404, 409 if it is not waiting."""
+    await _set_state(services, actor, number, "user.approve", "waiting", "active", role)
 
 
 async def enable(services: AccountServices, actor: Actor, number: int) -> None:
@@ -299,13 +299,23 @@ async def _end_access(services: AccountServices, session: WriteSession, number: 
     return Ended(ended, await tokens.revoke_tokens(session, number, services.now()))
 
 
-async def _set_state(services: AccountServices, actor: Actor, number: int, action: str, old: State, new: State) -> None:
+async def _set_state(
+    services: AccountServices,
+    actor: Actor,
+    number: int,
+    action: str,
+    old: State,
+    new: State,
+    role: Role | None = None,
+) -> None:
     async with _changing(services.store) as session:
         before = await accounts.lock_user(session, number)
         if before.state != old:
             raise _wrong_state(before, new)
-        await accounts.update_user(session, number, {"state": new})
-        await audit.record(session, actor, action, "user", str(number), {})
+        changed = role if role is not None and role != before.role else None
+        await accounts.update_user(session, number, {"state": new, **({"role": changed} if changed else {})})
+        detail: dict[str, JSON] = {"role": [before.role, changed]} if changed else {}
+        await audit.record(session, actor, action, "user", str(number), detail)
 
 
 async def _require_another_admin(session: WriteSession, number: int) -> None:

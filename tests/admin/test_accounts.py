@@ -90,8 +90,11 @@ async def test_sign_up_waits_for_approval(visits: Visits) -> None:
 
     admin = await visits.open(Role.ADMIN, "/admin/users?state=waiting")
     await shot(admin, "users-waiting")
+    await admin.get_by_label("小李 的角色").select_option("reviewer")
     await admin.get_by_role("button", name=re.compile("批准.*小李")).click()
     await expect(admin.get_by_role("alert")).to_have_text("账号已批准。")
+    await expect(admin.locator("dl")).to_be_visible()
+    await expect(admin.get_by_label("审核员")).to_be_checked()
     await fill_sign_in(page, "小李", GOOD)
     await page.wait_for_url("**/admin/")
 
@@ -172,6 +175,9 @@ async def test_account_page_manages_sessions_and_tokens(visits: Visits) -> None:
     other = await visits.open(number, "/admin/account")
     page = await visits.open(number, "/admin/account")
     page.on("dialog", accept)
+    await page.get_by_role("main").get_by_role("link", name="API 文档").click()
+    await page.get_by_role("link", name="返回留言管理后台").click()
+    await page.goto("/admin/account")
     await page.get_by_label("邮箱（选填）").fill("c@example.com")
     await page.get_by_role("button", name="保存").click()
     await expect(page.get_by_role("alert")).to_have_text("您的账号已更新。")
