@@ -7,7 +7,7 @@ const checked = new WeakSet();
 // On the window, after the listeners on the document: confirm-password.js checks the session of its forms itself.
 window.addEventListener("submit", async (event) => {
   const { target: form, submitter } = event;
-  if (event.defaultPrevented || form.method !== "post" || form.dataset.leaving) return;
+  if (event.defaultPrevented || form.method !== "post" || form.dataset.leaving || form.action.endsWith("/logout")) return;
   if (checked.delete(form)) return;
   event.preventDefault();
   try {
@@ -15,7 +15,7 @@ window.addEventListener("submit", async (event) => {
   } catch {
     // Without an answer, the browser's own error page says so, and its back button keeps the form.
   }
-  const token = form.elements.namedItem("csrf_token");
+  const token = form.elements.namedItem("csrftoken");
   if (token) token.value = cookie("liuyan_csrf");
   checked.add(form);
   form.requestSubmit(submitter);
