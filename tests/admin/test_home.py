@@ -8,9 +8,12 @@ import pytest
 from playwright.async_api import expect
 
 from api.identity.roles import Role
+from store.audit import Actor
 from store.batch import Label
+from store.comments import ShownLabel, comment_history
 from store.errors import TransientStoreError
 from store.queue import Remaining
+from store.reviews import Opinion, add_reviews
 from store.store import Store
 from tests.admin.conftest import Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
@@ -169,3 +172,27 @@ async def test_unavailable_database_shows_error_page(visits: Visits, monkeypatch
     assert answer is not None
     assert answer.status == 503
     assert await page.get_by_role("heading", name="数据库没有响应").is_visible()
+
+
+async def test_home_shows_a_trend_to_everybody_and_reviewers_their_effect(visits: Visits) -> None:
+    site = visits.site
+    ago = (site.services.now() - START) // timedelta(minutes=1)
+    await site.feed.send(*(arrival(f"effect-{n}", "相同的好话", created=ago - 5 - n) for n in range(3)))
+    await site.feed.send(arrival("effect-other", "别的好话", created=ago - 9))
+    actor = Actor(site.users[Role.REVIEWER], "小审", "session", None)
+    for name, label in (("effect-other", ShownLabel.NEGATIVE), ("effect-0", ShownLabel.POSITIVE)):
+        history = await site.store.read(comment_history, "forum", name)
+        assert history is not None
+        assert history.comment is not None
+        await add_reviews(site.store, actor, [Opinion("forum", name, history.comment.version, label)])
+    page = await visits.open(Role.REVIEWER, size=NARROW)
+    await expect(page.get_by_label("待办事项")).to_contain_text("最近 30 天：您的 2 次审核更正了 1 个标签。")
+    # On phones, the work comes before the notices.
+    work = await page.get_by_label("待办事项").bounding_box()
+    notices = await page.get_by_text("没有公告").bounding_box()
+    assert work is not None
+    assert notices is not None
+    assert work["y"] < notices["y"]
+    user = await visits.open(Role.USER)
+    await expect(user.get_by_role("img", name="最近 14 天每日评论数")).to_be_visible()
+    await check_accessibility(user)
