@@ -153,13 +153,8 @@ async def count_reasons_and_topics(
     of = dead_letters.c
     conditions = _conditions(DeadLetterFilter(states=states))
     newest = select(of.reason, of.topic).where(*conditions).order_by(of.number.desc()).limit(COUNTED).subquery()
-    query = select(newest.c.reason, newest.c.topic, func.count()).group_by(newest.c.reason, newest.c.topic)
-    reasons: Counter[str] = Counter()
-    topics: Counter[str] = Counter()
-    for reason, topic, count in await connection.execute(query):
-        reasons[reason] += count
-        topics[topic] += count
-    return dict(reasons), dict(topics)
+    rows = (await connection.execute(select(newest.c.reason, newest.c.topic))).all()
+    return dict(Counter(row.reason for row in rows)), dict(Counter(row.topic for row in rows))
 
 
 async def read_dead_letter(
