@@ -51,6 +51,7 @@ DOCS_PAGE = f"""<!doctype html>
 <title>{TITLE}: API</title>
 <link rel="stylesheet" href="docs/assets/swagger-ui.css">
 <link rel="icon" href="docs/assets/favicon.png">
+<p style="margin: 1rem"><a href="admin/" lang="zh">返回留言管理后台</a> · <a href="admin/">Back to the admin app</a></p>
 <div id="documentation"></div>
 <script src="docs/assets/swagger-ui-bundle.js"></script>
 <script src="docs/start.js"></script>

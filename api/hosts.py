@@ -54,10 +54,10 @@ def _rejection(request: Request) -> Response:
     """Return a problem for programs or a page for people, in the language of the request."""
     for_programs = request.scope["path"].startswith("/api/") or request.scope["path"] == "/openapi.json"
     set_locale(language_of(request, "en" if for_programs else LANGUAGES[0]))
-    title = gettext("This address is not one of this server's")
-    advice = gettext("Check the address, or ask whoever runs this server under which one it answers.")
+    title = gettext("This address does not belong to this server")
+    advice = gettext("Check the address, or ask the server's operator which address to use.")
     if for_programs:
         return answer_of(ProblemError(HTTPStatus.BAD_REQUEST, "wrong_host", f"{title}: {advice}"))
-    owner = gettext("If that is you: the setting LIUYAN_ALLOWED_HOSTS names the addresses.")
+    owner = gettext("If you operate the server, add the address to the setting LIUYAN_ALLOWED_HOSTS.")
     shown = PAGE.format(language=get_locale(), title=title, advice=advice, for_who_runs_it=owner)
     return HTMLResponse(shown, HTTPStatus.BAD_REQUEST)

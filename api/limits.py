@@ -45,7 +45,7 @@ def too_large(maximum: int) -> BodyError:
 
 def too_many_values() -> BodyError:
     """Return the error for a JSON body with too many values."""
-    detail = gettext("The request holds too many values: send fewer at once.")
+    detail = gettext("The request contains too many values: send fewer at once.")
     return BodyError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", gettext("This is too much at once"), detail)
 
 

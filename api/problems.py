@@ -23,7 +23,7 @@ from store.errors import OUTAGES
 MEDIA_TYPE = "application/problem+json"
 # Long enough for a restarted database to accept connections.
 RETRY_SECONDS = 5
-NOT_JSON = "The body is not JSON in UTF-8: see /docs for what is expected."
+NOT_JSON = "The body is not JSON in UTF-8: see /docs for the expected format."
 # Further errors show up once these are fixed.
 MOST_ERRORS = 20
 log = structlog.get_logger(__name__)
@@ -171,7 +171,7 @@ def install(app: FastAPI) -> None:
     async def _unavailable(_: Request, error: Exception) -> Response:
         log.warning("database unavailable", error=str(error) or "no answer in time", repeats=True)
         headers = {"Retry-After": str(RETRY_SECONDS)}
-        detail = gettext("The database does not answer: try again in %(seconds)s seconds.")
+        detail = gettext("The database is not responding: try again in %(seconds)s seconds.")
         detail %= {"seconds": RETRY_SECONDS}
         return _answer(HTTPStatus.SERVICE_UNAVAILABLE, "database_unavailable", detail, headers=headers)
 
@@ -190,7 +190,7 @@ def install(app: FastAPI) -> None:
     async def _unexpected(_: Request, error: Exception) -> Response:
         # The server logs the traceback, the same one only once in a while. The response reveals no internals.
         log.error("request failed", error=type(error).__name__)
-        detail = gettext("Something went wrong on this side; the log of the API says what.")
+        detail = gettext("Something went wrong on the server: see the API's log.")
         # Starlette sends this response outside of all middleware.
         headers = {HEADER: current_request_id() or ""}
         return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "internal_server_error", detail, headers=headers)
@@ -205,13 +205,13 @@ def answer_of(error: ProblemError) -> Response:
 def _explain(request: Request, status: HTTPStatus, detail: str) -> tuple[str, str]:
     """Return code and detail of an error from routing or from reading the body."""
     asked = {"path": request.url.path, "method": request.method}
-    not_found = gettext("There is nothing at %(path)s: /docs lists what there is.")
+    not_found = gettext("There is nothing at %(path)s: see /docs for all addresses.")
     return {
         HTTPStatus.BAD_REQUEST: ("bad_request", gettext(NOT_JSON)),
         HTTPStatus.NOT_FOUND: ("not_found", not_found % asked),
         HTTPStatus.METHOD_NOT_ALLOWED: (
             "method_not_allowed",
-            gettext("%(path)s does not answer to %(method)s.") % asked,
+            gettext("%(path)s does not accept %(method)s.") % asked,
         ),
     }.get(status, (f"http_{status}", detail))
 

@@ -25,9 +25,9 @@ def sentence_of(error: Mapping[str, Any]) -> str:
     if kind in ("model_attributes_type", "dict_type") and isinstance(error["input"], bytes):
         return gettext("Send JSON, with the header Content-Type: application/json")
     if kind == "string_pattern_mismatch" and context["pattern"] == WITHOUT_NUL:
-        return gettext("String should not hold NUL")
+        return gettext("String should not contain NUL")
     if kind == "string_pattern_mismatch" and context["pattern"] == WITHOUT_CONTROL:
-        return gettext("String should not hold control characters")
+        return gettext("String should not contain control characters")
     if kind == "json_invalid":
         return gettext("not JSON at character %(number)s") % {"number": error["loc"][-1]}
     known = _known(kind)

@@ -52,7 +52,7 @@ def read_lines(
             )
         lines.append(Line(row.number, row.text))
     if not lines:
-        raise TextFileError("There are no comments in it: write one a line, or a table with a column of comments.")
+        raise TextFileError("The file has no comments: write one per line, or a table with a column of comments.")
     return Lines(table.layout, lines)
 
 

@@ -15,6 +15,7 @@ from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from benchmarks.comparison import MAXIMUM_STEP_SECONDS, Job, compare, order_and_end
 from benchmarks.made_up import COPY, DAYS, NEWEST, PLATFORMS, fill
@@ -33,12 +34,13 @@ from store.group_decisions import decide_group
 from store.groups import count_occurrences
 from store.migrate import migrate
 from store.models import read_active
+from store.own_work import own_work
 from store.promotion import promote_model, roll_back
 from store.promotion_preview import preview_promotion
 from store.queue import next_tasks, release, remaining
 from store.reviews import Opinion, add_review
 from store.routes import QueueOrder
-from store.search import CommentFilter, list_comments
+from store.search import COUNT_SECONDS, CommentFilter, count_comments, list_by_probability, list_comments
 from store.store import Store
 
 SIZES = (100_000, 1_000_000)
@@ -47,6 +49,8 @@ MAXIMUM_SECONDS, MAXIMUM_RATIO = 0.15, 1.5
 PROMOTION_SECONDS = 0.05
 # The confirmation page is opened before a promotion only.
 CONFIRMATION_SECONDS = 0.3
+# The walk stops after COUNT_SECONDS; the step that has begun is finished.
+COUNT_LIMIT = 1.2 * COUNT_SECONDS
 # Shorter times are dominated by the machine's noise, so their ratio is ignored.
 NOISY_SECONDS = 0.01
 WARM_UP_RUNS, MEASURED_RUNS = 5, 60
@@ -178,6 +182,18 @@ async def _stored_comparison(store: Store) -> None:
     await store.read(read_examples, 1)
 
 
+async def _oldest(connection: AsyncConnection) -> object:
+    return await list_comments(connection, ALL, None, 50, oldest_first=True)
+
+
+async def _by_probability(connection: AsyncConnection, filters: CommentFilter) -> object:
+    return await list_by_probability(connection, filters, 1, highest_first=True, start=0, limit=50)
+
+
+def _either(chance: random.Random) -> ShownLabel:
+    return chance.choice([ShownLabel.POSITIVE, ShownLabel.NEGATIVE])
+
+
 def _platform(chance: random.Random) -> str:
     return chance.choice(PLATFORMS)
 
@@ -207,6 +223,11 @@ QUERIES: Sequence[Query] = (
     Query("filter: thread", lambda s, c: _list(s, CommentFilter(thread=f"t{c.randrange(2000)}"))),
     Query("filter: author", lambda s, c: _list(s, CommentFilter(author=f"u{c.randrange(5000)}"))),
     Query("filter: frequent text", lambda s, _: _list(s, CommentFilter(text="物流"))),
+    Query("list, oldest first", lambda s, _: s.read(_oldest)),
+    Query("count: all", lambda s, _: s.read(count_comments, ALL), COUNT_LIMIT),
+    Query("count: label", lambda s, c: s.read(count_comments, CommentFilter(label=_either(c))), COUNT_LIMIT),
+    Query("list, by probability", lambda s, c: s.read(_by_probability, CommentFilter(label=_either(c))), COUNT_LIMIT),
+    Query("home: own work", lambda s, c: s.read(own_work, c.randrange(1, 9), NEWEST - timedelta(days=30))),
     Query("review: next, uncertain", lambda s, c: _next(s, c, ALL, UNCERTAIN)),
     Query("review: next of a platform", lambda s, c: _next(s, c, CommentFilter(platform=_platform(c)), UNCERTAIN)),
     Query("review: next, audit", lambda s, c: _next(s, c, ALL, AUDIT)),

@@ -156,6 +156,11 @@ async def counted_platforms(connection: AsyncConnection, filters: CountFilter) -
     return sorted(found)
 
 
+def total_of(platforms: Iterable[PlatformMix]) -> Mix:
+    """Return the sum of several platforms' mixes."""
+    return _sum(one.mix for one in platforms)
+
+
 def _sum(mixes: Iterable[Mix]) -> Mix:
     names = Mix.__dataclass_fields__
     listed = list(mixes)

@@ -7,13 +7,14 @@ import getpass
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import Select, and_, insert, or_, select
+from sqlalchemy import Select, and_, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from liuyan.terminal import printable
@@ -27,6 +28,8 @@ JSON = str | int | float | bool | None | Sequence["JSON"] | Mapping[str, "JSON"]
 OBJECT_ID = 200
 KEY_NAME = "audit_log"
 REQUEST_ID = 64
+# The records whose actions are counted for filters.
+NEWEST = 10_000
 log = structlog.get_logger(__name__)
 
 
@@ -168,6 +171,19 @@ async def list_records(
     records = [_record(row) for row in await connection.execute(query)]
     last = records[limit - 1] if len(records) > limit else None
     return AuditPage(records[:limit], Keyset(last.at, last.number) if last else None)
+
+
+async def count_newest(connection: AsyncConnection) -> tuple[dict[str, int], dict[str, int]]:
+    """Count the newest NEWEST records by action and by object kind. Raises TransientStoreError."""
+    columns = audit_log.c
+    newest = select(columns.action, columns.object_kind).order_by(columns.number.desc()).limit(NEWEST).subquery()
+    query = select(newest.c.action, newest.c.object_kind, func.count()).group_by(newest.c.action, newest.c.object_kind)
+    actions: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
+    for action, kind, count in await connection.execute(query):
+        actions[action] += count
+        kinds[kind] += count
+    return dict(actions), dict(kinds)
 
 
 def _filtered(filters: AuditFilter, object_ids: Sequence[str] | None) -> Select[Any]:

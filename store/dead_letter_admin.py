@@ -1,5 +1,6 @@
 """Dead letters for people: list, show, export, requeue, discard and delete."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from store.tables import dead_letters, outbox
 
 # Dead letters that one transaction requeues or discards: few enough to hold their locks only briefly.
 LETTERS_PER_TRANSACTION = 200
+# The dead letters whose reasons and topics are counted for filters.
+COUNTED = 10_000
 # An exported dead letter may be a megabyte large.
 LETTERS_PER_PAGE = 50
 
@@ -141,6 +144,17 @@ async def count_dead_letters(connection: AsyncConnection, filters: DeadLetterFil
     query = select(dead_letters.c.state, func.count()).where(*_conditions(filters)).group_by(dead_letters.c.state)
     counted = {DeadLetterState(state): count for state, count in await connection.execute(query)}
     return {state: counted.get(state, 0) for state in DeadLetterState}
+
+
+async def count_reasons_and_topics(
+    connection: AsyncConnection, states: frozenset[DeadLetterState]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Count the newest COUNTED dead letters in these states by reason and by topic. Raises TransientStoreError."""
+    of = dead_letters.c
+    conditions = _conditions(DeadLetterFilter(states=states))
+    newest = select(of.reason, of.topic).where(*conditions).order_by(of.number.desc()).limit(COUNTED).subquery()
+    rows = (await connection.execute(select(newest.c.reason, newest.c.topic))).all()
+    return dict(Counter(row.reason for row in rows)), dict(Counter(row.topic for row in rows))
 
 
 async def read_dead_letter(

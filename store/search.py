@@ -4,11 +4,11 @@ A search walks along the index that fits its filters best and checks the remaini
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, func, literal, null, select
+from sqlalchemy import Column, ColumnElement, Row, Select, func, literal, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.blind import held_blindly
@@ -19,6 +19,8 @@ from store.tables import comments, predictions
 
 # Time limits after which a search returns what it has found so far; searching texts is expensive.
 TEXT_SECONDS, OTHER_SECONDS = 0.5, 0.1
+# The most matches that are counted and sorted by probability, and the time limit for finding them.
+COUNT_AT_MOST, COUNT_SECONDS = 10_000, 1.0
 
 # Labels that only reviews have.
 ONLY_REVIEWS = frozenset({ShownLabel.UNCLEAR, ShownLabel.SPAM})
@@ -66,10 +68,34 @@ class Page:
     searched_to: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many comments match; with ``more``, at least that many."""
+
+    comments: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SortedPage:
+    """A page of the newest matches, sorted by probability. ``of`` counts the sorted ones; ``more`` is whether pages
+    follow."""
+
+    items: Sequence[LabelledComment]
+    of: Count
+    more: bool
+
+
 async def list_comments(
-    connection: AsyncConnection, filters: CommentFilter, after: Keyset | None, limit: int, reader: int | None = None
+    connection: AsyncConnection,
+    filters: CommentFilter,
+    after: Keyset | None,
+    limit: int,
+    reader: int | None = None,
+    *,
+    oldest_first: bool = False,
 ) -> Page:
-    """Return a page of at most ``limit`` comments after ``after``, newest first.
+    """Return a page of at most ``limit`` comments after ``after``, newest first unless ``oldest_first``.
 
     ``reader`` is the number of the account that reads it: a comment that it holds in the random audit has no label, and
     matches no filter that would reveal one. Raises TransientStoreError.
@@ -78,7 +104,8 @@ async def list_comments(
     if _impossible(filters, known):
         return Page([], None)
     held = await held_blindly(connection, reader)
-    rows, stopped = await _search(connection, filters, known, after, limit + 1, held if filters.by_verdict else ())
+    search = Search(filters, held if filters.by_verdict else (), oldest_first)
+    rows, stopped = await _search(connection, search, known, after, limit + 1)
     labelled = await with_labels(connection, rows[:limit], known)
     items = [
         without_verdict(one) if row.number in held else one for row, one in zip(rows[:limit], labelled, strict=True)
@@ -89,28 +116,99 @@ async def list_comments(
     return Page(items, stopped, None if stopped is None else stopped.created_at)
 
 
-async def _search(
+async def count_comments(connection: AsyncConnection, filters: CommentFilter, reader: int | None = None) -> Count:
+    """Count the matching comments, at most COUNT_AT_MOST, for the account ``reader``. Raises TransientStoreError."""
+    known = await read_models(connection)
+    if _impossible(filters, known):
+        return Count(0, more=False)
+    held = await held_blindly(connection, reader) if filters.by_verdict else ()
+    of = comments.c
+    search = Search(filters, held, seconds=COUNT_SECONDS, query=select(of.number, of.created_at))
+    rows, stopped = await _search(connection, search, known, None, COUNT_AT_MOST + 1)
+    return Count(min(len(rows), COUNT_AT_MOST), stopped is not None or len(rows) > COUNT_AT_MOST)
+
+
+async def list_by_probability(
     connection: AsyncConnection,
     filters: CommentFilter,
-    known: Models,
-    after: Keyset | None,
+    reader: int | None,
+    *,
+    highest_first: bool,
+    start: int,
     limit: int,
-    hidden: Sequence[int] = (),
+) -> SortedPage:
+    """Sort the newest COUNT_AT_MOST matches by probability, and return ``limit`` of them from ``start`` on.
+
+    No index has this order: sorting a limited number takes about as long with any number of comments. Comments that no
+    model has labelled come last. Comments that ``reader`` holds in the random audit are left out, because their place
+    would reveal the model's result. Raises TransientStoreError.
+    """
+    known = await read_models(connection)
+    if _impossible(filters, known):
+        return SortedPage([], Count(0, more=False), more=False)
+    of = comments.c
+    models = [model.number for model in known.values() if model.sha256 == filters.model]
+    probability = func.coalesce(*_predicted(predictions.c.probability, known, models)).label("probability")
+    query = select(of.number, of.created_at, probability)
+    search = Search(filters, await held_blindly(connection, reader), seconds=COUNT_SECONDS, query=query)
+    rows, stopped = await _search(connection, search, known, None, COUNT_AT_MOST + 1)
+    count = Count(min(len(rows), COUNT_AT_MOST), stopped is not None or len(rows) > COUNT_AT_MOST)
+    found = sorted(rows[:COUNT_AT_MOST], key=lambda row: _probability_order(row.probability, highest_first))
+    numbers = [row.number for row in found[start : start + limit]]
+    by_number = {row.number: row for row in await connection.execute(COMMENTS.where(of.number.in_(numbers)))}
+    ordered = [by_number[number] for number in numbers if number in by_number]
+    return SortedPage(await with_labels(connection, ordered, known), count, len(found) > start + limit)
+
+
+def _probability_order(probability: float | None, highest_first: bool) -> tuple[bool, float]:
+    if probability is None:
+        return True, 0.0
+    return False, -probability if highest_first else probability
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to search for: comments that match ``filters`` without ``hidden`` ones.
+
+    ``seconds`` is the time limit, None the usual one. ``query`` selects at least number and creation time.
+    """
+
+    filters: CommentFilter
+    hidden: Sequence[int] = ()
+    oldest_first: bool = False
+    seconds: float | None = None
+    query: Select[Any] = COMMENTS
+
+    def limit_of_walk(self, paths: int) -> float:
+        """Return the time limit for each of the walks along ``paths`` indexes."""
+        usual = OTHER_SECONDS if self.filters.text is None else TEXT_SECONDS
+        return (self.seconds or usual) / paths
+
+    def is_reached(self, row: Row[Any], stop: Keyset) -> bool:
+        """Return whether the row is not beyond the place where a walk stopped."""
+        place, end = (row.created_at, row.number), (stop.created_at, stop.number)
+        return place <= end if self.oldest_first else place >= end
+
+
+async def _search(
+    connection: AsyncConnection, search: Search, known: Models, after: Keyset | None, limit: int
 ) -> tuple[list[Row[Any]], Keyset | None]:
-    """Return the rows in order without the comments ``hidden``, and where the time limit stopped the search, if it did.
+    """Return the rows in order, and where the time limit stopped the search, if it did.
 
     The results of several walks are merged up to the point that all of them have reached.
     """
-    paths = _paths(filters)
-    seconds = (OTHER_SECONDS if filters.text is None else TEXT_SECONDS) / len(paths)
+    paths = [replace(path, descending=not search.oldest_first) for path in _paths(search.filters)]
     place = None if after is None else (after.created_at, after.number)
-    query = COMMENTS.where(*conditions(filters, known), *([comments.c.number.not_in(hidden)] if hidden else []))
+    hidden = [comments.c.number.not_in(search.hidden)] if search.hidden else []
+    query = search.query.where(*conditions(search.filters, known), *hidden)
+    seconds = search.limit_of_walk(len(paths))
     found = [await walk(connection, query, path, place, limit, seconds) for path in paths]
-    rows = sorted((row for one in found for row in one.rows), key=_sort_key, reverse=True)
+    rows = sorted((row for one in found for row in one.rows), key=_sort_key, reverse=not search.oldest_first)
     stops = [stop for one in found if (stop := _stop(one, limit)) is not None]
-    stop = max(stops, default=None, key=lambda keyset: (keyset.created_at, keyset.number))
+    first = min if search.oldest_first else max
+    stop = first(stops, default=None, key=lambda keyset: (keyset.created_at, keyset.number))
     if stop is not None:
-        rows = [row for row in rows if (row.created_at, row.number) >= (stop.created_at, stop.number)]
+        rows = [row for row in rows if search.is_reached(row, stop)]
     return rows[:limit], stop
 
 
@@ -211,5 +309,5 @@ async def sample_texts(connection: AsyncConnection, filters: CommentFilter, limi
     known = await read_models(connection)
     if _impossible(filters, known):
         return []
-    rows, _ = await _search(connection, filters, known, None, limit)
+    rows, _ = await _search(connection, Search(filters), known, None, limit)
     return [row.text for row in rows]

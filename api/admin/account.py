@@ -6,8 +6,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.admin import shown_once
 from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, route, services_of
+from api.admin.user_agents import browser_words
 from api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_contacts
 from api.i18n import LANGUAGE_COOKIE, LANGUAGES, gettext, lazy_gettext, set_locale
 from api.identity import accounts, confirmation, cookies, review_settings, sign_in, tokens
@@ -30,8 +32,10 @@ class AccountPage(Page):
 
     @route("")
     async def index(self, request: Request) -> Response:
-        """Show the account."""
-        return await self._show(request)
+        """Show the account, once with the secret of a new token."""
+        secret = shown_once.handed_over(request)
+        response = await self._show(request, secret=secret)
+        return shown_once.forget(request, response) if secret else response
 
     @route("/details", methods=["POST"], name="account-details")
     async def save_details(self, request: Request) -> Response:
@@ -51,7 +55,7 @@ class AccountPage(Page):
             set_locale(typed["language"])
             secure = cookies.is_secure(request)
             response.set_cookie(LANGUAGE_COOKIE, typed["language"], samesite="lax", secure=secure)
-        flash(request, gettext("Your account is changed."), "success")
+        flash(request, gettext("Your account was updated."), "success")
         return response
 
     @route("/review", methods=["POST"], name="account-review")
@@ -79,15 +83,15 @@ class AccountPage(Page):
                 but=identity.session,
                 revoke_tokens="revoke_tokens" in form,
             )
-            flash(request, gettext("You are signed out everywhere else."), "success")
+            flash(request, gettext("You were signed out everywhere else."), "success")
         else:
             await sign_in.sign_out(services, identity.actor, identity.user_number, _digest(which))
-            flash(request, gettext("The session is ended."), "success")
+            flash(request, gettext("The session was ended."), "success")
         return RedirectResponse(HERE, 303)
 
     @route("/tokens", methods=["POST"], name="account-add-token")
     async def add_token(self, request: Request) -> Response:
-        """Create a token. Only this response contains its secret."""
+        """Create a token, whose secret the account page then shows once."""
         form, identity, services = await request.form(), identity_of(request), services_of(request)
         name, role, days = (str(form.get(field, "")) for field in ("token_name", "role", "days"))
         if role not in list(Role) or days not in map(str, DAYS):
@@ -100,7 +104,7 @@ class AccountPage(Page):
             )
         except ProblemError as problem:
             return await self._show(request, problem, typed={"token_name": name, "role": role, "days": days})
-        return await self._show(request, secret=secret)
+        return shown_once.hand_over(request, RedirectResponse(HERE, 303), secret, HERE)
 
     @route("/tokens/{number:int}/revoke", methods=["POST"], name="account-revoke-token")
     async def revoke_token(self, request: Request) -> Response:
@@ -110,7 +114,7 @@ class AccountPage(Page):
             await tokens.revoke(services_of(request), identity.actor, identity.user_number, number_in_path(request))
         except ProblemError as problem:
             return await self._show(request, problem)
-        flash(request, gettext("The token is revoked: it does nothing any more."), "success")
+        flash(request, gettext("The token was revoked and no longer works."), "success")
         return RedirectResponse(HERE, 303)
 
     @route("/tokens/revoke", methods=["POST"], name="account-revoke-tokens")
@@ -118,7 +122,7 @@ class AccountPage(Page):
         """Revoke all tokens."""
         identity = identity_of(request)
         await tokens.revoke_all(services_of(request), identity.actor, identity.user_number)
-        flash(request, gettext("All tokens are revoked."), "success")
+        flash(request, gettext("All tokens were revoked."), "success")
         return RedirectResponse(HERE, 303)
 
     async def _show(
@@ -154,6 +158,7 @@ class AccountPage(Page):
             "contacts": contacts.offered,
             "typed": {**stored, **(typed or {})},
             "sessions": sessions,
+            "browser_words": browser_words,
             "tokens": own_tokens,
             "now": services.now(),
             "secret": secret,

@@ -102,34 +102,42 @@ def _groups() -> Mapping[str, str]:
 def _cards() -> list[dict[str, str]]:
     """Return title, explanation and REST resource of each card, in page order."""
     return [
-        _card("labels", gettext("Labels over time"), gettext("How many comments were written, and their labels.")),
+        _card("labels", gettext("Labels over time"), gettext("Number of comments by time and label.")),
         _card(
             "shares",
             gettext("Negative, uncertain and corrected"),
-            gettext(
-                "Which share of the comments is negative, which the model is uncertain of, and which was corrected."
-            ),
+            gettext("Shares of comments that are negative, uncertain or corrected."),
             "labels",
         ),
-        _card("platforms", gettext("By platform"), gettext("Where they were written, and their labels.")),
-        _card("hours", gettext("By hour of the week"), gettext("When they were written, in your time zone.")),
+        _card("platforms", gettext("By platform"), gettext("Number of comments by platform and label.")),
+        _card(
+            "hours",
+            gettext("By hour of the week"),
+            gettext(
+                "Deviation from the expectation, in your time zone: an even distribution, or the average share. Grey: "
+                "within chance (95% confidence for all cells together)."
+            ),
+        ),
         _card(
             "keywords",
-            gettext("Most telling words"),
-            gettext("Words that one side's comments hold far more often, from the newest thousand of each side."),
+            gettext("Keywords"),
+            gettext(
+                "Words that are far more frequent in positive or in negative comments, from the newest thousand of "
+                "each."
+            ),
         ),
         _card(
             "reviewers",
             gettext("Corrections by reviewer"),
-            gettext("Reviews that were given in this range, and how many contradict the model."),
+            gettext("Reviews in this range, and how many contradict the model."),
         ),
-        _card("models", gettext("Corrections by model"), gettext("The same, by the model whose label was shown.")),
+        _card("models", gettext("Corrections by model"), gettext("Reviews by the model whose label was shown.")),
         _card(
             "accuracy",
             gettext("Accuracy on the audit sample"),
             gettext(
-                "How often the model agrees with blind decisions on comments that were chosen at random, with the "
-                "range within which the true share lies with 95% confidence."
+                "How often the model agrees with blind decisions on randomly chosen comments, with the 95% "
+                "confidence interval."
             ),
         ),
     ]
@@ -143,7 +151,7 @@ def _script_words() -> Mapping[str, object]:
     return {
         "labels": {label: str(words) for label, words in LABEL_WORDS.items()},
         "columns": {
-            "start": gettext("Begin"),
+            "start": gettext("Start"),
             "platform": gettext("Platform"),
             "weekday": gettext("Weekday"),
             "hour": gettext("Hour"),
@@ -155,7 +163,7 @@ def _script_words() -> Mapping[str, object]:
             "model_name": gettext("Model"),
             "reviews": gettext("Reviews"),
             "corrections": gettext("Corrections"),
-            "side": gettext("Side"),
+            "side": gettext("Leaning"),
             "word": gettext("Word"),
             "score": gettext("Score"),
             "judged": gettext("Judged"),
@@ -166,14 +174,17 @@ def _script_words() -> Mapping[str, object]:
             "shareNegative": gettext("Share of negative"),
             "shareUncertain": gettext("Share of uncertain"),
             "shareCorrected": gettext("Share of corrected"),
-            "confirmed": gettext("Confirmed"),
+            "confirmed": gettext("Same as the model"),
         },
+        "byChance": gettext("within chance"),
+        "axisFrom": gettext("The axis starts at %(start)s."),
+        "hatched": gettext("Hatched: the period is not complete."),
         "showTable": gettext("Show the table"),
         "showChart": gettext("Show the chart"),
         "nobody": gettext("(a command)"),
         "noModel": gettext("(no model)"),
         "active": gettext("%(name)s (active)"),
-        "cutShort": gettext("Time was up: %(count)s comments were read."),
+        "cutShort": gettext("Time limit reached: %(count)s comments were read."),
         "wordsFrom": gettext("From %(positive)s positive and %(negative)s negative comments."),
         "unlabelled": gettext("%(count)s comments of this range are not labelled by the active model yet."),
         "total": gettext("%(comments)s comments"),

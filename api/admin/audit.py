@@ -1,7 +1,5 @@
 """The audit log page for administrators: every change with its user and time, with filters and a CSV export."""
 
-import csv
-import io
 import json
 from collections.abc import AsyncIterator, Mapping
 from typing import ClassVar
@@ -14,27 +12,26 @@ from starlette.responses import Response, StreamingResponse
 from api.admin.audit_words import ACTION_WORDS, KIND_WORDS, detail_lines
 from api.admin.days import end_of_day, start_of_day
 from api.admin.page import Page, identity_of, number_or_none, route, services_of
-from api.i18n import lazy_gettext
+from api.i18n import lazy_gettext, show_number
 from api.identity.observations import Observation
 from api.identity.roles import Role
 from api.rest.cursor import decode_cursor, encode_cursor
 from api.services import Services
-from store.audit import AuditFilter, AuditRecord, list_records
+from api.spreadsheets import BYTE_ORDER_MARK, csv_line
+from store.audit import NEWEST, AuditFilter, AuditRecord, count_newest, list_records
 from store.comments import Keyset
 
 PAGE = 50
 EXPORT_PAGE = 500
 EXPORT_AT_MOST = 100_000
-# Spreadsheets treat a cell that starts with one of these as a formula.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     *("number", "at", "user_number", "user_name", "via", "address", "token_number", "request_id"),
     *("action", "object_kind", "object_id", "detail"),
 )
 VIA_WORDS = {
-    "session": lazy_gettext("on a page"),
-    "token": lazy_gettext("with a token"),
-    "command": lazy_gettext("by a command"),
+    "session": lazy_gettext("web page"),
+    "token": lazy_gettext("API token"),
+    "command": lazy_gettext("command line"),
     "anonymous": lazy_gettext("not signed in"),
 }
 
@@ -52,7 +49,8 @@ class AuditPage(Page):
         """Return one page of changes."""
         after = _keyset(request)
         async with services_of(request).store.reading() as connection:
-            page = await list_records(connection, read_filter(request), after, PAGE)
+            page = await list_records(connection, filter := read_filter(request), after, PAGE)
+            by_action, by_kind = await count_newest(connection)
         typed = {name: value for name, value in request.query_params.items() if value and name != "after"}
         return {
             "records": page.items,
@@ -60,6 +58,12 @@ class AuditPage(Page):
             "via": VIA_WORDS,
             "actions": ACTION_WORDS,
             "kinds": KIND_WORDS,
+            "filters_given": filter,
+            "choices": {
+                "action": _counted(by_action, ACTION_WORDS, filter.action),
+                "object_kind": _counted(by_kind, KIND_WORDS, filter.object_kind),
+            },
+            "counted": NEWEST,
             "lines": detail_lines,
             "filters": urlencode(typed),
             "more": urlencode({**typed, "after": encode_cursor(page.next)}) if page.next else None,
@@ -84,8 +88,8 @@ def read_filter(request: Request) -> AuditFilter:
         user_number=number_or_none(typed.get("user")),
         user_name=typed.get("name") or None,
         token_number=number_or_none(typed.get("token")),
-        action=typed.get("action") or None,
-        object_kind=typed.get("object_kind") or None,
+        action=_value_of(typed.get("action"), ACTION_WORDS),
+        object_kind=_value_of(typed.get("object_kind"), KIND_WORDS),
         object_id=typed.get("object_id") or None,
         at_from=start_of_day(typed.get("from")),
         at_to=end_of_day(typed.get("to")),
@@ -94,15 +98,31 @@ def read_filter(request: Request) -> AuditFilter:
 
 async def export_lines(services: Services, filter: AuditFilter) -> AsyncIterator[str]:
     """Yield the log as CSV, EXPORT_PAGE rows at a time, with a byte order mark so that spreadsheets read UTF-8."""
-    yield "\ufeff" + _line(COLUMNS)
+    yield BYTE_ORDER_MARK + csv_line(COLUMNS)
     after: Keyset | None = None
     for _ in range(EXPORT_AT_MOST // EXPORT_PAGE):
         async with services.store.reading() as connection:
             page = await list_records(connection, filter, after, EXPORT_PAGE)
-        yield "".join(_line(_cells(record)) for record in page.items)
+        yield "".join(csv_line(_cells(record)) for record in page.items)
         after = page.next
         if after is None:
             return
+
+
+def _value_of(typed: str | None, words: Mapping[str, str]) -> str | None:
+    """Return the stored value for one that was typed, which may be the text that pages show for it."""
+    return next((value for value, shown in words.items() if typed == str(shown)), typed or None)
+
+
+def _counted(counts: Mapping[str, int], words: Mapping[str, str], chosen: str | None) -> dict[str, str]:
+    """Return the choices of a select by value, most frequent first, with their counts in the newest records."""
+    values = sorted({*words, *counts, *([chosen] if chosen else [])}, key=lambda value: (-counts.get(value, 0), value))
+    return {
+        value: f"{words.get(value, value)} ({show_number(counts[value])})"
+        if value in counts
+        else str(words.get(value, value))
+        for value in values
+    }
 
 
 def _cells(record: AuditRecord) -> tuple[object, ...]:
@@ -110,13 +130,6 @@ def _cells(record: AuditRecord) -> tuple[object, ...]:
     values["at"] = record.at.isoformat()
     values["detail"] = json.dumps(record.detail, ensure_ascii=False)
     return tuple(values.values())
-
-
-def _line(cells: tuple[object, ...]) -> str:
-    buffer = io.StringIO()
-    texts = ("" if cell is None else str(cell) for cell in cells)
-    csv.writer(buffer).writerow([f"'{text}" if text.startswith(FORMULA) else text for text in texts])
-    return buffer.getvalue()
 
 
 def _keyset(request: Request) -> Keyset | None:

@@ -1,6 +1,6 @@
 """The dead letter pages: inspect records that could not be stored; requeue, discard or delete them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -12,10 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from api.admin.dead_letter_words import REASON_WORDS, reason_words
+from api.admin.dead_letter_words import can_republish, reason_words
 from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
-from api.i18n import gettext, lazy_gettext, ngettext
+from api.i18n import gettext, lazy_gettext, ngettext, show_number
 from api.identity.roles import Role
 from api.rest.dead_letter_schemas import MAXIMUM_NUMBERS
 from api.rest.dead_letters import refusal
@@ -33,9 +33,9 @@ BYTES_PER_LINE = 16
 LINE_BYTES = 512
 STATE_WORDS = {
     DeadLetterState.OPEN: lazy_gettext("Open"),
-    DeadLetterState.REQUEUED: lazy_gettext("Ordered again"),
+    DeadLetterState.REQUEUED: lazy_gettext("Republishing"),
     DeadLetterState.RESOLVED: lazy_gettext("Resolved"),
-    DeadLetterState.DISCARDED: lazy_gettext("Put aside"),
+    DeadLetterState.DISCARDED: lazy_gettext("Set aside"),
 }
 
 
@@ -102,6 +102,9 @@ class DeadLettersPage(Page):
         found = await services.store.read(
             dead_letter_admin.list_dead_letters, filters.to_filter(), ROWS + 1, before=before
         )
+        reasons, topics = await services.store.read(
+            dead_letter_admin.count_reasons_and_topics, filters.to_filter().states
+        )
         return {
             "letters": found[:ROWS],
             "next": filters.query(before=found[ROWS - 1].number) if len(found) > ROWS else None,
@@ -111,9 +114,10 @@ class DeadLettersPage(Page):
             "filters": filters,
             "states": DeadLetterState,
             "state_words": STATE_WORDS,
-            "reasons": _reasons({letter.reason for letter in found} | {filters.reason} - {""}),
+            "reasons": _counted(reasons, filters.reason, reason_words),
             "reason_words": reason_words,
-            "topics": sorted({letter.topic for letter in found}),
+            "topics": _counted(topics, filters.topic, str),
+            "counted": dead_letter_admin.COUNTED,
             "readable_line": readable_line,
             "visible": visible,
             "waiting_since": await _waiting_since(services),
@@ -143,6 +147,7 @@ class DeadLettersPage(Page):
             "visible": visible,
             "shown_bytes": SHOWN_BYTES,
             "waiting_since": waiting_since,
+            "can_republish": can_republish(letter.reason),
         }
         return self.render(request, shown, template="dead_letter.html")
 
@@ -160,7 +165,7 @@ class DeadLettersPage(Page):
             elif numbers:
                 count = await store.write(of_chosen, numbers, actor)
             else:
-                flash(request, gettext("Choose at least one letter first."), "warning")
+                flash(request, gettext("Select at least one dead letter first."), "warning")
                 return _back(form, filters)
         except DeadLetterError as error:
             flash(request, refusal(error).detail, "error")
@@ -169,21 +174,22 @@ class DeadLettersPage(Page):
         return _to_list(filters) if action is Action.DELETE else _back(form, filters)
 
 
-def _reasons(others: set[str]) -> list[str]:
-    """Return the contract's reasons and those of ``others`` that it does not define."""
-    return [*REASON_WORDS, *sorted(others - set(REASON_WORDS))]
+def _counted(counts: Mapping[str, int], chosen: str, words: Callable[[str], str]) -> dict[str, str]:
+    """Return the choices of a select by value, most frequent first, with the chosen one even if there are none."""
+    values = sorted({*counts, *([chosen] if chosen else [])}, key=lambda value: (-counts.get(value, 0), value))
+    return {value: f"{words(value)} ({show_number(counts.get(value, 0))})" for value in values}
 
 
 def _done(count: int, action: Action) -> str:
     match action:
         case Action.REQUEUE:
             message = ngettext(
-                "%(count)s dead letter was ordered to be published again; a running consumer does it within seconds.",
-                "%(count)s dead letters were ordered to be published again; a running consumer does it within seconds.",
+                "%(count)s dead letter will be republished: a running consumer does this within seconds.",
+                "%(count)s dead letters will be republished: a running consumer does this within seconds.",
                 count,
             )
         case Action.DISCARD:
-            message = ngettext("%(count)s dead letter was put aside.", "%(count)s dead letters were put aside.", count)
+            message = ngettext("%(count)s dead letter was set aside.", "%(count)s dead letters were set aside.", count)
         case Action.DELETE:
             message = ngettext("%(count)s dead letter was deleted.", "%(count)s dead letters were deleted.", count)
     return message % {"count": count}

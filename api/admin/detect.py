@@ -43,22 +43,22 @@ def _script_words() -> Mapping[str, object]:
         "labels": _labels(),
         "probability": gettext("%(percent)s probability of positive"),
         "leanings": {label: str(words) for label, words in UNCERTAIN_WORDS.items()},
-        "speaksPositive": gettext("speaks for positive"),
-        "speaksNegative": gettext("speaks for negative"),
-        "kept": gettext("Thank you: it will be stored as a comment of platform detect, labelled “%(label)s” by you."),
+        "speaksPositive": gettext("points to positive"),
+        "speaksNegative": gettext("points to negative"),
+        "kept": gettext("Thank you. It will be saved as a comment of platform detect, labelled “%(label)s” by you."),
         "working": gettext("%(done)s of %(total)s"),
         "reading": gettext("Reading the file …"),
         "done": gettext("All %(total)s comments are labelled."),
-        "cancelled": gettext("Cancelled after %(done)s of %(total)s comments; what is labelled stays in the table."),
+        "cancelled": gettext("Cancelled after %(done)s of %(total)s comments; the results so far stay in the table."),
         "cutOff": gettext(
-            "The connection broke after %(done)s of %(total)s comments: press the button to start again."
+            "The connection was lost after %(done)s of %(total)s comments: press the button to start again."
         ),
         "tooLarge": gettext("The file has more than %(mebibytes)s MiB: send it in several parts.")
         % {"mebibytes": MAXIMUM_BODY // 2**20},
         "summary": gettext("%(positive)s positive · %(negative)s negative · %(uncertain)s uncertain"),
         "shown": gettext("%(shown)s of %(total)s shown"),
-        "closer": gettext("Look closer"),
-        "closerAt": gettext("Look closer at row %(row)s"),
+        "closer": gettext("Analyse words"),
+        "closerAt": gettext("Analyse the words of row %(row)s"),
         "layouts": {
             "csv": gettext("Read column %(column)s “%(name)s”; the first row is a header. Encoding: %(encoding)s."),
             "unnamed": gettext("Read column %(column)s; the first row is a comment. Encoding: %(encoding)s."),
@@ -74,7 +74,7 @@ def _script_words() -> Mapping[str, object]:
             "|": gettext("vertical bar"),
         },
         "hints": {
-            "query.column": gettext("Name the column in the field “Column with the comments”."),
+            "query.column": gettext("Choose the column in the field “Column with the comments”."),
             "header.content-type": gettext("Save it as UTF-8."),
         },
         # The space between two sentences, which Chinese does not have.

@@ -40,16 +40,16 @@ def _explain(status: int) -> tuple[str, str]:
     """Return what happened and what to do."""
     return {
         403: (
-            gettext("You may not see this page"),
-            gettext("It needs another role: ask an administrator, or sign in with another account."),
+            gettext("You cannot view this page"),
+            gettext("This page needs another role: ask an administrator, or sign in with another account."),
         ),
-        404: (gettext("There is nothing here"), gettext("The address is wrong, or what stood here was removed.")),
+        404: (gettext("Page not found"), gettext("The address is wrong, or the page was removed.")),
         503: (
-            gettext("The database does not answer"),
+            gettext("The database is not responding"),
             gettext("Nothing was changed. Try again in a few seconds."),
         ),
         500: (
-            gettext("Something went wrong on our side"),
-            gettext("It was logged. Try again, and tell an administrator if it happens again."),
+            gettext("Something went wrong on the server"),
+            gettext("The error was logged. Try again, and tell an administrator if it happens again."),
         ),
-    }.get(status, (gettext("This did not work"), gettext("Go back, reload the page and try again.")))
+    }.get(status, (gettext("The request failed"), gettext("Go back, reload the page and try again.")))

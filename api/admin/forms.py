@@ -24,7 +24,7 @@ class OldFormError(HTTPException):
     def explain(self) -> tuple[str, str]:
         """Return what happened and what to do."""
         return (
-            gettext("This form is too old"),
+            gettext("This form has expired"),
             gettext("Nothing was changed. Go back, reload the page and send the form again."),
         )
 
@@ -35,8 +35,11 @@ class ForeignFormError(OldFormError):
     def explain(self) -> tuple[str, str]:
         """Return what happened and what to do."""
         return (
-            gettext("Another site sent this request: it is not done."),
-            gettext("If you meant to do this, open the page here and do it again. If not, all is well."),
+            gettext("Another site sent this request, so it was refused."),
+            gettext(
+                "If you meant to do this, open the page here and do it again. Otherwise nothing has changed, and you "
+                "need to do nothing."
+            ),
         )
 
 

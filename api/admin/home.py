@@ -7,6 +7,7 @@ from typing import ClassVar
 from starlette.requests import Request
 
 from api.admin.page import Page, identity_of, services_of
+from api.admin.trend import HEIGHT, read_trend
 from api.i18n import lazy_gettext
 from api.identity.roles import Role
 from api.markdown import render_ahead, render_markdown
@@ -16,11 +17,13 @@ from store.analytics import CountFilter, mix_of_all
 from store.dead_letter_admin import DeadLetterFilter, DeadLetterState, count_dead_letters
 from store.notices import current_notices
 from store.overview import consumer_health
+from store.own_work import own_work
 from store.queue import remaining
 from store.routes import QueueOrder
 from store.search import CommentFilter
 
 RECENT = timedelta(hours=24)
+OWN_WORK = timedelta(days=30)
 
 
 class HomePage(Page):
@@ -38,18 +41,21 @@ class HomePage(Page):
         await render_ahead(notice.body for notice in notices)
         shown: dict[str, object] = {
             "identity": identity,
+            "trend": await read_trend(services),
+            "trend_height": HEIGHT,
             "notices": [(notice, render_markdown(notice.body)) for notice in notices],
         }
         if identity.role.includes(Role.REVIEWER):
-            shown |= await _work(services)
+            shown |= await _work(services, identity.user_number)
         if identity.role.includes(Role.ADMIN):
             shown |= await _health(services)
         return shown
 
 
-async def _work(services: Services) -> Mapping[str, object]:
-    """Return the size of the review queue and the labels of the last 24 hours."""
+async def _work(services: Services, reviewer: int) -> Mapping[str, object]:
+    """Return the size of the review queue, the labels of the last 24 hours, and the reviewer's own work."""
     return {
+        "own": await services.store.read(own_work, reviewer, services.now() - OWN_WORK),
         "waiting": await services.store.read(remaining, QueueOrder.UNCERTAIN, CommentFilter(uncertain=True)),
         "recent": await services.store.read(mix_of_all, CountFilter(created_from=services.now() - RECENT)),
     }

@@ -135,7 +135,7 @@ def _positive(side: ModelSide) -> str:
 def _audited(side: ModelSide) -> str:
     audit = side.audit
     if audit is None or not audit.judged:
-        return gettext("not known")
+        return gettext("no data")
     low, high = wilson(audit.right, audit.judged)
     words = gettext("%(share)s of %(count)s (95%% interval %(low)s to %(high)s)")
     shares = {"share": percent(audit.right / audit.judged), "low": percent(low), "high": percent(high)}
@@ -145,7 +145,7 @@ def _audited(side: ModelSide) -> str:
 def _agreed(side: ModelSide) -> str:
     decided = side.totals.decided
     if not decided:
-        return gettext("not known")
+        return gettext("no data")
     return gettext("%(share)s of %(count)s") % {
         "share": percent(side.totals.right / decided),
         "count": show_number(decided),

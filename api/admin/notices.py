@@ -21,7 +21,7 @@ from store import notices
 from store.notices import Notice, NoticeState
 
 STATE_WORDS = {
-    NoticeState.CURRENT: lazy_gettext("Shown now"),
+    NoticeState.CURRENT: lazy_gettext("Shown"),
     NoticeState.SCHEDULED: lazy_gettext("Scheduled"),
     NoticeState.ENDED: lazy_gettext("Ended"),
     NoticeState.WITHDRAWN: lazy_gettext("Withdrawn"),
@@ -84,13 +84,13 @@ class NoticesPage(Page):
         match request.path_params["action"]:
             case "withdraw":
                 await store.write(notices.withdraw_notice, actor, notice.number)
-                message = gettext("The notice is withdrawn: nobody sees it any more.")
+                message = gettext("The notice was withdrawn: nobody sees it any more.")
             case "restore":
                 await store.write(notices.restore_notice, actor, notice.number)
-                message = gettext("The notice is restored: its times count again.")
+                message = gettext("The notice was restored and follows its schedule again.")
             case "delete":
                 await store.write(notices.delete_notice, actor, notice.number)
-                message = gettext("The notice is deleted.")
+                message = gettext("The notice was deleted.")
             case _:
                 raise HTTPException(404)
         flash(request, message, "success")
@@ -112,7 +112,7 @@ class NoticesPage(Page):
             await services.store.write(notices.add_notice, actor, text)
         elif await services.store.write(notices.edit_notice, actor, notice.number, text) is None:
             raise HTTPException(404)
-        flash(request, gettext("The notice is saved."), "success")
+        flash(request, gettext("The notice was saved."), "success")
         return RedirectResponse(LIST, 303)
 
     async def _read(self, request: Request) -> Notice:
@@ -172,13 +172,13 @@ def _local(time: datetime | None) -> str:
 def _field_errors(error: ValidationError) -> dict[str, str]:
     """Return error messages by field."""
     sentences = {
-        "title": gettext("Write a title of 1 to 200 characters."),
-        "body": gettext("Write at most 20,000 characters."),
-        "starts_at": gettext("This is not a date and time."),
-        "ends_at": gettext("This is not a date and time."),
+        "title": gettext("Enter a title of 1 to 200 characters."),
+        "body": gettext("Use at most 20,000 characters."),
+        "starts_at": gettext("Enter a valid date and time."),
+        "ends_at": gettext("Enter a valid date and time."),
     }
     found = {str(one["loc"][0]) if one["loc"] else "order" for one in error.errors()}
     errors = {field: sentences[field] for field in found if field in sentences}
     if "order" in found:
-        errors["ends_at"] = gettext("It must end after it begins.")
+        errors["ends_at"] = gettext("The end must be after the start.")
     return errors

@@ -18,5 +18,10 @@ def position_in(request: Request) -> Keyset | None:
 
 def url_at(request: Request, position: Keyset | None) -> str:
     """Return the query of this page's URL with another position."""
-    kept = [(name, value) for name, value in request.query_params.items() if name != "after" and value]
-    return "?" + urlencode([*kept, *([("after", encode_cursor(position))] if position else [])])
+    return url_with(request, after=encode_cursor(position) if position else None)
+
+
+def url_with(request: Request, **changes: object) -> str:
+    """Return the query of this page's URL with other values of these parameters; None removes one."""
+    kept = {name: value for name, value in request.query_params.items() if value and name not in changes}
+    return "?" + urlencode({**kept, **{name: value for name, value in changes.items() if value is not None}})

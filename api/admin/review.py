@@ -85,13 +85,13 @@ def _lease_request(queue: QueueName, typed: TypedFilter[CommentFields]) -> dict[
 
 def _explanation(queue: QueueName) -> str:
     return {
-        QueueName.UNCERTAIN: gettext("The model is least sure of these: what you decide helps it most."),
+        QueueName.UNCERTAIN: gettext("The model is least sure about these: your decisions help it most."),
         QueueName.AUDIT: gettext(
             "A random sample of all comments. The model's result is hidden: your decisions show how often it is right."
         ),
         QueueName.SECOND_OPINION: gettext(
-            "Others have decided these and you have not. Their labels are shown after yours, so that they do not sway "
-            "you; both are kept."
+            "Others have decided these and you have not. Their labels are shown after yours, so that they do not "
+            "influence you; both are kept."
         ),
         QueueName.DISPUTED: gettext(
             "Two reviewers disagree on these. You see both opinions without names, and your decision counts."
@@ -102,29 +102,29 @@ def _explanation(queue: QueueName) -> str:
 def _nothing(queue: QueueName, filtered: bool) -> dict[str, str]:
     """Return title and advice for an empty queue."""
     if queue is QueueName.SECOND_OPINION and not filtered:
-        advice = gettext("Look again when others have reviewed more, or go on with another queue.")
-        return {"title": gettext("There is nothing that others have decided and you have not"), "advice": advice}
+        advice = gettext("Check again when others have reviewed more, or continue with another queue.")
+        return {"title": gettext("No comments need a second opinion"), "advice": advice}
     if queue is QueueName.DISPUTED and not filtered:
         advice = gettext("Comments appear here when two reviewers disagree, for someone who has not decided them yet.")
         return {"title": gettext("There are no disputes to resolve"), "advice": advice}
     if filtered:
-        advice = gettext("Widen the filter, or go on with another queue.")
-        return {"title": gettext("No comment that waits fulfils this filter"), "advice": advice}
-    advice = gettext("New comments come while consumers run. Look again later, or go on with another queue.")
+        advice = gettext("Widen the filter, or continue with another queue.")
+        return {"title": gettext("No waiting comments match"), "advice": advice}
+    advice = gettext("New comments arrive while consumers run. Check again later, or continue with another queue.")
     return {"title": gettext("The queue is empty"), "advice": advice}
 
 
 def _keys(queue: QueueName, number_keys: NumberKeys) -> list[tuple[str, str]]:
-    label_words = gettext("Save as: %(label)s") if number_keys == "save" else gettext("Choose: %(label)s")
+    label_words = gettext("Save as: %(label)s") if number_keys == "save" else gettext("Select: %(label)s")
     stores = (
-        gettext("Save the chosen label")
+        gettext("Save the selected label")
         if queue in (QueueName.AUDIT, QueueName.DISPUTED)
-        else gettext("Save the chosen label, or the model's if you chose none")
+        else gettext("Save the selected label, or the model's if none is selected")
     )
     return [
         *((str(number), label_words % {"label": words}) for number, words in enumerate(LABEL_WORDS.values(), 1)),
         ("Enter", stores),
-        ("R", gettext("Write a reason")),
+        ("R", gettext("Enter a reason")),
         ("Esc", gettext("Leave the reason field; its text stays")),
         ("S", gettext("Skip this comment: somebody else may decide")),
         ("Z", gettext("Undo the last decision")),
@@ -136,18 +136,18 @@ def _script_words() -> dict[str, object]:
     labels = {label: str(words) for label, words in LABEL_WORDS.items()}
     return {
         "labels": labels,
-        "accept": {label: gettext("Store: %(label)s") % {"label": words} for label, words in labels.items()},
+        "accept": {label: gettext("Save: %(label)s") % {"label": words} for label, words in labels.items()},
         "acceptModel": {
-            label: gettext("Accept the model's: %(label)s") % {"label": words} for label, words in labels.items()
+            label: gettext("Accept the model's label: %(label)s") % {"label": words} for label, words in labels.items()
         },
-        "chosen": {label: gettext("Chosen: %(label)s") % {"label": words} for label, words in labels.items()},
-        "stored": {label: gettext("Stored as %(label)s.") % {"label": words} for label, words in labels.items()},
+        "chosen": {label: gettext("Selected: %(label)s") % {"label": words} for label, words in labels.items()},
+        "stored": {label: gettext("Saved as %(label)s.") % {"label": words} for label, words in labels.items()},
         "alsoSaid": {
-            label: gettext("On the comment before, you and the other reviewer agree: %(label)s.") % {"label": words}
+            label: gettext("On the previous comment, you and the other reviewer agree: %(label)s.") % {"label": words}
             for label, words in labels.items()
         },
-        "hadSaid": gettext("On the comment before, the other reviewer had said {theirs}, and you {yours}."),
-        "chooseFirst": gettext("Choose a label first"),
+        "hadSaid": gettext("On the previous comment, the other reviewer chose {theirs} and you chose {yours}."),
+        "chooseFirst": gettext("Select a label first"),
         "skipped": gettext("Skipped."),
         "undone": {
             **{
@@ -161,25 +161,29 @@ def _script_words() -> dict[str, object]:
             % {"label": words}
             for label, words in labels.items()
         },
-        "notUndone": gettext("It could not be undone: the comment was edited, erased or taken back already."),
+        "notUndone": gettext(
+            "It could not be undone: the comment was edited or erased, or the decision was undone already."
+        ),
         "nothingToUndo": gettext("There is nothing to undo."),
         "next": gettext("Next comment:"),
-        "erased": gettext("The comment was erased meanwhile: there is nothing left to decide."),
+        "erased": gettext("The comment was erased in the meantime: there is nothing left to decide."),
         "editedNext": gettext(
-            "A comment was edited while you reviewed it, and your decision was not stored: "
-            "it comes next, with its new text."
+            "A comment was edited while you reviewed it, and your decision was not saved: it comes next, with its "
+            "new text."
         ),
-        "comesNext": gettext("The decision was not stored: the comment comes next, decide it again."),
-        "fetchAgain": gettext("Trying again by itself."),
-        "sending": gettext("Storing {n} …"),
-        "allStored": gettext("All is stored"),
+        "comesNext": gettext("The decision was not saved: the comment comes next, decide again."),
+        "fetchAgain": gettext("Retrying automatically."),
+        "sending": gettext("Saving {n} …"),
+        "allStored": gettext("All saved"),
         "notSent": gettext(
-            "{n} not stored yet: the server does not answer. Trying again by itself; keep this page open."
+            "{n} not saved yet: the server is not responding. Retrying automatically; keep this page open."
         ),
-        "signedOut": gettext("{n} not stored yet: you were signed out. Sign in in another tab, then try again here."),
-        "signedOutEmpty": gettext("You were signed out: sign in in another tab, this page goes on by itself then."),
+        "signedOut": gettext("{n} not saved yet: you were signed out. Sign in in another tab, then try again here."),
+        "signedOutEmpty": gettext(
+            "You were signed out: sign in in another tab, then this page continues automatically."
+        ),
         "occurrences": gettext("{n} occurrences"),
-        "decidedBefore": gettext("Decided before:"),
+        "decidedBefore": gettext("Previous decision:"),
         "edited": gettext("edited"),
         "author": gettext("by"),
         "thread": gettext("in"),
@@ -196,6 +200,6 @@ def _script_words() -> dict[str, object]:
         "hiddenModel": gettext("The model's result is hidden so that it does not influence you."),
         "goal": gettext("{judged} blind decisions so far. About {more} more narrow the accuracy to ±5 points."),
         "goalReached": gettext("{judged} blind decisions so far: the accuracy is known to within ±5 points."),
-        "withdrawn": gettext("taken back"),
+        "withdrawn": gettext("withdrawn"),
         "replaced": gettext("replaced"),
     }

@@ -1,6 +1,6 @@
 """The list of reviews with filters, and links to the export for training."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import urlencode
 
@@ -15,6 +15,7 @@ from api.i18n import lazy_gettext
 from api.identity.roles import Role
 from api.rest.export_schemas import ExportFormat
 from api.rest.review_list_schemas import ListFields, ReviewFields
+from store.analytics import CountFilter, counted_platforms
 from store.review_list import ReviewPage, list_reviews
 
 PAGE_ROWS = 50
@@ -22,8 +23,8 @@ FIELD_WORDS: dict[str, str] = {
     "platform": lazy_gettext("Platform"),
     "label": lazy_gettext("Decided as"),
     "reviewed_from": lazy_gettext("Reviewed from"),
-    "reviewed_to": lazy_gettext("to before"),
-    "mine": lazy_gettext("By whom"),
+    "reviewed_to": lazy_gettext("To (exclusive)"),
+    "mine": lazy_gettext("Reviewed by"),
 }
 CHOICES: dict[str, dict[str, str]] = {
     "label": {str(label): words for label, words in LABEL_WORDS.items()},
@@ -49,6 +50,7 @@ class ReviewsPage(Page):
             reader = identity_of(request).user_number
             filter = typed.fields.to_filter(reader)
             page = await services_of(request).store.read(list_reviews, filter, after, PAGE_ROWS, reader)
+        platforms = await services_of(request).store.read(counted_platforms, CountFilter())
         return {
             "page_of_reviews": page,
             "next": url_at(request, page.next),
@@ -57,11 +59,16 @@ class ReviewsPage(Page):
             "values": typed.values,
             "problems": typed.problems,
             "field_words": FIELD_WORDS,
-            "choices": CHOICES,
+            "choices": {**CHOICES, "platform": _platforms(platforms, typed.values)},
             "label_words": LABEL_WORDS,
             "history_path": history_path,
             "exports": {format: _export_url(typed, format) for format in ExportFormat},
         }
+
+
+def _platforms(known: Sequence[str], values: Mapping[str, str]) -> dict[str, str]:
+    chosen = [values["platform"]] if "platform" in values else []
+    return {name: name for name in dict.fromkeys([*chosen, *known])}
 
 
 def _export_url(typed: TypedFilter[ListFields], format: ExportFormat) -> str:

@@ -122,7 +122,9 @@ class SignUpPage(FormPage):
         user = await sign_up(services, address_of(request), form)
         if user.state == "active":
             return welcome(request, await open_session(services, browser_of(request), user), HOME)
-        return self.render(request, {"waits": user.name})
+        created = gettext("The account %(name)s was created. You can sign in after an administrator approves it.")
+        flash(request, created % {"name": user.name}, "success")
+        return RedirectResponse("/admin/login", 303)
 
     async def form_context(self, request: Request, typed: Mapping[str, str]) -> Mapping[str, object]:
         """Return the sign-up settings, contact fields and password lengths."""
@@ -139,7 +141,7 @@ class PasswordPage(FormPage):
     """The form to change one's own password; required after an administrator has set it."""
 
     path = "/password"
-    menu_label = lazy_gettext("Change the password")
+    menu_label = lazy_gettext("Change password")
     add_to_menu = False
     before_password_change = True
     template = "password.html"
@@ -154,10 +156,10 @@ class PasswordPage(FormPage):
             services, identity_of(request), browser_of(request), current, new, keep_tokens=keep
         )
         if keep:
-            message = gettext("The password is changed. You were signed out everywhere else; your tokens still work.")
+            message = gettext("The password was changed. You were signed out everywhere else; your tokens still work.")
         else:
             message = gettext(
-                "The password is changed. You were signed out everywhere else, and your tokens are revoked."
+                "The password was changed. You were signed out everywhere else, and your tokens were revoked."
             )
         flash(request, message, "success")
         response = redirect_with_session(request, opened.secret, next_of(request))
@@ -270,5 +272,5 @@ def redirect_with_session(request: Request, secret: str, path: str) -> Response:
 
 def passwords_differ(field: str) -> ProblemError:
     """Return the problem for two new passwords that differ."""
-    detail = gettext("This is not the same password: type the new one twice.")
+    detail = gettext("The passwords do not match: type the new one twice.")
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "not_the_same", detail, field=field)

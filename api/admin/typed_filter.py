@@ -74,9 +74,9 @@ def _is_reversed(values: Mapping[str, str], end: str) -> bool:
 def _advice(name: str) -> str:
     """Return the error message of a field."""
     if name in TIMES:
-        return gettext("Choose a day and a time, the end later than the beginning.")
+        return gettext("Choose dates and times; the end must be after the start.")
     if name in SHARES:
-        return gettext("Write a number between 0 and 1, the upper one not below the lower one.")
+        return gettext("Enter numbers between 0 and 1; the upper one must not be below the lower one.")
     if name == "platform":
-        return gettext("A platform's name has small letters, digits, _ and - only.")
+        return gettext("Platform names contain only lower-case letters, digits, _ and -.")
     return gettext("Choose another value.")

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.admin import shown_once
 from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
 from api.admin.sign_in import passwords_differ
@@ -29,7 +30,7 @@ T = TypeVar("T")
 PAGE = 50
 STATES: tuple[State, ...] = ("waiting", "active", "disabled")
 STATE_WORDS = {
-    "waiting": lazy_gettext("Waits to be let in"),
+    "waiting": lazy_gettext("Awaiting approval"),
     "active": lazy_gettext("Can sign in"),
     "disabled": lazy_gettext("Disabled"),
 }
@@ -39,9 +40,9 @@ ROLE_WORDS = {
     Role.ADMIN: lazy_gettext("Administrator"),
 }
 ROLE_ADVICE = {
-    Role.USER: lazy_gettext("labels texts of their own"),
+    Role.USER: lazy_gettext("labels their own texts"),
     Role.REVIEWER: lazy_gettext("also reads comments and corrects their labels"),
-    Role.ADMIN: lazy_gettext("also manages people, notices, models and dead letters"),
+    Role.ADMIN: lazy_gettext("also manages accounts, notices, models and dead letters"),
 }
 
 
@@ -98,13 +99,15 @@ class UsersPage(Page):
             )
         except ProblemError as problem:
             return self._new_form(request, problem, typed)
-        flash(request, gettext("The account is made. Tell the person its name and password."), "success")
+        flash(request, gettext("The account was created. Give its name and password to the person."), "success")
         return RedirectResponse(f"{LIST}/{number}", 303)
 
     @route("/{number:int}", name="user-edit")
     async def edit(self, request: Request) -> Response:
-        """Show one account."""
-        return await self._show(request)
+        """Show one account, after a reset once with the temporary password."""
+        password = shown_once.handed_over(request)
+        response = await self._show(request, password=password)
+        return shown_once.forget(request, response) if password else response
 
     @route("/{number:int}", methods=["POST"], name="user-save")
     async def save(self, request: Request) -> Response:
@@ -121,7 +124,7 @@ class UsersPage(Page):
             await accounts.edit_user(services, identity_of(request).actor, number, changes)
         except ProblemError as problem:
             return await self._show(request, problem, typed)
-        flash(request, gettext("The account is changed."), "success")
+        flash(request, gettext("The account was updated."), "success")
         return RedirectResponse(request.url.path, 303)
 
     @route("/{number:int}/{action:str}", methods=["POST"], name="user-act")
@@ -134,12 +137,13 @@ class UsersPage(Page):
                 _require_confirmed(request)
             match action:
                 case "approve":
-                    await accounts.approve(services, actor, number)
-                    message = gettext("The account is let in.")
+                    role = _one_of(str((await request.form()).get("role", "")), Role)
+                    await accounts.approve(services, actor, number, role)
+                    message = gettext("The account was approved.")
                 case "disable":
                     await accounts.disable(services, actor, number)
                     message = gettext(
-                        "The account is disabled: it is signed out everywhere, and its tokens are revoked."
+                        "The account was disabled and signed out everywhere, and its tokens were revoked."
                     )
                 case "enable":
                     await accounts.enable(services, actor, number)
@@ -147,17 +151,17 @@ class UsersPage(Page):
                 case "sign-out":
                     with_tokens = "revoke_tokens" in await request.form()
                     await accounts.sign_out_everywhere(services, actor, number, revoke_tokens=with_tokens)
-                    message = gettext("The account is signed out everywhere.")
+                    message = gettext("The account was signed out everywhere.")
                 case "revoke-tokens":
                     await tokens.revoke_all(services, actor, number)
-                    message = gettext("All tokens of the account are revoked.")
+                    message = gettext("All tokens of the account were revoked.")
                 case "reset-second-factor":
                     await second_factor.reset(services, actor, number)
-                    message = gettext("The second factor is deleted.")
+                    message = gettext("The second factor was deleted.")
                 case "reset-password":
-                    # Only this response shows it: a flash message would store it in a cookie.
                     password, _ = await accounts.reset_password(services, actor, number)
-                    return await self._show(request, password=password)
+                    shown_at = f"{LIST}/{number}"
+                    return shown_once.hand_over(request, RedirectResponse(shown_at, 303), password, shown_at)
                 case _:
                     raise HTTPException(404)
         except ProblemError as problem:
@@ -173,7 +177,7 @@ class UsersPage(Page):
             await tokens.revoke(services_of(request), identity_of(request).actor, number, token)
         except ProblemError as problem:
             return await self._show(request, problem)
-        flash(request, gettext("The token is revoked: it does nothing any more."), "success")
+        flash(request, gettext("The token was revoked and no longer works."), "success")
         return RedirectResponse(f"{LIST}/{number}", 303)
 
     async def _show(

@@ -69,7 +69,7 @@ async def sign_up(services: Services, address: str | None, form: Form) -> User:
     that is taken.
     """
     if services.settings.sign_up_offered() == "closed":
-        detail = gettext("Nobody can sign up here: ask an administrator for an account.")
+        detail = gettext("Sign-up is closed: ask an administrator for an account.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "sign_up_closed", detail)
     async with lock_out_recorded(services, anonymous(address), None):
         await Throttle(services).take(Limit(SIGN_UP_FROM_ADDRESS, network_of(address)))
@@ -134,9 +134,9 @@ async def edit_user(
     return revoked
 
 
-async def approve(services: AccountServices, actor: Actor, number: int) -> None:
-    """Approve a waiting account. Raises ProblemError: 404, 409 if it is not waiting."""
-    await _set_state(services, actor, number, "user.approve", "waiting", "active")
+async def approve(services: AccountServices, actor: Actor, number: int, role: Role | None = None) -> None:
+    """Approve a waiting account, with ``role`` if it is given. Raises ProblemError: 404, 409 if it is not waiting."""
+    await _set_state(services, actor, number, "user.approve", "waiting", "active", role)
 
 
 async def enable(services: AccountServices, actor: Actor, number: int) -> None:
@@ -211,7 +211,7 @@ async def change_password(
     known = await check_own_password(services, identity, current, "current_password")
     await services.passwords.check(new, identity.name, "new_password")
     if new == current:
-        sentence = gettext("This is the password that you have: choose another one.")
+        sentence = gettext("This is your current password: choose another one.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "same_password", sentence, field="new_password")
     hashed, now = await services.passwords.hash(new), services.now()
     changes = {"password_hash": hashed, "must_change_password": False, "password_changed_at": now}
@@ -310,18 +310,28 @@ async def _end_access(services: AccountServices, session: WriteSession, number: 
     return Ended(ended, await tokens.revoke_tokens(session, number, services.now()))
 
 
-async def _set_state(services: AccountServices, actor: Actor, number: int, action: str, old: State, new: State) -> None:
+async def _set_state(
+    services: AccountServices,
+    actor: Actor,
+    number: int,
+    action: str,
+    old: State,
+    new: State,
+    role: Role | None = None,
+) -> None:
     async with changing(services.store) as session:
         before = await accounts.lock_user(session, number)
         if before.state != old:
             raise _wrong_state(before, new)
-        await accounts.update_user(session, number, {"state": new})
-        await audit.record(session, actor, action, "user", str(number), {})
+        changed = role if role is not None and role != before.role else None
+        await accounts.update_user(session, number, {"state": new, **({"role": changed} if changed else {})})
+        detail: dict[str, JSON] = {"role": [before.role, changed]} if changed else {}
+        await audit.record(session, actor, action, "user", str(number), detail)
 
 
 async def _require_another_admin(session: WriteSession, number: int) -> None:
     if await accounts.lock_admins(session) == {number}:
-        detail = gettext("This is the last administrator: make another one first.")
+        detail = gettext("This is the last administrator: appoint another one first.")
         raise ProblemError(HTTPStatus.CONFLICT, "last_admin", detail)
 
 
@@ -351,7 +361,7 @@ def _wrong_state(user: User, new: State) -> ProblemError:
             "disabled": gettext("The account %(name)s is already disabled."),
         }[user.state]
     elif user.state == "waiting":
-        detail = gettext("The account %(name)s waits for approval: approve it.")
+        detail = gettext("The account %(name)s is awaiting approval: approve it.")
     else:
         detail = gettext("The account %(name)s is disabled: enable it.")
     return ProblemError(HTTPStatus.CONFLICT, "wrong_state", detail % {"name": user.name})

@@ -34,7 +34,7 @@ class Contacts:
 
     def encrypt_email(self, email: str | None) -> str | None:
         """Encrypt an e-mail address. Raises ProblemError if it is invalid or cannot be stored."""
-        wrong = gettext("This is no e-mail address: write it like name@example.com.")
+        wrong = gettext("Invalid e-mail address. Write it like name@example.com.")
         return self._encrypt(email, "email", EMAIL, wrong)
 
     def encrypt(self, plain: str) -> str:
@@ -63,8 +63,8 @@ class Contacts:
         plain = self.decrypt(stored)
         if plain is None:
             detail = gettext(
-                "What is stored here cannot be decrypted, so it is kept: an administrator must add its key to "
-                "LIUYAN_CONTACT_KEY first."
+                "The stored contacts cannot be decrypted and are kept unchanged: an administrator must add their "
+                "key to LIUYAN_CONTACT_KEY first."
             )
             field = column.removesuffix("_encrypted")
             raise ProblemError(HTTPStatus.CONFLICT, "contact_unreadable", detail, field=field)
@@ -86,7 +86,9 @@ class Contacts:
         if not value:
             return None
         if self._fernet is None:
-            detail = gettext("Phone and e-mail are not kept here, since LIUYAN_CONTACT_KEY is not set: leave them out.")
+            detail = gettext(
+                "Phone and e-mail cannot be stored because LIUYAN_CONTACT_KEY is not set: leave them empty."
+            )
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "no_contact_key", detail, field=field)
         if not pattern.fullmatch(value) or len(value.encode()) > LONGEST:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, f"invalid_{field}", wrong, field=field)

@@ -49,9 +49,9 @@ def forget_session(connection: HTTPConnection, response: Response) -> None:
 
 
 def forget(connection: HTTPConnection, response: Response, name: str) -> None:
-    """Delete a cookie set with ``write``."""
-    name = _full_name(connection, name)
-    response.delete_cookie(name, path="/", secure=is_secure(connection), httponly=True, samesite="lax")
+    """Delete a cookie that was set with ``write``."""
+    full_name = _full_name(connection, name)
+    response.delete_cookie(full_name, path="/", secure=is_secure(connection), httponly=True, samesite="lax")
 
 
 def _full_name(connection: HTTPConnection, name: str) -> str:

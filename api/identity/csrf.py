@@ -65,7 +65,7 @@ def check(request: Request) -> None:
     if request.method in SAFE_METHODS:
         return
     if is_foreign(request):
-        raise ProblemError(HTTPStatus.FORBIDDEN, "csrf", gettext("Another site sent this request: it is not done."))
+        raise ProblemError(HTTPStatus.FORBIDDEN, "csrf", gettext("Another site sent this request, so it was refused."))
     services: Services = request.app.state.services
     secret_key = services.settings.required_secret_key()
     if not matches(request.headers.get(HEADER, ""), request.cookies.get(COOKIE, ""), secret_key):

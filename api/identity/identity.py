@@ -153,7 +153,7 @@ class Require:
     async def __call__(self, identity: Annotated[Identity, Depends(signed_in)]) -> Identity:
         """Return the caller. Raises ProblemError, 403."""
         if identity.must_change_password:
-            detail = gettext("Change your password first: the one that you have was made for one use.")
+            detail = gettext("Change your password first: the one you have is temporary.")
             raise ProblemError(HTTPStatus.FORBIDDEN, "password_change_required", detail)
         if identity.must_enrol:
             detail = gettext("Set up a second factor first, at /admin/second-factor: administrators need one here.")

@@ -80,10 +80,7 @@ class Passwords:
         """
         broken = _broken_rule(password, fold(name))
         if broken is None and await self._is_guessable(normalise(password), fold(name)):
-            sentence = gettext(
-                "This password is among those that are tried first: take several words that do not belong "
-                "together, or a longer sentence."
-            )
+            sentence = gettext("This password is too common: use several unrelated words, or a longer sentence.")
             broken = "password_common", sentence
         if broken is not None:
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, *broken, field=field)
@@ -132,10 +129,10 @@ def _broken_rule(password: str, name: str) -> tuple[str, str] | None:
         return "password_too_long", sentence % {"maximum": MAXIMUM}
     password = normalise(password)
     if len(password) < MINIMUM:
-        sentence = gettext("The password is too short: take %(minimum)s characters or more, a sentence for example.")
+        sentence = gettext("The password is too short: use at least %(minimum)s characters, a sentence for example.")
         return "password_too_short", sentence % {"minimum": MINIMUM}
     if len(name) >= NAME_COUNTS and name in password.casefold():
-        return "password_holds_name", gettext("The password holds your name: leave it out.")
+        return "password_holds_name", gettext("The password contains your name: remove it.")
     return None
 
 

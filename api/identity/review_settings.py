@@ -33,7 +33,7 @@ def check_quick_reasons(text: str | None) -> str | None:
     lines = (CONTROL.sub("", line).strip() for line in (text or "").splitlines())
     reasons = list(dict.fromkeys(line for line in lines if line))
     if len(reasons) > MOST_REASONS or any(len(reason) > LONGEST_REASON for reason in reasons):
-        detail = gettext("Give at most %(most)s quick reasons of at most %(longest)s characters, one a line.")
+        detail = gettext("Give at most %(most)s quick reasons of at most %(longest)s characters, one per line.")
         detail %= {"most": MOST_REASONS, "longest": LONGEST_REASON}
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_quick_reasons", detail, field="quick_reasons")
     return "\n".join(reasons) or None

@@ -253,7 +253,7 @@ def _wrong_name_or_password(services: Services) -> ProblemError:
             "administrator in."
         )
         return ProblemError(HTTPStatus.FORBIDDEN, "passwords_disabled", detail)
-    detail = gettext("Name or password is wrong.")
+    detail = gettext("Wrong name or password.")
     return ProblemError(HTTPStatus.UNAUTHORIZED, "wrong_name_or_password", detail)
 
 
@@ -267,7 +267,7 @@ def _require_valid_password(user: User, now: datetime) -> None:
 def require_active(user: User) -> None:
     """Raise ProblemError, 403, for an account that waits for approval or is disabled."""
     if user.state == "waiting":
-        detail = gettext("Your account waits until an administrator lets it in: come back later.")
+        detail = gettext("Your account is awaiting approval by an administrator: come back later.")
         raise ProblemError(HTTPStatus.FORBIDDEN, "account_waits", detail)
     if user.state == "disabled":
         detail = gettext("Your account is disabled: ask an administrator.")

@@ -144,9 +144,11 @@ class TooManyTriesError(ProblemError):
 
     def __init__(self, limit: str, seconds: int) -> None:
         if seconds < 90:
-            detail = gettext("Too many tries: try again in %(seconds)s seconds.") % {"seconds": seconds}
+            detail = gettext("Too many attempts: try again in %(seconds)s seconds.") % {"seconds": seconds}
         else:
-            detail = gettext("Too many tries: try again in %(minutes)s minutes.") % {"minutes": math.ceil(seconds / 60)}
+            detail = gettext("Too many attempts: try again in %(minutes)s minutes.") % {
+                "minutes": math.ceil(seconds / 60)
+            }
         super().__init__(HTTPStatus.TOO_MANY_REQUESTS, "too_many_tries", detail, {"Retry-After": str(seconds)})
         self.limit = limit
 

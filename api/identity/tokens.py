@@ -61,7 +61,7 @@ def check_name(name: str) -> str:
     """Return a token's purpose as stored. Raises ProblemError, 422."""
     name = name.strip()
     if not 0 < len(name) <= NAME_AT_MOST or printable(name) != name:
-        detail = gettext("Say in 1 to %(most)s characters what the token is for, without control characters.")
+        detail = gettext("Describe the token's purpose in 1 to %(most)s characters, without control characters.")
         detail %= {"most": NAME_AT_MOST}
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_token_name", detail, field="name")
     return name
@@ -97,7 +97,9 @@ async def revoke(services: AccountServices, actor: Actor, owner: int, number: in
     async with services.store.writing() as session:
         token = await tokens.revoke_token(session, owner, number, services.now())
         if token is None:
-            detail = gettext("This account has no token %(number)s: it was revoked already.") % {"number": number}
+            detail = gettext("This account has no token %(number)s: it may have been revoked already.") % {
+                "number": number
+            }
             raise ProblemError(HTTPStatus.NOT_FOUND, "no_token", detail)
         details: dict[str, JSON] = {"name": token.name, "owner": owner}
         await audit.record(session, actor, "token.revoke", "token", str(number), details)

@@ -149,7 +149,7 @@ async def end_other_sessions(
 async def end_session(services: TheServices, identity: UserWithSession, id: SessionId) -> None:
     """End one of the caller's sessions, for example on a lost device."""
     if not await sign_in.sign_out(services, identity.actor, identity.user_number, bytes.fromhex(id)):
-        detail = gettext("You have no such session: it ended already.")
+        detail = gettext("You have no such session: it has already ended.")
         raise ProblemError(HTTPStatus.NOT_FOUND, "no_session", detail)
 
 

@@ -35,5 +35,5 @@ def read_cursor(cursor: str | None) -> Keyset | None:
     try:
         return decode_cursor(cursor)
     except ValueError:
-        detail = gettext("query.after: this is not the `next` of a page; leave it out to begin with the newest.")
+        detail = gettext("query.after: this is not the `next` of a page; omit it to start with the newest.")
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_cursor", detail) from None

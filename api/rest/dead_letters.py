@@ -150,7 +150,7 @@ def refusal(error: DeadLetterError) -> ProblemError:
             "Dead letter %(number)s was too large for the database and only its beginning is kept: its platform must "
             "publish it again."
         ),
-        "resolved": gettext("Dead letter %(number)s is resolved already: its copy was stored."),
+        "resolved": gettext("Dead letter %(number)s is already resolved: its copy was stored."),
     }[error.code]
     status = HTTPStatus.NOT_FOUND if error.code == "missing" else HTTPStatus.CONFLICT
     return ProblemError(status, f"dead_letter_{error.code}", sentence % {"number": error.number})

@@ -75,7 +75,8 @@ async def keep_detection(services: TheServices, identity: AsUser, request: KeepR
     kept = kept_text(request.text, request.label, identity.name, topic, datetime.now(UTC))
     if await services.store.read(count_pending, identity.user_number) >= MAXIMUM_PENDING:
         detail = gettext(
-            "%(maximum)s of your texts wait to be stored already: ask an administrator whether a consumer runs."
+            "%(maximum)s of your texts are already waiting to be stored: ask an administrator whether a consumer is "
+            "running."
         ) % {"maximum": MAXIMUM_PENDING}
         raise ProblemError(HTTPStatus.TOO_MANY_REQUESTS, "too_many_waiting", detail, {"Retry-After": "60"})
     async with services.store.writing() as session:

@@ -18,7 +18,7 @@ def _parse_time(value: object) -> object:
     try:
         return parse_rfc3339(value)
     except ValueError:
-        raise ValueError("there is no such time; write one from year 1 to year 9999 in UTC") from None
+        raise ValueError("no such time: use one between the years 1 and 9999 in UTC") from None
 
 
 Time = Annotated[datetime, BeforeValidator(_parse_time)]

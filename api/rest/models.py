@@ -145,7 +145,7 @@ def _problem(error: ModelRefusedError) -> ProblemError:
         ),
         "other_active": (
             "other_model_active",
-            gettext("Another model has become active in the meantime. Look at the models and decide again."),
+            gettext("Another model has become active in the meantime. Check the models and decide again."),
         ),
         "no_predecessor": ("no_previous_model", gettext("No model was active before this one.")),
     }.get(error.reason, (error.reason, str(error)))

@@ -50,7 +50,5 @@ async def predict(services: TheServices, _: AsUser, request: PredictionRequest) 
 
 def busy() -> ProblemError:
     """Return the problem of a full prediction queue."""
-    detail = gettext("Too many predictions wait already: try again in %(seconds)s seconds.") % {
-        "seconds": RETRY_SECONDS
-    }
+    detail = gettext("Too many predictions are waiting: try again in %(seconds)s seconds.") % {"seconds": RETRY_SECONDS}
     return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "busy", detail, {"Retry-After": str(RETRY_SECONDS)})

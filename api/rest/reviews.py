@@ -209,7 +209,7 @@ async def add_review(services: TheServices, identity: AsReviewer, request: NewRe
         else:
             added = await reviews.add_review(services.store, identity.actor, opinion)
     except EditedMeanwhileError:
-        detail = gettext("The comment was edited meanwhile: look at its new text and decide again.")
+        detail = gettext("The comment was edited in the meantime: read its new text and decide again.")
         raise ProblemError(HTTPStatus.CONFLICT, "edited_meanwhile", detail) from None
     except NoCommentError:
         raise _no_comment(request) from None

@@ -171,8 +171,8 @@ def _guess(stream: BinaryIO) -> str:
 def _of_fault(fault: Fault, codec: str) -> TextFileError:
     if fault.at_end:
         return TextFileError(
-            "The file is %(encoding)s and ends in the middle of a character in line %(line)s: it was cut off, "
-            "get it again.",
+            "The file is %(encoding)s and ends in the middle of a character in line %(line)s: it is incomplete, "
+            "download it again.",
             encoding=label_of(codec),
             line=fault.line,
         )

@@ -35,7 +35,7 @@ def _parse(line: str, number: int) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise TextFileError("Line %(line)s is not a JSON object: write one object a line.", line=number)
+        raise TextFileError("Line %(line)s is not a JSON object: write one object per line.", line=number)
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -141,9 +141,9 @@ class Table:
             if len(beginning) > BEGINNING:
                 break
         if _JSON_ARRAY.match(beginning):
-            raise TextFileError("This is a JSON array: write one object a line (JSON lines).")
+            raise TextFileError("This is a JSON array: write one object per line (JSON Lines).")
         if _HTML.match(beginning):
-            raise TextFileError("This is a web page (HTML): save the comments as CSV, or as text with one a line.")
+            raise TextFileError("This is a web page (HTML): save the comments as CSV, or as text with one per line.")
 
     def _find_format(self, declared: Format | None) -> Format:
         """Return "lines" unless the first lines or the options clearly indicate another format."""

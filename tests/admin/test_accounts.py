@@ -1,11 +1,13 @@
 """Tests of sign-up, sign-in, accounts, the account page and the audit log."""
 
 import re
+from datetime import datetime
 
 import pytest
 from playwright.async_api import Dialog, Page, expect
 
 from api.identity.roles import Role
+from store.accounts import find_user
 from tests.admin.conftest import PASSWORD, Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
 
@@ -19,6 +21,12 @@ async def fill_sign_in(page: Page, name: str, password: str) -> None:
     await page.get_by_label("账号名").fill(name)
     await page.get_by_label("密码", exact=True).fill(password)
     await page.get_by_role("button", name="登录").click()
+
+
+async def password_time(visits: Visits, number: int) -> datetime:
+    user = await visits.site.store.read(find_user, number)
+    assert user is not None
+    return user.password_changed_at
 
 
 async def accept(dialog: Dialog) -> None:
@@ -36,7 +44,7 @@ async def test_sign_in_redirects_to_the_requested_page(visits: Visits) -> None:
     await page.keyboard.type("不是这个密码")
     await page.keyboard.press("Enter")
     problem = page.get_by_role("alert")
-    await expect(problem).to_have_text("账号名或密码不对。")
+    await expect(problem).to_have_text("账号名或密码错误。")
     assert await page.evaluate("document.activeElement.id") == "problem"
     await shot(page, "sign-in-wrong")
     assert await page.get_by_label("账号名").input_value() == "小管"
@@ -65,25 +73,28 @@ async def test_sign_up_waits_for_approval(visits: Visits) -> None:
     await check_accessibility(page)
     await page.get_by_label("账号名").fill("小李")
     await page.get_by_label("密码", exact=True).fill("password12345")
-    await page.get_by_label("再输入一遍").fill("password12345")
-    await page.get_by_label("电话（可不填）").fill("13800138000")
+    await page.get_by_label("再次输入密码").fill("password12345")
+    await page.get_by_label("电话（选填）").fill("13800138000")
     await page.get_by_role("button", name="注册").click()
-    await expect(page.get_by_role("alert")).to_contain_text("这个密码很容易被猜到")
+    await expect(page.get_by_role("alert")).to_contain_text("密码过于常见")
     assert await page.evaluate("document.activeElement.id") == "password"
-    assert await page.get_by_label("电话（可不填）").input_value() == "13800138000"
+    assert await page.get_by_label("电话（选填）").input_value() == "13800138000"
     await check_accessibility(page)
     await page.get_by_label("密码", exact=True).fill(GOOD)
-    await page.get_by_label("再输入一遍").fill(GOOD)
+    await page.get_by_label("再次输入密码").fill(GOOD)
     await page.get_by_role("button", name="注册").click()
-    await expect(page.get_by_role("status")).to_contain_text("账号 小李 已建立")
-    await page.get_by_role("link", name="去登录").click()
+    await page.wait_for_url("**/admin/login")
+    await expect(page.get_by_role("alert")).to_contain_text("账号 小李 已创建")
     await fill_sign_in(page, "小李", GOOD)
-    await expect(page.get_by_role("alert")).to_have_text("您的账号还在等管理员批准：请稍后再来。")
+    await expect(page.get_by_role("alert")).to_have_text("您的账号正在等待管理员批准：请稍后再来。")
 
     admin = await visits.open(Role.ADMIN, "/admin/users?state=waiting")
     await shot(admin, "users-waiting")
+    await admin.get_by_label("小李 的角色").select_option("reviewer")
     await admin.get_by_role("button", name=re.compile("批准.*小李")).click()
     await expect(admin.get_by_role("alert")).to_have_text("账号已批准。")
+    await expect(admin.locator("dl")).to_be_visible()
+    await expect(admin.get_by_label("审核员")).to_be_checked()
     await fill_sign_in(page, "小李", GOOD)
     await page.wait_for_url("**/admin/")
 
@@ -99,9 +110,9 @@ async def test_new_account_must_change_its_password(visits: Visits) -> None:
     await admin.get_by_label("账号名").fill("小审二号")
     await admin.get_by_label("审核员").check()
     await admin.get_by_label("密码", exact=True).fill(GOOD)
-    await admin.get_by_label("再输入一遍").fill(GOOD)
-    await admin.get_by_role("button", name="建立账号").click()
-    await expect(admin.get_by_role("alert")).to_contain_text("账号已建立")
+    await admin.get_by_label("再次输入密码").fill(GOOD)
+    await admin.get_by_role("button", name="创建账号").click()
+    await expect(admin.get_by_role("alert")).to_contain_text("账号已创建")
 
     page = await visits.open(None, "/admin/review")
     await fill_sign_in(page, "小审二号", GOOD)
@@ -113,7 +124,7 @@ async def test_new_account_must_change_its_password(visits: Visits) -> None:
         assert "/admin/password" in page.url
     await page.get_by_label("当前密码").fill(GOOD)
     await page.get_by_label("新密码", exact=True).fill(f"{GOOD} 小船")
-    await page.get_by_label("再输入一遍").fill(f"{GOOD} 小船")
+    await page.get_by_label("再次输入密码").fill(f"{GOOD} 小船")
     await page.get_by_role("button", name="修改密码").click()
     await page.wait_for_url("**/admin/account")
     await expect(page.get_by_role("alert")).to_contain_text("密码已修改")
@@ -131,11 +142,14 @@ async def test_admin_resets_password_and_disables_and_enables_account(visits: Vi
     await expect(admin.get_by_role("heading", level=1, name="<b>小乙</b>")).to_be_visible()
     await admin.get_by_role("button", name="重设密码").click()
     password = await admin.locator("#temporary-password").inner_text()
+    changed_at = await password_time(visits, number)
     assert re.fullmatch("[a-z2-9]{4}(-[a-z2-9]{4}){3}", password)
     await shot(admin, "user-reset")
     await check_accessibility(admin)
-    await admin.goto(f"/admin/users/{number}")
+    # Reloading neither shows the password again nor sets another one.
+    await admin.reload()
     assert password not in await admin.content()
+    assert await password_time(visits, number) == changed_at
     await own.reload()
     assert "/admin/login" in own.url
     await fill_sign_in(own, "<b>小乙</b>", password)
@@ -153,7 +167,7 @@ async def test_last_admin_cannot_be_disabled(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, f"/admin/users/{visits.site.users[Role.ADMIN]}")
     page.on("dialog", accept)
     await page.get_by_role("button", name="停用").click()
-    await expect(page.get_by_role("alert")).to_have_text("这是最后一位管理员：请先设立另一位管理员。")
+    await expect(page.get_by_role("alert")).to_have_text("这是最后一位管理员：请先指定另一位管理员。")
 
 
 async def test_account_page_manages_sessions_and_tokens(visits: Visits) -> None:
@@ -161,27 +175,36 @@ async def test_account_page_manages_sessions_and_tokens(visits: Visits) -> None:
     other = await visits.open(number, "/admin/account")
     page = await visits.open(number, "/admin/account")
     page.on("dialog", accept)
-    await page.get_by_label("邮箱（可不填）").fill("c@example.com")
+    await page.get_by_role("main").get_by_role("link", name="API 文档").click()
+    await page.get_by_role("link", name="返回留言管理后台").click()
+    await page.goto("/admin/account")
+    await page.get_by_label("邮箱（选填）").fill("c@example.com")
     await page.get_by_role("button", name="保存").click()
     await expect(page.get_by_role("alert")).to_have_text("您的账号已更新。")
-    assert await page.get_by_label("邮箱（可不填）").input_value() == "c@example.com"
+    assert await page.get_by_label("邮箱（选填）").input_value() == "c@example.com"
     await page.get_by_label("用途").fill("夜间导出 <script>")
     await page.get_by_label("角色").select_option("reviewer")
-    await page.get_by_role("button", name="新建令牌").click()
+    await page.get_by_role("button", name="创建令牌").click()
     secret = await page.locator("#token-secret").inner_text()
     await shot(page, "account-token")
     await check_accessibility(page)
     answer = await page.request.get("/api/v1/comments", headers={"Authorization": f"Bearer {secret}"})
     assert answer.status == 200
-    await page.goto("/admin/account")
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("button", name="复制").click()
+    await expect(page.get_by_role("button", name="已复制")).to_be_visible()
+    assert await page.evaluate("navigator.clipboard.readText()") == secret
+    # Reloading neither shows the token again nor creates another one.
+    await page.reload()
     assert secret not in await page.content()
+    await expect(page.get_by_role("row").filter(has_text="夜间导出 <script>")).to_have_count(1)
     await shot(page, "account")
     await page.get_by_role("button", name=re.compile("撤销.*夜间导出 <script>")).click()
     await expect(page.get_by_role("alert")).to_contain_text("令牌已撤销")
     answer = await page.request.get("/api/v1/comments", headers={"Authorization": f"Bearer {secret}"})
     assert answer.status == 401
     await page.get_by_role("button", name="退出其他设备").click()
-    await expect(page.get_by_role("alert")).to_contain_text("其他设备已退出登录")
+    await expect(page.get_by_role("alert")).to_contain_text("已退出其他设备")
     await other.reload()
     assert "/admin/login" in other.url
 
@@ -191,7 +214,7 @@ async def test_account_language_applies_to_pages(visits: Visits) -> None:
     page = await visits.open(number, "/admin/account")
     await page.get_by_label("语言", exact=True).select_option("en")
     await page.get_by_role("button", name="保存").click()
-    await expect(page.get_by_role("alert")).to_have_text("Your account is changed.")
+    await expect(page.get_by_role("alert")).to_have_text("Your account was updated.")
     await shot(page, "account-english")
     await check_accessibility(page)
 
@@ -203,8 +226,8 @@ async def test_audit_log_is_filtered_and_exported(visits: Visits) -> None:
     await admin.goto("/admin/audit")
     await shot(admin, "audit")
     await check_accessibility(admin)
-    await admin.get_by_label("操作", exact=True).fill("user.sign_out_everywhere")
-    await admin.get_by_role("button", name="查找").click()
+    await admin.get_by_label("操作", exact=True).select_option("user.sign_out_everywhere")
+    await admin.get_by_role("button", name="应用筛选").click()
     rows = admin.get_by_role("row").filter(has_text="user.sign_out_everywhere")
     assert await rows.count() >= 1
     await expect(rows.first).to_contain_text("小管")
@@ -212,8 +235,11 @@ async def test_audit_log_is_filtered_and_exported(visits: Visits) -> None:
     lines = (await answer.text()).splitlines()
     assert lines[0].lstrip("\ufeff").startswith("number,at,user_number")
     assert len(lines) == 1 + await rows.count()
+    # The text that the page shows works like the stored value.
+    await admin.goto("/admin/audit?action=退出所有设备")
+    await expect(rows.first).to_contain_text("小管")
     await admin.goto("/admin/audit?object_id=nothing")
-    await expect(admin.get_by_text("没有符合的操作")).to_be_visible()
+    await expect(admin.get_by_text("没有符合条件的记录")).to_be_visible()
     await shot(admin, "audit-empty")
 
 

@@ -100,6 +100,33 @@ async def test_cards_show_charts_and_tables(visits: Visits, busy: Site) -> None:
     await expect(page.locator("#labels-chart .main-svg").first).to_be_visible()
 
 
+async def test_axes_have_whole_ticks_and_partial_periods_are_hatched(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=7d")
+    await wait_for_cards(page)
+    # The newest day has not ended.
+    await expect(page.locator("#labels .analytics-note")).to_have_text("斜线：该时段尚不完整。")
+    layout = await page.evaluate("document.getElementById('labels-chart')._fullLayout.xaxis.tickvals.length")
+    assert 1 <= layout <= 8
+    await expect(page.locator("#totals")).to_contain_text("垃圾信息")
+    shapes = await page.evaluate("document.getElementById('labels-chart').data[0].marker.pattern.shape")
+    assert shapes[-1] == "\\"
+    assert shapes[1] == ""
+
+
+async def test_heat_map_colours_only_what_chance_does_not_explain(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=all")
+    await wait_for_cards(page)
+    script = """async () => {
+        const { deviationOf } = await import("/admin/static/analytics-axes.js");
+        const total = { comments: 168 * 3040, negative: 168 * 304 };
+        const of = (comments, negative, measure) => deviationOf({ comments, negative }, measure, total).significant;
+        return [of(2900, 0, "comments"), of(3180, 0, "comments"), of(3500, 0, "comments"),
+                of(3000, 320, "negative"), of(3000, 600, "negative"), of(4, 4, "negative")];
+    }"""
+    assert await page.evaluate(script) == [False, False, True, False, True, False]
+    await expect(page.locator("#hours-chart")).to_contain_text("%")
+
+
 async def test_charts_fit_phone(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?range=all", size=NARROW)
     await wait_for_cards(page)
@@ -116,7 +143,7 @@ async def test_range_and_platform_are_in_the_url(visits: Visits, busy: Site) -> 
     await expect(page.get_by_role("link", name="30 天")).to_have_attribute("aria-current", "true")
     await expect(page.locator("#platform option:checked")).to_have_text("全部")
     await page.get_by_label("平台", exact=True).select_option("shop")
-    await page.get_by_role("button", name="应用").click()
+    await page.get_by_role("button", name="应用筛选").click()
     assert "platform=shop" in page.url
     await wait_for_cards(page)
     await page.locator("#platforms .analytics-toggle").click()
@@ -125,13 +152,13 @@ async def test_range_and_platform_are_in_the_url(visits: Visits, busy: Site) -> 
     assert "range=7d" in page.url
     assert "platform=shop" in page.url
     today = datetime.now(UTC).astimezone().date()
-    await page.get_by_label("第一天").fill((today - timedelta(days=2)).isoformat())
-    await page.get_by_label("最后一天").fill(today.isoformat())
-    await page.get_by_role("button", name="应用").click()
+    await page.get_by_label("开始日期").fill((today - timedelta(days=2)).isoformat())
+    await page.get_by_label("结束日期").fill(today.isoformat())
+    await page.get_by_role("button", name="应用筛选").click()
     await wait_for_cards(page)
     assert f"last={today.isoformat()}" in page.url
     await expect(page.locator("#totals")).to_contain_text("条评论")
-    await page.get_by_label("颜色表示什么").select_option("negative")
+    await page.get_by_label("颜色含义").select_option("negative")
     await expect(page.locator("#hours-chart")).to_contain_text("%")
 
 

@@ -38,7 +38,7 @@ async def test_the_history_tells_what_became_of_a_comment(visits: Visits) -> Non
     )
     second = await visits.open(Role.ADMIN, "/admin/comments/tale/story")
     await second.get_by_role("button", name="正面").click()
-    await expect(second.get_by_text("现行")).to_be_visible()
+    await expect(second.get_by_text("当前有效")).to_be_visible()
     await second.get_by_role("button", name="垃圾").click()
     events = second.locator(".history-events li")
     await expect(events.filter(has_text="小管")).to_have_count(2)
@@ -52,7 +52,7 @@ async def test_the_history_tells_what_became_of_a_comment(visits: Visits) -> Non
     found = await site.store.read(comment_history, "tale", "story")
     assert found is not None
     assert [review.label for review in found.reviews] == ["spam", "positive", "negative"]
-    await second.get_by_role("button", name="收回").click()
+    await second.get_by_role("button", name="撤销审核").click()
     await expect(events.filter(has_text="撤销了")).to_have_count(1)
     assert await label(site, "tale", "story") == ("positive", "review")
 
@@ -105,7 +105,7 @@ async def test_an_uncertain_label_is_never_headlined_as_one(visits: Visits) -> N
     await expect(page.locator("#comment .badge").first).to_have_text("不确定（偏正面）")
     await expect(page.locator(".history-events")).to_contain_text("不确定（偏正面）")
     await page.get_by_role("button", name="负面").click()
-    review = page.locator(".history-events li").filter(has_text="小审").filter(has_text="现行")
+    review = page.locator(".history-events li").filter(has_text="小审").filter(has_text="当前有效")
     await expect(review.locator(".badge").first).to_have_text("不确定（偏正面）")
     await page.goto("/admin/reviews?platform=leans&mine=true")
     await expect(page.locator("tbody .badge").first).to_have_text("不确定（偏正面）")

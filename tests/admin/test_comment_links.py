@@ -77,7 +77,7 @@ async def test_every_link_opens_its_comment(visits: Visits) -> None:
 async def test_unknown_paths_show_error_page(visits: Visits, path: str) -> None:
     visits.allow("404")
     page = await visits.open(Role.REVIEWER, f"/admin{path}")
-    await expect(page.get_by_role("heading", name="这里什么也没有")).to_be_visible()
+    await expect(page.get_by_role("heading", name="页面不存在")).to_be_visible()
 
 
 async def test_sign_in_redirects_to_id_with_line_feed(visits: Visits) -> None:

@@ -27,14 +27,14 @@ async def test_filter_finds_comments(visits: Visits) -> None:
     await check_accessibility(page)
     await page.get_by_text("更多条件").click()
     await page.get_by_label("文本包含").fill("退货")
-    await page.get_by_label("标签").select_option("负面")
+    await page.get_by_label("标签").select_option("negative")
     await shot(page, "comments-filter")
-    await page.get_by_role("button", name="搜索").click()
+    await page.get_by_role("button", name="应用筛选").click()
     await expect(page.locator(".comment-row")).to_have_count(1)
     await expect(page.locator(".comment-text")).to_contain_text("退货还要自己出运费")
     await expect(page.locator(".comment-text mark")).to_have_text("退货")
     await page.get_by_label("文本包含").fill("100%_")
-    await page.get_by_role("button", name="搜索").click()
+    await page.get_by_role("button", name="应用筛选").click()
     await expect(page.get_by_text("没有符合筛选条件的评论")).to_be_visible()
 
 
@@ -56,7 +56,7 @@ async def test_selected_comments_are_corrected_and_undone(visits: Visits) -> Non
     await check_accessibility(page)
     await page.get_by_role("button", name="保存", exact=True).click()
     message = page.locator("#message")
-    await expect(message).to_contain_text("已把 3 条存为")
+    await expect(message).to_contain_text("已将 3 条标为")
     await expect(message).to_contain_text("1 条在此期间被作者修改")
     await shot(page, "comments-corrected")
     assert [await label(site, "many", str(n)) for n in (5, 4, 3, 2)] == [
@@ -80,7 +80,7 @@ async def test_bulk_correction_works_with_keys(visits: Visits) -> None:
     await expect(page.locator("#selected")).to_have_text("已选 2 条")
     await page.keyboard.press("2")
     await page.keyboard.press("Enter")
-    await expect(page.locator("#message")).to_contain_text("已把 2 条存为")
+    await expect(page.locator("#message")).to_contain_text("已将 2 条标为")
     assert [await label(site, "byhand", str(n)) for n in (2, 1)] == [("negative", "review")] * 2
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
@@ -112,17 +112,17 @@ async def test_all_matches_are_corrected_in_steps(visits: Visits) -> None:
     await shot(page, "comments-all-confirm")
     await page.get_by_role("button", name="保存", exact=True).click()
     message = page.locator("#message")
-    await expect(message).to_contain_text("已把 498 条存为")
+    await expect(message).to_contain_text("已将 498 条标为")
     await expect(message).to_contain_text("1 条在此期间被作者修改")
-    await expect(message).to_contain_text("1 条在此期间已被删除")
+    await expect(message).to_contain_text("1 条在此期间已被抹除")
     await shot(page, "comments-all-corrected")
-    await page.get_by_role("link", name="继续处理其余的").click()
+    await page.get_by_role("link", name="继续处理其余评论").click()
     await expect(page.locator(".comment-row")).to_have_count(10)
     await page.get_by_label("选中本页全部").check()
     await expect(page.locator("#wider")).to_have_count(0)
     await page.keyboard.press("4")
     await page.keyboard.press("Enter")
-    await expect(message).to_contain_text("已把 10 条存为")
+    await expect(message).to_contain_text("已将 10 条标为")
     spam = ReviewFilter(platform="matching", label=ShownLabel.SPAM)
     assert len((await site.store.read(list_reviews, spam, None, 600)).items) == 508
     assert await label(site, "matching", "100") == ("positive", "active_model")
@@ -138,7 +138,7 @@ async def test_correction_of_all_matches_is_undone(visits: Visits) -> None:
     await expect(page.locator("#selected")).to_have_text("已选 60 条")
     await page.keyboard.press("2")
     await page.keyboard.press("Enter")
-    await expect(page.locator("#message")).to_contain_text("已把 60 条存为")
+    await expect(page.locator("#message")).to_contain_text("已将 60 条标为")
     assert await label(site, "takeback", "0") == ("negative", "review")
     await page.get_by_role("button", name="全部撤销（60 条）").click()
     await expect(page.locator("#message")).to_contain_text("已撤销 60 条")
@@ -206,15 +206,49 @@ async def test_search_reports_its_position_and_continues(visits: Visits, monkeyp
     await fill(site, "deep", 300)
     await site.feed.send(arrival("first", "只有这条说到运费险", created=-600, platform="deep"))
     monkeypatch.setattr(search, "TEXT_SECONDS", 0.0)
-    page = await visits.open(Role.REVIEWER, "/admin/comments?platform=deep&text=运费险")
+    more = asyncio.Event()
+    path = "/admin/comments?platform=deep&text=运费险"
+    page = await visits.open(Role.REVIEWER, path, routes={"**/comments?*after=*": held_until(more)})
     await expect(page.get_by_text("已搜索到")).to_be_visible()
     await expect(page.locator(".comment-row")).to_have_count(0)
     await shot(page, "comments-searched")
     await check_accessibility(page)
-    await page.get_by_role("link", name="继续搜索").click()
+    reached = await page.locator("#searched-to").inner_text()
+    more.set()
+    # The page continues until it finds the comment.
     await expect(page.locator(".comment-text")).to_have_text("只有这条说到运费险")
-    await page.get_by_role("link", name="最新").click()
-    assert "after=" not in page.url
+    assert "after=" in page.url
+    assert reached
+    await page.get_by_role("link", name="第一页").click()
+    await page.wait_for_url(lambda url: "after=" not in url)
+
+
+async def test_list_is_sorted_counted_and_exported(visits: Visits, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(visits.site, "sorts", 4)
+    page = await visits.open(Role.REVIEWER, "/admin/comments")
+    await page.get_by_text("更多条件").click()
+    # Selects say how many comments each choice has.
+    await page.get_by_label("平台").select_option("sorts")
+    assert await page.get_by_label("平台").locator("option:checked").inner_text() == "sorts (4)"
+    await page.get_by_label("排序").select_option("oldest")
+    await page.get_by_role("button", name="应用筛选").click()
+    await expect(page.locator("#total")).to_have_text("共 4 条评论")
+    oldest = await page.locator(".comment-text").all_inner_texts()
+    await page.get_by_label("排序").select_option("")
+    await page.get_by_role("button", name="应用筛选").click()
+    await page.wait_for_url(lambda url: "sort=oldest" not in url)
+    assert await page.locator(".comment-text").all_inner_texts() == oldest[::-1]
+    monkeypatch.setattr(search, "COUNT_AT_MOST", 3)
+    await page.get_by_label("排序").select_option("negative")
+    await page.get_by_role("button", name="应用筛选").click()
+    await expect(page.get_by_text("仅对最新的 3 条匹配评论排序")).to_be_visible()
+    await expect(page.locator("#total")).to_have_text("超过 3 条评论")
+    await expect(page.locator(".comment-row")).to_have_count(3)
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="导出 CSV").click()
+    lines = (await (await download.value).path()).read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0].startswith("platform,id,created_at")
+    assert len(lines) == 5
 
 
 async def test_list_is_paginated(visits: Visits) -> None:
@@ -223,7 +257,7 @@ async def test_list_is_paginated(visits: Visits) -> None:
     await expect(page.locator(".comment-row")).to_have_count(50)
     await page.get_by_role("link", name="更早的评论").click()
     await expect(page.locator(".comment-row")).to_have_count(10)
-    await expect(page.get_by_text("到底了")).to_be_visible()
+    await expect(page.get_by_text("已到末尾")).to_be_visible()
     await page.go_back()
     await expect(page.locator(".comment-row")).to_have_count(50)
 
@@ -241,7 +275,7 @@ async def test_buttons_are_disabled_until_their_script_runs(visits: Visits) -> N
     await visits.site.feed.send(arrival("1", "很慢的网络", platform="slow"))
     page = await visits.open(Role.REVIEWER, "/admin/comments/slow/1")
     await page.get_by_role("button", name="负面").click()
-    await expect(page.get_by_text("现行")).to_be_visible()
+    await expect(page.get_by_text("当前有效")).to_be_visible()
     for path, script, buttons in (
         ("/admin/comments/slow/1", "history.js", ('[data-label="negative"]', "[data-take-back]")),
         ("/admin/comments?platform=slow", "comments.js", ("#select-all",)),

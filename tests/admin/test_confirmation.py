@@ -43,9 +43,9 @@ async def test_dialog_keeps_the_form_and_submits_it(visits: Visits) -> None:
     await admin.get_by_label("账号名").fill("小新")
     await admin.get_by_label("审核员").check()
     await admin.get_by_label("密码", exact=True).fill(GOOD)
-    await admin.get_by_label("再输入一遍").fill(GOOD)
-    await admin.get_by_label("电话（可不填）").fill("13800138000")
-    await admin.get_by_role("button", name="建立账号").click()
+    await admin.get_by_label("再次输入密码").fill(GOOD)
+    await admin.get_by_label("电话（选填）").fill("13800138000")
+    await admin.get_by_role("button", name="创建账号").click()
     await expect(admin.locator(DIALOG)).to_be_visible()
     assert await admin.evaluate("document.activeElement.id") == "own_password"
     await shot(admin, "confirm")
@@ -56,8 +56,8 @@ async def test_dialog_keeps_the_form_and_submits_it(visits: Visits) -> None:
     await check_accessibility(admin)
     await admin.get_by_label("您的密码", exact=True).fill(PASSWORD)
     await admin.keyboard.press("Enter")
-    await expect(admin.get_by_role("alert")).to_contain_text("账号已建立")
-    assert await admin.get_by_label("电话（可不填）").input_value() == "13800138000"
+    await expect(admin.get_by_role("alert")).to_contain_text("账号已创建")
+    assert await admin.get_by_label("电话（选填）").input_value() == "13800138000"
     assert "13800138000" not in admin.url
     # The confirmation is valid for 15 minutes.
     await admin.get_by_label("审核员").check()
@@ -69,13 +69,13 @@ async def test_cancelling_keeps_the_form_and_sends_nothing(visits: Visits) -> No
     number = await visits.site.add_user("小消", Role.USER)
     page = await visits.open(number, "/admin/account", confirmed=False)
     await page.get_by_label("用途").fill("夜间导出")
-    await page.get_by_role("button", name="新建令牌").click()
+    await page.get_by_role("button", name="创建令牌").click()
     await page.get_by_label("您的密码", exact=True).fill("half a pass")
     await page.keyboard.press("Escape")
     await expect(page.locator(DIALOG)).to_be_hidden()
     assert await page.get_by_label("用途").input_value() == "夜间导出"
     assert await names_of_tokens(visits.site, number) == []
-    await page.get_by_role("button", name="新建令牌").click()
+    await page.get_by_role("button", name="创建令牌").click()
     # The dialog does not keep the password.
     assert await page.get_by_label("您的密码", exact=True).input_value() == ""
     await page.get_by_role("button", name="取消", exact=True).click()
@@ -86,14 +86,14 @@ async def test_double_click_creates_one_token(visits: Visits) -> None:
     number = await visits.site.add_user("小双", Role.USER)
     page = await visits.open(number, "/admin/account", confirmed=False)
     await page.get_by_label("用途").fill("夜间导出")
-    await page.get_by_role("button", name="新建令牌").dblclick()
+    await page.get_by_role("button", name="创建令牌").dblclick()
     await page.get_by_label("您的密码", exact=True).fill(PASSWORD)
     await page.get_by_role("button", name="确认", exact=True).dblclick()
     await expect(page.locator("#token-secret")).to_be_visible()
     assert await names_of_tokens(visits.site, number) == ["夜间导出"]
     # The same applies to a confirmed session.
     await page.get_by_label("用途").fill("另一个")
-    await page.get_by_role("button", name="新建令牌").dblclick()
+    await page.get_by_role("button", name="创建令牌").dblclick()
     await expect(page.get_by_role("cell", name="另一个", exact=True)).to_be_visible()
     assert await names_of_tokens(visits.site, number) == ["另一个", "夜间导出"]
 
@@ -112,7 +112,7 @@ async def test_form_is_kept_if_the_confirmation_expires_meanwhile(visits: Visits
 
     await page.route("**/admin/account/tokens", end_confirmation, times=1)
     await page.get_by_label("用途").fill("夜间导出")
-    await page.get_by_role("button", name="新建令牌").click()
+    await page.get_by_role("button", name="创建令牌").click()
     await expect(page.locator("#problem")).to_contain_text("请先确认密码")
     await shot(page, "confirm-expired")
     await check_accessibility(page)
@@ -120,7 +120,7 @@ async def test_form_is_kept_if_the_confirmation_expires_meanwhile(visits: Visits
     await page.get_by_role("link", name="确认密码").click()
     await confirm(page)
     await expect(page.locator("#problem")).to_have_count(0)
-    await page.get_by_role("button", name="新建令牌").click()
+    await page.get_by_role("button", name="创建令牌").click()
     await expect(page.locator("#token-secret")).to_be_visible()
 
 
@@ -129,14 +129,14 @@ async def test_only_changed_contacts_need_confirmation(visits: Visits) -> None:
     page = await visits.open(number, "/admin/account", confirmed=False)
     await page.get_by_label("语言", exact=True).select_option("en")
     await page.get_by_role("button", name="保存").click()
-    await expect(page.get_by_role("alert")).to_have_text("Your account is changed.")
+    await expect(page.get_by_role("alert")).to_have_text("Your account was updated.")
     await page.get_by_label("E-mail (optional)").fill("r@example.com")
     await page.get_by_role("button", name="Save").click()
     await expect(page.locator(DIALOG)).to_be_visible()
     await shot(page, "confirm-english")
     await page.get_by_label("Your password", exact=True).fill(PASSWORD)
     await page.get_by_role("button", name="Confirm", exact=True).click()
-    await expect(page.get_by_role("alert")).to_have_text("Your account is changed.")
+    await expect(page.get_by_role("alert")).to_have_text("Your account was updated.")
     assert await page.get_by_label("E-mail (optional)").input_value() == "r@example.com"
 
 
@@ -180,7 +180,7 @@ async def test_sign_out_and_password_change_revoke_or_keep_tokens(visits: Visits
     await page.get_by_label("同时撤销全部令牌（2 个）").check()
     await shot(page, "account-tokens")
     await page.get_by_role("button", name="退出其他设备").click()
-    await expect(page.get_by_role("alert")).to_contain_text("其他设备已退出登录")
+    await expect(page.get_by_role("alert")).to_contain_text("已退出其他设备")
     assert await names_of_tokens(visits.site, number) == []
     await add_tokens(visits.site, number, "丙", "丁")
     await page.goto("/admin/password")
@@ -188,7 +188,7 @@ async def test_sign_out_and_password_change_revoke_or_keep_tokens(visits: Visits
     await check_accessibility(page)
     await page.get_by_label("当前密码").fill(PASSWORD)
     await page.get_by_label("新密码", exact=True).fill(GOOD)
-    await page.get_by_label("再输入一遍").fill(GOOD)
+    await page.get_by_label("再次输入密码").fill(GOOD)
     await page.get_by_label("保留我的令牌（2 个）").check()
     await page.get_by_role("button", name="修改密码").click()
     await page.wait_for_url("**/admin/")

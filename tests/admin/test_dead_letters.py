@@ -1,5 +1,6 @@
 """Tests of the dead letter pages: filters, requeue, discard, delete, and the display of any bytes."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -23,7 +24,7 @@ MARKUP = '{"text": "<img src=x onerror=alert(1)>"}'
 async def test_dead_letters_are_shown_requeued_and_discarded(visits: Visits) -> None:
     feed = visits.site.feed
     page = await visits.open(Role.ADMIN, "/admin/dead-letters")
-    await expect(page.get_by_text("没有等待处理的死信")).to_be_visible()
+    await expect(page.get_by_text("没有未解决的死信")).to_be_visible()
     await shot(page, "dead-letters-empty")
     await feed.send(
         dead_letter(feed.offset, value=MARKUP.encode(), headers=(("trace", b"\xfe\xff"), ("empty", None))),
@@ -41,15 +42,15 @@ async def test_dead_letters_are_shown_requeued_and_discarded(visits: Visits) -> 
     await shot(page, "dead-letter")
     await check_accessibility(page)
     await page.get_by_role("button", name="重新发布").click()
-    await expect(page.get_by_role("alert")).to_contain_text("已要求重新发布 1 条死信")
-    await expect(page.locator("main")).to_contain_text("由 小管 要求重发")
+    await expect(page.get_by_role("alert")).to_contain_text("将重新发布 1 条死信")
+    await expect(page.locator("main")).to_contain_text("由 小管 重新发布")
 
     await page.get_by_role("link", name="全部死信").click()
     await page.get_by_label("本页全选").check()
     await page.get_by_role("button", name="搁置所选").click()
     await expect(page.get_by_role("alert")).to_contain_text("已搁置 3 条死信")
     await page.get_by_label("状态").select_option("discarded")
-    await page.get_by_role("button", name="筛选", exact=True).click()
+    await page.get_by_role("button", name="应用筛选").click()
     assert await page.locator("tbody tr").count() == 3
     letters = await feed.store.read(list_dead_letters, DeadLetterFilter(states=frozenset()), 9)
     assert {letter.state for letter in letters} == {DeadLetterState.DISCARDED}
@@ -60,7 +61,7 @@ async def test_dead_letters_are_shown_requeued_and_discarded(visits: Visits) -> 
     [
         ("zh-CN", "删除", "永久删除这条死信及其记录？", "删除所选", "已删除 1 条死信", "已删除 2 条死信"),
         (
-            *("en-US", "Delete", "Delete this dead letter and its record permanently?", "Delete the chosen"),
+            *("en-US", "Delete", "Delete this dead letter and its record permanently?", "Delete selected"),
             *("1 dead letter was deleted", "2 dead letters were deleted"),
         ),
     ],
@@ -118,7 +119,7 @@ async def test_resolved_dead_letters_can_only_be_deleted(visits: Visits) -> None
         await session.connection.execute(change)
     page = await visits.open(Role.ADMIN, "/admin/dead-letters?state=resolved&topic=resolved")
     await expect(page.get_by_role("button", name="重新发布所选")).to_have_count(0)
-    await expect(page.get_by_label("改为筛选出的全部待处理死信")).to_have_count(0)
+    await expect(page.get_by_label("对筛选出的全部待处理死信操作")).to_have_count(0)
     await page.get_by_label("本页全选").check()
     page.once("dialog", lambda dialog: dialog.accept())
     await page.get_by_role("button", name="删除所选").click()
@@ -132,18 +133,18 @@ async def test_action_without_selection_changes_nothing(visits: Visits) -> None:
     await feed.send(dead_letter(feed.offset))
     page = await visits.open(Role.ADMIN, "/admin/dead-letters?reason=json")
     await page.get_by_role("button", name="重新发布所选").click()
-    await expect(page.get_by_role("alert")).to_contain_text("请先至少选择一条死信")
+    await expect(page.get_by_role("alert")).to_contain_text("请先选择至少一条死信")
     assert page.url.endswith("/admin/dead-letters?reason=json")
-    await page.get_by_label("改为筛选出的全部待处理死信").check()
+    await page.get_by_label("对筛选出的全部待处理死信操作").check()
     await page.get_by_role("button", name="重新发布所选").click()
-    await expect(page.get_by_role("alert")).to_contain_text("已要求重新发布 1 条死信")
+    await expect(page.get_by_role("alert")).to_contain_text("将重新发布 1 条死信")
 
 
 async def test_filter_without_matches_says_so_and_is_escaped(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin/dead-letters?topic=%25&reason=' OR 1=1 --&state=nonsense")
     await expect(page.get_by_text("没有符合筛选条件的死信")).to_be_visible()
     await expect(page.get_by_label("主题")).to_have_value("%")
-    await page.get_by_role("link", name="显示尚未处理完的死信").click()
+    await page.get_by_role("link", name="显示未解决的死信").click()
     assert page.url.endswith("/admin/dead-letters")
 
 
@@ -151,7 +152,7 @@ async def test_filter_without_matches_says_so_and_is_escaped(visits: Visits) -> 
 async def test_unknown_dead_letter_shows_error_page(visits: Visits, path: str) -> None:
     visits.allow("status of 404")
     page = await visits.open(Role.ADMIN, f"/admin/dead-letters/{path}")
-    await expect(page.get_by_role("heading", name="这里什么也没有")).to_be_visible()
+    await expect(page.get_by_role("heading", name="页面不存在")).to_be_visible()
 
 
 def test_utf8_is_shown_as_text_and_other_bytes_as_hex() -> None:
@@ -179,12 +180,13 @@ async def test_reasons_are_translated(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin/dead-letters")
     row = page.locator("tbody tr").filter(has_text="字段缺失或不符合约定")
     await expect(row).to_contain_text("invalid_field")
-    await expect(row).to_contain_text(f"记录的说明： {detail}")
+    await expect(row).to_contain_text(f"详细说明： {detail}")
     await expect(page.locator("tbody tr").filter(has_text="of_another_version")).to_contain_text(
         r"something\x1b[31m new"
     )
-    await page.get_by_label("原因").select_option("字段缺失或不符合约定")
-    await page.get_by_role("button", name="筛选", exact=True).click()
+    assert await page.get_by_label("原因").locator("option").nth(1).inner_text() == "字段缺失或不符合约定 (1)"
+    await page.get_by_label("原因").select_option("invalid_field")
+    await page.get_by_role("button", name="应用筛选").click()
     await expect(page.locator("tbody tr")).to_have_count(1)
     await expect(page.get_by_label("原因")).to_have_value("invalid_field")
     await shot(page, "dead-letters-reasons")
@@ -192,6 +194,9 @@ async def test_reasons_are_translated(visits: Visits) -> None:
     await page.locator("tbody tr").get_by_role("link").click()
     await expect(page.locator("main")).to_contain_text("字段缺失或不符合约定")
     await expect(page.locator("main [lang=en]")).to_have_text(detail)
+    # Publishing the same record again cannot help, so the button is not the primary one.
+    await expect(page.get_by_text("重新发布无济于事")).to_be_visible()
+    await expect(page.get_by_role("button", name="重新发布")).not_to_have_class(re.compile("btn-primary"))
     await shot(page, "dead-letter-reason")
     english = await visits.open(Role.ADMIN, "/admin/dead-letters", language="en-US")
     await expect(english.locator("tbody tr").filter(has_text="A field is missing")).to_have_count(1)

@@ -56,7 +56,7 @@ async def test_one_comment_is_labelled_and_explained(visits: Visits, site: Site)
     await expect(page.locator("#one-probability")).to_contain_text("%")
     assert await page.locator("#one-words").text_content() == GOOD
     assert "很快" in "".join(await page.locator("#one-words .word-positive").all_text_contents())
-    await page.get_by_text("以表格查看各个词").click()
+    await page.get_by_text("以表格查看各词").click()
     await expect(page.locator("#one-table")).to_contain_text("👍")
     await shot(page, "detect-one")
     await check_accessibility(page)
@@ -163,7 +163,7 @@ async def test_table_filters_rows_and_opens_a_text(visits: Visits) -> None:
     await expect(page.locator("#many-rows tr").nth(120)).to_contain_text(MARKUP)
     await page.get_by_label("显示", exact=True).select_option("negative")
     await expect(page.locator("#many-rows tr")).to_have_count(1)
-    await page.get_by_role("button", name="细看第 122 行").click()
+    await page.get_by_role("button", name="逐词分析第 122 行").click()
     await expect(page.locator("#one-label")).to_have_text("负面")
     await expect(page.locator("#one-text")).to_have_value(BAD)
 
@@ -207,7 +207,7 @@ async def test_column_is_reported_and_can_be_chosen(visits: Visits) -> None:
     await page.evaluate(DROP, {"name": "数字.csv", "text": "a,b\n1,2\n"})
     await detect.click()
     await expect(page.locator("#many-trouble")).to_have_text(
-        "以下各列都不像评论：'a', 'b'。请在“评论所在的列”中填写该列。"
+        "以下各列都不像评论：'a', 'b'。请在“评论所在的列”中选择该列。"
     )
     await page.evaluate(DROP, {"name": "空行.csv", "text": f"text\n{GOOD}\n \n"})
     await detect.click()

@@ -8,9 +8,12 @@ import pytest
 from playwright.async_api import expect
 
 from api.identity.roles import Role
+from store.audit import Actor
 from store.batch import Label
+from store.comments import ShownLabel, comment_history
 from store.errors import TransientStoreError
 from store.queue import Remaining
+from store.reviews import Opinion, add_reviews
 from store.store import Store
 from tests.admin.conftest import Visits
 from tests.admin.looking import NARROW, check_accessibility, shot
@@ -25,14 +28,14 @@ async def test_home_shows_pending_work_to_admins(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN)
     assert await page.title() == "首页 · 留言 Liuyan"
     work = page.get_by_label("待办事项")
-    assert "4 条模型不确定的评论等待审核" in " ".join((await work.inner_text()).split())
+    assert "4 条模型不确定的评论待审核" in " ".join((await work.inner_text()).split())
     assert "1 条死信待处理" in " ".join((await work.inner_text()).split())
-    assert "1 个账号等待批准" in " ".join((await work.inner_text()).split())
+    assert "1 个账号待批准" in " ".join((await work.inner_text()).split())
     await shot(page, "home")
     await check_accessibility(page)
-    decide = work.get_by_role("link", name="去处理")
+    decide = work.get_by_role("link", name="查看账号")
     assert await decide.get_attribute("href") == f"{visits.site.url}/admin/users?state=waiting"
-    await work.get_by_role("link", name="去查看").click()
+    await work.get_by_role("link", name="查看死信").click()
     await page.wait_for_url("**/admin/dead-letters")
 
 
@@ -150,7 +153,7 @@ async def test_forbidden_and_unknown_pages_give_advice(visits: Visits) -> None:
     await shot(page, "forbidden")
     await check_accessibility(page)
     await page.goto("/admin/nothing-here")
-    assert await page.get_by_role("heading", name="这里什么也没有").is_visible()
+    assert await page.get_by_role("heading", name="页面不存在").is_visible()
     await page.get_by_role("link", name="返回首页").click()
     await page.wait_for_url("**/admin/")
 
@@ -169,3 +172,27 @@ async def test_unavailable_database_shows_error_page(visits: Visits, monkeypatch
     assert answer is not None
     assert answer.status == 503
     assert await page.get_by_role("heading", name="数据库没有响应").is_visible()
+
+
+async def test_home_shows_a_trend_to_everybody_and_reviewers_their_effect(visits: Visits) -> None:
+    site = visits.site
+    ago = (site.services.now() - START) // timedelta(minutes=1)
+    await site.feed.send(*(arrival(f"effect-{n}", "相同的好话", created=ago - 5 - n) for n in range(3)))
+    await site.feed.send(arrival("effect-other", "别的好话", created=ago - 9))
+    actor = Actor(site.users[Role.REVIEWER], "小审", "session", None)
+    for name, label in (("effect-other", ShownLabel.NEGATIVE), ("effect-0", ShownLabel.POSITIVE)):
+        history = await site.store.read(comment_history, "forum", name)
+        assert history is not None
+        assert history.comment is not None
+        await add_reviews(site.store, actor, [Opinion("forum", name, history.comment.version, label)])
+    page = await visits.open(Role.REVIEWER, size=NARROW)
+    await expect(page.get_by_label("待办事项")).to_contain_text("最近 30 天：您的 2 次审核更正了 1 个标签。")
+    # On phones, the work comes before the notices.
+    work = await page.get_by_label("待办事项").bounding_box()
+    notices = await page.get_by_text("没有公告").bounding_box()
+    assert work is not None
+    assert notices is not None
+    assert work["y"] < notices["y"]
+    user = await visits.open(Role.USER)
+    await expect(user.get_by_role("img", name="最近 14 天每日评论数")).to_be_visible()
+    await check_accessibility(user)

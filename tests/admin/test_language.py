@@ -153,8 +153,8 @@ def chinese_request() -> Iterator[None]:
 def test_lazy_sentences_are_translated_when_rendered(chinese_request: None) -> None:
     lazy = lazy_gettext("Home")
     assert (gettext("Home"), str(lazy)) == ("首页", "首页")
-    assert ngettext("%(count)s dead letter was put aside.", "%(count)s dead letters were put aside.", 1) == ngettext(
-        "%(count)s dead letter was put aside.", "%(count)s dead letters were put aside.", 5
+    assert ngettext("%(count)s dead letter was set aside.", "%(count)s dead letters were set aside.", 1) == ngettext(
+        "%(count)s dead letter was set aside.", "%(count)s dead letters were set aside.", 5
     )
     assert gettext("No catalog has this sentence.") == "No catalog has this sentence."
     set_locale("en")

@@ -128,7 +128,7 @@ async def test_the_confirmation_states_what_stands_against_a_promotion(visits: V
     await expect(page.locator("main")).to_contain_text(words[language])
     await expect(page.locator("main form")).to_have_count(0)
     await page.goto(f"/admin/models/{visits.site.feed.model.number}/promote")
-    words = {"zh": "该模型已启用", "en": "This model is active already."}
+    words = {"zh": "该模型已启用", "en": "This model is already active."}
     await expect(page.locator("main")).to_contain_text(words[language])
     await shot(page, f"promotion-{language}")
     missing = await page.request.get(f"{visits.site.url}/admin/models/999999/promote")

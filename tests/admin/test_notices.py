@@ -32,7 +32,7 @@ async def test_notice_is_previewed_saved_withdrawn_restored_and_deleted(visits: 
     page = await visits.open(Role.ADMIN, "/admin/notices")
     await check_accessibility(page)
     await shot(page, "notices-empty")
-    await page.get_by_role("link", name="写第一条公告").click()
+    await page.get_by_role("link", name="发布第一条公告").click()
     await page.get_by_label("标题").fill("维护 <b>通知</b>")
     await page.get_by_label("正文").fill(BODY)
     await page.get_by_role("button", name="预览").click()
@@ -61,7 +61,7 @@ async def test_notice_is_previewed_saved_withdrawn_restored_and_deleted(visits: 
     await reader.reload()
     await expect(reader.get_by_text("没有公告")).to_be_visible()
     await page.get_by_role("button", name="恢复: 维护").click()
-    await expect(page.get_by_role("row").filter(has_text="维护")).to_contain_text("正在显示")
+    await expect(page.get_by_role("row").filter(has_text="维护")).to_contain_text("显示中")
 
     async def refuse(dialog: Dialog) -> None:
         await dialog.dismiss()
@@ -85,7 +85,7 @@ async def test_scheduled_notice_is_hidden_and_pinned_one_comes_first(visits: Vis
     await write(page, "先发布的", "一")
     await write(page, "后发布的", "二")
     await write(page, "明年的", "三", 开始显示="2099-01-01T08:00")
-    await expect(page.get_by_role("row").filter(has_text="明年的")).to_contain_text("定时")
+    await expect(page.get_by_role("row").filter(has_text="明年的")).to_contain_text("待显示")
     await expect(page.get_by_role("row").filter(has_text="明年的").locator("time").first).to_have_attribute(
         "datetime", "2099-01-01T00:00:00+00:00"
     )

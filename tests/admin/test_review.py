@@ -182,7 +182,7 @@ async def test_identical_texts_are_reviewed_and_undone_together(visits: Visits) 
     await expect(page.locator("#done-today")).not_to_have_text("–")
     await expect(page.locator("#meta")).not_to_contain_text("出现")
     await expect(page.locator("#thread .review-neighbour")).to_have_text([text])
-    await expect(page.locator("#announce")).to_have_text("已存为垃圾信息。 下一条评论： copies 的别的话")
+    await expect(page.locator("#announce")).to_have_text("已保存为垃圾信息。 下一条评论： copies 的别的话")
     await wait_until_stored(page)
     await _take_all_steps(site)
     assert [await label(site, "copies", id) for id in ids] == [("spam", "review")] * 12
@@ -307,7 +307,7 @@ async def test_empty_queue_gives_advice(visits: Visits) -> None:
     await shot(page, "review-empty")
     await check_accessibility(page)
     await fill(visits.site, "empty", 1)
-    await page.get_by_role("button", name="再看一次").click()
+    await page.get_by_role("button", name="刷新队列").click()
     await wait_for_text(page, "empty 的第 0 条")
 
 
@@ -346,7 +346,7 @@ async def test_review_page_in_english(visits: Visits) -> None:
     await fill(visits.site, "english", 1)
     page = await visits.open(Role.REVIEWER, "/admin/review?platform=english", language="en-GB")
     await wait_for_text(page, "english 的第 0 条")
-    await expect(page.get_by_role("button", name="Accept the model's: Positive")).to_be_visible()
+    await expect(page.get_by_role("button", name="Accept the model's label: Positive")).to_be_visible()
     await shot(page, "review-english")
 
 

@@ -52,11 +52,11 @@ async def test_filter_overlays_the_page(visits: Visits) -> None:
     page = await visits.open(Role.REVIEWER, "/admin/review", size=LOW)
     await expect(page.locator("#task")).to_be_visible()
     await page.locator(".review-filter summary").press("Enter")
-    await page.get_by_label("平台").fill("panel")
+    await page.get_by_label("平台").select_option("panel")
     before = await top(page, "#task")
     await shot(page, "review-filter")
     await check_accessibility(page)
-    await page.get_by_role("button", name="审核这些").click()
+    await page.get_by_role("button", name="应用筛选").click()
     await wait_for_text(page, "panel 的第 0 条")
     assert await top(page, "#task") == before
     await expect(page.locator(".review-summary")).to_contain_text("panel")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(120)
 
 async def test_empty_list_links_to_the_review_page(visits: Visits) -> None:
     page = await visits.open(Role.REVIEWER, "/admin/reviews")
-    await expect(page.get_by_text("还没有人审核过评论")).to_be_visible()
+    await expect(page.get_by_text("还没有审核记录")).to_be_visible()
     await page.locator("main").get_by_role("link", name="审核", exact=True).click()
     await page.wait_for_url("**/admin/review")
 
@@ -48,5 +48,5 @@ async def test_list_can_exclude_reviews_by_others(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin/reviews?platform=list&mine=true")
     await expect(page.get_by_text("没有符合筛选条件的审核记录")).to_be_visible()
     await page.get_by_label("审核人").select_option("全部")
-    await page.get_by_role("button", name="显示").click()
+    await page.get_by_role("button", name="应用筛选").click()
     await expect(page.get_by_role("row")).to_have_count(2)

@@ -126,7 +126,7 @@ def test_a_lower_role_revokes_tokens(database: Database) -> None:
     assert not database.is_valid(database.people["小审"].token)
     last = database.run("set-role", "小管", "user")
     assert last.returncode == 1
-    assert last.stderr == "liuyan: This is the last administrator: make another one first.\n"
+    assert last.stderr == "liuyan: This is the last administrator: appoint another one first.\n"
 
 
 def test_tokens_are_created_and_revoked(database: Database) -> None:
@@ -138,7 +138,7 @@ def test_tokens_are_created_and_revoked(database: Database) -> None:
     for purpose in (" ", "a\x1b[31m\nb"):
         nameless = database.run("create-token", "小审", purpose)
         assert nameless.returncode == 1
-        assert nameless.stderr.startswith("liuyan: Say in 1 to 64 characters what the token is for, without control")
+        assert nameless.stderr.startswith("liuyan: Describe the token's purpose in 1 to 64 characters, without control")
     assert database.output("revoke-tokens", "小审") == "Tokens of 小审 revoked: 2.\n"
     assert not database.is_valid(token)
     assert [action for action, _, _ in database.changes()] == ["token.create", "user.revoke_tokens"]

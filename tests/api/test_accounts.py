@@ -271,7 +271,7 @@ async def test_a_token_name_must_be_printable(api: Api, name: str) -> None:
         form = {"token_name": name, "role": "user", "days": "7", "csrftoken": client.cookies[COOKIE]}
         answer = await client.post("/admin/account/tokens", data=form)
     assert answer.status_code == 422
-    assert "Say in 1 to 64 characters what the token is for" in answer.text
+    assert "purpose in 1 to 64 characters" in answer.text
     assert (await api.client.get("/api/v1/account/tokens")).json()["items"][0]["name"] != name
 
 
@@ -333,9 +333,9 @@ async def test_accounts_are_searched_and_paginated(api: Api) -> None:
 async def test_sign_up_requires_approval_by_an_admin(api: Api) -> None:
     async with browser(api) as client:
         page = await sign_up(client, "小李")
-        assert page.status_code == 200
-        assert "lets it in" in page.text
-        assert "waits until" in sentence(await sign_in(client, "小李", GOOD))
+        assert (page.status_code, page.headers["location"]) == (303, "/admin/login")
+        assert "after an administrator approves it" in (await client.get("/admin/login")).text
+        assert "awaiting approval" in sentence(await sign_in(client, "小李", GOOD))
         [waiting] = (await api.client.get("/api/v1/users", params={"state": "waiting"})).json()["items"]
         number = waiting["number"]
         assert (await api.page.post(f"/api/v1/users/{number}/approve")).json()["state"] == "active"
@@ -370,19 +370,19 @@ async def sign_up(client: httpx.AsyncClient, name: str) -> httpx.Response:
 async def test_problems_are_in_the_language_of_the_request(api: Api) -> None:
     response = await api.anonymous.get("/api/v1/comments", headers={"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.1"})
     found = problem(response, 401)
-    assert found["title"] == "尚未登录"
+    assert found["title"] == "未登录"
     assert found["detail"].startswith("请在 /admin 登录")
     refused = await api.client.get("/api/v1/users?limit=900&colour=red", headers={"Cookie": "language=zh"})
     errors = problem(refused, 422)["errors"]
     assert {(one["field"], one["detail"]) for one in errors} == {
         ("query.limit", "应小于或等于 200"),
-        ("query.colour", "没有这一项"),
+        ("query.colour", "不支持此项"),
     }
     english = problem(await api.client.get("/api/v1/users?limit=900"), 422)
     assert english["detail"] == "query.limit: Input should be less than or equal to 200."
     taken = {"name": "admin", "password": GOOD}
     answer = await api.page.post("/api/v1/users", json=taken, headers={"Accept-Language": "zh"})
-    assert problem(answer, 409)["detail"] == "已有账号使用这个名字，或看上去相同的名字：请换一个。"
+    assert problem(answer, 409)["detail"] == "该账号名已被使用，或与已有账号名看上去相同：请换一个。"
 
 
 async def test_the_audit_log_is_filtered_and_paginated(api: Api) -> None:

@@ -72,7 +72,7 @@ async def test_a_time_that_does_not_exist_in_utc_is_rejected(api: Api, resource:
     name = "reviewed_from" if resource == "reviews" else "created_from"
     answer = await api.client.get(f"/api/v1/{resource}", params={name: time}, headers={"Accept-Language": "en"})
     assert problem(answer, 422)["errors"] == [
-        {"field": f"query.{name}", "detail": "there is no such time; write one from year 1 to year 9999 in UTC"}
+        {"field": f"query.{name}", "detail": "no such time: use one between the years 1 and 9999 in UTC"}
     ]
 
 

@@ -26,7 +26,7 @@ async def write(api: Api, **changes: object) -> dict[str, Any]:
 
 async def test_a_title_has_no_control_characters(api: Api) -> None:
     answer = await api.client.post("/api/v1/notices", json={"title": "a\x1b[31mb"})
-    assert "title: String should not hold control characters" in problem(answer, 422)["detail"]
+    assert "title: String should not contain control characters" in problem(answer, 422)["detail"]
 
 
 async def titles(api: Api, query: str = "", **headers: str) -> list[str]:

@@ -93,9 +93,9 @@ async def test_unusual_texts_are_labelled(api: Api, text: str) -> None:
         (b'{"texts": ["\\ud800"]}', 422, "unicode string"),
         (b'{"texts": ["\xff"]}', 400, "The body is not JSON in UTF-8"),
         (b"[" * 60_000, 400, "The body is not JSON in UTF-8"),
-        (b"[" * 100_000, 413, "The request holds too many values: send fewer at once."),
-        (b'{"texts": [' + b"{}," * 100_000, 413, "The request holds too many values"),
-        (b'{"texts": [' + b'"",' * 100_000 + b'""]}', 413, "The request holds too many values"),
+        (b"[" * 100_000, 413, "The request contains too many values: send fewer at once."),
+        (b'{"texts": [' + b"{}," * 100_000, 413, "The request contains too many values"),
+        (b'{"texts": [' + b'"",' * 100_000 + b'""]}', 413, "The request contains too many values"),
         (b'{"texts": ["' + b'\\"' * 100_000, 422, "body: not JSON at character 11."),
         (b"[1]", 422, "body: Input should be a JSON object, in braces."),
         (b'{"texts": ["a"], "model": "b"}', 422, "Extra inputs are not permitted"),
@@ -128,7 +128,7 @@ async def test_a_body_that_is_too_large_is_rejected(api: Api, announced: bool) -
 
 async def test_json_errors_are_translated(api: Api) -> None:
     headers = {"content-type": "application/json", "accept-language": "zh"}
-    sentences = {b"[1]": "body: 应为 JSON 对象，写在花括号里.", b"{": "body: 不是 JSON（在第 1 个字符处）."}
+    sentences = {b"[1]": "body: 应为 JSON 对象，用花括号括起.", b"{": "body: 不是 JSON（在第 1 个字符处）."}
     for body, sentence in sentences.items():
         answer = await api.client.post("/api/v1/predict", content=body, headers=headers)
         assert problem(answer, 422)["detail"] == sentence

@@ -32,7 +32,7 @@ async def test_an_unknown_host_gets_a_page(api: Api, host: str) -> None:
 
 async def test_the_page_is_translated_and_has_the_headers_of_all_pages(api: Api) -> None:
     answer = await api.anonymous.get("/anything", headers=ELSEWHERE | ENGLISH)
-    assert "This address is not one of this server&#39;s" in answer.text
+    assert "This address does not belong to this server" in answer.text
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert answer.headers["cache-control"] == "no-store"
@@ -42,7 +42,7 @@ async def test_the_page_is_translated_and_has_the_headers_of_all_pages(api: Api)
 async def test_an_unknown_host_gets_a_problem_under_the_api(api: Api, path: str) -> None:
     found = problem(await api.anonymous.get(path, headers=ELSEWHERE), 400)
     assert found["code"] == "wrong_host"
-    assert found["detail"].startswith("This address is not one of this server's")
+    assert found["detail"].startswith("This address does not belong to this server")
     chinese = problem(await api.anonymous.get(path, headers=ELSEWHERE | CHINESE), 400)
     assert chinese["detail"].startswith("这个地址不属于本服务器")
 
@@ -55,7 +55,7 @@ async def test_a_cross_site_form_gets_a_page(api: Api, path: str, headers: dict[
     assert answer.status_code == 403
     assert answer.headers["content-type"].startswith("text/html")
     assert "content-security-policy" in answer.headers
-    assert "这个请求来自别的网站" in answer.text
+    assert "此请求来自其他网站" in answer.text
     assert "请在本站打开页面重新操作" in answer.text
 
 
@@ -66,7 +66,7 @@ async def test_a_form_without_csrf_token_gets_a_page(api: Api, path: str, token:
     answer = await api.anonymous.post(path, headers=headers)
     assert answer.status_code == 403
     assert "content-security-policy" in answer.headers
-    assert "This form is too old" in answer.text
+    assert "This form has expired" in answer.text
     assert "reload the page and send the form again" in answer.text
 
 
@@ -79,7 +79,7 @@ async def test_an_api_request_without_csrf_token_gets_a_problem(api: Api, token:
     assert "X-CSRFToken" in found["detail"]
     foreign = headers | {"Sec-Fetch-Site": "cross-site"}
     answer = await api.anonymous.post("/api/v1/reviews/next", json={}, headers=foreign)
-    assert "这个请求来自别的网站" in problem(answer, 403)["detail"]
+    assert "此请求来自其他网站" in problem(answer, 403)["detail"]
 
 
 async def test_a_malformed_form_gets_a_page(api: Api) -> None:

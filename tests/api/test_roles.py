@@ -135,6 +135,8 @@ ROUTES: dict[str, str] = {
     "GET /admin/review": REVIEWER,
     "GET /admin/reviews": REVIEWER,
     "GET /admin/comments": REVIEWER,
+    "GET /admin/comments-count": REVIEWER,
+    "GET /admin/comments-export.csv": REVIEWER,
     "GET /admin/comments/{platform}": REVIEWER,
     "GET /admin/comments/{platform}/{id:anything}": REVIEWER,
     "GET /admin/notices": ADMIN,

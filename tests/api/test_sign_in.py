@@ -183,7 +183,7 @@ async def test_a_wrong_name_and_a_wrong_password_look_the_same(api: Api) -> None
         wrong_password = await sign_in(client, "admin", "not the password")
         for page in (wrong_name, wrong_password):
             assert page.status_code == 401
-            assert sentence(page) == "Name or password is wrong."
+            assert sentence(page) == "Wrong name or password."
             assert "liuyan_session" not in client.cookies
     # Both cases verify one hash, so they take the same time.
     assert len(passwords.asked) == 2
@@ -191,13 +191,15 @@ async def test_a_wrong_name_and_a_wrong_password_look_the_same(api: Api) -> None
     assert passwords.asked[1] is not None
 
 
-@pytest.mark.parametrize(("state", "words"), [("waiting", "waits until an administrator"), ("disabled", "disabled")])
+@pytest.mark.parametrize(
+    ("state", "words"), [("waiting", "awaiting approval by an administrator"), ("disabled", "disabled")]
+)
 async def test_the_state_of_an_account_is_revealed_only_after_the_right_password(
     api: Api, state: str, words: str
 ) -> None:
     await add_person(api.store, "later", now=api.clock(), state=state)  # type: ignore[arg-type]
     async with browser(api) as client:
-        assert sentence(await sign_in(client, "later", "not the password")) == "Name or password is wrong."
+        assert sentence(await sign_in(client, "later", "not the password")) == "Wrong name or password."
         answer = await sign_in(client, "later")
         assert answer.status_code == 403
         assert words in sentence(answer)
@@ -236,7 +238,7 @@ async def test_guesses_are_counted_by_account_across_restarts(api: Api) -> None:
         refused = await sign_in(client, "ADMIN")
         assert refused.status_code == 429
         assert 0 < int(refused.headers["retry-after"]) <= 900
-        assert "Too many tries: try again in" in sentence(refused)
+        assert "Too many attempts: try again in" in sentence(refused)
         api.clock.ahead += timedelta(seconds=int(refused.headers["retry-after"]))
         assert (await sign_in(client, "admin")).status_code == 303
 

@@ -43,8 +43,8 @@ def test_the_declared_column_and_encoding_are_used() -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "no comments in it"),
-        (b"text\n\n \n", "no comments in it"),
+        (b"", "has no comments"),
+        (b"text\n\n \n", "has no comments"),
         (b"\xff\xff\xff", "The encoding is unknown"),
         ("好\n".encode() * 11, "more than 10 texts"),
         (("短\n" + "长" * 101).encode(), "The text in line 2 has more than 100 characters"),

@@ -134,7 +134,7 @@ def test_known_word_next_to_text_is_not_a_header() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('[{"text":"好吃"},{"text":"难吃"}]', "This is a JSON array: write one object a line"),
+        ('[{"text":"好吃"},{"text":"难吃"}]', "This is a JSON array: write one object per line"),
         ('\n[\n  {\n    "text": "好吃"\n  }\n]\n', "This is a JSON array"),
         ('["好吃", "难吃"]', "This is a JSON array"),
         ("<!DOCTYPE html>\n<html><body>好吃</body></html>\n", "This is a web page"),

@@ -1,5 +1,6 @@
 // Tables for the cards, from the same rows as the charts.
-import { localTime, nameOf, shareOf } from "./analytics-charts.js";
+import { localTime } from "./analytics-axes.js";
+import { nameOf, shareOf } from "./analytics-charts.js";
 
 const MIX = ["comments", "positive", "undecided", "negative", "unclear", "spam", "reviewed", "corrected"];
 const REVIEWS = ["reviews", "corrections", "positive", "negative", "unclear", "spam"];

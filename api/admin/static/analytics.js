@@ -1,6 +1,7 @@
 // The analytics page: fetch each resource once and fill its cards.
 /* global Plotly */
-import { figures } from "./analytics-charts.js";
+import { isPartial } from "./analytics-axes.js";
+import { figures, groupsOf } from "./analytics-charts.js";
 import { draw } from "./analytics-draw.js";
 import { pathOf, rangeOf } from "./analytics-range.js";
 import { tableOf } from "./analytics-tables.js";
@@ -23,15 +24,25 @@ const context = {
   threeGroups,
   measure: "comments",
   numbers: new Intl.NumberFormat(language),
-  percents: new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }),
+  percents: percentsIn(language),
+  range,
 };
 const answers = new Map();
+
+/** Format shares; a share that is not 0 never looks like 0. */
+function percentsIn(locale) {
+  const numbers = new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 1 });
+  return { format: (share) => (share > 0 && share < 0.001 ? `<${numbers.format(0.001)}` : numbers.format(share)) };
+}
 
 for (const card of document.querySelectorAll(".analytics-card")) fill(card);
 document.getElementById("measure").addEventListener("change", (event) => {
   context.measure = event.target.value;
   fill(document.getElementById("hours"));
 });
+
+// The colour of deviations within chance is that of the theme.
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => fill(document.getElementById("hours")));
 
 async function fill(card) {
   const part = (name) => card.querySelector(`.analytics-${name}`);
@@ -42,6 +53,8 @@ async function fill(card) {
     if (card.id === "labels") {
       showTotals(answer.rows);
       showUnlabelled(answer);
+      const partial = answer.rows.some((row) => isPartial(row, range.bucket, range));
+      part("note").textContent = partial ? words.hatched : "";
     }
     if (card.id === "keywords") noteSample(part("note"), answer);
   } catch (error) {
@@ -94,7 +107,7 @@ function showTotals(rows) {
   const sum = (name) => rows.reduce((total, row) => total + row[name], 0);
   const comments = sum("comments");
   if (!comments) return;
-  const shares = ["positive", "negative", "undecided", "corrected"].map(
+  const shares = [...groupsOf(true), "corrected"].filter((name) => threeGroups || name !== "undecided").map(
     (name) => `${words.labels[name] ?? words.columns[name]} ${context.percents.format(sum(name) / comments)}`,
   );
   const totals = document.getElementById("totals");

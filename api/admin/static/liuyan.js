@@ -1,4 +1,11 @@
-// Scripts of all pages: language, time zone, confirmations and "select all" checkboxes.
+// Scripts of all pages: theme, language, time zone, confirmations, "select all" checkboxes and invisible characters.
+
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+function setTheme() {
+  document.documentElement.dataset.bsTheme = dark.matches ? "dark" : "light";
+}
+setTheme();
+dark.addEventListener("change", setTheme);
 
 function setCookie(name, value) {
   const secure = window.location.protocol === "https:" ? "; secure" : "";
@@ -32,3 +39,31 @@ document.addEventListener("change", (event) => {
     box.checked = event.target.checked;
   }
 });
+
+// Show the characters that change the direction of text, which could disguise what a text says. Each one is isolated, so
+// that it has no effect, and stays part of the text that is copied and searched.
+const CONTROLS = /([\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069])/;
+const TEXTS = ".written, .comment-name";
+
+function showControls(node) {
+  if (node.nodeType === Node.TEXT_NODE) {
+    if (CONTROLS.test(node.data) && node.parentElement?.closest(TEXTS) && !node.parentElement.closest(".bidi-control, textarea")) {
+      node.replaceWith(...node.data.split(CONTROLS).filter(Boolean).map(shown));
+    }
+    return;
+  }
+  for (const child of [...node.childNodes]) showControls(child);
+}
+
+function shown(part) {
+  if (!CONTROLS.test(part)) return part;
+  const mark = document.createElement("bdi");
+  mark.className = "bidi-control";
+  mark.dataset.name = `U+${part.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
+  mark.textContent = part;
+  return mark;
+}
+
+new MutationObserver((changes) => {
+  for (const { addedNodes } of changes) addedNodes.forEach(showControls);
+}).observe(document.documentElement, { childList: true, subtree: true });

@@ -68,7 +68,7 @@ export class Queue {
 
   /** Lease a comment and return its current task. */
   async claim(comment) {
-    const task = await rest("POST", "/reviews/lease", nameOf(comment), { reload: false });
+    const task = await rest("POST", "/reviews/lease", nameOf(comment), { wait: false });
     this.#keep(task.comment);
     return task;
   }
@@ -104,7 +104,7 @@ export class Queue {
 
   async #fetchOnce() {
     const held = [...heldByOthers(), ...this.#names()].slice(-MAXIMUM_HELD);
-    const answer = await rest("POST", "/reviews/next", { ...this.#request, count: AHEAD, held }, { reload: false });
+    const answer = await rest("POST", "/reviews/next", { ...this.#request, count: AHEAD, held }, { wait: false });
     for (const task of answer.items) this.#add(task);
     return answer;
   }
@@ -127,7 +127,7 @@ export class Queue {
     announceHeld(comments);
     let kept;
     try {
-      kept = new Set((await rest("POST", "/reviews/renew", { comments }, { reload: false })).comments.map(keyOf));
+      kept = new Set((await rest("POST", "/reviews/renew", { comments }, { wait: false })).comments.map(keyOf));
     } catch {
       return; // Leases last longer than the interval, so the next renewal is early enough.
     }
@@ -139,6 +139,6 @@ export class Queue {
   #releaseAll() {
     const comments = this.#names();
     announceHeld([]);
-    if (comments.length) rest("POST", "/reviews/release", { comments }, { keepalive: true, reload: false }).catch(() => {});
+    if (comments.length) rest("POST", "/reviews/release", { comments }, { keepalive: true, wait: false }).catch(() => {});
   }
 }

@@ -35,7 +35,7 @@ export function showTask(task, words) {
 export async function explain(task, isCurrent) {
   if (task.blind) return;
   try {
-    task.words ??= (await rest("POST", "/predict", { texts: [task.comment.text], explain: true }, { reload: false })).predictions[0].words;
+    task.words ??= (await rest("POST", "/predict", { texts: [task.comment.text], explain: true }, { wait: false })).predictions[0].words;
   } catch {
     return; // The marks are optional.
   }

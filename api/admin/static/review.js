@@ -138,7 +138,7 @@ function accept() {
     shown_milliseconds: Math.min(watch.milliseconds, LONGEST_SHOWN),
     all_occurrences: task.occurrences !== null, // Such a task covers all comments with the same text.
   };
-  const job = sender.send(() => rest("POST", "/reviews", review, { reload: false }));
+  const job = sender.send(() => rest("POST", "/reviews", review, { wait: false }));
   const decision = { task, label, job, undone: false };
   job.answer.then((answer) => handleStored(decision, answer), (problem) => handleRefused(decision, problem));
   finish(decision);
@@ -148,7 +148,7 @@ function skip() {
   if (!current || settling.active) return;
   const { comment } = current;
   const name = { platform: comment.platform, id: comment.id };
-  const job = sender.send(() => rest("POST", "/reviews/skip", name, { reload: false }));
+  const job = sender.send(() => rest("POST", "/reviews/skip", name, { wait: false }));
   const decision = { task: current, label: null, job, undone: false };
   job.answer.then(() => handleStored(decision), () => {});
   finish(decision);
@@ -203,7 +203,7 @@ function withdraw({ task, label, job }) {
   const withdrawal = sender.send(async () => {
     const { number } = await job.answer;
     const reviews = [{ platform: comment.platform, id: comment.id, number }];
-    return (await rest("POST", "/reviews/withdraw", { reviews }, { reload: false })).results[0];
+    return (await rest("POST", "/reviews/withdraw", { reviews }, { wait: false })).results[0];
   });
   withdrawal.answer.then(
     ({ state }) => state === "withdrawn" || say(WORDS.notUndone),
