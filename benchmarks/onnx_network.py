@@ -12,17 +12,16 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor
 
 OPSET = 17
 
 
-def onnx_session(weights: Mapping[str, Tensor]) -> Any:
+def onnx_session(weights: Mapping[str, NDArray[numpy.float32]]) -> Any:
     """Return a single-threaded session: int64 ``numbers`` (texts, steps) and ``lengths`` (texts) to ``logits``."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    model = _model({name: tensor.numpy() for name, tensor in weights.items()})
+    model = _model(weights)
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
