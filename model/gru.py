@@ -33,12 +33,12 @@ class GruClassifier:
 
     def __init__(self, artifact: "Artifact", tables: "Path | None" = None) -> None:
         """``tables`` is a folder for tables that processes share."""
-        from model.inference import InferenceNetwork, fold_tables
+        from model.inference import InferenceNetwork, compute_tables
         from model.tables import shared_tables
 
         self._table = character_table(artifact.simplified)
         self._vocabulary = Vocabulary(artifact.words, artifact.configuration.maximum_tokens)
-        shared = shared_tables(tables, artifact.sha256, lambda: fold_tables(artifact.weights))
+        shared = shared_tables(tables, artifact.sha256, lambda: compute_tables(artifact.weights))
         self._network = InferenceNetwork(artifact.weights, tables=shared)
         self._ngrams = NgramTable(artifact.ngrams)
 

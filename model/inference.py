@@ -69,10 +69,13 @@ class InferenceNetwork:
     ) -> None:
         """``weights`` are the float32 weights of ``Network``. ``kernel`` is by default the compiled code, if any.
 
-        ``tables`` is by default ``fold_tables(weights)``.
+        ``tables`` is by default ``compute_tables(weights)``.
         """
-        forward, backward = fold_tables(weights) if tables is None else tables
-        self.forward, self.backward = fold(weights, "", forward), fold(weights, "_reverse", backward)
+        forward, backward = compute_tables(weights) if tables is None else tables
+        self.forward, self.backward = (
+            direction_gates(weights, "", forward),
+            direction_gates(weights, "_reverse", backward),
+        )
         self.output = weights["output.weight"][0]
         self.output_bias = float(weights["output.bias"][0])
         self._kernel = kernel or load_kernel()
@@ -110,7 +113,7 @@ class InferenceNetwork:
         return logits
 
 
-def fold_tables(weights: Mapping[str, Floats]) -> Floats:
+def compute_tables(weights: Mapping[str, Floats]) -> Floats:
     """Return the words' part of the gates (2, words, 3 hidden), forward and backward."""
     words, hidden = weights["embedding.weight"], weights["gru.weight_hh_l0"].shape[1]
     tables = numpy.empty((2, len(words), 3 * hidden), numpy.float32)
@@ -124,7 +127,7 @@ def fold_tables(weights: Mapping[str, Floats]) -> Floats:
     return tables
 
 
-def fold(weights: Mapping[str, Floats], suffix: str, table: Floats) -> Gates:
+def direction_gates(weights: Mapping[str, Floats], suffix: str, table: Floats) -> Gates:
     """Return the gates of the direction with this ``suffix`` in the names of ``weights``, with its ``table``."""
     recurrent = 2 * weights[f"gru.weight_hh_l0{suffix}"].T
     hidden = len(recurrent)

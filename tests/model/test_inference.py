@@ -9,7 +9,7 @@ import torch
 
 import model.inference
 from model.artifact import SHIPPED, Artifact, read_artifact
-from model.inference import CHUNK_SIZE, InferenceNetwork, NumpyRecurrence, fold, fold_tables, sigmoid
+from model.inference import CHUNK_SIZE, InferenceNetwork, NumpyRecurrence, compute_tables, direction_gates, sigmoid
 from model.kernel import LIBRARY, WIDEST, Floats, Gates, Kernel, Words, load_kernel
 from model.network import Network, Shape, pad
 from model.normalise import character_table, normalise
@@ -122,7 +122,7 @@ def test_numpy_reads_several_groups_of_texts() -> None:
     lengths = numpy.array(sorted([1, 2, 3] * 150, reverse=True), numpy.int64)
     words = Words(numbers, lengths.cumsum() - lengths, lengths)
     for suffix, backward in (("", False), ("_reverse", True)):
-        gates = fold(network, suffix, fold_tables(network)[int(backward)])
+        gates = direction_gates(network, suffix, compute_tables(network)[int(backward)])
         expectations = NumpyRecurrence(gates).read(words, backward)
         for found, expected in zip(compiled().recurrence(gates).read(words, backward), expectations, strict=True):
             numpy.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
@@ -147,7 +147,7 @@ def test_unknown_word_numbers_and_widths_are_refused() -> None:
         with pytest.raises(IndexError, match="outside the vocabulary"):
             served.logits([(1, number)])
     weights = Network(Shape(50, 6, 5)).stored_weights()
-    gates = fold(weights, "", fold_tables(weights)[0])
+    gates = direction_gates(weights, "", compute_tables(weights)[0])
     with pytest.raises(ValueError, match="a GRU of 5 units"):
         compiled().recurrence(gates)
 
