@@ -2,27 +2,20 @@
 # Image for the consumer, the API and all other commands. It contains the installed wheel without the sources.
 #
 #   docker build -t liuyan .
-#   docker build -t liuyan --build-arg TORCH_INDEX=https://my-mirror.example/torch-cpu .
+#
+# PyTorch is not part of the image, because only `liuyan model train` needs it.
 
-FROM python:3.11-slim-bookworm AS build
-
-# PyPI has PyTorch's CUDA build, which adds 5 GB that a CPU does not need. This index has the CPU build.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# The image that is not slim has a C compiler, for the wheel's compiled code.
+FROM python:3.11-bookworm AS build
 
 WORKDIR /build
-SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
 COPY requirements-uv.txt constraints.txt ./
-RUN pip install --no-cache-dir --require-hashes -r requirements-uv.txt
-# The CPU build has the pinned version, but different hashes than the CUDA build. So remove torch from the constraints
-# and install it separately, so that nothing else comes from its index. uv checks the hashes of all other packages.
-RUN version=$(sed -n 's/^torch==\([^ ]*\).*/\1/p' constraints.txt) \
-    && awk '/^[a-z]/ { keep = !/^torch==/ } keep' constraints.txt > image.txt \
+RUN pip install --no-cache-dir --require-hashes -r requirements-uv.txt \
     && uv venv /opt/liuyan \
-    && uv pip install --no-cache --python /opt/liuyan --no-deps --default-index "$TORCH_INDEX" "torch==$version" \
-    && uv pip install --no-cache --system --constraint image.txt hatchling
+    && uv pip install --no-cache --system --constraint constraints.txt hatchling
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY liuyan liuyan
 COPY consumer consumer
 COPY store store
@@ -32,7 +25,8 @@ COPY registry registry
 COPY migrations migrations
 COPY local_stack local_stack
 RUN python -m hatchling build -t wheel \
-    && uv pip install --no-cache --python /opt/liuyan --compile-bytecode --constraint image.txt dist/liuyan-*.whl
+    && test -e model/native/gru.so \
+    && uv pip install --no-cache --python /opt/liuyan --compile-bytecode --constraint constraints.txt dist/liuyan-*.whl
 
 
 FROM python:3.11-slim-bookworm

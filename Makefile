@@ -23,12 +23,14 @@ help:  ## List all targets
 
 install: $(INSTALLED)  ## Create .venv with all dependencies
 
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt hatch_build.py $(wildcard model/native/*.[ch])
 	@test -x $(BIN)/python || $(PYTHON) -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "make: $(PYTHON) must be Python 3.11 or newer with venv. On Debian run \`apt-get install python3-venv\`," \
 		"or specify another Python: \`make PYTHON=python3.13 ...\`" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) (PyTorch needs 5 GB) ..."
+	@command -v $(CC) > /dev/null || echo "make: there is no C compiler, so labelling will be several times slower." \
+		"On Debian run \`apt-get install gcc libc6-dev\`, then \`make clean install\`" >&2
+	@echo "Installing into $(VENV) (PyTorch needs 5 GB; only training uses it) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	@$(BIN)/uv pip install $(QUIET) --python $(BIN)/python --require-hashes -r constraints.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .

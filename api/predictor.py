@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from api.metrics import Metrics
-from model.labeller import CacheStatistics, Explanation, Labeller, Prediction, use_one_core
+from model.labeller import CacheStatistics, Explanation, Labeller, Prediction
 
 # Requests that may be queued at once. Each body is at most MAXIMUM_BODY, which bounds their memory.
 MAXIMUM_WAITING = 32
@@ -30,8 +30,8 @@ class Predictor:
         self._metrics = metrics
         self._maximum_waiting = maximum_waiting
         self._waiting = 0
-        # Labellers are not thread-safe. PyTorch is limited to one core to leave the others to other processes.
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict", initializer=use_one_core)
+        # Labellers are not thread-safe.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict")
         self._model = ModelPredictor(self, labeller)
 
     @property

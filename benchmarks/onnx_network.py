@@ -12,12 +12,11 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor
 
 OPSET = 17
 
 
-def onnx_session(weights: Mapping[str, Tensor]) -> Any:
+def onnx_session(weights: Mapping[str, NDArray[numpy.float32]]) -> Any:
     """Return a single-threaded session: int64 ``numbers`` (texts, steps) and ``lengths`` (texts) to ``logits``."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
@@ -25,9 +24,9 @@ def onnx_session(weights: Mapping[str, Tensor]) -> Any:
     return onnxruntime.InferenceSession(onnx_model(weights), options, providers=["CPUExecutionProvider"])
 
 
-def onnx_model(weights: Mapping[str, Tensor]) -> bytes:
+def onnx_model(weights: Mapping[str, NDArray[numpy.float32]]) -> bytes:
     """Return the network as an ONNX file; see ``onnx_session`` for inputs and outputs."""
-    model: bytes = _model({name: tensor.numpy() for name, tensor in weights.items()}).SerializeToString()
+    model: bytes = _model(weights).SerializeToString()
     return model
 
 

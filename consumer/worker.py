@@ -19,7 +19,7 @@ from consumer.circuit_breaker import CircuitBreaker
 from consumer.event import CommentEvent, Erasure, Parsed, Rejection, parse
 from consumer.metrics import ConsumerMetrics
 from consumer.unbound_topics import UnboundTopics
-from model.labeller import Prediction, PreparedText, use_one_core
+from model.labeller import Prediction, PreparedText
 from registry.follow import LoadedModel
 from store.batch import Advance, Arrival, Batch, DeadLetter, Label, PartitionKey, RequeuedRecord, Tombstone
 from store.batch import Prediction as StoredPrediction
@@ -112,7 +112,7 @@ class Worker:
         self._circuit_breaker = circuit_breaker
         self._metrics = metrics
         self._unbound_topics = unbound_topics or UnboundTopics(topics)
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker", initializer=use_one_core)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="worker")
         self._batches = 0
         self._no_batch = asyncio.Event()
         self._no_batch.set()

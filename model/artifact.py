@@ -52,7 +52,7 @@ class Configuration:
 class Artifact:
     """A model in memory.
 
-    ``weights`` are float32 tensors by their names in ``Network``. ``ngrams`` may be empty. ``sha256`` is the identity.
+    ``weights`` are float32 arrays by their names in ``Network``. ``ngrams`` may be empty. ``sha256`` is the identity.
     """
 
     configuration: Configuration
@@ -83,7 +83,7 @@ def write_artifact(
     ngrams: Ngrams = NONE,
 ) -> str:
     """Write a model to ``folder``, which is created if needed. Return its identity, 64 hex digits."""
-    from safetensors.torch import save
+    from safetensors.numpy import save
 
     from model.quantized import pack
 
@@ -136,7 +136,7 @@ def read_artifact(folder: Path) -> Artifact:
     Raises ArtifactError when it is missing or damaged, or when its format is too new.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load
+    from safetensors.numpy import load
 
     from model.quantized import unpack
 

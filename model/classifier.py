@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:  # model.artifact imports this module
+    from pathlib import Path
+
     from model.artifact import Artifact
 
 
@@ -62,8 +64,8 @@ class Kind:
     """A type of model.
 
     ``check`` raises ValueError or TypeError when the parts of an artifact do not match. ``load`` creates a classifier
-    from a checked artifact. Both import PyTorch, which is slow, only when called.
+    from a checked artifact; it may keep data in the folder, if one is given, that processes on the machine share.
     """
 
     check: "Callable[[Artifact], None]"
-    load: "Callable[[Artifact], Classifier[Any]]"
+    load: "Callable[[Artifact, Path | None], Classifier[Any]]"

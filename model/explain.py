@@ -7,11 +7,13 @@ important words and replace their estimates.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy
+from numpy.typing import NDArray
 
-from model.inference import Direction, InferenceNetwork
+from model.inference import InferenceNetwork, sigmoid
+from model.kernel import Floats, Gates
 from model.ngrams import NgramTable
 from model.pieces import Piece
 from model.vocabulary import shorten
@@ -61,28 +63,71 @@ def _without(pieces: Sequence[Piece], left_out: int) -> tuple[int, ...]:
 
 def _slopes(network: InferenceNetwork, numbers: Sequence[int]) -> tuple[float, list[float]]:
     """Return the logit and its derivative by the presence of each word number."""
-    with torch.inference_mode(False), torch.enable_grad():
-        presence = torch.ones(len(numbers), requires_grad=True)
-        words = torch.tensor(numbers)
-        forward = _states(network.forward, words, presence)
-        backward = _states(network.backward, words.flip(0), presence.flip(0))
-        means = [presence @ forward / presence.sum(), presence.flip(0) @ backward / presence.sum()]
-        pooled = torch.cat([forward.amax(0), backward.amax(0), *means])
-        logit = (2 * pooled - 1) @ network.output.clone() + network.output_bias.clone()
-        (slopes,) = torch.autograd.grad(logit, presence)
-    return logit.item(), slopes.tolist()
+    hidden = len(network.forward.bias)
+    largest, means = network.output[: 2 * hidden], network.output[2 * hidden :]
+    readings = [
+        _read(gates, numpy.array(order))
+        for gates, order in ((network.forward, numbers), (network.backward, numbers[::-1]))
+    ]
+    pooled = [reading.states.max(0) for reading in readings] + [reading.states.mean(0) for reading in readings]
+    logit = (2 * numpy.concatenate(pooled) - 1) @ network.output + network.output_bias
+    forward, backward = (
+        _presence_slopes(gates, reading, 2 * largest[part], 2 * means[part])
+        for gates, reading, part in zip(
+            (network.forward, network.backward), readings, (slice(hidden), slice(hidden, None)), strict=True
+        )
+    )
+    return float(logit), (forward + backward[::-1]).tolist()
 
 
-def _states(direction: Direction, words: Tensor, presence: Tensor) -> Tensor:
-    """Return the states (steps, hidden) of one text. They equal those of ``Direction.run`` if every presence is 1."""
-    hidden = direction.hidden
-    inputs, recurrent, bias = direction.inputs(words), direction.recurrent.clone(), direction.bias.clone()
-    state = torch.full((hidden,), 0.5)
-    states = []
-    for step, shown in zip(inputs, presence, strict=True):
-        gates = state @ recurrent + bias
-        reset, update = (step[: 2 * hidden] + gates[: 2 * hidden]).sigmoid().split(hidden)
-        candidate = (step[2 * hidden :] + reset * gates[2 * hidden :]).sigmoid()
-        state = state + shown * (torch.lerp(candidate, state, update) - state)
-        states.append(state)
-    return torch.stack(states)
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The values of every step of one text: states before and after it, gates and the state's part of the candidate,
+    each (steps, hidden)."""
+
+    before: Floats
+    states: Floats
+    reset: Floats
+    update: Floats
+    candidate: Floats
+    own: Floats
+
+
+def _read(gates: Gates, words: NDArray[numpy.int64]) -> _Reading:
+    """Read one text. The states equal those of ``InferenceNetwork``."""
+    hidden = len(gates.bias)
+    state = numpy.full(hidden, 0.5, numpy.float32)
+    steps = []
+    for given in gates.table[words]:
+        product = state @ gates.recurrent
+        reset, update = numpy.split(sigmoid(given[: 2 * hidden] + product[: 2 * hidden]), 2)
+        own = product[2 * hidden :] + gates.bias
+        candidate = sigmoid(given[2 * hidden :] + reset * own)
+        after = candidate + update * (state - candidate)
+        steps.append((state, after, reset, update, candidate, own))
+        state = after
+    return _Reading(*(numpy.stack(values) for values in zip(*steps, strict=True)))
+
+
+def _presence_slopes(gates: Gates, reading: _Reading, by_largest: Floats, by_mean: Floats) -> Floats:
+    """Return the derivatives (steps) of the logit by the presence p of each step, at p = 1: backpropagation.
+
+    With presence, a step is s + p (s' - s), and the mean of the states is weighted by p. ``by_largest`` and ``by_mean``
+    (hidden) are the derivatives by the pooled states.
+    """
+    steps = len(reading.states)
+    by_state = numpy.tile(by_mean / steps, (steps, 1))
+    by_state[reading.states.argmax(0), numpy.arange(len(by_largest))] += by_largest
+    slopes = (reading.states - reading.states.mean(0)) @ by_mean / steps
+    passed = numpy.zeros_like(by_mean)
+    for step in range(steps - 1, -1, -1):
+        before, after, reset, update, candidate, own = (getattr(reading, name)[step] for name in reading.__slots__)
+        slope = by_state[step] + passed
+        slopes[step] += slope @ (after - before)
+        by_candidate = slope * (1 - update) * candidate * (1 - candidate)
+        by_update = slope * (before - candidate) * update * (1 - update)
+        by_reset = by_candidate * own * reset * (1 - reset)
+        by_gates = numpy.concatenate([by_reset, by_update, by_candidate * reset])
+        passed = slope * update + gates.recurrent @ by_gates
+    result: Floats = slopes
+    return result

@@ -11,6 +11,8 @@ from model.segment import replace_surrogates, segment
 from model.vocabulary import NUMBER_TYPE, Vocabulary, word_numbers
 
 if TYPE_CHECKING:  # model.artifact imports this module
+    from pathlib import Path
+
     from model.artifact import Artifact
 
 
@@ -29,13 +31,16 @@ class GruInput(NamedTuple):
 class GruClassifier:
     """The inference network and the n-gram table of an artifact."""
 
-    def __init__(self, artifact: "Artifact") -> None:
-        from model.inference import InferenceNetwork
+    def __init__(self, artifact: "Artifact", tables: "Path | None" = None) -> None:
+        """``tables`` is a folder for tables that processes share."""
+        from model.inference import InferenceNetwork, compute_tables
+        from model.tables import shared_tables
 
         self._table = character_table(artifact.simplified)
         self._normaliser = Normaliser(self._table)
         self._vocabulary = Vocabulary(artifact.words, artifact.configuration.maximum_tokens)
-        self._network = InferenceNetwork(artifact.weights)
+        shared = shared_tables(tables, artifact.sha256, lambda: compute_tables(artifact.weights))
+        self._network = InferenceNetwork(artifact.weights, tables=shared)
         self._ngrams = NgramTable(artifact.ngrams)
 
     def words(self, text: str) -> list[str]:
@@ -70,11 +75,21 @@ class GruClassifier:
 
 def check(artifact: "Artifact") -> None:
     """Check that sizes, vocabulary and weights match. Raises ValueError or TypeError."""
-    from model.network import Network, Shape
-
-    network = Network(Shape(len(artifact.words), **artifact.configuration.sizes))
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    if expected != {name: tuple(tensor.shape) for name, tensor in artifact.weights.items()}:
+    sizes = artifact.configuration.sizes
+    unknown = sizes.keys() - {"embedding", "hidden"}
+    if unknown:
+        raise ValueError(f"sizes in configuration.json contains {', '.join(sorted(unknown))}, which no GRU has")
+    embedding, hidden = sizes["embedding"], sizes["hidden"]
+    expected: dict[str, tuple[int, ...]] = {
+        "embedding.weight": (len(artifact.words), embedding),
+        "output.weight": (1, 4 * hidden),
+        "output.bias": (1,),
+    }
+    for suffix in ("l0", "l0_reverse"):
+        expected[f"gru.weight_ih_{suffix}"] = (3 * hidden, embedding)
+        expected[f"gru.weight_hh_{suffix}"] = (3 * hidden, hidden)
+        expected[f"gru.bias_ih_{suffix}"] = expected[f"gru.bias_hh_{suffix}"] = (3 * hidden,)
+    if expected != {name: tuple(weights.shape) for name, weights in artifact.weights.items()}:
         raise ValueError("weights.safetensors does not match the configuration and the vocabulary")
 
 

@@ -1,7 +1,6 @@
 """The public interface of the model: texts in, labels with calibrated probabilities out.
 
-PyTorch takes seconds to import, so it is imported only when a model is loaded. Wrong settings and missing servers are
-reported before that.
+Nothing here needs PyTorch, which only training uses.
 """
 
 from collections.abc import Sequence
@@ -23,7 +22,6 @@ __all__ = [
     "PreparedText",
     "Word",
     "load_labeller",
-    "use_one_core",
 ]
 
 
@@ -57,13 +55,14 @@ class PreparedText(NamedTuple):
 
 
 class Labeller:
-    """Label texts with one artifact. Not thread-safe: use it from one worker thread.
+    """Label texts with one artifact. Not thread-safe: use it from one worker thread. It computes in the calling thread.
 
     ``sha256`` is the artifact's identity. Probabilities within ``uncertain_low .. uncertain_high`` are uncertain.
     ``test_accuracy`` (0..1) is the accuracy on all test data that the model card states, or None.
     """
 
-    def __init__(self, artifact: Artifact, answer_cache_size: int) -> None:
+    def __init__(self, artifact: Artifact, answer_cache_size: int, shared: Path | None = None) -> None:
+        """``shared`` is a folder for what the classifiers of several processes share."""
         configuration = artifact.configuration
         self.sha256 = artifact.sha256
         self.name = configuration.name
@@ -71,7 +70,7 @@ class Labeller:
         self.uncertain_high = configuration.uncertain_high
         self.test_accuracy = _test_accuracy(artifact)
         self._scale, self._shift = configuration.scale, configuration.shift
-        self._classifier = find_kind(configuration.kind).load(artifact)
+        self._classifier = find_kind(configuration.kind).load(artifact, shared)
         self._cache = AnswerCache(answer_cache_size)
 
     def prepare(self, texts: Sequence[str]) -> list[PreparedText]:
@@ -131,19 +130,6 @@ def _test_accuracy(artifact: Artifact) -> float | None:
     return None
 
 
-def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000) -> Labeller:
-    """Load the artifact in ``path`` (None: the shipped one). Raises ArtifactError.
-
-    To use a single core, call ``use_one_core`` in the thread that labels.
-    """
-    return Labeller(read_artifact(path or SHIPPED), answer_cache_size)
-
-
-def use_one_core() -> None:
-    """Limit PyTorch to the calling thread. By default it starts a thread per core.
-
-    A step of the network is too small to share: when another process uses the second core, every step waits for it.
-    """
-    import torch
-
-    torch.set_num_threads(1)
+def load_labeller(path: Path | None = None, *, answer_cache_size: int = 20_000, shared: Path | None = None) -> Labeller:
+    """Load the artifact in ``path`` (None: the shipped one). ``shared`` is as in ``Labeller``. Raises ArtifactError."""
+    return Labeller(read_artifact(path or SHIPPED), answer_cache_size, shared)

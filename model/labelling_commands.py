@@ -43,10 +43,9 @@ def evaluate(
     from liuyan.text_files.columns import ColumnOptions
     from model.evaluate import score, show
     from model.files import OPTIONS, in_chunks, open_comments
-    from model.labeller import load_labeller, use_one_core
+    from model.labeller import load_labeller
     from model.progress import progress_bar
 
-    use_one_core()
     wanted = ColumnOptions(column, label_column, header, labels=True)
     with open_comments(file, wanted, encoding, OPTIONS) as comments, progress_bar() as progress:
         write_line(f"{file}: {comments.layout}", err=True)
@@ -106,11 +105,10 @@ def predict(
     """
     from liuyan.errors import UsageError
     from model.files import in_chunks, predict_texts, write_predictions
-    from model.labeller import load_labeller, use_one_core
+    from model.labeller import load_labeller
     from model.progress import progress_bar
     from model.show import write_explanations
 
-    use_one_core()
     if as_json and not explain:
         raise UsageError("--json requires --explain. Leave out --json for CSV.")
     if file == "-" and (column is not None or header is not None):

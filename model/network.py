@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from model.kernel import Floats
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -96,9 +98,9 @@ class Network(nn.Module):
         return self._output_logits(pooled), self.hint(pooled) if self.hint else None
 
     @torch.no_grad()
-    def load_initial_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Start from the ``plain_weights`` of a network of at most this width. Character vectors start at 0."""
-        weights = widen(weights, self.state_dict())
+    def load_initial_weights(self, initial: Mapping[str, Floats]) -> None:
+        """Start from the ``stored_weights`` of a network of at most this width. Character vectors start at 0."""
+        weights = widen({name: torch.tensor(one) for name, one in initial.items()}, self.state_dict())
         self.load_initial_vectors(weights["embedding.weight"])
         others = {name: tensor for name, tensor in weights.items() if not name.startswith("embedding.")}
         self.load_state_dict(others, strict=False)
@@ -119,6 +121,10 @@ class Network(nn.Module):
         weights = {name: tensor.cpu() for name, tensor in self.state_dict().items() if name.startswith(kept)}
         numbers = torch.arange(self.shape.words, device=self.output.weight.device)
         return {"embedding.weight": self.embedding(numbers).cpu(), **weights}
+
+    def stored_weights(self) -> dict[str, Floats]:
+        """Return the ``plain_weights`` as arrays, as in an artifact."""
+        return {name: tensor.detach().numpy() for name, tensor in self.plain_weights().items()}
 
     def _output_logits(self, pooled: Tensor) -> Tensor:
         logits: Tensor = self.output(pooled)

@@ -11,7 +11,7 @@ import structlog
 from liuyan.settings import Settings
 from model.artifact import read_artifact
 from model.errors import ArtifactError
-from model.labeller import Labeller, use_one_core
+from model.labeller import Labeller
 from registry.artifacts import obtain_artifact
 from registry.trained_on import TrainedOn, trained_on
 from store.models import read_models
@@ -48,7 +48,6 @@ async def explain_texts(store: Store, settings: Settings, model_number: int, tex
 
 
 def _explain(folder: Path, texts: Mapping[int, str]) -> Explained:
-    use_one_core()
     artifact = read_artifact(folder)
     labeller = Labeller(artifact, answer_cache_size=0)
     words = {number: _deciding_words(labeller, text) for number, text in texts.items()}

@@ -6,7 +6,6 @@ The process decides when to use it: a consumer between two batches, an API serve
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import structlog
@@ -14,7 +13,8 @@ import structlog
 from liuyan.metrics.shared import SharedMetrics
 from liuyan.settings import Settings
 from model.errors import ArtifactError
-from model.labeller import Labeller, load_labeller, use_one_core
+from model.kernel import load_kernel
+from model.labeller import Labeller, load_labeller
 from registry.artifacts import obtain_artifact
 from registry.register import ensure_active
 from store.batch import ModelRow
@@ -28,8 +28,8 @@ POLL_SECONDS = 2.0
 # The delay after the first failed attempt to load a model; it doubles up to the maximum.
 FIRST_DELAY_SECONDS = 1.0
 MAXIMUM_DELAY_SECONDS = 30.0
-# The disk may be full, and PyTorch reports that memory is exhausted as a RuntimeError.
-LOAD_ERRORS = (ArtifactError, StoreError, OSError, MemoryError, RuntimeError)
+# The disk may be full, or the memory exhausted.
+LOAD_ERRORS = (ArtifactError, StoreError, OSError, MemoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,10 @@ async def load_active(store: Store, settings: Settings, metrics: SharedMetrics) 
 async def load_model(store: Store, model: ModelRow, settings: Settings) -> LoadedModel:
     """Obtain and load a registered model in a separate thread. Raises ArtifactError and StoreError."""
     path = await obtain_artifact(store, model, settings)
-    # A new thread for each model, because PyTorch's number of threads is set per thread.
-    executor = ThreadPoolExecutor(1, thread_name_prefix="load", initializer=use_one_core)
-    try:
-        loop = asyncio.get_running_loop()
-        labeller = await loop.run_in_executor(
-            executor, lambda: load_labeller(path, answer_cache_size=settings.answer_cache_size)
-        )
-    finally:
-        executor.shutdown(wait=False)
+    size, shared = settings.answer_cache_size, settings.cache_dir / "tables"
+    labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=size, shared=shared)
+    if load_kernel() is None:
+        log.warning("the installation has no compiled code, labelling is slow", fix="install a C compiler, then Liuyan")
     return LoadedModel(model, labeller)
 
 

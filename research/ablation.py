@@ -164,11 +164,11 @@ def _lac_start(comments: Comments, options: Options, folder: Path) -> Artifact:
     keys = [key for key in sorted(comments) if part_of(key) == "train"][: options.sample]
     words = choose_words((segment(normalise(comments[key].text, characters)) for key in keys), options.words)
     torch.manual_seed(options.seed)
-    weights = Network(Shape(len(words), options.embedding, options.hidden)).plain_weights()
-    weights["embedding.weight"].mul_(0.1)
+    weights = Network(Shape(len(words), options.embedding, options.hidden)).stored_weights()
+    weights["embedding.weight"] *= 0.1
     for place, word in enumerate(words):
         if word in places and places[word] < len(table):
-            weights["embedding.weight"][place] = torch.from_numpy(table[places[word]] * (0.1 / numpy.std(table)))
+            weights["embedding.weight"][place] = table[places[word]] * (0.1 / numpy.std(table))
     found = sum(word in places for word in words)
     print(f"{found} of {len(words)} words have a vector", file=sys.stderr)
     shipped = read_artifact(Path(__file__).parents[1] / "model" / "artifact")

@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from model.artifact import SHIPPED, read_artifact, write_artifact
 from model.labeller import Labeller, load_labeller
 from model.quantized import WORDS
@@ -33,7 +31,7 @@ def write_reordered(folder: Path, seed: int = 1, name: str | None = None) -> Pat
     order = [*range(len(SPECIAL)), *order]
     name = name or f"reordered {seed}"
     configuration = replace(shipped.configuration, name=name, shift=shipped.configuration.shift + 0.5)
-    weights = {**shipped.weights, WORDS: shipped.weights[WORDS][torch.tensor(order)]}
+    weights = {**shipped.weights, WORDS: shipped.weights[WORDS][order]}
     words = [shipped.words[number] for number in order]
     write_artifact(folder, configuration, words, shipped.simplified, shipped.metrics, weights, shipped.ngrams)
     return folder

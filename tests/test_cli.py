@@ -45,9 +45,31 @@ def test_help_imports_nothing_heavy() -> None:
     assert [name for name in HEAVY if name in json.loads(done.stdout)] == []
 
 
-def test_start_checks_do_not_import_pytorch() -> None:
-    script = "import sys, consumer.run, api.serve; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", script], timeout=30, check=True)
+# What consumers, servers and commands import, and what labelling and explaining a comment imports later.
+SERVING = """
+import importlib, pkgutil, sys
+sys.modules["torch"] = None  # importing it raises ImportError
+for name in ("consumer", "api", "store", "registry", "liuyan"):
+    for module in pkgutil.walk_packages(importlib.import_module(name).__path__, name + "."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+from model.labeller import load_labeller
+labeller = load_labeller()
+assert labeller.predict(["很好"])[0].label == "positive"
+assert labeller.explain("很好").words
+"""
+
+
+def test_only_training_needs_pytorch() -> None:
+    subprocess.run([sys.executable, "-c", SERVING], timeout=60, check=True)
+
+
+def test_training_without_pytorch_names_what_to_install() -> None:
+    script = "import sys; sys.modules['torch'] = None; from liuyan.__main__ import main; main()"
+    command = [sys.executable, "-c", script, "model", "train", "--output", "anywhere"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Training needs PyTorch. Run `pip install liuyan[training]`." in " ".join(done.stderr.split())
 
 
 def test_help_is_not_much_slower_than_importing_its_libraries() -> None:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -81,6 +83,30 @@ def test_wheel_contains_only_what_the_program_needs(wheel: Path) -> None:
     assert {name.partition("/")[0] for name in names if not name.startswith("liuyan-")} == set(PACKAGES)
     assert [name for name in names if "__pycache__" in name or "/test" in name or "heldout" in name] == []
     assert sum(entry.file_size for entry in zipfile.ZipFile(wheel).infolist()) < 20_000_000
+
+
+def test_wheel_with_compiled_code_is_for_this_platform(wheel: Path) -> None:
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    assert wheel.name.endswith(f"-py3-none-{platform}.whl")
+    assert "model/native/gru.so" in zipfile.ZipFile(wheel).namelist()
+
+
+def test_without_a_compiler_the_wheel_labels_with_numpy(tmp_path: Path) -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in tracked.splitlines():
+        if name.partition("/")[0] in {*PACKAGES, "pyproject.toml", "hatch_build.py", "README.md", "LICENSE"}:
+            (tmp_path / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / "checkout" / name)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), "checkout"]
+    environment = {**os.environ, "CC": "no-such-compiler"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=True
+    )
+    assert "There is no C compiler: labelling will be slow." in " ".join((done.stdout + done.stderr).split())
+    (built,) = tmp_path.glob("*.whl")
+    assert built.name.endswith("-py3-none-any.whl")
+    output = run(environment_with(built, tmp_path / "environment"), "model", "predict", "-", typed="质量很好\n")
+    assert output.startswith("label,probability\npositive,")
 
 
 def test_wheel_does_not_contain_installers_of_host_packages(wheel: Path) -> None:

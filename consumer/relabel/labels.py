@@ -12,7 +12,7 @@ from aiokafka import ConsumerRecord
 
 from consumer.event import CommentEvent, parse
 from consumer.worker import stored_prediction
-from model.labeller import Labeller, PreparedText, use_one_core
+from model.labeller import Labeller, PreparedText
 from store.relabel import TextPrediction
 from store.relabel_runs import Range
 
@@ -99,7 +99,6 @@ class LabelThread:
 def _start_thread() -> None:
     """Let live consumers on the same cores run first: on Linux the priority is the calling thread's."""
     os.nice(NICENESS)
-    use_one_core()
 
 
 def _milliseconds(time: datetime | None) -> float | None:

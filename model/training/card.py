@@ -152,7 +152,7 @@ def _options(options: dict[str, Any]) -> str:
 
 
 def _parameters(artifact: Artifact) -> int:
-    return sum(int(tensor.numel()) for tensor in artifact.weights.values()) + len(artifact.ngrams)
+    return sum(int(weights.size) for weights in artifact.weights.values()) + len(artifact.ngrams)
 
 
 def _rows(sources: dict[str, Any]) -> str:

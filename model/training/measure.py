@@ -20,7 +20,7 @@ from model.training.options import Options
 
 def validate(network: Network, validation: Examples) -> tuple[float, float]:
     """Return weighted cross-entropy and weighted accuracy."""
-    logits = InferenceNetwork(network.plain_weights()).logits(validation.texts)
+    logits = torch.from_numpy(InferenceNetwork(network.stored_weights()).logits(validation.texts))
     correct = (logits >= 0).numpy() == validation.positive
     accuracy = float(numpy.average(correct, weights=validation.weights.numpy()))
     return float(weighted_loss(logits, validation, range(len(logits)))), accuracy
@@ -32,7 +32,7 @@ def calibrate(network: Network, ngrams: Ngrams, validation: Examples, options: O
     Return the configuration, and the n-grams in units of the network's logit. The fit uses labels instead of soft
     targets (0.9 for four stars), because the probability is that of the label.
     """
-    logits = InferenceNetwork(network.plain_weights()).logits(validation.texts).clone()
+    logits = torch.from_numpy(InferenceNetwork(network.stored_weights()).logits(validation.texts))
     margins = torch.from_numpy(NgramTable(ngrams).logits(validation.characters))
     labelled = replace(validation, targets=torch.from_numpy(validation.positive.astype(numpy.float32)))
     line = torch.tensor([1.0, 1.0, 0.0], requires_grad=True)
@@ -66,13 +66,13 @@ def measure(
     network: Network, ngrams: Ngrams, configuration: Configuration, parts: Mapping[Part, Examples]
 ) -> dict[str, object]:
     """Score the quantized model on validation and test, pooled and by source."""
-    weights, stored = unpack(pack(network.plain_weights(), ngrams))
+    weights, stored = unpack(pack(network.stored_weights(), ngrams))
     inference, table = InferenceNetwork(weights), NgramTable(stored)
     metrics: dict[str, object] = {}
     held: tuple[Part, ...] = ("validation", "test")
     for part in held:
         examples = parts[part]
-        logits = inference.logits(examples.texts) + torch.from_numpy(table.logits(examples.characters))
+        logits = torch.from_numpy(inference.logits(examples.texts) + table.logits(examples.characters))
         guess = _sigmoid(configuration.scale * logits + configuration.shift)
         sources = numpy.array(examples.sources)
         band = score_band(guess, examples.positive, configuration.uncertain_low, configuration.uncertain_high)

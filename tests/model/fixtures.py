@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.comments import spread_comments
 from model.artifact import SHIPPED
-from model.labeller import Labeller, load_labeller, use_one_core
+from model.labeller import Labeller, load_labeller
 from model.training.data import Comment, digest
 from model.training.options import Options
 from model.training.train import train
@@ -22,7 +23,7 @@ THINGS = ("酒店", "手机", "这本书", "物流", "客服", "早餐", "屏幕
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """Limit PyTorch to one thread: the networks are tiny, and servers run on the same machine."""
-    use_one_core()
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,13 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
 import torch
-from safetensors.torch import load, save
+from numpy.typing import NDArray
+from safetensors.numpy import load, save
 
 from model.artifact import (
     FILES,
@@ -33,7 +35,7 @@ def copy(tiny_artifact: Path, tmp_path: Path) -> Path:
 def write(folder: Path, words: list[str]) -> str:
     torch.manual_seed(1)
     configuration = Configuration("test", {"embedding": 4, "hidden": 3}, 50, 1.5, -0.25, 0.4, 0.6)
-    weights = Network(Shape(5, 4, 3)).state_dict()
+    weights = Network(Shape(5, 4, 3)).stored_weights()
     return write_artifact(folder, configuration, words, {"壞": "坏"}, {"note": "测"}, weights)
 
 
@@ -46,7 +48,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert artifact.simplified == {"壞": "坏"}
     assert artifact.metrics == {"note": "测"}
     assert artifact.configuration == Configuration("test", {"embedding": 4, "hidden": 3}, 50, 1.5, -0.25, 0.4, 0.6)
-    assert {tensor.dtype for tensor in artifact.weights.values()} == {torch.float32}
+    assert {tensor.dtype for tensor in artifact.weights.values()} == {numpy.dtype(numpy.float32)}
 
 
 def test_n_grams_round_trip(tmp_path: Path) -> None:
@@ -64,17 +66,17 @@ def test_n_grams_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tensors", "reason"),
     [
-        ({NGRAM_KEYS: torch.zeros(3, dtype=torch.int32)}, "a key and a weight for each"),
-        ({NGRAM_WEIGHTS: torch.zeros(3)}, "a key and a weight for each"),
+        ({NGRAM_KEYS: numpy.zeros(3, numpy.int32)}, "a key and a weight for each"),
+        ({NGRAM_WEIGHTS: numpy.zeros(3, numpy.float32)}, "a key and a weight for each"),
         (
-            {NGRAM_KEYS: torch.arange(3, dtype=torch.int32), NGRAM_WEIGHTS: torch.zeros(2)},
+            {NGRAM_KEYS: numpy.arange(3, dtype=numpy.int32), NGRAM_WEIGHTS: numpy.zeros(2, numpy.float32)},
             "a key and a weight for each",
         ),
-        ({NGRAM_KEYS: torch.arange(3), NGRAM_WEIGHTS: torch.zeros(3)}, "a key and a weight for each"),
-        ({NGRAM_KEYS: torch.zeros(3, dtype=torch.int32), NGRAM_WEIGHTS: torch.zeros(3)}, "not ascending"),
+        ({NGRAM_KEYS: numpy.arange(3), NGRAM_WEIGHTS: numpy.zeros(3, numpy.float32)}, "a key and a weight for each"),
+        ({NGRAM_KEYS: numpy.zeros(3, numpy.int32), NGRAM_WEIGHTS: numpy.zeros(3, numpy.float32)}, "not ascending"),
     ],
 )
-def test_invalid_n_grams(copy: Path, tensors: dict[str, torch.Tensor], reason: str) -> None:
+def test_invalid_n_grams(copy: Path, tensors: dict[str, NDArray[Any]], reason: str) -> None:
     content = load((copy / "weights.safetensors").read_bytes())
     kept = {name: tensor for name, tensor in content.items() if name not in (NGRAM_KEYS, NGRAM_WEIGHTS)}
     (copy / "weights.safetensors").write_bytes(save(kept | tensors))
@@ -83,8 +85,8 @@ def test_invalid_n_grams(copy: Path, tensors: dict[str, torch.Tensor], reason: s
         load_labeller(copy)
 
 
-@pytest.mark.parametrize("scale", [torch.ones(3), torch.ones(302, 1), torch.tensor(1.0)])
-def test_invalid_scales(copy: Path, scale: torch.Tensor) -> None:
+@pytest.mark.parametrize("scale", [numpy.ones(3), numpy.ones((302, 1)), numpy.array(1.0)])
+def test_invalid_scales(copy: Path, scale: NDArray[Any]) -> None:
     content = load((copy / "weights.safetensors").read_bytes())
     (copy / "weights.safetensors").write_bytes(save(content | {SCALE: scale}))
     update_checksums(copy)
@@ -98,7 +100,7 @@ def test_read_older_formats(copy: Path, version: int) -> None:
     now = read_artifact(copy)
     content = load((copy / "weights.safetensors").read_bytes())
     kept = {name: tensor for name, tensor in content.items() if name != SCALE}
-    before = kept | {WORDS: now.weights[WORDS].to(torch.float16)}
+    before = kept | {WORDS: now.weights[WORDS].astype(numpy.float16)}
     (copy / "weights.safetensors").write_bytes(save(before))
     configuration = json.loads((copy / "configuration.json").read_text())
     assert (configuration["format"], configuration.pop("kind")) == (3, "gru")
@@ -108,7 +110,7 @@ def test_read_older_formats(copy: Path, version: int) -> None:
     again = read_artifact(copy)
     assert again.configuration.kind == "gru"
     assert again.configuration.sizes == now.configuration.sizes
-    assert torch.equal(again.weights[WORDS], before[WORDS].float())
+    assert numpy.array_equal(again.weights[WORDS], before[WORDS])
     assert load_labeller(copy).predict(["很好"])[0].label == "positive"
 
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy
 import pytest
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +14,10 @@ from model.artifact import SHIPPED, read_artifact
 from model.explain import LEFT_OUT, contributions
 from model.inference import InferenceNetwork
 from model.labeller import Labeller
+from model.network import Network, Shape
 from model.ngrams import NONE, NgramTable
 from model.normalise import character_table, normalise
-from model.pieces import cut_pieces
+from model.pieces import Piece, cut_pieces
 from model.segment import segment
 from model.vocabulary import Vocabulary
 
@@ -104,3 +106,36 @@ def test_a_long_text(shipped: Labeller) -> None:
 def test_no_pieces_have_no_contributions() -> None:
     _, fall = contributions(InferenceNetwork(read_artifact(SHIPPED).weights), NgramTable(NONE), [], 400)
     assert fall == []
+
+
+def presence_slopes(network: Network, numbers: list[int]) -> list[float]:
+    """Return the derivatives of the logit by the presence of each word, with PyTorch's differentiation."""
+    presence = torch.ones(len(numbers), requires_grad=True)
+    largest, means = [], []
+    for suffix, order in (("l0", range(len(numbers))), ("l0_reverse", range(len(numbers))[::-1])):
+        cell = torch.nn.GRUCell(network.shape.embedding, network.shape.hidden)
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        cell.load_state_dict({name: network.gru.get_parameter(f"{name}_{suffix}") for name in names})
+        state, states = torch.zeros(1, network.shape.hidden), []
+        for place in order:
+            new = cell(network.embedding(torch.tensor([numbers[place]])), state)
+            state = state + presence[place] * (new - state)
+            states.append(presence[place] * state)
+        largest.append((torch.cat(states) / presence[list(order), None]).amax(0))
+        means.append(torch.cat(states).sum(0) / presence.sum())
+    network.output(torch.cat([*largest, *means])).backward()
+    assert presence.grad is not None
+    return presence.grad.tolist()
+
+
+def test_estimates_are_derivatives_by_presence() -> None:
+    torch.manual_seed(4)
+    network = Network(Shape(50, 6, 16))
+    numbers = torch.randint(50, (12,)).tolist()
+    pieces = [Piece((place, place + 1), (number,), "x") for place, number in enumerate(numbers)]
+    _, fall = contributions(InferenceNetwork(network.stored_weights()), NgramTable(NONE), pieces, 400)
+    expected = presence_slopes(network, numbers)
+    # The most important words are left out instead.
+    estimated = sorted(range(len(numbers)), key=lambda place: -abs(expected[place]))[LEFT_OUT:]
+    assert [fall[place] for place in estimated] == pytest.approx([expected[place] for place in estimated], abs=1e-5)
+    assert max(abs(fall[place]) for place in estimated) > 1e-3

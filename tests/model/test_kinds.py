@@ -5,8 +5,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from model.artifact import SHIPPED, Artifact, Configuration, read_artifact, write_artifact
@@ -59,9 +59,9 @@ def check(artifact: Artifact) -> None:
 @pytest.fixture
 def bag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Register the kind, and return the folder of an artifact of it."""
-    monkeypatch.setitem(KINDS, "bag of characters", Kind(check, BagOfCharacters))
+    monkeypatch.setitem(KINDS, "bag of characters", Kind(check, lambda artifact, shared: BagOfCharacters(artifact)))
     configuration = Configuration("bag", {}, 100, 0.5, 0.0, 0.4, 0.6, kind="bag of characters")
-    weights = {"characters": torch.tensor(list(WEIGHTS.values()))}
+    weights = {"characters": numpy.array(list(WEIGHTS.values()), numpy.float32)}
     write_artifact(tmp_path / "bag", configuration, list(WEIGHTS), {}, {}, weights)
     return tmp_path / "bag"
 

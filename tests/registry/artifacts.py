@@ -15,7 +15,7 @@ def write_model(folder: Path, seed: int, *, low: float = 0.4, high: float = 0.6,
     """Write an artifact with random weights and a card to ``folder``, and return its SHA-256."""
     torch.manual_seed(seed)
     configuration = Configuration(f"model-{seed}", {"embedding": 4, "hidden": 3}, 50, scale, -0.25, low, high)
-    weights = Network(Shape(len(WORDS), 4, 3)).state_dict()
+    weights = Network(Shape(len(WORDS), 4, 3)).stored_weights()
     sha256 = write_artifact(folder, configuration, WORDS, {"壞": "坏"}, {"accuracy": 0.5}, weights)
     (folder / "README.md").write_text(f"# model-{seed}\n", encoding="utf-8")
     return sha256

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import delete
+from structlog.testing import capture_logs
 
 from liuyan.metrics.declared import CONSUMER_METRICS
 from liuyan.metrics.exporter import Exporter
@@ -167,6 +168,23 @@ async def test_a_database_without_an_active_model_gets_the_shipped_one(
     loaded = await load_active(store, settings, metrics)
     assert loaded.row == await store.read(read_active)
     assert loaded.labeller.sha256 == loaded.row.sha256
+
+
+async def test_loaded_models_share_their_tables(store: Store, settings: Settings, metrics: SharedMetrics) -> None:
+    loaded = await load_active(store, settings, metrics)
+    [tables] = (settings.cache_dir / "tables").glob("*.npy")
+    assert tables.name.startswith(loaded.row.sha256)
+
+
+async def test_missing_compiled_code_is_logged(
+    store: Store, settings: Settings, metrics: SharedMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for missing, events in ((False, []), (True, ["the installation has no compiled code, labelling is slow"])):
+        if missing:
+            monkeypatch.setattr("registry.follow.load_kernel", lambda: None)
+        with capture_logs() as lines:
+            await load_active(store, settings, metrics)
+        assert [line["event"] for line in lines if line["log_level"] == "warning"] == events
 
 
 async def test_a_model_without_artifact_is_one_sentence(store: Store, settings: Settings) -> None:

@@ -64,7 +64,7 @@ def test_a_network_starts_with_word_vectors_of_an_encoder(few_comments: dict[str
     trained = read_artifact(tmp_path)
     expected = initial_word_vectors(of_words(trained.words), options.embedding, DEVIATION)
     # Quantization to 8 bits loses at most half of a 127th of the largest number.
-    lost = (trained.weights["embedding.weight"] - expected).abs()
+    lost = (torch.from_numpy(trained.weights["embedding.weight"]) - expected).abs()
     assert bool((lost <= 0.57 * expected.abs().amax(1, keepdim=True) / 127).all())
 
 
@@ -88,7 +88,7 @@ def test_a_network_learns_from_hints_only(few_comments: dict[str, Comment], tmp_
         train(undecided, options, tmp_path / name, silent, lambda epoch: None, hints=hints)
         trained = read_artifact(tmp_path / name)
         vectors = {
-            word: trained.weights["embedding.weight"][trained.words.index(word)]
+            word: torch.from_numpy(trained.weights["embedding.weight"][trained.words.index(word)])
             for word in ("满意", "漂亮", "失望", "讨厌")
         }
         same = torch.dist(vectors["满意"], vectors["漂亮"]) + torch.dist(vectors["失望"], vectors["讨厌"])

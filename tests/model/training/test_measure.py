@@ -18,7 +18,7 @@ def test_probabilities_are_calibrated_to_labels() -> None:
     torch.manual_seed(5)
     network = Network(Shape(50, 6, 5))
     texts = [tuple(torch.randint(50, (5,)).tolist()) for _ in range(300)]
-    logits = InferenceNetwork(network.plain_weights()).logits(texts)
+    logits = torch.from_numpy(InferenceNetwork(network.stored_weights()).logits(texts))
     positive = (logits + 0.3 * torch.randn(300) > logits.median()).numpy()
     four_stars = torch.from_numpy(numpy.where(positive, 0.9, 0.0)).float()
     weights = torch.ones(300)
