@@ -15,6 +15,7 @@ from api.group_decisions import work_on_groups
 from api.metrics import Metrics
 from api.pending import resolve_pending_forever
 from api.predictor import Predictor
+from api.retention import purge_forever
 from api.services import QUERY_SECONDS, Services
 from liuyan.health import Check, address_of, bind, quiet_server, serve_health, start_listening
 from liuyan.settings import Settings
@@ -83,6 +84,7 @@ async def running_api(settings: Settings, host: str, port: int) -> AsyncIterator
                         asyncio.create_task(metrics.shared.sample(store.pool_usage), name="samples"),
                         asyncio.create_task(models.run(), name="models"),
                         asyncio.create_task(work_on_comparisons(services), name="comparisons"),
+                        asyncio.create_task(purge_forever(services), name="retention"),
                     ]
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)

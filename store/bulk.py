@@ -211,6 +211,7 @@ ADVANCE_FIELDS: Fields = {
     "expected": BigInteger(),
     **_types(tables.partitions, ("next_offset", "records_lost", "paused_reason")),
 }
+HORIZON = f"SELECT horizon FROM retention WHERE id = {tables.RETENTION_ROW}"
 COPY_FIELDS = _types(tables.dead_letters, ("number", "state", "latest_partition", "latest_offset", "reason", "detail"))
 
 
@@ -223,7 +224,8 @@ class Statements:
 
     advance: Statement
     insert_keys: Statement
-    # Returns two JSON arrays: [position, number] of the keys and [position, erased_up_to] of the digests.
+    # Returns two JSON arrays, [position, number] of the keys and [position, erased_up_to] of the digests, and the
+    # retention horizon.
     read_inserted_and_erased: Statement
     digests: Rows  # the parameter :digests of read_inserted_and_erased
     read_current: Statement
@@ -303,7 +305,7 @@ def write_statements(dialect: Dialect) -> Statements:
             "old.next_offset = new.expected",
         ),
         insert_keys=build.insert(comments, COMMENT_COLUMNS, {"claimed_by": "comments.claimed_by"}),
-        read_inserted_and_erased=Statement(text(f"SELECT ({inserted}), ({erased})"), Rows(identity)),
+        read_inserted_and_erased=Statement(text(f"SELECT ({inserted}), ({erased}), ({HORIZON})"), Rows(identity)),
         digests=Rows(digest),
         read_current=build.select(
             comments, IDENTITY, ["number", *REVIEW_COLUMNS, *CONTENT_COLUMNS], "old.claimed_by <> :token", lock=True

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.merge import ALL_PLATFORMS
+from store.merge import ALL_PLATFORMS, PURGED_MODEL
 from store.ranges import DAY, HOUR
 from store.tables import comment_counts, comments, count_sums, hourly_counts, predictions
 
@@ -69,7 +69,9 @@ async def recount(connection: AsyncConnection) -> list[CountDifference]:
     One statement reads both sides, so consumers may keep writing.
     """
     of = hourly_counts.c
-    stored = select(of.model_number, of.platform, _hour(of.hour), of.label, of.uncertain, of.n)
+    stored = select(of.model_number, of.platform, _hour(of.hour), of.label, of.uncertain, of.n).where(
+        of.model_number != PURGED_MODEL
+    )
     hour = _hour(comments.c.created_at)
     key = (predictions.c.model_number, comments.c.platform, hour, predictions.c.label, predictions.c.uncertain)
     rows = await _differences(connection, stored, _labelled(*key))
@@ -101,7 +103,9 @@ async def recount_sums(connection: AsyncConnection) -> list[SumDifference]:
     """Recount all comments and return the sums that differ. Raises TransientStoreError."""
     of = count_sums.c
     names = [column.name for column in count_sums.c if not column.primary_key]
-    stored = select(of.model_number, of.platform, of.bucket, _hour(of.begins).label("begins"), *(of[n] for n in names))
+    stored = select(
+        of.model_number, of.platform, of.bucket, _hour(of.begins).label("begins"), *(of[n] for n in names)
+    ).where(of.model_number != PURGED_MODEL)
     sides = [_side(stored, names, is_stored=True)]
     sides += [_side(counted, names, is_stored=False) for counted in _counted_sums()]
     both = union_all(*sides).subquery("both_sides")

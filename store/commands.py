@@ -6,10 +6,12 @@ import typer
 
 from liuyan.terminal import console, write_line
 from store.backup_commands import backup, restore
+from store.retention_commands import purge
 
 app = typer.Typer(help="Migrate, check, back up and inspect the database.", no_args_is_help=True)
 app.command(epilog="Example: liuyan store backup /var/backups/liuyan-$(date +%F).backup")(backup)
 app.command(epilog="Example: liuyan store restore /var/backups/liuyan-2026-01-31.backup")(restore)
+app.command(epilog="Examples: liuyan store purge --dry-run; liuyan store purge --yes")(purge)
 
 
 @app.command(epilog="Example: LIUYAN_DATABASE_URL=mysql+aiomysql://liuyan:secret@127.0.0.1/liuyan liuyan store migrate")
