@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import structlog
 
+from consumer.author_erasures import AuthorErasures
 from consumer.batcher import Batcher, Limits
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.connection import Connection
@@ -166,6 +167,7 @@ class _Running:
         )
         self._unbound_topics = unbound_topics
         self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_keys()[0], metrics)
+        self._erasures = AuthorErasures(store, topics, settings.topics, settings.group)
         self._missing = MissingPredictions(store, worker, metrics)
         self._models = models
         self._group = settings.group
@@ -209,6 +211,7 @@ class _Running:
             "expiry": expire_dead_letters(self._store, self._dead_letter_days),
             "samples": self._metrics.shared.sample(self._store.pool_usage),
             "outbox": self._outbox.run(),
+            "erasures": self._erasures.run(),
             "models": self._models.run(),
             "missing": self._missing.run(),
         }
