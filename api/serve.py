@@ -21,6 +21,7 @@ from liuyan.health import Check, address_of, bind, quiet_server, serve_health, s
 from liuyan.settings import Settings
 from registry.follow import LoadedModel, ModelFollower, load_active
 from store.accounts import UserFilter, count_users
+from store.grants import Role, check_grants
 from store.ready import database_reachable
 from store.store import Store
 
@@ -56,6 +57,7 @@ async def running_api(settings: Settings, host: str, port: int) -> AsyncIterator
     with contextlib.closing(bind(f"{host}:{port}")) as listener:
         async with Store.open(settings.required_database_url(), answer_seconds=QUERY_SECONDS) as store:
             await store.check_ready()
+            await store.read(check_grants, Role.API)
             loaded = await load_active(store, settings, metrics.shared)
             metrics.use_model(loaded.labeller)
             database = database_reachable(store)

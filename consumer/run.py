@@ -31,6 +31,7 @@ from liuyan.settings import Settings
 from registry.follow import LoadedModel, ModelFollower, load_active
 from store.errors import StoreError
 from store.faults import is_connection_lost
+from store.grants import Role, check_grants
 from store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -63,6 +64,8 @@ async def _consume(settings: Settings, *, stop: asyncio.Event, started: asyncio.
     async with Store.open(url, lock_wait_seconds=lock_wait, audit_share=share) as store:
         # Run fast checks first: loading the model takes seconds. Check the database, which fails at once, before
         # Kafka, whose client takes seconds to report an unreachable broker.
+        await _retry_lost_connection(store.check_ready)
+        await _retry_lost_connection(lambda: store.read(check_grants, Role.CONSUMER))
         await _retry_lost_connection(lambda: store.check_ready(*erasure_keys))
         await _check_topics(topics, settings.topics)
         with contextlib.closing(bind(settings.consumer_address)) as listener:

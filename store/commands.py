@@ -1,16 +1,22 @@
 """The command group `liuyan store`."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import typer
 
 from liuyan.terminal import console, write_line
 from store.backup_commands import backup, restore
+from store.grants_commands import grants, write_new_grants
 from store.retention_commands import purge
+
+if TYPE_CHECKING:
+    from store.store import Store
 
 app = typer.Typer(help="Migrate, check, back up and inspect the database.", no_args_is_help=True)
 app.command(epilog="Example: liuyan store backup /var/backups/liuyan-$(date +%F).backup")(backup)
 app.command(epilog="Example: liuyan store restore /var/backups/liuyan-2026-01-31.backup")(restore)
+app.command(epilog="Example: liuyan store grants consumer")(grants)
 app.command(epilog="Examples: liuyan store purge --dry-run; liuyan store purge --yes")(purge)
 
 
@@ -46,8 +52,25 @@ async def _migrate() -> None:
     from store.store import Store
 
     async with Store.open(load_settings().required_database_url(), lock_wait_seconds=LOCK_SECONDS) as store:
+        before = await _tables(store)
         steps = await migrate(store.engine, lambda step: write_line(f"applied {step}"))
+        new = await _tables(store) - before
     write_line("The tables are up to date." if steps else "The tables were already up to date.")
+    if before and new and store.engine.dialect.name != "sqlite":
+        write_new_grants(new, str(store.engine.url.database))
+
+
+async def _tables(store: "Store") -> frozenset[str]:
+    """Return the tables and views. Raises DatabaseUnavailableError."""
+    from store.errors import StoreError
+    from store.faults import unavailable
+    from store.grants import granted_tables
+
+    try:
+        async with store.reading() as connection:
+            return frozenset(await connection.run_sync(granted_tables))
+    except StoreError as error:
+        raise unavailable(error, store.engine.url) from error
 
 
 async def _status() -> None:

@@ -34,14 +34,16 @@ class AuthorErasure(BaseModel):
     """A request to erase everything that an author wrote."""
 
     number: int = Field(description="The request's number.", examples=[4])
-    platform: str = Field(examples=["forum"])
+    platform: str = Field(description="The platform.", examples=["forum"])
     author: str | None = Field(description="The author's name; null once the request is done.", examples=["小王"])
     state: ErasureState = Field(description="`requested`, `running` or `done`.", examples=["running"])
-    ordered_by: str = Field(examples=["小管"])
-    ordered_at: datetime = Field(examples=["2026-01-31T08:00:00Z"])
+    ordered_by: str = Field(description="The name of who ordered it.", examples=["小管"])
+    ordered_at: datetime = Field(description="When it was ordered.", examples=["2026-01-31T08:00:00Z"])
     comments: int = Field(description="Tombstones ordered so far.", examples=[120])
     dead_letters: int = Field(description="Dead letters deleted so far.", examples=[0])
-    finished_at: datetime | None = Field(examples=[None])
+    finished_at: datetime | None = Field(
+        description="When it was done; null before.", examples=["2026-01-31T08:05:00Z"]
+    )
 
     @classmethod
     def of(cls, stored: StoredErasure) -> Self:

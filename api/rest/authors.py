@@ -64,7 +64,7 @@ async def erase_author(services: TheServices, identity: ConfirmedAdmin, request:
 
 @router.get("/erasures", summary="List erasures of authors", responses=READING)
 async def get_erasures(services: TheServices, _: AsAdmin) -> AuthorErasures:
-    """List the newest 100 requests."""
+    """List the newest 100 requests to erase an author, with their progress."""
     return AuthorErasures(items=[AuthorErasure.of(one) for one in await services.store.read(list_erasures)])
 
 

@@ -193,6 +193,7 @@ NEEDS: dict[str, str] = {
     "DELETE /api/v1/users/{number}/tokens": SESSION,
     "DELETE /api/v1/users/{number}/tokens/{token}": SESSION,
     "POST /admin/users/new": CONFIRMED,
+    "POST /admin/privacy": CONFIRMED,
 }
 # Values for path parameters. None of them exists, so that nothing is changed.
 SAMPLES = {
