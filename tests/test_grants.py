@@ -147,6 +147,9 @@ async def test_the_consumer_works_with_its_account(kafka: str, topic: str, accou
         assert installation.comments() == 14
         consumer.check()
         assert "denied" not in consumer.output()
+    own = {"LIUYAN_DATABASE_URL": accounts.url(Role.CONSUMER)}
+    done = installation.run("consumer", "replay", "1", "--store-only", **own)
+    assert done.returncode == 0, done.stderr
     backup = {"LIUYAN_DATABASE_URL": accounts.url(Role.BACKUP), "PATH": f"{clients}:/usr/bin:/bin"}
     done = installation.run("store", "backup", "a.backup", **backup)
     assert done.returncode == 0, done.stderr
