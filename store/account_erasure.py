@@ -6,6 +6,7 @@ Decisions, counts and the audit log remain, under a name that does not identify 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import Column, ColumnElement, Table, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -77,7 +78,9 @@ class _Replacing:
 
 def _replacing(column: Column[str], account: Column[int] | None, user: User, pseudonym: str) -> _Replacing:
     condition = column == user.name if account is None else account == user.number
-    return _Replacing(column.table, condition, {column.name: pseudonym})  # type: ignore[arg-type]
+    table = cast(Table, column.table)
+    address = {"address": None} if "address" in table.c else {}
+    return _Replacing(table, condition, {column.name: pseudonym, **address})
 
 
 def _replacing_in_audit_log(user: User, pseudonym: str) -> "_ReplacingInAuditLog":
