@@ -9,6 +9,7 @@ from store.comments import ShownLabel
 from store.lock_keys import new_token
 from store.repair import find_differences, repair_day
 from store.retention import purge
+from store.retry import retried
 from store.store import Store
 from store.tables import comment_counts, count_sums, hourly_counts
 from tests.store.feed import Feed, arrival, minutes, tombstone
@@ -76,7 +77,8 @@ async def test_repairing_while_batches_are_stored(server_feed: Feed) -> None:
 
     async def load() -> None:
         for batch in range(30):
-            await server_feed.send(*(arrival(f"{batch} {n}", created=batch) for n in range(5)))
+            events = [arrival(f"{batch} {n}", created=batch) for n in range(5)]
+            await retried(lambda: server_feed.send(*events))  # noqa: B023
 
     async def repair_often() -> None:
         for _ in range(15):
