@@ -19,6 +19,7 @@ from api.rest import (
     agreement,
     analytics,
     audit,
+    authors,
     comments,
     comparisons,
     dead_letters,
@@ -51,6 +52,7 @@ RESOURCES = (
     comparisons,
     account,
     users,
+    authors,
     audit,
 )
 

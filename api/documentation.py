@@ -42,6 +42,7 @@ TAGS = [
     {"name": "models", "description": "The registered models, and which one is active."},
     {"name": "account", "description": "The caller's own account: password, sessions and tokens."},
     {"name": "users", "description": "All accounts, for administrators."},
+    {"name": "privacy", "description": "What is stored about an author: export and erase it."},
     {"name": "audit", "description": "The audit log: who changed what, and when."},
 ]
 DOCS_PAGE = f"""<!doctype html>

@@ -15,11 +15,13 @@ from api.group_decisions import work_on_groups
 from api.metrics import Metrics
 from api.pending import resolve_pending_forever
 from api.predictor import Predictor
+from api.retention import purge_forever
 from api.services import QUERY_SECONDS, Services
 from liuyan.health import Check, address_of, bind, quiet_server, serve_health, start_listening
 from liuyan.settings import Settings
 from registry.follow import LoadedModel, ModelFollower, load_active
 from store.accounts import UserFilter, count_users
+from store.grants import Role, check_grants
 from store.ready import database_reachable
 from store.store import Store
 
@@ -56,6 +58,7 @@ async def running_api(settings: Settings, host: str, port: int) -> AsyncIterator
     with contextlib.closing(bind(f"{host}:{port}")) as listener:
         async with Store.open(settings.required_database_url(), answer_seconds=QUERY_SECONDS) as store:
             await store.check_ready()
+            await store.read(check_grants, Role.API)
             loaded = await load_active(store, settings, metrics.shared)
             metrics.use_model(loaded.labeller)
             database = database_reachable(store)
@@ -84,6 +87,7 @@ async def running_api(settings: Settings, host: str, port: int) -> AsyncIterator
                         asyncio.create_task(metrics.shared.sample(store.pool_usage), name="samples"),
                         asyncio.create_task(models.run(), name="models"),
                         asyncio.create_task(work_on_comparisons(services), name="comparisons"),
+                        asyncio.create_task(purge_forever(services), name="retention"),
                     ]
                     url = f"http://{address_of(listener)}"
                     hosts = ",".join(settings.allowed_hosts)

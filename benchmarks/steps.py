@@ -12,6 +12,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy
 from rich.console import Console
@@ -21,7 +22,7 @@ from benchmarks.comments import spread_comments
 from consumer.event import CommentEvent, parse_ordinary, parse_strictly, parse_value
 from liuyan.settings import Settings
 from model.artifact import SHIPPED, read_artifact
-from model.labeller import Labeller, use_one_core
+from model.labeller import Labeller
 from model.ngrams import SIZES, KeyTable, Ngrams, spell_out, spell_out_all, spelled
 from model.normalise import Normaliser, character_table, normalise
 from model.segment import segment
@@ -93,10 +94,13 @@ def parsers(texts: Sequence[str]) -> dict[str, Callable[[], object]]:
         if importlib.util.find_spec(name):
             module, _, function = decode.rpartition(".")
             decoder = getattr(importlib.import_module(module), function)
-            candidates[f"{name} to dict, accepts duplicate keys, no rules"] = lambda decoder=decoder: list(
-                map(decoder, values)
-            )
+            candidates[f"{name} to dict, accepts duplicate keys, no rules"] = partial(_decode_all, decoder, values)
     return candidates
+
+
+def _decode_all(decode: Callable[[bytes], object], values: Sequence[bytes]) -> None:
+    for value in values:
+        decode(value)
 
 
 def threads(batches: Batches) -> dict[str, Callable[[], object]]:
@@ -110,7 +114,7 @@ def threads(batches: Batches) -> dict[str, Callable[[], object]]:
     def two_threads() -> None:
         prepared = [labeller.prepare(batches[0])]
         for batch in [*batches[1:], []]:
-            beside = threading.Thread(target=lambda batch=batch: prepared.append(labeller.prepare(batch)))  # type: ignore[misc]
+            beside = threading.Thread(target=lambda batch=batch: prepared.append(labeller.prepare(batch)))
             beside.start()
             labeller.label(prepared.pop(0))
             beside.join()
@@ -120,7 +124,6 @@ def threads(batches: Batches) -> dict[str, Callable[[], object]]:
 
 def main() -> None:
     """Measure and print."""
-    use_one_core()
     texts = spread_comments(COMMENTS)
     batches = [texts[first : first + SIZE] for first in range(0, COMMENTS, SIZE)]
     cores = len(os.sched_getaffinity(0))

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import structlog
 
+from consumer.author_erasures import AuthorErasures
 from consumer.batcher import Batcher, Limits
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.connection import Connection
@@ -31,6 +32,7 @@ from liuyan.settings import Settings
 from registry.follow import LoadedModel, ModelFollower, load_active
 from store.errors import StoreError
 from store.faults import is_connection_lost
+from store.grants import Role, check_grants
 from store.store import Store
 
 log = structlog.get_logger(__name__)
@@ -63,6 +65,8 @@ async def _consume(settings: Settings, *, stop: asyncio.Event, started: asyncio.
     async with Store.open(url, lock_wait_seconds=lock_wait, audit_share=share) as store:
         # Run fast checks first: loading the model takes seconds. Check the database, which fails at once, before
         # Kafka, whose client takes seconds to report an unreachable broker.
+        await _retry_lost_connection(store.check_ready)
+        await _retry_lost_connection(lambda: store.read(check_grants, Role.CONSUMER))
         await _retry_lost_connection(lambda: store.check_ready(*erasure_keys))
         await _check_topics(topics, settings.topics)
         with contextlib.closing(bind(settings.consumer_address)) as listener:
@@ -163,6 +167,7 @@ class _Running:
         )
         self._unbound_topics = unbound_topics
         self._outbox = Outbox(store, Connection.of(settings), self._names, settings.required_erasure_keys()[0], metrics)
+        self._erasures = AuthorErasures(store, topics, settings.topics, settings.group)
         self._missing = MissingPredictions(store, worker, metrics)
         self._models = models
         self._group = settings.group
@@ -206,6 +211,7 @@ class _Running:
             "expiry": expire_dead_letters(self._store, self._dead_letter_days),
             "samples": self._metrics.shared.sample(self._store.pool_usage),
             "outbox": self._outbox.run(),
+            "erasures": self._erasures.run(),
             "models": self._models.run(),
             "missing": self._missing.run(),
         }

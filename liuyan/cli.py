@@ -9,6 +9,7 @@ from typing import NoReturn
 import typer
 
 from api.commands import app as api
+from api.person_commands import erase, export
 from consumer.commands import app as consumer
 from liuyan.demo.commands import demo
 from liuyan.errors import LiuyanError, UsageError
@@ -29,6 +30,9 @@ app.add_typer(model, name="model")
 app.add_typer(store, name="store")
 app.add_typer(api, name="api")
 app.command()(demo)
+# They need both the store and the rules for accounts.
+store.command(epilog="Examples: liuyan store erase --author forum 小王; liuyan store erase --account 小管")(erase)
+store.command(epilog="Example: liuyan store export --author forum 小王 --output 小王.jsonl")(export)
 
 # EX_SOFTWARE of sysexits.h.
 INTERNAL_ERROR = 70

@@ -24,6 +24,8 @@ from liuyan.topics import parse_topics as parse_topics
 
 # The platform of texts that are saved in the admin app.
 DETECTION_PLATFORM = "detect"
+# The shortest time for which the audit log is kept.
+AUDIT_LOG_DAYS = 183
 KAFKA_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 
 
@@ -214,6 +216,38 @@ class Settings(BaseSettings):
         description="Days after which consumers delete dead letters with their records, in any state; 0 keeps them.",
     )
 
+    comment_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Days after which comments are purged with everything attached to them, by created_at, in whole "
+        "hours; 0 keeps them. Counts are kept.",
+    )
+    purge_reviewed: bool = Field(
+        False, description="Whether reviewed comments are purged too. They are what models are trained on."
+    )
+    version_days: int = Field(
+        0, ge=0, le=36_500, description="Days after which texts that an edit replaced are purged; 0 keeps them."
+    )
+    outbox_days: int = Field(
+        90,
+        ge=0,
+        le=36_500,
+        description="Days after which messages of the outbox that are done are purged; 0 keeps them.",
+    )
+    ended_session_days: int = Field(
+        30,
+        ge=0,
+        le=36_500,
+        description="Days after which expired sessions, and expired or revoked tokens, are purged; 0 keeps them.",
+    )
+    audit_log_days: int = Field(
+        730,
+        ge=0,
+        le=36_500,
+        description="Days after which records of the audit log are purged, at least 183; 0 keeps them.",
+    )
+
     model_grace_seconds: float = Field(
         600,
         ge=0,
@@ -253,6 +287,13 @@ class Settings(BaseSettings):
     def _check_group(cls, value: str) -> str:
         if value != value.strip() or not value.isprintable():
             raise ValueError(f"{value!r} starts or ends with white space or contains a control character")
+        return value
+
+    @field_validator("audit_log_days")
+    @classmethod
+    def _check_audit_log_days(cls, value: int) -> int:
+        if 0 < value < AUDIT_LOG_DAYS:
+            raise ValueError(f"the audit log is kept for at least {AUDIT_LOG_DAYS} days (six months)")
         return value
 
     @field_validator("erasure_key", "secret_key", "contact_key", "sso_client_secret", mode="before")

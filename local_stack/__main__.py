@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from liuyan.errors import LiuyanError
 from local_stack.chromium import get_chromium
+from local_stack.database_clients import PROGRAMS, download_clients
 from local_stack.host import install_java
 from local_stack.kafka import Kafka
 from local_stack.mariadb import MariaDB
@@ -38,6 +39,8 @@ def main() -> int:
                 server.download()
             finally:
                 server.close()
+        for name in PROGRAMS:
+            download_clients(name)
     except LiuyanError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_status

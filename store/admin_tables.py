@@ -1,4 +1,4 @@
-"""Tables of the admin app: accounts, how they sign in, sessions, tokens, notices and the audit log.
+"""Tables of the admin app: accounts, how they sign in, sessions, tokens, erasure requests, notices and the audit log.
 
 They share their metadata with the other modules of tables, so ``metadata`` imported from here has
 every table.
@@ -13,6 +13,7 @@ __all__ = [
     "api_tokens",
     "attempts",
     "audit_log",
+    "author_erasures",
     "identities",
     "metadata",
     "notices",
@@ -140,6 +141,33 @@ attempts = Table(
     Column("window_start", UtcDateTime, primary_key=True),
     Column("n", Integer, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
+# Requests to erase everything that an author wrote. Consumers publish the tombstones.
+author_erasures = Table(
+    "author_erasures",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("platform", ExactString(32), nullable=False),
+    # NULL once it is done; the digest, with a key of this database, remains.
+    Column("author", ExactString(128)),
+    Column("author_digest", ExactString(64), nullable=False),
+    Column("ordered_by", ExactString(128), nullable=False),
+    Column("ordered_at", UtcDateTime, nullable=False),
+    # requested, running or done
+    Column("state", ExactString(16), nullable=False),
+    # The random number of the consumer that works on it, and the end of its lease.
+    Column("claimed_by", BigInteger),
+    Column("claimed_until", UtcDateTime),
+    # JSON: the end offsets at the start, [[topic, partition, offset], ...]. When they are stored, the highest number of
+    # a comment: what is stored later is not part of the request.
+    Column("end_offsets", ExactString()),
+    Column("last_comment", BigInteger),
+    # Tombstones ordered and dead letters deleted so far.
+    Column("comments", BigInteger, nullable=False, server_default=text("0")),
+    Column("dead_letters", BigInteger, nullable=False, server_default=text("0")),
+    Column("finished_at", UtcDateTime),
+    Index("author_erasures_by_state", "state", "number"),
 )
 
 notices = Table(

@@ -2,6 +2,7 @@
 
 The figures come from sums that each batch and each review update, so the cost does not depend on the number of
 comments. Each comment that the model has labelled counts under its shown label; the active model is the default.
+Purged comments count under the label that was shown when they were purged, whichever model is asked for.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import BigInteger
 
 from store.bulk import SUMMED
-from store.merge import ALL_PLATFORMS
+from store.merge import ALL_PLATFORMS, PURGED_MODEL
 from store.models import read_models
 from store.ranges import DAY, HOUR, TimeRange, cover, within
 from store.tables import count_sums
@@ -207,7 +208,7 @@ async def read_model_number(connection: AsyncConnection, filters: CountFilter) -
 async def platform_names(connection: AsyncConnection, model: int) -> list[str]:
     """Return the platforms that have comments; naming them lets a query read ranges of the primary key."""
     of = count_sums.c
-    query = select(of.platform).distinct().where(of.model_number == model, of.bucket == DAY)
+    query = select(of.platform).distinct().where(of.model_number.in_((model, PURGED_MODEL)), of.bucket == DAY)
     return list((await connection.execute(query)).scalars())
 
 
@@ -216,7 +217,7 @@ def _summed(group: ColumnElement[Any], model: int, platforms: Sequence[str], tim
     grouped = group.label("grouped")
     return (
         select(grouped, *(func.sum(of[name]) for name in SUMMED))
-        .where(of.model_number == model, of.platform.in_(platforms), *within(count_sums, time_range))
+        .where(of.model_number.in_((model, PURGED_MODEL)), of.platform.in_(platforms), *within(count_sums, time_range))
         .group_by(grouped)
     )
 

@@ -143,6 +143,11 @@ def comment_digest(key: bytes, platform: str, id: str) -> str:
     return hmac.digest(key, f"{platform}:{id}".encode(), hashlib.sha256).hex()
 
 
+async def author_digest(connection: AsyncConnection, platform: str, author: str) -> str:
+    """Return what stands for an author in the audit log and in erasure requests."""
+    return comment_digest(await _audit_key(connection), "author", f"{platform}:{author}")
+
+
 async def _audit_key(connection: AsyncConnection) -> bytes:
     query = select(stored_keys.c.secret).where(stored_keys.c.name == KEY_NAME)
     return bytes.fromhex((await connection.execute(query)).scalar_one())

@@ -137,7 +137,7 @@ class BatchOutcome:
 
     ``touched``: only author, thread or times changed. ``same``: redelivered. ``late``: older than the current version.
     ``erased``: tombstones, including those of unknown comments. ``erased_before``: not newer than an earlier tombstone.
-    ``dead``: dead letters.
+    ``purged_before``: created before the retention horizon. ``dead``: dead letters.
     """
 
     new: int = 0
@@ -147,6 +147,7 @@ class BatchOutcome:
     late: int = 0
     erased: int = 0
     erased_before: int = 0
+    purged_before: int = 0
     dead: int = 0
 
 

@@ -221,6 +221,7 @@ ADVANCE_FIELDS: Fields = {
     "expected": BigInteger(),
     **_types(tables.partitions, ("next_offset", "records_lost", "paused_reason")),
 }
+HORIZON = f"SELECT horizon FROM retention WHERE id = {tables.RETENTION_ROW}"
 COPY_FIELDS = _types(tables.dead_letters, ("number", "state", "latest_partition", "latest_offset", "reason", "detail"))
 
 
@@ -233,8 +234,8 @@ class Statements:
 
     advance: Statement
     insert_keys: Statement
-    # Returns two JSON arrays, [position, number] of the keys and [position, erased_up_to] of the digests, and whether
-    # any comment has been erased.
+    # Returns two JSON arrays, [position, number] of the keys and [position, erased_up_to] of the digests, whether any
+    # comment has been erased, and the retention horizon.
     read_inserted_and_erased: Statement
     digests: Rows  # the parameter :digests of read_inserted_and_erased
     read_current: Statement
@@ -315,7 +316,7 @@ def write_statements(dialect: Dialect) -> Statements:
         ),
         insert_keys=build.insert(comments, COMMENT_COLUMNS, {"claimed_by": "comments.claimed_by"}),
         read_inserted_and_erased=Statement(
-            text(f"SELECT ({inserted}), ({erased}), EXISTS (SELECT 1 FROM erasures)"), build.rows(identity)
+            text(f"SELECT ({inserted}), ({erased}), EXISTS (SELECT 1 FROM erasures), ({HORIZON})"), build.rows(identity)
         ),
         digests=build.rows(digest),
         read_current=build.select(

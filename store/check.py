@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -20,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.merge import ALL_PLATFORMS
+from store.merge import ALL_PLATFORMS, PURGED_MODEL
 from store.ranges import DAY, HOUR
 from store.tables import comment_counts, comments, count_sums, hourly_counts, predictions
 
@@ -63,27 +64,33 @@ class CommentCountDifference:
     counted: int
 
 
-async def recount(connection: AsyncConnection) -> list[CountDifference]:
-    """Recount all comments and return the hourly counts that differ. Raises TransientStoreError.
+async def recount(connection: AsyncConnection, day: str | None = None) -> list[CountDifference]:
+    """Recount all comments, or those of a ``day`` (2026-01-31, UTC), and return the hourly counts that differ.
 
-    One statement reads both sides, so consumers may keep writing.
+    One statement reads both sides, so consumers may keep writing. Raises TransientStoreError.
     """
     of = hourly_counts.c
-    stored = select(of.model_number, of.platform, _hour(of.hour), of.label, of.uncertain, of.n)
+    stored = select(of.model_number, of.platform, _hour(of.hour), of.label, of.uncertain, of.n).where(
+        of.model_number != PURGED_MODEL, *_of_day(of.hour, day)
+    )
     hour = _hour(comments.c.created_at)
     key = (predictions.c.model_number, comments.c.platform, hour, predictions.c.label, predictions.c.uncertain)
-    rows = await _differences(connection, stored, _labelled(*key))
+    rows = await _differences(connection, stored, _labelled(*key, day=day))
     return [
         CountDifference(model, platform, hour, label, bool(uncertain), stored, counted)
         for model, platform, hour, label, uncertain, stored, counted in rows
     ]
 
 
-async def recount_comments(connection: AsyncConnection) -> list[CommentCountDifference]:
-    """Recount all comments and return the comment counts that differ. Raises TransientStoreError."""
+async def recount_comments(connection: AsyncConnection, day: str | None = None) -> list[CommentCountDifference]:
+    """Recount all comments, or those of a ``day``, and return the comment counts that differ.
+
+    Raises TransientStoreError.
+    """
     of = comment_counts.c
-    stored = select(of.bucket, of.platform, _hour(of.begins), of.n)
+    stored = select(of.bucket, of.platform, _hour(of.begins), of.n).where(*_of_day(of.begins, day))
     hours = select(comments.c.platform, _hour(comments.c.created_at).label("hour"), func.count().label("n"))
+    hours = hours.where(*_of_day(comments.c.created_at, day))
     kinds = hours.group_by(comments.c.platform, _hour(comments.c.created_at)).cte("kinds").c
     counted = union_all(
         *(
@@ -97,13 +104,15 @@ async def recount_comments(connection: AsyncConnection) -> list[CommentCountDiff
     return [CommentCountDifference(platform, bucket, begins, *numbers) for bucket, platform, begins, *numbers in rows]
 
 
-async def recount_sums(connection: AsyncConnection) -> list[SumDifference]:
-    """Recount all comments and return the sums that differ. Raises TransientStoreError."""
+async def recount_sums(connection: AsyncConnection, day: str | None = None) -> list[SumDifference]:
+    """Recount all comments, or those of a ``day``, and return the sums that differ. Raises TransientStoreError."""
     of = count_sums.c
     names = [column.name for column in count_sums.c if not column.primary_key]
-    stored = select(of.model_number, of.platform, of.bucket, _hour(of.begins).label("begins"), *(of[n] for n in names))
+    stored = select(
+        of.model_number, of.platform, of.bucket, _hour(of.begins).label("begins"), *(of[n] for n in names)
+    ).where(of.model_number != PURGED_MODEL, *_of_day(of.begins, day))
     sides = [_side(stored, names, is_stored=True)]
-    sides += [_side(counted, names, is_stored=False) for counted in _counted_sums()]
+    sides += [_side(counted, names, is_stored=False) for counted in _counted_sums(day)]
     both = union_all(*sides).subquery("both_sides")
     key = [both.c[name] for name in ("model_number", "platform", "bucket", "begins")]
     pairs = [func.sum(both.c[f"{side}_{name}"]) for name in names for side in ("stored", "counted")]
@@ -123,15 +132,24 @@ def _hour(time: ColumnElement[Any], characters: int = 13) -> ColumnElement[str]:
     return func.substr(cast(time, String(26)), 1, characters)
 
 
-def _labelled(*key: ColumnElement[Any]) -> Select[Any]:
+def _labelled(*key: ColumnElement[Any], day: str | None) -> Select[Any]:
     """Return a query for the number of labelled comments per key."""
     labelled = select(*key, func.count()).join_from(
         predictions, comments, comments.c.number == predictions.c.comment_number
     )
-    return labelled.group_by(*key)
+    return labelled.where(*_of_day(comments.c.created_at, day)).group_by(*key)
 
 
-def _counted_sums() -> list[Select[Any]]:
+def _of_day(time: ColumnElement[Any], day: str | None) -> list[ColumnElement[bool]]:
+    if day is None:
+        return []
+    begins = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    # No time is later than the last day that datetime can represent.
+    later = [] if begins.date() == date.max else [time < begins + timedelta(days=1)]
+    return [time >= begins, *later]
+
+
+def _counted_sums(day: str | None) -> list[Select[Any]]:
     """Return queries for the correct sums: all platforms by hour, and each platform by hour and by day."""
     prediction, comment = predictions.c, comments.c
     hour = _hour(comment.created_at)
@@ -143,7 +161,7 @@ def _counted_sums() -> list[Select[Any]]:
         prediction.uncertain,
         comment.review_label,
     )
-    kinds = _labelled(*kind).add_columns(func.count().label("n")).cte("kinds").c
+    kinds = _labelled(*kind, day=day).add_columns(func.count().label("n")).cte("kinds").c
     shown = func.coalesce(kinds.review_label, kinds.label)
     undecided = and_(kinds.uncertain, kinds.review_label.is_(None))
     conditions = {

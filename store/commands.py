@@ -1,12 +1,24 @@
 """The command group `liuyan store`."""
 
 import asyncio
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from liuyan.terminal import console, write_line
+from store.backup_commands import backup, restore
+from store.grants_commands import grants, write_new_grants
+from store.retention_commands import purge
 
-app = typer.Typer(help="Migrate, check and inspect the database.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from store.repair import Differences
+    from store.store import Store
+
+app = typer.Typer(help="Migrate, check, back up and inspect the database.", no_args_is_help=True)
+app.command(epilog="Example: liuyan store backup /var/backups/liuyan-$(date +%F).backup")(backup)
+app.command(epilog="Example: liuyan store restore /var/backups/liuyan-2026-01-31.backup")(restore)
+app.command(epilog="Example: liuyan store grants consumer")(grants)
+app.command(epilog="Examples: liuyan store purge --dry-run; liuyan store purge --yes")(purge)
 
 
 @app.command(epilog="Example: LIUYAN_DATABASE_URL=mysql+aiomysql://liuyan:secret@127.0.0.1/liuyan liuyan store migrate")
@@ -26,13 +38,15 @@ def status() -> None:
     asyncio.run(_status())
 
 
-@app.command(epilog="Example: liuyan store check && echo 'counts are correct'")
-def check() -> None:
+@app.command(epilog="Examples: liuyan store check && echo 'counts are correct'; liuyan store check --repair")
+def check(
+    repair: Annotated[bool, typer.Option("--repair", help="Correct the counts, one day at a time.")] = False,
+) -> None:
     """Recount all comments and report counters that have drifted.
 
-    Exits with status 1 if a counter differs. Reads all comments; consumers can keep running.
+    Exits with status 1 if a counter differs and is not repaired. Reads all comments; consumers can keep running.
     """
-    raise typer.Exit(asyncio.run(_check()))
+    raise typer.Exit(asyncio.run(_check(repair=repair)))
 
 
 async def _migrate() -> None:
@@ -41,8 +55,25 @@ async def _migrate() -> None:
     from store.store import Store
 
     async with Store.open(load_settings().required_database_url(), lock_wait_seconds=LOCK_SECONDS) as store:
+        before = await _tables(store)
         steps = await migrate(store.engine, lambda step: write_line(f"applied {step}"))
+        new = await _tables(store) - before
     write_line("The tables are up to date." if steps else "The tables were already up to date.")
+    if before and new and store.engine.dialect.name != "sqlite":
+        write_new_grants(new, str(store.engine.url.database))
+
+
+async def _tables(store: "Store") -> frozenset[str]:
+    """Return the tables and views. Raises DatabaseUnavailableError."""
+    from store.errors import StoreError
+    from store.faults import unavailable
+    from store.grants import granted_tables
+
+    try:
+        async with store.reading() as connection:
+            return frozenset(await connection.run_sync(granted_tables))
+    except StoreError as error:
+        raise unavailable(error, store.engine.url) from error
 
 
 async def _status() -> None:
@@ -61,39 +92,54 @@ async def _status() -> None:
         write_line(f"partitions  {partitions} in total, {paused} paused")
 
 
-async def _check() -> int:
+async def _check(*, repair: bool) -> int:
     from liuyan.settings import load_settings
-    from store.check import recount, recount_comments, recount_sums
     from store.ready import ready_store
+    from store.repair import find_differences
 
     async with ready_store(load_settings()) as store:
         with console(error=True).status("counting all comments"):
             async with store.reading(patient=True) as connection:
-                differences = await recount(connection)
-                sums = await recount_sums(connection)
-                stored = await recount_comments(connection)
-    for count in differences:
+                found = await find_differences(connection)
+        _report(found)
+        if not len(found):
+            return 0
+        return await _repair(store, found) if repair else 1
+
+
+def _report(found: "Differences") -> None:
+    for count in found.hourly:
         write_line(
             f"model {count.model_number} {count.platform} {count.hour}:00 {count.label} "
             f"{'uncertain' if count.uncertain else 'certain'}: {count.stored} stored, {count.counted} counted"
         )
-    for total in sums:
+    for total in found.sums:
         write_line(
             f"model {total.model_number} {total.platform or 'all platforms'} {total.bucket} of {total.begins}:00 "
             f"{total.name}: {total.stored} stored, {total.counted} counted"
         )
-    for one in stored:
+    for one in found.comments:
         write_line(
             f"comments {one.platform or 'all platforms'} {one.bucket} of {one.begins}:00: {one.stored} stored, "
             f"{one.counted} counted"
         )
-    if not differences and not sums and not stored:
+    if not len(found):
         write_line("The counts are correct.")
-        return 0
-    if differences:
-        write_line(f"{len(differences)} hourly counts differ from the rows.")
-    if sums:
-        write_line(f"{len(sums)} sums differ from the rows.")
-    if stored:
-        write_line(f"{len(stored)} comment counts differ from the rows.")
-    return 1
+    counted = {"hourly counts": len(found.hourly), "sums": len(found.sums), "comment counts": len(found.comments)}
+    for what, n in counted.items():
+        if n:
+            write_line(f"{n} {what} differ from the rows.")
+
+
+async def _repair(store: "Store", found: "Differences") -> int:
+    """Repair the days with differences and return the exit status."""
+    from liuyan.progress import progress_bar
+    from store.repair import repair_day
+
+    repaired = 0
+    with progress_bar() as progress:
+        for done, day in enumerate(found.days, 1):
+            repaired += await repair_day(store, day)
+            progress("repairing days", done, len(found.days))
+    write_line(f"Repaired {repaired} counts of {len(found.days)} days.")
+    return 0

@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from liuyan.times import EPOCH
@@ -21,6 +22,7 @@ from store.merge import ABSENT, CurrentReview, Outcome, StoredState, by_key, mer
 from store.rows import content_row, read_content
 from store.sample import AuditSample
 from store.session import WriteSession
+from store.types import read_time
 
 Key = tuple[str, str]
 Events = Sequence[Arrival | Tombstone]
@@ -72,7 +74,7 @@ async def lock_and_merge(
     rows = map(_inserted_row, keys, inserted_contents, ranks, folded)
     await session.run(session.statements.insert_keys, rows, token=token)
 
-    inserted, erased = await _inserted_and_erased(session, keys, erasure_keys, token)
+    inserted, erased, horizon = await _inserted_and_erased(session, keys, erasure_keys, token)
     found = await _locked_rows(session, keys, token) if len(inserted) < len(keys) else {}
     predictions = await _predictions(session, [row.number for row in found.values()])
 
@@ -80,17 +82,25 @@ async def lock_and_merge(
     for at, key in enumerate(keys):
         if at in inserted:
             before = StoredState(erased_up_to=erased[at]) if at in erased else ABSENT
-            after = merge_events(before, events[key], model) if at in erased else as_absent[at]
+            kept = at not in erased and not _has_purged(events[key], horizon)
+            after = as_absent[at] if kept else merge_events(before, events[key], model, horizon)
             content = inserted_contents[at]
             digest = _digest_of(after, content, folded[at])
             merged.append(MergedKey(*key, ranks[at], inserted[at], before, after, digest, content))
         else:
             row = found[at]
             before = StoredState(row.content, predictions.get(row.number, {}), erased.get(at), row.review)
-            after = merge_events(before, events[key], model)
+            after = merge_events(before, events[key], model, horizon)
             digest = _digest_of(after, inserted_contents[at], folded[at])
             merged.append(MergedKey(*key, ranks[at], row.number, before, after, digest))
     return merged
+
+
+def _has_purged(events: Events, horizon: datetime | None) -> bool:
+    """Return whether a comment event is older than the retention horizon."""
+    if horizon is None:
+        return False
+    return any(isinstance(event, Arrival) and event.content.created_at < horizon for event in events)
 
 
 def _digest_of(after: Outcome, inserted: Content, digest: int) -> int:
@@ -135,8 +145,9 @@ async def lock_current(
 
 async def _inserted_and_erased(
     session: WriteSession, keys: Sequence[Key], erasure_keys: Sequence[bytes], token: int
-) -> tuple[dict[int, int], dict[int, int]]:
-    """Return, by index among the keys, the numbers of inserted rows and the versions up to which keys are erased.
+) -> tuple[dict[int, int], dict[int, int], datetime | None]:
+    """Return, by index among the keys, the numbers of inserted rows and the versions up to which keys are erased; and
+    the retention horizon.
 
     One query reads both, since every batch needs them. Until a comment has been erased, it looks up no digests, because
     computing one for every comment takes time; if it finds out that one has been erased, it is run again.
@@ -151,7 +162,7 @@ async def _inserted_and_erased(
             digests=session.document(session.statements.digests, ({"digest": digest} for digest in digests)),
         )
     ).one()
-    inserted_rows, erased_rows, erasures_exist = row
+    inserted_rows, erased_rows, erasures_exist, horizon = row
     session.erasures.exist |= bool(erasures_exist)
     if session.erasures.exist and not looked_up:
         return await _inserted_and_erased(session, keys, erasure_keys, token)
@@ -160,7 +171,7 @@ async def _inserted_and_erased(
     for position, up_to in found:
         at = (position - 1) // len(erasure_keys)
         erased[at] = max(up_to, erased.get(at, up_to))
-    return {position - 1: number for position, number in inserted}, erased
+    return {position - 1: number for position, number in inserted}, erased, read_time(horizon)
 
 
 async def _locked_rows(session: WriteSession, keys: Sequence[Key], token: int) -> dict[int, LockedRow]:

@@ -55,6 +55,8 @@ PlatformHour = tuple[str, datetime]
 ABSENT = StoredState()
 
 ALL_PLATFORMS = ""
+# The counts of purged comments are kept under this number, with the labels that were shown.
+PURGED_MODEL = 0
 
 
 class Labelled(NamedTuple):
@@ -107,19 +109,24 @@ class ReviewerCount(NamedTuple):
     reviewed_label: str
 
 
-def merge_events(stored: StoredState, events: Iterable[Arrival | Tombstone], model: int) -> Outcome:
-    """Apply the events of one key, in order of arrival, to its stored state; ``model`` is that of their predictions."""
+def merge_events(
+    stored: StoredState, events: Iterable[Arrival | Tombstone], model: int, horizon: datetime | None = None
+) -> Outcome:
+    """Apply the events of one key, in order of arrival, to its stored state; ``model`` is that of their predictions.
+
+    A comment that is not stored and was created before ``horizon`` has been purged and does not return.
+    """
     outcome = Outcome(stored.content, dict(stored.predictions), stored.erased_up_to, stored.review)
     for event in events:
         if isinstance(event, Tombstone):
             _erase(outcome, event)
             outcome.effects.append("erased")
         else:
-            outcome.effects.append(_merge_event(outcome, event, model))
+            outcome.effects.append(_merge_event(outcome, event, model, horizon))
     return outcome
 
 
-def _merge_event(outcome: Outcome, event: Arrival, model: int) -> str:
+def _merge_event(outcome: Outcome, event: Arrival, model: int, horizon: datetime | None) -> str:
     """Apply a comment event; return its effect, a field name of BatchOutcome."""
     current = outcome.content
     if outcome.erased_up_to is not None and event.content.version <= outcome.erased_up_to:
@@ -128,6 +135,8 @@ def _merge_event(outcome: Outcome, event: Arrival, model: int) -> str:
         return "late"
     prediction, arrived = event.prediction, event.content
     if current is None:
+        if horizon is not None and arrived.created_at < horizon:
+            return "purged_before"
         outcome.content, outcome.predictions = arrived, {model: prediction}
         return "new"
     if current.text != arrived.text:

@@ -39,6 +39,11 @@ def newest_revision() -> str:
     return head
 
 
+def knows_revision(revision: str) -> bool:
+    """Return whether this program has the migration ``revision``."""
+    return revision in {script.revision for script in ScriptDirectory.from_config(_configuration()).walk_revisions()}
+
+
 def stored_revision(connection: Connection) -> str | None:
     """Return the database's revision, or None if it is empty."""
     return MigrationContext.configure(connection).get_current_revision()
@@ -51,7 +56,7 @@ def check_revision(connection: Connection) -> None:
         return
     if stored is None:
         raise MigrationsPendingError("The database has no tables yet. Run `liuyan store migrate`.")
-    if stored not in {script.revision for script in ScriptDirectory.from_config(_configuration()).walk_revisions()}:
+    if not knows_revision(stored):
         raise MigrationsPendingError(
             f"The tables were created by a newer version of Liuyan (revision {stored}). Upgrade this program."
         )
@@ -82,7 +87,7 @@ def _migrate(connection: Connection, report: Report, to: str) -> int:
     commits, a named lock of the session."""
     server = connection.dialect.name != "sqlite"
     if server:
-        _lock(connection)
+        hold_lock(connection)
     else:
         connection.begin()
     steps = 0
@@ -103,13 +108,16 @@ def _migrate(connection: Connection, report: Report, to: str) -> int:
     return steps
 
 
-def _lock(connection: Connection) -> None:
+def hold_lock(connection: Connection) -> None:
+    """Acquire the lock of migrations on a server, for the session. Raises StoreError if another process keeps it."""
     acquired = connection.execute(
         text("SELECT GET_LOCK(:name, :seconds)"), {"name": _lock_name(connection), "seconds": LOCK_SECONDS}
     ).scalar()
     connection.commit()
     if acquired != 1:
-        raise StoreError("Another process is migrating this database. Wait until it has finished and try again.")
+        raise StoreError(
+            "Another process is migrating, backing up or restoring this database. Try again when it has finished."
+        )
 
 
 def _lock_name(connection: Connection) -> str:

@@ -82,6 +82,7 @@ comment_versions = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("edited_at", UtcDateTime),
     Column("replaced_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
+    Index("comment_versions_by_time", "replaced_at"),
 )
 
 models = Table(
@@ -362,6 +363,21 @@ erasures = Table(
     Column("erased_up_to", BigInteger, nullable=False),
     Column("erased_at", UtcDateTime, nullable=False, info=WRITTEN_AT),
 )
+
+# One row: comments created before `horizon`, a whole hour, are purged and do not return. It only moves forward.
+retention = Table(
+    "retention",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("horizon", UtcDateTime),
+    # The random number of the process that purges, and until when no other process does.
+    Column("claimed_by", BigInteger),
+    Column("claimed_until", UtcDateTime),
+    # Comments purged so far, and when a purge was last complete.
+    Column("purged", BigInteger, nullable=False, server_default=text("0")),
+    Column("finished_at", UtcDateTime),
+)
+RETENTION_ROW = 1
 
 key_checks = Table(
     "key_checks",

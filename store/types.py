@@ -86,6 +86,13 @@ def stored_time(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
+def read_time(value: datetime | str | None) -> datetime | None:
+    """Return a time as a statement without column types returns it: SQLite's is text."""
+    if value is None or isinstance(value, str):
+        return None if value is None else stored_time(value)
+    return value.replace(tzinfo=UTC)
+
+
 def time_text(value: datetime) -> str:
     """Format a time, in UTC, as all databases read it: ``2026-01-31 23:59:59.000001``."""
     return in_utc(value).isoformat(" ", "microseconds")[:26]

@@ -22,6 +22,7 @@ from sqlalchemy import URL, make_url
 from liuyan.packages import PACKAGES
 from liuyan.settings import PREFIX, TEST_PREFIX, Settings
 from local_stack.database import DatabaseServer
+from local_stack.database_clients import install_clients
 from local_stack.kafka import Kafka
 from local_stack.mariadb import MariaDB
 from local_stack.mysql import MySQL
@@ -195,6 +196,15 @@ def module_database_url(
     """Like ``database_url``, once per module, for tests whose setup takes longer than the tests."""
     with _new_databases(_database_server, tmp_path_factory.mktemp("databases")) as create:
         yield create(MAIN)
+
+
+@pytest.fixture(scope="session")
+def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with the client programs of MySQL and MariaDB, for PATH."""
+    folder = tmp_path_factory.mktemp("clients")
+    for kind in KINDS:
+        install_clients(kind, folder)
+    return folder
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ OTHER_WRITERS = {
     "liuyan/settings_example.py",
     "liuyan/demo/display.py",
     "liuyan/demo/stack.py",
-    "model/progress.py",
+    "liuyan/progress.py",
     "model/files.py",
     # A separate program that responds to its parent process.
     "api/identity/guesses.py",

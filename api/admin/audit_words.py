@@ -31,6 +31,11 @@ ACTION_WORDS = {
     "session.locked_out": lazy_gettext("Locked out after too many attempts"),
     "request.refused": lazy_gettext("Request refused"),
     "user.read_contacts": lazy_gettext("Contacts viewed"),
+    "user.export": lazy_gettext("Data of an account exported"),
+    "user.erase": lazy_gettext("Account erased"),
+    "author.export": lazy_gettext("Data of an author exported"),
+    "author.erase": lazy_gettext("Erasure of an author ordered"),
+    "retention.purge": lazy_gettext("Old rows purged"),
     "user.rotate_contacts": lazy_gettext("Contacts encrypted with a new key"),
     "comment.export": lazy_gettext("Comments exported"),
     "review.export": lazy_gettext("Reviews exported"),
@@ -80,6 +85,8 @@ KIND_WORDS = {
     "notice": lazy_gettext("notice"),
     "dead_letter": lazy_gettext("dead letter"),
     "model": lazy_gettext("model"),
+    "author": lazy_gettext("author"),
+    "database": lazy_gettext("database"),
 }
 
 

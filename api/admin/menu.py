@@ -11,6 +11,7 @@ from api.admin.home import HomePage
 from api.admin.models import ModelsPage
 from api.admin.notices import NoticesPage
 from api.admin.page import Page
+from api.admin.privacy import PrivacyPage
 from api.admin.review import ReviewPage
 from api.admin.reviews import ReviewsPage
 from api.admin.second_factor import SecondFactorPage
@@ -33,6 +34,7 @@ def pages() -> list[Page]:
         ModelsPage(),
         ComparisonsPage(),
         UsersPage(),
+        PrivacyPage(),
         AuditPage(),
         AccountPage(),
         SignInPage(),

@@ -12,10 +12,11 @@ from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
 from api.admin.sign_in import passwords_differ
 from api.i18n import gettext, lazy_gettext
-from api.identity import accounts, confirmation, second_factor, tokens
+from api.identity import account_erasure, accounts, confirmation, second_factor, tokens
 from api.identity.accounts import Form
 from api.identity.passwords import MAXIMUM, MINIMUM
 from api.identity.roles import Role
+from api.person_exports import send_account
 from api.problems import ProblemError
 from api.services import Services
 from store.accounts import State, User, UserFilter, list_users
@@ -129,7 +130,7 @@ class UsersPage(Page):
 
     @route("/{number:int}/{action:str}", methods=["POST"], name="user-act")
     async def act(self, request: Request) -> Response:
-        """Approve, disable, enable, reset the password or the second factor, sign out or revoke tokens."""
+        """Approve, disable, enable, reset the password or the second factor, sign out, revoke tokens or erase."""
         services, actor, number = services_of(request), identity_of(request).actor, number_in_path(request)
         action = request.path_params["action"]
         try:
@@ -158,6 +159,10 @@ class UsersPage(Page):
                 case "reset-second-factor":
                     await second_factor.reset(services, actor, number)
                     message = gettext("The second factor was deleted.")
+                case "erase":
+                    await account_erasure.erase_account(services, actor, number)
+                    flash(request, gettext("The account was erased."), "success")
+                    return RedirectResponse(LIST, 303)
                 case "reset-password":
                     password, _ = await accounts.reset_password(services, actor, number)
                     shown_at = f"{LIST}/{number}"
@@ -168,6 +173,16 @@ class UsersPage(Page):
             return await self._show(request, problem)
         flash(request, message, "success")
         return RedirectResponse(f"{LIST}/{number}", 303)
+
+    @route("/{number:int}/export", name="user-export")
+    async def export(self, request: Request) -> Response:
+        """Download what is stored about an account."""
+        services, number = services_of(request), number_in_path(request)
+        try:
+            records = await account_erasure.account_records(services, number)
+        except ProblemError as missing:
+            raise HTTPException(missing.status) from None
+        return await send_account(services, identity_of(request).actor, number, records)
 
     @route("/{number:int}/tokens/{token:int}/revoke", methods=["POST"], name="user-revoke-token")
     async def revoke_token(self, request: Request) -> Response:

@@ -122,7 +122,7 @@ async def edit_user(
     role = Role(changes["role"] or "") if "role" in changes else None
     async with changing(services.store) as session:
         if role is not None and role != Role.ADMIN:
-            await _require_another_admin(session, number)
+            await require_another_admin(session, number)
         before = await accounts.lock_user(session, number)
         columns = _columns(services, before, changes)
         await accounts.update_user(session, number, columns)
@@ -150,7 +150,7 @@ async def disable(services: AccountServices, actor: Actor, number: int) -> Ended
     Raises ProblemError: 404, 409 if it is the last admin or already disabled.
     """
     async with changing(services.store) as session:
-        await _require_another_admin(session, number)
+        await require_another_admin(session, number)
         before = await accounts.lock_user(session, number)
         if before.state == "disabled":
             raise _wrong_state(before, "disabled")
@@ -329,7 +329,8 @@ async def _set_state(
         await audit.record(session, actor, action, "user", str(number), detail)
 
 
-async def _require_another_admin(session: WriteSession, number: int) -> None:
+async def require_another_admin(session: WriteSession, number: int) -> None:
+    """Raise ProblemError, 409, if the account is the last admin."""
     if await accounts.lock_admins(session) == {number}:
         detail = gettext("This is the last administrator: appoint another one first.")
         raise ProblemError(HTTPStatus.CONFLICT, "last_admin", detail)

@@ -8,14 +8,16 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from starlette.responses import StreamingResponse
 
 from api.guard import GuardedRoute
-from api.identity import accounts, second_factor, tokens
+from api.identity import account_erasure, accounts, second_factor, tokens
 from api.identity.accounts import Form
 from api.identity.confirmation import AdminWithSession, ConfirmedAdmin
 from api.identity.contacts import Contacts
 from api.identity.identity import AsAdmin, Identity
 from api.identity.roles import Role
+from api.person_exports import send_account
 from api.problems import REFUSALS, documented
 from api.rest.account import RevokeTokens, TokenNumber
 from api.rest.account_schemas import (
@@ -30,6 +32,7 @@ from api.rest.account_schemas import (
     UserQuery,
     UserRequest,
 )
+from api.rest.author_schemas import AccountErased
 from api.services import Services, TheServices
 from store import accounts as stored
 from store import tokens as stored_tokens
@@ -115,6 +118,35 @@ async def reset_password(services: TheServices, identity: ConfirmedAdmin, number
 async def reset_second_factor(services: TheServices, identity: ConfirmedAdmin, number: Number) -> None:
     """Delete an account's second factor, because its owner has lost device and recovery codes."""
     await second_factor.reset(services, identity.actor, number)
+
+
+@router.get(
+    "/{number}/export",
+    summary="Export an account's data",
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "One JSON object per line: the account, its sessions, tokens, reviews, records in the audit "
+            "log, and the texts that it stored.",
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+        },
+        **ONE,
+    },
+)
+async def export_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> StreamingResponse:
+    """Export everything that is stored about an account, as JSON lines. The audit log records it."""
+    records = await account_erasure.account_records(services, number)
+    return await send_account(services, identity.actor, number, records)
+
+
+@router.post("/{number}/erase", summary="Erase an account", responses=CHANGE)
+async def erase_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> AccountErased:
+    """Erase an account permanently. Its decisions remain under a name that does not identify the person.
+
+    Consumers erase the texts that it stored from text detection. The last admin cannot be erased.
+    """
+    erased = await account_erasure.erase_account(services, identity.actor, number)
+    return AccountErased(pseudonym=erased.pseudonym, request=erased.request)
 
 
 @router.post("/{number}/sign-out", summary="End all sessions of an account", responses=ONE)

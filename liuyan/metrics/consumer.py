@@ -46,9 +46,11 @@ CONSUMER = (
         Kind.COUNTER,
         "records",
         "Stored records by effect: new, edited, touched (only author, thread or times changed), same (redelivered), "
-        "late (older than the stored version), erased (tombstone), erased_before (older than a tombstone), dead.",
+        "late (older than the stored version), erased (tombstone), erased_before (older than a tombstone), "
+        "purged_before (older than the retention horizon), dead.",
         "已存储的记录数，按结果：new 新增、edited 编辑、touched 仅作者、主题或时间变化、same 重复投递、"
-        "late 早于已存版本、erased 墓碑消息、erased_before 早于墓碑消息、dead 死信。",
+        "late 早于已存版本、erased 墓碑消息、erased_before 早于墓碑消息、"
+        "purged_before 早于保留期限、dead 死信。",
         labels=("outcome",),
     ),
     Metric(

@@ -106,6 +106,12 @@ ROUTES: dict[str, str] = {
     "GET /api/v1/users/{number}/tokens": ADMIN,
     "DELETE /api/v1/users/{number}/tokens": ADMIN,
     "DELETE /api/v1/users/{number}/tokens/{token}": ADMIN,
+    "GET /api/v1/users/{number}/export": ADMIN,
+    "POST /api/v1/users/{number}/erase": ADMIN,
+    "GET /api/v1/authors/export": ADMIN,
+    "POST /api/v1/authors/erasures": ADMIN,
+    "GET /api/v1/authors/erasures": ADMIN,
+    "GET /api/v1/authors/erasures/{number}": ADMIN,
     "GET /api/v1/audit": ADMIN,
     # The pages.
     "GET /admin/static/{path}": EVERYBODY,
@@ -169,6 +175,10 @@ ROUTES: dict[str, str] = {
     "POST /admin/users/{number:int}": ADMIN,
     "POST /admin/users/{number:int}/{action:str}": ADMIN,
     "POST /admin/users/{number:int}/tokens/{token:int}/revoke": ADMIN,
+    "GET /admin/users/{number:int}/export": ADMIN,
+    "GET /admin/privacy": ADMIN,
+    "POST /admin/privacy": ADMIN,
+    "GET /admin/privacy/export": ADMIN,
     "GET /admin/audit": ADMIN,
     "GET /admin/audit/export.csv": ADMIN,
 }
@@ -190,6 +200,9 @@ NEEDS: dict[str, str] = {
     "POST /api/v1/users/{number}/enable": CONFIRMED,
     "POST /api/v1/users/{number}/reset-password": CONFIRMED,
     "DELETE /api/v1/users/{number}/second-factor": CONFIRMED,
+    "GET /api/v1/users/{number}/export": CONFIRMED,
+    "POST /api/v1/users/{number}/erase": CONFIRMED,
+    "POST /api/v1/authors/erasures": CONFIRMED,
     "POST /api/v1/users/{number}/sign-out": SESSION,
     "DELETE /api/v1/users/{number}/tokens": SESSION,
     "DELETE /api/v1/users/{number}/tokens/{token}": SESSION,
@@ -198,6 +211,7 @@ NEEDS: dict[str, str] = {
     "POST /admin/second-factor/confirm": CONFIRMED,
     "POST /admin/second-factor/codes": CONFIRMED,
     "POST /admin/second-factor/off": CONFIRMED,
+    "POST /admin/privacy": CONFIRMED,
 }
 # Values for path parameters. None of them exists, so that nothing is changed.
 SAMPLES = {

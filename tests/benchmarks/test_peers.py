@@ -40,9 +40,9 @@ def reference(texts: list[str]) -> list[float]:
     """Return probabilities of the shipped network without n-grams, as trained."""
     artifact = read_artifact(SHIPPED)
     network = Network(Shape(len(artifact.words), **artifact.configuration.sizes)).eval()
-    network.load_state_dict(dict(artifact.weights))
+    network.load_state_dict({name: torch.from_numpy(one) for name, one in artifact.weights.items()})
     classifier = GruClassifier(artifact)
-    logits = network(*pad([classifier.prepare(text).numbers for text in texts]))
+    logits = network(*pad([tuple(one.numbers) for one in classifier.prepare(texts)]))
     calibrated: list[float] = torch.sigmoid(
         artifact.configuration.scale * logits + artifact.configuration.shift
     ).tolist()
