@@ -1,10 +1,11 @@
-# syntax=docker/dockerfile:1
-# Image for the consumer, the API and all other commands. It contains the installed wheel without the sources.
+# Image for the consumer, the API and all other commands. It contains the installed wheel without the sources. The target
+# `backup` adds the database's client programs, which `liuyan store backup` and `liuyan store restore` need.
 #
-#   docker build -t liuyan .
-#   docker build -t liuyan --build-arg TORCH_INDEX=https://my-mirror.example/torch-cpu .
+#   docker build --target liuyan -t liuyan .
+#   docker build --target backup -t liuyan-backup .
+#   docker build --target liuyan -t liuyan --build-arg TORCH_INDEX=https://my-mirror.example/torch-cpu .
 
-FROM python:3.11-slim-bookworm AS build
+FROM python:3.11.14-slim-bookworm AS build
 
 # PyPI has PyTorch's CUDA build, which adds 5 GB that a CPU does not need. This index has the CPU build.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
@@ -35,7 +36,7 @@ RUN python -m hatchling build -t wheel \
     && uv pip install --no-cache --python /opt/liuyan --compile-bytecode --constraint image.txt dist/liuyan-*.whl
 
 
-FROM python:3.11-slim-bookworm
+FROM python:3.11.14-slim-bookworm AS liuyan
 
 COPY --from=build /opt/liuyan /opt/liuyan
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin liuyan
@@ -59,3 +60,17 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
 
 ENTRYPOINT ["liuyan"]
 CMD ["consumer", "run"]
+
+
+FROM liuyan AS backup
+
+# Created here, so that the volume that is mounted on it belongs to the user.
+USER 0
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends "mariadb-client=1:10.11.*" \
+    && rm -rf /var/lib/apt/lists/* \
+    && install --directory --owner=10001 --mode=700 /backups
+USER 10001
+
+HEALTHCHECK NONE
+CMD ["store", "--help"]

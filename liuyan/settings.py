@@ -11,13 +11,14 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from liuyan.errors import SettingsError
+from liuyan.secret_files import SUFFIX, read_secret_files
 from liuyan.sentences import NOT_UNICODE, sentence_of
 
 PREFIX = "LIUYAN_"
@@ -86,6 +87,13 @@ class Settings(BaseSettings):
         None,
         description="Secrets for the digests of erased comments, at least 16 characters each, comma-separated, newest "
         "first. Required; only ever add a key in front, because the older ones stay in use.",
+    )
+    backup_target_hours: float = Field(
+        26,
+        ge=0,
+        le=8_784,
+        description="Hours within which the database must be backed up again; later an alert fires. 0 disables the "
+        "alert.",
     )
     lock_wait_seconds: int = Field(
         10, ge=1, le=300, description="Seconds after which the database releases the locks of a suspended consumer."
@@ -212,7 +220,7 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} starts or ends with white space or contains a control character")
         return value
 
-    @field_validator("erasure_key", "secret_key", "contact_key", mode="before")
+    @field_validator("database_url", "kafka_sasl_password", "erasure_key", "secret_key", "contact_key", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -348,17 +356,25 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def secret_settings() -> tuple[str, ...]:
+    """Return the names of the settings that can be read from a file, such as LIUYAN_SECRET_KEY."""
+    fields = Settings.model_fields.items()
+    return tuple(PREFIX + name.upper() for name, field in fields if SecretStr in get_args(field.annotation))
+
+
 def load_settings() -> Settings:
     """Load the settings. Raises SettingsError, which names the file or variable at fault."""
     env_file = Settings.model_config.get("env_file")
-    _check_names([*os.environ, *(_read_names(Path(str(env_file))) if env_file else ())])
+    values = {**(_read_values(Path(str(env_file))) if env_file else {}), **os.environ}
+    _check_names(values)
     _check_encoding(os.environ)
+    secrets = read_secret_files(secret_settings(), values)
     try:
-        return Settings()
+        return Settings(**{name.removeprefix(PREFIX).lower(): SecretStr(value) for name, value in secrets.items()})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = PREFIX + str(first["loc"][0]).upper().removeprefix(PREFIX)
-        raise SettingsError(f"Invalid {name}: {sentence_of(first)}.") from None
+        raise SettingsError(f"Invalid {name}{SUFFIX if name in secrets else ''}: {sentence_of(first)}.") from None
 
 
 def _check_encoding(environment: Mapping[str, str]) -> None:
@@ -368,13 +384,13 @@ def _check_encoding(environment: Mapping[str, str]) -> None:
             raise SettingsError(f"Invalid {name}: {NOT_UNICODE}.")
 
 
-def _read_names(file: Path) -> Iterable[str]:
-    """Return the names that a settings file sets; empty if it does not exist. Raises SettingsError.
+def _read_values(file: Path) -> Mapping[str, str | None]:
+    """Return what a settings file sets; empty if it does not exist. Raises SettingsError.
 
     A folder of this name is a virtual environment and is ignored.
     """
     if not file.is_file():
-        return ()
+        return {}
     try:
         content = file.read_bytes()
     except OSError as error:
@@ -405,7 +421,7 @@ def _line_number(content: bytes, position: int) -> int:
 
 def _check_names(names: Iterable[str]) -> None:
     """Raise SettingsError for an unknown name: a misspelt setting would be ignored silently."""
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    known = [PREFIX + name.upper() for name in Settings.model_fields] + [name + SUFFIX for name in secret_settings()]
     for name in names:
         if name.startswith(PREFIX) and not name.startswith(TEST_PREFIX) and name not in known:
             near = difflib.get_close_matches(name, known, n=1)

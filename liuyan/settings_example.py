@@ -13,6 +13,7 @@ WIDTH = 120
 HEADER = """\
 # Settings of Liuyan. Copy this file to `.env` in the folder where you run `liuyan`, or set environment variables, which
 # take precedence. Lines that start with `# LIUYAN_` are settings without a default: fill them in and remove the `# `.
+# A secret can be in a file instead: add _FILE to its name, as in LIUYAN_SECRET_KEY_FILE, and set that to the file's path.
 """
 
 

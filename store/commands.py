@@ -1,6 +1,7 @@
 """The command group `liuyan store`."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
@@ -33,6 +34,22 @@ def check() -> None:
     Exits with status 1 if a counter differs. Reads all comments; consumers can keep running.
     """
     raise typer.Exit(asyncio.run(_check()))
+
+
+@app.command("record-backup", epilog="Example: mysqldump ... > liuyan.sql && liuyan store record-backup")
+def record_backup(
+    by: Annotated[str | None, typer.Option(help="Your name, for the audit log. Default: your login name.")] = None,
+) -> None:
+    """Record that a backup of the database is complete, for the alert about old backups.
+
+    Run it after a tool of your own, such as a snapshot of a managed database, has succeeded.
+    """
+    from store.audit import command_actor
+    from store.backup_record import record_backup
+    from store.ready import with_store
+
+    with_store(lambda store: store.write(record_backup, command_actor(by)))
+    write_line("Recorded the backup.")
 
 
 async def _migrate() -> None:

@@ -71,6 +71,8 @@ WRONG = [
     ("LIUYAN_API_ADDRESS", "9102", "Invalid LIUYAN_API_ADDRESS: must be host:port"),
     ("LIUYAN_API_ADDRESS", "host:99999", "Invalid LIUYAN_API_ADDRESS: must be host:port"),
     ("LIUYAN_KAFAK", "host:9092", "Unknown setting LIUYAN_KAFAK. Did you mean LIUYAN_KAFKA?"),
+    ("LIUYAN_GROUP_FILE", "f", "Unknown setting LIUYAN_GROUP_FILE. Did you mean LIUYAN_GROUP?"),
+    ("LIUYAN_BACKUP_TARGET_HOURS", "-1", "Invalid LIUYAN_BACKUP_TARGET_HOURS: must be 0 or more."),
     ("LIUYAN_ZZZZZZZZZZ", "1", "Unknown setting LIUYAN_ZZZZZZZZZZ. .env.example lists all settings."),
 ]
 

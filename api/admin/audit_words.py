@@ -57,6 +57,7 @@ ACTION_WORDS = {
     "replay.start": lazy_gettext("Replay started"),
     "replay.cancel": lazy_gettext("Replay cancelled"),
     "shadow.start": lazy_gettext("Shadow started"),
+    "store.backup": lazy_gettext("Database backed up"),
 }
 KIND_WORDS = {
     "user": lazy_gettext("account"),
@@ -72,6 +73,7 @@ KIND_WORDS = {
     "notice": lazy_gettext("notice"),
     "dead_letter": lazy_gettext("dead letter"),
     "model": lazy_gettext("model"),
+    "backup": lazy_gettext("backup"),
 }
 
 
