@@ -14,11 +14,11 @@ HEADER = f"""\
 
 <!-- Generated from the settings by `make configuration-doc`. -->
 
-Set these as environment variables, or in a file `.env` in the folder where `liuyan` runs; the environment takes precedence.
-`.env.example` is such a file with all defaults. A misspelt name is an error.
+Set these as environment variables, or in a file `.env` in the folder where `liuyan` runs; the environment takes
+precedence. `.env.example` is such a file with all defaults. A misspelt name is an error.
 
-A *secret* can be in a file instead: add `{SUFFIX}` to its name, as in `LIUYAN_SECRET_KEY{SUFFIX}`, and set that to the path of the
-file.
+A *secret* can be in a file instead: add `{SUFFIX}` to its name, as in `LIUYAN_SECRET_KEY{SUFFIX}`, and set that to its
+path.
 
 | Setting | Default | Meaning |
 | --- | --- | --- |

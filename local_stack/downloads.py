@@ -18,7 +18,8 @@ TIMEOUT_SECONDS = 900
 def cached_folder(name: str, message: str, fill: Callable[[Path], None], *, spinner: bool = True) -> Path:
     """Return the folder ``name`` of the cache; if it is missing, ``fill`` fills a temporary folder that is renamed.
 
-    Shows ``message`` meanwhile, with a spinner on a terminal; pass ``spinner=False`` if other threads may show one. Concurrent processes wait for each other. If ``fill`` raises, nothing is kept.
+    Shows ``message`` meanwhile, with a spinner on a terminal; pass ``spinner=False`` if other threads may show one.
+    Concurrent processes wait for each other. If ``fill`` raises, nothing is kept.
     """
     cache = load_settings().cache_dir / "local_stack"
     target = cache / name

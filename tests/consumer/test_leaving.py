@@ -70,4 +70,3 @@ async def test_stopped_consumer_gives_up_its_partitions_within_its_grace_period(
     assert status == 0
     assert ended <= taken_over < grace
     assert_stored_once(installation, count)
-    print(f"ended after {ended:.1f} s, all partitions taken over after {taken_over:.1f} s, {count} comments")
