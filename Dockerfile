@@ -1,12 +1,13 @@
-# syntax=docker/dockerfile:1
-# Image for the consumer, the API and all other commands. It contains the installed wheel without the sources.
+# Image for the consumer, the API and all other commands. It contains the installed wheel without the sources. The target
+# `backup` adds the database's client programs, which `liuyan store backup` and `liuyan store restore` need.
 #
-#   docker build -t liuyan .
+#   docker build --target liuyan -t liuyan .
+#   docker build --target backup -t liuyan-backup .
 #
 # PyTorch is not part of the image, because only `liuyan model train` needs it.
 
 # The image that is not slim has a C compiler, for the wheel's compiled code.
-FROM python:3.11-bookworm AS build
+FROM python:3.11.14-bookworm AS build
 
 WORKDIR /build
 
@@ -29,7 +30,7 @@ RUN python -m hatchling build -t wheel \
     && uv pip install --no-cache --python /opt/liuyan --compile-bytecode --constraint constraints.txt dist/liuyan-*.whl
 
 
-FROM python:3.11-slim-bookworm
+FROM python:3.11.14-slim-bookworm AS liuyan
 
 COPY --from=build /opt/liuyan /opt/liuyan
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin liuyan
@@ -53,3 +54,17 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
 
 ENTRYPOINT ["liuyan"]
 CMD ["consumer", "run"]
+
+
+FROM liuyan AS backup
+
+# Created here, so that the volume that is mounted on it belongs to the user.
+USER 0
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends "mariadb-client=1:10.11.*" \
+    && rm -rf /var/lib/apt/lists/* \
+    && install --directory --owner=10001 --mode=700 /backups
+USER 10001
+
+HEALTHCHECK NONE
+CMD ["store", "--help"]

@@ -16,7 +16,7 @@ QUIET := $(shell test -t 2 || echo --quiet)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints env-example metrics-doc dashboards dashboards-preview demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks bench-peers pictures format clean
+.PHONY: help install constraints env-example configuration-doc metrics-doc dashboards dashboards-preview demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks bench-peers pictures format clean
 
 help:  ## List all targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ constraints: install  ## Pin the newest versions of all dependencies
 env-example: install  ## Generate .env.example from the settings
 	$(BIN)/python -m liuyan.settings_example > .env.example
 
+configuration-doc: install  ## Generate docs/configuration.md from the settings
+	$(BIN)/python -m liuyan.settings_document > docs/configuration.md
+
 metrics-doc: install  ## Generate docs/metrics.md from the declared metrics
 	$(BIN)/python -m liuyan.metrics.document > docs/metrics.md
 
@@ -58,7 +61,7 @@ dashboards-preview: servers  ## Draw the dashboards from real servers under load
 demo: install  ## Run the demo; SECONDS=20 stops it, STACK=real uses Apache Kafka and MySQL, RATE=100 comments/s
 	@$(BIN)/liuyan demo --stack $(STACK) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
 
-servers: install  ## Download Apache Kafka, MySQL, MariaDB, Prometheus and Chromium for the tests
+servers: install  ## Download Apache Kafka, MySQL, MariaDB, Prometheus and Chromium, and build Helm, for the tests
 	@LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m local_stack
 
 check: lint  ## Run linters, type checks and fast tests: no servers, no training, under a minute

@@ -16,6 +16,7 @@ from api.services import Services
 from liuyan.metrics.platforms import OTHER
 from liuyan.metrics.shared import model_label
 from store.analytics import CountFilter
+from store.backup_record import last_backup
 from store.corrections import audit_accuracy, corrections_by_model
 from store.errors import StoreError
 from store.figures import (
@@ -81,6 +82,7 @@ def figures(metrics: Metrics) -> tuple[Figure, ...]:
         Figure("audit accuracy", audit, _audit),
         Figure("comments of the last hour", (metrics.last_hour_comments,), _last_hour),
         Figure("sessions", (metrics.sessions,), _sessions),
+        Figure("backups", (metrics.backup_age, metrics.backup_target), _backups),
         Figure("missing predictions", (metrics.missing, metrics.missing_oldest_age), _missing),
         Figure("replays", (metrics.replay_done, metrics.replay_remaining, metrics.replay_comments), _replays),
         Figure("shadows", (metrics.shadow_lag,), _shadows),
@@ -164,6 +166,13 @@ async def _last_hour(services: Services, connection: AsyncConnection, now: datet
 async def _sessions(services: Services, connection: AsyncConnection, now: datetime) -> list[Values]:
     found = await count_sessions(connection, now, idle_of(services))
     return [{(role,): n for role, n in found.items()}]
+
+
+async def _backups(services: Services, connection: AsyncConnection, now: datetime) -> list[Values]:
+    last = await last_backup(connection)
+    database, target = (connection.dialect.name,), services.settings.backup_target_hours * 3_600
+    age: Values = {} if last is None else {database: max(0.0, (now - last).total_seconds())}
+    return [age, {database: target} if target else {}]
 
 
 async def _missing(_: Services, connection: AsyncConnection, now: datetime) -> list[Values]:

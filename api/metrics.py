@@ -55,6 +55,8 @@ class Metrics:
         self._card_accuracy = make.gauge("liuyan_model_card_accuracy_ratio")
         self.last_hour_comments = make.gauge("liuyan_last_hour_comments")
         self.sessions = make.gauge("liuyan_sessions")
+        self.backup_age = make.gauge("liuyan_backup_age_seconds")
+        self.backup_target = make.gauge("liuyan_backup_target_seconds")
         self.missing = make.gauge("liuyan_missing_predictions")
         self.missing_oldest_age = make.gauge("liuyan_missing_predictions_oldest_age_seconds")
         self.replay_done = make.gauge("liuyan_replay_records_done")

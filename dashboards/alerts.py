@@ -259,6 +259,16 @@ AUDIT_OLD = Alert(
     "1h",
     AUDIT_SECONDS,
 )
+BACKUP_OLD = Alert(
+    "LiuyanBackupOld",
+    Severity.WARNING,
+    "max(liuyan_backup_age_seconds) > max(liuyan_backup_target_seconds)",
+    Text(
+        "The database was last backed up {{ $value | humanizeDuration }} ago.",
+        "数据库上次备份于 {{ $value | humanizeDuration }}前。",
+    ),
+    "15m",
+)
 _ERRORS_ENOUGH = f'sum(increase(liuyan_api_requests_total{{status=~"5.."}}[1h])) >= {ERRORS_AT_LEAST}'
 API_ERRORS_FAST = Alert(
     "LiuyanApiErrorsFastBurn",
@@ -325,6 +335,7 @@ ALERTS = (
     SWING,
     DISPUTES_OLD,
     AUDIT_OLD,
+    BACKUP_OLD,
     API_ERRORS_FAST,
     API_ERRORS_SLOW,
     API_SLOW_FAST,

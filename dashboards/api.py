@@ -5,6 +5,7 @@ from dashboards.alerts import (
     API_ERRORS_SLOW,
     API_SLOW_FAST,
     API_SLOW_SLOW,
+    BACKUP_OLD,
     TARGET_DOWN,
 )
 from dashboards.promql import RATE, process_panels, quantiles
@@ -196,6 +197,27 @@ PREDICTIONS = Row(
         ),
     ],
 )
+BACKUPS = Row(
+    Text("Backups", "备份"),
+    [
+        Panel(
+            Text("Age of the last backup", "最近一次备份"),
+            Text(
+                "Time since a backup was recorded, and the most that is allowed. If it is too old, look at the log of "
+                "the backup job.",
+                "距最近一次备份的时间及允许的上限。过旧时请查看备份任务的日志。",
+            ),
+            Unit.SECONDS,
+            [
+                Metric("max(liuyan_backup_age_seconds)", Text("last backup", "最近备份")),
+                Metric("max(liuyan_backup_target_seconds)", Text("target", "目标")),
+            ],
+            width=24,
+            minimum=0,
+            alerts=[BACKUP_OLD],
+        ),
+    ],
+)
 PROCESSES = Row(Text("Processes", "进程"), process_panels("liuyan-api"))
 ACCOUNTS = Row(
     Text("Accounts and CPU", "账号与 CPU"),
@@ -230,6 +252,6 @@ API = Dashboard(
     "api",
     Text("API", "API"),
     Text("Requests, errors and latency of the admin app and the REST API.", "管理后台与 REST API 的请求、错误与延迟。"),
-    [AT_A_GLANCE, REQUESTS, PREDICTIONS, ACCOUNTS, PROCESSES],
+    [AT_A_GLANCE, REQUESTS, PREDICTIONS, ACCOUNTS, BACKUPS, PROCESSES],
     since="now-6h",
 )

@@ -7,16 +7,17 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from liuyan.errors import SettingsError
+from liuyan.secret_files import SUFFIX, read_secret_files
 from liuyan.sentences import sentence_of
 from liuyan.settings_file import PREFIX as PREFIX
 from liuyan.settings_file import TEST_PREFIX as TEST_PREFIX
-from liuyan.settings_file import check_encoding, check_names, read_names
+from liuyan.settings_file import check_encoding, check_names, read_values
 from liuyan.single_sign_on import SingleSignOn, check_issuer, parse_roles
 from liuyan.topics import ANY_PLATFORM as ANY_PLATFORM
 from liuyan.topics import PLATFORM as PLATFORM
@@ -83,6 +84,13 @@ class Settings(BaseSettings):
         None,
         description="Secrets for the digests of erased comments, at least 16 characters each, comma-separated, newest "
         "first. Required; only ever add a key in front, because the older ones stay in use.",
+    )
+    backup_target_hours: float = Field(
+        26,
+        ge=0,
+        le=8_784,
+        description="Hours within which the database must be backed up again; later an alert fires. 0 disables the "
+        "alert.",
     )
     lock_wait_seconds: int = Field(
         10, ge=1, le=300, description="Seconds after which the database releases the locks of a suspended consumer."
@@ -296,7 +304,15 @@ class Settings(BaseSettings):
             raise ValueError(f"the audit log is kept for at least {AUDIT_LOG_DAYS} days (six months)")
         return value
 
-    @field_validator("erasure_key", "secret_key", "contact_key", "sso_client_secret", mode="before")
+    @field_validator(
+        "database_url",
+        "kafka_sasl_password",
+        "erasure_key",
+        "secret_key",
+        "contact_key",
+        "sso_client_secret",
+        mode="before",
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
@@ -437,15 +453,23 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def secret_settings() -> tuple[str, ...]:
+    """Return the names of the settings that can be read from a file, such as LIUYAN_SECRET_KEY."""
+    fields = Settings.model_fields.items()
+    return tuple(PREFIX + name.upper() for name, field in fields if SecretStr in get_args(field.annotation))
+
+
 def load_settings() -> Settings:
     """Load the settings. Raises SettingsError, which names the file or variable at fault."""
     env_file = Settings.model_config.get("env_file")
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
-    check_names([*os.environ, *(read_names(Path(str(env_file))) if env_file else ())], known)
+    values = {**(read_values(Path(str(env_file))) if env_file else {}), **os.environ}
+    known = [PREFIX + name.upper() for name in Settings.model_fields] + [name + SUFFIX for name in secret_settings()]
+    check_names(values, known)
     check_encoding(os.environ)
+    secrets = read_secret_files(secret_settings(), values)
     try:
-        return Settings()
+        return Settings(**{name.removeprefix(PREFIX).lower(): SecretStr(value) for name, value in secrets.items()})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = PREFIX + str(first["loc"][0]).upper().removeprefix(PREFIX)
-        raise SettingsError(f"Invalid {name}: {sentence_of(first)}.") from None
+        raise SettingsError(f"Invalid {name}{SUFFIX if name in secrets else ''}: {sentence_of(first)}.") from None

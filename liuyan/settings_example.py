@@ -13,6 +13,7 @@ WIDTH = 120
 HEADER = """\
 # Settings of Liuyan. Copy this file to `.env` in the folder where you run `liuyan`, or set environment variables, which
 # take precedence. Lines that start with `# LIUYAN_` are settings without a default: fill them in and remove the `# `.
+# A secret can be in a file instead: add _FILE to its name, as in LIUYAN_SECRET_KEY_FILE, and set that to the path.
 """
 
 
@@ -27,12 +28,12 @@ def _paragraph(name: str, field: FieldInfo) -> str:
     )
     variable = PREFIX + name.upper()
     if field.default is not None:
-        return "\n".join([*comment, f"{variable}={_format(field.default)}", ""])
+        return "\n".join([*comment, f"{variable}={format_default(field.default)}", ""])
     example = field.examples[0] if field.examples else ""
     return "\n".join([*comment, f"# {variable}={example}", ""])
 
 
-def _format(value: object) -> str:
+def format_default(value: object) -> str:
     """Return a default in the form in which the setting is parsed."""
     if isinstance(value, Mapping):
         return ",".join(_format_topic(topic, platforms) for topic, platforms in value.items())

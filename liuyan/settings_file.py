@@ -28,13 +28,13 @@ def check_encoding(environment: Mapping[str, str]) -> None:
             raise SettingsError(f"Invalid {name}: {NOT_UNICODE}.")
 
 
-def read_names(file: Path) -> Iterable[str]:
-    """Return the names that a settings file sets; empty if it does not exist. Raises SettingsError.
+def read_values(file: Path) -> Mapping[str, str | None]:
+    """Return what a settings file sets; empty if it does not exist. Raises SettingsError.
 
     A folder of this name is a virtual environment and is ignored.
     """
     if not file.is_file():
-        return ()
+        return {}
     try:
         content = file.read_bytes()
     except OSError as error:

@@ -15,10 +15,11 @@ from local_stack.errors import LocalStackError
 TIMEOUT_SECONDS = 900
 
 
-def cached_folder(name: str, message: str, fill: Callable[[Path], None]) -> Path:
+def cached_folder(name: str, message: str, fill: Callable[[Path], None], *, spinner: bool = True) -> Path:
     """Return the folder ``name`` of the cache; if it is missing, ``fill`` fills a temporary folder that is renamed.
 
-    Shows ``message`` meanwhile. Concurrent processes wait for each other. If ``fill`` raises, nothing is kept.
+    Shows ``message`` meanwhile, with a spinner on a terminal; pass ``spinner=False`` if other threads may show one.
+    Concurrent processes wait for each other. If ``fill`` raises, nothing is kept.
     """
     cache = load_settings().cache_dir / "local_stack"
     target = cache / name
@@ -36,7 +37,7 @@ def cached_folder(name: str, message: str, fill: Callable[[Path], None]) -> Path
             return target
         temporary = Path(tempfile.mkdtemp(prefix=f"{name}.part-", dir=cache))
         try:
-            _show(message, lambda: fill(temporary))
+            _show(message, lambda: fill(temporary), spinner=spinner)
             temporary.rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -65,9 +66,9 @@ def run(command: Sequence[str], failure: str, *, folder: Path | None = None) -> 
     return done.stdout
 
 
-def _show(message: str, work: Callable[[], None]) -> None:
+def _show(message: str, work: Callable[[], None], *, spinner: bool) -> None:
     console = Console(stderr=True)
-    if console.is_terminal:
+    if spinner and console.is_terminal:
         with console.status(message):
             work()
     else:

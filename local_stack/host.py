@@ -1,4 +1,4 @@
-"""Install system packages for tests and benchmarks: Java, Maven and a browser. Not part of the wheel."""
+"""Install system packages for tests and benchmarks: Java, Maven, Node.js and a browser. Not part of the wheel."""
 
 import os
 import shutil
@@ -13,6 +13,12 @@ def install_java() -> None:
     """Install Java and Maven if they are missing, which needs root. Raises LocalStackError."""
     if java_version() < OLDEST_JAVA or shutil.which("mvn") is None:
         install("default-jre-headless", "maven")
+
+
+def install_node() -> None:
+    """Install Node.js and npm if they are missing, which needs root. Raises LocalStackError."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        install("nodejs", "npm")
 
 
 def install(*packages: str) -> None:

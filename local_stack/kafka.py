@@ -42,6 +42,11 @@ class Kafka(Server):
         return f"127.0.0.1:{self.port}"
 
     @property
+    def controller(self) -> str:
+        """The address of its controller, as host:port."""
+        return f"127.0.0.1:{self._controller_port.number}"
+
+    @property
     def proxied_port(self) -> int:
         """The port to which a proxy at ``proxy_port`` forwards."""
         return self._proxied.number
@@ -75,14 +80,13 @@ class Kafka(Server):
         return [self._java, *options, "-cp", f"{self._jars}/*", *arguments]
 
     def _all_properties(self) -> dict[str, str]:
-        controller = f"127.0.0.1:{self._controller_port.number}"
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.voters": f"1@{controller}",
-            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
+            "controller.quorum.voters": f"1@{self.controller}",
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{self.controller}",
             "controller.listener.names": "CONTROLLER",
-            **self._listener_properties(controller),
+            **self._listener_properties(self.controller),
             "log.dirs": str(self.folder / "data"),
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",

@@ -6,7 +6,6 @@ Decisions, counts and the audit log remain, under a name that does not identify 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from sqlalchemy import Column, ColumnElement, Table, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -61,7 +60,9 @@ async def erase_account(store: Store, actor: Actor, number: int) -> ErasedAccoun
     user = await store.write(_close, number)
     pseudonym = f"erased account {number}"
     for table, column, account in NAMES:
-        await _in_steps(store, table, _replacing(table.c[column], account and table.c[account], user, pseudonym))
+        await _in_steps(
+            store, table, _replacing(table.c[column], table.c[account] if account else None, user, pseudonym)
+        )
     await _in_steps(store, audit_log, _replacing_in_audit_log(user, pseudonym))
     return await store.write(_delete, actor, user, pseudonym)
 
@@ -78,7 +79,7 @@ class _Replacing:
 
 def _replacing(column: Column[str], account: Column[int] | None, user: User, pseudonym: str) -> _Replacing:
     condition = column == user.name if account is None else account == user.number
-    table = cast(Table, column.table)
+    table = column.table
     address = {"address": None} if "address" in table.c else {}
     return _Replacing(table, condition, {column.name: pseudonym, **address})
 

@@ -49,6 +49,22 @@ def check(
     raise typer.Exit(asyncio.run(_check(repair=repair)))
 
 
+@app.command("record-backup", epilog="Example: mysqldump ... > liuyan.sql && liuyan store record-backup")
+def record_backup(
+    by: Annotated[str | None, typer.Option(help="Your name, for the audit log. Default: your login name.")] = None,
+) -> None:
+    """Record that a backup of the database is complete, for the alert about old backups.
+
+    Run it after a tool of your own, such as a snapshot of a managed database, has succeeded.
+    """
+    from store.audit import command_actor
+    from store.backup_record import record_backup
+    from store.ready import with_store
+
+    with_store(lambda store: store.write(record_backup, command_actor(by)))
+    write_line("Recorded the backup.")
+
+
 async def _migrate() -> None:
     from liuyan.settings import load_settings
     from store.migrate import LOCK_SECONDS, migrate

@@ -32,7 +32,8 @@ class Differences:
     @property
     def days(self) -> list[str]:
         """The days (UTC) with a difference, formatted ``2026-01-31``."""
-        hours = [one.hour for one in self.hourly] + [one.begins for one in (*self.sums, *self.comments)]
+        hours = [one.hour for one in self.hourly] + [one.begins for one in self.sums]
+        hours += [one.begins for one in self.comments]
         return sorted({hour[:10] for hour in hours})
 
     def __len__(self) -> int:

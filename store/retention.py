@@ -26,11 +26,12 @@ from store.errors import StoreError
 from store.lock_keys import Key, LockedRow, lock_current
 from store.merge import (
     PURGED_MODEL,
-    CommentCount,
     Labelled,
     Outcome,
+    PlatformHour,
     StoredState,
     comment_changes,
+    comment_counts,
     count_changes,
     labelled_as,
 )
@@ -233,7 +234,7 @@ class _CommentsPurge:
         """Delete those that are still old enough and not reviewed under lock, and move their counts."""
         active = await read_active(session.connection)
         changes: Counter[Labelled] = Counter()
-        stored: Counter[CommentCount] = Counter()
+        stored: Counter[PlatformHour] = Counter()
         deleted = []
         for (platform, _), (row, predictions) in (await lock_current(session, keys)).items():
             content = row.content
@@ -247,7 +248,9 @@ class _CommentsPurge:
         if deleted:
             statements = session.statements
             await session.run(statements.delete_comments, deleted)
-            await move_counts(session, stored, statements.add_comment_counts, statements.delete_zero_comment_counts)
+            await move_counts(
+                session, comment_counts(stored), statements.add_comment_counts, statements.delete_zero_comment_counts
+            )
             await move_label_counts(session, changes)
             total = retention.c.purged + len(deleted)
             await session.connection.execute(update(retention).where(_row()).values(purged=total))

@@ -49,9 +49,20 @@ def test_both_readmes_show_the_same_commands() -> None:
 
 def test_both_readmes_have_the_same_pictures_and_pages() -> None:
     english, chinese = (
-        [one for one in LINK.findall(path.read_text()) if "README" not in one] for path in (README, README_ZH)
+        [one.replace(".zh-CN", "") for one in LINK.findall(path.read_text()) if "README" not in one]
+        for path in (README, README_ZH)
     )
     assert sorted(chinese) == sorted(english)
+
+
+def test_both_runbooks_have_the_same_alerts_and_commands() -> None:
+    english, chinese = ((ROOT / "docs" / name).read_text() for name in ("runbook.md", "runbook.zh-CN.md"))
+    assert re.findall(r"^## (\w+)$", chinese, re.MULTILINE) == re.findall(r"^## (\w+)$", english, re.MULTILINE)
+    assert fenced(chinese) == fenced(english)
+    named = [sorted(set(re.findall(r"`[^`\n]+`", FENCED.sub("", text)))) for text in (english, chinese)]
+    assert named[0] == named[1]
+    titles = re.findall(r"^\*\*(.+)。\*\*", chinese, re.MULTILINE)
+    assert titles == ["含义", "影响", "诊断", "处理"] * len(re.findall(r"^## ", english, re.MULTILINE))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -26,7 +26,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "metrics.md"
 SUFFIXES = {"seconds": "_seconds", "bytes": "_bytes", "ratio": "_ratio"}
 LABELS = {
     *("model", "sha256", "name", "group", "state", "topic", "partition", "outcome", "reason", "stage", "cause"),
-    *("platform", "label", "method", "route", "status", "queue", "role"),
+    *("platform", "label", "method", "route", "status", "queue", "role", "database"),
 }
 
 

@@ -12,7 +12,17 @@ from pydantic import SecretStr
 
 from consumer.event import CommentEvent, parse_value
 from liuyan.errors import SettingsError
-from liuyan.settings import ANY_PLATFORM, PLATFORM, PREFIX, Settings, load_settings, parse_topics, split_address
+from liuyan.settings import (
+    ANY_PLATFORM,
+    PLATFORM,
+    PREFIX,
+    Settings,
+    load_settings,
+    parse_topics,
+    secret_settings,
+    split_address,
+)
+from liuyan.settings_document import configuration_document
 from liuyan.settings_example import settings_example
 
 pytestmark = pytest.mark.programs
@@ -84,6 +94,8 @@ WRONG = [
         "200",
         "LIUYAN_BATCH_AGE_MILLISECONDS no longer exists. Set LIUYAN_LATENCY_MILLISECONDS instead: ",
     ),
+    ("LIUYAN_GROUP_FILE", "f", "Unknown setting LIUYAN_GROUP_FILE. Did you mean LIUYAN_GROUP?"),
+    ("LIUYAN_BACKUP_TARGET_HOURS", "-1", "Invalid LIUYAN_BACKUP_TARGET_HOURS: must be 0 or more."),
     ("LIUYAN_ZZZZZZZZZZ", "1", "Unknown setting LIUYAN_ZZZZZZZZZZ. .env.example lists all settings."),
 ]
 
@@ -236,6 +248,14 @@ def test_example_describes_every_setting() -> None:
 
 def test_example_is_up_to_date() -> None:
     assert EXAMPLE.read_text() == settings_example(), "run `make env-example`"
+
+
+def test_configuration_document_is_up_to_date() -> None:
+    document = (EXAMPLE.parent / "docs" / "configuration.md").read_text()
+    assert document == configuration_document(), "run `make configuration-doc`"
+    rows = re.findall(r"^\| `(LIUYAN_[A-Z_]+)` \| (.*) \| (.+) \|$", document, re.MULTILINE)
+    assert [name for name, _, _ in rows] == [PREFIX + name.upper() for name in Settings.model_fields]
+    assert {name for name, _, meaning in rows if meaning.startswith("*Secret.*")} == set(secret_settings())
 
 
 def test_empty_secret_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:

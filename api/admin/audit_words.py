@@ -70,6 +70,7 @@ ACTION_WORDS = {
     "replay.start": lazy_gettext("Replay started"),
     "replay.cancel": lazy_gettext("Replay cancelled"),
     "shadow.start": lazy_gettext("Shadow started"),
+    "store.backup": lazy_gettext("Database backed up"),
 }
 KIND_WORDS = {
     "user": lazy_gettext("account"),
@@ -87,6 +88,7 @@ KIND_WORDS = {
     "model": lazy_gettext("model"),
     "author": lazy_gettext("author"),
     "database": lazy_gettext("database"),
+    "backup": lazy_gettext("backup"),
 }
 
 

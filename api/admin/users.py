@@ -136,43 +136,45 @@ class UsersPage(Page):
         try:
             if action not in UNCONFIRMED:
                 _require_confirmed(request)
-            match action:
-                case "approve":
-                    role = _one_of(str((await request.form()).get("role", "")), Role)
-                    await accounts.approve(services, actor, number, role)
-                    message = gettext("The account was approved.")
-                case "disable":
-                    await accounts.disable(services, actor, number)
-                    message = gettext(
-                        "The account was disabled and signed out everywhere, and its tokens were revoked."
-                    )
-                case "enable":
-                    await accounts.enable(services, actor, number)
-                    message = gettext("The account can sign in again.")
-                case "sign-out":
-                    with_tokens = "revoke_tokens" in await request.form()
-                    await accounts.sign_out_everywhere(services, actor, number, revoke_tokens=with_tokens)
-                    message = gettext("The account was signed out everywhere.")
-                case "revoke-tokens":
-                    await tokens.revoke_all(services, actor, number)
-                    message = gettext("All tokens of the account were revoked.")
-                case "reset-second-factor":
-                    await second_factor.reset(services, actor, number)
-                    message = gettext("The second factor was deleted.")
-                case "erase":
-                    await account_erasure.erase_account(services, actor, number)
-                    flash(request, gettext("The account was erased."), "success")
-                    return RedirectResponse(LIST, 303)
-                case "reset-password":
-                    password, _ = await accounts.reset_password(services, actor, number)
-                    shown_at = f"{LIST}/{number}"
-                    return shown_once.hand_over(request, RedirectResponse(shown_at, 303), password, shown_at)
-                case _:
-                    raise HTTPException(404)
+            if action == "erase":
+                await account_erasure.erase_account(services, actor, number)
+                flash(request, gettext("The account was erased."), "success")
+                return RedirectResponse(LIST, 303)
+            if action == "reset-password":
+                password, _ = await accounts.reset_password(services, actor, number)
+                shown_at = f"{LIST}/{number}"
+                return shown_once.hand_over(request, RedirectResponse(shown_at, 303), password, shown_at)
+            message = await self._change(request, action)
         except ProblemError as problem:
             return await self._show(request, problem)
         flash(request, message, "success")
         return RedirectResponse(f"{LIST}/{number}", 303)
+
+    async def _change(self, request: Request, action: str) -> str:
+        """Perform an action and return the message about it. Raises ProblemError, and HTTPException for another one."""
+        services, actor, number = services_of(request), identity_of(request).actor, number_in_path(request)
+        match action:
+            case "approve":
+                role = _one_of(str((await request.form()).get("role", "")), Role)
+                await accounts.approve(services, actor, number, role)
+                return gettext("The account was approved.")
+            case "disable":
+                await accounts.disable(services, actor, number)
+                return gettext("The account was disabled and signed out everywhere, and its tokens were revoked.")
+            case "enable":
+                await accounts.enable(services, actor, number)
+                return gettext("The account can sign in again.")
+            case "sign-out":
+                with_tokens = "revoke_tokens" in await request.form()
+                await accounts.sign_out_everywhere(services, actor, number, revoke_tokens=with_tokens)
+                return gettext("The account was signed out everywhere.")
+            case "revoke-tokens":
+                await tokens.revoke_all(services, actor, number)
+                return gettext("All tokens of the account were revoked.")
+            case "reset-second-factor":
+                await second_factor.reset(services, actor, number)
+                return gettext("The second factor was deleted.")
+        raise HTTPException(404)
 
     @route("/{number:int}/export", name="user-export")
     async def export(self, request: Request) -> Response:

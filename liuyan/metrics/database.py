@@ -105,6 +105,22 @@ DATABASE = (
         labels=("role",),
     ),
     Metric(
+        "liuyan_backup_age_seconds",
+        Kind.GAUGE,
+        "seconds",
+        "Time since the last backup was recorded; without one, since the first account was created.",
+        "距最近一次记录的备份的时间；从未备份时，距创建首个账号的时间。",
+        labels=("database",),
+    ),
+    Metric(
+        "liuyan_backup_target_seconds",
+        Kind.GAUGE,
+        "seconds",
+        "LIUYAN_BACKUP_TARGET_HOURS in seconds; absent if it is 0.",
+        "LIUYAN_BACKUP_TARGET_HOURS 对应的秒数；为 0 时不导出。",
+        labels=("database",),
+    ),
+    Metric(
         "liuyan_replay_records_done",
         Kind.GAUGE,
         "records",

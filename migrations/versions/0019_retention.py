@@ -7,7 +7,7 @@ from migrations.repeatable import create_index, create_table
 from store.types import UtcDateTime
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 
 # As in 0017; the active model also has the counts of purged comments, which are stored under the number 0.
 HOURS = """

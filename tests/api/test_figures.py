@@ -1,13 +1,14 @@
 """Metrics that the API reads from the database, and its counts of sign-ins."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from api.figures import refresh
 from api.identity.passwords import TEMPORARY_FOR
-from store.audit import Actor
+from store.audit import Actor, command_actor
+from store.backup_record import record_backup
 from store.batch import Label, ModelRow, PartitionKey, Prediction
 from store.comments import ShownLabel
 from store.models import activate, register_model
@@ -96,6 +97,29 @@ async def test_figures_that_cannot_be_read_are_removed(own_api: Api, monkeypatch
     assert values(api, "liuyan_sessions") == values(api, "liuyan_review_queue_comments") == {}
     assert await refreshed(api)
     assert values(api, "liuyan_sessions") == {("admin",): 1}
+
+
+async def test_backup_age_counts_from_the_last_recorded_backup(own_api: Api) -> None:
+    api, hour = own_api, timedelta(hours=1)
+
+    async def ages(later: timedelta, target: float = 26) -> tuple[float | None, float | None]:
+        """Return age and target in hours at a time from now."""
+        services = replace(api.services, now=lambda: datetime.now(UTC) + later)
+        settings = services.settings.model_copy(update={"backup_target_hours": target})
+        assert await refresh(replace(services, settings=settings))
+        found = [values(api, f"liuyan_backup_{name}_seconds").values() for name in ("age", "target")]
+        age, limit = (round(next(iter(all)) / 3_600, 1) if all else None for all in found)
+        return age, limit
+
+    created = datetime.now(UTC) - api.clock()
+    never, _ = await ages(hour * 3)
+    assert never == pytest.approx(created / hour + 3, abs=0.2)
+    await api.store.write(record_backup, command_actor("小李"))
+    assert await ages(hour * 3) == (3, 26)
+    await api.store.write(record_backup, command_actor("小李"))
+    assert await ages(hour * 30, 0) == (30, None)
+    # A clock behind the database's.
+    assert await ages(-hour) == (0, 26)
 
 
 async def test_an_unreachable_database_fails_no_refresh(own_api: Api) -> None:

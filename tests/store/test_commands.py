@@ -56,6 +56,7 @@ def test_migrate_then_status_then_check(every_database_url: str) -> None:
     assert "no active model yet" in status
     checked = liuyan(every_database_url, "check")
     assert (checked.returncode, checked.stdout) == (0, "The counts are correct.\n")
+    assert liuyan(every_database_url, "record-backup").stdout == "Recorded the backup.\n"
 
 
 async def test_check_reports_wrong_counts(every_database_url: str) -> None:

@@ -1,5 +1,6 @@
 """The views for dashboards: their counts, and an account that sees nothing else."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ NAMES = {"model", "version", "platform", "label"}
 def script_statements(**environment: str) -> str:
     """Return what the script passes to MySQL, in place of the image's function that runs it."""
     command = ["bash", "-euc", 'docker_process_sql() { cat; }; . "$0"', str(ROOT / "deploy" / "grafana-account.sh")]
+    environment = {"PATH": os.environ["PATH"], **environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
 
 
@@ -111,11 +113,12 @@ async def test_columns_are_counts_and_names_of_models_and_platforms(every_databa
         assert texts == NAMES
 
 
-async def test_grafanas_account_reads_the_views_only(database_url: str) -> None:
+async def test_grafanas_account_reads_the_views_only(database_url: str, tmp_path: Path) -> None:
     """The script grants before the views exist, as in a new container."""
     url = make_url(database_url)
     account = f"grafana_{url.database}"[:32]
-    statements = script_statements(GRAFANA_MYSQL_PASSWORD="a secret of Grafana")
+    (tmp_path / "password").write_text("a secret of Grafana\n")
+    statements = script_statements(GRAFANA_MYSQL_PASSWORD_FILE=str(tmp_path / "password"))
     statements = statements.replace("'grafana'", f"'{account}'").replace(" liuyan.", f" {url.database}.")
     server = {"host": url.host, "port": url.port}
     with pymysql.connect(**server, user=url.username, password=url.password or "", autocommit=True) as owner:
