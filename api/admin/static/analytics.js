@@ -3,6 +3,7 @@
 import { isPartial } from "./analytics-axes.js";
 import { figures, groupsOf } from "./analytics-charts.js";
 import { draw } from "./analytics-draw.js";
+import { linkOf } from "./analytics-links.js";
 import { pathOf, rangeOf } from "./analytics-range.js";
 import { tableOf } from "./analytics-tables.js";
 import { Problem, rest, words as island } from "./rest.js";
@@ -25,6 +26,7 @@ const context = {
   measure: "comments",
   numbers: new Intl.NumberFormat(language),
   percents: percentsIn(language),
+  groups: groupsOf(threeGroups),
   range,
 };
 const answers = new Map();
@@ -92,6 +94,12 @@ function show(card, part, { rows }) {
   if (rows.length === 0) return;
   part("table").replaceChildren(tableOf(card.id, rows, context));
   draw(part("chart"), figures[card.id](rows, context));
+  const chart = part("chart");
+  chart.removeAllListeners("plotly_click");
+  chart.on("plotly_click", ({ points: [point] }) => {
+    const url = linkOf(card.id, rows, point, context);
+    if (url) window.location.assign(url);
+  });
   const toggle = part("toggle");
   toggle.disabled = false;
   toggle.onclick = () => {
