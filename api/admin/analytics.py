@@ -176,6 +176,15 @@ def _script_words() -> Mapping[str, object]:
             "shareCorrected": gettext("Share of corrected"),
             "confirmed": gettext("Same as the model"),
         },
+        "previous": gettext(
+            "Share of negative: %(now)s; in the previous period %(before)s of %(comments)s comments: %(points)s "
+            "points, %(verdict)s."
+        ),
+        "weekBefore": gettext(
+            "Share of negative: %(now)s; on the same weekdays a week before %(before)s of %(comments)s comments: "
+            "%(points)s points, %(verdict)s."
+        ),
+        "significant": gettext("significant (95% confidence)"),
         "byChance": gettext("within chance"),
         "axisFrom": gettext("The axis starts at %(start)s."),
         "hatched": gettext("Hatched: the period is not complete."),

@@ -157,6 +157,22 @@ async def test_a_click_on_a_bar_opens_its_comments(visits: Visits, busy: Site) -
     await expect(page.locator(".comment-row").first).to_be_visible()
 
 
+async def test_range_is_compared_with_the_previous_period_and_weekday(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=7d")
+    await wait_for_cards(page)
+    await expect(page.locator("#comparisons li")).to_have_count(1)
+    await expect(page.locator("#comparisons")).to_contain_text("上一时段")
+    await page.get_by_role("link", name="24 小时").click()
+    await expect(page.locator("#comparisons li")).to_have_count(2)
+    await expect(page.locator("#comparisons")).to_contain_text("上周同一天")
+    script = """async () => {
+        const { changeOf } = await import("/admin/static/analytics-compare.js");
+        const of = (negative, comments) => ({ negative, comments });
+        return [changeOf(of(60, 100), of(40, 100)), changeOf(of(51, 100), of(49, 100)), changeOf(of(0, 9), of(0, 9))];
+    }"""
+    assert [one["significant"] for one in await page.evaluate(script)] == [True, False, False]
+
+
 async def test_charts_fit_phone(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?range=all", size=NARROW)
     await wait_for_cards(page)

@@ -2,6 +2,7 @@
 /* global Plotly */
 import { isPartial } from "./analytics-axes.js";
 import { figures, groupsOf } from "./analytics-charts.js";
+import { comparisons } from "./analytics-compare.js";
 import { draw } from "./analytics-draw.js";
 import { linkOf } from "./analytics-links.js";
 import { pathOf, rangeOf } from "./analytics-range.js";
@@ -54,6 +55,7 @@ async function fill(card) {
     show(card, part, answer);
     if (card.id === "labels") {
       showTotals(answer.rows);
+      await showComparisons();
       showUnlabelled(answer);
       const partial = answer.rows.some((row) => isPartial(row, range.bucket, range));
       part("note").textContent = partial ? words.hatched : "";
@@ -121,6 +123,23 @@ function showTotals(rows) {
   const totals = document.getElementById("totals");
   totals.textContent = [fillIn(words.total, { comments: context.numbers.format(comments) }), ...shares].join(" · ");
   totals.hidden = false;
+}
+
+// From the rows as REST returns them: periods are compared by the shown label, with or without uncertain comments.
+async function showComparisons() {
+  const list = document.getElementById("comparisons");
+  try {
+    const { rows } = await rest("GET", pathOf("labels", range));
+    for (const sentence of await comparisons(rows, range, context)) {
+      const item = document.createElement("li");
+      item.textContent = sentence;
+      list.append(item);
+    }
+  } catch (error) {
+    // The cards report that the server does not respond.
+    if (!(error instanceof Problem)) throw error;
+  }
+  list.hidden = list.children.length === 0;
 }
 
 function showUnlabelled(answer) {
