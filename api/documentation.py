@@ -21,7 +21,7 @@ Liuyan labels comments as **positive** or **negative** as they arrive. Reviewers
 - *predictions* label texts without storing them.
 
 Every endpoint requires authentication. Create a token under *My account* in the admin app (`/admin`) and send it as
-`Authorization: Bearer …`. Its role determines what it can do: a *user* labels texts, a *reviewer* also reads and
+`Authorization: Bearer …`. Its role determines what it can do: a *user* labels texts and reads counts, a *reviewer* also reads and
 corrects comments, and an *admin* also does everything else. A signed-in browser needs no token, but must send the
 header `X-CSRFToken` with every change.
 

@@ -173,6 +173,17 @@ async def test_range_is_compared_with_the_previous_period_and_weekday(visits: Vi
     assert [one["significant"] for one in await page.evaluate(script)] == [True, False, False]
 
 
+async def test_users_see_counts_but_no_words_or_reviewers(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.USER, f"{PATH}?range=all")
+    await wait_for_cards(page)
+    assert await page.locator(".analytics-card").evaluate_all("all => all.map((one) => one.id)") == CARDS[:4]
+    await page.locator("#labels .analytics-toggle").click()
+    await expect(page.locator("#labels-table tbody tr").first).to_be_visible()
+    assert await page.locator("#labels-table a").count() == 0
+    assert MARKUP not in await page.content()
+    await check_accessibility(page)
+
+
 async def test_charts_fit_phone(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?range=all", size=NARROW)
     await wait_for_cards(page)

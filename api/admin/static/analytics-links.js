@@ -21,6 +21,7 @@ export function linkOfCell(card, rows, index, column, context) {
 /** Return the URL of the comments of `point`, which Plotly reports for the chart of `card`, or null if it has none. */
 export function linkOf(card, rows, point, context) {
   const { range, bucket, threeGroups } = context;
+  if (!context.links) return null; // Users may not read comments.
   const within = { ...range.query };
   switch (card) {
     case "labels":

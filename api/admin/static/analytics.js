@@ -28,6 +28,7 @@ const context = {
   numbers: new Intl.NumberFormat(language),
   percents: percentsIn(language),
   groups: groupsOf(threeGroups),
+  links: filter.links,
   range,
 };
 const answers = new Map();
