@@ -21,9 +21,9 @@ Liuyan labels comments as **positive** or **negative** as they arrive. Reviewers
 - *predictions* label texts without storing them.
 
 Every endpoint requires authentication. Create a token under *My account* in the admin app (`/admin`) and send it as
-`Authorization: Bearer …`. Its role determines what it can do: a *user* labels texts, a *reviewer* also reads and
-corrects comments, and an *admin* also does everything else. A signed-in browser needs no token, but must send the
-header `X-CSRFToken` with every change.
+`Authorization: Bearer …`. Its role determines what it can do: a *user* labels texts and reads counts of labels, a
+*reviewer* also reads and corrects comments, and an *admin* also does everything else. A signed-in browser needs no
+token, but must send the header `X-CSRFToken` with every change.
 
 Tokens cannot change accounts, passwords, sessions or tokens (`session_required`). Changes that grant access also
 require a session confirmed within the last 15 minutes (`confirmation_required`): by signing in or by

@@ -5,10 +5,12 @@ deviation (Monroe, Colaresi and Quinn, 2008: "Fightin' Words").
 """
 
 import asyncio
+import functools
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from itertools import zip_longest
 from math import log, sqrt
 from time import monotonic
@@ -80,10 +82,21 @@ def find_keywords(
 
 
 def _is_candidate(word: str) -> bool:
-    """Return whether a word has letters, ideographs or emoji, as opposed to punctuation, numbers or placeholders."""
-    return len(word) <= LONGEST_WORD and any(
-        (category := unicodedata.category(character))[0] == "L" or category == "So" for character in word
-    )
+    """Return whether a word says something by itself.
+
+    That is an emoji, or a word of two or more characters with a letter or ideograph, except function words. Single
+    ideographs are ambiguous without their context.
+    """
+    if len(word) > LONGEST_WORD or word.lower() in _function_words():
+        return False
+    categories = [unicodedata.category(character) for character in word]
+    return "So" in categories or (len(word) > 1 and any(category[0] == "L" for category in categories))
+
+
+@functools.cache
+def _function_words() -> frozenset[str]:
+    """Return words that only connect others. Negations are not among them: they carry sentiment."""
+    return frozenset((files("api") / "function_words.txt").read_text("utf-8").split())
 
 
 def _score(positive: Counter[str], negative: Counter[str]) -> list[Keyword]:

@@ -140,7 +140,8 @@ _MEANINGS = {
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (
         "The Content-Type is not supported.",
         "unsupported_media_type",
-        "Send the file itself, with the header Content-Type: text/csv, text/plain or application/x-ndjson.",
+        "Send the file itself, with the header Content-Type: text/csv, text/plain, application/x-ndjson or the type "
+        "of an .xlsx workbook.",
     ),
     HTTPStatus.UNPROCESSABLE_ENTITY: (
         "The request is invalid; `errors` lists the reasons.",

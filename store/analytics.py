@@ -145,6 +145,11 @@ async def mix_by_hour_of_week(
     return [HourOfWeekMix(*divmod(int(number), 24), mix) for number, mix in counted]
 
 
+def utc_hour_of_week(time: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the hour of the week of a time in UTC, from 0; Monday is the first day."""
+    return ((minutes_since(time) + _minutes(BEFORE)) // Bucket.HOUR.value) % HOURS_OF_WEEK
+
+
 async def mix_of_all(connection: AsyncConnection, filters: CountFilter) -> Mix:
     """Return the mix of all comments that match. Raises TransientStoreError."""
     return _sum(mix for _, mix in await _mixes(connection, filters, None))

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Select, func, literal, null, select
+from sqlalchemy import Column, ColumnElement, Row, Select, and_, func, literal, not_, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.analytics import utc_hour_of_week
 from store.blind import held_blindly
 from store.comments import COMMENTS, Keyset, LabelledComment, Models, ShownLabel, with_labels, without_verdict
 from store.index_walk import Path, WalkResult, walk
@@ -32,7 +33,8 @@ class CommentFilter:
 
     ``text`` matches a part of the text, Latin letters in either case. With ``model`` (SHA-256), only comments that it
     has labelled match, and ``label``, ``probability`` and ``uncertain`` refer to its predictions; a review's label
-    still takes precedence.
+    still takes precedence. ``undecided`` comments are uncertain and have no review. ``utc_hour_of_week`` is 0..167 from
+    Monday.
     """
 
     platform: str | None = None
@@ -47,11 +49,13 @@ class CommentFilter:
     reviewed: bool | None = None
     author: str | None = None
     thread: str | None = None
+    undecided: bool | None = None
+    utc_hour_of_week: int | None = None
 
     @property
     def by_verdict(self) -> bool:
         """Whether the filter depends on what a model or a reviewer says."""
-        said = (self.label, self.uncertain, self.probability_from, self.probability_to)
+        said = (self.label, self.uncertain, self.undecided, self.probability_from, self.probability_to)
         return any(value is not None for value in said)
 
 
@@ -276,9 +280,14 @@ def conditions(filters: CommentFilter, known: Models) -> list[ColumnElement[bool
     if filters.label is not None:
         label = func.coalesce(of.review_label, *_predicted(predictions.c.label, known, models))
         found.append(label.is_not_distinct_from(filters.label))
+    if filters.utc_hour_of_week is not None:
+        found.append(utc_hour_of_week(of.created_at) == filters.utc_hour_of_week)
+    uncertain = func.coalesce(*_predicted(predictions.c.uncertain, known, models))
     if filters.uncertain is not None:
-        uncertain = func.coalesce(*_predicted(predictions.c.uncertain, known, models))
         found.append(uncertain.is_not_distinct_from(filters.uncertain))
+    if filters.undecided is not None:
+        undecided = and_(of.review_label.is_(None), uncertain.is_not_distinct_from(True))
+        found.append(undecided if filters.undecided else not_(undecided))
     if filters.probability_from is not None or filters.probability_to is not None or models:
         probability = func.coalesce(*_predicted(predictions.c.probability, known, models))
         low = 0.0 if filters.probability_from is None else filters.probability_from

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from api.admin.agreement import lines
 from api.admin.label_words import LABEL_WORDS
-from api.admin.page import Page, services_of
+from api.admin.page import Page, identity_of, services_of
 from api.i18n import gettext, lazy_gettext
 from api.identity.roles import Role
 from store.agreement import read_agreement
@@ -19,6 +19,7 @@ from store.analytics import CountFilter, counted_platforms
 # Names of ranges and their days until now; 0 is all time.
 RANGES = {"1d": 1, "7d": 7, "30d": 30, "365d": 365, "all": 0}
 DEFAULT_RANGE = "30d"
+CARDS_OF_USERS = frozenset({"labels", "shares", "platforms", "hours"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,12 @@ class AnalyticsFilter:
 
 
 class AnalyticsPage(Page):
-    """Cards that a script fills from the REST API. The filter is in the URL, so the page can be bookmarked."""
+    """Cards that a script fills from the REST API. The filter is in the URL, so the page can be bookmarked.
 
-    role = Role.REVIEWER
+    Users see counts only: no words of comments, no reviewers, and no links to comments.
+    """
+
+    role = Role.USER
     path = "/analytics"
     menu_label = lazy_gettext("Analytics")
     icon = "fa-solid fa-chart-column"
@@ -46,7 +50,7 @@ class AnalyticsPage(Page):
 
     async def context(self, request: Request) -> Mapping[str, object]:
         """Return the cards, the current filter and the script's texts."""
-        store = services_of(request).store
+        store, reviews = services_of(request).store, identity_of(request).role.includes(Role.REVIEWER)
         platforms = await store.read(counted_platforms, CountFilter())
         filter = read_filter(request.query_params, platforms)
         return {
@@ -55,8 +59,9 @@ class AnalyticsPage(Page):
             "ranges": _ranges(),
             "groups": _groups(),
             "platforms": platforms,
-            "cards": _cards(),
-            "agreement": lines(await read_agreement(store)),
+            "cards": [card for card in _cards() if reviews or card["id"] in CARDS_OF_USERS],
+            "reviews": reviews,
+            "agreement": lines(await read_agreement(store)) if reviews else None,
             "label_words": LABEL_WORDS,
             "script_words": _script_words(),
         }
@@ -176,6 +181,15 @@ def _script_words() -> Mapping[str, object]:
             "shareCorrected": gettext("Share of corrected"),
             "confirmed": gettext("Same as the model"),
         },
+        "previous": gettext(
+            "Share of negative: %(now)s; in the previous period %(before)s of %(comments)s comments: %(points)s "
+            "points, %(verdict)s."
+        ),
+        "weekBefore": gettext(
+            "Share of negative: %(now)s; on the same weekdays a week before %(before)s of %(comments)s comments: "
+            "%(points)s points, %(verdict)s."
+        ),
+        "significant": gettext("significant (95% confidence)"),
         "byChance": gettext("within chance"),
         "axisFrom": gettext("The axis starts at %(start)s."),
         "hatched": gettext("Hatched: the period is not complete."),

@@ -1,15 +1,18 @@
 """The comment filter's form, shared by the review page and the comment list."""
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
+from babel.dates import format_datetime
 from starlette.requests import Request
 
 from api.admin.label_words import LABEL_WORDS
 from api.admin.page import services_of
 from api.admin.typed_filter import TypedFilter
-from api.i18n import lazy_gettext, show_number
+from api.i18n import get_locale, get_tzinfo, gettext, lazy_gettext, show_number
 from api.rest.comment_schemas import CommentFields
-from store.analytics import CountFilter, PlatformMix, mix_by_platform, total_of
+from store.analytics import FIRST_MONDAY, CountFilter, PlatformMix, mix_by_platform, total_of
 from store.comments import Models
 from store.models import read_models
 
@@ -26,6 +29,8 @@ FIELD_WORDS: dict[str, str] = {
     "author": lazy_gettext("Author"),
     "thread": lazy_gettext("Thread"),
     "model": lazy_gettext("Model"),
+    "undecided": lazy_gettext("Uncertain without a review"),
+    "utc_hour_of_week": lazy_gettext("Hour of the week"),
 }
 CHOICES: dict[str, dict[str, str]] = {
     "label": {str(label): words for label, words in LABEL_WORDS.items()},
@@ -58,7 +63,21 @@ def _format(name: str, value: str) -> str:
         return value[:8]
     if name.startswith("created"):
         return value.replace("T", " ")
+    if name == "undecided":
+        return gettext("yes") if value == "true" else gettext("no")
+    if name == "utc_hour_of_week":
+        return local_hour_of_week(value)
     return str(CHOICES.get(name, {}).get(value, value))
+
+
+def local_hour_of_week(value: str) -> str:
+    """Return an hour of the week in UTC in the time zone of the request, such as "Mon 16:00"."""
+    if not re.fullmatch("[0-9]{1,3}", value):
+        return value
+    # The zone's present offset, as in the chart.
+    offset = datetime.now(get_tzinfo()).utcoffset() or timedelta()
+    local = FIRST_MONDAY + timedelta(hours=int(value)) + timedelta(hours=offset // timedelta(hours=1))
+    return format_datetime(local, "EEE HH:mm", locale=get_locale())
 
 
 def platform_choices(counted: Sequence[PlatformMix], values: Mapping[str, str]) -> dict[str, str]:

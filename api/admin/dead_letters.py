@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from api.admin.dead_letter_details import detail_words
 from api.admin.dead_letter_words import can_republish, reason_words
 from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, number_or_none, route, services_of
@@ -116,6 +117,7 @@ class DeadLettersPage(Page):
             "state_words": STATE_WORDS,
             "reasons": _counted(reasons, filters.reason, reason_words),
             "reason_words": reason_words,
+            "detail_words": detail_words,
             "topics": _counted(topics, filters.topic, str),
             "counted": dead_letter_admin.COUNTED,
             "readable_line": readable_line,
@@ -142,6 +144,7 @@ class DeadLettersPage(Page):
             "states": DeadLetterState,
             "state_words": STATE_WORDS,
             "reason_words": reason_words,
+            "detail_words": detail_words,
             "readable": readable,
             "readable_line": readable_line,
             "visible": visible,

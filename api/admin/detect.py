@@ -57,6 +57,8 @@ def _script_words() -> Mapping[str, object]:
         % {"mebibytes": MAXIMUM_BODY // 2**20},
         "summary": gettext("%(positive)s positive · %(negative)s negative · %(uncertain)s uncertain"),
         "shown": gettext("%(shown)s of %(total)s shown"),
+        "column": gettext("Column %(number)s"),
+        "chooseColumn": gettext("Choose the column with the comments."),
         "closer": gettext("Analyse words"),
         "closerAt": gettext("Analyse the words of row %(row)s"),
         "layouts": {

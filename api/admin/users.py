@@ -41,7 +41,7 @@ ROLE_WORDS = {
     Role.ADMIN: lazy_gettext("Administrator"),
 }
 ROLE_ADVICE = {
-    Role.USER: lazy_gettext("labels their own texts"),
+    Role.USER: lazy_gettext("labels their own texts and sees counts of labels"),
     Role.REVIEWER: lazy_gettext("also reads comments and corrects their labels"),
     Role.ADMIN: lazy_gettext("also manages accounts, notices, models and dead letters"),
 }

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.guard import GuardedRoute
-from api.identity.identity import AsReviewer
+from api.identity.identity import AsReviewer, AsUser
 from api.keywords import Keywords, find_keywords
 from api.problems import REFUSALS, documented
 from api.rest.analytics_schemas import (
@@ -63,9 +63,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 @router.get("/labels", summary="Labels over time", response_model=TimeRows, responses=RESPONSES)
-async def labels_over_time(
-    services: TheServices, _: AsReviewer, query: Annotated[TimeQuery, Query()]
-) -> Rows | Response:
+async def labels_over_time(services: TheServices, _: AsUser, query: Annotated[TimeQuery, Query()]) -> Rows | Response:
     """Return the number of comments written in each hour, day or week, by label.
 
     The numbers come from hourly counts in UTC, so the response time does not depend on the number of comments. A
@@ -79,7 +77,7 @@ async def labels_over_time(
 
 @router.get("/platforms", summary="Labels by platform", response_model=PlatformRows, responses=RESPONSES)
 async def labels_by_platform(
-    services: TheServices, _: AsReviewer, query: Annotated[AnalyticsQuery, Query()]
+    services: TheServices, _: AsUser, query: Annotated[AnalyticsQuery, Query()]
 ) -> Rows | Response:
     """Return the number of comments of each platform in a time range, by label."""
     found = await _result(services.store.read(mix_by_platform, query.to_filter()))
@@ -88,9 +86,7 @@ async def labels_by_platform(
 
 
 @router.get("/hours", summary="Labels by hour of the week", response_model=HourRows, responses=RESPONSES)
-async def labels_by_hour(
-    services: TheServices, _: AsReviewer, query: Annotated[ZonedQuery, Query()]
-) -> Rows | Response:
+async def labels_by_hour(services: TheServices, _: AsUser, query: Annotated[ZonedQuery, Query()]) -> Rows | Response:
     """Return the number of comments written in each of the 168 hours of a week, by label."""
     found = await _result(services.store.read(mix_by_hour_of_week, query.to_filter(), query.offset))
     rows = [HourRow(weekday=one.weekday, hour=one.hour, **_mix(one.mix)) for one in found]

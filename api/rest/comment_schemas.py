@@ -56,6 +56,17 @@ class CommentFields(BaseModel):
         examples=["9f" * 32],
     )
 
+    undecided: bool | None = Field(
+        None, description="Only uncertain comments without a review, or only the others.", examples=[True]
+    )
+    utc_hour_of_week: int | None = Field(
+        None,
+        ge=0,
+        le=167,
+        description="Only comments written in this hour of the week in UTC; 0 is Monday from 0:00 to 1:00.",
+        examples=[9],
+    )
+
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if self.created_from and self.created_to and self.created_from >= self.created_to:

@@ -15,9 +15,10 @@ from api.identity.identity import AsUser
 from api.predictor import BusyError
 from api.problems import REFUSALS, FieldProblem, ProblemError, documented
 from api.rest.predict import busy
-from api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT, FileHead, FileQuery, LinePrediction
+from api.rest.predict_schemas import MAXIMUM_FILE_LINES, MAXIMUM_TEXT, FileHead, FileQuery, LinePrediction, PreviewLine
 from api.services import TheServices
-from api.text_file import Line, Lines, read_lines, translate
+from api.text_file import Line, Lines, preview_lines, read_lines, translate
+from liuyan.text_files import workbook
 from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Format
@@ -28,6 +29,7 @@ FORMATS: dict[str, Format] = {
     "text/tab-separated-values": "csv",
     "application/x-ndjson": "jsonl",
     "text/plain": "lines",
+    workbook.MEDIA_TYPE: "csv",
 }
 MEDIA_TYPE = "application/x-ndjson"
 _EXAMPLE = "text\n物流很快，包装也好 👍\n客服一直不回复，再也不来了\n"
@@ -78,18 +80,27 @@ async def predict_file(
     The body is the file itself. The response starts before the whole file is labelled, so that clients can show
     progress. A response with fewer lines than its first line announces was interrupted.
     """
+    model = services.predictor.model
     read = await _read(request, query)
     lines = read.lines
-    model = services.predictor.model
+    if query.preview:
+        head = FileHead.of(model.sha256, len(lines), read.layout, read.columns)
+        return StreamingResponse(iter([_preview(head, lines)]), media_type=MEDIA_TYPE)
     answers = model.predict_in_parts([line.text for line in lines])
     try:
         first = await anext(answers)
     except BusyError:
         raise busy() from None
-    head = FileHead.of(model.sha256, len(lines), read.layout)
+    if query.format == "xlsx":
+        predictions = first + [one async for part in answers for one in part]
+        content = await asyncio.to_thread(_workbook, read, predictions)
+        return StreamingResponse(iter([content]), media_type=workbook.MEDIA_TYPE)
+    head = FileHead.of(model.sha256, len(lines), read.layout, read.columns)
     # A proxy that buffers the response would freeze the client's progress bar.
     headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(_json_lines(head, lines, first, answers), headers=headers, media_type=MEDIA_TYPE)
+    return StreamingResponse(
+        _json_lines(head, lines, first, answers, query.cells), headers=headers, media_type=MEDIA_TYPE
+    )
 
 
 async def _read(request: Request, query: FileQuery) -> Lines:
@@ -98,20 +109,23 @@ async def _read(request: Request, query: FileQuery) -> Lines:
     format = FORMATS.get(declared.get_content_type())
     if format is None or "content-type" not in request.headers:
         detail = gettext(
-            "Send the file itself, with the header Content-Type: text/csv, text/plain or application/x-ndjson."
+            "Send the file itself, with the header Content-Type: text/csv, text/plain, application/x-ndjson or the "
+            "type of an .xlsx workbook."
         )
         raise ProblemError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
-    content = await request.body()
+    content, encoding = await request.body(), declared.get_content_charset()
+    wanted = ColumnOptions(query.column, header=query.header)
+
+    def read() -> Lines:
+        is_workbook = declared.get_content_type() == workbook.MEDIA_TYPE
+        table, charset = (workbook.csv_of(content), "utf-8") if is_workbook else (content, encoding)
+        if query.preview:
+            return preview_lines(table, format=format, wanted=wanted, encoding=charset)
+        limits = {"maximum_lines": MAXIMUM_FILE_LINES, "maximum_text": MAXIMUM_TEXT}
+        return read_lines(table, format=format, wanted=wanted, encoding=charset, **limits)
+
     try:
-        return await asyncio.to_thread(
-            read_lines,
-            content,
-            format=format,
-            wanted=ColumnOptions(query.column, header=query.header),
-            encoding=declared.get_content_charset(),
-            maximum_lines=MAXIMUM_FILE_LINES,
-            maximum_text=MAXIMUM_TEXT,
-        )
+        return await asyncio.to_thread(read)
     except TextFileError as error:
         raise ProblemError(
             HTTPStatus.UNPROCESSABLE_ENTITY, "unreadable_file", translate(error), errors=_hints(error)
@@ -129,16 +143,38 @@ def _hints(error: TextFileError) -> list[FieldProblem]:
 
 
 async def _json_lines(
-    head: FileHead, lines: Sequence[Line], first: list[Prediction], others: AsyncIterator[list[Prediction]]
+    head: FileHead,
+    lines: Sequence[Line],
+    first: list[Prediction],
+    others: AsyncIterator[list[Prediction]],
+    with_cells: bool,
 ) -> AsyncIterator[str]:
-    yield head.model_dump_json() + "\n" + _part(lines[: len(first)], first)
+    yield head.model_dump_json() + "\n" + _part(lines[: len(first)], first, with_cells)
     done = len(first)
     async for answered in others:
-        yield _part(lines[done : done + len(answered)], answered)
+        yield _part(lines[done : done + len(answered)], answered, with_cells)
         done += len(answered)
 
 
-def _part(lines: Sequence[Line], answered: Sequence[Prediction]) -> str:
+def _preview(head: FileHead, lines: Sequence[Line]) -> str:
+    rows = (PreviewLine(row=line.row, cells=list(line.cells)) for line in lines)
+    return "".join(one.model_dump_json() + "\n" for one in (head, *rows))
+
+
+def _workbook(read: Lines, predictions: Sequence[Prediction]) -> bytes:
+    """Return the file's columns with those of the predictions."""
+    labels = {"positive": gettext("Positive"), "negative": gettext("Negative")}
+    added = [gettext("Label"), gettext("Probability of positive"), gettext("Uncertain")]
+    unnamed = gettext("Column %(number)s") if read.layout.format == "csv" else gettext("Text")
+    head = [name or unnamed.replace("%(number)s", str(number)) for number, name in enumerate(read.columns, start=1)]
+    rows = (
+        [*line.cells, labels[one.label], round(one.probability, 4), gettext("yes") if one.uncertain else gettext("no")]
+        for line, one in zip(read.lines, predictions, strict=True)
+    )
+    return workbook.workbook_of([[*head, *added], *rows])
+
+
+def _part(lines: Sequence[Line], answered: Sequence[Prediction], with_cells: bool) -> str:
     predictions = (
         LinePrediction(
             label=prediction.label,
@@ -147,6 +183,7 @@ def _part(lines: Sequence[Line], answered: Sequence[Prediction]) -> str:
             words=None,
             row=line.row,
             text=line.text,
+            cells=list(line.cells) if with_cells else None,
         )
         for line, prediction in zip(lines, answered, strict=True)
     )

@@ -1,5 +1,6 @@
 """Request and response schemas for predictions."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -91,6 +92,15 @@ class FileQuery(BaseModel):
         examples=["评论内容"],
     )
     header: bool | None = Field(None, description="Whether the first row of a CSV is a header.", examples=[True])
+    cells: bool = Field(False, description="Whether to return all cells of each row, as `cells`.")
+    preview: bool = Field(
+        False, description="Return the detected layout and the first five rows with their cells, without labels."
+    )
+    format: Literal["jsonl", "xlsx"] = Field(
+        "jsonl",
+        description="`xlsx` returns an Excel workbook with all columns of the file, the label, the probability of "
+        "positive and whether the model is uncertain.",
+    )
 
 
 class FileHead(BaseModel):
@@ -107,9 +117,13 @@ class FileHead(BaseModel):
 
     multiline: int = Field(description="Number of CSV rows with a line break inside a cell.", examples=[0])
     empty: int = Field(description="Number of rows without text, which have no line in the response.", examples=[0])
+    columns: list[str] = Field(
+        description="The names of all columns, in the order of `cells`; empty for a column without a name.",
+        examples=[["评论内容", "时间"]],
+    )
 
     @classmethod
-    def of(cls, model: str, texts: int, layout: Layout) -> Self:
+    def of(cls, model: str, texts: int, layout: Layout, columns: Sequence[str]) -> Self:
         """Build the first line for ``texts`` texts."""
         return cls(
             model=model,
@@ -122,6 +136,7 @@ class FileHead(BaseModel):
             name=layout.name,
             multiline=layout.multiline,
             empty=layout.empty,
+            columns=list(columns),
         )
 
 
@@ -130,3 +145,11 @@ class LinePrediction(TextPrediction):
 
     row: int = Field(ge=1, description="The text's row in the file, from 1, counting the header.", examples=[2])
     text: str = Field(description="The text as it was read.", examples=["物流很快，包装也好 👍"])
+    cells: list[str] | None = Field(None, description="All cells of the row, if `cells` is true.")
+
+
+class PreviewLine(BaseModel):
+    """One of the first rows of a file."""
+
+    row: int = Field(ge=1, description="The row in the file, from 1, counting the header.", examples=[2])
+    cells: list[str] = Field(description="All cells of the row.")

@@ -1,10 +1,11 @@
 """Read a file of comments: detect its layout and yield its rows."""
 
 import io
+import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -79,7 +80,8 @@ class Row:
     """A comment.
 
     ``number`` counts the file's rows, including the header, and ``line`` its physical lines, both from 1. ``label`` is
-    None if missing; ``others`` omits missing fields. Both contain the file's text unchanged.
+    None if missing; ``others`` omits missing fields. Both contain the file's text unchanged. ``cells`` are all values
+    of the row, in the order of the table's ``columns``.
     """
 
     number: int
@@ -87,6 +89,7 @@ class Row:
     text: str
     label: str | None
     others: Mapping[str, str]
+    cells: Sequence[str] = ()
 
 
 class Table:
@@ -113,12 +116,20 @@ class Table:
         self._width = 0
         self._columns = Columns(None, 0, None, {})
         self._keys: tuple[str | None, str | None] = (None, None)
+        self._fields: dict[str, None] = {}
         if self._format == "csv":
             self.layout = self._detect_csv_layout()
         elif self._format == "jsonl":
             self.layout = self._detect_json_layout()
         else:
             self.layout = self._layout(*self._count())
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of all columns or fields; "" for a column without a name. Plain lines have one column."""
+        if self._format == "csv":
+            return [self._name(index) or "" for index in range(self._width)]
+        return list(self._fields) or [""]
 
     def rows(self) -> Iterator[Row]:
         """Yield all rows."""
@@ -129,7 +140,8 @@ class Table:
                 yield from self._json()
             else:
                 for number, line in enumerate(self._lines(), start=1):
-                    yield Row(number, number, line.rstrip("\r\n"), None, {})
+                    text = line.rstrip("\r\n")
+                    yield Row(number, number, text, None, {}, (text,))
         except UnicodeDecodeError:
             raise TextFileError("The file changed while it was read: try again.") from None
 
@@ -223,10 +235,12 @@ class Table:
         for row in islice(self._cells(), 1 if columns.names else 0, None):
             label = None if columns.label is None else _cell(row.cells, columns.label)
             others = {name: _cell(row.cells, index) for name, index in columns.others.items()}
-            yield Row(row.number, row.line, _cell(row.cells, columns.text), label, others)
+            cells = [_cell(row.cells, index) for index in range(self._width)]
+            yield Row(row.number, row.line, _cell(row.cells, columns.text), label, others, cells)
 
     def _detect_json_layout(self) -> Layout:
         sample = list(islice(json_rows(self._lines()), SAMPLE))
+        self._fields = dict.fromkeys(name for row in sample for name in row.fields)
         if sample:
             text = self._key(sample, self._options.column, comment_rank, "text")
             label = self._options.label_column
@@ -262,7 +276,8 @@ class Table:
                 )
             others = {name: str(row.fields[name]) for name in self._options.others if row.fields.get(name) is not None}
             labelled = row.fields.get(label) if label else None
-            yield Row(row.line, row.line, value, None if labelled is None else str(labelled), others)
+            cells = [_json_cell(row.fields.get(name)) for name in self._fields]
+            yield Row(row.line, row.line, value, None if labelled is None else str(labelled), others, cells)
 
     def _lines(self) -> Iterator[str]:
         """Yield physical lines with their line ends. Raises TextFileError for a NUL character."""
@@ -296,6 +311,12 @@ def open_seekable(path: Path) -> BinaryIO:
 def format_of(path: Path) -> Format | None:
     """Return the format by file name extension, or None if the content decides."""
     return FORMATS.get(path.suffix.lower())
+
+
+def _json_cell(value: object) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _cell(cells: list[str], index: int) -> str:

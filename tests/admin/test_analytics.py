@@ -127,6 +127,63 @@ async def test_heat_map_colours_only_what_chance_does_not_explain(visits: Visits
     await expect(page.locator("#hours-chart")).to_contain_text("%")
 
 
+@pytest.mark.parametrize("groups", ["three", "two"])
+@pytest.mark.parametrize(
+    ("card", "column"), [("labels", "负面"), ("labels", "正面"), ("platforms", "正面"), ("hours", "评论数")]
+)
+async def test_cells_open_exactly_their_comments(
+    visits: Visits, busy: Site, groups: str, card: str, column: str
+) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=30d&groups={groups}")
+    await wait_for_cards(page)
+    await page.locator(f"#{card} .analytics-toggle").click()
+    heads = await page.locator(f"#{card}-table thead th").all_inner_texts()
+    cell = page.locator(f"#{card}-table tbody tr").nth(1).locator("td").nth(heads.index(column))
+    expected = (await cell.inner_text()).replace(",", "")
+    await cell.get_by_role("link").click()
+    await expect(page.locator("#total")).to_have_text(f"共 {int(expected):,} 条评论")
+
+
+async def test_a_click_on_a_bar_opens_its_comments(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=all")
+    await wait_for_cards(page)
+    await page.locator("#platforms-chart .points .point path").first.click(force=True)
+    await page.wait_for_url("**/admin/comments?*platform=*")
+    await page.go_back()
+    await wait_for_cards(page)
+    await page.locator("#keywords .analytics-toggle").click()
+    await page.locator("#keywords-table tbody tr a").first.click()
+    await page.wait_for_url("**/admin/comments?*text=*")
+    await expect(page.locator(".comment-row").first).to_be_visible()
+
+
+async def test_range_is_compared_with_the_previous_period_and_weekday(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.REVIEWER, f"{PATH}?range=7d")
+    await wait_for_cards(page)
+    await expect(page.locator("#comparisons li")).to_have_count(1)
+    await expect(page.locator("#comparisons")).to_contain_text("上一时段")
+    await page.get_by_role("link", name="24 小时").click()
+    await expect(page.locator("#comparisons li")).to_have_count(2)
+    await expect(page.locator("#comparisons")).to_contain_text("上周同一天")
+    script = """async () => {
+        const { changeOf } = await import("/admin/static/analytics-compare.js");
+        const of = (negative, comments) => ({ negative, comments });
+        return [changeOf(of(60, 100), of(40, 100)), changeOf(of(51, 100), of(49, 100)), changeOf(of(0, 9), of(0, 9))];
+    }"""
+    assert [one["significant"] for one in await page.evaluate(script)] == [True, False, False]
+
+
+async def test_users_see_counts_but_no_words_or_reviewers(visits: Visits, busy: Site) -> None:
+    page = await visits.open(Role.USER, f"{PATH}?range=all")
+    await wait_for_cards(page)
+    assert await page.locator(".analytics-card").evaluate_all("all => all.map((one) => one.id)") == CARDS[:4]
+    await page.locator("#labels .analytics-toggle").click()
+    await expect(page.locator("#labels-table tbody tr").first).to_be_visible()
+    assert await page.locator("#labels-table a").count() == 0
+    assert MARKUP not in await page.content()
+    await check_accessibility(page)
+
+
 async def test_charts_fit_phone(visits: Visits, busy: Site) -> None:
     page = await visits.open(Role.REVIEWER, f"{PATH}?range=all", size=NARROW)
     await wait_for_cards(page)

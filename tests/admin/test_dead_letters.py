@@ -7,10 +7,12 @@ import pytest
 from playwright.async_api import Dialog, expect
 from sqlalchemy import update
 
+from api.admin.dead_letter_details import detail_words
 from api.admin.dead_letter_words import REASON_WORDS
 from api.admin.dead_letters import readable, readable_line
+from api.i18n import get_locale, set_locale
 from api.identity.roles import Role
-from consumer.event import Reason
+from consumer.event import Reason, Rejection, parse
 from store.dead_letter_admin import DeadLetterFilter, DeadLetterState, list_dead_letters
 from store.tables import dead_letters
 from tests.admin.conftest import Visits
@@ -180,7 +182,7 @@ async def test_reasons_are_translated(visits: Visits) -> None:
     page = await visits.open(Role.ADMIN, "/admin/dead-letters")
     row = page.locator("tbody tr").filter(has_text="字段缺失或不符合约定")
     await expect(row).to_contain_text("invalid_field")
-    await expect(row).to_contain_text(f"详细说明： {detail}")
+    await expect(row).to_contain_text("详细说明： 字段 text 不能为空")
     await expect(page.locator("tbody tr").filter(has_text="of_another_version")).to_contain_text(
         r"something\x1b[31m new"
     )
@@ -204,3 +206,28 @@ async def test_reasons_are_translated(visits: Visits) -> None:
 
 def test_every_reason_of_the_contract_has_a_text() -> None:
     assert set(REASON_WORDS) == set(Reason)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        (b"p:1", b"[1]", "内容是 JSON，但不是对象"),
+        (b"p:1", b'{"id": "1"}', "缺少字段 platform"),
+        (b"p:1", b"{", "内容不是 JSON：第 2 个字符处出错"),
+        (b"p:2", b'{"platform": "p", "id": "1", "text": "a", "created_at": "2026-01-01T00:00:00Z"}', "键与内容的"),
+        (None, None, "墓碑消息没有键"),
+        (b"p:1", b"\xff", "内容在第 0 字节处不是 UTF-8"),
+    ],
+)
+def test_details_of_the_contract_are_translated(key: bytes | None, value: bytes | None, words: str) -> None:
+    rejection = parse(key, value, 0)
+    assert isinstance(rejection, Rejection)
+    before = get_locale()
+    set_locale("zh")
+    try:
+        assert words in detail_words(rejection.detail)
+        assert detail_words("another version's sentence") == "another version's sentence"
+        set_locale("en")
+        assert detail_words(rejection.detail) == rejection.detail
+    finally:
+        set_locale(before)

@@ -12,6 +12,7 @@ from playwright.async_api import FilePayload, Page, expect
 from sqlalchemy import func, select
 
 from api.identity.roles import Role
+from liuyan.text_files import workbook
 from store.admin_tables import metadata
 from store.tables import outbox, pending_reviews
 from tests.admin.conftest import Site, Visits
@@ -130,7 +131,7 @@ async def test_five_thousand_lines_with_progress_and_download(visits: Visits) ->
     rows = read_csv(await (await started.value).path())
     assert [row["text"] for row in rows] == texts
     assert [row["label"] for row in rows[:2]] == ["positive", "negative"]
-    assert [row["row"] for row in rows[:2]] == ["2", "3"]
+    assert set(rows[0]) == {"text", "label", "probability_positive", "uncertain"}
     await shot(page, "detect-many")
     await check_accessibility(page)
 
@@ -142,14 +143,13 @@ async def test_uncertain_predictions_count_separately(visits: Visits) -> None:
     await expect(page.locator("#many-summary")).to_have_text("正面 1 条 · 负面 1 条 · 不确定 1 条")
     leaning = page.locator("#many-rows tr").nth(1).locator("td").nth(2)
     await expect(leaning).to_have_text(re.compile("^不确定（偏[正负]面）$"))
-    verdict = await leaning.inner_text()
     for choice in ("positive", "uncertain", "negative"):
         await page.get_by_label("显示", exact=True).select_option(choice)
         await expect(page.locator("#many-rows tr")).to_have_count(1)
     async with page.expect_download() as started:
         await page.get_by_role("button", name="下载 CSV").click()
     rows = read_csv(await (await started.value).path())
-    assert [row["verdict"] for row in rows] == ["正面", verdict, "负面"]
+    assert [row["uncertain"] for row in rows] == ["false", "true", "false"]
 
 
 async def test_table_filters_rows_and_opens_a_text(visits: Visits) -> None:
@@ -178,7 +178,7 @@ async def test_dropped_file_is_labelled_and_an_invalid_one_reports_why(visits: V
     missed = """() => document.body.dispatchEvent(new DragEvent("drop", {bubbles: true, cancelable: true}))"""
     assert not await page.evaluate(missed), "the browser would open the file instead of the page"
     await page.evaluate(DROP, {"name": "坏.csv", "text": 'text\n"没有结尾的引号\n'})
-    await page.get_by_role("button", name="全部检测").click()
+    # Without a click: the first rows are shown as soon as the file is chosen.
     await expect(page.locator("#many-trouble")).to_contain_text("第 2 行开始的引号没有结束")
     await check_accessibility(page)
     await page.get_by_role("button", name="移除").click()
@@ -191,24 +191,26 @@ async def test_column_is_reported_and_can_be_chosen(visits: Visits) -> None:
     await expect(page.locator("#many-columns")).to_be_hidden()
     await page.evaluate(DROP, {"name": "评论.csv", "text": f"序号,评论内容,备注\n1,{GOOD},{BAD}\n"})
     detect = page.get_by_role("button", name="全部检测")
+    # The columns and the first rows are shown before anything is labelled.
+    await expect(page.get_by_label("评论所在的列")).to_have_value("2")
+    await expect(page.locator("#many-preview")).to_contain_text(GOOD)
     await detect.click()
     await expect(page.locator("#many-layout")).to_have_text(
         "已读取第 2 列“评论内容”，首行为表头。编码：UTF-8。分隔符：逗号。"
     )
-    await page.get_by_label("评论所在的列").fill("备注")
+    await page.get_by_label("评论所在的列").select_option("备注")
     await detect.click()
     await expect(page.locator("#many-layout")).to_contain_text("第 3 列“备注”")
     await expect(page.locator("#many-rows")).to_contain_text(BAD)
     await shot(page, "detect-column")
     await check_accessibility(page)
-    await page.get_by_label("评论所在的列").fill("没有")
-    await detect.click()
-    await expect(page.locator("#many-trouble")).to_contain_text("没有 '没有' 列")
     await page.evaluate(DROP, {"name": "数字.csv", "text": "a,b\n1,2\n"})
+    await expect(page.get_by_label("评论所在的列")).to_have_value("")
     await detect.click()
-    await expect(page.locator("#many-trouble")).to_have_text(
-        "以下各列都不像评论：'a', 'b'。请在“评论所在的列”中选择该列。"
-    )
+    await expect(page.locator("#many-trouble")).to_have_text("请选择评论所在的列。")
+    await page.get_by_label("评论所在的列").select_option("b")
+    await detect.click()
+    await expect(page.locator("#many-layout")).to_contain_text("第 2 列“b”")
     await page.evaluate(DROP, {"name": "空行.csv", "text": f"text\n{GOOD}\n \n"})
     await detect.click()
     await expect(page.locator("#many-layout")).to_have_text(
@@ -221,6 +223,32 @@ async def test_column_is_reported_and_can_be_chosen(visits: Visits) -> None:
     await page.evaluate(DROP, {"name": "评论.jsonl", "text": f'{{"text":"{GOOD}"}}\n'})
     await detect.click()
     await expect(page.locator("#many-layout")).to_have_text("已读取字段“text”。编码：UTF-8。")
+
+
+async def test_workbook_is_labelled_and_results_keep_its_columns(visits: Visits, tmp_path: Path) -> None:
+    page = await visits.open(Role.USER, PATH)
+    content = workbook.workbook_of([["编号", "评论内容", "=评分"], ["1", GOOD, 5], ["2", BAD, 1]])
+    file = tmp_path / "评论.xlsx"
+    file.write_bytes(content)
+    await page.set_input_files("#many-file", file)
+    await expect(page.get_by_label("评论所在的列")).to_have_value("2")
+    await shot(page, "detect-preview")
+    await check_accessibility(page)
+    await page.get_by_role("button", name="全部检测").click()
+    await expect(page.locator("#many-rows tr")).to_have_count(2)
+    async with page.expect_download() as started:
+        await page.get_by_role("button", name="下载 Excel").click()
+    downloaded = workbook.csv_of((await (await started.value).path()).read_bytes()).decode().splitlines()
+    assert downloaded[0] == "编号,评论内容,=评分,标签,正面概率,不确定"
+    assert downloaded[1].startswith(f"1,{GOOD},5,正面,0.")
+    async with page.expect_download() as started:
+        await page.get_by_role("button", name="下载 CSV").click()
+    rows = read_csv(await (await started.value).path())
+    assert [row["评论内容"] for row in rows] == [GOOD, BAD]
+    # The back button finds the results again.
+    await page.goto("/admin/account")
+    await page.go_back()
+    await expect(page.locator("#many-rows tr")).to_have_count(2)
 
 
 async def test_long_file_is_cancelled_and_does_not_block_others(visits: Visits) -> None:

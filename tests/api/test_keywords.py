@@ -47,8 +47,14 @@ def test_an_empty_sample_has_no_keywords(positive: list[str], negative: list[str
 
 
 def test_a_text_may_be_a_single_word(labeller: Labeller) -> None:
-    assert [word.word for word in find(["好"] * 50, [], labeller).positive] == []
-    assert [word.word for word in find(["好"] * 50, ["差"] * 50, labeller).positive] == ["好"]
+    assert [word.word for word in find(["满意"] * 50, [], labeller).positive] == []
+    assert [word.word for word in find(["满意"] * 50, ["失望"] * 50, labeller).positive] == ["满意"]
+
+
+def test_function_words_and_single_characters_are_no_keywords() -> None:
+    said = {"这个": 1, "The": 1, "好": 1, "没有": 1, "👍": 1, "excellent": 1}
+    found = find_keywords([" ".join(said)] * 50, ["失望"] * 50, str.split, limit=9, seconds=10)
+    assert {word.word for word in found.positive} == {"没有", "👍", "excellent"}
 
 
 def test_the_time_limit_truncates_both_samples_alike(monkeypatch: pytest.MonkeyPatch) -> None:

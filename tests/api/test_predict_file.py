@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from api.metrics import Metrics
 from api.predictor import SLICE, BusyError, Predictor
 from api.rest.predict_schemas import MAXIMUM_TEXT
+from liuyan.text_files import workbook
 from model.labeller import Labeller
 from store.admin_tables import metadata
 from store.store import Store
@@ -24,6 +25,7 @@ from tests.text_files.damage import damaged_files
 from tests.text_files.test_fuzz import read
 
 TEXTS = ["物流很快，包装也好 👍", "客服一直不回复，再也不来了"]
+NDJSON = "application/x-ndjson"
 SECRET = "这一句不应该被保存"
 
 pytestmark = pytest.mark.timeout(60)
@@ -56,6 +58,7 @@ async def test_each_line_is_labelled_in_order(api: Api, labeller: Labeller, enco
         "name": "text",
         "multiline": 0,
         "empty": 0,
+        "columns": ["id", "text"],
     }
     assert [(one["row"], one["text"], one["label"]) for one in answered] == [
         (2, TEXTS[0], "positive"),
@@ -217,3 +220,41 @@ async def test_a_disconnected_client_stops_the_work() -> None:
         await asyncio.sleep(0)
         assert len(await predictor.model.predict(["好"])) == 1
     assert len(labeller.slices) < 10
+
+
+async def send_with(api: Api, content: bytes, query: str, media_type: str = "text/csv") -> httpx.Response:
+    return await api.client.post(f"/api/v1/predict/file?{query}", content=content, headers={"content-type": media_type})
+
+
+async def test_preview_returns_the_first_rows_without_labels(api: Api) -> None:
+    content = "id,text\n" + "".join(f"{number},{TEXTS[0]}\n" for number in range(9))
+    head, *rows = lines(await send_with(api, content.encode(), "preview=true"))
+    assert (head["column"], head["columns"]) == (2, ["id", "text"])
+    assert rows == [{"row": number + 2, "cells": [str(number), TEXTS[0]]} for number in range(5)]
+    # A file without a column that looks like comments is shown all the same, so that the user can choose.
+    head, *rows = lines(await send_with(api, b"a,b\n1,2\n", "preview=true"))
+    assert (head["column"], head["columns"], len(rows)) == (None, ["a", "b"], 1)
+
+
+async def test_cells_are_returned_on_request(api: Api) -> None:
+    content = f"id;text;empty\n7;{TEXTS[0]};\n".encode()
+    [head, one] = lines(await send_with(api, content, "cells=true"))
+    assert (head["separator"], one["cells"]) == (";", ["7", TEXTS[0], ""])
+    [_, one] = lines(await send_with(api, f'{{"n": 1, "text": "{TEXTS[0]}"}}\n'.encode(), "cells=true", NDJSON))
+    assert one["cells"] == ["1", TEXTS[0]]
+
+
+async def test_workbooks_are_read_and_written(api: Api) -> None:
+    content = workbook.workbook_of([["id", "text"], [1, TEXTS[0]], [2, TEXTS[1]]])
+    head, *answered = lines(await send_with(api, content, "cells=true", workbook.MEDIA_TYPE))
+    assert (head["format"], head["columns"], [one["label"] for one in answered]) == (
+        "csv",
+        ["id", "text"],
+        ["positive", "negative"],
+    )
+    answer = await send_with(api, content, "format=xlsx", workbook.MEDIA_TYPE)
+    assert answer.headers["content-type"] == workbook.MEDIA_TYPE
+    written = workbook.csv_of(answer.content).decode().splitlines()
+    assert written[0] == "id,text,Label,Probability of positive,Uncertain"
+    assert written[1].startswith(f"1,{TEXTS[0]},Positive,0.")
+    assert "cannot be read" in problem(await send_with(api, b"no", "", workbook.MEDIA_TYPE), 422)["detail"]

@@ -1,16 +1,19 @@
 """Comments are found by any combination of filters, in pages that respect the time limit and continue each other."""
 
+from datetime import timedelta
+
 import pytest
 import pytest_asyncio
 
 from store import index_walk, search
+from store.analytics import FIRST_MONDAY
 from store.audit import Actor
 from store.batch import Label
 from store.comments import Keyset, ShownLabel
 from store.reviews import Opinion, add_reviews
-from store.search import CommentFilter, list_comments, sample_texts
+from store.search import CommentFilter, Count, count_comments, list_by_probability, list_comments, sample_texts
 from store.store import Store
-from tests.store.feed import Feed, arrival, feed_of, microseconds, minutes
+from tests.store.feed import START, Feed, arrival, feed_of, microseconds, minutes
 
 LI = Actor(7, "小李", "session", None)
 # Of sixty comments: in every fifteen, one review with each label.
@@ -147,3 +150,57 @@ async def test_growing_steps_find_the_same(feed: Feed, monkeypatch: pytest.Monke
 async def test_sample_texts_returns_the_newest(feed: Feed) -> None:
     assert await feed.store.read(sample_texts, CommentFilter(label=ShownLabel.POSITIVE), 2) == ["第59条", "第58条"]
     assert await feed.store.read(sample_texts, CommentFilter(model="c" * 64), 2) == []
+
+
+async def test_undecided_comments_and_the_others(feed: Feed) -> None:
+    undecided = set(range(25, 35)) - set(REVIEWED)
+    assert await found(feed.store, undecided=True) == newest_first(undecided)
+    assert await found(feed.store, undecided=False) == newest_first(set(range(60)) - undecided)
+
+
+async def test_hour_of_the_week(feed: Feed) -> None:
+    hour = (START - FIRST_MONDAY) // timedelta(hours=1) % 168
+    await feed.send(arrival("70", "一小时后", created=61), arrival("71", "一周后", created=7 * 24 * 60))
+    in_hour = {n for n in range(60) if (START + timedelta(minutes=n)).hour == START.hour}
+    assert await found(feed.store, utc_hour_of_week=hour) == newest_first({*in_hour, 71})
+
+
+async def test_oldest_first_pages_reach_all_comments(feed: Feed) -> None:
+    listed: list[int] = []
+    after: Keyset | None = None
+    while True:
+        async with feed.store.reading() as connection:
+            page = await list_comments(connection, CommentFilter(), after, 7, oldest_first=True)
+        listed += [int(item.id) for item in page.items]
+        after = page.next
+        if after is None:
+            break
+    assert listed == list(range(60))
+    async with feed.store.reading() as connection:
+        reviewed = await list_comments(connection, CommentFilter(reviewed=True), None, 99, oldest_first=True)
+    assert [int(item.id) for item in reviewed.items] == sorted(REVIEWED)
+
+
+async def test_matches_are_counted_up_to_a_limit(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = await feed.store.read(count_comments, CommentFilter(author="u1"))
+    assert (count.comments, count.more) == (15, False)
+    monkeypatch.setattr(search, "COUNT_AT_MOST", 15)
+    count = await feed.store.read(count_comments, CommentFilter(author="u1"))
+    assert (count.comments, count.more) == (15, False)
+    count = await feed.store.read(count_comments, CommentFilter())
+    assert (count.comments, count.more) == (15, True)
+    assert await feed.store.read(count_comments, CommentFilter(model="c" * 64)) == Count(0, more=False)
+
+
+async def test_comments_are_sorted_by_probability(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def listed(*, highest_first: bool, start: int) -> tuple[list[int], bool]:
+        async with feed.store.reading() as connection:
+            page = await list_by_probability(
+                connection, CommentFilter(), None, highest_first=highest_first, start=start, limit=4
+            )
+        return [int(item.id) for item in page.items], page.more
+
+    assert await listed(highest_first=True, start=0) == ([59, 58, 57, 56], True)
+    assert await listed(highest_first=False, start=56) == ([56, 57, 58, 59], False)
+    monkeypatch.setattr(search, "COUNT_AT_MOST", 5)  # The newest five.
+    assert await listed(highest_first=False, start=0) == ([55, 56, 57, 58], True)

@@ -1,6 +1,7 @@
 // Tables for the cards, from the same rows as the charts.
 import { localTime } from "./analytics-axes.js";
 import { nameOf, shareOf } from "./analytics-charts.js";
+import { linkOfCell } from "./analytics-links.js";
 
 const MIX = ["comments", "positive", "undecided", "negative", "unclear", "spam", "reviewed", "corrected"];
 const REVIEWS = ["reviews", "corrections", "positive", "negative", "unclear", "spam"];
@@ -27,11 +28,21 @@ export function tableOf(card, rows, context) {
     head.append(cell);
   }
   const body = table.createTBody();
-  for (const row of rows) {
+  for (const [index, row] of rows.entries()) {
     const line = body.insertRow();
-    for (const column of COLUMNS[card]) line.insertCell().textContent = format(column, row, context);
+    for (const column of COLUMNS[card]) line.insertCell().append(content(card, rows, index, column, context, format(column, row, context)));
   }
   return table;
+}
+
+/** Return a cell's text, with a link to the comments that it counts. */
+function content(card, rows, index, column, context, text) {
+  const url = linkOfCell(card, rows, index, column, context);
+  if (!url || text === "0" || text === "–") return text;
+  const link = document.createElement("a");
+  link.href = url;
+  link.textContent = text;
+  return link;
 }
 
 function format(column, row, { words, weekdays, numbers, percents }) {

@@ -2,7 +2,9 @@
 /* global Plotly */
 import { isPartial } from "./analytics-axes.js";
 import { figures, groupsOf } from "./analytics-charts.js";
+import { comparisons } from "./analytics-compare.js";
 import { draw } from "./analytics-draw.js";
+import { linkOf } from "./analytics-links.js";
 import { pathOf, rangeOf } from "./analytics-range.js";
 import { tableOf } from "./analytics-tables.js";
 import { Problem, rest, words as island } from "./rest.js";
@@ -25,6 +27,8 @@ const context = {
   measure: "comments",
   numbers: new Intl.NumberFormat(language),
   percents: percentsIn(language),
+  groups: groupsOf(threeGroups),
+  links: filter.links,
   range,
 };
 const answers = new Map();
@@ -52,6 +56,7 @@ async function fill(card) {
     show(card, part, answer);
     if (card.id === "labels") {
       showTotals(answer.rows);
+      await showComparisons();
       showUnlabelled(answer);
       const partial = answer.rows.some((row) => isPartial(row, range.bucket, range));
       part("note").textContent = partial ? words.hatched : "";
@@ -92,6 +97,12 @@ function show(card, part, { rows }) {
   if (rows.length === 0) return;
   part("table").replaceChildren(tableOf(card.id, rows, context));
   draw(part("chart"), figures[card.id](rows, context));
+  const chart = part("chart");
+  chart.removeAllListeners("plotly_click");
+  chart.on("plotly_click", ({ points: [point] }) => {
+    const url = linkOf(card.id, rows, point, context);
+    if (url) window.location.assign(url);
+  });
   const toggle = part("toggle");
   toggle.disabled = false;
   toggle.onclick = () => {
@@ -113,6 +124,23 @@ function showTotals(rows) {
   const totals = document.getElementById("totals");
   totals.textContent = [fillIn(words.total, { comments: context.numbers.format(comments) }), ...shares].join(" · ");
   totals.hidden = false;
+}
+
+// From the rows as REST returns them: periods are compared by the shown label, with or without uncertain comments.
+async function showComparisons() {
+  const list = document.getElementById("comparisons");
+  try {
+    const { rows } = await rest("GET", pathOf("labels", range));
+    for (const sentence of await comparisons(rows, range, context)) {
+      const item = document.createElement("li");
+      item.textContent = sentence;
+      list.append(item);
+    }
+  } catch (error) {
+    // The cards report that the server does not respond.
+    if (!(error instanceof Problem)) throw error;
+  }
+  list.hidden = list.children.length === 0;
 }
 
 function showUnlabelled(answer) {

@@ -5,7 +5,8 @@ import { fillIn, percent, verdictOf } from "./word-marks.js";
 // Rows added to the page at once; thousands would make it slow.
 const PAGE = 100;
 const JSON_LINES = "application/x-ndjson";
-const FILE_TYPES = { csv: "text/csv", tsv: "text/csv", json: JSON_LINES, jsonl: JSON_LINES, ndjson: JSON_LINES };
+const WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+const FILE_TYPES = { xlsx: WORKBOOK,  csv: "text/csv", tsv: "text/csv", json: JSON_LINES, jsonl: JSON_LINES, ndjson: JSON_LINES };
 const find = (id) => document.getElementById(`many-${id}`);
 const shows = {
   all: () => true,
@@ -20,31 +21,53 @@ export function detectMany(words, limits, look) {
   let answers = [];
   let room = PAGE;
   let running = null;
+  let head = null;
+  // What the answers belong to, for the workbook that the server builds.
+  let sent = null;
 
-  function choose(chosen) {
+  async function choose(chosen) {
     file = chosen;
     find("name").hidden = !file;
     find("name-words").textContent = file?.name ?? "";
     find("text").disabled = Boolean(file);
-    find("columns").hidden = !file;
-    find("column").value = "";
+    find("columns").hidden = true;
+    find("column").replaceChildren();
+    find("trouble").hidden = true;
     if (!file) find("file").value = "";
+    else if (file.size > limits.bytes) complain(words.tooLarge);
+    else await preview(file);
+  }
+
+  /** Show the columns and the first rows before anything is labelled. */
+  async function preview(chosen) {
+    try {
+      const answer = await ask("POST", `/predict/file?${new URLSearchParams({ preview: true })}`, { body: chosen, type: typeOf(chosen) });
+      const [layout, ...rows] = (await answer.text()).trim().split("\n").map((line) => JSON.parse(line));
+      if (chosen === file) showPreview(layout, rows, words);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (chosen === file) complain(withHints(error, words));
+    }
   }
 
   async function detect() {
     const body = file ?? new Blob([find("text").value], { type: "text/plain" });
     find("trouble").hidden = true;
     if (body.size > limits.bytes) return complain(words.tooLarge);
+    if (!find("columns").hidden && !find("column").value) return complain(words.chooseColumn);
+    sent = { body, type: typeOf(file), column: find("column").value };
     running = new AbortController();
+    find("workbook").hidden = false;
     answers = [];
     room = PAGE;
     let total = 0;
     begin();
     try {
-      for await (const line of linesOf(body, typeOf(file), find("column").value.trim(), running.signal)) {
+      for await (const line of linesOf(sent, running.signal)) {
         if (total) answers.push(line);
         else {
           total = line.texts;
+          head = line;
           find("layout").textContent = layoutOf(line, words);
         }
         if (line.last) showProgress(total);
@@ -125,15 +148,38 @@ export function detectMany(words, limits, look) {
     room += PAGE;
     showAnswers();
   });
-  find("download").addEventListener("click", () => download(answers, words));
+  find("download").addEventListener("click", () => save(csvOf(head, answers, words), words.fileName));
+  find("workbook").addEventListener("click", async () => {
+    find("workbook").disabled = true;
+    try {
+      const answer = await ask("POST", pathOf({ ...sent, format: "xlsx" }), sent);
+      save(await answer.blob(), words.fileName.replace(/csv$/, "xlsx"));
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      complain(error.message);
+    } finally {
+      find("workbook").disabled = false;
+    }
+  });
   wireDrop(choose);
   setBusy(false);
+
+  return {
+    state: () => ({ text: find("text").value, head, answers }),
+    /** Show an earlier state; the server cannot build its workbook, because the file is not kept. */
+    restore(kept) {
+      find("text").value = kept.text;
+      ({ head, answers } = kept);
+      find("workbook").hidden = true;
+      if (head) find("layout").textContent = layoutOf(head, words);
+      showAnswers();
+    },
+  };
 }
 
 /** Yield the response's lines as they arrive; `last` marks the last line of a received chunk. */
-async function* linesOf(body, type, column, signal) {
-  const query = column ? `?${new URLSearchParams({ column })}` : "";
-  const answer = await ask("POST", `/predict/file${query}`, { body, type, signal });
+async function* linesOf({ body, type, column }, signal) {
+  const answer = await ask("POST", pathOf({ column, cells: true }), { body, type, signal });
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -143,6 +189,37 @@ async function* linesOf(body, type, column, signal) {
     rest = lines.pop();
     for (const [index, line] of lines.entries()) yield { ...JSON.parse(line), last: index === lines.length - 1 };
   }
+}
+
+function pathOf({ column, cells, format }) {
+  const query = Object.entries({ column, cells, format }).filter(([, value]) => value);
+  return `/predict/file?${new URLSearchParams(query)}`;
+}
+
+/** Show the first rows, and offer their columns; the detected one is chosen. */
+function showPreview({ format, column, name, columns }, rows, words) {
+  if (format === "lines" || columns.length < 2) return;
+  const named = columns.map((one, index) => one || fillIn(words.column, { number: index + 1 }));
+  const chosen = format === "csv" ? column : columns.indexOf(name) + 1;
+  const options = named.map((one, index) => new Option(one, format === "csv" ? index + 1 : one, false, index + 1 === chosen));
+  find("column").replaceChildren(...(chosen ? [] : [new Option(words.chooseColumn, "")]), ...options);
+  find("preview-head").replaceChildren(...named.map((one) => headCell(one)));
+  find("preview").replaceChildren(
+    ...rows.map(({ cells }) => {
+      const row = document.createElement("tr");
+      row.append(...cells.map((one) => cell(one, "written detect-clip")));
+      return row;
+    }),
+  );
+  find("columns").hidden = false;
+}
+
+function headCell(name) {
+  const created = document.createElement("th");
+  created.scope = "col";
+  created.className = "written";
+  created.textContent = name;
+  return created;
 }
 
 // Typed text and other files have one comment per line.
@@ -218,17 +295,24 @@ function wireDrop(choose) {
   });
 }
 
-/** Download the predictions as CSV with unchanged, quoted texts. Spreadsheets recognize UTF-8 by the byte order mark. */
-function download(answers, words) {
-  const names = ["row", "text", "label", "probability", "uncertain", "verdict"];
-  const lines = answers.map((one) => names.map((name) => quoted(name === "verdict" ? verdictOf(one, words) : one[name])).join(","));
+/** Return all columns of the file, the label, the probability of positive and whether the model is uncertain, as CSV. */
+function csvOf(head, answers, words) {
+  const names = head.format === "lines" ? ["text"] : head.columns.map((one, index) => one || fillIn(words.column, { number: index + 1 }));
+  const lines = answers.map((one) => [...one.cells, one.label, one.probability, one.uncertain].map(quoted).join(","));
+  const header = [...names, "label", "probability_positive", "uncertain"].map(quoted).join(",");
+  // Spreadsheets recognize UTF-8 by the byte order mark.
+  return new Blob(["\ufeff", [header, ...lines, ""].join("\r\n")], { type: "text/csv" });
+}
+
+function save(blob, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob(["\ufeff", [names.join(","), ...lines, ""].join("\r\n")], { type: "text/csv" }));
-  link.download = words.fileName;
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
+// Unchanged, quoted texts.
 function quoted(value) {
   return typeof value === "string" ? `"${value.replaceAll('"', '""')}"` : String(value);
 }

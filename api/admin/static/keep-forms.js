@@ -7,7 +7,7 @@ const checked = new WeakSet();
 // On the window, after the listeners on the document: confirm-password.js checks the session of its forms itself.
 window.addEventListener("submit", async (event) => {
   const { target: form, submitter } = event;
-  if (event.defaultPrevented || form.method !== "post" || form.dataset.leaving || form.action.endsWith("/logout")) return;
+  if (event.defaultPrevented || form.method !== "post" || form.dataset.leaving || form.getAttribute("action")?.endsWith("/logout")) return;
   if (checked.delete(form)) return;
   event.preventDefault();
   try {
