@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -467,8 +467,9 @@ def load_settings() -> Settings:
     check_names(values, known)
     check_encoding(os.environ)
     secrets = read_secret_files(secret_settings(), values)
+    given: dict[str, Any] = {name.removeprefix(PREFIX).lower(): SecretStr(value) for name, value in secrets.items()}
     try:
-        return Settings(**{name.removeprefix(PREFIX).lower(): SecretStr(value) for name, value in secrets.items()})
+        return Settings(**given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = PREFIX + str(first["loc"][0]).upper().removeprefix(PREFIX)

@@ -156,7 +156,7 @@ async def _inserted_and_erased(
     """
     looked_up = session.erasures.exist
     digests = (erasure_digest(one, comment_key(*key)) for key in keys for one in erasure_keys) if looked_up else ()
-    row: Row[tuple[Any, Any, Any, Any]] = (
+    row: Row[Any, Any, Any, Any] = (
         await session.run(
             session.statements.read_inserted_and_erased,
             map(_key_row, keys),
