@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from liuyan.times import EPOCH
 from store.batch import Arrival, Content, Label, Prediction, Tombstone
 from store.dead_letters import comment_key
@@ -156,7 +154,7 @@ async def _inserted_and_erased(
     """
     looked_up = session.erasures.exist
     digests = (erasure_digest(one, comment_key(*key)) for key in keys for one in erasure_keys) if looked_up else ()
-    row: Row[Any, Any, Any, Any] = (
+    row: Any = (
         await session.run(
             session.statements.read_inserted_and_erased,
             map(_key_row, keys),

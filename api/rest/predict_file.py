@@ -1,7 +1,7 @@
 """POST /api/v1/predict/file: label each line of a file and stream the predictions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from email.message import Message
 from http import HTTPStatus
 from typing import Annotated, Any
