@@ -15,6 +15,12 @@ def install_java() -> None:
         install("default-jre-headless", "maven")
 
 
+def install_java_compiler() -> None:
+    """Install Java's compiler and Maven if they are missing, which needs root. Raises LocalStackError."""
+    if shutil.which("javac") is None or shutil.which("mvn") is None:
+        install("default-jdk-headless", "maven")
+
+
 def install_node() -> None:
     """Install Node.js and npm if they are missing, which needs root. Raises LocalStackError."""
     if shutil.which("node") is None or shutil.which("npm") is None:

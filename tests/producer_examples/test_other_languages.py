@@ -25,7 +25,7 @@ def build(language: str, folder: Path) -> list[str]:
     """Copy an example into ``folder``, build it as its first comment says, and return its command."""
     shutil.copytree(EXAMPLES / language, folder)
     if language == "java":
-        host.install_java()
+        host.install_java_compiler()
         check(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib"], folder)
         return ["java", "-cp", "lib/*", "Forum.java"]
     if language == "nodejs":
