@@ -35,7 +35,7 @@ struct job {
 #define TARGET __attribute__((target("avx512f")))
 #define WIDTH 16
 #define ROWS 8
-#define TILES 4
+#define TILES 2
 #define MAXIMUM(a, b) ((vector)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define MINIMUM(a, b) ((vector)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #include "gru_step.h"
@@ -44,7 +44,7 @@ struct job {
 #define TARGET __attribute__((target("avx2,fma")))
 #define WIDTH 8
 #define ROWS 4
-#define TILES 1
+#define TILES 2
 #define MAXIMUM(a, b) ((vector)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define MINIMUM(a, b) ((vector)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #include "gru_step.h"
