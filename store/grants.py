@@ -81,6 +81,7 @@ API: Mapping[str, str] = {
     "disputes": "SIUD",
     "group_decisions": "SIU",
     "hourly_counts": "SIUD",
+    "identities": "SI",
     "missing_predictions": "S",
     "missing_scans": "SID",
     "model_files": "S",
@@ -90,6 +91,7 @@ API: Mapping[str, str] = {
     "partitions": "S",
     "pending_reviews": "SIUD",
     "predictions": "SUD",
+    "recovery_codes": "SID",
     "relabel_members": "S",
     "relabel_parts": "S",
     "relabel_runs": "SU",
@@ -98,8 +100,10 @@ API: Mapping[str, str] = {
     "review_skips": "SIUD",
     "reviewer_counts": "SIUD",
     "reviews": "SIU",
+    "second_factors": "SIUD",
     "sessions": "SIUD",
     "stored_keys": "S",
+    "used_states": "SID",
     "users": "SIUD",
 }
 PROBES = {
