@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from store.audit import Actor
 
 app = typer.Typer()
-Answer = TypeVar("Result")
+Answer = TypeVar("Answer")
 # passwords.TEMPORARY_FOR in words.
 WITHIN = "within 72 hours"
 

@@ -51,7 +51,7 @@ from store.intervals import wilson
 from store.search import CommentFilter, sample_texts
 
 router = APIRouter(prefix="/api/v1/analytics", tags=["analytics"], route_class=GuardedRoute)
-Answer = TypeVar("Result")
+Answer = TypeVar("Answer")
 # Keywords: comments read and words returned for each label, and the time limit.
 SAMPLE = 1_000
 MAXIMUM_KEYWORDS = 20
