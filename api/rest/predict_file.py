@@ -1,7 +1,7 @@
 """POST /api/v1/predict/file: label each line of a file and stream the predictions."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from email.message import Message
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -167,7 +167,7 @@ def _workbook(read: Lines, predictions: Sequence[Prediction]) -> bytes:
     added = [gettext("Label"), gettext("Probability of positive"), gettext("Uncertain")]
     unnamed = gettext("Column %(number)s") if read.layout.format == "csv" else gettext("Text")
     head = [name or unnamed.replace("%(number)s", str(number)) for number, name in enumerate(read.columns, start=1)]
-    rows: Iterable[list[str | float]] = (
+    rows: Iterator[Sequence[str | float]] = (
         [*line.cells, labels[one.label], round(one.probability, 4), gettext("yes") if one.uncertain else gettext("no")]
         for line, one in zip(read.lines, predictions, strict=True)
     )
