@@ -131,7 +131,7 @@ async def test_five_thousand_lines_with_progress_and_download(visits: Visits) ->
     rows = read_csv(await (await started.value).path())
     assert [row["text"] for row in rows] == texts
     assert [row["label"] for row in rows[:2]] == ["positive", "negative"]
-    assert set(rows[0]) == {"text", "label", "probability_positive", "uncertain"}
+    assert set(rows[0]) == {"id", "text", "label", "probability_positive", "uncertain"}
     await shot(page, "detect-many")
     await check_accessibility(page)
 

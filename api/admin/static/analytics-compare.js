@@ -3,6 +3,8 @@ import { pathOf } from "./analytics-range.js";
 import { rest } from "./rest.js";
 import { fillIn } from "./word-marks.js";
 
+// The first time that the API accepts.
+const EARLIEST = Date.parse("0001-01-01T00:00:00Z");
 const DAY = 86_400_000;
 const WEEK = 7 * DAY;
 // Longer ranges contain all weekdays.
@@ -19,6 +21,7 @@ export async function comparisons(rows, range, { words, percents, numbers }) {
   const shifts = { previous: length, ...(length <= LONGEST_BY_WEEKDAY ? { weekBefore: WEEK } : {}) };
   const sentences = [];
   for (const [name, shift] of Object.entries(shifts)) {
+    if (from - shift < EARLIEST) continue;
     const query = { ...range.query, created_from: new Date(from - shift).toISOString(), created_to: new Date(to - shift).toISOString() };
     const before = totalOf((await rest("GET", pathOf("labels", { ...range, query }))).rows);
     if (!before.comments) continue;
