@@ -151,7 +151,7 @@ async def _inserted_and_erased(
             digests=session.document(session.statements.digests, ({"digest": digest} for digest in digests)),
         )
     ).one()
-    inserted_rows, erased_rows, erasures_exist = row
+    inserted_rows, erased_rows, erasures_exist = list(row)
     session.erasures.exist |= bool(erasures_exist)
     if session.erasures.exist and not looked_up:
         return await _inserted_and_erased(session, keys, erasure_keys, token)
