@@ -21,7 +21,8 @@ from liuyan.health import Check, address_of, bind, quiet_server, serve_health, s
 from liuyan.settings import Settings
 from registry.follow import LoadedModel, ModelFollower, load_active
 from store.accounts import UserFilter, count_users
-from store.grants import Role, check_grants
+from store.database_roles import Role
+from store.grants import check_grants
 from store.ready import database_reachable
 from store.store import Store
 

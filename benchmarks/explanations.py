@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.comments import spread_comments
+from liuyan.progress import progress_bar
 from model.labeller import Labeller, Word, load_labeller
-from model.progress import progress_bar
 
 COMMENTS = 500
 # Minimum number of words of a comment; fewer words have no meaningful ranking.

@@ -30,9 +30,10 @@ from consumer.writer import Writer
 from liuyan.health import bind, serve_health
 from liuyan.settings import Settings
 from registry.follow import LoadedModel, ModelFollower, load_active
+from store.database_roles import Role
 from store.errors import StoreError
 from store.faults import is_connection_lost
-from store.grants import Role, check_grants
+from store.grants import check_grants
 from store.store import Store
 
 log = structlog.get_logger(__name__)

@@ -10,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
+from liuyan.progress import Report
 from liuyan.text_files.columns import ColumnOptions, fold_label
 from liuyan.text_files.decode import decoded_lines
 from liuyan.text_files.errors import Needs, TextFileError
@@ -17,7 +18,6 @@ from liuyan.text_files.labels import LABELS
 from liuyan.text_files.table import Layout, Row, Table, format_of, open_seekable
 from model.errors import CommentFileError
 from model.labeller import Prediction
-from model.progress import Report
 
 Item = TypeVar("Item")
 # What the user can do about an unreadable file, for commands with and without options for it.

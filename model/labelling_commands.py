@@ -40,11 +40,11 @@ def evaluate(
         liuyan model evaluate 评论.csv --column 评论内容 --label-column 情感 --encoding gb18030
     """
     from liuyan.errors import UsageError
+    from liuyan.progress import progress_bar
     from liuyan.text_files.columns import ColumnOptions
     from model.evaluate import score, show
     from model.files import OPTIONS, in_chunks, open_comments
     from model.labeller import load_labeller
-    from model.progress import progress_bar
 
     wanted = ColumnOptions(column, label_column, header, labels=True)
     with open_comments(file, wanted, encoding, OPTIONS) as comments, progress_bar() as progress:
@@ -104,9 +104,9 @@ def predict(
     positive, below 0 (red) to negative.
     """
     from liuyan.errors import UsageError
+    from liuyan.progress import progress_bar
     from model.files import in_chunks, predict_texts, write_predictions
     from model.labeller import load_labeller
-    from model.progress import progress_bar
     from model.show import write_explanations
 
     if as_json and not explain:

@@ -120,7 +120,7 @@ def retire(
     Refused for the active model and its predecessor. --purge is refused while a comment has no other model's
     prediction; after an interruption, run it again.
     """
-    from model.progress import progress_bar
+    from liuyan.progress import progress_bar
     from registry.retire import retire_and_purge
     from store.audit import command_actor
     from store.ready import with_store

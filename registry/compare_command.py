@@ -82,7 +82,7 @@ async def _compare(
     worker: "Worker", order: "ComparisonOrder", by: str | None
 ) -> "tuple[Comparison, ComparisonResult, list[ShownExample]]":
     """Order the comparison, finish it with a progress bar, and read the result. Raises ComparisonRefusedError."""
-    from model.progress import progress_bar
+    from liuyan.progress import progress_bar
     from registry.compare import work_on_comparison
     from registry.comparison_result import result_from_json
     from store.audit import command_actor

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from model.progress import Report
+from liuyan.progress import Report
 from store import audit
 from store.audit import Actor
 from store.batch import ModelRow

@@ -20,12 +20,12 @@ import onnx
 import torch
 from onnx import numpy_helper
 
+from liuyan.progress import progress_bar
 from liuyan.settings import load_settings
 from model.artifact import Artifact, read_artifact
 from model.labeller import load_labeller
 from model.network import Network, Shape
 from model.normalise import character_table, normalise
-from model.progress import progress_bar
 from model.segment import segment
 from model.training.data import Comment, part_of, simplified_characters
 from model.training.gathering import Places, gather_comments

@@ -83,9 +83,9 @@ def build(
     """
     train_with(threads)
 
+    from liuyan.progress import progress_bar
     from liuyan.settings import load_settings
     from model.artifact import read_artifact
-    from model.progress import progress_bar
     from model.training.options import Options
     from model.training.run import line
     from research.device import find_device

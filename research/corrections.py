@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy
 import torch
 
+from liuyan.progress import Report, progress_bar
 from model.artifact import Artifact, read_artifact
 from model.errors import ArtifactError
 from model.evaluate import BandScores, Truth, score, score_band
 from model.labeller import Labeller
-from model.progress import Report, progress_bar
 from model.training.data import Comment, part_of
 from model.training.gathering import Places, gather_comments
 from model.training.options import Options

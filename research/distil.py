@@ -7,8 +7,8 @@ comments. Validation and test comments keep their labels, and unlabelled comment
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from liuyan.progress import Report
 from model.labeller import Labeller
-from model.progress import Report
 from model.training.data import UNLABELLED, Comment, digest, part_of
 
 CHUNK_SIZE = 2_048

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report
 from model.labeller import Labeller
-from model.progress import Report
 from model.training.data import RATED, Comment, clean, gather, read_held_out
 from model.training.gathering import Gathered, Places, gather_comments
 from model.training.options import Options

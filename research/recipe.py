@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report
 from model.artifact import Artifact, read_artifact
 from model.ngrams import NONE
 from model.processor import CPU
-from model.progress import Report
 from model.training.data import AUGMENTED, UNLABELLED, Comment
 from model.training.options import Options, with_initial_model
 from model.training.train import train

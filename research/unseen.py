@@ -13,10 +13,10 @@ from pathlib import Path
 
 import torch
 
+from liuyan.progress import Report, progress_bar
 from model.artifact import read_artifact
 from model.labeller import Labeller
 from model.ngrams import NONE
-from model.progress import Report, progress_bar
 from model.training.data import NEGATIONS, Comment, part_of
 from model.training.gathering import Places
 from model.training.options import Options

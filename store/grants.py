@@ -5,13 +5,13 @@ no privilege on the dependent tables.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
 
 from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.admin_tables import metadata
+from store.database_roles import Role, role_name
 from store.errors import StoreError
 from store.faults import describe
 
@@ -23,17 +23,6 @@ MIGRATE = "ALTER, CREATE, CREATE VIEW, DELETE, DROP, INDEX, INSERT, REFERENCES, 
 BACKUP = "LOCK TABLES, SELECT, SHOW VIEW"
 # Access denied to a table or a column.
 DENIED = frozenset({1142, 1143})
-
-
-class Role(StrEnum):
-    """Who connects. OPERATOR runs commands; MIGRATE also restores backups."""
-
-    MIGRATE = "migrate"
-    CONSUMER = "consumer"
-    API = "api"
-    OPERATOR = "operator"
-    BACKUP = "backup"
-    GRAFANA = "grafana"
 
 
 # By table, the first letters of SELECT, INSERT, UPDATE and DELETE. A bulk insert that updates existing rows needs both.
@@ -134,11 +123,6 @@ def grant_statements(role: Role, database: str, only: Iterable[str] | None = Non
         for table, letters in needs(role).items()
         if chosen is None or table in chosen
     ]
-
-
-def role_name(role: Role) -> str:
-    """Return the name of the database's role."""
-    return f"liuyan_{role}"
 
 
 def granted_tables(connection: Connection) -> set[str]:

@@ -6,7 +6,7 @@ import typer
 
 from liuyan.errors import UsageError
 from liuyan.terminal import write_line
-from store.grants import Role, grant_statements, role_name
+from store.database_roles import Role, role_name
 
 ACCOUNTS = {
     Role.MIGRATE: "`liuyan store migrate` and `liuyan store restore`",
@@ -43,6 +43,8 @@ def grants(
 
 def write_new_grants(tables: frozenset[str], database: str) -> None:
     """Print the grants that new tables need, for installations with separate accounts."""
+    from store.grants import grant_statements
+
     statements = [
         statement
         for role in (Role.CONSUMER, Role.API, Role.OPERATOR, Role.GRAFANA)
@@ -55,6 +57,8 @@ def write_new_grants(tables: frozenset[str], database: str) -> None:
 
 
 def _write(role: Role, database: str, host: str) -> None:
+    from store.grants import grant_statements
+
     name = role_name(role)
     write_line(f"-- {role}: for {ACCOUNTS[role]}")
     write_line(f"CREATE ROLE IF NOT EXISTS '{name}';")

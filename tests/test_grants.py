@@ -21,8 +21,9 @@ from api.services import Services
 from model.labeller import load_labeller
 from store.admin_tables import metadata
 from store.audit import Actor
+from store.database_roles import Role
 from store.errors import StoreError
-from store.grants import API, CONSUMER, Role, check_grants, needs
+from store.grants import API, CONSUMER, check_grants, needs
 from store.group_decisions import take_steps
 from store.retention import Rules, purge
 from store.store import Store

@@ -36,6 +36,7 @@ OTHER_WRITERS = {
     "liuyan/terminal.py",
     "liuyan/metrics/document.py",
     "liuyan/settings_example.py",
+    "liuyan/settings_document.py",
     "liuyan/demo/display.py",
     "liuyan/demo/stack.py",
     "liuyan/progress.py",
@@ -139,7 +140,7 @@ def hostile_arguments(path: tuple[str, ...]) -> list[str]:
         if parameter.param_type_name == "argument":
             arguments.append(text)
         elif text == HOSTILE:
-            arguments += [parameter.opts[0], text]
+            arguments += [parameter.opts[0], *[text] * parameter.nargs]
     return arguments
 
 
@@ -245,7 +246,7 @@ def test_dead_letters_fit_a_terminal_of_80_columns(hostile_database: str) -> Non
 
 BAR_AND_LINES = """
 from liuyan.terminal import write_line
-from model.progress import progress_bar
+from liuyan.progress import progress_bar
 with progress_bar() as progress:
     progress("reading", 1, 2)
     write_line("first")

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report
 from model.evaluate import Truth
 from model.ngrams import spell_out
 from model.normalise import character_table, normalise
-from model.progress import Report
 from model.segment import segment
 from model.training.data import Comment, Part
 from model.training.options import Options

@@ -11,9 +11,9 @@ import numpy
 from numpy.typing import NDArray
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report
 from model.evaluate import Floats, Truth
 from model.ngrams import NONE, SIZES, Keys, KeyTable, Ngrams, Spelled, spelled
-from model.progress import Report
 
 # Chosen on validation together with the GRU's logit. Rare n-grams count more, as in TF-IDF. SCALE brings the features
 # close to 1, which the solver expects.

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from liuyan.progress import Report, progress_bar
 from model.artifact import Artifact, read_artifact
 from model.labeller import Labeller
-from model.progress import Report, progress_bar
 from model.training.data import REVIEWS, Comment, part_of
 from model.training.gathering import Gathered, Places, gather_comments
 from model.training.options import Options

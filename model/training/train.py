@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report
 from model.artifact import Artifact, read_artifact, write_artifact
 from model.network import Network, Shape, embed
 from model.ngrams import NONE, Ngrams
 from model.processor import CPU
-from model.progress import Report
 from model.training.card import write_card
 from model.training.data import AUGMENTED, NEGATIONS, REVIEWS, UNLABELLED, Comment, Part, part_of, simplified_characters
 from model.training.examples import Examples, prepare

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report
 from model.network import Network
 from model.processor import CPU
-from model.progress import Report
 from model.training.examples import Examples, batches, weighted_loss
 from model.training.hints import Hints, hint_loss
 from model.training.options import Options

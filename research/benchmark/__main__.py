@@ -7,11 +7,11 @@ import typer
 from rich.console import Console
 
 from liuyan.cli import main
+from liuyan.progress import progress_bar
 from liuyan.settings import load_settings
 from liuyan.terminal import write_line
 from model.labeller import load_labeller
 from model.parameters import DataDir
-from model.progress import progress_bar
 from model.training.data import balance, clean, gather, read_held_out
 from research.benchmark.comparison import benchmark as measure
 from research.benchmark.comparison import compare, table

@@ -10,9 +10,9 @@ from rich import box
 from rich.table import Table
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report
 from model.evaluate import Scores, score, show
 from model.labeller import Labeller
-from model.progress import Report
 from model.training.data import Comment, Part, part_of
 from research.benchmark.rivals import CHUNK_SIZE, Rival, find_rivals
 

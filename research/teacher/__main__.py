@@ -58,8 +58,8 @@ def encoder(
     """
     train_with(threads)
 
+    from liuyan.progress import progress_bar
     from liuyan.settings import load_settings
-    from model.progress import progress_bar
     from research.device import find_device
     from research.teacher.corpus import read_corpus
     from research.teacher.encoder_teacher import encoder_path, options_on, train_encoder

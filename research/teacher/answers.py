@@ -13,7 +13,7 @@ import numpy
 from numpy.typing import NDArray
 
 from liuyan.errors import UsageError
-from model.progress import Report
+from liuyan.progress import Report
 
 # Comments per request. An encoder batches texts of equal length, so large chunks are efficient.
 CHUNK_SIZE = 16_384

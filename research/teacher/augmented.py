@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from model.progress import Report
+from liuyan.progress import Report
 from model.segment import segment
 from model.training.data import UNLABELLED, digest, part_of
 from model.training.options import Options

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report
 from model.processor import CPU
-from model.progress import Report
 from model.training.data import Comment
 from research.hints import Vectors
 from research.negation import negations

@@ -18,8 +18,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report
 from model.processor import CPU
-from model.progress import Report
 from model.training.data import Comment
 from research.device import reduced_precision
 from research.teacher.encoder import Encoder

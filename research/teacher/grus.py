@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from liuyan.progress import Report
 from model.artifact import SUMS
-from model.progress import Report
 from model.training.data import Comment
 from model.training.options import Options
 from model.training.train import train

@@ -12,7 +12,7 @@ import numpy
 from numpy.typing import NDArray
 
 from liuyan.errors import UsageError
-from model.progress import Report
+from liuyan.progress import Report
 from model.training.data import Comment
 from research.features import words_and_pairs
 from research.teacher.answers import Reply

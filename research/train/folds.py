@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.progress import Report
+from liuyan.progress import Report
 from model.training.data import Comment, Part, content_of, part_of
 from model.training.options import Options
 from model.training.train import train

@@ -6,9 +6,9 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from liuyan.errors import UsageError
+from liuyan.progress import Report, progress_bar
 from model.evaluate import show
 from model.labeller import Labeller
-from model.progress import Report, progress_bar
 from model.training.data import Comment
 from model.training.options import Options
 from model.training.run import Request, WriteLine, learn, line, report_gathered

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from liuyan.errors import UsageError
-from model.progress import Report
+from liuyan.progress import Report
 from model.training.data import Comment
 from model.training.options import Options
 from model.training.train import train

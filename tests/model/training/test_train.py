@@ -10,9 +10,9 @@ import numpy
 import pytest
 
 from liuyan.errors import LiuyanError
+from liuyan.progress import Report
 from model.artifact import read_artifact
 from model.labeller import load_labeller
-from model.progress import Report
 from model.training import trainer
 from model.training.card import card
 from model.training.data import Comment, digest
