@@ -23,6 +23,9 @@ MIGRATE = "ALTER, CREATE, CREATE VIEW, DELETE, DROP, INDEX, INSERT, REFERENCES, 
 BACKUP = "LOCK TABLES, SELECT, SHOW VIEW"
 # Access denied to a table or a column.
 DENIED = frozenset({1142, 1143})
+LOCK_WAIT_TIMEOUT = 1205
+# How long the check waits for a table that somebody has locked, with each statement.
+LOCK_WAIT_SECONDS = 1
 
 
 # By table, the first letters of SELECT, INSERT, UPDATE and DELETE. A bulk insert that updates existing rows needs both.
@@ -138,12 +141,15 @@ async def check_grants(connection: AsyncConnection, role: Role) -> None:
     """
     if connection.dialect.name == "sqlite":
         return
+    usual = (await connection.exec_driver_sql("SELECT @@SESSION.lock_wait_timeout")).scalar_one()
+    await connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {LOCK_WAIT_SECONDS}")
     missing = [
         f"{WORDS[letter]} on {table}"
         for table, letters in needs(role).items()
         for letter in letters
         if not await _has(connection, table, letter)
     ]
+    await connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {usual}")
     if missing:
         user = connection.engine.url.username
         raise StoreError(
@@ -153,16 +159,21 @@ async def check_grants(connection: AsyncConnection, role: Role) -> None:
 
 
 async def _has(connection: AsyncConnection, table: str, letter: str) -> bool:
-    """Return whether the account may run a statement; it is only explained, which checks the same privileges."""
+    """Return whether the account may run a statement; it is only explained, which checks the same privileges.
+
+    A table that somebody has locked counts as accessible, so that processes can start meanwhile.
+    """
     column = next(iter(metadata.tables[table].columns)).name if table in metadata.tables else ""
     quote = connection.dialect.identifier_preparer.quote
     probe = PROBES[letter].format(table=quote(table), column=quote(column))
     try:
         await connection.exec_driver_sql(probe)
     except DBAPIError as error:
-        if describe(error)[0] in DENIED:
+        code = describe(error)[0]
+        if code in DENIED:
             return False
-        raise
+        if code != LOCK_WAIT_TIMEOUT:
+            raise
     return True
 
 

@@ -68,7 +68,7 @@ def prepare_checkout(folder: Path) -> None:
     environment.mkdir()
     for name in ("bin", "lib", "pyvenv.cfg"):
         (environment / name).symlink_to(Path(sys.prefix) / name)
-    for name in ("pyproject.toml", "constraints.txt"):
+    for name in ("pyproject.toml", "constraints.txt", "hatch_build.py"):
         (folder / name).touch()
     (environment / ".installed").touch()
 

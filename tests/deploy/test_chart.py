@@ -123,7 +123,7 @@ def test_pods_are_restricted(values: str | None) -> None:
 def test_secrets_are_mounted_only_where_needed() -> None:
     expected = {
         "consumer": {"database-url", "erasure-key", "kafka-password"},
-        "api": {"database-url", "secret-key", "contact-key", "kafka-password"},
+        "api": {"database-url", "secret-key", "contact-key", "sso-client-secret", "kafka-password"},
         "migration": {"database-url", "kafka-password"},
         "backup": {"database-url"},
     }
@@ -152,7 +152,7 @@ def test_every_setting_reaches_the_pods(tmp_path: Path) -> None:
 
 def test_settings_of_the_pods_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "database-url").write_text("mysql+aiomysql://liuyan:secret@mysql/liuyan")
-    for name in ("erasure-key", "secret-key", "contact-key", "kafka-password"):
+    for name in ("erasure-key", "secret-key", "contact-key", "sso-client-secret", "kafka-password"):
         (tmp_path / name).write_text("0123456789abcdef" * 2)
     for _, pod in pods():
         with monkeypatch.context() as container:
