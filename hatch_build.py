@@ -34,7 +34,7 @@ class CompiledGru(BuildHookInterface):  # type: ignore[type-arg]
 
         Programs that run from the checkout may load the library at any time, so it is replaced at once.
         """
-        compiler = shlex.split(os.environ.get("CC", "cc"))
+        compiler = shlex.split(os.environ.get("CC") or "cc")
         if shutil.which(compiler[0]) is None:
             library.unlink(missing_ok=True)
             self.app.display_warning("There is no C compiler: labelling will be slow. On Debian install gcc libc6-dev.")

@@ -119,16 +119,17 @@ class Pipeline:
 
     async def _read_once(self) -> None:
         left = self._seconds_left()
-        if left is None or self._batcher.arrived_at is None or self._more:
-            # At most IDLE_SECONDS, because another model may be loaded meanwhile.
-            poll = await self._poll(IDLE_SECONDS if left is None else min(left, IDLE_SECONDS))
-        elif left > SHORTEST_SLEEP_SECONDS:
-            await asyncio.sleep(min(left / 2, IDLE_SECONDS))
-            poll = await self._poll(0)
-        elif left > 0:
-            poll = await self._poll(left)
-        else:
+        if left is None:
+            poll = await self._poll(IDLE_SECONDS)
+        elif left == 0:
+            # A poll without a timeout does not suspend: without this wait no other task would run.
             await self._wait_for_progress()
+            poll = await self._poll(0)
+        elif self._batcher.arrived_at is None or self._more or left <= SHORTEST_SLEEP_SECONDS:
+            # At most IDLE_SECONDS, because another model may be loaded meanwhile.
+            poll = await self._poll(min(left, IDLE_SECONDS))
+        else:
+            await asyncio.sleep(min(left / 2, IDLE_SECONDS))
             poll = await self._poll(0)
         if poll is not None:
             await self._add(poll)

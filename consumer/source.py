@@ -5,6 +5,7 @@ assignment, revocation and reset begins a new ``epoch``; records from an earlier
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -221,7 +222,9 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _poll_all(self, timeout_seconds: float, max_records: int) -> Poll:
         try:
-            fetched = await self._consumer.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+            fetched = await self._consumer.getmany(
+                timeout_ms=math.ceil(timeout_seconds * 1000), max_records=max_records
+            )
         except UNREADABLE as error:
             log.warning("unreadable record, searching for its partition", error=describe(error))
             self._search.begin(error, _now())

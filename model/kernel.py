@@ -101,15 +101,24 @@ class CompiledRecurrence:
         vectors = gates.recurrent.reshape(hidden, 3, hidden // kernel.width, kernel.width)
         self._weights = numpy.ascontiguousarray(vectors.transpose(2, 0, 1, 3), numpy.float32)
         self._table, self._bias = (numpy.ascontiguousarray(one, numpy.float32) for one in (gates.table, gates.bias))
+        if self._table.ndim != 2 or self._table.shape[1] != 3 * hidden:
+            raise ValueError("the table does not match the GRU")
 
     def read(self, words: Words, backward: bool) -> tuple[Floats, Floats]:
-        """See ``Recurrence.read``. Raises IndexError for a word number that the table lacks."""
-        if len(words.numbers) and not 0 <= words.numbers.min() <= words.numbers.max() < len(self._table):
+        """See ``Recurrence.read``.
+
+        Raises IndexError for an empty text, one outside the word numbers, and a word number that the table lacks.
+        """
+        numbers = numpy.ascontiguousarray(words.numbers, numpy.int32)
+        starts, lengths = (numpy.ascontiguousarray(one, numpy.int64) for one in (words.starts, words.lengths))
+        if len(lengths) and (lengths.min() < 1 or starts.min() < 0 or (starts + lengths).max() > len(numbers)):
+            raise IndexError("a text is empty or outside the word numbers")
+        if len(numbers) and not 0 <= numbers.min() <= numbers.max() < len(self._table):
             raise IndexError("a word number is outside the vocabulary")
-        shape = (len(words.lengths), self._hidden)
+        shape = (len(lengths), self._hidden)
         maximum, total = numpy.zeros(shape, numpy.float32), numpy.zeros(shape, numpy.float32)
-        arrays = (self._table, self._weights, self._bias, words.numbers, words.starts, words.lengths, maximum, total)
-        self._kernel.run(_Job(*(one.ctypes.data for one in arrays), len(words.lengths), self._hidden, backward))
+        arrays = (self._table, self._weights, self._bias, numbers, starts, lengths, maximum, total)
+        self._kernel.run(_Job(*(one.ctypes.data for one in arrays), len(lengths), self._hidden, backward))
         return maximum, total
 
 

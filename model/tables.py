@@ -39,7 +39,8 @@ def shared_tables(folder: Path | None, sha256: str, compute: Callable[[], Floats
             folder.mkdir(parents=True, exist_ok=True)
             _write(file, compute())
             _remove_unused(folder)
-        os.utime(file)
+        with suppress(OSError):  # the folder may be read-only
+            os.utime(file)
         tables: Floats = numpy.load(file, mmap_mode="r")
     except (OSError, ValueError):
         return compute()
@@ -75,10 +76,10 @@ def _remove_unused(folder: Path) -> None:
     now = time.time()
     for pattern, seconds in (("*.npy", KEPT_SECONDS), (f"{PART}*", LEFT_OVER_SECONDS)):
         for file in folder.glob(pattern):
-            with suppress(FileNotFoundError):  # another process has removed it
+            with suppress(OSError):  # another process has removed it, or it belongs to another user
                 if file.stat().st_mtime < now - seconds:
                     file.unlink()
-                    _sum_file(file).unlink()
+                    _sum_file(file).unlink(missing_ok=True)
 
 
 def _sum_file(file: Path) -> Path:

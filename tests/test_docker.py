@@ -362,7 +362,7 @@ SECURED = {
 
 
 # Set by Compose itself: the addresses of Kafka and the database, and those that the image's health check requests.
-FIXED = {"LIUYAN_KAFKA", "LIUYAN_CONSUMER_ADDRESS", "LIUYAN_API_ADDRESS"}
+FIXED = {"LIUYAN_KAFKA", "LIUYAN_CACHE_DIR", "LIUYAN_CONSUMER_ADDRESS", "LIUYAN_API_ADDRESS"}
 
 
 def test_every_setting_reaches_the_containers(tmp_path: Path) -> None:

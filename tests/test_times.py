@@ -46,7 +46,7 @@ def test_times_are_parsed(text: str, time: datetime) -> None:
 def test_invalid_times_are_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"^must be an "):
         parse_rfc3339(text)
-    with pytest.raises(ValidationError, match=r"write the time as RFC 3339|there is no such time"):
+    with pytest.raises(ValidationError, match=r"write the time as RFC 3339|no such time"):
         Query.model_validate({"at": text})
 
 

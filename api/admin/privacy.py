@@ -21,7 +21,7 @@ from store.author_erasures import ErasureState, list_erasures, order_erasure
 
 LIST = "/admin/privacy"
 STATE_WORDS = {
-    ErasureState.REQUESTED: lazy_gettext("Requested"),
+    ErasureState.REQUESTED: lazy_gettext("Erasure requested"),
     ErasureState.RUNNING: lazy_gettext("Erasing"),
     ErasureState.DONE: lazy_gettext("Done"),
 }

@@ -25,7 +25,7 @@ DAYS = 7.0
 # Kinds of records besides new comments, as shares.
 BROKEN, AGAIN = 0.015, 0.03
 # Now and then so many concurrent predictions that the API refuses a few of them.
-OVERLOAD, OVERLOAD_TEXTS, OVERLOAD_TICKS = MAXIMUM_WAITING + 4, 64, 480
+OVERLOAD, OVERLOAD_TEXTS, OVERLOAD_TICKS = 3 * MAXIMUM_WAITING, 64, 480
 
 
 class Load:

@@ -222,7 +222,8 @@ async def test_account_language_applies_to_pages(visits: Visits) -> None:
 async def test_audit_log_is_filtered_and_exported(visits: Visits) -> None:
     admin = await visits.open(Role.ADMIN, f"/admin/users/{visits.site.users[Role.USER]}")
     admin.on("dialog", accept)
-    await admin.get_by_role("button", name="退出所有设备").click()
+    async with admin.expect_navigation():
+        await admin.get_by_role("button", name="退出所有设备").click()
     await admin.goto("/admin/audit")
     await shot(admin, "audit")
     await check_accessibility(admin)

@@ -134,7 +134,7 @@ async def test_a_password_reset_during_a_sign_in_rejects_the_sign_in(api: Api) -
             return Verdict(True, HASH)
 
     object.__setattr__(api.services, "passwords", Slow())
-    with pytest.raises(ProblemError, match="Name or password is wrong"):
+    with pytest.raises(ProblemError, match="Wrong name or password"):
         await signing_in.sign_in(api.services, signing_in.Browser(None, None), "小王", PASSWORD)
     async with api.store.reading() as connection:
         stored = select(users.c.password_hash).where(users.c.number == person.number)

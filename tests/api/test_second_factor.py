@@ -240,7 +240,7 @@ async def test_a_wrong_password_does_not_reveal_the_second_factor(api: Api) -> N
     await enrolled(api)
     async with browser(api) as client:
         answer = await sign_in(client, "小王", "a wrong password")
-        assert (answer.status_code, sentence(answer)) == (401, "Name or password is wrong.")
+        assert (answer.status_code, sentence(answer)) == (401, "Wrong name or password.")
         assert COOKIE not in client.cookies
 
 

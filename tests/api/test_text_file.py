@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.text_file import Line, read_lines
+from api.text_file import read_lines
 from liuyan.text_files.columns import ColumnOptions
 from liuyan.text_files.errors import TextFileError
 from liuyan.text_files.table import Format
@@ -12,10 +12,10 @@ TEXTS = ["物流很快，包装也好 👍", "再也不来了"]
 
 def read(
     content: bytes, format: Format = "csv", wanted: ColumnOptions = ColumnOptions(), encoding: str | None = None
-) -> list[Line]:
-    return read_lines(
-        content, format=format, wanted=wanted, encoding=encoding, maximum_lines=10, maximum_text=100
-    ).lines
+) -> list[tuple[int, str]]:
+    """Return the numbers and texts of the lines."""
+    read = read_lines(content, format=format, wanted=wanted, encoding=encoding, maximum_lines=10, maximum_text=100)
+    return [(line.row, line.text) for line in read.lines]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
@@ -23,21 +23,21 @@ def read(
 @pytest.mark.parametrize("format", ["csv", "lines"])
 def test_encodings_and_line_endings(encoding: str, end: str, format: Format) -> None:
     content = end.join([TEXTS[0], "", TEXTS[1], ""]).encode(encoding)
-    assert read(content, format) == [Line(1, TEXTS[0]), Line(3, TEXTS[1])]
+    assert read(content, format) == [(1, TEXTS[0]), (3, TEXTS[1])]
 
 
 def test_rows_are_numbered_as_in_a_spreadsheet() -> None:
     content = 'id, Text ,stars\n1,"有逗号，也有, 还有""引号""",5\n2\n3,"两\n行",1\n4,好,1\n'
-    assert read(content.encode()) == [Line(2, '有逗号，也有, 还有"引号"'), Line(4, "两\n行"), Line(5, "好")]
+    assert read(content.encode()) == [(2, '有逗号，也有, 还有"引号"'), (4, "两\n行"), (5, "好")]
 
 
 def test_without_a_header_the_first_row_is_a_comment() -> None:
-    assert read("很好,5\n很差,1\n".encode()) == [Line(1, "很好"), Line(2, "很差")]
+    assert read("很好,5\n很差,1\n".encode()) == [(1, "很好"), (2, "很差")]
 
 
 def test_the_declared_column_and_encoding_are_used() -> None:
-    assert read("text,备注\n很好,真的\n".encode(), wanted=ColumnOptions("备注")) == [Line(2, "真的")]
-    assert read("很好".encode("big5"), encoding="big5") == [Line(1, "很好")]
+    assert read("text,备注\n很好,真的\n".encode(), wanted=ColumnOptions("备注")) == [(2, "真的")]
+    assert read("很好".encode("big5"), encoding="big5") == [(1, "很好")]
 
 
 @pytest.mark.parametrize(

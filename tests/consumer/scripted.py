@@ -146,7 +146,8 @@ class Member:
         self, *partitions: TopicPartition, timeout_ms: int, max_records: int = 500
     ) -> Mapping[TopicPartition, list[ConsumerRecord]]:
         deadline = self._loop.now + timeout_ms / 1000
-        await asyncio.sleep(0.001)  # Otherwise the virtual clock would not advance during polls.
+        if timeout_ms:  # aiokafka does not suspend a poll without a timeout.
+            await asyncio.sleep(0.001)  # Otherwise the virtual clock would not advance during polls.
         while True:
             if self.failures:
                 self.failures -= 1

@@ -146,6 +146,8 @@ def test_unknown_word_numbers_and_widths_are_refused() -> None:
     for number in (50, -1):
         with pytest.raises(IndexError, match="outside the vocabulary"):
             served.logits([(1, number)])
+    with pytest.raises(IndexError, match="empty or outside"):
+        served.logits([(1,), ()])
     weights = Network(Shape(50, 6, 5)).stored_weights()
     gates = direction_gates(weights, "", compute_tables(weights)[0])
     with pytest.raises(ValueError, match="a GRU of 5 units"):
