@@ -12,7 +12,7 @@ from model.artifact import SHIPPED, read_artifact
 def export(folder: Path) -> None:
     """Write the model to ``folder``, which exists."""
     weights = read_artifact(SHIPPED).weights
-    numpy.savez(folder / "network.npz", **{name: tensor.numpy() for name, tensor in weights.items()})
+    numpy.savez(folder / "network.npz", **weights)
     (folder / "network.onnx").write_bytes(onnx_model(weights))
     for name in ("configuration.json", "vocabulary.txt", "simplified.txt"):
         shutil.copy(SHIPPED / name, folder)

@@ -99,7 +99,7 @@ def load(path: Path = JSON) -> Results:
         content = json.loads(path.read_text())
         systems = {name: SystemResult(**one) for name, one in content["systems"].items()}
         return Results(content["sessions"], systems)
-    except (ValueError, KeyError, TypeError):
+    except (AttributeError, ValueError, KeyError, TypeError):
         raise UsageError(f"{path.name} is damaged. Remove it and measure again.") from None
 
 

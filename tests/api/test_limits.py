@@ -34,7 +34,7 @@ from tests.api.test_comments import problem
 from tests.store.feed import ERASURE_KEY, arrival, feed_of
 
 pytestmark = pytest.mark.timeout(120)
-PUBLIC = {"/admin/login", "/admin/sign-up"}
+PUBLIC = {"/admin/login", "/admin/login/code", "/admin/sign-up"}
 WITH_BODY = {"POST", "PUT", "PATCH", "DELETE"}
 CONTINUE = b"HTTP/1.1 100 Continue\r\n"
 NUMBER = "1"

@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 
@@ -42,7 +43,9 @@ def reference(texts: list[str]) -> list[float]:
     network = Network(Shape(len(artifact.words), **artifact.configuration.sizes)).eval()
     network.load_state_dict({name: torch.from_numpy(one) for name, one in artifact.weights.items()})
     classifier = GruClassifier(artifact)
-    logits = network(*pad([tuple(one.numbers) for one in classifier.prepare(texts)]))
+    logits = network(
+        *pad([tuple(numpy.frombuffer(one.numbers, numpy.int32).tolist()) for one in classifier.prepare(texts)])
+    )
     calibrated: list[float] = torch.sigmoid(
         artifact.configuration.scale * logits + artifact.configuration.shift
     ).tolist()
