@@ -16,7 +16,7 @@ class AuthorQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    platform: str = Field(pattern=r"^[a-z0-9_-]{1,32}$", description="The platform.", examples=["forum"])
+    platform: str = Field(max_length=32, pattern=r"^[a-z0-9_-]{1,32}$", description="The platform.", examples=["forum"])
     author: str = Field(
         min_length=1,
         max_length=128,

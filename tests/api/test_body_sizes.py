@@ -145,7 +145,7 @@ async def test_a_form_that_is_too_large_is_answered_with_a_page(api: Api, path: 
         assert answer.status_code == 413
         assert "<html" in answer.text
         assert "一次提交的内容过多" in answer.text
-        assert "提交的内容太大：一次最多 64 KiB。" in answer.text
+        assert "提交的内容过大：一次最多 64 KiB。" in answer.text
 
 
 async def test_the_error_for_a_large_document_states_the_limit(api: Api) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(60)
 
 async def test_an_unknown_path(api: Api) -> None:
     found = problem(await api.client.get("/api/v1/coments"), 404)
-    assert found["detail"] == "There is nothing at /api/v1/coments: /docs lists what there is."
+    assert found["detail"] == "There is nothing at /api/v1/coments: see /docs for all addresses."
 
 
 async def test_a_method_that_is_not_allowed(api: Api) -> None:
