@@ -140,9 +140,9 @@ async def test_concurrent_promotions_leave_one_active(store: Store) -> None:
 async def test_a_missing_or_unregistered_model_is_refused(store: Store) -> None:
     [active] = await registered(store, "a")
     lost = await register_model(store, "b" * 64, "lost", 0.4, 0.6)
-    with pytest.raises(NoModelError, match="There is no model 99"):
-        await store.write(promote_model, WANG, 99, active.number)
-    for name in ("99", "aaa", "c" * 12, ""):
+    with pytest.raises(NoModelError, match="There is no model 999999"):
+        await store.write(promote_model, WANG, 999999, active.number)
+    for name in ("999999", "aaa", "c" * 12, ""):
         with pytest.raises(NoModelError, match="does not identify one model"):
             await store.read(find_model, name)
     with pytest.raises(ModelRefusedError, match=rf"artifact of model {lost.number} \(lost\) is not") as refused:
@@ -170,7 +170,7 @@ async def test_a_retired_model_cannot_be_promoted(store: Store) -> None:
         await store.write(promote_model, WANG, c, b)
     assert refused.value.reason == "retired"
     with pytest.raises(NoModelError):
-        await store.write(retire_model, WANG, 99)
+        await store.write(retire_model, WANG, 999999)
     assert await audited(store) == [
         ("model.promote", str(b), [a, b]),
         ("model.retire", str(c), None),
