@@ -173,7 +173,12 @@ async def test_purging_a_comments_only_prediction_is_refused(first: Feed, server
 
 
 def test_unknown_models_and_damaged_artifacts_are_one_sentence(first: Feed, server_url: str, tmp_path: Path) -> None:
-    for command in (["show", "999999"], ["export", "999999", tmp_path / "x"], ["retire", "abc"], ["promote", "ffffffff"]):
+    for command in (
+        ["show", "999999"],
+        ["export", "999999", tmp_path / "x"],
+        ["retire", "abc"],
+        ["promote", "ffffffff"],
+    ):
         refused(liuyan(server_url, *command), 2, "does not identify one model. List them with `liuyan model list`.")
     refused(liuyan(server_url, "export", first.model.number, tmp_path / "x"), 1, "is not in the database. Register its")
     refused(liuyan(server_url, "register", tmp_path / "missing"), 1, "There is no model folder")
