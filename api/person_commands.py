@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from liuyan.errors import LiuyanError, UsageError
-from liuyan.terminal import is_terminal_input, json_line, write_json, write_line
+from liuyan.terminal import json_line, require_confirmation, write_json, write_line
 
 if TYPE_CHECKING:
     from api.services import CommandServices
@@ -68,15 +68,6 @@ def _check_one(author: tuple[str, str] | None, account: str | None) -> None:
         raise UsageError("Specify either --author PLATFORM NAME or --account NAME.")
 
 
-def _ask(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not is_terminal_input():
-        raise UsageError("Standard input is not a terminal. Confirm with --yes.")
-    if not typer.confirm(question, err=True):
-        raise LiuyanError("Nothing changed.")
-
-
 async def _erase_author(named: tuple[str, str], by: str | None, progress: "Report", *, yes: bool, wait: bool) -> None:
     from liuyan.settings import load_settings
     from store.audit import command_actor
@@ -88,7 +79,7 @@ async def _erase_author(named: tuple[str, str], by: str | None, progress: "Repor
     async with ready_store(load_settings()) as store:
         total = await store.read(count_comments_of, author)
         write_line(f"{author.name} on {author.platform} has {total:,} stored comments.", err=True)
-        _ask("Erase them, and what is still to be stored, permanently?", yes=yes)
+        require_confirmation("Erase them, and what is still to be stored, permanently?", yes=yes)
         number = await store.write(order_erasure, command_actor(by), author)
         write_line(f"Ordered erasure {number}.", err=True)
         if wait:
@@ -123,7 +114,7 @@ async def _erase_account(name: str, by: str | None, *, yes: bool) -> None:
 
     async with _services() as services:
         user = await _find(services, name)
-        _ask(f"Erase the account {user.name} permanently?", yes=yes)
+        require_confirmation(f"Erase the account {user.name} permanently?", yes=yes)
         erased = await erase_account(services, command_actor(by), user.number)
     write_line(f"Erased the account. Its decisions are now by {erased.pseudonym!r}.")
     write_line(f"Consumers erase its own texts (erasure {erased.request}).")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from consumer.topics import BrokerError, TopicError, Topics
-from liuyan.settings import ANY_PLATFORM
+from liuyan.topics import ANY_PLATFORM
 from store.author_erasures import (
     LeasedErasure,
     Offsets,

@@ -15,13 +15,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from liuyan.errors import SettingsError
 from liuyan.secret_files import SUFFIX, read_secret_files
 from liuyan.sentences import sentence_of
-from liuyan.settings_file import PREFIX as PREFIX
-from liuyan.settings_file import TEST_PREFIX as TEST_PREFIX
-from liuyan.settings_file import check_encoding, check_names, read_values
+from liuyan.settings_file import PREFIX, check_encoding, check_names, read_values
 from liuyan.single_sign_on import SingleSignOn, check_issuer, parse_roles
-from liuyan.topics import ANY_PLATFORM as ANY_PLATFORM
-from liuyan.topics import PLATFORM as PLATFORM
-from liuyan.topics import parse_topics as parse_topics
+from liuyan.topics import ANY_PLATFORM, parse_topics
 
 # The platform of texts that are saved in the admin app.
 DETECTION_PLATFORM = "detect"
@@ -143,7 +139,7 @@ class Settings(BaseSettings):
     sso_roles: Annotated[dict[str, frozenset[str]] | None, NoDecode] = Field(
         None,
         description="Values of that claim that grant a role, comma-separated; `*` grants it to everybody. The highest "
-        "role counts. Whoever has none cannot sign in.",
+        "role counts. People without one cannot sign in.",
         examples=["admin=liuyan-admins,reviewer=liuyan-reviewers|support,user=*"],
     )
     sso_name: str | None = Field(

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pydantic.fields import FieldInfo
 
 from liuyan.secret_files import SUFFIX
-from liuyan.settings import PREFIX, Settings, secret_settings
+from liuyan.settings import Settings, secret_settings
 from liuyan.settings_example import format_default
+from liuyan.settings_file import PREFIX
 
 HEADER = f"""\
 # Configuration

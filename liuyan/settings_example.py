@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from liuyan.settings import PREFIX, Settings
+from liuyan.settings import Settings
+from liuyan.settings_file import PREFIX
 
 WIDTH = 120
 HEADER = """\

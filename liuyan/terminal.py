@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
-from liuyan.errors import UsageError
+from liuyan.errors import LiuyanError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -116,6 +116,19 @@ def is_terminal() -> bool:
 def is_terminal_input() -> bool:
     """Return whether standard input is a terminal."""
     return sys.stdin is not None and sys.stdin.isatty()
+
+
+def require_confirmation(question: str, *, yes: bool) -> None:
+    """Ask before a command changes something, unless ``yes``.
+
+    Raises UsageError if nobody can answer, and LiuyanError if the answer is no.
+    """
+    if yes:
+        return
+    if not is_terminal_input():
+        raise UsageError("Standard input is not a terminal. Confirm with --yes.")
+    if not typer.confirm(question, err=True):
+        raise LiuyanError("Nothing changed.")
 
 
 def standard_input() -> BinaryIO:

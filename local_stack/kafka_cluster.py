@@ -3,11 +3,10 @@
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Self
 
 from local_stack.errors import LocalStackError
 from local_stack.kafka import Kafka
+from local_stack.server import Startable
 
 REPLICATED = ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic")
 
@@ -25,7 +24,7 @@ class KafkaNode(Kafka):
         self._properties["default.replication.factor"] = str(len(nodes))
 
 
-class KafkaCluster:
+class KafkaCluster(Startable):
     """A KRaft cluster, started as a context manager. Topics have a replica on each node, of which most must be in sync.
 
     start() raises LocalStackError if a node does not start.
@@ -67,14 +66,3 @@ class KafkaCluster:
         """Kill all nodes and remove their data."""
         for node in self.nodes:
             node.close()
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()

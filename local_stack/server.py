@@ -16,7 +16,30 @@ from local_stack.process import Process
 LOG_LINES = 15
 
 
-class Server(ABC):
+class Startable(ABC):
+    """What runs between ``start`` and ``close``: a context manager."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it. Raises LocalStackError."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Kill what was started and remove its data."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class Server(Startable):
     """A server on 127.0.0.1, started with ``start()`` or as a context manager.
 
     Its data folder is in the system's temporary folder; stop(), kill() and restart() keep it, and close() removes it.
@@ -113,17 +136,6 @@ class Server(ABC):
         self.kill()
         self._port.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
 
     def _run(self, command: list[str]) -> Process:
         return Process(command, self.log, remove_if_orphaned=self.folder)

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liuyan.errors import LiuyanError, UsageError
-from liuyan.terminal import is_terminal_input, write_line
+from liuyan.errors import UsageError
+from liuyan.terminal import is_terminal_input, require_confirmation, write_line
 
 if TYPE_CHECKING:
     from store.batch import ModelRow
@@ -65,7 +65,7 @@ def rollback(yes: Yes = False, by: By = None) -> None:
             write_line(
                 f"Model {active.predecessor} becomes active in place of {active.number} ({active.name}).", err=True
             )
-            _ask("Roll back?", yes=yes)
+            require_confirmation("Roll back?", yes=yes)
         return await store.write(roll_back, command_actor(by), active.number)
 
     restored = with_store(run)
@@ -123,13 +123,4 @@ def _confirm(preview: "Preview", *, yes: bool, incomplete: bool) -> None:
                 f"`liuyan consumer replay {preview.candidate.model.number}`, or add --incomplete."
             )
         question = "Promote it although it has not labelled all comments?"
-    _ask(question, yes=yes)
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not is_terminal_input():
-        raise UsageError("Standard input is not a terminal. Confirm with --yes.")
-    if not typer.confirm(question, err=True):
-        raise LiuyanError("Nothing changed.")
+    require_confirmation(question, yes=yes)

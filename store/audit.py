@@ -139,12 +139,12 @@ async def record_on_comment(
 
 
 def comment_digest(key: bytes, platform: str, id: str) -> str:
-    """Return what stands for a comment in the audit log. ``key`` is the database's own."""
+    """Return the digest that replaces a comment in the audit log. ``key`` is the database's own."""
     return hmac.digest(key, f"{platform}:{id}".encode(), hashlib.sha256).hex()
 
 
 async def author_digest(connection: AsyncConnection, platform: str, author: str) -> str:
-    """Return what stands for an author in the audit log and in erasure requests."""
+    """Return the digest that replaces an author in the audit log and in erasure requests."""
     return comment_digest(await _audit_key(connection), "author", f"{platform}:{author}")
 
 

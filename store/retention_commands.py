@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liuyan.errors import LiuyanError, UsageError
-from liuyan.terminal import Column, is_terminal_input, write_line, write_table
+from liuyan.terminal import Column, require_confirmation, write_line, write_table
 
 if TYPE_CHECKING:
     from store.retention import Purged, Rules
@@ -53,8 +52,7 @@ def purge(
     _report(with_store(count), rules)
     if dry_run:
         return
-    if not yes:
-        _ask()
+    require_confirmation("Purge them permanently?", yes=yes)
     with progress_bar() as bars:
         done = with_store(lambda store: purge_rows(store, rules, command_actor(by), new_token(), bars))
     write_line(f"Purged {done.comments:,} comments and {sum(done.by_kind().values()) - _comments(done):,} other rows.")
@@ -73,10 +71,3 @@ def _report(counts: "Purged", rules: "Rules") -> None:
     write_table([Column("rows"), Column("kept for"), Column("to purge", right=True)], rows)
     if counts.reviewed_texts:
         write_line(f"{counts.reviewed_texts:,} of the comments have reviews, which would be lost.", err=True)
-
-
-def _ask() -> None:
-    if not is_terminal_input():
-        raise UsageError("Standard input is not a terminal. Confirm with --yes.")
-    if not typer.confirm("Purge them permanently?", err=True):
-        raise LiuyanError("Nothing changed.")

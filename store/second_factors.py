@@ -93,6 +93,6 @@ async def lock_second_factors(session: WriteSession, after: int, limit: int) -> 
 
 
 async def store_secret(session: WriteSession, user_number: int, secret_encrypted: str) -> None:
-    """Store the same secret, encrypted anew."""
+    """Store the same secret, encrypted again."""
     changed = update(second_factors).where(second_factors.c.user_number == user_number)
     await session.connection.execute(changed.values(secret_encrypted=secret_encrypted))

@@ -20,7 +20,8 @@ from hypothesis import settings
 from sqlalchemy import URL, make_url
 
 from liuyan.packages import PACKAGES
-from liuyan.settings import PREFIX, TEST_PREFIX, Settings
+from liuyan.settings import Settings
+from liuyan.settings_file import PREFIX, TEST_PREFIX
 from local_stack.database import DatabaseServer
 from local_stack.database_clients import install_clients
 from local_stack.kafka import Kafka

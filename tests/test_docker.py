@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from liuyan.secret_files import SUFFIX
-from liuyan.settings import PREFIX, Settings, load_settings, secret_settings
+from liuyan.settings import Settings, load_settings, secret_settings
+from liuyan.settings_file import PREFIX
 
 ROOT = Path(__file__).parent.parent
 # Which services each secret is mounted into.

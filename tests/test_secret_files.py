@@ -7,7 +7,8 @@ import pytest
 
 from liuyan.errors import SettingsError
 from liuyan.secret_files import MAXIMUM_BYTES
-from liuyan.settings import PREFIX, Settings, load_settings, secret_settings
+from liuyan.settings import Settings, load_settings, secret_settings
+from liuyan.settings_file import PREFIX
 
 SECRET = "0123456789abcdef" * 2
 VALUES = {"LIUYAN_DATABASE_URL": "sqlite+aiosqlite:///liuyan.db"}

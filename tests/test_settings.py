@@ -12,18 +12,11 @@ from pydantic import SecretStr
 
 from consumer.event import CommentEvent, parse_value
 from liuyan.errors import SettingsError
-from liuyan.settings import (
-    ANY_PLATFORM,
-    PLATFORM,
-    PREFIX,
-    Settings,
-    load_settings,
-    parse_topics,
-    secret_settings,
-    split_address,
-)
+from liuyan.settings import Settings, load_settings, secret_settings, split_address
 from liuyan.settings_document import configuration_document
 from liuyan.settings_example import settings_example
+from liuyan.settings_file import PREFIX
+from liuyan.topics import ANY_PLATFORM, PLATFORM, parse_topics
 
 pytestmark = pytest.mark.programs
 

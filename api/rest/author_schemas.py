@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.problems import WITHOUT_NUL
+from api.rest.fields import Platform
 from store.author_erasures import AuthorErasure as StoredErasure
 from store.author_erasures import ErasureState
 from store.authors import Author
@@ -16,7 +17,7 @@ class AuthorQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    platform: str = Field(max_length=32, pattern=r"^[a-z0-9_-]{1,32}$", description="The platform.", examples=["forum"])
+    platform: Platform
     author: str = Field(
         min_length=1,
         max_length=128,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from liuyan.demo.errors import DemoError
-from liuyan.settings import PREFIX
+from liuyan.settings_file import PREFIX
 from local_stack.process import Process
 
 LAST_LINES = 5

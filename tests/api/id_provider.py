@@ -94,7 +94,7 @@ class Client(ClientMixin):  # type: ignore[misc] # Authlib has no types
 
 @dataclass
 class IdProvider:
-    """The provider. ``person`` are the claims of whoever uses the browser; without ``asks`` it signs them in at once.
+    """The provider. ``person`` are the claims of the person at the browser; without ``asks`` it signs them in at once.
 
     The other fields make it lie: ``claims`` replace those of ID tokens, ``algorithm`` and ``key`` their signature,
     ``metadata`` its own description, which lacks ``without``, ``statuses`` the responses of endpoints.

@@ -11,7 +11,7 @@ from sqlalchemy import Table, select, update
 from api.identity.roles import Role
 from api.rest import detections
 from consumer.event import CommentEvent, parse
-from liuyan.settings import parse_topics
+from liuyan.topics import parse_topics
 from store import pending_reviews as pending_module
 from store import reviews as reviews_module
 from store.admin_tables import audit_log

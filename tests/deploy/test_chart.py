@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 from liuyan.secret_files import SUFFIX
-from liuyan.settings import PREFIX, Settings, load_settings, secret_settings
+from liuyan.settings import Settings, load_settings, secret_settings
+from liuyan.settings_file import PREFIX
 from local_stack.helm import helm
 
 ROOT = Path(__file__).parent.parent.parent
