@@ -205,6 +205,7 @@ async def test_column_is_reported_and_can_be_chosen(visits: Visits) -> None:
     await shot(page, "detect-column")
     await check_accessibility(page)
     await page.evaluate(DROP, {"name": "数字.csv", "text": "a,b\n1,2\n"})
+    await expect(page.locator("#many-columns")).to_be_visible()
     await expect(page.get_by_label("评论所在的列")).to_have_value("")
     await detect.click()
     await expect(page.locator("#many-trouble")).to_have_text("请选择评论所在的列。")

@@ -249,8 +249,8 @@ async def promote_model(stage: Stage) -> None:
     blocked, killed, *_ = stage.rng.sample(members, 2)
     blocked.block_cache()
     for member in members:
-        member.proxy.delay = 0.15
-    full = await _eventually(lambda: all(HELD in _metrics(member) for member in members), 20)
+        member.proxy.delay = 0.4
+    full = await _eventually(lambda: all(HELD in _metrics(member) for member in members), 40)
     stage.seen["promotions with full queues"] += full
     before = killed.process.output().count(LOADING)
     async with traffic(stage):

@@ -15,7 +15,7 @@ from store.errors import EditedMeanwhileError, NoCommentError, NothingToUndoErro
 from store.export import ExportFilter, export_reviews
 from store.folding import folded_digest
 from store.group_decisions import decide_group, take_steps, withdraw_group
-from store.groups import COPIES_WAIT, GroupDecision, GroupState, read_group
+from store.groups import COPIES_WAIT, UNFINISHED, GroupDecision, GroupState, read_group
 from store.queue import CLAIM_TIME, next_tasks, release, remaining, skip, take
 from store.review_list import count_done
 from store.review_tables import group_decisions
@@ -47,11 +47,18 @@ def ids(tasks: list[Task]) -> list[str]:
 
 
 async def finish(store: Store) -> int:
-    """Take steps until none remain; return the number of rounds that took one."""
-    looks = 0
-    while (await take_steps(store)).taken:
-        looks += 1
-    return looks
+    """Take steps until every decision is finished; return the number of rounds that took one.
+
+    A round takes none while the server still rolls back an earlier attempt, whose lock the step skips.
+    """
+    unfinished = select(func.count()).where(group_decisions.c.state.in_(UNFINISHED))
+    rounds = 0
+    async with asyncio.timeout(60):
+        while True:
+            rounds += bool((await take_steps(store)).taken)
+            async with store.reading() as connection:
+                if not (await connection.execute(unfinished)).scalar_one():
+                    return rounds
 
 
 async def decided(store: Store, number: int | None) -> GroupDecision:
