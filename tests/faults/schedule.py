@@ -27,8 +27,10 @@ SESSION_TIMEOUT_SECONDS = 6
 OTHERS_CONTINUE_SECONDS = 30
 TRAFFIC_SECONDS = 0.004
 FIRST_INSERT = b"INSERT INTO comments"
-# The metric of a consumer whose queues are full, and the log line of one that begins to load a model.
+# The metric of a consumer whose queues are full, the comments that fill them, and the log line of one that begins to
+# load a model.
 HELD = "liuyan_consumer_backpressure 1.0"
+BURST = 8_000
 LOADING = "loading it"
 
 
@@ -249,7 +251,8 @@ async def promote_model(stage: Stage) -> None:
     blocked, killed, *_ = stage.rng.sample(members, 2)
     blocked.block_cache()
     for member in members:
-        member.proxy.delay = 0.4
+        member.proxy.delay = 0.25
+    await _publish_burst(stage)
     full = await _eventually(lambda: all(HELD in _metrics(member) for member in members), 40)
     stage.seen["promotions with full queues"] += full
     before = killed.process.output().count(LOADING)
@@ -295,6 +298,15 @@ async def traffic(stage: Stage) -> AsyncIterator[None]:
     finally:
         publishing.cancel()
         await asyncio.wait([publishing])
+
+
+async def _publish_burst(stage: Stage) -> None:
+    """Publish more comments than the queues of all consumers hold."""
+    run = stage.rng.getrandbits(32)
+    async with AIOKafkaProducer(bootstrap_servers=stage.kafka.bootstrap) as producer:
+        for number in range(BURST):
+            record = comment(f"burst-{run}-{number}", f"第{number}条，物流很快，客服也好", platform="desk")
+            await producer.send(stage.installation.topic, record.value, key=record.key)
 
 
 async def _promote_other(stage: Stage) -> None:

@@ -24,7 +24,7 @@ async def test_tables_follow_the_contract_after_every_fault() -> None:
 @pytest.mark.timeout(600)
 async def test_consumers_and_servers_switch_models_without_a_restart() -> None:
     """Two promotions, the first of a model with another vocabulary that one consumer cannot obtain at first."""
-    verdict = await run(events=20_000, seed=11, outage=10, rounds=2, faults=[promote_model], api_servers=2)
+    verdict = await run(events=10_000, seed=11, outage=10, rounds=2, faults=[promote_model], api_servers=2)
     assert_clean(verdict)
     assert verdict.seen["promotions with full queues"] >= 1
     assert verdict.seen["consumers killed while they load a model"] >= 1
