@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.responses import StreamingResponse
 
+from api.identity.account_erasure import account_records
 from api.identity.observations import Observation
 from api.services import Services
 from liuyan.terminal import json_line
@@ -23,10 +24,9 @@ async def send_author(services: Services, actor: Actor, author: Author) -> Strea
     return await _send(export_author(services.store, author), "author")
 
 
-async def send_account(
-    services: Services, actor: Actor, number: int, records: AsyncIterator[dict[str, Any]]
-) -> StreamingResponse:
-    """Send what is stored about an account, and record the export. Raises StoreError."""
+async def send_account(services: Services, actor: Actor, number: int) -> StreamingResponse:
+    """Send what is stored about an account, and record the export. Raises ProblemError, 404, and StoreError."""
+    records = await account_records(services, number)
     observed = Observation("user.export", "user", str(number), f"{actor.user_number} {number}")
     await services.observations.record(services.store, actor, observed)
     return await _send(records, f"account-{number}")

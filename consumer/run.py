@@ -79,7 +79,7 @@ async def _consume(settings: Settings, *, stop: asyncio.Event, started: asyncio.
             use(loaded)
             models = ModelFollower(store, settings, loaded, metrics.shared, use)
             del loaded  # The follower keeps it until it is replaced.
-            # Exclude PyTorch and the other modules from garbage collection. A replaced model is freed nevertheless,
+            # Exclude the modules and the vocabulary from garbage collection. A replaced model is freed nevertheless,
             # because it contains no reference cycles.
             gc.freeze()
             unbound_topics = UnboundTopics(settings.topics)

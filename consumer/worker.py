@@ -28,7 +28,7 @@ from store.rows import content_of
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
-# Texts that ``predict`` labels at a time: 20 ms of the thread, which is how long a batch may wait.
+# Texts that ``predict`` labels at a time. A batch may wait this long: 6 ms with AVX-512, 20 ms without vectors.
 SLICE = 64
 # With this patience, a consumer that is always busy still labels more than a thousand stored comments per second.
 PATIENCE_SECONDS = 0.05

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from liuyan.connections import DeadlineMiddleware, TimedConnection
 from liuyan.errors import LiuyanError
-from liuyan.settings import split_address
+from liuyan.setting_types import split_address
 
 # Long enough to finish a response, short enough not to delay the end of the process.
 GRACE_SECONDS = 2

@@ -1,29 +1,42 @@
 """Settings, read from environment variables (prefix ``LIUYAN_``) and from ``.env`` in the current folder.
 
-To add a setting, add a field and run `make env-example`, which writes ``.env.example``; a test compares the two.
+To add a setting, add a field and run `make env-example`, which writes ``.env.example``; a test compares the two. Types
+that check more than a range are in ``setting_types``.
 """
 
-import ipaddress
 import os
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from liuyan.errors import SettingsError
 from liuyan.secret_files import SUFFIX, read_secret_files
 from liuyan.sentences import sentence_of
+from liuyan.setting_types import (
+    Address,
+    AuditLogDays,
+    ClaimValues,
+    ContactKeys,
+    ErasureKeys,
+    Folder,
+    Group,
+    HostNames,
+    Issuer,
+    KafkaServers,
+    Networks,
+    OptionalPath,
+    Secret,
+    Topics,
+    split_keys,
+)
 from liuyan.settings_file import PREFIX, check_encoding, check_names, read_values
-from liuyan.single_sign_on import SingleSignOn, check_issuer, parse_roles
-from liuyan.topics import ANY_PLATFORM, parse_topics
+from liuyan.single_sign_on import SingleSignOn
+from liuyan.topics import ANY_PLATFORM
 
 # The platform of texts that are saved in the admin app.
 DETECTION_PLATFORM = "detect"
-# The shortest time for which the audit log is kept.
-AUDIT_LOG_DAYS = 183
-KAFKA_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 
 
 class Settings(BaseSettings):
@@ -33,14 +46,14 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8-sig", frozen=True, extra="ignore"
     )
 
-    kafka: str = Field("127.0.0.1:9092", min_length=1, description="Kafka bootstrap servers, comma-separated.")
-    topics: Annotated[dict[str, frozenset[str]], NoDecode] = Field(
+    kafka: KafkaServers = Field("127.0.0.1:9092", description="Kafka bootstrap servers, comma-separated.")
+    topics: Topics = Field(
         {"comments": ANY_PLATFORM, "detect": frozenset({DETECTION_PLATFORM})},
         description="Topics to consume, comma-separated. `topic=platform|platform` accepts only events of these "
         "platforms, so that no platform can change or erase the comments of another one: list yours. Texts saved in "
         "the admin app have the platform `detect`, which needs a topic that names it.",
     )
-    group: str = Field("liuyan", min_length=1, max_length=128, description="Consumer group.")
+    group: Group = Field("liuyan", description="Consumer group.")
 
     kafka_security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
         "plaintext", description="Security protocol for Kafka: plaintext, ssl, sasl_plaintext or sasl_ssl."
@@ -52,18 +65,18 @@ class Settings(BaseSettings):
     kafka_sasl_username: str | None = Field(
         None, min_length=1, description="SASL user name for Kafka.", examples=["liuyan"]
     )
-    kafka_sasl_password: SecretStr | None = Field(None, description="SASL password for Kafka.")
-    kafka_ca_file: Path | None = Field(
+    kafka_sasl_password: Secret = Field(None, description="SASL password for Kafka.")
+    kafka_ca_file: OptionalPath = Field(
         None,
         description="PEM file of the certificate authorities for Kafka's certificate. Default: the system's.",
         examples=["/etc/liuyan/kafka-ca.pem"],
     )
-    kafka_certificate_file: Path | None = Field(
+    kafka_certificate_file: OptionalPath = Field(
         None,
         description="PEM file of the client certificate, if Kafka requires one.",
         examples=["/etc/liuyan/kafka.pem"],
     )
-    kafka_key_file: Path | None = Field(
+    kafka_key_file: OptionalPath = Field(
         None, description="PEM file of the client certificate's private key.", examples=["/etc/liuyan/kafka.key"]
     )
 
@@ -71,12 +84,12 @@ class Settings(BaseSettings):
         10, ge=6, le=300, description="Seconds after which Kafka reassigns the partitions of a dead consumer."
     )
 
-    database_url: SecretStr | None = Field(
+    database_url: Secret = Field(
         None,
         description="Database URL: mysql+aiomysql://user:password@host:port/database or sqlite+aiosqlite:///file.",
         examples=["mysql+aiomysql://liuyan:PASSWORD@127.0.0.1:3306/liuyan?charset=utf8mb4"],
     )
-    erasure_key: SecretStr | None = Field(
+    erasure_key: ErasureKeys = Field(
         None,
         description="Secrets for the digests of erased comments, at least 16 characters each, comma-separated, newest "
         "first. Required; only ever add a key in front, because the older ones stay in use.",
@@ -99,13 +112,13 @@ class Settings(BaseSettings):
         "share extends the sample and keeps its comments.",
     )
 
-    secret_key: SecretStr | None = Field(
+    secret_key: Secret = Field(
         None,
         min_length=32,
         description="Secret that signs the forms of the admin app, at least 32 characters. Required by the API. After "
         "a change, open pages must be reloaded; sessions remain valid.",
     )
-    contact_key: SecretStr | None = Field(
+    contact_key: ContactKeys = Field(
         None,
         description="Secrets that encrypt phone numbers, e-mail addresses and the secrets of second factors, "
         "comma-separated, newest first. Without one, there are none of them.",
@@ -115,7 +128,7 @@ class Settings(BaseSettings):
         description="Who can create an account: everyone (open), everyone with an admin's approval (approval), or "
         "nobody (closed).",
     )
-    sso_issuer: str | None = Field(
+    sso_issuer: Issuer = Field(
         None,
         description="Issuer of the OpenID Connect provider for single sign-on, exactly as its metadata names it. The "
         "client id and the roles below are then required.",
@@ -124,7 +137,7 @@ class Settings(BaseSettings):
     sso_client_id: str | None = Field(
         None, min_length=1, description="Client id that the provider gave Liuyan.", examples=["liuyan"]
     )
-    sso_client_secret: SecretStr | None = Field(
+    sso_client_secret: Secret = Field(
         None, description="Client secret that the provider gave Liuyan. Without one Liuyan is a public client."
     )
     sso_scopes: str = Field(
@@ -136,7 +149,7 @@ class Settings(BaseSettings):
         description="Claim with the groups or roles of a person, in the ID token or from the provider's userinfo "
         "endpoint. Dots lead into nested claims, as in realm_access.roles.",
     )
-    sso_roles: Annotated[dict[str, frozenset[str]] | None, NoDecode] = Field(
+    sso_roles: ClaimValues = Field(
         None,
         description="Values of that claim that grant a role, comma-separated; `*` grants it to everybody. The highest "
         "role counts. People without one cannot sign in.",
@@ -159,12 +172,12 @@ class Settings(BaseSettings):
         description="Whether admins who sign in with a password must set up a second factor (TOTP) before anything "
         "else. This requires a contact key.",
     )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: HostNames = Field(
         ("localhost", "127.0.0.1", "[::1]"),
         min_length=1,
         description="Host names of the API and the admin app, comma-separated. `*.name` matches all subdomains.",
     )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+    trusted_proxies: Networks = Field(
         (),
         description="Addresses or networks (CIDR) of reverse proxies, comma-separated. Their X-Forwarded-For and "
         "X-Forwarded-Proto headers are trusted.",
@@ -172,16 +185,16 @@ class Settings(BaseSettings):
     session_idle_hours: float = Field(8, gt=0, le=720, description="Hours of inactivity after which a session expires.")
     session_days: float = Field(7, gt=0, le=90, description="Days after signing in when a session expires.")
 
-    models_dir: Path | None = Field(
+    models_dir: OptionalPath = Field(
         None,
         description="Folder with model artifacts, in addition to the shipped one.",
         examples=["/var/lib/liuyan/models"],
     )
-    cache_dir: Path = Field(
+    cache_dir: Folder = Field(
         Path("~/.cache/liuyan"),
         description="Folder for downloads and cached results.",
     )
-    data_dir: Path | None = Field(
+    data_dir: OptionalPath = Field(
         None, description="Folder with labelled comments for training.", examples=["/var/lib/liuyan/data"]
     )
     answer_cache_size: int = Field(
@@ -245,7 +258,7 @@ class Settings(BaseSettings):
         le=36_500,
         description="Days after which expired sessions, and expired or revoked tokens, are purged; 0 keeps them.",
     )
-    audit_log_days: int = Field(
+    audit_log_days: AuditLogDays = Field(
         730,
         ge=0,
         le=36_500,
@@ -262,10 +275,10 @@ class Settings(BaseSettings):
         300, ge=10, description="The consumer's /livez fails if there is lag and it stores nothing for this long."
     )
 
-    consumer_address: str = Field(
+    consumer_address: Address = Field(
         "127.0.0.1:9101", description="Address of the consumer's /livez, /readyz and /metrics, as host:port."
     )
-    api_address: str = Field(
+    api_address: Address = Field(
         "127.0.0.1:9102", description="Address of the API's /livez, /readyz and /metrics, as host:port."
     )
     metrics_platforms: int = Field(
@@ -275,109 +288,6 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level to log: debug, info, warning or error."
     )
-
-    @field_validator("kafka")
-    @classmethod
-    def _check_servers(cls, value: str) -> str:
-        servers = [server.strip() for server in value.split(",")]
-        for server in servers:
-            match = KAFKA_SERVER.fullmatch(server)
-            if match is None or (match[1] and not 1 <= int(match[1]) <= 65535):
-                raise ValueError(f"{server!r} is not host:port; separate several servers by commas")
-        return ",".join(servers)
-
-    @field_validator("group")
-    @classmethod
-    def _check_group(cls, value: str) -> str:
-        if value != value.strip() or not value.isprintable():
-            raise ValueError(f"{value!r} starts or ends with white space or contains a control character")
-        return value
-
-    @field_validator("audit_log_days")
-    @classmethod
-    def _check_audit_log_days(cls, value: int) -> int:
-        if 0 < value < AUDIT_LOG_DAYS:
-            raise ValueError(f"the audit log is kept for at least {AUDIT_LOG_DAYS} days (six months)")
-        return value
-
-    @field_validator(
-        "database_url",
-        "kafka_sasl_password",
-        "erasure_key",
-        "secret_key",
-        "contact_key",
-        "sso_client_secret",
-        mode="before",
-    )
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("topics", mode="before")
-    @classmethod
-    def _read_topics(cls, value: object) -> object:
-        return parse_topics(value) if isinstance(value, str) else value
-
-    @field_validator("sso_roles", mode="before")
-    @classmethod
-    def _read_roles(cls, value: object) -> object:
-        return parse_roles(value) if isinstance(value, str) else value
-
-    @field_validator("sso_issuer")
-    @classmethod
-    def _check_issuer(cls, value: str | None) -> str | None:
-        return None if value is None else check_issuer(value)
-
-    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(filter(None, (part.strip() for part in value.split(",")))) if isinstance(value, str) else value
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for host in value:
-            if not re.fullmatch(r"(\*\.)?[\w.-]+|\[[0-9A-Fa-f:.]+\]", host):
-                raise ValueError(f"{host!r} is not a host name or address without port, such as liuyan.example")
-        return value
-
-    @field_validator("trusted_proxies")
-    @classmethod
-    def _check_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            return tuple(str(ipaddress.ip_network(network)) for network in value)
-        except ValueError as error:
-            raise ValueError(f"{error}; use addresses or networks, such as 10.0.0.0/8") from None
-
-    @field_validator("contact_key")
-    @classmethod
-    def _check_contact_key(cls, value: SecretStr | None) -> SecretStr | None:
-        for key in split_keys(value):
-            if len(key) < 32:
-                raise ValueError("each key must have at least 32 characters; create one with `openssl rand -hex 32`")
-        return value
-
-    @field_validator("erasure_key")
-    @classmethod
-    def _check_erasure_key(cls, value: SecretStr | None) -> SecretStr | None:
-        keys = split_keys(value)
-        if value is not None and (not keys or any(len(key) < 16 for key in keys)):
-            raise ValueError("each key must have at least 16 characters; create one with `openssl rand -hex 32`")
-        return value
-
-    @field_validator("consumer_address", "api_address")
-    @classmethod
-    def _check_address(cls, value: str) -> str:
-        split_address(value)
-        return value
-
-    @field_validator("cache_dir", "models_dir", "data_dir", "kafka_ca_file", "kafka_certificate_file", "kafka_key_file")
-    @classmethod
-    def _expand(cls, value: Path | None) -> Path | None:
-        try:
-            return value.expanduser() if value is not None else None
-        except RuntimeError:
-            raise ValueError(f"cannot find the home folder of {value}; use an absolute path") from None
 
     def required_database_url(self) -> str:
         """Return the database URL. Raises SettingsError if it is not set."""
@@ -433,20 +343,6 @@ class Settings(BaseSettings):
             raise SettingsError("LIUYAN_LOCAL_PASSWORDS is false without LIUYAN_SSO_ISSUER: nobody could sign in.")
         if self.admin_second_factor and not self.contact_keys():
             raise SettingsError("LIUYAN_ADMIN_SECOND_FACTOR is true without LIUYAN_CONTACT_KEY. Set it to a secret.")
-
-
-def split_keys(secret: SecretStr | None) -> tuple[str, ...]:
-    """Return the keys of a comma-separated setting."""
-    parts = secret.get_secret_value().split(",") if secret else []
-    return tuple(filter(None, (part.strip() for part in parts)))
-
-
-def split_address(address: str) -> tuple[str, int]:
-    """Split ``host:port``. Raises ValueError."""
-    host, _, port = address.rpartition(":")
-    if not host or not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
-        raise ValueError("must be host:port, such as 127.0.0.1:9101")
-    return host.strip("[]"), int(port)
 
 
 def secret_settings() -> tuple[str, ...]:

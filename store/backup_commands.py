@@ -9,7 +9,9 @@ from liuyan.terminal import write_line
 
 if TYPE_CHECKING:
     from store.backup_file import BackupHeader, Progress
+    from store.errors import StoreError
     from store.restore import Restored
+    from store.store import Store
 
 MEBIBYTE = 1 << 20
 
@@ -17,24 +19,38 @@ MEBIBYTE = 1 << 20
 def backup(
     file: Annotated[Path, typer.Argument(help="File to write, for example liuyan-2026-01-31.backup.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+    by: Annotated[str | None, typer.Option(help="Your name, for the audit log. Default: your login name.")] = None,
 ) -> None:
     """Write the whole database, with the stored offsets, to a file: one consistent snapshot.
 
     Consumers and servers keep running. For MySQL and MariaDB this needs the server's dump program (mysqldump or
-    mariadb-dump). The file is compressed, has a checksum and contains personal data: only you can read it.
+    mariadb-dump). The file is compressed, has a checksum and contains personal data: only you can read it. The audit
+    log records the backup, for the alert about old backups.
     """
     from liuyan.progress import progress_bar
+    from store.audit import command_actor
     from store.backup import back_up
+    from store.backup_record import try_to_record
     from store.ready import with_store
+
+    async def run(store: "Store") -> "tuple[BackupHeader, StoreError | None]":
+        header = await back_up(store, file, progress, overwrite=overwrite)
+        return header, await try_to_record(store, command_actor(by))
 
     with progress_bar() as bars:
 
         def progress(done: int, estimate: int) -> None:
             bars("MiB read", done // MEBIBYTE, max(done, estimate) // MEBIBYTE)
 
-        header = with_store(lambda store: back_up(store, file, progress, overwrite=overwrite))
+        header, failure = with_store(run)
     size = file.stat().st_size
     write_line(f"Wrote {file}: {size:,} bytes, {_described(header)}.")
+    if failure is not None:
+        write_line(
+            f"The backup is complete but not recorded. {failure} Run `liuyan store record-backup` with an account that "
+            "may write to the audit log; otherwise the alert LiuyanBackupOld fires.",
+            err=True,
+        )
 
 
 def restore(

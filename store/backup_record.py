@@ -7,7 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.admin_tables import audit_log, users
 from store.audit import Actor, record
+from store.errors import StoreError
 from store.session import WriteSession
+from store.store import Store
 
 ACTION = "store.backup"
 KIND, DATABASE = "backup", "database"
@@ -16,6 +18,15 @@ KIND, DATABASE = "backup", "database"
 async def record_backup(session: WriteSession, actor: Actor) -> None:
     """Record that a backup is complete. Raises TransientStoreError."""
     await record(session, actor, ACTION, KIND, DATABASE, {})
+
+
+async def try_to_record(store: Store, actor: Actor) -> StoreError | None:
+    """Record that a backup is complete. Return why it is not possible, for example on a replica; None if it was."""
+    try:
+        await store.write(record_backup, actor)
+    except StoreError as error:
+        return error
+    return None
 
 
 async def last_backup(connection: AsyncConnection) -> datetime | None:

@@ -107,9 +107,12 @@ PROBES = {
 
 
 def needs(role: Role) -> dict[str, str]:
-    """Return the letters of the privileges that a role needs, by table or view; empty for whole databases."""
+    """Return the letters of the privileges that a role needs, by table or view, without those on the whole database."""
     if role in (Role.CONSUMER, Role.API):
         return {**(CONSUMER if role is Role.CONSUMER else API), VERSION_TABLE: "S"}
+    if role is Role.BACKUP:
+        # Records each backup; it reads everything by a privilege on the whole database.
+        return {"audit_log": "I"}
     if role is Role.OPERATOR:
         return {**dict.fromkeys(sorted(metadata.tables), "SIUD"), VERSION_TABLE: "S"}
     return dict.fromkeys(VIEWS, "S") if role is Role.GRAFANA else {}
@@ -119,9 +122,8 @@ def grant_statements(role: Role, database: str, only: Iterable[str] | None = Non
     """Return the statements that grant a role its privileges on ``database``; with ``only``, those on these tables."""
     named, chosen = role_name(role), None if only is None else frozenset(only)
     whole = {Role.MIGRATE: MIGRATE, Role.BACKUP: BACKUP}.get(role)
-    if whole is not None:
-        return [] if chosen is not None else [f"GRANT {whole} ON `{database}`.* TO '{named}';"]
-    return [
+    on_all = [f"GRANT {whole} ON `{database}`.* TO '{named}';"] if whole is not None and chosen is None else []
+    return on_all + [
         f"GRANT {', '.join(WORDS[letter] for letter in letters)} ON `{database}`.`{table}` TO '{named}';"
         for table, letters in needs(role).items()
         if chosen is None or table in chosen

@@ -21,6 +21,8 @@ from store.store import Store
 from store.tables import comment_versions, comments, dead_letters, predictions, reviews
 
 PAGE = 100
+# Where another account's request came from is personal data of its owner.
+OTHERS_REQUEST = {"address": None, "request_id": None, "token_number": None}
 Record = dict[str, Any]
 # Columns that mean nothing to people.
 INTERNAL = frozenset({"digest", "folded_digest", "claimed_by", "key_digest", "comment_digest", "password_hash"})
@@ -63,7 +65,7 @@ async def export_account(store: Store, user: User, contacts: Record) -> AsyncIte
     of = audit_log.c
     about = and_(of.object_kind == "user", of.object_id == str(user.number))
     async for record in _paged(store, "audit", audit_log, or_(of.user_number == user.number, about)):
-        yield record
+        yield record if record["user_number"] in (user.number, None) else record | OTHERS_REQUEST
     async for record in export_author(store, Author(DETECTION_PLATFORM, user.name)):
         yield record
 

@@ -135,6 +135,40 @@ def test_secrets_are_created_once(tmp_path: Path) -> None:
     assert create() == first
 
 
+def test_secrets_of_an_earlier_version_need_no_question(tmp_path: Path) -> None:
+    """Optional ones are used too, and a second run changes nothing."""
+    earlier = {
+        "MYSQL_PASSWORD": "the database's",
+        "EXTERNAL_DATABASE_URL": "mysql+aiomysql://liuyan:p@db/liuyan?charset=utf8mb4",
+        "LIUYAN_ERASURE_KEY": "an erasure key, another one",
+        "LIUYAN_SECRET_KEY": "a secret key " * 3,
+        "LIUYAN_CONTACT_KEY": "a contact key " * 3,
+        "LIUYAN_SSO_CLIENT_SECRET": "it's=a\"secret",
+        "LIUYAN_KAFKA_SASL_PASSWORD": "the password of Kafka",
+        "ALERT_WEBHOOK_URL": "https://alerts.example.org/?a=b",
+        "GRAFANA_PASSWORD": "Grafana's",
+        "GRAFANA_MYSQL_PASSWORD": "Grafana's in MySQL",
+    }
+    lines = [f'{name}="{value}"\r\n' for name, value in earlier.items()]
+    (tmp_path / ".env").write_text("API_PORT=8001\nexport " + "".join(lines).strip(), newline="")
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    command = ["sh", "deploy/create-secrets.sh"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert set(done.stdout.splitlines()[-1].removeprefix("Remove from .env: ").split()) == set(earlier)
+    files = {path.name: path.read_text().rstrip("\n") for path in (tmp_path / "secrets").iterdir()}
+    assert set(files) == set(SECRETS)
+    assert sorted(files.values()) == sorted(earlier.values())
+    # The user removes these lines and starts: each secret is mounted where it was used.
+    added = (tmp_path / ".env").read_text().splitlines()
+    kept = dict(line.split("=", 1) for line in added if line.split("=")[0].removeprefix("export ") not in earlier)
+    assert set(kept) == {"API_PORT", *(f"{name.upper().replace('-', '_')}_FILE" for name in OPTIONAL)}
+    whole = resolved(tmp_path, kept, "--profile", "*")
+    assert {name: secret["file"] for name, secret in whole["secrets"].items()} == {
+        name: str(tmp_path / "secrets" / name) for name in SECRETS
+    }
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout == ""
+
+
 @pytest.mark.parametrize(
     ("server", "networks"),
     [
@@ -179,7 +213,7 @@ def test_images_have_exact_versions(tmp_path: Path) -> None:
         assert re.search(r":v?[0-9]+\.[0-9]+\.[0-9]+(-[a-z-]+)?$", image), image
 
 
-def test_backup_is_written_once_and_recorded(tmp_path: Path) -> None:
+def test_backup_is_written_once(tmp_path: Path) -> None:
     backup = every_service(tmp_path, {})["backup"]
     assert backup["build"]["target"] == "backup"
     assert backup["restart"] == "no"
@@ -189,10 +223,7 @@ def test_backup_is_written_once_and_recorded(tmp_path: Path) -> None:
     ]
     steps = backup["command"][0].replace("$$", "$").replace("liuyan ", "echo liuyan ")
     done = subprocess.run([*backup["entrypoint"], steps], capture_output=True, text=True, check=True)
-    assert re.fullmatch(
-        r"liuyan store backup /backups/liuyan-[0-9-]{10}T[0-9]{6}Z\.backup\nliuyan store record-backup --by backup\n",
-        done.stdout,
-    )
+    assert re.fullmatch(r"liuyan store backup --by backup /backups/liuyan-[0-9-]{10}T[0-9]{6}Z\.backup\n", done.stdout)
     failed = subprocess.run(
         [*backup["entrypoint"], steps.replace("echo", "false", 1)], capture_output=True, check=False
     )

@@ -1,4 +1,4 @@
-"""The documents for users: both READMEs show the same commands, and commands, make targets and links exist."""
+"""The documents for users: pages in two languages show the same commands; commands, make targets and links exist."""
 
 import re
 from pathlib import Path
@@ -10,6 +10,8 @@ from liuyan.cli import app
 
 ROOT = Path(__file__).parent.parent
 README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
+# The same page in English and Chinese.
+PAIRS = [(README, README_ZH), (ROOT / "docs/tour.md", ROOT / "docs/tour.zh-CN.md")]
 DOCUMENTS = sorted(
     [README, README_ZH, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")]
 )
@@ -41,18 +43,23 @@ def test_the_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) <= 150
 
 
-def test_both_readmes_show_the_same_commands() -> None:
-    english, chinese = README.read_text(), README_ZH.read_text()
-    assert fenced(chinese) == fenced(english)
-    assert sorted(INLINE.findall(chinese)) == sorted(INLINE.findall(english))
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=["readme", "tour"])
+def test_both_languages_show_the_same_commands(english: Path, chinese: Path) -> None:
+    texts = english.read_text(), chinese.read_text()
+    assert fenced(texts[1]) == fenced(texts[0])
+    assert sorted(INLINE.findall(texts[1])) == sorted(INLINE.findall(texts[0]))
 
 
-def test_both_readmes_have_the_same_pictures_and_pages() -> None:
-    english, chinese = (
-        [one.replace(".zh-CN", "") for one in LINK.findall(path.read_text()) if "README" not in one]
-        for path in (README, README_ZH)
-    )
-    assert sorted(chinese) == sorted(english)
+@pytest.mark.parametrize(("english", "chinese"), PAIRS, ids=["readme", "tour"])
+def test_both_languages_have_the_same_sections_pictures_and_pages(english: Path, chinese: Path) -> None:
+    texts = english.read_text(), chinese.read_text()
+    links = [
+        sorted(one.replace(".zh-CN", "") for one in LINK.findall(text) if "README" not in one and one != other.name)
+        for text, other in zip(texts, (chinese, english), strict=True)
+    ]
+    assert links[1] == links[0]
+    levels = [re.findall(r"^#+ ", FENCED.sub("", text), re.MULTILINE) for text in texts]
+    assert levels[1] == levels[0]
 
 
 def test_both_runbooks_have_the_same_alerts_and_commands() -> None:

@@ -153,7 +153,8 @@ async def test_the_consumer_works_with_its_account(kafka: str, topic: str, accou
     assert done.returncode == 0, done.stderr
     backup = {"LIUYAN_DATABASE_URL": accounts.url(Role.BACKUP), "PATH": f"{clients}:/usr/bin:/bin"}
     done = installation.run("store", "backup", "a.backup", **backup)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    assert recorded_backups(accounts) == 1
     accounts.refuses(
         Role.CONSUMER,
         "SELECT * FROM users",
@@ -163,10 +164,32 @@ async def test_the_consumer_works_with_its_account(kafka: str, topic: str, accou
         "UPDATE retention SET horizon = NULL",
         "DROP TABLE comments",
     )
-    accounts.refuses(Role.BACKUP, "DELETE FROM comments", "DROP TABLE comments")
+    accounts.refuses(Role.BACKUP, "DELETE FROM comments", "DROP TABLE comments", "UPDATE audit_log SET action = 'x'")
     accounts.refuses(Role.OPERATOR, "DROP TABLE comments", "CREATE TABLE other (n INTEGER)")
     accounts.refuses(Role.GRAFANA, "SELECT text FROM comments", "SELECT * FROM users")
     assert accounts.query(make_url(accounts.url(Role.GRAFANA)), "SELECT COUNT(*) FROM dashboard_hours") != []
+
+
+def recorded_backups(accounts: Accounts) -> int:
+    [(count,)] = accounts.query(accounts.owner, "SELECT COUNT(*) FROM audit_log WHERE action = 'store.backup'")
+    return int(count)
+
+
+def test_a_backup_that_cannot_be_recorded_says_what_to_run(accounts: Accounts, clients: Path) -> None:
+    before = recorded_backups(accounts)
+    grant = f"INSERT ON `{accounts.owner.database}`.`audit_log`"
+    accounts.execute(f"REVOKE {grant} FROM '{accounts.prefix}backup'")
+    backup = {"LIUYAN_DATABASE_URL": accounts.url(Role.BACKUP), "PATH": f"{clients}:/usr/bin:/bin"}
+    done = accounts.installation.run("store", "backup", "b.backup", **backup)
+    accounts.execute(f"GRANT {grant} TO '{accounts.prefix}backup'")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Wrote b.backup: ")
+    assert "The backup is complete but not recorded. The database refused the statement: 1142 INSERT" in done.stderr
+    assert "Run `liuyan store record-backup` with an account that may write to the audit log" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert recorded_backups(accounts) == before
+    assert accounts.installation.run("store", "record-backup").returncode == 0
+    assert recorded_backups(accounts) == before + 1
 
 
 async def test_the_api_works_with_its_account(own_accounts: Accounts) -> None:

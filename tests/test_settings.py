@@ -12,7 +12,8 @@ from pydantic import SecretStr
 
 from consumer.event import CommentEvent, parse_value
 from liuyan.errors import SettingsError
-from liuyan.settings import Settings, load_settings, secret_settings, split_address
+from liuyan.setting_types import split_address
+from liuyan.settings import Settings, load_settings, secret_settings
 from liuyan.settings_document import configuration_document
 from liuyan.settings_example import settings_example
 from liuyan.settings_file import PREFIX

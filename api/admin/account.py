@@ -14,6 +14,7 @@ from api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_conta
 from api.i18n import LANGUAGE_COOKIE, LANGUAGES, gettext, lazy_gettext, set_locale
 from api.identity import accounts, confirmation, cookies, review_settings, sign_in, tokens
 from api.identity.roles import Role
+from api.person_exports import send_account
 from api.problems import ProblemError
 from store import login_sessions as stored_sessions
 from store import tokens as stored_tokens
@@ -57,6 +58,16 @@ class AccountPage(Page):
             response.set_cookie(LANGUAGE_COOKIE, typed["language"], samesite="lax", secure=secure)
         flash(request, gettext("Your account was updated."), "success")
         return response
+
+    @route("/export", methods=["POST"], name="account-export")
+    async def export(self, request: Request) -> Response:
+        """Download what is stored about the account."""
+        identity, services = identity_of(request), services_of(request)
+        try:
+            confirmation.require_confirmed(identity, services.now())
+            return await send_account(services, identity.actor, identity.user_number)
+        except ProblemError as problem:
+            return await self._show(request, problem)
 
     @route("/review", methods=["POST"], name="account-review")
     async def save_review_settings(self, request: Request) -> Response:

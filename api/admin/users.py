@@ -130,12 +130,14 @@ class UsersPage(Page):
 
     @route("/{number:int}/{action:str}", methods=["POST"], name="user-act")
     async def act(self, request: Request) -> Response:
-        """Approve, disable, enable, reset the password or the second factor, sign out, revoke tokens or erase."""
+        """Approve, disable, enable, reset password or second factor, sign out, revoke tokens, export or erase."""
         services, actor, number = services_of(request), identity_of(request).actor, number_in_path(request)
         action = request.path_params["action"]
         try:
             if action not in UNCONFIRMED:
                 _require_confirmed(request)
+            if action == "export":
+                return await send_account(services, actor, number)
             if action == "erase":
                 await account_erasure.erase_account(services, actor, number)
                 flash(request, gettext("The account was erased."), "success")
@@ -175,16 +177,6 @@ class UsersPage(Page):
                 await second_factor.reset(services, actor, number)
                 return gettext("The second factor was deleted.")
         raise HTTPException(404)
-
-    @route("/{number:int}/export", name="user-export")
-    async def export(self, request: Request) -> Response:
-        """Download what is stored about an account."""
-        services, number = services_of(request), number_in_path(request)
-        try:
-            records = await account_erasure.account_records(services, number)
-        except ProblemError as missing:
-            raise HTTPException(missing.status) from None
-        return await send_account(services, identity_of(request).actor, number, records)
 
     @route("/{number:int}/tokens/{token:int}/revoke", methods=["POST"], name="user-revoke-token")
     async def revoke_token(self, request: Request) -> Response:

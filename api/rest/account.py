@@ -5,9 +5,10 @@ changes that grant access a confirmed one.
 """
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from starlette.responses import StreamingResponse
 
 from api.guard import GuardedRoute
 from api.i18n import gettext
@@ -16,6 +17,7 @@ from api.identity.confirmation import ConfirmedUser, SignedInWithSession, UserWi
 from api.identity.identity import AsUser, Identity, SignedIn
 from api.identity.roles import Role
 from api.identity.sign_in import Browser
+from api.person_exports import MEDIA_TYPE, send_account
 from api.problems import REFUSALS, ProblemError, documented
 from api.rest.account_schemas import (
     Account,
@@ -43,6 +45,14 @@ COMMON = (*REFUSALS, HTTPStatus.SERVICE_UNAVAILABLE)
 RevokeTokens = Annotated[bool, Query(description="Whether to also revoke all tokens of the account.")]
 CHANGES = (*REFUSALS, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
 
+EXPORTED: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "One JSON object per line: the account, its sessions, tokens, reviews, records in the audit "
+        "log, and the texts that it stored.",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+    }
+}
+
 router = APIRouter(prefix="/api/v1/account", tags=["account"], route_class=GuardedRoute)
 
 
@@ -65,6 +75,20 @@ async def change_account(services: TheServices, identity: AsUser, change: Accoun
         confirmation.require_confirmed(identity, services.now())
     await accounts.edit_user(services, identity.actor, identity.user_number, changes)
     return await _account(services, identity)
+
+
+@router.get(
+    "/export",
+    summary="Export my data",
+    response_class=StreamingResponse,
+    responses=EXPORTED | documented(*COMMON),
+)
+async def export_own_account(services: TheServices, identity: ConfirmedUser) -> StreamingResponse:
+    """Export everything that is stored about the caller's account, as JSON lines. The audit log records it.
+
+    Requires a session confirmed within the last 15 minutes.
+    """
+    return await send_account(services, identity.actor, identity.user_number)
 
 
 @router.post(

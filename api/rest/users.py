@@ -19,7 +19,7 @@ from api.identity.identity import AsAdmin, Identity
 from api.identity.roles import Role
 from api.person_exports import send_account
 from api.problems import REFUSALS, documented
-from api.rest.account import RevokeTokens, TokenNumber
+from api.rest.account import EXPORTED, RevokeTokens, TokenNumber
 from api.rest.account_schemas import (
     SignedOut,
     TemporaryPassword,
@@ -124,19 +124,11 @@ async def reset_second_factor(services: TheServices, identity: ConfirmedAdmin, n
     "/{number}/export",
     summary="Export an account's data",
     response_class=StreamingResponse,
-    responses={
-        200: {
-            "description": "One JSON object per line: the account, its sessions, tokens, reviews, records in the audit "
-            "log, and the texts that it stored.",
-            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
-        },
-        **ONE,
-    },
+    responses=EXPORTED | ONE,
 )
 async def export_user(services: TheServices, identity: ConfirmedAdmin, number: Number) -> StreamingResponse:
     """Export everything that is stored about an account, as JSON lines. The audit log records it."""
-    records = await account_erasure.account_records(services, number)
-    return await send_account(services, identity.actor, number, records)
+    return await send_account(services, identity.actor, number)
 
 
 @router.post("/{number}/erase", summary="Erase an account", responses=CHANGE)

@@ -192,7 +192,7 @@ async def _check_topics(store: Store, settings: Settings, number: int) -> None:
 
 async def _label_thread(store: Store, settings: Settings, model: ModelRow, covered: Range) -> LabelThread:
     labeller = (await load_model(store, model, settings)).labeller
-    gc.freeze()  # The vocabulary and PyTorch live as long as the process.
+    gc.freeze()  # The vocabulary and the modules live as long as the process.
     return LabelThread(labeller, settings.topics, covered, settings.batch_padded_tokens)
 
 

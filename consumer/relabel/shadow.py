@@ -104,7 +104,7 @@ async def _run(
         labeller = (await load_model(store, model, settings)).labeller
     # Without a group: alerts about the models of a group are not about shadows.
     metrics.use_model(model.sha256, model.name)
-    gc.freeze()  # The vocabulary and PyTorch live as long as the process.
+    gc.freeze()  # The vocabulary and the modules live as long as the process.
     topics = list(settings.topics)
     source = LogSource(Connection.of(settings))
     ends = LiveEnds(store, run, settings.group, topics)

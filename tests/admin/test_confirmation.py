@@ -124,6 +124,24 @@ async def test_form_is_kept_if_the_confirmation_expires_meanwhile(visits: Visits
     await expect(page.locator("#token-secret")).to_be_visible()
 
 
+async def test_downloads_ask_for_the_password_and_can_be_repeated(visits: Visits) -> None:
+    number = await visits.site.add_user("小载", Role.USER)
+    page = await visits.open(number, "/admin/account", confirmed=False)
+    button = page.get_by_role("button", name="下载我的数据")
+    await button.click()
+    await expect(page.locator(DIALOG)).to_be_visible()
+    async with page.expect_download() as first:
+        await confirm(page)
+    assert (await first.value).suggested_filename == f"liuyan-account-{number}.jsonl"
+    assert "小载" in (await (await first.value).path()).read_text().splitlines()[0]
+    # The page is still there; the session stays confirmed for 15 minutes.
+    async with page.expect_download():
+        await button.click()
+    await button.scroll_into_view_if_needed()
+    await shot(page, "account-download")
+    await check_accessibility(page)
+
+
 async def test_only_changed_contacts_need_confirmation(visits: Visits) -> None:
     number = await visits.site.add_user("Robin2", Role.USER)
     page = await visits.open(number, "/admin/account", confirmed=False)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from api.identity.roles import Role
 from store.admin_tables import audit_log
 from tests.api.conftest import Api
-from tests.api.people import add_person
+from tests.api.people import add_person, session_headers
 from tests.store.feed import arrival
 
 WANG = {"platform": "forum", "author": "小王"}
@@ -73,8 +73,9 @@ async def test_the_account_page_exports_and_erases(api: Api) -> None:
     person = await add_person(api.store, "小明", Role.REVIEWER, now=api.clock())
     page = (await api.page.get(f"/admin/users/{person.number}")).text
     assert f"/admin/users/{person.number}/export" in page
-    exported = await api.page.get(f"/admin/users/{person.number}/export")
+    exported = await api.page.post(f"/admin/users/{person.number}/export")
     assert json.loads(exported.text.splitlines()[0])["name"] == "小明"
+    assert (await api.page.post("/admin/users/999999/export")).status_code == 404
     done = await api.page.post(f"/admin/users/{person.number}/erase")
     assert (done.status_code, done.headers["location"]) == (303, "/admin/users")
     assert (await api.page.get(f"/admin/users/{person.number}")).status_code == 404
@@ -82,3 +83,25 @@ async def test_the_account_page_exports_and_erases(api: Api) -> None:
     other = await add_person(api.store, "小红", Role.REVIEWER, now=api.clock())
     refused = await api.page.post(f"/admin/users/{other.number}/erase")
     assert refused.status_code == 403
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/api/v1/account/export"), ("POST", "/admin/account/export")])
+async def test_people_export_their_own_account(api: Api, method: str, path: str) -> None:
+    person = await add_person(api.store, "小亮", now=api.clock())
+    await add_person(api.store, "小红", now=api.clock())
+    await api.feed.send(arrival("1", platform="detect", author="小明"), arrival("2", platform="detect", author="小红"))
+    assert (await api.page.patch(f"/api/v1/users/{person.number}", json={"name": "小明"})).status_code == 200
+    exported = await api.anonymous.request(method, path, headers=session_headers(person.session))
+    assert exported.status_code == 200
+    assert exported.headers["content-type"] == "application/x-ndjson"
+    assert exported.headers["cache-control"] == "no-store"
+    assert f'filename="liuyan-account-{person.number}.jsonl"' in exported.headers["content-disposition"]
+    records = [json.loads(line) for line in exported.text.splitlines()]
+    assert (records[0]["kind"], records[0]["name"]) == ("account", "小明")
+    assert [record["id"] for record in records if record["kind"] == "comment"] == ["1"]
+    assert "小红" not in exported.text
+    # The record is about the person, but the address is the admin's.
+    [renamed] = [record for record in records if record.get("action") == "user.edit"]
+    assert (renamed["user_name"], renamed["address"]) == (api.admin.name, None)
+    assert not [secret for secret in ("password_hash", "digest", person.token) if secret in exported.text]
+    assert (await actions(api))[-1] == "user.export"

@@ -124,6 +124,8 @@ async def test_concurrent_confirmations_leave_one_session(api: Api) -> None:
     ("method", "path", "body"),
     [
         ("POST", "/api/v1/account/tokens", NEW_TOKEN),
+        ("GET", "/api/v1/account/export", None),
+        ("GET", "/api/v1/users/{number}/export", None),
         ("PATCH", "/api/v1/account", {"email": "thief@example.com"}),
         ("PATCH", "/api/v1/account", {"phone": None}),
         ("POST", "/api/v1/users", {"name": "thief", "password": GOOD, "role": "admin"}),
@@ -136,7 +138,7 @@ async def test_concurrent_confirmations_leave_one_session(api: Api) -> None:
         ("POST", "/api/v1/users/{number}/approve", None),
     ],
 )
-async def test_changes_that_grant_access_require_a_confirmed_session(
+async def test_sensitive_requests_require_a_confirmed_session(
     api: Api, method: str, path: str, body: dict[str, str] | None
 ) -> None:
     thief = await add_person(api.store, "小王", Role.ADMIN, now=api.clock(), confirmed=False)
@@ -201,6 +203,8 @@ async def test_saving_the_same_contact_changes_nothing(api: Api, contacts_kept: 
 
 
 FORMS = [
+    ("/admin/account/export", {}),
+    ("/admin/users/{number}/export", {}),
     ("/admin/account/details", {"email": "thief@example.com"}),
     ("/admin/account/tokens", {"token_name": "x", "role": "user", "days": "7"}),
     ("/admin/users/new", {"name": "thief", "role": "admin", "password": GOOD, "password_again": GOOD}),
@@ -213,7 +217,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("path", "form"), FORMS)
-async def test_a_form_that_grants_access_requires_a_confirmed_session(
+async def test_sensitive_forms_require_a_confirmed_session(
     api: Api, contacts_kept: None, path: str, form: dict[str, str]
 ) -> None:
     person = await add_person(api.store, "小王", Role.ADMIN, now=api.clock(), confirmed=False)

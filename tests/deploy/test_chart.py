@@ -98,6 +98,31 @@ def test_every_object_is_valid(values: str | None, version: str) -> None:
     assert len(set(names)) == len(names)
 
 
+def test_the_page_describes_what_is_rendered(tmp_path: Path) -> None:
+    """The values, the secret's keys and the names of objects in docs/kubernetes.md."""
+    page = (ROOT / "docs" / "kubernetes.md").read_text()
+    [values] = re.findall(r"my-values\.yaml`:\n\n +```\n(.+?) +```", page, re.DOTALL)
+    (tmp_path / "my-values.yaml").write_text(values)
+    files = ("--values", str(tmp_path / "my-values.yaml"))
+    done = run("template", "liuyan", str(CHART), "--kube-version", VERSIONS[0], *files)
+    assert done.returncode == 0, done.stderr
+    objects = [one for one in yaml.safe_load_all(done.stdout) if one is not None]
+    for one in objects:
+        kubernetes_validate.validate(one, VERSIONS[1], strict=True)
+    rendered = {f"{one['kind'].lower()}/{one['metadata']['name']}" for one in objects}
+    named = set(re.findall(r"\b(?:deployment|service|job)/[a-z-]+", page))
+    assert len(named) >= 3
+    assert named <= rendered
+    mounted = {
+        item["key"]
+        for one in objects
+        for volume in one["spec"].get("template", {}).get("spec", {}).get("volumes", [])
+        if "secret" in volume
+        for item in volume["secret"]["items"]
+    }
+    assert set(re.findall(r"--from-literal=([a-z-]+)=", page)) == mounted
+
+
 def test_an_invalid_object_is_noticed() -> None:
     deployment = json.loads(json.dumps(of_kind("Deployment")["comments-liuyan-api"]))
     deployment["spec"]["template"]["spec"]["containers"][0]["port"] = 8000

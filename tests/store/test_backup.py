@@ -14,6 +14,7 @@ from store.admin_tables import api_tokens, sessions, users
 from store.audit import Actor
 from store.backup import COMPLETE
 from store.backup_file import BackupError, verify_backup
+from store.backup_record import last_backup
 from store.check import recount, recount_comments, recount_sums
 from store.comments import ShownLabel
 from store.database_clients import DUMP, MARIADB, MYSQL, find_program, without_definer
@@ -95,6 +96,7 @@ async def test_a_backup_restores_every_row(
         done = liuyan(every_database_url, "backup", str(file))
         assert (done.returncode, done.stderr) == (0, ""), done.stderr
         assert file.stat().st_mode & 0o777 == 0o600
+        assert (datetime.now(UTC) - (await store.read(last_backup) or minutes(0))).total_seconds() < 60
         assert "exists" in liuyan(every_database_url, "backup", str(file)).stderr
         await feed.send(arrival("5"))
         await review(store, "5")

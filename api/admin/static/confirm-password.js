@@ -20,6 +20,8 @@ document.addEventListener("submit", (event) => {
     // The browser is sending the form: ignore a second click.
     if (form.dataset.leaving) event.preventDefault();
     form.dataset.leaving = "yes";
+    // A download leaves the page open: after this event, the next click asks again.
+    if ("download" in form.dataset) setTimeout(() => forget(form));
     return;
   }
   event.preventDefault();
@@ -99,6 +101,11 @@ async function ask(form, submitter) {
 function send(form, submitter) {
   sent.add(form);
   form.requestSubmit(submitter);
+}
+
+function forget(form) {
+  sent.delete(form);
+  delete form.dataset.leaving;
 }
 
 function fail(message) {
