@@ -38,8 +38,8 @@ class SmallDisk(Startable):
         while not (self._seen_by_holder / READY).exists():
             if not self._holder.running or time.monotonic() > deadline:
                 raise LocalStackError(
-                    "Cannot mount a small file system, which needs Linux and root. Run this as root (in a container with "
-                    "the capability SYS_ADMIN), or omit the full disk.",
+                    "Cannot mount a small file system, which needs Linux and root. Run this as root with the "
+                    "capability SYS_ADMIN, or omit the full disk.",
                     *log.read_text().splitlines()[-3:],
                 )
             time.sleep(0.05)

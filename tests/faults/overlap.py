@@ -74,7 +74,7 @@ EFFECTS: Mapping[Fault, Effect] = {
     of.add_partitions: _effect(needs=[Part.KAFKA]),
     of.promote_model: _effect(Part.MODEL, needs=EVERYTHING),
     of.promote_in_open_batches: _effect(Part.MODEL, needs=CONNECTED),
-    surroundings.full_disk: _effect(Part.DATABASE),
+    surroundings.full_disk: _effect(Part.DATABASE, needs=[Part.KAFKA]),
     surroundings.clocks_off: _effect(Part.CONSUMERS, Part.MODEL, needs=CONNECTED),
     cluster.lose_leaders: _effect(Part.KAFKA),
     cluster.lose_controllers: _effect(Part.KAFKA),

@@ -28,9 +28,10 @@ async def full_disk(stage: Stage) -> None:
     disk = stage.mysql.disk
     assert disk is not None
     before, until = _complaints(stage), time.monotonic() + stage.outage
-    while time.monotonic() < until:
-        await asyncio.to_thread(disk.fill)  # Again and again, because the server frees space of its own.
-        await asyncio.sleep(1)
+    async with traffic(stage):
+        while time.monotonic() < until:
+            await asyncio.to_thread(disk.fill)  # Again and again, because the server frees space of its own.
+            await asyncio.sleep(1)
     stage.require(disk.free_bytes() < 1 << 20, "full disks at the end of the outage")
     stage.require(_complaints(stage) > before, "errors because of a full disk")
     disk.free()
