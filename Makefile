@@ -4,6 +4,8 @@ PYTHON ?= python3
 STACK ?= embedded
 EVENTS ?= 10000
 SEED ?= 1
+OVERLAP ?= 0
+CLUSTER ?= 1
 DATABASE ?= $(or $(LIUYAN_TEST_DATABASE),mysql)
 # Tests spend much of their time waiting for servers, so three processes keep two cores busy.
 PROCESSES ?= 3
@@ -77,8 +79,8 @@ test: lint types servers  ## Run linters, type checks and tests with real server
 test-long: servers  ## Run the tests that take long
 	LIUYAN_TEST_DATABASE=$(DATABASE) $(BIN)/python -m pytest -m long
 
-faults: servers  ## Inject faults under load and compare all tables; EVENTS=200000 SEED=1
-	@$(BIN)/python -m tests.faults --events $(EVENTS) --seed $(SEED)
+faults: servers  ## Inject faults under load and compare all tables; EVENTS=200000 SEED=1 OVERLAP=1 CLUSTER=3
+	@$(BIN)/python -m tests.faults --events $(EVENTS) --seed $(SEED) --overlap $(OVERLAP) --cluster $(CLUSTER)
 
 mutations: servers  ## Check that fault injection detects deliberate defects
 	@$(BIN)/python -m tests.faults.mutations

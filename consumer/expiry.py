@@ -1,11 +1,12 @@
 """Delete old dead letters: their records can contain personal data."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
 from store.audit import Actor
+from store.clock import trusted_now
 from store.dead_letter_admin import expire
 from store.errors import CommitUnknownError, TransientStoreError
 from store.store import Store
@@ -24,7 +25,8 @@ async def expire_dead_letters(store: Store, days: int) -> None:
     while True:
         if days:
             try:
-                deleted = await expire(store, datetime.now(UTC) - timedelta(days=days), CONSUMER)
+                now = await store.read(trusted_now)
+                deleted = await expire(store, now - timedelta(days=days), CONSUMER)
             except (TransientStoreError, CommitUnknownError) as error:
                 log.warning("cannot delete expired dead letters, will retry", error=str(error))
             else:

@@ -6,11 +6,12 @@ Meanwhile no other queue offers the comment, and bulk decisions leave it out.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from store.clock import database_now
 from store.review_tables import blind_decisions
 from store.session import WriteSession
 from store.tables import comments, review_claims, reviews
@@ -63,7 +64,7 @@ async def own_claims(session: WriteSession, numbers: Collection[int], reviewer: 
 async def held_blindly(connection: AsyncConnection, reviewer: int | None) -> Sequence[int]:
     """Return the few comments that are leased to this reviewer for the audit, by number. Raises TransientStoreError."""
     of = review_claims.c
-    query = select(of.comment_number).where(of.reviewer_number == reviewer, _is_blind(datetime.now(UTC)))
+    query = select(of.comment_number).where(of.reviewer_number == reviewer, _is_blind(await database_now(connection)))
     return (await connection.execute(query)).scalars().all()
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from store.dead_letters import Headers, read_headers
 from store.session import WriteSession
 from store.store import Store
 from store.tables import dead_letters, outbox
+from store.types import stored_time
 
 # Dead letters that one transaction requeues or discards: few enough to hold their locks only briefly.
 LETTERS_PER_TRANSACTION = 200
@@ -296,7 +297,7 @@ async def _requeue_locked(session: WriteSession, numbers: Sequence[int], by: Act
     content = select(
         *(columns.topic, columns.key, columns.value, columns.headers, columns.number),
         literal(by.name[:128]),
-        literal(datetime.now(UTC), outbox.c.ordered_at.type),
+        literal(stored_time(session.now), outbox.c.ordered_at.type),
     ).where(columns.number.in_(numbers))
     names = ["topic", "key", "value", "headers", "dead_letter_number", "ordered_by", "ordered_at"]
     await session.connection.execute(insert(outbox).from_select(names, content.order_by(columns.number)))
@@ -311,7 +312,7 @@ async def _requeue_locked(session: WriteSession, numbers: Sequence[int], by: Act
 async def _discard_locked(session: WriteSession, numbers: Sequence[int], by: Actor) -> int:
     if not numbers:
         return 0
-    now = datetime.now(UTC)
+    now = stored_time(session.now)
     await session.connection.execute(
         update(outbox)
         .where(outbox.c.dead_letter_number.in_(numbers), outbox.c.done_at.is_(None))

@@ -7,7 +7,7 @@ is harmless: a version that is already stored changes nothing, and the header id
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Update, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +17,7 @@ from store.dead_letters import Headers, read_headers, truncated
 from store.requeued import DEAD_LETTER_HEADER, header_value
 from store.session import WriteSession
 from store.tables import dead_letters, outbox
+from store.types import stored_time
 
 DONE: dict[str, object] = {"key": None, "value": None, "headers": "[]"}
 
@@ -50,7 +51,7 @@ async def lease_messages(
 
     Raises TransientStoreError and CommitUnknownError.
     """
-    now = datetime.now(UTC)
+    now = stored_time(session.now)
     lease = secrets.randbits(63)
     columns = outbox.c
     query = (
@@ -93,7 +94,7 @@ async def mark_published(session: WriteSession, published: Sequence[Published]) 
 
     Raises TransientStoreError and CommitUnknownError.
     """
-    now = datetime.now(UTC)
+    now = stored_time(session.now)
     for one in published:
         await session.connection.execute(
             _update_leased(one.message).values(
@@ -108,7 +109,7 @@ async def mark_refused(session: WriteSession, message: OutboxMessage, why: str) 
     Raises TransientStoreError and CommitUnknownError.
     """
     await session.connection.execute(
-        _update_leased(message).values(done_at=datetime.now(UTC), refused=truncated(why), **DONE)
+        _update_leased(message).values(done_at=stored_time(session.now), refused=truncated(why), **DONE)
     )
     if message.letter is not None:
         await session.connection.execute(

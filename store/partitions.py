@@ -1,7 +1,6 @@
 """The stored offset of each consumer group in each partition."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
@@ -12,6 +11,7 @@ from store.dead_letters import truncated
 from store.errors import StoreError
 from store.session import WriteSession
 from store.tables import partitions
+from store.types import stored_time
 
 COLUMNS = select(
     partitions.c.consumer_group,
@@ -76,7 +76,7 @@ async def seek_partition(session: WriteSession, key: PartitionKey, offset: int, 
 
 async def pause_partition(session: WriteSession, key: PartitionKey, reason: str) -> None:
     """Pause a partition; if it is paused, keep reason and time. Raises StoreError if there is no row."""
-    now = datetime.now(UTC)
+    now = stored_time(session.now)
     await read_state(session.connection, key)
     await session.connection.execute(
         update(partitions)
@@ -94,7 +94,7 @@ async def resume_partition(session: WriteSession, key: PartitionKey) -> None:
     await read_state(session.connection, key)
     released: dict[str, object] = {"paused_reason": None, "paused_at": None, "started_offset": None, "starts": 0}
     await session.connection.execute(
-        update(partitions).where(*_matches(key)).values(**released, updated_at=datetime.now(UTC))
+        update(partitions).where(*_matches(key)).values(**released, updated_at=stored_time(session.now))
     )
 
 

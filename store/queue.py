@@ -6,12 +6,13 @@ its order; a decision on it applies to all of them.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, insert, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.blind import waits_for_audit
+from store.clock import database_now
 from store.errors import NoCommentError
 from store.groups import unfinished_texts
 from store.index_walk import NOTHING_SKIPPED, Place, Skipped, walk
@@ -77,7 +78,7 @@ async def next_tasks(
     decided the text before. In the order UNCERTAIN, leases, skips and ``without`` exclude whole texts, and so do
     unfinished and recent decisions. Raises TransientStoreError, CommitUnknownError.
     """
-    now = datetime.now(UTC) if now is None else now
+    now = await store.now() if now is None else now
     until = now + CLAIM_TIME
     by_text = order is QueueOrder.UNCERTAIN
     held: list[int] = []
@@ -114,7 +115,7 @@ async def take(store: Store, reviewer: int, key: Key, now: datetime | None = Non
 
     Raises NoCommentError, TransientStoreError, CommitUnknownError.
     """
-    now = datetime.now(UTC) if now is None else now
+    now = await store.now() if now is None else now
     until = now + CLAIM_TIME
     of = comments.c
     async with store.reading() as connection:
@@ -139,7 +140,7 @@ async def remaining(
     Except in the order UNCERTAIN, ``reviewer`` excludes texts that this reviewer has decided.
     Raises TransientStoreError.
     """
-    route = route_of(order, reviewer, wanted, await read_models(connection), datetime.now(UTC))
+    route = route_of(order, reviewer, wanted, await read_models(connection), await database_now(connection))
     if route is None:
         return Remaining(0, False)
     seconds = SEARCH_SECONDS if wanted.text is None else TEXT_SECONDS
@@ -154,7 +155,7 @@ async def renew(store: Store, reviewer: int, keys: Sequence[Key], now: datetime 
 
     Raises TransientStoreError, CommitUnknownError.
     """
-    now = datetime.now(UTC) if now is None else now
+    now = await store.now() if now is None else now
 
     async def once() -> list[Key]:
         async with store.writing() as session:
@@ -170,7 +171,7 @@ async def skip(store: Store, reviewer: int, key: Key, now: datetime | None = Non
 
     Raises TransientStoreError, CommitUnknownError.
     """
-    now = datetime.now(UTC) if now is None else now
+    now = await store.now() if now is None else now
 
     async def once() -> None:
         async with store.writing() as session:

@@ -9,10 +9,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Table, and_, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +21,7 @@ from store import audit
 from store.admin_tables import api_tokens, audit_log, sessions
 from store.audit import Actor
 from store.batch import Prediction
+from store.clock import trusted_now
 from store.dead_letter_admin import expire
 from store.errors import StoreError
 from store.lock_keys import Key, LockedRow, lock_current
@@ -41,14 +42,12 @@ from store.retry import retried
 from store.session import WriteSession
 from store.store import Store
 from store.tables import RETENTION_ROW, comment_versions, comments, dead_letters, outbox, retention, reviews
-from store.types import read_time, stored_time
+from store.types import stored_time
 from store.write import move_counts, move_label_counts
 
 # What a step purges: few enough that it holds its locks only for a fraction of a second.
 STEP = 500
 LEASE = timedelta(seconds=60)
-DATABASE_TIME = {"sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')"}
-SERVER_TIME = "SELECT UTC_TIMESTAMP(6)"
 
 # What is being purged, and the numbers done and in total.
 Report = Callable[[str, int, int], None]
@@ -318,7 +317,7 @@ async def _finish(session: WriteSession, token: int, actor: Actor, purged: Purge
 
 
 async def _cutoffs(connection: AsyncConnection, rules: Rules) -> _Cutoffs:
-    now = await _trusted_time(connection)
+    now = await trusted_now(connection)
 
     def before(days: int) -> datetime | None:
         return None if days == 0 else now - timedelta(days=days)
@@ -332,14 +331,6 @@ async def _cutoffs(connection: AsyncConnection, rules: Rules) -> _Cutoffs:
         before(rules.sessions),
         before(rules.audit_log),
     )
-
-
-async def _trusted_time(connection: AsyncConnection) -> datetime:
-    """Return the earlier of the database's and this machine's time: a clock that is fast must not purge anything."""
-    query = DATABASE_TIME.get(connection.dialect.name, SERVER_TIME)
-    database = read_time((await connection.execute(text(query))).scalar_one())
-    now = datetime.now(UTC)
-    return now if database is None else min(database, now)
 
 
 def _conditions(cutoffs: _Cutoffs) -> dict[str, tuple[Table, ColumnElement[bool]]]:

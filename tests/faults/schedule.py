@@ -7,21 +7,19 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 
 import pymysql
 from aiokafka import AIOKafkaProducer
 
-from local_stack.kafka import Kafka
-from local_stack.mysql import MySQL
-from tests.faults.fleet import Fleet, Member
-from tests.faults.load import METADATA_SECONDS, PARTITIONS, Publisher
-from tests.faults.proxy import Proxy
-from tests.harness import Installation, comment, get
-from tests.models import promote
-from tests.waiting import eventually
+from tests.faults.fleet import Member
+from tests.faults.load import METADATA_SECONDS, PARTITIONS
+from tests.faults.stage import Fault, Stage
+from tests.faults.stage import becomes_true as _eventually
+from tests.faults.stage import metrics_of as _metrics
+from tests.faults.stage import promote_other as _promote_other
+from tests.harness import Installation, comment
 
 SESSION_TIMEOUT_SECONDS = 6
 OTHERS_CONTINUE_SECONDS = 30
@@ -34,54 +32,28 @@ BURST = 8_000
 LOADING = "loading it"
 
 
-@dataclass
-class Stage:
-    """Everything that faults act on. ``outage`` is the duration of outages in seconds."""
-
-    installation: Installation
-    kafka: Kafka
-    mysql: MySQL
-    kafka_proxy: Proxy
-    fleet: Fleet
-    publisher: Publisher
-    rng: random.Random
-    outage: float
-    injected: Counter[str] = field(default_factory=Counter)
-    seen: Counter[str] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-
-    def member(self) -> Member:
-        return self.rng.choice([member for member in self.fleet.members if member.supervised])
-
-    async def pause(self, low: float, high: float) -> None:
-        await asyncio.sleep(self.rng.uniform(low, high))
-
-
-Fault = Callable[[Stage], Awaitable[None]]
-
-
 async def kill_consumer(stage: Stage) -> None:
-    member = stage.member()
-    await stage.fleet.leave(member, signal.SIGKILL)
-    await stage.pause(0, 2)
-    stage.fleet.restart(member)
+    with stage.borrow() as member:
+        await stage.fleet.leave(member, signal.SIGKILL)
+        await stage.pause(0, 2)
+        stage.fleet.restart(member)
 
 
 async def terminate_consumer(stage: Stage) -> None:
-    member = stage.member()
-    began = time.monotonic()
-    status = await stage.fleet.leave(member, signal.SIGTERM)
-    if status != 0 or time.monotonic() - began > 20:
-        stage.failures.append(f"SIGTERM: status {status} after {time.monotonic() - began:.1f} s")
-    stage.fleet.restart(member)
+    with stage.borrow() as member:
+        began = time.monotonic()
+        status = await stage.fleet.leave(member, signal.SIGTERM)
+        if status != 0 or time.monotonic() - began > 20:
+            stage.failures.append(f"SIGTERM: status {status} after {time.monotonic() - began:.1f} s")
+        stage.fleet.restart(member)
 
 
 async def zombie(stage: Stage) -> None:
     """Freeze a consumer until its session has expired, and wake it when others have its partitions."""
-    member = stage.member()
-    member.process.send(signal.SIGSTOP)
-    await asyncio.sleep(SESSION_TIMEOUT_SECONDS + 5)
-    member.process.send(signal.SIGCONT)
+    with stage.borrow() as member:
+        member.process.send(signal.SIGSTOP)
+        await asyncio.sleep(SESSION_TIMEOUT_SECONDS + 5)
+        member.process.send(signal.SIGCONT)
 
 
 async def stop_in_transaction(stage: Stage) -> None:
@@ -90,10 +62,11 @@ async def stop_in_transaction(stage: Stage) -> None:
 
     def stop(member: Member) -> None:
         if not stopped.done():
+            member.borrowed = True
             member.process.send(signal.SIGSTOP)
             stopped.set_result(member)
 
-    members = [member for member in stage.fleet.members if member.supervised]
+    members = [member for member in stage.fleet.members if member.supervised and not member.borrowed]
     for one in members:
         one.proxy.on_statement(FIRST_INSERT, partial(stop, one))
     try:
@@ -113,10 +86,12 @@ async def stop_in_transaction(stage: Stage) -> None:
         stage.failures.append("the other consumers did not continue within 30 s of a freeze during a transaction")
     await asyncio.sleep(SESSION_TIMEOUT_SECONDS)
     member.process.send(signal.SIGCONT)
+    member.borrowed = False
 
 
 async def join_and_leave(stage: Stage) -> None:
     member = await stage.fleet.join()
+    member.borrowed = True
     await stage.pause(6, 9)
     await stage.fleet.leave(member, signal.SIGTERM)
     await stage.pause(1, 2)
@@ -133,21 +108,22 @@ async def rebalance_during_batches(stage: Stage) -> None:
 
 async def rebalance_while_database_is_away(stage: Stage) -> None:
     stage.mysql.kill()
-    joined = stage.member()
-    await stage.fleet.leave(joined, signal.SIGKILL)
-    stage.fleet.restart(joined)
+    with stage.borrow() as killed:
+        await stage.fleet.leave(killed, signal.SIGKILL)
+        stage.fleet.restart(killed)
     await asyncio.sleep(stage.outage)
     await asyncio.to_thread(stage.mysql.start)
 
 
 async def restart_broker(stage: Stage) -> None:
-    await asyncio.to_thread(stage.kafka.restart)
+    await asyncio.to_thread(stage.broker().restart)
 
 
 async def kill_broker(stage: Stage) -> None:
-    stage.kafka.kill()
+    broker = stage.broker()
+    broker.kill()
     await stage.pause(0, 2)
-    await asyncio.to_thread(stage.kafka.start)
+    await asyncio.to_thread(broker.start)
 
 
 async def restart_database(stage: Stage) -> None:
@@ -202,21 +178,26 @@ async def lose_commits(stage: Stage) -> None:
 
 async def cut_kafka(stage: Stage) -> None:
     for _ in range(3):
-        stage.kafka_proxy.cut()
+        for proxy in stage.kafka_proxies:
+            proxy.cut()
         await stage.pause(0.2, 1)
 
 
 async def delay_kafka(stage: Stage) -> None:
-    stage.kafka_proxy.delay = 0.3
+    for proxy in stage.kafka_proxies:
+        proxy.delay = 0.3
     await asyncio.sleep(5)
-    stage.kafka_proxy.heal()
+    for proxy in stage.kafka_proxies:
+        proxy.heal()
 
 
 async def half_open_kafka(stage: Stage) -> None:
-    stage.kafka_proxy.half_open()
+    for proxy in stage.kafka_proxies:
+        proxy.half_open()
     await asyncio.sleep(SESSION_TIMEOUT_SECONDS + 4)
-    stage.kafka_proxy.cut()
-    stage.kafka_proxy.heal()
+    for proxy in stage.kafka_proxies:
+        proxy.cut()
+        proxy.heal()
 
 
 async def second_writer(stage: Stage) -> None:
@@ -234,7 +215,7 @@ async def add_partitions(stage: Stage) -> None:
     topic = stage.installation.topic
 
     def add() -> None:
-        admin = AdminClient({"bootstrap.servers": stage.kafka.bootstrap})
+        admin = AdminClient({"bootstrap.servers": stage.installation.kafka})
         admin.create_partitions([NewPartitions(topic, PARTITIONS + 2)])[topic].result(10)
 
     await asyncio.to_thread(add)
@@ -286,7 +267,7 @@ async def traffic(stage: Stage) -> AsyncIterator[None]:
 
     async def publish() -> None:
         run = stage.rng.getrandbits(32)
-        async with AIOKafkaProducer(bootstrap_servers=stage.kafka.bootstrap, linger_ms=0) as producer:
+        async with AIOKafkaProducer(bootstrap_servers=stage.installation.kafka, linger_ms=0) as producer:
             for number in itertools.count():
                 record = comment(f"traffic-{run}-{number}", f"第{number}条，物流很快，客服也好", platform="desk")
                 await producer.send_and_wait(stage.installation.topic, record.value, key=record.key)
@@ -303,29 +284,10 @@ async def traffic(stage: Stage) -> AsyncIterator[None]:
 async def _publish_burst(stage: Stage) -> None:
     """Publish more comments than the queues of all consumers hold."""
     run = stage.rng.getrandbits(32)
-    async with AIOKafkaProducer(bootstrap_servers=stage.kafka.bootstrap) as producer:
+    async with AIOKafkaProducer(bootstrap_servers=stage.installation.kafka) as producer:
         for number in range(BURST):
             record = comment(f"burst-{run}-{number}", f"第{number}条，物流很快，客服也好", platform="desk")
             await producer.send(stage.installation.topic, record.value, key=record.key)
-
-
-async def _promote_other(stage: Stage) -> None:
-    other = "SELECT number FROM models WHERE number NOT IN (SELECT model_number FROM active_model)"
-    number = await asyncio.to_thread(stage.installation.number, other)
-    await promote(stage.installation.database_url, number)
-
-
-async def _eventually(condition: Callable[[], bool], seconds: float) -> bool:
-    """Return whether the condition becomes true in time."""
-    return await asyncio.to_thread(eventually, condition, seconds)
-
-
-def _metrics(member: Member) -> str:
-    """Return a consumer's metrics; an empty string while it does not answer."""
-    try:
-        return get(f"{member.process.health()}/metrics")[1]
-    except (OSError, ValueError):
-        return ""
 
 
 FAULTS: Sequence[Fault] = (

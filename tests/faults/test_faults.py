@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.faults.run import Verdict, run
+from tests.faults.run import Plan, Verdict, run
 from tests.faults.schedule import FAULTS, promote_model
 
 
@@ -14,7 +14,7 @@ def assert_clean(verdict: Verdict) -> None:
 @pytest.mark.minutes
 @pytest.mark.timeout(600)
 async def test_tables_follow_the_contract_after_every_fault() -> None:
-    verdict = await run(events=10_000, seed=7, outage=10, rounds=1)
+    verdict = await run(Plan(events=10_000, seed=7, outage=10))
     assert_clean(verdict)
     assert verdict.faults == len(FAULTS)
     assert verdict.events > 9_000
@@ -24,7 +24,7 @@ async def test_tables_follow_the_contract_after_every_fault() -> None:
 @pytest.mark.timeout(600)
 async def test_consumers_and_servers_switch_models_without_a_restart() -> None:
     """Two promotions, the first of a model with another vocabulary that one consumer cannot obtain at first."""
-    verdict = await run(events=10_000, seed=11, outage=10, rounds=2, faults=[promote_model], api_servers=2)
+    verdict = await run(Plan(10_000, seed=11, outage=10, rounds=2, faults=[promote_model], api_servers=2))
     assert_clean(verdict)
     assert verdict.seen["promotions with full queues"] >= 1
     assert verdict.seen["consumers killed while they load a model"] >= 1
@@ -34,4 +34,4 @@ async def test_consumers_and_servers_switch_models_without_a_restart() -> None:
 @pytest.mark.timeout(2_400)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_a_long_load(seed: int) -> None:
-    assert_clean(await run(events=200_000, seed=seed, outage=60, rounds=1))
+    assert_clean(await run(Plan(events=200_000, seed=seed, outage=60)))
