@@ -51,10 +51,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement, its row format and, for a query, the columns that it returns."""
+    """A statement, its row format, None for one without rows, and, for a query, the columns that it returns."""
 
     sql: TextClause | TextualSelect
-    rows: Rows
+    rows: Rows | None
     columns: Sequence[str] = ()
 
 
@@ -69,6 +69,7 @@ class StatementBuilder:
         self.join = "CROSS JOIN" if self._sqlite else "STRAIGHT_JOIN"
         # MySQL cannot lock rows of JSON_TABLE and needs the table named; MariaDB does not support OF.
         self.for_update = "FOR UPDATE" if is_mariadb(dialect) else "FOR UPDATE OF old"
+        self.for_share = "" if self._sqlite else "LOCK IN SHARE MODE" if is_mariadb(dialect) else "FOR SHARE"
 
     def rows(self, fields: Fields) -> Rows:
         """Return the serialiser of a statement's rows."""
@@ -221,6 +222,7 @@ ADVANCE_FIELDS: Fields = {
     "expected": BigInteger(),
     **_types(tables.partitions, ("next_offset", "records_lost", "paused_reason")),
 }
+ACTIVE = f"SELECT model_number FROM active_model WHERE id = {model_tables.ACTIVE_ROW}"
 HORIZON = f"SELECT horizon FROM retention WHERE id = {tables.RETENTION_ROW}"
 COPY_FIELDS = _types(tables.dead_letters, ("number", "state", "latest_partition", "latest_offset", "reason", "detail"))
 
@@ -245,6 +247,7 @@ class Statements:
     add_versions: Statement
     delete_predictions: Statement
     write_predictions: Statement
+    lock_active: Statement  # returns the number of the active model
     add_missing: Statement
     delete_dead_letters: Statement
     delete_dead_letters_by_value: Statement
@@ -338,6 +341,7 @@ def write_statements(dialect: Dialect) -> Statements:
             _column_names(predictions),
             dict.fromkeys(_column_names(predictions, *_key(predictions)), given),
         ),
+        lock_active=Statement(text(f"{ACTIVE} {build.for_share}"), None),
         # A new text ends the lease on the old one.
         add_missing=build.insert(
             model_tables.missing_predictions, ("comment_number", "added_at"), {"claimed_until": "NULL"}

@@ -10,7 +10,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,9 +19,10 @@ from store.batch import Arrival, Content, Label, Prediction, Tombstone
 from store.dead_letters import comment_key
 from store.folding import folded_digest
 from store.merge import ABSENT, CurrentReview, Outcome, StoredState, by_key, merge_events
+from store.packets import Result
 from store.rows import content_row, read_content
 from store.sample import AuditSample
-from store.session import WriteSession
+from store.session import Call, WriteSession
 from store.types import read_time
 
 Key = tuple[str, str]
@@ -57,25 +58,57 @@ class LockedRow:
     content: Content
 
 
-async def lock_and_merge(
-    session: WriteSession, changes: Events, model: int, token: int, erasure_keys: Sequence[bytes], sample: AuditSample
-) -> list[MergedKey]:
-    """Lock the keys of ``changes`` in sorted order until the transaction ends, and merge the events of each.
+@dataclass(frozen=True, slots=True)
+class KeyLocks:
+    """The keys of a batch to lock, in sorted order; the lists have an element per key.
 
-    Erasures are looked up with all ``erasure_keys``.
+    ``as_absent`` are the outcomes if no row exists, ``contents`` what locking inserts then, and ``folded`` the digests
+    of their texts. ``looks_up_erasures`` says whether ``calls`` look up erasures by key.
     """
+
+    events: Mapping[Key, Events]
+    keys: Sequence[Key]
+    ranks: Sequence[int | None]
+    as_absent: Sequence[Outcome]
+    contents: Sequence[Content]
+    folded: Sequence[int]
+    model: int
+    token: int
+    looks_up_erasures: bool
+
+
+def prepare_locks(session: WriteSession, changes: Events, model: int, token: int, sample: AuditSample) -> KeyLocks:
+    """Group the events of ``changes`` by key, and compute what locking inserts."""
     events = by_key(changes)
     keys = list(events)
-    ranks = [sample.rank(*key) for key in keys]
     as_absent = [merge_events(ABSENT, events[key], model) for key in keys]
-    inserted_contents = [outcome.content or PLACEHOLDER for outcome in as_absent]
-    # Once per text, because this runs for every comment of every batch.
-    folded = [folded_digest(content.text) for content in inserted_contents]
-    rows = map(_inserted_row, keys, inserted_contents, ranks, folded)
-    await session.run(session.statements.insert_keys, rows, token=token)
+    contents = [outcome.content or PLACEHOLDER for outcome in as_absent]
+    return KeyLocks(
+        events,
+        keys,
+        [sample.rank(*key) for key in keys],
+        as_absent,
+        contents,
+        # Once per text, because this runs for every comment of every batch.
+        [folded_digest(content.text) for content in contents],
+        model,
+        token,
+        session.erasures.exist,
+    )
 
-    inserted, erased, horizon = await _inserted_and_erased(session, keys, erasure_keys, token)
-    found = await _locked_rows(session, keys, token) if len(inserted) < len(keys) else {}
+
+def lock_calls(session: WriteSession, locks: KeyLocks) -> list[Call]:
+    """Return the calls that lock the keys until the transaction ends, and read what they find."""
+    rows = map(_inserted_row, locks.keys, locks.contents, locks.ranks, locks.folded)
+    return [session.call(session.statements.insert_keys, rows, token=locks.token), _look_up(session, locks)]
+
+
+async def merge_locked(session: WriteSession, locks: KeyLocks, found_keys: Result) -> list[MergedKey]:
+    """Merge the events of each key; ``found_keys`` is the result of the last of ``lock_calls``."""
+    events, keys, model = locks.events, locks.keys, locks.model
+    ranks, as_absent, inserted_contents, folded = locks.ranks, locks.as_absent, locks.contents, locks.folded
+    inserted, erased, horizon = await _inserted_and_erased(session, locks, found_keys)
+    found = await _locked_rows(session, keys, locks.token) if len(inserted) < len(keys) else {}
     predictions = await _predictions(session, [row.number for row in found.values()])
 
     merged = []
@@ -143,33 +176,36 @@ async def lock_current(
     return {keys[at]: (row, predictions.get(row.number, {})) for at, row in found.items()}
 
 
+def _look_up(session: WriteSession, locks: KeyLocks) -> Call:
+    """Return a call that finds inserted rows, erasures and the retention horizon, since every batch needs all of them.
+
+    Until a comment has been erased, it looks up no digests, because computing one for every comment takes time.
+    """
+    looked_up = locks.keys if locks.looks_up_erasures else ()
+    digests = (erasure_digest(one, comment_key(*key)) for key in looked_up for one in session.erasure_keys)
+    return session.call(
+        session.statements.read_inserted_and_erased,
+        map(_key_row, locks.keys),
+        token=locks.token,
+        digests=session.document(session.statements.digests, ({"digest": digest} for digest in digests)),
+    )
+
+
 async def _inserted_and_erased(
-    session: WriteSession, keys: Sequence[Key], erasure_keys: Sequence[bytes], token: int
+    session: WriteSession, locks: KeyLocks, found_keys: Result
 ) -> tuple[dict[int, int], dict[int, int], datetime | None]:
     """Return, by index among the keys, the numbers of inserted rows and the versions up to which keys are erased; and
-    the retention horizon.
-
-    One query reads both, since every batch needs them. Until a comment has been erased, it looks up no digests, because
-    computing one for every comment takes time; if it finds out that one has been erased, it is run again.
-    """
-    looked_up = session.erasures.exist
-    digests = (erasure_digest(one, comment_key(*key)) for key in keys for one in erasure_keys) if looked_up else ()
-    row: Any = (
-        await session.run(
-            session.statements.read_inserted_and_erased,
-            map(_key_row, keys),
-            token=token,
-            digests=session.document(session.statements.digests, ({"digest": digest} for digest in digests)),
-        )
-    ).one()
-    inserted_rows, erased_rows, erasures_exist, horizon = row
+    the retention horizon."""
+    [(inserted_rows, erased_rows, erasures_exist, horizon)] = found_keys.rows
     session.erasures.exist |= bool(erasures_exist)
-    if session.erasures.exist and not looked_up:
-        return await _inserted_and_erased(session, keys, erasure_keys, token)
+    if session.erasures.exist and not locks.looks_up_erasures:
+        locks = replace(locks, looks_up_erasures=True)
+        [found_keys] = await session.run_all([_look_up(session, locks)])
+        return await _inserted_and_erased(session, locks, found_keys)
     inserted, found = (json.loads(gathered or "[]") for gathered in (inserted_rows, erased_rows))
     erased: dict[int, int] = {}
     for position, up_to in found:
-        at = (position - 1) // len(erasure_keys)
+        at = (position - 1) // len(session.erasure_keys)
         erased[at] = max(up_to, erased.get(at, up_to))
     return {position - 1: number for position, number in inserted}, erased, read_time(horizon)
 
