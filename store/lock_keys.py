@@ -12,15 +12,16 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from liuyan.times import EPOCH
 from store.batch import Arrival, Content, Label, Prediction, Tombstone
+from store.bulk import IDENTITY, TupleRows
 from store.dead_letters import comment_key
 from store.folding import folded_digest
 from store.merge import ABSENT, CurrentReview, Outcome, StoredState, by_key, merge_events
 from store.packets import Result
-from store.rows import content_row, read_content
+from store.rows import CONTENT_COLUMNS, content_values, read_content
 from store.sample import AuditSample
 from store.session import Call, WriteSession
 from store.types import read_time
@@ -32,10 +33,10 @@ Events = Sequence[Arrival | Tombstone]
 NO_TOKEN = -1
 # Inserted to lock a key whose only events are tombstones; deleted in the same transaction.
 PLACEHOLDER = Content("", 0, EPOCH, None, None, None)
+INSERTED_COLUMNS = (*IDENTITY, *CONTENT_COLUMNS, "folded_digest", "audit_rank")
 
 
-@dataclass(frozen=True, slots=True)
-class MergedKey:
+class MergedKey(NamedTuple):
     """A key merged under lock. ``number`` is its row's, ``audit_rank`` its rank in the audit sample, ``folded_digest``
     the digest of its new text, and ``inserted`` the content that locking inserted, None if the row existed."""
 
@@ -99,8 +100,12 @@ def prepare_locks(session: WriteSession, changes: Events, model: int, token: int
 
 def lock_calls(session: WriteSession, locks: KeyLocks) -> list[Call]:
     """Return the calls that lock the keys until the transaction ends, and read what they find."""
-    rows = map(_inserted_row, locks.keys, locks.contents, locks.ranks, locks.folded)
-    return [session.call(session.statements.insert_keys, rows, token=locks.token), _look_up(session, locks)]
+    rows = [
+        (*key, *content_values(content), digest, rank)
+        for key, content, digest, rank in zip(locks.keys, locks.contents, locks.folded, locks.ranks, strict=True)
+    ]
+    inserted = TupleRows(INSERTED_COLUMNS, rows)
+    return [session.call(session.statements.insert_keys, inserted, token=locks.token), _look_up(session, locks)]
 
 
 async def merge_locked(session: WriteSession, locks: KeyLocks, found_keys: Result) -> list[MergedKey]:
@@ -143,14 +148,6 @@ def _digest_of(after: Outcome, inserted: Content, digest: int) -> int:
     return folded_digest(after.content.text)
 
 
-def _inserted_row(key: Key, content: Content, audit_rank: int | None, digest: int) -> dict[str, object]:
-    row = content_row(content)
-    row["platform"], row["id"] = key
-    row["folded_digest"] = digest
-    row["audit_rank"] = audit_rank
-    return row
-
-
 def new_token() -> int:
     """Return a batch's token: a random number."""
     return secrets.randbits(63)
@@ -185,7 +182,7 @@ def _look_up(session: WriteSession, locks: KeyLocks) -> Call:
     digests = (erasure_digest(one, comment_key(*key)) for key in looked_up for one in session.erasure_keys)
     return session.call(
         session.statements.read_inserted_and_erased,
-        map(_key_row, locks.keys),
+        TupleRows(IDENTITY, locks.keys),
         token=locks.token,
         digests=session.document(session.statements.digests, ({"digest": digest} for digest in digests)),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from store.bulk import Rows, Statement, Statements, Values
+from store.bulk import Rows, Statement, Statements, TupleRows, Values
 from store.errors import PermanentStoreError
 from store.packets import Result, run_packet
 
@@ -93,8 +93,8 @@ class WriteSession:
         if packet:
             yield packet
 
-    def call(self, statement: Statement, rows: Iterable[Values] = (), **parameters: object) -> Call:
-        """Return a call of a bulk statement on rows, which are mappings by column.
+    def call(self, statement: Statement, rows: Iterable[Values] | TupleRows = (), **parameters: object) -> Call:
+        """Return a call of a bulk statement on rows, which are mappings by column or tuples.
 
         Raises PermanentStoreError if they contain lone surrogates or exceed the server's packet size: the server would
         close the connection, which looks like an outage.
@@ -103,7 +103,7 @@ class WriteSession:
             return Call(statement, parameters)
         return Call(statement, {"rows": self.document(statement.rows, rows), "now": self.now, **parameters})
 
-    def document(self, rows: Rows, values: Iterable[Values]) -> str:
+    def document(self, rows: Rows, values: Iterable[Values] | TupleRows) -> str:
         """Return the parameter of a bulk statement for these rows. Raises PermanentStoreError like ``call``."""
         try:
             document = rows.document(values)

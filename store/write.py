@@ -7,8 +7,8 @@ from itertools import starmap
 from operator import itemgetter
 from typing import TypeVar
 
-from store.batch import Advance, Batch, BatchOutcome, Content, DeadLetter, Prediction
-from store.bulk import Statement, Values
+from store.batch import Advance, Batch, BatchOutcome, Content, DeadLetter
+from store.bulk import Statement, TupleRows, Values
 from store.dead_letters import comment_key, dead_letter_row, key_digest, surviving, truncated
 from store.errors import FencedError, StoreError
 from store.lock_keys import MergedKey, erasure_digest, lock_calls, merge_locked, new_token, prepare_locks
@@ -19,19 +19,20 @@ from store.merge import (
     Labelled,
     PlatformHour,
     ReviewerCount,
-    comment_changes,
     comment_counts,
-    count_changes,
+    count_key,
     hourly_changes,
     sum_changes,
 )
 from store.models import active_of
 from store.packets import Result
 from store.requeued import resolve_requeued
-from store.rows import content_row, prediction_row
+from store.rows import PREDICTION_COLUMNS, content_row, distance_of
 from store.sample import AuditSample
 from store.session import Call, WriteSession
 
+# The columns of a prediction's row in the order of its table.
+PREDICTION_ROW = ("comment_number", "model_number", *PREDICTION_COLUMNS, "reviewed", "distance", "folded_digest")
 _Key = TypeVar("_Key", bound=HourlyCount | ReviewerCount | CommentCount)
 
 
@@ -184,34 +185,33 @@ def _comment_row(key: MergedKey, content: Content) -> Values:
 def _write_predictions(session: WriteSession, merged: Sequence[MergedKey]) -> Iterator[Call]:
     """Add the predictions of the batch's model, and delete every model's predictions of replaced texts."""
     deleted: list[Values] = []
-    added = []
+    added: list[tuple[object, ...]] = []
     for key in merged:
-        before, after = key.before.predictions, key.after.predictions
-        if not key.after.erased:
-            deleted += [{"comment_number": key.number, "model_number": model} for model in before if model not in after]
-        added += [
-            (key, model, prediction) for model, prediction in after.items() if before.get(model) is not prediction
-        ]
+        before, after = key.before.predictions, key.after
+        if before and not after.erased:
+            deleted += [
+                {"comment_number": key.number, "model_number": model}
+                for model in before
+                if model not in after.predictions
+            ]
+        for model, prediction in after.predictions.items():
+            if before.get(model) is not prediction:
+                label, probability, uncertain = prediction.label, prediction.probability, prediction.uncertain
+                reviewed, distance = after.review is not None, distance_of(prediction)
+                added.append(
+                    (key.number, model, label, probability, uncertain, reviewed, distance, key.folded_digest)
+                )
     if deleted:
         yield session.call(session.statements.delete_predictions, deleted)
     if added:
-        yield session.call(session.statements.write_predictions, starmap(_prediction_row, added))
-
-
-def _prediction_row(key: MergedKey, model: int, prediction: Prediction) -> Values:
-    row = prediction_row(prediction)
-    row["comment_number"], row["model_number"] = key.number, model
-    row["reviewed"] = key.after.review is not None
-    row["folded_digest"] = key.folded_digest
-    return row
+        yield session.call(session.statements.write_predictions, TupleRows(PREDICTION_ROW, added))
 
 
 def _count(session: WriteSession, merged: Sequence[MergedKey]) -> Iterator[Call]:
     changes: Counter[Labelled] = Counter()
     stored: Counter[PlatformHour] = Counter()
     for key in merged:
-        count_changes(key.platform, key.before, key.after, changes)
-        comment_changes(key.platform, key.before.content, key.after.content, stored)
+        count_key(key.platform, key.before, key.after, changes, stored)
     statements = session.statements
     counts = comment_counts(stored)
     yield from _count_calls(session, counts, statements.add_comment_counts, statements.delete_zero_comment_counts)
