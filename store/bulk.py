@@ -17,44 +17,77 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import BigInteger, Boolean, Column, Integer, LargeBinary, Table, TextClause, TextualSelect, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
 from store import model_tables, relabel_tables, review_tables, tables
 from store.rows import CONTENT_COLUMNS, PREDICTION_COLUMNS, values_by
-from store.types import ExactString, exact_collation, is_mariadb, time_text
+from store.types import ExactString, UtcDateTime, exact_collation, is_mariadb, time_text
 
 Fields = Mapping[str, TypeEngine[Any]]
 
 Values = Mapping[str, object]
-# Skipping the check for circular references halves the time.
-ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=time_text, check_circular=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TupleRows:
+    """Rows with a value for each of ``columns``, without datetimes: faster than mappings for hundreds of rows."""
+
+    columns: Sequence[str]
+    rows: Sequence[tuple[object, ...]]
 
 
 class Rows:
     """Serialises rows as the JSON parameter of a statement, in base64 if ``base64``."""
 
     def __init__(self, fields: Fields, *, base64: bool) -> None:
+        self._columns = tuple(fields)
         self._values = values_by(fields)
+        self._times = [at for at, kind in enumerate(fields.values()) if isinstance(kind, UtcDateTime)]
         self._base64 = base64
 
-    def document(self, rows: Iterable[Values]) -> str:
+    def document(self, rows: Iterable[Values] | TupleRows) -> str:
         """Return the rows as a JSON array of arrays. Raises KeyError if a row lacks a field; other entries are ignored.
 
-        Every database reads true and false as 1 and 0. Raises UnicodeEncodeError for a lone surrogate.
+        Every database reads true and false as 1 and 0. Raises UnicodeEncodeError for a lone surrogate, and ValueError
+        for tuples of other columns.
         """
-        document = ENCODER.encode(list(map(self._values, rows)))
-        encoded = document.encode()
-        return base64.b64encode(encoded).decode() if self._base64 else document
+        if not isinstance(rows, TupleRows):
+            document = _json(list(map(self._with_times, map(self._values, rows))))
+        elif tuple(rows.columns) == self._columns:
+            document = _json(rows.rows)
+        else:
+            raise ValueError(f"the rows have the columns {', '.join(rows.columns)}, not {', '.join(self._columns)}")
+        return base64.b64encode(document).decode() if self._base64 else document.decode()
+
+    def _with_times(self, row: tuple[Any, ...]) -> Sequence[object]:
+        """Write datetimes as text."""
+        if not self._times:
+            return row
+        values = list(row)
+        for at in self._times:
+            values[at] = None if values[at] is None else time_text(values[at])
+        return values
+
+
+def _json(rows: Sequence[object]) -> bytes:
+    """Serialise rows as UTF-8, four times as fast as ``json``. Raises UnicodeEncodeError."""
+    try:
+        return to_json(rows)
+    except PydanticSerializationError as error:
+        # Lone surrogates are the only strings that cannot be encoded; ``json`` finds them.
+        json.dumps(rows, ensure_ascii=False).encode()
+        raise ValueError(f"a row cannot be serialised: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement, its row format and, for a query, the columns that it returns."""
+    """A statement, its row format, None for one without rows, and, for a query, the columns that it returns."""
 
     sql: TextClause | TextualSelect
-    rows: Rows
+    rows: Rows | None
     columns: Sequence[str] = ()
 
 
@@ -69,6 +102,7 @@ class StatementBuilder:
         self.join = "CROSS JOIN" if self._sqlite else "STRAIGHT_JOIN"
         # MySQL cannot lock rows of JSON_TABLE and needs the table named; MariaDB does not support OF.
         self.for_update = "FOR UPDATE" if is_mariadb(dialect) else "FOR UPDATE OF old"
+        self.for_share = "" if self._sqlite else "LOCK IN SHARE MODE" if is_mariadb(dialect) else "FOR SHARE"
 
     def rows(self, fields: Fields) -> Rows:
         """Return the serialiser of a statement's rows."""
@@ -221,6 +255,7 @@ ADVANCE_FIELDS: Fields = {
     "expected": BigInteger(),
     **_types(tables.partitions, ("next_offset", "records_lost", "paused_reason")),
 }
+ACTIVE = f"SELECT model_number FROM active_model WHERE id = {model_tables.ACTIVE_ROW}"
 HORIZON = f"SELECT horizon FROM retention WHERE id = {tables.RETENTION_ROW}"
 COPY_FIELDS = _types(tables.dead_letters, ("number", "state", "latest_partition", "latest_offset", "reason", "detail"))
 
@@ -245,6 +280,7 @@ class Statements:
     add_versions: Statement
     delete_predictions: Statement
     write_predictions: Statement
+    lock_active: Statement  # returns the number of the active model
     add_missing: Statement
     delete_dead_letters: Statement
     delete_dead_letters_by_value: Statement
@@ -338,6 +374,7 @@ def write_statements(dialect: Dialect) -> Statements:
             _column_names(predictions),
             dict.fromkeys(_column_names(predictions, *_key(predictions)), given),
         ),
+        lock_active=Statement(text(f"{ACTIVE} {build.for_share}"), None),
         # A new text ends the lease on the old one.
         add_missing=build.insert(
             model_tables.missing_predictions, ("comment_number", "added_at"), {"claimed_until": "NULL"}

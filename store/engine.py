@@ -4,16 +4,19 @@ import asyncio
 import base64
 import re
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import URL, Connection, Dialect, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from store.errors import CommitUnknownError, StoreError
 from store.faults import FAULTS, classify_error
@@ -34,6 +37,10 @@ DATABASE = re.compile(r"[^/?#@:\s]+")
 WRITES = "liuyan_writes"
 # SQLAlchemy's defaults: connections that stay open, and additional ones that are opened when all of those are in use.
 POOL_SIZE, POOL_OVERFLOW = 5, 10
+# A connection idle for longer than this is pinged before it is used. Session timeouts are longer. It is replaced after
+# RECYCLE_SECONDS.
+IDLE_SECONDS, RECYCLE_SECONDS = 0.5, 600
+USED_AT = "liuyan_used_at"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +115,7 @@ def _open_mysql(url: URL, seconds: int) -> AsyncEngine:
         hide_parameters=True,  # Keep comments out of logs.
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
-        pool_pre_ping=True,
-        pool_recycle=max(1, seconds // 2),
+        pool_recycle=RECYCLE_SECONDS,
         pool_reset_on_return=None,  # Every transaction ends with COMMIT or with its session: nothing to roll back.
         connect_args={
             "connect_timeout": seconds,
@@ -117,9 +123,29 @@ def _open_mysql(url: URL, seconds: int) -> AsyncEngine:
             **({} if tls is None else {"ssl": tls}),
         },
     )
+    event.listen(engine.sync_engine, "checkin", _note_use)
+    event.listen(engine.sync_engine, "checkout", partial(_ping_idle, engine.dialect))
     if tls is not None:
         event.listen(engine.sync_engine, "connect", refuse_plain)
     return engine
+
+
+def _note_use(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[USED_AT] = time.monotonic()
+
+
+def _ping_idle(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Ping a connection that was idle, because the server may have ended its session; the pool replaces a dead one.
+
+    SQLAlchemy's own ping would cost every transaction a round trip.
+    """
+    used_at = record.info.get(USED_AT)
+    if used_at is None or time.monotonic() - used_at < IDLE_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except (dialect.loaded_dbapi.Error, OSError, EOFError) as error:
+        raise InvalidatePoolError from error
 
 
 def _open_sqlite(url: URL, seconds: int) -> AsyncEngine:
@@ -175,6 +201,8 @@ async def transaction(engine: AsyncEngine, seconds: float | None, *, writes: boo
             connection = await engine.connect()
             if writes:
                 connection = await connection.execution_options(**{WRITES: True})
+                # Explicitly, because SQLAlchemy does not see the statements that WriteSession sends together.
+                await connection.begin()
             yield connection
             committing = True
             await connection.commit()

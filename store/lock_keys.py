@@ -10,18 +10,20 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from liuyan.times import EPOCH
 from store.batch import Arrival, Content, Label, Prediction, Tombstone
+from store.bulk import IDENTITY, TupleRows
 from store.dead_letters import comment_key
 from store.folding import folded_digest
 from store.merge import ABSENT, CurrentReview, Outcome, StoredState, by_key, merge_events
-from store.rows import content_row, read_content
+from store.packets import Result
+from store.rows import CONTENT_COLUMNS, content_values, read_content
 from store.sample import AuditSample
-from store.session import WriteSession
+from store.session import Call, WriteSession
 from store.types import read_time
 
 Key = tuple[str, str]
@@ -31,10 +33,10 @@ Events = Sequence[Arrival | Tombstone]
 NO_TOKEN = -1
 # Inserted to lock a key whose only events are tombstones; deleted in the same transaction.
 PLACEHOLDER = Content("", 0, EPOCH, None, None, None)
+INSERTED_COLUMNS = (*IDENTITY, *CONTENT_COLUMNS, "folded_digest", "audit_rank")
 
 
-@dataclass(frozen=True, slots=True)
-class MergedKey:
+class MergedKey(NamedTuple):
     """A key merged under lock. ``number`` is its row's, ``audit_rank`` its rank in the audit sample, ``folded_digest``
     the digest of its new text, and ``inserted`` the content that locking inserted, None if the row existed."""
 
@@ -57,25 +59,61 @@ class LockedRow:
     content: Content
 
 
-async def lock_and_merge(
-    session: WriteSession, changes: Events, model: int, token: int, erasure_keys: Sequence[bytes], sample: AuditSample
-) -> list[MergedKey]:
-    """Lock the keys of ``changes`` in sorted order until the transaction ends, and merge the events of each.
+@dataclass(frozen=True, slots=True)
+class KeyLocks:
+    """The keys of a batch to lock, in sorted order; the lists have an element per key.
 
-    Erasures are looked up with all ``erasure_keys``.
+    ``as_absent`` are the outcomes if no row exists, ``contents`` what locking inserts then, and ``folded`` the digests
+    of their texts. ``looks_up_erasures`` says whether ``calls`` look up erasures by key.
     """
+
+    events: Mapping[Key, Events]
+    keys: Sequence[Key]
+    ranks: Sequence[int | None]
+    as_absent: Sequence[Outcome]
+    contents: Sequence[Content]
+    folded: Sequence[int]
+    model: int
+    token: int
+    looks_up_erasures: bool
+
+
+def prepare_locks(session: WriteSession, changes: Events, model: int, token: int, sample: AuditSample) -> KeyLocks:
+    """Group the events of ``changes`` by key, and compute what locking inserts."""
     events = by_key(changes)
     keys = list(events)
-    ranks = [sample.rank(*key) for key in keys]
     as_absent = [merge_events(ABSENT, events[key], model) for key in keys]
-    inserted_contents = [outcome.content or PLACEHOLDER for outcome in as_absent]
-    # Once per text, because this runs for every comment of every batch.
-    folded = [folded_digest(content.text) for content in inserted_contents]
-    rows = map(_inserted_row, keys, inserted_contents, ranks, folded)
-    await session.run(session.statements.insert_keys, rows, token=token)
+    contents = [outcome.content or PLACEHOLDER for outcome in as_absent]
+    return KeyLocks(
+        events,
+        keys,
+        [sample.rank(*key) for key in keys],
+        as_absent,
+        contents,
+        # Once per text, because this runs for every comment of every batch.
+        [folded_digest(content.text) for content in contents],
+        model,
+        token,
+        session.erasures.exist,
+    )
 
-    inserted, erased, horizon = await _inserted_and_erased(session, keys, erasure_keys, token)
-    found = await _locked_rows(session, keys, token) if len(inserted) < len(keys) else {}
+
+def lock_calls(session: WriteSession, locks: KeyLocks) -> list[Call]:
+    """Return the calls that lock the keys until the transaction ends, and read what they find."""
+    rows = [
+        (*key, *content_values(content), digest, rank)
+        for key, content, digest, rank in zip(locks.keys, locks.contents, locks.folded, locks.ranks, strict=True)
+    ]
+    inserted = TupleRows(INSERTED_COLUMNS, rows)
+    return [session.call(session.statements.insert_keys, inserted, token=locks.token), _look_up(session, locks)]
+
+
+async def merge_locked(session: WriteSession, locks: KeyLocks, found_keys: Result) -> list[MergedKey]:
+    """Merge the events of each key; ``found_keys`` is the result of the last of ``lock_calls``."""
+    events, keys, model = locks.events, locks.keys, locks.model
+    ranks, as_absent, inserted_contents, folded = locks.ranks, locks.as_absent, locks.contents, locks.folded
+    inserted, erased, horizon = await _inserted_and_erased(session, locks, found_keys)
+    found = await _locked_rows(session, keys, locks.token) if len(inserted) < len(keys) else {}
     predictions = await _predictions(session, [row.number for row in found.values()])
 
     merged = []
@@ -110,14 +148,6 @@ def _digest_of(after: Outcome, inserted: Content, digest: int) -> int:
     return folded_digest(after.content.text)
 
 
-def _inserted_row(key: Key, content: Content, audit_rank: int | None, digest: int) -> dict[str, object]:
-    row = content_row(content)
-    row["platform"], row["id"] = key
-    row["folded_digest"] = digest
-    row["audit_rank"] = audit_rank
-    return row
-
-
 def new_token() -> int:
     """Return a batch's token: a random number."""
     return secrets.randbits(63)
@@ -143,33 +173,36 @@ async def lock_current(
     return {keys[at]: (row, predictions.get(row.number, {})) for at, row in found.items()}
 
 
+def _look_up(session: WriteSession, locks: KeyLocks) -> Call:
+    """Return a call that finds inserted rows, erasures and the retention horizon, since every batch needs all of them.
+
+    Until a comment has been erased, it looks up no digests, because computing one for every comment takes time.
+    """
+    looked_up = locks.keys if locks.looks_up_erasures else ()
+    digests = (erasure_digest(one, comment_key(*key)) for key in looked_up for one in session.erasure_keys)
+    return session.call(
+        session.statements.read_inserted_and_erased,
+        TupleRows(IDENTITY, locks.keys),
+        token=locks.token,
+        digests=session.document(session.statements.digests, ({"digest": digest} for digest in digests)),
+    )
+
+
 async def _inserted_and_erased(
-    session: WriteSession, keys: Sequence[Key], erasure_keys: Sequence[bytes], token: int
+    session: WriteSession, locks: KeyLocks, found_keys: Result
 ) -> tuple[dict[int, int], dict[int, int], datetime | None]:
     """Return, by index among the keys, the numbers of inserted rows and the versions up to which keys are erased; and
-    the retention horizon.
-
-    One query reads both, since every batch needs them. Until a comment has been erased, it looks up no digests, because
-    computing one for every comment takes time; if it finds out that one has been erased, it is run again.
-    """
-    looked_up = session.erasures.exist
-    digests = (erasure_digest(one, comment_key(*key)) for key in keys for one in erasure_keys) if looked_up else ()
-    row: Any = (
-        await session.run(
-            session.statements.read_inserted_and_erased,
-            map(_key_row, keys),
-            token=token,
-            digests=session.document(session.statements.digests, ({"digest": digest} for digest in digests)),
-        )
-    ).one()
-    inserted_rows, erased_rows, erasures_exist, horizon = row
+    the retention horizon."""
+    [(inserted_rows, erased_rows, erasures_exist, horizon)] = found_keys.rows
     session.erasures.exist |= bool(erasures_exist)
-    if session.erasures.exist and not looked_up:
-        return await _inserted_and_erased(session, keys, erasure_keys, token)
+    if session.erasures.exist and not locks.looks_up_erasures:
+        locks = replace(locks, looks_up_erasures=True)
+        [found_keys] = await session.run_all([_look_up(session, locks)])
+        return await _inserted_and_erased(session, locks, found_keys)
     inserted, found = (json.loads(gathered or "[]") for gathered in (inserted_rows, erased_rows))
     erased: dict[int, int] = {}
     for position, up_to in found:
-        at = (position - 1) // len(erasure_keys)
+        at = (position - 1) // len(session.erasure_keys)
         erased[at] = max(up_to, erased.get(at, up_to))
     return {position - 1: number for position, number in inserted}, erased, read_time(horizon)
 

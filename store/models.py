@@ -11,6 +11,7 @@ from store.batch import ModelRow
 from store.errors import StoreError
 from store.model_files import set_files
 from store.model_tables import ACTIVE_ROW, active_model
+from store.packets import Result
 from store.rows import built, columns_of
 from store.session import WriteSession
 from store.store import Store
@@ -33,8 +34,13 @@ async def lock_active(session: WriteSession) -> int | None:
 
     Other transactions may hold the same lock. Raises TransientStoreError.
     """
-    query = select(active_model.c.model_number).where(active_model.c.id == ACTIVE_ROW)
-    return (await session.connection.execute(query.with_for_update(read=True))).scalar_one_or_none()
+    [found] = await session.run_all([session.call(session.statements.lock_active)])
+    return active_of(found)
+
+
+def active_of(found: Result) -> int | None:
+    """Return the model number in the result of ``Statements.lock_active``, or None."""
+    return int(found.rows[0][0]) if found.rows else None
 
 
 async def read_models(connection: AsyncConnection) -> dict[int, ModelRow]:

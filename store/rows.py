@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Row, Table
 
 from store.batch import Content, Prediction
+from store.types import time_text
 
 T = TypeVar("T")
 
@@ -50,6 +51,13 @@ def content_of(event: object) -> Content:
     return Content(*_content(event))
 
 
+def content_values(content: Content) -> tuple[object, ...]:
+    """Return a content's values in the order of CONTENT_COLUMNS, with times as text."""
+    text, version, created_at, edited_at, author, thread = _content(content)
+    edited = None if edited_at is None else time_text(edited_at)
+    return text, version, time_text(created_at), edited, author, thread
+
+
 def read_content(row: Mapping[str, Any]) -> Content:
     """Build a content from a row."""
     return Content(*_content_by_column(row))
@@ -63,5 +71,10 @@ def content_row(content: Content) -> dict[str, object]:
 def prediction_row(prediction: Prediction) -> dict[str, object]:
     """Return a prediction's values by column, and the rounded distance of its probability from 0.5."""
     row: dict[str, object] = {name: getattr(prediction, name) for name in PREDICTION_COLUMNS}
-    row["distance"] = round(abs(prediction.probability - 0.5), DISTANCE_DIGITS)
+    row["distance"] = distance_of(prediction)
     return row
+
+
+def distance_of(prediction: Prediction) -> float:
+    """Return the rounded distance of a probability from 0.5."""
+    return round(abs(prediction.probability - 0.5), DISTANCE_DIGITS)

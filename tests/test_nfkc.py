@@ -12,7 +12,7 @@ import liuyan.nfkc
 from liuyan.nfkc import nfkc
 
 # Wide punctuation, marks that combine with it, Hangul and kana that compose, and what NFKC writes out.
-AWKWARD = "，！？：；（）a\u0301\u0316\u0338\u1100\u1161か\u3099ＡÅﬁ中文 \u3000=<>"
+AWKWARD = "，！？：；（）…．～a\u0301\u0316\u0338\u1100\u1161か\u3099ＡÅﬁ中文 \u3000=<>"
 
 
 def test_every_character_is_normalised_as_the_standard_says() -> None:

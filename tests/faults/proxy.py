@@ -54,7 +54,7 @@ class Proxy:
         self._lose_commits += 1
 
     def on_statement(self, prefix: bytes | None, act: Callable[[], None] = lambda: None) -> None:
-        """Call ``act`` once, after forwarding a statement that begins with ``prefix``; None cancels."""
+        """Call ``act`` once, after forwarding a packet with a statement that begins with ``prefix``; None cancels."""
         self._on_statement = None if prefix is None else (prefix, act)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -111,7 +111,7 @@ class Proxy:
             lost.set()
 
     def _run_action(self, data: bytes) -> None:
-        if self._on_statement is not None and _statement(data).startswith(self._on_statement[0]):
+        if self._on_statement is not None and _begins(_statement(data), self._on_statement[0]):
             act = self._on_statement[1]
             self._on_statement = None
             act()
@@ -151,6 +151,10 @@ def _requests(rest: bytearray) -> Iterator[bytes]:
     while len(rest) >= 4 and len(rest) >= (size := 4 + int.from_bytes(rest[:4])):
         yield bytes(rest[:size])
         del rest[:size]
+
+
+def _begins(statements: bytes, prefix: bytes) -> bool:
+    return statements.startswith(prefix) or b";\n" + prefix in statements
 
 
 def _statement(data: bytes) -> bytes:
