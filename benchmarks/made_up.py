@@ -147,7 +147,7 @@ ANALYZE = (
 async def fill(store: Store, size: int) -> None:
     """Insert ``size`` comments into an empty, migrated MySQL database. A million takes minutes."""
     values = {"size": size, "newest": NEWEST.replace(tzinfo=None), "copies": folded_digest(COPY)}
-    texts = _texts(2_000)
+    made_up = texts(2_000)
     async with store.writing() as session:
         run = session.connection.execute
         for statement in MODELS:
@@ -155,18 +155,19 @@ async def fill(store: Store, size: int) -> None:
         for statement in PREPARE:
             await run(text(statement))
         await run(
-            text("INSERT INTO made_up_texts VALUES (:n, :text)"), [{"n": n, "text": t} for n, t in enumerate(texts)]
+            text("INSERT INTO made_up_texts VALUES (:n, :text)"), [{"n": n, "text": t} for n, t in enumerate(made_up)]
         )
     for first in track(range(0, size, CHUNK_SIZE), f"inserting {size:,} comments", console=Console(stderr=True)):
         async with store.writing() as session:
             for statement in (COMMENTS, PREDICTIONS):
-                await session.connection.execute(text(statement), {**values, "first": first, "texts": len(texts)})
+                await session.connection.execute(text(statement), {**values, "first": first, "texts": len(made_up)})
     async with store.reading(patient=True) as connection:
         for statement in (*FINISH, SECOND_MODEL, ANALYZE):
             await connection.execute(text(statement), values)
         await connection.commit()
 
 
-def _texts(count: int) -> list[str]:
+def texts(count: int) -> list[str]:
+    """Return texts of 4 to 40 words, the same in every run."""
     chance = random.Random(3)
     return ["".join(chance.choices(WORDS.split(), k=chance.randint(4, 40))) for _ in range(count)]

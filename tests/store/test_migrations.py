@@ -1,6 +1,7 @@
 """Migrations create exactly the tables in tables.py, and run once even when started concurrently."""
 
 import asyncio
+import re
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Iterator
@@ -46,7 +47,7 @@ def definitions(connection: Connection) -> dict[str, list[str]]:
 
 def _server_lines(connection: Connection, table: str) -> list[str]:
     written = connection.execute(text(f"SHOW CREATE TABLE `{table}`")).one()[1]
-    return [line.strip().rstrip(",") for line in written.splitlines()]
+    return [re.sub(r" AUTO_INCREMENT=\d+", "", line.strip().rstrip(",")) for line in written.splitlines()]
 
 
 def _sqlite_lines(connection: Connection, table: str) -> list[str]:
