@@ -18,7 +18,7 @@ QUIET := $(shell test -t 2 || echo --quiet)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install constraints env-example configuration-doc metrics-doc dashboards dashboards-preview demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-attacks bench-peers pictures format clean
+.PHONY: help install constraints env-example configuration-doc metrics-doc dashboards dashboards-preview demo servers lint types check test test-fast test-long faults mutations bench bench-admin bench-large bench-attacks bench-peers pictures format clean
 
 help:  ## List all targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -90,6 +90,9 @@ bench: servers  ## Compare the consumer's throughput with the model's
 
 bench-admin: servers  ## Measure the admin app's queries on MySQL with 100,000 and a million comments
 	@$(BIN)/python -m benchmarks.admin
+
+bench-large: servers  ## Measure pages, purge, erasure and migrations with ten million comments: half an hour, 12 GB of disk
+	@$(BIN)/python -m benchmarks.large $(OPTIONS)
 
 pictures: servers  ## Take the README's screenshots again
 	$(BIN)/python -m pytest --quiet tests/admin/test_pictures.py

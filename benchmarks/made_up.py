@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from sqlalchemy import text
 
+from store.bulk import SUMMED
 from store.folding import folded_digest
 from store.store import Store
 
@@ -83,20 +84,34 @@ PREPARE = (
     f"(SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {CHUNK_SIZE}) SELECT n FROM up",
 )
 _HOUR = "DATE_FORMAT({}, '%Y-%m-%d %H:00:00')"
-_BUCKETS = (
-    ("''", "hour", _HOUR.format("created_at")),
-    ("platform", "hour", _HOUR.format("created_at")),
-    ("platform", "day", "DATE(created_at)"),
-)
 _SHOWN = "COALESCE(review_label, label)"
-_SUMS = f"""INSERT INTO count_sums SELECT 1, '{{bucket}}', {{platform}} AS platform_or_all, {{begins}} AS begins,
+# Sums of a platform's hours from the rows; sums of days, and of all platforms together, from those.
+_SUMS = f"""INSERT INTO count_sums SELECT 1, 'hour', platform, {_HOUR.format("created_at")} AS begins,
     SUM(label = 'positive'), SUM(label = 'negative'), SUM(uncertain), SUM({_SHOWN} = 'positive'),
     SUM({_SHOWN} = 'unclear'), SUM({_SHOWN} = 'spam'), SUM(review_label IS NOT NULL), SUM({_SHOWN} <> label),
     SUM(uncertain AND review_label IS NULL AND label = 'positive'),
     SUM(uncertain AND review_label IS NULL AND label = 'negative')
-    FROM comments JOIN predictions ON comment_number = number GROUP BY platform_or_all, begins"""
-_COUNTS = """INSERT INTO comment_counts SELECT '{bucket}', {platform} AS platform_or_all, {begins} AS begins, COUNT(*)
-    FROM comments GROUP BY platform_or_all, begins"""
+    FROM comments JOIN predictions ON comment_number = number GROUP BY platform, begins"""
+_COUNTS = f"""INSERT INTO comment_counts SELECT 'hour', platform, {_HOUR.format("created_at")} AS begins, COUNT(*)
+    FROM comments GROUP BY platform, begins"""
+_ADDED_UP = [
+    statement.format(
+        bucket=bucket, platform=platform, begins=begins, numbers=", ".join(f"SUM(hours.{one})" for one in numbers)
+    )
+    for statement, numbers in (
+        (
+            "INSERT INTO count_sums SELECT 1, '{bucket}', {platform} AS whose, {begins} AS starts, {numbers} "
+            "FROM count_sums AS hours WHERE bucket = 'hour' AND platform <> '' GROUP BY whose, starts",
+            SUMMED,
+        ),
+        (
+            "INSERT INTO comment_counts SELECT '{bucket}', {platform} AS whose, {begins} AS starts, {numbers} "
+            "FROM comment_counts AS hours WHERE bucket = 'hour' AND platform <> '' GROUP BY whose, starts",
+            ["n"],
+        ),
+    )
+    for platform, bucket, begins in (("''", "hour", "begins"), ("platform", "day", "DATE(begins)"))
+]
 _WORK_BUCKETS = [
     ("platform", "hour", _HOUR.format("reviewed_at")),
     *((platform, "day", "DATE(reviewed_at)") for platform in ("''", "platform")),
@@ -110,8 +125,9 @@ _WORK = """INSERT INTO reviewer_counts SELECT '{bucket}', {begins} AS begins, re
 FINISH = (
     f"""INSERT INTO hourly_counts SELECT 1, platform, {_HOUR.format("created_at")} AS hour, label, uncertain, COUNT(*)
     FROM comments JOIN predictions ON comment_number = number GROUP BY platform, hour, label, uncertain""",
-    *(_SUMS.format(platform=platform, bucket=bucket, begins=begins) for platform, bucket, begins in _BUCKETS),
-    *(_COUNTS.format(platform=platform, bucket=bucket, begins=begins) for platform, bucket, begins in _BUCKETS),
+    _SUMS,
+    _COUNTS,
+    *_ADDED_UP,
     """INSERT INTO reviews (number, comment_number, comment_version, text, label, reviewer, reviewer_number,
     reviewed_at, from_model_number) SELECT number, number, version, text, review_label, CONCAT('r', number % 8),
     number % 8, created_at + INTERVAL 1 DAY, 1 FROM comments WHERE review_label IS NOT NULL""",
@@ -131,7 +147,7 @@ ANALYZE = (
 async def fill(store: Store, size: int) -> None:
     """Insert ``size`` comments into an empty, migrated MySQL database. A million takes minutes."""
     values = {"size": size, "newest": NEWEST.replace(tzinfo=None), "copies": folded_digest(COPY)}
-    texts = _texts(2_000)
+    made_up = texts(2_000)
     async with store.writing() as session:
         run = session.connection.execute
         for statement in MODELS:
@@ -139,18 +155,19 @@ async def fill(store: Store, size: int) -> None:
         for statement in PREPARE:
             await run(text(statement))
         await run(
-            text("INSERT INTO made_up_texts VALUES (:n, :text)"), [{"n": n, "text": t} for n, t in enumerate(texts)]
+            text("INSERT INTO made_up_texts VALUES (:n, :text)"), [{"n": n, "text": t} for n, t in enumerate(made_up)]
         )
     for first in track(range(0, size, CHUNK_SIZE), f"inserting {size:,} comments", console=Console(stderr=True)):
         async with store.writing() as session:
             for statement in (COMMENTS, PREDICTIONS):
-                await session.connection.execute(text(statement), {**values, "first": first, "texts": len(texts)})
+                await session.connection.execute(text(statement), {**values, "first": first, "texts": len(made_up)})
     async with store.reading(patient=True) as connection:
         for statement in (*FINISH, SECOND_MODEL, ANALYZE):
             await connection.execute(text(statement), values)
         await connection.commit()
 
 
-def _texts(count: int) -> list[str]:
+def texts(count: int) -> list[str]:
+    """Return texts of 4 to 40 words, the same in every run."""
     chance = random.Random(3)
     return ["".join(chance.choices(WORDS.split(), k=chance.randint(4, 40))) for _ in range(count)]

@@ -13,7 +13,7 @@ from consumer.author_erasures import AuthorErasures
 from consumer.batcher import Batcher, Limits
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.connection import Connection
-from consumer.expiry import expire_dead_letters
+from consumer.expiry import CONSUMER, expire_dead_letters
 from consumer.linger import Linger
 from consumer.metrics import ConsumerMetrics
 from consumer.missing import MissingPredictions
@@ -30,6 +30,7 @@ from consumer.writer import Writer
 from liuyan.health import bind, serve_health
 from liuyan.settings import Settings
 from registry.follow import LoadedModel, ModelFollower, load_active
+from registry.register import offer_shipped
 from store.database_roles import Role
 from store.errors import StoreError
 from store.faults import is_connection_lost
@@ -72,6 +73,7 @@ async def _consume(settings: Settings, *, stop: asyncio.Event, started: asyncio.
         await _check_topics(topics, settings.topics)
         with contextlib.closing(bind(settings.consumer_address)) as listener:
             loaded = await _retry_lost_connection(lambda: load_active(store, settings, metrics.shared))
+            await _offer_shipped(store)
 
             def use(model: LoadedModel) -> None:
                 metrics.use_model(model.row, settings.group)
@@ -94,6 +96,17 @@ async def _consume(settings: Settings, *, stop: asyncio.Event, started: asyncio.
             with worker:
                 running = _Running(settings, store, topics, worker, metrics, models, unbound_topics)
                 await running.run(listener, stop, started)
+
+
+async def _offer_shipped(store: Store) -> None:
+    """After an upgrade that ships a new model, register it for people to compare and promote."""
+    try:
+        offered = await offer_shipped(store, CONSUMER)
+    except StoreError as error:
+        log.warning("cannot register the shipped model, the next start tries again", error=str(error))
+        return
+    if offered is not None:
+        log.info("registered the shipped model as a candidate", number=offered.number, model=offered.name)
 
 
 async def _retry_lost_connection(query: Callable[[], Awaitable[Result]]) -> Result:

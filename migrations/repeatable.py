@@ -55,6 +55,15 @@ def replace_index(name: str, table: str, columns: Sequence[str]) -> None:
         op.execute(f"ALTER TABLE {table} DROP INDEX {name}, ADD INDEX {name} ({', '.join(columns)})")
 
 
+def require_programs_from(revision: str) -> None:
+    """Refuse programs whose newest migration is older than ``revision`` from now on.
+
+    Only for a migration that they cannot work with: all others leave running and restarted programs in use.
+    """
+    rows = sa.table("compatibility", sa.column("oldest_revision"))
+    op.get_bind().execute(sa.update(rows).values(oldest_revision=revision))
+
+
 def _indexes(table: str) -> dict[str | None, list[str | None]]:
     """Return the columns of each index, by its name."""
     return {found["name"]: found["column_names"] for found in sa.inspect(op.get_bind()).get_indexes(table)}

@@ -15,7 +15,7 @@ from store import audit
 from store.audit import Actor
 from store.batch import ModelRow
 from store.model_files import has_files, set_files
-from store.models import add_model, make_available, read_active, read_model, register_model, set_trained_on
+from store.models import add_model, make_available, read_active, read_model, read_models, register_model, set_trained_on
 from store.session import WriteSession
 from store.store import Store
 
@@ -66,6 +66,23 @@ async def ensure_active(store: Store, settings: Settings) -> ModelRow:
         local = await asyncio.to_thread(read_files, folder)
         await store.write(set_files, active.number, local.contents)
     return active
+
+
+async def offer_shipped(store: Store, actor: Actor) -> ModelRow | None:
+    """Register the shipped model as a candidate if the database does not know it, and return it if it is new.
+
+    It is never promoted, and a shipped model that was retired remains so. Raises ArtifactError, and the errors of
+    ``Store.write``.
+    """
+    files = await asyncio.to_thread(read_files, SHIPPED)
+    return await store.write(_offer, files, actor)
+
+
+async def _offer(session: WriteSession, files: ArtifactFiles, actor: Actor) -> ModelRow | None:
+    if files.sha256 in {model.sha256 for model in (await read_models(session.connection)).values()}:
+        return None
+    registration = await _register(session, files, actor, None)
+    return registration.model if registration.changed else None
 
 
 async def _register(session: WriteSession, files: ArtifactFiles, actor: Actor, name: str | None) -> Registration:

@@ -14,6 +14,7 @@ __all__ = [
     "attempts",
     "audit_log",
     "author_erasures",
+    "compatibility",
     "identities",
     "metadata",
     "notices",
@@ -194,6 +195,14 @@ stored_keys = Table(
     metadata,
     Column("name", ExactString(32), primary_key=True),
     Column("secret", ExactString(64), nullable=False),
+)
+
+# One row, written by migrations: programs from this revision on work with the tables, also if the tables are newer.
+compatibility = Table(
+    "compatibility",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("oldest_revision", ExactString(32), nullable=False),
 )
 
 # Every change that a person made, and refused attempts. It contains no comment texts and no secrets, and it outlives

@@ -23,7 +23,7 @@ from store.database_clients import (
     running,
     without_definer,
 )
-from store.migrate import hold_lock, newest_revision
+from store.migrate import hold_lock, stored_revision
 from store.store import Store
 from store.types import is_mariadb
 
@@ -45,7 +45,8 @@ async def back_up(store: Store, path: Path, progress: Progress, *, overwrite: bo
     No migration can run meanwhile. Raises BackupError, TransientStoreError and OSError.
     """
     kind = await store.read(database_kind)
-    header = BackupHeader(kind, newest_revision(), datetime.now(UTC).isoformat(timespec="seconds"))
+    revision = await store.read(_read_revision)
+    header = BackupHeader(kind, revision, datetime.now(UTC).isoformat(timespec="seconds"))
     with writing_backup(path, header, overwrite=overwrite) as writer:
         if kind == "sqlite":
             await asyncio.to_thread(_copy_sqlite, Path(str(store.engine.url.database)), path.parent, writer, progress)
@@ -53,11 +54,18 @@ async def back_up(store: Store, path: Path, progress: Progress, *, overwrite: bo
         async with store.engine.connect() as connection:
             await connection.execute(text(PATIENT))
             await connection.run_sync(hold_lock)
+            if await _read_revision(connection) != revision:
+                raise BackupError("A migration has just changed the tables. Back up again.")
             estimate = await _data_bytes(connection)
             await _dump(store.engine.url, kind, writer, lambda done: progress(done, estimate))
             await connection.invalidate()
         writer.write(COMPLETE + REVISION.format(revision=header.revision).encode())
     return header
+
+
+async def _read_revision(connection: AsyncConnection) -> str:
+    """Return the revision of the tables, which may be newer than this program."""
+    return str(await connection.run_sync(stored_revision))
 
 
 async def database_kind(connection: AsyncConnection) -> str:

@@ -94,7 +94,7 @@ async def _tables(store: "Store") -> frozenset[str]:
 
 async def _status() -> None:
     from liuyan.settings import load_settings
-    from store.migrate import newest_revision
+    from store.migrate import newest_revision, stored_revision
     from store.models import read_active
     from store.partitions import count_partitions
     from store.ready import ready_store
@@ -103,7 +103,10 @@ async def _status() -> None:
         model = await store.read(read_active)
         partitions, paused = await store.read(count_partitions)
         write_line(f"database    {store.engine.url.set(query={}).render_as_string(hide_password=True)}")
-        write_line(f"revision    {newest_revision()} (up to date)")
+        async with store.reading() as connection:
+            revision = await connection.run_sync(stored_revision)
+        newer = f"newer than this program, which has {newest_revision()} and works with it"
+        write_line(f"revision    {revision} ({'up to date' if revision == newest_revision() else newer})")
         write_line(f"model       {f'{model.name} {model.sha256}' if model else 'no active model yet'}")
         write_line(f"partitions  {partitions} in total, {paused} paused")
 

@@ -11,10 +11,10 @@ from store.errors import DatabaseUnavailableError, PermanentStoreError, StoreErr
 
 # Error numbers of MySQL and MariaDB when their disk is full.
 FULL = frozenset({3, 20, 1021, 1026, 1114, 1598, 1878})
-# Locks, ended sessions, a server that is stopping or read-only.
+# Locks, ended sessions, a table that a migration has just changed, a server that is stopping or read-only.
 TRANSIENT = FULL | frozenset(
     {0, 1030, 1040, 1053, 1079, 1080, 1129, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1203, 1205, 1213}
-    | {1226, 1290, 1317, 1792, 1836, 1927, 1969, 3024, 3100, 3101, 3572, 4031, 2002, 2003, 2006, 2013, 2014, 2055}
+    | {1226, 1290, 1317, 1412, 1792, 1836, 1927, 1969, 3024, 3100, 3101, 3572, 4031, 2002, 2003, 2006, 2013, 2014, 2055}
 )
 # Content that cannot be stored: too large, out of range, not representable.
 PERMANENT = frozenset({1048, 1118, 1153, 1264, 1265, 1292, 1300, 1366, 1406, 1416, 1958, 3140, 3141, 3144, 3903})

@@ -9,11 +9,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import migrations
+from store.admin_tables import compatibility
 from store.engine import WRITES
 from store.errors import MigrationsPendingError, StoreError
 from store.faults import unavailable
@@ -50,15 +51,22 @@ def stored_revision(connection: Connection) -> str | None:
 
 
 def check_revision(connection: Connection) -> None:
-    """Raise MigrationsPendingError unless the database is at the revision that this program needs."""
+    """Raise MigrationsPendingError unless this program works with the tables.
+
+    They may be newer than the program, as they are during an upgrade, if no migration excluded it.
+    """
     stored, needed = stored_revision(connection), newest_revision()
     if stored == needed:
         return
     if stored is None:
         raise MigrationsPendingError("The database has no tables yet. Run `liuyan store migrate`.")
     if not knows_revision(stored):
+        oldest = connection.execute(select(compatibility.c.oldest_revision)).scalar_one()
+        if knows_revision(oldest):
+            return
         raise MigrationsPendingError(
-            f"The tables were created by a newer version of Liuyan (revision {stored}). Upgrade this program."
+            f"The tables were created by a newer version of Liuyan (revision {stored}), which needs programs from "
+            f"revision {oldest} on. Upgrade this program."
         )
     raise MigrationsPendingError(
         f"The tables are at revision {stored}, but {needed} is needed. Run `liuyan store migrate`."
@@ -66,11 +74,12 @@ def check_revision(connection: Connection) -> None:
 
 
 async def migrate(engine: AsyncEngine, report: Report, to: str = "head") -> int:
-    """Apply the pending migrations up to revision ``to`` and return their number.
+    """Apply the pending migrations up to revision ``to`` and return their number; 0 if the tables are newer.
 
     ``report`` receives a sentence for each migration, and for the progress of a long one.
 
-    Raises DatabaseUnavailableError, and StoreError if another process holds the lock for too long.
+    Raises DatabaseUnavailableError, MigrationsPendingError if the tables are too new for this program, and StoreError
+    if another process holds the lock for too long.
     """
     try:
         async with engine.connect() as connection:
@@ -102,10 +111,22 @@ def _migrate(connection: Connection, report: Report, to: str) -> int:
     config.attributes["connection"] = connection
     config.attributes["on_version_apply"] = applied
     config.attributes["report"] = report
-    command.upgrade(config, to)
+    if not _is_newer(connection):
+        command.upgrade(config, to)
     if server:
         connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": _lock_name(connection)})
     return steps
+
+
+def _is_newer(connection: Connection) -> bool:
+    """Return whether the tables are newer than this program. Raises MigrationsPendingError if they exclude it."""
+    stored = stored_revision(connection)
+    newer = stored is not None and not knows_revision(stored)
+    if newer:
+        check_revision(connection)
+    if connection.dialect.name != "sqlite":
+        connection.commit()  # Alembic manages its own transactions.
+    return newer
 
 
 def hold_lock(connection: Connection) -> None:

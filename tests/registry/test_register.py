@@ -15,11 +15,12 @@ from model.artifact import FORMAT, SHIPPED, SUMS, read_artifact
 from model.errors import ArtifactError
 from model.labeller import Labeller
 from model.self_test import check_labeller
-from registry.register import ensure_active, register
+from registry.register import ensure_active, offer_shipped, register
 from store.audit import Actor, AuditFilter, list_records
 from store.model_files import has_files, list_files
 from store.model_tables import model_files
 from store.models import read_active, read_models, register_model
+from store.promotion import retire_model
 from store.store import Store
 from tests.registry.artifacts import write_model, write_sums
 
@@ -162,3 +163,23 @@ async def test_an_active_shipped_model_of_an_older_version_gets_its_files(store:
     model = await register_model(store, sha256, "shipped", 0.4, 0.6)
     await ensure_active(store, settings)
     assert await store.read(has_files, model.number)
+
+
+async def test_a_newly_shipped_model_becomes_a_candidate_and_is_never_activated(store: Store, tmp_path: Path) -> None:
+    active = await register_model(store, write_model(tmp_path, 1), "the active one", 0.4, 0.6)
+    offered = [one for one in await asyncio.gather(*(offer_shipped(store, WANG) for _ in range(3))) if one is not None]
+    [shipped] = set(offered)
+    assert (shipped.active, shipped.sha256) == (False, hashlib.sha256((SHIPPED / SUMS).read_bytes()).hexdigest())
+    assert await store.read(has_files, shipped.number)
+    assert await registrations(store) == [(str(shipped.number), shipped.name)]
+    await store.write(retire_model, WANG, shipped.number)
+    assert await offer_shipped(store, WANG) is None
+    models = await store.read(read_models)
+    assert models[shipped.number].retired_at is not None
+    assert await store.read(read_active) == active
+
+
+async def test_the_shipped_model_that_is_active_is_not_offered(store: Store, settings: Settings) -> None:
+    active = await ensure_active(store, settings)
+    assert await offer_shipped(store, WANG) is None
+    assert await store.read(read_models) == {active.number: active}
