@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from liuyan.errors import SettingsError
@@ -259,7 +259,10 @@ class Settings(BaseSettings):
         "Then it takes no records until it can load it.",
     )
     stuck_seconds: int = Field(
-        300, ge=10, description="The consumer's /livez fails if there is lag and it stores nothing for this long."
+        300,
+        ge=10,
+        description="The consumer's /livez fails if there is lag and it stores nothing for this long, which "
+        "must be at least twice LIUYAN_LATENCY_MILLISECONDS.",
     )
 
     consumer_address: str = Field(
@@ -298,6 +301,14 @@ class Settings(BaseSettings):
     def _check_audit_log_days(cls, value: int) -> int:
         if 0 < value < AUDIT_LOG_DAYS:
             raise ValueError(f"the audit log is kept for at least {AUDIT_LOG_DAYS} days (six months)")
+        return value
+
+    @field_validator("stuck_seconds")
+    @classmethod
+    def _check_stuck_seconds(cls, value: int, others: ValidationInfo) -> int:
+        latency = others.data.get("latency_milliseconds", 0) / 1000
+        if value < 2 * latency:
+            raise ValueError(f"{value} is less than twice the {latency:g} seconds of {PREFIX}LATENCY_MILLISECONDS")
         return value
 
     @field_validator(
