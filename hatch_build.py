@@ -8,12 +8,15 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
+import time
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 LIBRARY = Path("model", "native", "gru.so")
+# Compiling takes seconds; an older unfinished library is left over.
+LEFT_OVER_SECONDS = 600
 # A product and a sum may be joined, which is faster and more exact; otherwise the arithmetic is as written.
 FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-ffp-contract=fast", "-shared", "-fPIC")
 
@@ -39,14 +42,25 @@ class CompiledGru(BuildHookInterface):  # type: ignore[type-arg]
             library.unlink(missing_ok=True)
             self.app.display_warning("There is no C compiler: labelling will be slow. On Debian install gcc libc6-dev.")
             return False
+        remove_left_over(library)
         new = library.with_suffix(f".{os.getpid()}")
         source = library.with_suffix(".c")
-        done = subprocess.run(
-            [*compiler, *FLAGS, "-o", str(new), str(source)], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            library.unlink(missing_ok=True)
-            self.app.display_warning(f"The GRU cannot be compiled: labelling will be slow. {done.stderr.strip()}")
-            return False
-        new.replace(library)
-        return True
+        try:
+            done = subprocess.run(
+                [*compiler, *FLAGS, "-o", str(new), str(source)], capture_output=True, text=True, check=False
+            )
+            if done.returncode == 0:
+                new.replace(library)
+                return True
+        finally:
+            new.unlink(missing_ok=True)
+        library.unlink(missing_ok=True)
+        self.app.display_warning(f"The GRU cannot be compiled: labelling will be slow. {done.stderr.strip()}")
+        return False
+
+
+def remove_left_over(library: Path) -> None:
+    """Remove what builds that were killed have left."""
+    for file in library.parent.glob(f"{library.stem}.[0-9]*"):
+        if file.stat().st_mtime < time.time() - LEFT_OVER_SECONDS:
+            file.unlink(missing_ok=True)

@@ -40,7 +40,7 @@ class ConsumerMetrics:
         self._tokens = make.counter(f"{PREFIX}tokens_total")
         self._padded_tokens = make.counter(f"{PREFIX}padded_tokens_total")
         self.stage_seconds = make.histogram(f"{PREFIX}stage_duration_seconds")
-        self._latency = make.histogram(f"{PREFIX}publish_to_commit_seconds")
+        self._latency = make.batch_histogram(f"{PREFIX}publish_to_commit_seconds")
         self.transactions = make.counter(f"{PREFIX}transactions_total")
         self.write_retries = make.counter(f"{PREFIX}write_retries_total")
         self.resets = make.counter(f"{PREFIX}resets_total")
@@ -55,7 +55,7 @@ class ConsumerMetrics:
         self._last_stored = make.gauge(f"{PREFIX}last_stored_timestamp_seconds")
         self._predictions = make.counter(f"{PREFIX}predictions_total")
         self._uncertain = make.counter(f"{PREFIX}uncertain_predictions_total")
-        self._probability = make.histogram(f"{PREFIX}prediction_probability_ratio")
+        self._probability = make.batch_histogram(f"{PREFIX}prediction_probability_ratio")
         self._platforms = PlatformLabels(platforms)
         self._models: dict[int, str] = {}
         self._last_stored.set_to_current_time()
@@ -103,9 +103,7 @@ class ConsumerMetrics:
         self._batch_records.observe(len(changes))
         for name in BatchOutcome.__dataclass_fields__:
             self._events.labels(name).inc(getattr(outcome, name))
-        for timestamp in timestamps:
-            if timestamp >= 0:
-                self._latency.observe(max(0.0, now - timestamp / 1000))
+        self._latency.observe((), [max(0.0, now - timestamp / 1000) for timestamp in timestamps if timestamp >= 0])
         for reason, n in Counter(change.reason for change in changes if isinstance(change, DeadLetter)).items():
             self._dead_letters.labels(reason).inc(n)
         self._count_predictions(model, (change for change in changes if isinstance(change, Arrival)))
@@ -120,9 +118,7 @@ class ConsumerMetrics:
             for label, n in Counter(arrival.prediction.label for arrival in found).items():
                 self._predictions.labels(*series, label).inc(n)
             self._uncertain.labels(*series).inc(sum(arrival.prediction.uncertain for arrival in found))
-            probability = self._probability.labels(*series)
-            for arrival in found:
-                probability.observe(arrival.prediction.probability)
+            self._probability.observe(series, [arrival.prediction.probability for arrival in found])
 
     def set_paused(self, topic: str, partition: int, reason: str | None) -> None:
         """Export whether a partition is paused, and whether by the circuit breaker."""

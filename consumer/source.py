@@ -35,6 +35,8 @@ PARTITION_FETCH_BYTES = 256 * 1024
 # Compressed bytes that may wait in memory per broker: 32 partitions at their limit.
 FETCH_BYTES = 8 * 1024 * 1024
 SEARCH_WAIT_SECONDS = 0.1
+# A partition with records beyond its position returns them within milliseconds, unless its leader cannot be reached.
+BEHIND_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Poll:
     """The result of one poll: records, and the position after them of every started partition.
 
     ``unreadable`` are the partitions stopped by an unreadable record; they are not polled again. ``more`` is whether
-    Kafka is known to have further records.
+    Kafka is known to have further records that will arrive soon.
     """
 
     epoch: int
@@ -58,6 +60,25 @@ class LogOffsets:
 
     start: int
     end: int
+
+
+class Behind:
+    """The partitions that are known to have records beyond their position, and since when each is at it.
+
+    Such a partition soon moves on, unless its leader cannot be reached. Nothing should wait for that one.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[TopicPartition, tuple[int, float]] = {}
+
+    def update(self, behind: Mapping[TopicPartition, int], now: float) -> bool:
+        """Set the positions of the partitions that are behind, and return whether one of them should move on soon."""
+        before = self._since
+        self._since = {
+            partition: before[partition] if before.get(partition, (None,))[0] == position else (position, now)
+            for partition, position in behind.items()
+        }
+        return any(now - since < BEHIND_SECONDS for _, since in self._since.values())
 
 
 class Source(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -84,6 +105,7 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         self._paused: dict[TopicPartition, str] = {}
         self._unreadable: set[TopicPartition] = set()
         self._search = Search()
+        self._behind = Behind()
         self._backpressure = False
         self._consumer = AIOKafkaConsumer(
             **connection.aiokafka(),
@@ -237,10 +259,13 @@ class Source(ConsumerRebalanceListener):  # type: ignore[misc]
         return Poll(self.epoch, records, positions, more=self._more(positions))
 
     def _more(self, positions: Mapping[TopicPartition, int]) -> bool:
-        """Return whether the last fetches found readable records beyond these positions."""
-        return any(
-            (self._consumer.last_stable_offset(partition) or 0) > position for partition, position in positions.items()
-        )
+        """Return whether readable records beyond these positions will arrive soon, according to the last fetches."""
+        behind = {
+            partition: position
+            for partition, position in positions.items()
+            if (self._consumer.last_stable_offset(partition) or 0) > position
+        }
+        return self._behind.update(behind, _now())
 
     async def _poll_each(self, timeout_seconds: float, max_records: int) -> Poll:
         """Poll partitions separately, record by record, so that an error drops no records and its offset is known."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import NamedTuple, ParamSpec, Self, TypeVar
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -34,8 +34,7 @@ SLICE = 64
 PATIENCE_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedRecord:
+class PreparedRecord(NamedTuple):
     """A parsed record; ``text`` is the segmented text of a comment event.
 
     ``model`` is the one that prepared it, and the only one that can label it: word numbers and cached answers belong to
@@ -63,8 +62,7 @@ class PreparedRecord:
         return TopicPartition(self.record.topic, self.record.partition)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A record and the change to store for it."""
 
     item: PreparedRecord

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from liuyan.errors import SettingsError
@@ -272,7 +272,10 @@ class Settings(BaseSettings):
         "Then it takes no records until it can load it.",
     )
     stuck_seconds: int = Field(
-        300, ge=10, description="The consumer's /livez fails if there is lag and it stores nothing for this long."
+        300,
+        ge=10,
+        description="The consumer's /livez fails if there is lag and it stores nothing for this long, which "
+        "must be at least twice LIUYAN_LATENCY_MILLISECONDS.",
     )
 
     consumer_address: Address = Field(
@@ -288,6 +291,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level to log: debug, info, warning or error."
     )
+
+    @field_validator("stuck_seconds")
+    @classmethod
+    def _check_stuck_seconds(cls, value: int, others: ValidationInfo) -> int:
+        latency = others.data.get("latency_milliseconds", 0) / 1000
+        if value < 2 * latency:
+            raise ValueError(f"{value} is less than twice the {latency:g} seconds of {PREFIX}LATENCY_MILLISECONDS")
+        return value
 
     def required_database_url(self) -> str:
         """Return the database URL. Raises SettingsError if it is not set."""

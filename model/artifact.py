@@ -8,6 +8,7 @@ not part of the identity and may be corrected. The model's kind (``model.kinds``
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -147,6 +148,7 @@ def read_artifact(folder: Path) -> Artifact:
         simplified = dict(line.split("\t") for line in contents["simplified.txt"].decode().splitlines())
         words = contents["vocabulary.txt"].decode().removesuffix("\n").split("\n")
         weights, ngrams = unpack(load(contents["weights.safetensors"]))
+        _check_finite({**weights, "ngrams": ngrams.weights})
         artifact = Artifact(configuration, words, simplified, metrics, weights, ngrams, files.sha256)
         find_kind(configuration.kind).check(artifact)
     except (ValueError, KeyError, TypeError, SafetensorError) as error:
@@ -179,9 +181,18 @@ def _parse_configuration(number: object, fields: dict[str, Any]) -> Configuratio
         raise ValueError("sizes in configuration.json is not an object")
     numbers = ("maximum_tokens", "scale", "shift", "uncertain_low", "uncertain_high")
     for field, value in [*configuration.sizes.items(), *((name, getattr(configuration, name)) for name in numbers)]:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise ValueError(f"{field} in configuration.json is not a number")
     return configuration
+
+
+def _check_finite(weights: Mapping[str, Any]) -> None:
+    """Raise ValueError if a weight is infinite or not a number: every answer would be not a number."""
+    import numpy
+
+    for name, values in weights.items():
+        if not numpy.isfinite(values).all():
+            raise ValueError(f"{name} in weights.safetensors contains numbers that are not finite")
 
 
 def _unusable(folder: Path, error: Exception) -> ArtifactError:

@@ -20,6 +20,8 @@ LIBRARY = Path(__file__).parent / "native" / "gru.so"
 WIDEST = 512
 # Units are computed in vectors; a GRU of another width gets additional units without effect.
 MULTIPLE = 16
+# LAYOUT in gru.c. A library of another version reads other arguments.
+LAYOUT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,9 @@ class Kernel:
     """The compiled code. ``width`` is the number of floats in a vector of this processor: 16, 8 or 4."""
 
     def __init__(self, library: ctypes.CDLL, width: int | None = None) -> None:
+        """Raises AttributeError or ValueError if ``library`` was compiled from another version of the code."""
+        if library.layout() != LAYOUT:
+            raise ValueError(f"the compiled code has layout {library.layout()}, not {LAYOUT}")
         self._run = library.run
         self._run.argtypes = (ctypes.POINTER(_Job), ctypes.c_int32)
         self._run.restype = None
@@ -124,8 +129,8 @@ class CompiledRecurrence:
 
 @cache
 def load_kernel() -> Kernel | None:
-    """Return the compiled code, or None if it was not compiled for this machine."""
+    """Return the compiled code, or None if it was not compiled for this machine and this version."""
     try:
         return Kernel(ctypes.CDLL(str(LIBRARY)))
-    except OSError:
+    except (OSError, AttributeError, ValueError):
         return None

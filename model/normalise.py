@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy
 from numpy.typing import NDArray
 
-from liuyan.nfkc import nfkc
+from liuyan.nfkc import nfkc, nfkc_all
 from model.code_points import CODE_POINTS, code_points, text_ends
 
 # Placeholders are private use characters, because the segmenter keeps each of them as one word.
@@ -72,7 +72,7 @@ class Normaliser:
 
     def normalise(self, texts: Sequence[str]) -> list[str]:
         """Return ``normalise(text, table)`` of each of ``texts``."""
-        folded = [nfkc(text).lower() for text in texts]
+        folded = [text.lower() for text in nfkc_all(texts)]
         for place in self._unfinished(folded):
             folded[place] = _substitute(folded[place], self._table)
         return folded

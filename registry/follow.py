@@ -67,7 +67,10 @@ async def load_model(store: Store, model: ModelRow, settings: Settings) -> Loade
     size, shared = settings.answer_cache_size, settings.cache_dir / "tables"
     labeller = await asyncio.to_thread(load_labeller, path, answer_cache_size=size, shared=shared)
     if load_kernel() is None:
-        log.warning("the installation has no compiled code, labelling is slow", fix="install a C compiler, then Liuyan")
+        log.warning(
+            "the installation has no compiled code of this version, labelling is slow",
+            fix="install a C compiler, then Liuyan again",
+        )
     return LoadedModel(model, labeller)
 
 

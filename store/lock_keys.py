@@ -18,7 +18,7 @@ from liuyan.times import EPOCH
 from store.batch import Arrival, Content, Label, Prediction, Tombstone
 from store.bulk import IDENTITY, TupleRows
 from store.dead_letters import comment_key
-from store.folding import folded_digest
+from store.folding import folded_digest, folded_digests
 from store.merge import ABSENT, CurrentReview, Outcome, StoredState, by_key, merge_events
 from store.packets import Result
 from store.rows import CONTENT_COLUMNS, content_values, read_content
@@ -90,8 +90,7 @@ def prepare_locks(session: WriteSession, changes: Events, model: int, token: int
         [sample.rank(*key) for key in keys],
         as_absent,
         contents,
-        # Once per text, because this runs for every comment of every batch.
-        [folded_digest(content.text) for content in contents],
+        folded_digests([content.text for content in contents]),
         model,
         token,
         session.erasures.exist,

@@ -45,7 +45,7 @@ def _run(connection: Connection, sql: Sql, parameters: Mapping[str, object]) -> 
 
 
 def _send(connection: Connection, sql: str, values: Sequence[object], count: int) -> list[Result]:
-    """Send a packet of ``count`` statements. SQLAlchemy has no interface for several results but the driver's cursor."""
+    """Send a packet of ``count`` statements. SQLAlchemy reads several results only through the driver's cursor."""
     driver = connection.dialect.loaded_dbapi
     try:
         cursor = connection.connection.cursor()

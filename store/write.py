@@ -198,9 +198,7 @@ def _write_predictions(session: WriteSession, merged: Sequence[MergedKey]) -> It
             if before.get(model) is not prediction:
                 label, probability, uncertain = prediction.label, prediction.probability, prediction.uncertain
                 reviewed, distance = after.review is not None, distance_of(prediction)
-                added.append(
-                    (key.number, model, label, probability, uncertain, reviewed, distance, key.folded_digest)
-                )
+                added.append((key.number, model, label, probability, uncertain, reviewed, distance, key.folded_digest))
     if deleted:
         yield session.call(session.statements.delete_predictions, deleted)
     if added:

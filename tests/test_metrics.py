@@ -7,10 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from api.metrics import Metrics
 from consumer.metrics import ConsumerMetrics
+from liuyan.metrics.batch_histogram import BatchHistogram
 from liuyan.metrics.declared import ALL_METRICS, API_METRICS, CONSUMER_METRICS
 from liuyan.metrics.document import metrics_document
 from liuyan.metrics.exporter import Exporter
@@ -203,3 +204,23 @@ def test_latency_buckets_resolve_the_99th_percentile() -> None:
     fine = [bound for bound in latency.buckets if 0.05 <= bound <= 1]
     assert max(upper / lower for lower, upper in pairwise(fine)) <= 1.5 + 1e-9
     assert math.isclose(fine[0], 0.05)
+
+
+def test_a_batch_histogram_exports_like_a_histogram() -> None:
+    values = [0.0, 0.125, 0.25, 0.5, 3.0, 0.5]  # with sums that floats represent exactly
+    exported = []
+    for labels in ((), ("platform",)):
+        plain, batch = CollectorRegistry(), CollectorRegistry()
+        metric = Metric("latency_seconds", Kind.HISTOGRAM, "seconds", "A latency.", "延迟。", labels, (0.125, 0.5, 1.0))
+        histogram = Histogram(metric.name, metric.description, labels, buckets=metric.buckets, registry=plain)
+        many = BatchHistogram(metric, batch)
+        exported.append((generate_latest(batch), generate_latest(plain)))
+        names = ("forum",) if labels else ()
+        for value in values:
+            (histogram.labels(*names) if labels else histogram).observe(value)
+        many.observe(names, values[:2])
+        many.observe(names, values[2:])
+        many.observe(names, ())
+        exported.append((generate_latest(batch), generate_latest(plain)))
+    for ours, expected in exported:
+        assert ours == expected

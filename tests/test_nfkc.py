@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 import liuyan.nfkc
-from liuyan.nfkc import nfkc
+from liuyan.nfkc import nfkc, nfkc_all
 
 # Wide punctuation, marks that combine with it, Hangul and kana that compose, and what NFKC writes out.
 AWKWARD = "，！？：；（）…．～a\u0301\u0316\u0338\u1100\u1161か\u3099ＡÅﬁ中文 \u3000=<>"
@@ -39,3 +39,12 @@ def test_a_run_of_marks_is_normalised_in_pieces(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(liuyan.nfkc, "unicodedata", counting)
     nfkc("a" + "\u0300\u0316" * 5_000)
     assert max(seen) == 1_000
+
+
+def test_many_texts_are_normalised_like_each() -> None:
+    chance = random.Random(2)
+    for _ in range(2_000):
+        texts = ["".join(chance.choices([*AWKWARD, "\0"], k=chance.randint(0, 6))) for _ in range(chance.randint(0, 4))]
+        assert nfkc_all(texts) == list(map(nfkc, texts)), ascii(texts)
+    long = ["a" + "\u0300\u0316" * 2_000, "，" * 5_000]
+    assert nfkc_all(long) == list(map(nfkc, long))

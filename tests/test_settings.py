@@ -107,6 +107,18 @@ def test_invalid_setting_is_a_one_line_error(
     assert raised.value.exit_status == 2
 
 
+def test_batches_may_not_wait_until_the_consumer_seems_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIUYAN_STUCK_SECONDS", "20")
+    monkeypatch.setenv("LIUYAN_LATENCY_MILLISECONDS", "10000")
+    assert load_settings().stuck_seconds == 20
+    monkeypatch.setenv("LIUYAN_LATENCY_MILLISECONDS", "10001")
+    with pytest.raises(SettingsError) as raised:
+        load_settings()
+    assert str(raised.value) == (
+        "Invalid LIUYAN_STUCK_SECONDS: 20 is less than twice the 10.001 seconds of LIUYAN_LATENCY_MILLISECONDS."
+    )
+
+
 def test_error_does_not_contain_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIUYAN_ERASURE_KEY", "tooshortsecret")
     with pytest.raises(SettingsError) as raised:

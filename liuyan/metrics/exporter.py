@@ -12,6 +12,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from liuyan.metrics.batch_histogram import BatchHistogram
 from liuyan.metrics.metric import Kind, Metric
 
 
@@ -44,6 +45,10 @@ class Exporter:
         return Histogram(
             metric.family, metric.description, metric.labels, buckets=metric.buckets, registry=self._registry
         )
+
+    def batch_histogram(self, name: str) -> BatchHistogram:
+        """Create a histogram that observes many values at a time."""
+        return BatchHistogram(self._declared[Kind.HISTOGRAM, name], self._registry)
 
     def info(self, name: str) -> Info:
         """Create an info, which has no labels until it is set."""

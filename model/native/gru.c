@@ -59,6 +59,10 @@ struct job {
 #define MINIMUM(a, b) chosen((a) < (b), (a), (b))
 #include "gru_step.h"
 
+/* Changes when the arguments of `run` or their meaning change: model/kernel.py uses no library of another layout. */
+#define LAYOUT 1
+int32_t layout(void) { return LAYOUT; }
+
 /* The number of floats in the widest vector that this processor has code for: 16, 8 or 4. */
 int32_t vector_width(void) {
 #if defined(__x86_64__)

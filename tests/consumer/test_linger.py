@@ -12,6 +12,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from consumer.batcher import Batcher, Limits
 from consumer.linger import POSITIONS_SECONDS, Linger, arrived_at
+from consumer.source import BEHIND_SECONDS, Behind
 from tests.consumer.scripted import Answer, Consumer, Database, Entry, Log, VirtualTime
 
 PARTITION = TopicPartition("comments", 0)
@@ -186,3 +187,16 @@ def test_positions_without_records_are_stored_once_per_second(scenes: Scenes) ->
     scene.wait(3)
     assert scene.database.all_stored_once()
     assert 3 <= scene.batches <= 6
+
+
+def test_an_unreachable_leader_delays_no_batch() -> None:
+    behind = Behind()
+    stuck, moving = TopicPartition("comments", 0), TopicPartition("comments", 1)
+    assert behind.update({stuck: 5}, 10)
+    assert behind.update({stuck: 5}, 10 + BEHIND_SECONDS - 0.01)
+    assert not behind.update({stuck: 5}, 10 + BEHIND_SECONDS)
+    assert behind.update({stuck: 5, moving: 1}, 12)
+    assert not behind.update({stuck: 5}, 12.1)
+    assert behind.update({stuck: 6}, 12.2)
+    assert not behind.update({}, 12.3)
+    assert behind.update({stuck: 6}, 99)

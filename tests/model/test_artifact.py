@@ -1,6 +1,7 @@
 """Artifacts: round trips, and one-sentence errors for missing or damaged files."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,28 @@ def test_text_instead_of_a_number(copy: Path) -> None:
     (copy / "configuration.json").write_text(json.dumps(configuration | {"scale": "1"}))
     update_checksums(copy)
     with pytest.raises(ArtifactError, match=r"scale in configuration\.json is not a number"):
+        load_labeller(copy)
+
+
+@pytest.mark.parametrize("name", ["output.bias", SCALE, NGRAM_WEIGHTS])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite(copy: Path, name: str, value: float) -> None:
+    content = load((copy / "weights.safetensors").read_bytes())
+    ngrams = {NGRAM_KEYS: numpy.arange(2, dtype=numpy.int32), NGRAM_WEIGHTS: numpy.ones(2, numpy.float16)}
+    tensors = content | {SCALE: numpy.ones(len(content[WORDS]), numpy.float16)} | ngrams
+    tensors[name] = tensors[name].copy()
+    tensors[name][0] = value
+    (copy / "weights.safetensors").write_bytes(save(tensors))
+    update_checksums(copy)
+    with pytest.raises(ArtifactError, match=r"in weights\.safetensors contains numbers that are not finite"):
+        load_labeller(copy)
+
+
+def test_a_configuration_that_is_not_finite(copy: Path) -> None:
+    configuration = json.loads((copy / "configuration.json").read_text())
+    (copy / "configuration.json").write_text(json.dumps(configuration | {"shift": math.nan}))
+    update_checksums(copy)
+    with pytest.raises(ArtifactError, match=r"shift in configuration\.json is not a number"):
         load_labeller(copy)
 
 

@@ -1,5 +1,6 @@
 """The inference network computes the same logits as nn.GRU, in compiled code and in NumPy."""
 
+import _ctypes
 import ctypes
 from collections.abc import Callable, Mapping
 
@@ -156,6 +157,16 @@ def test_unknown_word_numbers_and_widths_are_refused() -> None:
 
 def test_an_installation_without_compiled_code_uses_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.kernel.LIBRARY", LIBRARY.with_name("missing.so"))
+    load_kernel.cache_clear()
+    assert load_kernel() is None
+    load_kernel.cache_clear()
+
+
+def test_a_library_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.kernel.LAYOUT", 2)
+    load_kernel.cache_clear()
+    assert load_kernel() is None
+    monkeypatch.setattr("model.kernel.LIBRARY", _ctypes.__file__)  # has none of the functions
     load_kernel.cache_clear()
     assert load_kernel() is None
     load_kernel.cache_clear()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.folding import fold, folded_digest, folded_sha256
+from store.folding import fold, folded_digest, folded_digests, folded_sha256
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,8 @@ def test_digest_fits_its_column_and_never_changes() -> None:
 
 def test_lone_surrogate_is_folded() -> None:
     assert folded_digest("\ud83d") != folded_digest("\ud83e")
+
+
+def test_many_texts_have_the_digests_of_each() -> None:
+    texts = ["默认好评！", "", "ＯＫ\u3000好", "a\0b", "\ud83d", "Cafe\u0301"]
+    assert folded_digests(texts) == [folded_digest(text) for text in texts]
