@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import ClassVar
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from api.admin.page import Page, identity_of, services_of
 from api.admin.trend import HEIGHT, read_trend
 from api.i18n import lazy_gettext
+from api.identity.identity import Identity
 from api.identity.roles import Role
 from api.markdown import render_ahead, render_markdown
 from api.services import Services
@@ -19,6 +21,7 @@ from store.notices import current_notices
 from store.overview import consumer_health
 from store.own_work import own_work
 from store.queue import remaining
+from store.rejected import COUNTED, count_rejected
 from store.routes import QueueOrder
 from store.search import CommentFilter
 
@@ -30,6 +33,7 @@ class HomePage(Page):
     """Notices, and counts that link to the page for the work."""
 
     path = "/"
+    any_role: ClassVar[bool] = True
     menu_label = lazy_gettext("Home")
     icon = "fa-solid fa-house"
     template: ClassVar[str] = "home.html"
@@ -37,6 +41,8 @@ class HomePage(Page):
     async def context(self, request: Request) -> Mapping[str, object]:
         """Return what the user's role may see."""
         services, identity = services_of(request), identity_of(request)
+        if identity.role is Role.PLATFORM:
+            return await _of_platform(services, identity)
         notices = await services.store.read(current_notices, services.now())
         await render_ahead(notice.body for notice in notices)
         shown: dict[str, object] = {
@@ -50,6 +56,19 @@ class HomePage(Page):
         if identity.role.includes(Role.ADMIN):
             shown |= await _health(services)
         return shown
+
+
+async def _of_platform(services: Services, identity: Identity) -> Mapping[str, object]:
+    """Return what an account of a platform sees: nothing of other platforms, and no notices."""
+    if identity.platform is None:
+        raise HTTPException(403)
+    return {
+        "trend": await read_trend(services, identity.platform),
+        "trend_height": HEIGHT,
+        "platform": identity.platform,
+        "rejected": sum((await services.store.read(count_rejected, identity.platform)).values()),
+        "counted": COUNTED,
+    }
 
 
 async def _work(services: Services, reviewer: int) -> Mapping[str, object]:
