@@ -53,7 +53,7 @@ async def list_rejected(
 async def count_rejected(connection: AsyncConnection, platform: str) -> dict[str, int]:
     """Count the newest COUNTED rejected records of a platform by reason, most frequent first."""
     rows = await connection.execute(_newest(platform, None))
-    return dict(Counter(reason for _, reason in rows).most_common())
+    return dict(Counter(row.reason for row in rows).most_common())
 
 
 def _newest(platform: str, before: int | None) -> Select[tuple[int, str]]:
