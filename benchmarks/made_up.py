@@ -1,8 +1,8 @@
 """Fill a MySQL database with up to millions of made-up comments, predictions and reviews.
 
 The proportions are realistic: twenty platforms of very different sizes, two years, 22 % uncertain, 4 % reviewed and
-some of them disputed, 2 % in the audit sample and the first half of it decided blindly, 1 % copies of one text, and a dead
-letter for each ten comments. Values are derived from a digest of the comment's number, so they are reproducible.
+some of them disputed, 2 % in the audit sample and the first half of it decided blindly, 1 % copies of one text, and one
+dead letter per ten comments. Values are derived from a digest of the comment's number, so they are reproducible.
 """
 
 # ruff: noqa: S608  (the statements contain no external input)
@@ -118,8 +118,8 @@ FINISH = (
     number % 8, created_at + INTERVAL 1 DAY, 1 FROM comments WHERE review_label IS NOT NULL""",
     f"""INSERT INTO dead_letters (consumer_group, topic, `partition`, `offset`, `key`, value, value_bytes, headers,
     truncated, record_timestamp, reason, detail, stored_at, state, attempts, platform)
-    SELECT 'liuyan', CONCAT('topic-', n % 5), n % 8, n, TO_BASE64(CONCAT(platform, ':', n)), TO_BASE64(text), 300, '[]', 0,
-    0, ELT(1 + n % 7, {REASONS}), 'field text: must not be empty', created_at,
+    SELECT 'liuyan', CONCAT('topic-', n % 5), n % 8, n, TO_BASE64(CONCAT(platform, ':', n)), TO_BASE64(text), 300, '[]',
+    0, 0, ELT(1 + n % 7, {REASONS}), 'field text: must not be empty', created_at,
     ELT(1 + n % 4, 'open', 'requeued', 'resolved', 'discarded'), n % 4, platform
     FROM (SELECT comments.*, number AS n FROM comments WHERE number % 10 = 0) AS numbered ORDER BY n""",
     "INSERT INTO disputes SELECT number, review_number FROM comments WHERE review_number % 40 = 0",

@@ -153,9 +153,20 @@ async def signed_in(
     return await authenticate(request)
 
 
+async def owner(identity: Annotated[Identity, Depends(signed_in)]) -> Identity:
+    """Return the caller as the owner of its account. Raises ProblemError, 403, for a token of a platform.
+
+    Admins give such tokens to other teams, who must not see the admin's contacts, sessions and tokens.
+    """
+    if identity.via == "token" and identity.role is Role.PLATFORM:
+        detail = gettext("This token reads only the platform %(platform)s.") % {"platform": identity.platform}
+        raise ProblemError(HTTPStatus.FORBIDDEN, "platform_token", detail)
+    return identity
+
+
 @dataclass(frozen=True, slots=True)
 class Require:
-    """The dependency that requires ``role`` or one that includes it; None accepts every role, ``platform`` too.
+    """The dependency that requires ``role`` or one that includes it; None accepts every role, for the own account.
 
     GuardedRoute calls it before it reads the body.
     """
@@ -170,14 +181,18 @@ class Require:
         if identity.must_enrol:
             detail = gettext("Set up a second factor first, at /admin/second-factor: administrators need one here.")
             raise ProblemError(HTTPStatus.FORBIDDEN, "second_factor_required", detail)
-        if self.role is not None and not identity.role.includes(self.role):
+        if self.role is None:
+            return await owner(identity)
+        if not identity.role.includes(self.role):
             detail = gettext("This needs the role %(role)s; yours is %(own)s.")
             detail %= {"role": self.role, "own": identity.role}
             raise ProblemError(HTTPStatus.FORBIDDEN, "role_too_low", detail)
         return identity
 
 
-SignedIn = Annotated[Identity, Depends(signed_in)]
+# The own account, even if the password must be changed first.
+SignedIn = Annotated[Identity, Depends(owner)]
+# The own account.
 AsAnyRole = Annotated[Identity, Depends(Require(None))]
 AsPlatform = Annotated[Identity, Depends(Require(Role.PLATFORM))]
 AsUser = Annotated[Identity, Depends(Require(Role.USER))]

@@ -168,8 +168,10 @@ async def test_token_of_an_admin_reads_one_platform(two: Two) -> None:
         assert (await two.api.anonymous.get(f"{ROOT}/forum/{route}", headers=bearer)).status_code == 403
     for path in ("/api/v1/comments", "/api/v1/users", "/api/v1/analytics/labels", "/api/v1/dead-letters"):
         assert (await two.api.anonymous.get(path, headers=bearer)).status_code == 403
-    account = (await two.api.anonymous.get("/api/v1/account", headers=bearer)).json()
-    assert (account["role"], account["platform"]) == ("platform", "shop")
+    for path in ("", "/sessions", "/tokens"):  # The admin's own.
+        answer = await two.api.anonymous.get(f"/api/v1/account{path}", headers=bearer)
+        assert (answer.status_code, answer.json()["code"]) == (403, "platform_token")
+        assert "admin" not in answer.text
 
 
 async def test_only_admins_and_the_platform_itself_create_its_tokens(two: Two) -> None:

@@ -365,6 +365,8 @@ def _wanted(asker: Asker, route: str, access: str) -> str:
         return "change the password"
     if (needed := NEEDS.get(route)) and (token or asker.credential.value != needed == CONFIRMED):
         return "403"
+    if token and asker.kind is Kind.PLATFORM and access in (ANY, SIGNED_IN):
+        return "403"  # A token of a platform may belong to an admin, whose contacts its holder must not see.
     if access == SIGNED_IN:
         return "allowed"
     if asker.kind is Kind.ONE_USE:
