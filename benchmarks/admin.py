@@ -29,12 +29,8 @@ from store.comments import ShownLabel
 from store.comparisons import read_comparison, read_examples
 from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
 from store.coverage import count_unlabelled, coverage_by_month, read_totals
-from store.dead_letter_admin import (
-    DeadLetterFilter,
-    count_dead_letters,
-    count_reasons_and_topics,
-    list_dead_letters,
-)
+from store.dead_letter_admin import DeadLetterFilter, list_dead_letters
+from store.dead_letter_counts import COUNTED, count_reasons_and_topics, count_up_to
 from store.folding import folded_digest
 from store.goal import audit_goal
 from store.group_decisions import decide_group
@@ -57,6 +53,8 @@ MAXIMUM_SECONDS, MAXIMUM_RATIO = 0.15, 1.5
 PROMOTION_SECONDS = 0.05
 # The confirmation page is opened before a promotion only.
 CONFIRMATION_SECONDS = 0.3
+# Ten times the rows of a list, for a download.
+EXPORT_SECONDS = 0.3
 # The walk stops after COUNT_SECONDS; the step that has begun is finished.
 COUNT_LIMIT = 1.2 * COUNT_SECONDS
 # Shorter times are dominated by the machine's noise, so their ratio is ignored.
@@ -245,7 +243,7 @@ QUERIES: Sequence[Query] = (
     Query("count: all", lambda s, _: s.read(count_comments, ALL), COUNT_LIMIT),
     Query("count: label", lambda s, c: s.read(count_comments, CommentFilter(label=_either(c))), COUNT_LIMIT),
     Query("list, by probability", lambda s, c: s.read(_by_probability, CommentFilter(label=_either(c))), COUNT_LIMIT),
-    Query("comments: a page of the export", lambda s, c: _export(s, CommentFilter(label=_either(c)))),
+    Query("comments: a page of the export", lambda s, c: _export(s, CommentFilter(label=_either(c))), EXPORT_SECONDS),
     Query("comments: counts of the filter's choices", lambda s, _: s.read(mix_by_platform, CountFilter())),
     Query("home: comments per day", lambda s, _: s.read(mix_over_time, TWO_WEEKS, Bucket.DAY, SHANGHAI)),
     Query("home: own work", lambda s, c: s.read(own_work, c.randrange(1, 9), NEWEST - timedelta(days=30))),
@@ -285,7 +283,9 @@ QUERIES: Sequence[Query] = (
     Query("analytics: unlabelled, 2 years", lambda s, _: s.read(count_unlabelled, CountFilter())),
     Query("dead letters: list", lambda s, _: s.read(list_dead_letters, UNRESOLVED, 51)),
     Query("dead letters: rare reason", lambda s, _: s.read(list_dead_letters, DeadLetterFilter("unknown"), 51)),
-    Query("dead letters: by state", lambda s, _: s.read(count_dead_letters, ANY_STATE)),
+    Query("dead letters: frequent reason", lambda s, _: s.read(list_dead_letters, DeadLetterFilter("not_json"), 51)),
+    Query("dead letters: topic", lambda s, _: s.read(list_dead_letters, DeadLetterFilter(topic="topic-1"), 51)),
+    Query("dead letters: by state", lambda s, _: s.read(count_up_to, COUNTED + 1)),
     Query("dead letters: by reason and topic", lambda s, _: s.read(count_reasons_and_topics, ANY_STATE.states)),
     Query("platform: labels", lambda s, c: _list(s, CommentFilter(platform=_platform(c), label=_either(c)))),
     Query(

@@ -1,10 +1,9 @@
 """The rejected records of one platform, as its accounts see them: without content and without the names of people."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from store.dead_letter_admin import DeadLetterState
@@ -52,8 +51,10 @@ async def list_rejected(
 
 async def count_rejected(connection: AsyncConnection, platform: str) -> dict[str, int]:
     """Count the newest COUNTED rejected records of a platform by reason, most frequent first."""
-    rows = await connection.execute(_newest(platform, None))
-    return dict(Counter(row.reason for row in rows).most_common())
+    newest = _newest(platform, None).subquery()
+    query = select(newest.c.reason, func.count().label("n")).group_by(newest.c.reason)
+    counted = [(row.reason, int(row.n)) for row in await connection.execute(query)]
+    return dict(sorted(counted, key=lambda one: (-one[1], one[0])))
 
 
 def _newest(platform: str, before: int | None) -> Select[tuple[int, str]]:

@@ -237,6 +237,8 @@ dead_letters = Table(
     Index("dead_letters_by_state", "state", "number"),
     Index("dead_letters_by_time", "stored_at"),
     Index("dead_letters_by_platform", "platform", "number"),
+    Index("dead_letters_by_reason", "reason", "number"),
+    Index("dead_letters_by_topic", "topic", "number"),
 )
 
 # The columns that requeueing, resolving and discarding set; the others describe the record.

@@ -16,7 +16,8 @@ from api.markdown import render_ahead, render_markdown
 from api.services import Services
 from store.accounts import UserFilter, count_users
 from store.analytics import CountFilter, mix_of_all
-from store.dead_letter_admin import DeadLetterFilter, DeadLetterState, count_dead_letters
+from store.dead_letter_admin import DeadLetterState
+from store.dead_letter_counts import count_up_to
 from store.notices import current_notices
 from store.overview import consumer_health
 from store.own_work import own_work
@@ -82,11 +83,12 @@ async def _work(services: Services, reviewer: int) -> Mapping[str, object]:
 
 async def _health(services: Services) -> Mapping[str, object]:
     """Return accounts that wait for approval, consumer health and open dead letters."""
-    letters = await services.store.read(count_dead_letters, DeadLetterFilter(states=frozenset({DeadLetterState.OPEN})))
+    letters = await services.store.read(count_up_to, COUNTED + 1)
     async with services.store.reading() as connection:
         waiting = await count_users(connection, UserFilter(state="waiting"))
     return {
         "waiting_accounts": waiting,
         "health": await services.store.read(consumer_health),
         "open_letters": letters[DeadLetterState.OPEN],
+        "counted": COUNTED,
     }

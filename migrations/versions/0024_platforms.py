@@ -1,4 +1,4 @@
-"""Accounts and tokens of a platform, and the platform that published a rejected record."""
+"""Accounts and tokens of a platform, the platform that published a rejected record, and indexes for filters."""
 
 import sqlalchemy as sa
 
@@ -10,10 +10,11 @@ down_revision = "0020"
 
 
 def upgrade() -> None:
-    """Add columns and an index. An interrupted upgrade can be repeated.
+    """Add columns and indexes. An interrupted upgrade can be repeated.
 
     Dead letters that are stored already have no platform, so only admins see them.
     """
     for table in ("users", "api_tokens", "dead_letters"):
         add_column(table, sa.Column("platform", ExactString(32)))
-    create_index("dead_letters_by_platform", "dead_letters", ["platform", "number"])
+    for column in ("platform", "reason", "topic"):
+        create_index(f"dead_letters_by_{column}", "dead_letters", [column, "number"])
