@@ -87,7 +87,7 @@ FAULTS = """() => {
     const texts = [...one.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
     const box = one.getBoundingClientRect(), style = getComputedStyle(one), size = parseFloat(style.fontSize);
     if (!one.checkVisibility({visibilityProperty: true}) || one.closest(hidden)) continue;
-    if (!box.width || !texts.some((node) => node.data.trim().length > 3)) continue;
+    if (box.width < 2 || !texts.some((node) => node.data.trim().length > 3)) continue;
     if (box.width < 2.2 * size && box.height > 3 * size) found.push(`stacked: ${name(one)}`);
     const cut = one.scrollWidth > one.clientWidth + 2 && style.overflowX === "hidden";
     if (cut && style.textOverflow !== "ellipsis") found.push(`cut off: ${name(one)}`);
