@@ -24,17 +24,22 @@ WITHIN = "within 72 hours"
 Name = Annotated[str, typer.Argument(help="The account's name; case and character width do not matter.")]
 RoleName = Literal["user", "reviewer", "admin"]
 Role = Annotated[RoleName, typer.Option(help="The role to grant; each role includes the ones before it.")]
+Platform = Annotated[
+    str | None,
+    typer.Option(help="Grant only the labels, trend and rejected events of this platform, instead of a role."),
+]
 
 
 @app.command(epilog="Example: liuyan api create-user 小王 --role reviewer")
-def create_user(name: Name, role: Role = "user") -> None:
+def create_user(name: Name, role: Role = "user", platform: Platform = None) -> None:
     """Create an active account and print its temporary password on standard output."""
 
     async def create(services: "AccountServices", actor: "Actor") -> str:
         from api.identity import passwords, roles
 
         accounts, password = _accounts(), passwords.temporary_password()
-        await accounts.create_user(services, actor, accounts.Form(name, password), roles.Role(role))
+        form, granted = accounts.Form(name, password, platform=platform), "platform" if platform else role
+        await accounts.create_user(services, actor, form, roles.Role(granted))
         return password
 
     password = _run(create)
@@ -151,6 +156,7 @@ def create_token(
     name: Name,
     purpose: Annotated[str, typer.Argument(help="What the token is for.")],
     role: Role = "user",
+    platform: Platform = None,
     days: Annotated[int, typer.Option(min=1, max=366, help="Number of days until the token expires.")] = 90,
 ) -> None:
     """Create a token for an account and print it on standard output.
@@ -162,7 +168,8 @@ def create_token(
     async def create(services: "AccountServices", actor: "Actor", number: int) -> str:
         from api.identity import roles, tokens
 
-        _, secret = await tokens.create(services, actor, number, tokens.NewToken(purpose, roles.Role(role), days))
+        new = tokens.NewToken(purpose, roles.Role("platform" if platform else role), days, platform)
+        _, secret = await tokens.create(services, actor, number, new)
         return secret
 
     write_line(_run_on(name, create))

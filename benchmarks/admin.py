@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from api.admin.comment_list import EXPORT_PAGE
 from benchmarks.comparison import MAXIMUM_STEP_SECONDS, Job, compare, order_and_end
 from benchmarks.made_up import COPY, DAYS, NEWEST, PLATFORMS, fill
 from local_stack.mysql import MySQL
@@ -28,6 +29,8 @@ from store.comments import ShownLabel
 from store.comparisons import read_comparison, read_examples
 from store.corrections import audit_accuracy, corrections_by_model, corrections_by_reviewer
 from store.coverage import count_unlabelled, coverage_by_month, read_totals
+from store.dead_letter_admin import DeadLetterFilter, list_dead_letters
+from store.dead_letter_counts import COUNTED, count_reasons_and_topics, count_up_to
 from store.folding import folded_digest
 from store.goal import audit_goal
 from store.group_decisions import decide_group
@@ -38,6 +41,7 @@ from store.own_work import own_work
 from store.promotion import promote_model, roll_back
 from store.promotion_preview import preview_promotion
 from store.queue import next_tasks, release, remaining
+from store.rejected import count_rejected, list_rejected
 from store.reviews import Opinion, add_review
 from store.routes import QueueOrder
 from store.search import COUNT_SECONDS, CommentFilter, count_comments, list_by_probability, list_comments
@@ -49,6 +53,8 @@ MAXIMUM_SECONDS, MAXIMUM_RATIO = 0.15, 1.5
 PROMOTION_SECONDS = 0.05
 # The confirmation page is opened before a promotion only.
 CONFIRMATION_SECONDS = 0.3
+# Ten times the rows of a list, for a download.
+EXPORT_SECONDS = 0.3
 # The walk stops after COUNT_SECONDS; the step that has begun is finished.
 COUNT_LIMIT = 1.2 * COUNT_SECONDS
 # Shorter times are dominated by the machine's noise, so their ratio is ignored.
@@ -182,6 +188,14 @@ async def _stored_comparison(store: Store) -> None:
     await store.read(read_examples, 1)
 
 
+async def _export(store: Store, filters: CommentFilter) -> object:
+    return await store.read(list_comments, filters, None, EXPORT_PAGE)
+
+
+async def _rare_rejected(connection: AsyncConnection, platform: str) -> object:
+    return await list_rejected(connection, platform, 51, reason="unknown")
+
+
 async def _oldest(connection: AsyncConnection) -> object:
     return await list_comments(connection, ALL, None, 50, oldest_first=True)
 
@@ -200,6 +214,8 @@ def _platform(chance: random.Random) -> str:
 
 ADMIN = Actor(1, "admin", "session", None)
 ALL = CommentFilter()
+TWO_WEEKS = CountFilter(NEWEST - timedelta(days=14))
+UNRESOLVED, ANY_STATE = DeadLetterFilter(), DeadLetterFilter(states=frozenset())
 COPIES = folded_digest(COPY)
 UNCERTAIN, AUDIT, SECOND, DISPUTED = (
     QueueOrder.UNCERTAIN,
@@ -227,6 +243,9 @@ QUERIES: Sequence[Query] = (
     Query("count: all", lambda s, _: s.read(count_comments, ALL), COUNT_LIMIT),
     Query("count: label", lambda s, c: s.read(count_comments, CommentFilter(label=_either(c))), COUNT_LIMIT),
     Query("list, by probability", lambda s, c: s.read(_by_probability, CommentFilter(label=_either(c))), COUNT_LIMIT),
+    Query("comments: a page of the export", lambda s, c: _export(s, CommentFilter(label=_either(c))), EXPORT_SECONDS),
+    Query("comments: counts of the filter's choices", lambda s, _: s.read(mix_by_platform, CountFilter())),
+    Query("home: comments per day", lambda s, _: s.read(mix_over_time, TWO_WEEKS, Bucket.DAY, SHANGHAI)),
     Query("home: own work", lambda s, c: s.read(own_work, c.randrange(1, 9), NEWEST - timedelta(days=30))),
     Query("review: next, uncertain", lambda s, c: _next(s, c, ALL, UNCERTAIN)),
     Query("review: next of a platform", lambda s, c: _next(s, c, CommentFilter(platform=_platform(c)), UNCERTAIN)),
@@ -262,6 +281,20 @@ QUERIES: Sequence[Query] = (
     Query("analytics: agreement of reviewers", lambda s, _: read_agreement(s)),
     Query("analytics: accuracy on the audit sample", lambda s, _: s.read(audit_accuracy, CountFilter()), bounded=True),
     Query("analytics: unlabelled, 2 years", lambda s, _: s.read(count_unlabelled, CountFilter())),
+    Query("dead letters: list", lambda s, _: s.read(list_dead_letters, UNRESOLVED, 51)),
+    Query("dead letters: rare reason", lambda s, _: s.read(list_dead_letters, DeadLetterFilter("unknown"), 51)),
+    Query("dead letters: frequent reason", lambda s, _: s.read(list_dead_letters, DeadLetterFilter("not_json"), 51)),
+    Query("dead letters: topic", lambda s, _: s.read(list_dead_letters, DeadLetterFilter(topic="topic-1"), 51)),
+    Query("dead letters: by state", lambda s, _: s.read(count_up_to, COUNTED + 1)),
+    Query("dead letters: by reason and topic", lambda s, _: s.read(count_reasons_and_topics, ANY_STATE.states)),
+    Query("platform: labels", lambda s, c: _list(s, CommentFilter(platform=_platform(c), label=_either(c)))),
+    Query(
+        "platform: comments per day",
+        lambda s, c: s.read(mix_over_time, replace(TWO_WEEKS, platform=_platform(c)), Bucket.DAY, SHANGHAI),
+    ),
+    Query("platform: rejected events", lambda s, c: s.read(list_rejected, _platform(c), 51)),
+    Query("platform: rejected, rare reason", lambda s, c: s.read(_rare_rejected, _platform(c)), bounded=True),
+    Query("platform: rejected, by reason", lambda s, c: s.read(count_rejected, _platform(c)), bounded=True),
     Query("models: coverage of every model", lambda s, _: s.read(read_totals)),
     Query("models: coverage by month", lambda s, _: s.read(coverage_by_month, 1)),
     # It contains the accuracy on the audit sample, which is bounded.

@@ -1,8 +1,8 @@
 """Fill a MySQL database with up to millions of made-up comments, predictions and reviews.
 
 The proportions are realistic: twenty platforms of very different sizes, two years, 22 % uncertain, 4 % reviewed and
-some of them disputed, 2 % in the audit sample and the first half of it decided blindly, 1 % copies of one text. Values
-are derived from a digest of the comment's number, so they are reproducible.
+some of them disputed, 2 % in the audit sample and the first half of it decided blindly, 1 % copies of one text, and one
+dead letter per ten comments. Values are derived from a digest of the comment's number, so they are reproducible.
 """
 
 # ruff: noqa: S608  (the statements contain no external input)
@@ -84,6 +84,7 @@ PREPARE = (
     f"(SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {CHUNK_SIZE}) SELECT n FROM up",
 )
 _HOUR = "DATE_FORMAT({}, '%Y-%m-%d %H:00:00')"
+REASONS = "'invalid_field', 'not_json', 'missing_key', 'invalid_key', 'too_large', 'not_utf8', 'from_the_future'"
 _SHOWN = "COALESCE(review_label, label)"
 # Sums of a platform's hours from the rows; sums of days, and of all platforms together, from those.
 _SUMS = f"""INSERT INTO count_sums SELECT 1, 'hour', platform, {_HOUR.format("created_at")} AS begins,
@@ -131,6 +132,12 @@ FINISH = (
     """INSERT INTO reviews (number, comment_number, comment_version, text, label, reviewer, reviewer_number,
     reviewed_at, from_model_number) SELECT number, number, version, text, review_label, CONCAT('r', number % 8),
     number % 8, created_at + INTERVAL 1 DAY, 1 FROM comments WHERE review_label IS NOT NULL""",
+    f"""INSERT INTO dead_letters (consumer_group, topic, `partition`, `offset`, `key`, value, value_bytes, headers,
+    truncated, record_timestamp, reason, detail, stored_at, state, attempts, platform)
+    SELECT 'liuyan', CONCAT('topic-', n % 5), n % 8, n, TO_BASE64(CONCAT(platform, ':', n)), TO_BASE64(text), 300, '[]',
+    0, 0, ELT(1 + n % 7, {REASONS}), 'field text: must not be empty', created_at,
+    ELT(1 + n % 4, 'open', 'requeued', 'resolved', 'discarded'), n % 4, platform
+    FROM (SELECT comments.*, number AS n FROM comments WHERE number % 10 = 0) AS numbered ORDER BY n""",
     "INSERT INTO disputes SELECT number, review_number FROM comments WHERE review_number % 40 = 0",
     """INSERT INTO agreement_pairs SELECT a.n % 8, 8 + b.n % 8, ELT(c.n, 'positive', 'negative', 'unclear', 'spam'),
     ELT(d.n, 'positive', 'negative', 'unclear', 'spam'), 1 + a.n * b.n FROM made_up_numbers AS a, made_up_numbers AS b,
@@ -140,7 +147,8 @@ FINISH = (
     *(_WORK.format(platform=platform, bucket=bucket, begins=begins) for platform, bucket, begins in _WORK_BUCKETS),
 )
 ANALYZE = (
-    "ANALYZE TABLE comments, predictions, reviews, disputes, hourly_counts, count_sums, comment_counts, reviewer_counts"
+    "ANALYZE TABLE comments, predictions, reviews, disputes, dead_letters, hourly_counts, count_sums, comment_counts, "
+    "reviewer_counts"
 )
 
 

@@ -20,7 +20,8 @@ from liuyan.errors import LiuyanError
 from liuyan.health import Check
 from liuyan.reachable import Reachable
 from registry.follow import ModelFollower
-from store.dead_letter_admin import DeadLetterFilter, count_dead_letters
+from store.dead_letter_admin import DeadLetterFilter
+from store.dead_letter_counts import count_dead_letters
 from store.errors import TransientStoreError
 from store.partitions import read_partitions
 from store.ready import database_reachable

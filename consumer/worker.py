@@ -18,6 +18,7 @@ from consumer.batcher import ClosedBatch
 from consumer.circuit_breaker import CircuitBreaker
 from consumer.event import CommentEvent, Erasure, Parsed, Rejection, parse
 from consumer.metrics import ConsumerMetrics
+from consumer.publisher import publisher_of
 from consumer.unbound_topics import UnboundTopics
 from model.labeller import Prediction, PreparedText
 from registry.follow import LoadedModel
@@ -212,7 +213,9 @@ class Worker:
     def _change(self, item: PreparedRecord, prediction: Prediction | None) -> Arrival | Tombstone | DeadLetter:
         parsed = item.parsed
         if isinstance(parsed, Rejection):
-            return dead_letter(item.record, self._group, parsed)
+            record = item.record
+            platform = publisher_of(record.key, record.value, self._topics[record.topic])
+            return dead_letter(record, self._group, parsed, platform)
         if isinstance(parsed, Erasure):
             return Tombstone(parsed.platform, parsed.id, max(0, item.record.timestamp) * 1000)
         if prediction is None:
@@ -234,8 +237,8 @@ class Worker:
         ]
 
 
-def dead_letter(record: ConsumerRecord, group: str, rejection: Rejection) -> DeadLetter:
-    """Return the dead letter of a rejected record."""
+def dead_letter(record: ConsumerRecord, group: str, rejection: Rejection, platform: str | None) -> DeadLetter:
+    """Return the dead letter of a rejected record, which ``platform`` published."""
     return DeadLetter(
         partition=PartitionKey(group, record.topic, record.partition),
         offset=record.offset,
@@ -245,6 +248,7 @@ def dead_letter(record: ConsumerRecord, group: str, rejection: Rejection) -> Dea
         timestamp=record.timestamp,
         reason=rejection.reason,
         detail=rejection.detail,
+        platform=platform,
     )
 
 

@@ -86,7 +86,8 @@ class Writer:
             return await self._write(labelled, truncate=True)
         record = entry.item.record
         rejection = Rejection(Reason.REFUSED_BY_DATABASE, str(error))
-        letter = dead_letter(record, labelled.advances[0].partition.group, rejection)
+        # The record was parsed, so it names a platform that may publish to its topic.
+        letter = dead_letter(record, labelled.advances[0].partition.group, rejection, entry.change.platform)
         return await self._write(replace(labelled, entries=(Entry(entry.item, letter),)))
 
     async def _retry(self, action: Callable[[], Awaitable[Result]], epoch: int) -> Result | None:

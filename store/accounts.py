@@ -32,7 +32,10 @@ class NoAccountError(LiuyanError):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account without its password hash. ``role`` is user, reviewer or admin; phone and email are encrypted."""
+    """An account without its password hash. ``role`` is platform, user, reviewer or admin; contacts are encrypted.
+
+    ``platform`` is the only one that the role platform may read.
+    """
 
     number: int
     name: str
@@ -48,6 +51,7 @@ class User:
     number_keys: str
     quick_reasons: str | None
     passwords_until: datetime | None = None
+    platform: str | None = None
 
     @property
     def has_contacts(self) -> bool:
@@ -67,6 +71,7 @@ class NewUser:
     email_encrypted: str | None = None
     language: str | None = None
     must_change_password: bool = False
+    platform: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

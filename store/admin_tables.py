@@ -40,8 +40,10 @@ users = Table(
     # The name in NFKC and case-folded, so that names that look alike collide. NFKC can lengthen a name.
     Column("name_folded", ExactString(255), nullable=False, unique=True),
     Column("password_hash", ExactString(255), nullable=False),
-    # user, reviewer or admin
+    # platform, user, reviewer or admin
     Column("role", ExactString(16), nullable=False),
+    # The only platform that an account with the role platform may read; NULL for other roles.
+    Column("platform", ExactString(32)),
     # waiting, active or disabled
     Column("state", ExactString(16), nullable=False),
     Column("phone_encrypted", ExactString(1000)),
@@ -128,6 +130,8 @@ api_tokens = Table(
     Column("user_number", RowNumber, on_user(), nullable=False, index=True),
     Column("name", ExactString(64), nullable=False),
     Column("role", ExactString(16), nullable=False),
+    # As in users.
+    Column("platform", ExactString(32)),
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("used_at", UtcDateTime),

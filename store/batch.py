@@ -88,7 +88,7 @@ class DeadLetter:
     """A record that cannot be stored as a comment, with the reason.
 
     ``reason`` is one of a few codes, for counting; ``detail`` is a sentence for people. ``timestamp`` is the record's,
-    in milliseconds since 1970.
+    in milliseconds since 1970. ``platform`` published it and may see it; None if that is not certain.
     """
 
     partition: PartitionKey
@@ -99,6 +99,7 @@ class DeadLetter:
     timestamp: int
     reason: str
     detail: str
+    platform: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
 """Dead letters for people: list, show, export, requeue, discard and delete."""
 
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, insert, literal, select, update
 from sqlalchemy import delete as sql_delete
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,8 +21,6 @@ from store.types import stored_time
 
 # Dead letters that one transaction requeues or discards: few enough to hold their locks only briefly.
 LETTERS_PER_TRANSACTION = 200
-# The dead letters whose reasons and topics are counted for filters.
-COUNTED = 10_000
 # An exported dead letter may be a megabyte large.
 LETTERS_PER_PAGE = 50
 
@@ -134,28 +131,10 @@ async def list_dead_letters(
     connection: AsyncConnection, filters: DeadLetterFilter, limit: int, *, before: int | None = None
 ) -> list[StoredLetter]:
     """Return at most ``limit`` dead letters with numbers below ``before``, newest first. Raises TransientStoreError."""
-    query = _LETTERS.where(*_conditions(filters)).order_by(dead_letters.c.number.desc()).limit(limit)
+    query = _LETTERS.where(*conditions_of(filters)).order_by(dead_letters.c.number.desc()).limit(limit)
     if before is not None:
         query = query.where(dead_letters.c.number < before)
     return [_letter(row) for row in await connection.execute(query)]
-
-
-async def count_dead_letters(connection: AsyncConnection, filters: DeadLetterFilter) -> dict[DeadLetterState, int]:
-    """Count the dead letters by state. Raises TransientStoreError."""
-    query = select(dead_letters.c.state, func.count()).where(*_conditions(filters)).group_by(dead_letters.c.state)
-    counted = {DeadLetterState(state): count for state, count in await connection.execute(query)}
-    return {state: counted.get(state, 0) for state in DeadLetterState}
-
-
-async def count_reasons_and_topics(
-    connection: AsyncConnection, states: frozenset[DeadLetterState]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """Count the newest COUNTED dead letters in these states by reason and by topic. Raises TransientStoreError."""
-    of = dead_letters.c
-    conditions = _conditions(DeadLetterFilter(states=states))
-    newest = select(of.reason, of.topic).where(*conditions).order_by(of.number.desc()).limit(COUNTED).subquery()
-    rows = (await connection.execute(select(newest.c.reason, newest.c.topic))).all()
-    return dict(Counter(row.reason for row in rows)), dict(Counter(row.topic for row in rows))
 
 
 async def read_dead_letter(
@@ -182,7 +161,7 @@ async def export_dead_letters(
     after = 0
     while True:
         async with store.reading() as connection:
-            conditions = [*_conditions(filters), dead_letters.c.number > after]
+            conditions = [*conditions_of(filters), dead_letters.c.number > after]
             page = await _read_whole(connection, conditions, LETTERS_PER_PAGE)
         if not page:
             return
@@ -217,7 +196,7 @@ async def requeue(session: WriteSession, numbers: Sequence[int], by: Actor) -> i
 
 async def requeue_all(store: Store, filters: DeadLetterFilter, by: Actor) -> int:
     """Requeue every matching open dead letter that is complete; return their number. Raises TransientStoreError."""
-    whole = [*_conditions(filters), dead_letters.c.state == DeadLetterState.OPEN, dead_letters.c.truncated.is_(False)]
+    whole = [*conditions_of(filters), dead_letters.c.state == DeadLetterState.OPEN, dead_letters.c.truncated.is_(False)]
     return await _for_all(store, whole, by, _requeue_locked)
 
 
@@ -239,7 +218,7 @@ async def discard(session: WriteSession, numbers: Sequence[int], by: Actor) -> i
 
 async def discard_all(store: Store, filters: DeadLetterFilter, by: Actor) -> int:
     """Discard every matching open dead letter and return their number. Raises TransientStoreError."""
-    conditions = [*_conditions(filters), dead_letters.c.state == DeadLetterState.OPEN]
+    conditions = [*conditions_of(filters), dead_letters.c.state == DeadLetterState.OPEN]
     return await _for_all(store, conditions, by, _discard_locked)
 
 
@@ -258,7 +237,7 @@ async def delete(session: WriteSession, numbers: Sequence[int], by: Actor) -> in
 
 async def delete_all(store: Store, filters: DeadLetterFilter, by: Actor) -> int:
     """Delete every matching dead letter and return their number. Raises TransientStoreError."""
-    return await _for_all(store, _conditions(filters), by, _delete_locked)
+    return await _for_all(store, conditions_of(filters), by, _delete_locked)
 
 
 async def expire(store: Store, before: datetime, by: Actor) -> int:
@@ -375,7 +354,8 @@ def _letter(row: Sequence[Any]) -> StoredLetter:
     return StoredLetter(**named | {"state": DeadLetterState(named["state"])})
 
 
-def _conditions(filters: DeadLetterFilter) -> list[ColumnElement[bool]]:
+def conditions_of(filters: DeadLetterFilter) -> list[ColumnElement[bool]]:
+    """Return the conditions that a filter consists of."""
     columns = dead_letters.c
     conditions: list[ColumnElement[bool]] = []
     if filters.states:

@@ -70,6 +70,7 @@ def dead_letter_row(letter: DeadLetter, truncate: bool) -> dict[str, object]:
         "record_timestamp": letter.timestamp,
         "reason": letter.reason[:REASON_CHARACTERS],
         "detail": truncated(letter.detail),
+        "platform": letter.platform,
     }
 
 

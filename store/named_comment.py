@@ -31,6 +31,13 @@ def named_comment(key: bytes | None, value: bytes | None) -> bytes | None:
     return f"{platform}:{id}".encode("utf-8", "replace")
 
 
+def named_platform(value: bytes) -> str | None:
+    """Return the platform that a record's value names, or None."""
+    content = _unframed(value)
+    platform, _ = _parsed(content) or _searched(content)
+    return platform
+
+
 def _unframed(content: bytes) -> bytes:
     framed = len(content) >= FRAME_BYTES and content.startswith(FRAME_START)
     return content[FRAME_BYTES:] if framed else content

@@ -231,9 +231,14 @@ dead_letters = Table(
     Column("latest_offset", BigInteger),
     Column("settled_by", ExactString(128)),
     Column("settled_at", UtcDateTime),
+    # The platform that may see it; NULL: only admins.
+    Column("platform", ExactString(32)),
     UniqueConstraint("consumer_group", "topic", "partition", "offset", name="dead_letters_record"),
     Index("dead_letters_by_state", "state", "number"),
     Index("dead_letters_by_time", "stored_at"),
+    Index("dead_letters_by_platform", "platform", "number"),
+    Index("dead_letters_by_reason", "reason", "number"),
+    Index("dead_letters_by_topic", "topic", "number"),
 )
 
 # The columns that requeueing, resolving and discarding set; the others describe the record.

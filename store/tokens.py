@@ -17,7 +17,7 @@ USED_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An API token; ``role`` limits its permissions."""
+    """An API token; ``role`` limits its permissions. ``platform`` is the one that the role platform may read."""
 
     number: int
     name: str
@@ -26,6 +26,7 @@ class Token:
     expires_at: datetime | None
     used_at: datetime | None
     revoked_at: datetime | None
+    platform: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,13 @@ async def add_token(
     role: str,
     now: datetime,
     expires: datetime | None,
+    *,
+    platform: str | None = None,
 ) -> int:
     """Insert a token and return its number."""
     values = {"user_number": user_number, "digest": as_binary(digest), "name": name, "role": role}
-    done = await session.connection.execute(insert(api_tokens).values(**values, created_at=now, expires_at=expires))
+    values |= {"platform": platform, "created_at": now, "expires_at": expires}
+    done = await session.connection.execute(insert(api_tokens).values(**values))
     number: int = done.inserted_primary_key[0]  # type: ignore[index] # a single-row INSERT has one
     return number
 

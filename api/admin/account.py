@@ -10,7 +10,7 @@ from api.admin import shown_once
 from api.admin.flash import flash
 from api.admin.page import Page, identity_of, number_in_path, route, services_of
 from api.admin.user_agents import browser_words
-from api.admin.users import ROLE_WORDS, stored_contacts, without_unchanged_contacts
+from api.admin.users import ROLE_WORDS, platform_typed, stored_contacts, without_unchanged_contacts
 from api.i18n import LANGUAGE_COOKIE, LANGUAGES, gettext, lazy_gettext, set_locale
 from api.identity import accounts, confirmation, cookies, review_settings, sign_in, tokens
 from api.identity.roles import Role
@@ -27,6 +27,7 @@ class AccountPage(Page):
     """The settings, sessions and tokens of the signed-in user."""
 
     path = "/account"
+    any_role: ClassVar[bool] = True
     menu_label = lazy_gettext("My account")
     icon = "fa-solid fa-user-gear"
     template: ClassVar[str] = "account.html"
@@ -104,17 +105,18 @@ class AccountPage(Page):
     async def add_token(self, request: Request) -> Response:
         """Create a token, whose secret the account page then shows once."""
         form, identity, services = await request.form(), identity_of(request), services_of(request)
-        name, role, days = (str(form.get(field, "")) for field in ("token_name", "role", "days"))
+        typed = {field: str(form.get(field, "")) for field in ("token_name", "role", "platform", "days")}
+        role, days = typed["role"], typed["days"]
         if role not in list(Role) or days not in map(str, DAYS):
             raise HTTPException(422)
         try:
             confirmation.require_confirmed(identity, services.now())
-            new = tokens.NewToken(name, Role(role), int(days))
+            new = tokens.NewToken(typed["token_name"], Role(role), int(days), platform_typed(typed))
             _, secret = await tokens.create(
                 services, identity.actor, identity.user_number, new, within=identity.session
             )
         except ProblemError as problem:
-            return await self._show(request, problem, typed={"token_name": name, "role": role, "days": days})
+            return await self._show(request, problem, typed=typed)
         return shown_once.hand_over(request, RedirectResponse(HERE, 303), secret, HERE)
 
     @route("/tokens/{number:int}/revoke", methods=["POST"], name="account-revoke-token")
@@ -156,7 +158,8 @@ class AccountPage(Page):
             "language": user.language or "",
             "number_keys": review_settings.number_keys_of(user.number_keys),
             "quick_reasons": user.quick_reasons or "",
-            "role": Role.USER,
+            "role": Role.PLATFORM if identity.role is Role.PLATFORM else Role.USER,
+            "platform": identity.platform or "",
             "days": "90",
         }
         shown = {

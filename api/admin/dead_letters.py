@@ -21,8 +21,9 @@ from api.identity.roles import Role
 from api.rest.dead_letter_schemas import MAXIMUM_NUMBERS
 from api.rest.dead_letters import refusal
 from api.services import Services
-from store import dead_letter_admin
+from store import dead_letter_admin, dead_letter_counts
 from store.dead_letter_admin import UNRESOLVED, DeadLetterError, DeadLetterFilter, DeadLetterState
+from store.dead_letter_counts import COUNTED
 from store.outbox import oldest_message
 
 LIST = "/admin/dead-letters"
@@ -104,14 +105,12 @@ class DeadLettersPage(Page):
             dead_letter_admin.list_dead_letters, filters.to_filter(), ROWS + 1, before=before
         )
         reasons, topics = await services.store.read(
-            dead_letter_admin.count_reasons_and_topics, filters.to_filter().states
+            dead_letter_counts.count_reasons_and_topics, filters.to_filter().states
         )
         return {
             "letters": found[:ROWS],
             "next": filters.query(before=found[ROWS - 1].number) if len(found) > ROWS else None,
-            "counts": await services.store.read(
-                dead_letter_admin.count_dead_letters, DeadLetterFilter(states=frozenset())
-            ),
+            "counts": await services.store.read(dead_letter_counts.count_up_to, COUNTED + 1),
             "filters": filters,
             "states": DeadLetterState,
             "state_words": STATE_WORDS,
@@ -119,7 +118,7 @@ class DeadLettersPage(Page):
             "reason_words": reason_words,
             "detail_words": detail_words,
             "topics": _counted(topics, filters.topic, str),
-            "counted": dead_letter_admin.COUNTED,
+            "counted": COUNTED,
             "readable_line": readable_line,
             "visible": visible,
             "waiting_since": await _waiting_since(services),

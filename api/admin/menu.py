@@ -11,6 +11,7 @@ from api.admin.home import HomePage
 from api.admin.models import ModelsPage
 from api.admin.notices import NoticesPage
 from api.admin.page import Page
+from api.admin.platforms import PlatformsPage
 from api.admin.privacy import PrivacyPage
 from api.admin.review import ReviewPage
 from api.admin.reviews import ReviewsPage
@@ -29,6 +30,7 @@ def pages() -> list[Page]:
         ReviewsPage(),
         DetectPage(),
         AnalyticsPage(),
+        PlatformsPage(),
         NoticesPage(),
         DeadLettersPage(),
         ModelsPage(),

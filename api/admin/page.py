@@ -64,6 +64,8 @@ class Page:
     menu_label: ClassVar[str] = ""
     icon: ClassVar[str] = ""
     add_to_menu: ClassVar[bool] = True
+    # Whether accounts with any role may open the page, even those of a platform.
+    any_role: ClassVar[bool] = False
     # Whether users who must change their password may open the page.
     before_password_change: ClassVar[bool] = False
     # Whether users who must set up a second factor may open the page.
@@ -92,7 +94,7 @@ class Page:
         if self.role is None:
             return True
         identity: Identity | None = request.state.identity
-        return identity is not None and identity.role.includes(self.role)
+        return identity is not None and (self.any_role or identity.role.includes(self.role))
 
     def is_active(self, request: Request) -> bool:
         """Return whether the request is for this page or a path below it, so that the menu marks the page."""

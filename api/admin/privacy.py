@@ -53,7 +53,7 @@ class PrivacyPage(Page):
             context = {**(await self.context(request)), "typed": typed}
             return self.render(request, context, problem=problem)
         await services_of(request).store.write(order_erasure, identity_of(request).actor, author)
-        flash(request, gettext("The erasure is ordered. A running consumer works on it."), "success")
+        flash(request, gettext("Erasure requested. A running consumer processes it."), "success")
         return RedirectResponse(LIST, 303)
 
     @route("/export", name="privacy-export")

@@ -23,6 +23,7 @@ class SecondFactorPage(Page):
     """TOTP for accounts with a password. Its forms need a confirmed session."""
 
     path = "/second-factor"
+    any_role: ClassVar[bool] = True
     menu_label = lazy_gettext("Second factor")
     add_to_menu = False
     before_enrolment = True

@@ -141,6 +141,7 @@ class PasswordPage(FormPage):
     """The form to change one's own password; required after an administrator has set it."""
 
     path = "/password"
+    any_role: ClassVar[bool] = True
     menu_label = lazy_gettext("Change password")
     add_to_menu = False
     before_password_change = True
@@ -185,6 +186,7 @@ class ConfirmPage(FormPage):
     """
 
     path = "/confirm"
+    any_role: ClassVar[bool] = True
     menu_label = lazy_gettext("Confirm your password")
     add_to_menu = False
     before_enrolment = True
@@ -206,6 +208,7 @@ class SignOutPage(Page):
     """Ends the session; it has no page of its own."""
 
     path = "/logout"
+    any_role: ClassVar[bool] = True
     add_to_menu = False
     before_password_change = True
     before_enrolment = True

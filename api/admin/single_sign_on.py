@@ -89,6 +89,7 @@ class ConfirmAtProviderPage(Page):
     """Sends the browser to the provider to confirm a session of single sign-on."""
 
     path = "/sso/confirm"
+    any_role: ClassVar[bool] = True
     add_to_menu = False
     template = "sso_failed.html"
 

@@ -12,6 +12,7 @@ from starlette.templating import Jinja2Templates
 from api.admin.assets import asset_url, vendor_url
 from api.admin.flash import take_messages
 from api.admin.forms import csrf_input
+from api.admin.text_size import SIZES, text_size
 from api.i18n import (
     LANGUAGES,
     get_locale,
@@ -46,6 +47,8 @@ class Templates:
             "language_name": language_name,
             "get_locale": get_locale,
             "timezone_name": timezone_name,
+            "text_size": text_size,
+            "text_sizes": SIZES,
         }
         self._templates = Jinja2Templates(env=env)
 

@@ -1,6 +1,7 @@
 """The accounts pages for administrators: find, create, edit, approve and disable accounts."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import ClassVar, TypeVar
 
 from starlette.exceptions import HTTPException
@@ -36,11 +37,13 @@ STATE_WORDS = {
     "disabled": lazy_gettext("Disabled"),
 }
 ROLE_WORDS = {
+    Role.PLATFORM: lazy_gettext("Platform team"),
     Role.USER: lazy_gettext("User"),
     Role.REVIEWER: lazy_gettext("Reviewer"),
     Role.ADMIN: lazy_gettext("Administrator"),
 }
 ROLE_ADVICE = {
+    Role.PLATFORM: lazy_gettext("reads only the labels, trend and rejected events of one platform"),
     Role.USER: lazy_gettext("labels their own texts and sees counts of labels"),
     Role.REVIEWER: lazy_gettext("also reads comments and corrects their labels"),
     Role.ADMIN: lazy_gettext("also manages accounts, notices, models and dead letters"),
@@ -91,6 +94,7 @@ class UsersPage(Page):
             if typed.get("password") != typed.get("password_again"):
                 raise passwords_differ("password_again")
             form = Form(typed.get("name", ""), typed.get("password", ""), typed.get("phone"), typed.get("email"))
+            form = replace(form, platform=platform_typed(typed))
             number = await accounts.create_user(
                 services_of(request),
                 identity_of(request).actor,
@@ -122,6 +126,8 @@ class UsersPage(Page):
                 raise HTTPException(422)
             _require_confirmed(request)
             changes = await without_unchanged_contacts(services, number, sent)
+            if "role" in sent:
+                changes["platform"] = platform_typed(typed) or ""
             await accounts.edit_user(services, identity_of(request).actor, number, changes)
         except ProblemError as problem:
             return await self._show(request, problem, typed)
@@ -265,7 +271,13 @@ def _require_confirmed(request: Request) -> None:
 
 
 def _as_typed(request: Request, user: User) -> dict[str, str]:
-    return {"name": user.name, "role": user.role, **stored_contacts(services_of(request), user)}
+    stored = {"name": user.name, "role": user.role, "platform": user.platform or ""}
+    return stored | {**stored_contacts(services_of(request), user)}
+
+
+def platform_typed(typed: Mapping[str, str]) -> str | None:
+    """Return the platform in a form; None if the chosen role has none, so that the field may keep its text."""
+    return typed.get("platform") if typed.get("role") == Role.PLATFORM else None
 
 
 async def _typed(request: Request) -> dict[str, str]:

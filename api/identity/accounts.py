@@ -10,6 +10,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 from api.i18n import gettext
+from api.identity.binding import binding_change, check_binding
 from api.identity.confirmation import check_own_password
 from api.identity.contacts import Contacts
 from api.identity.identity import Identity
@@ -41,13 +42,14 @@ CONTACTS = frozenset({"phone", "email"})
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The input for a new account. Contacts are as the person typed them."""
+    """The input for a new account. Contacts are as the person typed them; ``platform`` is that of the role platform."""
 
     name: str
     password: str
     phone: str | None = None
     email: str | None = None
     language: str | None = None
+    platform: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ async def create_user(
     new = await _new_user(services, form, role, "active", must_change_password=must_change_password)
     async with changing(services.store) as session:
         number = await accounts.add_user(session, new, services.now())
-        await audit.record(session, actor, "user.create", "user", str(number), {"name": new.name, "role": role})
+        await audit.record(session, actor, "user.create", "user", str(number), _created(new))
     return number
 
 
@@ -112,9 +114,9 @@ async def edit_user(
     changes: Mapping[str, str | None],
     cause: Mapping[str, JSON] = MappingProxyType({}),
 ) -> int:
-    """Change the fields of an account that ``changes`` contains: name, role, contacts, language or review settings.
+    """Change the fields of an account that ``changes`` contains: name, role, platform, contacts or settings.
 
-    A lower role revokes the account's tokens, so that they stay invalid even if the account gets the role back.
+    A lower role or another platform revokes the account's tokens, so that they stay invalid even if it is changed back.
     The audit log also gets ``cause``. Returns the number of tokens revoked.
     Raises ProblemError: 404, 409 for a name that is taken, for demoting the last admin or for replacing a contact that
     cannot be decrypted, 422 for invalid input.
@@ -124,10 +126,11 @@ async def edit_user(
         if role is not None and role != Role.ADMIN:
             await require_another_admin(session, number)
         before = await accounts.lock_user(session, number)
-        columns = _columns(services, before, changes)
+        columns = _columns(services, before, changes) | binding_change(before, role, changes)
         await accounts.update_user(session, number, columns)
         detail, revoked = _audit_detail(before, columns), 0
-        if role is not None and not role.includes(Role(before.role)):
+        other_platform = columns.get("platform", before.platform) != before.platform
+        if other_platform or (role is not None and not role.includes(Role(before.role))):
             detail["tokens_revoked"] = revoked = await tokens.revoke_tokens(session, number, services.now())
         if detail:
             await audit.record(session, actor, "user.edit", "user", str(number), {**detail, **cause})
@@ -135,7 +138,12 @@ async def edit_user(
 
 
 async def approve(services: AccountServices, actor: Actor, number: int, role: Role | None = None) -> None:
-    """Approve a waiting account, with ``role`` if it is given. Raises ProblemError: 404, 409 if it is not waiting."""
+    """Approve a waiting account, with ``role`` if it is given. Raises ProblemError: 404, 409 if it is not waiting.
+
+    An account is bound to a platform when it is created or edited, not here: 422 for that role.
+    """
+    if role is not None:
+        check_binding(role, None)
     await _set_state(services, actor, number, "user.approve", "waiting", "active", role)
 
 
@@ -250,7 +258,7 @@ async def _new_user(
     services: AccountServices, form: Form, role: Role, state: State, *, must_change_password: bool
 ) -> NewUser:
     """Validate the input for a new account. Raises ProblemError, 422, for an invalid name, password or contact."""
-    name = check_name(form.name)
+    name, platform = check_name(form.name), check_binding(role, form.platform)
     await services.passwords.check(form.password, name)
     contacts = contacts_of(services)
     return NewUser(
@@ -261,6 +269,7 @@ async def _new_user(
         email_encrypted=contacts.encrypt_email(form.email),
         language=form.language if form.language in LANGUAGES else None,
         must_change_password=must_change_password,
+        platform=platform,
         # Last, because it is slow.
         password_hash=await services.passwords.hash(form.password),
     )
@@ -293,6 +302,12 @@ def _columns(services: AccountServices, before: User, changes: Mapping[str, str 
     return columns
 
 
+def _created(new: NewUser) -> dict[str, JSON]:
+    """Return a new account as the audit log records it."""
+    created: dict[str, JSON] = {"name": new.name, "role": new.role}
+    return created if new.platform is None else created | {"platform": new.platform}
+
+
 def _audit_detail(before: User, columns: Mapping[str, object]) -> dict[str, JSON]:
     """Return old and new values for the audit log; for contacts, only that they changed."""
     detail: dict[str, JSON] = {}
@@ -300,7 +315,9 @@ def _audit_detail(before: User, columns: Mapping[str, object]) -> dict[str, JSON
         old = getattr(before, column)
         if old != value:
             secret = column.endswith("_encrypted")
-            detail[column.removesuffix("_encrypted")] = "changed" if secret else [old, str(value)]
+            detail[column.removesuffix("_encrypted")] = (
+                "changed" if secret else [old, None if value is None else str(value)]
+            )
     return detail
 
 

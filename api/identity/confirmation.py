@@ -120,7 +120,7 @@ def _wrong_password(field: str) -> ProblemError:
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong_password", detail, field=field)
 
 
-def _with_session(role: Role) -> Callable[..., Awaitable[Identity]]:
+def _with_session(role: Role | None) -> Callable[..., Awaitable[Identity]]:
     async def dependency(identity: Annotated[Identity, Depends(Require(role))]) -> Identity:
         require_session(identity)
         return identity
@@ -128,7 +128,7 @@ def _with_session(role: Role) -> Callable[..., Awaitable[Identity]]:
     return dependency
 
 
-def _confirmed(role: Role) -> Callable[..., Awaitable[Identity]]:
+def _confirmed(role: Role | None) -> Callable[..., Awaitable[Identity]]:
     async def dependency(services: TheServices, identity: Annotated[Identity, Depends(Require(role))]) -> Identity:
         require_confirmed(identity, services.now())
         return identity
@@ -143,7 +143,7 @@ async def _signed_in_with_session(identity: Annotated[Identity, Depends(signed_i
 
 # A session, even if its account must change its password first.
 SignedInWithSession = Annotated[Identity, Depends(_signed_in_with_session)]
-UserWithSession = Annotated[Identity, Depends(_with_session(Role.USER))]
+OwnerWithSession = Annotated[Identity, Depends(_with_session(None))]
 AdminWithSession = Annotated[Identity, Depends(_with_session(Role.ADMIN))]
-ConfirmedUser = Annotated[Identity, Depends(_confirmed(Role.USER))]
+ConfirmedOwner = Annotated[Identity, Depends(_confirmed(None))]
 ConfirmedAdmin = Annotated[Identity, Depends(_confirmed(Role.ADMIN))]

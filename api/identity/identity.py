@@ -37,7 +37,8 @@ class Identity:
 
     ``session`` is the digest of the request's session, None for a token. ``opened_by`` is how the person signed in, and
     ``confirmed_at`` when they last proved their identity. ``must_enrol`` is whether the account must set up a second
-    factor before anything else. ``token_number`` is the token's, None for a session.
+    factor before anything else. ``token_number`` is the token's, None for a session. ``platform`` is the only platform
+    that the role ``platform`` may read, None for other roles.
     """
 
     user_number: int
@@ -52,6 +53,11 @@ class Identity:
     opened_by: OpenedBy = "password"
     must_enrol: bool = False
     token_number: int | None = None
+    platform: str | None = None
+
+    def may_read(self, platform: str) -> bool:
+        """Return whether the caller may read a platform's labels, trend and rejected events."""
+        return self.role is Role.ADMIN or (self.role is Role.PLATFORM and self.platform == platform)
 
     @property
     def actor(self) -> Actor:
@@ -76,7 +82,9 @@ async def identify(connection: HTTPConnection) -> Identity | None:
         if known is None:
             return None
         return Identity(
-            *(known.user_number, known.name, known.role, "token", address, known.language), token_number=known.number
+            *(known.user_number, known.name, known.role, "token", address, known.language),
+            token_number=known.number,
+            platform=known.platform,
         )
     value = cookies.read_session(connection)
     session = await sign_in.find_session(services, value) if value else None
@@ -95,6 +103,7 @@ async def identify(connection: HTTPConnection) -> Identity | None:
         confirmed_at=session.session.confirmed_at,
         opened_by=session.session.opened_by,
         must_enrol=_must_enrol(services, session),
+        platform=user.platform if user.role == Role.PLATFORM else None,
     )
 
 
@@ -144,11 +153,25 @@ async def signed_in(
     return await authenticate(request)
 
 
+async def owner(identity: Annotated[Identity, Depends(signed_in)]) -> Identity:
+    """Return the caller as the owner of its account. Raises ProblemError, 403, for a token of a platform.
+
+    Admins give such tokens to other teams, who must not see the admin's contacts, sessions and tokens.
+    """
+    if identity.via == "token" and identity.role is Role.PLATFORM:
+        detail = gettext("This token reads only the platform %(platform)s.") % {"platform": identity.platform}
+        raise ProblemError(HTTPStatus.FORBIDDEN, "platform_token", detail)
+    return identity
+
+
 @dataclass(frozen=True, slots=True)
 class Require:
-    """The dependency that requires ``role`` or a higher one. GuardedRoute calls it before it reads the body."""
+    """The dependency that requires ``role`` or one that includes it; None accepts every role, for the own account.
 
-    role: Role
+    GuardedRoute calls it before it reads the body.
+    """
+
+    role: Role | None
 
     async def __call__(self, identity: Annotated[Identity, Depends(signed_in)]) -> Identity:
         """Return the caller. Raises ProblemError, 403."""
@@ -158,6 +181,8 @@ class Require:
         if identity.must_enrol:
             detail = gettext("Set up a second factor first, at /admin/second-factor: administrators need one here.")
             raise ProblemError(HTTPStatus.FORBIDDEN, "second_factor_required", detail)
+        if self.role is None:
+            return await owner(identity)
         if not identity.role.includes(self.role):
             detail = gettext("This needs the role %(role)s; yours is %(own)s.")
             detail %= {"role": self.role, "own": identity.role}
@@ -165,7 +190,11 @@ class Require:
         return identity
 
 
-SignedIn = Annotated[Identity, Depends(signed_in)]
+# The own account, even if the password must be changed first.
+SignedIn = Annotated[Identity, Depends(owner)]
+# The own account.
+AsAnyRole = Annotated[Identity, Depends(Require(None))]
+AsPlatform = Annotated[Identity, Depends(Require(Role.PLATFORM))]
 AsUser = Annotated[Identity, Depends(Require(Role.USER))]
 AsReviewer = Annotated[Identity, Depends(Require(Role.REVIEWER))]
 AsAdmin = Annotated[Identity, Depends(Require(Role.ADMIN))]

@@ -13,8 +13,8 @@ from starlette.responses import StreamingResponse
 from api.guard import GuardedRoute
 from api.i18n import gettext
 from api.identity import accounts, confirmation, cookies, known_browsers, review_settings, sign_in, tokens
-from api.identity.confirmation import ConfirmedUser, SignedInWithSession, UserWithSession
-from api.identity.identity import AsUser, Identity, SignedIn
+from api.identity.confirmation import ConfirmedOwner, OwnerWithSession, SignedInWithSession
+from api.identity.identity import AsAnyRole, Identity, SignedIn
 from api.identity.roles import Role
 from api.identity.sign_in import Browser
 from api.person_exports import MEDIA_TYPE, send_account
@@ -63,7 +63,7 @@ async def get_account(services: TheServices, identity: SignedIn) -> Account:
 
 
 @router.patch("", summary="Change my contacts or settings", responses=documented(*CHANGES))
-async def change_account(services: TheServices, identity: AsUser, change: AccountChange) -> Account:
+async def change_account(services: TheServices, identity: AsAnyRole, change: AccountChange) -> Account:
     """Change phone, e-mail, language or the review settings; an empty string or list removes a value.
 
     Phone and e-mail require a session confirmed within the last 15 minutes (`POST /api/v1/account/confirm`).
@@ -98,7 +98,7 @@ async def export_own_account(services: TheServices, identity: ConfirmedUser) -> 
     responses=documented(*CHANGES, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS),
 )
 async def confirm_password(
-    services: TheServices, identity: UserWithSession, request: Request, response: Response, given: Confirmation
+    services: TheServices, identity: OwnerWithSession, request: Request, response: Response, given: Confirmation
 ) -> None:
     """Confirm the session for 15 minutes with the account's password. The response sets a new cookie.
 
@@ -131,7 +131,7 @@ async def change_password(
 
 
 @router.get("/sessions", summary="List my sessions", responses=documented(*COMMON))
-async def get_sessions(services: TheServices, identity: AsUser) -> Sessions:
+async def get_sessions(services: TheServices, identity: AsAnyRole) -> Sessions:
     """List the caller's active sessions, most recently used first."""
     async with services.store.reading() as connection:
         found = await stored_sessions.list_sessions(
@@ -155,7 +155,7 @@ async def get_sessions(services: TheServices, identity: AsUser) -> Sessions:
 
 @router.delete("/sessions", summary="End my other sessions", responses=documented(*CHANGES))
 async def end_other_sessions(
-    services: TheServices, identity: UserWithSession, revoke_tokens: RevokeTokens = False
+    services: TheServices, identity: OwnerWithSession, revoke_tokens: RevokeTokens = False
 ) -> SignedOut:
     """End all of the caller's sessions except this one. Tokens stay valid unless `revoke_tokens` is true."""
     ended = await accounts.sign_out_everywhere(
@@ -170,7 +170,7 @@ async def end_other_sessions(
     status_code=204,
     responses=documented(*CHANGES, HTTPStatus.NOT_FOUND),
 )
-async def end_session(services: TheServices, identity: UserWithSession, id: SessionId) -> None:
+async def end_session(services: TheServices, identity: OwnerWithSession, id: SessionId) -> None:
     """End one of the caller's sessions, for example on a lost device."""
     if not await sign_in.sign_out(services, identity.actor, identity.user_number, bytes.fromhex(id)):
         detail = gettext("You have no such session: it has already ended.")
@@ -178,7 +178,7 @@ async def end_session(services: TheServices, identity: UserWithSession, id: Sess
 
 
 @router.get("/tokens", summary="List my tokens", responses=documented(*COMMON))
-async def get_tokens(services: TheServices, identity: AsUser) -> Tokens:
+async def get_tokens(services: TheServices, identity: AsAnyRole) -> Tokens:
     """List the caller's bearer tokens, without their secrets."""
     async with services.store.reading() as connection:
         found = await stored_tokens.list_tokens(connection, identity.user_number)
@@ -191,18 +191,18 @@ async def get_tokens(services: TheServices, identity: AsUser) -> Tokens:
     status_code=201,
     responses=documented(*CHANGES, HTTPStatus.CONFLICT),
 )
-async def create_token(services: TheServices, identity: ConfirmedUser, request: TokenRequest) -> NewToken:
+async def create_token(services: TheServices, identity: ConfirmedOwner, request: TokenRequest) -> NewToken:
     """Create a bearer token for a program. Its role cannot exceed the account's. Its secret is returned only once.
 
     Requires a session confirmed within the last 15 minutes. Scripts use `liuyan api create-token`.
     """
-    new = tokens.NewToken(request.name, request.role, request.days)
+    new = tokens.NewToken(request.name, request.role, request.days, request.platform)
     token, secret = await tokens.create(services, identity.actor, identity.user_number, new, within=identity.session)
     return NewToken(token=TokenShown.model_validate(token), secret=secret)
 
 
 @router.delete("/tokens", summary="Revoke all my tokens", responses=documented(*COMMON))
-async def revoke_tokens(services: TheServices, identity: UserWithSession) -> TokensRevoked:
+async def revoke_tokens(services: TheServices, identity: OwnerWithSession) -> TokensRevoked:
     """Revoke all of the caller's tokens. Programs that use them lose access."""
     return TokensRevoked(tokens_revoked=await tokens.revoke_all(services, identity.actor, identity.user_number))
 
@@ -213,7 +213,7 @@ async def revoke_tokens(services: TheServices, identity: UserWithSession) -> Tok
     status_code=204,
     responses=documented(*CHANGES, HTTPStatus.NOT_FOUND),
 )
-async def revoke_token(services: TheServices, identity: UserWithSession, number: TokenNumber) -> None:
+async def revoke_token(services: TheServices, identity: OwnerWithSession, number: TokenNumber) -> None:
     """Revoke one of the caller's tokens."""
     await tokens.revoke(services, identity.actor, identity.user_number, number)
 
@@ -227,6 +227,7 @@ async def _account(services: Services, identity: Identity) -> Account:
         name=user.name,
         role=identity.role,
         account_role=Role(user.role),
+        platform=identity.platform,
         phone=contacts.decrypt(user.phone_encrypted),
         email=contacts.decrypt(user.email_encrypted),
         contacts_kept=contacts.offered,

@@ -46,7 +46,22 @@ NewPassword = Annotated[
 Password = Annotated[
     str, Field(max_length=MAXIMUM, description="The current password.", examples=["seven-quiet-lanterns"])
 ]
-RoleField = Annotated[Role, Field(description="The role; each includes the ones before it.")]
+RoleField = Annotated[
+    Role,
+    Field(
+        description="The role: `reviewer` may do what `user` may, `admin` may do everything, and `platform` reads the "
+        "labels, trend and rejected events of one platform and nothing else."
+    ),
+]
+PlatformField = Annotated[
+    str | None,
+    Field(
+        max_length=32,
+        pattern=WITHOUT_CONTROL,
+        description="The platform that the role `platform` reads; null for other roles.",
+        examples=["forum"],
+    ),
+]
 Language = Annotated[
     Literal["zh", "en"] | None, Field(description="The language of the pages, unless the browser has chosen one.")
 ]
@@ -77,6 +92,7 @@ class Account(BaseModel):
     name: Name
     role: RoleField
     account_role: Role = Field(description="The role of the account. `role` is lower if the token's role is.")
+    platform: PlatformField
     phone: Phone
     email: Email
     contacts_kept: bool = Field(description="Whether phone and e-mail can be stored, which requires an encryption key.")
@@ -155,6 +171,7 @@ class TokenShown(BaseModel):
     number: int = Field(description="The token's number.", examples=[12])
     name: str = Field(description="The token's purpose.", examples=["nightly export"])
     role: RoleField
+    platform: PlatformField
     created_at: datetime = Field(description="When the token was created.")
     expires_at: datetime | None = Field(description="When the token expires.")
     used_at: datetime | None = Field(description="When the token was last used, to the minute.")
@@ -179,6 +196,7 @@ class TokenRequest(BaseModel):
         examples=["nightly export"],
     )
     role: RoleField
+    platform: PlatformField = None
     days: int = Field(90, ge=1, le=LONGEST_DAYS, description="Days until the token expires.", examples=[90])
 
 
@@ -198,6 +216,7 @@ class User(BaseModel):
     number: int = Field(description="The account's number.", examples=[3])
     name: Name
     role: RoleField
+    platform: PlatformField
     state: State = Field(description="Only active accounts can sign in.", examples=["active"])
     phone: Phone
     email: Email
@@ -236,6 +255,7 @@ class UserRequest(BaseModel):
     name: Name
     password: NewPassword
     role: RoleField = Role.USER
+    platform: PlatformField = None
     phone: Phone = None
     email: Email = None
     must_change_password: bool = Field(
@@ -250,6 +270,7 @@ class UserChange(BaseModel):
 
     name: Name | None = None
     role: Role | None = Field(None, description="The new role.")
+    platform: PlatformField = None
     phone: Phone = None
     email: Email = None
 

@@ -61,7 +61,7 @@ async def get_users(services: TheServices, identity: AsAdmin, query: Annotated[U
 @router.post("", summary="Create an account", status_code=201, responses=READ | documented(HTTPStatus.CONFLICT))
 async def create_user(services: TheServices, identity: ConfirmedAdmin, request: UserRequest) -> User:
     """Create an active account with the given role and password."""
-    form = Form(request.name, request.password, request.phone, request.email)
+    form = Form(request.name, request.password, request.phone, request.email, platform=request.platform)
     number = await accounts.create_user(
         services, identity.actor, form, request.role, must_change_password=request.must_change_password
     )
@@ -76,7 +76,10 @@ async def get_user(services: TheServices, identity: AsAdmin, number: Number) -> 
 
 @router.patch("/{number}", summary="Change an account", responses=CHANGE)
 async def change_user(services: TheServices, identity: ConfirmedAdmin, number: Number, change: UserChange) -> User:
-    """Change name, role, phone or e-mail. A lower role revokes the account's tokens. The last admin stays admin."""
+    """Change name, role, platform, phone or e-mail. The last admin stays admin.
+
+    A lower role or another platform revokes the account's tokens.
+    """
     changes = change.model_dump(exclude_unset=True)
     changes = {field: value for field, value in changes.items() if value is not None or field in ("phone", "email")}
     await accounts.edit_user(services, identity.actor, number, changes)
@@ -183,6 +186,7 @@ def _to_schema(user: stored.User, contacts: Contacts) -> User:
         number=user.number,
         name=user.name,
         role=Role(user.role),
+        platform=user.platform,
         state=user.state,
         phone=contacts.decrypt(user.phone_encrypted),
         email=contacts.decrypt(user.email_encrypted),

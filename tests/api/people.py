@@ -80,6 +80,7 @@ async def add_person(
     state: State = "active",
     must_change_password: bool = False,
     confirmed: bool = True,
+    platform: str | None = None,
 ) -> Person:
     """Create an account with the password ``PASSWORD``, a token of the same role, and a session.
 
@@ -87,7 +88,7 @@ async def add_person(
     """
     person_token, secret = new_token(), new_secret()
     async with store.writing() as session:
-        user = NewUser(name, HASH, role, state, must_change_password=must_change_password)
+        user = NewUser(name, HASH, role, state, must_change_password=must_change_password, platform=platform)
         number = await add_user(session, user, now)
         await tokens.add_token(session, number, digest_of(person_token), "for tests", role, now, None)
         until, confirmed_at = now + timedelta(days=7), now if confirmed else None

@@ -28,7 +28,8 @@ pytestmark = pytest.mark.timeout(180)
 
 EVERYBODY = "everybody"
 SIGNED_IN = "signed in"  # Even if the password must be changed first.
-USER, REVIEWER, ADMIN = Role.USER, Role.REVIEWER, Role.ADMIN
+ANY = "any role"
+PLATFORM, USER, REVIEWER, ADMIN = Role.PLATFORM, Role.USER, Role.REVIEWER, Role.ADMIN
 
 ROUTES: dict[str, str] = {
     "GET /": EVERYBODY,
@@ -75,6 +76,10 @@ ROUTES: dict[str, str] = {
     "POST /api/v1/dead-letters/requeue": ADMIN,
     "POST /api/v1/dead-letters/discard": ADMIN,
     "POST /api/v1/dead-letters/delete": ADMIN,
+    "GET /api/v1/platforms/{platform}/labels": PLATFORM,
+    "GET /api/v1/platforms/{platform}/trend": PLATFORM,
+    "GET /api/v1/platforms/{platform}/rejected": PLATFORM,
+    "GET /api/v1/platforms/{platform}/rejected/reasons": PLATFORM,
     "GET /api/v1/models": ADMIN,
     "GET /api/v1/models/{number}": ADMIN,
     "POST /api/v1/models/{number}/promote": ADMIN,
@@ -83,17 +88,17 @@ ROUTES: dict[str, str] = {
     "POST /api/v1/comparisons": ADMIN,
     "GET /api/v1/comparisons/{number}": ADMIN,
     "GET /api/v1/account": SIGNED_IN,
-    "GET /api/v1/account/export": USER,
-    "PATCH /api/v1/account": USER,
-    "POST /api/v1/account/confirm": USER,
+    "PATCH /api/v1/account": ANY,
+    "GET /api/v1/account/export": ANY,
+    "POST /api/v1/account/confirm": ANY,
     "POST /api/v1/account/password": SIGNED_IN,
-    "GET /api/v1/account/sessions": USER,
-    "DELETE /api/v1/account/sessions": USER,
-    "DELETE /api/v1/account/sessions/{id}": USER,
-    "GET /api/v1/account/tokens": USER,
-    "POST /api/v1/account/tokens": USER,
-    "DELETE /api/v1/account/tokens": USER,
-    "DELETE /api/v1/account/tokens/{number}": USER,
+    "GET /api/v1/account/sessions": ANY,
+    "DELETE /api/v1/account/sessions": ANY,
+    "DELETE /api/v1/account/sessions/{id}": ANY,
+    "GET /api/v1/account/tokens": ANY,
+    "POST /api/v1/account/tokens": ANY,
+    "DELETE /api/v1/account/tokens": ANY,
+    "DELETE /api/v1/account/tokens/{number}": ANY,
     "GET /api/v1/users": ADMIN,
     "POST /api/v1/users": ADMIN,
     "GET /api/v1/users/{number}": ADMIN,
@@ -123,20 +128,20 @@ ROUTES: dict[str, str] = {
     "POST /admin/login/code": EVERYBODY,
     "GET /admin/sso": EVERYBODY,
     "GET /admin/sso/callback": EVERYBODY,
-    "GET /admin/sso/confirm": USER,
-    "GET /admin/second-factor": USER,
-    "POST /admin/second-factor/begin": USER,
-    "POST /admin/second-factor/confirm": USER,
-    "POST /admin/second-factor/codes": USER,
-    "POST /admin/second-factor/off": USER,
+    "GET /admin/sso/confirm": ANY,
+    "GET /admin/second-factor": ANY,
+    "POST /admin/second-factor/begin": ANY,
+    "POST /admin/second-factor/confirm": ANY,
+    "POST /admin/second-factor/codes": ANY,
+    "POST /admin/second-factor/off": ANY,
     "GET /admin/sign-up": EVERYBODY,
     "POST /admin/sign-up": EVERYBODY,
     "POST /admin/logout": EVERYBODY,  # Redirects to the sign-in page in any case.
-    "GET /admin/confirm": USER,
-    "POST /admin/confirm": USER,
+    "GET /admin/confirm": ANY,
+    "POST /admin/confirm": ANY,
     "GET /admin/password": SIGNED_IN,
     "POST /admin/password": SIGNED_IN,
-    "GET /admin/": USER,
+    "GET /admin/": ANY,
     "GET /admin/detect": USER,
     "GET /admin/analytics": USER,
     "GET /admin/review": REVIEWER,
@@ -146,6 +151,8 @@ ROUTES: dict[str, str] = {
     "GET /admin/comments-export.csv": REVIEWER,
     "GET /admin/comments/{platform}": REVIEWER,
     "GET /admin/comments/{platform}/{id:anything}": REVIEWER,
+    "GET /admin/platforms": PLATFORM,
+    "GET /admin/platforms/{platform:str}": PLATFORM,
     "GET /admin/notices": ADMIN,
     "GET /admin/notices/new": ADMIN,
     "POST /admin/notices/new": ADMIN,
@@ -162,14 +169,14 @@ ROUTES: dict[str, str] = {
     "GET /admin/models/comparisons": ADMIN,
     "POST /admin/models/comparisons": ADMIN,
     "GET /admin/models/comparisons/{number:int}": ADMIN,
-    "GET /admin/account": USER,
-    "POST /admin/account/export": USER,
-    "POST /admin/account/details": USER,
-    "POST /admin/account/review": USER,
-    "POST /admin/account/sessions/end": USER,
-    "POST /admin/account/tokens": USER,
-    "POST /admin/account/tokens/revoke": USER,
-    "POST /admin/account/tokens/{number:int}/revoke": USER,
+    "GET /admin/account": ANY,
+    "POST /admin/account/export": ANY,
+    "POST /admin/account/details": ANY,
+    "POST /admin/account/review": ANY,
+    "POST /admin/account/sessions/end": ANY,
+    "POST /admin/account/tokens": ANY,
+    "POST /admin/account/tokens/revoke": ANY,
+    "POST /admin/account/tokens/{number:int}/revoke": ANY,
     "GET /admin/users": ADMIN,
     "GET /admin/users/new": ADMIN,
     "POST /admin/users/new": ADMIN,
@@ -234,6 +241,7 @@ class Kind(StrEnum):
     WAITING = "waiting"
     DISABLED = "disabled"
     ONE_USE = "with a password for one use"
+    PLATFORM = "platform"
     USER = "user"
     REVIEWER = "reviewer"
     ADMIN = "admin"
@@ -309,7 +317,8 @@ async def _person(api: Api, kind: Kind) -> Person | None:
         case Kind.ONE_USE:
             return await add_person(api.store, kind, Role.ADMIN, now=now, must_change_password=True)
         case _:
-            return await add_person(api.store, f"one {kind}", Role(kind), now=now)
+            platform = SAMPLES["platform"] if kind is Kind.PLATFORM else None
+            return await add_person(api.store, f"one {kind}", Role(kind), now=now, platform=platform)
 
 
 async def _headers(api: Api, asker: Asker) -> dict[str, str]:
@@ -359,12 +368,14 @@ def _wanted(asker: Asker, route: str, access: str) -> str:
         return "change the password"
     if (needed := NEEDS.get(route)) and (token or asker.credential.value != needed == CONFIRMED):
         return "403"
+    if token and asker.kind is Kind.PLATFORM and access in (ANY, SIGNED_IN):
+        return "403"  # A token of a platform may belong to an admin, whose contacts its holder must not see.
     if access == SIGNED_IN:
         return "allowed"
     if asker.kind is Kind.ONE_USE:
         return "403"
     assert asker.person is not None
-    return "allowed" if asker.person.role.includes(Role(access)) else "403"
+    return "allowed" if access == ANY or asker.person.role.includes(Role(access)) else "403"
 
 
 def _outcome(answer: httpx.Response) -> str:

@@ -13,7 +13,6 @@ from store.dead_letter_admin import (
     DeadLetterFilter,
     DeadLetterState,
     StoredLetter,
-    count_dead_letters,
     discard,
     discard_all,
     export_dead_letters,
@@ -22,6 +21,7 @@ from store.dead_letter_admin import (
     requeue,
     requeue_all,
 )
+from store.dead_letter_counts import count_dead_letters, count_reasons_and_topics, count_up_to
 from store.outbox import OutboxMessage, Published, has_messages, lease_messages, mark_published, mark_refused
 from store.partitions import seek_partition
 from store.requeued import DEAD_LETTER_HEADER, header_value
@@ -257,12 +257,12 @@ async def test_dead_letters_are_filtered_counted_and_exported(feed: Feed) -> Non
     ]
     assert exported == [(b"forum:1", NOT_UTF8, list(HEADERS)), (b"\xff", b"{", []), (None, None, [])]
     await requeue_all(store, DeadLetterFilter(reason="missing_key"), WANG)
-    assert await store.read(count_dead_letters, EVERYTHING) == {
-        DeadLetterState.OPEN: 2,
-        DeadLetterState.REQUEUED: 1,
-        DeadLetterState.RESOLVED: 0,
-        DeadLetterState.DISCARDED: 0,
-    }
+    counted = dict(zip(DeadLetterState, (2, 1, 0, 0), strict=True))
+    assert await store.read(count_dead_letters, EVERYTHING) == counted
+    assert await store.read(count_up_to, 3) == counted
+    assert await store.read(count_up_to, 1) == dict(zip(DeadLetterState, (1, 1, 0, 0), strict=True))
+    states = frozenset({DeadLetterState.OPEN})
+    assert await store.read(count_reasons_and_topics, states) == ({"json": 2}, {"comments": 2})
 
 
 async def test_more_dead_letters_than_fit_one_transaction(feed: Feed) -> None:

@@ -1,4 +1,5 @@
-// Scripts of all pages: theme, language, time zone, confirmations, "select all" checkboxes and invisible characters.
+// Scripts of all pages: theme, language, text size, time zone, confirmations, "select all" checkboxes and invisible
+// characters.
 
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 function setTheme() {
@@ -7,9 +8,10 @@ function setTheme() {
 setTheme();
 dark.addEventListener("change", setTheme);
 
-function setCookie(name, value) {
+// Without seconds, until the browser is closed.
+function setCookie(name, value, seconds) {
   const secure = window.location.protocol === "https:" ? "; secure" : "";
-  document.cookie = `${name}=${encodeURIComponent(value)}; path=/; samesite=lax${secure}`;
+  document.cookie = `${name}=${encodeURIComponent(value)}; path=/; samesite=lax${secure}${seconds ? `; max-age=${seconds}` : ""}`;
 }
 
 document.addEventListener("click", (event) => {
@@ -18,6 +20,17 @@ document.addEventListener("click", (event) => {
   setCookie("language", choice.dataset.language);
   window.location.reload();
 });
+
+document.addEventListener("click", (event) => {
+  const choice = event.target.closest("button[data-text-size-choice]");
+  if (!choice) return;
+  event.stopPropagation(); // The menu stays open, so that sizes can be compared.
+  setCookie("text_size", choice.dataset.textSizeChoice, 365 * 24 * 3600);
+  document.documentElement.dataset.textSize = choice.dataset.textSizeChoice;
+  for (const button of document.querySelectorAll("button[data-text-size-choice]")) {
+    button.setAttribute("aria-pressed", button.dataset.textSizeChoice === choice.dataset.textSizeChoice);
+  }
+}, true);
 
 // The next page shows times in the browser's time zone.
 if (!/(^|; )timezone=/.test(document.cookie)) {
