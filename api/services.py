@@ -11,9 +11,11 @@ from starlette.requests import HTTPConnection
 from api.identity.observations import Observations
 from api.identity.passwords import Passwords
 from api.identity.provider import MetadataCache
-from api.keywords import KeywordsCache
+from api.keyword_samples import KeywordSamples
 from api.metrics import Metrics
 from api.predictor import Predictor
+from api.shared_cache import SharedCache
+from api.swings import Swing
 from liuyan.settings import Settings
 from store.store import Store
 
@@ -71,7 +73,8 @@ class Services:
     metrics: Metrics = field(kw_only=True)
     passwords: Passwords = field(default_factory=Passwords)
     now: Callable[[], datetime] = _now
-    words: KeywordsCache = field(default_factory=KeywordsCache)
+    keywords: KeywordSamples = field(default_factory=KeywordSamples)
+    swings: SharedCache[Swing | None] = field(default_factory=SharedCache)
     observations: Observations = field(default_factory=Observations)
     provider_metadata: MetadataCache = field(default_factory=MetadataCache)
 
