@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from api.drivers import ExplainedChange
 from api.identity.observations import Observations
 from api.identity.passwords import Passwords
 from api.identity.provider import MetadataCache
@@ -15,7 +16,6 @@ from api.keyword_samples import KeywordSamples
 from api.metrics import Metrics
 from api.predictor import Predictor
 from api.shared_cache import SharedCache
-from api.swings import Swing
 from liuyan.settings import Settings
 from store.store import Store
 
@@ -74,7 +74,7 @@ class Services:
     passwords: Passwords = field(default_factory=Passwords)
     now: Callable[[], datetime] = _now
     keywords: KeywordSamples = field(default_factory=KeywordSamples)
-    swings: SharedCache[Swing | None] = field(default_factory=SharedCache)
+    explained: SharedCache[ExplainedChange | None] = field(default_factory=SharedCache)
     observations: Observations = field(default_factory=Observations)
     provider_metadata: MetadataCache = field(default_factory=MetadataCache)
 

@@ -5,11 +5,11 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from api.drivers import GroupKind
 from api.rest.analytics_schemas import AnalyticsQuery, Count, Rows
-from api.swings import GroupKind
 from store.annotations import AnnotationKind
 from store.changes import Baseline
-from store.swing_sample import LONGEST_PERIOD
+from store.period_sample import LONGEST_PERIOD
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -24,7 +24,7 @@ class PeriodQuery(AnalyticsQuery):
         return self
 
 
-class SwingQuery(PeriodQuery):
+class DriverQuery(PeriodQuery):
     """A query with the period to compare with."""
 
     baseline: Baseline = Field(
@@ -82,7 +82,7 @@ class AnnotationRows(Rows):
     rows: list[AnnotationRow] = Field(description="Oldest first; the newest 20.")
 
 
-class ContributionRow(BaseModel):
+class DriverRow(BaseModel):
     """A group of comments that contributes to a change. Counts are those of the comments read."""
 
     kind: GroupKind = Field(
@@ -101,10 +101,10 @@ class ContributionRow(BaseModel):
     negative_before: Count = Field(description="Its comments shown as negative in the earlier period.", examples=[4])
 
 
-class SwingRows(Rows):
+class DriverRows(Rows):
     """What contributes to a change."""
 
-    rows: list[ContributionRow] = Field(
+    rows: list[DriverRow] = Field(
         description="By kind, the largest contribution first: the groups that chance does not explain (95 % "
         "confidence for all groups of a kind), at most five of each kind."
     )

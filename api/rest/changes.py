@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from api.drivers import explain_change
 from api.guard import GuardedRoute
 from api.identity.identity import AsReviewer, AsUser
 from api.rest.analytics import RESPONSES, respond
@@ -17,13 +18,12 @@ from api.rest.change_schemas import (
     AnnotationRows,
     ChangeRow,
     ChangeRows,
-    ContributionRow,
+    DriverQuery,
+    DriverRow,
+    DriverRows,
     PeriodQuery,
-    SwingQuery,
-    SwingRows,
 )
 from api.services import TheServices
-from api.swings import explain_swing
 from store.annotations import list_annotations
 from store.changes import Change, read_changes
 
@@ -40,8 +40,8 @@ async def changes(services: TheServices, _: AsUser, query: Annotated[PeriodQuery
     return respond(query, ChangeRows(rows=[_change(one) for one in found]))
 
 
-@router.get("/swing", summary="What contributes to a change", response_model=SwingRows, responses=RESPONSES)
-async def swing(services: TheServices, _: AsReviewer, query: Annotated[SwingQuery, Query()]) -> Rows | Response:
+@router.get("/drivers", summary="What contributes to a change", response_model=DriverRows, responses=RESPONSES)
+async def drivers(services: TheServices, _: AsReviewer, query: Annotated[DriverQuery, Query()]) -> Rows | Response:
     """Return the threads, words, authors and platforms that contribute most to a change of the share of negative.
 
     A group's contribution is the difference of its excess in both periods: its negative comments beyond the earlier
@@ -49,14 +49,14 @@ async def swing(services: TheServices, _: AsReviewer, query: Annotated[SwingQuer
     cached for five minutes.
     """
     model, filters = services.predictor.model, query.to_filter()
-    found = await services.swings.get(
+    found = await services.explained.get(
         (model.sha256, filters, query.baseline),
-        lambda: asyncio.create_task(explain_swing(services.store, filters, query.baseline, model.words)),
+        lambda: asyncio.create_task(explain_change(services.store, filters, query.baseline, model.words)),
     )
     if found is None:
-        return respond(query, SwingRows(rows=[], change=None, read=0, read_before=0))
-    rows = [ContributionRow.model_validate(asdict(one)) for one in found.contributions]
-    answer = SwingRows(rows=rows, change=_change(found.change), read=found.read, read_before=found.read_before)
+        return respond(query, DriverRows(rows=[], change=None, read=0, read_before=0))
+    rows = [DriverRow.model_validate(asdict(one)) for one in found.drivers]
+    answer = DriverRows(rows=rows, change=_change(found.change), read=found.read, read_before=found.read_before)
     return respond(query, answer)
 
 

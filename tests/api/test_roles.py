@@ -61,7 +61,7 @@ ROUTES: dict[str, str] = {
     "GET /api/v1/analytics/hours": USER,
     "GET /api/v1/analytics/changes": USER,
     "GET /api/v1/analytics/annotations": USER,
-    "GET /api/v1/analytics/swing": REVIEWER,
+    "GET /api/v1/analytics/drivers": REVIEWER,
     "GET /api/v1/analytics/reviewers": REVIEWER,
     "GET /api/v1/analytics/models": REVIEWER,
     "GET /api/v1/analytics/accuracy": REVIEWER,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from store import swing_sample
+from store import period_sample
 from store.analytics import CountFilter
 from store.annotations import AnnotationKind, list_annotations
 from store.audit import Actor
@@ -15,10 +15,10 @@ from store.comments import ShownLabel
 from store.intervals import p_of_difference
 from store.models import register_model
 from store.notices import NoticeText, add_notice, withdraw_notice
+from store.period_sample import sample_period
 from store.promotion import promote_model, roll_back
 from store.reviews import Opinion, add_review
 from store.store import Store
-from store.swing_sample import sample_period
 from tests.store.feed import Feed, arrival, microseconds, minutes
 
 LI = Actor(7, "小李", "session", None)
@@ -112,8 +112,8 @@ async def test_a_small_period_is_read_as_a_whole(feed: Feed) -> None:
 
 
 async def test_a_large_period_is_sampled_in_proportion(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(swing_sample, "SAMPLE", 40)
-    monkeypatch.setattr(swing_sample, "CLUSTERS", 20)
+    monkeypatch.setattr(period_sample, "SAMPLE", 40)
+    monkeypatch.setattr(period_sample, "CLUSTERS", 20)
     # 300 comments in ten hours, most of them in the last one.
     counts = [10] * 9 + [210]
     await feed.send(

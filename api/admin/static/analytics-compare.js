@@ -45,7 +45,7 @@ function explainButton(row, sentence, context) {
     button.disabled = true;
     button.textContent = words.explaining;
     try {
-      const path = pathOf("swing", { ...context.range, query: { ...context.range.query, baseline: row.baseline } });
+      const path = pathOf("drivers", { ...context.range, query: { ...context.range.query, baseline: row.baseline } });
       sentence.replaceChildren(...explained(await rest("GET", path), row, context));
       button.remove();
     } catch (error) {

@@ -17,8 +17,8 @@ from statistics import NormalDist
 from api.keywords import candidates
 from store.analytics import CountFilter
 from store.changes import Baseline, Change, baselines, read_changes
+from store.period_sample import PeriodSample, SampledComment, sample_period
 from store.store import Store
-from store.swing_sample import PeriodSample, SampledComment, sample_period
 
 # Groups of each kind that are returned at most.
 MOST_GROUPS = 5
@@ -41,7 +41,7 @@ class GroupKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Contribution:
+class Driver:
     """A group and its part of the change: ``points`` of the difference of the shares, and the ``share`` of it.
 
     The counts are those of the samples of both periods.
@@ -58,11 +58,11 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
-class Swing:
+class ExplainedChange:
     """A change of the share of negative comments, what contributes to it, and the number of comments read for that."""
 
     change: Change
-    contributions: Sequence[Contribution]
+    drivers: Sequence[Driver]
     read: int
     read_before: int
 
@@ -86,7 +86,7 @@ class _Counts:
         return (self.negative[name] - share * self.comments[name]) / self.all
 
 
-async def explain_swing(store: Store, filters: CountFilter, baseline: Baseline, cut: Cut) -> Swing | None:
+async def explain_change(store: Store, filters: CountFilter, baseline: Baseline, cut: Cut) -> ExplainedChange | None:
     """Find what contributes to the change from a baseline to the period of ``filters``, at most LONGEST_PERIOD long.
 
     Return None if one of both periods has no comments. Raises StoreError.
@@ -97,11 +97,11 @@ async def explain_swing(store: Store, filters: CountFilter, baseline: Baseline, 
             return None
         now = await sample_period(connection, filters)
         before = await sample_period(connection, baselines(filters)[baseline])
-    found = await asyncio.to_thread(find_contributions, now, before, change.difference, cut)
-    return Swing(change, found, len(now.comments), len(before.comments))
+    found = await asyncio.to_thread(find_drivers, now, before, change.difference, cut)
+    return ExplainedChange(change, found, len(now.comments), len(before.comments))
 
 
-def find_contributions(now: PeriodSample, before: PeriodSample, difference: float, cut: Cut) -> list[Contribution]:
+def find_drivers(now: PeriodSample, before: PeriodSample, difference: float, cut: Cut) -> list[Driver]:
     """Return the groups that explain ``difference``, the change of the share, by kind and most important first.
 
     Only groups with a significant contribution in the direction of the change are returned.
@@ -132,7 +132,7 @@ def _count(sample: PeriodSample, groups: Groups) -> _Counts:
     return _Counts(counted, negative, len(sample.comments))
 
 
-def _of_kind(kind: GroupKind, now: _Counts, before: _Counts, share: float, difference: float) -> list[Contribution]:
+def _of_kind(kind: GroupKind, now: _Counts, before: _Counts, share: float, difference: float) -> list[Driver]:
     # A group of all comments explains nothing.
     counted = now.comments + before.comments
     names = [name for name, n in counted.items() if FEWEST_COMMENTS <= n < now.all + before.all]
@@ -143,5 +143,5 @@ def _of_kind(kind: GroupKind, now: _Counts, before: _Counts, share: float, diffe
         deviation = sqrt(now.variance(name, share) + before.variance(name, share))
         if points * difference > 0 and abs(points) >= limit * deviation > 0:
             counts = (now.comments[name], now.negative[name], before.comments[name], before.negative[name])
-            found.append(Contribution(kind, name, points, points / difference, *counts))
+            found.append(Driver(kind, name, points, points / difference, *counts))
     return sorted(found, key=lambda one: (-one.share, one.name))[:MOST_GROUPS]
