@@ -28,6 +28,8 @@ SAMPLE, MAXIMUM_CHARACTERS = 1_000, 2_000_000
 FIND_SECONDS, CUT_SECONDS = 1.0, 2.0
 PATIENT_FIND_SECONDS, PATIENT_CUT_SECONDS = 3.0, 60.0
 REFRESH_SECONDS = 30.0
+# The pause is this many times as long as a refresh, which takes seconds where a label is rare.
+LEAST_PAUSE = 20
 # Samples that no page has asked for are not refreshed any longer.
 FORGET_SECONDS = 3600.0
 # Platforms whose samples are refreshed at most, in addition to that of all platforms, and cached samples.
@@ -203,8 +205,9 @@ async def refresh_keywords(samples: KeywordSamples, store: Store, model: "ModelS
     """Refresh the samples until cancelled. Each API process has its own."""
 
     async def work() -> float:
+        began = monotonic()
         await samples.refresh(store, model.model)
-        return REFRESH_SECONDS
+        return max(REFRESH_SECONDS, LEAST_PAUSE * (monotonic() - began))
 
     await repeat(work, log, "reading comments for keywords failed, retrying")
 
