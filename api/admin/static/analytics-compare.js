@@ -9,7 +9,7 @@ const SIGNIFICANT = 0.05;
 const SMALLEST_P = 0.001;
 // Smaller contributions explain nothing.
 const SMALLEST_SHARE = 0.05;
-const MOST_NAMED = 4;
+const MOST_NAMED = 3;
 const HOUR = 3_600_000;
 // The API explains changes of at most this long.
 const LONGEST = 366 * 24 * HOUR;
@@ -84,13 +84,13 @@ function explained(answer, row, context) {
   return [changeIn(row, context), words.ofWhich, ...links, note, words.fullStop];
 }
 
-// The largest group of each kind. With a platform chosen, it explains nothing.
+// The largest group of each kind, the most specific kinds first. With a platform chosen, it explains nothing.
 function best(rows, { range }) {
   const kinds = new Map();
   for (const row of rows) {
     if (row.share >= SMALLEST_SHARE && !kinds.has(row.kind) && !(row.kind === "platform" && range.query.platform)) kinds.set(row.kind, row);
   }
-  return [...kinds.values()].sort((one, other) => other.share - one.share).slice(0, MOST_NAMED);
+  return [...kinds.values()].slice(0, MOST_NAMED);
 }
 
 function partOf(group, change, context) {
