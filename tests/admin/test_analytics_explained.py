@@ -101,8 +101,9 @@ async def test_one_sentence_explains_a_change(visits: Visits, swing: Site, langu
     english = [", of which ", "comes from thread", "comes from author u-7", "comes from comments with “"]
     for word in words if language == "zh-CN" else english:
         await expect(item).to_contain_text(word)
-    await shot(page, f"analytics-explained-{language[:2]}")
-    await check_accessibility(page)
+    if language == "zh-CN":
+        await shot(page, "analytics-explained")
+        await check_accessibility(page)
     await item.get_by_role("link", name=THREAD).click()
     await expect(page.locator("#total")).to_contain_text("60")
 
@@ -127,7 +128,6 @@ async def test_events_are_marked_listed_and_in_the_table(visits: Visits, swing: 
     table = page.locator("#labels-table")
     await expect(table.locator("thead th").last).to_have_text("事件")
     await expect(table).to_contain_text(" · ".join(events[1:]))
-    await check_accessibility(page)
 
 
 async def linked(page: Page, card: str, column: str) -> tuple[str, int]:
