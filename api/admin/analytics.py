@@ -231,6 +231,8 @@ def _change_words() -> Mapping[str, object]:
         },
         "byChance": gettext("within chance"),
         "separator": gettext("; "),
+        "listSeparator": gettext(", "),
+        "lastSeparator": gettext(" and "),
         "fullStop": gettext("."),
         "explain": gettext("Explain"),
         "explaining": gettext("Explaining …"),

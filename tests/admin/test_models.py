@@ -39,7 +39,7 @@ async def test_a_model_is_promoted_after_a_confirmation(visits: Visits) -> None:
     await expect(old).to_contain_text("本服务已加载")
     await expect(new).to_contain_text("0.200 – 0.800")
     await expect(new).to_contain_text("暂无数据")
-    link = new.get_by_role("link", name="与已启用的模型比较")
+    link = new.get_by_role("link", name="开始比较: <b>新模型</b>")
     await expect(link).to_have_attribute("href", re.compile(f"old={first.number}&new={second.number}$"))
     await expect(new).to_contain_text(re.compile(r"\d+\.\d\d%\s*缺 [\d,]+ 条"))
     await expect(page.get_by_role("row").filter(has_text="旧模型")).to_contain_text("已停用")

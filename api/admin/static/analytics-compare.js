@@ -78,9 +78,8 @@ function explained(answer, row, context) {
   const sampled = answer.read < row.comments || answer.read_before < row.comments_before;
   const note = sampled ? fillIn(words.sampled, { now: numbers.format(answer.read), before: numbers.format(answer.read_before) }) : "";
   if (!named.length) return [changeIn(row, context), words.nothingExplains, note, words.fullStop];
-  const list = new Intl.ListFormat(document.documentElement.lang, { type: "conjunction" });
-  const parts = list.formatToParts(named.map((_, index) => String(index)));
-  const links = parts.flatMap(({ type, value }) => (type === "element" ? partOf(named[Number(value)], row, context) : [value]));
+  const between = (index) => (index === 0 ? "" : index === named.length - 1 ? words.lastSeparator : words.listSeparator);
+  const links = named.flatMap((group, index) => [between(index), ...partOf(group, row, context)]);
   return [changeIn(row, context), words.ofWhich, ...links, note, words.fullStop];
 }
 
